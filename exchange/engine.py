@@ -1,0 +1,58 @@
+"""What a text generation engine is, for whoever drives one.
+
+An engine knows nothing about tasks, Redis or pairs: messages go in, finished text comes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+Message = dict[str, str]  # {"role": ..., "content": ...}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One request that is done. `error` holds a reason code when it could not be served."""
+
+    ticket: int
+    text: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a worker announces: its model as asked for, and how it runs."""
+
+    engine: str
+    model: str
+    quantisation: str
+    width: int
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A continuous batch of up to `width` requests; driven by one thread only."""
+
+    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+        """Queue one request and return its ticket. Never blocks.
+
+        Raises:
+            ValueError: the prompt does not fit the model's context.
+        """
+
+    def step(self) -> list[Finished]:
+        """Advance all requests by about one token; those that ended are returned once."""
+
+    def cancel(self, ticket: int) -> None:
+        """Forget a request; unknown tickets are ignored."""
+
+    def close(self) -> None:
+        """Give back memory and connections. The engine is not used again."""
+
+    def describe(self) -> Description:
+        """What runs here; compared with what the archive's recipe asks for."""

@@ -1,0 +1,220 @@
+"""The records that pass between the stages: frozen, orjson in and out.
+
+This module knows nothing about where a record is stored or who made it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from hashlib import blake2b
+from typing import Any, Literal, Self, cast, get_type_hints
+
+import orjson
+
+from exchange.text.fold import fold
+
+ID_BYTES = 12  # 96 bits: a collision among 10^9 ids has a chance of about 10^-11
+
+TaskKind = Literal["chunk", "dense", "whois", "rephrase", "refusal", "replay"]
+PairKind = Literal[
+    "fact", "person", "place", "time", "quantity", "cause",
+    "summary", "timeline", "correction", "refusal",
+]  # fmt: skip
+
+
+class RecordError(ValueError):
+    """Bytes that are not the record they should be: broken JSON, a missing or misshapen field."""
+
+
+def digest(*parts: str, size: int = ID_BYTES) -> str:
+    """Hex of blake2b over the parts, each closed by a NUL so that parts cannot run together."""
+    h = blake2b(digest_size=size)
+    for part in parts:
+        h.update(part.encode("utf-8", "surrogatepass"))
+        h.update(b"\0")
+    return h.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """Base of all records: JSON bytes out, checked JSON in."""
+
+    def to_json(self) -> bytes:
+        """Compact JSON, fields in declared order, so that equal records are equal bytes."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Self:
+        """Read one record.
+
+        Raises:
+            RecordError: not JSON, not an object, an unknown or missing field, a wrong type.
+        """
+        try:
+            raw = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise RecordError(f"{cls.__name__}: not JSON ({error})") from None
+        return cls.from_dict(raw)
+
+    @classmethod
+    def from_dict(cls, raw: Any) -> Self:
+        """Like `from_json`, from an object that is parsed already."""
+        if not isinstance(raw, dict):
+            raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            if field.name not in raw:
+                if (
+                    field.default is dataclasses.MISSING
+                    and field.default_factory is dataclasses.MISSING
+                ):
+                    raise RecordError(f"{cls.__name__}: field {field.name!r} is missing")
+                continue
+            values[field.name] = _fit(cls.__name__, field.name, hints[field.name], raw[field.name])
+        unknown = sorted(set(raw) - set(hints))
+        if unknown:
+            raise RecordError(f"{cls.__name__}: unknown field {unknown[0]!r}")
+        return cls(**values)
+
+
+def _fit(record: str, name: str, hint: Any, value: Any) -> Any:
+    """Check `value` against the few shapes that our records use; tuples come as JSON lists."""
+    origin = getattr(hint, "__origin__", None)
+    if origin is Literal:
+        fits = value in hint.__args__
+    elif origin is tuple:
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        value = tuple(value) if fits else value
+    elif origin is dict:
+        fits = isinstance(value, dict)
+    elif hint is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    elif isinstance(hint, type):
+        fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    else:  # an optional, written `int | None`
+        fits = isinstance(value, hint)
+    if not fits:
+        raise RecordError(f"{record}: field {name!r} does not fit: {type(value).__name__}")
+    return value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Story(Record):
+    """One story of the archive, its text cleaned: paragraphs joined by a blank line."""
+
+    id: str
+    url: str
+    archive: str
+    published: str  # ISO date, "" when unknown
+    section: str
+    title: str
+    author: str
+    text: str
+    words_expected: int | None = None  # what the site itself prints, where it does
+    cluster: str = ""  # near-duplicates share one; "" means the story is its own cluster
+    low_confidence: bool = False  # extracted without a profile's selectors
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chunk(Record):
+    """Whole sentences of one story, about as long as the profile asks."""
+
+    id: str
+    story_id: str
+    index: int
+    text: str
+    header: str  # newspaper, date, title: one line
+
+    @staticmethod
+    def make_id(story_id: str, text: str) -> str:
+        """By content, so that an inserted paragraph does not rename its neighbours."""
+        return digest(story_id, fold(text))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task(Record):
+    """What one job does, and all a worker needs to do it."""
+
+    id: str
+    archive: str
+    kind: TaskKind
+    chunk_ids: tuple[str, ...]
+    recipe: str
+    text: str
+    header: str
+
+    @staticmethod
+    def make_id(kind: str, subjects: tuple[str, ...], recipe: str) -> str:
+        return digest(kind, *subjects, recipe)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Completion(Record):
+    """The model's raw words for one task, and how they came to be."""
+
+    task_id: str
+    text: str
+    finish_reason: str  # "stop", "length", "deadline"
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    model: str
+    quantisation: str
+    engine: str
+    prompt: str
+    prompt_sha: str
+    seed: int
+    generated_at: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pair(Record):
+    """One question with its answer; a rejected one keeps its reason code and is never deleted."""
+
+    id: str
+    task_id: str
+    chunk_ids: tuple[str, ...]
+    question: str
+    answer: str
+    kind: PairKind
+    status: Literal["accepted", "rejected"]
+    reason: str = ""
+    rules: str = ""  # version of the rule set that judged it
+    rephrase_of: str = ""
+    scores: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @staticmethod
+    def make_id(task_id: str, question: str, answer: str) -> str:
+        return digest(task_id, question, answer)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result(Record):
+    """What a worker stores for one task: the completion and its judged pairs, or a failure."""
+
+    task_id: str
+    archive: str
+    failed: str = ""  # a reason code; "" when the task is done
+    completion: dict[str, Any] | None = None
+    pairs: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def from_dict(cls, raw: Any) -> Self:
+        """Checked like any record, and the completion and pairs inside it too."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("pairs", []), list):
+            raise RecordError("Result: expected an object with a list of pairs")
+        pairs = tuple(cast(dict[str, Any], orjson.loads(Pair.from_dict(p).to_json()))
+                      for p in raw.get("pairs", []))  # fmt: skip
+        completion = raw.get("completion")
+        if completion is not None:
+            Completion.from_dict(completion)
+        for name in ("task_id", "archive"):
+            if not isinstance(raw.get(name), str):
+                raise RecordError(f"Result: field {name!r} is missing or no string")
+        failed = raw.get("failed", "")
+        if not isinstance(failed, str):
+            raise RecordError("Result: field 'failed' does not fit")
+        if not failed and completion is None:
+            raise RecordError("Result: neither a completion nor a failure")
+        return cls(raw["task_id"], raw["archive"], failed, completion, pairs)

@@ -1,0 +1,1 @@
+"""Text in the ground floor: one way to fold Greek, used by every stage."""
