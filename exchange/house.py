@@ -1,0 +1,68 @@
+"""What every command is handed: the settings, the data directory, the chosen archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import UsageError
+from exchange.keys import ARCHIVE_PATTERN
+from exchange.settings import Config, General, Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How pairs are asked for: 6 hex over prompt, sampling and the model asked for."""
+
+    id: str
+    prompt: str  # id of the prompt, such as "el/chunk"
+    prompt_sha: str
+    sampling: str
+    model: str
+
+
+@dataclass(slots=True)
+class House:
+    """Built once by the front door and handed to each command as Typer's `ctx.obj`.
+
+    `recipe` is given by the front door, since the crawler may not know the workers: it makes
+    the recipe that the settings ask for.
+    """
+
+    config: Config
+    general: General
+    redis: Redis
+    recipe: Callable[[], Recipe]
+
+    @property
+    def data(self) -> Path:
+        """The data directory, absolute; relative paths count from the config file's folder."""
+        base = self.config.path.parent if self.config.path else Path()
+        return (base / self.general.data.expanduser()).resolve()
+
+    def archive(self, name: str | None = None) -> str:
+        """The archive a command works on.
+
+        Raises:
+            UsageError: none is named, or the name is not one of ours (this guards paths too).
+        """
+        chosen = name or self.general.archive
+        if not chosen:
+            raise UsageError("which archive? name one, or set `archive` in kkoracle.toml "
+                             "(`kkoracle archive list` shows those known)")  # fmt: skip
+        if not ARCHIVE_PATTERN.fullmatch(chosen):
+            raise UsageError(f"{chosen!r} is no archive name: lower-case letters, digits, - and _")
+        return chosen
+
+    def archive_dir(self, name: str | None = None) -> Path:
+        """Where one archive's files are: pages, spool, review, dataset, runs."""
+        return self.data / self.archive(name)
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def redis_dir(self) -> Path:
+        return self.data / "redis"

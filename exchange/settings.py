@@ -1,0 +1,145 @@
+"""One `kkoracle.toml` with a table per stage; flag, environment, file, default, in that order.
+
+The stages bring their own pydantic models (with `extra="forbid"`); this module only finds the
+values and says where each came from. It knows no stage.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exchange.errors import UsageError
+
+FILE = "kkoracle.toml"
+PREFIX = "KKORACLE_"
+
+
+class Table(BaseModel):
+    """Base of every table: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class General(Table):
+    """The keys at the top of the file, outside any table."""
+
+    data: Path = Field(Path("kkoracle-data"), description="folder for everything we keep")
+    archive: str = Field("", description="the archive that commands work on by default")
+
+
+class Redis(Table):
+    """[redis]"""
+
+    url: str = Field("", description="an existing Redis; empty: start our own, per data folder")
+    maxmemory_mb: int = Field(512, ge=16, description="limit of our own Redis")
+
+
+class Persona(Table):
+    """[persona]: who the model is; used in prompts, data, chat and model card."""
+
+    name: str = Field("kkOracle", description="what the tuned model calls itself")
+    language: str = Field("el", description="language of the newspaper (prompts follow it)")
+    goal: str = Field("answer questions about the newspaper's archive", description="its purpose")
+    system: str = Field("", description="system message put before every question; may be empty")
+
+
+T = TypeVar("T", bound=Table)
+
+
+class Config:
+    """The file and the environment, read once; tables are validated when asked for."""
+
+    def __init__(self, raw: Mapping[str, Any], path: Path | None, env: Mapping[str, str]) -> None:
+        self.raw = raw
+        self.path = path
+        self._env = env
+        self.sources: dict[str, str] = {}  # "crawl.delay" -> where its value came from
+
+    @classmethod
+    def find(cls, path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
+        """Read `path`, else KKORACLE_CONFIG, else `kkoracle.toml` in this folder, if any.
+
+        Raises:
+            UsageError: the named file is missing, or the file is not TOML.
+        """
+        named = path or (Path(env["KKORACLE_CONFIG"]) if env.get("KKORACLE_CONFIG") else None)
+        chosen = named or Path(FILE)
+        if not chosen.exists():
+            if named:
+                raise UsageError(f"no config file at {named}: `kkoracle init` writes one")
+            return cls({}, None, env)
+        try:
+            return cls(tomllib.loads(chosen.read_text("utf-8")), chosen, env)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{chosen} is not valid TOML: {error}") from None
+        except OSError as error:
+            raise UsageError(f"cannot read {chosen}: {error.strerror}") from None
+
+    def table(self, name: str, model: type[T], flags: Mapping[str, Any] | None = None) -> T:
+        """Validate one table; `name` is "" for the keys at the top.
+
+        Args:
+            flags: values from the command line; None among them means "not given".
+
+        Raises:
+            UsageError: an unknown key (with the nearest right one), or a value that does not fit.
+        """
+        raw = self.raw.get(name, {}) if name else _scalars(self.raw)
+        if not isinstance(raw, dict):
+            raise UsageError(f"{self._where()}: [{name}] must be a table")
+        values: dict[str, Any] = {}
+        for key, field in model.model_fields.items():
+            dotted = f"{name}.{key}" if name else key
+            variable = PREFIX + dotted.replace(".", "_").upper()
+            self.sources[dotted] = "default"
+            for source, found in (
+                (self._where(), raw.get(key)),
+                (variable, self._env.get(variable) or None),
+                ("flag", (flags or {}).get(key)),
+            ):
+                if found is not None:
+                    values[key], self.sources[dotted] = _parse(found, field.annotation), source
+        for key in raw:
+            if key not in model.model_fields:
+                raise UsageError(_unknown(self._where(), name, key, list(model.model_fields)))
+        try:
+            return model(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            dotted = f"{name}.{key}" if name else key
+            source = self.sources.get(dotted, self._where())
+            raise UsageError(f"{dotted} (from {source}): {first['msg']}") from None
+
+    def check_tables(self, known: list[str]) -> None:
+        """Refuse a table that no stage knows."""
+        for key, value in self.raw.items():
+            if isinstance(value, dict) and key not in known:
+                raise UsageError(_unknown(self._where(), "", key, known))
+
+    def _where(self) -> str:
+        return str(self.path) if self.path else FILE
+
+
+def _scalars(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in raw.items() if not isinstance(value, dict)}
+
+
+def _parse(value: Any, annotation: Any) -> Any:
+    """A list in the environment is written with commas."""
+    if isinstance(value, str) and getattr(annotation, "__origin__", None) in (tuple, list):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _unknown(where: str, table: str, key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+    return f"{where}: unknown key {key!r}" + (f" in [{table}]" if table else "") + f"; {hint}"

@@ -1,0 +1,190 @@
+"""The spool of one archive: the truth about stories, chunks, tasks, completions and pairs.
+
+One `Spool` belongs to one thread. Only the daemon (holder of `daemon.lock`) writes; everyone
+else opens it read-only. The step from page to story is idempotent: storing the same story again
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal, Self
+
+import zstandard
+
+from exchange import db, spool_schema
+from exchange.records import Chunk, Completion, Pair, Story, Task
+
+FILE = "spool.sqlite"
+ChunkState = Literal["live", "stale"]
+
+
+class Spool:
+    """Stories and chunks in, tasks and pairs out."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open for writing, creating the file on first use."""
+        return cls(db.connect(directory / FILE, spool_schema.SCHEMA, version=spool_schema.VERSION))
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Open for reading only. Raises UserError when nothing was crawled yet."""
+        return cls(db.connect_readonly(directory / FILE))
+
+    def close(self) -> None:
+        self.db.close()
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One write transaction over everything done inside the block."""
+        return db.transaction(self.db)
+
+    # -- what the crawler writes ------------------------------------------------------------
+
+    def put_page(
+        self, page: str, extraction: str, stories: Iterable[tuple[Story, list[Chunk]]]
+    ) -> tuple[int, int]:
+        """Store what one page yielded; call inside a transaction.
+
+        Chunks that the same story no longer yields become `stale` (their pairs stay); chunks
+        that come back become `live` again. New live chunks get a task of the current recipe.
+
+        Returns:
+            The numbers of new stories and of new chunks.
+        """
+        new_stories = new_chunks = 0
+        for story, chunks in stories:
+            known = self.db.execute("SELECT 1 FROM stories WHERE id=?", (story.id,)).fetchone()
+            new_stories += known is None
+            self.db.execute(
+                "INSERT INTO stories(id, page, extraction, published, section, cluster, record) "
+                "VALUES (?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET page=excluded.page, "
+                "extraction=excluded.extraction, published=excluded.published, "
+                "section=excluded.section, cluster=excluded.cluster, record=excluded.record",
+                (story.id, page, extraction, story.published, story.section,
+                 story.cluster or story.id, story.to_json()),
+            )  # fmt: skip
+            self._retire(story.id, {chunk.id for chunk in chunks})
+            for chunk in chunks:
+                new_chunks += self._put_chunk(chunk, story)
+        return new_stories, new_chunks
+
+    def _retire(self, story_id: str, kept: set[str]) -> None:
+        rows = self.db.execute(
+            "SELECT id FROM chunks WHERE story_id=? AND state='live'", (story_id,)
+        ).fetchall()
+        for (chunk_id,) in rows:
+            if chunk_id not in kept:
+                self.db.execute("UPDATE chunks SET state='stale' WHERE id=?", (chunk_id,))
+                self.db.execute(
+                    "UPDATE tasks SET state='stale' WHERE subject=? AND state='new'", (chunk_id,)
+                )
+
+    def _put_chunk(self, chunk: Chunk, story: Story) -> bool:
+        known = self.db.execute("SELECT state FROM chunks WHERE id=?", (chunk.id,)).fetchone()
+        self.db.execute(
+            "INSERT INTO chunks(id, story_id, position, state, record) VALUES (?,?,?,'live',?) "
+            "ON CONFLICT(id) DO UPDATE SET position=excluded.position, state='live', "
+            "record=excluded.record",
+            (chunk.id, chunk.story_id, chunk.index, chunk.to_json()),
+        )
+        if known is None:
+            recipe = self.meta("recipe")
+            if recipe:
+                self._put_task(chunk, story.published, recipe)
+        elif known["state"] == "stale":
+            self.db.execute(
+                "UPDATE tasks SET state='new' WHERE subject=? AND state='stale' AND recipe=?",
+                (chunk.id, self.meta("recipe")),
+            )
+        return known is None
+
+    def _put_task(self, chunk: Chunk, published: str, recipe: str) -> None:
+        self.db.execute(
+            "INSERT INTO tasks(id, kind, subject, recipe, year, length, state) "
+            "VALUES (?, 'chunk', ?, ?, ?, ?, 'new') ON CONFLICT(id) DO UPDATE SET "
+            "state = CASE WHEN state='stale' THEN 'new' ELSE state END",
+            (Task.make_id("chunk", (chunk.id,), recipe), chunk.id, recipe,
+             int(published[:4] or 0), len(chunk.text)),
+        )  # fmt: skip
+
+    # -- recipe -----------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str:
+        """A stored setting of this spool, "" when there is none."""
+        row = self.db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return row["value"] if row else ""
+
+    def set_meta(self, key: str, value: str) -> None:
+        self.db.execute(
+            "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
+            (key, value),
+        )
+
+    def adopt_recipe(self, recipe: str) -> None:
+        """Make `recipe` the current one: every live chunk has a task of it, others wait no more.
+
+        Tasks of other recipes that are not done become `stale`; what they had produced stays.
+        """
+        with self.transaction():
+            self.set_meta("recipe", recipe)
+            self.db.execute(
+                "UPDATE tasks SET state='stale' WHERE recipe<>? AND state IN ('new','queued')",
+                (recipe,),
+            )
+            rows = self.db.execute(
+                "SELECT c.record, s.published FROM chunks c JOIN stories s ON s.id=c.story_id "
+                "WHERE c.state='live' AND NOT EXISTS (SELECT 1 FROM tasks t "
+                "WHERE t.subject=c.id AND t.recipe=? AND t.state<>'stale') ORDER BY c.rowid",
+                (recipe,),
+            ).fetchall()
+            for row in rows:
+                self._put_task(Chunk.from_json(row["record"]), row["published"], recipe)
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def counters(self) -> dict[str, int]:
+        """All counters, for people: `stories`, `chunks.live`, `tasks.done`, `rejected.<code>`."""
+        return {
+            row["name"]: row["value"]
+            for row in self.db.execute("SELECT name, value FROM counters WHERE value<>0")
+        }
+
+    def stories(self) -> Iterator[Story]:
+        """All stories, by date, then id."""
+        for row in self.db.execute("SELECT record FROM stories ORDER BY published, id"):
+            yield Story.from_json(row["record"])
+
+    def clusters(self) -> dict[str, str]:
+        """Story id -> id of its cluster (its own id when it stands alone)."""
+        return dict(self.db.execute("SELECT id, cluster FROM stories").fetchall())
+
+    def chunks(self, state: ChunkState = "live") -> Iterator[Chunk]:
+        """All chunks of a state, in the order of their stories' dates."""
+        for row in self.db.execute(
+            "SELECT c.record FROM chunks c JOIN stories s ON s.id=c.story_id WHERE c.state=? "
+            "ORDER BY s.published, s.id, c.position", (state,),
+        ):  # fmt: skip
+            yield Chunk.from_json(row["record"])
+
+    def pairs(
+        self, status: Literal["accepted", "rejected"] = "accepted"
+    ) -> Iterator[tuple[Pair, str]]:
+        """Pairs of a status with the id of their story, by pair id."""
+        for row in self.db.execute(
+            "SELECT record, story_id FROM pairs WHERE status=? ORDER BY id", (status,)
+        ):
+            yield Pair.from_json(row["record"]), row["story_id"]
+
+    def completion(self, task_id: str) -> Completion | None:
+        """The raw completion of a task, or None while there is none."""
+        row = self.db.execute(
+            "SELECT record FROM completions WHERE task_id=?", (task_id,)
+        ).fetchone()
+        return Completion.from_json(zstandard.decompress(row["record"])) if row else None

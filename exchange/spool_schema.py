@@ -1,0 +1,64 @@
+"""The tables of `spool.sqlite`: stories, chunks, tasks, completions, pairs and their counters.
+
+The counters are kept by triggers inside the writing transaction, so that `status` never has to
+count rows and never disagrees with them.
+"""
+
+VERSION = 1
+
+
+def _counter(name: str, delta: str) -> str:
+    return (
+        f"INSERT INTO counters(name, value) VALUES ({name}, {delta}) "
+        "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value;"
+    )
+
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS stories (
+    id TEXT PRIMARY KEY, page TEXT NOT NULL, extraction TEXT NOT NULL, published TEXT NOT NULL,
+    section TEXT NOT NULL, cluster TEXT NOT NULL, record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS stories_by_page ON stories(page);
+
+CREATE TABLE IF NOT EXISTS chunks (
+    id TEXT PRIMARY KEY, story_id TEXT NOT NULL REFERENCES stories(id), position INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('live', 'stale')), record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS chunks_by_story ON chunks(story_id, position);
+
+CREATE TABLE IF NOT EXISTS tasks (
+    serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    recipe TEXT NOT NULL, year INTEGER NOT NULL, length INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('new', 'queued', 'done', 'failed', 'stale')),
+    missing INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks(state, year, serial);
+CREATE INDEX IF NOT EXISTS tasks_by_subject ON tasks(subject);
+
+CREATE TABLE IF NOT EXISTS completions (
+    task_id TEXT PRIMARY KEY REFERENCES tasks(id), record BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pairs (
+    id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks(id), story_id TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('accepted', 'rejected')), reason TEXT NOT NULL,
+    record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS pairs_by_task ON pairs(task_id);
+CREATE INDEX IF NOT EXISTS pairs_by_story ON pairs(story_id);
+
+CREATE TRIGGER IF NOT EXISTS story_added AFTER INSERT ON stories BEGIN
+    {_counter("'stories'", "1")} END;
+CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
+    {_counter("'chunks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS chunk_moved AFTER UPDATE OF state ON chunks
+    WHEN OLD.state <> NEW.state BEGIN
+    {_counter("'chunks.' || OLD.state", "-1")} {_counter("'chunks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_added AFTER INSERT ON tasks BEGIN
+    {_counter("'tasks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks
+    WHEN OLD.state <> NEW.state BEGIN
+    {_counter("'tasks.' || OLD.state", "-1")} {_counter("'tasks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
+    {_counter("'pairs.' || NEW.status", "1")}
+    {_counter("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
+"""
