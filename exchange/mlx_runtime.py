@@ -1,0 +1,78 @@
+"""MLX with its traps disarmed: the one place that loads a model for generation or training.
+
+- The wired limit is never set: on an M4 Mac it panics the kernel under concurrent streams
+  (ml-explore/mlx#3186). mlx-lm calls the setter from two modules; both get a no-op.
+- The allocator's pool grows with every new shape; it is capped.
+- On a CPU only float32 has fast kernels, so weights are cast there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import UserError
+
+CACHE_LIMIT_BYTES = 2 << 30
+_SETTER = "maybe_set_recommended_wired_limit"
+
+
+def require() -> Any:
+    """Import mlx.core with our limits set.
+
+    Raises:
+        UserError: mlx or mlx-lm is not installed.
+    """
+    try:
+        mx = importlib.import_module("mlx.core")
+        modules = [importlib.import_module(f"mlx_lm.{name}") for name in
+                   ("generate", "tuner.trainer")]  # fmt: skip
+    except ImportError as error:
+        raise UserError(
+            f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1
+        ) from None
+    for module in modules:
+        if hasattr(module, _SETTER):
+            setattr(module, _SETTER, lambda *_: None)
+    mx.set_cache_limit(CACHE_LIMIT_BYTES)
+    return mx
+
+
+def on_cpu() -> bool:
+    """True when MLX's default device is the CPU."""
+    mx = require()
+    return bool(mx.default_device().type == mx.DeviceType.cpu)
+
+
+def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+    """A model and its tokenizer from a local folder, ready to run on this machine.
+
+    Raises:
+        UserError: the folder or the adapter cannot be loaded, in one line.
+    """
+    mx = require()
+    from mlx_lm.utils import load as load_model
+
+    try:
+        model, tokenizer, *_ = load_model(
+            str(folder), adapter_path=str(adapter) if adapter else None
+        )
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        what = f"{folder} with adapter {adapter}" if adapter else str(folder)
+        raise UserError(f"cannot load the model in {what}: {error}") from None
+    if on_cpu():
+        model.set_dtype(mx.float32)
+        mx.eval(model.parameters())
+    return model, tokenizer
+
+
+def quantisation(model: Any) -> str:
+    """How the loaded weights are stored: "4bit", or the name of their type."""
+    from mlx.utils import tree_flatten
+
+    for _, module in model.named_modules():
+        bits = getattr(module, "bits", None)
+        if bits:
+            return f"{bits}bit"
+    return str(tree_flatten(model.parameters())[0][1].dtype).split(".")[-1]
