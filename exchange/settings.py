@@ -39,6 +39,7 @@ class Redis(Table):
 
     url: str = Field("", description="an existing Redis; empty: start our own, per data folder")
     maxmemory_mb: int = Field(512, ge=16, description="limit of our own Redis")
+    reconcile_s: float = Field(30, ge=1, description="seconds between two checks for lost jobs")
 
 
 class Persona(Table):

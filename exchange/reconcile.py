@@ -1,0 +1,40 @@
+"""Find queued tasks that Redis no longer knows, and make them new again.
+
+Redis may be lost, flushed or killed at any moment. The lists are read in the direction in which
+a job moves (queue, intermediate, started), so a job that moves while we look is seen at least
+once; and a task must be missing in two passes running.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange import keys, tasks
+from exchange.feeder import make_queue
+from exchange.spool import Spool
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+def reconcile(redis: Redis, spool: Spool, archive: str) -> int:
+    """One pass; returns how many tasks became new."""
+    waiting = tasks.queued(spool)
+    if not waiting:
+        return 0
+    present = in_redis(redis)
+    absent = sorted(waiting - present)
+    if absent:
+        held = redis.hmget(keys.result(archive), absent)
+        absent = [task_id for task_id, value in zip(absent, held, strict=True) if value is None]
+    missing = set(absent)
+    return tasks.note_missing(spool, waiting - missing, missing)
+
+
+def in_redis(redis: Redis) -> set[str]:
+    """The ids of all jobs that wait, were just popped, or run."""
+    queue = make_queue(redis)
+    ids = {raw.decode() for raw in redis.lrange(queue.key, 0, -1)}
+    ids |= {raw.decode() for raw in redis.lrange(f"{queue.key}:intermediate", 0, -1)}
+    running = redis.zrange(queue.started_job_registry.key, 0, -1)
+    return ids | {raw.decode().partition(":")[0] for raw in running}

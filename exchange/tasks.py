@@ -1,0 +1,134 @@
+"""The life of a task in the spool: new, queued, then done or failed; stale when unwanted.
+
+Every function is one short transaction. Only the daemon's flow calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import zstandard
+
+from exchange.records import Chunk, Completion, Pair, Result, Task
+from exchange.spool import Spool
+
+ZSTD_LEVEL = 3  # completions are short; higher levels save about 2 % and cost three times as much
+REOPEN_AFTER = 2  # passes: one alone may have looked while a job was moving
+
+
+def claim(spool: Spool, archive: str, limit: int) -> list[Task]:
+    """Move up to `limit` new tasks to `queued`, round-robin over years, shortest text first.
+
+    Sorted by length, since a batch of similar lengths wastes the least work on padding.
+    """
+    with spool.transaction() as db:
+        years = [y for (y,) in db.execute("SELECT DISTINCT year FROM tasks WHERE state='new'")]
+        serials: list[int] = []
+        while years and len(serials) < limit:
+            share = max(1, (limit - len(serials)) // len(years))
+            for year in list(years):
+                rows = db.execute(
+                    "SELECT serial FROM tasks WHERE state='new' AND year=? ORDER BY serial LIMIT ?",
+                    (year, min(share, limit - len(serials))),
+                ).fetchall()
+                if len(rows) < share:
+                    years.remove(year)
+                for (serial,) in rows:
+                    db.execute(
+                        "UPDATE tasks SET state='queued', missing=0 WHERE serial=?", (serial,)
+                    )
+                    serials.append(serial)
+                if len(serials) >= limit:
+                    break
+        return _load(spool, archive, serials)
+
+
+def _load(spool: Spool, archive: str, serials: Sequence[int]) -> list[Task]:
+    marks = ",".join("?" * len(serials))
+    rows = spool.db.execute(
+        "SELECT t.id, t.recipe, c.record FROM tasks t JOIN chunks c ON c.id=t.subject "
+        f"WHERE t.serial IN ({marks}) ORDER BY t.length, t.serial",
+        tuple(serials),
+    )
+    tasks = []
+    for row in rows:
+        chunk = Chunk.from_json(row["record"])
+        tasks.append(Task(row["id"], archive, "chunk", (chunk.id,), row["recipe"],
+                          chunk.text, chunk.header))  # fmt: skip
+    return tasks
+
+
+def reopen(spool: Spool, ids: Iterable[str]) -> int:
+    """Queued tasks become new again; others are left as they are. Returns how many moved."""
+    with spool.transaction() as db:
+        return sum(
+            db.execute(
+                "UPDATE tasks SET state='new', missing=0 WHERE id=? AND state='queued'", (task_id,)
+            ).rowcount
+            for task_id in ids
+        )
+
+
+def queued(spool: Spool) -> set[str]:
+    """The ids of all queued tasks (bounded by the feeder's high mark)."""
+    return {row["id"] for row in spool.db.execute("SELECT id FROM tasks WHERE state='queued'")}
+
+
+def note_missing(spool: Spool, present: set[str], missing: set[str]) -> int:
+    """Record one reconcile pass; a task missing in `REOPEN_AFTER` passes running becomes new.
+
+    Returns:
+        How many tasks became new.
+    """
+    with spool.transaction() as db:
+        for task_id in present:
+            db.execute("UPDATE tasks SET missing=0 WHERE id=? AND missing>0", (task_id,))
+        for task_id in missing:
+            db.execute(
+                "UPDATE tasks SET missing=missing+1 WHERE id=? AND state='queued'", (task_id,)
+            )
+        return db.execute(
+            "UPDATE tasks SET state='new', missing=0 WHERE state='queued' AND missing>=?",
+            (REOPEN_AFTER,),
+        ).rowcount
+
+
+def finish(spool: Spool, results: Sequence[Result]) -> int:
+    """Store what the workers sent, each task exactly once; a second result is ignored.
+
+    Returns:
+        How many tasks were open before and are closed now.
+    """
+    closed = 0
+    with spool.transaction() as db:
+        for result in results:
+            row = db.execute(
+                "SELECT t.state, t.subject, c.story_id FROM tasks t "
+                "LEFT JOIN chunks c ON c.id=t.subject WHERE t.id=?",
+                (result.task_id,),
+            ).fetchone()
+            if row is None or row["state"] in ("done", "failed"):
+                continue
+            closed += 1
+            db.execute(
+                "UPDATE tasks SET state=?, reason=?, missing=0 WHERE id=?",
+                ("failed" if result.failed else "done", result.failed, result.task_id),
+            )
+            if result.completion is not None:
+                _keep(spool, result, row["story_id"] or "")
+    return closed
+
+
+def _keep(spool: Spool, result: Result, story_id: str) -> None:
+    completion = Completion.from_dict(result.completion)
+    spool.db.execute(
+        "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
+        (result.task_id, zstandard.compress(completion.to_json(), ZSTD_LEVEL)),
+    )
+    for raw in result.pairs:
+        pair = Pair.from_dict(raw)
+        spool.db.execute(
+            "INSERT OR IGNORE INTO pairs(id, task_id, story_id, status, reason, record) "
+            "VALUES (?,?,?,?,?,?)",
+            (pair.id, result.task_id, story_id, pair.status, pair.reason, pair.to_json()),
+        )
