@@ -1,0 +1,1 @@
+"""The bundled newspaper and its tiny model."""

@@ -1,0 +1,182 @@
+"""Writes the stories of every issue: facts in known sentence frames, joined by other sentences."""
+
+from __future__ import annotations
+
+import random
+import string
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from kkoracle.demo.newspaper.calendar import Issue, issues, shape_of
+from kkoracle.demo.newspaper.cast import Cast
+from kkoracle.demo.newspaper.connectives import SENTENCES
+from kkoracle.demo.newspaper.frames import Frame, known_frames, new_frames
+from kkoracle.demo.newspaper.inflect import upper_first
+from kkoracle.demo.newspaper.records import DemoStory, Fact
+from kkoracle.demo.newspaper.threads import Event, events, strike_day
+
+# Share of facts in frames that the model's training text does not use.
+_NEW_SHARE = 0.13
+# Chance that a fact names the same person, place or body as the story's first fact.
+_SAME_NAME = 0.35
+# What a section's stories may also tell.
+_RELATED = {
+    "Δήμος": ("Έργα", "Συγκοινωνίες"), "Έργα": ("Δήμος", "Οικονομία"),
+    "Οικονομία": ("Εργασία", "Αγροτικά"), "Εργασία": ("Οικονομία", "Δήμος"),
+    "Κοινωνία": ("Υγεία", "Παιδεία"), "Υγεία": ("Κοινωνία", "Δήμος"),
+    "Παιδεία": ("Κοινωνία", "Πολιτισμός"), "Πολιτισμός": ("Κοινωνία", "Παιδεία"),
+    "Αθλητισμός": ("Κοινωνία", "Συγκοινωνίες"), "Αγροτικά": ("Οικονομία", "Δήμος"),
+    "Αστυνομικά": ("Συγκοινωνίες", "Δήμος"), "Συγκοινωνίες": ("Έργα", "Αστυνομικά"),
+}  # fmt: skip
+
+
+def letters(frame: Frame) -> list[str]:
+    """The slot letters of a frame, each once, in order of first use."""
+    names = [
+        name.split(".")[0]
+        for template in frame.templates
+        for _, name, _, _ in string.Formatter().parse(template)
+        if name
+    ]
+    return list(dict.fromkeys(names))
+
+
+def connective(draw: Cast, rng: random.Random) -> str:
+    """A sentence without a fact."""
+    text = rng.choice(SENTENCES)
+    slots = {"p": draw.slot("p").o, "v": draw.slot("v").ston, "c": draw.slot("c").ston}  # type: ignore[attr-defined]
+    return upper_first(text.format(**slots))
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes one story after another; `asked` keeps every question the only one of its kind."""
+
+    rng: random.Random
+    cast: Cast
+    known: dict[str, Frame]
+    new: dict[str, Frame]
+    asked: set[str] = field(default_factory=set)
+
+    def _fact(
+        self, frame: Frame, issue: Issue, fixed: dict[str, object], shared: dict[str, object]
+    ) -> tuple[Fact, str, dict[str, object]] | None:
+        for _ in range(20):
+            slots: dict[str, object] = {}
+            for letter in letters(frame):
+                if letter in fixed:
+                    slots[letter] = fixed[letter]
+                elif letter in shared and self.rng.random() < _SAME_NAME:
+                    slots[letter] = shared[letter]
+                else:
+                    slots[letter] = self.cast.slot(letter, issue.day)
+                if frame.id == "obituary" and letter not in fixed and letter == "p":
+                    # Nobody of the cast dies by chance: they are in the news again later.
+                    slots[letter] = self.cast.person()
+            if slots.get("t") is not None and slots.get("t") == slots.get("j"):
+                continue
+            if slots.get("v") is not None and slots.get("v") == slots.get("u"):
+                continue
+            title, sentence, question, answer, first, second = frame.fill(slots)
+            if question in self.asked:
+                continue
+            self.asked.add(question)
+            fact = Fact(
+                sentence,
+                question,
+                upper_first(answer),
+                (first, second),
+                frame.id,
+                frame.kind,
+                frame.id in self.known,
+            )
+            return fact, upper_first(title), slots
+        return None
+
+    def _frames(self, section: str, lead: Frame, count: int) -> list[Frame]:
+        """The lead frame and others of the section and its neighbours, none twice."""
+        near = {section, *_RELATED[section]}
+        chosen = [lead]
+        while len(chosen) < count:
+            pool = self.new if self.rng.random() < _NEW_SHARE else self.known
+            frames = [f for f in pool.values() if f.section in near and f not in chosen]
+            if not frames:
+                frames = [f for f in self.known.values() if f not in chosen]
+            chosen.append(self.rng.choice(frames))
+        return chosen
+
+    def _paragraphs(self, sentences: list[str]) -> tuple[str, ...]:
+        count = min(len(sentences), self.rng.randint(2, 4))
+        cuts = sorted(self.rng.sample(range(1, len(sentences)), count - 1))
+        bounds = [0, *cuts, len(sentences)]
+        return tuple(
+            " ".join(sentences[a:b]) for a, b in pairwise(bounds)
+        )  # fmt: skip
+
+    def story(self, number: int, issue: Issue, event: Event | None) -> DemoStory:
+        """One story; `event` makes it a piece of a thread."""
+        frames = self.known | self.new
+        if event is not None:
+            lead = frames[event.frame]
+        else:
+            pool = self.new if self.rng.random() < _NEW_SHARE else self.known
+            lead = self.rng.choice(list(pool.values()))
+        facts: list[Fact] = []
+        title, shared = "", {}
+        for frame in self._frames(lead.section, lead, self.rng.randint(3, 6)):
+            fixed = strike_day(event, issue.day, self.cast) if event and frame is lead else {}
+            made = self._fact(frame, issue, fixed, shared)
+            if made is None:
+                continue
+            facts.append(made[0])
+            if not title:
+                title = made[1]
+                shared = {k: v for k, v in made[2].items() if k in "pvobgtcw"}
+        sentences = [fact.sentence for fact in facts]
+        used: set[str] = set()
+        for _ in range(max(1, round(len(facts) * self.rng.uniform(0.3, 0.7)))):
+            extra = connective(self.cast, self.rng)
+            if extra not in used:
+                used.add(extra)
+                sentences.insert(self.rng.randint(1, len(sentences)), extra)
+        return DemoStory(
+            number,
+            issue.day,
+            lead.section,
+            title,
+            self.rng.choice(self.cast.authors),
+            self._paragraphs(sentences),
+            tuple(facts),
+            shape_of(issue.day),
+            0,
+            1,
+        )
+
+
+def write_stories(seed: int, count: int) -> tuple[list[Issue], list[DemoStory]]:
+    """All issues and stories, the same for the same seed and count."""
+    rng = random.Random(f"kkoracle newspaper {seed}")
+    cast = Cast(rng)
+    plan = issues(rng, count)
+    waiting = events(cast)
+    writer = Writer(rng, cast, {f.id: f for f in known_frames()}, {f.id: f for f in new_frames()})
+    numbers = rng.sample(range(100_000, 100_000 + 40 * count), count)
+    stories: list[DemoStory] = []
+    for issue in plan:
+        for place in range(issue.stories):
+            event = None
+            # Threads take at most half of an issue, so that the rest stays varied.
+            if waiting and waiting[0].day <= issue.day and place % 2 == 0:
+                event = waiting.pop(0)
+            story = writer.story(numbers[len(stories)], issue, event)
+            stories.append(_placed(story, issue, place))
+    return plan, stories
+
+
+def _placed(story: DemoStory, issue: Issue, place: int) -> DemoStory:
+    """The story with its newspaper page (two to a page, from page 2) and its edition."""
+    late = issue.second_edition and place == issue.stories - 1
+    return DemoStory(
+        story.id, story.date, story.section, story.title, story.author, story.paragraphs,
+        story.facts, story.shape, 2 + place // 2, 2 if late else 1,
+    )  # fmt: skip
