@@ -1,0 +1,73 @@
+"""What the checks may look at: the chunk, its header and its sentences, folded once per task."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from exchange.records import Task
+from exchange.text.fold import fold
+
+STEM = 4  # folded letters that name two forms of one Greek word
+_SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
+_STOP = """
+ποιος ποια ποιο ποιοι ποιες ποιους ποιον πότε πού πώς πόσα πόσες πόσο πόσους γιατί ήταν είναι έχει
+είχε στην στον στους στις των τους του την τον και από για σε ότι θα να τι μεταξύ μετά πριν κατά
+κάθε είχαν έγινε υπήρξε οποία οποίο αυτό αυτή αυτός λόγο λόγος
+"""
+
+
+def tokens(text: str) -> list[str]:
+    """Folded words and numbers, punctuation dropped."""
+    return _TOKEN.findall(fold(text))
+
+
+def stems(text: str) -> set[str]:
+    """Prefixes of the words that carry meaning; numbers stay whole."""
+    found = set()
+    for token in tokens(text):
+        if token[0].isdigit():
+            found.add(number(token))
+        elif len(token) >= STEM and token not in _FOLDED_STOP:
+            found.add(token[:STEM])
+    return found
+
+
+def number(token: str) -> str:
+    """One spelling of a number: 1.200, 1,200 and 1200 are the same digits."""
+    return token.replace(".", "").replace(",", "").lstrip("0") or "0"
+
+
+def numbers(text: str) -> set[str]:
+    """All numbers of a text in one spelling."""
+    return {number(token) for token in tokens(text) if token[0].isdigit()}
+
+
+_FOLDED_STOP = frozenset(fold(word) for word in _STOP.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One chunk as the checks see it."""
+
+    text: str  # header and chunk
+    folded: str
+    numbers: frozenset[str]
+    stems: frozenset[str]
+    header_stems: frozenset[str]
+    sentences: tuple[frozenset[str], ...]  # stems of each sentence of the chunk
+
+    @classmethod
+    def of(cls, task: Task) -> Context:
+        whole = f"{task.header}\n{task.text}"
+        return cls(
+            text=whole,
+            folded=fold(whole),
+            numbers=frozenset(numbers(whole)),
+            stems=frozenset(stems(whole)),
+            header_stems=frozenset(stems(task.header)),
+            sentences=tuple(
+                frozenset(stems(part)) for part in _SENTENCE_END.split(task.text) if part.strip()
+            ),
+        )

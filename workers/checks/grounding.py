@@ -1,0 +1,46 @@
+"""Grounding: everything the pair claims stands in the chunk, and in one place of it.
+
+Grounding alone passes answers that mix facts of different sentences (48 such pairs, 5 right), so
+question and answer must also meet in the same sentence or its neighbours.
+"""
+
+from __future__ import annotations
+
+import re
+
+from workers.checks.context import STEM, Context, fold, numbers, stems
+from workers.parse import Draft
+
+OVERLAP = 0.40  # share of the answer's stems that the chunk must hold; 0/16 invented pass
+MEET_OVERLAP = 0.5  # share of the question's stems that the sentences with the answer must hold
+_NAME = re.compile(r"(?<![.!;«]\s)(?<!^)(?<!«)\b[Α-ΩΆ-ΏA-Z][^\W\d_]{2,}")
+
+
+def grounded(draft: Draft, context: Context) -> str:
+    """Every number and capitalised name, and enough of the words, stand in header or chunk."""
+    if not numbers(draft.answer) <= context.numbers:
+        return "ungrounded-number"
+    if not numbers(draft.question) <= context.numbers:
+        return "ungrounded-number"
+    for text in (draft.question, draft.answer):
+        for name in _NAME.findall(text):
+            if fold(name)[:STEM] not in context.stems:
+                return "ungrounded-name"
+    said = stems(draft.answer)
+    if said and len(said & context.stems) / len(said) < OVERLAP:
+        return "ungrounded"
+    return ""
+
+
+def meets_in_sentence(draft: Draft, context: Context) -> str:
+    """Question and answer meet in one sentence or two neighbouring ones."""
+    said = stems(draft.answer) - stems(draft.question) & context.stems
+    asked = (stems(draft.question) & context.stems) - context.header_stems
+    said &= context.stems
+    if len(context.sentences) < 2 or not asked or not said:
+        return ""
+    for first, second in zip(context.sentences, (*context.sentences[1:], frozenset()), strict=True):
+        near = first | second
+        if said <= near and len(asked & near) / len(asked) >= MEET_OVERLAP:
+            return ""
+    return "facts-mixed"

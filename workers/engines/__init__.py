@@ -1,0 +1,1 @@
+"""Engines: where the tokens come from. Each satisfies `exchange.engine.Engine`."""

@@ -1,0 +1,75 @@
+"""Prompts are versioned files: an id, a hash, and two places to fill.
+
+The constant instruction comes first and the chunk last, so that all requests share a prefix
+that the engine computes once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from exchange.engine import Message
+from exchange.errors import UsageError
+from exchange.records import digest
+
+SHA_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt: its id ("el/chunk"), its text, and the hash of that text."""
+
+    id: str
+    text: str
+
+    @property
+    def sha(self) -> str:
+        return digest(self.text, size=SHA_BYTES)
+
+    @property
+    def instruction(self) -> str:
+        """The constant part before the chunk."""
+        return self.text.partition("{header}")[0]
+
+    def messages(self, header: str, text: str, system: str = "") -> list[Message]:
+        """The request for one chunk. Braces in the chunk mean nothing: no formatting happens."""
+        content = (
+            self.instruction + header + self.text.partition("{header}")[2].replace("{text}", text)
+        )
+        asked = [{"role": "user", "content": content.strip()}]
+        return [{"role": "system", "content": system}, *asked] if system else asked
+
+
+def load(name: str) -> Prompt:
+    """A prompt of ours by id, or a file of the user's by path.
+
+    Raises:
+        UsageError: there is none of that name, or it does not hold both places to fill.
+    """
+    own = resources.files(__package__).joinpath(*f"{name}.txt".split("/"))
+    path = Path(name)
+    if ".." not in path.parts and not path.is_absolute() and own.is_file():
+        text = own.read_text("utf-8")
+    elif path.suffix == ".txt" and path.is_file():
+        text = path.read_text("utf-8")
+    else:
+        raise UsageError(f"no prompt {name!r}: known are {', '.join(names())}, or a .txt file")
+    if (
+        text.count("{header}") != 1
+        or text.count("{text}") != 1
+        or (text.index("{header}") > text.index("{text}"))
+    ):
+        raise UsageError(f"prompt {name!r} must hold {{header}} and then {{text}}, once each")
+    return Prompt(name, text)
+
+
+def names() -> list[str]:
+    """The ids of all prompts that come with the package."""
+    found = []
+    for language in resources.files(__package__).iterdir():
+        if language.is_dir():
+            found += [f"{language.name}/{file.name[:-4]}" for file in language.iterdir()
+                      if file.name.endswith(".txt")]  # fmt: skip
+    return sorted(found)

@@ -1,0 +1,31 @@
+"""[work]: how pairs are generated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from exchange.settings import Table
+
+
+class Work(Table):
+    """The settings of a generation worker."""
+
+    engine: Literal["mlx", "openai"] = Field(
+        "mlx", description="mlx: in this process; openai: any OpenAI-compatible endpoint"
+    )
+    width: int = Field(
+        0, ge=0, le=256, description="requests decoded together; 0: 32, or 16 below 20 GB of memory"
+    )
+    prompt: str = Field("el/chunk", description="which prompt file asks for the pairs")
+    max_tokens: int = Field(640, ge=16, description="longest completion, in tokens")
+    temperature: float = Field(0.0, ge=0, le=2, description="0: greedy, the same text every time")
+    seed: int = Field(7, description="start of every task's own seed")
+    lease_s: int = Field(
+        60, ge=4, description="seconds after which a silent worker's jobs go to others"
+    )
+    grace_s: int = Field(30, ge=0, description="seconds to finish what is in flight after Ctrl-C")
+    url: str = Field("http://127.0.0.1:8000/v1", description="endpoint of the openai engine")
+    api_key: str = Field("", description="its key, if it wants one; better in the environment")
+    served_as: str = Field("", description="the model's name at the endpoint, if it differs")
