@@ -16,7 +16,7 @@ from exchange import keys
 from exchange.collector import collect
 from exchange.feeder import Feeder
 from exchange.house import Recipe
-from exchange.reconcile import reconcile
+from exchange.reconcile import reconcile, sweep
 from exchange.spool import Spool
 
 if TYPE_CHECKING:
@@ -84,10 +84,13 @@ class Flow:
         redis = self._connect()
         feeder = Feeder(spool, self.archive)
         next_pass = 0.0
-        away = False
+        away = swept = False
         while not self._stop.is_set():
             moved = 0
             try:
+                if not swept:
+                    sweep(redis, spool, self.archive)
+                    swept = True
                 if time.monotonic() >= next_pass:
                     self._announce(redis)
                     reopened = reconcile(redis, spool, self.archive)

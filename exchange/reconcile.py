@@ -38,3 +38,17 @@ def in_redis(redis: Redis) -> set[str]:
     ids |= {raw.decode() for raw in redis.lrange(f"{queue.key}:intermediate", 0, -1)}
     running = redis.zrange(queue.started_job_registry.key, 0, -1)
     return ids | {raw.decode().partition(":")[0] for raw in running}
+
+
+def sweep(redis: Redis, spool: Spool, archive: str) -> int:
+    """Take back inputs that nobody waits for any more, such as those of an older recipe.
+
+    Their jobs end as `gone` when a worker meets them. Returns how many were taken back.
+    """
+    prefix = keys.task(archive, "")
+    waiting = tasks.queued(spool)
+    found = {raw.decode()[len(prefix) :] for raw in redis.scan_iter(match=f"{prefix}*", count=1000)}
+    unwanted = [keys.task(archive, task_id) for task_id in found - waiting]
+    if unwanted:
+        redis.delete(*unwanted)
+    return len(unwanted)

@@ -200,6 +200,19 @@ class Result(Record):
     pairs: tuple[dict[str, Any], ...] = ()
 
     @classmethod
+    def of(
+        cls, completion: Completion, archive: str, pairs: tuple[Pair, ...], failed: str = ""
+    ) -> Result:
+        """The result of a task that was generated; `failed` when no pair came of it."""
+        return Result(
+            completion.task_id,
+            archive,
+            failed,
+            dataclasses.asdict(completion),
+            tuple(dataclasses.asdict(pair) for pair in pairs),
+        )
+
+    @classmethod
     def from_dict(cls, raw: Any) -> Self:
         """Checked like any record, and the completion and pairs inside it too."""
         if not isinstance(raw, dict) or not isinstance(raw.get("pairs", []), list):

@@ -58,6 +58,9 @@ CREATE TRIGGER IF NOT EXISTS task_added AFTER INSERT ON tasks BEGIN
 CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks
     WHEN OLD.state <> NEW.state BEGIN
     {_counter("'tasks.' || OLD.state", "-1")} {_counter("'tasks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_failed AFTER UPDATE OF state ON tasks
+    WHEN NEW.state = 'failed' AND OLD.state <> 'failed' BEGIN
+    {_counter("'failed.' || NEW.reason", "1")} END;
 CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
     {_counter("'pairs.' || NEW.status", "1")}
     {_counter("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;

@@ -1,0 +1,65 @@
+"""The workers' part of the command line: `kkoracle work`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from exchange.house import House
+
+
+def register(app: typer.Typer) -> None:
+    """Add the workers' commands to the front door."""
+    app.command("work")(work)
+
+
+def work(
+    ctx: typer.Context,
+    width: Annotated[
+        int | None, typer.Option(help="Requests decoded together; 32 fits a 24 GB Mac.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="mlx (here) or openai (an endpoint).")] = None,
+    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
+    burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+) -> None:
+    """Generate question/answer pairs from the queue, until stopped.
+
+    Run it beside `kkoracle crawl`, on this machine or on others with the same Redis. Killed at
+    any moment it loses nothing. First Ctrl-C: finish what is in flight (30 s at most), give the
+    rest back; second: stop at the next token.
+    """
+    import logging
+
+    from exchange import models
+    from exchange.redis_server import redis_for
+    from workers import recipe
+    from workers.progress import Progress
+    from workers.settings import Work
+    from workers.supervisor import Supervisor
+
+    house: House = ctx.obj
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    settings = house.config.table("work", Work, {"width": width, "engine": engine})
+    language_model = house.config.table("model", models.Model, {"name": model})
+    recipe.current(house.config)  # a wrong prompt is told before anything starts
+    if settings.engine == "mlx":
+        house.models.mkdir(parents=True, exist_ok=True)
+        models.locate(language_model, house.models, lambda text: yes or typer.confirm(text))
+    variables: dict[str, Any] = {
+        "KKORACLE_DATA": house.data,
+        "KKORACLE_CONFIG": house.config.path.resolve() if house.config.path else "",
+        "KKORACLE_WORK_WIDTH": settings.width,
+        "KKORACLE_WORK_ENGINE": settings.engine,
+        "KKORACLE_MODEL_NAME": language_model.name,
+    }
+    with redis_for(house) as redis, Progress(redis.connect()) as progress:
+        supervisor = Supervisor(
+            redis.url,
+            {key: str(value) for key, value in variables.items()},
+            burst=burst,
+            grace_s=settings.grace_s,
+        )
+        code = supervisor.run(progress.tick)
+    raise typer.Exit(code)

@@ -1,0 +1,112 @@
+"""Between jobs and engine: makes the request, judges the reply, builds the result record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from exchange.engine import Description, Engine, Finished
+from exchange.house import Recipe
+from exchange.records import Completion, Result, Task
+from workers.judged import NO_PAIR, Judged, judge
+from workers.prompts import Prompt
+from workers.settings import Work
+
+SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
+TRIES = 2  # one retry with another seed when nothing parses; greedy would repeat itself
+
+
+@dataclass(slots=True)
+class _Order:
+    task: Task
+    seed: int
+    tries: int
+    judged: Judged | None = None
+
+
+class Desk:
+    """Keeps the open requests of one worker."""
+
+    def __init__(
+        self,
+        work: Work,
+        recipe: Recipe,
+        prompt: Prompt,
+        system: str,
+        description: Description,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._work = work
+        self._recipe = recipe
+        self._prompt = prompt
+        self._system = system
+        self._description = description
+        self._clock = clock
+        self._orders: dict[int, _Order] = {}
+
+    def submit(self, engine: Engine, task: Task) -> int:
+        """Ask for one task's pairs; returns the engine's ticket.
+
+        Raises:
+            ValueError: the prompt does not fit the model's context.
+        """
+        # The seed depends on the task alone, so that any worker gives the same reply.
+        return self._submit(engine, task, self._work.seed + int(task.id[:8], 16), 1)
+
+    def _submit(self, engine: Engine, task: Task, seed: int, tries: int) -> int:
+        messages = self._prompt.messages(task.header, task.text, self._system)
+        ticket = engine.submit(messages, self._work.max_tokens, seed & 0x7FFFFFFF)
+        self._orders[ticket] = _Order(task, seed, tries)
+        return ticket
+
+    def wants_retry(self, finished: Finished) -> bool:
+        """True when nothing parsed, another seed could change that, and none was tried yet."""
+        order = self._orders[finished.ticket]
+        if finished.error or self._work.temperature == 0 or order.tries >= TRIES:
+            return False
+        return self._judged(order, finished).problem == NO_PAIR
+
+    def retry(self, engine: Engine, finished: Finished) -> int:
+        """Ask once more with another seed; returns the new ticket."""
+        order = self._orders.pop(finished.ticket)
+        return self._submit(engine, order.task, order.seed + SEED_STEP, order.tries + 1)
+
+    def result(self, finished: Finished) -> tuple[Result, dict[str, int]]:
+        """The record to store and the numbers that may be shown. May be called twice."""
+        order = self._orders[finished.ticket]
+        task = order.task
+        if finished.error:
+            return Result(task.id, task.archive, failed=finished.error), {}
+        judged = self._judged(order, finished)
+        completion = Completion(
+            task_id=task.id,
+            text=finished.text,
+            finish_reason=finished.finish_reason,
+            tokens_in=finished.tokens_in,
+            tokens_out=finished.tokens_out,
+            seconds=round(finished.seconds, 3),
+            model=self._recipe.model,
+            quantisation=self._description.quantisation,
+            engine=self._description.engine,
+            prompt=self._prompt.id,
+            prompt_sha=self._recipe.prompt_sha,
+            seed=order.seed & 0x7FFFFFFF,
+            generated_at=self._clock().isoformat(timespec="seconds"),
+        )
+        numbers = {
+            "accepted": judged.accepted,
+            "rejected": len(judged.pairs) - judged.accepted,
+            "tokens": finished.tokens_out,
+        }
+        return Result.of(completion, task.archive, judged.pairs, judged.problem), numbers
+
+    def forget(self, ticket: int) -> None:
+        """The request is over and stored."""
+        self._orders.pop(ticket, None)
+
+    @staticmethod
+    def _judged(order: _Order, finished: Finished) -> Judged:
+        if order.judged is None:
+            order.judged = judge(order.task, finished.text, finished.finish_reason)
+        return order.judged

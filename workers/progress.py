@@ -1,0 +1,70 @@
+"""What an operator sees while a worker runs: one live line on a terminal, else one every 10 s."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from exchange import keys
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+LIVE_S, PLAIN_S = 1.0, 10.0
+
+
+class Progress:
+    """Reads the worker's heartbeat from Redis and shows it."""
+
+    def __init__(self, redis: Redis) -> None:
+        from rich.console import Console
+
+        self._redis = redis
+        self._console = Console(stderr=True)
+        self._live = self._console.status("starting the worker") if sys.stderr.isatty() else None
+        self._next = time.monotonic() + (LIVE_S if self._live else PLAIN_S)
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._live:
+            self._live.stop()
+        self._redis.close()
+
+    def tick(self, worker: str) -> None:
+        """Show the state now, if it is time to."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + (LIVE_S if self._live else PLAIN_S)
+        line = self._line(worker)
+        if self._live:
+            self._live.update(line)
+        elif line != self._last:
+            self._console.print(line, highlight=False)
+            self._last = line
+
+    def _line(self, worker: str) -> str:
+        from redis.exceptions import RedisError
+
+        try:
+            beat = {k.decode(): v.decode() for k, v in
+                    self._redis.hgetall(keys.heartbeat(worker)).items()}  # fmt: skip
+            waiting = self._redis.llen(f"rq:queue:{keys.QUEUE}")
+        except RedisError as error:
+            return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
+        if not beat:
+            return "loading the model"
+        rate = float(beat["tokens_per_s"])
+        return (
+            f"{worker}: {beat['done']} tasks done, {beat['inflight']} in flight (width "
+            f"{beat['width']}), {waiting} waiting, {rate:.0f} tokens/s"
+        )

@@ -1,0 +1,113 @@
+"""Keeps one worker process alive: spawns it, restarts it with back-off, breaks crash loops."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from exchange import openblas
+from exchange.errors import OK, STOPPED, USAGE, UserError
+from workers.run import NAME_VARIABLE, REDIS_VARIABLE, make_name
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = (1, 2, 4, 8, 16, 30, 60)
+LOOP_CRASHES = 5  # this many crashes, each sooner than LOOP_LIFE_S after its start, is a loop
+LOOP_LIFE_S = 60.0
+TICK_S = 0.25
+KILL_AFTER_S = 15.0  # beyond the grace, a stopped worker that still lives is killed
+
+
+class Supervisor:
+    """Runs `python -m workers.run` until its work is done or it is stopped."""
+
+    def __init__(
+        self, redis_url: str, variables: Mapping[str, str], *, burst: bool, grace_s: float
+    ) -> None:
+        self._environment = {
+            **openblas.environment(os.environ),
+            **variables,
+            REDIS_VARIABLE: redis_url,
+        }
+        self._burst = burst
+        self._grace_s = grace_s
+        self._signals = 0
+        self._stopped_at = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self.worker_name = ""
+
+    def run(self, tick: Callable[[str], None] = lambda name: None) -> int:
+        """Supervise until the end; returns the exit code for the command.
+
+        Args:
+            tick: called a few times a second with the worker's name, for showing progress.
+
+        Raises:
+            UserError: the worker crashes again and again.
+        """
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, self._on_signal)
+        quick = 0
+        while True:
+            started = time.monotonic()
+            code = self._run_once(tick)
+            if code in (OK, USAGE, STOPPED):
+                return code
+            if self._signals:
+                return STOPPED
+            if code == 1 and time.monotonic() - started < LOOP_LIFE_S and not quick:
+                return code  # it said why and must not be asked again
+            quick = quick + 1 if time.monotonic() - started < LOOP_LIFE_S else 1
+            if quick >= LOOP_CRASHES:
+                raise UserError(
+                    f"the worker crashed {quick} times in a row (last exit code {code}): see its "
+                    "messages above; `kkoracle doctor` checks model and memory"
+                )
+            pause = BACKOFF_S[min(quick - 1, len(BACKOFF_S) - 1)]
+            log.warning("the worker ended unexpectedly (exit code %s); again in %s s", code, pause)
+            self._sleep(pause)
+
+    def _run_once(self, tick: Callable[[str], None]) -> int:
+        self.worker_name = make_name()
+        command = [sys.executable, "-m", "workers.run", *(["--burst"] if self._burst else [])]
+        # A session of its own: Ctrl-C reaches the supervisor, which passes it on exactly once.
+        self._process = subprocess.Popen(
+            command,
+            env={**self._environment, NAME_VARIABLE: self.worker_name},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+        while self._process.poll() is None:
+            tick(self.worker_name)
+            self._sleep(TICK_S)
+            if self._signals and time.monotonic() - self._stopped_at > (
+                self._grace_s + KILL_AFTER_S
+            ):
+                self._process.kill()
+        return self._process.returncode
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not (self._signals and self._process is None):
+            time.sleep(min(TICK_S, max(0.0, end - time.monotonic())))
+
+    def _on_signal(self, signum: int, frame: Any) -> None:
+        self._signals += 1
+        self._stopped_at = self._stopped_at or time.monotonic()
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+
+def _die_with_parent() -> None:
+    """A killed supervisor must not leave a worker that nobody restarts or stops (Linux only)."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
