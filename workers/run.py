@@ -8,15 +8,17 @@ anything else is a crash.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import secrets
 import socket
 import sys
+from collections.abc import Iterator
 
 from exchange import models
 from exchange.engine import Engine
-from exchange.errors import FAILED, OK, STOPPED, USAGE, UserError
+from exchange.errors import OK, STOPPED, USAGE, UserError
 from exchange.lock import FileLock
 from exchange.settings import Config, General, Persona
 from workers import prompts
@@ -24,6 +26,7 @@ from workers.settings import Work
 
 REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
+PARENT_VARIABLE = "KKORACLE_WORKER_PARENT"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,19 +37,22 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     try:
-        return _work(Config.find(), burst)
+        config = Config.find()
+        work = config.table("work", Work)
+        with processor_share(config, work):
+            return _work(config, work, burst)
     except UserError as error:
         logging.error("%s", error)
         return error.exit_code
 
 
-def _work(config: Config, burst: bool) -> int:
+def _work(config: Config, work: Work, burst: bool) -> int:
     from exchange.redis_client import connect
     from workers import recipe
     from workers.desk import Desk
     from workers.worker import GenerationWorker, WrongRecipe
 
-    work, persona = config.table("work", Work), config.table("persona", Persona)
+    persona = config.table("persona", Persona)
     wanted = recipe.current(config)
     prompt = prompts.load(work.prompt)
     engine = open_engine(config, work)
@@ -65,6 +71,7 @@ def _work(config: Config, burst: bool) -> int:
         width=description.width,
         lease_s=work.lease_s,
         grace_s=work.grace_s,
+        wanted=has_parent,
     )
     try:
         return OK if worker.run(burst=burst) else STOPPED
@@ -92,16 +99,37 @@ def open_engine(config: Config, work: Work) -> Engine:
     from workers.engines.mlx import MlxEngine, choose_width
 
     data = config.table("", General).data
-    # Several workers may share a processor; training takes the lock for itself alone.
-    lock = FileLock(data / "gpu.lock")
-    if not lock.acquire(shared=True):
-        raise UserError(f"training runs on this machine (pid {lock.holder()}): generate or train, "
-                        "not both; start the worker when it is done", FAILED)  # fmt: skip
     folder = models.locate(model, data / "models", confirm=lambda _: False)
     width = choose_width(work.width)
-    engine = MlxEngine(folder, name=model.name, width=width, temperature=work.temperature)
-    engine.lock = lock  # held as long as the engine lives
-    return engine
+    return MlxEngine(folder, name=model.name, width=width, temperature=work.temperature)
+
+
+@contextlib.contextmanager
+def processor_share(config: Config, work: Work) -> Iterator[None]:
+    """Our share of this machine's processor: several workers may have one, training needs all.
+
+    Raises:
+        UserError: a training run holds it.
+    """
+    if work.engine != "mlx":
+        yield
+        return
+    lock = FileLock(config.table("", General).data / "gpu.lock")
+    if not lock.acquire(shared=True):
+        raise UserError(
+            f"training runs on this machine (pid {lock.holder()}): generate or train, not both; "
+            "start the worker when it is done"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def has_parent() -> bool:
+    """False once the supervisor is gone: nobody would restart or stop this worker any more."""
+    expected = os.environ.get(PARENT_VARIABLE)
+    return not expected or os.getppid() == int(expected)
 
 
 def make_name() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from exchange import openblas
 from exchange.errors import OK, STOPPED, USAGE, UserError
-from workers.run import NAME_VARIABLE, REDIS_VARIABLE, make_name
+from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_name
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Supervisor:
             **openblas.environment(os.environ),
             **variables,
             REDIS_VARIABLE: redis_url,
+            PARENT_VARIABLE: str(os.getpid()),
         }
         self._burst = burst
         self._grace_s = grace_s
@@ -82,7 +83,6 @@ class Supervisor:
             env={**self._environment, NAME_VARIABLE: self.worker_name},
             start_new_session=True,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         while self._process.poll() is None:
             tick(self.worker_name)
@@ -103,11 +103,3 @@ class Supervisor:
         self._stopped_at = self._stopped_at or time.monotonic()
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-
-
-def _die_with_parent() -> None:
-    """A killed supervisor must not leave a worker that nobody restarts or stops (Linux only)."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -62,6 +62,7 @@ class GenerationWorker(SimpleWorker):
         width: int,
         lease_s: int = 60,
         grace_s: float = 30.0,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.lease_s = lease_s
         queue = open_queue(connection, lease_s)
@@ -82,6 +83,7 @@ class GenerationWorker(SimpleWorker):
         self.desk = desk
         self.width = width
         self.grace_s = grace_s
+        self._wanted = wanted
         self.done = 0
         self._held: dict[int, InFlight] = {}  # by the engine's ticket
         self._suspects: list[tuple[InFlight, Task]] = []  # leased, waiting to run alone
@@ -109,7 +111,6 @@ class GenerationWorker(SimpleWorker):
         """First signal: no new jobs, and time for those in flight. Second: at the next token."""
         first = self._stop_at is None
         self._stop_at = time.monotonic() + (self.grace_s if first else 0.0)
-        self._stop_requested = True
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -161,6 +162,9 @@ class GenerationWorker(SimpleWorker):
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()
         if moment >= self._next_report:
+            if self._stop_at is None and not self._wanted():
+                log.warning("the supervisor is gone: finishing what is in flight, then ending")
+                self._stop_at = moment + self.grace_s
             self._report(moment)
             self._next_report = moment + REPORT_S
 
