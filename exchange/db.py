@@ -61,8 +61,12 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise UserError(f"{path} does not exist yet: run `kkoracle crawl` first")
     try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S,
-                             isolation_level=None)  # fmt: skip
+        db = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+        )
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA query_only=ON")
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -89,8 +93,10 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-            raise UserError("the disk is full: free some space, then run the same command "
-                            "again; nothing was lost") from None  # fmt: skip
+            raise UserError(
+                "the disk is full: free some space, then run the same command "
+                "again; nothing was lost"
+            ) from None
         raise
 
 

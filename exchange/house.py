@@ -49,8 +49,10 @@ class House:
         """
         chosen = name or self.general.archive
         if not chosen:
-            raise UsageError("which archive? name one, or set `archive` in kkoracle.toml "
-                             "(`kkoracle archive list` shows those known)")  # fmt: skip
+            raise UsageError(
+                "which archive? name one, or set `archive` in kkoracle.toml "
+                "(`kkoracle archive list` shows those known)"
+            )
         if not ARCHIVE_PATTERN.fullmatch(chosen):
             raise UsageError(f"{chosen!r} is no archive name: lower-case letters, digits, - and _")
         return chosen

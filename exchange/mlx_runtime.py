@@ -26,8 +26,9 @@ def require() -> Any:
     """
     try:
         mx = importlib.import_module("mlx.core")
-        modules = [importlib.import_module(f"mlx_lm.{name}") for name in
-                   ("generate", "tuner.trainer")]  # fmt: skip
+        modules = [
+            importlib.import_module(f"mlx_lm.{name}") for name in ("generate", "tuner.trainer")
+        ]
     except ImportError as error:
         raise UserError(
             f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1

@@ -94,10 +94,13 @@ def _convert(settings: Model, kept: Path, confirm: Callable[[str], bool]) -> Pat
     kept.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(kept.parent).free / 1e9
     if free < size + after + 2:
-        raise UserError(f"{settings.name} needs {size + after:.0f} GB while it is converted and "
-                        f"{free:.0f} GB are free: make room, then run this again")  # fmt: skip
-    if not confirm(f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB "
-                   f"in {kept}?"):  # fmt: skip
+        raise UserError(
+            f"{settings.name} needs {size + after:.0f} GB while it is converted and "
+            f"{free:.0f} GB are free: make room, then run this again"
+        )
+    if not confirm(
+        f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB in {kept}?"
+    ):
         raise UserError("no model, nothing to do: name another one in [model]")
     partial = kept.with_name(kept.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)

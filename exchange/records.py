@@ -17,9 +17,17 @@ ID_BYTES = 12  # 96 bits: a collision among 10^9 ids has a chance of about 10^-1
 
 TaskKind = Literal["chunk", "dense", "whois", "rephrase", "refusal", "replay"]
 PairKind = Literal[
-    "fact", "person", "place", "time", "quantity", "cause",
-    "summary", "timeline", "correction", "refusal",
-]  # fmt: skip
+    "fact",
+    "person",
+    "place",
+    "time",
+    "quantity",
+    "cause",
+    "summary",
+    "timeline",
+    "correction",
+    "refusal",
+]
 
 
 class RecordError(ValueError):
@@ -217,8 +225,10 @@ class Result(Record):
         """Checked like any record, and the completion and pairs inside it too."""
         if not isinstance(raw, dict) or not isinstance(raw.get("pairs", []), list):
             raise RecordError("Result: expected an object with a list of pairs")
-        pairs = tuple(cast(dict[str, Any], orjson.loads(Pair.from_dict(p).to_json()))
-                      for p in raw.get("pairs", []))  # fmt: skip
+        pairs = tuple(
+            cast(dict[str, Any], orjson.loads(Pair.from_dict(p).to_json()))
+            for p in raw.get("pairs", [])
+        )
         completion = raw.get("completion")
         if completion is not None:
             Completion.from_dict(completion)

@@ -177,9 +177,13 @@ class ChildServer:
         # From standard input, so that the password never stands in the process list; in a session
         # of its own, so that Ctrl-C at the terminal does not reach it.
         process = subprocess.Popen(
-            [binary, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True, close_fds=True,
-        )  # fmt: skip
+            [binary, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            close_fds=True,
+        )
         assert process.stdin is not None
         process.stdin.write("\n".join(config).encode())
         process.stdin.close()

@@ -67,9 +67,16 @@ class Spool:
                 "VALUES (?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET page=excluded.page, "
                 "extraction=excluded.extraction, published=excluded.published, "
                 "section=excluded.section, cluster=excluded.cluster, record=excluded.record",
-                (story.id, page, extraction, story.published, story.section,
-                 story.cluster or story.id, story.to_json()),
-            )  # fmt: skip
+                (
+                    story.id,
+                    page,
+                    extraction,
+                    story.published,
+                    story.section,
+                    story.cluster or story.id,
+                    story.to_json(),
+                ),
+            )
             self._retire(story.id, {chunk.id for chunk in chunks})
             for chunk in chunks:
                 new_chunks += self._put_chunk(chunk, story)
@@ -110,9 +117,14 @@ class Spool:
             "INSERT INTO tasks(id, kind, subject, recipe, year, length, state) "
             "VALUES (?, 'chunk', ?, ?, ?, ?, 'new') ON CONFLICT(id) DO UPDATE SET "
             "state = CASE WHEN state='stale' THEN 'new' ELSE state END",
-            (Task.make_id("chunk", (chunk.id,), recipe), chunk.id, recipe,
-             int(published[:4] or 0), len(chunk.text)),
-        )  # fmt: skip
+            (
+                Task.make_id("chunk", (chunk.id,), recipe),
+                chunk.id,
+                recipe,
+                int(published[:4] or 0),
+                len(chunk.text),
+            ),
+        )
 
     # -- recipe -----------------------------------------------------------------------------
 
@@ -169,8 +181,9 @@ class Spool:
         """All chunks of a state, in the order of their stories' dates."""
         for row in self.db.execute(
             "SELECT c.record FROM chunks c JOIN stories s ON s.id=c.story_id WHERE c.state=? "
-            "ORDER BY s.published, s.id, c.position", (state,),
-        ):  # fmt: skip
+            "ORDER BY s.published, s.id, c.position",
+            (state,),
+        ):
             yield Chunk.from_json(row["record"])
 
     def pairs(

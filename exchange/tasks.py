@@ -53,8 +53,9 @@ def _load(spool: Spool, archive: str, serials: Sequence[int]) -> list[Task]:
     tasks = []
     for row in rows:
         chunk = Chunk.from_json(row["record"])
-        tasks.append(Task(row["id"], archive, "chunk", (chunk.id,), row["recipe"],
-                          chunk.text, chunk.header))  # fmt: skip
+        tasks.append(
+            Task(row["id"], archive, "chunk", (chunk.id,), row["recipe"], chunk.text, chunk.header)
+        )
     return tasks
 
 

@@ -33,9 +33,11 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if self._live:
             self._live.stop()
         self._redis.close()
@@ -56,8 +58,10 @@ class Progress:
         from redis.exceptions import RedisError
 
         try:
-            beat = {k.decode(): v.decode() for k, v in
-                    self._redis.hgetall(keys.heartbeat(worker)).items()}  # fmt: skip
+            beat = {
+                k.decode(): v.decode()
+                for k, v in self._redis.hgetall(keys.heartbeat(worker)).items()
+            }
             waiting = self._redis.llen(f"rq:queue:{keys.QUEUE}")
         except RedisError as error:
             return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"

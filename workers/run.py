@@ -60,8 +60,9 @@ def _work(config: Config, work: Work, burst: bool) -> int:
         shared = engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
         logging.info("%d prompt tokens are shared by all requests", shared)
     description = engine.describe()
-    logging.info("model %s (%s), width %d", description.model, description.quantisation,
-                 description.width)  # fmt: skip
+    logging.info(
+        "model %s (%s), width %d", description.model, description.quantisation, description.width
+    )
     worker = GenerationWorker(
         connect(os.environ[REDIS_VARIABLE]),
         engine,
@@ -76,9 +77,14 @@ def _work(config: Config, work: Work, burst: bool) -> int:
     try:
         return OK if worker.run(burst=burst) else STOPPED
     except WrongRecipe as error:
-        logging.error("the queue asks for recipe %s and this worker is set up for %s (model %s, "
-                      "prompt %s): use the same [model], [work] and [persona] as the crawler",
-                      error, wanted.id, wanted.model, wanted.prompt)  # fmt: skip
+        logging.error(
+            "the queue asks for recipe %s and this worker is set up for %s (model %s, "
+            "prompt %s): use the same [model], [work] and [persona] as the crawler",
+            error,
+            wanted.id,
+            wanted.model,
+            wanted.prompt,
+        )
         return USAGE
 
 
@@ -93,9 +99,13 @@ def open_engine(config: Config, work: Work) -> Engine:
         from workers.engines.openai import OpenAIEngine
 
         return OpenAIEngine(
-            work.url, name=model.name, served_as=work.served_as, width=work.width or 32,
-            api_key=work.api_key, temperature=work.temperature,
-        )  # fmt: skip
+            work.url,
+            name=model.name,
+            served_as=work.served_as,
+            width=work.width or 32,
+            api_key=work.api_key,
+            temperature=work.temperature,
+        )
     from workers.engines.mlx import MlxEngine, choose_width
 
     data = config.table("", General).data

@@ -186,9 +186,13 @@ class GenerationWorker(SimpleWorker):
     def _pop(self) -> TaskJob | None:
         try:
             found = self.queue_class.dequeue_any(
-                self.queues, None, connection=self.connection, job_class=TaskJob,
-                serializer=self.serializer, death_penalty_class=self.death_penalty_class,
-            )  # fmt: skip
+                self.queues,
+                None,
+                connection=self.connection,
+                job_class=TaskJob,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
         except redis.exceptions.RedisError:
             raise
         except Exception as error:  # a job hash that cannot even be read
@@ -289,10 +293,14 @@ class GenerationWorker(SimpleWorker):
         state = WorkerStatus.BUSY if self._held else WorkerStatus.IDLE
         self.set_state(state)
         facts = {
-            "width": self.width, "inflight": len(self._held), "done": self.done,
-            "tokens_per_s": round(rate, 1), "recipe": self.recipe.id,
-            "model": self.recipe.model, "seen": utcformat(now()),
-        }  # fmt: skip
+            "width": self.width,
+            "inflight": len(self._held),
+            "done": self.done,
+            "tokens_per_s": round(rate, 1),
+            "recipe": self.recipe.id,
+            "model": self.recipe.model,
+            "seen": utcformat(now()),
+        }
         with self.connection.pipeline() as pipe:
             pipe.hset(keys.heartbeat(self.name), mapping=facts)
             pipe.expire(keys.heartbeat(self.name), self.lease_s)

@@ -70,6 +70,9 @@ def names() -> list[str]:
     found = []
     for language in resources.files(__package__).iterdir():
         if language.is_dir():
-            found += [f"{language.name}/{file.name[:-4]}" for file in language.iterdir()
-                      if file.name.endswith(".txt")]  # fmt: skip
+            found += [
+                f"{language.name}/{file.name[:-4]}"
+                for file in language.iterdir()
+                if file.name.endswith(".txt")
+            ]
     return sorted(found)

@@ -1,0 +1,6 @@
+"""The front door: one command line over crawler, workers and trainer.
+
+It composes the stages and holds no logic of any of them.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,107 @@
+"""The `kkoracle` command: joins the stages' commands and turns errors into one line.
+
+Imports stay light here, so that `kkoracle --help` answers at once; what is heavy is imported
+inside the commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import crawler.cli
+import trainer.cli
+import typer
+
+import kkoracle.operate
+import workers.cli
+from exchange.errors import STOPPED, UserError
+from exchange.house import House, Recipe
+from exchange.settings import Config, General, Redis
+from kkoracle import __version__
+from kkoracle.tables import TABLES
+
+app = typer.Typer(
+    name="kkoracle",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="A newspaper's web archive goes in, a language model that has learned it comes out, with "
+    "the proof.\n\n"
+    "New here? [bold]kkoracle demo[/] shows the whole way offline in a few minutes. For your own "
+    "newspaper: [bold]kkoracle init[/], [bold]kkoracle doctor[/], then [bold]kkoracle crawl[/] in "
+    "one terminal and [bold]kkoracle work[/] in another; [bold]kkoracle status[/] says how far it "
+    "is. Then [bold]kkoracle dataset build[/], [bold]kkoracle train[/], "
+    "[bold]kkoracle compare[/].\n\n"
+    "Kill anything at any time and run the same command again: nothing is lost.\n\n"
+    "Exit codes: 0 done or fine, 1 failed or needs attention, 2 bad usage or config, 3 stopped "
+    "and resumable.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kkoracle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def front_door(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Config file; default: kkoracle.toml in this folder.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Data folder; overrides the config.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None:
+    settings = Config.find(config)
+    settings.check_tables(list(TABLES))
+    ctx.obj = House(
+        config=settings,
+        general=settings.table("", General, {"data": data.absolute() if data else None}),
+        redis=settings.table("redis", Redis),
+        recipe=lambda: _recipe(settings),
+    )
+
+
+def _recipe(settings: Config) -> Recipe:
+    from workers import recipe
+
+    return recipe.current(settings)
+
+
+kkoracle.operate.register(app)
+crawler.cli.register(app)
+workers.cli.register(app)
+trainer.cli.register(app)
+
+
+def main() -> NoReturn:
+    """Run a command; every expected error is one line on standard error."""
+    command = typer.main.get_command(app)
+    try:
+        result: Any = command.main(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except UserError as error:
+        code = _say(str(error), error.exit_code)
+    except click.exceptions.UsageError as error:
+        where = f" (`{error.ctx.command_path} --help` lists them)" if error.ctx else ""
+        code = _say(error.format_message() + where, error.exit_code)
+    except click.exceptions.ClickException as error:
+        code = _say(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        code = _say("stopped; run the same command again to go on", STOPPED)
+    except BrokenPipeError:  # the reader of our output left: `kkoracle status | head`
+        sys.stderr.close()
+        code = 0
+    sys.exit(code)
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo(f"kkoracle: {message}", err=True)
+    return code

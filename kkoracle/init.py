@@ -1,0 +1,87 @@
+"""Write the config file, and show what is in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange.errors import UsageError
+from exchange.keys import ARCHIVE_PATTERN
+from exchange.settings import Config, Table
+from kkoracle.tables import TABLES, model_of
+
+SECRET = ("password", "api_key", "url")
+
+
+def write(path: Path, archive: str, contact: str) -> Path:
+    """Write a new config file that names every setting; the defaults stand as comments.
+
+    Raises:
+        UsageError: there is one already, or the archive's name cannot be one.
+    """
+    if path.exists():
+        raise UsageError(f"{path} exists already: edit it, or move it away first")
+    if not ARCHIVE_PATTERN.fullmatch(archive):
+        raise UsageError(f"{archive!r} is no archive name: lower-case letters, digits, - and _")
+    given = {"archive": archive, "crawl.contact": contact}
+    lines = [
+        "# kkoracle: every setting, with its default as a comment. `kkoracle config` shows",
+        "# what is in force. Environment variables (KKORACLE_CRAWL_DELAY=2) come first.",
+        "",
+    ]
+    for table in TABLES:
+        if table:
+            lines += ["", f"[{table}]"]
+        lines += _lines(table, model_of(table), given)
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(lines) + "\n", "utf-8")
+    partial.rename(path)
+    return path
+
+
+def _lines(table: str, model: type[Table], given: dict[str, str]) -> list[str]:
+    lines = []
+    for key, field in model.model_fields.items():
+        value = given.get(f"{table}.{key}" if table else key)
+        default = field.get_default(call_default_factory=True, validated_data={})
+        mark = "" if value else "# "
+        lines.append(
+            f"{mark}{key} = {_toml(value or default)}  # {field.description or ''}".rstrip()
+        )
+    return lines
+
+
+def _toml(value: Any) -> str:
+    """TOML for the few kinds of values we have; None is shown as an empty string."""
+    if isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    text = "" if value is None else str(value)
+    return orjson.dumps(text).decode()
+
+
+def show_config(config: Config) -> None:
+    """Print each value with its source; secrets are named but not shown."""
+    from rich.console import Console
+    from rich.table import Table as Screen
+
+    screen = Screen("setting", "value", "from", box=None, pad_edge=False)
+    for name in TABLES:
+        loaded = config.table(name, model_of(name))
+        for key in type(loaded).model_fields:
+            value = getattr(loaded, key)
+            dotted = f"{name}.{key}" if name else key
+            shown = _masked(key, value) if value else _toml(value)
+            screen.add_row(dotted, shown, config.sources[dotted])
+    Console(soft_wrap=True).print(screen)
+
+
+def _masked(key: str, value: Any) -> str:
+    if key == "url":
+        from exchange.redis_client import safe
+
+        return _toml(safe(str(value)))
+    return "(set)" if key in SECRET else _toml(value)

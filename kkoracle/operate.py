@@ -1,0 +1,93 @@
+"""The commands that belong to no stage: init, doctor, config, status, dashboard, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.house import House
+
+
+def register(app: typer.Typer) -> None:
+    """Add them to the front door."""
+    for command in (init, doctor, config, status, dashboard, demo):
+        app.command()(command)
+
+
+def init(
+    ctx: typer.Context,
+    archive: Annotated[str, typer.Argument(help="The newspaper's profile.")] = "rizospastis",
+    contact: Annotated[
+        str, typer.Option(help="Your e-mail or web address, shown to the newspaper.")
+    ] = "",
+) -> None:
+    """Write a `kkoracle.toml` with every setting explained, for one archive."""
+    from kkoracle.init import write
+
+    path = write(Path("kkoracle.toml"), archive, contact)
+    typer.echo(f"wrote {path}; next: `kkoracle doctor`, then `kkoracle crawl`")
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Check this machine and these settings; each line says what to do.
+
+    Exit code 1 when something would stop the work.
+    """
+    from kkoracle.doctor import examine, show
+
+    raise typer.Exit(show(examine(ctx.obj)))
+
+
+def config(ctx: typer.Context) -> None:
+    """Print every setting, its value, and where the value came from."""
+    from kkoracle.init import show_config
+
+    show_config(ctx.obj.config)
+
+
+def status(
+    ctx: typer.Context,
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+) -> None:
+    """How far is it? Pages, stories, tasks, pairs, workers.
+
+    Exit code 0 fine, 1 needs attention, 3 nothing runs and work is left.
+    """
+    from kkoracle.status import look, show
+
+    found = look(ctx.obj, ctx.obj.archive(archive))
+    show(found, as_json=json)
+    raise typer.Exit(found.exit_code)
+
+
+def dashboard(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve rq-dashboard: queue, jobs and workers in a browser."""
+    from kkoracle.dashboard import Dashboard, serve
+
+    house: House = ctx.obj
+    serve(house, house.config.table("dashboard", Dashboard, {"host": host, "port": port}))
+
+
+def demo(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Option("--dir", help="Where the demo keeps its files.")] = (
+        Path(".demo")
+    ),
+    stories: Annotated[
+        int | None, typer.Option(help="Size of the newspaper; default: what fits this machine.")
+    ] = None,
+) -> None:
+    """The whole way, offline, in a few minutes: newspaper, crawl, pairs, dataset, LoRA, answers.
+
+    Everything is real but small. Killed at any moment, the same command goes on.
+    """
+    from kkoracle.demo.show import run
+
+    raise typer.Exit(run(directory, stories))

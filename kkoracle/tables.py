@@ -1,0 +1,26 @@
+"""Every table that `kkoracle.toml` may hold, and the model that checks it (imported when asked)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from exchange.settings import Table
+
+TABLES: dict[str, str] = {
+    "": "exchange.settings:General",
+    "redis": "exchange.settings:Redis",
+    "persona": "exchange.settings:Persona",
+    "model": "exchange.models:Model",
+    "crawl": "crawler.settings:Crawl",
+    "work": "workers.settings:Work",
+    "dataset": "trainer.settings:Dataset",
+    "train": "trainer.settings:Train",
+    "dashboard": "kkoracle.dashboard:Dashboard",
+}
+
+
+def model_of(table: str) -> type[Table]:
+    """The pydantic model of one table."""
+    module, _, name = TABLES[table].partition(":")
+    found: type[Table] = getattr(import_module(module), name)
+    return found
