@@ -1,0 +1,175 @@
+"""One HTTP request with limits on everything: size, time, type, address. Follows nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
+TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
+HTML = ("text/html", "application/xhtml+xml")
+SNIFF = 1024
+
+
+class Refused(Exception):
+    """A request that yields no page. `reason` is a code; `received` the bytes that came."""
+
+    def __init__(self, reason: str, *, status: int = 0, received: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.received = received
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """An answer. `body` is empty unless the status is 200."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    charset: str = ""
+    location: str = ""
+    retry_after: str = ""
+    etag: str = ""
+    last_modified: str = ""
+
+
+class PrivateAddress(OSError):
+    """A name that leads to a private address."""
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names and drops private addresses, so that no name can lead into the house."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        public = [entry for entry in found if not private(entry["host"])]
+        if found and not public:
+            raise PrivateAddress(f"{host} leads to a private address")
+        return public
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def private(address: str) -> bool:
+    """True for addresses that are not of the public internet; false for names."""
+    try:
+        return not ipaddress.ip_address(address.partition("%")[0]).is_global
+    except ValueError:
+        return False
+
+
+def is_local(host: str) -> bool:
+    """True for a host that says itself that it is private."""
+    return host == "localhost" or host.endswith(".localhost") or private(host)
+
+
+class Client:
+    """Makes requests; use as `async with`. Cookies are neither kept nor sent.
+
+    Args:
+        allow_private: whether private addresses may be asked at all.
+    """
+
+    def __init__(self, agent: str, *, allow_private: bool, concurrency: int) -> None:
+        self._agent = agent
+        self._allow_private = allow_private
+        self._concurrency = concurrency
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        resolver = None if self._allow_private else _Resolver()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=TIMES,
+            headers={"User-Agent": self._agent, "Accept": "text/html,*/*;q=0.5",
+                     "Accept-Encoding": "gzip, deflate"},
+        )  # fmt: skip
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def get(self, url: str, *, html: bool = True, limit: int = MAX_BODY) -> Got:
+        """Ask for one address, exactly as it is written.
+
+        Args:
+            html: refuse bodies of another type before reading them.
+            limit: bytes; with `html` a longer body is refused, without it is cut.
+
+        Raises:
+            Refused: connect, timeout, broken, not-html, too-big, private, bad-url.
+        """
+        assert self._session is not None
+        if not self._allow_private and is_local(urlsplit(url).hostname or ""):
+            raise Refused("private")
+        try:
+            async with self._session.get(URL(url, encoded=True), allow_redirects=False) as answer:
+                return await _read(answer, html, limit)
+        except aiohttp.ConnectionTimeoutError:
+            raise Refused("connect") from None
+        except TimeoutError:
+            raise Refused("timeout") from None
+        except aiohttp.ClientConnectorError as error:
+            lead = isinstance(error.os_error, PrivateAddress)
+            raise Refused("private" if lead else "connect") from None
+        except PrivateAddress:
+            raise Refused("private") from None
+        except (aiohttp.InvalidURL, ValueError):
+            raise Refused("bad-url") from None
+        except (aiohttp.ClientError, OSError):
+            raise Refused("broken") from None
+
+
+async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
+    headers = answer.headers
+    got = Got(
+        answer.status, b"", answer.content_type if "Content-Type" in headers else "",
+        answer.charset or "", headers.get("Location", ""), headers.get("Retry-After", ""),
+        headers.get("ETag", ""), headers.get("Last-Modified", ""),
+    )  # fmt: skip
+    if answer.status != 200:
+        return got
+    if html and got.content_type and got.content_type.lower() not in HTML:
+        raise Refused("not-html", status=200)
+    if html and (answer.content_length or 0) > limit:
+        raise Refused("too-big", status=200)
+    body = bytearray()
+    async for piece in answer.content.iter_chunked(1 << 16):
+        body += piece
+        if len(body) > limit:
+            if html:
+                raise Refused("too-big", status=200, received=len(body))
+            del body[limit:]
+            break
+    if html and not got.content_type and not _looks_like_markup(body):
+        raise Refused("not-html", status=200, received=len(body))
+    return Got(got.status, bytes(body), got.content_type, got.charset, got.location,
+               got.retry_after, got.etag, got.last_modified)  # fmt: skip
+
+
+def _looks_like_markup(body: bytearray) -> bool:
+    """For answers that name no type: does the first thing in them open a tag?"""
+    return bytes(body[:SNIFF]).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")

@@ -1,0 +1,171 @@
+"""Keep requests under way until nothing is due: claims in, outcomes out, in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import time
+from collections import deque
+from typing import Any
+
+from crawler.client import Client
+from crawler.doorbell import Doorbell
+from crawler.fetch import PageFetcher
+from crawler.frontier import Frontier
+from crawler.hosts import HostBook
+from crawler.links import Site
+from crawler.politeness import Gate
+from crawler.records import Claim, Outcome
+from crawler.settings import Crawl
+from exchange.errors import UserError
+
+log = logging.getLogger(__name__)
+
+BATCH = 32  # outcomes in one commit, or what one second brings: so much a crash asks for again
+BATCH_S = 1.0
+CLAIM = 8
+LOOK_S = 0.25
+STOP_S = 30.0  # requests under way may finish this long after a stop
+
+
+class Crawling:
+    """The fetching half of the daemon.
+
+    Every claimed page is in exactly one place: `_claims` (not begun), `_tasks` (being fetched)
+    or `_outcomes` (not yet written). `stop` leaves none behind: what was not finished goes back
+    to the frontier.
+    """
+
+    def __init__(self, frontier: Frontier, client: Client, site: Site, settings: Crawl) -> None:
+        self.doorbell = Doorbell(client, HostBook(frontier.db), settings)
+        self.hold = ""  # why nothing new is begun, "" when it is
+        self.finished = False
+        self._frontier = frontier
+        self._fetcher = PageFetcher(client, site, self.doorbell.gate, self._turn, settings)
+        self._concurrency = settings.concurrency
+        self._claims: deque[Claim] = deque()
+        self._tasks: dict[asyncio.Task[Outcome], Claim] = {}
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._outcomes: list[Outcome] = []
+        self._oldest = 0.0
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin nothing new; `run` returns when what is under way has ended."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Fetch until every known page has its outcome, or until `stop`.
+
+        Raises:
+            UserError: the site cannot be reached at all, or the disk is full.
+        """
+        try:
+            while not self._stop.is_set():
+                self._fill()
+                if self._tasks:
+                    await self._collect(LOOK_S)
+                elif self._outcomes:
+                    self._flush()
+                elif not await self._wait_for_due():
+                    self.finished = True
+                    return
+                if self._outcomes and (
+                    len(self._outcomes) >= BATCH or time.monotonic() - self._oldest >= BATCH_S
+                ):
+                    self._flush()
+            await self._wind_down()
+        finally:
+            await self._abandon()
+
+    def _fill(self) -> None:
+        if self.hold:
+            return
+        while len(self._tasks) < self._concurrency:
+            if not self._claims:
+                self._claims.extend(self._frontier.claim(CLAIM))
+            if not self._claims and self._outcomes and not self._tasks:
+                self._flush()  # what they discovered may be all there is to do
+                self._claims.extend(self._frontier.claim(CLAIM))
+            if not self._claims:
+                return
+            claim = self._claims.popleft()
+            self._tasks[asyncio.create_task(self._fetcher.fetch(claim))] = claim
+
+    async def _collect(self, timeout: float) -> None:
+        done, _ = await asyncio.wait(self._tasks, timeout=timeout,
+                                     return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        for task in done:
+            claim = self._tasks.pop(task)
+            self._under_way.discard(task)
+            if not self._outcomes:
+                self._oldest = time.monotonic()
+            self._outcomes.append(_outcome(task, claim))
+
+    async def _wait_for_due(self) -> bool:
+        """Sleep until a retry is due; false when no page waits at all."""
+        due = self._frontier.next_due()
+        if due is None:
+            return False
+        pause = min(max(due - time.time(), 0.01), LOOK_S)
+        if self.hold:
+            pause = LOOK_S
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), pause)
+        return True
+
+    async def _wind_down(self) -> None:
+        """Let requests under way end, for a while; those still in line are given back."""
+        for task in set(self._tasks) - self._under_way:
+            task.cancel()
+        deadline = time.monotonic() + STOP_S
+        while self._tasks and time.monotonic() < deadline:
+            for task in [task for task in self._tasks if task.cancelled()]:
+                self._claims.append(self._tasks.pop(task))
+            if self._tasks:
+                await self._collect_finished()
+
+    async def _collect_finished(self) -> None:
+        await asyncio.wait(self._tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in [task for task in self._tasks if task.done() and not task.cancelled()]:
+            claim = self._tasks.pop(task)
+            self._outcomes.append(_outcome(task, claim))
+
+    async def _abandon(self) -> None:
+        """Write what ended, give back what did not. Runs on every way out."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = [*self._claims, *self._tasks.values()]
+        self._tasks.clear()
+        self._claims.clear()
+        self._flush()
+        if left:
+            self._frontier.release(left)
+
+    def _flush(self) -> None:
+        if self._outcomes:
+            batch, self._outcomes = self._outcomes, []
+            self._frontier.store(batch)
+
+    async def _turn(self, gate: Gate) -> float:
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.discard(task)
+        started = await gate.turn()
+        self._under_way.add(task)
+        return started
+
+
+def _outcome(task: asyncio.Task[Outcome], claim: Claim) -> Outcome:
+    """What a task yields. Errors of ours are a page's failure; a full disk is everybody's."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, UserError | sqlite3.Error):
+        raise error
+    log.error("fetching %s failed inside kkoracle", claim.key, exc_info=error)
+    return Outcome(claim.id, "failed", "internal")

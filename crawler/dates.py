@@ -1,0 +1,83 @@
+"""Dates as Greek newspapers write them. The address and the index are believed first.
+
+General date libraries read demotic months (Γενάρη, Οχτώβρη) silently wrong, so the months are a
+table of folded beginnings here, which a profile may extend.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+
+from exchange.text.fold import fold
+
+FIRST_YEAR, LAST_YEAR = 1800, 2199
+MONTHS = {
+    "ιαν": 1, "γεν": 1, "φεβ": 2, "φλεβ": 2, "μαρ": 3, "απρ": 4, "μαι": 5, "μαη": 5, "ιουν": 6,
+    "ιουλ": 7, "αυγ": 8, "σεπ": 9, "οκτ": 10, "οχτ": 10, "νοε": 11, "δεκ": 12, "δεχ": 12,
+}  # fmt: skip
+_ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})")
+_NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
+_WORDED = re.compile(r"\b(\d{1,2})(?:η|ης)?\s+(?:του\s+)?([^\W\d_]+)\.?,?\s+(?:του\s+)?(\d{4})\b")
+
+
+def parse(text: str, months: Mapping[str, int] | None = None) -> str:
+    """The first date in a text as ISO, day before month; "" when there is none.
+
+    >>> parse("Παρασκευή 3 του Γενάρη 1998")
+    '1998-01-03'
+    """
+    folded = fold(text)
+    found: list[tuple[int, str]] = []
+    for match in _ISO.finditer(folded):
+        found.append((match.start(), _iso(*match.groups())))
+    for match in _NUMERIC.finditer(folded):
+        found.append((match.start(), _iso(*reversed(match.groups()))))
+    for match in _WORDED.finditer(folded):
+        number = month(match[2], months)
+        if number:
+            found.append((match.start(), _iso(match[3], str(number), match[1])))
+    return min((item for item in found if item[1]), default=(0, ""))[1]
+
+
+def month(word: str, extra: Mapping[str, int] | None = None) -> int:
+    """The month a word means, 0 for none; a profile's own words come first."""
+    folded = fold(word)
+    for known, number in (extra or {}).items():
+        if folded == fold(known):
+            return number
+    for beginning, number in MONTHS.items():
+        if folded.startswith(beginning):
+            return number
+    return 0
+
+
+def _iso(year: str, month_: str, day: str) -> str:
+    try:
+        date = dt.date(int(year), int(month_), int(day))
+    except ValueError:
+        return ""
+    return date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else ""
+
+
+def written(iso: str) -> str:
+    """An ISO date as a reader of the newspaper writes it: 2/1/1998."""
+    year, month_, day = iso.split("-")
+    return f"{int(day)}/{int(month_)}/{year}"
+
+
+def fields(date: dt.date) -> dict[str, str]:
+    """What an address template may ask of a date."""
+    return {
+        "d": str(date.day), "dd": f"{date.day:02}", "m": str(date.month), "mm": f"{date.month:02}",
+        "yyyy": str(date.year),
+    }  # fmt: skip
+
+
+def days(since: dt.date, until: dt.date, weekdays: frozenset[int]) -> Iterator[dt.date]:
+    """Every day of a range, both ends included, that falls on one of the weekdays (Monday 0)."""
+    for ordinal in range(since.toordinal(), until.toordinal() + 1):
+        date = dt.date.fromordinal(ordinal)
+        if date.weekday() in weekdays:
+            yield date

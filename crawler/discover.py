@@ -1,0 +1,58 @@
+"""The links of an index page that are worth following, each with what is printed beside it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from crawler.html import parse
+from crawler.links import Site
+from crawler.records import Link
+
+MAX_LINKS = 20_000  # of one page; more is a trap
+_BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")
+_BESIDE = 300  # characters after a link that may hold its word count
+
+
+def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link, ...]:
+    """All links of a page that the profile knows, in order, each key once.
+
+    Args:
+        url: the address the page was really read from; relative links count from it.
+        issue: the page's issue date, handed on to links that name none.
+    """
+    root = parse(text)
+    if root is None:
+        return ()
+    base = root.xpath("string(//base/@href)")
+    counted = site.profile.kinds[kind].words if kind else ""
+    words = re.compile(counted) if counted else None
+    found: dict[str, Link] = {}
+    for element in root.iter("a", "area"):
+        href = element.get("href")
+        if not href:
+            continue
+        beside = _count(element, words) if words else None
+        link = site.link(href, base or url, issue, beside)
+        if link is None:
+            continue
+        known = found.get(link.key)
+        if known is None or (known.words is None and link.words is not None):
+            found[link.key] = link
+        if len(found) >= MAX_LINKS:
+            break
+    return tuple(found.values())
+
+
+def _count(link: Any, words: re.Pattern[str]) -> int | None:
+    """The number printed after a link, inside the same line of the list."""
+    text, element = "", link
+    while element is not None and element.tag not in _BLOCKS and len(text) < _BESIDE:
+        text += element.tail or ""
+        for sibling in element.itersiblings():
+            if sibling.tag == "a" or len(text) >= _BESIDE:
+                break
+            text += "".join(sibling.itertext()) + (sibling.tail or "")
+        element = element.getparent()
+    match = words.search(text[:_BESIDE])
+    return int(match[1]) if match else None

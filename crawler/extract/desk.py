@@ -1,0 +1,112 @@
+"""The extracting half of the daemon: pages from the raw store into the spool, in its own thread.
+
+First the spool commits a batch of stories, then the pages are marked. A crash between the two
+extracts the batch again, which changes nothing: the step is idempotent by page and version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from crawler import pages
+from crawler.extract.page import Extracted
+from crawler.extract.pool import Pool
+from crawler.profile import Profile
+from crawler.settings import Crawl
+from exchange import db
+from exchange.spool import Spool
+
+BATCH = 64
+IDLE_S = 0.1
+
+
+class Desk:
+    """Extracts whatever is stored and not yet extracted by the profile's version.
+
+    Runs until `stop`. An error that ends it (a full disk) is found in `error`.
+    """
+
+    def __init__(self, directory: Path, archive: str, profile: Profile, settings: Crawl) -> None:
+        self.directory = directory
+        self.archive = archive
+        self.profile = profile
+        self.error: BaseException | None = None
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="extract", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Store the pages that are ready, then end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            pool = Pool(self.directory, self.archive, self.profile,
+                        processes=self._settings.extract_processes,
+                        limit_s=self._settings.extract_s)  # fmt: skip
+            spool = Spool.open(self.directory)
+            connection = pages.connect(self.directory)
+            try:
+                while not self._stop.is_set():
+                    waiting = to_extract(connection, BATCH)
+                    if waiting:
+                        self._batch(pool, spool, connection, waiting)
+                    else:
+                        self._stop.wait(IDLE_S)
+            finally:
+                connection.close()
+                spool.close()
+                pool.close()
+        except BaseException as error:
+            self.error = error
+
+    def _batch(self, pool: Pool, spool: Spool, connection: sqlite3.Connection,
+               waiting: list[tuple[int, str]]) -> None:  # fmt: skip
+        keys = dict(waiting)
+        done: list[tuple[int, Extracted]] = []
+        for page, found in pool.run(keys):
+            done.append((page, found))
+            if self._stop.is_set():
+                break
+        version = self.profile.extraction
+        with spool.transaction():
+            for page, found in done:
+                spool.put_page(keys[page], version, found.stories)
+        with db.transaction(connection):
+            connection.executemany(
+                "UPDATE pages SET text=?, extraction=? WHERE id=?",
+                [(found.outcome, version, page) for page, found in done],
+            )
+
+
+def to_extract(connection: sqlite3.Connection, limit: int) -> list[tuple[int, str]]:
+    """Ids and keys of pages whose text is due."""
+    rows = connection.execute(
+        "SELECT id, key FROM pages WHERE text='waiting' ORDER BY id LIMIT ?", (limit,)
+    )
+    return [(row["id"], row["key"]) for row in rows]
+
+
+def outdated(connection: sqlite3.Connection, version: str) -> int:
+    """How many pages were extracted by another version of profile or code."""
+    row = connection.execute(
+        "SELECT COUNT(*) FROM pages WHERE text NOT IN ('', 'waiting') AND extraction<>?", (version,)
+    ).fetchone()
+    return int(row[0])
+
+
+def extract_again(connection: sqlite3.Connection, version: str) -> None:
+    """Make the text of those pages due again. Asks the newspaper for nothing."""
+    with db.transaction(connection):
+        connection.execute(
+            "UPDATE pages SET text='waiting' WHERE text NOT IN ('', 'waiting') AND extraction<>?",
+            (version,),
+        )

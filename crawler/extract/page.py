@@ -1,0 +1,95 @@
+"""One stored page to its stories and chunks: a pure function of bytes and profile."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from crawler.chunk import chunks
+from crawler.decode import decode
+from crawler.extract import fallback
+from crawler.extract.shapes import Parts, Shapes
+from crawler.html import parse
+from crawler.profile import Profile
+from exchange.records import Chunk, Story, digest
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A page as the raw store holds it."""
+
+    key: str
+    url: str  # absolute
+    kind: str
+    issue: str
+    words: int | None
+    charset: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a page yielded; `outcome` is "done", or why there is no story."""
+
+    outcome: str
+    stories: tuple[tuple[Story, list[Chunk]], ...] = ()
+
+
+class Reader:
+    """Reads the pages of one archive by one profile."""
+
+    def __init__(self, profile: Profile, archive: str) -> None:
+        self._profile = profile
+        self._archive = archive
+        self._shapes = Shapes(profile)
+        self._titles = [re.compile(pattern) for pattern in profile.leave_out.titles]
+        self._texts = [re.compile(pattern) for pattern in profile.leave_out.texts]
+
+    def read(self, page: StoredPage) -> Extracted:
+        """The stories of a page. The date comes from the address or index first."""
+        text = decode(page.body, page.charset, self._profile.charset)
+        root = parse(text)
+        if root is None:
+            return Extracted("empty")
+        found = self._shapes.read(root, page.kind)
+        low = not found
+        if low:
+            parts = fallback.read(text, root)
+            found = [parts] if parts else []
+        if not found:
+            return Extracted("no-text")
+        made: list[tuple[Story, list[Chunk]]] = []
+        reason = ""
+        for index, parts in enumerate(found):
+            refused = self._refuse(parts)
+            reason = reason or refused
+            if not refused:
+                story = self._story(page, parts, index, len(found), low)
+                made.append((story, chunks(story, self._profile.chunk, self._profile.name)))
+        return Extracted("done" if made else reason, tuple(made))
+
+    def _refuse(self, parts: Parts) -> str:
+        """Why a story is left out, "" to keep it."""
+        if parts.section and self._profile.leave_out.section(parts.section):
+            return "left-out-section"
+        if any(pattern.search(parts.title) for pattern in self._titles):
+            return "left-out-title"
+        text = "\n\n".join(parts.paragraphs)
+        if any(pattern.search(text) for pattern in self._texts):
+            return "left-out-text"
+        return "too-short" if len(text.split()) < self._profile.min_words else ""
+
+    def _story(self, page: StoredPage, parts: Parts, index: int, count: int, low: bool) -> Story:
+        place = (str(index),) if index else ()  # so the first keeps its id when a second appears
+        return Story(
+            id=digest(self._archive, page.key, *place),
+            url=page.url,
+            archive=self._archive,
+            published=page.issue or parts.date,
+            section=parts.section,
+            title=parts.title,
+            author=parts.author,
+            text="\n\n".join(parts.paragraphs),
+            words_expected=page.words if count == 1 else None,
+            low_confidence=low,
+        )

@@ -1,0 +1,84 @@
+"""The paragraphs inside elements, as a reader sees them: blocks and double `<br>` part them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from crawler.decode import clean
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BLOCKS = _names(
+    """address article aside blockquote center dd div dl dt fieldset figcaption figure footer form
+    h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul"""
+)
+SILENT = _names("script style noscript template iframe object svg head select button")
+
+
+def paragraphs(elements: Iterable[Any]) -> list[str]:
+    """The paragraphs of elements in document order; an element inside another counts once."""
+    chosen = list(elements)
+    known = set(chosen)
+    found: list[str] = []
+    for element in chosen:
+        if not any(ancestor in known for ancestor in element.iterancestors()):
+            found.extend(_of(element))
+    return found
+
+
+def _of(root: Any) -> list[str]:
+    """Walks without recursion: pages nest deeper than Python's stack.
+
+    One `<br>` is a blank, two or more with nothing between them part paragraphs. Inline elements
+    add nothing, so a drop cap in a `<span>` stays one word with what follows.
+    """
+    from lxml import etree
+
+    found: list[str] = []
+    pieces: list[str] = []
+    breaks = 0
+
+    def close() -> None:
+        nonlocal breaks
+        text = clean("".join(pieces))
+        if text:
+            found.append(text)
+        pieces.clear()
+        breaks = 0
+
+    def say(text: str | None) -> None:
+        nonlocal breaks
+        if not text:
+            return
+        if text.strip():
+            breaks = 0
+        pieces.append(text)
+
+    walker = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walker:
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if event == "start":
+            if tag in SILENT or not tag:
+                walker.skip_subtree()
+                continue
+            if tag == "br":
+                breaks += 1
+                if breaks >= 2:
+                    close()
+                    breaks = 1
+                else:
+                    pieces.append("\n")
+            elif tag in BLOCKS:
+                close()
+            say(element.text)
+            continue
+        if tag in BLOCKS:
+            close()
+        if element is not root:
+            say(element.tail)
+    close()
+    return found

@@ -1,0 +1,160 @@
+"""Processes that extract, with a time limit each page: one that hangs is killed and counted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+import crawler
+from crawler.extract.page import Extracted
+from crawler.profile import Profile
+from exchange.errors import UserError
+from exchange.records import Chunk, Story
+
+START_S = 30.0  # a fresh process may take this much longer for its first page: it imports
+
+
+@dataclass(slots=True)
+class _Process:
+    popen: subprocess.Popen[bytes]
+    received: bytearray
+    page: int = 0
+    deadline: float = 0.0
+    fresh: bool = True
+
+    @property
+    def input(self) -> IO[bytes]:
+        assert self.popen.stdin is not None
+        return self.popen.stdin
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.popen.stdout is not None
+        return self.popen.stdout
+
+
+class Pool:
+    """A few extracting processes; used by one thread.
+
+    A page over its time is killed with its process and yields "hung"; one that takes its
+    process down yields "crashed".
+    """
+
+    def __init__(
+        self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
+    ) -> None:
+        self._command = [sys.executable, "-m", "crawler.extract.worker", str(directory), archive]
+        self._profile = profile.model_dump_json().encode()
+        self._limit = limit_s
+        self._size = processes
+        self._processes: list[_Process] = []
+        self._selector = selectors.DefaultSelector()
+
+    def run(self, page_ids: Iterable[int]) -> Iterator[tuple[int, Extracted]]:
+        """Extract pages; results come as they are ready, one for every id."""
+        waiting = deque(page_ids)
+        while waiting or any(process.page for process in self._processes):
+            while waiting and (process := self._idle()) is not None:
+                self._give(process, waiting.popleft())
+            yield from self._results()
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in list(self._processes):
+            self._end(process)
+        self._selector.close()
+
+    def _idle(self) -> _Process | None:
+        for process in self._processes:
+            if not process.page:
+                return process
+        return self._start() if len(self._processes) < self._size else None
+
+    def _start(self) -> _Process:
+        root = str(Path(crawler.__file__).parent.parent)
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+        try:
+            popen = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )  # fmt: skip
+        except OSError as error:
+            raise UserError(f"cannot start a process to extract text: {error}") from None
+        process = _Process(popen, bytearray())
+        self._processes.append(process)
+        self._selector.register(process.output, selectors.EVENT_READ, process)
+        self._send(process, self._profile)
+        return process
+
+    def _give(self, process: _Process, page: int) -> None:
+        process.page = page
+        grace = START_S if process.fresh else 0.0
+        process.deadline = time.monotonic() + self._limit + grace
+        process.fresh = False
+        self._send(process, str(page).encode())
+
+    def _send(self, process: _Process, frame: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # its end is noticed where results are read
+            process.input.write(len(frame).to_bytes(4, "big") + frame)
+            process.input.flush()
+
+    def _results(self) -> Iterator[tuple[int, Extracted]]:
+        busy = [process for process in self._processes if process.page]
+        nearest = min(process.deadline for process in busy)
+        for key, _ in self._selector.select(max(0.0, nearest - time.monotonic())):
+            process: _Process = key.data
+            piece = os.read(process.output.fileno(), 1 << 20)
+            process.received += piece
+            if not piece:
+                page = process.page
+                self._end(process)
+                if page:
+                    yield page, Extracted("crashed")
+            elif (frame := _frame(process.received)) is not None:
+                page, process.page = process.page, 0
+                yield page, _decode(frame)
+        now = time.monotonic()
+        for process in [p for p in self._processes if p.page and p.deadline <= now]:
+            page = process.page
+            self._end(process)
+            yield page, Extracted("hung")
+
+    def _end(self, process: _Process) -> None:
+        self._processes.remove(process)
+        self._selector.unregister(process.output)
+        process.popen.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.input.close()
+        process.output.close()
+        process.popen.wait()
+
+
+def _frame(received: bytearray) -> bytes | None:
+    """Take one whole frame off the front, None while it is not complete."""
+    if len(received) < 4 or len(received) < 4 + (size := int.from_bytes(received[:4], "big")):
+        return None
+    frame = bytes(received[4 : 4 + size])
+    del received[: 4 + size]
+    return frame
+
+
+def _decode(frame: bytes) -> Extracted:
+    raw = orjson.loads(frame)
+    return Extracted(
+        raw["outcome"],
+        tuple(
+            (Story.from_dict(story), [Chunk.from_dict(chunk) for chunk in chunks])
+            for story, chunks in raw["stories"]
+        ),
+    )

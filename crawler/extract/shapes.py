@@ -1,0 +1,88 @@
+"""Find a story's parts on a page by the profile's shapes; the first that matches is used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from crawler import dates
+from crawler.decode import clean
+from crawler.extract.paragraphs import paragraphs
+from crawler.profile import Profile, Select, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One story as it stands on a page."""
+
+    title: str
+    section: str
+    author: str
+    date: str  # ISO, "" when the page does not say
+    paragraphs: tuple[str, ...]
+
+
+class Shapes:
+    """A profile's shapes, compiled once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._months = profile.months
+        self._shapes = [_Compiled(shape) for shape in profile.shapes]
+
+    def read(self, root: Any, kind: str) -> list[Parts]:
+        """The stories of a page, [] when no shape matches."""
+        for shape in self._shapes:
+            if shape.kinds and kind not in shape.kinds:
+                continue
+            stories = shape.stories(root)
+            found = [parts for story in stories if (parts := self._parts(shape, story))]
+            if found:
+                return found
+        return []
+
+    def _parts(self, shape: _Compiled, story: Any) -> Parts | None:
+        for drop in shape.drop:
+            for element in drop(story):
+                if element is not story and element.getparent() is not None:
+                    element.drop_tree()
+        text = paragraphs(element for element in shape.text(story) if hasattr(element, "tag"))
+        if not text:
+            return None
+        values = {name: _value(story, select) for name, select in shape.selects.items()}
+        return Parts(values["title"], values["section"], values["author"],
+                     dates.parse(values["date"], self._months), tuple(text))  # fmt: skip
+
+
+class _Compiled:
+    def __init__(self, shape: Shape) -> None:
+        from lxml import etree
+
+        self.kinds = shape.kinds
+        self.text = etree.XPath(shape.text)
+        self.drop = [etree.XPath(path) for path in shape.drop]
+        self._story = etree.XPath(shape.story) if shape.story else None
+        self.selects: dict[str, tuple[Any, re.Pattern[str] | None] | None] = {}
+        for name in ("title", "section", "author", "date"):
+            select: Select | None = getattr(shape, name)
+            pattern = re.compile(select.match) if select and select.match else None
+            self.selects[name] = (etree.XPath(select.xpath), pattern) if select else None
+
+    def stories(self, root: Any) -> list[Any]:
+        return list(self._story(root)) if self._story else [root]
+
+
+def _value(story: Any, select: tuple[Any, re.Pattern[str] | None] | None) -> str:
+    """The first value that is not empty."""
+    if select is None:
+        return ""
+    path, pattern = select
+    found = path(story)
+    for item in found if isinstance(found, list) else [found]:
+        text = " ".join(paragraphs([item])) if hasattr(item, "tag") else clean(str(item))
+        if pattern is not None:
+            match = pattern.search(text)
+            text = clean((match[1] if match.re.groups else match[0]) or "") if match else ""
+        if text:
+            return text
+    return ""

@@ -1,0 +1,88 @@
+"""The extracting process: page ids in, stories and chunks out, over its own pipe.
+
+    python -m crawler.extract.worker DIRECTORY ARCHIVE BASE < profile and ids
+
+It knows nothing about the spool and writes nothing. Frames are a length of four bytes and JSON;
+the first is the profile. It ends when its input does, so it never outlives the daemon.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import zstandard
+
+from crawler import pages
+from crawler.extract.page import Extracted, Reader, StoredPage
+from crawler.links import Site
+from crawler.profile import Profile
+from exchange import db
+
+NICE = 5  # text can wait, the next request's turn cannot
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """One frame, None at the end of the stream."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    size = int.from_bytes(head, "big")
+    body = stream.read(size)
+    return body if len(body) == size else None
+
+
+def write_frame(stream: BinaryIO, body: bytes) -> None:
+    stream.write(len(body).to_bytes(4, "big") + body)
+    stream.flush()
+
+
+def load(connection: sqlite3.Connection, page: int, site: Site) -> StoredPage | None:
+    """A page with its body, None when it is not stored."""
+    row = connection.execute(
+        "SELECT p.key, p.url, p.kind, p.issue, p.words, p.charset, b.body "
+        "FROM pages p JOIN bodies b ON b.page=p.id WHERE p.id=?", (page,),
+    ).fetchone()  # fmt: skip
+    if row is None:
+        return None
+    return StoredPage(row["key"], site.absolute(row["url"]), row["kind"], row["issue"],
+                      row["words"], row["charset"], zstandard.decompress(row["body"]))  # fmt: skip
+
+
+def encode(found: Extracted) -> bytes:
+    """What goes back over the pipe."""
+    return orjson.dumps({"outcome": found.outcome, "stories": found.stories})
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the input ends. A page that fails answers "crashed" and the next is read."""
+    directory, archive = Path(arguments[0]), arguments[1]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; we are told
+    os.nice(NICE)
+    logging.disable(logging.CRITICAL)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not look like a frame
+    told = read_frame(sys.stdin.buffer)
+    if told is None:
+        return 0
+    profile = Profile.model_validate_json(told)
+    site, reader = Site(profile), Reader(profile, archive)
+    connection = db.connect_readonly(directory / pages.FILE)
+    while (frame := read_frame(sys.stdin.buffer)) is not None:
+        try:
+            page = load(connection, int(frame), site)
+            found = reader.read(page) if page else Extracted("no-body")
+        except Exception:
+            found = Extracted("crashed")
+        write_frame(replies, encode(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

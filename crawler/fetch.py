@@ -1,0 +1,139 @@
+"""One page, from its claim to its outcome: robots, turn, redirects, body, links.
+
+Whatever a server does ends in an outcome with a reason code; nothing here raises for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+from crawler import discover
+from crawler.client import Client, Got, Refused
+from crawler.decode import decode
+from crawler.hosts import retry_after
+from crawler.links import Site
+from crawler.politeness import Gate
+from crawler.records import Claim, Link, Outcome
+from crawler.settings import Crawl
+
+log = logging.getLogger(__name__)
+
+MAX_REDIRECTS = 10
+LONGEST_RETRY_S = 6 * 3600.0
+RETRY_GROWTH = 4.0
+_REDIRECTS = (301, 302, 303, 307, 308)
+_AGAIN = {"timeout", "broken", "too-many"}  # may be better next time
+Gates = Callable[[str], Awaitable[Gate]]
+Turn = Callable[[Gate], Awaitable[float]]
+
+
+class PageFetcher:
+    """Turns claims into outcomes.
+
+    Args:
+        gates: the gate of an address's host, its robots rules read.
+        turn: waits for a gate's turn; the crawl wraps it to know which requests are under way.
+    """
+
+    def __init__(self, client: Client, site: Site, gates: Gates, turn: Turn, settings: Crawl
+                 ) -> None:  # fmt: skip
+        self._client = client
+        self._site = site
+        self._gates = gates
+        self._turn = turn
+        self._settings = settings
+
+    async def fetch(self, claim: Claim) -> Outcome:
+        """Ask for one page, following redirects that stay what they were."""
+        url = self._site.absolute(claim.url)
+        seen = {url}
+        requests = 0
+        while True:
+            gate = await self._gates(url)
+            if not gate.rules.allows(url):
+                return _left_out(claim, "robots", requests)
+            started = await self._turn(gate)
+            requests += 1
+            try:
+                got = await self._client.get(url)
+            except Refused as refusal:
+                return self._refused(claim, refusal, gate, started, requests)
+            gate.answered()
+            if got.status not in _REDIRECTS:
+                return self._judge(claim, url, got, gate, started, requests)
+            target = urljoin(url, got.location) if got.location else url
+            ended = self._redirected(claim, target, seen, requests)
+            if ended is not None:
+                return ended
+            seen.add(target)
+            url = target
+
+    def _redirected(self, claim: Claim, target: str, seen: set[str], requests: int
+                    ) -> Outcome | None:  # fmt: skip
+        """The outcome if a redirect ends here; None to follow it."""
+        if target in seen:
+            return _failed(claim, "redirect-loop", requests)
+        if len(seen) > MAX_REDIRECTS:
+            return _failed(claim, "redirect-many", requests)
+        if not self._site.in_scope(target):
+            return _left_out(claim, "redirect-out", requests)
+        link = self._site.link(target, issue=claim.issue)
+        if link is not None and link.key == claim.key:
+            return None
+        if link is not None:  # another page of ours: it has an entry of its own
+            return Outcome(claim.id, "left_out", "moved", requests=requests, links=(link,))
+        return None if not claim.kind else _left_out(claim, "redirect-out", requests)
+
+    def _refused(self, claim: Claim, refusal: Refused, gate: Gate, started: float, requests: int
+                 ) -> Outcome:  # fmt: skip
+        if refusal.reason == "connect":
+            gate.unreachable(started)
+            return Outcome(claim.id, "waiting", "connect", gate.host.paused_until,
+                           counts_as_try=False, requests=requests)  # fmt: skip
+        if refusal.reason in _AGAIN:
+            return self._again(claim, refusal.reason, requests, received=refusal.received)
+        left = refusal.reason == "not-html"
+        return Outcome(claim.id, "left_out" if left else "failed", refusal.reason,
+                       status=refusal.status, received=refusal.received,
+                       requests=requests)  # fmt: skip
+
+    def _judge(self, claim: Claim, url: str, got: Got, gate: Gate, started: float, requests: int
+               ) -> Outcome:  # fmt: skip
+        reason = f"http-{got.status}"
+        if got.status in (429, 503):
+            gate.refuse(retry_after(got.retry_after, time.time()), started)
+            return self._again(claim, reason, requests, got.status, gate.host.paused_until)
+        if got.status >= 500 or got.status in (408, 425):
+            return self._again(claim, reason, requests, got.status)
+        if got.status != 200:
+            return _failed(claim, reason, requests, got.status)
+        links: tuple[Link, ...] = ()
+        if self._site.follows(claim.kind):
+            text = decode(got.body, got.charset, self._site.profile.charset)
+            links = discover.links(text, url, self._site, claim.kind, claim.issue)
+        return Outcome(
+            claim.id, "done", status=200, etag=got.etag, last_modified=got.last_modified,
+            charset=got.charset, body=got.body, received=len(got.body), requests=requests,
+            has_story=self._site.tells(claim.kind), links=links,
+        )  # fmt: skip
+
+    def _again(self, claim: Claim, reason: str, requests: int, status: int = 0,
+               not_before: float = 0.0, received: int = 0) -> Outcome:  # fmt: skip
+        """Ask again later, each time four times later, until the tries are used up."""
+        if claim.tries + 1 >= self._settings.tries:
+            return _failed(claim, reason, requests, status)
+        wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
+        at = not_before or time.time() + wait
+        return Outcome(claim.id, "waiting", reason, at, status=status, received=received,
+                       requests=requests)  # fmt: skip
+
+
+def _failed(claim: Claim, reason: str, requests: int, status: int = 0) -> Outcome:
+    return Outcome(claim.id, "failed", reason, status=status, requests=requests)
+
+
+def _left_out(claim: Claim, reason: str, requests: int) -> Outcome:
+    return Outcome(claim.id, "left_out", reason, requests=requests)

@@ -1,0 +1,132 @@
+"""The frontier: which pages are known, which are ours to fetch now, how each request ended.
+
+One transaction writes a batch of outcomes with the links they discovered and the raw bodies, so
+a crash never keeps a page without its links; it re-asks at most the batch in hand. Retries live
+in `next_at`, never in a sleeping coroutine. One writer, the daemon's event loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import zstandard
+
+from crawler import pages
+from crawler.records import Claim, Link, Outcome
+from exchange import db
+
+ZSTD_LEVEL = 6  # pages are written once and kept for good
+
+
+class Frontier:
+    """All known pages of one archive; every call is one short transaction at most."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection
+        self._compress = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress
+
+    @classmethod
+    def open(cls, directory: Path) -> Frontier:
+        """Open for writing; leases of a daemon that died are taken back."""
+        self = cls(pages.connect(directory))
+        self.release()
+        return self
+
+    def close(self) -> None:
+        self.db.close()
+
+    def seed(self, links: Iterable[Link]) -> int:
+        """Make links known; returns how many were new."""
+        with db.transaction(self.db):
+            return sum(self._add(link) for link in links)
+
+    def claim(self, limit: int, now: float | None = None) -> list[Claim]:
+        """Lease up to `limit` pages that are due, indexes before stories."""
+        now = time.time() if now is None else now
+        with db.transaction(self.db):
+            rows = self.db.execute(
+                "SELECT id, key, url, kind, issue, tries FROM pages "
+                "WHERE state='waiting' AND next_at<=? ORDER BY priority, id LIMIT ?",
+                (now, limit),
+            ).fetchall()
+            self.db.executemany(
+                "UPDATE pages SET state='leased', leased_at=? WHERE id=?",
+                [(now, row["id"]) for row in rows],
+            )
+        return [Claim(*row) for row in rows]
+
+    def release(self, claims: Iterable[Claim] | None = None) -> None:
+        """Give claims back untouched; without an argument, all that are leased."""
+        with db.transaction(self.db):
+            if claims is None:
+                self.db.execute("UPDATE pages SET state='waiting' WHERE state='leased'")
+            else:
+                self.db.executemany(
+                    "UPDATE pages SET state='waiting' WHERE id=? AND state='leased'",
+                    [(claim.id,) for claim in claims],
+                )
+
+    def store(self, outcomes: Sequence[Outcome]) -> None:
+        """Write a batch: outcomes, discovered links, raw bodies, counters. All or nothing."""
+        with db.transaction(self.db):
+            for outcome in outcomes:
+                self._finish(outcome)
+                for link in outcome.links:
+                    self._add(link)
+
+    def next_due(self) -> float | None:
+        """When the earliest waiting page may be asked for; None when none waits."""
+        row = self.db.execute("SELECT MIN(next_at) FROM pages WHERE state='waiting'").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def counters(self) -> dict[str, int]:
+        return pages.counters(self.db)
+
+    def _add(self, link: Link) -> bool:
+        added = self.db.execute(
+            "INSERT INTO pages(key, url, kind, issue, words, priority) VALUES (?,?,?,?,?,?) "
+            "ON CONFLICT(key) DO NOTHING",
+            (link.key, link.url, link.kind, link.issue, link.words, link.priority),
+        ).rowcount
+        if added:
+            return True
+        if link.issue or link.words is not None:
+            self._learn(link)
+        return False
+
+    def _learn(self, link: Link) -> None:
+        """A known page's date or word count may become known later; its text is then due again."""
+        self.db.execute(
+            "UPDATE pages SET issue = CASE WHEN issue='' THEN ? ELSE issue END, "
+            "words = COALESCE(words, ?), "
+            "text = CASE WHEN text NOT IN ('', 'waiting') THEN 'waiting' ELSE text END "
+            "WHERE key=? AND ((issue='' AND ?<>'') OR (words IS NULL AND ? IS NOT NULL))",
+            (link.issue, link.words, link.key, link.issue, link.words),
+        )
+
+    def _finish(self, outcome: Outcome) -> None:
+        kept = outcome.body is not None
+        digest = blake2b(outcome.body or b"", digest_size=16).hexdigest() if kept else ""
+        self.db.execute(
+            "UPDATE pages SET state=?, reason=?, tries=tries+?, next_at=?, status=?, etag=?, "
+            "last_modified=?, body_hash=?, charset=?, text=? WHERE id=?",
+            (outcome.state, outcome.reason, int(outcome.counts_as_try), outcome.next_at,
+             outcome.status, outcome.etag, outcome.last_modified, digest, outcome.charset,
+             "waiting" if kept and outcome.has_story else "", outcome.page),
+        )  # fmt: skip
+        if outcome.body is not None:
+            self.db.execute(
+                "INSERT OR REPLACE INTO bodies(page, body) VALUES (?,?)",
+                (outcome.page, self._compress(outcome.body)),
+            )
+        if outcome.reason:
+            family = "retry" if outcome.state == "waiting" else "reason"
+            pages.count(self.db, f"{family}.{outcome.reason}")
+        if outcome.requests:
+            pages.count(self.db, "requests", outcome.requests)
+        if outcome.received:
+            pages.count(self.db, "bytes", outcome.received)

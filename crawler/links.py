@@ -1,0 +1,160 @@
+"""What an address is to us: its kind and semantic key, or nothing. Pure functions.
+
+Every spelling of an address (aliases, padded dates, %2F, host names) has one key, so a page is
+asked for once. What no kind matches is not followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
+
+from crawler import dates
+from crawler.profile import WEEKDAYS, Kind, Profile
+from crawler.records import Link
+
+MAX_URL = 2000  # characters; longer ones are traps
+_SAFE = "/:;,@&=+$!*'()~-._"
+MAX_REPEATS = 3  # the same path segment more often than this is a trap
+
+
+class Site:
+    """One newspaper's addresses, seen through its profile."""
+
+    def __init__(
+        self, profile: Profile, since: dt.date | None = None, until: dt.date | None = None
+    ) -> None:
+        self.profile = profile
+        self.since = since.isoformat() if since else ""
+        self.until = until.isoformat() if until else "9999"
+        self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
+        self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme and host of the base; paths count from here."""
+        parts = urlsplit(self.profile.base)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        return frozenset({_host(self.profile.base), *(h.lower() for h in self.profile.hosts)})
+
+    def absolute(self, url: str) -> str:
+        """The full address of a stored one."""
+        return urljoin(self.origin + "/", url)
+
+    def in_scope(self, url: str) -> bool:
+        """True for http and https addresses of the newspaper's hosts."""
+        return urlsplit(url).scheme in ("http", "https") and _host(url) in self.hosts
+
+    def link(self, url: str, page: str = "", issue: str = "", words: int | None = None
+             ) -> Link | None:  # fmt: skip
+        """Classify an address found on `page`; None when it is not to be followed.
+
+        Args:
+            issue: the date of the issue that the page belongs to, for addresses without one.
+        """
+        try:
+            full = urljoin(page or self.origin + "/", url.strip())
+            if not self.in_scope(full):
+                return None
+            parts = urlsplit(full)
+        except ValueError:  # such as a bracket that is no IPv6 address
+            return None
+        path = unquote(parts.path) or "/"
+        address = quote(path, safe=_SAFE)
+        if parts.query:
+            address += "?" + quote(parts.query, safe=_SAFE + "%?")
+        if len(address) > MAX_URL or _repeats(path):
+            return None
+        if any(pattern.search(address) for pattern in self._left_out):
+            return None
+        for name, kind, pattern in self._kinds:
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            values = match.groupdict("") | dict(parse_qsl(parts.query, keep_blank_values=True))
+            found = self._as_kind(name, kind, values, address, issue, words)
+            if found is not None:
+                return found
+        return None
+
+    def _as_kind(
+        self, name: str, kind: Kind, values: dict[str, str], address: str, issue: str,
+        words: int | None,
+    ) -> Link | None:  # fmt: skip
+        own = dates.parse(values.get(kind.date, "")) if kind.date else ""
+        if kind.date and values.get(kind.date) and not own:
+            return None  # a date that is none
+        parts = [name]
+        for wanted in kind.key:
+            parameter = wanted.removesuffix("?")
+            value = own if kind.date == parameter else _plain(values.get(parameter, ""))
+            if value:
+                parts.append(value)
+            elif parameter == wanted:
+                return None
+            else:
+                parts.append("")
+        if not kind.key:
+            parts.append(_sorted(address))
+        date = own or issue
+        if date and not self.since <= date <= self.until:
+            return None
+        if kind.url:
+            told = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
+            told |= dates.fields(dt.date.fromisoformat(date)) if date else {}
+            # What the template asks for may be missing (a date, say): then as it was found.
+            with contextlib.suppress(KeyError, IndexError, ValueError):
+                address = kind.url.format_map(told)
+        return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
+
+    def seeds(self, today: dt.date) -> Iterator[Link]:
+        """Where to begin: the start pages, and one address per issue date of the ranges."""
+        for url in self.profile.start:
+            link = self.link(url)
+            yield link or Link(f"start:{url}", url, "", "", -1)
+        for item in self.profile.ranges:
+            weekdays = frozenset(WEEKDAYS.index(day) for day in item.weekdays)
+            for date in dates.days(item.since, min(item.until or today, today), weekdays):
+                link = self.link(item.url.format_map(dates.fields(date)))
+                if link is not None:
+                    yield link
+
+    def follows(self, kind: str) -> bool:
+        """True when the links of such pages are followed. Start pages have no kind."""
+        return not kind or self.profile.kinds[kind].role != "story"
+
+    def tells(self, kind: str) -> bool:
+        """True when such pages hold stories."""
+        return bool(kind) and self.profile.kinds[kind].role != "index"
+
+
+def _host(url: str) -> str:
+    """Host and port in lower case, default ports left out."""
+    parts = urlsplit(url)
+    port = parts.port
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = (parts.hostname or "").lower()
+    return host if port is None or port == usual else f"{host}:{port}"
+
+
+def _plain(value: str) -> str:
+    """Whole numbers without leading zeros; nothing that could run into the next part."""
+    value = value.strip()
+    return str(int(value)) if value.isdecimal() and value.isascii() else value.replace(":", "%3A")
+
+
+def _sorted(address: str) -> str:
+    path, _, query = address.partition("?")
+    return path + ("?" + "&".join(sorted(query.split("&"))) if query else "")
+
+
+def _repeats(path: str) -> bool:
+    segments = [segment for segment in path.split("/") if segment]
+    return any(segments.count(segment) > MAX_REPEATS for segment in set(segments))

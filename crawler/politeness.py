@@ -1,0 +1,114 @@
+"""Turns at one host: never a burst, never during a pause, and only what robots.txt allows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from aiolimiter import AsyncLimiter
+
+from crawler.hosts import Host, HostBook, refused
+from crawler.robots import Rules
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5  # a pause may grow while we wait, so look again this often
+LONGEST_AWAY_S = 3600.0
+RATE_WINDOW_S = 30.0
+
+
+class Gate:
+    """One host's turn-taking.
+
+    The delay is the longest of ours and what robots.txt asks for. A refusal pauses everyone who
+    waits here; the pause is stored before anything else happens, so that a restart keeps it.
+    """
+
+    def __init__(
+        self, host: Host, book: HostBook, delay: float, first_away_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.host = host
+        self.rules = Rules("")
+        self.delay = 0.0
+        self.started: deque[float] = deque()  # of the last requests, for the rate
+        self._book = book
+        self._own_delay = delay
+        self._first_away = first_away_s
+        self._away = 0.0
+        self._limiter: AsyncLimiter | None = None
+        self._clock = clock
+        self.set_rules(Rules(""))
+
+    def set_rules(self, rules: Rules) -> None:
+        """Take new rules; a limiter ignores a changed rate, so a changed delay makes a new one."""
+        self.rules = rules
+        delay = max(self._own_delay, rules.delay)
+        if delay != self.delay:
+            self.delay = delay
+            self._limiter = AsyncLimiter(1, delay) if delay > 0 else None
+
+    async def turn(self) -> float:
+        """Wait until a request may start; returns the time it starts at."""
+        while True:
+            while (left := self.paused_for()) > 0:
+                await asyncio.sleep(min(left, LOOK_S))
+            if self._limiter is not None:
+                await self._limiter.acquire()
+            if self.paused_for() <= 0:  # it may have been refused while we stood in line
+                now = self._clock()
+                self._note(now)
+                return now
+
+    def paused_for(self) -> float:
+        """Seconds left of a pause."""
+        return self.host.paused_until - self._clock()
+
+    def refuse(self, asked: float | None, started: float) -> None:
+        """The host answered 429 or 503."""
+        before = self.host.paused_until
+        self._keep(refused(self.host, self._clock(), asked, started))
+        if self.host.paused_until > before:
+            log.warning("%s asks us to wait: pausing for %.0f s", self.host.origin,
+                        self.paused_for())  # fmt: skip
+
+    def unreachable(self, started: float) -> None:
+        """The host cannot be reached: pause everyone, longer each time, up to an hour."""
+        if self.paused_for() > 0:
+            return  # others that were under way have said so already
+        self._away = min(max(self._away * 2, self._first_away), LONGEST_AWAY_S)
+        self._keep(replace(self.host, paused_until=self._clock() + self._away))
+        log.warning("%s cannot be reached: trying again in %.0f s (check the network and the "
+                    "address)", self.host.origin, self._away)  # fmt: skip
+
+    def answered(self) -> None:
+        """The host answered, whatever it said."""
+        self._away = 0.0
+
+    def keep_robots(self, text: str) -> None:
+        """Store fresh rules and obey them."""
+        self._keep(replace(self.host, robots=text, robots_at=self._clock()))
+        self.set_rules(Rules(text))
+
+    def rate(self) -> float:
+        """Requests a second over the last half minute."""
+        self._forget(self._clock())
+        if len(self.started) < 2:
+            return 0.0
+        return (len(self.started) - 1) / max(self.started[-1] - self.started[0], 1e-6)
+
+    def _keep(self, host: Host) -> None:
+        self.host = host
+        self._book.save(host)
+
+    def _note(self, now: float) -> None:
+        self.started.append(now)
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        while self.started and now - self.started[0] > RATE_WINDOW_S:
+            self.started.popleft()

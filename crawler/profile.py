@@ -1,0 +1,164 @@
+"""What is particular to one newspaper, as a checked TOML file: the profile's schema.
+
+A profile says which links mean what (kinds, with semantic keys that merge aliases), where a
+story's parts stand on a page (shapes), and what to leave out. It holds no code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cached_property
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from exchange.records import digest
+from exchange.settings import Table
+from exchange.text.fold import fold
+
+CODE_VERSION = "1"  # raise it when the same page and profile would yield other text
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from None
+    return value
+
+
+def _xpath(value: str) -> str:
+    from lxml import etree
+
+    try:
+        etree.XPath(value)
+    except etree.XPathError as error:
+        raise ValueError(f"{value!r} is no XPath: {error}") from None
+    return value
+
+
+Regex = Annotated[str, AfterValidator(_regex)]
+XPath = Annotated[str, AfterValidator(_xpath)]
+
+
+class Kind(Table):
+    """One kind of link. `path` must match the whole path; `key` names what tells two apart.
+
+    The values come from query parameters and from the path's named groups. Whole numbers lose
+    leading zeros and dates become ISO, so that every spelling of an address has one key. A name
+    ending in "?" may be missing.
+    """
+
+    role: Literal["index", "story", "both"]
+    path: Regex
+    key: tuple[str, ...] = ()  # empty: the address itself is the key
+    date: str = ""  # the parameter that holds the issue's date
+    url: str = ""  # the one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}
+    words: Regex = ""  # on an index: the word count printed after a link, as group 1
+    priority: int | None = None  # smaller first; default: indexes before stories
+
+    @property
+    def rank(self) -> int:
+        return self.priority if self.priority is not None else int(self.role == "story")
+
+
+class Range(Table):
+    """Addresses that can be written down without asking: one per issue date."""
+
+    url: str
+    since: dt.date
+    until: dt.date | None = None  # None: today
+    weekdays: tuple[Literal[WEEKDAYS], ...] = WEEKDAYS  # type: ignore[valid-type]
+
+
+class Selector(Table):
+    """Where a value stands: an XPath, and optionally a pattern whose group 1 is the value."""
+
+    xpath: XPath
+    match: Regex = ""
+
+
+Select = Annotated[
+    Selector, BeforeValidator(lambda value: {"xpath": value} if isinstance(value, str) else value)
+]
+
+
+class Shape(Table):
+    """One layout of a page; the first that matches is used. XPaths start at the story's element."""
+
+    name: str
+    kinds: tuple[str, ...] = ()  # empty: all kinds that hold stories
+    story: XPath = ""  # the element of each story, where a page holds several
+    text: XPath
+    title: Select | None = None
+    section: Select | None = None
+    author: Select | None = None
+    date: Select | None = None
+    drop: tuple[XPath, ...] = ()
+
+
+class LeaveOut(Table):
+    """What is no story: sections by name, addresses, titles and texts by pattern."""
+
+    sections: tuple[str, ...] = ()
+    urls: tuple[Regex, ...] = ()
+    titles: tuple[Regex, ...] = ()
+    texts: tuple[Regex, ...] = ()
+
+    def section(self, name: str) -> bool:
+        """Compared folded, so that accents and case do not matter."""
+        return fold(name) in {fold(known) for known in self.sections}
+
+
+class ChunkShape(Table):
+    """How stories are cut: about `size` characters, whole sentences."""
+
+    size: int = Field(default=1200, ge=80, le=20_000)
+    header: str = "{name}, {date}, {title}"
+
+
+class Profile(Table):
+    """One newspaper."""
+
+    name: str = Field(min_length=1)  # as readers know it; opens every chunk's header
+    base: str
+    hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
+    allow_private: bool = False  # may names lead to private addresses?
+    charset: str = "greek"  # "greek": judge by the bytes; else a codec, for pages not in UTF-8
+    start: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    kinds: dict[str, Kind] = Field(min_length=1)
+    shapes: tuple[Shape, ...] = ()
+    leave_out: LeaveOut = LeaveOut()
+    chunk: ChunkShape = Field(default_factory=lambda: ChunkShape(size=1200))
+    months: dict[str, int] = Field(default_factory=dict)  # beyond the table of `crawler.dates`
+    min_words: int = Field(5, ge=0)  # a shorter text is no story
+
+    @model_validator(mode="after")
+    def _sound(self) -> Profile:
+        parts = urlsplit(self.base)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"base {self.base!r} must be an http or https address")
+        if self.charset != "greek":
+            try:
+                "".encode(self.charset)
+            except LookupError:
+                raise ValueError(f"charset {self.charset!r} is unknown") from None
+        if not self.start and not self.ranges:
+            raise ValueError("nothing to begin with: give start pages or ranges")
+        for shape in self.shapes:
+            for kind in shape.kinds:
+                if kind not in self.kinds:
+                    raise ValueError(f"shape {shape.name!r} names the unknown kind {kind!r}")
+        return self
+
+    @cached_property
+    def extraction(self) -> str:
+        """The version of what extraction yields; addresses do not count, or a move would too."""
+        told = self.model_dump_json(
+            include={"name", "charset", "shapes", "leave_out", "chunk", "months", "min_words"}
+        )
+        return digest(CODE_VERSION, told, size=6)

@@ -1,0 +1,110 @@
+"""Find and read profiles: the built-in ones, or a file of the user's."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from crawler.profile import ChunkShape, Kind, LeaveOut, Profile, Range, Selector, Shape
+from crawler.settings import Crawl
+from exchange.errors import UsageError
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "kinds": Kind, "ranges": Range, "shapes": Shape, "chunk": ChunkShape,
+    "leave_out": LeaveOut,
+}  # fmt: skip
+
+
+def builtin() -> dict[str, Profile]:
+    """The profiles that come with us, by name."""
+    folder = files("crawler").joinpath("archives")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return {
+        name.removesuffix(".toml"): parse(folder.joinpath(name).read_text("utf-8"), name)
+        for name in names
+    }
+
+
+def load(settings: Crawl, archive: str) -> Profile:
+    """The profile that an archive is crawled with, the settings' overrides put in.
+
+    Raises:
+        UsageError: there is none of that name, or it is not sound; one line says where.
+    """
+    wanted = settings.profile or archive
+    folder = files("crawler").joinpath("archives")
+    found = folder.joinpath(f"{wanted}.toml")
+    path = Path(wanted).expanduser()
+    if "/" not in wanted and not wanted.endswith(".toml") and found.is_file():
+        profile = parse(found.read_text("utf-8"), wanted)
+    elif path.is_file():
+        try:
+            profile = parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the profile {path}: {error}") from None
+    else:
+        known = sorted(builtin())
+        near = get_close_matches(wanted, known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise UsageError(
+            f"no profile {wanted!r}; {hint} (set [crawl] profile to a file of your own, or to "
+            "'generic' together with base_url)"
+        )
+    return _override(profile, settings)
+
+
+def _override(profile: Profile, settings: Crawl) -> Profile:
+    changed: dict[str, Any] = {}
+    if settings.base_url:
+        changed["base"] = settings.base_url
+    if settings.since or settings.until:
+        changed["ranges"] = [
+            item.model_copy(update={
+                "since": max(item.since, settings.since or item.since),
+                "until": settings.until or item.until,
+            }).model_dump()
+            for item in profile.ranges
+        ]  # fmt: skip
+    if not changed:
+        return profile
+    try:
+        return Profile.model_validate(profile.model_dump() | changed)
+    except ValidationError as error:
+        raise UsageError(f"crawl.base_url: {_say(error)}") from None
+
+
+def parse(text: str, where: str) -> Profile:
+    """Read one profile's TOML.
+
+    Raises:
+        UsageError: not TOML, an unknown or missing key, a value that does not fit.
+    """
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"profile {where} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        raise UsageError(f"profile {where}: {_say(error)}") from None
+
+
+def _say(error: ValidationError) -> str:
+    """The first error in one line, with the nearest known key for a misspelt one."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] != "extra_forbidden":
+        return f"{place}: {message}" if place else message
+    key = str(first["loc"][-1])
+    owner: type[BaseModel] = Profile
+    if len(first["loc"]) > 1:
+        owner = _MODELS.get(str(first["loc"][0]), Selector)
+        if len(first["loc"]) > 3:
+            owner = Selector
+    near = get_close_matches(key, list(owner.model_fields), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(owner.model_fields)}"
+    return f"unknown key {place!r}; {hint}"

@@ -1,0 +1,56 @@
+"""What passes between the crawler's own parts: links, claims, outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["waiting", "leased", "done", "failed", "left_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address worth asking for. Two links of one key are the same page."""
+
+    key: str
+    url: str  # path and query under the base, so that a site may move
+    kind: str
+    issue: str = ""  # ISO date of the newspaper's issue, "" when unknown
+    priority: int = 0
+    words: int | None = None  # what the index prints beside it
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One page that is ours to fetch now."""
+
+    id: int
+    key: str
+    url: str
+    kind: str
+    issue: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request ended; errors are outcomes too.
+
+    `reason` is "" for a page that was kept, else a code such as "http-404" or "not-html".
+    A `waiting` outcome is asked for again at `next_at` (seconds since the epoch).
+    """
+
+    page: int
+    state: State
+    reason: str = ""
+    next_at: float = 0.0
+    counts_as_try: bool = True
+    status: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    charset: str = ""  # as the server announced it
+    body: bytes | None = None
+    received: int = 0  # bytes of bodies, refused ones included
+    requests: int = 0
+    has_story: bool = False
+    links: tuple[Link, ...] = field(default=())

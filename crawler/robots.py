@@ -1,0 +1,62 @@
+"""robots.txt by RFC 9309: what an answer means, and what its rules say. Pure functions.
+
+Protego reads an HTML error page as "everything is allowed", so the status and the type are
+looked at before anything is parsed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from crawler.settings import AGENT
+
+MAX_BYTES = 512 * 1024  # the RFC asks for at least 500 KiB; the rest is ignored
+FRESH_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Either rules ("" allows everything), or the reason why none could be had."""
+
+    rules: str | None
+    reason: str = ""
+
+
+def interpret(status: int, content_type: str, body: bytes) -> Answer:
+    """What the answer to a request for robots.txt means.
+
+    No such file (4xx) allows everything; 429 and 5xx forbid everything for now.
+    """
+    if status == 429 or status >= 500:
+        return Answer(None, f"http-{status}")
+    if not 200 <= status < 300:
+        return Answer("")
+    head = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<")):
+        return Answer("")  # a page that says "not found" with status 200
+    return Answer(body[:MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
+
+
+class Rules:
+    """The rules of one host for us."""
+
+    def __init__(self, text: str) -> None:
+        from protego import Protego
+
+        self._rules: Any = Protego.parse(text) if text.strip() else None
+
+    def allows(self, url: str) -> bool:
+        """True when we may ask for the address."""
+        return self._rules is None or bool(self._rules.can_fetch(url, AGENT))
+
+    @property
+    def delay(self) -> float:
+        """Least seconds between requests by Crawl-delay and Request-rate; 0 without either."""
+        if self._rules is None:
+            return 0.0
+        delay = float(self._rules.crawl_delay(AGENT) or 0)
+        rate = self._rules.request_rate(AGENT)
+        if rate and rate.requests > 0:
+            delay = max(delay, rate.seconds / rate.requests)
+        return max(delay, 0.0)

@@ -1,0 +1,48 @@
+"""The `[crawl]` table: who asks, how fast, from where."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydantic import Field
+
+from exchange.errors import UsageError
+from exchange.settings import Table
+
+AGENT = "kkoracle"  # the product token that robots.txt rules are looked up by
+VERSION = "0.1"
+
+
+class Crawl(Table):
+    """[crawl]"""
+
+    contact: str = Field("", description="your e-mail or web page; sent with every request")
+    delay: float = Field(1.0, ge=0, le=3600, description="least seconds between two requests")
+    concurrency: int = Field(4, ge=1, le=32, description="requests in flight at once")
+    profile: str = Field("", description="a profile's file or name; empty: the archive's name")
+    base_url: str = Field("", description="ask this address instead of the profile's base")
+    since: dt.date | None = Field(None, description="first issue wanted, YYYY-MM-DD")
+    until: dt.date | None = Field(None, description="last issue wanted, YYYY-MM-DD")
+    tries: int = Field(5, ge=1, le=20, description="times a failing page is asked for")
+    retry_s: float = Field(30, gt=0, description="seconds to the first retry; then 4 times longer")
+    min_free_mb: int = Field(500, ge=0, description="pause fetching below this much free disk")
+    extract_processes: int = Field(1, ge=1, le=16, description="processes that extract text")
+    extract_s: float = Field(20, gt=0, description="seconds that one page's extraction may take")
+
+
+def user_agent(settings: Crawl) -> str:
+    """What we call ourselves: the site's owner must be able to reach whoever crawls.
+
+    Raises:
+        UsageError: no contact is set, or it is neither an e-mail nor a URL.
+    """
+    contact = settings.contact.strip()
+    if not contact:
+        raise UsageError(
+            "crawling needs a contact that the site's owner can reach: set contact = "
+            '"you@example.org" under [crawl] in kkoracle.toml, or give --contact'
+        )
+    reachable = "@" in contact or contact.startswith(("http://", "https://"))
+    if not reachable or not contact.isascii() or not contact.isprintable() or " " in contact:
+        raise UsageError(f"crawl.contact {contact!r} is neither an e-mail nor a web address")
+    return f"{AGENT}/{VERSION} (+{contact})"
