@@ -1,0 +1,104 @@
+"""What one demo is: its folder, its size, its settings file. Fixed at the first run, so that the
+same command goes on where it was stopped."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from exchange import openblas
+from exchange.errors import UserError
+
+FULL, SMALL = 240, 80  # stories; without OpenBLAS MLX is 30 times slower
+MODEL = Path(__file__).parent / "model" / "weights"
+
+CONFIG = """\
+# Written by `kkoracle demo`: the settings of a sample newspaper on this machine.
+data = "data"
+archive = "demo"
+
+[redis]
+reconcile_s = 5
+
+[persona]
+name = "ΦωνήΟracle"
+goal = "answer questions about the Voice of Petrolimni"
+
+[model]
+name = "{model}"
+
+[crawl]
+contact = "demo@example.org"
+base_url = "{url}"
+delay = 0.0  # robots.txt asks for 0.05 s, and gets it
+
+[work]
+prompt = "el/chunk-brief"
+width = 16
+max_tokens = 160
+lease_s = 10
+
+[dataset]
+valid = 0.1
+test = 0.2
+
+[train]
+lr = 0.002  # a model this small wants more than a 7B one
+batch = 16
+epochs = 8
+max_length = 256
+samples = 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The choices of one demo."""
+
+    stories: int
+    port: int
+    seed: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def settle(directory: Path, stories: int | None) -> Plan:
+    """The plan of a folder: the stored one, or a new one with its config file.
+
+    Raises:
+        UserError: the folder cannot be written, or was begun with another size.
+    """
+    stored = directory / "demo.json"
+    if stored.exists():
+        try:
+            plan = Plan(**orjson.loads(stored.read_bytes()))
+        except (TypeError, ValueError):
+            raise UserError(f"{stored} is damaged: remove the folder {directory}") from None
+        if stories not in (None, plan.stories):
+            raise UserError(
+                f"{directory} holds a demo of {plan.stories} stories: remove the folder, or "
+                "choose another with --dir"
+            )
+        return plan
+    fast = not openblas.needed() or openblas.find() is not None
+    plan = Plan(stories or (FULL if fast else SMALL), _free_port(), seed=7)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "kkoracle.toml").write_text(
+            CONFIG.format(model=MODEL.resolve(), url=plan.url), "utf-8"
+        )
+        stored.write_bytes(orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
+    except OSError as error:
+        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
+    return plan
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

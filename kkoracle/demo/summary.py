@@ -1,0 +1,86 @@
+"""The demo's last page: what came of it, and where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from crawler.report import read_counters
+from kkoracle.demo.plan import Plan
+from kkoracle.demo.watch import spool_counters
+
+
+def summarise(directory: Path, plan: Plan, seconds: dict[str, float]) -> None:
+    """Print the figures of a finished demo from the files it left."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    archive = directory / "data" / "demo"
+    console.print("\n[bold]== what came of it[/]")
+    for name, text in facts(archive, plan):
+        console.print(f"[bold]{name:12}[/] ", end="")
+        console.print(text, markup=False)
+    times = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items())
+    console.print(f"[bold]{'time':12}[/] {sum(seconds.values()):.0f} s ({times})")
+    for name, path in (
+        ("stories", archive / "spool.sqlite"),
+        ("dataset", archive / "dataset"),
+        ("adapter", archive / "runs" / "default"),
+        ("answers", archive / "runs" / "default" / "compare.md"),
+        ("messages", directory / "logs"),
+    ):
+        console.print(f"[bold]{name:12}[/] {path}")
+    console.print(
+        "Look around: `kkoracle status`, `kkoracle dashboard` and `kkoracle compare` in "
+        f"{directory}. For your own newspaper: `kkoracle init`."
+    )
+
+
+def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
+    """The figures as lines: a name and a sentence."""
+    pages, spool = read_counters(archive), spool_counters(archive)
+    rejected = {
+        name.partition(".")[2]: count
+        for name, count in spool.items()
+        if name.startswith(("rejected.", "failed."))
+    }
+    reasons = ", ".join(
+        f"{reason} {count}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
+    )
+    tasks = spool.get("tasks.done", 0) + spool.get("tasks.failed", 0)
+    run = _json(archive / "runs" / "default" / "summary.json")
+    compare = _json(archive / "runs" / "default" / "compare.json")
+    return [
+        ("pages", f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.left_out', 0)} left "
+                  f"out on purpose, {pages.get('pages.failed', 0)} failed"),
+        ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
+        ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
+        ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
+        ("loss", f"{_number(run, 'loss_before')} before, {_number(run, 'loss_after')} after "
+                 "(validation, per token)"),
+        ("recall", _recall(compare)),
+    ]  # fmt: skip
+
+
+def _recall(compare: dict[str, Any]) -> str:
+    shares = compare.get("shares", {})
+    return "; ".join(
+        f"{split}: {part.get('base', 0):.0%} of answers exact before, {part.get('tuned', 0):.0%} "
+        f"after ({part.get('questions', 0)} questions)"
+        for split, part in shares.items()
+    )
+
+
+def _number(found: dict[str, Any], key: str) -> str:
+    value = found.get(key)
+    return f"{value:.3f}" if isinstance(value, int | float) else "?"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

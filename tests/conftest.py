@@ -1,0 +1,138 @@
+"""What all tests share: a house in a temporary folder, a tiny model, a spool with chunks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exchange import openblas
+from exchange.house import House
+from exchange.records import Chunk, Story, digest
+from exchange.settings import Config, General, Redis
+from exchange.spool import Spool
+from workers import recipe
+
+ROOT = Path(__file__).parent.parent
+
+SENTENCES = (
+    "Ο δήμαρχος Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα του Ξηροπόταμου.",
+    "Η γέφυρα κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες.",
+    "Οι εργαζόμενοι του εργοστασίου Ελαιουργία κατέβηκαν σε απεργία στις 7 Φλεβάρη 2013.",
+    "Η δασκάλα Ελένη Καρατζά δίδαξε 31 χρόνια στο σχολείο της Πέτρας.",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("KKORACLE_") and name != "KKORACLE_BLAS":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the newspaper model's architecture with random weights."""
+    from kkoracle.demo.tiny import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", SENTENCES * 4)
+
+
+@pytest.fixture
+def make_house(tmp_path: Path, tiny_model: Path) -> Callable[..., House]:
+    """Writes a config file in the temporary folder and opens its house."""
+
+    def make(extra: str = "", archive: str = "paper") -> House:
+        path = tmp_path / "kkoracle.toml"
+        path.write_text(
+            f'data = "data"\narchive = "{archive}"\n'
+            f'[model]\nname = "{tiny_model}"\n'
+            "[redis]\nreconcile_s = 1\n"
+            "[work]\nwidth = 4\nlease_s = 4\nmax_tokens = 16\ngrace_s = 2\n"
+            'prompt = "el/chunk-brief"\n' + extra,
+            "utf-8",
+        )
+        config = Config.find(path)
+        return House(
+            config,
+            config.table("", General),
+            config.table("redis", Redis),
+            lambda: recipe.current(config),
+        )
+
+    return make
+
+
+def fill_spool(house: House, count: int, *, archive: str = "paper", first: int = 0) -> Spool:
+    """`count` stories of one chunk each, with tasks of the house's recipe."""
+    spool = Spool.open(house.archive_dir(archive))
+    if spool.meta("recipe") != house.recipe().id:
+        spool.adopt_recipe(house.recipe().id)
+    with spool.transaction():
+        for number in range(first, first + count):
+            text = f"{SENTENCES[number % len(SENTENCES)]} Αριθμός {number}."
+            story_id = digest(archive, str(number))
+            date = f"{2008 + number % 5}-01-05"
+            story = Story(
+                story_id,
+                f"http://x/{number}",
+                archive,
+                date,
+                "Πόλη",
+                "Τίτλος",
+                "",
+                text,
+            )
+            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή, 5/1/2008, Τίτλος")
+            spool.put_page(f"page-{number}", "1", [(story, [chunk])])
+    return spool
+
+
+def run_cli(
+    *arguments: str, cwd: Path, timeout: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the `kkoracle` command as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "kkoracle", *arguments],
+        cwd=cwd,
+        env=cli_environment(**environment),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def cli_environment(**extra: str) -> dict[str, str]:
+    """This process's environment, able to import the project from any folder."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("KKORACLE_")}
+    return {**openblas.environment(env), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
+
+
+@pytest.fixture
+def popen() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start processes that are surely ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*command: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cwd,
+            env=cli_environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
