@@ -1,0 +1,11 @@
+"""The dataset: accepted pairs, split by cluster, in files that mlx-lm and others read.
+
+A split by pair would put a sibling of nine test questions in ten into train; here a cluster of
+near-duplicate stories goes to one split as a whole, by a hash whose key stands in the manifest.
+"""
+
+from trainer.dataset.build import build
+from trainer.dataset.manifest import Manifest
+from trainer.dataset.rows import Row, read_split
+
+__all__ = ["Manifest", "Row", "build", "read_split"]

@@ -1,0 +1,47 @@
+"""From the rows of a dataset to what the loop reads: tokens, within the model's context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from exchange.errors import UserError
+from trainer import chat
+from trainer.chat import Sample
+from trainer.dataset.rows import Row
+
+REPORT_EVERY = 256  # rows
+
+
+def context(model: Any) -> int:
+    """The longest text the model was made for, in tokens; 0 when it does not say."""
+    return int(getattr(getattr(model, "args", None), "max_position_embeddings", 0) or 0)
+
+
+def encode(
+    tokenizer: Any,
+    rows: Sequence[Row],
+    longest: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Sample], int]:
+    """All rows that fit, and how many do not.
+
+    A row that is too long is left out and counted, never cut: a chopped answer teaches to chop.
+
+    Raises:
+        UserError: no row fits, or the chat template refuses one.
+    """
+    samples = []
+    for number, row in enumerate(rows):
+        if number % REPORT_EVERY == 0:
+            progress(number, len(rows))
+        sample = chat.sample(tokenizer, row.id, row.turns())
+        if len(sample.tokens) <= longest:
+            samples.append(sample)
+    progress(len(rows), len(rows))
+    if not samples:
+        raise UserError(
+            f"all {len(rows)} rows are longer than {longest} tokens: raise [train] max_length, or "
+            "choose a model with a longer context"
+        )
+    return samples, len(rows) - len(samples)

@@ -1,0 +1,39 @@
+"""Which rows are computed together, and in what order: pure functions of lengths and a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+PAD_TO = 8  # tokens: the kernels' tile; finer gains nothing, coarser computes more pads
+
+
+def padded(length: int) -> int:
+    """The length that a row of this length is computed at, alone."""
+    return -(-length // PAD_TO) * PAD_TO
+
+
+def epoch(lengths: Sequence[int], size: int, seed: int, number: int) -> list[list[int]]:
+    """All row indices, once each, in batches of rows of about the same length.
+
+    Longest first when cut, so that the one batch that is not full holds the shortest rows; equal
+    lengths are mixed anew in every epoch, and the batches come in an order of their own.
+    """
+    rng = random.Random(f"{seed}:{number}")
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    order.sort(key=lambda index: -padded(lengths[index]))
+    batches = [order[at : at + size] for at in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def fixed(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """All row indices in batches by length, always the same: for validation."""
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    return [order[at : at + size] for at in range(0, len(order), size)]
+
+
+def computed(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
+    """Tokens that are computed for these batches, pads included."""
+    return sum(len(batch) * padded(max(lengths[i] for i in batch)) for batch in batches)

@@ -1,0 +1,270 @@
+"""The training loop: every row in every epoch, exact to resume, the loss told as it is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+import mlx.optimizers as optim
+from mlx.utils import tree_map
+
+from exchange.errors import STOPPED, UserError
+from trainer.chat import Sample
+from trainer.lora import adapter, answers, batches, schedule, state
+from trainer.lora.loss import Loss, gradient, make_batch, total
+from trainer.runs import Run, Summary
+from trainer.settings import Train
+from trainer.watch import Answer, Plan, Step, Validation, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that is answered at every validation."""
+
+    split: str
+    question: str
+    reference: str
+    prompt: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Rows in tokens."""
+
+    train: list[Sample]
+    valid: list[Sample]
+    taught: list[Sample]  # a fixed part of train, to tell what was learned from what is guessed
+    asked: list[Asked]
+    too_long: int
+    longest_allowed: int
+
+
+def plan(data: Data, settings: Train, model: Any, layers: int) -> Plan:
+    """What the run is going to be, exactly."""
+    lengths = [sample.length for sample in data.train]
+    groups = batches.epoch(lengths, settings.batch, settings.seed, 0)
+    trainable, parameters = adapter.count(model)
+    return Plan(
+        train_rows=len(data.train),
+        valid_rows=len(data.valid),
+        too_long=data.too_long,
+        longest_allowed=data.longest_allowed,
+        longest=max(lengths) + 1,
+        tokens=sum(lengths),
+        targets=sum(sample.targets for sample in data.train),
+        computed=batches.computed(lengths, groups),
+        epochs=settings.epochs,
+        steps=settings.epochs * math.ceil(len(groups) / settings.accumulate),
+        trainable=trainable,
+        parameters=parameters,
+        layers=layers,
+    )
+
+
+class Loop:
+    """One run over one model. Not to be used again after `fit`."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        data: Data,
+        settings: Train,
+        run: Run,
+        watcher: Watcher,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.data, self.settings, self.run = data, settings, run
+        self.watcher, self.stop = watcher, stop
+        self.config = adapter.attach(model, settings)
+        self.plan = plan(data, settings, model, self.config["num_layers"])
+        # mlx's Adam leaves the bias correction out unless asked: first steps three times too long.
+        self.optimizer = optim.AdamW(
+            learning_rate=settings.lr, weight_decay=settings.weight_decay, bias_correction=True
+        )
+        self.optimizer.init(model.trainable_parameters())
+        self.loss = Loss(model)
+        self.gradient = gradient(self.loss)
+        self.at = state.Position()
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+
+    def fit(self, begun: dict[str, str]) -> Summary:
+        """Train to the end, from wherever the run's state is.
+
+        Args:
+            begun: names of model and dataset, for the summary.
+
+        Raises:
+            UserError: stopped (exit code 3), the loss is no number, or the disk is full; what was
+                saved before is intact, and the same call goes on from there.
+        """
+        found = state.load(self.run.folder, self.model, self.optimizer)
+        self.at = found or self.at
+        self.run.rewind(self.at.step if found else -1)
+        self.watcher.planned(self.plan, self.at.step)
+        with adapter.checkpointed(self.model, self.settings.grad_checkpoint):
+            if not found:
+                self._begin()
+            while self.at.step < self.plan.steps:
+                if self.stop():
+                    self._save()
+                    raise UserError(
+                        f"stopped after step {self.at.step} of {self.plan.steps}: the same "
+                        "command goes on from there", STOPPED,
+                    )  # fmt: skip
+                self._step()
+            return self._end(begun)
+
+    # -- the parts --------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.at.taught_before = self._mean(self.data.taught)
+        self._validate()
+        self.at.valid_before = self.at.valid_last
+        self._save()
+
+    def _end(self, begun: dict[str, str]) -> Summary:
+        if self.at.step == 0:
+            raise UserError("nothing to train: the training split is empty")
+        summary = Summary(
+            **begun,
+            valid_before=self.at.valid_before,
+            valid_after=self.at.valid_last,
+            taught_before=self.at.taught_before,
+            taught_after=self._mean(self.data.taught),
+            best_loss=self.at.best_loss,
+            best_step=self.at.best_step,
+            steps=self.at.step,
+            epochs=self.settings.epochs,
+            rows=self.plan.train_rows,
+            tokens=self.at.tokens,
+            targets=self.at.targets,
+            padding=self.plan.padding,
+            trainable=self.plan.trainable,
+            parameters=self.plan.parameters,
+            seconds=self.at.seconds,
+            peak_bytes=mx.get_peak_memory(),
+        )
+        adapter.save(self.run.folder, self.model, self.config)
+        self.run.finish(summary)
+        (self.run.folder / state.FILE).unlink(missing_ok=True)
+        return summary
+
+    def _step(self) -> None:
+        started = time.perf_counter()
+        rate = schedule.learning_rate(
+            self.at.step, self.plan.steps, self.settings.lr,
+            schedule.warmup_steps(self.plan.steps, self.settings.warmup),
+        )  # fmt: skip
+        groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
+        targets = sum(sample.targets for rows in groups for sample in rows)
+        nats, norm = self._descend(groups, targets, rate)
+        if not math.isfinite(nats) or not math.isfinite(norm):
+            raise UserError(
+                f"the loss is no number at step {self.at.step + 1} (learning rate {rate:.2g}): "
+                "lower [train] lr and start again with --restart; the last saved state is intact"
+            )
+        tokens = sum(sample.length for rows in groups for sample in rows)
+        seconds = time.perf_counter() - started
+        self.at.step += 1
+        self.at.tokens += tokens
+        self.at.targets += targets
+        self.at.seconds += seconds
+        done = Step(self.at.step, self._epochs(), nats / targets, rate, norm, tokens, seconds)
+        self.run.record([done])
+        self.watcher.stepped(done)
+        self._after_step()
+
+    def _after_step(self) -> None:
+        every = self.settings.evaluate_every or self._steps_per_epoch
+        last = self.at.step == self.plan.steps
+        if last or self.at.step % every == 0:
+            self._validate()
+        if last or self.at.step % self.settings.save_every == 0:
+            self._save()
+
+    def _descend(
+        self, groups: list[list[Sample]], targets: int, rate: float
+    ) -> tuple[float, float]:
+        """One optimizer step; returns the loss's sum in nats and the gradient's norm."""
+        nats, gradients = mx.array(0.0), None
+        for rows in groups:
+            part, grown = self.gradient(make_batch(rows), 1 / targets)
+            nats = nats + part
+            gradients = tree_map(mx.add, gradients, grown) if gradients else grown
+            if len(groups) > 1:  # or the graphs of all batches would be alive together
+                mx.eval(nats, gradients)
+        limit = self.settings.clip or math.inf
+        gradients, norm = optim.clip_grad_norm(gradients, limit)
+        self.optimizer.learning_rate = rate
+        self.optimizer.update(self.model, gradients)
+        mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm)
+        return float(nats.item()), float(norm.item())
+
+    def _validate(self) -> None:
+        loss = self._mean(self.data.valid, self.watcher.validating)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the validation loss is no number at step {self.at.step}: lower [train] lr and "
+                "start again with --restart; the last saved state is intact"
+            )
+        characters = sum(sample.characters for sample in self.data.valid)
+        nats = loss * sum(sample.targets for sample in self.data.valid)
+        best = self.at.step == 0 or loss < self.at.best_loss
+        self.at.valid_last = loss
+        if best:
+            self.at.best_loss, self.at.best_step = loss, self.at.step
+            adapter.save(self.run.best, self.model, self.config)
+        done = Validation(
+            self.at.step, self._epochs(), loss, nats / math.log(2) / max(1, characters), best
+        )
+        self.run.record([done])
+        self.watcher.validated(done)
+        self._ask()
+
+    def _ask(self) -> None:
+        asked = self.data.asked
+        if not asked:
+            return
+        texts = answers.answer(
+            self.model, self.tokenizer, [one.prompt for one in asked], self.settings.sample_tokens
+        )
+        self.model.train()
+        given = [Answer(self.at.step, one.split, one.question, one.reference, text)
+                 for one, text in zip(asked, texts, strict=True)]  # fmt: skip
+        self.run.record_answers(given)
+        self.watcher.answered(given)
+
+    def _mean(
+        self, samples: list[Sample], progress: Callable[[int, int], None] = lambda d, t: None
+    ) -> float:
+        nats = total(self.loss, samples, self.settings.batch, progress)
+        return nats / sum(sample.targets for sample in samples)
+
+    def _save(self) -> None:
+        adapter.save(self.run.folder, self.model, self.config)
+        state.save(self.run.folder, self.model, self.optimizer, self.at)
+
+    # -- where we are -----------------------------------------------------------------------
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return self.plan.steps // self.settings.epochs
+
+    def _epochs(self) -> float:
+        return round(self.at.step / self._steps_per_epoch, 4)
+
+    def _groups(self) -> list[list[int]]:
+        """The row numbers of the batches of this step; the step alone decides them."""
+        number, position = divmod(self.at.step, self._steps_per_epoch)
+        if self._epoch[0] != number:
+            lengths = [sample.length for sample in self.data.train]
+            order = batches.epoch(lengths, self.settings.batch, self.settings.seed, number)
+            self._epoch = (number, order)
+        first = position * self.settings.accumulate
+        return self._epoch[1][first : first + self.settings.accumulate]

@@ -1,0 +1,137 @@
+"""The loss: cross-entropy of the answers' tokens, no pad among them, logits only where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from trainer.chat import Sample
+from trainer.lora import batches
+
+Array = mx.array
+Head = Callable[[Array], Array]
+AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of about one length. Pads stand right of the rows, where a causal model never looks."""
+
+    inputs: Array  # (rows, length) token ids
+    places: Array  # (targets,) where in the flattened inputs each target is predicted
+    targets: Array  # (targets,) token ids
+    tokens: int  # positions that are no pads, prompt included
+
+    @property
+    def size(self) -> int:
+        """How many targets there are."""
+        return int(self.targets.size)
+
+
+def make_batch(samples: Sequence[Sample]) -> Batch:
+    """Lay rows into arrays; the last token of a row is only ever a target."""
+    length = batches.padded(max(sample.length for sample in samples))
+    inputs = np.zeros((len(samples), length), np.int32)
+    places, targets = [], []
+    for number, sample in enumerate(samples):
+        inputs[number, : sample.length] = sample.tokens[:-1]
+        first = number * length + sample.start - 1
+        places.append(np.arange(first, first + sample.targets, dtype=np.int32))
+        targets.append(np.array(sample.tokens[sample.start :], np.int32))
+    return Batch(
+        mx.array(inputs),
+        mx.array(np.concatenate(places)),
+        mx.array(np.concatenate(targets)),
+        sum(sample.length for sample in samples),
+    )
+
+
+class Loss:
+    """Sums the cross-entropy over a batch's targets, in nats.
+
+    The head (the widest product of all) runs only at the places that are looked at, where the
+    model lets itself be taken apart; whether it does is tried once.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._parts = _take_apart(model)
+
+    @property
+    def sparse(self) -> bool:
+        """True when logits are computed only where the loss looks."""
+        return self._parts is not None
+
+    def __call__(self, batch: Batch) -> Array:
+        """The sum; divide by `batch.size` for a mean."""
+        if self._parts is None:
+            logits = self.model(batch.inputs)
+            logits = logits.reshape(-1, logits.shape[-1])[batch.places]
+        else:
+            body, head = self._parts
+            hidden = body(batch.inputs)
+            logits = head(hidden.reshape(-1, hidden.shape[-1])[batch.places])
+        return nn.losses.cross_entropy(logits.astype(mx.float32), batch.targets, reduction="sum")
+
+
+def gradient(loss: Loss) -> Callable[[Batch, float], tuple[Array, Any]]:
+    """A function of a batch and a weight: the loss's plain sum, and the weighted gradient.
+
+    With the weight 1 / (targets of the whole step) the gradients of several batches add up to
+    that of their mean over tokens, whichever way the rows were grouped.
+    """
+
+    def weighted(batch: Batch, weight: float) -> tuple[Array, Array]:
+        nats = loss(batch)
+        return nats * weight, nats
+
+    both = nn.value_and_grad(loss.model, weighted)
+
+    def compute(batch: Batch, weight: float) -> tuple[Array, Any]:
+        (_, nats), gradients = both(batch, weight)
+        return nats, gradients
+
+    return compute
+
+
+def total(
+    loss: Loss,
+    samples: Sequence[Sample],
+    size: int,
+    progress: Callable[[int, int], None] = lambda done, rows: None,
+) -> float:
+    """The sum of the loss over a whole fixed set, in nats; dropout is off meanwhile."""
+    loss.model.eval()
+    done, nats = 0, 0.0
+    for chosen in batches.fixed([sample.length for sample in samples], size):
+        nats += float(loss(make_batch([samples[i] for i in chosen])).item())
+        done += len(chosen)
+        progress(done, len(samples))
+    loss.model.train()
+    return nats
+
+
+def _take_apart(model: Any) -> tuple[Callable[[Array], Array], Head] | None:
+    """Body and head, if together they give what the whole model gives."""
+    body = getattr(model, "model", None)
+    if body is None:
+        return None
+    head: Head | None = getattr(model, "lm_head", None)
+    if head is None:
+        head = getattr(getattr(body, "embed_tokens", None), "as_linear", None)
+    if head is None:
+        return None
+    probe = mx.array([[1, 2, 3, 1]])
+    try:
+        whole, parts = model(probe), head(body(probe))
+    except Exception:  # any shape or signature of its own: the plain way always works
+        return None
+    if whole.shape != parts.shape:
+        return None
+    difference = mx.abs(whole.astype(mx.float32) - parts.astype(mx.float32)).max().item()
+    return (body, head) if difference <= AGREEMENT else None

@@ -1,0 +1,77 @@
+"""The state to resume from: adapter, optimizer, random numbers and position, in one file.
+
+One file and one rename, so that no kill leaves an adapter of one step beside an optimizer of
+another. Restored, the run goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_unflatten
+
+from exchange.errors import UserError
+from trainer.lora.adapter import save_arrays
+
+FILE = "state.safetensors"
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a run is, and what it has seen."""
+
+    step: int = 0
+    tokens: int = 0
+    targets: int = 0
+    seconds: float = 0.0
+    valid_before: float = 0.0
+    taught_before: float = 0.0
+    valid_last: float = 0.0
+    best_loss: float = 0.0
+    best_step: int = 0
+
+
+def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
+    """Write the state; the one before stays until this one is whole.
+
+    Raises:
+        UserError: the disk is full; the state before is intact.
+    """
+    arrays = {
+        **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
+        **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
+        **{f"random/{i}": v for i, v in enumerate(mx.random.state)},
+    }
+    save_arrays(folder / FILE, arrays, {"position": json.dumps(asdict(position))})
+
+
+def load(folder: Path, model: Any, optimizer: Any) -> Position | None:
+    """Put model, optimizer and random numbers back; None when there is nothing to resume.
+
+    Raises:
+        UserError: the file is damaged or of another model.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        arrays, about = mx.load(str(path), return_metadata=True)
+        mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
+        position = Position(**json.loads(about["position"]))
+        model.load_weights(_under(arrays, "adapter/"), strict=False)
+        optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
+        for index, (_, value) in enumerate(sorted(_under(arrays, "random/"))):
+            mx.random.state[index] = value
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): start this run again with --restart"
+        ) from None
+    return position
+
+
+def _under(arrays: dict[str, mx.array], prefix: str) -> list[tuple[str, mx.array]]:
+    return [(k.removeprefix(prefix), v) for k, v in arrays.items() if k.startswith(prefix)]

@@ -1,0 +1,83 @@
+"""[dataset] and [train]: what is taught, and how."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from exchange.settings import Table
+
+
+class Dataset(Table):
+    """The settings of `kkoracle dataset build`."""
+
+    valid: float = Field(
+        0.05, gt=0, lt=0.5, description="share of clusters to watch the loss on while training"
+    )
+    test: float = Field(
+        0.05, gt=0, lt=0.5, description="share of clusters never trained on, for the final word"
+    )
+    key: str = Field(
+        "kkoracle", min_length=1, description="seed of the split; another key, another split"
+    )
+    system: bool = Field(
+        True, description="put the persona's system message before every question, if it has one"
+    )
+
+    @model_validator(mode="after")
+    def _leave_something_to_learn(self) -> Self:
+        if self.valid + self.test > 0.8:
+            raise ValueError("valid and test together leave less than a fifth to train on")
+        return self
+
+
+class Train(Table):
+    """The settings of `kkoracle train`."""
+
+    rank: int = Field(
+        16, ge=1, le=1024, description="width of the adapter; 16 to 32 hold an archive's facts"
+    )
+    alpha: float = Field(
+        32, gt=0, le=4096, description="strength; the adapter is scaled by alpha / rank"
+    )
+    layers: int = Field(
+        0, ge=0, description="how many of the last layers are tuned; 0: all (16 where memory asks)"
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="in the adapter; facts are to be memorised, so none"
+    )
+    lr: float = Field(
+        2e-4, gt=0, le=1, description="peak learning rate; 1e-4 to 2e-4 for 7B, more for small ones"
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="of AdamW; a low-rank adapter needs none"
+    )
+    warmup: float = Field(
+        0.03, ge=0, lt=1, description="share of steps in which the rate rises from zero"
+    )
+    clip: float = Field(
+        1.0, ge=0, description="largest gradient norm; one odd batch cannot undo a day; 0: off"
+    )
+    epochs: int = Field(3, ge=1, le=1000, description="times that every row is seen")
+    batch: int = Field(8, ge=1, le=1024, description="rows computed together; memory grows with it")
+    accumulate: int = Field(
+        1, ge=1, le=1024, description="batches summed before one step, weighted by their tokens"
+    )
+    max_length: int = Field(
+        1024, ge=16, description="longest row in tokens; longer ones are counted and left out"
+    )
+    grad_checkpoint: bool = Field(
+        False, description="compute activations twice: about a third slower, far less memory"
+    )
+    seed: int = Field(7, ge=0, lt=2**32, description="of the adapter's start and the rows' order")
+    evaluate_every: int = Field(
+        0, ge=0, description="steps between two validations; 0: once an epoch"
+    )
+    save_every: int = Field(
+        50, ge=1, description="steps between two states to resume from: what a kill can cost"
+    )
+    samples: int = Field(
+        4, ge=0, le=64, description="questions answered at every validation, half of them trained"
+    )
+    sample_tokens: int = Field(64, ge=1, le=4096, description="longest of these answers, in tokens")

@@ -1,0 +1,147 @@
+"""One training run, held together: dataset, model, lock, loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exchange import mlx_runtime, models
+from exchange.errors import UserError
+from exchange.house import House
+from exchange.lock import FileLock
+from trainer import chat, runs
+from trainer.dataset import Manifest, Row, read_split
+from trainer.dataset.build import FOLDER
+from trainer.encode import context, encode
+from trainer.runs import Run, Summary
+from trainer.settings import Train
+from trainer.watch import Watcher
+
+if TYPE_CHECKING:
+    from trainer.lora.loop import Data
+
+GPU_LOCK = "gpu.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run."""
+
+    run: Run
+    summary: Summary
+    already: bool = False  # it was finished before; nothing was done now
+
+
+def train(
+    house: House,
+    archive: str | None,
+    settings: Train,
+    *,
+    name: str = "default",
+    restart: bool = False,
+    watcher: Watcher | None = None,
+    confirm: Callable[[str], bool] = lambda text: False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train an adapter on the archive's dataset, or go on with the run of this name.
+
+    Call `exchange.openblas.ensure()` first where the process may be replaced. Evaluates MLX: a
+    process that called this must not fork.
+
+    Args:
+        confirm: asked before a model is downloaded.
+        stop: looked at before every step; true ends the run so that it can go on later.
+
+    Raises:
+        UserError: no dataset, no model, a run begun otherwise, the GPU in use, stopped, a loss
+            that is no number, a full disk.
+    """
+    watcher = watcher or Watcher()
+    archive_dir = house.archive_dir(archive)
+    dataset = archive_dir / FOLDER
+    manifest = Manifest.read(dataset)
+    language_model = house.config.table("model", models.Model)
+    folder = models.locate(language_model, house.models, confirm)
+    run = Run(archive_dir, name)
+    with gpu(house.data):
+        finished = run.begin(
+            runs.begun(language_model.name, folder, manifest.sha, settings), restart=restart
+        )
+        if finished:
+            return Outcome(run, finished, already=True)
+        splits = read_split(dataset, "train"), read_split(dataset, "valid")
+        watcher.note(f"loading {language_model.name}")
+        summary = _fit(folder, splits, settings, run, manifest, language_model.name, watcher, stop)
+    return Outcome(run, summary)
+
+
+@contextmanager
+def gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock that keeps training and generation apart.
+
+    Raises:
+        UserError: another process generates or trains.
+    """
+    lock = FileLock(data / GPU_LOCK)
+    try:
+        if not lock.acquire(shared=shared):
+            raise UserError(
+                "a worker is generating or another run is training on this machine (gpu.lock): "
+                "they would only slow each other down; stop it first, or wait until it ends"
+            )
+        yield
+    finally:
+        lock.release()
+
+
+def _fit(
+    folder: Path,
+    splits: tuple[list[Row], list[Row]],
+    settings: Train,
+    run: Run,
+    manifest: Manifest,
+    model_name: str,
+    watcher: Watcher,
+    stop: Callable[[], bool],
+) -> Summary:
+    model, tokenizer = mlx_runtime.load(folder)
+    from trainer.lora.loop import Loop
+
+    data = _data(model, tokenizer, splits, settings, watcher)
+    loop = Loop(model, tokenizer, data, settings, run, watcher, stop)
+    sha = runs.begun(model_name, folder, manifest.sha, settings).model_sha
+    return loop.fit({"model": model_name, "model_sha": sha, "dataset": manifest.sha})
+
+
+def _data(
+    model: Any,
+    tokenizer: Any,
+    splits: tuple[list[Row], list[Row]],
+    settings: Train,
+    watcher: Watcher,
+) -> Data:
+    from trainer.lora.loop import Asked, Data
+
+    limit = context(model)
+    longest = min(settings.max_length, limit) if limit else settings.max_length
+    train, left = encode(tokenizer, splits[0], longest, watcher.encoding)
+    valid, left_valid = encode(tokenizer, splits[1], longest, watcher.encoding)
+    half = settings.samples // 2
+    asked = [
+        Asked(name, row.question, row.answer, chat.prompt_tokens(tokenizer, row.asked()))
+        for name, rows, count in (
+            ("train", splits[0], settings.samples - half), ("valid", splits[1], half)
+        )
+        for row in rows[:count]
+    ]  # fmt: skip
+    return Data(
+        train=train,
+        valid=valid,
+        taught=train[: len(valid)],
+        asked=asked,
+        too_long=left + left_valid,
+        longest_allowed=longest,
+    )
