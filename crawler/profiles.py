@@ -67,13 +67,13 @@ def _override(profile: Profile, settings: Crawl) -> Profile:
             item.model_copy(update={
                 "since": max(item.since, settings.since or item.since),
                 "until": settings.until or item.until,
-            }).model_dump()
+            }).model_dump(exclude_unset=True)
             for item in profile.ranges
         ]  # fmt: skip
     if not changed:
         return profile
     try:
-        return Profile.model_validate(profile.model_dump() | changed)
+        return Profile.model_validate(profile.model_dump(exclude_unset=True) | changed)
     except ValidationError as error:
         raise UsageError(f"crawl.base_url: {_say(error)}") from None
 

@@ -55,7 +55,7 @@ class Pool:
         self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
     ) -> None:
         self._command = [sys.executable, "-m", "crawler.extract.worker", str(directory), archive]
-        self._profile = profile.model_dump_json().encode()
+        self._profile = profile.model_dump_json(exclude_unset=True).encode()
         self._limit = limit_s
         self._size = processes
         self._processes: list[_Process] = []

@@ -1,0 +1,81 @@
+"""The crawler's part of the command line: `kkoracle crawl`, `kkoracle archive list`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exchange.house import House
+
+
+def register(app: typer.Typer) -> None:
+    """Add the crawler's commands to the front door."""
+    archive = typer.Typer(no_args_is_help=True, help="The newspapers that can be crawled.")
+    archive.command("list")(list_archives)
+    app.command("crawl")(crawl)
+    app.add_typer(archive, name="archive")
+
+
+def crawl(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")] = None,
+    no_fetch: Annotated[
+        bool, typer.Option("--no-fetch", help="Ask the newspaper nothing; do the rest.")
+    ] = False,
+    new_recipe: Annotated[
+        bool, typer.Option("--new-recipe", help="The prompt or model changed: generate anew.")
+    ] = False,
+    re_extract: Annotated[
+        bool, typer.Option("--re-extract", help="The profile changed: extract anew, from disk.")
+    ] = False,
+    contact: Annotated[
+        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
+    ] = None,
+    delay: Annotated[float | None, typer.Option(help="Least seconds between requests.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Ask this address instead.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile's name or file.")] = None,
+) -> None:
+    """Crawl an archive and carry it through generation, until nothing is left to do.
+
+    Run `kkoracle work` beside it. Killed at any moment it loses nothing: the same command goes
+    on. First Ctrl-C: finish what is under way (30 s at most); second: at once.
+    """
+    import asyncio
+    import logging
+
+    from crawler.daemon import run
+    from crawler.settings import Crawl
+    from crawler.show import Show
+    from exchange.errors import STOPPED
+
+    house: House = ctx.obj
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    archive = house.archive(name)
+    settings = house.config.table(
+        "crawl", Crawl,
+        {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile},
+    )  # fmt: skip
+    with Show() as show:
+        work = run(
+            house, archive, settings,
+            fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, watch=show,
+        )  # fmt: skip
+        code = asyncio.run(work)
+    if code == STOPPED:
+        typer.echo(f"stopped, nothing is lost: `kkoracle crawl {archive}` goes on", err=True)
+        raise typer.Exit(code)
+    typer.echo(f"{archive}: all pages fetched, all stories cut, no task open")
+
+
+def list_archives() -> None:
+    """Show the built-in profiles."""
+    from crawler.profiles import builtin
+
+    for name, profile in builtin().items():
+        span = ""
+        if profile.ranges:
+            last = max((item.until.year if item.until else 9999) for item in profile.ranges)
+            span = f"{min(item.since.year for item in profile.ranges)}-"
+            span += "today" if last == 9999 else str(last)
+        typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")

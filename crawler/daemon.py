@@ -1,0 +1,237 @@
+"""The daemon of one archive: fetch, extract, feed and collect, until nothing is left to do.
+
+It holds `daemon.lock` and alone writes `pages.sqlite` and `spool.sqlite`. Killed at any moment
+it loses nothing: the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from crawler import profiles, progress, recipe
+from crawler.client import Client, is_local
+from crawler.crawling import Crawling
+from crawler.extract import desk
+from crawler.extract.desk import Desk
+from crawler.frontier import Frontier
+from crawler.links import Site
+from crawler.profile import Profile
+from crawler.settings import Crawl, user_agent
+from crawler.stopping import on_signals
+from exchange.errors import OK, STOPPED, UsageError, UserError
+from exchange.house import House
+from exchange.lock import FileLock
+from exchange.spool import Spool
+
+if TYPE_CHECKING:
+    from exchange.flow import Flow
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2
+DISK_EVERY_S = 5.0
+Watch = Callable[[progress.Snapshot], None]
+
+
+async def run(
+    house: House,
+    archive: str,
+    settings: Crawl,
+    *,
+    fetch: bool = True,
+    new_recipe: bool = False,
+    re_extract: bool = False,
+    generate: bool = True,
+    watch: Watch | None = None,
+) -> int:
+    """Run the daemon; returns 0 when all is done, 3 when it was stopped and can go on.
+
+    Args:
+        fetch: ask the newspaper; without it only what is stored is extracted and generated.
+        new_recipe: accept a changed prompt or model: every chunk is generated anew.
+        re_extract: accept a changed profile: every stored page is extracted anew.
+        generate: feed tasks and collect results through Redis, and wait until none is open.
+        watch: called a few times a second with where things stand.
+
+    Raises:
+        UserError: another daemon runs, the site cannot be reached at all, the disk is full.
+        UsageError: no contact, no profile, or one of the changes above is not accepted.
+    """
+    agent = user_agent(settings) if fetch else ""
+    profile = profiles.load(settings, archive)
+    directory = house.archive_dir(archive)
+    with ExitStack() as stack:
+        stack.enter_context(FileLock(directory / "daemon.lock"))
+        frontier = Frontier.open(directory)
+        stack.callback(frontier.close)
+        spool = Spool.open(directory)
+        stack.callback(spool.close)
+        _agree_on_extraction(frontier.db, profile, archive, re_extract)
+        flow = None
+        if generate:
+            wanted = house.recipe()
+            recipe.agree(spool, wanted, archive, adopt=new_recipe)
+            flow = _flow(stack, house, directory, archive, wanted)
+        stack.enter_context(_full_disk(directory))
+        daemon = Daemon(archive, directory, frontier, spool, flow,
+                        Desk(directory, archive, profile, settings), settings, watch)  # fmt: skip
+        if not fetch:
+            return await daemon.run(None)
+        site = Site(profile, settings.since, settings.until)
+        frontier.seed(site.seeds(dt.date.today()))
+        local = is_local(urlsplit(profile.base).hostname or "")
+        async with Client(agent, allow_private=profile.allow_private or local,
+                          concurrency=settings.concurrency) as client:  # fmt: skip
+            return await daemon.run(Crawling(frontier, client, site, settings))
+
+
+class Daemon:
+    """Watches over fetching, extraction and flow; ends when none has anything left to do."""
+
+    def __init__(
+        self, archive: str, directory: Path, frontier: Frontier, spool: Spool, flow: Flow | None,
+        desk: Desk, settings: Crawl, watch: Watch | None,
+    ) -> None:  # fmt: skip
+        self._archive = archive
+        self._directory = directory
+        self._frontier = frontier
+        self._spool = spool
+        self._flow = flow
+        self._desk = desk
+        self._settings = settings
+        self._watch = watch
+        self._stopping = False
+        self._page_pace = progress.Pace()
+        self._task_pace = progress.Pace()
+        self._disk_at = 0.0
+
+    async def run(self, crawling: Crawling | None) -> int:
+        """Start everything, wait, stop everything; in that order on every way out."""
+        fetching = asyncio.create_task(crawling.run()) if crawling else None
+
+        def stop() -> None:
+            self._stopping = True
+
+        with on_signals(stop):
+            try:
+                self._desk.start()
+                if self._flow is not None:
+                    self._flow.start()
+                while not self._stopping and not self._finished(crawling, fetching):
+                    self._mind_the_disk(crawling)
+                    self._show(crawling, fetching)
+                    await asyncio.sleep(LOOK_S)
+            finally:
+                if crawling is not None and fetching is not None:
+                    crawling.stop()
+                    await asyncio.wait([fetching])
+                await asyncio.to_thread(self._stop_threads)
+            self._raise_errors(fetching)
+            self._show(crawling, fetching)
+        return STOPPED if self._stopping and not self._finished(crawling, fetching) else OK
+
+    def _finished(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> bool:
+        """Nothing to fetch, nothing to extract, no task open: looked at in this order."""
+        self._raise_errors(fetching)
+        if crawling is not None and not crawling.finished:
+            return False
+        if self._frontier.counters().get("text.waiting"):
+            return False
+        return self._flow is None or not progress.open_tasks(self._spool.counters())
+
+    def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
+        if fetching is not None and fetching.done() and (error := fetching.exception()):
+            raise error
+        for half in (self._desk, self._flow):
+            if half is not None and half.error is not None:
+                raise half.error
+
+    def _stop_threads(self) -> None:
+        self._desk.stop()
+        if self._flow is not None:
+            self._flow.stop()
+
+    def _mind_the_disk(self, crawling: Crawling | None) -> None:
+        """Hold fetching while the disk is low; extraction and results need little and go on."""
+        if crawling is None or time.monotonic() < self._disk_at:
+            return
+        self._disk_at = time.monotonic() + DISK_EVERY_S
+        free = shutil.disk_usage(self._directory).free // 2**20
+        low = free < self._settings.min_free_mb
+        if low and not crawling.hold:
+            log.warning("only %d MB of disk are free (min_free_mb is %d): fetching waits until "
+                        "there is room", free, self._settings.min_free_mb)  # fmt: skip
+        crawling.hold = f"{free} MB of disk free" if low else ""
+
+    def _show(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> None:
+        if self._watch is None:
+            return
+        pages, spool = self._frontier.counters(), self._spool.counters()
+        gates = crawling.doorbell.known() if crawling else []
+        now = progress.snapshot(
+            self._archive, fetching is not None and not fetching.done(), pages, spool,
+            rate=sum(gate.rate() for gate in gates),
+            allowed=sum(1 / gate.delay for gate in gates if gate.delay),
+            pause_s=max((gate.paused_for() for gate in gates), default=0.0),
+            hold=crawling.hold if crawling else "",
+            eta_s=None,
+        )  # fmt: skip
+        self._watch(self._with_eta(now))
+
+    def _with_eta(self, now: progress.Snapshot) -> progress.Snapshot:
+        left = [self._task_pace.left(now.tasks_done, now.tasks_open)]
+        if now.fetching:
+            left.append(self._page_pace.left(now.pages_done, now.pages_known - now.pages_done))
+        known = [seconds for seconds in left if seconds is not None]
+        return replace(now, eta_s=max(known) if len(known) == len(left) else None)
+
+
+def _agree_on_extraction(
+    connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
+) -> None:
+    old = desk.outdated(connection, profile.extraction)
+    if not old:
+        return
+    if not accept:
+        raise UsageError(
+            f"the profile changed since {old} pages were extracted: `kkoracle crawl {archive} "
+            "--re-extract` extracts them anew from disk (no requests; changed chunks are "
+            "generated anew), or put the former profile back"
+        )
+    desk.extract_again(connection, profile.extraction)
+
+
+def _flow(
+    stack: ExitStack, house: House, directory: Path, archive: str, wanted: recipe.Recipe
+) -> Flow:
+    from exchange.flow import Flow
+    from exchange.redis_server import redis_for
+
+    handle = stack.enter_context(redis_for(house))
+    return Flow(directory, archive, wanted, handle.connect, reconcile_s=house.redis.reconcile_s)
+
+
+@contextlib.contextmanager
+def _full_disk(directory: Path) -> Iterator[None]:
+    """SQLite says a full disk in several ways; people need one."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "disk I/O" in str(error):
+            raise UserError(
+                f"the disk of {directory} is full or failing ({error}): make room, then run the "
+                "same command again; nothing was lost"
+            ) from None
+        raise
