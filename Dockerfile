@@ -1,0 +1,23 @@
+# The crawler daemon, a worker of the openai engine, or the dashboard; see docker-compose.yml.
+# MLX is not in here: on a Mac the worker and the trainer run natively.
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY exchange exchange
+COPY crawler crawler
+COPY workers workers
+COPY trainer trainer
+COPY kkoracle kkoracle
+RUN python -m venv /opt/kkoracle \
+ && /opt/kkoracle/bin/pip install --no-cache-dir -c requirements.lock '.[dashboard]'
+
+FROM python:3.12-slim
+RUN useradd --create-home --uid 10001 kkoracle && install -d -o kkoracle /data
+COPY --from=build /opt/kkoracle /opt/kkoracle
+ENV PATH=/opt/kkoracle/bin:$PATH KKORACLE_DATA=/data PYTHONUNBUFFERED=1
+USER kkoracle
+WORKDIR /home/kkoracle
+VOLUME /data
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["kkoracle"]
+CMD ["--help"]
