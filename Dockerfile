@@ -15,7 +15,7 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 kkoracle && install -d -o kkoracle /data
 COPY --from=build /opt/kkoracle /opt/kkoracle
 ENV PATH=/opt/kkoracle/bin:$PATH KKORACLE_DATA=/data PYTHONUNBUFFERED=1
-USER kkoracle
+USER 10001
 WORKDIR /home/kkoracle
 VOLUME /data
 STOPSIGNAL SIGTERM

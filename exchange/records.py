@@ -6,6 +6,7 @@ This module knows nothing about where a record is stored or who made it.
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Literal, Self, cast, get_type_hints
 
@@ -69,7 +70,7 @@ class Record:
         """Like `from_json`, from an object that is parsed already."""
         if not isinstance(raw, dict):
             raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
-        hints = get_type_hints(cls)
+        hints = _hints(cls)
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             if field.name not in raw:
@@ -86,13 +87,19 @@ class Record:
         return cls(**values)
 
 
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Resolving annotations takes longer than everything else here."""
+    return get_type_hints(cls)
+
+
 def _fit(record: str, name: str, hint: Any, value: Any) -> Any:
     """Check `value` against the few shapes that our records use; tuples come as JSON lists."""
     origin = getattr(hint, "__origin__", None)
     if origin is Literal:
         fits = value in hint.__args__
     elif origin is tuple:
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         value = tuple(value) if fits else value
     elif origin is dict:
         fits = isinstance(value, dict)

@@ -87,7 +87,9 @@ def fill_spool(house: House, count: int, *, archive: str = "paper", first: int =
                 "",
                 text,
             )
-            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή, 5/1/2008, Τίτλος")
+            chunk = Chunk(
+                Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή, 5/1/2008, Τίτλος"
+            )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
     return spool
 

@@ -1,0 +1,71 @@
+"""Records: what goes out comes back, and what is not a record is refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.records import Chunk, Completion, Pair, RecordError, Result, Story, Task
+from exchange.text.fold import fold, words
+
+TASK = Task("a" * 24, "paper", "chunk", ("c1",), "abcdef", "κείμενο", "κεφαλίδα")
+PAIR = Pair("p", TASK.id, ("c1",), "Πότε;", "Το 1999.", "time", "accepted", scores={"x": 1.0})
+DONE = Completion(
+    TASK.id, "…", "stop", 1, 2, 0.5, "m", "4bit", "mlx", "el/chunk", "ab", 7, "2020-01-01"
+)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        TASK,
+        PAIR,
+        DONE,
+        Story("s", "http://x", "paper", "2010-01-02", "Πόλη", "Τ", "", "κείμενο", 12),
+        Chunk("c", "s", 0, "κείμενο", "κεφαλίδα"),
+        Result.of(DONE, "paper", (PAIR,)),
+        Result(TASK.id, "paper", "poison"),
+    ],
+)
+def test_a_record_survives_json(record: object) -> None:
+    again = type(record).from_json(record.to_json())  # type: ignore[attr-defined]
+    assert again.to_json() == record.to_json()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"{", "JSON"),
+        (b"[]", "object"),
+        (b'{"id": 1}', "'id'"),
+        (TASK.to_json().replace(b'"kind":"chunk"', b'"kind":"other"'), "'kind'"),
+        (TASK.to_json().replace(b'"recipe"', b'"surprise"'), "recipe"),
+        (TASK.to_json().replace(b'["c1"]', b"[1]"), "chunk_ids"),
+    ],
+)
+def test_a_misshapen_task_is_refused_by_field(data: bytes, word: str) -> None:
+    with pytest.raises(RecordError, match=word):
+        Task.from_json(data)
+
+
+def test_a_result_checks_the_pairs_and_the_completion_inside_it() -> None:
+    good = Result.of(DONE, "paper", (PAIR,)).to_json()
+    with pytest.raises(RecordError, match="status"):
+        Result.from_json(good.replace(b'"accepted"', b'"perhaps"'))
+    with pytest.raises(RecordError, match="tokens_in"):
+        Result.from_json(good.replace(b'"tokens_in":1', b'"tokens_in":"1"'))
+    with pytest.raises(RecordError, match="neither"):
+        Result.from_json(b'{"task_id": "t", "archive": "a"}')
+
+
+def test_a_chunk_keeps_its_id_when_accents_or_its_place_change() -> None:
+    assert Chunk.make_id("s", "Άλλη  Μέρα") == Chunk.make_id("s", "αλλη μερα")
+    assert Chunk.make_id("s", "μέρα") != Chunk.make_id("t", "μέρα")
+
+
+def test_parts_of_an_id_cannot_run_together() -> None:
+    assert Task.make_id("chunk", ("ab",), "c") != Task.make_id("chunk", ("a",), "bc")
+
+
+def test_folding_ignores_accents_case_final_sigma_and_white_space() -> None:
+    assert fold("Ο  ΆΝΘΡΩΠΟΣ\nκαι ο ΐδιος") == fold("ο ανθρωπος ΚΑΙ Ο ιδιοσ")
+    assert words("Ξηρο-ποταμός, 12ος!") == ["ξηρο", "ποταμοσ", "12οσ"]
