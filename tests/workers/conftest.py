@@ -1,0 +1,92 @@
+"""A newspaper's tasks, a real Redis, the daemon's flow, and real worker processes."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from exchange.flow import Flow
+from exchange.house import House
+from exchange.redis_server import redis_for
+from exchange.spool import Spool
+from tests.conftest import fill_spool
+from tests.workers.endpoint import Endpoint
+
+
+@dataclass
+class Shop:
+    """One archive with open tasks and its flow running."""
+
+    house: House
+    endpoint: Endpoint
+    flow: Flow
+    url: str
+    redis: Redis
+    popen: Callable[..., subprocess.Popen[str]]
+
+    @property
+    def folder(self) -> Path:
+        return self.house.data.parent
+
+    def counters(self) -> dict[str, int]:
+        spool = Spool.read(self.house.archive_dir())
+        try:
+            return spool.counters()
+        finally:
+            spool.close()
+
+    def start_worker(self, *flags: str, **environment: str) -> subprocess.Popen[str]:
+        """`python -m workers.run`, as the supervisor starts it."""
+        return self.popen(
+            "-m", "workers.run", *flags, cwd=self.folder,
+            KKORACLE_WORKER_REDIS=self.url, KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=self.endpoint.url, **environment,
+        )  # fmt: skip
+
+    def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.flow.error is None
+            assert time.monotonic() < deadline, f"waited {seconds} s: {self.counters()}"
+            time.sleep(0.05)
+
+    def until_done(self, seconds: float = 60) -> dict[str, int]:
+        self.until(lambda: not self.open_tasks(), seconds)
+        return self.counters()
+
+    def open_tasks(self) -> int:
+        found = self.counters()
+        return found.get("tasks.new", 0) + found.get("tasks.queued", 0)
+
+    def asked(self) -> int:
+        return sum(self.endpoint.asked.values())
+
+
+@pytest.fixture
+def open_shop(
+    make_house: Callable[..., House], popen: Callable[..., subprocess.Popen[str]]
+) -> Iterator[Callable[..., object]]:
+    """`with open_shop(count, delay=..) as shop:`"""
+
+    @contextmanager
+    def opened(
+        count: int, *, delay: float = 0.0, endpoint: Endpoint | None = None, extra: str = ""
+    ) -> Iterator[Shop]:
+        house = make_house(extra)
+        fill_spool(house, count).close()
+        with endpoint or Endpoint(delay=delay) as serving, redis_for(house) as handle:
+            flow = Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1)
+            flow.start()
+            try:
+                yield Shop(house, serving, flow, handle.url, handle.connect(), popen)
+            finally:
+                flow.stop()
+
+    yield opened
