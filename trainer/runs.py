@@ -101,7 +101,7 @@ class Run:
             shutil.rmtree(self.folder, ignore_errors=True)
         path = self.folder / "run.json"
         if path.exists():
-            different = self._stored(path).differences(begun)
+            different = self.begun().differences(begun)
             if different:
                 raise UsageError(
                     f"run {self.name!r} was begun otherwise ({'; '.join(different)}): give "
@@ -112,9 +112,17 @@ class Run:
         write(path, orjson.dumps(asdict(begun), option=orjson.OPT_INDENT_2))
         return None
 
-    def _stored(self, path: Path) -> Begun:
+    def begun(self) -> Begun:
+        """What this run was begun with.
+
+        Raises:
+            UserError: there is no such run, or its record is damaged.
+        """
+        path = self.folder / "run.json"
         try:
             return Begun(**orjson.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise UserError(f"no run {self.name!r} yet: `kkoracle train` makes it") from None
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} is unusable ({error}): give --restart") from None
 
@@ -178,16 +186,26 @@ class Run:
 
 def begun(model: str, folder: Path, dataset: str, settings: Train) -> Begun:
     """What a run with this model folder, dataset and settings is made of."""
+    return Begun(model, model_sha(folder), dataset, settings.model_dump())
+
+
+def model_sha(folder: Path) -> str:
+    """12 hex over config, tokenizer, and the size and last 4 kB of every file of weights.
+
+    Not over all weights: gigabytes would take a minute, and two models that agree in all of this
+    do not occur by accident.
+    """
     sha = sha256()
     for name in ("config.json", "tokenizer.json"):
         if (folder / name).exists():
             sha.update((folder / name).read_bytes())
     for path in sorted(folder.glob("*.safetensors")):
-        sha.update(f"{path.name} {path.stat().st_size}".encode())
+        size = path.stat().st_size
+        sha.update(f"{path.name} {size}".encode())
         with path.open("rb") as file:
-            file.seek(-min(path.stat().st_size, 4096), 2)
+            file.seek(-min(size, 4096), 2)
             sha.update(file.read())
-    return Begun(model, sha.hexdigest()[:12], dataset, settings.model_dump())
+    return sha.hexdigest()[:12]
 
 
 def write(path: Path, data: bytes) -> None:

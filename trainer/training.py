@@ -21,7 +21,7 @@ from trainer.settings import Train
 from trainer.watch import Watcher
 
 if TYPE_CHECKING:
-    from trainer.lora.loop import Data
+    from trainer.lora.data import Data
 
 GPU_LOCK = "gpu.lock"
 
@@ -43,6 +43,7 @@ def train(
     name: str = "default",
     restart: bool = False,
     watcher: Watcher | None = None,
+    language_model: models.Model | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
@@ -52,6 +53,7 @@ def train(
     process that called this must not fork.
 
     Args:
+        language_model: default: the one of the settings.
         confirm: asked before a model is downloaded.
         stop: looked at before every step; true ends the run so that it can go on later.
 
@@ -63,18 +65,22 @@ def train(
     archive_dir = house.archive_dir(archive)
     dataset = archive_dir / FOLDER
     manifest = Manifest.read(dataset)
-    language_model = house.config.table("model", models.Model)
+    splits = read_split(dataset, "train"), read_split(dataset, "valid")
+    language_model = language_model or house.config.table("model", models.Model)
     folder = models.locate(language_model, house.models, confirm)
     run = Run(archive_dir, name)
     with gpu(house.data):
-        finished = run.begin(
-            runs.begun(language_model.name, folder, manifest.sha, settings), restart=restart
-        )
+        begun = runs.begun(language_model.name, folder, manifest.sha, settings)
+        finished = run.begin(begun, restart=restart)
         if finished:
             return Outcome(run, finished, already=True)
-        splits = read_split(dataset, "train"), read_split(dataset, "valid")
         watcher.note(f"loading {language_model.name}")
-        summary = _fit(folder, splits, settings, run, manifest, language_model.name, watcher, stop)
+        model, tokenizer = mlx_runtime.load(folder)
+        from trainer.lora.loop import Loop
+
+        data = _data(model, tokenizer, splits, settings, watcher)
+        loop = Loop(model, tokenizer, data, settings, run, watcher, stop)
+        summary = loop.fit(begun)
     return Outcome(run, summary)
 
 
@@ -97,25 +103,6 @@ def gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
         lock.release()
 
 
-def _fit(
-    folder: Path,
-    splits: tuple[list[Row], list[Row]],
-    settings: Train,
-    run: Run,
-    manifest: Manifest,
-    model_name: str,
-    watcher: Watcher,
-    stop: Callable[[], bool],
-) -> Summary:
-    model, tokenizer = mlx_runtime.load(folder)
-    from trainer.lora.loop import Loop
-
-    data = _data(model, tokenizer, splits, settings, watcher)
-    loop = Loop(model, tokenizer, data, settings, run, watcher, stop)
-    sha = runs.begun(model_name, folder, manifest.sha, settings).model_sha
-    return loop.fit({"model": model_name, "model_sha": sha, "dataset": manifest.sha})
-
-
 def _data(
     model: Any,
     tokenizer: Any,
@@ -123,7 +110,7 @@ def _data(
     settings: Train,
     watcher: Watcher,
 ) -> Data:
-    from trainer.lora.loop import Asked, Data
+    from trainer.lora.data import Asked, Data
 
     limit = context(model)
     longest = min(settings.max_length, limit) if limit else settings.max_length

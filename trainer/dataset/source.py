@@ -1,4 +1,4 @@
-"""Where rows come from: the accepted pairs of a spool, joined with the clusters of their stories."""
+"""Where rows come from: a spool's accepted pairs, joined with their stories' clusters."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(spool: Spool, system: str, progress: Callable[[int, int], None]) -> Sou
             if number % REPORT_EVERY == 0:
                 progress(number, total)
             cluster = clusters.get(story) or story or pair.id
-            row = Row(pair.id, _clean(pair.question), _clean(pair.answer), pair.kind, story,
+            row = Row(pair.id, pair.question.strip(), pair.answer.strip(), pair.kind, story,
                       cluster, pair.task_id, pair.chunk_ids, system)  # fmt: skip
             sha.update(row.to_line())
             reason = _unusable(row, told)
@@ -60,10 +60,6 @@ def read(spool: Spool, system: str, progress: Callable[[int, int], None]) -> Sou
                      sorted(counters.items()) if name.startswith("rejected.")},
     }  # fmt: skip
     return source
-
-
-def _clean(text: str) -> str:
-    return text.strip()
 
 
 def _unusable(row: Row, told: set[str]) -> str:

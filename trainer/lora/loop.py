@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -15,54 +14,11 @@ from mlx.utils import tree_map
 from exchange.errors import STOPPED, UserError
 from trainer.chat import Sample
 from trainer.lora import adapter, answers, batches, schedule, state
-from trainer.lora.loss import Loss, gradient, make_batch, total
-from trainer.runs import Run, Summary
+from trainer.lora.data import Data, plan
+from trainer.lora.loss import Loss, gradient, make_batch, number, total
+from trainer.runs import Begun, Run, Summary
 from trainer.settings import Train
-from trainer.watch import Answer, Plan, Step, Validation, Watcher
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question that is answered at every validation."""
-
-    split: str
-    question: str
-    reference: str
-    prompt: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Rows in tokens."""
-
-    train: list[Sample]
-    valid: list[Sample]
-    taught: list[Sample]  # a fixed part of train, to tell what was learned from what is guessed
-    asked: list[Asked]
-    too_long: int
-    longest_allowed: int
-
-
-def plan(data: Data, settings: Train, model: Any, layers: int) -> Plan:
-    """What the run is going to be, exactly."""
-    lengths = [sample.length for sample in data.train]
-    groups = batches.epoch(lengths, settings.batch, settings.seed, 0)
-    trainable, parameters = adapter.count(model)
-    return Plan(
-        train_rows=len(data.train),
-        valid_rows=len(data.valid),
-        too_long=data.too_long,
-        longest_allowed=data.longest_allowed,
-        longest=max(lengths) + 1,
-        tokens=sum(lengths),
-        targets=sum(sample.targets for sample in data.train),
-        computed=batches.computed(lengths, groups),
-        epochs=settings.epochs,
-        steps=settings.epochs * math.ceil(len(groups) / settings.accumulate),
-        trainable=trainable,
-        parameters=parameters,
-        layers=layers,
-    )
+from trainer.watch import Answer, Step, Validation, Watcher
 
 
 class Loop:
@@ -93,11 +49,11 @@ class Loop:
         self.at = state.Position()
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
 
-    def fit(self, begun: dict[str, str]) -> Summary:
+    def fit(self, begun: Begun) -> Summary:
         """Train to the end, from wherever the run's state is.
 
         Args:
-            begun: names of model and dataset, for the summary.
+            begun: what this run is made of, for the summary.
 
         Raises:
             UserError: stopped (exit code 3), the loss is no number, or the disk is full; what was
@@ -128,11 +84,11 @@ class Loop:
         self.at.valid_before = self.at.valid_last
         self._save()
 
-    def _end(self, begun: dict[str, str]) -> Summary:
-        if self.at.step == 0:
-            raise UserError("nothing to train: the training split is empty")
+    def _end(self, begun: Begun) -> Summary:
         summary = Summary(
-            **begun,
+            model=begun.model,
+            model_sha=begun.model_sha,
+            dataset=begun.dataset,
             valid_before=self.at.valid_before,
             valid_after=self.at.valid_last,
             taught_before=self.at.taught_before,
@@ -204,7 +160,7 @@ class Loop:
         self.optimizer.learning_rate = rate
         self.optimizer.update(self.model, gradients)
         mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm)
-        return float(nats.item()), float(norm.item())
+        return number(nats), number(norm)
 
     def _validate(self) -> None:
         loss = self._mean(self.data.valid, self.watcher.validating)

@@ -109,11 +109,17 @@ def total(
     loss.model.eval()
     done, nats = 0, 0.0
     for chosen in batches.fixed([sample.length for sample in samples], size):
-        nats += float(loss(make_batch([samples[i] for i in chosen])).item())
+        nats += number(loss(make_batch([samples[i] for i in chosen])))
         done += len(chosen)
         progress(done, len(samples))
     loss.model.train()
     return nats
+
+
+def number(array: Array) -> float:
+    """The one value of a real scalar."""
+    value: Any = array.item()
+    return float(value)
 
 
 def _take_apart(model: Any) -> tuple[Callable[[Array], Array], Head] | None:
@@ -133,5 +139,5 @@ def _take_apart(model: Any) -> tuple[Callable[[Array], Array], Head] | None:
         return None
     if whole.shape != parts.shape:
         return None
-    difference = mx.abs(whole.astype(mx.float32) - parts.astype(mx.float32)).max().item()
+    difference = number(mx.abs(whole.astype(mx.float32) - parts.astype(mx.float32)).max())
     return (body, head) if difference <= AGREEMENT else None

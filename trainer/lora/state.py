@@ -41,10 +41,11 @@ def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
     Raises:
         UserError: the disk is full; the state before is intact.
     """
+    random: Any = mx.random.state  # a list of one key, which stubs call an object
     arrays = {
         **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
-        **{f"random/{i}": v for i, v in enumerate(mx.random.state)},
+        **{f"random/{i}": v for i, v in enumerate(random)},
     }
     save_arrays(folder / FILE, arrays, {"position": json.dumps(asdict(position))})
 
@@ -59,13 +60,15 @@ def load(folder: Path, model: Any, optimizer: Any) -> Position | None:
     if not path.exists():
         return None
     try:
-        arrays, about = mx.load(str(path), return_metadata=True)
+        loaded: Any = mx.load(str(path), return_metadata=True)
+        arrays, about = loaded
         mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
         position = Position(**json.loads(about["position"]))
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
-        for index, (_, value) in enumerate(sorted(_under(arrays, "random/"))):
-            mx.random.state[index] = value
+        random: Any = mx.random.state
+        for index, value in _under(arrays, "random/"):
+            random[int(index)] = value
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} cannot be read ({error}): start this run again with --restart"

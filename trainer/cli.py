@@ -1,0 +1,158 @@
+"""The trainer's part of the command line: `dataset build`, `train`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange.house import House
+
+Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Download the model without asking.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the trainer's commands to the front door."""
+    dataset = typer.Typer(
+        help="What is taught: built from the accepted pairs.", no_args_is_help=True
+    )
+    dataset.command("build")(build)
+    app.add_typer(dataset, name="dataset")
+    app.command("train")(train)
+    app.command("compare")(compare)
+
+
+def build(
+    ctx: typer.Context,
+    archive: Archive = None,
+    valid: Annotated[float | None, typer.Option(help="Share of clusters to validate on.")] = None,
+    test: Annotated[float | None, typer.Option(help="Share of clusters never trained on.")] = None,
+) -> None:
+    """Split the accepted pairs and write train, valid and test.
+
+    Whole clusters of near-duplicate stories go to one split; building again moves none.
+    """
+    from rich.console import Console
+
+    from exchange.settings import Persona
+    from trainer.dataset import build as build_dataset
+    from trainer.dataset.build import FOLDER
+    from trainer.settings import Dataset
+    from trainer.show import Screen, manifest_table
+
+    house: House = ctx.obj
+    settings = house.config.table("dataset", Dataset, {"valid": valid, "test": test})
+    persona = house.config.table("persona", Persona)
+    archive_dir = house.archive_dir(archive)
+    console = Console()
+    with Screen(console) as screen:
+        manifest = build_dataset(
+            archive_dir, settings, system=persona.system, progress=screen.reading
+        )
+    console.print(manifest_table(manifest))
+    for reason, count in manifest.left_out.items():
+        console.print(f"left out: {count} {reason}")
+    for reason, count in manifest.input["rejected"].items():
+        console.print(f"rejected before: {count} {reason}")
+    console.print(f"written to {archive_dir / FOLDER}", soft_wrap=True)
+
+
+def train(
+    ctx: typer.Context,
+    archive: Archive = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the run; its folder is runs/NAME.")
+    ] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Times that every row is seen.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Width of the adapter.")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Its strength; scaled by alpha / rank.")
+    ] = None,
+    layers: Annotated[int | None, typer.Option(help="Last layers tuned; 0: all.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Rows computed together.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Batches summed before a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the start and the order.")] = None,
+    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw this run away and begin again.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Tune the model on the dataset; the same command goes on after Ctrl-C or a crash.
+
+    Writes an adapter in mlx-lm's format, its best and last state, metrics and a summary.
+    """
+    from exchange import openblas
+
+    openblas.ensure()
+    from rich.console import Console
+
+    from exchange.models import Model
+    from trainer.settings import Train
+    from trainer.show import Screen, tell_end
+    from trainer.stop import stoppable
+    from trainer.training import train as run_training
+
+    house: House = ctx.obj
+    flags = {"epochs": epochs, "lr": lr, "rank": rank, "alpha": alpha, "layers": layers,
+             "batch": batch, "accumulate": accumulate, "seed": seed}  # fmt: skip
+    settings = house.config.table("train", Train, flags)
+    language_model = house.config.table("model", Model, {"name": model})
+    console = Console()
+    with (
+        Screen(console) as screen,
+        stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
+    ):
+        outcome = run_training(
+            house, archive, settings, name=name, restart=restart, watcher=screen, stop=stop,
+            language_model=language_model, confirm=lambda text: yes or typer.confirm(text),
+        )  # fmt: skip
+    if outcome.already:
+        console.print(f"run {name!r} is finished already; --restart begins it again")
+    tell_end(console, outcome.run, outcome.summary)
+
+
+def compare(
+    ctx: typer.Context,
+    archive: Archive = None,
+    name: Annotated[str, typer.Option(help="The run whose adapter answers.")] = "default",
+    best: Annotated[
+        bool, typer.Option("--best", help="The checkpoint of the lowest validation loss.")
+    ] = False,
+    count: Annotated[int, typer.Option("-n", min=1, help="Questions of each split.")] = 20,
+    questions: Annotated[
+        Path | None, typer.Option(help="A file with questions of your own, one a line.")
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
+    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Ask the model with and without its adapter the same questions, side by side."""
+    from exchange import openblas
+
+    openblas.ensure()
+    from rich.console import Console
+
+    from exchange.models import Model
+    from trainer.compare import compare as ask_both
+    from trainer.compare import read_questions
+    from trainer.show import Screen, comparison_table, share_table
+
+    house: House = ctx.obj
+    asked = read_questions(questions) if questions else []
+    console = Console()
+    with Screen(console) as screen:
+        found = ask_both(
+            house, archive, run=name, checkpoint="best" if best else "last", count=count,
+            questions=asked, max_tokens=max_tokens, watcher=screen,
+            language_model=house.config.table("model", Model, {"name": model}),
+            confirm=lambda text: yes or typer.confirm(text),
+        )  # fmt: skip
+    console.print(comparison_table(found))
+    if found.shares:
+        console.print(share_table(found))
+    folder = house.archive_dir(archive) / "runs" / name
+    console.print(f"all of it in {folder / 'compare.md'}", soft_wrap=True)
