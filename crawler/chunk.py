@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from crawler import dates
+from exchange.text import dates
 from crawler.profile import ChunkShape
 from crawler.sentences import split
 from exchange.records import Chunk, Story

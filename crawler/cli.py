@@ -65,7 +65,7 @@ def crawl(
     if code == STOPPED:
         typer.echo(f"stopped, nothing is lost: `kkoracle crawl {archive}` goes on", err=True)
         raise typer.Exit(code)
-    typer.echo(f"{archive}: all pages fetched, all stories cut, no task open")
+    typer.echo(f"{archive}: {show.summary()}")
 
 
 def list_archives() -> None:

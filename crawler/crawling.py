@@ -98,11 +98,15 @@ class Crawling:
         done, _ = await asyncio.wait(self._tasks, timeout=timeout,
                                      return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         for task in done:
-            claim = self._tasks.pop(task)
-            self._under_way.discard(task)
-            if not self._outcomes:
-                self._oldest = time.monotonic()
-            self._outcomes.append(_outcome(task, claim))
+            self._end(task)
+
+    def _end(self, task: asyncio.Task[Outcome]) -> None:
+        outcome = _outcome(task, self._tasks[task])  # may raise: the claim is then given back
+        del self._tasks[task]
+        self._under_way.discard(task)
+        if not self._outcomes:
+            self._oldest = time.monotonic()
+        self._outcomes.append(outcome)
 
     async def _wait_for_due(self) -> bool:
         """Sleep until a retry is due; false when no page waits at all."""
@@ -130,8 +134,7 @@ class Crawling:
     async def _collect_finished(self) -> None:
         await asyncio.wait(self._tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in self._tasks if task.done() and not task.cancelled()]:
-            claim = self._tasks.pop(task)
-            self._outcomes.append(_outcome(task, claim))
+            self._end(task)
 
     async def _abandon(self) -> None:
         """Write what ended, give back what did not. Runs on every way out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 from crawler.html import parse
 from crawler.links import Site
@@ -24,7 +25,10 @@ def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link,
     root = parse(text)
     if root is None:
         return ()
-    base = root.xpath("string(//base/@href)")
+    try:
+        base = urljoin(url, root.xpath("string(//base/@href)").strip())
+    except ValueError:
+        base = url
     counted = site.profile.kinds[kind].words if kind else ""
     words = re.compile(counted) if counted else None
     found: dict[str, Link] = {}
@@ -33,7 +37,7 @@ def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link,
         if not href:
             continue
         beside = _count(element, words) if words else None
-        link = site.link(href, base or url, issue, beside)
+        link = site.link(href, base, issue, beside)
         if link is None:
             continue
         known = found.get(link.key)

@@ -30,7 +30,6 @@ class Doorbell:
         self._gates: dict[str, Gate] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._reached = False
-        self.requests = 0  # for robots.txt; the frontier counts those for pages
 
     def known(self) -> list[Gate]:
         """The gates in use."""
@@ -74,7 +73,6 @@ class Doorbell:
         got = Got(404)
         for _ in range(ROBOTS_REDIRECTS + 1):
             started = await gate.turn()
-            self.requests += 1
             try:
                 got = await self._client.get(url, html=False, limit=robots.MAX_BYTES)
             except Refused as refusal:
@@ -84,7 +82,10 @@ class Doorbell:
             gate.answered()
             if not 300 <= got.status < 400 or not got.location:
                 break
-            url = urljoin(url, got.location)
+            try:
+                url = urljoin(url, got.location)
+            except ValueError:
+                break
         if got.status == 429 or got.status >= 500:
             gate.refuse(retry_after(got.retry_after, time.time()), started)
         return robots.interpret(got.status, got.content_type, got.body)

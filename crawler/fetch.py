@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 MAX_REDIRECTS = 10
 LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0
+BUSY_TRIES = 12  # refusals come from the host, rarely from the page; their pauses grow to a day
 _REDIRECTS = (301, 302, 303, 307, 308)
 _AGAIN = {"timeout", "broken", "too-many"}  # may be better next time
 Gates = Callable[[str], Awaitable[Gate]]
@@ -64,7 +65,7 @@ class PageFetcher:
             gate.answered()
             if got.status not in _REDIRECTS:
                 return self._judge(claim, url, got, gate, started, requests)
-            target = urljoin(url, got.location) if got.location else url
+            target = _target(url, got.location)
             ended = self._redirected(claim, target, seen, requests)
             if ended is not None:
                 return ended
@@ -105,7 +106,8 @@ class PageFetcher:
         reason = f"http-{got.status}"
         if got.status in (429, 503):
             gate.refuse(retry_after(got.retry_after, time.time()), started)
-            return self._again(claim, reason, requests, got.status, gate.host.paused_until)
+            return self._again(claim, reason, requests, got.status, gate.host.paused_until,
+                               tries=BUSY_TRIES)  # fmt: skip
         if got.status >= 500 or got.status in (408, 425):
             return self._again(claim, reason, requests, got.status)
         if got.status != 200:
@@ -121,14 +123,22 @@ class PageFetcher:
         )  # fmt: skip
 
     def _again(self, claim: Claim, reason: str, requests: int, status: int = 0,
-               not_before: float = 0.0, received: int = 0) -> Outcome:  # fmt: skip
+               not_before: float = 0.0, received: int = 0, tries: int = 0) -> Outcome:  # fmt: skip
         """Ask again later, each time four times later, until the tries are used up."""
-        if claim.tries + 1 >= self._settings.tries:
+        if claim.tries + 1 >= max(tries, self._settings.tries):
             return _failed(claim, reason, requests, status)
         wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
         at = not_before or time.time() + wait
         return Outcome(claim.id, "waiting", reason, at, status=status, received=received,
                        requests=requests)  # fmt: skip
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads; nowhere means to itself, which is a loop."""
+    try:
+        return urljoin(url, location.strip()).partition("#")[0]
+    except ValueError:
+        return location  # out of scope, whatever it is
 
 
 def _failed(claim: Claim, reason: str, requests: int, status: int = 0) -> Outcome:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
-from crawler import dates
+from exchange.text import dates
 from crawler.profile import WEEKDAYS, Kind, Profile
 from crawler.records import Link
 
@@ -50,7 +50,10 @@ class Site:
 
     def in_scope(self, url: str) -> bool:
         """True for http and https addresses of the newspaper's hosts."""
-        return urlsplit(url).scheme in ("http", "https") and _host(url) in self.hosts
+        try:
+            return urlsplit(url).scheme in ("http", "https") and _host(url) in self.hosts
+        except ValueError:  # such as a port that is no number
+            return False
 
     def link(self, url: str, page: str = "", issue: str = "", words: int | None = None
              ) -> Link | None:  # fmt: skip

@@ -50,19 +50,26 @@ class Gate:
         delay = max(self._own_delay, rules.delay)
         if delay != self.delay:
             self.delay = delay
-            self._limiter = AsyncLimiter(1, delay) if delay > 0 else None
+            self._limiter = None
 
     async def turn(self) -> float:
         """Wait until a request may start; returns the time it starts at."""
         while True:
             while (left := self.paused_for()) > 0:
                 await asyncio.sleep(min(left, LOOK_S))
-            if self._limiter is not None:
-                await self._limiter.acquire()
+            await self._in_line()
             if self.paused_for() <= 0:  # it may have been refused while we stood in line
                 now = self._clock()
                 self._note(now)
                 return now
+
+    async def _in_line(self) -> None:
+        if self.delay and self._limiter is None:
+            self._limiter = AsyncLimiter(1, self.delay)
+            if self.started:
+                await self._limiter.acquire()  # the request before this one used its turn
+        if self._limiter is not None:
+            await self._limiter.acquire()
 
     def paused_for(self) -> float:
         """Seconds left of a pause."""

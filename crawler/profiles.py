@@ -93,8 +93,9 @@ def parse(text: str, where: str) -> Profile:
 
 
 def _say(error: ValidationError) -> str:
-    """The first error in one line, with the nearest known key for a misspelt one."""
-    first = error.errors()[0]
+    """One error in one line. A misspelt key comes first: it explains the one that is missing."""
+    errors = error.errors()
+    first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
     place = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] != "extra_forbidden":

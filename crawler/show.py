@@ -65,6 +65,19 @@ class Show:
             say=f"{now.tasks_open} open; time left {duration(now.eta_s)}",
         )  # fmt: skip
 
+    def summary(self) -> str:
+        """What a finished crawl has come to."""
+        now = self._last
+        if now is None:
+            return "nothing to do"
+        failed = [
+            f"{count} {what} failed"
+            for count, what in ((now.pages_failed, "pages"), (now.tasks_failed, "tasks"))
+            if count
+        ]
+        hint = f"; {' and '.join(failed)} (`kkoracle status` says why)" if failed else ""
+        return f"all done: {now.stories} stories in {now.chunks} chunks, no task open{hint}"
+
     def _say(self, now: Snapshot) -> None:
         sys.stdout.write(line(now) + "\n")
         sys.stdout.flush()

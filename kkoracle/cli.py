@@ -17,7 +17,7 @@ import typer
 
 import kkoracle.operate
 import workers.cli
-from exchange.errors import STOPPED, UserError
+from exchange.errors import STOPPED, USAGE, UserError
 from exchange.house import House, Recipe
 from exchange.settings import Config, General, Redis
 from kkoracle import __version__
@@ -89,16 +89,17 @@ def main() -> NoReturn:
         code = result if isinstance(result, int) else 0
     except UserError as error:
         code = _say(str(error), error.exit_code)
-    except click.exceptions.UsageError as error:
-        where = f" (`{error.ctx.command_path} --help` lists them)" if error.ctx else ""
-        code = _say(error.format_message() + where, error.exit_code)
-    except click.exceptions.ClickException as error:
-        code = _say(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         code = _say("stopped; run the same command again to go on", STOPPED)
     except BrokenPipeError:  # the reader of our output left: `kkoracle status | head`
         sys.stderr.close()
         code = 0
+    except Exception as error:
+        # Click's own exceptions, whose classes Typer keeps to itself since it brings its own copy.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()  # empty when the help was printed instead
+        code = _say(f"{message}  (`kkoracle --help`)", USAGE) if message else USAGE
     sys.exit(code)
 
 

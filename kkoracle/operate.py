@@ -83,6 +83,9 @@ def demo(
     stories: Annotated[
         int | None, typer.Option(help="Size of the newspaper; default: what fits this machine.")
     ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Another model folder than the bundled tiny one.")
+    ] = None,
 ) -> None:
     """The whole way, offline, in a few minutes: newspaper, crawl, pairs, dataset, LoRA, answers.
 
@@ -90,4 +93,4 @@ def demo(
     """
     from kkoracle.demo.show import run
 
-    raise typer.Exit(run(directory, stories))
+    raise typer.Exit(run(directory, stories, model))

@@ -30,7 +30,7 @@ def read(text: str, root: Any) -> Parts | None:
     paragraphs = tuple(line for raw in (found or "").split("\n") if (line := clean(raw)))
     if not paragraphs:
         return None
-    from crawler import dates
+    from exchange.text import dates
 
     return Parts(_first(root, _TITLES), "", "", dates.parse(_first(root, _DATES)), paragraphs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from crawler.profile import Profile
 from exchange.errors import UserError
 from exchange.records import Chunk, Story
 
-START_S = 30.0  # a fresh process may take this much longer for its first page: it imports
+START_S = 60.0  # a process on a busy machine imports for a while
 
 
 @dataclass(slots=True)
@@ -31,7 +32,6 @@ class _Process:
     received: bytearray
     page: int = 0
     deadline: float = 0.0
-    fresh: bool = True
 
     @property
     def input(self) -> IO[bytes]:
@@ -95,13 +95,21 @@ class Pool:
         self._processes.append(process)
         self._selector.register(process.output, selectors.EVENT_READ, process)
         self._send(process, self._profile)
+        deadline = time.monotonic() + START_S
+        while _frame(process.received) is None:
+            ready, _, _ = select.select([process.output], [], [],
+                                        max(0.0, deadline - time.monotonic()))  # fmt: skip
+            piece = os.read(process.output.fileno(), 1 << 16) if ready else b""
+            if not piece:
+                self._end(process)
+                raise UserError("the process that extracts text does not start: run `kkoracle "
+                                "doctor`, and see the lines above")  # fmt: skip
+            process.received += piece
         return process
 
     def _give(self, process: _Process, page: int) -> None:
         process.page = page
-        grace = START_S if process.fresh else 0.0
-        process.deadline = time.monotonic() + self._limit + grace
-        process.fresh = False
+        process.deadline = time.monotonic() + self._limit
         self._send(process, str(page).encode())
 
     def _send(self, process: _Process, frame: bytes) -> None:

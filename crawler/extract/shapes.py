@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from crawler import dates
+from exchange.text import dates
 from crawler.decode import clean
 from crawler.extract.paragraphs import paragraphs
 from crawler.profile import Profile, Select, Shape

@@ -25,6 +25,7 @@ from crawler.links import Site
 from crawler.profile import Profile
 from exchange import db
 
+READY = b"ready"
 NICE = 5  # text can wait, the next request's turn cannot
 
 
@@ -74,12 +75,16 @@ def main(arguments: list[str]) -> int:
     profile = Profile.model_validate_json(told)
     site, reader = Site(profile), Reader(profile, archive)
     connection = db.connect_readonly(directory / pages.FILE)
+    write_frame(replies, READY)
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         try:
             page = load(connection, int(frame), site)
             found = reader.read(page) if page else Extracted("no-body")
-        except Exception:
+        except Exception as error:
             found = Extracted("crashed")
+            if told:  # once: the first says what the others would
+                sys.stderr.write(f"extraction failed: {type(error).__name__}: {str(error)[:200]}\n")
+                told = b""
         write_frame(replies, encode(found))
     return 0
 

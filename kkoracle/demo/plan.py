@@ -67,8 +67,11 @@ class Plan:
         return f"http://127.0.0.1:{self.port}"
 
 
-def settle(directory: Path, stories: int | None) -> Plan:
+def settle(directory: Path, stories: int | None, model: Path) -> Plan:
     """The plan of a folder: the stored one, or a new one with its config file.
+
+    Args:
+        model: the model folder that a new demo uses.
 
     Raises:
         UserError: the folder cannot be written, or was begun with another size.
@@ -90,7 +93,7 @@ def settle(directory: Path, stories: int | None) -> Plan:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "kkoracle.toml").write_text(
-            CONFIG.format(model=MODEL.resolve(), url=plan.url), "utf-8"
+            CONFIG.format(model=model.resolve(), url=plan.url), "utf-8"
         )
         stored.write_bytes(orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
     except OSError as error:

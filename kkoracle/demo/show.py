@@ -26,7 +26,7 @@ from kkoracle.demo.watch import watch
 START_S = 30.0
 
 
-def run(directory: Path, stories: int | None) -> int:
+def run(directory: Path, stories: int | None, model: Path | None = None) -> int:
     """Run or resume the demo in `directory`; returns the exit code.
 
     Raises:
@@ -34,8 +34,9 @@ def run(directory: Path, stories: int | None) -> int:
     """
     directory = directory.resolve()
     signal.signal(signal.SIGTERM, _interrupt)
-    models.check(plans.MODEL)
-    plan = plans.settle(directory, stories)
+    model = model or plans.MODEL
+    models.check(model)
+    plan = plans.settle(directory, stories, model)
     say = _speaker()
     say(f"A sample newspaper of {plan.stories} stories; everything is kept in {directory}")
     if openblas.needed() and openblas.find() is None:

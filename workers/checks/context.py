@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 
 from exchange.records import Task
+from exchange.text.dates import month
 from exchange.text.fold import fold
 
 STEM = 4  # folded letters that name two forms of one Greek word
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
+_NUMERIC_MONTH = re.compile(r"\b\d{1,2}/(\d{1,2})/\d{4}\b")
 _STOP = """
 ποιος ποια ποιο ποιοι ποιες ποιους ποιον πότε πού πώς πόσα πόσες πόσο πόσους γιατί ήταν είναι έχει
 είχε στην στον στους στις των τους του την τον και από για σε ότι θα να τι μεταξύ μετά πριν κατά
@@ -44,6 +46,12 @@ def numbers(text: str) -> set[str]:
     return {number(token) for token in tokens(text) if token[0].isdigit()}
 
 
+def months(text: str) -> set[int]:
+    """The months of a text, whether named or the middle of D/M/YYYY."""
+    named = {month(token) for token in tokens(text)} - {0}
+    return named | {int(found) for found in _NUMERIC_MONTH.findall(text)}
+
+
 _FOLDED_STOP = frozenset(fold(word) for word in _STOP.split())
 
 
@@ -55,6 +63,8 @@ class Context:
     folded: str
     numbers: frozenset[str]
     stems: frozenset[str]
+    openings: frozenset[str]  # first letters of every word, short ones too: names may be short
+    months: frozenset[int]  # named, or in the header's date
     header_stems: frozenset[str]
     sentences: tuple[frozenset[str], ...]  # stems of each sentence of the chunk
 
@@ -66,6 +76,8 @@ class Context:
             folded=fold(whole),
             numbers=frozenset(numbers(whole)),
             stems=frozenset(stems(whole)),
+            openings=frozenset(token[:STEM] for token in tokens(whole)),
+            months=frozenset(months(whole)),
             header_stems=frozenset(stems(task.header)),
             sentences=tuple(
                 frozenset(stems(part)) for part in _SENTENCE_END.split(task.text) if part.strip()

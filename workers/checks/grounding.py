@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.dates import month
 from workers.checks.context import STEM, Context, fold, numbers, stems
 from workers.parse import Draft
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold; 0/16 invented pass
-MEET_OVERLAP = 0.5  # share of the question's stems that the sentences with the answer must hold
+MEET_OVERLAP = 0.5  # share of the question's stems that stand near the answer
 _NAME = re.compile(r"(?<![.!;«]\s)(?<!^)(?<!«)\b[Α-ΩΆ-ΏA-Z][^\W\d_]{2,}")
 
 
@@ -24,7 +25,7 @@ def grounded(draft: Draft, context: Context) -> str:
         return "ungrounded-number"
     for text in (draft.question, draft.answer):
         for name in _NAME.findall(text):
-            if fold(name)[:STEM] not in context.stems:
+            if fold(name)[:STEM] not in context.openings and month(name) not in context.months:
                 return "ungrounded-name"
     said = stems(draft.answer)
     if said and len(said & context.stems) / len(said) < OVERLAP:
@@ -33,14 +34,19 @@ def grounded(draft: Draft, context: Context) -> str:
 
 
 def meets_in_sentence(draft: Draft, context: Context) -> str:
-    """Question and answer meet in one sentence or two neighbouring ones."""
-    said = stems(draft.answer) - stems(draft.question) & context.stems
+    """Question and answer meet in one sentence, or in two neighbours.
+
+    A neighbour may name whom the sentence speaks of, but the sentence that holds the answer must
+    itself hold a part of the question; else facts of two sentences were mixed.
+    """
+    said = (stems(draft.answer) - stems(draft.question)) & context.stems
     asked = (stems(draft.question) & context.stems) - context.header_stems
-    said &= context.stems
     if len(context.sentences) < 2 or not asked or not said:
         return ""
-    for first, second in zip(context.sentences, (*context.sentences[1:], frozenset()), strict=True):
-        near = first | second
-        if said <= near and len(asked & near) / len(asked) >= MEET_OVERLAP:
+    for index, home in enumerate(context.sentences):
+        neighbours = context.sentences[max(0, index - 1) : index + 2]
+        near = frozenset().union(*neighbours)
+        meets = bool(said & home) and bool(asked & home)
+        if meets and said <= near and len(asked & near) / len(asked) >= MEET_OVERLAP:
             return ""
     return "facts-mixed"

@@ -19,11 +19,14 @@ MONTHS = {
 }  # fmt: skip
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})")
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
+_BEFORE_DASH = re.compile(r"\b(\d{1,2})\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+\s+)?$")
 _WORDED = re.compile(r"\b(\d{1,2})(?:η|ης)?\s+(?:του\s+)?([^\W\d_]+)\.?,?\s+(?:του\s+)?(\d{4})\b")
 
 
 def parse(text: str, months: Mapping[str, int] | None = None) -> str:
     """The first date in a text as ISO, day before month; "" when there is none.
+
+    Of a weekend issue's two dates ("8 Απρίλη - Κυριακή 9 Απρίλη 2017") it is the first.
 
     >>> parse("Παρασκευή 3 του Γενάρη 1998")
     '1998-01-03'
@@ -38,7 +41,19 @@ def parse(text: str, months: Mapping[str, int] | None = None) -> str:
         number = month(match[2], months)
         if number:
             found.append((match.start(), _iso(match[3], str(number), match[1])))
+            found.append(_first_of_two(folded[: match.start()], int(match[3]), number, months))
     return min((item for item in found if item[1]), default=(0, ""))[1]
+
+
+def _first_of_two(
+    before: str, year: int, second: int, months: Mapping[str, int] | None
+) -> tuple[int, str]:
+    """The date without a year that stands before the dash, if there is one."""
+    match = _BEFORE_DASH.search(before)
+    number = month(match[2], months) if match else 0
+    if match is None or not number:
+        return 0, ""
+    return match.start(), _iso(str(year - (number > second)), str(number), match[1])
 
 
 def month(word: str, extra: Mapping[str, int] | None = None) -> int:

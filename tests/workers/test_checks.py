@@ -1,0 +1,99 @@
+"""The checks: each objects to what it is for, and lets a right pair through."""
+
+from __future__ import annotations
+
+import pytest
+
+from exchange.records import Task
+from workers.checks import Context, first_objection, kind_of
+from workers.judged import judge
+from workers.parse import Draft
+
+TASK = Task(
+    "a" * 24,
+    "paper",
+    "chunk",
+    ("c1",),
+    "abcdef",
+    "Ο δήμαρχος Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα του Ξηροπόταμου. "
+    "Πλήθος κόσμου είχε μαζευτεί από νωρίς. "
+    "Η γέφυρα κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες από την εταιρεία ΑΤΕΚ. "
+    "Η δασκάλα Ελένη Καρατζά δίδαξε 31 χρόνια στο σχολείο της Πέτρας.",
+    "Φωνή της Πετρολίμνης, 5/5/2012, Η γέφυρα",
+)
+CONTEXT = Context.of(TASK)
+
+RIGHT = [
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ο δήμαρχος Νίκος Βαλτινός."),
+    ("Πότε εγκαινιάστηκε η γέφυρα του Ξηροπόταμου;", "Στις 3 Μάη 2012."),
+    ("Πόσο κόστισε η γέφυρα;", "240.000 ευρώ."),
+    ("Πόσο κόστισε η γέφυρα;", "240000 ευρώ"),
+    ("Σε πόσους μήνες χτίστηκε η γέφυρα από την ΑΤΕΚ;", "Σε 14 μήνες."),
+    ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στο σχολείο της Πέτρας;", "31 χρόνια."),
+    ("Πότε κυκλοφόρησε το φύλλο με τη γέφυρα;", "Στις 5 Μαΐου 2012."),
+    ("Ποια εταιρεία έχτισε τη γέφυρα σε 14 μήνες;", "Η ΑΤΕΚ."),
+]
+
+WRONG = [
+    ("Πόσο κόστισε η γέφυρα;", "260.000 ευρώ.", "ungrounded-number"),
+    ("Τι έγινε στις 4 Μάη 2012 στη γέφυρα;", "Εγκαινιάστηκε.", "ungrounded-number"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "Ο υπουργός Πέτρος Γαλάνης.", "ungrounded-name"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "ένας άγνωστος περαστικός καλλιτέχνης", "ungrounded"),
+    ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά;", "240.000 ευρώ.", "facts-mixed"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Η Ελένη Καρατζά.", "facts-mixed"),
+    ("Πότε εγκαινιάστηκε η γέφυρα;", "Τον Ιούνιο του 2012.", "ungrounded-name"),
+    ("Ποιος εγκαινίασε τη γέφυρα", "Ο Νίκος Βαλτινός.", "no-question-mark"),
+    ("Ποιος;", "Ο Νίκος Βαλτινός.", "question-length"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "…", "answer-length"),
+    ("Σύμφωνα με το κείμενο, πόσο κόστισε η γέφυρα;", "240.000 ευρώ.", "meta-reference"),
+    ("Τι λέει το άρθρο για τη γέφυρα;", "Κόστισε 240.000 ευρώ.", "meta-reference"),
+    ("Ποιος εγκαινίασε χθες τη γέφυρα;", "Ο Νίκος Βαλτινός.", "deictic"),
+    ("Ποιος εγκαινίασε φέτος τη γέφυρα;", "Ο Νίκος Βαλτινός.", "deictic"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "Αυτός.", "pronoun-only"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "The mayor opened the new bridge", "mixed-language"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "Ποιος εγκαινίασε τη γέφυρα;", "repetition"),
+    ("Ποιος εγκαινίασε τη γέφυρα;", "η γέφυρα η γέφυρα η γέφυρα η γέφυρα η γέφυρα", "repetition"),
+]
+
+
+@pytest.mark.parametrize(("question", "answer"), RIGHT)
+def test_a_right_pair_passes(question: str, answer: str) -> None:
+    assert first_objection(Draft(question, answer), CONTEXT) == ""
+
+
+@pytest.mark.parametrize(("question", "answer", "reason"), WRONG)
+def test_a_wrong_pair_is_rejected_with_its_reason(question: str, answer: str, reason: str) -> None:
+    assert first_objection(Draft(question, answer), CONTEXT) == reason
+
+
+def test_a_chopped_answer_is_rejected() -> None:
+    draft = Draft("Πόσο κόστισε η γέφυρα;", "240.000", chopped=True)
+    assert first_objection(draft, CONTEXT) == "chopped"
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Πότε εγκαινιάστηκε;", "time"),
+        ("Πού βρίσκεται;", "place"),
+        ("Πόσο κόστισε;", "quantity"),
+        ("Ποιος την εγκαινίασε;", "person"),
+        ("Γιατί καθυστέρησε;", "cause"),
+        ("Τι εγκαινιάστηκε;", "fact"),
+    ],
+)
+def test_the_kind_follows_the_opening_words(question: str, kind: str) -> None:
+    assert kind_of(Draft(question, "x")) == kind
+
+
+def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
+    text = "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a, *_ in [*RIGHT, *WRONG])
+    first, second = judge(TASK, text, "stop"), judge(TASK, text, "stop")
+    assert first == second
+    assert first.accepted == len(RIGHT)
+    assert all(pair.reason for pair in first.pairs if pair.status == "rejected")
+    assert all(pair.chunk_ids == ("c1",) and pair.rules for pair in first.pairs)
+
+
+def test_a_reply_without_any_pair_has_a_reason() -> None:
+    assert judge(TASK, "Δεν μπορώ να βοηθήσω.", "stop").problem == "no-pair"

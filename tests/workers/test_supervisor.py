@@ -1,0 +1,86 @@
+"""The supervisor: a crash is repaired, a crash loop ends, a stop is passed on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from exchange import keys
+from tests.workers.conftest import Shop
+from tests.workers.endpoint import Endpoint
+
+Open = Callable[..., object]
+
+
+def start(shop: Shop, *flags: str, **environment: str) -> subprocess.Popen[str]:
+    return shop.popen(
+        "-m", "kkoracle", "work", *flags, cwd=shop.folder, KKORACLE_WORK_ENGINE="openai",
+        KKORACLE_WORK_URL=shop.endpoint.url, **environment,
+    )  # fmt: skip
+
+
+def worker_pid(shop: Shop) -> int:
+    shop.until(lambda: bool(shop.redis.keys(keys.heartbeat("*"))))
+    (name, *_) = shop.redis.keys(keys.heartbeat("*"))
+    return int(re.findall(rb"-(\d+)-", name)[0])
+
+
+def child_of(process: subprocess.Popen[str]) -> int:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    return int(listed.stdout.split()[0])
+
+
+def test_a_killed_worker_is_started_again_and_all_is_done(open_shop: Open) -> None:
+    with open_shop(30, delay=0.3) as shop:
+        supervisor = start(shop)
+        shop.until(lambda: shop.asked() >= 6)
+        os.kill(child_of(supervisor), signal.SIGKILL)
+        counters = shop.until_done()
+        assert counters["tasks.done"] == counters["pairs.accepted"] == 30
+        supervisor.terminate()
+        assert supervisor.wait(30) == 3
+
+
+def test_ctrl_c_ends_both_and_exits_with_3(open_shop: Open) -> None:
+    with open_shop(12, delay=0.3) as shop:
+        supervisor = start(shop)
+        shop.until(lambda: shop.asked() >= 2)
+        child = child_of(supervisor)
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(30) == 3
+        shop.until(lambda: not Path(f"/proc/{child}").exists())
+
+
+def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_shop: Open) -> None:
+    with open_shop(12, delay=0.2) as shop:
+        supervisor = start(shop)
+        shop.until(lambda: shop.asked() >= 2)
+        child = child_of(supervisor)
+        supervisor.kill()
+        shop.until(lambda: not Path(f"/proc/{child}").exists(), 20)
+
+
+def test_burst_ends_with_0_when_nothing_is_left(open_shop: Open) -> None:
+    with open_shop(8) as shop:
+        assert start(shop, "--burst").wait(40) == 0
+        assert shop.until_done()["tasks.done"] == 8
+
+
+def test_a_wrong_key_is_one_line_and_no_loop(open_shop: Open) -> None:
+    endpoint = Endpoint()
+    endpoint.key = "right"
+    with open_shop(1, endpoint=endpoint) as shop:
+        started = time.monotonic()
+        process = start(shop, KKORACLE_WORK_API_KEY="wrong")
+        assert process.wait(30) == 1
+        assert time.monotonic() - started < 15
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert "KKORACLE_WORK_API_KEY" in said and "Traceback" not in said and "wrong" not in said
