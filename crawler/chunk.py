@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from exchange.text import dates
 from crawler.profile import ChunkShape
 from crawler.sentences import split
 from exchange.records import Chunk, Story
+from exchange.text import dates
 
 LONGEST = 3  # times the size: a longer "sentence" is a list or a table, and is cut at a blank
 SHORTEST = 0.25  # of the size: a shorter rest joins the chunk before it

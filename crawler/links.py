@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
-from exchange.text import dates
 from crawler.profile import WEEKDAYS, Kind, Profile
 from crawler.records import Link
+from exchange.text import dates
 
 MAX_URL = 2000  # characters; longer ones are traps
 _SAFE = "/:;,@&=+$!*'()~-._"

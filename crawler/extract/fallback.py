@@ -10,6 +10,7 @@ from typing import Any
 
 from crawler.decode import clean
 from crawler.extract.shapes import Parts
+from exchange.text import dates
 
 _TITLES = ('//meta[@property="og:title"]/@content', "//h1", "//title")
 _DATES = (
@@ -30,8 +31,6 @@ def read(text: str, root: Any) -> Parts | None:
     paragraphs = tuple(line for raw in (found or "").split("\n") if (line := clean(raw)))
     if not paragraphs:
         return None
-    from exchange.text import dates
-
     return Parts(_first(root, _TITLES), "", "", dates.parse(_first(root, _DATES)), paragraphs)
 
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from exchange.text import dates
 from crawler.decode import clean
 from crawler.extract.paragraphs import paragraphs
 from crawler.profile import Profile, Select, Shape
+from exchange.text import dates
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from crawler import recipe
+from crawler.daemon import run
+from crawler.report import read_counters
+from exchange.errors import UsageError, UserError
+from exchange.house import Recipe
+from exchange.lock import FileLock
+from exchange.spool import Spool
+from tests.crawler.house import PROFILE, crawl, crawling, open_house, settings, stories
+from tests.crawler.loopback import Answer, Loopback, paper, story
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_an_unreachable_site_is_told_in_one_line(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(UserError) as caught:
+        crawl(tmp_path, url)
+    assert str(caught.value).startswith(f"cannot reach {url} (connect): check the network")
+    assert caught.value.exit_code == 1
+    assert read_counters(tmp_path / "paper") == {"pages.waiting": 1}
+
+
+async def later(request: web.Request) -> web.Response:
+    return story(int(request.match_info["n"])).response()
+
+
+def test_a_site_that_goes_away_is_waited_for_and_counted(tmp_path: Path) -> None:
+    async def away_and_back() -> None:
+        site = Loopback(paper("/story/1", "/story/2", "/story/3"))
+        site.__enter__()
+        wanted = settings(tmp_path, site.url, delay=0.3, retry_s=0.2)
+        task = asyncio.create_task(crawling(tmp_path, wanted))
+        while not any(path == "/story/1" for _, path, _ in site.log):
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(site.__exit__)
+        await asyncio.sleep(1.0)
+        assert not task.done()
+        port = int(site.url.rsplit(":", 1)[1])
+        runner = web.AppRunner(app := web.Application())
+        app.router.add_get("/story/{n}", later)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
+        assert await asyncio.wait_for(task, 30) == 0
+        await runner.cleanup()
+
+    asyncio.run(away_and_back())
+    assert read_counters(tmp_path / "paper")["retry.connect"] >= 1
+    assert len(stories(tmp_path)) == 3
+
+
+def test_a_page_that_hangs_extraction_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
+    profile = PROFILE + "section = { xpath = '//h2', match = '^(?:Α+)+$' }\n"
+    evil = Answer(f"<h1>Κακό</h1><h2>{'Α' * 60}Β</h2><div class=text>ένα δύο τρία τέσσερα "
+                  "πέντε</div>")  # fmt: skip
+    with Loopback(paper("/story/1", "/story/2", "/story/3") | {"/story/2": evil}) as site:
+        counters = crawl(tmp_path, site.url, profile, extract_s=0.7)
+    assert counters["text.hung"] == 1
+    assert counters["text.done"] == 2
+    assert {s.title for s in stories(tmp_path)} == {"Τίτλος 1", "Τίτλος 3"}
+
+
+def test_two_daemons_of_one_archive_do_not_run_together(tmp_path: Path) -> None:
+    with (
+        FileLock(tmp_path / "paper" / "daemon.lock"),
+        pytest.raises(UserError, match=r"daemon\.lock"),
+    ):
+        crawl(tmp_path, "http://127.0.0.1:1")
+
+
+def test_without_fetching_no_contact_is_needed_and_nothing_is_asked(tmp_path: Path) -> None:
+    with Loopback(paper("/story/1")) as site:
+        wanted = settings(tmp_path, site.url, contact="")
+        assert asyncio.run(crawling(tmp_path, wanted, fetch=False)) == 0
+        assert site.log == []
+        with pytest.raises(UsageError, match="contact"):
+            asyncio.run(crawling(tmp_path, wanted))
+
+
+def test_a_changed_profile_extracts_again_from_disk_only_when_told_to(tmp_path: Path) -> None:
+    changed = PROFILE.replace("'//h1'", "'//p[2]'")
+    with Loopback(paper("/story/1")) as site:
+        crawl(tmp_path, site.url)
+        before = stories(tmp_path)
+        asked = len(site.log)
+        with pytest.raises(UsageError, match="--re-extract"):
+            crawl(tmp_path, site.url, changed)
+        wanted = settings(tmp_path, site.url, changed)
+        assert asyncio.run(crawling(tmp_path, wanted, re_extract=True)) == 0
+        assert len(site.log) == asked
+    after = stories(tmp_path)
+    assert after[0].title == "Δεύτερη παράγραφος, αριθμός 1."
+    assert [s.id for s in after] == [s.id for s in before]
+
+
+def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Path) -> None:
+    with Loopback(paper("/story/1")) as site:
+        crawl(tmp_path, site.url)
+    spool = Spool.open(tmp_path / "paper")
+    one, two = (Recipe(name * 6, "p", "", "", "m") for name in "ab")
+    recipe.agree(spool, one, "paper", adopt=False)
+    assert spool.counters()["tasks.new"] == 1
+    with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
+        recipe.agree(spool, two, "paper", adopt=False)
+    recipe.agree(spool, two, "paper", adopt=True)
+    assert spool.meta("recipe") == "bbbbbb"
+    assert spool.counters()["tasks.new"] == 1
+
+
+def test_low_disk_holds_fetching_and_says_so(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def look(url: str) -> None:
+        wanted = settings(tmp_path, url, min_free_mb=10**9)
+        task = asyncio.create_task(
+            crawling(tmp_path, wanted, watch=lambda now: seen.append(now.hold))
+        )
+        await asyncio.sleep(0.8)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+
+    with Loopback(paper(*(f"/story/{n}" for n in range(50)))) as site:
+        asyncio.run(look(site.url))
+        assert len(site.log) < 50
+    assert any("MB of disk free" in hold for hold in seen)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own limit on the file's pages raises the same error as a full disk."""
+    from crawler import pages
+
+    real = pages.connect
+
+    def small(directory: Path) -> sqlite3.Connection:
+        connection = real(directory)
+        used = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={used + 8}")
+        return connection
+
+    monkeypatch.setattr(pages, "connect", small)
+    words = random.Random(1).choices(range(10**6), k=60_000)
+    big = {f"/story/{n}": Answer(f"<div class=text>{words[n * 9000 : n * 9000 + 9000]}</div>")
+           for n in range(6)}  # fmt: skip
+    with Loopback(paper(*big) | big) as site, pytest.raises(UserError, match="disk") as caught:
+        crawl(tmp_path, site.url)
+    assert caught.value.exit_code == 1
+    monkeypatch.setattr(pages, "connect", real)
+    with Loopback(paper(*big) | big) as site:
+        crawl(tmp_path, site.url)
+    assert len(stories(tmp_path)) == 6
+
+
+def test_the_daemon_reports_while_it_runs(tmp_path: Path) -> None:
+    seen: list[int] = []
+    with Loopback(paper("/story/1")) as site:
+        wanted = settings(tmp_path, site.url)
+        work = run(open_house(tmp_path), "paper", wanted, generate=False,
+                   watch=lambda now: seen.append(now.stories))  # fmt: skip
+        assert asyncio.run(work) == 0
+    assert seen[-1] == 1

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+from lxml import html
+
+from crawler import profiles
+from crawler.extract.page import Extracted, Reader, StoredPage
+from crawler.extract.paragraphs import paragraphs
+from crawler.html import parse
+from tests.crawler.house import PROFILE
+
+
+def read(body: str, profile: str = PROFILE, **changes: object) -> Extracted:
+    values: dict = {"key": "story:1", "url": "http://x/story/1", "kind": "story", "issue": "",
+                    "words": None, "charset": ""} | changes  # fmt: skip
+    page = StoredPage(**values, body=body.encode())
+    return Reader(profiles.parse(profile, "test"), "paper").read(page)
+
+
+def texts(fragment: str) -> list[str]:
+    return paragraphs([parse(f"<div>{fragment}</div>")])
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [("<p>Ένα</p><p>Δύο</p>", ["Ένα", "Δύο"]),
+     ("Ένα<br><br>Δύο<br>\n <BR/> <br>Τρία", ["Ένα", "Δύο", "Τρία"]),
+     ("Ένα<br>ακόμα ένα", ["Ένα ακόμα ένα"]),
+     ("<span class='dropcap'>Η</span> μέρα και <b>το</b>πος", ["Η μέρα και τοπος"]),
+     ("<font size=6>Τ</font>ότε ήρθε.<br><br><font>Έφυγε</font>.", ["Τότε ήρθε.", "Έφυγε."]),
+     ("Ένα<script>var x;</script><style>p{}</style> δύο<!-- όχι -->", ["Ένα δύο"]),
+     ("πριν<div>μέσα<p>βαθιά</p>έξω</div>μετά", ["πριν", "μέσα", "βαθιά", "έξω", "μετά"]),
+     ("<table><tr><td>α</td><td>β</td></tr></table>", ["α", "β"]),
+     ("Τόμ&shy;ος &amp; α&nbsp;β &#150; γ &laquo;δ&raquo;", ["Τόμος & α β – γ «δ»"]),
+     ("<p> \n </p>", [])],
+)  # fmt: skip
+def test_paragraphs_are_those_a_reader_sees(fragment: str, expected: list[str]) -> None:
+    assert texts(fragment) == expected
+
+
+def test_pages_nested_deeper_than_the_stack_are_read() -> None:
+    assert texts("<span>" * 1500 + "βαθιά") == ["βαθιά"]
+
+
+def test_an_element_inside_another_chosen_one_counts_once() -> None:
+    root = html.fromstring("<div><div class='t'><p>Ένα</p></div></div>")
+    assert paragraphs(root.xpath(".//*[@class='t'] | .//p")) == ["Ένα"]
+
+
+def test_a_story_has_title_date_and_text_of_its_shape() -> None:
+    profile = PROFILE + "date = '//i'\nauthor = { xpath = '//b', match = 'Του (.+)' }\n"
+    found = read("<h1>Ο  τίτλος</h1><i>5 Γενάρη 1998</i><b>Του Α. Βήτα</b>"
+                 "<div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", profile)  # fmt: skip
+    story, chunks = found.stories[0]
+    assert (story.title, story.published, story.author) == ("Ο τίτλος", "1998-01-05", "Α. Βήτα")
+    assert not story.low_confidence
+    assert [chunk.header for chunk in chunks] == ["Δοκιμή, 5/1/1998, Ο τίτλος"]
+
+
+def test_the_date_of_the_index_counts_before_the_pages() -> None:
+    profile = PROFILE + "date = '//i'\n"
+    found = read("<i>5 Γενάρη 1998</i><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
+                 profile, issue="1998-01-04")  # fmt: skip
+    assert found.stories[0][0].published == "1998-01-04"
+
+
+def test_without_a_shape_the_text_is_found_and_marked() -> None:
+    body = "".join(f"<p>Η {n}η παράγραφος έχει αρκετές λέξεις για να είναι κείμενο άρθρου.</p>"
+                   for n in range(8))  # fmt: skip
+    found = read(f"<html><head><title>Τίτλος</title></head><body><nav><a href=/>Αρχή</a></nav>"
+                 f"<article><h1>Τίτλος</h1>{body}</article></body></html>")  # fmt: skip
+    story, _ = found.stories[0]
+    assert story.low_confidence
+    assert story.title == "Τίτλος"
+    assert story.text.count("\n\n") >= 7
+
+
+LEAVE = """
+[leave_out]
+sections = ["Τηλεόραση"]
+titles = ['^Σκάκι']
+texts = ['ΣΕΛ\\. \\d+$']
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("<h2>ΤΗΛΕΟΡΑΣΗ</h2><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", "left-out-section"),
+     ("<h1>Σκάκι σήμερα</h1><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", "left-out-title"),
+     ("<h1>Ναι</h1><div class=text>Μία δύο τρεις τέσσερις ΣΕΛ. 16</div>", "left-out-text"),
+     ("<h1>Ναι</h1><div class=text>Μία δύο.</div>", "too-short"),
+     ("<p></p>", "no-text"), ("", "empty"), ("   ", "empty")],
+)  # fmt: skip
+def test_what_is_no_story_is_left_out_with_a_reason(body: str, reason: str) -> None:
+    found = read(body, PROFILE + "section = '//h2'\n" + LEAVE)
+    assert (found.outcome, found.stories) == (reason, ())
+
+
+def test_several_stories_of_a_page_have_ids_of_their_own() -> None:
+    profile = PROFILE.replace('name = "plain"', 'name = "many"\nstory = "//section"').replace(
+        "'//div[@class=\"text\"]'", "'.//p'").replace("'//h1'", "'.//h1'")  # fmt: skip
+    one = "<section><h1>Α</h1><p>Μία δύο τρεις τέσσερις πέντε.</p></section>"
+    two = one + "<section><h1>Β</h1><p>Έξι εφτά οχτώ εννιά δέκα.</p></section>"
+    assert [s.title for s, _ in read(two, profile, words=9).stories] == ["Α", "Β"]
+    ids = [s.id for s, _ in read(two, profile).stories]
+    assert len(set(ids)) == 2
+    assert read(one, profile).stories[0][0].id == ids[0]
+    assert read(one, profile, words=9).stories[0][0].words_expected == 9
+
+
+def test_any_bytes_end_in_an_outcome() -> None:
+    for body in (b"\x00\x01\x02", b"<" * 10_000, b"<p>" * 50_000, bytes(range(256)) * 100,
+                 b"<?xml version='1.0' encoding='utf-16'?><p>x</p>"):  # fmt: skip
+        page = StoredPage("k", "u", "story", "", None, "", body)
+        assert Reader(profiles.parse(PROFILE, "t"), "paper").read(page).outcome
