@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rq.executions import Execution
 from rq.job import JobStatus
-from rq.utils import now
+from rq.utils import now, utcformat
 
 from exchange import keys
 from workers.job import TaskJob
@@ -54,7 +54,7 @@ def renew(worker: GenerationWorker, held: list[InFlight], lease_s: int) -> None:
         worker.heartbeat(lease_s + 60, pipeline=pipe)
         for one in held:
             one.execution.heartbeat(one.job.started_job_registry, lease_s, pipeline=pipe)
-            pipe.hset(one.job.key, "last_heartbeat", now().isoformat())
+            pipe.hset(one.job.key, "last_heartbeat", utcformat(now()))
         pipe.expire(keys.inflight(worker.name), 86400)
         pipe.execute()
 

@@ -1,0 +1,107 @@
+"""The dashboard: every page answers while a worker is busy, and it is fenced."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from tests.conftest import run_cli
+from tests.workers.conftest import Shop, open_shop
+from tests.workers.endpoint import Endpoint
+
+__all__ = ["open_shop"]
+
+Open = Callable[..., object]
+PAGES = ["/", "/0/view/queues", "/0/view/workers", "/0/view/jobs", "/0/data/queues.json",
+         "/0/data/workers.json", "/0/data/jobs/generate/queued/8/asc/1.json",
+         "/0/data/jobs/generate/started/8/asc/1.json",
+         "/0/data/jobs/generate/finished/8/asc/1.json"]  # fmt: skip
+
+
+def get(url: str, login: str = "") -> tuple[int, str]:
+    request = urllib.request.Request(url)
+    if login:
+        import base64
+
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def start(shop: Shop, *flags: str, **environment: str) -> str:
+    process = shop.popen(
+        "-m", "kkoracle", "dashboard", "--port", "0", *flags, cwd=shop.folder, **environment
+    )
+    assert process.stdout is not None
+    (found,) = re.findall(r"http://[\d.]+:\d+", process.stdout.readline())
+    return found.replace("0.0.0.0", "127.0.0.1")
+
+
+def test_queue_job_and_worker_pages_answer_while_a_worker_is_busy(open_shop: Open) -> None:
+    with open_shop(40, delay=1.0) as shop:
+        shop.start_worker()
+        shop.until(lambda: shop.asked() >= 6)
+        base = start(shop)
+        for page in PAGES:
+            status, text = get(base + page)
+            assert status == 200, (page, status, text[:500])
+        _, workers = get(base + "/0/data/workers.json")
+        assert '"state": "busy"' in workers.replace('":"', '": "')
+        _, listed = get(base + "/0/data/jobs/generate/started/8/asc/1.json")
+        running = re.findall(r'"id":\s*"([0-9a-f]{24})"', listed)
+        assert running
+        for page in (f"/0/view/job/{running[0]}", f"/0/data/job/{running[0]}.json"):
+            status, text = get(base + page)
+            assert status == 200 and "Αριθμός" not in text, (page, status)
+
+
+def test_a_failed_job_can_be_queued_again_from_the_page(open_shop: Open) -> None:
+    endpoint = Endpoint()
+    endpoint.status = [400]
+    with open_shop(1, endpoint=endpoint) as shop:
+        shop.start_worker("--burst")
+        assert shop.until_done()["failed.endpoint-400"] == 1
+        base = start(shop)
+        _, listed = get(base + "/0/data/jobs/generate/failed/8/asc/1.json")
+        (failed,) = set(re.findall(r'"id":\s*"([0-9a-f]{24})"', listed))
+        request = urllib.request.Request(f"{base}/job/{failed}/requeue", method="POST")
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            assert reply.status == 200
+        assert shop.redis.llen("rq:queue:generate") == 1
+
+
+def test_jobs_cannot_be_deleted_from_the_page(open_shop: Open) -> None:
+    with open_shop(3) as shop:
+        shop.until(lambda: shop.redis.llen("rq:queue:generate") == 3)
+        base = start(shop)
+        request = urllib.request.Request(f"{base}/queue/generate/queued/empty", method="POST")
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            assert b"DISABLED" in reply.read()
+        assert shop.redis.llen("rq:queue:generate") == 3
+
+
+def test_beyond_loopback_it_wants_a_password(open_shop: Open) -> None:
+    with open_shop(0) as shop:
+        open_to_all = run_cli("dashboard", "--host", "0.0.0.0", cwd=shop.folder)
+        assert open_to_all.returncode == 2
+        assert "KKORACLE_DASHBOARD_PASSWORD" in open_to_all.stderr
+        base = start(shop, "--host", "0.0.0.0", KKORACLE_DASHBOARD_PASSWORD="secret")
+        assert get(base)[0] == 401
+        assert get(base, "kkoracle:wrong")[0] == 401
+        assert get(base, "kkoracle:secret")[0] == 200
+
+
+def test_a_port_in_use_is_one_line(open_shop: Open) -> None:
+    import socket
+
+    with open_shop(0) as shop, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = run_cli("dashboard", "--port", str(taken.getsockname()[1]), cwd=shop.folder)
+        assert said.returncode == 1
+        assert "--port" in said.stderr and "Traceback" not in said.stderr
