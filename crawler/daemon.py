@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
+LOCK_TRIES = 5
 DISK_EVERY_S = 5.0
 Watch = Callable[[progress.Snapshot], None]
 
@@ -73,7 +74,7 @@ async def run(
     profile = profiles.load(settings, archive)
     directory = house.archive_dir(archive)
     with ExitStack() as stack:
-        stack.enter_context(FileLock(directory / "daemon.lock"))
+        await _take_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
@@ -196,6 +197,16 @@ class Daemon:
             left.append(self._page_pace.left(now.pages_done, now.pages_known - now.pages_done))
         known = [seconds for seconds in left if seconds is not None]
         return replace(now, eta_s=max(known) if len(known) == len(left) else None)
+
+
+async def _take_lock(stack: ExitStack, directory: Path) -> None:
+    """Hold `daemon.lock`. Commands that only look whether it is held have it for a moment."""
+    lock = FileLock(directory / "daemon.lock")
+    for _ in range(LOCK_TRIES):
+        if lock.acquire():
+            break
+        await asyncio.sleep(LOOK_S)
+    stack.enter_context(lock)
 
 
 def _agree_on_extraction(

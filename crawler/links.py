@@ -63,7 +63,7 @@ class Site:
             issue: the date of the issue that the page belongs to, for addresses without one.
         """
         try:
-            full = urljoin(page or self.origin + "/", url.strip())
+            full = urljoin(page or self.profile.base, url.strip())
             if not self.in_scope(full):
                 return None
             parts = urlsplit(full)

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exchange.records import digest
 from exchange.settings import Table
+from exchange.text import dates
 from exchange.text.fold import fold
 
 CODE_VERSION = "1"  # raise it when the same page and profile would yield other text
@@ -40,6 +41,24 @@ def _xpath(value: str) -> str:
     return value
 
 
+def _counting(value: str) -> str:
+    if value and not re.compile(value).groups:
+        raise ValueError(f"{value!r} needs a group (...) around the number")
+    return value
+
+
+def _template(**known: str) -> AfterValidator:
+    def fits(value: str) -> str:
+        try:
+            value.format_map(known)
+        except (KeyError, IndexError, ValueError, AttributeError):
+            names = " ".join("{" + name + "}" for name in known)
+            raise ValueError(f"{value!r} may only ask for {names}") from None
+        return value
+
+    return AfterValidator(fits)
+
+
 Regex = Annotated[str, AfterValidator(_regex)]
 XPath = Annotated[str, AfterValidator(_xpath)]
 
@@ -57,7 +76,7 @@ class Kind(Table):
     key: tuple[str, ...] = ()  # empty: the address itself is the key
     date: str = ""  # the parameter that holds the issue's date
     url: str = ""  # the one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}
-    words: Regex = ""  # on an index: the word count printed after a link, as group 1
+    words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
     priority: int | None = None  # smaller first; default: indexes before stories
 
     @property
@@ -68,7 +87,7 @@ class Kind(Table):
 class Range(Table):
     """Addresses that can be written down without asking: one per issue date."""
 
-    url: str
+    url: Annotated[str, _template(**dates.fields(dt.date(1996, 1, 2)))]
     since: dt.date
     until: dt.date | None = None  # None: today
     weekdays: tuple[Literal[WEEKDAYS], ...] = WEEKDAYS  # type: ignore[valid-type]
@@ -117,7 +136,9 @@ class ChunkShape(Table):
     """How stories are cut: about `size` characters, whole sentences."""
 
     size: int = Field(default=1200, ge=80, le=20_000)
-    header: str = "{name}, {date}, {title}"
+    header: Annotated[str, _template(name="", date="", title="", section="")] = (
+        "{name}, {date}, {title}"
+    )
 
 
 class Profile(Table):

@@ -88,6 +88,11 @@ def test_a_path_that_repeats_itself_is_a_trap() -> None:
     assert site.link("/a/b/a/b/a/b/a/b") is None
 
 
+def test_a_base_with_a_path_is_where_the_crawl_begins() -> None:
+    profile = profiles.load(Crawl(base_url="http://x.org/archive/", profile="generic"), "paper")
+    assert [link.url for link in Site(profile).seeds(dt.date(2026, 1, 1))] == ["/archive/"]
+
+
 def test_an_address_without_kind_keys_is_told_apart_by_its_sorted_query() -> None:
     site = Site(profiles.builtin()["generic"])
     one, two = site.link("/p?b=2&a=1"), site.link("/p?a=1&b=2")
