@@ -58,19 +58,21 @@ def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
         ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
         ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
         ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
-        ("loss", f"{_number(run, 'loss_before')} before, {_number(run, 'loss_after')} after "
-                 "(validation, per token)"),
-        ("recall", _recall(compare)),
+        ("loss", f"taught stories {_change(run, 'taught')}, stories never seen "
+                 f"{_change(run, 'valid')} (per token, before -> after)"),
+        *((f"{part['group']}", _shares(part)) for part in compare.get("shares", [])),
     ]  # fmt: skip
 
 
-def _recall(compare: dict[str, Any]) -> str:
-    shares = compare.get("shares", {})
-    return "; ".join(
-        f"{split}: {part.get('base', 0):.0%} of answers exact before, {part.get('tuned', 0):.0%} "
-        f"after ({part.get('questions', 0)} questions)"
-        for split, part in shares.items()
+def _shares(part: dict[str, Any]) -> str:
+    return (
+        f"{part['rows']} questions: {part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of "
+        f"answers exact, loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"
     )
+
+
+def _change(run: dict[str, Any], name: str) -> str:
+    return f"{_number(run, name + '_before')} -> {_number(run, name + '_after')}"
 
 
 def _number(found: dict[str, Any], key: str) -> str:

@@ -196,6 +196,19 @@ def test_a_full_redis_is_waited_out_and_nothing_is_lost(open_shop: Open) -> None
         assert counters["tasks.done"] == counters["pairs.accepted"] == 30
 
 
+def test_a_renewed_lease_leaves_a_job_that_can_be_read_again(open_shop: Open) -> None:
+    with open_shop(2, delay=6.0) as shop:
+        shop.start_worker()
+        shop.until(lambda: shop.asked() == 2)
+        time.sleep(5)  # longer than the lease of 4 s
+        registry = make_queue(shop.redis).started_job_registry
+        ids = registry.get_job_ids(cleanup=False)
+        assert len(ids) == 2
+        assert all(Job.fetch(i, shop.redis, JSONSerializer).last_heartbeat for i in ids)
+        assert shop.until_done()["tasks.done"] == 2
+        assert shop.asked() == 2
+
+
 def test_pause_stops_new_work_and_running_again_goes_on(open_shop: Open) -> None:
     with open_shop(30, delay=0.1) as shop:
         shop.redis.set(keys.CONTROL, "pause")

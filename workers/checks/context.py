@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from exchange.records import Task
 from exchange.text.dates import month
 from exchange.text.fold import fold
 
+ENDING = 2  # letters that may differ between two cases of one name: -ος, -ου, -ων, -ης
 STEM = 4  # folded letters that name two forms of one Greek word
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
@@ -46,6 +48,13 @@ def numbers(text: str) -> set[str]:
     return {number(token) for token in tokens(text) if token[0].isdigit()}
 
 
+def _by_opening(words: list[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for word in dict.fromkeys(words):
+        found[word[:STEM]] = (*found.get(word[:STEM], ()), word)
+    return found
+
+
 def months(text: str) -> set[int]:
     """The months of a text, whether named or the middle of D/M/YYYY."""
     named = {month(token) for token in tokens(text)} - {0}
@@ -63,10 +72,24 @@ class Context:
     folded: str
     numbers: frozenset[str]
     stems: frozenset[str]
-    openings: frozenset[str]  # first letters of every word, short ones too: names may be short
+    words: dict[str, tuple[str, ...]]  # every folded word, by its first letters
     months: frozenset[int]  # named, or in the header's date
     header_stems: frozenset[str]
     sentences: tuple[frozenset[str], ...]  # stems of each sentence of the chunk
+
+    def names(self, name: str) -> bool:
+        """True when a word of the chunk is this name, in whatever case it stands.
+
+        Greek cases change the last letters only: all but `ENDING` of the shorter form must be
+        the same. Four letters alone would let a model that garbles a name's end pass.
+        """
+        folded = fold(name)
+        return any(
+            word == folded
+            or len(commonprefix([word, folded]))
+            >= max(min(STEM, len(folded)), min(len(word), len(folded)) - ENDING)
+            for word in self.words.get(folded[:STEM], ())
+        )
 
     @classmethod
     def of(cls, task: Task) -> Context:
@@ -76,7 +99,7 @@ class Context:
             folded=fold(whole),
             numbers=frozenset(numbers(whole)),
             stems=frozenset(stems(whole)),
-            openings=frozenset(token[:STEM] for token in tokens(whole)),
+            words=_by_opening(tokens(whole)),
             months=frozenset(months(whole)),
             header_stems=frozenset(stems(task.header)),
             sentences=tuple(

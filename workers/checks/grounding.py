@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from exchange.text.dates import month
-from workers.checks.context import STEM, Context, fold, numbers, stems
+from workers.checks.context import Context, numbers, stems
 from workers.parse import Draft
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold; 0/16 invented pass
@@ -25,7 +25,7 @@ def grounded(draft: Draft, context: Context) -> str:
         return "ungrounded-number"
     for text in (draft.question, draft.answer):
         for name in _NAME.findall(text):
-            if fold(name)[:STEM] not in context.openings and month(name) not in context.months:
+            if not context.names(name) and month(name) not in context.months:
                 return "ungrounded-name"
     said = stems(draft.answer)
     if said and len(said & context.stems) / len(said) < OVERLAP:
