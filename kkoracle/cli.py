@@ -6,16 +6,16 @@ inside the commands.
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
-import crawler.cli
-import trainer.cli
 import typer
 
+import crawler.cli
 import kkoracle.operate
+import trainer.cli
 import workers.cli
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.house import House, Recipe
@@ -82,7 +82,12 @@ trainer.cli.register(app)
 
 
 def main() -> NoReturn:
-    """Run a command; every expected error is one line on standard error."""
+    """Run a command; every expected error is one line on standard error.
+
+    SIGTERM ends a command as Ctrl-C does, so that what it holds (our Redis, child processes) is
+    let go in order; commands that know better set their own handlers.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = typer.main.get_command(app)
     try:
         result: Any = command.main(standalone_mode=False)

@@ -134,7 +134,10 @@ def popen() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         return process
 
     yield start
-    for process in started:
-        if process.poll() is None:
+    for process in reversed(started):
+        process.terminate()  # so that it lets go of its Redis
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
             process.kill()
-        process.wait()
+            process.wait()

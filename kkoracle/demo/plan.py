@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange import openblas
+from exchange import models, openblas
 from exchange.errors import UserError
 
 FULL, SMALL = 240, 80  # stories; without OpenBLAS MLX is 30 times slower
@@ -74,7 +74,8 @@ def settle(directory: Path, stories: int | None, model: Path) -> Plan:
         model: the model folder that a new demo uses.
 
     Raises:
-        UserError: the folder cannot be written, or was begun with another size.
+        UserError: the folder cannot be written, was begun with another size, or the model folder
+            is none.
     """
     stored = directory / "demo.json"
     if stored.exists():
@@ -88,6 +89,7 @@ def settle(directory: Path, stories: int | None, model: Path) -> Plan:
                 "choose another with --dir"
             )
         return plan
+    models.check(model)
     fast = not openblas.needed() or openblas.find() is not None
     plan = Plan(stories or (FULL if fast else SMALL), _free_port(), seed=7)
     try:

@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from exchange import models, openblas
+from exchange import openblas
 from exchange.errors import OK, UserError
 from exchange.lock import FileLock
 from kkoracle.demo import plan as plans
@@ -33,10 +33,7 @@ def run(directory: Path, stories: int | None, model: Path | None = None) -> int:
         UserError: a step failed; the message says which, and where its messages are.
     """
     directory = directory.resolve()
-    signal.signal(signal.SIGTERM, _interrupt)
-    model = model or plans.MODEL
-    models.check(model)
-    plan = plans.settle(directory, stories, model)
+    plan = plans.settle(directory, stories, model or plans.MODEL)
     say = _speaker()
     say(f"A sample newspaper of {plan.stories} stories; everything is kept in {directory}")
     if openblas.needed() and openblas.find() is None:
@@ -122,6 +119,3 @@ def _speaker() -> Callable[[str], None]:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     return lambda text: console.print(text, markup=False)
 
-
-def _interrupt(signum: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
