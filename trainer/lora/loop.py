@@ -63,6 +63,7 @@ class Loop:
         self.at = found or self.at
         self.run.rewind(self.at.step if found else -1)
         self.watcher.planned(self.plan, self.at.step)
+        self.model.train()  # loaded models do not drop out
         with adapter.checkpointed(self.model, self.settings.grad_checkpoint):
             if not found:
                 self._begin()

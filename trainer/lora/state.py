@@ -41,11 +41,10 @@ def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
     Raises:
         UserError: the disk is full; the state before is intact.
     """
-    random: Any = mx.random.state  # a list of one key, which stubs call an object
     arrays = {
         **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
-        **{f"random/{i}": v for i, v in enumerate(random)},
+        "random": mx.random.state[0],
     }
     save_arrays(folder / FILE, arrays, {"position": json.dumps(asdict(position))})
 
@@ -66,9 +65,8 @@ def load(folder: Path, model: Any, optimizer: Any) -> Position | None:
         position = Position(**json.loads(about["position"]))
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
-        random: Any = mx.random.state
-        for index, value in _under(arrays, "random/"):
-            random[int(index)] = value
+        high, low = arrays["random"].tolist()
+        mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} cannot be read ({error}): start this run again with --restart"

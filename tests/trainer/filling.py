@@ -1,0 +1,80 @@
+"""Accepted pairs for a spool, as the collector stores them: small facts that can be learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange import tasks
+from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.spool import Spool
+
+PEOPLE = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")
+ACTS = ("άνοιξε το σχολείο", "έκλεισε το λιμάνι", "έγραψε το τραγούδι", "έχτισε τη γέφυρα")
+RECIPE = "abc123"
+
+
+SYLLABLES = ("κα", "λο", "πετ", "ρυ", "μη", "σω", "βαν", "θι", "γεν", "δρα", "ξε", "φου")
+
+
+def town(story: int) -> str:
+    """A name of its own for every story, of four syllables; neighbours do not look alike."""
+    rest = story * 7919 % 12**4  # 7919 and 12 share no factor: no name comes twice
+    return "".join(SYLLABLES[rest // 12**place % 12] for place in range(4)).title()
+
+
+def question(story: int, number: int) -> str:
+    return f"{town(story)}: ποιος {ACTS[number % len(ACTS)]};"
+
+
+def answer(story: int, number: int) -> str:
+    return f"Το έκανε ο {PEOPLE[(story * 7 + number * 3) % len(PEOPLE)]}."
+
+
+def fill(
+    directory: Path,
+    stories: int,
+    per_story: int = 3,
+    *,
+    first: int = 0,
+    cluster: Callable[[int], str] = lambda number: "",
+    extra: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Stories with one chunk and `per_story` accepted pairs each, and one rejected pair.
+
+    `extra` are further accepted questions and answers, all of the first story.
+    """
+    spool = Spool.open(directory)
+    spool.set_meta("recipe", RECIPE)
+    results = []
+    with spool.transaction():
+        for number in range(first, first + stories):
+            story_id = digest("paper", str(number))
+            text = " ".join(answer(number, k) for k in range(per_story))
+            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή")
+            story = Story(story_id, f"http://x/{number}", "paper", "2001-02-03", "", "Τίτλος", "",
+                          text, cluster=cluster(number))  # fmt: skip
+            spool.put_page(f"page-{number}", "1", [(story, [chunk])])
+            said = [(question(number, k), answer(number, k)) for k in range(per_story)]
+            results.append(_result(chunk, said + (list(extra) if number == first else [])))
+    tasks.finish(spool, results)
+    spool.close()
+
+
+def _result(chunk: Chunk, said: Sequence[tuple[str, str]]) -> Result:
+    task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
+    completion = Completion(task_id, "raw", "stop", 1, 1, 0.1, "tiny", "float32", "mlx",
+                            "el/chunk", "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
+    pairs = [Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact", "accepted")
+             for q, a in said]  # fmt: skip
+    pairs.append(Pair(Pair.make_id(task_id, "?", "."), task_id, (chunk.id,), "?", ".", "fact",
+                      "rejected", "no_question_mark"))  # fmt: skip
+    return Result(task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
+
+
+def _raw(record: Completion | Pair) -> dict[str, Any]:
+    loaded: dict[str, Any] = orjson.loads(record.to_json())
+    return loaded

@@ -1,0 +1,289 @@
+"""Checks that evaluate MLX: run as a program of their own, since such a process must not fork.
+
+`python -m tests.trainer.numbers MODEL FOLDER` prints one JSON object: check -> "" or what failed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECKS: list[Callable[[Path, Path], None]] = []
+Check = Callable[[Path, Path], None]
+
+
+def check(function: Check) -> Check:
+    CHECKS.append(function)
+    return function
+
+
+def tuned(model_folder: Path, **settings: Any) -> tuple[Any, Any]:
+    """A model with an adapter that is no longer zero, and its tokenizer."""
+    import mlx.core as mx
+
+    from exchange import mlx_runtime
+    from trainer.lora import adapter
+    from trainer.settings import Train
+
+    model, tokenizer = mlx_runtime.load(model_folder)
+    adapter.attach(model, Train(**settings))
+    for _, module in model.named_modules():
+        if "lora_b" in module:
+            module.lora_b = mx.random.normal(module.lora_b.shape) * 0.05
+    mx.eval(model.parameters())
+    return model, tokenizer
+
+
+def samples(count: int = 13) -> list[Any]:
+    from trainer.chat import Sample
+
+    rng = random.Random(3)
+    made = []
+    for number in range(count):
+        length = rng.randint(6, 60)
+        start = rng.randint(1, length - 2)
+        made.append(Sample(str(number), [rng.randint(6, 250) for _ in range(length)], start, 9))
+    return made
+
+
+def plain_loss(model: Any, sample: Any) -> Any:
+    """One row alone, no pad anywhere, all logits: the sum over its answer in nats."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    logits = model(mx.array([sample.tokens[:-1]]))[0].astype(mx.float32)
+    return nn.losses.cross_entropy(
+        logits[sample.start - 1 :], mx.array(sample.tokens[sample.start :]), reduction="sum"
+    )
+
+
+def difference(one: Any, other: Any) -> float:
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    theirs = dict(tree_flatten(other))
+    return max(float(mx.abs(a - theirs[k]).max().item()) for k, a in tree_flatten(one))
+
+
+def batched_gradient(model: Any, rows: list[Any], size: int) -> tuple[float, Any]:
+    import mlx.core as mx
+    from mlx.utils import tree_map
+
+    from trainer.lora import batches
+    from trainer.lora.loss import Loss, gradient, make_batch, number
+
+    compute = gradient(Loss(model))
+    targets = sum(row.targets for row in rows)
+    nats, grown = 0.0, None
+    for chosen in batches.epoch([row.length for row in rows], size, 1, 0):
+        part, more = compute(make_batch([rows[i] for i in chosen]), 1 / targets)
+        grown = tree_map(mx.add, grown, more) if grown else more
+        nats += number(part)
+    return nats, grown
+
+
+@check
+def the_gradient_of_batches_is_that_of_plain_single_rows(model_folder: Path, _: Path) -> None:
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    model, _tokenizer = tuned(model_folder)
+    rows = samples()
+    targets = sum(row.targets for row in rows)
+    reference = nn.value_and_grad(
+        model, lambda: sum(plain_loss(model, row) for row in rows) / targets
+    )
+    loss, gradients = reference()
+    assert len(tree_flatten(gradients)) == 2 * 7 * 2  # a and b, seven linear layers, two blocks
+    for size in (1, 4, 13):
+        nats, grown = batched_gradient(model, rows, size)
+        assert abs(nats / targets - float(loss.item())) <= 1e-5, size
+        assert difference(gradients, grown) <= 1e-5, size
+
+
+@check
+def no_pad_and_no_prompt_is_counted(model_folder: Path, _: Path) -> None:
+    from trainer.lora.loss import Loss, make_batch, number
+
+    model, _tokenizer = tuned(model_folder)
+    rows = samples()
+    short, long = min(rows, key=lambda r: r.length), max(rows, key=lambda r: r.length)
+    batch = make_batch([short, long])
+    assert batch.size == short.targets + long.targets
+    assert batch.inputs.shape[1] % 8 == 0 and batch.inputs.shape[1] - long.length < 8
+    together = number(Loss(model)(batch))
+    alone = number(plain_loss(model, short)) + number(plain_loss(model, long))
+    assert abs(together - alone) <= 1e-4 * alone
+
+
+@check
+def a_model_that_scales_its_logits_is_not_taken_apart(model_folder: Path, _: Path) -> None:
+    from trainer.lora.loss import Loss, make_batch, number
+
+    model, _tokenizer = tuned(model_folder)
+    assert Loss(model).sparse
+    batch = make_batch(samples())
+    usual = number(Loss(model)(batch))
+
+    class Scaled(type(model)):  # type: ignore[misc]
+        def __call__(self, *arguments: Any, **named: Any) -> Any:
+            return super().__call__(*arguments, **named) * 0.5
+
+    model.__class__ = Scaled
+    loss = Loss(model)
+    assert not loss.sparse
+    assert abs(number(loss(batch)) - usual) > 1.0
+
+
+@check
+def activations_computed_twice_give_the_same_gradient(model_folder: Path, _: Path) -> None:
+    from trainer.lora import adapter
+
+    model, _tokenizer = tuned(model_folder)
+    usual = batched_gradient(model, samples(), 4)[1]
+    kind = type(model.layers[0])
+    before = kind.__call__
+    with adapter.checkpointed(model, True):
+        assert kind.__call__ is not before
+        assert difference(usual, batched_gradient(model, samples(), 4)[1]) <= 1e-6
+    assert kind.__call__ is before
+
+
+@check
+def with_scale_zero_the_logits_are_the_base_s_bit_for_bit(model_folder: Path, _: Path) -> None:
+    import mlx.core as mx
+
+    from exchange import mlx_runtime
+    from trainer.lora import adapter
+
+    model, _tokenizer = tuned(model_folder)
+    bare, _tokenizer = mlx_runtime.load(model_folder)
+    tokens = mx.array([samples()[0].tokens])
+    assert not mx.array_equal(model(tokens), bare(tokens))
+    before = model(tokens)
+    with adapter.base(model):
+        assert mx.array_equal(model(tokens), bare(tokens))
+    assert mx.array_equal(model(tokens), before)
+
+
+@check
+def a_fresh_adapter_changes_nothing(model_folder: Path, _: Path) -> None:
+    import mlx.core as mx
+
+    from exchange import mlx_runtime
+    from trainer.lora import adapter
+    from trainer.settings import Train
+
+    model, _tokenizer = mlx_runtime.load(model_folder)
+    tokens = mx.array([samples()[0].tokens])
+    before = model(tokens)
+    adapter.attach(model, Train())
+    assert mx.array_equal(model(tokens), before)
+
+
+@check
+def only_the_last_layers_are_tuned_when_asked(model_folder: Path, _: Path) -> None:
+    from mlx.utils import tree_flatten
+
+    model, _tokenizer = tuned(model_folder, layers=1)
+    names = [name for name, _ in tree_flatten(model.trainable_parameters())]
+    assert len(names) == 14 and all("layers.1." in name for name in names)
+
+
+@check
+def an_answer_begins_where_the_prompt_ends_and_closes_with_eos(model_folder: Path, _: Path) -> None:
+    from exchange import mlx_runtime
+    from trainer import chat
+
+    _model, tokenizer = mlx_runtime.load(model_folder)
+    for system in ("", "Είσαι το αρχείο."):
+        asked = chat.messages("Ποιος άνοιξε το σχολείο;", system)
+        turns = [*asked, {"role": "assistant", "content": "Ο Νίκος."}]
+        row = chat.sample(tokenizer, "id", turns)
+        prompt = chat.prompt_tokens(tokenizer, asked)
+        assert row.tokens[: row.start] == prompt
+        assert row.tokens[-1] in tokenizer.eos_token_ids
+        assert tokenizer.decode(row.tokens[row.start : -1]) == "Ο Νίκος."
+        assert prompt.count(tokenizer.bos_token_id) == 1
+
+
+@check
+def answers_of_a_batch_are_those_given_alone(model_folder: Path, _: Path) -> None:
+    from trainer.lora.answers import answer
+
+    model, tokenizer = tuned(model_folder)
+    prompts = [row.tokens for row in samples(6)]
+    together = answer(model, tokenizer, prompts, 12)
+    assert together == [answer(model, tokenizer, [prompt], 12)[0] for prompt in prompts]
+    assert len(set(together)) > 1
+
+
+@check
+def a_damaged_state_is_one_line(model_folder: Path, folder: Path) -> None:
+    import mlx.optimizers as optim
+
+    from exchange.errors import UserError
+    from trainer.lora import state
+
+    model, _tokenizer = tuned(model_folder)
+    optimizer = optim.AdamW(learning_rate=1e-3)
+    optimizer.init(model.trainable_parameters())
+    assert state.load(folder, model, optimizer) is None
+    state.save(folder, model, optimizer, state.Position(step=3, best_loss=0.1 + 0.2))
+    found = state.load(folder, model, optimizer)
+    assert found is not None and found.step == 3 and found.best_loss == 0.1 + 0.2
+    path = folder / state.FILE
+    path.write_bytes(path.read_bytes()[:1000])
+    try:
+        state.load(folder, model, optimizer)
+    except UserError as error:
+        assert "--restart" in str(error)
+    else:
+        raise AssertionError("a damaged state was read")
+
+
+@check
+def a_full_disk_leaves_the_checkpoint_before_intact(model_folder: Path, folder: Path) -> None:
+    from exchange.errors import UserError
+    from trainer.lora import adapter
+
+    model, _tokenizer = tuned(model_folder)
+    config = {"fine_tune_type": "lora"}
+    adapter.save(folder, model, config)
+    before = (folder / adapter.WEIGHTS).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        adapter.save(folder, model, config)
+    except UserError as error:
+        assert "the checkpoint before is intact" in str(error) and "\n" not in str(error)
+    else:
+        raise AssertionError("half a file was taken for a whole one")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (folder / adapter.WEIGHTS).read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir() if "partial" in path.name) == []
+
+
+def main() -> None:
+    model_folder, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    found = {}
+    for function in CHECKS:
+        place = folder / function.__name__
+        place.mkdir(parents=True)
+        try:
+            function(model_folder, place)
+            found[function.__name__] = ""
+        except Exception:
+            found[function.__name__] = traceback.format_exc()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
