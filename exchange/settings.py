@@ -105,7 +105,7 @@ class Config:
                 (variable, self._env.get(variable) or None),
                 ("flag", (flags or {}).get(key)),
             ):
-                if found is not None:
+                if found is not None and not (found == "" and field.default is None):
                     values[key], self.sources[dotted] = _parse(found, field.annotation), source
         for key in raw:
             if key not in model.model_fields:

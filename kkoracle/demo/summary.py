@@ -53,8 +53,8 @@ def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
     run = _json(archive / "runs" / "default" / "summary.json")
     compare = _json(archive / "runs" / "default" / "compare.json")
     return [
-        ("pages", f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.left_out', 0)} left "
-                  f"out on purpose, {pages.get('pages.failed', 0)} failed"),
+        ("pages", f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.failed', 0)} failed; "
+                  f"{pages.get('text.left-out-section', 0)} TV listings left out"),
         ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
         ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
         ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
