@@ -46,7 +46,7 @@ def build(
     settings = house.config.table("dataset", Dataset, {"valid": valid, "test": test})
     persona = house.config.table("persona", Persona)
     archive_dir = house.archive_dir(archive)
-    console = Console()
+    console = Console(highlight=False)
     with Screen(console) as screen:
         manifest = build_dataset(
             archive_dir, settings, system=persona.system, progress=screen.reading
@@ -101,7 +101,7 @@ def train(
              "batch": batch, "accumulate": accumulate, "seed": seed}  # fmt: skip
     settings = house.config.table("train", Train, flags)
     language_model = house.config.table("model", Model, {"name": model})
-    console = Console()
+    console = Console(highlight=False)
     with (
         Screen(console) as screen,
         stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
@@ -143,7 +143,7 @@ def compare(
 
     house: House = ctx.obj
     asked = read_questions(questions) if questions else []
-    console = Console()
+    console = Console(highlight=False)
     with Screen(console) as screen:
         found = ask_both(
             house, archive, run=name, checkpoint="best" if best else "last", count=count,

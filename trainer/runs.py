@@ -71,11 +71,17 @@ class Summary:
 
     @classmethod
     def read(cls, folder: Path) -> Summary | None:
-        """The summary of a finished run; None while there is none."""
+        """The summary of a finished run; None while there is none.
+
+        Raises:
+            UserError: there is one, but not of this version: days of training are not to be
+                begun again unasked.
+        """
+        path = folder / "summary.json"
         try:
-            return cls(**orjson.loads((folder / "summary.json").read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return None
+            return cls(**orjson.loads(path.read_bytes())) if path.exists() else None
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is unusable ({error}): give --restart") from None
 
 
 class Run:

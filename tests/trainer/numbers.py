@@ -6,86 +6,21 @@
 from __future__ import annotations
 
 import json
-import random
-import resource
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CHECKS: list[Callable[[Path, Path], None]] = []
-Check = Callable[[Path, Path], None]
-
-
-def check(function: Check) -> Check:
-    CHECKS.append(function)
-    return function
-
-
-def tuned(model_folder: Path, **settings: Any) -> tuple[Any, Any]:
-    """A model with an adapter that is no longer zero, and its tokenizer."""
-    import mlx.core as mx
-
-    from exchange import mlx_runtime
-    from trainer.lora import adapter
-    from trainer.settings import Train
-
-    model, tokenizer = mlx_runtime.load(model_folder)
-    adapter.attach(model, Train(**settings))
-    for _, module in model.named_modules():
-        if "lora_b" in module:
-            module.lora_b = mx.random.normal(module.lora_b.shape) * 0.05
-    mx.eval(model.parameters())
-    return model, tokenizer
-
-
-def samples(count: int = 13) -> list[Any]:
-    from trainer.chat import Sample
-
-    rng = random.Random(3)
-    made = []
-    for number in range(count):
-        length = rng.randint(6, 60)
-        start = rng.randint(1, length - 2)
-        made.append(Sample(str(number), [rng.randint(6, 250) for _ in range(length)], start, 9))
-    return made
-
-
-def plain_loss(model: Any, sample: Any) -> Any:
-    """One row alone, no pad anywhere, all logits: the sum over its answer in nats."""
-    import mlx.core as mx
-    import mlx.nn as nn
-
-    logits = model(mx.array([sample.tokens[:-1]]))[0].astype(mx.float32)
-    return nn.losses.cross_entropy(
-        logits[sample.start - 1 :], mx.array(sample.tokens[sample.start :]), reduction="sum"
-    )
-
-
-def difference(one: Any, other: Any) -> float:
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
-
-    theirs = dict(tree_flatten(other))
-    return max(float(mx.abs(a - theirs[k]).max().item()) for k, a in tree_flatten(one))
-
-
-def batched_gradient(model: Any, rows: list[Any], size: int) -> tuple[float, Any]:
-    import mlx.core as mx
-    from mlx.utils import tree_map
-
-    from trainer.lora import batches
-    from trainer.lora.loss import Loss, gradient, make_batch, number
-
-    compute = gradient(Loss(model))
-    targets = sum(row.targets for row in rows)
-    nats, grown = 0.0, None
-    for chosen in batches.epoch([row.length for row in rows], size, 1, 0):
-        part, more = compute(make_batch([rows[i] for i in chosen]), 1 / targets)
-        grown = tree_map(mx.add, grown, more) if grown else more
-        nats += number(part)
-    return nats, grown
+from tests.trainer import stored
+from tests.trainer.reference import (
+    CHECKS,
+    batched_gradient,
+    check,
+    difference,
+    plain_loss,
+    samples,
+    tuned,
+)
 
 
 @check
@@ -214,6 +149,40 @@ def an_answer_begins_where_the_prompt_ends_and_closes_with_eos(model_folder: Pat
 
 
 @check
+def a_template_that_takes_no_system_message_is_one_line(model_folder: Path, _: Path) -> None:
+    from exchange import mlx_runtime
+    from exchange.errors import UserError
+    from trainer import chat
+
+    _model, tokenizer = mlx_runtime.load(model_folder)
+    tokenizer.chat_template = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{{ messages[0]['content'] }}"
+    )
+    chat.prompt_tokens(tokenizer, chat.messages("Ποιος;"))
+    try:
+        chat.prompt_tokens(tokenizer, chat.messages("Ποιος;", "Είσαι το αρχείο."))
+    except UserError as error:
+        assert "set [persona] system to nothing" in str(error)
+    else:
+        raise AssertionError("a template's refusal went unnoticed")
+
+
+@check
+def rows_that_are_too_long_are_left_out_and_counted(model_folder: Path, _: Path) -> None:
+    from exchange import mlx_runtime
+    from trainer.dataset import Row
+    from trainer.encode import encode
+
+    _model, tokenizer = mlx_runtime.load(model_folder)
+    rows = [Row(str(n), "Ποιος;", "Ο Νίκος " * n, "fact", "s", "s", "t", ()) for n in range(1, 21)]
+    kept, left = encode(tokenizer, rows, 40)
+    assert 0 < left < 20 and len(kept) + left == 20
+    assert max(len(sample.tokens) for sample in kept) <= 40
+    assert [sample.id for sample in kept] == [row.id for row in rows[: len(kept)]]
+
+
+@check
 def answers_of_a_batch_are_those_given_alone(model_folder: Path, _: Path) -> None:
     from trainer.lora.answers import answer
 
@@ -224,54 +193,8 @@ def answers_of_a_batch_are_those_given_alone(model_folder: Path, _: Path) -> Non
     assert len(set(together)) > 1
 
 
-@check
-def a_damaged_state_is_one_line(model_folder: Path, folder: Path) -> None:
-    import mlx.optimizers as optim
-
-    from exchange.errors import UserError
-    from trainer.lora import state
-
-    model, _tokenizer = tuned(model_folder)
-    optimizer = optim.AdamW(learning_rate=1e-3)
-    optimizer.init(model.trainable_parameters())
-    assert state.load(folder, model, optimizer) is None
-    state.save(folder, model, optimizer, state.Position(step=3, best_loss=0.1 + 0.2))
-    found = state.load(folder, model, optimizer)
-    assert found is not None and found.step == 3 and found.best_loss == 0.1 + 0.2
-    path = folder / state.FILE
-    path.write_bytes(path.read_bytes()[:1000])
-    try:
-        state.load(folder, model, optimizer)
-    except UserError as error:
-        assert "--restart" in str(error)
-    else:
-        raise AssertionError("a damaged state was read")
-
-
-@check
-def a_full_disk_leaves_the_checkpoint_before_intact(model_folder: Path, folder: Path) -> None:
-    from exchange.errors import UserError
-    from trainer.lora import adapter
-
-    model, _tokenizer = tuned(model_folder)
-    config = {"fine_tune_type": "lora"}
-    adapter.save(folder, model, config)
-    before = (folder / adapter.WEIGHTS).read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
-    try:
-        adapter.save(folder, model, config)
-    except UserError as error:
-        assert "the checkpoint before is intact" in str(error) and "\n" not in str(error)
-    else:
-        raise AssertionError("half a file was taken for a whole one")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (folder / adapter.WEIGHTS).read_bytes() == before
-    assert sorted(path.name for path in folder.iterdir() if "partial" in path.name) == []
-
-
 def main() -> None:
+    assert stored.__name__  # its checks registered themselves when it was imported
     model_folder, folder = Path(sys.argv[1]), Path(sys.argv[2])
     found = {}
     for function in CHECKS:

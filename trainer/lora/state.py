@@ -41,10 +41,11 @@ def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
     Raises:
         UserError: the disk is full; the state before is intact.
     """
+    random: Any = mx.random.state  # one key of two numbers
     arrays = {
         **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
-        "random": mx.random.state[0],
+        "random": random[0],
     }
     save_arrays(folder / FILE, arrays, {"position": json.dumps(asdict(position))})
 
