@@ -77,8 +77,9 @@ def _apply(tokenizer: Any, turns: Sequence[Message], *, add_generation_prompt: b
             "instructions (its name often ends in Instruct or it)"
         )
     try:
+        # mlx-lm's wrapper asks transformers for a plain list; templates of its own take no more.
         tokens = tokenizer.apply_chat_template(
-            list(turns), add_generation_prompt=add_generation_prompt, return_dict=False
+            list(turns), add_generation_prompt=add_generation_prompt
         )
     except Exception as error:  # the template is a program of the model's makers
         hint = "; set [persona] system to nothing" if turns[0]["role"] == "system" else ""
