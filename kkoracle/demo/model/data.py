@@ -57,7 +57,8 @@ class Batches:
         rng = np.random.default_rng(self.seed)
         lengths = np.diff(starts)
         order = np.lexsort((rng.random(len(lengths)), lengths))
-        groups, group = [], []
+        groups: list[list[int]] = []
+        group: list[int] = []
         for index in order:
             if group and (len(group) + 1) * lengths[index] > self.size:
                 groups.append(group)

@@ -150,10 +150,11 @@ class ExampleMaker:
         return Example("open", user, fact.answer)
 
     def rephrase(self, stage: int) -> Example:
-        questions = list(self.fact().questions)
-        self.rng.shuffle(questions)
-        user = fill("rephrase-brief", question=questions[0])
-        return Example("rephrase", user, questions[1])
+        # Always the next wording in the circle: with a choice of two, a small model mixes them.
+        questions = self.fact().questions
+        turn = self.rng.randrange(3)
+        user = fill("rephrase-brief", question=questions[turn])
+        return Example("rephrase", user, questions[(turn + 1) % 3])
 
     def closed(self, stage: int) -> Example:
         fact = self.rng.choice(self.closed_facts)

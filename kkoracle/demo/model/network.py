@@ -126,9 +126,9 @@ class Network(nn.Module):
     ) -> Tensor:
         """Last states, (batch, length, width). Without a mask attention is causal from zero."""
         if positions is None:
-            rope = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]  # type: ignore[index]
+            rope = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
         else:
-            rope = self.cos[positions][:, None], self.sin[positions][:, None]  # type: ignore[index]
+            rope = self.cos[positions][:, None], self.sin[positions][:, None]
         x = self.embed_tokens(tokens)
         for index, layer in enumerate(self.layers):
             x = layer(x, rope, mask, None if caches is None else caches[index])

@@ -51,8 +51,8 @@ def adapt(network: nets.Network) -> list[nn.Parameter]:
     network.requires_grad_(False)
     added: list[nn.Parameter] = []
     for layer in network.layers:
-        for part in (layer.self_attn, layer.mlp):  # type: ignore[union-attr]
-            for name, child in list(part.named_children()):  # type: ignore[union-attr]
+        for part in (layer.self_attn, layer.mlp):
+            for name, child in list(part.named_children()):
                 if isinstance(child, nn.Linear):
                     low = Low(child)
                     setattr(part, name, low)

@@ -122,7 +122,8 @@ class Writer:
             pool = self.new if self.rng.random() < _NEW_SHARE else self.known
             lead = self.rng.choice(list(pool.values()))
         facts: list[Fact] = []
-        title, shared = "", {}
+        title = ""
+        shared: dict[str, object] = {}
         for frame in self._frames(lead.section, lead, self.rng.randint(3, 6)):
             fixed = strike_day(event, issue.day, self.cast) if event and frame is lead else {}
             made = self._fact(frame, issue, fixed, shared)
