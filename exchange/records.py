@@ -70,7 +70,7 @@ class Record:
         """Like `from_json`, from an object that is parsed already."""
         if not isinstance(raw, dict):
             raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
-        hints = _hints(cls)
+        hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]  # classes are hashable
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             if field.name not in raw:

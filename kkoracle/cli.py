@@ -23,6 +23,8 @@ from exchange.settings import Config, General, Redis
 from kkoracle import __version__
 from kkoracle.tables import TABLES
 
+INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no command has caught
+
 app = typer.Typer(
     name="kkoracle",
     no_args_is_help=True,
@@ -92,6 +94,8 @@ def main() -> NoReturn:
     try:
         result: Any = command.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
     except UserError as error:
         code = _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

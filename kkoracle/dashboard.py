@@ -105,7 +105,7 @@ def _mend(web: Any, redis: Redis) -> None:
         job_class = JsonJob
 
         @classmethod
-        def all(cls, connection: Any = None, **others: Any) -> Any:
+        def all(cls, connection: Any = None, **others: Any) -> Any:  # type: ignore[override]
             return super().all(connection=connection, serializer=JSONSerializer, **others)
 
     web.Job = JsonJob

@@ -46,9 +46,9 @@ valid = 0.1
 test = 0.2
 
 [train]
-lr = 0.002  # a model this small wants more than a 7B one
+lr = 0.004  # a model this small wants more than a 7B one
 batch = 16
-epochs = 8
+epochs = 16
 max_length = 256
 samples = 2
 """
