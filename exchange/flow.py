@@ -51,7 +51,6 @@ class Flow:
         self.error: BaseException | None = None
         self._connect = connect
         self._stop = threading.Event()
-        self._open = 1  # until the thread has looked, assume that there is something to do
         self._thread = threading.Thread(target=self._run, name="flow", daemon=True)
 
     def start(self) -> None:
@@ -63,10 +62,6 @@ class Flow:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-
-    def open_tasks(self) -> int:
-        """Tasks that are new or queued, as of the last round (at most a second ago)."""
-        return self._open
 
     def _run(self) -> None:
         try:
@@ -113,8 +108,6 @@ class Flow:
                 self._stop.wait(AWAY_S)
                 redis.close()
                 redis = self._connect()
-            counters = spool.counters()
-            self._open = counters.get("tasks.new", 0) + counters.get("tasks.queued", 0)
             if not moved:
                 self._stop.wait(IDLE_S)
         redis.close()

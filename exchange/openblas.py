@@ -41,7 +41,7 @@ def environment(base: Mapping[str, str] = os.environ) -> dict[str, str]:
     library = find() if needed() else None
     if library and str(library) not in env.get("LD_PRELOAD", ""):
         env["LD_PRELOAD"] = " ".join(filter(None, (env.get("LD_PRELOAD"), str(library))))
-        # Beside it run Redis, crawler and Python: with a thread per core OpenBLAS spins against them.
+        # With a thread on every core OpenBLAS spins against Redis, crawler and Python itself.
         env.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     env[_MARK] = "1"
     return env

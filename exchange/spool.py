@@ -52,14 +52,18 @@ class Spool:
     ) -> tuple[int, int]:
         """Store what one page yielded; call inside a transaction.
 
-        Chunks that the same story no longer yields become `stale` (their pairs stay); chunks
-        that come back become `live` again. New live chunks get a task of the current recipe.
+        Chunks that the page or its story no longer yields become `stale` (their pairs stay);
+        chunks that come back become `live` again. New live chunks get a task of the current recipe.
 
         Returns:
             The numbers of new stories and of new chunks.
         """
         new_stories = new_chunks = 0
+        gone = {
+            row["id"] for row in self.db.execute("SELECT id FROM stories WHERE page=?", (page,))
+        }
         for story, chunks in stories:
+            gone.discard(story.id)
             known = self.db.execute("SELECT 1 FROM stories WHERE id=?", (story.id,)).fetchone()
             new_stories += known is None
             self.db.execute(
@@ -80,6 +84,8 @@ class Spool:
             self._retire(story.id, {chunk.id for chunk in chunks})
             for chunk in chunks:
                 new_chunks += self._put_chunk(chunk, story)
+        for story_id in gone:
+            self._retire(story_id, set())
         return new_stories, new_chunks
 
     def _retire(self, story_id: str, kept: set[str]) -> None:

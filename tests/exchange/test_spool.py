@@ -88,6 +88,15 @@ def test_a_text_that_goes_becomes_stale_and_is_reclaimed_when_it_returns(spool: 
     assert back == counted(spool)
 
 
+def test_a_story_that_its_page_no_longer_yields_is_not_asked_about(spool: Spool) -> None:
+    put(spool, story(), story("Άλλο.", "s2"))
+    put(spool, story())
+    counters = spool.counters()
+    assert counters["stories"] == 2 and counters["chunks.stale"] == counters["tasks.stale"] == 1
+    put(spool, story(), story("Άλλο.", "s2"))
+    assert spool.counters()["tasks.new"] == 4
+
+
 def test_an_inserted_paragraph_does_not_rename_its_neighbours(spool: Spool) -> None:
     put(spool, story("Ένα. Τρία."))
     assert put(spool, story("Ένα. Δύο. Τρία.")) == (0, 1)

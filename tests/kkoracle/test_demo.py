@@ -69,7 +69,8 @@ def test_every_story_is_there_once_and_every_chunk_was_asked_about(undisturbed: 
     assert len(found.tasks) == found.completions > int(STORIES)
     assert {state for _, state, _ in found.tasks} <= {"done", "failed"}
     truth = orjson.loads((undisturbed / "truth.json").read_bytes())
-    assert {story["title"] for story in found.stories} == {story["title"] for story in truth["stories"]}
+    printed = {story["title"] for story in truth["stories"]}
+    assert {story["title"] for story in found.stories} == printed
 
 
 def test_the_summary_says_what_came_of_it_and_where_it_is(undisturbed: Path) -> None:

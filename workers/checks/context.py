@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from exchange.records import Task
 from exchange.text.dates import month
@@ -48,6 +47,12 @@ def numbers(text: str) -> set[str]:
     return {number(token) for token in tokens(text) if token[0].isdigit()}
 
 
+def _shared(word: str, other: str) -> int:
+    """How many letters two words begin with in common."""
+    pairs = zip(word, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(word), len(other)))
+
+
 def _by_opening(words: list[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for word in dict.fromkeys(words):
@@ -86,7 +91,7 @@ class Context:
         folded = fold(name)
         return any(
             word == folded
-            or len(commonprefix([word, folded]))
+            or _shared(word, folded)
             >= max(min(STEM, len(folded)), min(len(word), len(folded)) - ENDING)
             for word in self.words.get(folded[:STEM], ())
         )
