@@ -45,6 +45,15 @@ def parse(text: str, months: Mapping[str, int] | None = None) -> str:
     return min((item for item in found if item[1]), default=(0, ""))[1]
 
 
+def every(text: str) -> set[str]:
+    """All full dates of a text as YYYY-MM-DD, also those that no calendar has (30 February)."""
+    folded = fold(text)
+    parts = [match.groups() for match in _ISO.finditer(folded)]
+    parts += [match.groups()[::-1] for match in _NUMERIC.finditer(folded)]
+    parts += [(m[3], str(month(m[2])), m[1]) for m in _WORDED.finditer(folded) if month(m[2])]
+    return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in parts}
+
+
 def _first_of_two(
     before: str, year: int, second: int, months: Mapping[str, int] | None
 ) -> tuple[int, str]:

@@ -99,3 +99,33 @@ def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
 
 def test_a_reply_without_any_pair_has_a_reason() -> None:
     assert judge(TASK, "Δεν μπορώ να βοηθήσω.", "stop").problem == "no-pair"
+
+
+TWO_DATES = Context.of(
+    Task(
+        "b" * 24,
+        "paper",
+        "chunk",
+        ("c1",),
+        "abcdef",
+        "Από τις 30 Ιουνίου 2013 το λεωφορείο θα φεύγει στις 9.25. "
+        "Η ενίσχυση του θεάτρου ανατέθηκε στις 26 Φεβρουαρίου 2013 στο ναυπηγείο «Θερμό Μέλι».",
+        "Φωνή, 27/2/2013, Υπόσχεση για το θέατρο",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("date", "reason"),
+    [
+        ("26 Φεβρουαρίου 2013", ""),
+        ("26 Φλεβάρη 2013", ""),
+        ("30 Φεβρουαρίου 2013", "ungrounded-date"),
+        ("27 Φεβρουαρίου 2013", ""),  # the issue's own date, of the header
+        ("26 Ιουνίου 2013", "ungrounded-date"),
+        ("30 Ιουνίου 2013", "facts-mixed"),
+    ],
+)
+def test_a_date_must_stand_whole_and_in_the_answers_sentence(date: str, reason: str) -> None:
+    draft = Draft(f"Σε ποιον ανατέθηκε στις {date} η ενίσχυση του θεάτρου;", "Στο «Θερμό Μέλι».")
+    assert first_objection(draft, TWO_DATES) == reason

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from exchange.records import Task
+from exchange.text import dates
 from exchange.text.dates import month
 from exchange.text.fold import fold
 
@@ -70,6 +71,14 @@ _FOLDED_STOP = frozenset(fold(word) for word in _STOP.split())
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of the chunk: its stems and its full dates."""
+
+    stems: frozenset[str]
+    dates: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One chunk as the checks see it."""
 
@@ -79,8 +88,10 @@ class Context:
     stems: frozenset[str]
     words: dict[str, tuple[str, ...]]  # every folded word, by its first letters
     months: frozenset[int]  # named, or in the header's date
+    dates: frozenset[str]  # full dates, as ISO
     header_stems: frozenset[str]
-    sentences: tuple[frozenset[str], ...]  # stems of each sentence of the chunk
+    header_dates: frozenset[str]
+    sentences: tuple[Sentence, ...]
 
     def names(self, name: str) -> bool:
         """True when a word of the chunk is this name, in whatever case it stands.
@@ -106,8 +117,12 @@ class Context:
             stems=frozenset(stems(whole)),
             words=_by_opening(tokens(whole)),
             months=frozenset(months(whole)),
+            dates=frozenset(dates.every(whole)),
             header_stems=frozenset(stems(task.header)),
+            header_dates=frozenset(dates.every(task.header)),
             sentences=tuple(
-                frozenset(stems(part)) for part in _SENTENCE_END.split(task.text) if part.strip()
+                Sentence(frozenset(stems(part)), frozenset(dates.every(part)))
+                for part in _SENTENCE_END.split(task.text)
+                if part.strip()
             ),
         )

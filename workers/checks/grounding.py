@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from exchange.text import dates
 from exchange.text.dates import month
 from workers.checks.context import Context, numbers, stems
 from workers.parse import Draft
@@ -23,6 +24,8 @@ def grounded(draft: Draft, context: Context) -> str:
         return "ungrounded-number"
     if not numbers(draft.question) <= context.numbers:
         return "ungrounded-number"
+    if not dates.every(f"{draft.question}\n{draft.answer}") <= context.dates:
+        return "ungrounded-date"  # its parts may all be there, of two different dates
     for text in (draft.question, draft.answer):
         for name in _NAME.findall(text):
             if not context.names(name) and month(name) not in context.months:
@@ -41,12 +44,15 @@ def meets_in_sentence(draft: Draft, context: Context) -> str:
     """
     said = (stems(draft.answer) - stems(draft.question)) & context.stems
     asked = (stems(draft.question) & context.stems) - context.header_stems
+    dated = dates.every(f"{draft.question}\n{draft.answer}") - context.header_dates
     if len(context.sentences) < 2 or not asked or not said:
         return ""
     for index, home in enumerate(context.sentences):
         neighbours = context.sentences[max(0, index - 1) : index + 2]
-        near = frozenset().union(*neighbours)
-        meets = bool(said & home) and bool(asked & home)
-        if meets and said <= near and len(asked & near) / len(asked) >= MEET_OVERLAP:
+        near = frozenset().union(*(sentence.stems for sentence in neighbours))
+        meets = bool(said & home.stems) and bool(asked & home.stems)
+        # A sentence that has a date of its own does not borrow its neighbour's.
+        fits = not home.dates or dated <= home.dates
+        if meets and fits and said <= near and len(asked & near) / len(asked) >= MEET_OVERLAP:
             return ""
     return "facts-mixed"
