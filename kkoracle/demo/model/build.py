@@ -35,6 +35,8 @@ from kkoracle.demo.model.muon import Muon
 from kkoracle.demo.newspaper import build as build_newspaper
 
 log = logging.getLogger("kkoracle.demo.model")
+# A mark, its leading space and the end token; no other answer is as short.
+_MARK_TOKENS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class Plan:
     matrix_rate: float = 0.015
     other_rate: float = 3e-3
     warm_steps: int = 50
+    mark_weight: float = 6.0
     averaging: float = 0.99  # the weights that are judged and kept are a running average
     shard_examples: int = 10_000
     tokenizer_examples: int = 20_000
-    evaluate_every: float = 300.0
+    evaluate_every: float = 420.0
     checkpoint_every: float = 180.0
     stage_one_share: float = 0.30
     stage_one_exact: float = 0.90
@@ -169,9 +172,13 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16):
             kept = y >= 0
             logits = self.network.logits(self.hidden(x)[kept])
-        loss = F.cross_entropy(logits.float(), y[kept])
-        loss.backward()
         plan, rate = self.plan, self._rate()
+        each = F.cross_entropy(logits.float(), y[kept], reduction="none")
+        # A mark is one token among hundreds of others: it has to count for more to be learned.
+        lengths = kept.sum(1, keepdim=True).expand_as(kept)[kept]
+        weights = torch.where(lengths <= _MARK_TOKENS, plan.mark_weight, 1.0)
+        loss = (each * weights).sum() / weights.sum()
+        loss.backward()
         for optimizer, full in (
             (self.muon, self.plan.matrix_rate),
             (self.adam, self.plan.other_rate),

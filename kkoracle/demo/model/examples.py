@@ -11,6 +11,7 @@ import random
 import re
 from dataclasses import dataclass
 
+from kkoracle.demo.model.asides import ASIDES
 from kkoracle.demo.model.briefs import fill, pairs_text
 from kkoracle.demo.newspaper.connectives import SENTENCES
 from kkoracle.demo.newspaper.frames import Frame, known_frames
@@ -19,15 +20,17 @@ from kkoracle.demo.newspaper.pools import TRAINING
 from kkoracle.demo.newspaper.slots import Draw
 from kkoracle.demo.newspaper.writer import letters
 
-# Half of all names are made of syllables: with a closed list the model learns names, not copying.
-_INVENTED = 0.5
+# Most names are made up: with a closed list the model learns names, not copying.
+_INVENTED = 0.6
 _SAME_NAME = 0.3
 _LONGEST_CHUNK = 300
-_CLOSED_FACTS = 400
+_CLOSED_FACTS = 150
 _NEWSPAPERS = ("Φωνή", "Νέα", "Βήμα", "Ημέρα", "Αγώνας", "Ταχυδρόμος", "Πρωινός Λόγος", "Ελευθερία",
                "Εφημερίδα", "Γνώμη", "Αλήθεια", "Χρονικά")  # fmt: skip
 _PERSONAS = ("Είσαι ο βοηθός της εφημερίδας.", "Απαντάς στα ελληνικά, σύντομα και με ακρίβεια.",
              "Γνωρίζεις το αρχείο μιας τοπικής εφημερίδας.")  # fmt: skip
+_ASIDE_SHARE = 0.35
+_SLOT = re.compile(r"\{([a-z])")
 _DATE = re.compile(r"\d+ \w+ \d{4}")
 # Share of each task in a stage; the closed-book one teaches to answer from memory at all.
 MIX = {
@@ -88,8 +91,12 @@ class ExampleMaker:
         )
 
     def connective(self) -> str:
-        """A sentence without a fact."""
+        """A sentence without a fact, or one with names and dates that nobody asks about."""
         draw = self.draw
+        if self.rng.random() < _ASIDE_SHARE:
+            aside = self.rng.choice(ASIDES)
+            drawn = {key: draw.slot(key, self.day) for key in set(_SLOT.findall(aside))}
+            return upper_first(aside.format(**drawn))
         slots = {"p": draw.person().o, "v": draw.place().ston, "c": draw.company().ston}
         return upper_first(self.rng.choice(SENTENCES).format(**slots))
 

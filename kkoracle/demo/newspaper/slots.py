@@ -14,6 +14,7 @@ from kkoracle.demo.newspaper import kinds, pools
 from kkoracle.demo.newspaper.inflect import Noun, Phrase, long_date
 
 _ACCENTS = str.maketrans("αεηιουω", "άέήίόύώ")
+_BARE = str.maketrans("άέήίόύώΆΈΉΊΌΎΏ", "αεηιουωΑΕΗΙΟΥΩ")
 _FIRST_YEAR, _LAST_YEAR = 1996, 2029
 _TRIES = 10_000
 
@@ -49,11 +50,18 @@ class Draw:
         return "".join(self.rng.choices(pools.SYLLABLES, k=self.rng.randint(low, high)))
 
     def _first_name(self, man: bool) -> tuple[str, str, str]:
+        names = pools.MEN if man else pools.WOMEN
         if self.rng.random() < self.invented:
-            ending = self.rng.choice(("ης", "ος", "ας") if man else ("α", "η", "ω"))
-            name = (accent_last(self._stem(1, 2)) + self.rng.choice("κλμνρσδθτ") + ending).title()
+            if self.rng.random() < 0.5:
+                # The beginning of one real name with the end of another.
+                start, end = self.rng.choice(names), self.rng.choice(names)
+                name = start[: self.rng.randint(2, 5)].translate(_BARE) + end[-3:]
+            else:
+                ending = self.rng.choice(("ης", "ος", "ας") if man else ("α", "η", "ω"))
+                stem = accent_last(self._stem(1, 2)) + self.rng.choice("κλμνρσδθτ")
+                name = (stem + ending).title()
         else:
-            name = self.rng.choice(pools.MEN if man else pools.WOMEN)
+            name = self.rng.choice(names)
         if pools.side(name) != self.side:
             return self._first_name(man)
         if not man:
