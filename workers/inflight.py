@@ -1,4 +1,4 @@
-"""One job in flight, and RQ's own calls on it: take a lease, renew, acknowledge, refuse, give back.
+"""One job in flight, and RQ's own calls on it: pop, lease, renew, acknowledge, refuse, give back.
 
 All calls into RQ's internals stand here, so that an upgrade breaks one file. RQ's worker keeps
 one `execution`; a worker with many jobs in flight sets it before each call.
@@ -6,9 +6,11 @@ one `execution`; a worker with many jobs in flight sets it before each call.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import JobStatus
 from rq.utils import now, utcformat
@@ -18,6 +20,8 @@ from workers.job import TaskJob
 
 if TYPE_CHECKING:
     from workers.worker import GenerationWorker
+
+log = logging.getLogger(__name__)
 
 ALONE = b"alone"
 
@@ -31,6 +35,28 @@ class InFlight:
     archive: str
     task_id: str
     alone: bool = False
+
+
+def pop(worker: GenerationWorker) -> TaskJob | None:
+    """The next job of the queue, unleased, or None; never blocks."""
+    while True:
+        try:
+            found = worker.queue_class.dequeue_any(
+                worker.queues,
+                None,
+                connection=worker.connection,
+                job_class=TaskJob,
+                serializer=worker.serializer,
+                death_penalty_class=worker.death_penalty_class,
+            )
+        except RedisError:
+            raise
+        except Exception as error:  # a job hash that cannot even be read
+            job_id = str(getattr(error, "job_id", ""))
+            log.warning("a job's hash is unreadable and was dropped: %r", job_id[:64])
+            worker.connection.lrem(worker.queues[0].intermediate_queue_key, 0, job_id)
+            continue
+        return cast(TaskJob, found[0]) if found else None
 
 
 def take(worker: GenerationWorker, job: TaskJob) -> InFlight:

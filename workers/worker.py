@@ -16,12 +16,11 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import redis.exceptions
 from rq import SimpleWorker
 from rq.job import Job
-from rq.utils import now, utcformat
 from rq.worker.base import WorkerStatus
 
 from exchange import keys
@@ -32,6 +31,7 @@ from workers import inflight, poison
 from workers.desk import Desk
 from workers.inflight import InFlight
 from workers.job import REFUSED, TaskJob
+from workers.pulse import Pulse
 from workers.upkeep import TaskQueue, open_queue
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class GenerationWorker(SimpleWorker):
         self._stop_at: float | None = None
         self._next_renewal = 0.0
         self._next_report = 0.0
-        self._tokens = (0, time.monotonic())
+        self._pulse = Pulse(connection, name, width, lease_s, recipe)
 
     # -- what RQ would do otherwise ---------------------------------------------------------
 
@@ -133,7 +133,7 @@ class GenerationWorker(SimpleWorker):
             self._patiently(lambda: inflight.give_back(self, self._all_held()))
             self.engine.close()
             self.register_death()
-            self.connection.delete(keys.heartbeat(self.name))
+            self._pulse.end()
 
     def _loop(self, burst: bool) -> bool:
         while True:
@@ -165,14 +165,17 @@ class GenerationWorker(SimpleWorker):
             if self._stop_at is None and not self._wanted():
                 log.warning("the supervisor is gone: finishing what is in flight, then ending")
                 self._stop_at = moment + self.grace_s
-            self._report(moment)
+            self.set_state(WorkerStatus.BUSY if self._held else WorkerStatus.IDLE)
+            self._pulse.beat(len(self._held), self.done)
             self._next_report = moment + REPORT_S
 
     def _refill(self) -> int:
         """Take jobs until the batch and a few ahead are full; returns how many were popped."""
         popped = 0
+        if any(held.alone for held in self._held.values()):
+            return 0
         while len(self._held) < self.width + AHEAD and not self._suspects:
-            job = self._pop()
+            job = inflight.pop(self)
             if job is None:
                 break
             popped += 1
@@ -182,25 +185,6 @@ class GenerationWorker(SimpleWorker):
             inflight.mark_alone(self, held)
             self._submit(held, task)
         return popped
-
-    def _pop(self) -> TaskJob | None:
-        try:
-            found = self.queue_class.dequeue_any(
-                self.queues,
-                None,
-                connection=self.connection,
-                job_class=TaskJob,
-                serializer=self.serializer,
-                death_penalty_class=self.death_penalty_class,
-            )
-        except redis.exceptions.RedisError:
-            raise
-        except Exception as error:  # a job hash that cannot even be read
-            job_id = str(getattr(error, "job_id", ""))
-            log.warning("a job's hash is unreadable and was dropped: %r", job_id[:64])
-            self.connection.lrem(self.queues[0].intermediate_queue_key, 0, job_id)
-            return self._pop()
-        return cast(TaskJob, found[0]) if found else None
 
     def _admit(self, job: TaskJob) -> None:
         """Decide what to do with a popped job: refuse, drop, acknowledge, run now, or run alone."""
@@ -260,7 +244,8 @@ class GenerationWorker(SimpleWorker):
             inflight.fail(self, held, result.failed)
         else:
             inflight.acknowledge(self, held, numbers)
-        self._count(finished)
+        self.done += 1
+        self._pulse.count(finished.tokens_out)
         self.desk.forget(finished.ticket)
         del self._held[finished.ticket]
 
@@ -278,33 +263,6 @@ class GenerationWorker(SimpleWorker):
         queue = self.queues[0]
         waiting = queue.count + len(queue.intermediate_queue.get_job_ids())
         return not waiting and not self.connection.zcard(queue.started_job_registry.key)
-
-    def _count(self, finished: Finished) -> None:
-        self.done += 1
-        total, since = self._tokens
-        self._tokens = (total + finished.tokens_out, since)
-        self.connection.incrby(keys.stat("tokens"), finished.tokens_out)
-
-    def _report(self, moment: float) -> None:
-        total, since = self._tokens
-        rate = total / max(1e-9, moment - since)
-        if moment - since > 60:
-            self._tokens = (0, moment)
-        state = WorkerStatus.BUSY if self._held else WorkerStatus.IDLE
-        self.set_state(state)
-        facts = {
-            "width": self.width,
-            "inflight": len(self._held),
-            "done": self.done,
-            "tokens_per_s": round(rate, 1),
-            "recipe": self.recipe.id,
-            "model": self.recipe.model,
-            "seen": utcformat(now()),
-        }
-        with self.connection.pipeline() as pipe:
-            pipe.hset(keys.heartbeat(self.name), mapping=facts)
-            pipe.expire(keys.heartbeat(self.name), self.lease_s)
-            pipe.execute()
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         """Call again until Redis has room; the client itself waits out a Redis that is away."""

@@ -118,4 +118,3 @@ def _speaker() -> Callable[[str], None]:
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     return lambda text: console.print(text, markup=False)
-
