@@ -137,7 +137,7 @@ def popen() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in reversed(started):
         process.terminate()  # so that it lets go of its Redis
         try:
-            process.wait(5)
+            process.wait(2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
