@@ -24,7 +24,7 @@ archive = "demo"
 reconcile_s = 5
 
 [persona]
-name = "ΦωνήΟracle"
+name = "Φωνή"
 goal = "answer questions about the Voice of Petrolimni"
 
 [model]
@@ -50,7 +50,7 @@ lr = 0.004  # a model this small wants more than a 7B one
 batch = 16
 epochs = 16
 max_length = 256
-samples = 2
+samples = 0
 """
 
 

@@ -228,6 +228,19 @@ def test_an_endpoint_that_stumbles_is_asked_again(open_shop: Open, status: int) 
         assert shop.until_done()["tasks.done"] == 3
 
 
+def test_an_endpoint_that_does_not_know_the_model_burns_no_task(open_shop: Open) -> None:
+    endpoint = Endpoint(delay=0.2)
+    with open_shop(10, endpoint=endpoint) as shop:
+        endpoint.status = [404] * 4
+        worker = shop.start_worker("--burst")
+        assert worker.wait(20) == 1
+        assert worker.stdout is not None and "served_as" in worker.stdout.read()
+        assert shop.open_tasks() == 10 and "tasks.failed" not in shop.counters()
+        endpoint.status = []
+        shop.start_worker("--burst")
+        assert shop.until_done()["tasks.done"] == 10
+
+
 def test_a_request_the_endpoint_refuses_fails_with_its_reason(open_shop: Open) -> None:
     endpoint = Endpoint()
     endpoint.status = [400]

@@ -7,6 +7,7 @@ queue, so that it can renew its leases while the endpoint thinks.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -16,10 +17,13 @@ from typing import Any
 from exchange.engine import Description, Finished, Message
 from exchange.errors import UserError
 
+log = logging.getLogger(__name__)
+
 STEP_S = 0.05  # how long a step waits for something to end
 TIMEOUT_S = 600.0
 RETRY_STATUS = (408, 409, 425, 429, 500, 502, 503, 504)
-TRIES = 6  # with pauses of 1, 2, 4, 8, 16 s: an endpoint may restart
+OURS_TO_MEND = (401, 403, 404)  # every request would fail alike: stop, do not burn the tasks
+FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 32.0  # doubling; an endpoint may restart, or be away for hours
 
 
 class OpenAIEngine:
@@ -36,6 +40,7 @@ class OpenAIEngine:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
+        self._fatal: UserError | None = None
         self._pending: dict[int, Future[None]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai", daemon=True)
@@ -63,7 +68,13 @@ class OpenAIEngine:
         return self._tickets
 
     def step(self) -> list[Finished]:
-        """See `Engine.step`; waits a moment when nothing has ended."""
+        """See `Engine.step`; waits a moment when nothing has ended.
+
+        Raises:
+            UserError: the endpoint refuses every request for a reason that is ours to mend.
+        """
+        if self._fatal is not None:
+            raise self._fatal
         done: list[Finished] = []
         wait = STEP_S if self._pending else 0.0
         while True:
@@ -117,7 +128,7 @@ class OpenAIEngine:
                 "correct [work] url"
             ) from None
         if status in (401, 403):
-            raise UserError(f"{self._url} refuses the key: set KKORACLE_WORK_API_KEY")
+            raise _explain(self._url, self._served_as, status)
 
     async def _request(self, ticket: int, body: dict[str, Any]) -> None:
         async with self._gate:
@@ -125,25 +136,37 @@ class OpenAIEngine:
             self._done.put(await self._complete(ticket, body, started))
 
     async def _complete(self, ticket: int, body: dict[str, Any], started: float) -> Finished:
+        """One request, asked again for as long as the endpoint is away or busy."""
         import aiohttp
 
-        problem = "endpoint-unreachable"
-        for attempt in range(TRIES):
-            if attempt:
-                await asyncio.sleep(2 ** (attempt - 1))
+        problem, pause = "", FIRST_PAUSE_S
+        while True:
             try:
                 async with self._session.post(f"{self._url}/chat/completions", json=body) as reply:
                     if reply.status == 200:
                         return _finished(ticket, await reply.json(), started)
                     problem = f"endpoint-{reply.status}"
+                    if reply.status in OURS_TO_MEND:
+                        self._fatal = _explain(self._url, self._served_as, reply.status)
                     if reply.status not in RETRY_STATUS:
                         break
             except (aiohttp.ClientError, TimeoutError):
-                problem = "endpoint-unreachable"
+                pass
             except (KeyError, IndexError, TypeError, ValueError):
                 problem = "endpoint-bad-reply"
                 break
+            if pause == LAST_PAUSE_S:
+                log.warning("%s does not answer; asking again every %.0f s", self._url, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE_S)
         return Finished(ticket, "", "error", 0, 0, time.perf_counter() - started, error=problem)
+
+
+def _explain(url: str, model: str, status: int) -> UserError:
+    if status == 404:
+        return UserError(f"{url} does not serve {model!r} (404): set [work] served_as to the name "
+                         "that it has there")  # fmt: skip
+    return UserError(f"{url} refuses the key ({status}): set KKORACLE_WORK_API_KEY")
 
 
 def _finished(ticket: int, reply: dict[str, Any], started: float) -> Finished:
