@@ -15,13 +15,6 @@ FILE = "pages.sqlite"
 VERSION = 1
 
 
-def _count(name: str, delta: str) -> str:
-    return (
-        f"INSERT INTO counters(name, value) VALUES ({name}, {delta}) "
-        "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value;"
-    )
-
-
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -49,14 +42,14 @@ CREATE TABLE IF NOT EXISTS bodies (
     page INTEGER PRIMARY KEY REFERENCES pages(id), body BLOB NOT NULL);
 
 CREATE TRIGGER IF NOT EXISTS page_added AFTER INSERT ON pages BEGIN
-    {_count("'pages.' || NEW.state", "1")} END;
+    {db.count("'pages.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS page_moved AFTER UPDATE OF state ON pages
     WHEN OLD.state <> NEW.state BEGIN
-    {_count("'pages.' || OLD.state", "-1")} {_count("'pages.' || NEW.state", "1")} END;
+    {db.count("'pages.' || OLD.state", "-1")} {db.count("'pages.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
     WHEN OLD.text <> NEW.text BEGIN
-    {_count("'text.' || OLD.text", "-(OLD.text <> '')")}
-    {_count("'text.' || NEW.text", "(NEW.text <> '')")} END;
+    {db.count("'text.' || OLD.text", "-(OLD.text <> '')")}
+    {db.count("'text.' || NEW.text", "(NEW.text <> '')")} END;
 """
 
 
@@ -76,6 +69,4 @@ def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:
 
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
     """All counters that are not zero."""
-    return dict(
-        connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall()
-    )
+    return dict(connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall())

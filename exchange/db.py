@@ -17,6 +17,14 @@ from exchange.errors import UserError
 BUSY_TIMEOUT_S = 10.0  # another process's short transaction; longer means something hangs
 
 
+def count(name: str, delta: str) -> str:
+    """The statement of a trigger that adds `delta` to a counter; both are SQL expressions."""
+    return (
+        f"INSERT INTO counters(name, value) VALUES ({name}, {delta}) "
+        "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value;"
+    )
+
+
 def connect(
     path: Path, schema: str, *, version: int, synchronous: Literal["FULL", "NORMAL"] = "FULL"
 ) -> sqlite3.Connection:

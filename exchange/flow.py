@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from exchange import keys
+from exchange.background import Background
 from exchange.collector import collect
 from exchange.feeder import Feeder
 from exchange.house import Recipe
@@ -28,7 +28,7 @@ IDLE_S = 0.2
 AWAY_S = 1.0  # between two tries while Redis is away
 
 
-class Flow:
+class Flow(Background):
     """Moves tasks and results between the spool and Redis until it is stopped.
 
     Redis may come and go; only an error of the spool (a full disk, a damaged file) ends the
@@ -44,34 +44,20 @@ class Flow:
         *,
         reconcile_s: float = 30.0,
     ) -> None:
+        super().__init__("flow")
         self.directory = directory
         self.archive = archive
         self.recipe = recipe
         self.reconcile_s = reconcile_s
-        self.error: BaseException | None = None
         self._connect = connect
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="flow", daemon=True)
 
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the batch in hand and end. Harmless when it never started."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
+    def work(self) -> None:
+        """See `Background.work`."""
+        spool = Spool.open(self.directory)
         try:
-            spool = Spool.open(self.directory)
-            try:
-                self._rounds(spool)
-            finally:
-                spool.close()
-        except BaseException as error:
-            self.error = error
+            self._rounds(spool)
+        finally:
+            spool.close()
 
     def _rounds(self, spool: Spool) -> None:
         from redis.exceptions import OutOfMemoryError, RedisError
@@ -80,7 +66,7 @@ class Flow:
         feeder = Feeder(spool, self.archive)
         next_pass = 0.0
         away = swept = False
-        while not self._stop.is_set():
+        while not self.stopping.is_set():
             moved = 0
             try:
                 if not swept:
@@ -98,18 +84,18 @@ class Flow:
                 away = False
             except OutOfMemoryError:
                 log.warning("Redis is full: waiting until there is room")
-                self._stop.wait(AWAY_S)
+                self.stopping.wait(AWAY_S)
             except RedisError as error:
                 if not away:
                     log.warning(
                         "Redis is away (%s): nothing is lost, waiting", type(error).__name__
                     )
                 away = True
-                self._stop.wait(AWAY_S)
+                self.stopping.wait(AWAY_S)
                 redis.close()
                 redis = self._connect()
             if not moved:
-                self._stop.wait(IDLE_S)
+                self.stopping.wait(IDLE_S)
         redis.close()
 
     def _announce(self, redis: Redis) -> None:

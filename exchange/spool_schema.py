@@ -4,14 +4,9 @@ The counters are kept by triggers inside the writing transaction, so that `statu
 count rows and never disagrees with them.
 """
 
+from exchange.db import count
+
 VERSION = 1
-
-
-def _counter(name: str, delta: str) -> str:
-    return (
-        f"INSERT INTO counters(name, value) VALUES ({name}, {delta}) "
-        "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value;"
-    )
 
 
 SCHEMA = f"""
@@ -47,21 +42,21 @@ CREATE INDEX IF NOT EXISTS pairs_by_task ON pairs(task_id);
 CREATE INDEX IF NOT EXISTS pairs_by_story ON pairs(story_id);
 
 CREATE TRIGGER IF NOT EXISTS story_added AFTER INSERT ON stories BEGIN
-    {_counter("'stories'", "1")} END;
+    {count("'stories'", "1")} END;
 CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
-    {_counter("'chunks.' || NEW.state", "1")} END;
+    {count("'chunks.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS chunk_moved AFTER UPDATE OF state ON chunks
     WHEN OLD.state <> NEW.state BEGIN
-    {_counter("'chunks.' || OLD.state", "-1")} {_counter("'chunks.' || NEW.state", "1")} END;
+    {count("'chunks.' || OLD.state", "-1")} {count("'chunks.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS task_added AFTER INSERT ON tasks BEGIN
-    {_counter("'tasks.' || NEW.state", "1")} END;
+    {count("'tasks.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks
     WHEN OLD.state <> NEW.state BEGIN
-    {_counter("'tasks.' || OLD.state", "-1")} {_counter("'tasks.' || NEW.state", "1")} END;
+    {count("'tasks.' || OLD.state", "-1")} {count("'tasks.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS task_failed AFTER UPDATE OF state ON tasks
     WHEN NEW.state = 'failed' AND OLD.state <> 'failed' BEGIN
-    {_counter("'failed.' || NEW.reason", "1")} END;
+    {count("'failed.' || NEW.reason", "1")} END;
 CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
-    {_counter("'pairs.' || NEW.status", "1")}
-    {_counter("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
+    {count("'pairs.' || NEW.status", "1")}
+    {count("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
 """

@@ -7,7 +7,6 @@ extracts the batch again, which changes nothing: the step is idempotent by page 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from pathlib import Path
 
 from crawler import pages
@@ -16,57 +15,44 @@ from crawler.extract.pool import Pool
 from crawler.profile import Profile
 from crawler.settings import Crawl
 from exchange import db
+from exchange.background import Background
 from exchange.spool import Spool
 
 BATCH = 64
 IDLE_S = 0.1
 
 
-class Desk:
+class Desk(Background):
     """Extracts whatever is stored and not yet extracted by the profile's version.
 
     Runs until `stop`. An error that ends it (a full disk) is found in `error`.
     """
 
     def __init__(self, directory: Path, archive: str, profile: Profile, settings: Crawl) -> None:
+        super().__init__("extract")
         self.directory = directory
         self.archive = archive
         self.profile = profile
-        self.error: BaseException | None = None
         self._settings = settings
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="extract", daemon=True)
 
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Store the pages that are ready, then end."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
+    def work(self) -> None:
+        """See `Background.work`."""
+        pool = Pool(self.directory, self.archive, self.profile,
+                    processes=self._settings.extract_processes,
+                    limit_s=self._settings.extract_s)  # fmt: skip
+        spool = Spool.open(self.directory)
+        connection = pages.connect(self.directory)
         try:
-            pool = Pool(self.directory, self.archive, self.profile,
-                        processes=self._settings.extract_processes,
-                        limit_s=self._settings.extract_s)  # fmt: skip
-            spool = Spool.open(self.directory)
-            connection = pages.connect(self.directory)
-            try:
-                while not self._stop.is_set():
-                    waiting = to_extract(connection, BATCH)
-                    if waiting:
-                        self._batch(pool, spool, connection, waiting)
-                    else:
-                        self._stop.wait(IDLE_S)
-            finally:
-                connection.close()
-                spool.close()
-                pool.close()
-        except BaseException as error:
-            self.error = error
+            while not self.stopping.is_set():
+                waiting = to_extract(connection, BATCH)
+                if waiting:
+                    self._batch(pool, spool, connection, waiting)
+                else:
+                    self.stopping.wait(IDLE_S)
+        finally:
+            connection.close()
+            spool.close()
+            pool.close()
 
     def _batch(self, pool: Pool, spool: Spool, connection: sqlite3.Connection,
                waiting: list[tuple[int, str]]) -> None:  # fmt: skip
@@ -74,7 +60,7 @@ class Desk:
         done: list[tuple[int, Extracted]] = []
         for page, found in pool.run(keys):
             done.append((page, found))
-            if self._stop.is_set():
+            if self.stopping.is_set():
                 break
         version = self.profile.extraction
         with spool.transaction():
