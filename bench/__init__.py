@@ -1,0 +1,6 @@
+"""Benchmarks: what this project promises, measured, and ratios against peers on the same work.
+
+`python -m bench` lists them, `python -m bench NAME [--quick] [--json]` runs one. The last printed
+line is one JSON object with the figures, the load average and the seed. Processor time and ratios
+are what counts: a clock on the wall says more about the machine's other work.
+"""

@@ -1,0 +1,70 @@
+"""`python -m bench`: list the benches, or run one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+
+import orjson
+
+from bench import registry
+from exchange.errors import UserError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the bench that is named; the last line on standard output is its JSON object."""
+    given = _parser().parse_args(argv)
+    if not given.name:
+        for name in registry.NAMES:
+            print(f"{name:10} {registry.summary(registry.load(name))}")
+        print("\npython -m bench NAME [--quick] [--json]")
+        return 0
+    bench = registry.load(given.name)
+    settings = registry.Settings(given.quick, lambda text: print(text, file=sys.stderr, flush=True))
+    try:
+        figures = bench.run(given, settings)
+    except UserError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.exit_code
+    if not given.json:
+        width = max(len(name) for name in figures)
+        for name, value in figures.items():
+            print(f"{name:{width}}  {'n/a' if value is None else value}")
+    print(to_line(given.name, figures, bench.SEED, quick=given.quick))
+    return 0
+
+
+def to_line(name: str, figures: registry.Figures, seed: int, *, quick: bool) -> str:
+    """One line of JSON: the figures, and under what conditions they were seen."""
+    about = {
+        "bench": name,
+        "quick": quick,
+        "seed": seed,
+        "load": [round(value, 2) for value in os.getloadavg()],
+        "cores": os.cpu_count(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    return orjson.dumps({**about, **figures}).decode()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=registry.__doc__)
+    benches = parser.add_subparsers(dest="name", metavar="NAME")
+    for name in registry.NAMES:
+        bench = registry.load(name)
+        chosen = benches.add_parser(
+            name,
+            help=registry.summary(bench),
+            description=bench.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        chosen.add_argument("--quick", action="store_true", help="a smaller measurement")
+        chosen.add_argument("--json", action="store_true", help="print the JSON line only")
+        bench.options(chosen)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

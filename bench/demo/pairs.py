@@ -1,0 +1,54 @@
+"""How right the accepted pairs are, fact by fact. Definitions: `bench/demo/__init__.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bench.demo.printed import Piece, Printed, spelled
+from bench.registry import Figures
+from crawler.sentences import split
+from exchange.records import Pair
+from kkoracle.demo.newspaper import Fact
+
+
+def figures(printed: Printed) -> Figures:
+    """The shares, and the counts that they are made of."""
+    with_pair = {pair.chunk_ids[0] for pair in printed.accepted}
+    with_fact = {name for name, piece in printed.pieces.items() if piece.facts}
+    kinds: Counter[tuple[str, bool]] = Counter()
+    found: set[tuple[str, str]] = set()
+    for pair in printed.accepted:
+        fact = printed.right(pair)
+        if fact:
+            found.add((printed.pieces[pair.chunk_ids[0]].chunk.story_id, fact.sentence))
+        about = fact or _about(pair, printed.pieces.get(pair.chunk_ids[0]))
+        kinds["new" if about and not about.known else "known", fact is not None] += 1
+    known, new = (kinds[kind, True] + kinds[kind, False] for kind in ("known", "new"))
+    held = sum(len(piece.facts) for piece in printed.pieces.values())
+    return {
+        "chunks": len(printed.pieces),
+        "chunks_with_pair": share(len(with_pair & with_fact), len(with_fact)),
+        "chunks_with_pair_all": share(len(with_pair), len(printed.pieces)),
+        "facts_per_chunk": share(len(found), len(with_fact)),
+        "facts_held_per_chunk": share(held, len(with_fact)),
+        "pairs_accepted": len(printed.accepted),
+        "pairs_right": share(kinds["known", True], known),
+        "pairs_right_new_frames": share(kinds["new", True], new),
+        "pairs_about_new_frames": new,
+    }
+
+
+def _about(pair: Pair, piece: Piece | None) -> Fact | None:
+    """The fact of the sentence that a wrong pair shares most words with, if it holds one."""
+    if piece is None:
+        return None
+    said = set(spelled(f"{pair.question} {pair.answer}").split())
+    lines = piece.chunk.text.splitlines()
+    sentences = [spelled(sentence) for line in lines for sentence in split(line)]
+    nearest = max(sentences, key=lambda sentence: len(said & set(sentence.split())), default="")
+    return next((fact for fact in piece.facts if spelled(fact.sentence) == nearest), None)
+
+
+def share(part: float, whole: float) -> float | None:
+    """A share to four places; None of nothing."""
+    return round(part / whole, 4) if whole else None

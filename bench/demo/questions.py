@@ -1,0 +1,118 @@
+"""What is asked closed book: wordings never trained on, each with three near wrong answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.demo.printed import Printed, spelled, wordings
+from bench.registry import Figures
+from kkoracle.demo.newspaper import Fact
+from trainer.dataset import Manifest, Row, read_split
+from trainer.dataset.build import FOLDER
+from trainer.dataset.split import Split
+
+DISTRACTORS = 3
+TAUGHT: Split = "train"
+HELD_OUT: Split = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A fact with a right pair in a split."""
+
+    cluster: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question: `answers[0]` is true, the others belong to other stories."""
+
+    split: Split
+    cluster: str
+    question: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """All items, and how many questions have too few distinct answers to be held against."""
+
+    items: tuple[Item, ...]
+    left_out: int
+    facts: dict[Split, int]
+    clusters: dict[str, int]  # of the dataset, by split
+    system: str
+
+    def figures(self) -> Figures:
+        """The counts."""
+        return {
+            "clusters_trained": self.clusters[TAUGHT],
+            "clusters_held_out": self.clusters[HELD_OUT],
+            **self._asked("recall", TAUGHT),
+            **self._asked("unseen", HELD_OUT),
+            "questions_left_out": self.left_out,
+        }
+
+    def _asked(self, name: str, split: Split) -> Figures:
+        items = [item for item in self.items if item.split == split]
+        return {
+            f"{name}_facts": self.facts[split],
+            f"{name}_questions": len(items),
+            f"{name}_clusters": len({item.cluster for item in items}),
+        }
+
+
+def read(printed: Printed) -> Questions:
+    """The questions that a demo's dataset allows."""
+    folder = printed.archive / FOLDER
+    manifest = Manifest.read(folder)
+    accepted = {pair.id: pair for pair in printed.accepted}
+    rows: dict[Split, list[Row]] = {name: read_split(folder, name) for name in (TAUGHT, HELD_OUT)}
+    asked = {spelled(row.question) for row in rows[TAUGHT]}
+    items: list[Item] = []
+    left_out = 0
+    facts: dict[Split, int] = {}
+    for split, found in rows.items():
+        taken: dict[tuple[str, str], Taken] = {}
+        for row in found:
+            fact = printed.right(accepted[row.id])
+            if fact:
+                taken[row.cluster, fact.sentence] = Taken(row.cluster, fact)
+        facts[split] = len(taken)
+        by_frame: dict[str, list[Taken]] = defaultdict(list)
+        for one in taken.values():
+            by_frame[one.fact.frame].append(one)
+        for one in taken.values():
+            for question in one.fact.rephrasings:
+                if spelled(question) in asked:
+                    continue
+                wrong = nearest(one, question, by_frame[one.fact.frame])
+                if len(wrong) < DISTRACTORS:
+                    left_out += 1
+                else:
+                    items.append(Item(split, one.cluster, question, (one.fact.answer, *wrong)))
+    clusters = {name: int(about["clusters"]) for name, about in manifest.splits.items()}
+    return Questions(tuple(items), left_out, facts, clusters, manifest.system)
+
+
+def nearest(one: Taken, question: str, others: Sequence[Taken]) -> tuple[str, ...]:
+    """Answers to the questions of other clusters that share most words; no two alike."""
+    said = set(spelled(question).split())
+
+    def likeness(other: Taken) -> float:
+        theirs = [set(wording.split()) for wording in wordings(other.fact)]
+        return max(len(said & words) / len(said | words) for words in theirs)
+
+    def distinct() -> Iterator[str]:
+        told = {spelled(one.fact.answer)}
+        ranked = sorted(others, key=lambda other: (-likeness(other), other.fact.question))
+        for other in ranked:
+            answer = spelled(other.fact.answer)
+            if other.cluster != one.cluster and answer not in told:
+                told.add(answer)
+                yield other.fact.answer
+
+    return tuple(answer for answer, _ in zip(distinct(), range(DISTRACTORS), strict=False))
