@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 LEVEL = 0.95
 _EPS, _TINY, _TERMS = 1e-14, 1e-300, 10_000
@@ -70,6 +71,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
     return Estimate(one.mean - other.mean, math.sqrt(first + second), freedom)
 
 
+@cache
 def t_quantile(p: float, freedom: float) -> float:
     """Student's t: the value that a share `p` (over a half) lies below."""
     low, high = 0.0, 1.0

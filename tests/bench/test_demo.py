@@ -1,0 +1,153 @@
+"""What counts as right, which questions are asked, and what comes of the marks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.demo import pairs, questions, recall
+from bench.demo.printed import Piece, Printed, held
+from exchange.records import Chunk, Pair
+from kkoracle.demo.newspaper import Fact, Newspaper
+from tests.conftest import ROOT, cli_environment
+
+ASIDE = "Η συζήτηση συνεχίζεται."
+
+
+def fact(frame: str, place: str, number: int, known: bool = True) -> Fact:
+    return Fact(
+        f"Η πυρκαγιά {place} έκαψε {number} στρέμματα.",
+        f"Πόσα στρέμματα έκαψε η πυρκαγιά {place};",
+        f"{number} στρέμματα.",
+        (f"Πόση έκταση έκαψε η πυρκαγιά {place};", f"Πόσο δάσος κάηκε {place};"),
+        frame,
+        "quantity",
+        known,
+    )
+
+
+FIRE, FLOOD = fact("fire", "στην Πέτρα", 40), fact("flood", "στον Λόφο", 7, known=False)
+
+
+def pair(question: str, answer: str, chunk: str = "c1") -> Pair:
+    name = Pair.make_id("t", question, answer)
+    return Pair(name, "t", (chunk,), question, answer, "quantity", "accepted")
+
+
+def printed(*accepted: Pair) -> Printed:
+    texts = {
+        "c1": (f"{FIRE.sentence} {ASIDE}", (FIRE,)),
+        "c2": (FLOOD.sentence, (FLOOD,)),
+        "c3": (ASIDE, ()),
+    }
+    pieces = {
+        name: Piece(Chunk(name, "s", index, text, "h"), facts)
+        for index, (name, (text, facts)) in enumerate(texts.items())
+    }
+    return Printed(Newspaper("n", (), {}), Path(), Path(), pieces, {}, accepted)
+
+
+def test_a_pair_is_right_in_any_wording_whatever_accents_and_points() -> None:
+    asked = (FIRE.question, *FIRE.rephrasings, FIRE.question.upper())
+    for question in asked:
+        assert printed().right(pair(question, "40 ΣΤΡΕΜΜΑΤΑ")) is FIRE
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "chunk"),
+    [
+        (FIRE.question, "7 στρέμματα.", "c1"),
+        (FIRE.question, "40 στρέμματα δάσους.", "c1"),
+        (FIRE.question, FIRE.answer, "c2"),  # right, but not what that chunk says
+        (FLOOD.question, FIRE.answer, "c1"),
+        (FIRE.question, FIRE.answer, "gone"),
+    ],
+)
+def test_any_other_word_or_chunk_makes_it_wrong(question: str, answer: str, chunk: str) -> None:
+    assert printed().right(pair(question, answer, chunk)) is None
+
+
+def test_a_fact_is_held_only_whole() -> None:
+    assert held([FIRE, FLOOD], f"{ASIDE} {FIRE.sentence}") == (FIRE,)
+    assert held([FIRE], FIRE.sentence[:-12]) == ()
+    assert held([FIRE], "X" + FIRE.sentence) == ()
+
+
+def test_a_wrong_pair_counts_against_the_frame_it_is_about() -> None:
+    found = pairs.figures(printed(
+        pair(FIRE.question, FIRE.answer),
+        pair("Πόσα στρέμματα έκαψε η πυρκαγιά στην Άρτα;", "40 στρέμματα."),
+        pair("Η συζήτηση συνεχίζεται;", "Συνεχίζεται."),  # about a sentence that holds no fact
+        pair("Πόσα έκαψε η πυρκαγιά στον Λόφο;", "7", "c2"),
+        pair("Τι συνεχίζεται;", "Η συζήτηση.", "c3"),
+    ))  # fmt: skip
+    assert found["pairs_right"] == 0.25
+    assert (found["pairs_right_new_frames"], found["pairs_about_new_frames"]) == (0.0, 1)
+    assert (found["chunks_with_pair"], found["chunks_with_pair_all"]) == (1.0, 1.0)
+    assert (found["facts_per_chunk"], found["facts_held_per_chunk"]) == (0.5, 1.0)
+
+
+def test_nothing_accepted_gives_nulls_and_no_error() -> None:
+    found = pairs.figures(printed())
+    assert found["pairs_right"] is None and found["chunks_with_pair"] == 0.0
+
+
+def test_wrong_answers_are_distinct_and_of_other_stories_nearest_first() -> None:
+    one = questions.Taken("a", FIRE)
+    others = [
+        questions.Taken("a", fact("fire", "στην Πέτρα του Λόφου", 1)),  # of the same story
+        questions.Taken("b", fact("fire", "κάπου πολύ μακριά", 2)),
+        questions.Taken("c", fact("fire", "στην Άνω Πέτρα", 3)),
+        questions.Taken("d", fact("fire", "στην Κάτω Πέτρα", 40)),  # the same answer
+        questions.Taken("e", fact("fire", "στην Άνω Κάτω Πέτρα", 3)),  # as c's
+        questions.Taken("f", fact("fire", "στη Χώρα", 5)),
+    ]
+    wrong = questions.nearest(one, FIRE.rephrasings[0], [one, *others])
+    assert wrong == ("3 στρέμματα.", "5 στρέμματα.", "2 στρέμματα.")
+
+
+def test_the_gain_is_that_of_the_taught_over_that_of_the_unseen() -> None:
+    items = tuple(
+        questions.Item(split, f"{split}{n // 2}", "q", ("a", "b", "c", "d"))
+        for split, count in ((questions.TAUGHT, 40), (questions.HELD_OUT, 20))
+        for n in range(count)
+    )
+    asked = questions.Questions(items, 0, {}, {}, "")
+    base = recall.Marks([0.0] * 60, [0.0] * 60)
+    taught = [float(n % 4 > 0) for n in range(40)]
+    tuned = recall.Marks(taught + [float(n % 4 == 0) for n in range(20)], taught + [0.0] * 20)
+    found = recall.figures(asked, (base, tuned))
+    assert (found["recall_gain"], found["unseen_gain"]) == (0.75, 0.25)
+    assert found["recall_minus_unseen"] == 0.5
+    assert 0 < found["recall_minus_unseen_low"] < 0.5 < found["recall_minus_unseen_high"]
+    assert found["exact_gain"] == 0.75 and found["unseen_exact_gain_high"] == 0.0
+    assert (found["recall_base"], found["exact_tuned"]) == (0.0, 0.75)
+
+
+def test_log_probabilities_are_those_of_one_row_alone(tiny_model: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import mlx.core as mx
+import mlx.nn as nn
+from bench.demo.recall import log_probabilities
+from exchange import mlx_runtime
+from trainer import chat
+model, tokenizer = mlx_runtime.load(Path(sys.argv[1]))
+rows = [("Πόσα;", "Η γέφυρα κόστισε 240.000 ευρώ."), ("Πού έγινε στις 3 Μάη;", "Εκεί.")] * 20
+samples = [chat.sample(tokenizer, "", [*chat.messages(q), {"role": "assistant", "content": a}])
+           for q, a in rows]
+for sample, found in zip(samples, log_probabilities(model, samples)):
+    logits = nn.log_softmax(model(mx.array([sample.tokens[:-1]]))[0], axis=-1)
+    tokens = sample.tokens
+    of = [logits[at - 1, tokens[at]].item() for at in range(sample.start, len(tokens))]
+    assert abs(sum(of) / len(of) - found) < 1e-4
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tiny_model)], cwd=ROOT, env=cli_environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr

@@ -1,0 +1,44 @@
+"""What a command took, its children included."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from bench import processes
+
+FAMILY = """
+    1     0   900
+   10     1   100
+   11    10    20
+   12    11     3
+   20     1  5000
+"""
+
+
+def test_a_family_is_the_command_and_everything_below_it() -> None:
+    assert processes.family_rss(FAMILY, {10}) == (123, {10, 11, 12})
+
+
+def test_one_that_lost_its_parent_stays_in_the_family_and_the_dead_leave_it() -> None:
+    orphaned = FAMILY.replace("   11    10    20\n", "").replace("12    11", "12     1")
+    assert processes.family_rss(orphaned, {10, 11, 12}) == (103, {10, 12})
+
+
+def test_a_childs_memory_and_processor_count(tmp_path: Path) -> None:
+    child = "x = b'x' * (120 << 20)\nimport time\nt = time.process_time()\n" + (
+        "while time.process_time() - t < 0.7: pass"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    log = tmp_path / "log"
+    took = processes.run([sys.executable, "-c", code], tmp_path, os.environ, log)
+    assert took.code == 0 and log.read_bytes() == b""
+    assert took.rss_mb > 120 and took.cpu_s > 0.6
+
+
+def test_the_command_is_run_as_from_a_shell() -> None:
+    env = {"KKORACLE_BLAS": "1", "LD_PRELOAD": "/a/libx.so /b/libopenblas.so.0", "HOME": "/h",
+           "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
+    assert processes.as_from_a_shell(env) == {"LD_PRELOAD": "/a/libx.so", "HOME": "/h"}
+    assert processes.as_from_a_shell({"LD_PRELOAD": "/a/libx.so"}) == {"LD_PRELOAD": "/a/libx.so"}

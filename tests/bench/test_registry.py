@@ -1,0 +1,61 @@
+"""The list, the last line, and one small bench run as a person runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+
+import orjson
+import pytest
+
+from bench import registry
+from bench.__main__ import main
+from tests.conftest import ROOT, cli_environment
+
+
+def test_alone_it_lists_every_bench_with_what_it_measures(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    for name in registry.NAMES:
+        assert f"{name} " in said and registry.summary(registry.load(name)) in said
+
+
+def test_every_bench_is_a_module_with_a_docstring_a_seed_and_figures() -> None:
+    for name in registry.NAMES:
+        bench = registry.load(name)
+        assert bench.__doc__ and isinstance(bench.SEED, int) and callable(bench.run)
+
+
+def test_listing_loads_no_model_library() -> None:
+    code = (
+        "import sys; from bench.__main__ import main; main([]);"
+        "sys.exit(bool({'mlx', 'mlx.core', 'torch', 'transformers'} & set(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=cli_environment(), capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert said.returncode == 0
+
+
+def test_the_benches_are_not_installed() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]
+    assert "bench" not in built["build"]["targets"]["wheel"]["packages"]
+
+
+def test_a_quick_run_prints_one_json_object() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "bench", "generate", "--quick", "--json", "--chunks", "4",
+         "--hidden", "64"],
+        cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    (line,) = said.stdout.splitlines()
+    found = orjson.loads(line)
+    assert found["bench"] == "generate" and found["quick"] is True and found["chunks"] == 4
+    assert len(found["load"]) == 3 and found["seed"] == 7
+    assert found["identical"] == 1.0  # greedy and float32: batching changes no word
+    assert found["speedup_vs_loop"] > 0 and found["batch_cpu_s"] >= 0
