@@ -85,8 +85,11 @@ def _run_in(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
 
 
 def _demo(directory: Path, given: argparse.Namespace, settings: Settings) -> Figures:
-    """What the demo took; nulls when it was begun before."""
+    """What the demo took; nulls when it was begun before. A finished one is left as it is."""
+    unknown: Figures = {"seconds": None, "cpu_s": None, "rss_mb": None}
     begun = (directory / "demo.json").exists()
+    if (directory / "data" / "demo" / "runs" / "default" / "compare.json").exists():
+        return unknown
     stories = given.stories or (QUICK if settings.quick else None)
     command = [sys.executable, "-m", "kkoracle", "demo", "--dir", str(directory)]
     command += ["--model", str(given.model.resolve())] if given.model else []
@@ -100,7 +103,7 @@ def _demo(directory: Path, given: argparse.Namespace, settings: Settings) -> Fig
         lines = log.read_text("utf-8", "replace").strip().splitlines()
         raise UserError(f"the demo ended with code {took.code}: {lines[-1] if lines else ''}")
     if begun:
-        return {"seconds": None, "cpu_s": None, "rss_mb": None}
+        return unknown
     return {
         "seconds": round(took.seconds, 1),
         "cpu_s": round(took.cpu_s, 1),
