@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 
 import orjson
 
 from bench import registry
-from exchange.errors import UserError
+from exchange import openblas
+from exchange.errors import STOPPED, UserError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,12 +24,16 @@ def main(argv: list[str] | None = None) -> int:
         print("\npython -m bench NAME [--quick] [--json]")
         return 0
     bench = registry.load(given.name)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no child is left behind
     settings = registry.Settings(given.quick, lambda text: print(text, file=sys.stderr, flush=True))
     try:
         figures = bench.run(given, settings)
     except UserError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("bench: stopped", file=sys.stderr)
+        return STOPPED
     if not given.json:
         width = max(len(name) for name in figures)
         for name, value in figures.items():
@@ -44,6 +50,7 @@ def to_line(name: str, figures: registry.Figures, seed: int, *, quick: bool) -> 
         "seed": seed,
         "load": [round(value, 2) for value in os.getloadavg()],
         "cores": os.cpu_count(),
+        "openblas": openblas.loaded(),  # without it MLX on a CPU is 30 times slower
         "machine": f"{platform.system()} {platform.machine()}",
     }
     return orjson.dumps({**about, **figures}).decode()

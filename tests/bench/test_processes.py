@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 from bench import processes
+from tests.conftest import ROOT, cli_environment
 
 FAMILY = """
     1     0   900
@@ -42,3 +46,25 @@ def test_the_command_is_run_as_from_a_shell() -> None:
            "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
     assert processes.as_from_a_shell(env) == {"LD_PRELOAD": "/a/libx.so", "HOME": "/h"}
     assert processes.as_from_a_shell({"LD_PRELOAD": "/a/libx.so"}) == {"LD_PRELOAD": "/a/libx.so"}
+
+
+def test_a_stopped_bench_stops_what_it_runs(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from bench import processes;"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler);"
+        "here = Path(sys.argv[1]);"
+        "processes.run(['sh', '-c', 'echo $$; exec sleep 60'], here, os.environ, here / 'log')"
+    )
+    bench = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=cli_environment(),
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    log = tmp_path / "log"
+    deadline = time.monotonic() + 20
+    while not (log.exists() and log.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    bench.send_signal(signal.SIGTERM)
+    bench.wait(20)
+    pid = log.read_text().strip()
+    alive = subprocess.run(["ps", "-p", pid], capture_output=True, check=False)
+    assert alive.returncode == 1
