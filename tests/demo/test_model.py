@@ -21,9 +21,6 @@ from kkoracle.demo.newspaper.pools import NEWSPAPER, TRAINING, side
 
 ROOT = Path(__file__).parents[2]
 PAPER = build()
-needs_weights = pytest.mark.skipif(
-    not (weights() / "model.safetensors").exists(), reason="no weights here"
-)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +112,6 @@ def test_pairs_are_written_as_they_are_read() -> None:
     assert fill("rephrase-brief", question="Τι {x};").endswith("Τι {x};")
 
 
-@needs_weights
 def test_the_weights_are_small_and_complete() -> None:
     names = {path.name for path in weights().iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= names
@@ -125,7 +121,6 @@ def test_the_weights_are_small_and_complete() -> None:
     assert (config["bos_token_id"], config["eos_token_id"]) == (1, 2)
 
 
-@needs_weights
 def test_any_text_survives_the_tokenizer() -> None:
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = tokenizers.Tokenizer.from_file(str(weights() / "tokenizer.json"))
@@ -134,7 +129,6 @@ def test_any_text_survives_the_tokenizer() -> None:
     assert len(tokenizer.encode("2014", add_special_tokens=False).tokens) == 5
 
 
-@needs_weights
 def test_the_model_writes_right_pairs_about_the_newspaper() -> None:
     mlx_lm = pytest.importorskip("mlx_lm")
     import mlx.core as mx

@@ -1,7 +1,7 @@
 """The prompts the tiny model is trained on: text files, filled in without their last line break.
 
-They say the same as the workers' prompt files of the same names, so that the worker's messages
-are exactly what the model has learned to read.
+What the worker asks for stands with the worker's prompts, so that its messages are exactly what
+the model has learned to read; the model's other tasks have their files here.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
+from workers.parse import parse
+
 NOTHING_TO_ASK = "Καμία ερώτηση."
 
 
 @cache
 def prompt(name: str) -> str:
-    """The text of `prompts/<name>.txt` without its last line break."""
-    file = resources.files("kkoracle.demo.model") / "prompts" / f"{name}.txt"
+    """The text of a prompt by its name, without its last line break."""
+    file = resources.files("workers.prompts") / "el" / f"{name}.txt"
+    if not file.is_file():
+        file = resources.files("kkoracle.demo.model") / "prompts" / f"{name}.txt"
     return file.read_text(encoding="utf-8").removesuffix("\n")
 
 
@@ -32,13 +36,5 @@ def pairs_text(pairs: list[tuple[str, str]]) -> str:
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:
-    """The pairs of a completion; lines out of place are skipped."""
-    pairs: list[tuple[str, str]] = []
-    question = ""
-    for line in text.splitlines():
-        if line.startswith("Ερώτηση: "):
-            question = line.removeprefix("Ερώτηση: ").strip()
-        elif line.startswith("Απάντηση: ") and question:
-            pairs.append((question, line.removeprefix("Απάντηση: ").strip()))
-            question = ""
-    return pairs
+    """The pairs of a completion, as the worker reads them."""
+    return [(draft.question, draft.answer) for draft in parse(text)]
