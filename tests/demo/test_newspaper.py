@@ -185,4 +185,6 @@ def test_a_port_in_use_is_one_line_and_exit_one() -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: cannot serve") and done.stderr.count("\n") == 1
+    # The dynamic loader may have a word of its own to say about LD_PRELOAD.
+    ours = [line for line in done.stderr.splitlines() if "ld.so" not in line]
+    assert len(ours) == 1 and ours[0].startswith("error: cannot serve")
