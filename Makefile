@@ -31,7 +31,8 @@ demo: install
 	@$(BIN)/kkoracle demo
 
 test: install
-	@$(BIN)/python -m pytest tests
+	@# Much of the suite waits (for leases, restarts, politeness): two at a time, a file at a time.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 interop: install
 	@sh interop/environment.sh $(PYTHON) $(INTEROP)
