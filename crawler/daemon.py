@@ -33,7 +33,7 @@ from crawler.stopping import on_signals
 from exchange.errors import OK, STOPPED, UsageError, UserError
 from exchange.house import House
 from exchange.lock import FileLock
-from exchange.spool import Spool
+from exchange.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
     from exchange.flow import Flow
@@ -150,7 +150,7 @@ class Daemon:
             return False
         if self._frontier.counters().get("text.waiting"):
             return False
-        return self._flow is None or not progress.open_tasks(self._spool.counters())
+        return self._flow is None or not open_tasks(self._spool.counters())
 
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):

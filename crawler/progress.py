@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from exchange.spool import open_tasks
+
 PACE_WINDOW_S = 120.0  # what the time left is judged by
 
 
@@ -45,11 +47,6 @@ def snapshot(
         spool.get("chunks.live", 0), spool.get("tasks.done", 0), open_tasks(spool),
         spool.get("tasks.failed", 0), eta_s,
     )  # fmt: skip
-
-
-def open_tasks(spool: Mapping[str, int]) -> int:
-    """Tasks that are neither done nor given up."""
-    return spool.get("tasks.new", 0) + spool.get("tasks.queued", 0)
 
 
 class Pace:

@@ -8,7 +8,7 @@ changes nothing.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Self
@@ -20,6 +20,11 @@ from exchange.records import Chunk, Completion, Pair, Story, Task
 
 FILE = "spool.sqlite"
 ChunkState = Literal["live", "stale"]
+
+
+def open_tasks(counters: Mapping[str, int]) -> int:
+    """Tasks that are not closed yet: waiting in the spool, or queued in Redis."""
+    return counters.get("tasks.new", 0) + counters.get("tasks.queued", 0)
 
 
 class Spool:

@@ -9,7 +9,7 @@ import orjson
 from exchange.errors import FAILED, OK, STOPPED, UserError
 from exchange.house import House
 from exchange.lock import FileLock
-from exchange.spool import FILE, Spool
+from exchange.spool import FILE, Spool, open_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Status:
 
     @property
     def open_tasks(self) -> int:
-        return self.counters.get("tasks.new", 0) + self.counters.get("tasks.queued", 0)
+        return open_tasks(self.counters)
 
     @property
     def exit_code(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.report import read_counters
-from exchange.spool import FILE, Spool
+from exchange.spool import FILE, Spool, open_tasks
 from kkoracle.demo.children import Children
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _update(progress: Progress, bars: dict[str, TaskID], directory: Path) -> str
     asked = sum(pages.get(f"pages.{state}", 0) for state in ("done", "failed", "left_out"))
     known = sum(count for name, count in pages.items() if name.startswith("pages."))
     closed = counters.get("tasks.done", 0) + counters.get("tasks.failed", 0)
-    tasks = closed + counters.get("tasks.new", 0) + counters.get("tasks.queued", 0)
+    tasks = closed + open_tasks(counters)
     stories, kept = counters.get("stories", 0), counters.get("pairs.accepted", 0)
     progress.update(bars["pages"], completed=asked, total=known, note=f"{stories} stories")
     progress.update(bars["tasks"], completed=closed, total=tasks or None, note=f"{kept} pairs kept")
