@@ -1,11 +1,11 @@
 """Trains the tiny model from nothing: data, tokenizer, network, figures.
 
-    python -m kkoracle.demo.model.build --work DIR [--minutes 90 --seed 1 --threads 2]
+    python -m kkoracle.demo.model.build --work DIR [--steps 5700 --seed 1 --threads 2]
 
 Goes on from the last checkpoint in DIR when killed. The learning rate falls linearly to zero over
-the time given; time already spent counts. Stage 1 (one fact a chunk)
-lasts until the exact match of generated pairs is over 95 % or a third of the time is gone; then
-the chunks grow. Needs torch and tokenizers; knows nothing about LoRA or the demo.
+the steps given, so that a busy machine makes the run longer, not worse. Stage 1 (one fact a chunk)
+lasts until nine in ten such chunks are answered exactly or a third of the steps is done; then the
+chunks grow. Needs torch and tokenizers; knows nothing about LoRA or the demo.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _MARK_TOKENS = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every number that decides the run; rates are per step, times in seconds."""
+    """Every number that decides the run; rates are per step."""
 
     seed: int = 1
-    minutes: float = 90.0
+    steps: int = 5700
     batch_tokens: int = 4096
     matrix_rate: float = 0.015
     other_rate: float = 3e-3
@@ -53,8 +53,8 @@ class Plan:
     averaging: float = 0.99  # the weights that are judged and kept are a running average
     shard_examples: int = 10_000
     tokenizer_examples: int = 20_000
-    evaluate_every: float = 420.0
-    checkpoint_every: float = 180.0
+    evaluate_every: int = 475  # steps
+    checkpoint_every: float = 180.0  # seconds
     stage_one_share: float = 0.30
     stage_one_exact: float = 0.90
     shape: nets.Shape = field(default_factory=nets.Shape)
@@ -164,7 +164,7 @@ class Trainer:
     def _rate(self) -> float:
         """Share of the full learning rate now: a short warm-up, then linearly to zero."""
         plan, progress = self.plan, self.progress
-        left = 1 - progress.seconds / (plan.minutes * 60)
+        left = 1 - progress.step / plan.steps
         return max(0.0, min(1.0, (progress.step + 1) / plan.warm_steps, left))
 
     def _step(self, inputs: np.ndarray, targets: np.ndarray) -> float:
@@ -195,10 +195,9 @@ class Trainer:
         return float(loss.detach())
 
     def train(self) -> None:
-        """Trains until the time is up, then writes the final figures."""
+        """Trains for the steps of the plan, then writes the final figures."""
         plan, progress = self.plan, self.progress
-        limit = plan.minutes * 60
-        evaluated = saved = progress.seconds
+        saved = progress.seconds
         losses: list[float] = []
         for number, path in self._shards():
             batches = Batches(path, plan.batch_tokens, plan.seed + number)
@@ -216,22 +215,22 @@ class Trainer:
                 if progress.seconds - saved > plan.checkpoint_every:
                     saved = progress.seconds
                     self._save()
-                if progress.seconds - evaluated > plan.evaluate_every:
-                    evaluated = progress.seconds
+                if progress.step % plan.evaluate_every == 0:
                     self._evaluate(sum(losses[-100:]) / len(losses[-100:]))
                     if progress.stage == 2 and path.name.startswith("shard-1"):
                         break
-                if progress.seconds >= limit:
+                if progress.step >= plan.steps:
                     break
-            if progress.seconds >= limit:
+            if progress.step >= plan.steps:
                 break
         self._save()
-        self._evaluate(sum(losses[-100:]) / max(1, len(losses[-100:])))
+        if losses and progress.step % plan.evaluate_every:
+            self._evaluate(sum(losses[-100:]) / len(losses[-100:]))
 
     def _report(self, losses: list[float]) -> None:
         progress = self.progress
         pace = progress.tokens / max(1.0, progress.seconds)
-        left = self.plan.minutes * 60 - progress.seconds
+        left = (self.plan.steps - progress.step) * progress.seconds / progress.step
         log.info(
             "step %d stage %d loss %.4f rate %.2f, %.1fM tokens, %.0f/s, %.0f min left",
             progress.step, progress.stage, sum(losses) / len(losses), self._rate(),
@@ -255,9 +254,9 @@ class Trainer:
         log.info("figures %s", json.dumps(figures))
         for piece, text in wrong[:3]:
             log.info("wrong: %s\n -> %s", piece.text, text)
-        limit = self.plan.minutes * 60 * self.plan.stage_one_share
+        limit = self.plan.steps * self.plan.stage_one_share
         enough = figures["exact_single"] >= self.plan.stage_one_exact
-        if progress.stage == 1 and (enough or progress.seconds > limit):
+        if progress.stage == 1 and (enough or progress.step > limit):
             progress.stage = 2
         if figures["facts_found"] >= progress.best:
             progress.best = figures["facts_found"]
@@ -273,13 +272,13 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the command line and trains; the model lies in DIR/model, figures in metrics.jsonl."""
     parser = argparse.ArgumentParser(prog="python -m kkoracle.demo.model.build")
     parser.add_argument("--work", type=Path, required=True, help="where the run keeps its files")
-    parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--steps", type=int, default=5700)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(args.threads)
-    plan = Plan(seed=args.seed, minutes=args.minutes)
+    plan = Plan(seed=args.seed, steps=args.steps)
     trainer = Trainer(plan, args.work)
     size = sum(p.numel() for p in trainer.network.parameters())
     log.info("%.2fM parameters, %.1f MB in float16", size / 1e6, size * 2 / 1e6)
