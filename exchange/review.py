@@ -1,0 +1,153 @@
+"""`review.sqlite`: what people and scorers say about pairs, and what they ask of the daemon.
+
+Append-only: an edit or an undo is a newer row, never a change, so any process may write at any
+time and nothing said is lost. It is joined with the spool when read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from exchange import db
+
+FILE = "review.sqlite"
+VERSION = 1
+Verdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo; as if never labelled
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS labels (
+    serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'withdrawn')),
+    reason TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
+    reviewer TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS labels_by_pair ON labels(pair_id, serial);
+CREATE TABLE IF NOT EXISTS scores (
+    serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL, scorer TEXT NOT NULL,
+    value REAL NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS scores_by_scorer ON scores(scorer, pair_id, serial);
+CREATE TABLE IF NOT EXISTS requests (
+    serial INTEGER PRIMARY KEY, kind TEXT NOT NULL, argument TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (
+    request INTEGER PRIMARY KEY REFERENCES requests(serial), outcome TEXT NOT NULL,
+    at REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One person's word on one pair; `question` and `answer` are "" unless they were edited."""
+
+    pair_id: str
+    verdict: Verdict
+    reason: str = ""  # of a rejection
+    question: str = ""
+    answer: str = ""
+    reviewer: str = ""
+    seconds: float = 0.0  # how long the pair was on the screen
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that only the daemon may do, asked for by another process."""
+
+    serial: int
+    kind: str
+    argument: str  # JSON of the asker's making
+
+
+class Review:
+    """One archive's `review.sqlite`. One object belongs to one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open for writing, creating the file on first use."""
+        return cls(db.connect(directory / FILE, SCHEMA, version=VERSION))
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """Open for reading only; None when nobody has said anything yet."""
+        if not (directory / FILE).exists():
+            return None
+        return cls(db.connect_readonly(directory / FILE))
+
+    def close(self) -> None:
+        self.db.close()
+
+    # -- labels and scores ------------------------------------------------------------------
+
+    def label(self, label: Label) -> int:
+        """Add one label and return its serial number; a later one overrules an earlier one."""
+        fields = (label.pair_id, label.verdict, label.reason, label.question, label.answer,
+                  label.reviewer, label.seconds, time.time())  # fmt: skip
+        cursor = self.db.execute(
+            "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, at) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            fields,
+        )
+        return int(cursor.lastrowid or 0)
+
+    def history(self) -> list[Label]:
+        """Every label ever given, oldest first."""
+        rows = self.db.execute(
+            "SELECT pair_id, verdict, reason, question, answer, reviewer, seconds FROM labels "
+            "ORDER BY serial"
+        )
+        return [Label(*row) for row in rows]
+
+    def labels(self) -> dict[str, Label]:
+        """What stands: the last label of each pair that was not withdrawn."""
+        last = {label.pair_id: label for label in self.history()}
+        return {pair: label for pair, label in last.items() if label.verdict != "withdrawn"}
+
+    def add_scores(self, scorer: str, scores: Iterable[tuple[str, float]]) -> None:
+        """Add scores of pairs (pair id, value) in one transaction."""
+        now = time.time()
+        with db.transaction(self.db):
+            self.db.executemany(
+                "INSERT INTO scores(pair_id, scorer, value, at) VALUES (?,?,?,?)",
+                ((pair, scorer, value, now) for pair, value in scores),
+            )
+
+    def scores(self, scorer: str) -> dict[str, float]:
+        """The last score of each pair by one scorer."""
+        rows = self.db.execute(
+            "SELECT pair_id, value FROM scores WHERE scorer=? ORDER BY serial", (scorer,)
+        )
+        return dict(rows.fetchall())
+
+    # -- requests to the daemon -------------------------------------------------------------
+
+    def ask(self, kind: str, argument: str = "") -> int:
+        """Ask the daemon for something; returns the number under which it will answer."""
+        cursor = self.db.execute(
+            "INSERT INTO requests(kind, argument, at) VALUES (?,?,?)", (kind, argument, time.time())
+        )
+        return int(cursor.lastrowid or 0)
+
+    def open_requests(self) -> list[Request]:
+        """Requests that nobody has answered yet, oldest first."""
+        rows = self.db.execute(
+            "SELECT serial, kind, argument FROM requests WHERE serial NOT IN "
+            "(SELECT request FROM answers) ORDER BY serial"
+        )
+        return [Request(*row) for row in rows]
+
+    def answer(self, serial: int, outcome: str) -> None:
+        """Say what came of a request; a second answer changes nothing."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO answers(request, outcome, at) VALUES (?,?,?)",
+            (serial, outcome, time.time()),
+        )
+
+    def outcome(self, serial: int) -> str | None:
+        """The daemon's answer, or None while there is none."""
+        row = self.db.execute("SELECT outcome FROM answers WHERE request=?", (serial,)).fetchone()
+        return row["outcome"] if row else None
