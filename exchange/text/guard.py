@@ -1,0 +1,107 @@
+"""Tell a question asked twice from two questions that only look alike.
+
+Similarity of words alone takes a quarter of *different* dated questions for duplicates ("... in
+2012", "... in 2013"). So questions are first put into buckets by what must not differ, the guard:
+digits, names, number words, negations, the kind of question. Only inside a bucket are words
+compared, by the exact Jaccard index of their stems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from exchange.text.fold import fold
+
+SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
+_WORD = re.compile(r"[^\W_]+")
+_SENTENCE_START = re.compile(r"(?:^|[.!?;:·»\u037e])\W*$")
+_VOWELS = "αεηιουω"
+_SHORTEST = 3  # letters that a stem keeps
+# Beginnings, folded: what turns a question into another one although it is a single small word.
+_TURNING = (
+    "δεν", "μην", "οχι", "χωρισ", "πρωτ", "δευτερ", "τριτ", "τεταρτ", "πεμπτ", "εκτ", "τελευται",
+    "προηγουμεν", "επομεν", "πριν", "μετα", "περισσοτερ", "λιγοτερ", "ενα", "δυο", "τρεισ", "τρια",
+    "τεσσερ", "πεντε", "εξι", "εφτα", "επτα", "οχτω", "οκτω", "εννια", "εννεα", "δεκα", "not",
+    "never", "first", "second", "third", "last", "before", "after",
+)  # fmt: skip
+_ASKING = (
+    "ποτε", "που", "ποσ", "γιατι", "πωσ", "ποι", "τι",
+    "when", "where", "how", "why", "who", "which", "what",
+)  # fmt: skip
+_EMPTY = frozenset(
+    "ο η το οι τα του τησ των τον την τουσ τισ στο στη στην στον στα στισ στουσ και κι να θα σε με "
+    "για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by"
+    .split()
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A question as it is compared: `key` must be equal, `stems` alike."""
+
+    key: str
+    stems: frozenset[str]
+
+
+def stem(word: str) -> str:
+    """A folded word without its Greek ending, so that cases and numbers meet.
+
+    >>> stem("πετρα") == stem("πετρασ"), stem("γεωργιοσ") == stem("γεωργιου")
+    (True, True)
+    """
+    if not word[-1:].isalpha():
+        return word
+    bare = word.rstrip("σν")
+    cut = bare.rstrip(_VOWELS)
+    return cut if len(cut) >= _SHORTEST else max(bare, word[:_SHORTEST], key=len)
+
+
+def guarded(question: str) -> Guarded:
+    """The guard and the stems of a question, any accents, capitals and punctuation."""
+    shouted = question.isupper()
+    key: set[str] = set()
+    stems: set[str] = set()
+    asked = ""
+    for match in _WORD.finditer(question):
+        word = match[0]
+        folded = fold(word)
+        if not asked and folded.startswith(_ASKING):
+            asked = next(start for start in _ASKING if folded.startswith(start))
+            continue
+        if folded in _EMPTY:
+            continue
+        root = stem(folded)
+        stems.add(root)
+        name = word[0].isupper() and not shouted
+        if name and _SENTENCE_START.search(question, max(0, match.start() - 3), match.start()):
+            name = False  # any word is written so there
+        if name or not folded.isalpha() or folded.startswith(_TURNING):
+            key.add(root)
+    return Guarded(f"{asked}|{' '.join(sorted(key))}", frozenset(stems))
+
+
+def similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """The Jaccard index of two sets of stems; two empty ones are equal."""
+    union = len(one | other)
+    return len(one & other) / union if union else 1.0
+
+
+class GuardedIndex:
+    """Questions by name; finds the nearest in the same bucket."""
+
+    def __init__(self) -> None:
+        self._buckets: defaultdict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
+
+    def add(self, name: str, question: Guarded) -> None:
+        self._buckets[question.key].append((name, question.stems))
+
+    def nearest(self, question: Guarded, beside: str = "") -> tuple[str, float]:
+        """Name and similarity of the nearest, ("", 0.0) for none; never the one named `beside`."""
+        found, best = "", 0.0
+        for name, stems in self._buckets.get(question.key, ()):
+            value = similarity(question.stems, stems)
+            if value > best and name != beside:
+                found, best = name, value
+        return found, best
