@@ -12,11 +12,13 @@ from pathlib import Path
 from exchange import db
 
 FILE = "pages.sqlite"
-VERSION = 1
+VERSION = 2  # 2: notes
 
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS hosts (
     origin TEXT PRIMARY KEY, paused_until REAL NOT NULL DEFAULT 0,
@@ -70,3 +72,14 @@ def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
     """All counters that are not zero."""
     return dict(connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall())
+
+
+def note(connection: sqlite3.Connection, name: str) -> str:
+    """A small fact that outlives the process, "" when it was never noted."""
+    row = connection.execute("SELECT value FROM notes WHERE name=?", (name,)).fetchone()
+    return row[0] if row else ""
+
+
+def set_note(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a small fact."""
+    connection.execute("INSERT OR REPLACE INTO notes(name, value) VALUES (?, ?)", (name, value))

@@ -78,6 +78,7 @@ class Kind(Table):
     url: str = ""  # the one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}
     words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
     priority: int | None = None  # smaller first; default: indexes before stories
+    again: bool = False  # such pages change: `crawl --follow` asks for them each time
 
     @property
     def rank(self) -> int:
@@ -152,6 +153,8 @@ class Profile(Table):
     charset: str = "greek"  # "greek": judge by the bytes; else a codec, for pages not in UTF-8
     start: tuple[str, ...] = ()
     ranges: tuple[Range, ...] = ()
+    sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
+    feeds: tuple[str, ...] = ()  # RSS or Atom
     kinds: dict[str, Kind] = Field(min_length=1)
     shapes: tuple[Shape, ...] = ()
     leave_out: LeaveOut = LeaveOut()
@@ -169,8 +172,11 @@ class Profile(Table):
                 "".encode(self.charset)
             except LookupError:
                 raise ValueError(f"charset {self.charset!r} is unknown") from None
-        if not self.start and not self.ranges:
-            raise ValueError("nothing to begin with: give start pages or ranges")
+        if not (self.start or self.ranges or self.sitemaps or self.feeds):
+            raise ValueError("nothing to begin with: give start pages, ranges, sitemaps or feeds")
+        for name in self.kinds:
+            if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+                raise ValueError(f"kind {name!r}: letters, digits, _ and -, a letter first")
         for shape in self.shapes:
             for kind in shape.kinds:
                 if kind not in self.kinds:

@@ -1,0 +1,22 @@
+"""Kinds of pages that no profile names: lists that machines write, and files brought by hand.
+
+They begin with "@", which no profile's kind may, so both live in one frontier.
+"""
+
+from __future__ import annotations
+
+START = ""  # a start page that is no kind of the profile
+ROBOTS = "@robots"  # not asked for: the rules that are known already, for the sitemaps they name
+SITEMAP = "@sitemap"
+FEED = "@feed"
+LISTS = (ROBOTS, SITEMAP, FEED)
+
+
+def is_list(kind: str) -> bool:
+    """True for sitemaps and feeds, which are read as XML, whatever their Content-Type says."""
+    return kind.partition(":")[0] in LISTS
+
+
+def is_ours(kind: str) -> bool:
+    """True for kinds that no profile knows."""
+    return kind == START or kind.startswith("@")
