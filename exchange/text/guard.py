@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from exchange.text.fold import fold
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
 _WORD = re.compile(r"[^\W_]+")
-_SENTENCE_START = re.compile(r"(?:^|[.!?;:·»\u037e])\W*$")
+_SENTENCE_START = re.compile(r"(?:\A|[.!?;:·»\u037e])\W*$")
 _VOWELS = "αεηιουω"
 _SHORTEST = 3  # letters that a stem keeps
 # Beginnings, folded: what turns a question into another one although it is a single small word.
@@ -30,11 +32,9 @@ _ASKING = (
     "ποτε", "που", "ποσ", "γιατι", "πωσ", "ποι", "τι",
     "when", "where", "how", "why", "who", "which", "what",
 )  # fmt: skip
-_EMPTY = frozenset(
-    "ο η το οι τα του τησ των τον την τουσ τισ στο στη στην στον στα στισ στουσ και κι να θα σε με "
-    "για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by"
-    .split()
-)  # fmt: skip
+_SMALL = """ο η το οι τα του τησ των τον την τουσ τισ στο στη στην στον στα στισ στουσ και κι να θα
+σε με για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by"""
+_EMPTY = frozenset(_SMALL.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,23 @@ def stem(word: str) -> str:
     return cut if len(cut) >= _SHORTEST else max(bare, word[:_SHORTEST], key=len)
 
 
+class _Seen(NamedTuple):
+    """What one word is, wherever it stands; words recur, so this is worth remembering."""
+
+    asks: str
+    root: str  # "" for a word that says nothing
+    turns: bool
+
+
+@lru_cache(maxsize=1 << 16)
+def _look(word: str) -> _Seen:
+    folded = fold(word)
+    asks = next((start for start in _ASKING if folded.startswith(start)), "")
+    if folded in _EMPTY:
+        return _Seen(asks, "", False)
+    return _Seen(asks, stem(folded), not folded.isalpha() or folded.startswith(_TURNING))
+
+
 def guarded(question: str) -> Guarded:
     """The guard and the stems of a question, any accents, capitals and punctuation."""
     shouted = question.isupper()
@@ -66,19 +83,20 @@ def guarded(question: str) -> Guarded:
     asked = ""
     for match in _WORD.finditer(question):
         word = match[0]
-        folded = fold(word)
-        if not asked and folded.startswith(_ASKING):
-            asked = next(start for start in _ASKING if folded.startswith(start))
+        seen = _look(word)
+        if seen.asks and not asked:
+            asked = seen.asks
             continue
-        if folded in _EMPTY:
+        if not seen.root:
             continue
-        root = stem(folded)
-        stems.add(root)
-        name = word[0].isupper() and not shouted
-        if name and _SENTENCE_START.search(question, max(0, match.start() - 3), match.start()):
-            name = False  # any word is written so there
-        if name or not folded.isalpha() or folded.startswith(_TURNING):
-            key.add(root)
+        stems.add(seen.root)
+        if seen.turns or (
+            word[0].isupper()
+            and not shouted
+            # Any word has a capital at the start of a sentence.
+            and not _SENTENCE_START.search(question, max(0, match.start() - 3), match.start())
+        ):
+            key.add(seen.root)
     return Guarded(f"{asked}|{' '.join(sorted(key))}", frozenset(stems))
 
 
