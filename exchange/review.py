@@ -123,6 +123,11 @@ class Review:
         )
         return dict(rows.fetchall())
 
+    def all_scores(self) -> dict[str, dict[str, float]]:
+        """The last score of each pair, by scorer."""
+        rows = self.db.execute("SELECT DISTINCT scorer FROM scores ORDER BY scorer").fetchall()
+        return {scorer: self.scores(scorer) for (scorer,) in rows}
+
     # -- requests to the daemon -------------------------------------------------------------
 
     def ask(self, kind: str, argument: str = "") -> int:
