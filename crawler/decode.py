@@ -17,7 +17,8 @@ _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.I)
-_INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+_INVISIBLE = re.compile("[\xad\u200b-\u200d\u2060\ufeff]")
+_C1_CONTROLS = re.compile("[\x80-\x9f]")
 GOOD_PER_BAD = 20  # UTF-8 with a few broken bytes is still UTF-8
 
 
@@ -63,13 +64,9 @@ def clean(text: str) -> str:
 
     C1 controls come from numeric entities that meant windows-1252 (`&#150;` is a dash).
     """
-    if any("\x80" <= char <= "\x9f" for char in text):
-        text = "".join(_from_c1(char) for char in text)
-    text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-    return " ".join(text.split())
+    text = _C1_CONTROLS.sub(_from_c1, text)
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
 
 
-def _from_c1(char: str) -> str:
-    if not "\x80" <= char <= "\x9f":
-        return char
-    return char.encode("latin-1").decode("cp1252", "ignore")
+def _from_c1(found: re.Match[str]) -> str:
+    return found[0].encode("latin-1").decode("cp1252", "ignore")
