@@ -112,12 +112,16 @@ class Client:
         assert self._session is not None
         await self._session.close()
 
-    async def get(self, url: str, *, html: bool = True, limit: int = MAX_BODY) -> Got:
+    async def get(
+        self, url: str, *, html: bool = True, limit: int = MAX_BODY, etag: str = "",
+        last_modified: str = "",
+    ) -> Got:  # fmt: skip
         """Ask for one address, exactly as it is written.
 
         Args:
             html: refuse bodies of another type before reading them.
             limit: bytes; with `html` a longer body is refused, without it is cut.
+            etag, last_modified: of the copy that we hold; the answer may then be 304.
 
         Raises:
             Refused: connect, timeout, broken, not-html, too-big, private, bad-url.
@@ -126,7 +130,10 @@ class Client:
         if not self._allow_private and is_local(urlsplit(url).hostname or ""):
             raise Refused("private")
         try:
-            async with self._session.get(URL(url, encoded=True), allow_redirects=False) as answer:
+            async with self._session.get(
+                URL(url, encoded=True), allow_redirects=False,
+                headers=_validators(etag, last_modified),
+            ) as answer:  # fmt: skip
                 return await _read(answer, html, limit)
         except aiohttp.ConnectionTimeoutError:
             raise Refused("connect") from None
@@ -141,6 +148,12 @@ class Client:
             raise Refused("bad-url") from None
         except (aiohttp.ClientError, OSError):
             raise Refused("broken") from None
+
+
+def _validators(etag: str, last_modified: str) -> dict[str, str]:
+    """The headers of a conditional request; what a server sent goes back as it came."""
+    told = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in told.items() if value and value.isprintable()}
 
 
 async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urljoin
 
+from crawler import kinds
 from crawler.html import parse
 from crawler.links import Site
 from crawler.records import Link
@@ -29,7 +30,7 @@ def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link,
         base = urljoin(url, root.xpath("string(//base/@href)").strip())
     except ValueError:
         base = url
-    counted = site.profile.kinds[kind].words if kind else ""
+    counted = "" if kinds.is_ours(kind) else site.profile.kinds[kind].words
     words = re.compile(counted) if counted else None
     found: dict[str, Link] = {}
     for element in root.iter("a", "area"):

@@ -10,9 +10,10 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urljoin
 
-from crawler import discover
-from crawler.client import Client, Got, Refused
+from crawler import discover, kinds
+from crawler.client import MAX_BODY, Client, Got, Refused
 from crawler.decode import decode
+from crawler.discovery import lists
 from crawler.hosts import retry_after
 from crawler.links import Site
 from crawler.politeness import Gate
@@ -50,6 +51,9 @@ class PageFetcher:
     async def fetch(self, claim: Claim) -> Outcome:
         """Ask for one page, following redirects that stay what they were."""
         url = self._site.absolute(claim.url)
+        if claim.kind == kinds.ROBOTS:
+            return lists.from_robots(claim, (await self._gates(url)).host.robots, self._site)
+        page = not kinds.is_list(claim.kind)
         seen = {url}
         requests = 0
         while True:
@@ -59,10 +63,15 @@ class PageFetcher:
             started = await self._turn(gate)
             requests += 1
             try:
-                got = await self._client.get(url)
+                got = await self._client.get(
+                    url, html=page, limit=MAX_BODY if page else lists.MAX_BYTES,
+                    etag=claim.etag, last_modified=claim.last_modified,
+                )  # fmt: skip
             except Refused as refusal:
                 return self._refused(claim, refusal, gate, started, requests)
             gate.answered()
+            if got.status == 200 and not page:
+                return await lists.read(claim, url, got, self._site, requests)
             if got.status not in _REDIRECTS:
                 return self._judge(claim, url, got, gate, started, requests)
             target = _target(url, got.location)
@@ -81,6 +90,8 @@ class PageFetcher:
             return _failed(claim, "redirect-many", requests)
         if not self._site.in_scope(target):
             return _left_out(claim, "redirect-out", requests)
+        if kinds.is_list(claim.kind):
+            return None
         link = self._site.link(target, issue=claim.issue)
         if link is not None and link.key == claim.key:
             return None
@@ -110,6 +121,8 @@ class PageFetcher:
                                tries=BUSY_TRIES)  # fmt: skip
         if got.status >= 500 or got.status in (408, 425):
             return self._again(claim, reason, requests, got.status)
+        if got.status == 304 and (claim.etag or claim.last_modified):
+            return Outcome(claim.id, "done", status=304, requests=requests)
         if got.status != 200:
             return _failed(claim, reason, requests, got.status)
         links: tuple[Link, ...] = ()

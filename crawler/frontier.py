@@ -49,7 +49,7 @@ class Frontier:
         now = time.time() if now is None else now
         with db.transaction(self.db):
             rows = self.db.execute(
-                "SELECT id, key, url, kind, issue, tries FROM pages "
+                "SELECT id, key, url, kind, issue, tries, etag, last_modified FROM pages "
                 "WHERE state='waiting' AND next_at<=? ORDER BY priority, id LIMIT ?",
                 (now, limit),
             ).fetchall()
@@ -78,6 +78,17 @@ class Frontier:
                 for link in outcome.links:
                     self._add(link)
 
+    def ask_again(self, which: str, values: Sequence[object] = ()) -> int:
+        """Make pages that have their outcome due once more; call inside a transaction.
+
+        Args:
+            which: an SQL condition on `pages`, its values apart.
+        """
+        return self.db.execute(
+            "UPDATE pages SET state='waiting', reason='', tries=0, next_at=0 "
+            f"WHERE state IN ('done', 'failed') AND ({which})", tuple(values),
+        ).rowcount  # fmt: skip
+
     def next_due(self) -> float | None:
         """When the earliest waiting page may be asked for; None when none waits."""
         row = self.db.execute("SELECT MIN(next_at) FROM pages WHERE state='waiting'").fetchone()
@@ -94,6 +105,8 @@ class Frontier:
         ).rowcount
         if added:
             return True
+        if link.changed:
+            self.ask_again("key=? AND kind=? AND leased_at<?", (link.key, link.kind, link.changed))
         if link.issue or link.words is not None:
             self._learn(link)
         return False
@@ -109,6 +122,9 @@ class Frontier:
         )
 
     def _finish(self, outcome: Outcome) -> None:
+        if outcome.status == 304:
+            self._unchanged(outcome)
+            return
         kept = outcome.body is not None
         digest = blake2b(outcome.body or b"", digest_size=16).hexdigest() if kept else ""
         self.db.execute(
@@ -123,6 +139,18 @@ class Frontier:
                 "INSERT OR REPLACE INTO bodies(page, body) VALUES (?,?)",
                 (outcome.page, self._compress(outcome.body)),
             )
+        self._count(outcome)
+
+    def _unchanged(self, outcome: Outcome) -> None:
+        """What we hold is still what the site shows: body, validators and text stay."""
+        self.db.execute(
+            "UPDATE pages SET state='done', reason='', tries=tries+1, status=304 WHERE id=?",
+            (outcome.page,),
+        )
+        pages.count(self.db, "not-modified")
+        self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
         if outcome.reason:
             family = "retry" if outcome.state == "waiting" else "reason"
             pages.count(self.db, f"{family}.{outcome.reason}")

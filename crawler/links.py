@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
+from crawler import kinds
 from crawler.profile import WEEKDAYS, Kind, Profile
 from crawler.records import Link
 from exchange.text import dates
@@ -121,7 +122,13 @@ class Site:
         """Where to begin: the start pages, and one address per issue date of the ranges."""
         for url in self.profile.start:
             link = self.link(url)
-            yield link or Link(f"start:{url}", url, "", "", -1)
+            yield link or Link(f"start:{url}", url, kinds.START, "", -1)
+        for url in self.profile.sitemaps:
+            named = url == "robots.txt"
+            yield self.list_link("/robots.txt" if named else url,
+                                 kinds.ROBOTS if named else kinds.SITEMAP)  # fmt: skip
+        for url in self.profile.feeds:
+            yield self.list_link(url, kinds.FEED)
         for item in self.profile.ranges:
             weekdays = frozenset(WEEKDAYS.index(day) for day in item.weekdays)
             for date in dates.days(item.since, min(item.until or today, today), weekdays):
@@ -129,13 +136,23 @@ class Site:
                 if link is not None:
                     yield link
 
+    def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
+        """A sitemap or feed of the newspaper; its address alone tells two apart."""
+        parts = urlsplit(urljoin(self.profile.base, url.strip()))
+        address = quote(parts.path or "/", safe=_SAFE + "%")
+        if parts.query:
+            address += "?" + quote(parts.query, safe=_SAFE + "%?")
+        return Link(
+            f"{kind.partition(':')[0]}:{address}", address, kind, priority=-1, changed=changed
+        )
+
     def follows(self, kind: str) -> bool:
         """True when the links of such pages are followed. Start pages have no kind."""
-        return not kind or self.profile.kinds[kind].role != "story"
+        return kinds.is_ours(kind) or self.profile.kinds[kind].role != "story"
 
     def tells(self, kind: str) -> bool:
         """True when such pages hold stories."""
-        return bool(kind) and self.profile.kinds[kind].role != "index"
+        return not kinds.is_ours(kind) and self.profile.kinds[kind].role != "index"
 
 
 def _host(url: str) -> str:

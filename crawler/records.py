@@ -18,6 +18,7 @@ class Link:
     issue: str = ""  # ISO date of the newspaper's issue, "" when unknown
     priority: int = 0
     words: int | None = None  # what the index prints beside it
+    changed: float = 0.0  # of the same kind and asked before then (epoch s): ask again
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Claim:
     kind: str
     issue: str
     tries: int
+    etag: str = ""  # of the copy that we hold: only pages asked for again have one
+    last_modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
