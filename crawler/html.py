@@ -18,6 +18,8 @@ def parse(text: str) -> Any | None:
         return None
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True,
                              remove_pis=True)  # fmt: skip
+    # lxml.html chooses a class for each element in Python; this one is chosen in C.
+    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=html.HtmlElement))
     try:
         return html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):

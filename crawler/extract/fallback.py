@@ -1,11 +1,14 @@
-"""Text without a profile's help: trafilatura, with its default settings.
+"""Text without a profile's help: trafilatura, whose second opinion is asked for when it counts.
 
-Its fast mode loses most of a page with several stories, its de-duplication destroys refrains,
-and its dates are wrong for demotic months, so it is asked for none of these.
+Its fast mode loses most of a page with several stories. Its default mode asks other algorithms
+too and takes theirs when they find more than twice as much; where the fast result is nearly all
+of the page's prose they cannot, so it stands. Its de-duplication destroys refrains and its dates
+are wrong for demotic months, so it is asked for neither.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from crawler.decode import clean
@@ -18,6 +21,10 @@ _DATES = (
     "//article//time/@datetime", "//time/@datetime",
 )  # fmt: skip
 
+_COVERS = 0.8  # of the page's prose; half would do by the rule above
+_NO_PROSE = frozenset(("a", "aside", "footer", "form", "head", "header", "nav", "noscript", "option",
+                       "script", "select", "style"))  # fmt: skip
+
 
 def read(text: str, root: Any) -> Parts | None:
     """The one story that a page seems to hold; None when there is no text.
@@ -27,11 +34,29 @@ def read(text: str, root: Any) -> Parts | None:
     """
     from trafilatura import extract
 
-    found = extract(text, include_comments=False, include_formatting=False)
+    asked = {"include_comments": False, "include_formatting": False}
+    found = extract(deepcopy(root), fast=True, **asked)
+    if len(found or "") < _COVERS * _prose(root):
+        found = extract(text, **asked)
     paragraphs = tuple(line for raw in (found or "").split("\n") if (line := clean(raw)))
     if not paragraphs:
         return None
     return Parts(_first(root, _TITLES), "", "", dates.parse(_first(root, _DATES)), paragraphs)
+
+
+def _prose(root: Any) -> int:
+    """Characters outside links and outside what is marked as the page's furniture."""
+    from lxml import etree
+
+    count = 0
+    walker = etree.iterwalk(root, events=("start",))
+    for _, element in walker:
+        if element.tag in _NO_PROSE:
+            walker.skip_subtree()
+        else:
+            count += len((element.text or "").strip())
+        count += len((element.tail or "").strip())
+    return count
 
 
 def _first(root: Any, paths: tuple[str, ...]) -> str:

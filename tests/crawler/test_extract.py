@@ -113,3 +113,25 @@ def test_any_bytes_end_in_an_outcome() -> None:
                  b"<?xml version='1.0' encoding='utf-16'?><p>x</p>"):  # fmt: skip
         page = StoredPage("k", "u", "story", "", None, "", body)
         assert Reader(profiles.parse(PROFILE, "t"), "paper").read(page).outcome
+
+
+def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> None:
+    """Its fast mode is asked first; on every page of the newspaper the answer stays the same."""
+    from trafilatura import extract
+
+    from crawler.decode import clean, decode
+    from crawler.extract import fallback
+    from crawler.html import parse
+    from kkoracle.demo.newspaper import build
+
+    compared = 0
+    for url, page in build(7, 60).pages.items():
+        if ".do" not in url or "pageNo=1" in url:
+            continue
+        text = decode(page.body)
+        wanted = extract(text, include_comments=False, include_formatting=False) or ""
+        found = fallback.read(text, parse(text))
+        lines = [line for raw in wanted.split("\n") if (line := clean(raw))]
+        assert list(found.paragraphs if found else ()) == lines, url
+        compared += 1
+    assert compared > 100
