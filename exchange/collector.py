@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from exchange import keys, tasks
+from exchange.feeder import make_queue
 from exchange.records import RecordError, Result
 from exchange.spool import Spool
 
@@ -18,28 +19,58 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 256
+KEEP = 1000  # ended jobs that the dashboard can still show, about 1.2 KB each; RQ's times also hold
 
 
-def collect(redis: Redis, spool: Spool, archive: str) -> int:
-    """Collect one scan's worth of results; returns how many tasks were closed."""
-    _, found = redis.hscan(keys.result(archive), count=BATCH)
-    good: list[Result] = []
-    seen: list[str] = []
-    for field, value in found.items():
-        task_id = field.decode("ascii", "replace")
-        seen.append(task_id)
-        try:
-            result = Result.from_json(value)
-            if result.task_id != task_id:
-                raise RecordError("Result: stored under another task's id")
-            good.append(result)
-        except RecordError as error:
-            # Dropped, not stored: reconcile finds the task without a result and queues it again.
-            log.warning("a result in Redis is unusable and will be made again: %s", error)
-    closed = tasks.finish(spool, good)
-    if seen:
+class Collector:
+    """Brings the results of one archive home."""
+
+    def __init__(self, spool: Spool, archive: str) -> None:
+        self.spool = spool
+        self.archive = archive
+        self._cursor = 0
+
+    def collect(self, redis: Redis) -> int:
+        """Collect one scan's worth of results; returns how many tasks were closed."""
+        self._cursor, found = redis.hscan(keys.result(self.archive), self._cursor, count=BATCH)
+        if not found:
+            return 0
+        closed = tasks.finish(self.spool, self._read(found))
+        ids = [field.decode("ascii", "replace") for field in found]
         with redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(keys.result(archive), *seen)
-            pipe.delete(*(keys.task(archive, task_id) for task_id in seen))
+            pipe.hdel(keys.result(self.archive), *found)
+            pipe.delete(*(keys.task(self.archive, task_id) for task_id in ids))
             pipe.execute()
-    return closed
+        forget_old_jobs(redis)
+        return closed
+
+    def _read(self, found: dict[bytes, bytes]) -> list[Result]:
+        good: list[Result] = []
+        for field, value in found.items():
+            try:
+                result = Result.from_json(value)
+                if result.task_id.encode() != field:
+                    raise RecordError("Result: stored under another task's id")
+                good.append(result)
+            except RecordError as error:
+                # Dropped, not stored: reconcile misses the task and queues it again.
+                log.warning("a result in Redis is unusable and will be made again: %s", error)
+        return good
+
+
+def forget_old_jobs(redis: Redis, keep: int = KEEP) -> None:
+    """Take all but the newest ended jobs out of Redis, so that a fast engine cannot fill it."""
+    queue = make_queue(redis)
+    registries = queue.finished_job_registry.key, queue.failed_job_registry.key
+    with redis.pipeline(transaction=False) as pipe:
+        for key in registries:
+            pipe.zrange(key, 0, -keep - 1)
+        old = pipe.execute()
+        if not any(old):
+            return
+        for key, ids in zip(registries, old, strict=True):
+            if ids:
+                pipe.zrem(key, *ids)
+                pipe.delete(*(b"rq:job:" + job_id for job_id in ids))
+                pipe.delete(*(b"rq:results:" + job_id for job_id in ids))
+        pipe.execute()

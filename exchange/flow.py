@@ -13,7 +13,7 @@ import orjson
 
 from exchange import keys
 from exchange.background import Background
-from exchange.collector import collect
+from exchange.collector import Collector
 from exchange.feeder import Feeder
 from exchange.house import Recipe
 from exchange.reconcile import reconcile, sweep
@@ -63,7 +63,7 @@ class Flow(Background):
         from redis.exceptions import OutOfMemoryError, RedisError
 
         redis = self._connect()
-        feeder = Feeder(spool, self.archive)
+        feeder, collector = Feeder(spool, self.archive), Collector(spool, self.archive)
         next_pass = 0.0
         away = swept = False
         while not self.stopping.is_set():
@@ -78,7 +78,7 @@ class Flow(Background):
                     if reopened:
                         log.warning("%d tasks were lost in Redis and are queued again", reopened)
                     next_pass = time.monotonic() + self.reconcile_s
-                moved = collect(redis, spool, self.archive) + feeder.feed(redis)
+                moved = collector.collect(redis) + feeder.feed(redis)
                 if away:
                     log.warning("Redis is back")
                 away = False

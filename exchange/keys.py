@@ -4,7 +4,8 @@ rq:*                        RQ's own. One queue, `generate`; one job is one task
 kk:<archive>:task:<id>      string, the task's input as JSON (exchange.records.Task).
 kk:<archive>:result         hash, task id -> JSON (exchange.records.Result), until collected.
 kk:<archive>:recipe         string, JSON: the recipe id and what it was made of.
-kk:inflight:<worker>        hash, task id -> when the worker took it (seconds since the epoch).
+kk:inflight:<worker>        hash, task id -> `batch`, or `alone` while it is the only one running.
+kk:popped                   hash, job id -> since when it was seen popped but not leased.
 kk:suspect                  hash, task id -> how many leases expired while it was in flight.
 kk:strike                   hash, task id -> deaths while it ran alone.
 kk:hb:<worker>              hash, the worker's heartbeat: width, tokens a second, ...; expires.
@@ -21,6 +22,7 @@ FUNCTION = "workers.job.generate"  # the one function that a job may name
 
 SUSPECT = "kk:suspect"
 STRIKE = "kk:strike"
+POPPED = "kk:popped"
 CONTROL = "kk:control"
 
 ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # 200 waits of at most 2 s: a worker outlives a Redis that is away for minutes.
 PATIENT_RETRIES = 200
 BRIEF_RETRIES = 2
+ANSWER_S = 30.0  # no answer for so long: the connection is dead (a laptop slept, a tunnel fell)
 
 
 def connect(url: str, *, patient: bool = True) -> Redis:
@@ -35,6 +36,7 @@ def connect(url: str, *, patient: bool = True) -> Redis:
             retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
             health_check_interval=30,
             socket_connect_timeout=5,
+            socket_timeout=ANSWER_S,
         )
     except ValueError as error:
         raise UserError(

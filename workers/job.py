@@ -7,11 +7,16 @@ checked strings, and forgets everything else that a job hash can carry.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from exchange import keys
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 REFUSED = "refused: not a generation task of ours"
 
@@ -54,3 +59,21 @@ class TaskJob(Job):
             and keys.valid(*args)
             and args[1] == self.id
         )
+
+
+def read(redis: Redis, ids: Sequence[str]) -> list[TaskJob | None]:
+    """Jobs by id in one round trip; None for one that is gone or whose hash makes no sense."""
+    with redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hgetall(TaskJob.key_for(job_id))
+        hashes = pipe.execute()
+    jobs: list[TaskJob | None] = []
+    for job_id, found in zip(ids, hashes, strict=True):
+        job = TaskJob(job_id, connection=redis, serializer=JSONSerializer)
+        try:
+            job.restore(found)
+        except Exception:  # hand-made: RQ raises whatever the wrong field happens to raise
+            jobs.append(None)
+        else:
+            jobs.append(job)
+    return jobs

@@ -6,6 +6,7 @@ alone; only a death while alone is a strike, and the third strike fails the task
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from exchange import keys
@@ -32,11 +33,15 @@ def note_expired(job: Job, *_: Any) -> bool:
     return True
 
 
-def is_suspect(redis: Redis, task_id: str) -> bool:
-    """True when a worker died while this task was in flight."""
-    return bool(redis.hexists(keys.SUSPECT, task_id))
+def suspects(redis: Redis, ids: Sequence[str]) -> set[str]:
+    """Those of the tasks that were in flight when a worker died."""
+    found = redis.hmget(keys.SUSPECT, ids)
+    return {task_id for task_id, count in zip(ids, found, strict=True) if count is not None}
 
 
-def is_poison(redis: Redis, task_id: str) -> bool:
-    """True when it died three times while running alone."""
-    return int(redis.hget(keys.STRIKE, task_id) or 0) >= STRIKES
+def poisoned(redis: Redis, ids: Sequence[str]) -> set[str]:
+    """Those of the tasks that killed their worker `STRIKES` times while running alone."""
+    found = redis.hmget(keys.STRIKE, ids)
+    return {
+        task_id for task_id, count in zip(ids, found, strict=True) if int(count or 0) >= STRIKES
+    }

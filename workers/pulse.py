@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from rq.utils import now, utcformat
@@ -12,8 +13,9 @@ from exchange.house import Recipe
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.client import Pipeline
 
-WINDOW_S = 60.0  # the rate is of the last minute, or of the time since the last one ended
+WINDOW_S = 60.0  # the rate is that of the last minute
 
 
 class Pulse:
@@ -25,24 +27,21 @@ class Pulse:
         self._lease_s = lease_s
         self._constant = {"width": width, "recipe": recipe.id, "model": recipe.model}
         self._tokens = 0
-        self._since = time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
 
-    def count(self, tokens: int) -> None:
-        """One task has ended with this many tokens."""
+    def count(self, pipe: Pipeline, tokens: int) -> None:
+        """Tasks have ended with this many tokens; `pipe` acknowledges them."""
         self._tokens += tokens
-        self._redis.incrby(keys.stat("tokens"), tokens)
+        pipe.incrby(keys.stat("tokens"), tokens)
 
-    def beat(self, inflight: int, done: int) -> None:
+    def beat(self, inflight: int, done: int, mood: str) -> None:
         """Show where the worker stands."""
-        moment = time.monotonic()
-        rate = self._tokens / max(1e-9, moment - self._since)
-        if moment - self._since > WINDOW_S:
-            self._tokens, self._since = 0, moment
         facts = {
             **self._constant,
             "inflight": inflight,
             "done": done,
-            "tokens_per_s": round(rate, 1),
+            "state": mood,
+            "tokens_per_s": round(self._rate(), 1),
             "seen": utcformat(now()),
         }
         with self._redis.pipeline() as pipe:
@@ -53,3 +52,11 @@ class Pulse:
     def end(self) -> None:
         """The worker is gone; nobody has to wait for the expiry."""
         self._redis.delete(self._key)
+
+    def _rate(self) -> float:
+        moment = time.monotonic()
+        self._marks.append((moment, self._tokens))
+        while len(self._marks) > 2 and moment - self._marks[1][0] >= WINDOW_S:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        return (self._tokens - before) / max(1.0, moment - since)

@@ -50,7 +50,8 @@ def _work(config: Config, work: Work, burst: bool) -> int:
     from exchange.redis_client import connect
     from workers import recipe
     from workers.desk import Desk
-    from workers.worker import GenerationWorker, WrongRecipe
+    from workers.intake import WrongRecipe
+    from workers.worker import GenerationWorker
 
     persona = config.table("persona", Persona)
     wanted = recipe.current(config)

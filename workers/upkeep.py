@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+import time
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue
 from rq.intermediate_queue import IntermediateQueue
 from rq.serializers import JSONSerializer
-from rq.utils import now
 
 from exchange import keys
-from workers.job import TaskJob
+from workers.job import TaskJob, read
 
 if TYPE_CHECKING:
     from redis import Redis
-
-MAINTENANCE_LOCK_S = 30  # RQ's own stays 899 s when its holder is killed
 
 
 class LeasedIntermediateQueue(IntermediateQueue):
@@ -25,25 +22,31 @@ class LeasedIntermediateQueue(IntermediateQueue):
 
     wait_s = 60.0
 
-    def should_be_cleaned_up(self, job_id: str) -> bool:
-        first_seen = self.get_first_seen(job_id)
-        return first_seen is not None and now() - first_seen > timedelta(seconds=self.wait_s)
-
     def cleanup(self, worker: Any, queue: Any) -> None:
-        """Back to the queue without spending a retry; RQ's own would count a failure."""
+        """Back to the queue without spending a retry; RQ's own would count a failure.
+
+        When a job was first seen here is kept for as long as it is here: what RQ notes per job
+        outlives the visit, and would send the next one back at once.
+        """
         running = set(queue.started_job_registry.get_job_ids(cleanup=False))
-        for job_id in self.get_job_ids():
-            if job_id in running:
-                continue
-            job = queue.fetch_job(job_id)
-            if job is None:
-                self.remove(job_id)
-            elif not self.set_first_seen(job_id) and self.should_be_cleaned_up(job_id):
-                with self.connection.pipeline() as pipe:
-                    pipe.lrem(self.key, 1, job_id)
-                    pipe.delete(self.get_first_seen_key(job_id))
+        here = set(self.get_job_ids()) - running
+        known = {
+            raw.decode(): float(at) for raw, at in self.connection.hgetall(keys.POPPED).items()
+        }
+        moment = time.time()
+        since = {job_id: float(known.get(job_id.encode(), moment)) for job_id in here}
+        stuck = [job_id for job_id, at in since.items() if moment - at > self.wait_s]
+        jobs = read(self.connection, stuck)
+        with self.connection.pipeline() as pipe:
+            for job_id, job in zip(stuck, jobs, strict=True):
+                del since[job_id]
+                pipe.lrem(self.key, 1, job_id)
+                if job is not None:
                     queue._enqueue_job(job, pipeline=pipe, at_front=True)
-                    pipe.execute()
+            pipe.delete(keys.POPPED)
+            if since:
+                pipe.hset(keys.POPPED, mapping=since)
+            pipe.execute()
 
 
 class TaskQueue(Queue):
@@ -59,11 +62,9 @@ class TaskQueue(Queue):
         return waiting
 
     def acquire_maintenance_lock(self) -> bool:
-        return bool(
-            self.connection.set(
-                self.registry_cleaning_key, os.getpid(), nx=True, ex=MAINTENANCE_LOCK_S
-            )
-        )
+        """For half a lease, 30 s by default; RQ's own stays 899 s when its holder is killed."""
+        until = max(1, int(self.lease_s // 2))
+        return bool(self.connection.set(self.registry_cleaning_key, os.getpid(), nx=True, ex=until))
 
 
 def open_queue(redis: Redis, lease_s: float) -> TaskQueue:

@@ -15,10 +15,9 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import redis.exceptions
+from redis.exceptions import ResponseError
 from rq import SimpleWorker
 from rq.job import Job
 from rq.worker.base import WorkerStatus
@@ -26,23 +25,24 @@ from rq.worker.base import WorkerStatus
 from exchange import keys
 from exchange.engine import Engine, Finished
 from exchange.house import Recipe
-from exchange.records import RecordError, Result, Task
+from exchange.records import Task
 from workers import inflight, poison
 from workers.desk import Desk
 from workers.inflight import InFlight
-from workers.job import REFUSED, TaskJob
+from workers.intake import Intake
+from workers.job import TaskJob
+from workers.outbox import Outbox, cannot_write
 from workers.pulse import Pulse
 from workers.upkeep import TaskQueue, open_queue
 
 log = logging.getLogger(__name__)
 
 AHEAD = 8  # jobs leased beyond the width, so that a free row never waits for Redis
-POLL_S = 0.25  # pause when there is nothing to do at all
+REFILL = AHEAD // 2  # free places before Redis is asked again: one round trip for several jobs
+POLL_S = 0.25  # between two looks into an empty queue
+COMMAND_S = 1.0  # between two looks for `pause` or `stop`
 REPORT_S = 2.0  # between two heartbeats for people
-
-
-class WrongRecipe(Exception):
-    """The queue holds a task of another recipe than this worker's."""
+FULL_S = 1.0  # between two tries while Redis is full or cannot write its file
 
 
 class GenerationWorker(SimpleWorker):
@@ -63,7 +63,16 @@ class GenerationWorker(SimpleWorker):
         lease_s: int = 60,
         grace_s: float = 30.0,
         wanted: Callable[[], bool] = lambda: True,
+        resting: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Make it ready to run.
+
+        Args:
+            lease_s: seconds after which others may take over what a silent worker holds.
+            grace_s: seconds to finish what is in flight after the first signal.
+            wanted: asked every few seconds; false ends the worker as a signal does.
+            resting: asked between two steps; while true no new jobs are taken.
+        """
         self.lease_s = lease_s
         queue = open_queue(connection, lease_s)
         super().__init__(
@@ -84,13 +93,16 @@ class GenerationWorker(SimpleWorker):
         self.width = width
         self.grace_s = grace_s
         self._wanted = wanted
+        self._resting = resting
         self.done = 0
-        self._held: dict[int, InFlight] = {}  # by the engine's ticket
-        self._suspects: list[tuple[InFlight, Task]] = []  # leased, waiting to run alone
+        self._outbox = Outbox(self)
+        self._intake = Intake(self, self._outbox)
+        self._held: dict[int, InFlight] = {}  # in the engine, by its ticket
         self._stop_at: float | None = None
-        self._next_renewal = 0.0
-        self._next_report = 0.0
-        self._pulse = Pulse(connection, name, width, lease_s, recipe)
+        self._command: bytes | None = None
+        self._renewed_at = float("-inf")
+        self._next_renewal = self._next_report = self._next_command = self._next_pop = 0.0
+        self.pulse = Pulse(connection, name, width, lease_s, recipe)
 
     # -- what RQ would do otherwise ---------------------------------------------------------
 
@@ -133,7 +145,7 @@ class GenerationWorker(SimpleWorker):
             self._patiently(lambda: inflight.give_back(self, self._all_held()))
             self.engine.close()
             self.register_death()
-            self._pulse.end()
+            self.pulse.end()
 
     def _loop(self, burst: bool) -> bool:
         while True:
@@ -141,123 +153,99 @@ class GenerationWorker(SimpleWorker):
             if self._stop_at is not None:
                 if not self._held or time.monotonic() >= self._stop_at:
                     return False
+            elif self._command == b"stop":
+                return True
             else:
-                command = self._patiently(lambda: self.connection.get(keys.CONTROL))
-                if command == b"stop":
-                    return True
-                popped = 0 if command == b"pause" else self._patiently(self._refill)
+                popped = self._patiently(self._refill)
                 if not self._held and not popped:
-                    if burst and self._is_drained():
+                    if burst and self._patiently(self._is_drained):
                         return True
                     time.sleep(POLL_S)
                     continue
-            for finished in self.engine.step():
-                self._patiently(partial(self._finish, finished))
+            finished = self.engine.step()
+            if finished:
+                self._collect(finished)
+                self._patiently(self._outbox.settle)
 
     def _housekeeping(self) -> None:
+        if time.monotonic() >= self._next_renewal:
+            self._renew()
         moment = time.monotonic()
-        if moment >= self._next_renewal:
-            inflight.renew(self, self._all_held(), self.lease_s)
-            self._next_renewal = moment + self.lease_s / 4
-            if self.should_run_maintenance_tasks:
-                self.run_maintenance_tasks()
+        if moment >= self._next_command:
+            self._command = self.connection.get(keys.CONTROL)
+            self._next_command = moment + COMMAND_S
         if moment >= self._next_report:
             if self._stop_at is None and not self._wanted():
                 log.warning("the supervisor is gone: finishing what is in flight, then ending")
                 self._stop_at = moment + self.grace_s
             self.set_state(WorkerStatus.BUSY if self._held else WorkerStatus.IDLE)
-            self._pulse.beat(len(self._held), self.done)
+            self.pulse.beat(len(self._held), self.done, self._mood())
             self._next_report = moment + REPORT_S
 
+    def _renew(self) -> None:
+        inflight.renew(self, self._all_held(), self.lease_s)
+        moment = time.monotonic()
+        # After a pause (Redis was away, or we were frozen or not born) the others may be as late
+        # as we are: they get the time to renew before anybody takes their jobs away.
+        late = moment - self._renewed_at > self.lease_s / 2
+        self._renewed_at, self._next_renewal = moment, moment + self.lease_s / 4
+        if self.should_run_maintenance_tasks and not late:
+            self.run_maintenance_tasks()
+
+    def _mood(self) -> str:
+        if self._stop_at is not None:
+            return "stopping"
+        if self._command == b"pause":
+            return "paused"
+        return "quiet" if self._resting() else "working"
+
+    # -- jobs in, results out -----------------------------------------------------------------
+
     def _refill(self) -> int:
-        """Take jobs until the batch and a few ahead are full; returns how many were popped."""
-        popped = 0
+        """Take jobs until the batch and a few ahead are full; returns how many the queue gave."""
         if any(held.alone for held in self._held.values()):
             return 0
-        while len(self._held) < self.width + AHEAD and not self._suspects:
-            job = inflight.pop(self)
-            if job is None:
-                break
-            popped += 1
-            self._admit(job)
-        if self._suspects and not self._held:
-            held, task = self._suspects.pop(0)
-            inflight.mark_alone(self, held)
+        given = self._lease() if not self._intake.has_suspects else 0
+        for held, task in self._intake.ready():
             self._submit(held, task)
-        return popped
+        if not self._held and (alone := self._intake.suspect()):
+            self._submit(*alone)
+        self._outbox.settle()
+        return given
 
-    def _admit(self, job: TaskJob) -> None:
-        """Decide what to do with a popped job: refuse, drop, acknowledge, run now, or run alone."""
-        if job.refused:
-            inflight.refuse(self, job, REFUSED)
-            return
-        if any(one.task_id == job.id for one in self._all_held()):
-            # Our own lease had expired while we were frozen; the first run still counts.
-            self.connection.lrem(self.queues[0].intermediate_queue_key, 1, job.id)
-            return
-        held = inflight.take(self, job)
-        raw = self.connection.get(keys.task(held.archive, held.task_id))
-        if self.connection.hexists(keys.result(held.archive), held.task_id):
-            inflight.acknowledge(self, held, {"already": 1})
-        elif raw is None:
-            self.connection.incr(keys.stat("gone"))
-            inflight.acknowledge(self, held, {"gone": 1})
-        elif poison.is_poison(self.connection, held.task_id):
-            self._fail(held, poison.REASON)
-        else:
-            self._start(held, raw)
-
-    def _start(self, held: InFlight, raw: bytes) -> None:
-        try:
-            task = Task.from_json(raw)
-        except RecordError:
-            self._fail(held, "bad-input")
-            return
-        if task.recipe != self.recipe.id:
-            self._suspects.append((held, task))  # so that it is given back with the others
-            raise WrongRecipe(task.recipe)
-        if poison.is_suspect(self.connection, held.task_id):
-            self._suspects.append((held, task))
-        else:
-            self._submit(held, task)
+    def _lease(self) -> int:
+        room = self.width + AHEAD - len(self._held) - len(self._intake.held())
+        moment = time.monotonic()
+        if room < REFILL or moment < self._next_pop or self._mood() != "working":
+            return 0
+        given = self._intake.lease(room, {one.task_id for one in self._all_held()})
+        if given < room:
+            self._next_pop = moment + POLL_S
+        return given
 
     def _submit(self, held: InFlight, task: Task) -> None:
         try:
-            ticket = self.desk.submit(self.engine, task)
+            self._held[self.desk.submit(self.engine, task)] = held
         except ValueError:
-            self._fail(held, "too-long")
-            return
-        self._held[ticket] = held
+            self._outbox.fail(held, "too-long")
 
-    def _finish(self, finished: Finished) -> None:
-        """Store the result, then acknowledge; safe to be called again after a failure half-way."""
-        held = self._held.get(finished.ticket)
-        if held is None:
-            return
-        if self._stop_at is None and self.desk.wants_retry(finished):
-            again = self.desk.retry(self.engine, finished)
-            self._held[again] = self._held.pop(finished.ticket)
-            return
-        result, numbers = self.desk.result(finished)
-        self.connection.hset(keys.result(held.archive), held.task_id, result.to_json())
-        if result.completion is None:
-            inflight.fail(self, held, result.failed)
-        else:
-            inflight.acknowledge(self, held, numbers)
-        self.done += 1
-        self._pulse.count(finished.tokens_out)
-        self.desk.forget(finished.ticket)
-        del self._held[finished.ticket]
-
-    def _fail(self, held: InFlight, reason: str) -> None:
-        result = Result(held.task_id, held.archive, failed=reason)
-        self.connection.hset(keys.result(held.archive), held.task_id, result.to_json())
-        inflight.fail(self, held, reason)
+    def _collect(self, finished: list[Finished]) -> None:
+        """Hand what the engine has finished to the outbox, or ask once more."""
+        for one in finished:
+            held = self._held.pop(one.ticket, None)
+            if held is None:
+                continue
+            if self._stop_at is None and self.desk.wants_retry(one):
+                self._held[self.desk.retry(self.engine, one)] = held
+                continue
+            self._outbox.done(held, *self.desk.result(one), one.tokens_out)
+            self.desk.forget(one.ticket)
+            self.done += 1
 
     # -- small things -----------------------------------------------------------------------
 
     def _all_held(self) -> list[InFlight]:
-        return [*self._held.values(), *(held for held, _ in self._suspects)]
+        return [*self._held.values(), *self._intake.held(), *self._outbox.held()]
 
     def _is_drained(self) -> bool:
         queue = self.queues[0]
@@ -265,10 +253,12 @@ class GenerationWorker(SimpleWorker):
         return not waiting and not self.connection.zcard(queue.started_job_registry.key)
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
-        """Call again until Redis has room; the client itself waits out a Redis that is away."""
+        """Call again until Redis can write; the client itself waits out a Redis that is away."""
         while True:
             try:
                 return call()
-            except redis.exceptions.OutOfMemoryError:
-                log.warning("Redis is full: the result in hand waits until there is room")
-                time.sleep(1.0)
+            except ResponseError as error:
+                if not cannot_write(error):
+                    raise
+                log.warning("Redis cannot take more (%s): waiting, nothing is lost", error)
+                time.sleep(FULL_S)
