@@ -81,6 +81,8 @@ class OpenAIEngine:
             try:
                 finished = self._done.get(timeout=wait) if wait else self._done.get_nowait()
             except queue.Empty:
+                if self._fatal is not None:  # set before its replies were put here: burn none
+                    raise self._fatal from None
                 return done
             if self._pending.pop(finished.ticket, None) is not None:
                 done.append(finished)
