@@ -23,13 +23,13 @@ from urllib.parse import urlsplit
 from crawler import profiles, progress, recipe
 from crawler.client import Client, is_local
 from crawler.crawling import Crawling
-from crawler.extract import desk
-from crawler.extract.desk import Desk
+from crawler.extract.desk import Desk, extract_again, outdated
 from crawler.frontier import Frontier
 from crawler.links import Site
 from crawler.profile import Profile
 from crawler.settings import Crawl, user_agent
 from crawler.stopping import on_signals
+from exchange.background import Background
 from exchange.errors import OK, STOPPED, UsageError, UserError
 from exchange.house import House
 from exchange.lock import FileLock
@@ -54,6 +54,7 @@ async def run(
     fetch: bool = True,
     new_recipe: bool = False,
     re_extract: bool = False,
+    extract: bool = True,
     generate: bool = True,
     watch: Watch | None = None,
 ) -> int:
@@ -63,6 +64,7 @@ async def run(
         fetch: ask the newspaper; without it only what is stored is extracted and generated.
         new_recipe: accept a changed prompt or model: every chunk is generated anew.
         re_extract: accept a changed profile: every stored page is extracted anew.
+        extract: make stories of what is stored; without it a later run does.
         generate: feed tasks and collect results through Redis, and wait until none is open.
         watch: called a few times a second with where things stand.
 
@@ -86,8 +88,8 @@ async def run(
             recipe.agree(spool, wanted, archive, adopt=new_recipe)
             flow = _flow(stack, house, directory, archive, wanted)
         stack.enter_context(_full_disk(directory))
-        daemon = Daemon(archive, directory, frontier, spool, flow,
-                        Desk(directory, archive, profile, settings), settings, watch)  # fmt: skip
+        desk = Desk(directory, archive, profile, settings) if extract else None
+        daemon = Daemon(archive, directory, frontier, spool, flow, desk, settings, watch)
         if not fetch:
             return await daemon.run(None)
         site = Site(profile, settings.since, settings.until)
@@ -103,7 +105,7 @@ class Daemon:
 
     def __init__(
         self, archive: str, directory: Path, frontier: Frontier, spool: Spool, flow: Flow | None,
-        desk: Desk, settings: Crawl, watch: Watch | None,
+        desk: Desk | None, settings: Crawl, watch: Watch | None,
     ) -> None:  # fmt: skip
         self._archive = archive
         self._directory = directory
@@ -127,9 +129,8 @@ class Daemon:
 
         with on_signals(stop):
             try:
-                self._desk.start()
-                if self._flow is not None:
-                    self._flow.start()
+                for half in self._halves():
+                    half.start()
                 while not self._stopping and not self._finished(crawling, fetching):
                     self._mind_the_disk(crawling)
                     self._show(crawling, fetching)
@@ -148,21 +149,24 @@ class Daemon:
         self._raise_errors(fetching)
         if crawling is not None and not crawling.finished:
             return False
-        if self._frontier.counters().get("text.waiting"):
+        if self._desk is not None and self._frontier.counters().get("text.waiting"):
             return False
         return self._flow is None or not open_tasks(self._spool.counters())
 
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):
             raise error
-        for half in (self._desk, self._flow):
-            if half is not None and half.error is not None:
+        for half in self._halves():
+            if half.error is not None:
                 raise half.error
 
     def _stop_threads(self) -> None:
-        self._desk.stop()
-        if self._flow is not None:
-            self._flow.stop()
+        for half in self._halves():
+            half.stop()
+
+    def _halves(self) -> list[Background]:
+        """What works in threads of its own."""
+        return [half for half in (self._desk, self._flow) if half is not None]
 
     def _mind_the_disk(self, crawling: Crawling | None) -> None:
         """Hold fetching while the disk is low; extraction and results need little and go on."""
@@ -212,7 +216,7 @@ async def _take_lock(stack: ExitStack, directory: Path) -> None:
 def _agree_on_extraction(
     connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
 ) -> None:
-    old = desk.outdated(connection, profile.extraction)
+    old = outdated(connection, profile.extraction)
     if not old:
         return
     if not accept:
@@ -221,7 +225,7 @@ def _agree_on_extraction(
             "--re-extract` extracts them anew from disk (no requests; changed chunks are "
             "generated anew), or put the former profile back"
         )
-    desk.extract_again(connection, profile.extraction)
+    extract_again(connection, profile.extraction)
 
 
 def _flow(
