@@ -15,7 +15,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,12 +22,14 @@ from urllib.parse import urlsplit
 from crawler import profiles, progress, recipe
 from crawler.client import Client, is_local
 from crawler.crawling import Crawling
+from crawler.discovery.follow import Follow
 from crawler.extract.desk import Desk, extract_again, outdated
 from crawler.frontier import Frontier
 from crawler.links import Site
 from crawler.profile import Profile
 from crawler.settings import Crawl, user_agent
 from crawler.stopping import on_signals
+from crawler.watching import Watching
 from exchange.background import Background
 from exchange.errors import OK, STOPPED, UsageError, UserError
 from exchange.house import House
@@ -54,6 +55,7 @@ async def run(
     fetch: bool = True,
     new_recipe: bool = False,
     re_extract: bool = False,
+    follow: bool = False,
     extract: bool = True,
     generate: bool = True,
     watch: Watch | None = None,
@@ -65,6 +67,7 @@ async def run(
         new_recipe: accept a changed prompt or model: every chunk is generated anew.
         re_extract: accept a changed profile: every stored page is extracted anew.
         extract: make stories of what is stored; without it a later run does.
+        follow: never end, but look for new issues every `settings.every` seconds.
         generate: feed tasks and collect results through Redis, and wait until none is open.
         watch: called a few times a second with where things stand.
 
@@ -97,7 +100,8 @@ async def run(
         local = is_local(urlsplit(profile.base).hostname or "")
         async with Client(agent, allow_private=profile.allow_private or local,
                           concurrency=settings.concurrency) as client:  # fmt: skip
-            return await daemon.run(Crawling(frontier, client, site, settings))
+            looks = Follow(frontier, site, settings.every) if follow else None
+            return await daemon.run(Crawling(frontier, client, site, settings, looks))
 
 
 class Daemon:
@@ -107,7 +111,6 @@ class Daemon:
         self, archive: str, directory: Path, frontier: Frontier, spool: Spool, flow: Flow | None,
         desk: Desk | None, settings: Crawl, watch: Watch | None,
     ) -> None:  # fmt: skip
-        self._archive = archive
         self._directory = directory
         self._frontier = frontier
         self._spool = spool
@@ -116,8 +119,7 @@ class Daemon:
         self._settings = settings
         self._watch = watch
         self._stopping = False
-        self._page_pace = progress.Pace()
-        self._task_pace = progress.Pace()
+        self._watching = Watching(archive, directory, frontier, spool)
         self._disk_at = 0.0
 
     async def run(self, crawling: Crawling | None) -> int:
@@ -181,26 +183,9 @@ class Daemon:
         crawling.hold = f"{free} MB of disk free" if low else ""
 
     def _show(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> None:
-        if self._watch is None:
-            return
-        pages, spool = self._frontier.counters(), self._spool.counters()
-        gates = crawling.doorbell.known() if crawling else []
-        now = progress.snapshot(
-            self._archive, fetching is not None and not fetching.done(), pages, spool,
-            rate=sum(gate.rate() for gate in gates),
-            allowed=sum(1 / gate.delay for gate in gates if gate.delay),
-            pause_s=max((gate.paused_for() for gate in gates), default=0.0),
-            hold=crawling.hold if crawling else "",
-            eta_s=None,
-        )  # fmt: skip
-        self._watch(self._with_eta(now))
-
-    def _with_eta(self, now: progress.Snapshot) -> progress.Snapshot:
-        left = [self._task_pace.left(now.tasks_done, now.tasks_open)]
-        if now.fetching:
-            left.append(self._page_pace.left(now.pages_done, now.pages_known - now.pages_done))
-        known = [seconds for seconds in left if seconds is not None]
-        return replace(now, eta_s=max(known) if len(known) == len(left) else None)
+        if self._watch is not None:
+            busy = fetching is not None and not fetching.done()
+            self._watch(self._watching.look(crawling, busy))
 
 
 async def _take_lock(stack: ExitStack, directory: Path) -> None:
