@@ -17,7 +17,10 @@ def of(work: Work, model: Model, persona: Persona) -> Recipe:
     endpoint that serves the original are the same request.
     """
     prompt = prompts.load(work.prompt)
-    sampling = f"temperature={work.temperature} max_tokens={work.max_tokens} seed={work.seed}"
+    sampling = (
+        f"temperature={work.temperature} top_p={work.top_p} max_tokens={work.max_tokens} "
+        f"seed={work.seed}"
+    )
     sha = (
         digest(prompt.sha, persona.system, size=prompts.SHA_BYTES) if persona.system else prompt.sha
     )

@@ -16,16 +16,33 @@ class Work(Table):
         "mlx", description="mlx: in this process; openai: any OpenAI-compatible endpoint"
     )
     width: int = Field(
-        0, ge=0, le=256, description="requests decoded together; 0: 32, or 16 below 20 GB of memory"
+        0,
+        ge=0,
+        le=256,
+        description="requests decoded together; 0: 32, or fewer if memory is short",
     )
     prompt: str = Field("el/chunk", description="which prompt file asks for the pairs")
     max_tokens: int = Field(640, ge=16, description="longest completion, in tokens")
     temperature: float = Field(0.0, ge=0, le=2, description="0: greedy, the same text every time")
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="sample from the likeliest tokens of this much probability"
+    )
     seed: int = Field(7, description="start of every task's own seed")
     lease_s: int = Field(
         60, ge=4, description="seconds after which a silent worker's jobs go to others"
     )
     grace_s: int = Field(30, ge=0, description="seconds to finish what is in flight after Ctrl-C")
+    quiet: str = Field(
+        "",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description='local hours without new work, such as "23:00-07:00"; empty: none',
+    )
+    deadline_s: float = Field(
+        300, ge=0, description="mlx: a completion that takes longer ends with what it has; 0: never"
+    )
+    watchdog_s: float = Field(
+        120, ge=0, description="mlx: without a token for so long the worker restarts; 0: never"
+    )
     url: str = Field("http://127.0.0.1:8000/v1", description="endpoint of the openai engine")
     api_key: str = Field("", description="its key, if it wants one; better in the environment")
     served_as: str = Field("", description="the model's name at the endpoint, if it differs")

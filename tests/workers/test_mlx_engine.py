@@ -1,7 +1,9 @@
-"""The mlx engine: batched, greedy text is the text of one request alone."""
+"""The mlx engine: batched, the text is the text of one request alone."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,25 +28,33 @@ def ask(text: str) -> list[dict[str, str]]:
 
 def run(engine: MlxEngine, texts: list[str]) -> dict[int, Finished]:
     tickets = {engine.submit(ask(text), TOKENS, 0): number for number, text in enumerate(texts)}
+    return {tickets[ticket]: done for ticket, done in until_done(engine, tickets).items()}
+
+
+def until_done(engine: MlxEngine, tickets: Iterable[int]) -> dict[int, Finished]:
+    open_ones = set(tickets)
     done: dict[int, Finished] = {}
     for _ in range(5000):
-        for finished in engine.step():
-            done[tickets[finished.ticket]] = finished
-        if len(done) == len(texts):
+        done |= {finished.ticket: finished for finished in engine.step()}
+        if open_ones <= set(done):
             return done
-    raise AssertionError(f"only {len(done)} of {len(texts)} ended")
+    raise AssertionError(f"{open_ones - set(done)} never ended")
 
 
-def alone(tiny_model: Path, text: str) -> str:
+def alone(tiny_model: Path, texts: list[str], limits: Iterable[int]) -> list[str]:
     """The peer: mlx-lm's own generation, one request at a time."""
     from mlx_lm import stream_generate
     from mlx_lm.utils import load as load_model
 
     model, tokenizer = load_model(str(tiny_model))[:2]
-    prompt = tokenizer.apply_chat_template(ask(text), add_generation_prompt=True)
-    replies = list(stream_generate(model, tokenizer, prompt, max_tokens=TOKENS))
-    ended = replies[-1].finish_reason == "stop"
-    return tokenizer.decode([reply.token for reply in replies[: -1 if ended else None]]).strip()
+    said = []
+    for text, limit in zip(texts, limits, strict=True):
+        prompt = tokenizer.apply_chat_template(ask(text), add_generation_prompt=True)
+        replies = list(stream_generate(model, tokenizer, prompt, max_tokens=limit))
+        ended = replies[-1].finish_reason == "stop"
+        tokens = [reply.token for reply in replies[: -1 if ended else None]]
+        said.append(tokenizer.decode(tokens).strip())
+    return said
 
 
 def test_a_batch_with_a_shared_prefix_says_what_each_request_says_alone(
@@ -55,8 +65,69 @@ def test_a_batch_with_a_shared_prefix_says_what_each_request_says_alone(
     assert engine.share_prefix(ask("α"), ask("1")) > 8
     shared = run(engine, texts)
     assert [shared[n].text for n in range(12)] == [without[n].text for n in range(12)]
-    assert [shared[n].text for n in range(3)] == [alone(tiny_model, texts[n]) for n in range(3)]
+    assert [shared[n].text for n in range(3)] == alone(tiny_model, texts[:3], [TOKENS] * 3)
     assert all(one.tokens_in > 20 and one.tokens_out <= TOKENS for one in shared.values())
+
+
+def test_rows_that_join_and_leave_at_any_time_change_nobodys_text(tiny_model: Path) -> None:
+    engine = MlxEngine(tiny_model, name="tiny", width=3)
+    luck = random.Random(5)
+    texts = [SENTENCES[n % 4] * luck.randint(1, 4) for n in range(12)]
+    limits = [luck.choice((1, 7, 40, 300)) for _ in texts]  # beyond one stretch of columns too
+    assert {1, 300} <= set(limits)
+    tickets: list[int] = []
+    done: dict[int, Finished] = {}
+    for text, limit in zip(texts, limits, strict=True):
+        tickets.append(engine.submit(ask(text), limit, 0))
+        for _ in range(luck.randint(0, 20)):
+            done |= {finished.ticket: finished for finished in engine.step()}
+    gone = engine.submit(ask(SENTENCES[1]), 300, 0)
+    for _ in range(30):
+        done |= {finished.ticket: finished for finished in engine.step()}
+    engine.cancel(gone)
+    done |= until_done(engine, set(tickets) - set(done))
+    assert [done[ticket].text for ticket in tickets] == alone(tiny_model, texts, limits)
+    assert all(done[one].tokens_out <= most for one, most in zip(tickets, limits, strict=True))
+    assert gone not in done
+
+
+def test_a_sampled_text_is_the_same_alone_among_others_in_any_order_and_after_a_restart(
+    tiny_model: Path,
+) -> None:
+    def sampling() -> MlxEngine:
+        return MlxEngine(tiny_model, name="tiny", width=4, temperature=0.8, top_p=0.9)
+
+    def said(engine: MlxEngine, numbers: list[int]) -> dict[int, str]:
+        tickets = {engine.submit(ask(SENTENCES[n % 4]), TOKENS, 1000 + n): n for n in numbers}
+        done = until_done(engine, tickets)
+        return {tickets[ticket]: finished.text for ticket, finished in done.items()}
+
+    first = sampling()
+    together = said(first, [0, 1, 2, 3])
+    assert said(first, [2]) == {2: together[2]}
+    assert said(first, [3, 2, 1, 0]) == together
+    assert {n: said(first, [7, 6, 2, 5, 4, 9, 8])[n] for n in [2]} == {2: together[2]}
+    first.close()
+    restarted = sampling()
+    restarted.share_prefix(ask("α"), ask("1"))
+    assert said(restarted, [1, 2]) == {n: together[n] for n in (1, 2)}
+    assert said(restarted, [4])[4] != together[0]  # the same question with another seed
+
+
+def test_the_smallest_nucleus_is_greedy_decoding(engine: MlxEngine, tiny_model: Path) -> None:
+    narrow = MlxEngine(tiny_model, name="tiny", width=4, temperature=0.5, top_p=1e-6)
+    texts = list(SENTENCES)
+    greedy, sampled = run(engine, texts), run(narrow, texts)
+    assert [sampled[n].text for n in range(4)] == [greedy[n].text for n in range(4)]
+
+
+def test_a_request_beyond_its_deadline_ends_with_what_it_has(tiny_model: Path) -> None:
+    engine = MlxEngine(tiny_model, name="tiny", width=2, deadline_s=0.3)
+    tickets = [engine.submit(ask(SENTENCES[n]), 1800, 0) for n in range(3)]
+    done = until_done(engine, tickets)
+    assert {done[ticket].finish_reason for ticket in tickets} == {"deadline"}
+    assert all(0 < done[ticket].tokens_out < 1800 for ticket in tickets)
+    assert all(done[ticket].text for ticket in tickets)
 
 
 def test_a_cancelled_request_never_ends_and_holds_nobody_up(engine: MlxEngine) -> None:

@@ -1,4 +1,4 @@
-"""The `mlx` engine: one model in this process, one continuous batch, one shared prefix.
+"""The `mlx` engine: one model in this process, one continuous batch, shared prefixes.
 
 All of it belongs to one thread: MLX's streams are thread-local, and only lists of Python numbers
 may cross. A process that has evaluated anything must not fork.
@@ -7,156 +7,170 @@ may cross. A process that has evaluated anything must not fork.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from exchange import mlx_runtime
 from exchange.engine import Description, Finished, Message
+from workers.engines.watchdog import Watchdog
 
-PREFILL_BATCH = 8
-FREE_FORM_MINIMUM = 8  # a shorter common prefix is not worth a cache
+if TYPE_CHECKING:
+    from workers.engines.mlx_batch import Prefix, Row
+
+SHORTEST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
+DEADLINE = "deadline"
 
 
-@dataclass(slots=True)
-class _Running:
+@dataclass(frozen=True, slots=True)
+class _Request:
     ticket: int
-    prompt_tokens: int
+    row: Row
     started: float
-    tokens: list[int] = field(default_factory=list)
 
 
 class MlxEngine:
-    """BatchGenerator behind the `Engine` protocol."""
+    """Behind the `Engine` protocol, a batch of up to `width` rows.
 
-    def __init__(self, folder: Path, *, name: str, width: int, temperature: float = 0.0) -> None:
+    Args:
+        folder: the model, in Hugging Face layout.
+        name: the model as asked for, which is what the recipe counts.
+        deadline_s: seconds after which a request ends with what it has, counted from its first
+            step in the batch; 0: never.
+        watchdog_s: seconds without any token after which the process ends itself; 0: never.
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        width: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        deadline_s: float = 0.0,
+        watchdog_s: float = 0.0,
+    ) -> None:
         mlx_runtime.require()
-        from mlx_lm.generate import BatchGenerator
+        from workers.engines.mlx_batch import Batch
+        from workers.engines.mlx_sampling import make_sampler
 
         self._name = name
-        self._width = width
+        self._deadline_s = deadline_s
+        self._watchdog = Watchdog(watchdog_s)
         self._model, self._tokenizer = mlx_runtime.load(folder)
         self._context = int(getattr(self._model.args, "max_position_embeddings", 0) or 0)
-        stops = [[token] for token in sorted(self._tokenizer.eos_token_ids)]
-        self._generator = BatchGenerator(
-            self._model,
-            stop_tokens=stops,
-            sampler=_sampler(temperature),
-            completion_batch_size=width,
-            prefill_batch_size=min(PREFILL_BATCH, width),
+        self._batch = Batch(
+            self._model, width, self._tokenizer.eos_token_ids, make_sampler(temperature, top_p)
         )
-        self._running: dict[int, _Running] = {}
+        self._waiting: deque[_Request] = deque()
+        self._running: dict[Row, _Request] = {}
         self._tickets = 0
-        self._prefix: list[int] = []
-        self._prefix_cache: Any = None
+        self._prefixes: list[Prefix] = []  # longest first
 
     def share_prefix(self, first: list[Message], second: list[Message]) -> int:
         """Compute what two different requests begin with only once, for all requests to come.
 
+        Call it again for another instruction; each request uses the longest that fits.
+
         Returns:
             How many tokens are shared; 0 when too few are to be worth it.
         """
-        import mlx.core as mx
-        from mlx_lm.models.cache import make_prompt_cache
-
         one, other = self._encode(first), self._encode(second)
         shared = 0
-        while shared < min(len(one), len(other)) and one[shared] == other[shared]:
+        while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
             shared += 1
-        if shared < FREE_FORM_MINIMUM:
+        if shared < SHORTEST_PREFIX:
             return 0
-        cache = make_prompt_cache(self._model)
-        with mx.stream(self._generator.stream):
-            self._model(mx.array(one[:shared])[None], cache=cache)
-            mx.eval([layer.state for layer in cache])
-        self._prefix, self._prefix_cache = one[:shared], cache
+        self._prefixes.append(self._batch.prefix(one[:shared]))
+        self._prefixes.sort(key=lambda prefix: -len(prefix.tokens))
         return shared
 
     def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
-        """See `Engine.submit`. `seed` has no effect on greedy decoding."""
+        """See `Engine.submit`. The same seed and messages give the same text: `mlx_sampling`."""
+        from workers.engines.mlx_batch import Row
+
         prompt = self._encode(messages)
         if self._context and len(prompt) + max_tokens > self._context:
             raise ValueError(
                 f"prompt of {len(prompt)} tokens and {max_tokens} to come exceed the model's "
                 f"context of {self._context}"
             )
-        shared = len(self._prefix)
-        if shared and len(prompt) > shared and prompt[:shared] == self._prefix:
-            # One cache object serves all rows: the generator merges copies of it.
-            (uid,) = self._generator.insert(
-                [prompt[shared:]], [max_tokens], caches=[self._prefix_cache]
-            )
-        else:
-            (uid,) = self._generator.insert([prompt], [max_tokens])
+        row = Row(prompt, max_tokens, seed, self._longest_prefix(prompt))
         self._tickets += 1
-        self._running[uid] = _Running(self._tickets, len(prompt), time.perf_counter())
+        self._waiting.append(_Request(self._tickets, row, 0.0))
         return self._tickets
 
     def step(self) -> list[Finished]:
         """See `Engine.step`."""
-        if not self._running:
-            return []
-        done = []
-        for response in self._generator.next_generated():
-            running = self._running.get(response.uid)
-            if running is None:
-                continue
-            if response.finish_reason != "stop":
-                running.tokens.append(int(response.token))
-            if response.finish_reason is not None:
-                del self._running[response.uid]
-                done.append(self._finish(running, response.finish_reason))
-        return done
+        with self._watchdog:
+            self._admit()
+            ended = self._batch.step()
+        done = [self._finish(self._running.pop(row), reason) for row, reason in ended]
+        return done + self._overdue()
 
     def cancel(self, ticket: int) -> None:
         """See `Engine.cancel`."""
-        for uid, running in list(self._running.items()):
-            if running.ticket == ticket:
-                self._generator.remove([uid])
-                del self._running[uid]
+        self._waiting = deque(one for one in self._waiting if one.ticket != ticket)
+        for request in [one for one in self._running.values() if one.ticket == ticket]:
+            self._batch.remove(request.row)
+            del self._running[request.row]
 
     def close(self) -> None:
         """See `Engine.close`."""
-        self._generator.close()
-        self._running.clear()
+        self._watchdog.close()
+        self._waiting.clear()
+        for ticket in [one.ticket for one in self._running.values()]:
+            self.cancel(ticket)
 
     def describe(self) -> Description:
         """See `Engine.describe`."""
-        return Description("mlx", self._name, mlx_runtime.quantisation(self._model), self._width)
+        return Description(
+            "mlx", self._name, mlx_runtime.quantisation(self._model), self._batch.width
+        )
+
+    def _admit(self) -> None:
+        free = min(self._batch.width - len(self._batch.rows), len(self._waiting))
+        if not free:
+            return
+        moment = time.perf_counter()
+        new = [self._waiting.popleft() for _ in range(free)]
+        for one in new:
+            self._running[one.row] = _Request(one.ticket, one.row, moment)
+        self._batch.admit([one.row for one in new])
+
+    def _overdue(self) -> list[Finished]:
+        """Requests beyond their time end with what they have."""
+        if not self._deadline_s:
+            return []
+        limit = time.perf_counter() - self._deadline_s
+        late = [one for one in self._running.values() if one.started < limit]
+        for request in late:
+            self._batch.remove(request.row)
+            del self._running[request.row]
+        return [self._finish(request, DEADLINE) for request in late]
+
+    def _longest_prefix(self, prompt: list[int]) -> Prefix | None:
+        for prefix in self._prefixes:
+            size = len(prefix.tokens)
+            if len(prompt) > size and prompt[:size] == prefix.tokens:
+                return prefix
+        return None
 
     def _encode(self, messages: list[Message]) -> list[int]:
         # The template writes BOS itself; encoding its text again would write it twice.
         return list(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True))
 
-    def _finish(self, running: _Running, reason: str) -> Finished:
+    def _finish(self, request: _Request, reason: str) -> Finished:
         return Finished(
-            ticket=running.ticket,
-            text=self._tokenizer.decode(running.tokens).strip(),
+            ticket=request.ticket,
+            text=self._tokenizer.decode(request.row.tokens).strip(),
             finish_reason=reason,
-            tokens_in=running.prompt_tokens,
-            tokens_out=len(running.tokens),
-            seconds=time.perf_counter() - running.started,
+            tokens_in=len(request.row.prompt),
+            tokens_out=len(request.row.tokens),
+            seconds=time.perf_counter() - request.started,
         )
-
-
-def _sampler(temperature: float) -> Any:
-    """One object for all rows; None is greedy. Different objects would cost one call each."""
-    if temperature == 0:
-        return None
-    from mlx_lm.sample_utils import make_sampler
-
-    return make_sampler(temp=temperature)
-
-
-def choose_width(asked: int) -> int:
-    """The asked width, else 32, or 16 below 20 GB of memory.
-
-    On Apple's GPUs 10 to 32 rows cost the same, so nothing between is worth having; on a small
-    machine the keys and values of 32 rows would not leave room for the weights.
-    """
-    import os
-
-    if asked:
-        return asked
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 32 if memory >= 20e9 else 16

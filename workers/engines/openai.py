@@ -30,13 +30,21 @@ class OpenAIEngine:
     """Chat completions over HTTP behind the `Engine` protocol."""
 
     def __init__(
-        self, url: str, *, name: str, served_as: str, width: int, api_key: str, temperature: float
+        self,
+        url: str,
+        *,
+        name: str,
+        served_as: str,
+        width: int,
+        api_key: str,
+        temperature: float,
+        top_p: float = 1.0,
     ) -> None:
         self._url = url.rstrip("/")
         self._name = name
         self._served_as = served_as or name
         self._width = width
-        self._temperature = temperature
+        self._sampling = {"temperature": temperature, "top_p": top_p}
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
@@ -59,8 +67,8 @@ class OpenAIEngine:
             "model": self._served_as,
             "messages": messages,
             "max_tokens": max_tokens,
-            "temperature": self._temperature,
             "seed": seed,
+            **self._sampling,
         }
         self._pending[self._tickets] = asyncio.run_coroutine_threadsafe(
             self._request(self._tickets, body), self._loop

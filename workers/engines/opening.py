@@ -1,0 +1,79 @@
+"""Open the engine that the settings ask for, and hold this machine's GPU while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from exchange import memory, mlx_runtime, models
+from exchange.engine import Engine
+from exchange.errors import UserError
+from exchange.lock import FileLock
+from exchange.settings import Config, General
+from workers.engines import width
+from workers.settings import Work
+
+log = logging.getLogger(__name__)
+
+GPU_LOCK = "gpu.lock"
+ENDPOINT_WIDTH = 32  # requests in flight; an endpoint that batches fewer queues the rest
+
+
+def open_engine(config: Config, work: Work) -> Engine:
+    """Load the model, or reach the endpoint.
+
+    Raises:
+        UserError: the model or the endpoint cannot be used.
+    """
+    model = config.table("model", models.Model)
+    if work.engine == "openai":
+        from workers.engines.openai import OpenAIEngine
+
+        return OpenAIEngine(
+            work.url,
+            name=model.name,
+            served_as=work.served_as,
+            width=work.width or ENDPOINT_WIDTH,
+            api_key=work.api_key,
+            temperature=work.temperature,
+            top_p=work.top_p,
+        )
+    from workers.engines.mlx import MlxEngine
+
+    data = config.table("", General).data
+    folder = models.locate(model, data / "models", confirm=lambda _: False)
+    float32 = mlx_runtime.on_cpu()
+    plan = width.plan(folder, work.width, work.max_tokens, memory.usable(), float32=float32)
+    log.log(logging.INFO if plan.fits else logging.WARNING, "%s", plan)
+    return MlxEngine(
+        folder,
+        name=model.name,
+        width=plan.rows,
+        temperature=work.temperature,
+        top_p=work.top_p,
+        deadline_s=work.deadline_s,
+        watchdog_s=work.watchdog_s,
+    )
+
+
+@contextlib.contextmanager
+def processor_share(config: Config, work: Work) -> Iterator[None]:
+    """Our share of this machine's processor: several workers may have one, training needs all.
+
+    Raises:
+        UserError: a training run holds it.
+    """
+    if work.engine != "mlx":
+        yield
+        return
+    lock = FileLock(config.table("", General).data / GPU_LOCK)
+    if not lock.acquire(shared=True):
+        raise UserError(
+            f"training runs on this machine (pid {lock.holder()}): generate or train, not both; "
+            "start the worker when it is done"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
