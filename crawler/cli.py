@@ -23,6 +23,12 @@ def crawl(
     no_fetch: Annotated[
         bool, typer.Option("--no-fetch", help="Ask the newspaper nothing; do the rest.")
     ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Never end: look for new issues again and again.")
+    ] = False,
+    every: Annotated[
+        str | None, typer.Option(help="How often --follow looks: 30m, 1h (default), 1d.")
+    ] = None,
     new_recipe: Annotated[
         bool, typer.Option("--new-recipe", help="The prompt or model changed: generate anew.")
     ] = False,
@@ -40,6 +46,9 @@ def crawl(
 
     Run `kkoracle work` beside it. Killed at any moment it loses nothing: the same command goes
     on. First Ctrl-C: finish what is under way (30 s at most); second: at once.
+
+    With --follow it stays: each --every it asks whether the feeds, sitemaps, start pages and the
+    latest issue have changed, takes what is new, and says when it will look next.
     """
     import asyncio
     import logging
@@ -47,23 +56,28 @@ def crawl(
     from crawler.daemon import run
     from crawler.settings import Crawl
     from crawler.show import Show
-    from exchange.errors import STOPPED
+    from exchange.errors import STOPPED, UsageError
 
+    if follow and no_fetch:
+        raise UsageError("--follow asks for new issues, --no-fetch for none: choose one")
     house: House = ctx.obj
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     archive = house.archive(name)
     settings = house.config.table(
         "crawl", Crawl,
-        {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile},
+        {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile,
+         "every": every},
     )  # fmt: skip
     with Show() as show:
         work = run(
             house, archive, settings,
-            fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, watch=show,
+            fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, follow=follow,
+            watch=show,
         )  # fmt: skip
         code = asyncio.run(work)
     if code == STOPPED:
-        typer.echo(f"stopped, nothing is lost: `kkoracle crawl {archive}` goes on", err=True)
+        again = f"kkoracle crawl {archive}{' --follow' if follow else ''}"
+        typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
     typer.echo(f"{archive}: {show.summary()}")
 

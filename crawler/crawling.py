@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any
 
 from crawler.client import Client
+from crawler.discovery.follow import Follow
 from crawler.doorbell import Doorbell
 from crawler.fetch import PageFetcher
 from crawler.frontier import Frontier
@@ -38,10 +39,14 @@ class Crawling:
     to the frontier.
     """
 
-    def __init__(self, frontier: Frontier, client: Client, site: Site, settings: Crawl) -> None:
+    def __init__(
+        self, frontier: Frontier, client: Client, site: Site, settings: Crawl,
+        follow: Follow | None = None,
+    ) -> None:  # fmt: skip
         self.doorbell = Doorbell(client, HostBook(frontier.db), settings)
         self.hold = ""  # why nothing new is begun, "" when it is
         self.finished = False
+        self.follow = follow  # with it there is always a next look, and never an end
         self._frontier = frontier
         self._fetcher = PageFetcher(client, site, self.doorbell.gate, self._turn, settings)
         self._concurrency = settings.concurrency
@@ -50,7 +55,14 @@ class Crawling:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._outcomes: list[Outcome] = []
         self._oldest = 0.0
+        self._indexes = 0  # pages of this run that had links, and the new ones among those
+        self._found = 0
         self._stop = asyncio.Event()
+
+    @property
+    def links_per_index(self) -> float:
+        """New pages that an index led to, on average over this run."""
+        return self._found / self._indexes if self._indexes else 0.0
 
     def stop(self) -> None:
         """Begin nothing new; `run` returns when what is under way has ended."""
@@ -83,6 +95,8 @@ class Crawling:
     def _fill(self) -> None:
         if self.hold:
             return
+        if self.follow is not None:
+            self.follow.look_if_due()
         while len(self._tasks) < self._concurrency:
             if not self._claims:
                 self._claims.extend(self._frontier.claim(CLAIM))
@@ -109,8 +123,10 @@ class Crawling:
         self._outcomes.append(outcome)
 
     async def _wait_for_due(self) -> bool:
-        """Sleep until a retry is due; false when no page waits at all."""
+        """Sleep until a retry or a look is due; false when nothing waits at all."""
         due = self._frontier.next_due()
+        if self.follow is not None:
+            due = min(due or self.follow.next_at, self.follow.next_at)
         if due is None:
             return False
         pause = min(max(due - time.time(), 0.01), LOOK_S)
@@ -152,7 +168,8 @@ class Crawling:
     def _flush(self) -> None:
         if self._outcomes:
             batch, self._outcomes = self._outcomes, []
-            self._frontier.store(batch)
+            self._found += self._frontier.store(batch)
+            self._indexes += sum(bool(outcome.links) for outcome in batch)
 
     async def _turn(self, gate: Gate) -> float:
         task = asyncio.current_task()

@@ -70,13 +70,18 @@ class Frontier:
                     [(claim.id,) for claim in claims],
                 )
 
-    def store(self, outcomes: Sequence[Outcome]) -> None:
-        """Write a batch: outcomes, discovered links, raw bodies, counters. All or nothing."""
+    def store(self, outcomes: Sequence[Outcome]) -> int:
+        """Write a batch: outcomes, discovered links, raw bodies, counters. All or nothing.
+
+        Returns:
+            How many of the links were new.
+        """
+        found = 0
         with db.transaction(self.db):
             for outcome in outcomes:
                 self._finish(outcome)
-                for link in outcome.links:
-                    self._add(link)
+                found += sum(self._add(link) for link in outcome.links)
+        return found
 
     def ask_again(self, which: str, values: Sequence[object] = ()) -> int:
         """Make pages that have their outcome due once more; call inside a transaction.
@@ -93,6 +98,13 @@ class Frontier:
         """When the earliest waiting page may be asked for; None when none waits."""
         row = self.db.execute("SELECT MIN(next_at) FROM pages WHERE state='waiting'").fetchone()
         return None if row[0] is None else float(row[0])
+
+    def indexes_waiting(self) -> int:
+        """How many pages wait of which each may lead to more."""
+        row = self.db.execute(
+            "SELECT COUNT(*) FROM pages WHERE state='waiting' AND priority<=0"
+        ).fetchone()
+        return int(row[0])
 
     def counters(self) -> dict[str, int]:
         return pages.counters(self.db)

@@ -119,10 +119,8 @@ class Site:
         return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
 
     def seeds(self, today: dt.date) -> Iterator[Link]:
-        """Where to begin: the start pages, and one address per issue date of the ranges."""
-        for url in self.profile.start:
-            link = self.link(url)
-            yield link or Link(f"start:{url}", url, kinds.START, "", -1)
+        """Where to begin: start pages, sitemaps, feeds, and an address per date of the ranges."""
+        yield from self.starts()
         for url in self.profile.sitemaps:
             named = url == "robots.txt"
             yield self.list_link("/robots.txt" if named else url,
@@ -135,6 +133,11 @@ class Site:
                 link = self.link(item.url.format_map(dates.fields(date)))
                 if link is not None:
                     yield link
+
+    def starts(self) -> Iterator[Link]:
+        """The start pages; one that is no kind of the profile is only read for its links."""
+        for url in self.profile.start:
+            yield self.link(url) or Link(f"start:{url}", url, kinds.START, "", -1)
 
     def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
         """A sitemap or feed of the newspaper; its address alone tells two apart."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exchange.spool import open_tasks
 
-PACE_WINDOW_S = 120.0  # what the time left is judged by
+PACE_WINDOW_S = 120.0  # how fast it goes now
+SAID_APART = 1.15  # a range of less than 15 % is said as one time
+Range = tuple[float, float]  # the least and the most, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +20,54 @@ class Snapshot:
 
     archive: str
     fetching: bool
-    pages_done: int  # with an outcome of any kind
-    pages_known: int
-    pages_failed: int
-    rate: float  # requests a second, over the last half minute
-    allowed: float  # requests a second; 0 while unknown
-    pause_s: float
-    hold: str
+    pages: Mapping[str, int]  # by state: waiting, leased, done, failed, left_out
     text_waiting: int
     stories: int
     chunks: int
     tasks_done: int
     tasks_open: int
     tasks_failed: int
-    eta_s: float | None = None
+    rate: float = 0.0  # requests a second, over the last half minute
+    allowed: float = 0.0  # requests a second; 0 while unknown
+    pause_s: float = 0.0
+    hold: str = ""
+    indexes_waiting: int = 0  # each leads to pages that nobody has counted yet
+    disk_mb: int = 0  # what this archive takes
+    free_mb: int = 0
+    next_look: float = 0.0  # when new issues are looked for again, epoch seconds; 0: never
+    left: Range | None = field(default=None)
+
+    @property
+    def pages_known(self) -> int:
+        return sum(self.pages.values())
+
+    @property
+    def pages_open(self) -> int:
+        return self.pages.get("waiting", 0) + self.pages.get("leased", 0)
+
+    @property
+    def pages_done(self) -> int:
+        """Pages with an outcome of any kind."""
+        return self.pages_known - self.pages_open
+
+    @property
+    def pages_failed(self) -> int:
+        return self.pages.get("failed", 0)
 
 
 def snapshot(
-    archive: str, fetching: bool, pages: Mapping[str, int], spool: Mapping[str, int], *,
-    rate: float, allowed: float, pause_s: float, hold: str, eta_s: float | None,
+    archive: str, pages: Mapping[str, int], spool: Mapping[str, int], *, fetching: bool = False,
 ) -> Snapshot:  # fmt: skip
-    """Put the counters of both files together."""
-    open_pages = pages.get("pages.waiting", 0) + pages.get("pages.leased", 0)
-    ended = sum(pages.get(f"pages.{state}", 0) for state in ("done", "failed", "left_out"))
+    """Put the counters of both files together; how fast it goes is added by who knows."""
+    by_state = {
+        name.removeprefix("pages."): count
+        for name, count in pages.items()
+        if name.startswith("pages.")
+    }
     return Snapshot(
-        archive, fetching, ended, ended + open_pages, pages.get("pages.failed", 0), rate, allowed,
-        pause_s, hold, pages.get("text.waiting", 0), spool.get("stories", 0),
+        archive, fetching, by_state, pages.get("text.waiting", 0), spool.get("stories", 0),
         spool.get("chunks.live", 0), spool.get("tasks.done", 0), open_tasks(spool),
-        spool.get("tasks.failed", 0), eta_s,
+        spool.get("tasks.failed", 0),
     )  # fmt: skip
 
 
@@ -54,34 +76,65 @@ class Pace:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
+        self._first: tuple[float, int] | None = None
 
-    def left(self, done: int, remaining: int, now: float | None = None) -> float | None:
-        """Seconds that the rest needs at the pace of the last two minutes; None if unknown."""
+    def left(self, done: int, remaining: int, unseen: int = 0, *, fastest: float = 0.0,
+             now: float | None = None) -> Range | None:  # fmt: skip
+        """What the rest needs, at the pace of the last two minutes and of the whole run.
+
+        Args:
+            unseen: how much more may turn up; only the most counts it.
+            fastest: a pace that cannot be beaten, such as the rate a site allows; 0: none.
+
+        Returns:
+            The least and the most; None while the pace is unknown.
+        """
         now = time.monotonic() if now is None else now
         self._seen.append((now, done))
+        self._first = self._first or (now, done)
         while now - self._seen[0][0] > PACE_WINDOW_S:
             self._seen.popleft()
-        since, then = self._seen[0]
-        if not remaining:
-            return 0.0
-        if done <= then or now <= since:
+        if not remaining + unseen:
+            return 0.0, 0.0
+        paces = [pace for since in (self._seen[0], self._first)
+                 if (pace := _pace(since, (now, done)))]  # fmt: skip
+        if not paces:
             return None
-        return remaining * (now - since) / (done - then)
+        most = min(paces)
+        least = min(max(paces), fastest) if fastest else max(paces)
+        return remaining / max(least, most), (remaining + unseen) / most
+
+
+def _pace(since: tuple[float, int], now: tuple[float, int]) -> float:
+    seconds, count = now[0] - since[0], now[1] - since[1]
+    return count / seconds if seconds > 0 and count > 0 else 0.0
 
 
 def line(now: Snapshot) -> str:
     """The one line that people without a terminal get."""
-    parts = [f"{now.archive}: pages {now.pages_done}/{now.pages_known}"]
-    if now.pages_failed:
-        parts.append(f"{now.pages_failed} failed")
+    parts = [f"{now.archive}: pages {now.pages_done}/{now.pages_known}{states(now)}"]
     if now.fetching:
         parts.append(rate(now))
     parts.append(f"stories {now.stories}, chunks {now.chunks}")
     parts.append(f"tasks {now.tasks_done} done, {now.tasks_open} open")
     if now.tasks_failed:
         parts.append(f"{now.tasks_failed} failed")
-    parts.append(f"time left {duration(now.eta_s)}")
+    if now.disk_mb:
+        parts.append(disk(now))
+    parts.append(f"time left {span(now.left)}" if not now.next_look else looks(now))
     return "; ".join(parts)
+
+
+def states(now: Snapshot) -> str:
+    """The pages by state, those that are simply done left out."""
+    told = [
+        (now.pages.get("waiting", 0), "waiting"),
+        (now.pages.get("leased", 0), "in hand"),
+        (now.pages.get("failed", 0), "failed"),
+        (now.pages.get("left_out", 0), "left out"),
+    ]
+    said = ", ".join(f"{count} {name}" for count, name in told if count)
+    return f" ({said})" if said else ""
 
 
 def rate(now: Snapshot) -> str:
@@ -95,10 +148,36 @@ def rate(now: Snapshot) -> str:
     return f"{now.rate:.2f} of {now.allowed:.2f} requests/s"
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds as people say them: "48 s", "12 min", "3.5 h", "4.6 days"."""
-    if seconds is None:
+def disk(now: Snapshot) -> str:
+    """What the archive takes, and what is left."""
+    return f"disk {size(now.disk_mb)}, {size(now.free_mb)} free"
+
+
+def looks(now: Snapshot) -> str:
+    """When new issues are looked for again."""
+    at = time.strftime("%H:%M", time.localtime(now.next_look))
+    return f"looks again at {at}, in {duration(max(0.0, now.next_look - time.time()))}"
+
+
+def size(megabytes: int) -> str:
+    """Megabytes as people say them."""
+    return f"{megabytes} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
+
+
+def span(left: Range | None) -> str:
+    """A range of seconds as people say it: "12 min", "4.6 to 6.1 days"."""
+    if left is None:
         return "unknown"
+    least, most = left
+    if most <= least * SAID_APART or duration(least) == duration(most):
+        return duration(most)
+    one, other = duration(least), duration(most)
+    same = one.split()[1] == other.split()[1]
+    return f"{one.split()[0] if same else one} to {other}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "48 s", "12 min", "3.5 h", "4.6 days"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

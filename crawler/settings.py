@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from exchange.errors import UsageError
 from exchange.settings import Table
 
 AGENT = "kkoracle"  # the product token that robots.txt rules are looked up by
 VERSION = "0.1"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _seconds(value: object) -> object:
+    """ "90", "30m", "1h", "2d" as seconds; anything else as it is, for pydantic to refuse."""
+    text = str(value).strip().lower()
+    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise ValueError(f"{value!r} is no time: write 30m, 1h or 2d") from None
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class Crawl(Table):
@@ -23,6 +40,7 @@ class Crawl(Table):
     base_url: str = Field("", description="ask this address instead of the profile's base")
     since: dt.date | None = Field(None, description="first issue wanted, YYYY-MM-DD")
     until: dt.date | None = Field(None, description="last issue wanted, YYYY-MM-DD")
+    every: Seconds = Field(3600, ge=1, description="--follow looks this often: 30m, 1h, 1d")
     tries: int = Field(5, ge=1, le=20, description="times a failing page is asked for")
     retry_s: float = Field(30, gt=0, description="seconds to the first retry; then 4 times longer")
     min_free_mb: int = Field(500, ge=0, description="pause fetching below this much free disk")

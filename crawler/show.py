@@ -7,13 +7,13 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.progress import Snapshot, duration, line, rate
+from crawler.progress import Snapshot, disk, line, looks, rate, span, states
 
 PLAIN_EVERY_S = 5.0
 
 
 class Show:
-    """Call it with snapshots, inside `with`."""
+    """Call it with snapshots, inside `with`. Nothing is drawn before the first."""
 
     def __init__(self) -> None:
         self._plain = not sys.stdout.isatty()
@@ -22,18 +22,6 @@ class Show:
         self._progress: Any = None
 
     def __enter__(self) -> Self:
-        if not self._plain:
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description:>6}"),
-                BarColumn(bar_width=28),
-                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-                TextColumn("{task.fields[say]}"),
-            )
-            self._pages = self._progress.add_task("pages", total=0, say="")
-            self._tasks = self._progress.add_task("tasks", total=0, say="")
-            self._progress.start()
         return self
 
     def __exit__(
@@ -49,33 +37,51 @@ class Show:
 
     def __call__(self, now: Snapshot) -> None:
         self._last = now
-        if self._progress is None:
+        if self._plain:
             if time.monotonic() - self._said >= PLAIN_EVERY_S:
                 self._said = time.monotonic()
                 self._say(now)
             return
-        failed = f", {now.pages_failed} failed" if now.pages_failed else ""
-        self._progress.update(
-            self._pages, completed=now.pages_done, total=now.pages_known,
-            say=f"{rate(now) if now.fetching else 'fetched'}{failed}; {now.stories} stories, "
-            f"{now.chunks} chunks",
-        )  # fmt: skip
-        self._progress.update(
-            self._tasks, completed=now.tasks_done, total=now.tasks_done + now.tasks_open,
-            say=f"{now.tasks_open} open; time left {duration(now.eta_s)}",
-        )  # fmt: skip
+        if self._progress is None:
+            self._start()
+        failed = f", {now.tasks_failed} failed" if now.tasks_failed else ""
+        told = looks(now) if now.next_look else f"time left {span(now.left)}"
+        self._bar(self._pages, now.pages_done, now.pages_open,
+                  f"{rate(now) if now.fetching else 'fetched'}{states(now)}")  # fmt: skip
+        self._bar(self._tasks, now.tasks_done, now.tasks_open,
+                  f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
+                  f"{told}")  # fmt: skip
+        self._bar(self._disk, now.disk_mb, now.free_mb, disk(now).removeprefix("disk "), "")
+
+    def _bar(self, task: Any, done: int, left: int, say: str, count: str | None = None) -> None:
+        count = f"{done}/{done + left} " if count is None else count
+        self._progress.update(task, completed=done, total=done + left, say=count + say)
+
+    def _start(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description:>6}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[say]}"),
+        )
+        self._pages, self._tasks, self._disk = (
+            self._progress.add_task(name, total=0, say="") for name in ("pages", "tasks", "disk")
+        )
+        self._progress.start()
 
     def summary(self) -> str:
         """What a finished crawl has come to."""
         now = self._last
         if now is None:
             return "nothing to do"
-        failed = [
-            f"{count} {what} failed"
-            for count, what in ((now.pages_failed, "pages"), (now.tasks_failed, "tasks"))
-            if count
-        ]
-        hint = f"; {' and '.join(failed)} (`kkoracle status` says why)" if failed else ""
+        hints = []
+        if now.pages_failed:
+            hints.append(f"{now.pages_failed} pages failed (`kkoracle archive review "
+                         f"{now.archive}` lists them)")  # fmt: skip
+        if now.tasks_failed:
+            hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status` says why)")
+        hint = "; " + ", ".join(hints) if hints else ""
         return f"all done: {now.stories} stories in {now.chunks} chunks, no task open{hint}"
 
     def _say(self, now: Snapshot) -> None:

@@ -1,0 +1,92 @@
+"""`crawl --follow`: look for new issues on a schedule that outlives the process.
+
+A look makes due what may lead to something new: start pages, feeds, sitemaps, the days since the
+last look, issues that were not out yet, and the current issue, whose pages a newspaper still
+corrects. All of them are asked conditionally. Everything older is never asked for again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from crawler import kinds, pages
+from crawler.frontier import Frontier
+from crawler.links import Site
+from exchange import db
+
+log = logging.getLogger(__name__)
+
+LATE_DAYS = 7  # an issue that is not out a week after its date will never be
+STORIES_AGAIN_S = 6 * 3600.0  # the current issue's stories; corrections are not worth more
+_LOOKED = "follow.looked"
+
+
+class Follow:
+    """When to look, and what to ask for then.
+
+    Args:
+        every: seconds between two looks.
+    """
+
+    def __init__(
+        self, frontier: Frontier, site: Site, every: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._frontier = frontier
+        self._site = site
+        self._every = every
+        self._clock = clock
+        self._looked = float(pages.note(frontier.db, _LOOKED) or 0)
+
+    @property
+    def next_at(self) -> float:
+        """When the next look is due, in seconds since the epoch."""
+        return self._looked + self._every
+
+    def look_if_due(self) -> None:
+        """Look, if it is time; the pages that are due then stand in the frontier."""
+        if self._clock() >= self.next_at:
+            self.look()
+
+    def look(self) -> int:
+        """Make due whatever may be new; returns how many pages that are."""
+        now = self._clock()
+        today = dt.date.fromtimestamp(now)
+        found = self._frontier.seed(self._site.seeds(today))
+        with db.transaction(self._frontier.db):
+            found += self._again(today, now)
+            self._looked = now
+            pages.set_note(self._frontier.db, _LOOKED, str(now))
+        log.info("looking for new issues: %d pages to ask for", found)
+        return found
+
+    def _again(self, today: dt.date, now: float) -> int:
+        again = self._frontier.ask_again
+        profile = self._site.profile
+        start = {link.key for link in self._site.starts()}
+        changing = [name for name, kind in profile.kinds.items() if kind.again]
+        indexes = [name for name in profile.kinds if self._site.follows(name)]
+        newest = self._newest(today)
+        late = (today - dt.timedelta(days=LATE_DAYS)).isoformat()
+        return sum((
+            again(f"key IN ({_marks(start)})", [*start]),
+            again(f"kind IN ({_marks(kinds.LISTS)})", kinds.LISTS),
+            again(f"kind IN ({_marks(changing)})", changing),
+            again(f"kind IN ({_marks(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
+                  "AND issue<>''", [*indexes, newest, late]),
+            again("issue=? AND issue<>'' AND (etag<>'' OR last_modified<>'') AND leased_at<?",
+                  [newest, now - STORIES_AGAIN_S]),
+        ))  # fmt: skip
+
+    def _newest(self, today: dt.date) -> str:
+        """The date of the current issue: the latest one of which we hold something."""
+        row = self._frontier.db.execute(
+            "SELECT MAX(issue) FROM pages WHERE state='done' AND issue<=?", (today.isoformat(),)
+        ).fetchone()
+        return row[0] or ""
+
+
+def _marks(values: Iterable[object]) -> str:
+    return ",".join("?" for _ in values)
