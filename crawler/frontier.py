@@ -13,26 +13,34 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-import zstandard
-
-from crawler import pages
+from crawler import pages, years
+from crawler.bodies import Bodies
 from crawler.records import Claim, Link, Outcome
 from exchange import db
 
-ZSTD_LEVEL = 6  # pages are written once and kept for good
+_DUE = "SELECT {} FROM pages WHERE state='waiting' AND next_at=0"
+_CLAIMED = "id, key, url, kind, issue, tries, etag, last_modified"
 
 
 class Frontier:
-    """All known pages of one archive; every call is one short transaction at most."""
+    """All known pages of one archive; every call is one short transaction at most.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    A waiting page is due when its `next_at` is 0; those that wait for a time stand apart, so that
+    a claim looks at none of them, however many they are.
+
+    Args:
+        by_year: among pages of one priority, take turns over the years of their issues.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, by_year: bool = False) -> None:
         self.db = connection
-        self._compress = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress
+        self._bodies = Bodies(connection)
+        self._years = years.Turns(connection) if by_year else None
 
     @classmethod
-    def open(cls, directory: Path) -> Frontier:
+    def open(cls, directory: Path, *, by_year: bool = False) -> Frontier:
         """Open for writing; leases of a daemon that died are taken back."""
-        self = cls(pages.connect(directory))
+        self = cls(pages.connect(directory), by_year=by_year)
         self.release()
         return self
 
@@ -48,16 +56,22 @@ class Frontier:
         """Lease up to `limit` pages that are due, indexes before stories."""
         now = time.time() if now is None else now
         with db.transaction(self.db):
-            rows = self.db.execute(
-                "SELECT id, key, url, kind, issue, tries, etag, last_modified FROM pages "
-                "WHERE state='waiting' AND next_at<=? ORDER BY priority, id LIMIT ?",
-                (now, limit),
-            ).fetchall()
+            self.db.execute(
+                "UPDATE pages SET next_at=0 WHERE state='waiting' AND next_at>0 AND next_at<=?",
+                (now,),
+            )
+            chosen = self._years.choose(limit) if self._years else self._first(limit)
             self.db.executemany(
                 "UPDATE pages SET state='leased', leased_at=? WHERE id=?",
-                [(now, row["id"]) for row in rows],
+                [(now, page) for page in chosen],
             )
+            rows = [self.db.execute(f"SELECT {_CLAIMED} FROM pages WHERE id=?", (page,)).fetchone()
+                    for page in chosen]  # fmt: skip
         return [Claim(*row) for row in rows]
+
+    def _first(self, limit: int) -> list[int]:
+        found = self.db.execute(_DUE.format("id") + " ORDER BY priority, id LIMIT ?", (limit,))
+        return [row[0] for row in found]
 
     def release(self, claims: Iterable[Claim] | None = None) -> None:
         """Give claims back untouched; without an argument, all that are leased."""
@@ -77,6 +91,7 @@ class Frontier:
             How many of the links were new.
         """
         found = 0
+        self._bodies.prepare()
         with db.transaction(self.db):
             for outcome in outcomes:
                 self._finish(outcome)
@@ -96,7 +111,11 @@ class Frontier:
 
     def next_due(self) -> float | None:
         """When the earliest waiting page may be asked for; None when none waits."""
-        row = self.db.execute("SELECT MIN(next_at) FROM pages WHERE state='waiting'").fetchone()
+        if self.db.execute(_DUE.format(1) + " LIMIT 1").fetchone():
+            return 0.0
+        row = self.db.execute(
+            "SELECT MIN(next_at) FROM pages WHERE state='waiting' AND next_at>0"
+        ).fetchone()
         return None if row[0] is None else float(row[0])
 
     def indexes_waiting(self) -> int:
@@ -147,10 +166,7 @@ class Frontier:
              "waiting" if kept and outcome.has_story else "", outcome.page),
         )  # fmt: skip
         if outcome.body is not None:
-            self.db.execute(
-                "INSERT OR REPLACE INTO bodies(page, body) VALUES (?,?)",
-                (outcome.page, self._compress(outcome.body)),
-            )
+            self._bodies.put(outcome.page, outcome.body)
         self._count(outcome)
 
     def _unchanged(self, outcome: Outcome) -> None:

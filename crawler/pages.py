@@ -12,7 +12,7 @@ from pathlib import Path
 from exchange import db
 
 FILE = "pages.sqlite"
-VERSION = 2  # 2: notes
+VERSION = 3  # 2: notes; 3: dictionaries, pages that wait for their time apart from those due
 
 
 SCHEMA = f"""
@@ -36,12 +36,16 @@ CREATE TABLE IF NOT EXISTS pages (
     last_modified TEXT NOT NULL DEFAULT '', body_hash TEXT NOT NULL DEFAULT '',
     charset TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT '',
     extraction TEXT NOT NULL DEFAULT '');
-CREATE INDEX IF NOT EXISTS pages_waiting ON pages(priority, id) WHERE state = 'waiting';
+DROP INDEX IF EXISTS pages_waiting;
+CREATE INDEX IF NOT EXISTS pages_due ON pages(priority, id)
+    WHERE state = 'waiting' AND next_at = 0;
+CREATE INDEX IF NOT EXISTS pages_later ON pages(next_at) WHERE state = 'waiting' AND next_at > 0;
 CREATE INDEX IF NOT EXISTS pages_leased ON pages(id) WHERE state = 'leased';
 CREATE INDEX IF NOT EXISTS pages_to_extract ON pages(id) WHERE text = 'waiting';
 
 CREATE TABLE IF NOT EXISTS bodies (
     page INTEGER PRIMARY KEY REFERENCES pages(id), body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dictionaries (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 CREATE TRIGGER IF NOT EXISTS page_added AFTER INSERT ON pages BEGIN
     {db.count("'pages.' || NEW.state", "1")} END;
@@ -58,6 +62,11 @@ CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
 def connect(directory: Path) -> sqlite3.Connection:
     """Open for writing, creating the file on first use."""
     return db.connect(directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL")
+
+
+def connect_readonly(directory: Path) -> sqlite3.Connection:
+    """Open for reading only; raises UserError when nothing was crawled yet."""
+    return db.connect_readonly(directory / FILE)
 
 
 def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:

@@ -22,8 +22,10 @@ _DATES = (
 )  # fmt: skip
 
 _COVERS = 0.8  # of the page's prose; half would do by the rule above
-_NO_PROSE = frozenset(("a", "aside", "footer", "form", "head", "header", "nav", "noscript", "option",
-                       "script", "select", "style"))  # fmt: skip
+_FURNITURE = """
+a aside footer form head header nav noscript option script select style
+"""
+_NO_PROSE = frozenset(_FURNITURE.split())
 
 
 def read(text: str, root: Any) -> Parts | None:

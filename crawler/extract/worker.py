@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import orjson
-import zstandard
 
 from crawler import pages
+from crawler.bodies import Bodies
 from crawler.extract.page import Extracted, Reader, StoredPage
 from crawler.links import Site
 from crawler.profile import Profile
-from exchange import db
 
 READY = b"ready"
 NICE = 5  # text can wait, the next request's turn cannot
@@ -44,7 +43,8 @@ def write_frame(stream: BinaryIO, body: bytes) -> None:
     stream.flush()
 
 
-def load(connection: sqlite3.Connection, page: int, site: Site) -> StoredPage | None:
+def load(connection: sqlite3.Connection, bodies: Bodies, page: int, site: Site
+         ) -> StoredPage | None:  # fmt: skip
     """A page with its body, None when it is not stored."""
     row = connection.execute(
         "SELECT p.key, p.url, p.kind, p.issue, p.words, p.charset, b.body "
@@ -53,7 +53,7 @@ def load(connection: sqlite3.Connection, page: int, site: Site) -> StoredPage | 
     if row is None:
         return None
     return StoredPage(row["key"], site.absolute(row["url"]), row["kind"], row["issue"],
-                      row["words"], row["charset"], zstandard.decompress(row["body"]))  # fmt: skip
+                      row["words"], row["charset"], bodies.unpack(row["body"]))  # fmt: skip
 
 
 def encode(found: Extracted) -> bytes:
@@ -74,11 +74,12 @@ def main(arguments: list[str]) -> int:
         return 0
     profile = Profile.model_validate_json(told)
     site, reader = Site(profile), Reader(profile, archive)
-    connection = db.connect_readonly(directory / pages.FILE)
+    connection = pages.connect_readonly(directory)
+    bodies = Bodies(connection)
     write_frame(replies, READY)
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         try:
-            page = load(connection, int(frame), site)
+            page = load(connection, bodies, int(frame), site)
             found = reader.read(page) if page else Extracted("no-body")
         except Exception as error:
             found = Extracted("crashed")

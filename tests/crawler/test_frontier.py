@@ -85,6 +85,50 @@ def test_counters_can_be_read_by_others_and_are_empty_before_the_first_crawl(
     assert read_counters(tmp_path) == {"pages.waiting": 1}
 
 
+def test_pages_that_wait_for_their_time_cost_a_claim_nothing(tmp_path: Path) -> None:
+    frontier = Frontier.open(tmp_path)
+    frontier.seed(link(number, 0) for number in range(50_000))
+    due = time.time() + 100
+    frontier.db.execute("UPDATE pages SET next_at=? + id", (due,))
+    frontier.seed(link(number) for number in range(50_000, 50_100))
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    frontier.db.set_progress_handler(step, 100)
+    assert [claim.key for claim in frontier.claim(2)] == ["story:50000", "story:50001"]
+    assert frontier.next_due() == 0
+    assert steps < 50
+    assert [claim.key for claim in frontier.claim(1, now=due + 1)] == ["story:0"]
+
+
+def test_the_earliest_retry_is_known_when_nothing_is_due(tmp_path: Path) -> None:
+    frontier = Frontier.open(tmp_path)
+    assert frontier.next_due() is None
+    frontier.seed([link(1), link(2)])
+    for number, claim in enumerate(frontier.claim(2)):
+        frontier.store([Outcome(claim.id, "waiting", "timeout", 4e9 + number)])
+    assert frontier.next_due() == 4e9
+
+
+def test_years_take_turns_when_asked_to(tmp_path: Path) -> None:
+    frontier = Frontier.open(tmp_path, by_year=True)
+    dated = [link(n, issue=f"{year}-05-0{n % 9 + 1}") for n, year in
+             enumerate([1998] * 4 + [2003] * 2 + [2010] * 3)]  # fmt: skip
+    frontier.seed([*dated, link(50), link(60, 0, issue="2011-01-01")])
+
+    def years(limit: int) -> list[str]:
+        return [claim.issue[:4] for claim in frontier.claim(limit)]
+
+    assert years(5) == ["2011"]  # an index comes first, whatever its year
+    assert years(3) == ["", "1998", "2003"]
+    assert years(4) == ["2010", "1998", "2003", "2010"]
+    assert years(9) == ["1998", "2010", "1998"]
+    assert years(9) == []
+
+
 def test_a_hundred_thousand_pages_are_claimed_quickly(tmp_path: Path) -> None:
     frontier = Frontier.open(tmp_path)
     frontier.seed(link(number) for number in range(100_000))
