@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from crawler.crawling import Crawling
 from crawler.discovery.follow import Follow
 from crawler.extract.desk import Desk, extract_again, outdated
 from crawler.frontier import Frontier
+from crawler.hosts import HostBook
 from crawler.links import Site
 from crawler.profile import Profile
 from crawler.settings import Crawl, user_agent
@@ -79,7 +80,7 @@ async def run(
     profile = profiles.load(settings, archive)
     directory = house.archive_dir(archive)
     with ExitStack() as stack:
-        await _take_lock(stack, directory)
+        await take_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
@@ -100,7 +101,7 @@ async def run(
         local = is_local(urlsplit(profile.base).hostname or "")
         async with Client(agent, allow_private=profile.allow_private or local,
                           concurrency=settings.concurrency) as client:  # fmt: skip
-            looks = Follow(frontier, site, settings.every) if follow else None
+            looks = _follow(frontier, site, settings, directory) if follow else None
             return await daemon.run(Crawling(frontier, client, site, settings, looks))
 
 
@@ -188,7 +189,16 @@ class Daemon:
             self._watch(self._watching.look(crawling, busy))
 
 
-async def _take_lock(stack: ExitStack, directory: Path) -> None:
+def _follow(frontier: Frontier, site: Site, settings: Crawl, directory: Path) -> Follow:
+    from crawler.optout.door import still_confirmed
+
+    def allowed() -> None:
+        still_confirmed(directory, site, HostBook(frontier.db).load(site.origin).robots or "")
+
+    return Follow(frontier, site, settings.every, allowed=allowed)
+
+
+async def take_lock(stack: ExitStack | AsyncExitStack, directory: Path) -> None:
     """Hold `daemon.lock`. Commands that only look whether it is held have it for a moment."""
     lock = FileLock(directory / "daemon.lock")
     for _ in range(LOCK_TRIES):
