@@ -35,6 +35,10 @@ def crawl(
     re_extract: Annotated[
         bool, typer.Option("--re-extract", help="The profile changed: extract anew, from disk.")
     ] = False,
+    accept_opt_outs: Annotated[
+        bool,
+        typer.Option("--accept-opt-outs", "--yes", help="Confirm what the site says on training."),
+    ] = False,
     contact: Annotated[
         str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
     ] = None,
@@ -47,13 +51,18 @@ def crawl(
     Run `kkoracle work` beside it. Killed at any moment it loses nothing: the same command goes
     on. First Ctrl-C: finish what is under way (30 s at most); second: at once.
 
+    Before the first page it shows what the site says against training models (robots.txt,
+    X-Robots-Tag, tdm-reservation) and asks you to confirm that once; it asks again on a change.
+
     With --follow it stays: each --every it asks whether the feeds, sitemaps, start pages and the
     latest issue have changed, takes what is new, and says when it will look next.
     """
     import asyncio
     import logging
 
+    from crawler import profiles
     from crawler.daemon import run
+    from crawler.optout.door import confirmed
     from crawler.settings import Crawl
     from crawler.show import Show
     from exchange.errors import STOPPED, UsageError
@@ -68,6 +77,9 @@ def crawl(
         {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile,
          "every": every},
     )  # fmt: skip
+    if not no_fetch:
+        confirmed(house.archive_dir(archive), archive, profiles.load(settings, archive), settings,
+                  accept=accept_opt_outs, say=typer.echo)  # fmt: skip
     with Show() as show:
         work = run(
             house, archive, settings,

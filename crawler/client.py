@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
@@ -41,6 +42,7 @@ class Got:
     retry_after: str = ""
     etag: str = ""
     last_modified: str = ""
+    headers: CIMultiDictProxy[str] | None = None  # all of them, for who looks for opt-outs
 
 
 class PrivateAddress(OSError):
@@ -161,7 +163,7 @@ async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
     got = Got(
         answer.status, b"", answer.content_type if "Content-Type" in headers else "",
         answer.charset or "", headers.get("Location", ""), headers.get("Retry-After", ""),
-        headers.get("ETag", ""), headers.get("Last-Modified", ""),
+        headers.get("ETag", ""), headers.get("Last-Modified", ""), headers,
     )  # fmt: skip
     if answer.status != 200:
         return got
@@ -180,7 +182,7 @@ async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
     if html and not got.content_type and not _looks_like_markup(body):
         raise Refused("not-html", status=200, received=len(body))
     return Got(got.status, bytes(body), got.content_type, got.charset, got.location,
-               got.retry_after, got.etag, got.last_modified)  # fmt: skip
+               got.retry_after, got.etag, got.last_modified, headers)  # fmt: skip
 
 
 def _looks_like_markup(body: bytearray) -> bool:

@@ -29,14 +29,17 @@ class Follow:
 
     Args:
         every: seconds between two looks.
+        allowed: called before each look; raises when the crawl may not go on.
     """
 
     def __init__(
-        self, frontier: Frontier, site: Site, every: float, clock: Callable[[], float] = time.time
-    ) -> None:
+        self, frontier: Frontier, site: Site, every: float, *,
+        allowed: Callable[[], None] = lambda: None, clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self._frontier = frontier
         self._site = site
         self._every = every
+        self._allowed = allowed
         self._clock = clock
         self._looked = float(pages.note(frontier.db, _LOOKED) or 0)
 
@@ -52,6 +55,7 @@ class Follow:
 
     def look(self) -> int:
         """Make due whatever may be new; returns how many pages that are."""
+        self._allowed()
         now = self._clock()
         today = dt.date.fromtimestamp(now)
         found = self._frontier.seed(self._site.seeds(today))

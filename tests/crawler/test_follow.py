@@ -101,7 +101,7 @@ def test_the_schedule_outlives_the_process(tmp_path: Path) -> None:
 
 def looked(folder: Path, day: dt.date, seconds: float = 36_000.0) -> Follow:
     at = dt.datetime.combine(day, dt.time()).timestamp() + seconds
-    return Follow(Frontier.open(folder), Site(profiles.parse(ISSUES, "t")), 3600, lambda: at)
+    return Follow(Frontier.open(folder), Site(profiles.parse(ISSUES, "t")), 3600, clock=lambda: at)
 
 
 def due(follow: Follow) -> set[str]:

@@ -1,0 +1,127 @@
+"""Before a crawl asks for its first page: has the operator seen what the site says?"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from crawler.asking import Asker
+from crawler.client import Client, is_local
+from crawler.daemon import take_lock
+from crawler.doorbell import Doorbell
+from crawler.frontier import Frontier
+from crawler.hosts import HostBook
+from crawler.links import Site
+from crawler.optout import consent, signals
+from crawler.optout.signals import Signal
+from crawler.optout.survey import survey
+from crawler.profile import Profile
+from crawler.settings import Crawl, user_agent
+from exchange.errors import UsageError, UserError
+
+LONGEST_S = 120.0  # a site that makes us wait longer is asked again at the next start
+
+
+def confirmed(
+    directory: Path,
+    archive: str,
+    profile: Profile,
+    settings: Crawl,
+    *,
+    accept: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Look once a day, show what is new, and let the operator confirm it.
+
+    Args:
+        accept: the operator confirms unseen (`--accept-opt-outs`); it is kept as such.
+        say: where the report goes.
+
+    Raises:
+        UsageError: there is something to confirm and nobody to ask, or the answer is no.
+    """
+    known = consent.load(directory)
+    if known is None or not known.fresh:
+        first = known is None
+        known = consent.looked(directory, _look(directory, profile, settings))
+        if first and not known.signals:
+            say(f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
+                "tdm-reservation)")  # fmt: skip
+    if not known.needed:
+        return
+    before = "" if known.accepted is None else "since you confirmed, this is new: "
+    say(f"{archive}: {before}the site speaks against training models on its text:")
+    for signal in known.needed:
+        say(f"  {signal.where}: {signal.says}")
+    say("The crawl obeys robots.txt in any case. Whether you may train on the text depends on your "
+        "licence and your law; see who decides before you go on.")  # fmt: skip
+    how = "--accept-opt-outs" if accept else _ask(archive)
+    consent.accept(directory, known, how)
+    say(f"confirmed ({how}); kept in {directory / consent.FILE}")
+
+
+def _ask(archive: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{archive}: the site's words above need your confirmation: run "
+            f"`kkoracle crawl {archive}` in a terminal, or add --accept-opt-outs"
+        )
+    answer = input("Go on? [y/N] ")
+    if answer.strip().lower() not in ("y", "yes", "ν", "ναι"):
+        raise UsageError(f"{archive}: not confirmed, nothing was crawled")
+    return "asked"
+
+
+def still_confirmed(directory: Path, site: Site, robots: str) -> None:
+    """While a crawl follows a site for months: nothing new may stand in its robots.txt.
+
+    Raises:
+        UsageError: it says something that was not confirmed.
+    """
+    known = consent.load(directory)
+    if known is None:
+        return
+    for signal in signals.from_robots(robots, _addresses(site)):
+        if signal not in (*known.signals, *(known.accepted or ())):
+            raise UsageError(
+                f"{site.origin}/robots.txt has changed: it {signal.says}; run the same command "
+                "again to see and confirm it; nothing was lost"
+            )
+
+
+def _look(directory: Path, profile: Profile, settings: Crawl) -> tuple[Signal, ...]:
+    try:
+        return asyncio.run(asyncio.wait_for(_survey(directory, profile, settings), LONGEST_S))
+    except TimeoutError:
+        raise UserError(
+            f"{profile.base} makes us wait (robots.txt cannot be had, or it paused us): try again "
+            "later; no page was asked for"
+        ) from None
+
+
+async def _survey(directory: Path, profile: Profile, settings: Crawl) -> tuple[Signal, ...]:
+    """Under the daemon's lock, as what the host asks of us is kept for the crawl."""
+    local = is_local(urlsplit(profile.base).hostname or "")
+    async with contextlib.AsyncExitStack() as stack:
+        await take_lock(stack, directory)
+        frontier = Frontier.open(directory)
+        stack.callback(frontier.close)
+        client = await stack.enter_async_context(
+            Client(user_agent(settings), allow_private=profile.allow_private or local,
+                   concurrency=1)
+        )  # fmt: skip
+        asker = Asker(client, Doorbell(client, HostBook(frontier.db), settings))
+        return await survey(asker, _addresses(Site(profile)))
+
+
+def _addresses(site: Site) -> list[str]:
+    """The front page, and a page of the archive's own kind: rules may differ between them."""
+    first = next(site.starts(), None)
+    dated = next((link for link in site.seeds(dt.date.today()) if link.issue), None)
+    front = site.absolute(first.url) if first else site.profile.base
+    return [front, *([site.absolute(dated.url)] if dated else [])]

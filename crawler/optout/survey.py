@@ -1,0 +1,41 @@
+"""Look for a site's wishes: robots.txt, one page, and `/.well-known/tdmrep.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urljoin
+
+from crawler.asking import Asker
+from crawler.client import Refused
+from crawler.decode import decode
+from crawler.html import parse
+from crawler.optout import signals
+from crawler.optout.signals import Signal
+
+TDMREP = "/.well-known/tdmrep.json"
+MAX_TDMREP = 256 * 1024
+
+
+async def survey(asker: Asker, urls: Sequence[str]) -> tuple[Signal, ...]:
+    """All wishes against training that concern these addresses, each once, in a fixed order.
+
+    Three requests at most: robots.txt, the first address, and tdmrep.json. What cannot be had
+    says nothing.
+    """
+    url = urls[0]
+    found = set(signals.from_robots(await asker.robots(url), urls))
+    try:
+        asked = await asker.get(url)
+    except Refused:
+        pass
+    else:
+        found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
+        found |= set(signals.from_page(parse(decode(asked.got.body, asked.got.charset))))
+    try:
+        told = await asker.get(urljoin(url, TDMREP), html=False, limit=MAX_TDMREP)
+    except Refused:
+        pass
+    else:
+        for address in urls:
+            found |= set(signals.from_tdmrep(told.got.body, address))
+    return tuple(sorted(found))
