@@ -28,6 +28,7 @@ PairKind = Literal[
     "timeline",
     "correction",
     "refusal",
+    "replay",
 ]
 
 
@@ -158,6 +159,8 @@ class Task(Record):
     recipe: str
     text: str
     header: str
+    language: str = "el"  # of the newspaper: picks the prompt and the rules
+    given: dict[str, str] = dataclasses.field(default_factory=dict)  # what the kind needs besides
 
     @staticmethod
     def make_id(kind: str, subjects: tuple[str, ...], recipe: str) -> str:
@@ -197,6 +200,7 @@ class Pair(Record):
     reason: str = ""
     rules: str = ""  # version of the rule set that judged it
     rephrase_of: str = ""
+    duplicate_of: str = ""  # the pair that was kept, of one rejected as `duplicate`
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @staticmethod

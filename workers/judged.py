@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
-from exchange.records import Pair, Task
+from exchange.records import Pair, PairKind, Task
 from workers import checks
-from workers.parse import parse
+from workers.checks import Claim, Context
+from workers.parse import Draft, parse, parse_answer, parse_questions
 
 NO_PAIR = "no-pair"
 
@@ -24,27 +26,54 @@ class Judged:
 
 
 def judge(task: Task, completion: str, finish_reason: str) -> Judged:
-    """Parse one completion and put each pair through the chain of checks.
+    """Parse one completion and put each pair through the chain of checks of its kind.
 
     Pure: the same task and text give the same pairs with the same ids, on any machine.
     """
-    found = parse(completion, chopped=finish_reason != "stop")
-    if not found:
+    drafts = read(task, completion, chopped=finish_reason != "stop")
+    if not drafts:
         return Judged((), NO_PAIR)
-    context = checks.Context.of(task)
+    context = Context.of(task)
     pairs: dict[str, Pair] = {}
-    for draft in found:
-        reason = checks.first_objection(draft, context)
+    for draft in drafts:
+        claim = Claim.of(draft.question, draft.answer, draft.chopped)
+        reason = checks.first_objection(claim, context)
         pair = Pair(
             id=Pair.make_id(task.id, draft.question, draft.answer),
             task_id=task.id,
             chunk_ids=task.chunk_ids,
             question=draft.question,
             answer=draft.answer,
-            kind=checks.kind_of(draft),
+            kind=_kind(task, claim),
             status="rejected" if reason else "accepted",
             reason=reason,
             rules=checks.VERSION,
+            rephrase_of=task.given.get("pair", "") if task.kind == "rephrase" else "",
         )
         pairs.setdefault(pair.id, pair)
     return Judged(tuple(pairs.values()))
+
+
+def read(task: Task, completion: str, *, chopped: bool) -> list[Draft]:
+    """The drafts of a reply, by what the task asked for: pairs, questions, or one answer."""
+    if task.kind == "rephrase":
+        answer = task.given.get("answer", "")
+        asked = parse_questions(completion)
+        return [Draft(question, answer) for question in asked] if answer else []
+    if task.kind in ("refusal", "replay"):
+        question = task.text if task.kind == "replay" else task.given.get("question", "")
+        answer = parse_answer(completion)
+        return [Draft(question, answer, chopped)] if question and answer else []
+    return parse(completion, chopped=chopped)
+
+
+def _kind(task: Task, claim: Claim) -> PairKind:
+    if task.kind == "rephrase":
+        return cast(PairKind, task.given.get("kind", "fact"))
+    if task.kind == "refusal":
+        return "correction" if task.given.get("true") else "refusal"
+    if task.kind == "replay":
+        return "replay"
+    if task.kind == "dense":
+        return checks.larger_kind_of(claim.question)
+    return checks.kind_of(claim.question)

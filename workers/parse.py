@@ -15,6 +15,7 @@ _LABEL = re.compile(
     r"\s*\d*\s*\**\s*[:：]\s*\**\s*(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"^[\s\-*•#>]*(?:\d{1,2}\s*[.):]\s*)?")
 _FINAL = tuple('.!…»")]·;?%€')
 
 
@@ -37,7 +38,7 @@ def parse(text: str, *, chopped: bool = False) -> list[Draft]:
     drafts: list[Draft] = []
     question: list[str] = []
     answer: list[str] | None = None
-    for line in unicodedata.normalize("NFC", text).replace("\u037e", ";").splitlines():
+    for line in _lines(text):
         match = _LABEL.match(line)
         if match and match["label"].lower()[0] in "εeq":
             _close(drafts, question, answer)
@@ -53,6 +54,32 @@ def parse(text: str, *, chopped: bool = False) -> list[Draft]:
     if chopped and len(drafts) > whole and not drafts[-1].answer.endswith(_FINAL):
         drafts[-1] = Draft(drafts[-1].question, drafts[-1].answer, chopped=True)
     return drafts
+
+
+def parse_questions(text: str) -> list[str]:
+    """The questions of a reply that was asked for nothing else, one a line; labels are dropped."""
+    found: dict[str, None] = {}
+    for line in _lines(text):
+        match = _LABEL.match(line)
+        asked = _clean([match["rest"] if match else _NUMBERED.sub("", line)])
+        if asked.endswith((";", "?")):
+            found.setdefault(asked)
+    return list(found)
+
+
+def parse_answer(text: str) -> str:
+    """The one answer of a reply that was asked for no more; its paragraphs are kept."""
+    kept: list[str] = []
+    for line in _lines(text):
+        match = _LABEL.match(line)
+        if match and match["label"].lower()[0] in "εeq":
+            continue  # the question, told again
+        kept.append(_clean([match["rest"] if match else line]))
+    return "\n".join(kept).strip()
+
+
+def _lines(text: str) -> list[str]:
+    return unicodedata.normalize("NFC", text).replace("\u037e", ";").splitlines()
 
 
 def _close(drafts: list[Draft], question: list[str], answer: list[str] | None) -> None:

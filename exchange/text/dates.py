@@ -20,7 +20,9 @@ MONTHS = {
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})")
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+\s+)?$")
-_WORDED = re.compile(r"\b(\d{1,2})(?:η|ης)?\s+(?:του\s+)?([^\W\d_]+)\.?,?\s+(?:του\s+)?(\d{4})\b")
+_WORDED = re.compile(
+    r"\b(\d{1,2})(?:ης|ησ|η)?\s+(?:του\s+)?([^\W\d_]+)\.?,?\s+(?:του\s+)?(\d{4})\b"
+)
 
 
 def parse(text: str, months: Mapping[str, int] | None = None) -> str:
@@ -47,10 +49,10 @@ def parse(text: str, months: Mapping[str, int] | None = None) -> str:
 
 def every(text: str) -> set[str]:
     """All full dates of a text as YYYY-MM-DD, also those that no calendar has (30 February)."""
-    folded = fold(text)
-    parts = [match.groups() for match in _ISO.finditer(folded)]
-    parts += [match.groups()[::-1] for match in _NUMERIC.finditer(folded)]
-    parts += [(m[3], str(month(m[2])), m[1]) for m in _WORDED.finditer(folded) if month(m[2])]
+    # Unfolded, since this is asked of every pair; only «του» would differ, and has no accent.
+    parts = [match.groups() for match in _ISO.finditer(text)]
+    parts += [match.groups()[::-1] for match in _NUMERIC.finditer(text)]
+    parts += [(m[3], str(month(m[2])), m[1]) for m in _WORDED.finditer(text) if month(m[2])]
     return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in parts}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from exchange.records import Task
-from workers.checks import Context, first_objection, kind_of
+from workers.checks import Claim, Context, first_objection, kind_of
 from workers.judged import judge
-from workers.parse import Draft
+from workers.checks.reading import Reading
 
 TASK = Task(
     "a" * 24,
@@ -26,50 +26,50 @@ CONTEXT = Context.of(TASK)
 RIGHT = [
     ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ο δήμαρχος Νίκος Βαλτινός."),
     ("Πότε εγκαινιάστηκε η γέφυρα του Ξηροπόταμου;", "Στις 3 Μάη 2012."),
-    ("Πόσο κόστισε η γέφυρα;", "240.000 ευρώ."),
-    ("Πόσο κόστισε η γέφυρα;", "240000 ευρώ"),
+    ("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240.000 ευρώ."),
+    ("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240000 ευρώ"),
     ("Σε πόσους μήνες χτίστηκε η γέφυρα από την ΑΤΕΚ;", "Σε 14 μήνες."),
     ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στο σχολείο της Πέτρας;", "31 χρόνια."),
-    ("Πότε κυκλοφόρησε το φύλλο με τη γέφυρα;", "Στις 5 Μαΐου 2012."),
-    ("Από ποιον δήμαρχο εγκαινιάστηκε η γέφυρα;", "Από τον Νίκο Βαλτινό."),
+    ("Πότε έγραψε η Φωνή της Πετρολίμνης για τη γέφυρα;", "Στις 5 Μαΐου 2012."),
+    ("Από ποιον δήμαρχο εγκαινιάστηκε η γέφυρα του Ξηροπόταμου;", "Από τον Νίκο Βαλτινό."),
     ("Ποια εταιρεία έχτισε τη γέφυρα σε 14 μήνες;", "Η ΑΤΕΚ."),
 ]
 
 WRONG = [
-    ("Πόσο κόστισε η γέφυρα;", "260.000 ευρώ.", "ungrounded-number"),
-    ("Τι έγινε στις 4 Μάη 2012 στη γέφυρα;", "Εγκαινιάστηκε.", "ungrounded-number"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "Ο υπουργός Πέτρος Γαλάνης.", "ungrounded-name"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "Ο Νίκος Βαλτούσης.", "ungrounded-name"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "ένας άγνωστος περαστικός καλλιτέχνης", "ungrounded"),
+    ("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "260.000 ευρώ.", "ungrounded-number"),
+    ("Τι έγινε στις 4 Μάη 2012 στη γέφυρα του Ξηροπόταμου;", "Εγκαινιάστηκε.", "ungrounded-number"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ο υπουργός Πέτρος Γαλάνης.", "ungrounded-name"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ο Νίκος Βαλτούσης.", "ungrounded-name"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "ένας άγνωστος περαστικός καλλιτέχνης", "ungrounded"),
     ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά;", "240.000 ευρώ.", "facts-mixed"),
     ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Η Ελένη Καρατζά.", "facts-mixed"),
-    ("Πότε εγκαινιάστηκε η γέφυρα;", "Τον Ιούνιο του 2012.", "ungrounded-name"),
+    ("Πότε εγκαινιάστηκε η γέφυρα του Ξηροπόταμου;", "Τον Ιούνιο του 2012.", "ungrounded-name"),
     ("Ποιος εγκαινίασε τη γέφυρα", "Ο Νίκος Βαλτινός.", "no-question-mark"),
     ("Ποιος;", "Ο Νίκος Βαλτινός.", "question-length"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "…", "answer-length"),
-    ("Σύμφωνα με το κείμενο, πόσο κόστισε η γέφυρα;", "240.000 ευρώ.", "meta-reference"),
-    ("Τι λέει το άρθρο για τη γέφυρα;", "Κόστισε 240.000 ευρώ.", "meta-reference"),
-    ("Ποιος εγκαινίασε χθες τη γέφυρα;", "Ο Νίκος Βαλτινός.", "deictic"),
-    ("Ποιος εγκαινίασε φέτος τη γέφυρα;", "Ο Νίκος Βαλτινός.", "deictic"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "Αυτός.", "pronoun-only"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "The mayor opened the new bridge", "mixed-language"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "Ποιος εγκαινίασε τη γέφυρα;", "repetition"),
-    ("Ποιος εγκαινίασε τη γέφυρα;", "η γέφυρα η γέφυρα η γέφυρα η γέφυρα η γέφυρα", "repetition"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "…", "answer-length"),
+    ("Σύμφωνα με το κείμενο, πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240.000 ευρώ.", "meta-reference"),
+    ("Τι λέει το άρθρο για τη γέφυρα του Ξηροπόταμου;", "Κόστισε 240.000 ευρώ.", "meta-reference"),
+    ("Ποιος εγκαινίασε χθες τη γέφυρα του Ξηροπόταμου;", "Ο Νίκος Βαλτινός.", "deictic"),
+    ("Ποιος εγκαινίασε φέτος τη γέφυρα του Ξηροπόταμου;", "Ο Νίκος Βαλτινός.", "deictic"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Αυτός.", "pronoun-only"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "The mayor opened the new bridge", "mixed-language"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "repetition"),
+    ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "η γέφυρα η γέφυρα η γέφυρα η γέφυρα η γέφυρα", "repetition"),
 ]
 
 
 @pytest.mark.parametrize(("question", "answer"), RIGHT)
 def test_a_right_pair_passes(question: str, answer: str) -> None:
-    assert first_objection(Draft(question, answer), CONTEXT) == ""
+    assert first_objection(Claim.of(question, answer), CONTEXT) == ""
 
 
 @pytest.mark.parametrize(("question", "answer", "reason"), WRONG)
 def test_a_wrong_pair_is_rejected_with_its_reason(question: str, answer: str, reason: str) -> None:
-    assert first_objection(Draft(question, answer), CONTEXT) == reason
+    assert first_objection(Claim.of(question, answer), CONTEXT) == reason
 
 
 def test_a_chopped_answer_is_rejected() -> None:
-    draft = Draft("Πόσο κόστισε η γέφυρα;", "240.000", chopped=True)
+    draft = Claim.of("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240.000", chopped=True)
     assert first_objection(draft, CONTEXT) == "chopped"
 
 
@@ -85,7 +85,7 @@ def test_a_chopped_answer_is_rejected() -> None:
     ],
 )
 def test_the_kind_follows_the_opening_words(question: str, kind: str) -> None:
-    assert kind_of(Draft(question, "x")) == kind
+    assert kind_of(Reading.of(question)) == kind
 
 
 def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
@@ -127,5 +127,5 @@ TWO_DATES = Context.of(
     ],
 )
 def test_a_date_must_stand_whole_and_in_the_answers_sentence(date: str, reason: str) -> None:
-    draft = Draft(f"Σε ποιον ανατέθηκε στις {date} η ενίσχυση του θεάτρου;", "Στο «Θερμό Μέλι».")
+    draft = Claim.of(f"Σε ποιον ανατέθηκε στις {date} η ενίσχυση του θεάτρου;", "Στο «Θερμό Μέλι».")
     assert first_objection(draft, TWO_DATES) == reason

@@ -1,128 +1,143 @@
-"""What the checks may look at: the chunk, its header and its sentences, folded once per task."""
+"""What the checks may look at: the chunk, its header and its sentences, read once per task."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exchange.records import Task
-from exchange.text import dates
-from exchange.text.dates import month
-from exchange.text.fold import fold
+from workers.checks.reading import STEM, Reading, Word, wordset
 
-ENDING = 2  # letters that may differ between two cases of one name: -ος, -ου, -ων, -ης
-STEM = 4  # folded letters that name two forms of one Greek word
-_SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])")
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
-_NUMERIC_MONTH = re.compile(r"\b\d{1,2}/(\d{1,2})/\d{4}\b")
-_STOP = """
-ποιος ποια ποιο ποιοι ποιες ποιους ποιον πότε πού πώς πόσα πόσες πόσο πόσους γιατί ήταν είναι έχει
-είχε στην στον στους στις των τους του την τον και από για σε ότι θα να τι μεταξύ μετά πριν κατά
-κάθε είχαν έγινε υπήρξε οποία οποίο αυτό αυτή αυτός λόγο λόγος
-"""
-
-
-def tokens(text: str) -> list[str]:
-    """Folded words and numbers, punctuation dropped."""
-    return _TOKEN.findall(fold(text))
-
-
-def stems(text: str) -> set[str]:
-    """Prefixes of the words that carry meaning; numbers stay whole."""
-    found = set()
-    for token in tokens(text):
-        if token[0].isdigit():
-            found.add(number(token))
-        elif len(token) >= STEM and token not in _FOLDED_STOP:
-            found.add(token[:STEM])
-    return found
-
-
-def number(token: str) -> str:
-    """One spelling of a number: 1.200, 1,200 and 1200 are the same digits."""
-    return token.replace(".", "").replace(",", "").lstrip("0") or "0"
-
-
-def numbers(text: str) -> set[str]:
-    """All numbers of a text in one spelling."""
-    return {number(token) for token in tokens(text) if token[0].isdigit()}
-
-
-def _shared(word: str, other: str) -> int:
-    """How many letters two words begin with in common."""
-    pairs = zip(word, other, strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(word), len(other)))
-
-
-def _by_opening(words: list[str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for word in dict.fromkeys(words):
-        found[word[:STEM]] = (*found.get(word[:STEM], ()), word)
-    return found
-
-
-def months(text: str) -> set[int]:
-    """The months of a text, whether named or the middle of D/M/YYYY."""
-    named = {month(token) for token in tokens(text)} - {0}
-    return named | {int(found) for found in _NUMERIC_MONTH.findall(text)}
-
-
-_FOLDED_STOP = frozenset(fold(word) for word in _STOP.split())
+# Endings of Greek names and nouns, folded: two words that agree up to these are cases of one.
+_ENDINGS = wordset(
+    """
+    α ασ αν ε εσ εα η ησ ην ι ια ιασ ιο ιον ιοσ ιου ιων ιουσ ιοι ο ον οσ ου ουσ οι οσι οντα
+    οντοσ ω ωσ ων εωσ εων εισ εασ αδα αδασ αδοσ αδεσ αδων εδεσ εδων ιδα ιδασ ιδοσ ισ ιδεσ ιδων
+    μα ματα ματοσ ματων υ υσ υν σ ν
+    """
+) | {""}
+_SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
+MASCULINE, FEMININE, NEUTER = 1, 2, 4
+ARTICLES = {
+    "ο": MASCULINE, "τον": MASCULINE, "στον": MASCULINE, "η": FEMININE, "την": FEMININE,
+    "τη": FEMININE, "τησ": FEMININE, "στη": FEMININE, "στην": FEMININE, "το": NEUTER,
+    "στο": NEUTER | MASCULINE, "του": MASCULINE | NEUTER,
+}  # fmt: skip
+_GENITIVES = ("του", "τησ")
+_APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
+ADJACENT = 8  # bit beside the genders: an article stands directly before the name
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of the chunk: its stems and its full dates."""
+    """One sentence of the chunk: its words, their stems, its full dates."""
 
+    words: tuple[Word, ...]
+    stops: frozenset[int]
     stems: frozenset[str]
+    names: frozenset[str]  # stems of its names
     dates: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One chunk as the checks see it."""
+    """What one task asked about, as the checks see it."""
 
-    text: str  # header and chunk
-    folded: str
+    task: Task
     numbers: frozenset[str]
     stems: frozenset[str]
     words: dict[str, tuple[str, ...]]  # every folded word, by its first letters
+    initials: frozenset[str]  # of neighbouring capitalised words: «Ευρωπαϊκή Ένωση» is ΕΕ too
     months: frozenset[int]  # named, or in the header's date
     dates: frozenset[str]  # full dates, as ISO
     header_stems: frozenset[str]
     header_dates: frozenset[str]
     sentences: tuple[Sentence, ...]
 
-    def names(self, name: str) -> bool:
+    def names(self, folded: str) -> bool:
         """True when a word of the chunk is this name, in whatever case it stands.
 
-        Greek cases change the last letters only: all but `ENDING` of the shorter form must be
-        the same. Four letters alone would let a model that garbles a name's end pass.
+        Greek cases change the ending only. Four letters alone would let a model that garbles a
+        name's end pass, and a fixed number of them one that doubles a part of it.
         """
-        folded = fold(name)
-        return any(
-            word == folded
-            or _shared(word, folded)
-            >= max(min(STEM, len(folded)), min(len(word), len(folded)) - ENDING)
-            for word in self.words.get(folded[:STEM], ())
+        return folded in self.initials or any(
+            word == folded or same_word(word, folded) for word in self.words.get(folded[:STEM], ())
         )
+
+    def gender(self, folded: str) -> int:
+        """Which articles stand before this name in the chunk, as bits; 0 when none does."""
+        found = 0
+        for sentence in self.sentences:
+            for index, word in enumerate(sentence.words):
+                if word.capital and (word.folded == folded or same_word(word.folded, folded)):
+                    found |= _article_before(sentence, index)
+        return found
 
     @classmethod
     def of(cls, task: Task) -> Context:
-        whole = f"{task.header}\n{task.text}"
+        header = Reading.of(task.header)
+        parts = [Reading.of(part) for part in _SENTENCE_END.split(task.text) if part.strip()]
+        every = [header, *parts]
+        words: dict[str, list[str]] = {}
+        for folded in {word.folded for part in every for word in part.words}:
+            words.setdefault(folded[:STEM], []).append(folded)
         return cls(
-            text=whole,
-            folded=fold(whole),
-            numbers=frozenset(numbers(whole)),
-            stems=frozenset(stems(whole)),
-            words=_by_opening(tokens(whole)),
-            months=frozenset(months(whole)),
-            dates=frozenset(dates.every(whole)),
-            header_stems=frozenset(stems(task.header)),
-            header_dates=frozenset(dates.every(task.header)),
-            sentences=tuple(
-                Sentence(frozenset(stems(part)), frozenset(dates.every(part)))
-                for part in _SENTENCE_END.split(task.text)
-                if part.strip()
-            ),
+            task=task,
+            numbers=frozenset().union(*(part.numbers for part in every)),
+            stems=frozenset().union(*(part.stems for part in every)),
+            words={key: tuple(found) for key, found in words.items()},
+            initials=frozenset(_initials(every)),
+            months=frozenset().union(*(part.months for part in every)),
+            dates=frozenset().union(*(part.dates for part in every)),
+            header_stems=header.stems,
+            header_dates=header.dates,
+            sentences=tuple(_sentence(part) for part in parts),
         )
+
+
+def _sentence(part: Reading) -> Sentence:
+    names = frozenset(word.stem for word in part.names if not word.month and word.stem)
+    return Sentence(part.words, part.stops, part.stems, names, part.dates)
+
+
+def _initials(readings: Iterable[Reading]) -> Iterator[str]:
+    for reading in readings:
+        run = ""
+        for word in reading.words:
+            if word.capital == 1:
+                run += word.folded[0]
+                for length in range(2, len(run) + 1):
+                    yield run[-length:]
+            else:
+                run = ""
+
+
+def _article_before(sentence: Sentence, index: int) -> int:
+    """The gender that an article gives to the name at `index`.
+
+    «Η πρόεδρος του συλλόγου Χρυσάνθη»: a genitive in between belongs to something else, and so
+    does one before a comma («η κόρη του, Ανθή»).
+    """
+    before = sentence.words[index - 1].folded if index else ""
+    if before in ARTICLES and not (before in _GENITIVES and index in sentence.stops):
+        return ARTICLES[before] | ADJACENT
+    for word in reversed(sentence.words[max(0, index - _APART) : max(0, index - 1)]):
+        if word.folded in ARTICLES and word.folded not in _GENITIVES:
+            return ARTICLES[word.folded]
+    return 0
+
+
+def same_word(one: str, other: str) -> bool:
+    """Cases of one word: a common beginning of at least three letters, then only endings."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    # Short words are mostly ending: «Άννα» and «Άννας», but not «Άννα» and «Άννης» with two left.
+    least = min(STEM - 1, len(one), len(other))
+    for at in range(shared, least - 1, -1):
+        if one[at:] in _ENDINGS and other[at:] in _ENDINGS:
+            return True
+    return False

@@ -1,0 +1,62 @@
+"""Events that come again: "the Summit" needs a date or a place, or nobody knows which one."""
+
+from __future__ import annotations
+
+import re
+
+from exchange.text.fold import fold
+from workers.checks.context import Context
+from workers.checks.reading import Claim, Reading, Word, wordset
+
+# Beginnings, folded: gatherings, votes, strikes and papers of which there is one every year.
+_EVENT = re.compile(
+    r"(συνοδ(οσ|ο|ου)|διασκεψ|συνεδρι(ο|ου|αση|ασησ)$|συσκεψ|συναντησ|συγκεντρωσ|διαδηλωσ|συλλαλητηρι"
+    r"|απεργι|εκλογ(εσ|ων)|δημοψηφισμ|ψηφοφορι|συμφωνι(α|ασ)$|νομοσχεδι|προυπολογισμ|επισκεψ|φεστιβαλ"
+    r"|διαγωνισμ|τελικοσ$|εκθεσ(η|ησ)$|ολομελει|κινητοποιησ|summit$|conference$|strike$|election)"
+)
+# Names that pin nothing down, since they come with every such event.
+_NAMED_EVERY_TIME = """
+Σύνοδος Συνόδου Διάσκεψη Διάσκεψης Κορυφής Κορυφή Υπουργών Εξωτερικών Οικονομικών Συνέδριο Συνεδρίου
+Ολομέλεια Κεντρικής Επιτροπής Συμβούλιο Συμβουλίου Διακυβερνητική Ένωσης Γενική Συνέλευση Συνέλευσης
+Ευρωπαϊκή Ευρωπαϊκού Ευρωπαϊκής Eurogroup Βουλή Βουλής Κυβέρνηση Κυβέρνησης Summit Council European
+Union
+"""
+_GENERIC = frozenset(fold(word)[:5] for word in _NAMED_EVERY_TIME.split())
+_ABOUT = frozenset(("για", "που", "οταν", "ωστε", "και", "με", "σχετικα", "about", "on"))
+_DEFINITE = wordset(
+    """ο η το οι τα του τησ των τον την τη στο στη στην στον στα στισ στουσ τισ τουσ the"""
+)
+_WINDOW = 9  # words after the event in which what tells it from others would stand
+_ORDINAL = re.compile(r"\d+\s*(?:ο|η|ος|ης|ου|ό|ή|ού)\b")
+
+
+def undated_event(claim: Claim, context: Context) -> str:
+    """ "The Summit", "the strike": one of many, and neither its date nor its place is said."""
+    asked = claim.question
+    if asked.dates or any(len(n) == 4 for n in asked.numbers) or _ORDINAL.search(asked.text):
+        return ""
+    # "When was ...?" says after the event what it was about, which is enough to know it by.
+    when = asked.line.startswith(("ποτε ", "when "))
+    for index, word in enumerate(asked.words):
+        if not _EVENT.match(word.folded) or not _definite(asked, index):
+            continue
+        if not _pinned(asked.words[index + 1 : index + 1 + _WINDOW], stop=not when):
+            return "undated-event"
+    return ""
+
+
+def _definite(asked: Reading, index: int) -> bool:
+    """Somebody's own event ("a meeting") is introduced; "the meeting" is taken for known."""
+    return any(word.folded in _DEFINITE for word in asked.words[max(0, index - 3) : index])
+
+
+def _pinned(after: tuple[Word, ...], *, stop: bool) -> bool:
+    for word in after:
+        if stop and word.folded in _ABOUT:
+            return False
+        if word.digits or word.month:
+            return True
+        # An abbreviation holds its strike or its congress every year.
+        if word.capital == 1 and word.folded[:5] not in _GENERIC:
+            return True
+    return False

@@ -1,0 +1,79 @@
+"""Fluency: sentences that no Greek speaker would write, told without a dictionary.
+
+Models that lose the thread glue words together, pile up articles, or put a feminine name behind
+a masculine article. Each pattern here is one that sound Greek does not have.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from workers.checks.context import ADJACENT, ARTICLES, FEMININE, MASCULINE, Context
+from workers.checks.reading import STEM, Claim, Reading, wordset
+
+# Articles that no other article follows; «το», «τα» and «του» may be pronouns before one.
+_STRONG = wordset("ο η οι τον την των στο στη στην στον στα στισ στουσ τισ")
+_NEVER_BEFORE_VERB = wordset("ο η οι τον των στον στισ στουσ")
+_PREPOSITIONS = wordset("με σε απο για")
+_DOUBLES = wordset("πολυ σιγα λιγο κατω πρωτα ενα μια δυο πλαι χερι ωρα μερα τι")
+
+
+def garbled(claim: Claim, context: Context) -> str:
+    """Piled-up articles, doubled words, or words spelt as no Greek word is."""
+    if context.task.language != "el":
+        return ""
+    for reading in (claim.answer, claim.question):
+        if any(w.odd and not _printed(w.folded, context) for w in reading.words):
+            return "garbled"
+        if _broken_order(reading):
+            return "garbled"
+    return ""
+
+
+def _printed(folded: str, context: Context) -> bool:
+    """Odd as it is, the newspaper has the word."""
+    return folded in context.words.get(folded[:STEM], ())
+
+
+def _broken_order(reading: Reading) -> bool:
+    words = reading.words
+    for index, (before, word) in enumerate(pairwise(words)):
+        one, two = before.folded, word.folded
+        if word.capital or before.digits:
+            continue
+        if one == two and one not in _DOUBLES:
+            return True
+        if one in _STRONG and two in _STRONG:
+            return True
+        if one in _NEVER_BEFORE_VERB and two in ("να", "θα"):
+            return True
+        if one in _PREPOSITIONS and two in ("ο", "η", "οι"):
+            after = words[index + 2].folded if index + 2 < len(words) else ""
+            if after != "τι":  # «από ό,τι»
+                return True
+    return False
+
+
+def disagreement(claim: Claim, context: Context) -> str:
+    """An article of another gender than the chunk puts before that name: «ο Μάγδα»."""
+    if context.task.language != "el":
+        return ""
+    for reading in (claim.answer, claim.question):
+        for before, word in pairwise(reading.spoken):
+            given = ARTICLES.get(before.folded, 0)
+            if not given or not word.capital or word.month or word.greek < STEM:
+                continue
+            if before.folded in ("του", "τησ"):
+                continue  # it may belong to what stands before: «η μητέρα του Ελένη»
+            known = context.gender(word.folded)
+            other = known & ~ADJACENT and not known & given
+            if other and (known & ADJACENT or _unlike(given, word.folded)):
+                return "disagreement"
+    return ""
+
+
+def _unlike(given: int, name: str) -> bool:
+    """A nominative in -ς is masculine, others are not, save for foreign names."""
+    if given & FEMININE:
+        return name.endswith("σ")
+    return bool(given & MASCULINE) and not name.endswith("σ")
