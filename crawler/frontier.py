@@ -121,7 +121,7 @@ class Frontier:
     def indexes_waiting(self) -> int:
         """How many pages wait of which each may lead to more."""
         row = self.db.execute(
-            "SELECT COUNT(*) FROM pages WHERE state='waiting' AND priority<=0"
+            "SELECT COUNT(*) FROM pages WHERE state='waiting' AND next_at=0 AND priority<=0"
         ).fetchone()
         return int(row[0])
 

@@ -11,6 +11,13 @@ SITEMAP = "@sitemap"
 FEED = "@feed"
 LISTS = (ROBOTS, SITEMAP, FEED)
 
+HTML = "@html"
+TEXT = "@text"
+MARKDOWN = "@markdown"
+JSON = "@json"  # one record of a JSON or JSONL file
+PDF = "@pdf"
+FILES = (HTML, TEXT, MARKDOWN, JSON, PDF)  # never fetched: brought in by `kkoracle import`
+
 
 def is_list(kind: str) -> bool:
     """True for sitemaps and feeds, which are read as XML, whatever their Content-Type says."""

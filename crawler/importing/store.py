@@ -1,0 +1,119 @@
+"""Items into the raw store: each once, known by its content, or by its address where it has one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from urllib.parse import quote
+
+from crawler import discover, kinds, pages
+from crawler.bodies import Bodies
+from crawler.decode import decode
+from crawler.frontier import Frontier
+from crawler.importing import names
+from crawler.importing.items import Item
+from crawler.links import Site
+from crawler.records import Link
+from exchange import db
+
+BATCH = 128
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import has come to so far."""
+
+    new: int = 0
+    known: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def seen(self) -> int:
+        return self.new + self.known + self.rejected.total()
+
+
+class Store:
+    """Writes batches; one transaction each, so that a crash keeps whole batches.
+
+    Args:
+        date: finds the date in an item's name, where the operator gave a pattern.
+    """
+
+    def __init__(self, frontier: Frontier, site: Site, date: re.Pattern[str] | None) -> None:
+        self.tally = Tally()
+        self._frontier = frontier
+        self._db = frontier.db
+        self._bodies = Bodies(frontier.db)
+        self._site = site
+        self._date = date
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Store a batch: new ones are due for extraction, what is wrong is kept with its reason."""
+        self._bodies.prepare()
+        found: list[Link] = []
+        with db.transaction(self._db):
+            for item in items:
+                found += self._reject(item) if item.reason else self._take(item)
+        if found:
+            self._frontier.seed(found)
+
+    def _take(self, item: Item) -> list[Link]:
+        """Store one document; the links of an index page that came in are worth following."""
+        page = self._place(item)
+        inserted = self._db.execute(
+            "INSERT INTO pages(key, url, kind, issue, priority, state, status, charset, body_hash, "
+            "leased_at, text) VALUES (?,?,?,?,?,'done',200,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+            "state='done', reason='', status=200, charset=excluded.charset, text=excluded.text, "
+            "body_hash=excluded.body_hash, leased_at=excluded.leased_at "
+            "WHERE state NOT IN ('done', 'leased') RETURNING id",
+            (page.key, page.url, page.kind, page.issue, page.priority, item.charset,
+             _digest(item.body), time.time(),
+             "waiting" if page.kind in kinds.FILES or self._site.tells(page.kind) else ""),
+        ).fetchone()  # fmt: skip
+        if inserted is None:
+            self.tally.known += 1
+            return []
+        self.tally.new += 1
+        self._bodies.put(inserted[0], item.body)
+        if page.kind in kinds.FILES or not self._site.follows(page.kind):
+            return []
+        text = decode(item.body, item.charset, self._site.profile.charset)
+        return list(discover.links(text, item.url, self._site, page.kind, page.issue))
+
+    def _reject(self, item: Item) -> list[Link]:
+        """Count it, and keep it for the review list, once. Nothing of it is worth following."""
+        self.tally.rejected[item.reason] += 1
+        page = self._place(item)
+        added = self._db.execute(
+            "INSERT INTO pages(key, url, kind, priority, state, reason) "
+            "VALUES (?,?,?,1,'failed',?) ON CONFLICT(key) DO NOTHING",
+            (page.key, page.url, page.kind, item.reason),
+        ).rowcount
+        if added:
+            pages.count(self._db, f"reason.{item.reason}")
+        return []
+
+    def _place(self, item: Item) -> Link:
+        """The page that an item is: one of the newspaper's own, or a file."""
+        issue = names.date_by(self._date, item.name) if self._date else ""
+        if item.kind == kinds.HTML and item.url:
+            own = self._site.link(item.url, issue=issue)
+            if own is not None:
+                return own
+        key = f"@file:{_digest(item.body or item.name.encode('utf-8', 'surrogateescape'))}"
+        named = "import:" + quote(item.name.encode("utf-8", "surrogateescape"), safe="/#")
+        return Link(key, _web(item.url) or named, item.kind or kinds.TEXT, issue, 1)
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def _web(url: str) -> str:
+    """An address that a document names as its own, if it is one."""
+    fits = url.startswith(("http://", "https://")) and len(url) <= 2000 and url.isprintable()
+    return url if fits else ""
