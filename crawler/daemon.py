@@ -77,7 +77,7 @@ async def run(
         UsageError: no contact, no profile, or one of the changes above is not accepted.
     """
     agent = user_agent(settings) if fetch else ""
-    profile = profiles.load(settings, archive)
+    profile = profiles.load(settings, archive, imported=not fetch)
     directory = house.archive_dir(archive)
     with ExitStack() as stack:
         await take_lock(stack, directory)

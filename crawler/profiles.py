@@ -30,8 +30,11 @@ def builtin() -> dict[str, Profile]:
     }
 
 
-def load(settings: Crawl, archive: str) -> Profile:
+def load(settings: Crawl, archive: str, *, imported: bool = False) -> Profile:
     """The profile that an archive is crawled with, the settings' overrides put in.
+
+    Args:
+        imported: an archive that is only imported needs none: the generic one reads its files.
 
     Raises:
         UsageError: there is none of that name, or it is not sound; one line says where.
@@ -47,6 +50,9 @@ def load(settings: Crawl, archive: str) -> Profile:
             profile = parse(path.read_text("utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot read the profile {path}: {error}") from None
+    elif imported and not settings.profile:
+        text = folder.joinpath("generic.toml").read_text("utf-8")
+        profile = parse(text, "generic").model_copy(update={"name": archive, "min_words": 5})
     else:
         known = sorted(builtin())
         near = get_close_matches(wanted, known, n=1, cutoff=0.6)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from crawler import kinds
 from crawler.chunk import chunks
 from crawler.decode import decode
 from crawler.extract import fallback
 from crawler.extract.shapes import Parts, Shapes
 from crawler.html import parse
+from crawler.importing import reading
+from crawler.importing.reading import Unreadable
 from crawler.profile import Profile
 from exchange.records import Chunk, Story, digest
 
@@ -47,17 +50,10 @@ class Reader:
 
     def read(self, page: StoredPage) -> Extracted:
         """The stories of a page. The date comes from the address or index first."""
-        text = decode(page.body, page.charset, self._profile.charset)
-        root = parse(text)
-        if root is None:
-            return Extracted("empty")
-        found = self._shapes.read(root, page.kind)
-        low = not found
-        if low:
-            parts = fallback.read(text, root)
-            found = [parts] if parts else []
-        if not found:
-            return Extracted("no-text")
+        try:
+            found, low = self._parts(page)
+        except Unreadable as error:
+            return Extracted(str(error))
         made: list[tuple[Story, list[Chunk]]] = []
         reason = ""
         for index, parts in enumerate(found):
@@ -67,6 +63,22 @@ class Reader:
                 story = self._story(page, parts, index, len(found), low)
                 made.append((story, chunks(story, self._profile.chunk, self._profile.name)))
         return Extracted("done" if made else reason, tuple(made))
+
+    def _parts(self, page: StoredPage) -> tuple[list[Parts], bool]:
+        """The stories as they stand on the page, and whether no selector found them."""
+        if page.kind in kinds.FILES and page.kind != kinds.HTML:
+            return [reading.read(page.kind, page.body, page.url, self._profile.charset)], False
+        text = decode(page.body, page.charset, self._profile.charset)
+        root = parse(text)
+        if root is None:
+            raise Unreadable("empty")
+        found = self._shapes.read(root, page.kind)
+        if found:
+            return [reading.named(parts, page.url) for parts in found], False
+        parts = fallback.read(text, root)
+        if parts is None:
+            raise Unreadable("no-text")
+        return [reading.named(parts, page.url)], True
 
     def _refuse(self, parts: Parts) -> str:
         """Why a story is left out, "" to keep it."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from crawler import kinds
 from crawler.decode import clean
 from crawler.extract.paragraphs import paragraphs
 from crawler.profile import Profile, Select, Shape
@@ -33,7 +34,7 @@ class Shapes:
     def read(self, root: Any, kind: str) -> list[Parts]:
         """The stories of a page, [] when no shape matches."""
         for shape in self._shapes:
-            if shape.kinds and kind not in shape.kinds:
+            if shape.kinds and kind not in shape.kinds and kind != kinds.HTML:
                 continue
             stories = shape.stories(root)
             found = [parts for story in stories if (parts := self._parts(shape, story))]
