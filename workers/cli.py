@@ -61,5 +61,5 @@ def work(
             burst=burst,
             grace_s=settings.grace_s,
         )
-        code = supervisor.run(progress.tick)
+        code = supervisor.run(progress.tick, progress.did_work)
     raise typer.Exit(code)

@@ -54,6 +54,18 @@ class Progress:
             self._console.print(line, highlight=False)
             self._last = line
 
+    def did_work(self, worker: str) -> bool:
+        """True when the worker had finished a job, well or badly."""
+        from redis.exceptions import RedisError
+
+        try:
+            counts = self._redis.hmget(
+                f"rq:worker:{worker}", "successful_job_count", "failed_job_count"
+            )
+        except RedisError:
+            return False
+        return any(int(count or 0) for count in counts)
+
     def _line(self, worker: str) -> str:
         from redis.exceptions import RedisError
 
@@ -67,8 +79,9 @@ class Progress:
             return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
         if not beat:
             return "loading the model"
-        rate = float(beat["tokens_per_s"])
+        rate, state = float(beat["tokens_per_s"]), beat["state"]
         return (
             f"{worker}: {beat['done']} tasks done, {beat['inflight']} in flight (width "
             f"{beat['width']}), {waiting} waiting, {rate:.0f} tokens/s"
+            + ("" if state == "working" else f" ({state})")
         )

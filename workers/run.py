@@ -1,36 +1,43 @@
 """The worker process itself: `python -m workers.run`, started and watched by the supervisor.
 
 Settings come from the config file and the environment, so that the supervisor can hand its flags
-on. Exit codes: 0 the work is done, 2 it must not run with these settings, 3 stopped by a signal;
-anything else is a crash.
+on. Exit codes: 0 the work is done, 1 and 2 it must not run like this and said why, 3 stopped by a
+signal; anything else is a crash.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
-from exchange import models
 from exchange.engine import Engine
 from exchange.errors import OK, STOPPED, USAGE, UserError
-from exchange.lock import FileLock
-from exchange.settings import Config, General, Persona
+from exchange.settings import Config, Persona
 from workers import prompts
+from workers.engines.opening import open_engine, processor_share
+from workers.quiet import is_quiet
 from workers.settings import Work
 
 REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
 PARENT_VARIABLE = "KKORACLE_WORKER_PARENT"
+CRASHED = 70  # an error of ours, which may pass: Python's own 1 would say "must not run like this"
+
+OpenEngine = Callable[[Config, Work], Engine]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one worker until it is stopped."""
+def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> int:
+    """Run one worker until it is stopped.
+
+    Args:
+        open_with: makes the engine; default: `open_engine`. Benches bring one of their own.
+    """
     parser = argparse.ArgumentParser(prog="python -m workers.run", description=__doc__)
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     burst = parser.parse_args(argv).burst
@@ -40,13 +47,16 @@ def main(argv: list[str] | None = None) -> int:
         config = Config.find()
         work = config.table("work", Work)
         with processor_share(config, work):
-            return _work(config, work, burst)
+            return _work(config, work, open_with or open_engine, burst=burst)
     except UserError as error:
         logging.error("%s", error)
         return error.exit_code
+    except Exception:
+        logging.exception("the worker crashed; what was in flight is given back")
+        return CRASHED
 
 
-def _work(config: Config, work: Work, burst: bool) -> int:
+def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> int:
     from exchange.redis_client import connect
     from workers import recipe
     from workers.desk import Desk
@@ -56,7 +66,7 @@ def _work(config: Config, work: Work, burst: bool) -> int:
     persona = config.table("persona", Persona)
     wanted = recipe.current(config)
     prompt = prompts.load(work.prompt)
-    engine = open_engine(config, work)
+    engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
         shared = engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
         logging.info("%d prompt tokens are shared by all requests", shared)
@@ -74,6 +84,7 @@ def _work(config: Config, work: Work, burst: bool) -> int:
         lease_s=work.lease_s,
         grace_s=work.grace_s,
         wanted=has_parent,
+        resting=partial(is_quiet, work.quiet),
     )
     try:
         return OK if worker.run(burst=burst) else STOPPED
@@ -87,54 +98,6 @@ def _work(config: Config, work: Work, burst: bool) -> int:
             wanted.prompt,
         )
         return USAGE
-
-
-def open_engine(config: Config, work: Work) -> Engine:
-    """The engine that the settings ask for.
-
-    Raises:
-        UserError: the model or the endpoint cannot be used.
-    """
-    model = config.table("model", models.Model)
-    if work.engine == "openai":
-        from workers.engines.openai import OpenAIEngine
-
-        return OpenAIEngine(
-            work.url,
-            name=model.name,
-            served_as=work.served_as,
-            width=work.width or 32,
-            api_key=work.api_key,
-            temperature=work.temperature,
-        )
-    from workers.engines.mlx import MlxEngine, choose_width
-
-    data = config.table("", General).data
-    folder = models.locate(model, data / "models", confirm=lambda _: False)
-    width = choose_width(work.width)
-    return MlxEngine(folder, name=model.name, width=width, temperature=work.temperature)
-
-
-@contextlib.contextmanager
-def processor_share(config: Config, work: Work) -> Iterator[None]:
-    """Our share of this machine's processor: several workers may have one, training needs all.
-
-    Raises:
-        UserError: a training run holds it.
-    """
-    if work.engine != "mlx":
-        yield
-        return
-    lock = FileLock(config.table("", General).data / "gpu.lock")
-    if not lock.acquire(shared=True):
-        raise UserError(
-            f"training runs on this machine (pid {lock.holder()}): generate or train, not both; "
-            "start the worker when it is done"
-        )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def has_parent() -> bool:

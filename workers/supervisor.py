@@ -18,10 +18,12 @@ from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_nam
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (1, 2, 4, 8, 16, 30, 60)
-LOOP_CRASHES = 5  # this many crashes, each sooner than LOOP_LIFE_S after its start, is a loop
-LOOP_LIFE_S = 60.0
+LOOP_CRASHES = 5  # so many quick crashes in a row, and nothing done between them, are a loop
+LOOP_LIFE_S = 60.0  # what ends later than this after its start was no quick crash
 TICK_S = 0.25
 KILL_AFTER_S = 15.0  # beyond the grace, a stopped worker that still lives is killed
+# What runs as the worker. For benches only; it comes from who starts us, never from Redis.
+MODULE_VARIABLE = "KKORACLE_WORKER_MODULE"
 
 
 class Supervisor:
@@ -43,11 +45,17 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self.worker_name = ""
 
-    def run(self, tick: Callable[[str], None] = lambda name: None) -> int:
+    def run(
+        self,
+        tick: Callable[[str], None] = lambda name: None,
+        did_work: Callable[[str], bool] = lambda name: False,
+    ) -> int:
         """Supervise until the end; returns the exit code for the command.
 
         Args:
             tick: called a few times a second with the worker's name, for showing progress.
+            did_work: whether the worker of this name had finished any job before it ended. A
+                poison task kills several workers before it is found out; that is no loop.
 
         Raises:
             UserError: the worker crashes again and again.
@@ -64,7 +72,8 @@ class Supervisor:
                 return STOPPED
             if code == 1 and time.monotonic() - started < LOOP_LIFE_S and not quick:
                 return code  # it said why and must not be asked again
-            quick = quick + 1 if time.monotonic() - started < LOOP_LIFE_S else 1
+            short = time.monotonic() - started < LOOP_LIFE_S
+            quick = quick + 1 if short and not did_work(self.worker_name) else 1
             if quick >= LOOP_CRASHES:
                 raise UserError(
                     f"the worker crashed {quick} times in a row (last exit code {code}): see its "
@@ -76,7 +85,8 @@ class Supervisor:
 
     def _run_once(self, tick: Callable[[str], None]) -> int:
         self.worker_name = make_name()
-        command = [sys.executable, "-m", "workers.run", *(["--burst"] if self._burst else [])]
+        module = self._environment.get(MODULE_VARIABLE) or "workers.run"
+        command = [sys.executable, "-m", module, *(["--burst"] if self._burst else [])]
         # A session of its own: Ctrl-C reaches the supervisor, which passes it on exactly once.
         self._process = subprocess.Popen(
             command,

@@ -1,0 +1,150 @@
+"""Random kills of everything while tasks are generated: nothing lost, nothing stored twice.
+
+Real processes throughout: the daemon (`crawl --no-fetch`), two `kkoracle work` with their
+workers, one Redis of ours. The short form's engine only takes 0.1 to 0.5 s a task; `--mlx` runs a
+tiny model. `--flow` measures Redis's memory and the processor time of the way through it instead.
+
+lost            tasks that ended neither done nor failed with a reason
+duplicated      completions, pairs or counters that count a task twice
+unexpected      failures of tasks that are no planted poison, ends of processes and tracebacks
+                that no kill of ours explains
+rerun_share     requests to the engine beyond one a task, over the tasks (rerun_limit: kills x
+                width / tasks)
+recovery_p95_s  from a fault until every task that it touched is closed, waits in line, or is in
+                the hands of a living worker (recovery_limit_s: 2 leases + 15 s)
+kills           SIGKILLs of workers, supervisors, daemon and Redis; `faults` has also FLUSHALL and
+                SIGSTOP beyond the lease
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bench import pretend
+from bench.faults import chaos, stage
+from bench.faults.crew import Crew
+from bench.registry import Figures, Settings
+from exchange.house import House
+from exchange.spool import Spool
+from workers.supervisor import MODULE_VARIABLE
+
+SEED = 7
+WIDTH, LEASE_S = 16, 6
+TASKS, KILLS, POISON = 300, 30, 1
+QUICK_TASKS, QUICK_KILLS = 60, 5
+SECONDS = 150  # the short form's limit
+SUPERVISORS = 2
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--tasks", type=int, help=f"default: {TASKS}, quick {QUICK_TASKS}")
+    parser.add_argument("--kills", type=int, help=f"default: {KILLS}, quick {QUICK_KILLS}")
+    parser.add_argument("--seconds", type=float, help=f"give up after; default: {SECONDS}")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the faults; default: {SEED}")
+    parser.add_argument("--dir", type=Path, help="an empty folder to keep the logs in")
+    parser.add_argument("--mlx", action="store_true", help="a tiny model instead of no model")
+    parser.add_argument("--flow", action="store_true", help="memory and speed, no faults")
+    parser.add_argument("--chunks", type=int, help="chunks in the spool of --flow")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """Run the faults, or with `--flow` the measurement of the way through Redis."""
+    with ExitStack() as stack:
+        folder = given.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        if given.flow:
+            from bench.faults import flow
+
+            return flow.run(folder, given, settings)
+        return _faults(folder, given, settings)
+
+
+def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figures:
+    tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
+    kills = given.kills or (QUICK_KILLS if settings.quick else KILLS)
+    house, variables = _house(folder, mlx=given.mlx)
+    poisoned = stage.fill(house, tasks, given.seed, poison=0 if given.mlx else POISON)
+    faults = chaos.deck(kills, random.Random(given.seed))
+    settings.say(f"seed {given.seed}: {tasks} tasks, {len(faults)} faults ({kills} kills)")
+    started = time.monotonic()
+    with ExitStack() as stack:
+        crew = stack.enter_context(Crew(house, SUPERVISORS, variables))
+        storm = chaos.Chaos(crew, tasks, faults, LEASE_S, given.seed)
+        seen = storm.run(given.seconds or SECONDS, settings.say)
+        seconds = time.monotonic() - started
+    found = _count(house, poisoned, mlx=given.mlx)
+    crashes = crew.crashes()
+    for crash in [*crashes, *found["wrong_failures"]]:
+        settings.say(f"unexpected: {crash}")
+    asked = len((folder / "requests").read_text().splitlines())
+    ordered = sorted(seen.recoveries)
+    return {
+        "seed": given.seed,
+        "tasks": tasks,
+        "done": found["done"],
+        "failed": found["failed"],
+        "poison_planted": len(poisoned),
+        "kills": seen.kills,
+        "faults": dict(seen.faults),
+        "lost": tasks - found["done"] - found["failed"],
+        "duplicated": found["duplicated"],
+        "unexpected": len(crashes) + len(found["wrong_failures"]),
+        "rerun_share": round((asked - tasks) / tasks, 3),
+        "rerun_limit": round(seen.kills * WIDTH / tasks, 3),
+        "recovery_p50_s": round(ordered[len(ordered) // 2], 1) if ordered else None,
+        "recovery_p95_s": round(ordered[int(0.95 * (len(ordered) - 1))], 1) if ordered else None,
+        "recovery_max_s": round(ordered[-1], 1) if ordered else None,
+        "recovery_limit_s": 2 * LEASE_S + 15,
+        "width": WIDTH,
+        "lease_s": LEASE_S,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _house(folder: Path, *, mlx: bool) -> tuple[House, dict[str, str]]:
+    variables = {MODULE_VARIABLE: "bench.pretend", pretend.LOG: str(folder / "requests")}
+    (folder / "requests").touch()
+    model = "pretend"
+    if mlx:
+        from kkoracle.demo.tiny import make_tiny_model
+
+        model = str(make_tiny_model(folder / "model", stage.SENTENCES * 4))
+        variables[pretend.MLX] = "1"
+    else:
+        variables[pretend.DELAY] = "0.1-0.5"
+    engine = "mlx" if mlx else "openai"
+    house = stage.make_house(folder, model=model, engine=engine, width=WIDTH, lease_s=LEASE_S)
+    return house, variables
+
+
+def _count(house: House, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
+    """What the spool holds, counted row by row and held against its counters."""
+    spool = Spool.read(house.archive_dir())
+    counters = spool.counters()
+    states = Counter(row["state"] for row in spool.db.execute("SELECT state FROM tasks"))
+    pairs = Counter(row["status"] for row in spool.db.execute("SELECT status FROM pairs"))
+    twice = sum(
+        abs(counters.get(f"{table}.{name}", 0) - rows[name])
+        for table, rows in (("tasks", states), ("pairs", pairs))
+        for name in {*rows, *(c.partition(".")[2] for c in counters if c.startswith(f"{table}."))}
+    )
+    if not mlx:  # the pretended engine says one pair a task
+        twice += abs(sum(pairs.values()) - states["done"])
+    failed = spool.db.execute("SELECT id, subject, reason FROM tasks WHERE state='failed'")
+    wrong = [
+        f"task {row['id']} failed: {row['reason']}"
+        for row in failed
+        if not (row["subject"] in poisoned and row["reason"] == "poison")
+        and not (mlx and row["reason"] == "no-pair")  # random weights write no pairs
+    ]
+    spool.close()
+    return {"done": states["done"], "failed": states["failed"], "duplicated": twice,
+            "wrong_failures": wrong}  # fmt: skip
