@@ -33,7 +33,7 @@ class Bench(Protocol):
         """Measure, and return the figures by name."""
 
 
-NAMES = ("demo", "generate")
+NAMES = ("crawl", "demo", "faults", "generate")
 
 
 def load(name: str) -> Bench:

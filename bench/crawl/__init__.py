@@ -1,0 +1,144 @@
+"""Our crawl against Scrapy with JOBDIR, on one generated newspaper served on this machine.
+
+Both follow links from lists only, obey robots.txt, keep as many requests under way, wait for
+nothing, and must end with the same stories. Ratios are ours over Scrapy's, in processor time of
+the whole command with all its processes, start-up included, the better of two runs each; the
+server is another process and not counted.
+
+cpu_ratio_fetch      fetch, frontier and raw store; Scrapy writes the bodies without compressing
+cpu_ratio_profile    fetch and text by an XPath profile, against Scrapy + trafilatura's fast mode
+cpu_ratio_fallback   the same without a profile: our text, too, is trafilatura's
+rss_ratio_1m         largest memory of a crawl that already knows a million other addresses
+same_stories         1.0 when both stored every story, byte by byte (fetch) or with text
+..._cpu_ms, ..._rss_mb   what the ratios are made of: per page, and in all
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import peers, processes
+from bench.crawl import stored
+from bench.crawl.site import pages, paragraphs
+from bench.registry import Figures, Settings
+
+SEED = 7
+STORIES, QUICK = 2000, 200
+KNOWN, QUICK_KNOWN = 1_000_000, 20_000
+CONCURRENCY = 16  # Scrapy's own default
+ROUNDS = 2
+ROOT = Path(__file__).parents[2]
+RIVAL = Path(__file__).with_name("rival.py")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--stories", type=int, help=f"default: {STORIES}, quick {QUICK}")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """Each side in turn; a crawl that did not store every story ends the bench."""
+    stories = given.stories or (QUICK if settings.quick else STORIES)
+    known = QUICK_KNOWN if settings.quick else KNOWN
+    python = peers.python("scrapy", settings.say)
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(stories) as url:
+        sides = _Sides(Path(folder), url, python, stories, settings)
+        cpu = {
+            (who, what): min(sides.crawl(who, what, turn).cpu_s for turn in range(ROUNDS))
+            for who, what in (("ours", "fetch"), ("scrapy", "fetch"), ("ours", "profile"),
+                              ("scrapy", "text"), ("ours", "fallback"))
+        }  # fmt: skip
+        rss = {who: sides.knowing(who, known).rss_mb for who in ("ours", "scrapy")}
+    served = pages(stories, SEED)
+    requests = len(served)
+    return {
+        "stories": stories,
+        "page_kb": round(sum(map(len, served.values())) / requests / 1024, 1),
+        "concurrency": CONCURRENCY,
+        "same_stories": 1.0,  # `_Sides` has looked
+        "cpu_ratio_fetch": round(cpu["ours", "fetch"] / cpu["scrapy", "fetch"], 3),
+        "cpu_ratio_profile": round(cpu["ours", "profile"] / cpu["scrapy", "text"], 3),
+        "cpu_ratio_fallback": round(cpu["ours", "fallback"] / cpu["scrapy", "text"], 3),
+        "rss_ratio_1m": round(rss["ours"] / rss["scrapy"], 3),
+        **{f"{who}_{what}_cpu_ms": round(1000 * seconds / requests, 2)
+           for (who, what), seconds in cpu.items()},
+        **{f"{who}_rss_mb": round(megabytes) for who, megabytes in rss.items()},
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def serving(stories: int) -> Iterator[str]:
+    """The site in a process of its own; yields its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.crawl.server", str(stories), str(SEED)], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert server.stdin is not None and server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.stdin.close()
+        server.wait()
+        server.stdout.close()
+
+
+class _Sides:
+    """Runs either side as a command of its own and looks at what it stored."""
+
+    def __init__(self, folder: Path, url: str, python: Path, stories: int, settings: Settings
+                 ) -> None:  # fmt: skip
+        self._folder = folder
+        self._url = url
+        self._python = python
+        self._stories = stories
+        self._say = settings.say
+
+    def crawl(self, who: str, what: str, turn: int) -> processes.Taken:
+        """One crawl into an empty folder."""
+        folder = self._folder / f"{who}-{what}-{turn}"
+        folder.mkdir()
+        return self._run(who, what, folder)
+
+    def knowing(self, who: str, known: int) -> processes.Taken:
+        """One crawl that fetches, where `known` addresses were seen before."""
+        folder = self._folder / f"{who}-known"
+        folder.mkdir()
+        self._say(f"{who}: {known:,} known addresses")
+        self._command(who, f"know-{known}", folder)
+        return self._run(who, "fetch", folder)
+
+    def _run(self, who: str, what: str, folder: Path) -> processes.Taken:
+        taken = self._command(who, what, folder)
+        self._check(who, what, folder)
+        self._say(f"{who} {what}: {taken.cpu_s:.2f} s of processor, {taken.rss_mb:.0f} MB")
+        return taken
+
+    def _command(self, who: str, what: str, folder: Path) -> processes.Taken:
+        program = [sys.executable, "-m", "bench.crawl.ours"] if who == "ours" else [
+            str(self._python), str(RIVAL)]  # fmt: skip
+        command = [*program, self._url, str(folder), str(CONCURRENCY), what]
+        env = processes.as_from_a_shell(os.environ) | {"PYTHONPATH": str(ROOT)}
+        if who != "ours":
+            env.pop("PYTHONPATH")
+        log = folder / "log"
+        taken = processes.run(command, ROOT if who == "ours" else folder, env, log)
+        if taken.code:
+            raise stored.Unequal(f"{who} {what} ended with {taken.code}: {stored.last_line(log)}")
+        return taken
+
+    def _check(self, who: str, what: str, folder: Path) -> None:
+        found = stored.ours(folder, what) if who == "ours" else stored.scrapy(folder)
+        if what == "fetch":
+            wanted = pages(self._stories, SEED)
+            stored.same(found, {f"/story/{n}": wanted[f"/story/{n}".encode()]
+                                for n in range(self._stories)}, f"{who} {what}")  # fmt: skip
+            return
+        stored.holds(found, {f"/story/{n}": paragraphs(n, SEED) for n in range(self._stories)},
+                     f"{who} {what}")  # fmt: skip

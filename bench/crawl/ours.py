@@ -1,0 +1,69 @@
+"""Our crawl as a program of its own: the daemon itself, without generation.
+
+python -m bench.crawl.ours URL FOLDER CONCURRENCY fetch|profile|fallback|know-N
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from crawler.daemon import run
+from crawler.frontier import Frontier
+from crawler.records import Link
+from crawler.settings import Crawl
+from exchange.house import House, Recipe
+from exchange.settings import Config, General, Redis
+
+PROFILE = r"""
+name = "Η Εφημερίδα"
+base = "http://127.0.0.1:1"
+start = ["/"]
+
+[kinds.list]
+role = "index"
+path = '/list/(?P<n>\d+)'
+key = ["n"]
+
+[kinds.story]
+role = "story"
+path = '/story/(?P<id>\d+)'
+key = ["id"]
+"""
+SHAPE = """
+[[shapes]]
+name = "article"
+text = '//article/div[@class="text"]'
+title = '//article/h1'
+author = '//article/div[@class="sign"]'
+"""
+
+
+def main(url: str, folder: Path, concurrency: int, what: str) -> int:
+    """Crawl to the end, or with know-N only make N addresses known."""
+    if what.startswith("know-"):
+        frontier = Frontier.open(folder / "paper")
+        frontier.seed(_known(int(what.removeprefix("know-"))))
+        frontier.db.execute("UPDATE pages SET state='done'")
+        frontier.close()
+        return 0
+    profile = folder / "profile.toml"
+    profile.write_text(PROFILE + (SHAPE if what == "profile" else ""), "utf-8")
+    config = Config({"data": str(folder), "crawl": {
+        "contact": "bench@example.org", "delay": 0, "concurrency": concurrency, "min_free_mb": 0,
+        "base_url": url, "profile": str(profile),
+    }}, None, {})  # fmt: skip
+    house = House(config, config.table("", General), config.table("redis", Redis),
+                  lambda: Recipe("000000", "", "", "", ""))  # fmt: skip
+    settings = config.table("crawl", Crawl)
+    return asyncio.run(run(house, "paper", settings, extract=what != "fetch", generate=False))
+
+
+def _known(count: int) -> Iterator[Link]:
+    return (Link(f"story:{n}", f"/story/{n}", "story", "", 1) for n in range(10**7, 10**7 + count))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
