@@ -57,5 +57,9 @@ def test_a_quick_run_prints_one_json_object() -> None:
     found = orjson.loads(line)
     assert found["bench"] == "generate" and found["quick"] is True and found["chunks"] == 4
     assert len(found["load"]) == 3 and found["seed"] == 7
-    assert found["identical"] == 1.0  # greedy and float32: batching changes no word
-    assert found["speedup_vs_loop"] > 0 and found["batch_cpu_s"] >= 0
+    assert found["identical_outputs"] == 1.0  # greedy and float32: batching changes no word
+    assert found["identical_to_bare"] == 1.0
+    assert found["speedup_vs_loop"] > 0 and found["of_bare_engine"] > 0
+    assert 350 <= found["tokens_in"][0] <= found["tokens_in"][1] <= 450
+    assert 60 <= found["tokens_out"][0] <= found["tokens_out"][1] <= 260
+    assert found["tokens_shared"] <= 130

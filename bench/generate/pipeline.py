@@ -1,0 +1,108 @@
+"""The real worker on a real queue; the engine is ours. `python -m bench.generate.pipeline DIR`
+
+The engine is only told how long each answer is, and a random model's words are replaced by three
+pairs about the chunk, so that parser, checks and results are as much work as they always are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.generate.material import WARM_UP, Material
+from bench.generate.timing import Timed
+from exchange.engine import Engine, Finished, Message
+from exchange.settings import Config
+from workers import run
+from workers.engines.mlx import MlxEngine
+from workers.engines.opening import open_engine
+from workers.settings import Work
+
+
+class Bounded:
+    """An engine whose answers have the lengths of the material."""
+
+    def __init__(self, engine: MlxEngine, material: Material) -> None:
+        self._engine = engine
+        self._messages = material.messages()
+        self._number = {one[-1]["content"]: n for n, one in enumerate(self._messages)}
+        self._texts, self._limits = material.texts, material.limits
+        self._by_ticket: dict[int, int] = {}
+        self._prompts = [0] * len(self._texts)
+        self._answers = [""] * len(self._texts)
+        self._shared = 0
+        self._began: tuple[float, float] | None = None
+        self._last = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def share_prefix(self, first: list[Message], second: list[Message]) -> int:
+        self._shared = self._engine.share_prefix(first, second)
+        return self._shared
+
+    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+        if self._began is None:
+            self._warm_up()
+            self._began = time.process_time(), time.perf_counter()
+        number = self._number[messages[-1]["content"]]
+        ticket = self._engine.submit(messages, self._limits[number], seed)
+        self._by_ticket[ticket] = number
+        return ticket
+
+    def step(self) -> list[Finished]:
+        return [self._note(finished) for finished in self._engine.step()]
+
+    def close(self) -> None:
+        cpu, wall = self._began or (0.0, 0.0)
+        count = len(self._texts) - WARM_UP
+        Timed(
+            time.process_time() - cpu, self._last - wall, self._answers[:count],
+            self._prompts[:count], self._shared,
+        ).say()  # fmt: skip
+        self._engine.close()
+
+    def _note(self, finished: Finished) -> Finished:
+        number = self._by_ticket[finished.ticket]
+        self._last = time.perf_counter()
+        self._prompts[number] = finished.tokens_in
+        self._answers[number] = finished.text
+        return dataclasses.replace(finished, text=_pairs(self._texts[number]))
+
+    def _warm_up(self) -> None:
+        count = len(self._texts) - WARM_UP
+        waiting = {
+            self._engine.submit(self._messages[n], self._limits[n], 0)
+            for n in range(count, len(self._texts))
+        }
+        while waiting:
+            waiting -= {finished.ticket for finished in self._engine.step()}
+
+
+def _pairs(text: str) -> str:
+    """Three pairs about a chunk, in the format that is asked for."""
+    sentences = [part.strip() for part in text.split(".") if len(part.split()) > 4][:3]
+    return "\n".join(
+        f"Ερώτηση: Τι γράφει η εφημερίδα για το εξής: {' '.join(sentence.split()[:5])};\n"
+        f"Απάντηση: {sentence}."
+        for sentence in sentences
+    )
+
+
+def main(folder: Path) -> int:
+    """Work as `python -m workers.run --burst` does, with lengths as the material has them."""
+    material = Material.read(folder)
+
+    def bounded(config: Config, work: Work) -> Engine:
+        engine = open_engine(config, work)
+        assert isinstance(engine, MlxEngine)
+        return Bounded(engine, material)
+
+    return run.main(["--burst"], open_with=bounded)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
