@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from exchange import models, openblas, redis_client, redis_server
+from exchange import memory, models, openblas, redis_client, redis_server
 from exchange.errors import FAILED, OK, UserError
 from exchange.house import House
 
@@ -128,6 +128,23 @@ def _memory(house: House) -> Iterator[Finding]:
     )
 
 
+def _width(house: House) -> Iterator[Finding]:
+    from workers.engines import width
+    from workers.settings import Work
+
+    work = house.config.table("work", Work)
+    if work.engine != "mlx":
+        return
+    try:
+        settings = house.config.table("model", models.Model)
+        folder = models.locate(settings, house.models, confirm=lambda _: False)
+    except UserError:  # the model's own line says so
+        return
+    float32 = openblas.needed()
+    plan = width.plan(folder, work.width, work.max_tokens, memory.usable(), float32=float32)
+    yield Finding("ok" if plan.fits else "warn", "batch", str(plan))
+
+
 def _disk(house: House) -> Iterator[Finding]:
     folder = next(path for path in (house.data, *house.data.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
@@ -168,6 +185,7 @@ CHECKS: tuple[Callable[[House], Iterator[Finding]], ...] = (
     _mlx,
     _model,
     _memory,
+    _width,
     _disk,
     _sleep,
 )
