@@ -7,7 +7,7 @@ promise (the spool), NORMAL where losing the last batch costs only a second requ
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -26,13 +26,20 @@ def count(name: str, delta: str) -> str:
 
 
 def connect(
-    path: Path, schema: str, *, version: int, synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    path: Path,
+    schema: str,
+    *,
+    version: int,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    upgrade: Callable[[sqlite3.Connection, int], None] | None = None,
 ) -> sqlite3.Connection:
     """Open (and on first use create) one of our files; transactions are explicit.
 
     Args:
         schema: statements that create everything, all `IF NOT EXISTS`.
         version: written to `user_version`; a file of a newer version is refused.
+        upgrade: given a file of an earlier version and that version, fills in what `schema`
+            alone cannot; in the same transaction, so that a kill leaves the old file.
 
     Raises:
         UserError: not a database of ours, damaged, of a newer version, or the disk is full.
@@ -54,6 +61,8 @@ def connect(
             with transaction(db):
                 for statement in _statements(schema):
                     db.execute(statement)
+                if found and upgrade is not None:
+                    upgrade(db, found)
                 db.execute(f"PRAGMA user_version={version}")
     except sqlite3.DatabaseError as error:
         raise UserError(f"cannot open {path}: {error}; restore it from a backup") from None

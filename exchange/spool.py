@@ -36,7 +36,14 @@ class Spool:
     @classmethod
     def open(cls, directory: Path) -> Self:
         """Open for writing, creating the file on first use."""
-        return cls(db.connect(directory / FILE, spool_schema.SCHEMA, version=spool_schema.VERSION))
+        return cls(
+            db.connect(
+                directory / FILE,
+                spool_schema.SCHEMA,
+                version=spool_schema.VERSION,
+                upgrade=spool_schema.upgrade,
+            )
+        )
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -153,18 +160,21 @@ class Spool:
     def adopt_recipe(self, recipe: str) -> None:
         """Make `recipe` the current one: every live chunk has a task of it, others wait no more.
 
-        Tasks of other recipes that are not done become `stale`; what they had produced stays.
+        Other kinds of task have recipes of their own, which the planner minds. Chunk tasks of
+        other recipes that are not done become `stale`; what they had produced stays.
         """
         with self.transaction():
             self.set_meta("recipe", recipe)
             self.db.execute(
-                "UPDATE tasks SET state='stale' WHERE recipe<>? AND state IN ('new','queued')",
+                "UPDATE tasks SET state='stale' WHERE kind='chunk' AND recipe<>? "
+                "AND state IN ('new','queued')",
                 (recipe,),
             )
             rows = self.db.execute(
                 "SELECT c.record, s.published FROM chunks c JOIN stories s ON s.id=c.story_id "
                 "WHERE c.state='live' AND NOT EXISTS (SELECT 1 FROM tasks t "
-                "WHERE t.subject=c.id AND t.recipe=? AND t.state<>'stale') ORDER BY c.rowid",
+                "WHERE t.subject=c.id AND t.kind='chunk' AND t.recipe=? AND t.state<>'stale') "
+                "ORDER BY c.rowid",
                 (recipe,),
             ).fetchall()
             for row in rows:

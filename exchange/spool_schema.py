@@ -2,11 +2,22 @@
 
 The counters are kept by triggers inside the writing transaction, so that `status` never has to
 count rows and never disagrees with them.
+
+`inputs` holds what a task is asked with where that is more than one chunk (the chunk of a chunk
+task is looked up); `verdicts` what each rule set said of a pair that was judged again, the one in
+force being in `pairs`; `questions` is the index that finds a question asked before. `richness`,
+`names` and `mentions` are what the planner has read off the chunks (by their row numbers) and
+could read again at any time.
 """
 
+import sqlite3
+
+import orjson
+
+from exchange import dedup
 from exchange.db import count
 
-VERSION = 1
+VERSION = 2  # 2: other kinds of task, the index of questions, verdicts by rule set
 
 
 SCHEMA = f"""
@@ -41,6 +52,23 @@ CREATE TABLE IF NOT EXISTS pairs (
 CREATE INDEX IF NOT EXISTS pairs_by_task ON pairs(task_id);
 CREATE INDEX IF NOT EXISTS pairs_by_story ON pairs(story_id);
 
+CREATE TABLE IF NOT EXISTS inputs (
+    task_id TEXT PRIMARY KEY REFERENCES tasks(id), story_id TEXT NOT NULL, record BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdicts (
+    pair_id TEXT NOT NULL, rules TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (pair_id, rules)) WITHOUT ROWID;
+{dedup.TABLE}
+
+CREATE TABLE IF NOT EXISTS richness (chunk INTEGER PRIMARY KEY, density INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS richness_by_density ON richness(density DESC, chunk);
+CREATE TABLE IF NOT EXISTS names (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    mentions INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS names_by_mentions ON names(mentions DESC, id);
+CREATE TABLE IF NOT EXISTS mentions (
+    name INTEGER NOT NULL, chunk INTEGER NOT NULL, PRIMARY KEY (name, chunk)) WITHOUT ROWID;
+
 CREATE TRIGGER IF NOT EXISTS story_added AFTER INSERT ON stories BEGIN
     {count("'stories'", "1")} END;
 CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
@@ -59,4 +87,20 @@ CREATE TRIGGER IF NOT EXISTS task_failed AFTER UPDATE OF state ON tasks
 CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
     {count("'pairs.' || NEW.status", "1")}
     {count("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
+CREATE TRIGGER IF NOT EXISTS pair_judged AFTER UPDATE OF status, reason ON pairs
+    WHEN OLD.status <> NEW.status OR OLD.reason <> NEW.reason BEGIN
+    {count("'pairs.' || OLD.status", "-1")}
+    {count("'pairs.' || NEW.status", "1")}
+    {count("'rejected.' || OLD.reason", "-(OLD.status = 'rejected')")}
+    {count("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
 """
+
+
+def upgrade(db: sqlite3.Connection, found: int) -> None:
+    """Fill the tables that a file of an earlier version lacks."""
+    if found < 2:
+        index = dedup.QuestionIndex(db)
+        for pair_id, record in db.execute(
+            "SELECT id, record FROM pairs WHERE status='accepted' ORDER BY rowid"
+        ):
+            index.keep(pair_id, orjson.loads(record)["question"])

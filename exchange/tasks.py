@@ -6,11 +6,14 @@ Every function is one short transaction. Only the daemon's flow calls them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from sqlite3 import Connection
 
 import zstandard
 
-from exchange.records import Chunk, Completion, Pair, Result, Task
+from exchange import inputs
+from exchange.dedup import REASON, QuestionIndex
+from exchange.records import Completion, Pair, Result, Task
 from exchange.spool import Spool
 
 ZSTD_LEVEL = 3  # completions are short; higher levels save about 2 % and cost three times as much
@@ -52,18 +55,8 @@ def _years(db: Connection) -> list[int]:
 
 def _load(spool: Spool, archive: str, serials: Sequence[int]) -> list[Task]:
     marks = ",".join("?" * len(serials))
-    rows = spool.db.execute(
-        "SELECT t.id, t.recipe, c.record FROM tasks t JOIN chunks c ON c.id=t.subject "
-        f"WHERE t.serial IN ({marks}) ORDER BY t.length, t.serial",
-        tuple(serials),
-    )
-    tasks = []
-    for row in rows:
-        chunk = Chunk.from_json(row["record"])
-        tasks.append(
-            Task(row["id"], archive, "chunk", (chunk.id,), row["recipe"], chunk.text, chunk.header)
-        )
-    return tasks
+    where = f"t.serial IN ({marks}) ORDER BY t.length, t.serial"
+    return list(inputs.load(spool, archive, where, tuple(serials)))
 
 
 def reopen(spool: Spool, ids: Iterable[str]) -> int:
@@ -108,11 +101,13 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
         How many tasks were open before and are closed now.
     """
     closed = 0
+    index = QuestionIndex(spool.db)
     with spool.transaction() as db:
         for result in results:
             row = db.execute(
-                "SELECT t.state, t.subject, c.story_id FROM tasks t "
-                "LEFT JOIN chunks c ON c.id=t.subject WHERE t.id=?",
+                "SELECT t.state, COALESCE(i.story_id, c.story_id, '') AS story_id FROM tasks t "
+                "LEFT JOIN chunks c ON c.id=t.subject LEFT JOIN inputs i ON i.task_id=t.id "
+                "WHERE t.id=?",
                 (result.task_id,),
             ).fetchone()
             if row is None or row["state"] in ("done", "failed"):
@@ -123,20 +118,30 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
                 ("failed" if result.failed else "done", result.failed, result.task_id),
             )
             if result.completion is not None:
-                _keep(spool, result, row["story_id"] or "")
+                _keep(spool, result, row["story_id"], index)
     return closed
 
 
-def _keep(spool: Spool, result: Result, story_id: str) -> None:
+def _keep(spool: Spool, result: Result, story_id: str, index: QuestionIndex) -> None:
     completion = Completion.from_dict(result.completion)
     spool.db.execute(
         "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
         (result.task_id, zstandard.compress(completion.to_json(), ZSTD_LEVEL)),
     )
     for raw in result.pairs:
-        pair = Pair.from_dict(raw)
+        pair = unique(Pair.from_dict(raw), index)
         spool.db.execute(
             "INSERT OR IGNORE INTO pairs(id, task_id, story_id, status, reason, record) "
             "VALUES (?,?,?,?,?,?)",
             (pair.id, result.task_id, story_id, pair.status, pair.reason, pair.to_json()),
         )
+
+
+def unique(pair: Pair, index: QuestionIndex) -> Pair:
+    """The pair, or the pair rejected because another one was kept that asks the same."""
+    if pair.status != "accepted":
+        return pair
+    kept = index.keep(pair.id, pair.question)
+    if not kept:
+        return pair
+    return replace(pair, status="rejected", reason=REASON, duplicate_of=kept)

@@ -43,7 +43,10 @@ def story(text: str = "Ένα. Δύο. Τρία.", story_id: str = "s1") -> tupl
     ]
 
 
-def result(task_id: str, *, answers: int = 1, bad: int = 0) -> Result:
+def result(
+    task_id: str, *, answers: int = 1, bad: int = 0, questions: tuple[str, ...] = ()
+) -> Result:
+    """`answers` accepted and `bad` rejected pairs; or accepted pairs that ask `questions`."""
     done = Completion(task_id, "t", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s", 1, "now")
     pairs = tuple(
         Pair(
@@ -51,7 +54,12 @@ def result(task_id: str, *, answers: int = 1, bad: int = 0) -> Result:
             "accepted" if number < answers else "rejected",
             "" if number < answers else "deictic",
         )
-        for number in range(answers + bad)
+        for number in range(0 if questions else answers + bad)
+    )  # fmt: skip
+    pairs += tuple(
+        Pair(Pair.make_id(task_id, asked, "Οχτώ."), task_id, ("c",), asked, "Οχτώ.", "fact",
+             "accepted")
+        for asked in questions
     )  # fmt: skip
     return Result.of(done, "paper", pairs)
 

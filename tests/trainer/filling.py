@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,14 @@ def fill(
     *,
     first: int = 0,
     cluster: Callable[[int], str] = lambda number: "",
+    published: Callable[[int], str] = lambda number: "2001-02-03",
+    section: Callable[[int], str] = lambda number: "",
+    rephrased: int = 0,
     extra: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Stories with one chunk and `per_story` accepted pairs each, and one rejected pair.
 
+    The first pair of each of the first `rephrased` stories is asked once more in other words.
     `extra` are further accepted questions and answers, all of the first story.
     """
     spool = Spool.open(directory)
@@ -55,21 +60,44 @@ def fill(
             story_id = digest("paper", str(number))
             text = " ".join(answer(number, k) for k in range(per_story))
             chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή")
-            story = Story(story_id, f"http://x/{number}", "paper", "2001-02-03", "", "Τίτλος", "",
+            story = Story(story_id, f"http://x/{number}", "paper", published(number),
+                          section(number), "Τίτλος", "",
                           text, cluster=cluster(number))  # fmt: skip
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             said = [(question(number, k), answer(number, k)) for k in range(per_story)]
-            results.append(_result(chunk, said + (list(extra) if number == first else [])))
+            again = number < first + rephrased
+            results.append(
+                _result(chunk, said + (list(extra) if number == first else []), again, number)
+            )
     tasks.finish(spool, results)
+    accept_duplicates(spool)
     spool.close()
 
 
-def _result(chunk: Chunk, said: Sequence[tuple[str, str]]) -> Result:
+def accept_duplicates(spool: Spool) -> None:
+    """Undo what the collector does, as in a file of pairs that was made elsewhere."""
+    with spool.transaction() as db:
+        for (record,) in db.execute("SELECT record FROM pairs WHERE reason='duplicate'").fetchall():
+            pair = replace(Pair.from_json(record), status="accepted", reason="", duplicate_of="")
+            db.execute("UPDATE pairs SET status=?, reason='', record=? WHERE id=?",
+                       (pair.status, pair.to_json(), pair.id))  # fmt: skip
+
+
+def otherwise(story: int) -> str:
+    """The first question of a story in words that share only the town with it."""
+    return f"Σε ποιον ανήκει το έργο που παραδόθηκε στους κατοίκους της πόλης {town(story)};"
+
+
+def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, number: int) -> Result:
     task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
     completion = Completion(task_id, "raw", "stop", 1, 1, 0.1, "tiny", "float32", "mlx",
                             "el/chunk", "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
     pairs = [Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact", "accepted")
              for q, a in said]  # fmt: skip
+    if rephrased:
+        q, a = otherwise(number), said[0][1]
+        pairs.append(Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact",
+                          "accepted", rephrase_of=pairs[0].id))  # fmt: skip
     pairs.append(Pair(Pair.make_id(task_id, "?", "."), task_id, (chunk.id,), "?", ".", "fact",
                       "rejected", "no_question_mark"))  # fmt: skip
     return Result(task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
