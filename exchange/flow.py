@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 0.2
+GATHER_S = 0.1  # between two rounds that find little to do: every round that moves something syncs
+FULL_ROUND = 256  # moved in one round: more is surely waiting
 AWAY_S = 1.0  # between two tries while Redis is away
 
 
@@ -94,8 +95,8 @@ class Flow(Background):
                 self.stopping.wait(AWAY_S)
                 redis.close()
                 redis = self._connect()
-            if not moved:
-                self.stopping.wait(IDLE_S)
+            if moved < FULL_ROUND:
+                self.stopping.wait(GATHER_S)
         redis.close()
 
     def _announce(self, redis: Redis) -> None:
