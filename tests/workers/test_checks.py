@@ -109,7 +109,7 @@ def test_a_chopped_answer_is_rejected() -> None:
     ],
 )
 def test_the_kind_follows_the_opening_words(question: str, kind: str) -> None:
-    assert kind_of(Reading.of(question)) == kind
+    assert kind_of(Reading(question)) == kind
 
 
 def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:

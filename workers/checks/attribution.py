@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from workers.checks.context import Context, Sentence
+from workers.checks.context import Context
 from workers.checks.reading import Claim, Reading
 
 # Verbs of wanting and maintaining, folded beginnings. Plain telling («είπε», «ανακοίνωσε») is not
@@ -61,7 +61,7 @@ def attributed(claim: Claim, context: Context) -> str:
     return ""
 
 
-def _behind(sentence: Sentence) -> frozenset[str]:
+def _behind(sentence: Reading) -> frozenset[str]:
     """The stems that follow the sentence's first verb of claiming; none without such a verb."""
     for index, word in enumerate(sentence.words):
         if not word.digits and _is_claim(word.folded):

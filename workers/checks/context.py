@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from exchange.records import Task
-from workers.checks.reading import STEM, Reading, Word, wordset
+from workers.checks.reading import STEM, Reading, lazy, wordset
 
 # Endings of Greek names and nouns, folded: two words that agree up to these are cases of one.
 _ENDINGS = wordset(
@@ -29,31 +28,61 @@ _APART = 6  # words between an article and the name it belongs to: «η δασκ
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence of the chunk: its words, their stems, its full dates."""
-
-    words: tuple[Word, ...]
-    stops: frozenset[int]
-    stems: frozenset[str]
-    names: frozenset[str]  # stems of its names
-    dates: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
-    """What one task asked about, as the checks see it."""
+    """What one task asked about, as the checks see it.
 
-    task: Task
-    numbers: frozenset[str]
-    stems: frozenset[str]
-    words: dict[str, tuple[str, ...]]  # every folded word, by its first letters
-    initials: frozenset[str]  # of neighbouring capitalised words: «Ευρωπαϊκή Ένωση» is ΕΕ too
-    months: frozenset[int]  # named, or in the header's date
-    dates: frozenset[str]  # full dates, as ISO
-    header_stems: frozenset[str]
-    header_dates: frozenset[str]
-    sentences: tuple[Sentence, ...]
+    Attributes:
+        words: every folded word of header and text, by its first letters.
+        months: named, or in the header's date.
+        dates: full dates, as ISO.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.header = Reading(task.header)
+        self.sentences = tuple(
+            Reading(part) for part in _SENTENCE_END.split(task.text) if part.strip()
+        )
+        self._every = (self.header, *self.sentences)
+        words: dict[str, list[str]] = {}
+        everything = {word.folded for part in self._every for word in part.words}
+        for folded in everything:
+            words.setdefault(folded[:STEM], []).append(folded)
+        self.words = words
+        self.stems = frozenset().union(*[part.stems for part in self._every])
+        self._genders: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, task: Task) -> Context:
+        """Read what a task asks about."""
+        return cls(task)
+
+    @lazy
+    def numbers(self) -> frozenset[str]:
+        return frozenset().union(*[part.numbers for part in self._every])
+
+    @lazy
+    def months(self) -> frozenset[int]:
+        return frozenset().union(*[part.months for part in self._every])
+
+    @lazy
+    def dates(self) -> frozenset[str]:
+        return frozenset().union(*[part.dates for part in self._every])
+
+    @lazy
+    def initials(self) -> frozenset[str]:
+        """Of neighbouring capitalised words: «Ευρωπαϊκή Ένωση» is ΕΕ too."""
+        return frozenset(_initials(self._every))
+
+    @lazy
+    def _capitals(self) -> dict[str, list[tuple[Reading, int]]]:
+        """Where capitalised words stand, by their first letters."""
+        found: dict[str, list[tuple[Reading, int]]] = {}
+        for sentence in self.sentences:
+            for index, word in enumerate(sentence.words):
+                if word.capital:
+                    found.setdefault(word.folded[:STEM], []).append((sentence, index))
+        return found
 
     def names(self, folded: str) -> bool:
         """True when a word of the chunk is this name, in whatever case it stands.
@@ -61,44 +90,21 @@ class Context:
         Greek cases change the ending only. Four letters alone would let a model that garbles a
         name's end pass, and a fixed number of them one that doubles a part of it.
         """
-        return folded in self.initials or any(
-            word == folded or same_word(word, folded) for word in self.words.get(folded[:STEM], ())
-        )
+        near = self.words.get(folded[:STEM], ())
+        if folded in near or any(same_word(word, folded) for word in near):
+            return True
+        return folded in self.initials
 
     def gender(self, folded: str) -> int:
         """Which articles stand before this name in the chunk, as bits; 0 when none does."""
-        found = 0
-        for sentence in self.sentences:
-            for index, word in enumerate(sentence.words):
-                if word.capital and (word.folded == folded or same_word(word.folded, folded)):
+        found = self._genders.get(folded)
+        if found is None:
+            found = 0
+            for sentence, index in self._capitals.get(folded[:STEM], ()):
+                if same_word(sentence.words[index].folded, folded):
                     found |= _article_before(sentence, index)
+            self._genders[folded] = found
         return found
-
-    @classmethod
-    def of(cls, task: Task) -> Context:
-        header = Reading.of(task.header)
-        parts = [Reading.of(part) for part in _SENTENCE_END.split(task.text) if part.strip()]
-        every = [header, *parts]
-        words: dict[str, list[str]] = {}
-        for folded in {word.folded for part in every for word in part.words}:
-            words.setdefault(folded[:STEM], []).append(folded)
-        return cls(
-            task=task,
-            numbers=frozenset().union(*(part.numbers for part in every)),
-            stems=frozenset().union(*(part.stems for part in every)),
-            words={key: tuple(found) for key, found in words.items()},
-            initials=frozenset(_initials(every)),
-            months=frozenset().union(*(part.months for part in every)),
-            dates=frozenset().union(*(part.dates for part in every)),
-            header_stems=header.stems,
-            header_dates=header.dates,
-            sentences=tuple(_sentence(part) for part in parts),
-        )
-
-
-def _sentence(part: Reading) -> Sentence:
-    names = frozenset(word.stem for word in part.names if not word.month and word.stem)
-    return Sentence(part.words, part.stops, part.stems, names, part.dates)
 
 
 def _initials(readings: Iterable[Reading]) -> Iterator[str]:
@@ -113,7 +119,7 @@ def _initials(readings: Iterable[Reading]) -> Iterator[str]:
                 run = ""
 
 
-def _article_before(sentence: Sentence, index: int) -> int:
+def _article_before(sentence: Reading, index: int) -> int:
     """The gender that an article gives to the name at `index`.
 
     «Η πρόεδρος του συλλόγου Χρυσάνθη»: a genitive in between belongs to something else, and so
@@ -130,6 +136,8 @@ def _article_before(sentence: Sentence, index: int) -> int:
 
 def same_word(one: str, other: str) -> bool:
     """Cases of one word: a common beginning of at least three letters, then only endings."""
+    if one == other:
+        return True
     shared = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from exchange.text.fold import fold
 from workers.checks.context import Context
@@ -33,16 +34,23 @@ _ORDINAL = re.compile(r"\d+\s*(?:ο|η|ος|ης|ου|ό|ή|ού)\b")
 def undated_event(claim: Claim, context: Context) -> str:
     """ "The Summit", "the strike": one of many, and neither its date nor its place is said."""
     asked = claim.question
-    if asked.dates or any(len(n) == 4 for n in asked.numbers) or _ORDINAL.search(asked.text):
+    if any(len(number) == 4 for number in asked.numbers) or asked.dates:
         return ""
     # "When was ...?" says after the event what it was about, which is enough to know it by.
     when = asked.line.startswith(("ποτε ", "when "))
     for index, word in enumerate(asked.words):
-        if not _EVENT.match(word.folded) or not _definite(asked, index):
+        if not _is_event(word.folded) or not _definite(asked, index):
             continue
+        if _ORDINAL.search(asked.text):
+            return ""
         if not _pinned(asked.words[index + 1 : index + 1 + _WINDOW], stop=not when):
             return "undated-event"
     return ""
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_event(folded: str) -> bool:
+    return _EVENT.match(folded) is not None
 
 
 def _definite(asked: Reading, index: int) -> bool:

@@ -37,8 +37,9 @@ def grounded_name(claim: Claim, context: Context) -> str:
                 reading is claim.question and word.folded.startswith(_HOME)
             ):
                 return "ungrounded-name"
-        for title in _QUOTED.findall(reading.text):
-            if not all(context.names(w.folded) for w in Reading.of(title).words if not w.digits):
+        quoted = "«" in reading.text or "“" in reading.text
+        for title in _QUOTED.findall(reading.text) if quoted else ():
+            if not all(context.names(w.folded) for w in Reading(title).words if not w.digits):
                 return "ungrounded-name"
     return ""
 

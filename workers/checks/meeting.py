@@ -5,8 +5,8 @@ Grounding alone passes answers that mix facts of different sentences (48 such pa
 
 from __future__ import annotations
 
-from workers.checks.context import Context, Sentence
-from workers.checks.reading import Claim
+from workers.checks.context import Context
+from workers.checks.reading import Claim, Reading
 
 MEET_OVERLAP = 0.5  # share of the question's stems that stand near the answer
 ENOUGH = 2  # stems of the question in a sentence that goes on about its subject
@@ -21,10 +21,10 @@ def meets_in_sentence(claim: Claim, context: Context) -> str:
     if len(context.sentences) < 2:
         return ""
     said = (claim.answer.stems - claim.question.stems) & context.stems
-    asked = (claim.question.stems & context.stems) - context.header_stems
+    asked = (claim.question.stems & context.stems) - context.header.stems
     if not asked or not said:
         return ""
-    dated = (claim.question.dates | claim.answer.dates) - context.header_dates
+    dated = (claim.question.dates | claim.answer.dates) - context.header.dates
     for index, home in enumerate(context.sentences):
         if said.isdisjoint(home.stems) or asked.isdisjoint(home.stems):
             continue
@@ -41,9 +41,10 @@ def meets_in_sentence(claim: Claim, context: Context) -> str:
     return "facts-mixed"
 
 
-def _goes_on(home: Sentence, said: frozenset[str], asked: frozenset[str], claim: Claim) -> bool:
+def _goes_on(home: Reading, said: frozenset[str], asked: frozenset[str], claim: Claim) -> bool:
     """The sentence goes on about what was named further up: it holds the whole answer, enough of
     the question, and names nobody whom the pair does not name."""
     enough = len(asked & home.stems) >= min(ENOUGH, len(asked))
-    named = home.names <= claim.question.stems | claim.answer.stems
+    told = {word.stem for word in home.names if word.stem and not word.month}
+    named = told <= claim.question.stems | claim.answer.stems
     return enough and named and said <= home.stems

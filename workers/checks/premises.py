@@ -28,7 +28,7 @@ def denies(claim: Claim, context: Context) -> str:
 
 def corrects(claim: Claim, context: Context) -> str:
     """It says what is right: the true date, or the true name."""
-    true = Reading.of(context.task.given["true"])
+    true = Reading(context.task.given["true"])
     if true.dates:
         return "" if true.dates <= claim.answer.dates else "not-corrected"
     if not true.numbers <= claim.answer.numbers:

@@ -7,19 +7,21 @@ at its first occurrence; that is what makes the whole chain cost a fraction of a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from exchange.text import dates
 from exchange.text.fold import fold, is_greek
 
 STEM = 4  # folded letters that name two forms of one Greek word
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[«»“”]")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[«»“”,.!?;…:·]")
 _QUOTES = {"«": 1, "“": 1, "»": -1, "”": -1}
-_START = re.compile(r"(?:\A|[.!?;…:·]\s)[\s«“\"'(–—-]*\Z")
+_MARKS = frozenset("«»“”,.!?;…:·")
+_BETWEEN = ("του", "ησ", "η")  # «3 του Μάη», «της 1ης Μάη»
 _NUMERIC_MONTH = re.compile(r"\b\d{1,2}/(\d{1,2})/\d{4}\b")
-_YEAR = re.compile(r"\d{4}")
+_NUMERIC_DATE = re.compile(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d")
 # Whole words: by its beginning alone «Μαρία» would be a March, «γενικός» a January.
 _MONTH = re.compile(
     r"(?:ιανουαρι|φεβρουαρι|μαρτι|απριλι|μαι|ιουνι|ιουλι|αυγουστ|σεπτεμβρι|οκτωβρι|οχτωβρι|νοεμβρι"
@@ -87,72 +89,117 @@ def number(token: str) -> str:
     return token.replace(".", "").replace(",", "").lstrip("0") or "0"
 
 
-@dataclass(frozen=True)
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # read as an attribute
+    """Worked out at the first look and then kept; `functools.cached_property` takes a lock."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> lazy[T]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> T: ...
+    def __get__(self, owner: object | None, kind: type) -> lazy[T] | T:
+        if owner is None:
+            return self
+        value = owner.__dict__[self._name] = self._compute(owner)
+        return value
+
+
 class Reading:
-    """A text with its words. What only some rules need is worked out when asked for."""
+    """A text with its words. What only some rules need is worked out when asked for.
 
-    text: str
-    words: tuple[Word, ...]
-    names: tuple[Word, ...]  # capitalised, and not only because a sentence begins there
-    spoken: tuple[Word, ...]  # the words outside quotation marks: what the text itself says
-    stops: frozenset[int]  # which words directly follow a comma
+    Attributes:
+        names: words with a capital, and not only because a sentence begins there.
+        spoken: the words outside quotation marks: what the text itself says.
+        stops: which words directly follow a comma.
+    """
 
-    @classmethod
-    def of(cls, text: str) -> Reading:
-        found: list[Word] = []
+    def __init__(self, text: str) -> None:
+        self.text = text
+        words: list[Word] = []
         names: list[Word] = []
-        spoken: list[Word] = []
         stops: list[int] = []
+        quoted: list[int] = []
         depth = 0
-        opening = None  # a capital at a sentence's start: a name only if another one follows
-        for match in _TOKEN.finditer(text):
-            token = match[0]
-            if token in _QUOTES:
-                depth = max(0, depth + _QUOTES[token])
+        dated = False
+        start = True  # a capital here is a name only if another one follows
+        opening: Word | None = None
+        for token in _TOKEN.findall(text):
+            if token in _MARKS:
+                if token == ",":
+                    stops.append(len(words))
+                elif token in _QUOTES:
+                    depth = max(0, depth + _QUOTES[token])
+                else:
+                    start = True
                 continue
             word = look(token)
-            start = match.start()
-            if start > 1 and text[start - 2] == ",":
-                stops.append(len(found))
-            found.append(word)
-            if not depth:
-                spoken.append(word)
-            if not word.capital:
-                opening = None
-                continue
-            if word.capital > 1:
-                names.append(word)  # an abbreviation is one anywhere
-            elif len(token) < 3:
-                pass
-            elif start == 0 or (
-                not text[start - 2 : start - 1].isalnum()
-                and _START.search(text, max(0, start - 6), start)
-            ):
-                opening = word if word.stem else None
-                continue
-            else:
-                if opening is not None:
-                    names.append(opening)
-                names.append(word)
+            if depth:
+                quoted.append(len(words))
+            words.append(word)
+            if word.month:
+                dated = True
+            if word.capital:
+                if word.capital > 1:
+                    names.append(word)  # an abbreviation is one anywhere
+                elif start:
+                    opening = word if word.stem else None
+                    start = False
+                    continue
+                elif len(token) > 2:
+                    if opening is not None:
+                        names.append(opening)
+                    names.append(word)
             opening = None
-        return cls(text, tuple(found), tuple(names), tuple(spoken), frozenset(stops))
+            start = False
+        self.words = tuple(words)
+        self.names = tuple(names)
+        self.stops = frozenset(stops)
+        self._quoted = frozenset(quoted)
+        self._dated = dated
 
-    @cached_property
+    @lazy
+    def spoken(self) -> tuple[Word, ...]:
+        if not self._quoted:
+            return self.words
+        return tuple(w for index, w in enumerate(self.words) if index not in self._quoted)
+
+    @lazy
     def stems(self) -> frozenset[str]:
         """Prefixes of the words that carry meaning; numbers stay whole."""
-        return frozenset(word.stem for word in self.words if word.stem)
+        return frozenset([word.stem for word in self.words]) - _NOTHING
 
-    @cached_property
+    @lazy
     def numbers(self) -> frozenset[str]:
         """All numbers in one spelling."""
-        return frozenset(word.stem for word in self.words if word.digits)
+        return frozenset([word.stem for word in self.words if word.digits])
 
-    @cached_property
+    @lazy
     def dates(self) -> frozenset[str]:
-        """Full dates as YYYY-MM-DD."""
-        return frozenset(dates.every(self.text)) if _YEAR.search(self.text) else frozenset()
+        """Full dates as YYYY-MM-DD, worded or in digits."""
+        found = set()
+        words = self.words
+        for index, word in enumerate(words) if self._dated else ():
+            if word.month and 0 < index < len(words) - 1:
+                day = words[index - 1]
+                if not day.digits and day.folded in _BETWEEN and index > 1:
+                    day = words[index - 2]
+                year = words[index + 1]
+                if not year.digits and year.folded == "του" and index + 2 < len(words):
+                    year = words[index + 2]
+                if day.digits and len(day.folded) < 3 and year.digits and len(year.folded) == 4:
+                    found.add(f"{year.folded}-{word.month:02}-{int(day.folded):02}")
+        if _NUMERIC_DATE.search(self.text):
+            found |= dates.every(self.text)
+        return frozenset(found)
 
-    @cached_property
+    @lazy
     def months(self) -> frozenset[int]:
         """The months, whether named or the middle of D/M/YYYY."""
         named = {word.month for word in self.words if word.month}
@@ -160,15 +207,18 @@ class Reading:
             named |= {int(found) for found in _NUMERIC_MONTH.findall(self.text)}
         return frozenset(named)
 
-    @cached_property
+    @lazy
     def line(self) -> str:
         """The folded words with single blanks, for patterns: punctuation does not hide a phrase."""
-        return " ".join(word.folded for word in self.words)
+        return " ".join([word.folded for word in self.words])
 
-    @cached_property
+    @lazy
     def said(self) -> str:
         """The same without what stands in quotation marks."""
-        return " ".join(word.folded for word in self.spoken)
+        return " ".join([word.folded for word in self.spoken])
+
+
+_NOTHING = frozenset([""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,4 +231,4 @@ class Claim:
 
     @classmethod
     def of(cls, question: str, answer: str, chopped: bool = False) -> Claim:
-        return cls(Reading.of(question), Reading.of(answer), chopped)
+        return cls(Reading(question), Reading(answer), chopped)

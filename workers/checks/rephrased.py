@@ -11,7 +11,7 @@ ALIKE = 0.6  # word Jaccard to the source from which it is the same wording
 
 def keeps_facts(claim: Claim, context: Context) -> str:
     """Digits, months and names are those of the source, none lost and none added."""
-    source, asked = Reading.of(context.task.given["question"]), claim.question
+    source, asked = Reading(context.task.given["question"]), claim.question
     if source.numbers != asked.numbers or source.months != asked.months:
         return "rephrase-number"
     one = {word.folded for word in source.names if not word.month}
@@ -25,12 +25,12 @@ def keeps_facts(claim: Claim, context: Context) -> str:
 
 def asks_the_same(claim: Claim, context: Context) -> str:
     """Who stays who and when stays when: another kind of question has another answer."""
-    kind, wanted = kind_of(claim.question), kind_of(Reading.of(context.task.given["question"]))
+    kind, wanted = kind_of(claim.question), kind_of(Reading(context.task.given["question"]))
     return "" if kind == wanted or "fact" in (kind, wanted) else "rephrase-kind"
 
 
 def other_words(claim: Claim, context: Context) -> str:
     """Too near to its source to be a test of anything."""
     one = {word.folded for word in claim.question.words}
-    other = {word.folded for word in Reading.of(context.task.given["question"]).words}
+    other = {word.folded for word in Reading(context.task.given["question"]).words}
     return "rephrase-alike" if len(one & other) > ALIKE * len(one | other) else ""
