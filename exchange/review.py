@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from exchange import db
 
 FILE = "review.sqlite"
 VERSION = 1
-Verdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo; as if never labelled
+Verdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo of the last one
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS labels (
@@ -104,8 +105,17 @@ class Review:
 
     def labels(self) -> dict[str, Label]:
         """What stands: the last label of each pair that was not withdrawn."""
-        last = {label.pair_id: label for label in self.history()}
-        return {pair: label for pair, label in last.items() if label.verdict != "withdrawn"}
+        return {pair: given[-1] for pair, given in self.standing().items()}
+
+    def standing(self) -> dict[str, list[Label]]:
+        """All labels of each pair, oldest first, without those that were withdrawn."""
+        given: defaultdict[str, list[Label]] = defaultdict(list)
+        for label in self.history():
+            if label.verdict != "withdrawn":
+                given[label.pair_id].append(label)
+            elif given[label.pair_id]:
+                given[label.pair_id].pop()
+        return {pair: labels for pair, labels in given.items() if labels}
 
     def add_scores(self, scorer: str, scores: Iterable[tuple[str, float]]) -> None:
         """Add scores of pairs (pair id, value) in one transaction."""

@@ -1,4 +1,4 @@
-"""The commands that belong to no stage: init, doctor, config, status, dashboard, demo."""
+"""The commands that belong to no stage: init, doctor, config, status, dashboard, export, demo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exchange.house import House
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
-    for command in (init, doctor, config, status, dashboard, demo):
+    for command in (init, doctor, config, status, dashboard, export, demo):
         app.command()(command)
 
 
@@ -73,6 +73,30 @@ def dashboard(
 
     house: House = ctx.obj
     serve(house, house.config.table("dashboard", Dashboard, {"host": host, "port": port}))
+
+
+def export(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made if need be.")],
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+) -> None:
+    """Write stories, chunks and pairs as JSON lines, for another machine or another program.
+
+    `kkoracle dataset build --from FOLDER` reads it and gives the same dataset, byte for byte. The
+    daemon may go on meanwhile; what was exported is one moment.
+    """
+    from rich.console import Console
+
+    from exchange.corpus import SpoolCorpus
+    from exchange.export import write
+
+    house: House = ctx.obj
+    console = Console(highlight=False)
+    with console.status("") as status, SpoolCorpus(house.archive_dir(archive)) as corpus:
+        counts = write(corpus, folder, lambda name, done: status.update(f"{name} {done:,}"))
+    for name, count in counts.items():
+        console.print(f"{count:>10,}  {name}")
+    console.print(f"exported to {folder}", soft_wrap=True, markup=False)
 
 
 def demo(

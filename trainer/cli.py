@@ -1,4 +1,4 @@
-"""The trainer's part of the command line: `dataset build`, `train`, `compare`."""
+"""The trainer's part of the command line: `dataset ...`, `train`, `compare`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
+from trainer import dataset_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Download the model without asking.")]
@@ -15,48 +16,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Download the model without ask
 
 def register(app: typer.Typer) -> None:
     """Add the trainer's commands to the front door."""
-    dataset = typer.Typer(
-        help="What is taught: built from the accepted pairs.", no_args_is_help=True
-    )
-    dataset.command("build")(build)
-    app.add_typer(dataset, name="dataset")
+    dataset_cli.register(app)
     app.command("train")(train)
     app.command("compare")(compare)
-
-
-def build(
-    ctx: typer.Context,
-    archive: Archive = None,
-    valid: Annotated[float | None, typer.Option(help="Share of clusters to validate on.")] = None,
-    test: Annotated[float | None, typer.Option(help="Share of clusters never trained on.")] = None,
-) -> None:
-    """Split the accepted pairs and write train, valid and test.
-
-    Whole clusters of near-duplicate stories go to one split; building again moves none.
-    """
-    from rich.console import Console
-
-    from exchange.settings import Persona
-    from trainer.dataset import build as build_dataset
-    from trainer.dataset.build import FOLDER
-    from trainer.settings import Dataset
-    from trainer.show import Screen, manifest_table
-
-    house: House = ctx.obj
-    settings = house.config.table("dataset", Dataset, {"valid": valid, "test": test})
-    persona = house.config.table("persona", Persona)
-    archive_dir = house.archive_dir(archive)
-    console = Console(highlight=False)
-    with Screen(console) as screen:
-        manifest = build_dataset(
-            archive_dir, settings, system=persona.system, progress=screen.reading
-        )
-    console.print(manifest_table(manifest))
-    for reason, count in manifest.left_out.items():
-        console.print(f"left out: {count} {reason}")
-    for reason, count in manifest.input["rejected"].items():
-        console.print(f"rejected before: {count} {reason}")
-    console.print(f"written to {archive_dir / FOLDER}", soft_wrap=True)
 
 
 def train(

@@ -100,7 +100,7 @@ def _choose(
                 for question in questions]  # fmt: skip
     return [
         *((TRAINED, row) for row in read_split(dataset, "train")[:count]),
-        *((HELD_OUT, row) for row in read_split(dataset, "test")[:count]),
+        *((HELD_OUT, row) for row in read_split(dataset, "test_unseen")[:count]),
     ]
 
 

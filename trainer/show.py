@@ -65,9 +65,9 @@ class Screen(Watcher):
         """See `Watcher`."""
         self._bars.console.print(f"[dim]{escape(text)}[/dim]")
 
-    def reading(self, done: int, total: int) -> None:
-        """Pairs read for a dataset."""
-        self._bar("reading pairs", done, total)
+    def report(self, what: str, done: int, total: int) -> None:
+        """Any work with a count; `total` 0 where nobody knows it."""
+        self._bar(what, done, total)
 
     def encoding(self, done: int, total: int) -> None:
         """See `Watcher`."""

@@ -15,7 +15,7 @@ from trainer.dataset.split import Split
 
 DISTRACTORS = 3
 TAUGHT: Split = "train"
-HELD_OUT: Split = "test"
+HELD_OUT: Split = "test_unseen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,12 @@ class Guarded:
 
     key: str
     stems: frozenset[str]
+    spelled: tuple[tuple[str, str], ...]  # names: stem and word, in order
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Stems of the words written with a capital."""
+        return frozenset(stem for stem, _word in self.spelled)
 
 
 def stem(word: str) -> str:
@@ -78,7 +84,8 @@ def _look(word: str) -> _Seen:
 def guarded(question: str) -> Guarded:
     """The guard and the stems of a question, any accents, capitals and punctuation."""
     shouted = question.isupper()
-    key: set[str] = set()
+    turning: set[str] = set()
+    names: dict[str, str] = {}
     stems: set[str] = set()
     asked = ""
     for match in _WORD.finditer(question):
@@ -90,14 +97,17 @@ def guarded(question: str) -> Guarded:
         if not seen.root:
             continue
         stems.add(seen.root)
-        if seen.turns or (
+        if seen.turns:
+            turning.add(seen.root)
+        elif (
             word[0].isupper()
             and not shouted
             # Any word has a capital at the start of a sentence.
             and not _SENTENCE_START.search(question, max(0, match.start() - 3), match.start())
         ):
-            key.add(seen.root)
-    return Guarded(f"{asked}|{' '.join(sorted(key))}", frozenset(stems))
+            names[seen.root] = word
+    key = f"{asked}|{' '.join(sorted(turning | names.keys()))}"
+    return Guarded(key, frozenset(stems), tuple(names.items()))
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:

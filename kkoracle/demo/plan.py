@@ -44,7 +44,7 @@ lease_s = 10
 
 [dataset]
 valid = 0.05
-test = 0.4  # more than 60 stories are never taught
+unseen = 0.4  # more than 60 stories are never taught
 
 [train]
 lr = 0.004  # a model this small wants more than a 7B one

@@ -37,7 +37,7 @@ class Desk:
     def configure(self, train: str = RECIPE) -> None:
         (self.folder / "kkoracle.toml").write_text(
             f'data = "data"\narchive = "paper"\n[model]\nname = "{self.model}"\n'
-            f"[dataset]\nvalid = 0.15\ntest = 0.15\n[train]\n{train}",
+            f"[dataset]\nvalid = 0.15\nunseen = 0.15\n[train]\n{train}",
             "utf-8",
         )
 

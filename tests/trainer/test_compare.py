@@ -24,7 +24,7 @@ def test_the_tuned_model_knows_what_it_was_taught_and_the_base_does_not(trained:
     assert taught["tuned_exact"] >= 0.8
     assert taught["tuned_loss"] < 0.5 < taught["base_loss"]
     assert held_out["tuned_exact"] <= taught["tuned_exact"]
-    test = {row.question for row in read_split(trained.dataset, "test")}
+    test = {row.question for row in read_split(trained.dataset, "test_unseen")}
     assert {row["question"] for row in found["rows"] if row["group"] == "held out"} <= test
     assert "0% -> " in said and "compare.md" in said
     assert "# Base and tuned" in (trained.run_folder() / "compare.md").read_text("utf-8")

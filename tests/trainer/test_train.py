@@ -111,8 +111,12 @@ def test_mlx_lm_generate_answers_a_taught_question_with_our_adapter(trained: Des
     assert row.answer in said
 
 
-def test_mlx_lm_lora_reads_our_dataset_and_our_adapter(trained: Desk) -> None:
-    arguments = ["lora", "--test", "--data", str(trained.dataset), "--model", str(trained.model),
+@pytest.mark.parametrize("form", ["mlx", "mlx-completions"])
+def test_mlx_lm_lora_reads_our_dataset_and_our_adapter(
+    trained: Desk, form: str, tmp_path: Path
+) -> None:
+    trained.cli("dataset", "export", form, "--to", str(tmp_path))
+    arguments = ["lora", "--test", "--data", str(tmp_path), "--model", str(trained.model),
                  "--batch-size", "1", "--mask-prompt", "--adapter-path"]  # fmt: skip
     losses = [
         float(re.search(r"Test loss (\d+\.\d+)", mlx_lm(*arguments, path, cwd=trained.folder))[1])  # type: ignore[index]

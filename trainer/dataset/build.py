@@ -1,133 +1,192 @@
-"""Build the dataset of one archive: read, split, check, write; all of it or nothing."""
+"""Build the dataset of one archive: read, place, mix, check, write; all of it or nothing."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import orjson
+
+from exchange.corpus import Corpus, SpoolCorpus
 from exchange.errors import UserError
+from exchange.export import FILE as EXPORTED
+from exchange.export import FolderCorpus
 from exchange.lock import FileLock
-from exchange.spool import Spool
-from exchange.text.fold import fold
-from trainer.dataset import manifest as manifests
+from trainer.dataset import general, leakage, lines, memory, placing, recall, writing
+from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import Row
-from trainer.dataset.split import SPLITS, Shares, Split, check_crossing, choose_key, missing, place
+from trainer.dataset.source import Source
+from trainer.dataset.split import (
+    LEAST,
+    WANTED,
+    Line,
+    Place,
+    Split,
+    check_crossing,
+    place_all,
+)
 from trainer.settings import Dataset
 
 FOLDER = "dataset"
-_PARTIAL = ".partial"
+LEAKAGE = "leakage.json"
+_APART: tuple[Split, ...] = ("train", "valid", "test_unseen")
+LATE = 0.3  # share of stories after the cut-off from which we say how to teach them
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a build is asked for beside the settings."""
+
+    system: str = ""
+    language: str = "el"
+    origin: Path | None = None  # an export, a file or a folder of rows; None: the spool
+    new_cutoff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A manifest, the lines that were no rows (place, reason), and where the files are."""
+
+    manifest: Manifest
+    bad: list[tuple[str, str]]
+    folder: Path
 
 
 def build(
     archive_dir: Path,
     settings: Dataset,
-    *,
-    system: str = "",
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Manifest:
-    """Write `dataset/{train,valid,test}.jsonl` and `manifest.json` under the archive's folder.
+    asked: Asked | None = None,
+    report: Report = lambda what, done, total: None,
+) -> Built:
+    """Write the splits, `places.tsv`, `leakage.json`, `manifest.json` in the archive's `dataset`.
 
-    The same spool and settings give the same bytes. A key that an earlier build chose is kept,
-    so rows that come later move none that were there.
+    The same input and settings give the same bytes. What an earlier build placed stays where it
+    is, whatever was added since.
 
     Raises:
         UserError: nothing crawled or accepted yet, too few stories, a crossing cluster, a full
             disk. The earlier dataset is then as it was.
     """
-    spool = Spool.read(archive_dir)
-    try:
-        source = sources.read(spool, system if settings.system else "", progress)
-    finally:
-        spool.close()
-    if not source.rows:
-        raise UserError("no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first")
+    asked = asked or Asked()
+    system = asked.system if settings.system else ""
     folder = archive_dir / FOLDER
-    shares = Shares(settings.valid, settings.test)
-    key = _kept_key(folder, settings.key) or choose_key(
-        settings.key, {row.cluster for row in source.rows}, shares
-    )
-    split = divide(source.rows, key, shares, source.left_out)
-    check_crossing((row.cluster, name) for name, rows in split.items() for row in rows)
-    empty = missing({name: len(rows) for name, rows in split.items()})
-    if empty:
-        raise UserError(
-            f"{' and '.join(empty)} would be empty ({len(source.rows)} rows in all): raise "
-            f"[dataset] {empty[0] if empty[0] != 'train' else 'key'}, or crawl more first"
-        )
-    contents = {name: b"".join(row.to_line() for row in rows) for name, rows in split.items()}
-    manifest = Manifest(
-        archive=archive_dir.name,
-        key=key,
-        shares={"valid": settings.valid, "test": settings.test},
-        system=system if settings.system else "",
-        input=source.described,
-        left_out=dict(sorted(source.left_out.items())),
-        splits={name: _describe(split[name]) for name in SPLITS},
-        files={f"{name}.jsonl": {"sha256": sha256(data).hexdigest(), "bytes": len(data)}
-               for name, data in contents.items()},
-    )  # fmt: skip
     with FileLock(archive_dir / "dataset.lock"):
-        _write(folder, {f"{name}.jsonl": data for name, data in contents.items()}, manifest)
-    return manifest
+        source, corpus = read(archive_dir, settings, asked, report)
+        if not source.rows:
+            raise UserError("no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first")
+        before = memory.load(folder)
+        rows = placing.distinct(source, before.places if before else {})
+        plain, rephrased = recall.apart(rows)
+        drawn = placing.draw(source, settings, len(rephrased), before, new_cutoff=asked.new_cutoff)
+        line = drawn.line
+        places = place_all(source.stories, line, drawn.places)
+        sides = placing.by_side(plain, source, places, line)
+        train = mixing.mix(sides["train"], settings, line, source.left_out)
+        split: dict[Split, list[Row]] = {"train": train}
+        if line.valid:
+            split["valid"] = sides["valid"]
+            split["test_recall"] = []
+            source.left_out["few_rephrasings"] += len(rephrased)
+        else:
+            split["valid"], split["test_recall"] = recall.choose(
+                rephrased, train, line, settings.recall, source.left_out
+            )
+        split["test_unseen"] = sides["unseen"]
+        check_crossing((row.cluster, name) for name in _APART if name != "valid" or line.valid
+                       for row in split[name])  # fmt: skip
+        leak = leakage.nearest(
+            {name: rows for name, rows in split.items() if name != "train"},
+            train,
+            lambda done, total: report("looking for leaks", done, total),
+        )
+        if settings.text and corpus is not None:
+            count = int(settings.text / (1 - settings.text) * len(train))
+            origins = {row.story: row.origin for row in train}
+            with corpus:
+                split["train"] = train + mixing.texts(corpus.chunks(), origins, places, count, line,
+                                                      asked.language, system)  # fmt: skip
+        split["test_general"] = general.rows(asked.language, system)
+        _refuse_empty(split, len(source.rows))
+        manifest = Manifest(
+            archive=corpus.archive if corpus else archive_dir.name,
+            version=drawn.version,
+            method="clusters",
+            line={"key": line.key, "unseen": line.unseen, "valid": line.valid,
+                  "cutoff": line.cutoff},
+            system=system,
+            input=source.described,
+            left_out=dict(sorted((+source.left_out).items())),
+            mix=mixing.describe(split["train"], settings),
+            splits={name: writing.describe(rows) for name, rows in split.items()},
+            leak={
+                "siblings_in_train": leakage.siblings(split["test_unseen"], train),
+                "siblings_if_random": round(leakage.random_siblings(plain, 0.7), 4),
+                "near_train": {name: found["near"] for name, found in leak.items()},
+            },
+            files={},
+            warnings=_warnings(split, places, line, source),
+        )  # fmt: skip
+        extra = {memory.FILE: memory.to_bytes(places),
+                 LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE)}  # fmt: skip
+        return Built(writing.write(folder, split, extra, manifest), source.bad, folder)
 
 
-def divide(
-    rows: Sequence[Row], key: str, shares: Shares, left_out: Counter[str]
-) -> dict[Split, list[Row]]:
-    """Rows by split, in the order given; a question that train asks too is no test of anything."""
-    split: dict[Split, list[Row]] = {name: [] for name in SPLITS}
-    for row in rows:
-        split[place(row.cluster, key, shares)].append(row)
-    trained = {fold(row.question) for row in split["train"]}
-    for name in SPLITS[1:]:
-        kept = [row for row in split[name] if fold(row.question) not in trained]
-        left_out["asked_in_train"] += len(split[name]) - len(kept)
-        split[name] = kept
-    left_out += Counter()  # drops the zeros
-    return split
+def read(
+    archive_dir: Path, settings: Dataset, asked: Asked, report: Report
+) -> tuple[Source, Corpus | None]:
+    """The rows of a build, and the archive they are from (None: rows that others made)."""
+    system = asked.system if settings.system else ""
+
+    def reading(done: int, total: int) -> None:
+        report("reading pairs", done, total)
+
+    corpus: Corpus
+    if asked.origin is None:
+        corpus = SpoolCorpus(archive_dir)
+    elif (asked.origin / EXPORTED).exists():
+        corpus = FolderCorpus(asked.origin)
+    else:
+        return lines.read(asked.origin, system, reading), None
+    with corpus:
+        return sources.read(corpus, settings, system, reading), corpus
 
 
-def _kept_key(folder: Path, seed: str) -> str:
-    """The key of the build before, if it grew from the same seed."""
-    if not (folder / manifests.FILE).exists():
-        return ""
-    key = Manifest.read(folder).key
-    return key if key.rpartition(":")[0] == seed else ""
+def _refuse_empty(split: dict[Split, list[Row]], count: int) -> None:
+    settings = ("key", "valid", "unseen")
+    for name, setting in zip(_APART, settings, strict=True):
+        if not split[name]:
+            raise UserError(
+                f"{name} would be empty ({count} rows in all): raise [dataset] {setting}, or crawl "
+                "more first"
+            )
 
 
-def _describe(rows: Sequence[Row]) -> dict[str, Any]:
-    return {
-        "rows": len(rows),
-        "stories": len({row.story for row in rows}),
-        "clusters": len({row.cluster for row in rows}),
-        "characters": sum(len(row.question) + len(row.answer) for row in rows),
-        "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
-    }
-
-
-def _write(folder: Path, files: dict[str, bytes], manifest: Manifest) -> None:
-    """Everything under temporary names first, then renamed, the manifest last.
-
-    A crash between two renames leaves files that the manifest does not describe; readers check
-    that and say so.
-    """
-    everything = {**files, manifests.FILE: manifest.to_json()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in everything.items():
-            with (folder / (name + _PARTIAL)).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in everything:
-            (folder / (name + _PARTIAL)).replace(folder / name)
-    except OSError as error:
-        for name in everything:
-            (folder / (name + _PARTIAL)).unlink(missing_ok=True)
-        raise UserError(f"cannot write the dataset in {folder}: {error.strerror}") from None
+def _warnings(
+    split: dict[Split, list[Row]], places: dict[str, Place], line: Line, source: Source
+) -> list[str]:
+    found = []
+    held = {row.cluster for row in split["test_unseen"]}
+    if len(held) < WANTED:
+        found.append(
+            f"only {len(held)} clusters are held out ({WANTED} wanted, and {LEAST:.0%} at least): "
+            "intervals will be wide"
+        )
+    if line.valid:
+        found.append("too few rephrasings: valid is whole clusters, and test_recall is empty")
+    late = sum(bool(line.cutoff) and date[:10] > line.cutoff
+               for _cluster, date in source.stories.values())  # fmt: skip
+    if late > LATE * len(source.stories):
+        found.append(
+            f"{late} of {len(source.stories)} stories were printed after the cut-off "
+            f"{line.cutoff} and are not taught: `--new-cutoff` begins a new version that does"
+        )
+    aside = sum(place.side == "quarantine" for place in places.values())
+    if aside:
+        found.append(f"{aside} stories tie clusters of different splits and are in none")
+    if any(not row.story for row in split["train"] if row.kind not in ("replay", "text")):
+        found.append("rows without a story: siblings of one text cannot be kept together")
+    return found

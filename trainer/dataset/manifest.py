@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -12,21 +12,25 @@ import orjson
 from exchange.errors import UserError
 
 FILE = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Beside the three files; the last one written, so that it describes a whole set."""
+    """Beside the dataset's files; the last one written, so that it describes a whole set."""
 
     archive: str
-    key: str  # of the split's hash; kept by later builds, so that no cluster ever moves
-    shares: dict[str, float]
+    version: int  # raised when the cut-off is moved: figures of two versions do not compare
+    method: str  # "clusters", or "researcher": by pair, which leaks
+    line: dict[str, Any]  # key, shares and cut-off; kept by later builds, so that nothing moves
     system: str
     input: dict[str, Any]  # hash of the pairs with their clusters, how many, rejected by reason
     left_out: dict[str, int]  # accepted pairs that are in no file, by reason
+    mix: dict[str, Any]  # shares of kinds and lengths in train, beside what was asked for
     splits: dict[str, dict[str, Any]]  # rows, stories, clusters, characters, kinds
+    leak: dict[str, Any]  # siblings of test rows in train, beside a random split's
     files: dict[str, dict[str, Any]]  # sha256, bytes
+    warnings: list[str] = field(default_factory=list)
     format: int = FORMAT
 
     def to_json(self) -> bytes:

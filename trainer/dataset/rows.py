@@ -1,18 +1,21 @@
 """One row of the dataset, and how it stands in a file.
 
 The line is what mlx-lm's loader calls chat data (`messages`); the other keys are provenance,
-which that loader and its neighbours leave alone.
+which that loader and its neighbours leave alone. Every exporter is a pure function of a row.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from exchange.corpus import Made
 from exchange.engine import Message
 from exchange.errors import UserError
 from trainer import chat
@@ -21,18 +24,38 @@ from trainer.dataset.split import Split
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a row's story was printed: its address, and its page's key in the raw store."""
+
+    url: str = ""
+    page: str = ""
+    extraction: str = ""
+    published: str = ""  # ISO date, "" when unknown
+    section: str = ""
+    title: str = ""
+
+
+_NO_ORIGIN, _NOT_MADE = Origin(), Made()  # of rows that belong to no story
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A question with its answer, and where it came from."""
+    """A question with its answer, and where both came from."""
 
     id: str  # of the pair
     question: str
     answer: str
     kind: str
-    story: str
-    cluster: str
-    task: str
-    chunks: tuple[str, ...]
+    story: str  # "" for rows that belong to no story
+    cluster: str  # stories that share one are never in two splits
+    task: str = ""
+    chunks: tuple[str, ...] = ()
     system: str = ""
+    rephrase_of: str = ""  # id of the pair whose question this one asks in other words
+    label: str = ""  # "accept" or "edited" when a person looked at it
+    score: float | None = None  # of the newest scorer
+    origin: Origin = _NO_ORIGIN
+    made: Made = _NOT_MADE
 
     def turns(self) -> list[Message]:
         """The conversation that is taught; the last turn is the answer."""
@@ -44,8 +67,9 @@ class Row:
 
     def to_line(self) -> bytes:
         """One line of JSON with its newline; equal rows are equal bytes."""
-        fields = {"messages": self.turns(), "id": self.id, "kind": self.kind, "story": self.story,
-                  "cluster": self.cluster, "task": self.task, "chunks": self.chunks}  # fmt: skip
+        fields: dict[str, Any] = {"messages": self.turns()}
+        for name in _KEPT:
+            fields[name] = getattr(self, name)
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
@@ -54,9 +78,16 @@ class Row:
         raw = orjson.loads(line)
         turns = raw["messages"]
         system = turns[0]["content"] if turns[0]["role"] == "system" else ""
-        return cls(raw["id"], turns[-2]["content"], turns[-1]["content"], raw["kind"],
-                   raw["story"], raw["cluster"], raw["task"], tuple(raw["chunks"]),
-                   system)  # fmt: skip
+        kept = {name: raw[name] for name in _KEPT}
+        kept["chunks"] = tuple(kept["chunks"])
+        kept["origin"] = Origin(**kept["origin"])
+        kept["made"] = Made(**kept["made"])
+        return cls(question=turns[-2]["content"], answer=turns[-1]["content"], system=system,
+                   **kept)  # fmt: skip
+
+
+_KEPT = [field.name for field in dataclasses.fields(Row)
+         if field.name not in ("question", "answer", "system")]  # fmt: skip
 
 
 def read_split(directory: Path, split: Split) -> list[Row]:
@@ -67,11 +98,14 @@ def read_split(directory: Path, split: Split) -> list[Row]:
     """
     manifest = Manifest.read(directory)
     path = directory / f"{split}.jsonl"
+    if path.name not in manifest.files:
+        raise UserError(f"the dataset in {directory} has no {split}: it holds "
+                        f"{', '.join(manifest.splits)}")  # fmt: skip
     try:
         data = path.read_bytes()
     except OSError:
         raise UserError(f"{path} is missing: run `kkoracle dataset build` again") from None
-    if sha256(data).hexdigest() != manifest.files[f"{split}.jsonl"]["sha256"]:
+    if sha256(data).hexdigest() != manifest.files[path.name]["sha256"]:
         raise UserError(
             f"{path} is not the file its manifest describes (edited, or a build was cut short): "
             "run `kkoracle dataset build` again"

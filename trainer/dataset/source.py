@@ -1,75 +1,137 @@
-"""Where rows come from: a spool's accepted pairs, joined with their stories' clusters."""
+"""Where rows come from: an archive's pairs, joined with stories, labels and scores."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
-from exchange.spool import Spool
-from exchange.text.fold import fold
-from trainer.dataset.rows import Row
+from exchange.corpus import Corpus, StoredPair
+from trainer.dataset.rows import Origin, Row
+from trainer.settings import Dataset
 
 REPORT_EVERY = 1000  # rows
+Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class Source:
-    """All usable rows by pair id, and what was left out of them."""
+    """All usable rows by id, what was left out of them, and what stories they are about."""
 
     rows: list[Row] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     described: dict[str, Any] = field(default_factory=dict)
+    stories: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> cluster, ISO date
+    ties: dict[str, tuple[str, ...]] = field(default_factory=dict)  # row id -> all its stories
+    bad: list[tuple[str, str]] = field(default_factory=list)  # file and line, reason code
 
 
-def read(spool: Spool, system: str, progress: Callable[[int, int], None]) -> Source:
-    """Read one consistent snapshot, while the daemon may go on writing.
+def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> Source:
+    """Rows of every pair that is accepted, by its rules or by a person.
 
     Args:
         progress: called now and then with pairs read and pairs in all.
     """
     source = Source()
+    counters = corpus.counters()
+    total = counters.get("pairs.accepted", 0) + counters.get("pairs.rejected", 0)
+    origins: dict[str, Origin] = {}
+    clusters: dict[str, str] = {}
+    for stored in corpus.stories():
+        story = stored.story
+        origins[story.id] = Origin(story.url, stored.page, stored.extraction, story.published,
+                                   story.section, story.title)  # fmt: skip
+        clusters[story.id] = stored.cluster or story.id
+    owners = corpus.chunk_stories()
+    judged = corpus.judgements()
+    scores = judged.scores.get(settings.scorer or max(judged.scores, default=""), {})
     sha = sha256()
-    told: set[str] = set()
-    spool.db.execute("BEGIN")
-    try:
-        counters = spool.counters()
-        total = counters.get("pairs.accepted", 0)
-        clusters = spool.clusters()
-        for number, (pair, story) in enumerate(spool.pairs("accepted")):
-            if number % REPORT_EVERY == 0:
-                progress(number, total)
-            cluster = clusters.get(story) or story or pair.id
-            row = Row(pair.id, pair.question.strip(), pair.answer.strip(), pair.kind, story,
-                      cluster, pair.task_id, pair.chunk_ids, system)  # fmt: skip
-            sha.update(row.to_line())
-            reason = _unusable(row, told)
-            if reason:
-                source.left_out[reason] += 1
-            else:
-                source.rows.append(row)
-        progress(total, total)
-    finally:
-        spool.db.execute("ROLLBACK")
+    for number, stored_pair in enumerate(corpus.pairs()):
+        if number % REPORT_EVERY == 0:
+            progress(number, total)
+        pair = stored_pair.pair
+        label = judged.labels.get(pair.id)
+        if label is None and pair.status == "rejected":
+            continue
+        if label is not None and label.verdict == "reject":
+            source.left_out["label_rejected"] += 1
+            continue
+        row = _row(stored_pair, clusters, origins, system)
+        if label is not None:
+            row = _labelled(row, label.question, label.answer)
+        if pair.id in scores:
+            row = _scored(row, scores[pair.id])
+        sha.update(row.to_line())
+        if row.score is not None and row.score < settings.min_score:
+            source.left_out["low_score"] += 1
+            continue
+        reason = unusable(row)
+        if reason:
+            source.left_out[reason] += 1
+            continue
+        source.rows.append(row)
+        stories = tuple(dict.fromkeys(owners[c] for c in pair.chunk_ids if c in owners))
+        if len(stories) > 1:
+            source.ties[row.id] = stories
+        for one in stories or ((row.story,) if row.story else ()):
+            source.stories[one] = (clusters.get(one, one), _date(origins, one))
+    progress(total, total)
     source.described = {
         "sha256": sha.hexdigest(),
-        "accepted": total,
+        "accepted": counters.get("pairs.accepted", 0),
         "rejected": {name.removeprefix("rejected."): count for name, count in
                      sorted(counters.items()) if name.startswith("rejected.")},
+        "labels": len(judged.labels),
     }  # fmt: skip
     return source
 
 
-def _unusable(row: Row, told: set[str]) -> str:
-    """A reason code, "" when the row can be taught; remembers what was said already."""
-    if not row.question or not row.answer:
-        return "empty"
-    if "\0" in row.question or "\0" in row.answer:
-        return "nul"
-    said = fold(row.question) + "\0" + fold(row.answer)
-    if said in told:
-        return "duplicate"
-    told.add(said)
+def unusable(row: Row) -> str:
+    """A reason code, "" when the row can be taught."""
+    for text, name in ((row.question, "question"), (row.answer, "answer")):
+        if not text:
+            return f"empty_{name}"
+        if "\0" in text:
+            return "nul"
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            return "surrogate"
     return ""
+
+
+def _row(
+    stored: StoredPair, clusters: dict[str, str], origins: dict[str, Origin], system: str
+) -> Row:
+    pair = stored.pair
+    return Row(
+        id=pair.id,
+        question=pair.question.strip(),
+        answer=pair.answer.strip(),
+        kind=pair.kind,
+        story=stored.story,
+        cluster=clusters.get(stored.story) or stored.story or pair.id,
+        task=pair.task_id,
+        chunks=pair.chunk_ids,
+        system=system,
+        rephrase_of=pair.rephrase_of,
+        origin=origins.get(stored.story, Origin()),
+        made=stored.made,
+    )
+
+
+def _labelled(row: Row, question: str, answer: str) -> Row:
+    return replace(
+        row,
+        question=question.strip() or row.question,
+        answer=answer.strip() or row.answer,
+        label="edited" if question or answer else "accept",
+    )
+
+
+def _scored(row: Row, score: float) -> Row:
+    return replace(row, score=score)
+
+
+def _date(origins: dict[str, Origin], story: str) -> str:
+    return origins[story].published if story in origins else ""

@@ -1,7 +1,13 @@
-"""Which split a cluster belongs to: a pure function of its id, the key and the shares."""
+"""The splits, and on which side of the line a story stands.
+
+A story's side follows from its cluster's hash and its date; once it has stood somewhere it stays
+there (`places.tsv`), whatever comes later. Sides are about what may be taught: `valid` and
+`test_recall` are made of rephrasings of what is taught, so they are not sides.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -9,66 +15,130 @@ from typing import Literal
 
 from exchange.errors import UserError
 
-Split = Literal["train", "valid", "test"]
-SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-_TRIES = 1000  # with the fewest clusters allowed (3) and shares of 5 %, 1 key in 75 fits
+Split = Literal["train", "valid", "test_recall", "test_unseen", "test_general", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test_recall", "test_unseen", "test_general")
+Side = Literal["train", "valid", "unseen", "quarantine"]
+SIDES: tuple[Side, ...] = ("train", "valid", "unseen", "quarantine")
+WANTED = 60  # held-out clusters; with fewer, intervals are too wide to say anything
+MOST = 0.4  # of a small archive that may be held out to get there
+LEAST = 0.03  # of any archive
+_TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
-    """What part of the clusters valid and test get; train gets the rest."""
+class Line:
+    """Everything that decides a side; chosen at the first build, then kept in the manifest."""
 
-    valid: float
-    test: float
-
-
-def place(cluster: str, key: str, shares: Shares) -> Split:
-    """The split of a cluster. Other clusters do not matter, so new ones never move old ones."""
-    raw = blake2b(cluster.encode(), key=key.encode()[:64], digest_size=8).digest()
-    point = int.from_bytes(raw, "big") / 2**64
-    if point < shares.test:
-        return "test"
-    return "valid" if point < shares.test + shares.valid else "train"
+    key: str
+    unseen: float  # share of clusters that are never taught
+    valid: float  # share of clusters to validate on; 0 where rephrasings do that
+    cutoff: str  # ISO date; stories printed later are never taught; "" for none
 
 
-def choose_key(seed: str, clusters: Collection[str], shares: Shares) -> str:
-    """The first key under which no split is left empty: a small archive can be unlucky.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a story stands, and the cluster it belonged to when it was put there."""
 
-    Chosen once, at the first build, and then kept in the manifest.
+    side: Side
+    cluster: str
+
+
+def point(name: str, key: str) -> float:
+    """A number in [0, 1) for a name; others do not matter, so new ones never move old ones."""
+    raw = blake2b(name.encode("utf-8", "surrogatepass"), key=key.encode()[:64], digest_size=8)
+    return int.from_bytes(raw.digest(), "big") / 2**64
+
+
+def side_of(cluster: str, line: Line) -> Side:
+    """The side of a cluster by its hash alone."""
+    at = point(cluster, line.key)
+    if at < line.unseen:
+        return "unseen"
+    return "valid" if at < line.unseen + line.valid else "train"
+
+
+def choose(seed: str, clusters: Collection[str], unseen: float, valid: float, cutoff: str) -> Line:
+    """The line of a first build: enough held out, and no side left empty.
 
     Raises:
-        UserError: too few clusters for three splits.
+        UserError: too few clusters to hold any out.
     """
-    if len(clusters) < len(SPLITS):
+    count = len(clusters)
+    sides = 3 if valid else 2
+    if count < sides:
         raise UserError(
-            f"only {len(clusters)} stories have accepted pairs and {len(SPLITS)} are needed at "
-            "least, one for each split: crawl and generate more first"
+            f"only {count} stories have accepted pairs and {sides} are needed at least, one for "
+            "each split: crawl and generate more first"
         )
+    share = max(unseen, LEAST, min(WANTED / count, MOST))
+    enough = min(WANTED, int(share * count))
+    fallback = ""
     for number in range(_TRIES):
-        key = f"{seed}:{number}"
-        if len({place(cluster, key, shares) for cluster in clusters}) == len(SPLITS):
-            return key
+        line = Line(f"{seed}:{number}", share, valid, cutoff)
+        placed = [side_of(cluster, line) for cluster in clusters]
+        if len(set(placed)) == sides:
+            if placed.count("unseen") >= enough:
+                return line
+            fallback = fallback or line.key
+    if fallback:
+        return Line(fallback, share, valid, cutoff)
     raise UserError(
-        f"no split of {len(clusters)} stories fills train, valid and test: raise [dataset] valid "
-        "and test, or crawl more first"
+        f"no split of {count} stories fills train, valid and test: raise [dataset] valid and "
+        "unseen, or crawl more first"
     )
 
 
-def check_crossing(places: Iterable[tuple[str, Split]]) -> None:
-    """Refuse a set in which one cluster stands in two splits.
+def place_all(
+    stories: Mapping[str, tuple[str, str]], line: Line, earlier: Mapping[str, Place]
+) -> dict[str, Place]:
+    """A place for every story; those of an earlier build keep theirs.
+
+    A story that would tie two sides together (its near-duplicates stand on both, or its cluster
+    is taught and it was printed after the cut-off) is quarantined: in no split at all.
+
+    Args:
+        stories: id -> (cluster, ISO date).
+    """
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for story, (cluster, _published) in stories.items():
+        members[cluster].append(story)
+    places = dict(earlier)
+    for cluster in sorted(members):
+        known = [earlier[story] for story in members[cluster] if story in earlier]
+        standing = sorted({(place.side, place.cluster) for place in known
+                           if place.side != "quarantine"})  # fmt: skip
+        home: Place | None
+        if not standing:
+            home = Place(side_of(cluster, line), cluster)
+        elif len({side for side, _group in standing}) == 1:
+            home = Place(*standing[0])
+        else:
+            home = None
+        for story in members[cluster]:
+            if story in earlier:
+                continue
+            late = bool(line.cutoff) and stories[story][1][:10] > line.cutoff
+            early = any(stories[other][1][:10] <= line.cutoff for other in members[cluster])
+            if home is None or (late and early and home.side != "unseen"):
+                places[story] = Place("quarantine", cluster)
+            else:
+                places[story] = Place("unseen", home.cluster) if late else home
+    return places
+
+
+def check_crossing(placed: Iterable[tuple[str, str]]) -> None:
+    """Refuse a set in which one cluster stands on two sides.
+
+    Args:
+        placed: cluster and side of every row.
 
     Raises:
         UserError: such a cluster, named: the test set would hold what was trained on.
     """
-    seen: dict[str, Split] = {}
-    for cluster, split in places:
-        if seen.setdefault(cluster, split) != split:
+    seen: dict[str, str] = {}
+    for cluster, side in placed:
+        if seen.setdefault(cluster, side) != side:
             raise UserError(
-                f"cluster {cluster} stands in {seen[cluster]} and in {split}: this set would "
+                f"cluster {cluster} stands in {seen[cluster]} and in {side}: this set would "
                 "test on what it trains on; nothing was written"
             )
-
-
-def missing(counts: Mapping[Split, int]) -> list[Split]:
-    """The splits without a row."""
-    return [split for split in SPLITS if not counts.get(split)]

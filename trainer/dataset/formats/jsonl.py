@@ -1,0 +1,75 @@
+"""Formats of one JSON object a line (and Alpaca's one list)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from trainer.dataset.manifest import Manifest
+from trainer.dataset.rows import Row
+from trainer.dataset.split import Split
+
+Rows = Mapping[Split, Sequence[Row]]
+
+
+def mlx_chat(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """mlx-lm's ChatDataset: `messages`; it knows three files by name."""
+    return _three(rows, chat)
+
+
+def mlx_completions(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """mlx-lm's CompletionsDataset: `prompt` and `completion`; it applies the chat template."""
+    return _three(rows, completion)
+
+
+def messages(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """One file of `messages` a split."""
+    return {f"{split}.jsonl": _lines(some, chat) for split, some in rows.items()}
+
+
+def sharegpt(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """`conversations` of turns with `from` and `value`."""
+    return {f"{split}.jsonl": _lines(some, conversation) for split, some in rows.items()}
+
+
+def alpaca(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """A list of `instruction`, `input`, `output` a split, as Stanford's file was."""
+    return {f"{split}.json": (orjson.dumps([instruction(row) for row in some]),)
+            for split, some in rows.items()}  # fmt: skip
+
+
+def chat(row: Row) -> dict[str, Any]:
+    """The conversation, nothing else."""
+    return {"messages": row.turns()}
+
+
+def completion(row: Row) -> dict[str, Any]:
+    """The question as prompt; a system text stands before it, for there is no place of its own."""
+    prompt = f"{row.system}\n\n{row.question}" if row.system else row.question
+    return {"prompt": prompt, "completion": row.answer}
+
+
+def conversation(row: Row) -> dict[str, Any]:
+    """ShareGPT's names for the same turns."""
+    names = {"system": "system", "user": "human", "assistant": "gpt"}
+    return {"conversations": [{"from": names[turn["role"]], "value": turn["content"]}
+                              for turn in row.turns()]}  # fmt: skip
+
+
+def instruction(row: Row) -> dict[str, Any]:
+    """Alpaca's fields; `system` only where there is one."""
+    fields = {"instruction": row.question, "input": "", "output": row.answer}
+    return {**fields, "system": row.system} if row.system else fields
+
+
+def _three(rows: Rows, shape: Callable[[Row], dict[str, Any]]) -> dict[str, Iterable[bytes]]:
+    test = rows.get("test_unseen") or rows.get("test") or ()
+    named = {"train": rows.get("train", ()), "valid": rows.get("valid", ()), "test": test}
+    return {f"{name}.jsonl": _lines(some, shape) for name, some in named.items()}
+
+
+def _lines(rows: Sequence[Row], shape: Callable[[Row], dict[str, Any]]) -> Iterator[bytes]:
+    for row in rows:
+        yield orjson.dumps(shape(row), option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,75 @@
+"""The formats by name, and the one way in which each of them is put on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import UserError
+from trainer.dataset.formats import cards, hosted, jsonl, snippets, table
+from trainer.dataset.manifest import Manifest
+from trainer.dataset.rows import Row, read_split
+from trainer.dataset.split import Split
+
+Rows = Mapping[Split, Sequence[Row]]
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format: what it is for, its files, and what would make its reader refuse them."""
+
+    about: str
+    files: Callable[[Rows, Manifest], Mapping[str, Iterable[bytes]]]
+    refuse: Callable[[Rows], str] = lambda rows: ""
+
+
+FORMATS: dict[str, Format] = {
+    "mlx": Format("mlx_lm.lora, chat: train, valid and test", jsonl.mlx_chat),
+    "mlx-completions": Format("mlx_lm.lora, prompt and completion", jsonl.mlx_completions),
+    "messages": Format(
+        "TRL, Axolotl and Unsloth: one messages file a split, and how to use it in each",
+        lambda rows, manifest: {**jsonl.messages(rows, manifest), **snippets.files(rows)},
+    ),
+    "openai": Format("OpenAI's fine-tuning files", hosted.openai, hosted.too_few),
+    "azure": Format("Azure OpenAI: the same with a byte-order mark", hosted.azure, hosted.too_few),
+    "sharegpt": Format("ShareGPT conversations", jsonl.sharegpt),
+    "alpaca": Format("Alpaca: instruction, input, output", jsonl.alpaca),
+    "autotrain": Format("AutoTrain: CSV with a text column", table.autotrain),
+    "parquet": Format(
+        "Parquet with a card for the Hugging Face Hub (needs the extra `parquet`)",
+        lambda rows, manifest: {**table.parquet(rows, manifest), **cards.files(rows, manifest)},
+    ),
+}
+
+
+def export(dataset: Path, name: str, folder: Path) -> list[Path]:
+    """Write a built dataset in a format; the files stand whole or not at all.
+
+    Raises:
+        UserError: no such format, no dataset, rows that its reader would refuse, a full disk.
+    """
+    if name not in FORMATS:
+        raise UserError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+    manifest = Manifest.read(dataset)
+    rows: Rows = {split: read_split(dataset, split)  # type: ignore[arg-type,misc]  # keys are splits
+                  for split, counts in manifest.splits.items() if counts["rows"]}  # fmt: skip
+    chosen = FORMATS[name]
+    refusal = chosen.refuse(rows)
+    if refusal:
+        raise UserError(f"{name}: {refusal}")
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file_name, pieces in chosen.files(rows, manifest).items():
+            path = folder / file_name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(path.name + _PARTIAL)
+            with draft.open("wb") as file:
+                file.writelines(pieces)
+            draft.replace(path)
+            written.append(path)
+    except OSError as error:
+        raise UserError(f"cannot write in {folder}: {error.strerror}") from None
+    return written

@@ -1,0 +1,147 @@
+"""What train is made of: caps and shares, each a setting, each shown beside what it came to.
+
+Rows are left out by the hash of their id, so the choice is the same every time and rows that
+come later do not reshuffle it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from exchange.records import Chunk, digest
+from exchange.text.dates import written
+from exchange.text.fold import fold
+from exchange.text.guard import guarded
+from trainer.dataset.rows import Origin, Row
+from trainer.dataset.split import Line, Place, point
+from trainer.settings import Dataset
+
+SHORT, MEDIUM = 60, 240  # characters of an answer: up to here it is short, medium; else long
+_LENGTHS = ("short", "medium", "long")
+_TEXT = {
+    "el": ("Γράψε το ρεπορτάζ της {date} με τίτλο «{title}».", " Μέρος {part}."),
+    "en": ("Write the report of {date} titled “{title}”.", " Part {part}."),
+}
+
+
+def length(answer: str) -> str:
+    """The class of an answer: short, medium or long."""
+    return "short" if len(answer) <= SHORT else "medium" if len(answer) <= MEDIUM else "long"
+
+
+def mix(rows: Sequence[Row], settings: Dataset, line: Line, left_out: Counter[str]) -> list[Row]:
+    """The rows of train after caps and shares, in the order given."""
+    order = sorted(rows, key=lambda row: (point(row.id, line.key), row.id))
+    order = _capped(order, settings, left_out)
+    order = _shared(order, settings, left_out)
+    if settings.balance:
+        order = _balanced(order, settings, left_out)
+    kept = {row.id for row in order}
+    return [row for row in rows if row.id in kept]
+
+
+def _capped(rows: Iterable[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+    """No answer and no name more often than allowed: «Ναι.» would be learned as the answer."""
+    answers: Counter[str] = Counter()
+    entities: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        answer, asked = fold(row.answer), guarded(row.question).names
+        if settings.answer_cap and answers[answer] >= settings.answer_cap:
+            left_out["answer_cap"] += 1
+        elif settings.entity_cap and any(entities[n] >= settings.entity_cap for n in asked):
+            left_out["entity_cap"] += 1
+        else:
+            answers[answer] += 1
+            entities.update(asked)
+            kept.append(row)
+    return kept
+
+
+def _shared(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+    """Refusals, corrections and replay up to their share of what train will be."""
+    most = {"refusal": settings.refusals, "correction": settings.corrections,
+            "replay": settings.replay}  # fmt: skip
+    plain = sum(row.kind not in most for row in rows)
+    whole = plain / max(1e-9, 1 - sum(most.values()))
+    room = {kind: int(share * whole) for kind, share in most.items()}
+    kept = []
+    for row in rows:
+        if row.kind in room:
+            if not room[row.kind]:
+                left_out[f"share_{row.kind}"] += 1
+                continue
+            room[row.kind] -= 1
+        kept.append(row)
+    return kept
+
+
+def _balanced(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+    """As many rows as give the lengths asked for; the rest is left out."""
+    wanted = {"short": settings.short, "medium": settings.medium, "long": settings.long}
+    have = Counter(length(row.answer) for row in rows)
+    whole = min(have[name] / share for name, share in wanted.items() if share)
+    room = {name: int(share * whole) for name, share in wanted.items()}
+    kept = []
+    for row in rows:
+        name = length(row.answer)
+        if room[name]:
+            room[name] -= 1
+            kept.append(row)
+        else:
+            left_out[f"length_{name}"] += 1
+    return kept
+
+
+def texts(
+    chunks: Iterable[Chunk],
+    origins: dict[str, Origin],
+    places: dict[str, Place],
+    count: int,
+    line: Line,
+    language: str,
+    system: str,
+) -> list[Row]:
+    """`count` chunks of taught stories as completions: the paper's own words, for its style."""
+    taught = (
+        chunk for chunk in chunks
+        if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
+    )  # fmt: skip
+    chosen = heapq.nsmallest(count, ((point(c.id, line.key), c.id, c) for c in taught))
+    ask, more = _TEXT[language]
+    rows = []
+    for _point, _id, chunk in sorted(chosen, key=lambda item: item[1]):
+        origin = origins[chunk.story_id]
+        date = written(origin.published) if origin.published else "—"
+        question = ask.format(date=date, title=origin.title)
+        question += more.format(part=chunk.index + 1) if chunk.index else ""
+        rows.append(
+            Row(id=digest("text", chunk.id), question=question, answer=chunk.text, kind="text",
+                story=chunk.story_id, cluster=places[chunk.story_id].cluster,
+                chunks=(chunk.id,), system=system, origin=origin)
+        )  # fmt: skip
+    return rows
+
+
+def describe(rows: Sequence[Row], settings: Dataset) -> dict[str, Any]:
+    """What train came to, and what was asked for, as shares."""
+    count = max(1, len(rows))
+    lengths = Counter(length(row.answer) for row in rows if row.kind != "text")
+    answers = max(1, sum(lengths.values()))
+    kinds = Counter(row.kind for row in rows)
+    return {
+        "lengths": {name: round(lengths[name] / answers, 4) for name in _LENGTHS},
+        "lengths_wanted": {"short": settings.short, "medium": settings.medium,
+                           "long": settings.long, "balanced": settings.balance},
+        "kinds": {kind: round(number / count, 4) for kind, number in sorted(kinds.items())},
+        "most": {"refusal": settings.refusals, "correction": settings.corrections,
+                 "replay": settings.replay, "text": settings.text},
+        "answer_cap": settings.answer_cap,
+        "entity_cap": settings.entity_cap,
+    }  # fmt: skip
+
+
+_NOWHERE = Place("quarantine", "")

@@ -1,0 +1,177 @@
+"""One sitting: which pairs are shown, what was said, what can be taken back.
+
+Knows nothing of screens; the terminal and a web page use it alike. Every label is stored at the
+moment it is given, so a sitting can end anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.corpus import SpoolCorpus, StoredPair
+from exchange.errors import UserError
+from exchange.records import digest
+from exchange.review import Label, Review
+
+REASONS = ("wrong", "not in text", "not self-contained", "bad Greek", "trivial", "other")
+TWICE = 0.1  # share of pairs shown a second time, by the hash of their id
+LATER = 10  # pairs between the first and the second showing
+STRATA = 4  # of confidence; as many pairs are shown from each
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One pair to read, with the text it was made from."""
+
+    pair: StoredPair
+    chunk: str
+    header: str
+    confidence: float | None  # a scorer's, where there is one
+    again: bool = False  # shown before: does the reviewer agree with himself?
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often a second look came to the same verdict."""
+
+    pairs: int
+    same: int
+
+
+class Sitting:
+    """A queue of items with a place in it."""
+
+    def __init__(self, review: Review, items: Sequence[Item], reviewer: str) -> None:
+        self.items = list(items)
+        self.place = 0
+        self.reviewer = reviewer
+        self._review = review
+        self._given: list[int] = []  # places that got a label, in order
+        self._shown = time.monotonic()
+
+    @property
+    def item(self) -> Item | None:
+        """What is on the screen; None when the sitting is over."""
+        return self.items[self.place] if self.place < len(self.items) else None
+
+    @property
+    def labelled(self) -> int:
+        return len(self._given)
+
+    def accept(self, question: str = "", answer: str = "") -> None:
+        """The pair is right, or right as edited here."""
+        item = self._current()
+        pair = item.pair.pair
+        self._give(Label(pair.id, "accept", "", "" if question == pair.question else question,
+                         "" if answer == pair.answer else answer))  # fmt: skip
+
+    def reject(self, reason: str) -> None:
+        """The pair is not fit to be taught."""
+        self._give(Label(self._current().pair.pair.id, "reject", reason))
+
+    def skip(self) -> None:
+        """Say nothing; another sitting will show it again."""
+        self._current()
+        self._next(self.place + 1)
+
+    def undo(self) -> bool:
+        """Take back the last label of this sitting and show its pair; False when there is none."""
+        if not self._given:
+            return False
+        place = self._given.pop()
+        pair = self.items[place].pair.pair
+        self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
+        self._next(place)
+        return True
+
+    def _current(self) -> Item:
+        if self.item is None:
+            raise UserError("nothing is left to review in this sitting")
+        return self.item
+
+    def _give(self, label: Label) -> None:
+        seconds = round(time.monotonic() - self._shown, 1)
+        self._review.label(
+            Label(label.pair_id, label.verdict, label.reason, label.question, label.answer,
+                  self.reviewer, seconds)
+        )  # fmt: skip
+        self._given.append(self.place)
+        self._next(self.place + 1)
+
+    def _next(self, place: int) -> None:
+        self.place = place
+        self._shown = time.monotonic()
+
+
+def open_sitting(archive_dir: Path, count: int, reviewer: str) -> Sitting:
+    """Choose what nobody has labelled yet, as much from each stratum of confidence.
+
+    Raises:
+        UserError: nothing crawled, or nothing left to review.
+    """
+    review = Review.open(archive_dir)
+    labelled = set(review.labels())
+    with SpoolCorpus(archive_dir) as corpus:
+        judged = corpus.judgements()
+        scores = judged.scores.get(max(judged.scores, default=""), {})
+        waiting = [s for s in corpus.pairs()
+                   if s.pair.status == "accepted" and s.pair.id not in labelled]  # fmt: skip
+        if not waiting:
+            raise UserError("no accepted pair is waiting for a review")
+        chosen = _stratified(waiting, scores, count)
+        wanted = {chunk for stored in chosen for chunk in stored.pair.chunk_ids}
+        texts = {c.id: (c.text, c.header) for c in corpus.chunks() if c.id in wanted}
+    items = []
+    for stored in chosen:
+        parts = [texts[chunk] for chunk in stored.pair.chunk_ids if chunk in texts]
+        items.append(Item(stored, "\n\n".join(text for text, _header in parts),
+                          parts[0][1] if parts else "", scores.get(stored.pair.id)))  # fmt: skip
+    return Sitting(review, _repeated(items), reviewer)
+
+
+def agreement(review: Review) -> Agreement:
+    """Over all pairs with two labels or more: are the last two the same verdict?"""
+    twice = [given[-2:] for given in review.standing().values() if len(given) > 1]
+    return Agreement(len(twice), sum(first.verdict == last.verdict for first, last in twice))
+
+
+def _stratified(
+    waiting: Sequence[StoredPair], scores: dict[str, float], count: int
+) -> list[StoredPair]:
+    """Round-robin over quarters of confidence, each in the order of a hash; kinds stand in for
+    confidence while there is no scorer."""
+    strata: defaultdict[str, list[StoredPair]] = defaultdict(list)
+    ranked = sorted(scores.values())
+    for stored in sorted(waiting, key=lambda s: digest("review", s.pair.id)):
+        score = scores.get(stored.pair.id)
+        if score is None or not ranked:
+            strata[stored.pair.kind].append(stored)
+        else:
+            below = bisect_left(ranked, score)
+            strata[str(min(STRATA - 1, STRATA * below // len(ranked)))].append(stored)
+    chosen: list[StoredPair] = []
+    queues = [strata[name][::-1] for name in sorted(strata)]
+    while len(chosen) < count and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop())
+    return chosen
+
+
+def _repeated(items: list[Item]) -> list[Item]:
+    """One in ten a second time, some pairs later."""
+    queue: list[Item] = []
+    later: defaultdict[int, list[Item]] = defaultdict(list)
+    for number, item in enumerate(items):
+        queue.append(item)
+        if int(digest("twice", item.pair.pair.id)[:8], 16) / 2**32 < TWICE:
+            later[number + LATER].append(
+                Item(item.pair, item.chunk, item.header, item.confidence, again=True)
+            )
+        queue += later.pop(number, [])
+    return queue + [item for number in sorted(later) for item in later[number]]

@@ -1,0 +1,119 @@
+"""The review in a terminal: one pair a screen, one key each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.prompt import Prompt
+from rich.text import Text
+
+from exchange.errors import UserError
+from exchange.review import Review
+from trainer.review.sitting import REASONS, Item, Sitting, agreement, open_sitting
+
+_SAME_KEY = {"α": "a", "ε": "e", "ρ": "r", "σ": "s", "θ": "u", ";": "q"}
+KEYS = "[a]ccept  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit"
+
+
+def run(archive_dir: Path, count: int, reviewer: str) -> None:
+    """A sitting on this terminal; ends with what was said and how far it agrees with itself.
+
+    Raises:
+        UserError: no terminal, or nothing to review.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("a review needs a terminal: run `kkoracle dataset review` in one")
+    console = Console(highlight=False)
+    sitting = open_sitting(archive_dir, count, reviewer)
+    try:
+        read_all(sitting, console, read_key)
+    finally:
+        review = Review.open(archive_dir)
+        found = agreement(review)
+        console.print(f"{sitting.labelled} labels stored; the next sitting goes on")
+        if found.pairs:
+            console.print(f"agreement with yourself: {found.same} of {found.pairs}")
+        review.close()
+
+
+def read_all(sitting: Sitting, console: Console, key: Callable[[], str]) -> None:
+    """Show each item and do what the key says, until the end or `q`."""
+    while (item := sitting.item) is not None:
+        console.clear()
+        console.print(screen(sitting, item))
+        pressed = key()
+        if pressed in ("q", "\x03", "\x04", ""):
+            return
+        if pressed == "a":
+            sitting.accept()
+        elif pressed == "s":
+            sitting.skip()
+        elif pressed == "u":
+            sitting.undo()
+        elif pressed == "e":
+            pair = item.pair.pair
+            question = Prompt.ask("question", console=console, default=pair.question)
+            answer = Prompt.ask("answer", console=console, default=pair.answer)
+            sitting.accept(_clean(question), _clean(answer))
+        elif pressed == "r":
+            reason = _reason(console, key)
+            if reason:
+                sitting.reject(reason)
+
+
+def screen(sitting: Sitting, item: Item) -> Group:
+    """What one item looks like; text of others is never read as markup."""
+    pair = item.pair.pair
+    place = f"{sitting.place + 1}/{len(sitting.items)}"
+    confidence = "" if item.confidence is None else f"  confidence {item.confidence:.2f}"
+    again = "  (shown before)" if item.again else ""
+    return Group(
+        Panel(Text(_clean(item.chunk)), title=escape(_clean(item.header)), title_align="left"),
+        Text(_clean(pair.question), style="bold"),
+        Text(_clean(pair.answer), style="green"),
+        Text(f"{place}  {pair.kind}{confidence}{again}", style="dim"),
+        Text(KEYS),
+    )
+
+
+def _reason(console: Console, key: Callable[[], str]) -> str:
+    for number, reason in enumerate(REASONS, 1):
+        console.print(f"{number} {reason}", markup=False)
+    pressed = key()
+    return REASONS[int(pressed) - 1] if pressed in "123456" and pressed else ""
+
+
+def _clean(text: str) -> str:
+    """No control characters: a reply of the model cannot move the cursor."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+def read_key() -> str:
+    """One key, without Enter; a Greek keyboard's letters count as those on the same keys.
+
+    Returns:
+        The letter, or "" at the end of input.
+    """
+    import termios
+    import tty
+
+    file = sys.stdin.fileno()
+    before = termios.tcgetattr(file)
+    try:
+        tty.setcbreak(file, termios.TCSANOW)  # keeps what was typed ahead
+        raw = os.read(file, 1)
+        while raw:
+            try:
+                letter = raw.decode("utf-8")
+                return _SAME_KEY.get(letter, letter)
+            except UnicodeDecodeError:
+                raw += os.read(file, 1)
+    finally:
+        termios.tcsetattr(file, termios.TCSANOW, before)
+    return ""
