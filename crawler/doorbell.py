@@ -9,11 +9,12 @@ from urllib.parse import urljoin, urlsplit
 
 from crawler import robots
 from crawler.client import Client, Got, Refused
-from crawler.hosts import HostBook, retry_after
+from crawler.hosts import HostBook
 from crawler.politeness import Gate
 from crawler.robots import Answer
 from crawler.settings import Crawl
 from exchange.errors import UserError
+from exchange.retry_after import retry_after
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from crawler import discover, kinds
 from crawler.client import MAX_BODY, Client, Got, Refused
 from crawler.decode import decode
 from crawler.discovery import lists
-from crawler.hosts import retry_after
 from crawler.links import Site
 from crawler.politeness import Gate
 from crawler.records import Claim, Link, Outcome
 from crawler.settings import Crawl
+from exchange.retry_after import retry_after
 
 log = logging.getLogger(__name__)
 

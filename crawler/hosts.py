@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 
 from exchange import db
 
 FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE_S = 86_400.0
-LONGEST_ASKED_S = 7 * 86_400.0  # a Retry-After beyond a week is a mistake, or a joke
 FORGIVEN_AFTER_S = 1800.0  # this long without a refusal, the curve starts anew
 
 
@@ -27,23 +25,6 @@ class Host:
     refused_at: float = 0.0
     robots: str | None = None  # None: never read
     robots_at: float = 0.0
-
-
-def retry_after(header: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms; None if malformed.
-
-    A negative number is malformed: taken at its word it would end the pause before it began.
-    """
-    if not header:
-        return None
-    value = header.strip()
-    if value.isdecimal() and value.isascii():
-        return min(float(value[:12]), LONGEST_ASKED_S)
-    try:
-        seconds = parsedate_to_datetime(value).timestamp() - now
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return min(max(0.0, seconds), LONGEST_ASKED_S)
 
 
 def refused(host: Host, now: float, asked: float | None, started: float) -> Host:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from crawler import pages
-from crawler.hosts import FIRST_PAUSE_S, LONGEST_PAUSE_S, Host, HostBook, refused, retry_after
+from crawler.hosts import FIRST_PAUSE_S, LONGEST_PAUSE_S, Host, HostBook, refused
+from exchange.retry_after import retry_after
 
 NOW = 1_000_000.0
 

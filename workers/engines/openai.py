@@ -2,6 +2,10 @@
 
 The requests run on an event loop in a thread of their own; the worker's thread only looks into a
 queue, so that it can renew its leases while the endpoint thinks.
+
+An endpoint that is away, restarting or busy is asked again for as long as it takes, and no task
+is spent on it. What every request would meet alike (a wrong key, an unknown model, a wrong
+address) ends the engine with one line.
 """
 
 from __future__ import annotations
@@ -16,18 +20,31 @@ from typing import Any
 
 from exchange.engine import Description, Finished, Message
 from exchange.errors import UserError
+from exchange.retry_after import retry_after
+from workers.engines import replies
 
 log = logging.getLogger(__name__)
 
 STEP_S = 0.05  # how long a step waits for something to end
-TIMEOUT_S = 600.0
+TIMEOUT_S = 600.0  # of one request; many at once may wait for their turn inside the endpoint
 RETRY_STATUS = (408, 409, 425, 429, 500, 502, 503, 504)
-OURS_TO_MEND = (401, 403, 404)  # every request would fail alike: stop, do not burn the tasks
 FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 32.0  # doubling; an endpoint may restart, or be away for hours
+LONGEST_ASKED_S = 600.0  # whatever a Retry-After says, we look again after this
+REFUSALS = 8  # so many requests refused and none ever served: the endpoint cannot do what we ask
+TOO_LONG = "too-long"
 
 
 class OpenAIEngine:
-    """Chat completions over HTTP behind the `Engine` protocol."""
+    """Chat completions over HTTP behind the `Engine` protocol.
+
+    Args:
+        name: the model as asked for, which is what the recipe counts.
+        served_as: its name at the endpoint, if that is another.
+        api_key: sent as a bearer token to `url` only, never followed elsewhere, never logged.
+
+    Raises:
+        UserError: nothing answers at `url`, or the key is refused.
+    """
 
     def __init__(
         self,
@@ -44,10 +61,12 @@ class OpenAIEngine:
         self._name = name
         self._served_as = served_as or name
         self._width = width
-        self._sampling = {"temperature": temperature, "top_p": top_p}
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._temperature, self._top_p = temperature, top_p
+        self._api_key = api_key
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._tickets = 0
+        self._served = self._refused = 0
+        self._away = False
         self._fatal: UserError | None = None
         self._pending: dict[int, Future[None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -61,15 +80,17 @@ class OpenAIEngine:
             raise
 
     def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
-        """See `Engine.submit`."""
+        """See `Engine.submit`; a prompt that is too long shows only in the endpoint's answer."""
         self._tickets += 1
-        body = {
+        body: dict[str, Any] = {
             "model": self._served_as,
             "messages": messages,
             "max_tokens": max_tokens,
-            "seed": seed,
-            **self._sampling,
+            "temperature": self._temperature,
         }
+        if self._temperature:
+            # Not sent for greedy decoding: mlx_lm.server takes requests with a seed one by one.
+            body |= {"top_p": self._top_p, "seed": seed}
         self._pending[self._tickets] = asyncio.run_coroutine_threadsafe(
             self._request(self._tickets, body), self._loop
         )
@@ -89,8 +110,6 @@ class OpenAIEngine:
             try:
                 finished = self._done.get(timeout=wait) if wait else self._done.get_nowait()
             except queue.Empty:
-                if self._fatal is not None:  # set before its replies were put here: burn none
-                    raise self._fatal from None
                 return done
             if self._pending.pop(finished.ticket, None) is not None:
                 done.append(finished)
@@ -123,70 +142,115 @@ class OpenAIEngine:
 
         self._gate = asyncio.Semaphore(self._width)
         self._session = aiohttp.ClientSession(
-            headers=self._headers, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)
+            headers={"Authorization": f"Bearer {self._api_key}"} if self._api_key else {},
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=30),
+            connector=aiohttp.TCPConnector(limit=0),  # the gate is the limit
         )
 
     async def _check(self) -> None:
         import aiohttp
 
         try:
-            async with self._session.get(f"{self._url}/models") as reply:
-                status = reply.status
-        except aiohttp.ClientError as error:
+            async with self._session.get(f"{self._url}/models", allow_redirects=False) as reply:
+                status, said = reply.status, await self._refusal(reply)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise UserError(
                 f"nothing answers at {self._url} ({type(error).__name__}): start the endpoint, or "
                 "correct [work] url"
             ) from None
-        if status in (401, 403):
-            raise _explain(self._url, self._served_as, status)
+        # Not every endpoint lists its models, so only a refused key counts here.
+        refusal = replies.ours_to_mend(status, self._url, self._served_as, said)
+        if status in (401, 403) and refusal:
+            raise refusal
 
     async def _request(self, ticket: int, body: dict[str, Any]) -> None:
         async with self._gate:
             started = time.perf_counter()
-            self._done.put(await self._complete(ticket, body, started))
+            try:
+                found = await self._complete(body)
+            except Exception as error:
+                # Anything that is not foreseen fails this request alone; without an answer its
+                # task would stay in flight for ever.
+                log.error("a request to %s failed: %s", self._url, type(error).__name__)
+                found = "endpoint-error"
+        seconds = time.perf_counter() - started
+        if isinstance(found, str) and self._fatal:
+            return  # not this task's fault: it is given back
+        if isinstance(found, str):
+            self._done.put(Finished(ticket, "", "error", 0, 0, seconds, error=found))
+        else:
+            self._done.put(
+                Finished(ticket, found.text, found.finish_reason, found.tokens_in,
+                         found.tokens_out, seconds)
+            )  # fmt: skip
 
-    async def _complete(self, ticket: int, body: dict[str, Any], started: float) -> Finished:
-        """One request, asked again for as long as the endpoint is away or busy."""
+    async def _complete(self, body: dict[str, Any]) -> replies.Answer | str:
+        """One request, asked again for as long as the endpoint is away or busy.
+
+        Returns:
+            The answer, or the reason code of a refusal.
+        """
         import aiohttp
 
-        problem, pause = "", FIRST_PAUSE_S
+        address, pause = f"{self._url}/chat/completions", FIRST_PAUSE_S
         while True:
+            wait, why = pause, ""
             try:
-                async with self._session.post(f"{self._url}/chat/completions", json=body) as reply:
+                async with self._session.post(address, json=body, allow_redirects=False) as reply:
                     if reply.status == 200:
-                        return _finished(ticket, await reply.json(), started)
-                    problem = f"endpoint-{reply.status}"
-                    if reply.status in OURS_TO_MEND:
-                        self._fatal = _explain(self._url, self._served_as, reply.status)
+                        return await self._answer(reply)
                     if reply.status not in RETRY_STATUS:
-                        break
-            except (aiohttp.ClientError, TimeoutError):
-                pass
-            except (KeyError, IndexError, TypeError, ValueError):
-                problem = "endpoint-bad-reply"
-                break
-            if pause == LAST_PAUSE_S:
-                log.warning("%s does not answer; asking again every %.0f s", self._url, pause)
-            await asyncio.sleep(pause)
+                        return self._refuse(reply.status, await self._refusal(reply))
+                    asked = retry_after(reply.headers.get("Retry-After"), time.time())
+                    wait, why = min(asked or pause, LONGEST_ASKED_S), str(reply.status)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                why = type(error).__name__
+            self._note_away(why, wait)
+            await asyncio.sleep(wait)
             pause = min(pause * 2, LAST_PAUSE_S)
-        return Finished(ticket, "", "error", 0, 0, time.perf_counter() - started, error=problem)
+
+    async def _answer(self, reply: Any) -> replies.Answer | str:
+        body = await _read(reply)
+        try:
+            found = replies.parse(body)
+        except replies.BadReply:
+            return self._refuse(reply.status, "what it answers is no chat completion")
+        self._served += 1
+        if self._away:
+            self._away = False
+            log.warning("%s answers again", self._url)
+        return found
+
+    def _refuse(self, status: int, said: str) -> str:
+        """Stop for what is ours to mend; else the reason code of this one task."""
+        self._refused += 1
+        fatal = replies.ours_to_mend(status, self._url, self._served_as, said)
+        if fatal is None and not self._served and self._refused >= REFUSALS:
+            fatal = UserError(
+                f"{self._url} has refused {self._refused} requests and served none ({status}: "
+                f"{said or 'without a word'}): correct [work], then `kkoracle failed retry`"
+            )
+        self._fatal = self._fatal or fatal
+        if status == 200:
+            return "endpoint-bad-reply"
+        return TOO_LONG if replies.is_too_long(said) else f"endpoint-{status}"
+
+    async def _refusal(self, reply: Any) -> str:
+        return replies.message(await _read(reply), self._api_key)
+
+    def _note_away(self, why: str, wait: float) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("%s does not answer (%s): asking again, next in %.0f s", self._url, why,
+                        wait)  # fmt: skip
 
 
-def _explain(url: str, model: str, status: int) -> UserError:
-    if status == 404:
-        return UserError(f"{url} does not serve {model!r} (404): set [work] served_as to the name "
-                         "that it has there")  # fmt: skip
-    return UserError(f"{url} refuses the key ({status}): set KKORACLE_WORK_API_KEY")
-
-
-def _finished(ticket: int, reply: dict[str, Any], started: float) -> Finished:
-    choice = reply["choices"][0]
-    usage = reply.get("usage") or {}
-    return Finished(
-        ticket=ticket,
-        text=str(choice["message"]["content"] or "").strip(),
-        finish_reason=str(choice.get("finish_reason") or "stop"),
-        tokens_in=int(usage.get("prompt_tokens") or 0),
-        tokens_out=int(usage.get("completion_tokens") or 0),
-        seconds=time.perf_counter() - started,
-    )
+async def _read(reply: Any) -> bytes:
+    """At most `replies.LONGEST_REPLY` bytes; what is longer is cut, and no completion then."""
+    parts, size = [], 0
+    async for part in reply.content.iter_chunked(1 << 16):
+        parts.append(part)
+        size += len(part)
+        if size > replies.LONGEST_REPLY:
+            break
+    return b"".join(parts)[: replies.LONGEST_REPLY]
