@@ -1,4 +1,4 @@
-"""The crawler's part of the command line: `kkoracle crawl`, `kkoracle archive list`."""
+"""The crawler's part of the command line: `kkoracle crawl`; the rest is in `archive_cli`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
+from crawler import archive_cli
 from exchange.house import House
 
 
 def register(app: typer.Typer) -> None:
     """Add the crawler's commands to the front door."""
-    archive = typer.Typer(no_args_is_help=True, help="The newspapers that can be crawled.")
-    archive.command("list")(list_archives)
     app.command("crawl")(crawl)
-    app.add_typer(archive, name="archive")
+    archive_cli.register(app)
 
 
 def crawl(
@@ -92,16 +91,3 @@ def crawl(
         typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
     typer.echo(f"{archive}: {show.summary()}")
-
-
-def list_archives() -> None:
-    """Show the built-in profiles."""
-    from crawler.profiles import builtin
-
-    for name, profile in builtin().items():
-        span = ""
-        if profile.ranges:
-            last = max((item.until.year if item.until else 9999) for item in profile.ranges)
-            span = f"{min(item.since.year for item in profile.ranges)}-"
-            span += "today" if last == 9999 else str(last)
-        typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")

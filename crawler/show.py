@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.progress import Snapshot, disk, line, looks, rate, span, states
+from crawler.progress import Pace, Snapshot, disk, line, looks, rate, span, states
 
 PLAIN_EVERY_S = 5.0
 
@@ -84,6 +84,40 @@ class Show:
         hint = "; " + ", ".join(hints) if hints else ""
         return f"all done: {now.stories} stories in {now.chunks} chunks, no task open{hint}"
 
+    def stories(self) -> str:
+        """What is in the spool."""
+        now = self._last
+        return "no story" if now is None else f"{now.stories} stories in {now.chunks} chunks"
+
     def _say(self, now: Snapshot) -> None:
         sys.stdout.write(line(now) + "\n")
         sys.stdout.flush()
+
+
+class Bar:
+    """Progress of one long step with rate and time left; call it with how much is done."""
+
+    def __init__(self, what: str, unit: str = "", every: float = PLAIN_EVERY_S) -> None:
+        self._what = what
+        self._unit = unit
+        self._every = every
+        self._pace = Pace()
+        self._said = time.monotonic()  # a step that takes no longer says nothing
+
+    def __call__(self, done: int, total: int, said: str = "") -> None:
+        left = self._pace.left(done, max(total - done, 0))
+        now = time.monotonic()
+        tty = sys.stderr.isatty()
+        if now - self._said < (self._every / 10 if tty else self._every):
+            return
+        self._said = now
+        share = f"{done:,} of {total:,}{self._unit}"
+        text = f"{self._what}: {share}{f', {said}' if said else ''}; time left {span(left)}"
+        sys.stderr.write(f"\r\x1b[2K{text}" if tty else f"{text}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave a clean line."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()

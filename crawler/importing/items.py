@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import orjson
 
@@ -18,6 +17,7 @@ from crawler.client import MAX_BODY
 
 MAX_PDF = 100 * 1024 * 1024
 MAX_JSON = 256 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
     ".html": kinds.HTML, ".htm": kinds.HTML, ".xhtml": kinds.HTML, ".txt": kinds.TEXT,
     ".text": kinds.TEXT, ".md": kinds.MARKDOWN, ".markdown": kinds.MARKDOWN, ".pdf": kinds.PDF,
@@ -41,13 +41,13 @@ Tell = Callable[[int], None]  # bytes read since the last call
 
 
 def walk(root: Path) -> Iterator[tuple[Path, str]]:
-    """The files under a path with their names, in order; links are not followed."""
+    """The files under a path with their names, in order; no links, nothing hidden."""
     if not root.is_dir():
         yield root, root.name
         return
     for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder, name)
             yield path, path.relative_to(root).as_posix()
 
@@ -87,11 +87,7 @@ def _whole(path: Path, name: str, size: int) -> Item:
     body = path.read_bytes()
     if not body.strip():
         return Item(name, kind, body, reason="empty")
-    if (
-        kind != kinds.PDF
-        and b"\0" in body[:4096]
-        and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
-    ):
+    if kind != kinds.PDF and b"\0" in body[:4096] and not body.startswith(UTF_16):
         return Item(name, kind, body, reason="not-text")
     if kind == kinds.PDF and b"%PDF-" not in body[:1024]:
         return Item(name, kind, body, reason="not-pdf")
@@ -101,7 +97,7 @@ def _whole(path: Path, name: str, size: int) -> Item:
 def _jsonl(path: Path, name: str, tell: Tell) -> Found:
     """One record a line; a line that is too long or no object is an item with a reason."""
     with path.open("rb") as raw:
-        lines = cast(BinaryIO, gzip.open(raw)) if name.lower().endswith(".gz") else raw
+        lines = gzip.GzipFile(fileobj=raw) if name.lower().endswith(".gz") else raw
         number = at = 0
         while line := lines.readline(MAX_BODY + 1):
             number += 1

@@ -12,10 +12,11 @@ _FIELDS = {"yyyy": r"(?P<y>\d{4})", "yy": r"(?P<yy>\d{2})", "mm": r"(?P<m>\d{2})
            "m": r"(?P<m>\d{1,2})", "dd": r"(?P<d>\d{2})", "d": r"(?P<d>\d{1,2})"}  # fmt: skip
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
 _CENTURY = 70  # two digits from here on are of the twentieth century
+_YEAR = r"(?P<y>(?:1[89]|2[01])\d\d)"
 _COMMON = (
-    re.compile(r"(?<!\d)(?P<y>(?:1[89]|2[01])\d\d)[-_./ ]?(?P<m>[01]\d)[-_./ ]?(?P<d>[0-3]\d)(?!\d)"),
-    re.compile(r"(?<!\d)(?P<d>[0-3]?\d)[-_. ](?P<m>[01]?\d)[-_. ](?P<y>(?:1[89]|2[01])\d\d)(?!\d)"),
-)  # fmt: skip
+    re.compile(rf"(?<!\d){_YEAR}[-_./ ]?(?P<m>[01]\d)[-_./ ]?(?P<d>[0-3]\d)(?!\d)"),
+    re.compile(rf"(?<!\d)(?P<d>[0-3]?\d)[-_. ](?P<m>[01]?\d)[-_. ]{_YEAR}(?!\d)"),
+)
 
 
 def pattern(template: str) -> re.Pattern[str]:

@@ -141,7 +141,7 @@ def _pdf(body: bytes) -> Parts:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted-pdf")
         pages = [page.extract_text() for page in reader.pages[:MAX_PDF_PAGES]]
-        title = str((reader.metadata or {}).get("/Title") or "")
+        title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
     except (PdfReadError, ValueError, KeyError, TypeError, AttributeError, IndexError,

@@ -66,19 +66,21 @@ class Store:
         page = self._place(item)
         inserted = self._db.execute(
             "INSERT INTO pages(key, url, kind, issue, priority, state, status, charset, body_hash, "
-            "leased_at, text) VALUES (?,?,?,?,?,'done',200,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
-            "state='done', reason='', status=200, charset=excluded.charset, text=excluded.text, "
+            "leased_at) VALUES (?,?,?,?,?,'done',200,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+            "state='done', reason='', status=200, charset=excluded.charset, "
             "body_hash=excluded.body_hash, leased_at=excluded.leased_at "
             "WHERE state NOT IN ('done', 'leased') RETURNING id",
             (page.key, page.url, page.kind, page.issue, page.priority, item.charset,
-             _digest(item.body), time.time(),
-             "waiting" if page.kind in kinds.FILES or self._site.tells(page.kind) else ""),
+             _digest(item.body), time.time()),
         ).fetchone()  # fmt: skip
         if inserted is None:
             self.tally.known += 1
             return []
         self.tally.new += 1
         self._bodies.put(inserted[0], item.body)
+        if page.kind in kinds.FILES or self._site.tells(page.kind):
+            # Apart, as the counters of texts see changes, not additions.
+            self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
         if page.kind in kinds.FILES or not self._site.follows(page.kind):
             return []
         text = decode(item.body, item.charset, self._site.profile.charset)
@@ -87,6 +89,8 @@ class Store:
     def _reject(self, item: Item) -> list[Link]:
         """Count it, and keep it for the review list, once. Nothing of it is worth following."""
         self.tally.rejected[item.reason] += 1
+        if not item.kind:
+            return []  # never a document, such as a file of unknown type
         page = self._place(item)
         added = self._db.execute(
             "INSERT INTO pages(key, url, kind, priority, state, reason) "
@@ -106,7 +110,7 @@ class Store:
                 return own
         key = f"@file:{_digest(item.body or item.name.encode('utf-8', 'surrogateescape'))}"
         named = "import:" + quote(item.name.encode("utf-8", "surrogateescape"), safe="/#")
-        return Link(key, _web(item.url) or named, item.kind or kinds.TEXT, issue, 1)
+        return Link(key, _web(item.url) or named, item.kind, issue, 1)
 
 
 def _digest(body: bytes) -> str:

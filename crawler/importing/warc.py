@@ -46,9 +46,10 @@ def read(path: Path, name: str, tell: Tell) -> Found:
                 tell(stream.tell() - at)
                 at = stream.tell()
         except (ArchiveLoadFailed, ValueError, KeyError, AttributeError, IndexError):
-            yield Item(f"{name}#{number + 1}", "", reason="broken-warc")
+            yield Item(f"{name}#{number + 1}", kinds.HTML, reason="broken-warc")
+            return
     if not number:
-        yield Item(name, "", reason="broken-warc")
+        yield Item(name, kinds.HTML, reason="broken-warc")
 
 
 def _page(record: Any, name: str) -> Item | None:

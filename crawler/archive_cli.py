@@ -1,0 +1,123 @@
+"""`kkoracle archive ...` and `kkoracle import`: everything about an archive but its crawl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crawler.learn.cli import learn
+from exchange.house import House
+
+Name = Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the front door."""
+    archive = typer.Typer(no_args_is_help=True, help="What is known of newspapers and archives.")
+    archive.command("list")(list_archives)
+    archive.command("learn")(learn)
+    archive.command("warc")(warc)
+    app.add_typer(archive, name="archive")
+    app.command("import")(import_)
+
+
+def list_archives() -> None:
+    """Show the built-in profiles."""
+    from crawler.profiles import builtin
+
+    for name, profile in builtin().items():
+        span = ""
+        if profile.ranges:
+            last = max((item.until.year if item.until else 9999) for item in profile.ranges)
+            span = f"{min(item.since.year for item in profile.ranges)}-"
+            span += "today" if last == 9999 else str(last)
+        typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")
+
+
+def import_(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A file, or a folder with all that is in it.")],
+    name: Name = None,
+    date_pattern: Annotated[
+        str | None,
+        typer.Option(help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for "
+                     "anything."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="A profile's name or file, for HTML of a newspaper.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Make stories of files that you have: HTML, text, Markdown, JSON, JSONL, WARC, PDF.
+
+    Nothing is asked of any site. Titles and dates come from the files themselves (meta data,
+    front matter, JSON fields), else from their names. Run it again after adding files: only what
+    is new is read. Broken files are counted, listed by `kkoracle archive review`, and stop
+    nothing. Then `kkoracle crawl NAME --no-fetch` generates.
+
+    WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
+    """
+    from crawler.importing import names
+    from crawler.importing.command import bring_in
+    from crawler.importing.store import Tally
+    from crawler.settings import Crawl
+    from crawler.show import Bar, Show
+    from exchange.errors import STOPPED
+
+    house: House = ctx.obj
+    archive = house.archive(name)
+    settings = house.config.table("crawl", Crawl, {"profile": profile})
+    date = names.pattern(date_pattern) if date_pattern else None
+    bar = Bar("reading", " MB")
+
+    def tell(tally: Tally, done: int, total: int) -> None:
+        bar(done // 10**6, total // 10**6, f"{tally.new:,} new, {tally.known:,} known")
+
+    with Show() as show:
+        done = bring_in(house, archive, settings, path, date=date, tell=tell, watch=show)
+    bar.close()
+    typer.echo(f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
+               f"{show.stories()}")  # fmt: skip
+    if done.code == STOPPED:
+        typer.echo("stopped, nothing is lost: the same command goes on", err=True)
+        raise typer.Exit(done.code)
+    if done.tally.new:
+        typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
+
+
+def _said(new: int, known: int, rejected: dict[str, int]) -> str:
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
+    total = sum(rejected.values())
+    return f"{new:,} new, {known:,} known, {total:,} rejected{f' ({reasons})' if total else ''}"
+
+
+def warc(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The archive.")],
+    file: Annotated[Path, typer.Argument(help="Where to; .warc.gz compresses.")],
+) -> None:
+    """Write the raw pages of an archive as a WARC file, for other people's tools.
+
+    Needs `pip install 'kkoracle[warc]'`. `kkoracle import` reads such a file back.
+    """
+    from crawler import pages, profiles
+    from crawler.importing.warc import write
+    from crawler.links import Site
+    from crawler.settings import Crawl
+    from crawler.show import Bar
+    from exchange.errors import UsageError
+
+    house: House = ctx.obj
+    if not file.name.endswith((".warc", ".warc.gz")):
+        raise UsageError(f"{file} must end in .warc or .warc.gz")
+    settings = house.config.table("crawl", Crawl)
+    profile = profiles.load(settings, house.archive(name), imported=True)
+    connection = pages.connect_readonly(house.archive_dir(name))
+    bar = Bar("writing", " pages")
+    try:
+        count = write(connection, Site(profile), file, bar)
+    finally:
+        connection.close()
+        bar.close()
+    typer.echo(f"{file}: {count:,} pages, {file.stat().st_size / 10**6:.1f} MB")
