@@ -8,7 +8,6 @@ are wrong for demotic months, so it is asked for neither.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from crawler.decode import clean
@@ -26,6 +25,8 @@ _FURNITURE = """
 a aside footer form head header nav noscript option script select style
 """
 _NO_PROSE = frozenset(_FURNITURE.split())
+# Trafilatura deletes these too, but first it walks through them several times.
+_DELETED = ("aside", "footer", "iframe", "nav", "noscript", "script", "style", "svg")
 
 
 def read(text: str, root: Any) -> Parts | None:
@@ -33,17 +34,20 @@ def read(text: str, root: Any) -> Parts | None:
 
     Args:
         text: the page as `str` (trafilatura guesses the charset of bytes, often wrongly).
+        root: the same page parsed; it is used up.
     """
+    from lxml import etree
     from trafilatura import extract
 
     asked = {"include_comments": False, "include_formatting": False}
-    found = extract(deepcopy(root), fast=True, **asked)
-    if len(found or "") < _COVERS * _prose(root):
+    title, date = _first(root, _TITLES), dates.parse(_first(root, _DATES))
+    enough = _COVERS * _prose(root)
+    etree.strip_elements(root, *_DELETED, with_tail=False)
+    found = extract(root, fast=True, **asked)
+    if len(found or "") < enough:
         found = extract(text, **asked)
     paragraphs = tuple(line for raw in (found or "").split("\n") if (line := clean(raw)))
-    if not paragraphs:
-        return None
-    return Parts(_first(root, _TITLES), "", "", dates.parse(_first(root, _DATES)), paragraphs)
+    return Parts(title, "", "", date, paragraphs) if paragraphs else None
 
 
 def _prose(root: Any) -> int:

@@ -116,7 +116,7 @@ def test_any_bytes_end_in_an_outcome() -> None:
 
 
 def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> None:
-    """Its fast mode is asked first; on every page of the newspaper the answer stays the same."""
+    """Its fast mode is asked first; for every story of the newspaper the answer stays the same."""
     from trafilatura import extract
 
     from crawler.decode import clean, decode
@@ -126,7 +126,7 @@ def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> No
 
     compared = 0
     for url, page in build(7, 60).pages.items():
-        if ".do" not in url or "pageNo=1" in url:
+        if "/story.do" not in url and "/page.do" not in url or url.endswith("pageNo=1"):
             continue
         text = decode(page.body)
         wanted = extract(text, include_comments=False, include_formatting=False) or ""
