@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from exchange.text.dates import MONTHS
 from exchange.text.fold import fold
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
@@ -26,14 +27,15 @@ _TURNING = (
     "δεν", "μην", "οχι", "χωρισ", "πρωτ", "δευτερ", "τριτ", "τεταρτ", "πεμπτ", "εκτ", "τελευται",
     "προηγουμεν", "επομεν", "πριν", "μετα", "περισσοτερ", "λιγοτερ", "ενα", "δυο", "τρεισ", "τρια",
     "τεσσερ", "πεντε", "εξι", "εφτα", "επτα", "οχτω", "οκτω", "εννια", "εννεα", "δεκα", "not",
-    "never", "first", "second", "third", "last", "before", "after",
+    "never", "first", "second", "third", "last", "before", "after", *MONTHS,
 )  # fmt: skip
 _ASKING = (
     "ποτε", "που", "ποσ", "γιατι", "πωσ", "ποι", "τι",
     "when", "where", "how", "why", "who", "which", "what",
 )  # fmt: skip
 _SMALL = """ο η το οι τα του τησ των τον την τουσ τισ στο στη στην στον στα στισ στουσ και κι να θα
-σε με για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by"""
+σε με για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by
+πεσ μου μασ παρακαλω"""
 _EMPTY = frozenset(_SMALL.split())
 
 

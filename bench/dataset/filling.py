@@ -1,0 +1,127 @@
+"""A spool as the daemon leaves it, filled in bulk with the sample newspaper's facts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange import tasks
+from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.spool import Spool
+from kkoracle.demo.newspaper import DemoStory, Fact, build
+
+RECIPE = "benchs"
+PAIRS = 3  # a story
+BATCH = 500  # stories in one transaction
+TWINS = 0.1  # share of stories that are a near-duplicate of the one before
+REPHRASED = 0.05  # share of pairs that are asked in other words too
+LATER = "2025-01"  # the month that is added
+
+
+def fill(archive: Path, count: int, seed: int) -> dict[str, str]:
+    """Fill a new spool; returns story id -> planted cluster."""
+    truth: dict[str, str] = {}
+    draw = random.Random(seed)
+    spool = Spool.open(archive)
+    spool.set_meta("recipe", RECIPE)
+    batch: list[tuple[Story, Sequence[Fact]]] = []
+    last = ""
+    for number, (printed, facts) in enumerate(_stories(seed, 0, count)):
+        name = digest("bench", str(seed), str(number))
+        cluster = last if last and draw.random() < TWINS else name
+        truth[name], last = cluster, cluster
+        batch.append((_story(name, cluster, printed.date.isoformat(), facts), facts))
+        if len(batch) == BATCH or number == count - 1:
+            _put(spool, batch, draw)
+            batch = []
+    spool.close()
+    return truth
+
+
+def add(archive: Path, before: int, count: int, seed: int) -> dict[str, str]:
+    """A tenth more: half in a later month, some of the rest tying two older clusters together.
+
+    A tie gives every story of both clusters one new cluster id, as the crawler does. The returned
+    clusters are those that were planted first; a tying story has one of its own.
+    """
+    truth: dict[str, str] = {}
+    draw = random.Random(seed + 1)
+    spool = Spool.open(archive)
+    batch: list[tuple[Story, Sequence[Fact]]] = []
+    for number, (printed, facts) in enumerate(_stories(seed, before, count)):
+        name = digest("bench", str(seed), "more", str(number))
+        truth[name] = cluster = name
+        date = printed.date.isoformat()
+        if number % 2:
+            date = f"{LATER}-{1 + number % 28:02d}"
+        elif number % 10 == 0:
+            tied = [digest("bench", str(seed), str(draw.randrange(before))) for _ in range(2)]
+            cluster = f"tie {number}"
+            with spool.transaction():
+                spool.db.execute(
+                    "UPDATE stories SET cluster=? WHERE cluster IN "
+                    "(SELECT cluster FROM stories WHERE id IN (?, ?))",
+                    (cluster, *tied),
+                )
+        batch.append((_story(name, cluster, date, facts), facts))
+        if len(batch) == BATCH or number == count - 1:
+            _put(spool, batch, draw)
+            batch = []
+    spool.close()
+    return truth
+
+
+def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequence[Fact]]]:
+    """Stories with three facts each; one newspaper after the other, all of other names."""
+    number, edition = 0, seed * 1000
+    while number < skip + count:
+        edition += 1
+        for printed in build(seed=edition).stories:
+            if len(printed.facts) < PAIRS:
+                continue
+            if skip <= number < skip + count:
+                yield printed, printed.facts[:PAIRS]
+            number += 1
+
+
+def _story(name: str, cluster: str, date: str, facts: Sequence[Fact]) -> Story:
+    text = " ".join(fact.sentence for fact in facts)
+    return Story(name, f"http://bench/{name}", "paper", date, "Ειδήσεις", "Τίτλος", "", text,
+                 cluster=cluster)  # fmt: skip
+
+
+def _put(spool: Spool, batch: Sequence[tuple[Story, Sequence[Fact]]], draw: random.Random) -> None:
+    results = []
+    with spool.transaction():
+        for story, facts in batch:
+            chunk = Chunk(Chunk.make_id(story.id, story.text), story.id, 0, story.text, "Φωνή")
+            spool.put_page(story.id, "1", [(story, [chunk])])
+            results.append(_result(chunk, facts, draw))
+    tasks.finish(spool, results)
+
+
+def _result(chunk: Chunk, facts: Sequence[Fact], draw: random.Random) -> Result:
+    task = Task.make_id("chunk", (chunk.id,), RECIPE)
+    completion = Completion(task, "raw", "stop", 400, 120, 1.0, "bench", "4-bit", "mlx", "el/chunk",
+                            "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
+    pairs = []
+    for fact in facts:
+        pair = _pair(task, chunk, fact, fact.question, "")
+        pairs.append(pair)
+        if draw.random() < REPHRASED:
+            pairs.append(_pair(task, chunk, fact, fact.rephrasings[0], pair.id))
+    return Result(task, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
+
+
+def _pair(task: str, chunk: Chunk, fact: Fact, question: str, source: str) -> Pair:
+    return Pair(Pair.make_id(task, question, fact.answer), task, (chunk.id,), question,
+                fact.answer, "fact", "accepted", rephrase_of=source)  # fmt: skip
+
+
+def _raw(record: Completion | Pair) -> dict[str, Any]:
+    loaded: dict[str, Any] = orjson.loads(record.to_json())
+    return loaded
