@@ -126,7 +126,7 @@ def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> No
 
     compared = 0
     for url, page in build(7, 60).pages.items():
-        if "/story.do" not in url and "/page.do" not in url or url.endswith("pageNo=1"):
+        if ("/story.do" not in url and "/page.do" not in url) or url.endswith("pageNo=1"):
             continue
         text = decode(page.body)
         wanted = extract(text, include_comments=False, include_formatting=False) or ""
