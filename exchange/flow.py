@@ -17,6 +17,7 @@ from exchange.collector import Collector
 from exchange.feeder import Feeder
 from exchange.house import Recipe
 from exchange.reconcile import reconcile, sweep
+from exchange.requests import carry_out
 from exchange.spool import Spool
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Flow(Background):
                     if reopened:
                         log.warning("%d tasks were lost in Redis and are queued again", reopened)
                     next_pass = time.monotonic() + self.reconcile_s
+                carry_out(spool, self.directory)
                 moved = collector.collect(redis) + feeder.feed(redis)
                 if away:
                     log.warning("Redis is back")

@@ -12,6 +12,7 @@ from exchange.house import House
 def register(app: typer.Typer) -> None:
     """Add the workers' commands to the front door."""
     app.command("work")(work)
+    app.command("recheck")(recheck)
 
 
 def work(
@@ -63,3 +64,44 @@ def work(
         )
         code = supervisor.run(progress.tick, progress.did_work)
     raise typer.Exit(code)
+
+
+def recheck(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take the new verdicts without asking.")
+    ] = False,
+) -> None:
+    """Judge the stored replies anew, with the parser and the checks of today.
+
+    Generates nothing. Shows what each rule gains and loses, and asks before anything changes. A
+    label that a person gave is never overruled. A running daemon is asked to take the new
+    verdicts over; Ctrl-C before that leaves the old ones whole.
+    """
+    from exchange import requests
+    from exchange.errors import UserError
+    from exchange.lock import FileLock
+    from workers.checks import VERSION
+    from workers.recheck import recheck as judge_anew
+    from workers.show import changes, progress_bar
+
+    house: House = ctx.obj
+    archive = house.archive(name)
+    directory = house.archive_dir(archive)
+    if not directory.is_dir():
+        raise UserError(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
+    with FileLock(directory / "recheck.lock"):
+        with progress_bar("tasks judged") as progress:
+            staged = judge_anew(directory, archive, processes=processes, progress=progress)
+        try:
+            found = staged.changes()
+            changes(found, staged.count(), VERSION)
+            if not (yes or typer.confirm("Take these verdicts over?")):
+                typer.echo("nothing was changed")
+                return
+            changed = requests.hand_over(directory, staged.path.name)
+        finally:
+            staged.discard()
+    typer.echo(f"{archive}: {changed:,} pairs have a new verdict")

@@ -1,0 +1,104 @@
+"""What other processes ask of the daemon: rows in `review.sqlite` that it carries out in turn.
+
+Only the holder of `daemon.lock` writes the spool. A command that wants a change while a daemon
+runs leaves a request and waits for its answer; without a daemon it takes the lock itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from exchange import verdicts
+from exchange.errors import UserError
+from exchange.lock import FileLock
+from exchange.review import Review
+from exchange.spool import Spool
+
+log = logging.getLogger(__name__)
+
+RECHECK = "recheck"
+LOOK_S = 0.3
+
+
+def carry_out(spool: Spool, directory: Path) -> int:
+    """Do what is asked and not yet answered; returns how many requests were answered.
+
+    A request that cannot be carried out is answered with the reason and never stops the daemon.
+    """
+    if not _waiting(directory):
+        return 0
+    review = Review.open(directory)
+    try:
+        count = 0
+        for request in review.open_requests():
+            if request.kind == RECHECK:
+                review.answer(request.serial, _recheck(spool, directory, request.argument, review))
+                count += 1
+        return count
+    finally:
+        review.close()
+
+
+def _waiting(directory: Path) -> bool:
+    try:
+        review = Review.read(directory)
+        if review is None:
+            return False
+        try:
+            return any(request.kind == RECHECK for request in review.open_requests())
+        finally:
+            review.close()
+    except (UserError, sqlite3.OperationalError):  # it is being made this very moment
+        return False
+
+
+def _recheck(spool: Spool, directory: Path, name: str, review: Review) -> str:
+    try:
+        if not verdicts.NAME.fullmatch(name):
+            raise UserError(f"{name[:40]!r} is no file of verdicts")
+        changed = verdicts.apply(spool, directory / name, review.labels())
+    except UserError as error:
+        log.warning("a recheck was not carried out: %s", error)
+        return f"failed: {error}"
+    return f"done: {changed}"
+
+
+def hand_over(directory: Path, name: str, waiting: Callable[[], None] = lambda: None) -> int:
+    """Have a staged file applied, by the daemon where one runs, else here and now.
+
+    Args:
+        waiting: called while a daemon is waited for.
+
+    Returns:
+        How many pairs changed.
+
+    Raises:
+        UserError: it could not be applied; the old verdicts are whole.
+    """
+    review = Review.open(directory)
+    try:
+        serial = review.ask(RECHECK, name)
+        while (outcome := review.outcome(serial)) is None:
+            lock = FileLock(directory / "daemon.lock")
+            if lock.acquire():
+                try:
+                    spool = Spool.open(directory)
+                    try:
+                        carry_out(spool, directory)
+                    finally:
+                        spool.close()
+                finally:
+                    lock.release()
+            else:
+                waiting()
+                time.sleep(LOOK_S)
+    finally:
+        review.close()
+    state, _, rest = outcome.partition(": ")
+    if state != "done":
+        raise UserError(rest)
+    return int(rest)

@@ -1,0 +1,142 @@
+"""Judge what is stored anew, with the rules of today: the raw replies are kept for this.
+
+Reading and judging run in processes that open the spool for reading; this one gathers their
+verdicts in a file of its own (`exchange.verdicts`). Nothing is generated, no model is loaded.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+import zstandard
+
+from exchange import inputs
+from exchange.errors import UserError
+from exchange.lock import FileLock
+from exchange.records import Completion
+from exchange.review import Review
+from exchange.spool import FILE, Spool
+from exchange.verdicts import Row, Staged, staged_row
+from workers.judged import judge
+
+SPAN = 1000  # tasks of one errand: about a second of work, so that progress is seen
+AHEAD = 2  # errands waiting beside each process: results are gathered as they come
+Verdicts = tuple[list[str], list[Row]]
+
+_ROWS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input, k.record AS reply,
+COALESCE(i.story_id, c.story_id, '') AS story_id
+FROM tasks t JOIN completions k ON k.task_id=t.id LEFT JOIN chunks c ON c.id=t.subject
+LEFT JOIN inputs i ON i.task_id=t.id WHERE t.serial BETWEEN ? AND ? ORDER BY t.serial"""
+
+
+def recheck(
+    directory: Path,
+    archive: str,
+    *,
+    processes: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Staged:
+    """Judge every stored reply; the verdicts are in the staged file, nothing is changed yet.
+
+    Args:
+        processes: how many; 0: as many as this machine has cores.
+        progress: called with task numbers done and in all.
+
+    Raises:
+        UserError: nothing was crawled or generated yet.
+    """
+    _upgrade(directory)
+    spool = Spool.read(directory)
+    try:
+        last = spool.db.execute("SELECT MAX(serial) FROM tasks").fetchone()[0] or 0
+        if spool.db.execute("SELECT 1 FROM completions LIMIT 1").fetchone() is None:
+            raise UserError("no replies are stored yet: run `kkoracle work` first")
+    finally:
+        spool.close()
+    for left in directory.glob("recheck-*"):  # of a run that was killed
+        left.unlink()
+    staged = Staged.open(directory / f"recheck-{secrets.token_hex(4)}.sqlite")
+    try:
+        done = 0
+        for tasks, rows in _judge_all(directory, archive, last, processes):
+            staged.put(tasks, rows)
+            done += SPAN
+            progress(min(done, last), last)
+        staged.settle(*_labels(directory))
+    except BaseException:
+        staged.discard()
+        raise
+    return staged
+
+
+def _judge_all(directory: Path, archive: str, last: int, processes: int) -> Iterator[Verdicts]:
+    """The verdicts of all spans in order, however the processes finish."""
+    firsts = range(1, last + 1, SPAN)
+    count = min(processes or os.cpu_count() or 1, len(firsts))
+    if count <= 1:
+        yield from (judge_span(directory, archive, first) for first in firsts)
+        return
+    # Spawned: a process that has threads, or has evaluated with MLX, must not fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        try:
+            pending: dict[int, Future[Verdicts]] = {}
+            waiting = iter(firsts)
+            for wanted in firsts:
+                for first in waiting:
+                    pending[first] = pool.submit(judge_span, directory, archive, first)
+                    if len(pending) >= count * (1 + AHEAD):
+                        break
+                while not pending[wanted].done():
+                    wait([pending[wanted]], timeout=1, return_when=FIRST_COMPLETED)
+                yield pending.pop(wanted).result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def judge_span(directory: Path, archive: str, first: int) -> Verdicts:
+    """The tasks with serial numbers from `first` on, and their pairs with their stories."""
+    spool = Spool.read(directory)
+    try:
+        spoken = inputs.language(spool)
+        tasks: list[str] = []
+        rows: list[Row] = []
+        for row in spool.db.execute(_ROWS, (first, first + SPAN - 1)):
+            task = inputs.of_row(row, archive, spoken)
+            if task is None:
+                continue
+            reply = Completion.from_json(zstandard.decompress(row["reply"]))
+            tasks.append(task.id)
+            for pair in judge(task, reply.text, reply.finish_reason).pairs:
+                rows.append(staged_row(pair, row["story_id"]))
+        return tasks, rows
+    finally:
+        spool.close()
+
+
+def _upgrade(directory: Path) -> None:
+    """Bring a spool of an earlier version up to date; a running daemon has done so already."""
+    lock = FileLock(directory / "daemon.lock")
+    if (directory / FILE).exists() and lock.acquire():
+        try:
+            Spool.open(directory).close()
+        finally:
+            lock.release()
+
+
+def _labels(directory: Path) -> tuple[set[str], set[str]]:
+    """Pairs that a person has judged, and those of them that are to be kept."""
+    review = Review.read(directory)
+    if review is None:
+        return set(), set()
+    try:
+        labels = review.labels()
+    finally:
+        review.close()
+    return set(labels), {pair for pair, label in labels.items() if label.verdict == "accept"}
