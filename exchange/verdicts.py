@@ -7,6 +7,7 @@ what each rule set said, in batches, then one short transaction over what really
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
@@ -175,8 +176,8 @@ def apply(spool: Spool, path: Path, labels: Collection[str]) -> int:
     """
     if not NAME.fullmatch(path.name) or not path.is_file():
         raise UserError(f"{path.name} holds no verdicts: run `kkoracle recheck` again")
-    spool.db.execute("ATTACH ? AS staged", (str(path),))
     try:
+        spool.db.execute("ATTACH ? AS staged", (str(path),))
         _record(spool)
         spool.db.execute("CREATE TEMP TABLE labelled (id TEXT PRIMARY KEY) WITHOUT ROWID")
         spool.db.executemany("INSERT INTO labelled VALUES (?)", ((pair,) for pair in labels))
@@ -186,7 +187,8 @@ def apply(spool: Spool, path: Path, labels: Collection[str]) -> int:
         raise UserError(f"{path.name} cannot be used ({error}): run recheck again") from None
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")
-        spool.db.execute("DETACH staged")
+        with contextlib.suppress(sqlite3.OperationalError):  # it was never attached
+            spool.db.execute("DETACH staged")
 
 
 def _record(spool: Spool) -> None:
