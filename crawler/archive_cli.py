@@ -79,6 +79,8 @@ def import_(
     bar.close()
     typer.echo(f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
                f"{show.stories()}")  # fmt: skip
+    if done.tally.rejected:
+        typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.code == STOPPED:
         typer.echo("stopped, nothing is lost: the same command goes on", err=True)
         raise typer.Exit(done.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -46,46 +47,48 @@ def bring_in(
     if not path.exists():
         raise UsageError(f"{path} does not exist")
     profile = profiles.load(settings, archive, imported=True)
-    tally = asyncio.run(_store(house.archive_dir(archive), profile, path, date, tell))
+    files = _Files(path, house.data)
+    tally = asyncio.run(_store(house.archive_dir(archive), profile, files, date, tell))
     code = asyncio.run(run(house, archive, settings, fetch=False, generate=False, watch=watch))
     return Imported(code, tally)
 
 
 async def _store(
-    directory: Path, profile: Profile, path: Path, date: re.Pattern[str] | None, tell: Tell
+    directory: Path, profile: Profile, files: _Files, date: re.Pattern[str] | None, tell: Tell
 ) -> Tally:
-    total = sum(_size(found) for found, _ in items.walk(path))
+    total = files.size()
     with ExitStack() as stack:
         await take_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         store = Store(frontier, Site(profile), date)
-        reading = _Reading(path)
-        everything = iter(reading)
+        everything = iter(files)
         while batch := list(islice(everything, BATCH)):
             store.put(batch)
-            tell(store.tally, reading.bytes, total)
+            tell(store.tally, files.read, total)
             await asyncio.sleep(0)  # a Ctrl-C between two batches finds everything written
     return store.tally
 
 
-class _Reading:
-    """All items under a path; counts the bytes read."""
+class _Files:
+    """All items under a path, what we keep ourselves left out; counts the bytes read."""
 
-    def __init__(self, path: Path) -> None:
-        self.bytes = 0
+    def __init__(self, path: Path, ours: Path) -> None:
+        self.read = 0
         self._path = path
+        self._ours = ours
 
     def __iter__(self) -> Iterator[Item]:
-        for found, name in items.walk(self._path):
+        for found, name in items.walk(self._path, self._ours):
             yield from items.read(found, name, self._tell)
 
+    def size(self) -> int:
+        """Bytes of all files, for the time left."""
+        total = 0
+        for found, _ in items.walk(self._path, self._ours):
+            with contextlib.suppress(OSError):
+                total += found.lstat().st_size
+        return total
+
     def _tell(self, count: int) -> None:
-        self.bytes += count
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return 0
+        self.read += count

@@ -40,13 +40,14 @@ Found = Iterator[Item]
 Tell = Callable[[int], None]  # bytes read since the last call
 
 
-def walk(root: Path) -> Iterator[tuple[Path, str]]:
-    """The files under a path with their names, in order; no links, nothing hidden."""
+def walk(root: Path, but: Path | None = None) -> Iterator[tuple[Path, str]]:
+    """The files under a path with their names, in order; nothing hidden, and not folder `but`."""
     if not root.is_dir():
         yield root, root.name
         return
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".")
+                            and Path(folder, name).resolve() != but)  # fmt: skip
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder, name)
             yield path, path.relative_to(root).as_posix()

@@ -60,10 +60,10 @@ def date_in(name: str) -> str:
 
 def title_in(name: str) -> str:
     """A file's name as a title: no folder, no suffix, no date, blanks for dashes."""
+    for known in _COMMON:
+        name = known.sub(" ", name)
     stem = PurePosixPath(name).name.partition("#")[0]
     stem = stem.rsplit(".", 1)[0] if "." in stem else stem
-    for known in _COMMON:
-        stem = known.sub(" ", stem)
     return " ".join(re.sub(r"[_\-.]+", " ", stem).split())
 
 

@@ -66,6 +66,8 @@ def _page(record: Any, name: str) -> Item | None:
     body = record.content_stream().read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         return Item(name, kinds.HTML, url.encode(), url, reason="too-big")
+    if getattr(record.raw_stream, "limit", 0):  # the file ends before the record does
+        return Item(name, kinds.HTML, body, url, reason="broken-warc")
     if not body.strip():
         return None
     charset = rest.lower().partition("charset=")[2].strip(" \"'")
