@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +18,13 @@ from exchange.lock import FileLock
 from exchange.records import Completion, Pair, Result
 from exchange.review import Label, Review
 from exchange.spool import Spool
-from tests.conftest import SENTENCES, fill_spool, run_cli
+from tests.conftest import SENTENCES, cli_environment, fill_spool, run_cli
 from tests.exchange.test_spool import counted
 from workers.recheck import recheck
 
 GOOD = ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στο σχολείο της Πέτρας;", "31 χρόνια.")
 INVENTED = ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στην Πέτρα;", "53 χρόνια.")
 UNREAD = ("Ποιος δίδαξε στο σχολείο της Πέτρας;", "Η Ελένη Καρατζά.")
-Popen = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -148,14 +148,17 @@ def test_a_request_that_names_another_file_is_answered_and_harms_nothing(old: Ho
     assert verdicts(old) == before
 
 
-def test_ctrl_c_leaves_the_old_verdicts_whole(old: House, popen: Popen) -> None:
+def test_ctrl_c_leaves_the_old_verdicts_whole(old: House) -> None:
     before = verdicts(old)
-    asking = popen("-m", "kkoracle", "recheck", "paper", cwd=old.data.parent)
-    while not list(old.archive_dir().glob("recheck-*.sqlite")):
-        assert asking.poll() is None
-        time.sleep(0.01)
-    asking.send_signal(signal.SIGINT)
-    assert asking.wait(30) == 3
+    with subprocess.Popen(
+        [sys.executable, "-m", "kkoracle", "recheck", "paper"],
+        cwd=old.data.parent, env=cli_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as asking:  # fmt: skip
+        while not list(old.archive_dir().glob("recheck-*.sqlite")):
+            assert asking.poll() is None
+            time.sleep(0.01)
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(30) == 3
     assert verdicts(old) == before
     assert not list(old.archive_dir().glob("recheck-*.sqlite"))
 
