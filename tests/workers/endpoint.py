@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any, Self
 from aiohttp import web
 
 Reply = Callable[[str], str]
+Said = tuple[int, bytes, dict[str, str]]  # status, body, headers
 
 GOOD = "Ερώτηση: Ποιος είναι ο αριθμός;\nΑπάντηση: Ο αριθμός {number}."
 
@@ -28,12 +30,18 @@ def answer_about(prompt: str) -> str:
 class Endpoint:
     """Serves `/v1` in a thread of its own; `asked` counts the requests per chunk."""
 
-    def __init__(self, *, delay: float = 0.0, reply: Reply = answer_about) -> None:
+    def __init__(self, *, delay: float = 0.0, reply: Reply = answer_about, port: int = 0) -> None:
         self.delay = delay
         self.reply = reply
+        self.port = port
         self.status: list[int] = []  # statuses to answer with first, one per request
+        self.script: list[Said] = []  # whole replies to answer with first, one per request
         self.key = ""
         self.asked: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self.keys_seen: set[str] = set()
+        self.together = self.most_together = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
@@ -60,14 +68,16 @@ class Endpoint:
         app.router.add_post("/v1/chat/completions", self._complete)
         runner = web.AppRunner(app)
         self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
         self._loop.run_until_complete(site.start())
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        self.port = runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         self._ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
 
     def _allowed(self, request: web.Request) -> bool:
+        self.keys_seen.add(request.headers.get("Authorization", ""))
         return not self.key or request.headers.get("Authorization") == f"Bearer {self.key}"
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -77,9 +87,21 @@ class Endpoint:
         body: dict[str, Any] = await request.json()
         prompt = body["messages"][-1]["content"]
         self.asked[number_of(prompt)] += 1
+        self.bodies.append(body)
+        self.times.append(time.monotonic())
+        if not self._allowed(request):
+            return web.Response(status=401)
         if self.status:
             return web.Response(status=self.status.pop(0))
-        await asyncio.sleep(self.delay)
+        if self.script:
+            status, said, headers = self.script.pop(0)
+            return web.Response(status=status, body=said, headers=headers)
+        self.together += 1
+        self.most_together = max(self.most_together, self.together)
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.together -= 1
         message = {"role": "assistant", "content": self.reply(prompt)}
         return web.json_response(
             {
