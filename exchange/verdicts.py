@@ -79,8 +79,7 @@ class Staged:
     def discard(self) -> None:
         """Close and remove it, with what SQLite keeps beside it."""
         self.close()
-        for end in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+        remove(self.path)
 
     def put(self, tasks: Iterable[str], rows: Iterable[Row]) -> None:
         """Add the verdicts of whole tasks: every pair that their replies hold."""
@@ -160,6 +159,12 @@ class Staged:
     def count(self) -> int:
         """How many pairs were judged."""
         return int(self.db.execute("SELECT COUNT(*) FROM judged").fetchone()[0])
+
+
+def remove(path: Path) -> None:
+    """Remove a staged file and what SQLite keeps beside it."""
+    for end in ("", "-journal", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def apply(spool: Spool, path: Path, labels: Collection[str]) -> int:

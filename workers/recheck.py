@@ -21,7 +21,7 @@ from exchange.lock import FileLock
 from exchange.records import Completion
 from exchange.review import Review
 from exchange.spool import FILE, Spool
-from exchange.verdicts import Row, Staged, staged_row
+from exchange.verdicts import Row, Staged, remove, staged_row
 from workers.judged import judge
 
 SPAN = 1000  # tasks of one errand: about a second of work, so that progress is seen
@@ -58,10 +58,11 @@ def recheck(
             raise UserError("no replies are stored yet: run `kkoracle work` first")
     finally:
         spool.close()
-    for left in directory.glob("recheck-*"):  # of a run that was killed
-        left.unlink()
-    staged = Staged.open(directory / f"recheck-{secrets.token_hex(4)}.sqlite")
+    for left in directory.glob("recheck-*.sqlite"):  # of a run that was killed
+        remove(left)
+    path = directory / f"recheck-{secrets.token_hex(4)}.sqlite"
     try:
+        staged = Staged.open(path)
         done = 0
         for tasks, rows in _judge_all(directory, archive, last, processes):
             staged.put(tasks, rows)
@@ -69,7 +70,7 @@ def recheck(
             progress(min(done, last), last)
         staged.settle(*_labels(directory))
     except BaseException:
-        staged.discard()
+        remove(path)
         raise
     return staged
 
