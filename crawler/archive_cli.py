@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crawler.learn.cli import learn
 from exchange.house import House
+
+if TYPE_CHECKING:
+    from crawler.links import Site
 
 Name = Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")]
 
@@ -18,6 +21,9 @@ def register(app: typer.Typer) -> None:
     archive = typer.Typer(no_args_is_help=True, help="What is known of newspapers and archives.")
     archive.command("list")(list_archives)
     archive.command("learn")(learn)
+    archive.command("coverage")(coverage)
+    archive.command("review")(review)
+    archive.command("retry")(retry)
     archive.command("warc")(warc)
     app.add_typer(archive, name="archive")
     app.command("import")(import_)
@@ -34,6 +40,67 @@ def list_archives() -> None:
             span = f"{min(item.since.year for item in profile.ranges)}-"
             span += "today" if last == 9999 else str(last)
         typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")
+
+
+def coverage(
+    ctx: typer.Context,
+    name: Name = None,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+) -> None:
+    """How much of the archive is here, by year and section.
+
+    Where the site prints word counts, also how complete the stories are against them.
+    """
+    import datetime as dt
+
+    from crawler import coverage as counted
+
+    house: House = ctx.obj
+    found = counted.look(house.archive_dir(name), _site(house, house.archive(name)),
+                         dt.date.today())  # fmt: skip
+    counted.show(found, as_json=json)
+
+
+Reason = Annotated[str | None, typer.Option(help="Only pages with this reason, such as http-500.")]
+
+
+def review(
+    ctx: typer.Context,
+    name: Name = None,
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(help="How many pages to list.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+) -> None:
+    """List the pages that came to nothing: state, reason, address, and how to try them again."""
+    from crawler import review as failures
+
+    house: House = ctx.obj
+    archive = house.archive(name)
+    failures.show(house.archive_dir(archive), archive, _site(house, archive), reason=reason,
+                  limit=limit, as_json=json)  # fmt: skip
+
+
+def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
+    """Make pages that failed due again; the next `kkoracle crawl` asks for them.
+
+    Pages that are here but yielded no story are read again from disk instead.
+    """
+    from crawler import review as failures
+
+    house: House = ctx.obj
+    archive = house.archive(name)
+    asked, read = failures.retry(house.archive_dir(archive), reason)
+    typer.echo(f"{archive}: {asked:,} to ask for again, {read:,} to read again from disk; "
+               f"`kkoracle crawl {archive}` does it")  # fmt: skip
+
+
+def _site(house: House, archive: str) -> Site:
+    from crawler import profiles
+    from crawler.links import Site
+    from crawler.settings import Crawl
+
+    settings = house.config.table("crawl", Crawl)
+    return Site(profiles.load(settings, archive, imported=True), settings.since, settings.until)
 
 
 def import_(
@@ -103,22 +170,19 @@ def warc(
 
     Needs `pip install 'kkoracle[warc]'`. `kkoracle import` reads such a file back.
     """
-    from crawler import pages, profiles
+    from crawler import pages
     from crawler.importing.warc import write
-    from crawler.links import Site
-    from crawler.settings import Crawl
     from crawler.show import Bar
     from exchange.errors import UsageError
 
     house: House = ctx.obj
     if not file.name.endswith((".warc", ".warc.gz")):
         raise UsageError(f"{file} must end in .warc or .warc.gz")
-    settings = house.config.table("crawl", Crawl)
-    profile = profiles.load(settings, house.archive(name), imported=True)
+    site = _site(house, house.archive(name))
     connection = pages.connect_readonly(house.archive_dir(name))
     bar = Bar("writing", " pages")
     try:
-        count = write(connection, Site(profile), file, bar)
+        count = write(connection, site, file, bar)
     finally:
         connection.close()
         bar.close()

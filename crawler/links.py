@@ -127,6 +127,10 @@ class Site:
                                  kinds.ROBOTS if named else kinds.SITEMAP)  # fmt: skip
         for url in self.profile.feeds:
             yield self.list_link(url, kinds.FEED)
+        yield from self.dated(today)
+
+    def dated(self, today: dt.date) -> Iterator[Link]:
+        """One address per issue date of the ranges, up to today."""
         for item in self.profile.ranges:
             weekdays = frozenset(WEEKDAYS.index(day) for day in item.weekdays)
             for date in dates.days(item.since, min(item.until or today, today), weekdays):
