@@ -8,9 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -49,11 +48,6 @@ class Coverage:
     years: dict[str, Year]
     sections: dict[str, int]  # stories, most first
     total: Year
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"years": {name: asdict(year) for name, year in self.years.items()},
-                "sections": self.sections, "total": asdict(self.total)}  # fmt: skip
 
 
 def look(directory: Path, site: Site, today: dt.date) -> Coverage:
@@ -127,7 +121,7 @@ def _total(years: dict[str, Year]) -> Year:
 def show(found: Coverage, *, as_json: bool, sections: int = 20) -> None:
     """Print two tables, or one JSON object."""
     if as_json:
-        print(orjson.dumps(found.as_dict()).decode())  # noqa: T201
+        print(orjson.dumps(found).decode())  # noqa: T201
         return
     from rich.console import Console
     from rich.table import Table
