@@ -43,6 +43,17 @@ class FileLock:
             os.close(self._fd)
             self._fd = None
 
+    @property
+    def descriptor(self) -> int:
+        """For a child to inherit: it then holds the lock too, for as long as it lives.
+
+        Raises:
+            ValueError: the lock is not held.
+        """
+        if self._fd is None:
+            raise ValueError(f"{self.path} is not held")
+        return self._fd
+
     def holder(self) -> int | None:
         """The process id that last took the lock exclusively, for messages only."""
         try:

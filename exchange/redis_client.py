@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 PATIENT_RETRIES = 200
 BRIEF_RETRIES = 2
 ANSWER_S = 30.0  # no answer for so long: the connection is dead (a laptop slept, a tunnel fell)
+CHECK_S = 3.0  # a server that does not even answer a ping by then is as good as away
 
 
-def connect(url: str, *, patient: bool = True) -> Redis:
+def connect(url: str, *, patient: bool = True, answer_s: float = ANSWER_S) -> Redis:
     """A client for `redis://`, `rediss://` or `unix://`; nothing is sent yet.
 
     Args:
         patient: wait out a Redis that is away for up to six minutes; otherwise fail after about
             half a second, for callers that have their own loop.
+        answer_s: seconds to wait for each answer.
     """
     from redis import Redis
     from redis.backoff import ExponentialWithJitterBackoff
@@ -36,7 +38,7 @@ def connect(url: str, *, patient: bool = True) -> Redis:
             retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
             health_check_interval=30,
             socket_connect_timeout=5,
-            socket_timeout=ANSWER_S,
+            socket_timeout=answer_s,
         )
     except ValueError as error:
         raise UserError(
@@ -52,7 +54,7 @@ def check(url: str) -> str:
     """
     from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-    client = connect(url, patient=False)
+    client = connect(url, patient=False, answer_s=CHECK_S)
     try:
         client.ping()
         try:

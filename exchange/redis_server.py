@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -97,14 +98,22 @@ class ChildServer:
         """Make sure that it runs; returns its URL and version."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with self._lock():
-            found = self.running()
-            return found or self._start()
+            return self.running() or self._wait_for_the_living() or self._start()
+
+    def is_alive(self) -> bool:
+        """True while our server's process lives, even if it does not answer.
+
+        It inherits a lock when it is started; a process id could be somebody else's by now.
+        """
+        lock = FileLock(self.directory / "redis.alive")
+        dead = lock.acquire(shared=True)
+        lock.release()
+        return not dead
 
     def running(self) -> tuple[str, str] | None:
         """URL and version of our server if it answers, else None."""
         try:
             notes: dict[str, Any] = orjson.loads(self._notes.read_bytes())
-            os.kill(int(notes["pid"]), 0)
             return str(notes["url"]), redis_client.check(str(notes["url"]))
         except (OSError, ValueError, KeyError, TypeError, UserError):
             return None
@@ -113,7 +122,7 @@ class ChildServer:
         """Bring the server back whenever it is gone, until `stop` is set."""
         while not stop.wait(WATCH_EVERY_S):
             try:
-                if self.running() is None:
+                if not self.is_alive():
                     self.ensure()
                     log.warning("our Redis was gone and has been started again")
             except UserError as error:
@@ -138,6 +147,25 @@ class ChildServer:
             finally:
                 users.release()
 
+    def _wait_for_the_living(self) -> tuple[str, str] | None:
+        """A server that is loading or overloaded answers in the end; one that hangs is killed.
+
+        A second server beside it would split the workers from the daemon: those who are connected
+        to the first stay with it.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_alive():
+            found = self.running()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                log.warning("our Redis hangs: killing it, nothing is lost")
+                with contextlib.suppress(OSError, ValueError):
+                    os.kill(int((self.directory / "redis.pid").read_text()), signal.SIGKILL)
+                deadline = time.monotonic() + START_TIMEOUT_S
+            time.sleep(0.1)
+        return None
+
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         lock = FileLock(self.directory / "redis.lock")
@@ -156,6 +184,7 @@ class ChildServer:
             *lines,
             f"dir {_quote(str(self.directory))}",
             f"logfile {_quote(str(self.directory / 'redis.log'))}",
+            f"pidfile {_quote(str(self.directory / 'redis.pid'))}",
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
@@ -176,17 +205,23 @@ class ChildServer:
     def _run(self, binary: str, config: list[str], url: str) -> bool:
         # From standard input, so that the password never stands in the process list; in a session
         # of its own, so that Ctrl-C at the terminal does not reach it.
+        # Noted before it starts: killed half-way, we leave a server that the next user can find.
+        self._write_notes({"pid": None, "url": url})
+        alive = FileLock(self.directory / "redis.alive")
+        alive.acquire(wait=True)
         process = subprocess.Popen(
             [binary, "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            close_fds=True,
+            pass_fds=(alive.descriptor,),
         )
+        alive.release()  # the server itself holds it now
         assert process.stdin is not None
         process.stdin.write("\n".join(config).encode())
         process.stdin.close()
+        self._write_notes({"pid": process.pid, "url": url})
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and process.poll() is None:
             try:
@@ -194,8 +229,7 @@ class ChildServer:
             except UserError:
                 time.sleep(0.05)
                 continue
-            self._write_notes({"pid": process.pid, "url": url})
-            # Reap it when it ends while we live; otherwise a dead server looks alive to kill(0).
+            # Reap it when it ends while we live.
             threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
             return True
         if process.poll() is None:

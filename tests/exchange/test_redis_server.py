@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,36 @@ def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_hous
     with redis_for(house) as redis:
         assert pid_of(house) == pid and redis.connect().ping()
     assert wait_for(lambda: not alive(pid))
+
+
+def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
+    make_house: Maker,
+) -> None:
+    house = make_house()
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from exchange import redis_client; from exchange.redis_server import ChildServer\n"
+        "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
+        "ChildServer(Path(sys.argv[1]), 64).ensure()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(house.redis_dir)], env=cli_environment(), check=False
+    )
+    first = pid_of(house)
+    assert alive(first)
+    with redis_for(house) as redis:
+        assert redis.connect().info("server")["process_id"] == first
+    assert wait_for(lambda: not alive(first))
+
+
+def test_a_server_that_hangs_for_a_moment_is_waited_for(make_house: Maker) -> None:
+    house = make_house()
+    with redis_for(house, keep_alive=False):
+        first = pid_of(house)
+        os.kill(first, signal.SIGSTOP)
+        threading.Timer(1.0, os.kill, (first, signal.SIGCONT)).start()
+        with redis_for(house, keep_alive=False) as redis:
+            assert redis.connect().info("server")["process_id"] == first
 
 
 def test_a_damaged_append_only_file_stops_nobody(make_house: Maker) -> None:
