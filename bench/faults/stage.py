@@ -1,4 +1,4 @@
-"""A house with open tasks: one story of one chunk each, numbered, some of them poison."""
+"""A house with open tasks: numbered chunks, some of them poison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SENTENCES = (
     "Η δασκάλα του χωριού τιμήθηκε για τα χρόνια που δίδαξε στο σχολείο.",
     "Το λιμάνι έμεινε κλειστό για μέρες εξαιτίας των ισχυρών ανέμων.",
 )
-COMMIT = 5000  # stories in one transaction
+CHUNKS = 5  # of a story
+COMMIT = 5000  # chunks in one transaction
 
 
 def make_house(folder: Path, *, model: str, engine: str, width: int, lease_s: int) -> House:
@@ -48,23 +49,30 @@ def fill(
     poisoned = set()
     spool = Spool.open(house.archive_dir())
     spool.adopt_recipe(house.recipe().id)
+    bodies = [" ".join([s] * max(1, characters // len(s))) for s in SENTENCES]
     for start in range(0, count, COMMIT):
         with spool.transaction():
-            for number in range(start, min(count, start + COMMIT)):
-                story, chunk = _story(number, characters, poison=number in bad)
-                spool.put_page(f"page-{number}", "1", [(story, [chunk])])
-                if number in bad:
-                    poisoned.add(chunk.id)
+            for first in range(start, min(count, start + COMMIT), CHUNKS):
+                story = _story(first)
+                chunks = []
+                for number in range(first, min(count, first + CHUNKS)):
+                    mark = f"{POISON}. " if number in bad else ""
+                    text = f"{bodies[number % len(bodies)]} {mark}{MARK}{number}."
+                    chunks.append(_chunk(story, number, text))
+                    if number in bad:
+                        poisoned.add(chunks[-1].id)
+                spool.put_page(f"page-{first}", "1", [(story, chunks)])
     spool.close()
     return poisoned
 
 
-def _story(number: int, characters: int, *, poison: bool) -> tuple[Story, Chunk]:
-    sentence = SENTENCES[number % len(SENTENCES)]
-    body = " ".join([sentence] * max(1, characters // len(sentence)))
-    text = f"{body} {POISON + '. ' if poison else ''}{MARK}{number}."
+def _story(number: int) -> Story:
+    date = f"{1996 + number // CHUNKS % 30}-01-05"
     story_id = digest(ARCHIVE, str(number))
-    date = f"{1996 + number % 30}-01-05"
-    story = Story(story_id, f"http://x/{number}", ARCHIVE, date, "Πόλη", "Τίτλος", "", "")
-    header = f"Φωνή, 5/1/{date[:4]}, Τίτλος"
-    return story, Chunk(Chunk.make_id(story_id, text), story_id, 0, text, header)
+    return Story(story_id, f"http://x/{number}", ARCHIVE, date, "Πόλη", "Τίτλος", "", "")
+
+
+def _chunk(story: Story, number: int, text: str) -> Chunk:
+    # Named by its number, not by its text: folding a million texts would take a minute.
+    chunk_id = digest(story.id, str(number))
+    return Chunk(chunk_id, story.id, number % CHUNKS, text, f"Φωνή, {story.published}, Τίτλος")
