@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 Message = dict[str, str]  # {"role": ..., "content": ...}
+DEADLINE = "deadline"  # finish reason of a request that took longer than it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Finished:
 
     ticket: int
     text: str
-    finish_reason: str
+    finish_reason: str  # "stop", "length", `DEADLINE`, "other"
     tokens_in: int
     tokens_out: int
     seconds: float

@@ -9,7 +9,7 @@ kk:popped                   hash, job id -> since when it was seen popped but no
 kk:suspect                  hash, task id -> how many leases expired while it was in flight.
 kk:strike                   hash, task id -> deaths while it ran alone.
 kk:hb:<worker>              hash, the worker's heartbeat: width, tokens a second, ...; expires.
-kk:stat:<name>              string, counters for people: tokens, jobs, gone.
+kk:stat:<name>              string, counters for people: tokens, gone, deadline, refused.
 kk:control                  string, `pause` or `stop`; absent means run.
 """
 

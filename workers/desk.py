@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from exchange.engine import Description, Engine, Finished
+from exchange.engine import DEADLINE, Description, Engine, Finished
 from exchange.house import Recipe
 from exchange.records import Completion, Result, Task
 from workers.judged import NO_PAIR, Judged, judge
@@ -65,6 +65,8 @@ class Desk:
         order = self._orders[finished.ticket]
         if finished.error or self._work.temperature == 0 or order.tries >= TRIES:
             return False
+        if finished.finish_reason == DEADLINE:  # it has had its time
+            return False
         return self._judged(order, finished).problem == NO_PAIR
 
     def retry(self, engine: Engine, finished: Finished) -> int:
@@ -98,6 +100,7 @@ class Desk:
             "accepted": judged.accepted,
             "rejected": len(judged.pairs) - judged.accepted,
             "tokens": finished.tokens_out,
+            **({DEADLINE: 1} if finished.finish_reason == DEADLINE else {}),
         }
         return Result.of(completion, task.archive, judged.pairs, judged.problem), numbers
 

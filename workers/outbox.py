@@ -76,9 +76,9 @@ class Outbox:
                 else:
                     inflight.acknowledge(worker, pipe, outcome.held, outcome.numbers)
             worker.pulse.count(pipe, sum(outcome.tokens for outcome in self._waiting))
-            gone = sum("gone" in outcome.numbers for outcome in self._waiting)
-            if gone:
-                pipe.incrby(keys.stat("gone"), gone)
+            for name in ("gone", "deadline"):
+                if found := sum(name in outcome.numbers for outcome in self._waiting):
+                    pipe.incrby(keys.stat(name), found)
             pipe.execute()
 
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange import mlx_runtime
-from exchange.engine import Description, Finished, Message
+from exchange.engine import DEADLINE, Description, Finished, Message
 from workers.engines.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from workers.engines.mlx_batch import Prefix, Row
 
 SHORTEST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
-DEADLINE = "deadline"
 
 
 @dataclass(frozen=True, slots=True)

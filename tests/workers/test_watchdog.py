@@ -1,0 +1,80 @@
+"""An engine that hangs ends its process, and a task that takes too long ends with what it has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from exchange import keys
+from exchange.engine import DEADLINE
+from exchange.spool import Spool
+from tests.conftest import cli_environment
+from tests.workers.stuck import MARK
+from workers.engines.watchdog import STUCK, Watchdog
+from workers.supervisor import MODULE_VARIABLE
+
+
+def test_a_stuck_engine_ends_the_worker_and_its_tasks_come_back(
+    open_shop: Callable[..., object], tmp_path: Path
+) -> None:
+    with open_shop(6) as shop:
+        mark = tmp_path / "stuck"
+        supervisor = shop.popen(
+            "-m", "kkoracle", "work", cwd=shop.folder, KKORACLE_WORK_ENGINE="mlx",
+            KKORACLE_WORK_WATCHDOG_S="2",
+            **{MARK: str(mark), MODULE_VARIABLE: "tests.workers.stuck"},
+        )  # fmt: skip
+        counters = shop.until_done()
+        assert mark.exists()
+        assert counters.get("tasks.done", 0) + counters.get("failed.no-pair", 0) == 6
+        supervisor.terminate()
+        assert supervisor.wait(30) == 3
+        assert supervisor.stdout is not None
+        assert "no token for 2 s" in supervisor.stdout.read()
+
+
+def test_the_interpreter_runs_on_while_mlx_computes() -> None:
+    """Else no thread of ours could notice that a computation never ends."""
+    code = (
+        "import mlx.core as mx, os, threading; from workers.engines.watchdog import Watchdog;"
+        "big = mx.random.normal((2048, 2048)); mx.eval(big);"
+        "watch = Watchdog(0.1);\n"
+        "with watch:\n"
+        "    for _ in range(2000): big = big @ big / 2048\n"
+        "    mx.eval(big)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=cli_environment(), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == STUCK, ended.stderr
+    assert "engine is stuck" in ended.stderr
+
+
+def test_steps_that_end_and_pauses_between_them_are_no_reason() -> None:
+    watch = Watchdog(0.4)
+    for _ in range(5):
+        with watch:
+            time.sleep(0.1)
+    time.sleep(0.6)
+    watch.close()
+
+
+def test_tasks_beyond_their_deadline_are_counted_and_what_they_said_is_kept(
+    open_shop: Callable[..., object],
+) -> None:
+    with open_shop(5, extra="deadline_s = 0.001\n") as shop:
+        shop.popen(
+            "-m", "workers.run", "--burst", cwd=shop.folder, KKORACLE_WORKER_REDIS=shop.url,
+            KKORACLE_WORK_ENGINE="mlx",
+        )  # fmt: skip
+        shop.until_done()
+        assert shop.redis.get(keys.stat(DEADLINE)) == b"5"
+        spool = Spool.read(shop.house.archive_dir())
+        ids = [row["id"] for row in spool.db.execute("SELECT id FROM tasks")]
+        found = [spool.completion(task_id) for task_id in ids]
+        assert [one.finish_reason for one in found if one] == [DEADLINE] * 5
+        spool.close()
