@@ -16,7 +16,9 @@ from exchange import db
 LEVEL = 3  # with a dictionary, level 6 takes four times as long for a tenth less
 SAMPLES = 128
 DICTIONARY = 64 * 1024  # bytes; a larger one gains nothing
-SAMPLE_BYTES = 64 * 1024  # of each sample, so that a few huge pages do not make it slow
+SAMPLE_BYTES = 16 * 1024  # of each sample: pages open with what they have in common
+# Fixed instead of searched for: within 5 % of the best, in 12 ms and without 15 MB of tables.
+_TRAINING = {"k": 1024, "d": 8, "f": 16}
 
 
 class Bodies:
@@ -77,7 +79,7 @@ class Bodies:
             self.unpack(row[0])[:SAMPLE_BYTES] for row in rows
         ]
         try:
-            made = zstandard.train_dictionary(DICTIONARY, samples, level=LEVEL)
+            made = zstandard.train_dictionary(DICTIONARY, samples, level=LEVEL, **_TRAINING)
         except zstandard.ZstdError:  # nothing in common, or next to nothing in them
             self._settled = True
             return None

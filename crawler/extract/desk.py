@@ -20,6 +20,7 @@ from exchange.spool import Spool
 
 BATCH = 64
 IDLE_S = 0.1
+_ALL_OF = "extraction"  # the note: every page that is extracted was by this version
 
 
 class Desk(Background):
@@ -82,10 +83,18 @@ def to_extract(connection: sqlite3.Connection, limit: int) -> list[tuple[int, st
 
 
 def outdated(connection: sqlite3.Connection, version: str) -> int:
-    """How many pages were extracted by another version of profile or code."""
+    """How many pages were extracted by another version of profile or code.
+
+    Looking through a million pages takes a while, so it is noted when none was found.
+    """
+    if pages.note(connection, _ALL_OF) == version:
+        return 0
     row = connection.execute(
         "SELECT COUNT(*) FROM pages WHERE text NOT IN ('', 'waiting') AND extraction<>?", (version,)
     ).fetchone()
+    if not row[0]:
+        with db.transaction(connection):
+            pages.set_note(connection, _ALL_OF, version)
     return int(row[0])
 
 
@@ -96,3 +105,4 @@ def extract_again(connection: sqlite3.Connection, version: str) -> None:
             "UPDATE pages SET text='waiting' WHERE text NOT IN ('', 'waiting') AND extraction<>?",
             (version,),
         )
+        pages.set_note(connection, _ALL_OF, version)

@@ -102,7 +102,9 @@ def test_a_changed_profile_extracts_again_from_disk_only_when_told_to(tmp_path: 
         wanted = settings(tmp_path, site.url, changed)
         assert asyncio.run(crawling(tmp_path, wanted, re_extract=True)) == 0
         assert len(site.log) == asked
-    after = stories(tmp_path)
+        after = stories(tmp_path)
+        with pytest.raises(UsageError, match="--re-extract"):
+            crawl(tmp_path, site.url)
     assert after[0].title == "Δεύτερη παράγραφος, αριθμός 1."
     assert [s.id for s in after] == [s.id for s in before]
 
