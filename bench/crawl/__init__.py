@@ -16,16 +16,14 @@ same_stories         1.0 when both stored every story, byte by byte (fetch) or w
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from bench import peers, processes
 from bench.crawl import stored
+from bench.crawl.serving import ROOT, serving
 from bench.crawl.site import pages, paragraphs
 from bench.registry import Figures, Settings
 
@@ -34,7 +32,6 @@ STORIES, QUICK = 2000, 200
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
 ROUNDS = 2
-ROOT = Path(__file__).parents[2]
 RIVAL = Path(__file__).with_name("rival.py")
 
 
@@ -48,7 +45,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     stories = given.stories or (QUICK if settings.quick else STORIES)
     known = QUICK_KNOWN if settings.quick else KNOWN
     python = peers.python("scrapy", settings.say)
-    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(stories) as url:
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(stories, SEED) as url:
         sides = _Sides(Path(folder), url, python, stories, settings)
         cpu = {
             (who, what): min(sides.crawl(who, what, turn).cpu_s for turn in range(ROUNDS))
@@ -71,22 +68,6 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
            for (who, what), seconds in cpu.items()},
         **{f"{who}_rss_mb": round(megabytes) for who, megabytes in rss.items()},
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def serving(stories: int) -> Iterator[str]:
-    """The site in a process of its own; yields its address."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench.crawl.server", str(stories), str(SEED)], cwd=ROOT, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert server.stdin is not None and server.stdout is not None
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.stdin.close()
-        server.wait()
-        server.stdout.close()
 
 
 class _Sides:
@@ -137,7 +118,7 @@ class _Sides:
         found = stored.ours(folder, what) if who == "ours" else stored.scrapy(folder)
         if what == "fetch":
             wanted = pages(self._stories, SEED)
-            stored.same(found, {f"/story/{n}": wanted[f"/story/{n}".encode()]
+            stored.same(found, {f"/story/{n}": wanted[f"/story/{n}"]
                                 for n in range(self._stories)}, f"{who} {what}")  # fmt: skip
             return
         stored.holds(found, {f"/story/{n}": paragraphs(n, SEED) for n in range(self._stories)},

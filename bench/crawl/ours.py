@@ -41,7 +41,7 @@ author = '//article/div[@class="sign"]'
 """
 
 
-def main(url: str, folder: Path, concurrency: int, what: str) -> int:
+def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> int:
     """Crawl to the end, or with know-N only make N addresses known."""
     if what.startswith("know-"):
         frontier = Frontier.open(folder / "paper")
@@ -52,8 +52,8 @@ def main(url: str, folder: Path, concurrency: int, what: str) -> int:
     profile = folder / "profile.toml"
     profile.write_text(PROFILE + (SHAPE if what == "profile" else ""), "utf-8")
     config = Config({"data": str(folder), "crawl": {
-        "contact": "bench@example.org", "delay": 0, "concurrency": concurrency, "min_free_mb": 0,
-        "base_url": url, "profile": str(profile),
+        "contact": "bench@example.org", "min_free_mb": 0, "delay": delay,
+        "concurrency": concurrency, "base_url": url, "profile": "demo" if what == "demo" else str(profile),
     }}, None, {})  # fmt: skip
     house = House(config, config.table("", General), config.table("redis", Redis),
                   lambda: Recipe("000000", "", "", "", ""))  # fmt: skip
@@ -66,4 +66,6 @@ def _known(count: int) -> Iterator[Link]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
+    url, folder, concurrency, what, *rest = sys.argv[1:]
+    delay = float(rest[0]) if rest else 0.0
+    raise SystemExit(main(url, Path(folder), int(concurrency), what, delay))

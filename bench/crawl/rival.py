@@ -1,11 +1,12 @@
 """The same crawl by Scrapy, as a program of its own; it runs in the peer's environment.
 
-    python rival.py URL FOLDER CONCURRENCY fetch|text|know-N
+    python rival.py URL FOLDER CONCURRENCY fetch|text|know-N [DELAY] [auto]
 
 Links are followed from lists only, robots.txt is obeyed, JOBDIR keeps the state, and pages go to
 SQLite: bodies as they came (compressing them is left out, in Scrapy's favour), or with `text` the
 text that trafilatura's fast mode finds. `know-N` only writes N addresses into the state, in the
-form in which the duplicate filter keeps them.
+form in which the duplicate filter keeps them. `auto` lets AutoThrottle choose the delay, DELAY
+being the least.
 """
 
 # mypy: ignore-errors
@@ -18,6 +19,7 @@ import scrapy
 from scrapy.crawler import CrawlerProcess
 
 URL, FOLDER, CONCURRENCY, MODE = sys.argv[1:5]
+DELAY, AUTO = float((sys.argv[5:] or [0])[0]), sys.argv[6:] == ["auto"]
 BATCH = 32
 
 
@@ -88,7 +90,8 @@ def crawl():
             "ROBOTSTXT_OBEY": True,
             "CONCURRENT_REQUESTS": int(CONCURRENCY),
             "CONCURRENT_REQUESTS_PER_DOMAIN": int(CONCURRENCY),
-            "DOWNLOAD_DELAY": 0,
+            "DOWNLOAD_DELAY": DELAY,
+            "AUTOTHROTTLE_ENABLED": AUTO,
             "ITEM_PIPELINES": {Store: 100},
             "LOG_LEVEL": "WARNING",
             "TELNETCONSOLE_ENABLED": False,

@@ -64,18 +64,18 @@ def _teaser(number: int, rng: random.Random) -> str:
     )
 
 
-def pages(total: int, seed: int) -> dict[bytes, bytes]:
+def pages(total: int, seed: int) -> dict[str, bytes]:
     """Every page by its path."""
     lists = range((total + PER_LIST - 1) // PER_LIST)
     found = {
-        b"/": _index(f"{LISTS}{n}" for n in lists),
-        b"/robots.txt": b"User-agent: *\nDisallow: /private/\nDisallow: /section/\n",
+        "/": _index(f"{LISTS}{n}" for n in lists),
+        "/robots.txt": b"User-agent: *\nDisallow: /private/\nDisallow: /section/\n",
     }
     for n in lists:
         numbers = range(n * PER_LIST, min(total, (n + 1) * PER_LIST))
-        found[f"{LISTS}{n}".encode()] = _index(f"{STORIES}{number}" for number in numbers)
+        found[f"{LISTS}{n}"] = _index(f"{STORIES}{number}" for number in numbers)
     for number in range(total):
-        found[f"{STORIES}{number}".encode()] = story(number, total, seed)
+        found[f"{STORIES}{number}"] = story(number, total, seed)
     return found
 
 
