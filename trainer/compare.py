@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange import mlx_runtime, models
+from exchange import gpu, mlx_runtime, models
 from exchange.errors import UserError
 from exchange.house import House
 from trainer import chat, runs
@@ -16,7 +16,6 @@ from trainer.dataset import Row as DatasetRow
 from trainer.dataset.build import FOLDER
 from trainer.encode import context
 from trainer.runs import Checkpoint, Run
-from trainer.training import gpu
 from trainer.watch import Watcher
 
 MAX_TOKENS = 128  # an answer of the dataset is shorter; a base model that rambles is cut here
@@ -63,7 +62,7 @@ def compare(
         )
     if not questions and begun.dataset != manifest.sha:
         watcher.note("the dataset was built anew since this run: its questions are asked now")
-    with gpu(house.data, shared=True):
+    with gpu.held(house.data, shared=True):
         watcher.note(f"loading {language_model.name}")
         model, tokenizer = mlx_runtime.load(folder, adapter_folder)
         rows, losses = _ask(model, tokenizer, asked, max_tokens, watcher)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange import mlx_runtime, models
-from exchange.errors import UserError
+from exchange import gpu, mlx_runtime, models
 from exchange.house import House
-from exchange.lock import FileLock
 from trainer import chat, runs
 from trainer.dataset import Manifest, Row, read_split
 from trainer.dataset.build import FOLDER
@@ -22,8 +18,6 @@ from trainer.watch import Watcher
 
 if TYPE_CHECKING:
     from trainer.lora.data import Data
-
-GPU_LOCK = "gpu.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ def train(
     language_model = language_model or house.config.table("model", models.Model)
     folder = models.locate(language_model, house.models, confirm)
     run = Run(archive_dir, name)
-    with gpu(house.data):
+    with gpu.held(house.data):
         begun = runs.begun(language_model.name, folder, manifest.sha, settings)
         finished = run.begin(begun, restart=restart)
         if finished:
@@ -82,25 +76,6 @@ def train(
         loop = Loop(model, tokenizer, data, settings, run, watcher, stop)
         summary = loop.fit(begun)
     return Outcome(run, summary)
-
-
-@contextmanager
-def gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock that keeps training and generation apart.
-
-    Raises:
-        UserError: another process generates or trains.
-    """
-    lock = FileLock(data / GPU_LOCK)
-    try:
-        if not lock.acquire(shared=shared):
-            raise UserError(
-                "a worker is generating or another run is training on this machine (gpu.lock): "
-                "they would only slow each other down; stop it first, or wait until it ends"
-            )
-        yield
-    finally:
-        lock.release()
 
 
 def _data(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange import keys
+from exchange import gpu, keys
 from tests.workers.conftest import Shop
 from tests.workers.endpoint import Endpoint
 
@@ -84,3 +84,16 @@ def test_a_wrong_key_is_one_line_and_no_loop(open_shop: Open) -> None:
         assert process.stdout is not None
         said = process.stdout.read()
         assert "KKORACLE_WORK_API_KEY" in said and "Traceback" not in said and "wrong" not in said
+
+
+def test_while_a_run_trains_no_worker_generates(open_shop: Open) -> None:
+    with open_shop(1) as shop:
+        with gpu.held(shop.house.data):
+            process = shop.popen(
+                "-m", "kkoracle", "work", cwd=shop.folder, KKORACLE_WORK_ENGINE="mlx"
+            )
+            assert process.wait(30) == 1
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert f"training runs on this machine (pid {os.getpid()})" in said
+        assert "Traceback" not in said

@@ -6,17 +6,14 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-from exchange import memory, mlx_runtime, models
+from exchange import gpu, memory, mlx_runtime, models
 from exchange.engine import Engine
-from exchange.errors import UserError
-from exchange.lock import FileLock
 from exchange.settings import Config, General
 from workers.engines import width
 from workers.settings import Work
 
 log = logging.getLogger(__name__)
 
-GPU_LOCK = "gpu.lock"
 ENDPOINT_WIDTH = 32  # requests in flight; an endpoint that batches fewer queues the rest
 
 
@@ -67,13 +64,5 @@ def processor_share(config: Config, work: Work) -> Iterator[None]:
     if work.engine != "mlx":
         yield
         return
-    lock = FileLock(config.table("", General).data / GPU_LOCK)
-    if not lock.acquire(shared=True):
-        raise UserError(
-            f"training runs on this machine (pid {lock.holder()}): generate or train, not both; "
-            "start the worker when it is done"
-        )
-    try:
+    with gpu.held(config.table("", General).data, shared=True):
         yield
-    finally:
-        lock.release()
