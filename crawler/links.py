@@ -82,6 +82,8 @@ class Site:
             match = pattern.fullmatch(path)
             if match is None:
                 continue
+            if kind.role == "none":
+                return None
             values = match.groupdict("") | dict(parse_qsl(parts.query, keep_blank_values=True))
             found = self._as_kind(name, kind, values, address, issue, words)
             if found is not None:
@@ -155,11 +157,11 @@ class Site:
 
     def follows(self, kind: str) -> bool:
         """True when the links of such pages are followed. Start pages have no kind."""
-        return kinds.is_ours(kind) or self.profile.kinds[kind].role != "story"
+        return kinds.is_ours(kind) or self.profile.kinds[kind].role in ("index", "both")
 
     def tells(self, kind: str) -> bool:
         """True when such pages hold stories."""
-        return not kinds.is_ours(kind) and self.profile.kinds[kind].role != "index"
+        return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
 
 
 def _host(url: str) -> str:

@@ -63,6 +63,9 @@ Regex = Annotated[str, AfterValidator(_regex)]
 XPath = Annotated[str, AfterValidator(_xpath)]
 
 
+Role = Literal["index", "story", "both", "none"]  # none: such pages are not asked for
+
+
 class Kind(Table):
     """One kind of link. `path` must match the whole path; `key` names what tells two apart.
 
@@ -71,7 +74,7 @@ class Kind(Table):
     ending in "?" may be missing.
     """
 
-    role: Literal["index", "story", "both"]
+    role: Role
     path: Regex
     key: tuple[str, ...] = ()  # empty: the address itself is the key
     date: str = ""  # the parameter that holds the issue's date
@@ -156,6 +159,7 @@ class Profile(Table):
     sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
     feeds: tuple[str, ...] = ()  # RSS or Atom
     kinds: dict[str, Kind] = Field(min_length=1)
+    routes: dict[str, dict[str, Role]] = Field(default_factory=dict)  # other roles for the kinds
     shapes: tuple[Shape, ...] = ()
     leave_out: LeaveOut = LeaveOut()
     chunk: ChunkShape = Field(default_factory=lambda: ChunkShape(size=1200))
@@ -177,6 +181,9 @@ class Profile(Table):
         for name in self.kinds:
             if not re.fullmatch(r"[A-Za-z][\w-]*", name):
                 raise ValueError(f"kind {name!r}: letters, digits, _ and -, a letter first")
+        for route, roles in self.routes.items():
+            if unknown := sorted(set(roles) - set(self.kinds)):
+                raise ValueError(f"route {route!r} names the unknown kind {unknown[0]!r}")
         for shape in self.shapes:
             for kind in shape.kinds:
                 if kind not in self.kinds:

@@ -61,7 +61,22 @@ def load(settings: Crawl, archive: str, *, imported: bool = False) -> Profile:
             f"no profile {wanted!r}; {hint} (set [crawl] profile to a file of your own, or to "
             "'generic' together with base_url)"
         )
+    if settings.route:
+        if settings.route not in profile.routes:
+            known = ", ".join(sorted(profile.routes)) or "none"
+            raise UsageError(f"crawl.route {settings.route!r}: the profile's routes are {known}")
+        profile = by_route(profile, settings.route)
     return _override(profile, settings)
+
+
+def by_route(profile: Profile, route: str) -> Profile:
+    """The profile with the roles that a route gives to its kinds."""
+    roles = profile.routes[route]
+    kinds = {
+        name: kind.model_copy(update={"role": roles.get(name, kind.role)})
+        for name, kind in profile.kinds.items()
+    }
+    return profile.model_copy(update={"kinds": kinds})
 
 
 def _override(profile: Profile, settings: Crawl) -> Profile:

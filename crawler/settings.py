@@ -37,6 +37,7 @@ class Crawl(Table):
     delay: float = Field(1.0, ge=0, le=3600, description="least seconds between two requests")
     concurrency: int = Field(4, ge=1, le=32, description="requests in flight at once")
     profile: str = Field("", description="a profile's file or name; empty: the archive's name")
+    route: str = Field("", description="one of the profile's routes; `archive probe` says which")
     base_url: str = Field("", description="ask this address instead of the profile's base")
     since: dt.date | None = Field(None, description="first issue wanted, YYYY-MM-DD")
     until: dt.date | None = Field(None, description="last issue wanted, YYYY-MM-DD")
