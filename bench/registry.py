@@ -33,7 +33,7 @@ class Bench(Protocol):
         """Measure, and return the figures by name."""
 
 
-NAMES = ("checks", "crawl", "dataset", "demo", "faults", "generate", "text")
+NAMES = ("checks", "crawl", "dataset", "demo", "faults", "generate", "kill", "politeness", "text")
 
 
 def load(name: str) -> Bench:

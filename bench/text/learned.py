@@ -1,0 +1,132 @@
+"""Layouts that no profile knows, through `kkoracle archive learn` alone."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from bench.processes import as_from_a_shell
+from bench.registry import Figures, Say
+from bench.text import aside
+from bench.text.layouts import Layout
+from bench.text.measures import Tally, worst
+from crawler import profiles
+from crawler.extract.page import Reader, StoredPage
+from crawler.links import Site
+from exchange.errors import UserError
+from exchange.records import Story
+from kkoracle.demo.newspaper import DemoStory
+
+ROOT = Path(__file__).parent.parent.parent
+TIMEOUT_S = 300
+
+
+def measure(stories: list[DemoStory], seeds: Sequence[int], say: Say) -> Figures:
+    """Learn each layout and read every story by what was learned."""
+    say("archive learn on the layout kept aside")
+    tally, fields = _learn(aside.site(stories), aside.url, aside.paragraphs, stories)
+    tallies = [tally]
+    for seed in seeds:
+        say(f"archive learn on the made layout {seed}")
+        layout = Layout(seed)
+        tallies.append(
+            _learn(layout.site(stories), layout.url, lambda story: story.paragraphs, stories)[0]
+        )
+    recall, extra = worst(tallies)
+    return {
+        "learned_recall": round(recall, 4),
+        "learned_extra": round(extra, 4),
+        "learned_aside_recall": round(tally.recall, 4),
+        "learned_aside_extra": round(tally.extra, 4),
+        **{f"learned_{name}": round(fields[name] / len(stories), 4)
+           for name in ("title", "date", "section", "author")},
+        "layouts": ["aside", *seeds],
+    }  # fmt: skip
+
+
+def _learn(
+    site: dict[str, str],
+    url: Callable[[DemoStory], str],
+    printed: Callable[[DemoStory], tuple[str, ...]],
+    stories: list[DemoStory],
+) -> tuple[Tally, Counter[str]]:
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(site) as base:
+        profile = profiles.parse(_command(base, Path(folder)), "learned")
+    reader, addresses = Reader(profile, "learned"), Site(profile)
+    tally: Tally = Tally()
+    fields: Counter[str] = Counter()
+    for story in stories:
+        link = addresses.link(url(story))
+        found: list[Story] = []
+        if link is not None:
+            page = StoredPage(
+                link.key, link.url, link.kind, "", None, "", site[url(story)].encode()
+            )
+            found = [made for made, *_ in reader.read(page).stories]
+        tally.add(printed(story), "\n".join(made.text for made in found))
+        if found:
+            first = found[0]
+            fields["title"] += first.title == story.title
+            fields["date"] += first.published == story.date.isoformat()
+            fields["section"] += first.section == story.section
+            fields["author"] += first.author == story.author
+    return tally, fields
+
+
+def _command(base: str, folder: Path) -> str:
+    """Run the command as a person does; returns the profile that it wrote."""
+    import os
+
+    said = subprocess.run(
+        [sys.executable, "-m", "kkoracle", "archive", "learn", f"{base}/", "--out", "made.toml",
+         "--contact", "bench@example.org", "--delay", "0"],
+        cwd=folder, env={**as_from_a_shell(os.environ), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    if said.returncode:
+        raise UserError(f"archive learn failed: {said.stderr.strip()[-300:]}")
+    return (folder / "made.toml").read_text("utf-8")
+
+
+@contextmanager
+def serving(site: dict[str, str]) -> Iterator[str]:
+    """Serve pages on a free port of this machine, in a thread."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+    address: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        text = site.get(request.raw_path)
+        if text is None:
+            return web.Response(status=404, text="not here")
+        return web.Response(text=text, content_type="text/html")
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield address[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()

@@ -1,0 +1,102 @@
+"""Addresses to kinds: which part of an address names a layout, and which one page of it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from exchange.text import dates
+
+MANY = 4  # different words in one place of an address: it holds names, not a fixed part
+_DATED = re.compile(r"/\d{4}[/-]\d{1,2}[/-]\d{1,2}(?=/|$)")
+_ENDING = re.compile(r"^(.*?)(\.[A-Za-z]{1,5})?$", re.S)
+_DATE_GROUP = r"(?P<date>\d{4}[/-]\d{1,2}[/-]\d{1,2})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A family of addresses: the regular expression of their paths, and where their date stands."""
+
+    path: str
+    date: str = ""  # a query parameter, or the named group "date"
+
+
+Steps = tuple[str, ...]
+
+
+def steps(url: str) -> Steps:
+    """The steps of an address's path as regular expressions, a record's name left open.
+
+    >>> steps("http://a.gr/nea/2008/07/07/1234-titlos.html?x=1")[-1]
+    '[^/]+\\\\.html'
+    """
+    path = unquote(urlsplit(url).path) or "/"
+    mark = "\0"
+    dated = _DATED.search(path)
+    if dated:
+        path = f"{path[: dated.start()]}/{mark}{path[dated.end() :]}"
+    parts = path.removeprefix("/").split("/")
+    return tuple(_DATE_GROUP if part == mark else _step(part.replace(mark, "")) for part in parts)
+
+
+def _step(segment: str) -> str:
+    match = _ENDING.match(segment)
+    stem, ending = (match[1], match[2] or "") if match else (segment, "")
+    if stem.isdecimal():
+        return rf"\d+{re.escape(ending)}"
+    if re.search(r"\d", stem) or stem.count("-") >= 2 or len(stem) > 40:
+        return rf"[^/]+{re.escape(ending)}"
+    return re.escape(segment).replace(r"\-", "-")
+
+
+def families(urls: Iterable[str]) -> dict[str, Pattern]:
+    """The family of each address; places that hold many different words are left open too."""
+    known = {url: steps(url) for url in urls}
+    opened = _open_words(set(known.values()))
+    members: dict[Steps, list[str]] = defaultdict(list)
+    for url, path in known.items():
+        members[opened[path]].append(url)
+    made = {
+        path: Pattern("/" + "/".join(path), _date(path, urls)) for path, urls in members.items()
+    }
+    return {url: made[opened[path]] for url, path in known.items()}
+
+
+def _open_words(paths: set[Steps]) -> dict[Steps, Steps]:
+    """`/politiki/\\d+`, `/athlitika/\\d+` and more of the kind become `/[^/]+/\\d+`."""
+    current = {path: path for path in paths}
+    for place in range(max(map(len, paths), default=0)):
+        alike: dict[tuple[Steps, Steps], set[Steps]] = defaultdict(set)
+        for path in set(current.values()):
+            if len(path) > place and _fixed(path[place]):
+                alike[path[:place], path[place + 1 :]].add(path)
+        for (before, after), group in alike.items():
+            if len(group) >= MANY:
+                open_ = (*before, f"[^/]+{_common_ending(path[place] for path in group)}", *after)
+                current = {old: open_ if new in group else new for old, new in current.items()}
+    return current
+
+
+def _fixed(step: str) -> bool:
+    return bool(step) and not re.search(r"\\d|\[|\(|\\\.(?:php|do|aspx?|jsp|cgi|pl)$", step)
+
+
+def _common_ending(words: Iterable[str]) -> str:
+    endings = {m[0] if (m := re.search(r"\\\.[A-Za-z]+$", word)) else "" for word in words}
+    return endings.pop() if len(endings) == 1 else ""
+
+
+def _date(path: Steps, urls: Sequence[str]) -> str:
+    if _DATE_GROUP in path:
+        return "date"
+    values: dict[str, list[str]] = defaultdict(list)
+    for url in urls:
+        for name, value in parse_qsl(urlsplit(url).query):
+            values[name].append(value)
+    for name, found in values.items():
+        if len(found) >= 0.8 * len(urls) and all(map(dates.parse, found)):
+            return name
+    return ""

@@ -1,0 +1,101 @@
+"""XPaths that could name an element on every page of a layout, the plainest first.
+
+An attribute's value is used as it stands; a class is compared token by token. Values with digits
+that look like a record's number are left alone: they name one page, not a layout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_LAYOUT = ("class", "id", "itemprop", "property", "role", "face", "size", "color", "align",
+           "bgcolor", "width", "valign", "colspan", "name")  # fmt: skip
+_NUMBER = re.compile(r"\d{3,}")
+_PLAIN = re.compile(r"[A-Za-zΑ-ωάέήίόύώ0-9_.:#%-]+$")
+_BARE = frozenset(
+    """address article aside b blockquote cite em figcaption figure footer h1 h2 h3 h4 header i
+    main section strong time""".split()  # noqa: SIM905
+)
+_PLACE = re.compile(r"\[\d+\]|^/[^/]")
+PLACED = 100
+DEPTH = 5  # how far up a name is looked for
+
+
+def ranked(element: Any) -> Iterator[tuple[str, int]]:
+    """`selectors` with a rank each: the plainest 0; those that count places far behind."""
+    for rank, path in enumerate(selectors(element)):
+        yield path, rank + PLACED * bool(_PLACE.search(path))
+
+
+def selectors(element: Any) -> Iterator[str]:
+    """XPaths for an element, from its own names down to its place under a named ancestor."""
+    own = list(_named(element))
+    yield from (f"//{step}" for step in own)
+    last = own[0] if own else element.tag
+    above = element.getparent()
+    path = last
+    for _ in range(DEPTH):
+        if above is None or not isinstance(above.tag, str) or above.tag == "html":
+            break
+        for step in _named(above):
+            yield f"//{step}/{path}"
+            if path != last or not own:
+                yield f"//{step}//{last}"
+        path = f"{above.tag}/{path}"
+        above = above.getparent()
+    yield _position(element)
+
+
+def relative(element: Any) -> Iterator[str]:
+    """XPaths for an element inside a story, `.//...`; without a name, by what it holds."""
+    yield from (f".//{step}" for step in _named(element))
+    yield f".//{element.tag}"
+    for child in {c.tag for c in element if isinstance(c.tag, str)}:
+        yield f".//{element.tag}[{child}]"
+    parent = element.getparent()
+    if parent is not None:
+        yield from (f".//{step}/{element.tag}" for step in _named(parent))
+
+
+def _named(element: Any) -> Iterator[str]:
+    """`tag[condition]` for each attribute that can name a layout, one by one, then all."""
+    tag = element.tag
+    conditions = list(_conditions(element))
+    yield from (f"{tag}[{condition}]" for condition in conditions)
+    if len(conditions) > 1:
+        yield tag + "".join(f"[{condition}]" for condition in conditions)
+    if tag in _BARE:
+        yield tag
+
+
+def _conditions(element: Any) -> Iterator[str]:
+    for name in _LAYOUT:
+        value = (element.get(name) or "").strip()
+        if not value or _NUMBER.search(value) or len(value) > 80:
+            continue
+        if name == "class":
+            for token in value.split():
+                if _PLAIN.match(token):
+                    yield f'contains(concat(" ", normalize-space(@class), " "), " {token} ")'
+        elif _PLAIN.match(value):
+            yield f'@{name}="{value}"'
+
+
+def _position(element: Any) -> str:
+    """The place counted from the nearest ancestor with an id or class, else from the root."""
+    steps: list[str] = []
+    node = element
+    while node is not None and isinstance(node.tag, str):
+        parent = node.getparent()
+        if node is not element:
+            name = next((step for step in _named(node) if "@id" in step or "@class" in step), "")
+            if name:
+                return "/".join([f"//{name}", *steps])
+        if parent is None:
+            return "/".join([f"/{node.tag}", *steps])
+        same = [child for child in parent if child.tag == node.tag]
+        steps.insert(0, f"{node.tag}[{same.index(node) + 1}]" if len(same) > 1 else node.tag)
+        node = parent
+    return "//" + "/".join(steps)

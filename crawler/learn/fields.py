@@ -1,0 +1,262 @@
+"""Where headline, date, section and author stand: short texts, judged by how they vary.
+
+A headline differs on every page and agrees with the page's own title or with the links that lead
+there; a date parses; a section is one of a few; an author's name is capitalised words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crawler.decode import clean
+from crawler.learn import candidates
+from crawler.learn.body import LOOKED_AT, Coverage, spread_out
+from crawler.learn.units import Page
+from crawler.profile import Selector
+from exchange.text import dates
+from exchange.text.fold import fold
+
+LONGEST = 30  # words of a field
+DATE_WORDS = 16  # of a date's line; a sentence with a date in it is no date of the page
+ENOUGH = 0.6  # of the pages must have it
+AUTHORS = 0.3  # many stories are not signed
+_PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
+_NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
+_UNSEEN = ("script", "style", "title", "head", "html", "body")
+_ATTRIBUTES = ("//meta[@property]", "//meta[@name]", "//meta[@itemprop]", "//time[@datetime]")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What an XPath yields: the first text that is not empty on each page, and how many match."""
+
+    path: str
+    rank: int  # smaller: a plainer XPath
+    texts: tuple[str, ...]
+    matches: float  # mean over the pages that have any
+    near: float  # mean distance to the headline in units; large when unknown
+
+    @property
+    def present(self) -> float:
+        return sum(bool(text) for text in self.texts) / len(self.texts)
+
+    @property
+    def distinct(self) -> int:
+        return len({fold(text) for text in self.texts if text})
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Selectors by name; a missing one was not found."""
+
+    title: Selector | None = None
+    date: Selector | None = None
+    section: Selector | None = None
+    author: Selector | None = None
+
+
+def find(pages: Sequence[Page], text: str) -> Fields:
+    """The fields of a layout whose text stands at the XPath `text`."""
+    coverage = Coverage(pages)
+    bodies = coverage.elements(text)
+    found = [_values(coverage, path, rank, None) for path, rank in _short(pages, bodies).items()]
+    found = [values for values in found if values.present >= AUTHORS]
+    title = _title(pages, found)
+    places = coverage.elements(title.path) if title else None
+    found = [_values(coverage, v.path, v.rank, places) for v in found] if places else found
+    date = _date(pages, found)
+    taken = {v.path for v in (title, date) if v}
+    found = [v for v in found if v.path not in taken and not any(map(dates.parse, v.texts))]
+    author = _author(found)
+    section = _section([v for v in found if not author or v.texts != author[0].texts])
+    return Fields(
+        _selector(title) or _from_head(pages),
+        _selector(date),
+        _selector(section),
+        Selector(xpath=author[0].path, match=author[1]) if author else None,
+    )
+
+
+def of_each(pages: Sequence[Page], story: str, text: str) -> Fields:
+    """The fields of pages that hold several stories, as XPaths from a story's element.
+
+    A page's date stands once, over all of them, so its XPath stays one from the root.
+    """
+    parts = [
+        Page(page.url, element, page.issue)
+        for page, elements in zip(pages, Coverage(pages).elements(story), strict=True)
+        for element in elements
+    ]
+    own, common = find(parts, text), find(pages, text)
+
+    def inside(selector: Selector | None) -> Selector | None:
+        if selector is None or selector.xpath == "//title":
+            return None
+        return Selector(xpath=f".{selector.xpath}", match=selector.match)
+
+    return Fields(inside(own.title), common.date, inside(own.section), inside(own.author))
+
+
+def _selector(values: Values | None) -> Selector | None:
+    return Selector(xpath=values.path) if values else None
+
+
+def _short(pages: Sequence[Page], bodies: Sequence[Sequence[Any]]) -> dict[str, int]:
+    """XPaths of elements with a short text of their own, outside the body, by plainness."""
+    seen: Counter[str] = Counter()
+    order: dict[str, int] = {}
+    chosen = spread_out(list(zip(pages, bodies, strict=True)), LOOKED_AT)
+    for page, body in chosen:
+        inside = [page.span[element] for element in body]
+        paths: set[str] = set()
+        for element in page.span:
+            if not isinstance(element.tag, str) or element.tag in _UNSEEN:
+                continue
+            if not 0 < len(clean(element.text_content()[:400]).split()) <= LONGEST:
+                continue
+            first, last = page.span[element]
+            if any(start <= first and last <= end for start, end in inside):
+                continue
+            for path, rank in candidates.ranked(element):
+                paths.add(path)
+                order[path] = min(rank, order.get(path, rank))
+        seen.update(paths)
+    least = max(2, AUTHORS * len(chosen))
+    return {path: order[path] for path, count in seen.items() if count >= least}
+
+
+def _values(coverage: Coverage, path: str, rank: int, heads: list[list[Any]] | None) -> Values:
+    texts: list[str] = []
+    counts: list[int] = []
+    far: list[int] = []
+    for number, (page, elements) in enumerate(
+        zip(coverage.pages, coverage.elements(path), strict=True)
+    ):
+        held = [(e, text) for e in elements if (text := clean(e.text_content()))]
+        texts.append(held[0][1] if held else "")
+        if held:
+            counts.append(len(held))
+            if heads and heads[number]:
+                far.append(abs(page.span[held[0][0]][0] - page.span[heads[number][0]][0]))
+    return Values(path, rank, tuple(texts), sum(counts) / max(1, len(counts)),
+                  sum(far) / len(far) if far else 99.0)  # fmt: skip
+
+
+def _best(found: list[Values], score: Callable[[Values], float], least: float) -> Values | None:
+    """The highest score; among equals the one with fewest matches, then the plainest XPath."""
+    ranked = [(round(score(v), 2), v) for v in found]
+    ranked = [(value, v) for value, v in ranked if value >= least]
+    return min(ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)),
+               default=(0, None))[1]  # fmt: skip
+
+
+def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:
+    heads = [fold("".join(page.root.xpath("string(//title)"))) for page in pages]
+
+    def score(values: Values) -> float:
+        if values.distinct < 0.8 * sum(map(bool, values.texts)) or values.matches > 2:
+            return 0.0
+        right = 0.0
+        for text, page, head in zip(values.texts, pages, heads, strict=True):
+            bare = fold(text)
+            if page.told:
+                right += bare == page.told
+            else:
+                right += bool(bare) and (bare == head or (len(bare.split()) > 1 and bare in head))
+        return right / len(pages)
+
+    return _best(found, score, ENOUGH) or _best(found, _looks_like_a_title, ENOUGH)
+
+
+def _looks_like_a_title(values: Values) -> float:
+    """Without anything to compare with: short, different everywhere, set large."""
+    if values.distinct < 0.9 * len(values.texts) or values.matches > 1.1:
+        return 0.0
+    short = [2 <= len(t.split()) <= 20 and not dates.parse(t) for t in values.texts]
+    large = re.search(r'/(h[1-4]\b|b\b)|size="[4-7]"', values.path) is not None
+    return sum(short) / len(short) * (1.0 if large else 0.7)
+
+
+def _from_head(pages: Sequence[Page]) -> Selector | None:
+    """The page's own title without what all pages add to it."""
+    heads = [clean(page.root.xpath("string(//title)")) for page in pages]
+    ends: Counter[str] = Counter()
+    for head in heads:
+        parts = re.split(r"\s([-|–:])\s", head)
+        if len(parts) > 2:
+            ends["".join(f" {parts[-2]} {parts[-1]}")] += 1
+    if len(set(heads)) < 0.8 * len(heads):
+        return None
+    end, count = ends.most_common(1)[0] if ends else ("", 0)
+    match = f"^(.+?){re.escape(end)}$" if count >= 0.9 * len(heads) else ""
+    return Selector(xpath="//title", match=match)
+
+
+def _date(pages: Sequence[Page], found: list[Values]) -> Values | None:
+    def score(values: Values) -> float:
+        read = [dates.parse(text) for text in values.texts]
+        long = sum(len(t.split()) > DATE_WORDS or t.endswith(".") for t in values.texts)
+        if len(set(read)) < 2 or values.matches > 2 or long > 0.1 * len(read):
+            return 0.0
+        known = [(r, page.issue) for r, page in zip(read, pages, strict=True) if page.issue]
+        agree = sum(r == issue for r, issue in known) / len(known) if known else 1.0
+        return sum(map(bool, read)) / len(read) * agree - 0.001 * min(values.near, 100)
+
+    return _best([*found, *_attributes(pages)], score, ENOUGH)
+
+
+def _attributes(pages: Sequence[Page]) -> list[Values]:
+    """Dates that stand in attributes: `<time datetime>`, `<meta content>`."""
+    paths: Counter[str] = Counter()
+    for page in spread_out(pages, LOOKED_AT):
+        for path in _ATTRIBUTES:
+            for element in page.root.xpath(path):
+                name = path.partition("@")[2].rstrip("]")
+                if element.tag == "time":
+                    paths["//time/@datetime"] += 1
+                elif dates.parse(element.get("content") or ""):
+                    paths[f'//meta[@{name}="{element.get(name)}"]/@content'] += 1
+    made = []
+    for path in paths:
+        found = [page.root.xpath(path) for page in pages]
+        texts = tuple(clean(str(items[0])) if items else "" for items in found)
+        made.append(Values(path, -1, texts, sum(map(len, found)) / len(found), 0.0))
+    return made
+
+
+def _section(found: list[Values]) -> Values | None:
+    def score(values: Values) -> float:
+        texts = [text for text in values.texts if text]
+        short = sum(len(t.split()) <= 4 and not re.search(r"\d|[.!;]$", t) for t in texts)
+        few = 2 <= values.distinct <= max(3, 0.6 * len(texts))
+        if not few or values.matches > 1.2 or short < 0.9 * len(texts):
+            return 0.0
+        return values.present - 0.005 * min(values.near, 40)
+
+    return _best(found, score, ENOUGH)
+
+
+def _author(found: list[Values]) -> tuple[Values, str] | None:
+    """The author's place, and a pattern that leaves out what stands before every name."""
+    ranked: list[tuple[float, Values, str]] = []
+    for values in found:
+        texts = [text for text in values.texts if text]
+        before = Counter(m[1] for text in texts if (m := _PREFIX.match(text)))
+        common, count = before.most_common(1)[0] if before else ("", 0)
+        prefix = common if count >= 0.9 * len(texts) else ""
+        names = [text.removeprefix(prefix).strip() for text in texts]
+        alike = sum(bool(_NAME.match(name)) for name in names) / len(names)
+        if alike < 0.8 or values.distinct < 2 or values.matches > 1.2:
+            continue
+        if Counter(names).most_common(1)[0][1] > 0.5 * len(names):
+            continue  # one name on most pages is the editor's
+        match = rf"{re.escape(prefix)}\s*(.+)".replace(r"\ ", " ") if prefix else ""
+        ranked.append(
+            (round(alike * values.present - 0.002 * min(values.near, 50), 2), values, match)
+        )
+    best = min(ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)), default=None)
+    return (best[1], best[2]) if best and best[1].distinct > 1 else None

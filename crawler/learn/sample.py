@@ -1,0 +1,254 @@
+"""A few dozen pages to learn from: asked of the site, read from a folder, or from the raw store.
+
+Pages that are asked for are kept in a folder with their addresses, so that a second run asks for
+nothing again. Requests go through the crawl's own client, robots rules and turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import re
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from crawler import pages as store
+from crawler import profiles
+from crawler.client import Client, is_local
+from crawler.decode import decode
+from crawler.doorbell import Doorbell
+from crawler.fetch import PageFetcher
+from crawler.hosts import HostBook
+from crawler.html import parse
+from crawler.learn.addresses import steps
+from crawler.learn.units import Page
+from crawler.links import Site
+from crawler.profile import Profile
+from crawler.records import Claim, Link
+from crawler.settings import Crawl, user_agent
+from exchange import db
+from exchange.errors import UserError
+
+LIST = "pages.jsonl"  # one line a page: file and address
+KIND = "page"  # the one kind of the generic profile
+SENTENCES = 4  # plain ones on a page that seems to tell a story
+WANTED = {"story": 8.0, "index": 1.5, "other": 0.4}  # how often to ask again for more of a family
+LONGEST_WAIT_S = 120.0  # a pause that a site asks for; a longer one is for the operator to wait
+_SENTENCE = re.compile(r"(?:\S+\s+){7,}[^<>]*?[.;!»]\s*<")
+_SAVED = re.compile(r"saved from url=\(\d+\)(\S+)")
+Say = Callable[[int, int], None]  # pages so far, pages wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A page as it was sent."""
+
+    url: str
+    body: bytes
+    charset: str = ""
+    issue: str = ""
+
+
+def parsed(raws: Iterable[Raw]) -> list[Page]:
+    """Pages with their units; what cannot be parsed is left out."""
+    made = []
+    for raw in raws:
+        root = parse(decode(raw.body, raw.charset))
+        if root is not None:
+            made.append(Page(raw.url or address(raw.body, root), root, raw.issue))
+    return made
+
+
+def address(body: bytes, root: object) -> str:
+    """The address that a saved page gives itself, "" if it does not."""
+    saved = _SAVED.search(body[:2000].decode("latin-1"))
+    told = root.xpath(  # type: ignore[attr-defined]
+        'string((//link[@rel="canonical"]/@href | //meta[@property="og:url"]/@content)[1])'
+    )
+    return saved[1] if saved else told if told.startswith("http") else ""
+
+
+def from_folder(folder: Path, limit: int) -> list[Raw]:
+    """Pages of a folder: a raw store, what an earlier run kept, or saved HTML files.
+
+    Raises:
+        UserError: there is no such folder, or no page in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is neither a web address nor a folder of pages")
+    if (folder / store.FILE).exists() and (found := _from_store(folder, limit)):
+        return found
+    if (folder / LIST).exists():
+        return list(_kept(folder))
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".html", ".htm", ".xhtml"))
+    if not files:
+        raise UserError(f"no pages in {folder}: neither HTML files nor what a crawl has stored")
+    step = max(1.0, len(files) / limit)
+    return [Raw("", files[math.floor(i * step)].read_bytes())
+            for i in range(min(limit, len(files)))]  # fmt: skip
+
+
+def _kept(folder: Path) -> Iterator[Raw]:
+    for line in (folder / LIST).read_bytes().splitlines():
+        try:
+            entry = orjson.loads(line)
+            body = (folder / Path(entry["file"]).name).read_bytes()
+        except (orjson.JSONDecodeError, KeyError, TypeError, OSError):
+            continue  # a line that a kill cut short
+        yield Raw(str(entry["url"]), body, str(entry.get("charset", "")))
+
+
+def _from_store(folder: Path, limit: int) -> list[Raw]:
+    """Pages that a crawl has stored, spread over all that it has."""
+    from crawler.bodies import Bodies
+    from crawler.extract.worker import load
+
+    connection = db.connect_readonly(folder / store.FILE)
+    try:
+        ids = [row[0] for row in connection.execute("SELECT page FROM bodies ORDER BY page")]
+        random.Random(len(ids)).shuffle(ids)
+        base = next((row[0] for row in connection.execute("SELECT origin FROM hosts")), "")
+        site = Site(profiles.builtin()["generic"].model_copy(update={"base": base or "http://x"}))
+        bodies = Bodies(connection)
+        found = [load(connection, bodies, page, site) for page in ids[:limit]]
+    except sqlite3.OperationalError:
+        return []
+    finally:
+        connection.close()
+    return [Raw(page.url, page.body, page.charset, page.issue) for page in found if page]
+
+
+async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Say) -> list[Raw]:
+    """Ask a site for about `limit` pages, most of them stories, and keep them in the folder.
+
+    Raises:
+        UsageError: no contact is set.
+        UserError: the site cannot be reached, forbids us, or asks for a long pause.
+    """
+    agent = user_agent(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = list(_kept(folder)) if (folder / LIST).exists() else []
+    choice = _Choice(_profile(url), url)
+    for raw in kept:
+        choice.had(raw)
+    hosts = store.connect(folder)
+    try:
+        async with Client(agent, allow_private=is_local(urlsplit(url).hostname or ""),
+                          concurrency=1) as client:  # fmt: skip
+            bell = Doorbell(client, HostBook(hosts), settings)
+            fetcher = PageFetcher(client, choice.site, bell.gate, _turn, settings)
+            while len(kept) < limit and (link := choice.next()):
+                say(len(kept), limit)
+                outcome = await fetcher.fetch(Claim(0, link.key, link.url, link.kind, "", 0))
+                if outcome.body is None:
+                    choice.failed(link, outcome.reason)
+                    continue
+                raw = Raw(choice.site.absolute(link.url), outcome.body, outcome.charset)
+                _keep(folder, raw)
+                kept.append(raw)
+                choice.had(raw)
+    finally:
+        hosts.close()
+    if not kept:
+        raise UserError(f"{url} gave no page ({choice.why or 'nothing to follow'})")
+    return kept
+
+
+async def _turn(gate: object) -> float:
+    wait = gate.paused_for()  # type: ignore[attr-defined]
+    if wait > LONGEST_WAIT_S:
+        raise UserError(
+            f"the site asks us to wait {wait / 60:.0f} minutes: run the same command again then; "
+            "the pages asked for so far are kept"
+        )
+    return await gate.turn()  # type: ignore[attr-defined]
+
+
+def _keep(folder: Path, raw: Raw) -> None:
+    name = hashlib.blake2b(raw.url.encode(), digest_size=8).hexdigest() + ".html"
+    (folder / name).write_bytes(raw.body)
+    with (folder / LIST).open("ab") as out:
+        out.write(orjson.dumps({"file": name, "url": raw.url, "charset": raw.charset}) + b"\n")
+
+
+def _profile(url: str) -> Profile:
+    parts = urlsplit(url)
+    generic = profiles.builtin()["generic"]
+    base = f"{parts.scheme}://{parts.netloc}"
+    return generic.model_copy(update={"base": base, "start": (url,)})
+
+
+class _Choice:
+    """Which page to ask for next: every family of addresses in turn, those of stories most."""
+
+    def __init__(self, profile: Profile, start: str) -> None:
+        self.site = Site(profile)
+        self.why = ""
+        first = self.site.link(start)
+        self._waiting: dict[tuple[str, ...], list[Link]] = defaultdict(list)
+        self._known: set[str] = set()
+        self._asked: Counter[tuple[str, ...]] = Counter()
+        self._told: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        if first is not None:
+            self._add(first)
+
+    def next(self) -> Link | None:
+        """The most wanted page, None when nothing is left. Inside a family the dice choose."""
+        families = [family for family, links in self._waiting.items() if links]
+        if not families:
+            return None
+        family = min(families, key=lambda f: (self._asked[f] / self._weight(f), f))
+        self._asked[family] += 1
+        links = self._waiting[family]
+        return links.pop(min(range(len(links)), key=lambda i: _dice(links[i].key)))
+
+    def had(self, raw: Raw) -> None:
+        """Learn from a page that came what its family is, and where it leads."""
+        link = self.site.link(raw.url)
+        if link is not None:
+            self._known.add(link.key)
+            family = self._family(link)
+            self._waiting[family] = [w for w in self._waiting[family] if w.key != link.key]
+        text = decode(raw.body, raw.charset)
+        root = parse(text)
+        if root is None:
+            return
+        found = [
+            other
+            for element in root.iter("a", "area")
+            if (other := self.site.link(urljoin(raw.url, (element.get("href") or "").strip())))
+        ]
+        for other in found:
+            self._add(other)
+        if link is not None:
+            sentences = len(_SENTENCE.findall(text))
+            kind = "story" if sentences >= SENTENCES else "index" if len(found) > 10 else "other"
+            self._told[self._family(link)].append(kind)
+
+    def failed(self, link: Link, reason: str) -> None:
+        self.why = reason
+        self._told[self._family(link)].append("other")
+
+    def _add(self, link: Link) -> None:
+        if link.key not in self._known:
+            self._known.add(link.key)
+            self._waiting[self._family(link)].append(link)
+
+    def _family(self, link: Link) -> tuple[str, ...]:
+        query = link.url.partition("?")[2]
+        return (*steps(link.url), *sorted(part.partition("=")[0] for part in query.split("&")))
+
+    def _weight(self, family: tuple[str, ...]) -> float:
+        told = self._told[family]
+        return WANTED[Counter(told).most_common(1)[0][0]] if told else 1.0
+
+
+def _dice(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=8).digest()
