@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     archive = typer.Typer(no_args_is_help=True, help="What is known of newspapers and archives.")
     archive.command("list")(list_archives)
     archive.command("learn")(learn)
+    archive.command("probe")(probe)
     archive.command("coverage")(coverage)
     archive.command("review")(review)
     archive.command("retry")(retry)
@@ -40,6 +41,33 @@ def list_archives() -> None:
             span = f"{min(item.since.year for item in profile.ranges)}-"
             span += "today" if last == 9999 else str(last)
         typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")
+
+
+def probe(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Argument(help="An address of the archive, best that of a story.")],
+    profile: Annotated[
+        str | None, typer.Option(help="A profile's name or file; default: what knows the host.")
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+) -> None:
+    """Would this archive work, and if not, why? Asks for robots.txt and a handful of pages.
+
+    Says: will work, needs a profile, paywalled, JavaScript only (logins and pages that a browser
+    must build are out of scope), refused by robots.txt, or cannot be had. Names feeds and
+    sitemaps, words against training, and the route to take where a profile knows two.
+    Exit code 0: will work; 1: not as it is.
+    """
+    from crawler.probe.run import probe as look
+    from crawler.probe.run import show
+    from crawler.settings import Crawl
+
+    house: House = ctx.obj
+    settings = house.config.table("crawl", Crawl, {"contact": contact, "profile": profile})
+    raise typer.Exit(show(look(url, settings.model_copy(update={"base_url": ""})), as_json=json))
 
 
 def coverage(

@@ -21,23 +21,27 @@ class Asked:
 
 
 class Asker:
-    """Asks for single pages by the rules that the crawl obeys; counts its requests."""
+    """Asks for single pages by the rules that the crawl obeys; keeps them, so use it for few."""
 
     def __init__(self, client: Client, doorbell: Doorbell) -> None:
         self._client = client
         self._doorbell = doorbell
-        self.requests = 0
+        self.requests = 0  # of pages; robots.txt is apart
+        self._had: dict[str, Asked] = {}
 
     async def robots(self, url: str) -> str:
         """The robots.txt of an address's host, "" when it has none."""
         return (await self._doorbell.gate(url)).host.robots or ""
 
     async def get(self, url: str, *, html: bool = True, limit: int = MAX_BODY) -> Asked:
-        """Ask for a page and follow its redirects.
+        """Ask for a page and follow its redirects; one that was asked for is not asked again.
 
         Raises:
             Refused: "robots", "redirects", or a reason of `Client.get`.
         """
+        if url in self._had:
+            return self._had[url]
+        wanted = url
         for _ in range(MAX_REDIRECTS + 1):
             gate = await self._doorbell.gate(url)
             if not gate.rules.allows(url):
@@ -46,7 +50,8 @@ class Asker:
             self.requests += 1
             got = await self._client.get(url, html=html, limit=limit)
             if got.status not in _REDIRECTS or not got.location:
-                return Asked(url, got)
+                self._had[wanted] = Asked(url, got)
+                return self._had[wanted]
             try:
                 url = urljoin(url, got.location.strip()).partition("#")[0]
             except ValueError:

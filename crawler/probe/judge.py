@@ -1,0 +1,107 @@
+"""From what a probe has seen to what it means. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from crawler.probe.facts import SHORT_STORY, Facts
+
+Answer = Literal[
+    "will work", "needs a profile", "paywalled", "JavaScript only", "refused by robots.txt",
+    "cannot be had",
+]  # fmt: skip
+READ = 0.25  # of the words on a story's page, the least that its story makes
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One page that was asked for."""
+
+    url: str
+    story: bool  # expected to hold a story, by the profile or by how it was linked
+    facts: Facts
+    words: int = 0  # of the stories that were read from it
+    stories: int = 0
+    low: bool = False  # no selector found them
+    title: bool = False
+    date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person wants to know."""
+
+    answer: Answer
+    why: tuple[str, ...]
+    then: str = ""  # the next command, or what to do
+    notes: tuple[str, ...] = field(default=())
+
+
+def judge(seen: Sequence[Seen], profile: str) -> Verdict:
+    """Judge the pages that came.
+
+    Args:
+        seen: at least one.
+        profile: the name of the profile that read them, "" when the generic one did.
+    """
+    told = [page for page in seen if page.story] or list(seen)
+    scripted = [page for page in seen if page.facts.scripted]
+    if len(scripted) * 2 > len(seen):
+        return Verdict("JavaScript only", (
+            f"{len(scripted)} of {len(seen)} pages are empty until scripts run",
+        ), "pages that a browser must build are out of scope: look for an export, a feed or an "
+           "older address of the archive, or `kkoracle import` what you have")  # fmt: skip
+    locked = [page for page in told if page.facts.locked]
+    if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
+        return Verdict("paywalled", tuple(dict.fromkeys(p.facts.locked for p in locked)),
+                       "logins are out of scope: ask the newspaper for access to its text, and "
+                       "`kkoracle import` what it gives you")  # fmt: skip
+    return _by_text(told, profile)
+
+
+def _by_text(told: Sequence[Seen], profile: str) -> Verdict:
+    read = [page for page in told if page.stories]
+    if profile:
+        return _by_profile(told, [page for page in read if not page.low], profile)
+    said = f"{len(read)} of {len(told)} pages gave a story"
+    if poor := _poor(told, read):
+        then = "`kkoracle archive learn` proposes one; docs/profiles.md says how to write it"
+        return Verdict("needs a profile", (said, *poor), then)
+    why = f"{said} without a profile, {_average(read)} words on average, of low confidence"
+    then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/profiles.md"
+    return Verdict("will work", (why,), then)
+
+
+def _by_profile(told: Sequence[Seen], fits: Sequence[Seen], profile: str) -> Verdict:
+    share = f"{len(fits)} of {len(told)} pages"
+    if len(fits) * 2 > len(told):
+        why = f"the profile {profile!r} fits: {share} gave stories, {_average(fits)} words each"
+        return Verdict("will work", (why,))
+    why = f"the profile {profile!r} does not fit: its selectors found a story on {share}"
+    then = "see docs/profiles.md: the layout may have changed, or be another in those years"
+    return Verdict("needs a profile", (why,), then)
+
+
+def _average(pages: Sequence[Seen]) -> int:
+    return sum(page.words for page in pages) // max(1, len(pages))
+
+
+def _poor(told: Sequence[Seen], read: Sequence[Seen]) -> list[str]:
+    """Why the generic profile is not enough."""
+    poor = []
+    if len(read) * 2 <= len(told):
+        poor.append("on the others no text was found by rule")
+    thin = [page for page in read if page.words < READ * page.facts.words]
+    if thin and len(thin) * 2 > len(read):
+        poor.append(f"of the words on a page only {_share(thin):.0%} were read as story")
+    if sum(page.facts.tables for page in told) * 2 > len(told):
+        poor.append("the pages are laid out with tables, where navigation is taken for text")
+    if read and not any(page.title for page in read):
+        poor.append("no title was found")
+    return poor
+
+
+def _share(pages: Sequence[Seen]) -> float:
+    return sum(p.words for p in pages) / max(1, sum(p.facts.words for p in pages))

@@ -1,0 +1,78 @@
+"""Two ways to the same stories: is a newspaper's page enough, or must each story be asked for?
+
+Where the page shows its stories whole, one request brings several; where it shows only their
+beginnings, each needs its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, deque
+
+from crawler.asking import Asker
+from crawler.client import Refused
+from crawler.decode import decode
+from crawler.discover import links
+from crawler.extract.page import Reader, StoredPage
+from crawler.links import Site
+from crawler.profile import Profile
+from crawler.profiles import by_route
+
+COMPARED = 2  # stories that are asked for
+WHOLE = 0.95  # of a story's words stand on the page: it is there whole
+
+
+async def choose(asker: Asker, profile: Profile, url: str, today: dt.date) -> list[str]:
+    """Say which route to take, and why; [] for a profile that knows one at most.
+
+    A route whose stories stand on pages that another route only follows is the shorter one. Such
+    a page is the one that was named, else that of an issue of last week.
+    """
+    for short, long in ((a, b) for a in profile.routes for b in profile.routes if a != b):
+        one, other = Site(by_route(profile, short)), Site(by_route(profile, long))
+        dated = one.dated(today - dt.timedelta(days=7))
+        for link in (one.link(url), *deque(dated, maxlen=1)):
+            if link and one.tells(link.kind) and not other.tells(link.kind):
+                page = one.absolute(link.url)
+                return [await _compare(asker, page, short, long, one, other)]
+    return []
+
+
+async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, other: Site) -> str:
+    try:
+        asked = await asker.get(url)
+    except Refused as refusal:
+        return f"the routes {short!r} and {long!r} could not be compared ({refusal.reason})"
+    page = _texts(one, url, asked.got.body, asked.got.charset)
+    text = decode(asked.got.body, asked.got.charset, one.profile.charset)
+    link = other.link(url)
+    found = [each for each in links(text, url, other, link.kind if link else "", "")
+             if other.tells(each.kind)]  # fmt: skip
+    shares = []
+    for each in found[:COMPARED]:
+        try:
+            told = await asker.get(other.absolute(each.url))
+        except Refused:
+            continue
+        stories = _texts(other, other.absolute(each.url), told.got.body, told.got.charset)
+        if stories:
+            shares.append(max((_held(stories[0], known) for known in page), default=0.0))
+    if not shares:
+        return f"route {long!r}: no story could be compared, and it is the safe one"
+    share = min(shares)
+    if share >= WHOLE:
+        return (f"route {short!r}: the page shows its {len(page)} stories whole, one request for "
+                f"all (set [crawl] route = \"{short}\")")  # fmt: skip
+    return (f"route {long!r}: the page shows only {share:.0%} of a story's words (set [crawl] "
+            f"route = \"{long}\")")  # fmt: skip
+
+
+def _texts(site: Site, url: str, body: bytes, charset: str) -> list[list[str]]:
+    link = site.link(url)
+    page = StoredPage("probe", url, link.kind if link else "", "", None, charset, body)
+    return [story.text.split() for story, _ in Reader(site.profile, "probe").read(page).stories]
+
+
+def _held(story: list[str], page: list[str]) -> float:
+    """Share of a story's words, counted, that stand in another text."""
+    return (Counter(story) & Counter(page)).total() / max(1, len(story))

@@ -1,0 +1,218 @@
+"""Ask for a few pages as the crawl would, read them, and say what that means."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from crawler import pages, profiles
+from crawler.asking import Asked, Asker
+from crawler.client import Client, Refused, is_local
+from crawler.decode import decode
+from crawler.discovery import sitemaps
+from crawler.doorbell import Doorbell
+from crawler.extract.page import Reader, StoredPage
+from crawler.hosts import HostBook
+from crawler.html import parse
+from crawler.links import Site
+from crawler.optout.signals import Signal, from_headers, from_page, from_robots, plain
+from crawler.probe import routes
+from crawler.probe.facts import facts, headlines
+from crawler.probe.judge import Answer, Seen, Verdict, judge
+from crawler.profile import Profile
+from crawler.settings import Crawl, user_agent
+from exchange.errors import FAILED, OK, UsageError, UserError
+
+STORIES = 3  # pages that are asked for beside the one that was named
+LONGEST_S = 300.0
+FEEDS = ("application/rss+xml", "application/atom+xml")
+_STATUS = {401: "wants a login, which is out of scope", 402: "is behind a paywall",
+           403: "refuses us", 404: "is not there", 410: "is gone",
+           429: "asks us to come back later"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """How a probe ended."""
+
+    url: str
+    verdict: Verdict
+    requests: int
+    signals: tuple[Signal, ...]
+
+
+def probe(url: str, settings: Crawl) -> Probed:
+    """Look at an archive through one of its addresses, best that of a story.
+
+    Raises:
+        UsageError: no contact, no web address, no such profile.
+        UserError: the host cannot be reached, or makes us wait for minutes.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is no web address: give one of a story, http://... included")
+    try:
+        return asyncio.run(asyncio.wait_for(_probe(url, settings), LONGEST_S))
+    except TimeoutError:
+        raise UserError(f"{parts.netloc} makes us wait for minutes: try again later") from None
+
+
+async def _probe(url: str, settings: Crawl) -> Probed:
+    name, profile = _profile_of(url, settings)
+    local = is_local(urlsplit(url).hostname or "")
+    with tempfile.TemporaryDirectory(prefix="kkoracle-probe-") as folder:
+        connection = pages.connect(Path(folder))
+        try:
+            async with Client(user_agent(settings), allow_private=profile.allow_private or local,
+                              concurrency=1) as client:  # fmt: skip
+                asker = Asker(client, Doorbell(client, HostBook(connection), settings))
+                return await _Probing(url, name, profile, asker).run()
+        finally:
+            connection.close()
+
+
+def _profile_of(url: str, settings: Crawl) -> tuple[str, Profile]:
+    """The profile that knows the address; else the generic one, with no name."""
+    if settings.profile:
+        return settings.profile, profiles.load(settings, settings.profile)
+    parts = urlsplit(url)
+    for name, profile in profiles.builtin().items():
+        if name != "generic" and Site(profile).in_scope(url):
+            return name, profile
+    generic = profiles.builtin()["generic"]
+    return "", generic.model_copy(update={"base": f"{parts.scheme}://{parts.netloc}"})
+
+
+class _Probing:
+    """One probe; each of its pages is kept as it was seen."""
+
+    def __init__(self, url: str, name: str, profile: Profile, asker: Asker) -> None:
+        self._url = url
+        self._name = name
+        self._profile = profile
+        self._asker = asker
+        self._site = Site(profile)
+        self._reader = Reader(profile, "probe")
+        self._seen: list[Seen] = []
+        self._signals: set[Signal] = set()
+        self._notes: list[str] = []
+
+    async def run(self) -> Probed:
+        robots = await self._asker.robots(self._url)
+        self._signals |= set(from_robots(robots, [self._url]))
+        named = sitemaps.named_by(robots)
+        if named:
+            self._notes.append(f"robots.txt names sitemaps, such as {plain(named[0])}")
+        try:
+            first = await self._asker.get(self._url)
+        except Refused as refusal:
+            return self._end(self._refused(refusal))
+        if first.got.status != 200:
+            return self._end(_status(first))
+        root = self._look(first, named=True)
+        for url in self._next(first.url, root):
+            await self._ask(url)
+        if self._profile.routes:
+            self._notes += await routes.choose(self._asker, self._profile, first.url,
+                                               dt.date.today())  # fmt: skip
+        return self._end(judge(self._seen, self._name))
+
+    def _end(self, verdict: Verdict) -> Probed:
+        told = replace(verdict, notes=(*verdict.notes, *self._notes))
+        return Probed(self._url, told, self._asker.requests, tuple(sorted(self._signals)))
+
+    def _look(self, asked: Asked, *, named: bool = False) -> Any:
+        """Read a page and note what it shows.
+
+        Args:
+            named: the page that the operator named; it may be an index.
+        """
+        text = decode(asked.got.body, asked.got.charset, self._profile.charset)
+        root = parse(text)
+        self._signals |= set(from_headers(asked.got.headers.items() if asked.got.headers else ()))
+        self._signals |= set(from_page(root))
+        link = self._site.link(asked.url)
+        kind = link.kind if link else ""
+        found = self._reader.read(StoredPage("probe", asked.url, kind, link.issue if link else "",
+                                             None, asked.got.charset, asked.got.body))  # fmt: skip
+        stories = [story for story, _ in found.stories]
+        words = sum(len(story.text.split()) for story in stories)
+        expected = self._site.tells(kind) if self._name else not named
+        self._seen.append(Seen(
+            asked.url, expected, facts(root), words, len(stories),
+            any(story.low_confidence for story in stories),
+            any(story.title for story in stories), any(story.published for story in stories),
+        ))  # fmt: skip
+        if named and root is not None:
+            feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
+            if feeds and feeds[0]:
+                self._notes.append(f"it has a feed: {plain(urljoin(asked.url, feeds[0]))}")
+        return root
+
+    def _next(self, url: str, root: Any) -> list[str]:
+        """Stories that the page leads to: by the profile's kinds, or those that look like it."""
+        found = []
+        for href in headlines(root) if not self._name else _links(root):
+            link = self._site.link(href, url)
+            if link is None or (self._name and not self._site.tells(link.kind)):
+                continue
+            address = self._site.absolute(link.url)
+            if address != url and address not in found:
+                found.append(address)
+        return found[:STORIES]
+
+    async def _ask(self, url: str) -> None:
+        try:
+            asked = await self._asker.get(url)
+        except Refused as refusal:
+            self._notes.append(f"{url}: {refusal.reason}")
+            return
+        if asked.got.status == 200:
+            self._look(asked)
+        else:
+            self._notes.append(f"{url}: http-{asked.got.status}")
+
+    def _refused(self, refusal: Refused) -> Verdict:
+        if refusal.reason == "robots":
+            return Verdict("refused by robots.txt", ("its rules for us do not allow this address",),
+                           "ask the newspaper; the crawl obeys in any case")  # fmt: skip
+        return Verdict("cannot be had", (f"the request ended as {refusal.reason}",))
+
+
+def _status(asked: Asked) -> Verdict:
+    status = asked.got.status
+    answer: Answer = "paywalled" if status in (401, 402) else "cannot be had"
+    return Verdict(answer, (f"it {_STATUS.get(status, 'answers')} (http-{status})",))
+
+
+def _links(root: Any) -> Iterable[str]:
+    return [] if root is None else [each.get("href") for each in root.iter("a") if each.get("href")]
+
+
+def show(found: Probed, *, as_json: bool) -> int:
+    """Print what it came to; returns the exit code."""
+    code = OK if found.verdict.answer == "will work" else FAILED
+    if as_json:
+        print(orjson.dumps(found).decode())  # noqa: T201
+        return code
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"{found.verdict.answer}: ", style="bold", end="", markup=False)
+    console.print("; ".join(found.verdict.why), markup=False)
+    for note in found.verdict.notes:
+        console.print(f"  {note}", markup=False)
+    for signal in found.signals:
+        console.print(f"  against training: {signal.where}: {signal.says}", markup=False)
+    if found.verdict.then:
+        console.print(f"  next: {found.verdict.then}", markup=False)
+    console.print(f"  ({found.requests} pages asked for, beside robots.txt)", markup=False)
+    return code
