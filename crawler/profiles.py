@@ -63,8 +63,8 @@ def load(settings: Crawl, archive: str, *, imported: bool = False) -> Profile:
         )
     if settings.route:
         if settings.route not in profile.routes:
-            known = ", ".join(sorted(profile.routes)) or "none"
-            raise UsageError(f"crawl.route {settings.route!r}: the profile's routes are {known}")
+            routes = ", ".join(sorted(profile.routes)) or "none"
+            raise UsageError(f"crawl.route {settings.route!r}: the profile's routes are {routes}")
         profile = by_route(profile, settings.route)
     return _override(profile, settings)
 
