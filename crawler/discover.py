@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
@@ -13,7 +14,7 @@ from crawler.records import Link
 
 MAX_LINKS = 20_000  # of one page; more is a trap
 _BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")
-_BESIDE = 300  # characters after a link that may hold its word count
+_BESIDE = 300  # characters after a link that may hold its word count or section
 
 
 def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link, ...]:
@@ -30,17 +31,23 @@ def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link,
         base = urljoin(url, root.xpath("string(//base/@href)").strip())
     except ValueError:
         base = url
-    counted = "" if kinds.is_ours(kind) else site.profile.kinds[kind].words
-    words = re.compile(counted) if counted else None
+    own = None if kinds.is_ours(kind) else site.profile.kinds[kind]
+    words = re.compile(own.words) if own and own.words else None
+    section = re.compile(own.section) if own and own.section else None
     found: dict[str, Link] = {}
     for element in root.iter("a", "area"):
         href = element.get("href")
         if not href:
             continue
-        beside = _count(element, words) if words else None
-        link = site.link(href, base, issue, beside)
+        link = site.link(href, base, issue)
         if link is None:
             continue
+        if words or section:
+            beside = _beside(element)
+            if section and site.profile.leave_out.section(_printed(section, beside)):
+                link = replace(link, left_out="left-out-section")
+            if words and (count := _printed(words, beside)).isdecimal():
+                link = replace(link, words=int(count))
         known = found.get(link.key)
         if known is None or (known.words is None and link.words is not None):
             found[link.key] = link
@@ -49,8 +56,8 @@ def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link,
     return tuple(found.values())
 
 
-def _count(link: Any, words: re.Pattern[str]) -> int | None:
-    """The number printed after a link, inside the same line of the list."""
+def _beside(link: Any) -> str:
+    """What is printed after a link, inside the same line of the list."""
     text, element = "", link
     while element is not None and element.tag not in _BLOCKS and len(text) < _BESIDE:
         text += element.tail or ""
@@ -59,5 +66,9 @@ def _count(link: Any, words: re.Pattern[str]) -> int | None:
                 break
             text += "".join(sibling.itertext()) + (sibling.tail or "")
         element = element.getparent()
-    match = words.search(text[:_BESIDE])
-    return int(match[1]) if match else None
+    return text[:_BESIDE]
+
+
+def _printed(pattern: re.Pattern[str], beside: str) -> str:
+    match = pattern.search(beside)
+    return match[1].strip() if match and match[1] else ""

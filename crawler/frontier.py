@@ -130,11 +130,14 @@ class Frontier:
 
     def _add(self, link: Link) -> bool:
         added = self.db.execute(
-            "INSERT INTO pages(key, url, kind, issue, words, priority) VALUES (?,?,?,?,?,?) "
-            "ON CONFLICT(key) DO NOTHING",
-            (link.key, link.url, link.kind, link.issue, link.words, link.priority),
-        ).rowcount
+            "INSERT INTO pages(key, url, kind, issue, words, priority, state, reason) "
+            "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(key) DO NOTHING",
+            (link.key, link.url, link.kind, link.issue, link.words, link.priority,
+             "left_out" if link.left_out else "waiting", link.left_out),
+        ).rowcount  # fmt: skip
         if added:
+            if link.left_out:
+                pages.count(self.db, f"reason.{link.left_out}")
             return True
         if link.changed:
             self.ask_again("key=? AND kind=? AND leased_at<?", (link.key, link.kind, link.changed))

@@ -43,7 +43,7 @@ def _xpath(value: str) -> str:
 
 def _counting(value: str) -> str:
     if value and not re.compile(value).groups:
-        raise ValueError(f"{value!r} needs a group (...) around the number")
+        raise ValueError(f"{value!r} needs a group (...) around the value")
     return value
 
 
@@ -80,6 +80,7 @@ class Kind(Table):
     date: str = ""  # the parameter that holds the date
     url: str = ""  # the one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}
     words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
+    section: Annotated[Regex, AfterValidator(_counting)] = ""  # so too; one left out is not asked
     priority: int | None = None  # smaller first; default: indexes before stories
     again: bool = False  # such pages change: `crawl --follow` asks for them each time
 

@@ -19,6 +19,7 @@ class Link:
     priority: int = 0
     words: int | None = None  # what the index prints beside it
     changed: float = 0.0  # of the same kind and asked before then (epoch s): ask again
+    left_out: str = ""  # why it is not to be asked for, though it is known and counted
 
 
 @dataclass(frozen=True, slots=True)

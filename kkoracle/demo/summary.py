@@ -54,7 +54,7 @@ def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
     compare = _json(archive / "runs" / "default" / "compare.json")
     return [
         ("pages", f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.failed', 0)} failed; "
-                  f"{pages.get('text.left-out-section', 0)} TV listings left out"),
+                  f"{pages.get('reason.left-out-section', 0)} TV listings left out"),
         ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
         ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
         ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
