@@ -16,14 +16,12 @@ same_stories         1.0 when both stored every story, byte by byte (fetch) or w
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import tempfile
 from pathlib import Path
 
 from bench import peers, processes
-from bench.crawl import stored
-from bench.crawl.serving import ROOT, serving
+from bench.crawl import commands, stored
+from bench.crawl.serving import serving
 from bench.crawl.site import pages, paragraphs
 from bench.registry import Figures, Settings
 
@@ -32,7 +30,6 @@ STORIES, QUICK = 2000, 200
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
 ROUNDS = 2
-RIVAL = Path(__file__).with_name("rival.py")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -102,14 +99,11 @@ class _Sides:
         return taken
 
     def _command(self, who: str, what: str, folder: Path) -> processes.Taken:
-        program = [sys.executable, "-m", "bench.crawl.ours"] if who == "ours" else [
-            str(self._python), str(RIVAL)]  # fmt: skip
-        command = [*program, self._url, str(folder), str(CONCURRENCY), what]
-        env = processes.as_from_a_shell(os.environ) | {"PYTHONPATH": str(ROOT)}
-        if who != "ours":
-            env.pop("PYTHONPATH")
+        chosen = (self._url, folder, CONCURRENCY, what)
+        command = commands.ours(*chosen) if who == "ours" else commands.scrapy(
+            self._python, *chosen)  # fmt: skip
         log = folder / "log"
-        taken = processes.run(command, ROOT if who == "ours" else folder, env, log)
+        taken = processes.run(command, folder, commands.environment(), log)
         if taken.code:
             raise stored.Unequal(f"{who} {what} ended with {taken.code}: {stored.last_line(log)}")
         return taken

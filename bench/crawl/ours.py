@@ -53,7 +53,8 @@ def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> i
     profile.write_text(PROFILE + (SHAPE if what == "profile" else ""), "utf-8")
     config = Config({"data": str(folder), "crawl": {
         "contact": "bench@example.org", "min_free_mb": 0, "delay": delay,
-        "concurrency": concurrency, "base_url": url, "profile": "demo" if what == "demo" else str(profile),
+        "concurrency": concurrency, "base_url": url,
+        "profile": "demo" if what == "demo" else str(profile),
     }}, None, {})  # fmt: skip
     house = House(config, config.table("", General), config.table("redis", Redis),
                   lambda: Recipe("000000", "", "", "", ""))  # fmt: skip
