@@ -43,6 +43,8 @@ class Shapes:
         return []
 
     def _parts(self, shape: _Compiled, story: Any) -> Parts | None:
+        # Before anything is cut out: a headline may stand in what is no part of the text.
+        values = {name: _value(story, select) for name, select in shape.selects.items()}
         for drop in shape.drop:
             for element in drop(story):
                 if element is not story and element.getparent() is not None:
@@ -50,7 +52,6 @@ class Shapes:
         text = paragraphs(element for element in shape.text(story) if hasattr(element, "tag"))
         if not text:
             return None
-        values = {name: _value(story, select) for name, select in shape.selects.items()}
         return Parts(values["title"], values["section"], values["author"],
                      dates.parse(values["date"], self._months), tuple(text))  # fmt: skip
 

@@ -23,6 +23,7 @@ CARD_WORDS = 100  # a box with a headline that links elsewhere; longer ones are 
 SMALL_CARD = 40  # with a headline of a word or two
 CAPTION_WORDS = 45
 BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
+DROP_COSTS = 0.01  # each XPath to cut out is one that may fail on pages not seen
 LOOKED_AT = 12  # pages whose elements are turned into candidates; all pages judge them
 ALWAYS = 0.9  # of the pages; what fewer have is no part of the layout
 MOSTLY = 0.75
@@ -183,7 +184,10 @@ def find(pages: Sequence[Page]) -> Body | None:
     finalists = _finalists(coverage, order)
     finalists += [f"{lead} | {p}" for p in finalists if (lead := _lead(coverage, p, order))]
     drops = {path: _drops(coverage, path) for path in finalists}
-    scores = {path: coverage.score(path, left) for path, (_, left) in drops.items()}
+    scores = {
+        path: coverage.score(path, left) - DROP_COSTS * len(cut)
+        for path, (cut, left) in drops.items()
+    }
     best = min(
         drops, default="",
         key=lambda p: (-round(scores[p], 2), coverage.matches(p), paths.get(p, 0), p),

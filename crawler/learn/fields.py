@@ -59,11 +59,11 @@ class Fields:
     author: Selector | None = None
 
 
-def find(pages: Sequence[Page], text: str) -> Fields:
-    """The fields of a layout whose text stands at the XPath `text`."""
+def find(pages: Sequence[Page], text: str, drop: Sequence[str] = ()) -> Fields:
+    """The fields of a layout whose text stands at the XPath `text`, without what `drop` names."""
     coverage = Coverage(pages)
-    bodies = coverage.elements(text)
-    found = [_values(coverage, path, rank, None) for path, rank in _short(pages, bodies).items()]
+    short = _short(pages, _spans(coverage, text, drop))
+    found = [_values(coverage, path, rank, None) for path, rank in short.items()]
     found = [values for values in found if values.present >= AUTHORS]
     title = _title(pages, found)
     places = coverage.elements(title.path) if title else None
@@ -81,7 +81,7 @@ def find(pages: Sequence[Page], text: str) -> Fields:
     )
 
 
-def of_each(pages: Sequence[Page], story: str, text: str) -> Fields:
+def of_each(pages: Sequence[Page], story: str, text: str, drop: Sequence[str] = ()) -> Fields:
     """The fields of pages that hold several stories, as XPaths from a story's element.
 
     A page's date stands once, over all of them, so its XPath stays one from the root.
@@ -91,7 +91,7 @@ def of_each(pages: Sequence[Page], story: str, text: str) -> Fields:
         for page, elements in zip(pages, Coverage(pages).elements(story), strict=True)
         for element in elements
     ]
-    own, common = find(parts, text), find(pages, text)
+    own, common = find(parts, text, drop), find(pages, text, drop)
 
     def inside(selector: Selector | None) -> Selector | None:
         if selector is None or selector.xpath == "//title":
@@ -105,21 +105,35 @@ def _selector(values: Values | None) -> Selector | None:
     return Selector(xpath=values.path) if values else None
 
 
-def _short(pages: Sequence[Page], bodies: Sequence[Sequence[Any]]) -> dict[str, int]:
-    """XPaths of elements with a short text of their own, outside the body, by plainness."""
+Spans = tuple[list[tuple[int, int]], list[tuple[int, int]]]
+
+
+def _spans(coverage: Coverage, text: str, drop: Sequence[str]) -> list[Spans]:
+    """Of each page, where the text's elements lie, and where those lie that are cut out of it."""
+    made: list[Spans] = []
+    for page, found in zip(coverage.pages, coverage.elements(text), strict=True):
+        cut = [e for root in found for path in drop for e in root.xpath(path) if e in page.span]
+        made.append(([page.span[e] for e in found], [page.span[e] for e in cut]))
+    return made
+
+
+def _in(element: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+    return any(start <= element[0] and element[1] <= end for start, end in spans)
+
+
+def _short(pages: Sequence[Page], spans: Sequence[Spans]) -> dict[str, int]:
+    """XPaths of elements with a short text of their own, not of the story's text, by plainness."""
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
-    chosen = spread_out(list(zip(pages, bodies, strict=True)), LOOKED_AT)
-    for page, body in chosen:
-        inside = [page.span[element] for element in body]
+    chosen = spread_out(list(zip(pages, spans, strict=True)), LOOKED_AT)
+    for page, (inside, cut) in chosen:
         paths: set[str] = set()
         for element in page.span:
             if not isinstance(element.tag, str) or element.tag in _UNSEEN:
                 continue
             if not 0 < len(clean(element.text_content()[:400]).split()) <= LONGEST:
                 continue
-            first, last = page.span[element]
-            if any(start <= first and last <= end for start, end in inside):
+            if _in(page.span[element], inside) and not _in(page.span[element], cut):
                 continue
             for path, rank in candidates.ranked(element):
                 paths.add(path)

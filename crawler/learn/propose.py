@@ -79,7 +79,11 @@ def _shape(name: str, group: Sequence[Page]) -> Shape | None:
     if found is None:
         return None
     story = several.find(group, found.text)
-    where = fields.of_each(group, story, found.text) if story else fields.find(group, found.text)
+    where = (
+        fields.of_each(group, story, found.text, found.drop)
+        if story
+        else fields.find(group, found.text, found.drop)
+    )
     text = " | ".join(f".{part}" for part in found.text.split(" | ")) if story else found.text
     known = {"name": name, "story": story, "text": text, "drop": found.drop, **vars(where)}
     return Shape.model_validate({key: value for key, value in known.items() if value})
