@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exchange.errors import UsageError
@@ -20,6 +20,7 @@ class Recipe:
     prompt_sha: str
     sampling: str
     model: str
+    kinds: dict[str, str] = field(default_factory=dict)  # recipe id of every kind of task
 
 
 @dataclass(slots=True)
@@ -27,13 +28,23 @@ class House:
     """Built once by the front door and handed to each command as Typer's `ctx.obj`.
 
     `recipe` is given by the front door, since the crawler may not know the workers: it makes
-    the recipe that the settings ask for.
+    the recipe that the settings ask for, and `in_language` that for a newspaper's language.
     """
 
     config: Config
     general: General
     redis: Redis
     recipe: Callable[[], Recipe]
+    in_language: Callable[[str], Recipe] | None = None
+    questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
+
+    def recipe_for(self, language: str) -> Recipe:
+        """The recipe for a newspaper in this language.
+
+        Raises:
+            UsageError: no prompt of the wanted name in that language.
+        """
+        return self.in_language(language) if self.in_language else self.recipe()
 
     @property
     def data(self) -> Path:

@@ -68,13 +68,21 @@ def front_door(
         general=settings.table("", General, {"data": data.absolute() if data else None}),
         redis=settings.table("redis", Redis),
         recipe=lambda: _recipe(settings),
+        in_language=lambda language: _recipe(settings, language),
+        questions=_questions,
     )
 
 
-def _recipe(settings: Config) -> Recipe:
+def _recipe(settings: Config, language: str = "") -> Recipe:
     from workers import recipe
 
-    return recipe.current(settings)
+    return recipe.current(settings, language)
+
+
+def _questions(language: str) -> tuple[str, ...]:
+    from workers import prompts
+
+    return prompts.general(language)
 
 
 kkoracle.operate.register(app)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exchange.engine import DEADLINE, Description, Engine, Finished
-from exchange.house import Recipe
 from exchange.records import Completion, Result, Task
 from workers.judged import NO_PAIR, Judged, judge
-from workers.prompts import Prompt
+from workers.recipe import Book
 from workers.settings import Work
 
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
@@ -31,19 +30,19 @@ class Desk:
     def __init__(
         self,
         work: Work,
-        recipe: Recipe,
-        prompt: Prompt,
-        system: str,
+        book: Book,
         description: Description,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._work = work
-        self._recipe = recipe
-        self._prompt = prompt
-        self._system = system
+        self._book = book
         self._description = description
         self._clock = clock
         self._orders: dict[int, _Order] = {}
+
+    def fits(self, task: Task) -> bool:
+        """True when the task asks for this worker's model, sampling and prompt of its kind."""
+        return self._book.fits(task)
 
     def submit(self, engine: Engine, task: Task) -> int:
         """Ask for one task's pairs; returns the engine's ticket.
@@ -55,7 +54,7 @@ class Desk:
         return self._submit(engine, task, self._work.seed + int(task.id[:8], 16), 1)
 
     def _submit(self, engine: Engine, task: Task, seed: int, tries: int) -> int:
-        messages = self._prompt.messages(task.header, task.text, self._system)
+        messages = self._book.messages(task)
         ticket = engine.submit(messages, self._work.max_tokens, seed & 0x7FFFFFFF)
         self._orders[ticket] = _Order(task, seed, tries)
         return ticket
@@ -81,6 +80,7 @@ class Desk:
         if finished.error:
             return Result(task.id, task.archive, failed=finished.error), {}
         judged = self._judged(order, finished)
+        prompt = self._book.prompt_of(task)
         completion = Completion(
             task_id=task.id,
             text=finished.text,
@@ -88,11 +88,11 @@ class Desk:
             tokens_in=finished.tokens_in,
             tokens_out=finished.tokens_out,
             seconds=round(finished.seconds, 3),
-            model=self._recipe.model,
+            model=self._book.recipe(task.language).model,
             quantisation=self._description.quantisation,
             engine=self._description.engine,
-            prompt=self._prompt.id,
-            prompt_sha=self._recipe.prompt_sha,
+            prompt=prompt.id,
+            prompt_sha=self._book.sha(prompt),
             seed=order.seed & 0x7FFFFFFF,
             generated_at=self._clock().isoformat(timespec="seconds"),
         )

@@ -102,6 +102,6 @@ class Intake:
             task = Task.from_json(raw)
         except RecordError:
             return None
-        if task.recipe != self._worker.recipe.id:
+        if not self._worker.desk.fits(task):
             raise WrongRecipe(task.recipe)
         return task

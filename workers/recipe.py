@@ -1,34 +1,129 @@
-"""What a task asks for: which prompt, which sampling, which model. Six hex digits name it."""
+"""What a task asks for: which prompt, which sampling, which model. Six hex digits name it.
+
+Every kind of task has a recipe of its own, so that a changed prompt makes only its own tasks anew.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
+from exchange.engine import Message
 from exchange.house import Recipe
 from exchange.models import Model
-from exchange.records import digest
+from exchange.records import Task, digest
 from exchange.settings import Config, Persona
 from workers import prompts
+from workers.prompts import Prompt
 from workers.settings import Work
 
+# The prompts of each kind beside `chunk`. A refusal that corrects has a chunk to correct by.
+KINDS = {
+    "dense": ("dense",),
+    "whois": ("whois",),
+    "rephrase": ("rephrase",),
+    "refusal": ("refusal", "correction"),
+    "replay": ("replay",),
+}
 
-def of(work: Work, model: Model, persona: Persona) -> Recipe:
-    """The recipe of these settings.
+
+class Book:
+    """The prompts and recipes of these settings, for every language and kind of task.
 
     The model counts by the name asked for, not by where it runs: a converted copy in MLX and an
     endpoint that serves the original are the same request.
     """
-    prompt = prompts.load(work.prompt)
-    sampling = (
-        f"temperature={work.temperature} top_p={work.top_p} max_tokens={work.max_tokens} "
-        f"seed={work.seed}"
-    )
-    sha = (
-        digest(prompt.sha, persona.system, size=prompts.SHA_BYTES) if persona.system else prompt.sha
-    )
-    return Recipe(digest(sha, sampling, model.name, size=3), prompt.id, sha, sampling, model.name)
+
+    def __init__(self, work: Work, model: Model, persona: Persona) -> None:
+        self._work = work
+        self._model = model
+        self._persona = persona
+        self.recipe = lru_cache(self._recipe)
+        self.prompt = lru_cache(self._prompt)
+
+    def _recipe(self, language: str = "") -> Recipe:
+        """The recipe of chunk tasks, and the ids of those of the other kinds.
+
+        Raises:
+            UsageError: there is no such prompt.
+        """
+        work = self._work
+        prompt = self.prompt("chunk", language)
+        sampling = f"temperature={work.temperature} max_tokens={work.max_tokens} seed={work.seed}"
+        found = Recipe(self._id([self.sha(prompt)], sampling), prompt.id, self.sha(prompt),
+                       sampling, self._model.name)  # fmt: skip
+        kinds = {"chunk": found.id}
+        for kind, names in KINDS.items():
+            asked = [self.prompt(name, language) for name in names if self._has(name, language)]
+            if len(asked) == len(names):
+                shas = [self.sha(one) for one in asked]
+                if kind == "replay":
+                    shas.append(digest(*prompts.general(self._language(language))))
+                kinds[kind] = self._id(shas, sampling)
+        return replace(found, kinds=kinds)
+
+    def _id(self, shas: list[str], sampling: str) -> str:
+        return digest(*shas, sampling, self._model.name, size=3)
+
+    def sha(self, prompt: Prompt) -> str:
+        """The hash of what is constant in a request: the prompt, and the persona's system text."""
+        system = self._persona.system
+        return digest(prompt.sha, system, size=prompts.SHA_BYTES) if system else prompt.sha
+
+    def _prompt(self, name: str, language: str = "") -> Prompt:
+        if name == "chunk" and not self._is_own():
+            return prompts.load(self._work.prompt)
+        return prompts.load(self._named(name, language))
+
+    def _named(self, name: str, language: str) -> str:
+        """«el/chunk-brief» has the family "-brief": its other kinds are «el/rephrase-brief» ..."""
+        family = self._work.prompt.partition("/")[2].removeprefix("chunk") if self._is_own() else ""
+        return f"{self._language(language)}/{name}{family}"
+
+    def _language(self, language: str) -> str:
+        own = self._work.prompt.partition("/")[0]
+        return language or (own if self._is_own() else self._persona.language)
+
+    def _is_own(self) -> bool:
+        return "/chunk" in self._work.prompt and not self._work.prompt.endswith(".txt")
+
+    def _has(self, name: str, language: str) -> bool:
+        return self._named(name, language) in prompts.names()
+
+    # -- for a worker -------------------------------------------------------------------------
+
+    def fits(self, task: Task) -> bool:
+        """True when the task asks for what these settings give."""
+        try:
+            return self.recipe(task.language).kinds.get(task.kind) == task.recipe
+        except prompts.UsageError:  # a language without prompts
+            return False
+
+    def prompt_of(self, task: Task) -> Prompt:
+        """The prompt that a task is asked with."""
+        name = "correction" if task.kind == "refusal" and task.given.get("true") else task.kind
+        return self.prompt(name, task.language)
+
+    def messages(self, task: Task) -> list[Message]:
+        """The request for one task."""
+        text = task.text
+        if task.kind == "refusal":
+            text = f"{text}\n\n{task.given.get('question', '')}".strip()
+        return self.prompt_of(task).messages(task.header, text, self._persona.system)
 
 
-def current(config: Config) -> Recipe:
-    """The recipe that the settings ask for now."""
-    return of(
+def of(work: Work, model: Model, persona: Persona) -> Recipe:
+    """The recipe of these settings, in the language of their prompt."""
+    return Book(work, model, persona).recipe("")
+
+
+def book(config: Config) -> Book:
+    """The prompts and recipes of the settings as they are now."""
+    return Book(
         config.table("work", Work), config.table("model", Model), config.table("persona", Persona)
     )
+
+
+def current(config: Config, language: str = "") -> Recipe:
+    """The recipe that the settings ask for now; `language` is the newspaper's."""
+    return book(config).recipe(language)

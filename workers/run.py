@@ -19,7 +19,6 @@ from functools import partial
 from exchange.engine import Engine
 from exchange.errors import OK, STOPPED, USAGE, UserError
 from exchange.settings import Config, Persona
-from workers import prompts
 from workers.engines.opening import open_engine, processor_share
 from workers.quiet import is_quiet
 from workers.settings import Work
@@ -64,8 +63,8 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
     from workers.worker import GenerationWorker
 
     persona = config.table("persona", Persona)
-    wanted = recipe.current(config)
-    prompt = prompts.load(work.prompt)
+    book = recipe.book(config)
+    wanted, prompt = book.recipe(persona.language), book.prompt("chunk", persona.language)
     engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
         shared = engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
@@ -78,7 +77,7 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
         connect(os.environ[REDIS_VARIABLE]),
         engine,
         wanted,
-        Desk(work, wanted, prompt, persona.system, description),
+        Desk(work, book, description),
         name=os.environ.get(NAME_VARIABLE) or make_name(),
         width=description.width,
         lease_s=work.lease_s,

@@ -7,6 +7,7 @@ that the engine computes once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -63,6 +64,19 @@ def load(name: str) -> Prompt:
     ):
         raise UsageError(f"prompt {name!r} must hold {{header}} and then {{text}}, once each")
     return Prompt(name, text)
+
+
+@lru_cache
+def general(language: str) -> tuple[str, ...]:
+    """Questions that have nothing to do with a newspaper, for answers of the base to train on.
+
+    They stand in `general.list`, one a line; () for a language without them.
+    """
+    file = resources.files(__package__).joinpath(language, "general.list")
+    if not file.is_file():
+        return ()
+    lines = (line.strip() for line in file.read_text("utf-8").splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def names() -> list[str]:
