@@ -113,7 +113,7 @@ def _pace(since: tuple[float, int], now: tuple[float, int]) -> float:
 def line(now: Snapshot) -> str:
     """The one line that people without a terminal get."""
     parts = [f"{now.archive}: pages {now.pages_done}/{now.pages_known}{states(now)}"]
-    if now.fetching:
+    if now.fetching and not now.next_look:
         parts.append(rate(now))
     parts.append(f"stories {now.stories}, chunks {now.chunks}")
     parts.append(f"tasks {now.tasks_done} done, {now.tasks_open} open")

@@ -45,9 +45,10 @@ class Show:
         if self._progress is None:
             self._start()
         failed = f", {now.tasks_failed} failed" if now.tasks_failed else ""
+        busy = now.fetching and not now.next_look
         told = looks(now) if now.next_look else f"time left {span(now.left)}"
         self._bar(self._pages, now.pages_done, now.pages_open,
-                  f"{rate(now) if now.fetching else 'fetched'}{states(now)}")  # fmt: skip
+                  f"{rate(now) if busy else 'fetched'}{states(now)}")  # fmt: skip
         self._bar(self._tasks, now.tasks_done, now.tasks_open,
                   f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
                   f"{told}")  # fmt: skip

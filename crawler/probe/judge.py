@@ -43,16 +43,18 @@ def judge(seen: Sequence[Seen], profile: str) -> Verdict:
     """Judge the pages that came.
 
     Args:
-        seen: at least one.
         profile: the name of the profile that read them, "" when the generic one did.
     """
-    told = [page for page in seen if page.story] or list(seen)
+    told = [page for page in seen if page.story] or ([] if profile else list(seen))
     scripted = [page for page in seen if page.facts.scripted]
     if len(scripted) * 2 > len(seen):
         return Verdict("JavaScript only", (
             f"{len(scripted)} of {len(seen)} pages are empty until scripts run",
         ), "pages that a browser must build are out of scope: look for an export, a feed or an "
            "older address of the archive, or `kkoracle import` what you have")  # fmt: skip
+    if not told:
+        why = "no story was found from this address"
+        return Verdict("needs a profile", (why,), "name the address of a story, if there are any")
     locked = [page for page in told if page.facts.locked]
     if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
         return Verdict("paywalled", tuple(dict.fromkeys(p.facts.locked for p in locked)),

@@ -32,6 +32,7 @@ from crawler.settings import Crawl, user_agent
 from exchange.errors import FAILED, OK, UsageError, UserError
 
 STORIES = 3  # pages that are asked for beside the one that was named
+HOPS = 2  # from a front page by way of indexes to stories
 LONGEST_S = 300.0
 FEEDS = ("application/rss+xml", "application/atom+xml")
 _STATUS = {401: "wants a login, which is out of scope", 402: "is behind a paywall",
@@ -118,7 +119,7 @@ class _Probing:
         if first.got.status != 200:
             return self._end(_status(first))
         root = self._look(first, named=True)
-        for url in self._next(first.url, root):
+        for url in await self._stories(first.url, root):
             await self._ask(url)
         if self._profile.routes:
             self._notes += await routes.choose(self._asker, self._profile, first.url,
@@ -157,28 +158,47 @@ class _Probing:
                 self._notes.append(f"it has a feed: {plain(urljoin(asked.url, feeds[0]))}")
         return root
 
-    def _next(self, url: str, root: Any) -> list[str]:
-        """Stories that the page leads to: by the profile's kinds, or those that look like it."""
+    async def _stories(self, url: str, root: Any) -> list[str]:
+        """Stories that the page leads to; with a profile, through indexes if it must be."""
+        for _ in range(HOPS):
+            found = self._next(url, root, stories=True)
+            indexes = self._next(url, root, stories=False)
+            if found or not self._name or not indexes:
+                return found[:STORIES]
+            url = indexes[len(indexes) // 2]  # the first and last are often not full yet
+            asked = await self._had(url)
+            if asked is None:
+                return []
+            root = parse(decode(asked.got.body, asked.got.charset, self._profile.charset))
+        return self._next(url, root, stories=True)[:STORIES]
+
+    def _next(self, url: str, root: Any, *, stories: bool) -> list[str]:
+        """Links by the profile's kinds, or those that look like headlines."""
         found = []
         for href in headlines(root) if not self._name else _links(root):
             link = self._site.link(href, url)
-            if link is None or (self._name and not self._site.tells(link.kind)):
+            if link is None or (self._name and self._site.tells(link.kind) != stories):
                 continue
             address = self._site.absolute(link.url)
             if address != url and address not in found:
                 found.append(address)
-        return found[:STORIES]
+        return found
 
     async def _ask(self, url: str) -> None:
+        if asked := await self._had(url):
+            self._look(asked)
+
+    async def _had(self, url: str) -> Asked | None:
+        """A page with status 200, or a note why there is none."""
         try:
             asked = await self._asker.get(url)
         except Refused as refusal:
             self._notes.append(f"{url}: {refusal.reason}")
-            return
-        if asked.got.status == 200:
-            self._look(asked)
-        else:
+            return None
+        if asked.got.status != 200:
             self._notes.append(f"{url}: http-{asked.got.status}")
+            return None
+        return asked
 
     def _refused(self, refusal: Refused) -> Verdict:
         if refusal.reason == "robots":

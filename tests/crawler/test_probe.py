@@ -108,17 +108,21 @@ def fitting(folder: Path, text: str = PROFILE) -> str:
 
 
 @pytest.mark.parametrize(("box", "answer"), [("text", "will work"), ("other", "needs a profile")])
-def test_a_profile_that_knows_the_site_is_tried_on_it(
+def test_a_profile_that_knows_the_site_is_tried_on_it_through_its_indexes(
     tmp_path: Path, box: str, answer: str
 ) -> None:
-    pages: dict[str, Route] = {"/": front("/story/1", "/story/2", "/story/3")}
+    pages: dict[str, Route] = {"/": front("/list/1"), "/list/1": front("/story/1", "/story/2")}
     for number in (1, 2, 3):
         pages[f"/story/{number}"] = Answer(f"<h1>Τ</h1><div class={box}><p>{WORDS}</div>")
     with Loopback(pages) as site:
         profile = fitting(tmp_path, PROFILE.replace("http://127.0.0.1:1", site.url))
         wanted = Crawl(contact="t@example.org", delay=0.0, profile=profile)
         found = probe(site.url, wanted)
-    assert found.verdict.answer == answer
+        assert found.verdict.answer == answer
+        lost = probe(f"{site.url}/story/9", wanted).verdict
+        assert (lost.answer, lost.why) == ("cannot be had", ("it is not there (http-404)",))
+        site.routes["/"] = front("/other")
+        assert "no story was found" in probe(site.url, wanted).verdict.why[0]
 
 
 ROUTES = """
