@@ -82,14 +82,17 @@ async def _probe(url: str, settings: Crawl) -> Probed:
 
 def _profile_of(url: str, settings: Crawl) -> tuple[str, Profile]:
     """The profile that knows the address; else the generic one, with no name."""
-    if settings.profile:
-        return settings.profile, profiles.load(settings, settings.profile)
     parts = urlsplit(url)
+    here = {"base": f"{parts.scheme}://{parts.netloc}"}
+    if settings.profile:
+        named = profiles.load(settings, settings.profile)
+        fits = Site(named).in_scope(url)
+        return settings.profile, named if fits else named.model_copy(update=here)
     for name, profile in profiles.builtin().items():
         if name != "generic" and Site(profile).in_scope(url):
             return name, profile
     generic = profiles.builtin()["generic"]
-    return "", generic.model_copy(update={"base": f"{parts.scheme}://{parts.netloc}"})
+    return "", generic.model_copy(update=here)
 
 
 class _Probing:
