@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,13 @@ def work(
     model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Try 20 open tasks, show them and say when all are done; keep nothing."
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --probe: one object.")] = False,
 ) -> None:
     """Generate question/answer pairs from the queue, until stopped.
 
@@ -33,8 +41,9 @@ def work(
     """
     import logging
 
-    from exchange import models
+    from exchange import models, openblas
     from exchange.redis_server import redis_for
+    from exchange.settings import Config
     from workers import recipe
     from workers.progress import Progress
     from workers.settings import Work
@@ -55,10 +64,17 @@ def work(
         "KKORACLE_WORK_ENGINE": settings.engine,
         "KKORACLE_MODEL_NAME": language_model.name,
     }
+    environment = {key: str(value) for key, value in variables.items()}
+    if probe:
+        from workers.probe_show import measure
+
+        openblas.ensure()
+        config = Config(house.config.raw, house.config.path, {**os.environ, **environment})
+        raise typer.Exit(measure(house, config, as_json=json))
     with redis_for(house) as redis, Progress(redis.connect()) as progress:
         supervisor = Supervisor(
             redis.url,
-            {key: str(value) for key, value in variables.items()},
+            environment,
             burst=burst,
             grace_s=settings.grace_s,
         )

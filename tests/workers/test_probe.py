@@ -1,0 +1,121 @@
+"""`kkoracle work --probe`: a look at the pairs to come, which changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from rich.cells import cell_len
+
+from exchange.engine import Description
+from exchange.house import House
+from exchange.records import Result, Task
+from exchange.spool import Spool
+from tests.conftest import fill_spool, run_cli
+from tests.workers.endpoint import Endpoint
+from workers.probe import Probe, Tried
+from workers.probe_show import summary
+
+MakeHouse = Callable[..., House]
+
+
+def contents(house: House) -> str:
+    """A hash over every row of the spool."""
+    spool = Spool.read(house.archive_dir())
+    try:
+        return hashlib.sha256("\n".join(spool.db.iterdump()).encode()).hexdigest()
+    finally:
+        spool.close()
+
+
+def test_it_measures_shows_and_changes_nothing(make_house: MakeHouse, tmp_path: Path) -> None:
+    house = make_house()
+    fill_spool(house, 50).close()
+    before = contents(house)
+    said = run_cli("work", "--probe", "--json", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    found = orjson.loads(said.stdout)
+    assert found["engine"] == "mlx" and found["width"] == 4 and found["open_tasks"] == 50
+    assert len(found["tried"]) == found["tasks"] == 20
+    assert {len(one["completion"]["text"]) > 0 for one in found["tried"]} == {True}
+    least, most = found["hours_left"]
+    assert 0 < least <= most and found["tokens_per_s"] > 0
+    assert contents(house) == before
+    assert not house.redis_dir.exists()
+
+
+def test_it_can_be_read_in_80_columns(make_house: MakeHouse, tmp_path: Path) -> None:
+    fill_spool(make_house(), 25).close()
+    with Endpoint() as endpoint:
+        said = run_cli(
+            "work", "--probe", cwd=tmp_path, COLUMNS="80",
+            KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_URL=endpoint.url,
+        )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    lines = said.stdout.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    beside = next(line for line in lines if "Ερώτηση:" in line)
+    assert beside[:38].strip(), "the chunk stands on the left of the completion"
+    assert sum(line.startswith(("+ ", "- ")) for line in lines) == 20
+    assert "20 of 20 tasks" in said.stdout and "all 25 open tasks of paper" in said.stdout
+    assert set(endpoint.asked.values()) == {1}
+
+
+def test_ctrl_c_prints_what_it_has(
+    make_house: MakeHouse, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    fill_spool(make_house(), 25).close()
+    with Endpoint(delay=0.7) as endpoint:
+        process = popen(
+            "-m", "kkoracle", "work", "--probe", cwd=tmp_path,
+            KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_URL=endpoint.url,
+        )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while sum(endpoint.asked.values()) < 9:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 3
+    assert process.stdout is not None
+    said = process.stdout.read()
+    assert "(stopped)" in said and "open tasks of paper" in said and "Traceback" not in said
+
+
+def test_an_archive_without_open_tasks_is_one_line(make_house: MakeHouse, tmp_path: Path) -> None:
+    fill_spool(make_house(), 0).close()
+    said = run_cli("work", "--probe", cwd=tmp_path)
+    assert said.returncode == 1
+    assert "no task of paper is open" in said.stderr and "Traceback" not in said.stderr
+
+
+def tried(seconds: float, pairs: int) -> Tried:
+    task = Task("a" * 24, "paper", "chunk", ("c",), "r", "t", "h")
+    result = Result(
+        "a" * 24, "paper", completion={"tokens_in": 400, "tokens_out": 100},
+        pairs=({"status": "accepted"},) * pairs,
+    )  # fmt: skip
+    return Tried(task, result, seconds)
+
+
+def test_the_range_goes_from_what_was_measured_to_a_batch_that_is_always_full() -> None:
+    # Four tasks of 10 s each within 20 s: two rows at a time, in a batch that could hold eight.
+    found = Probe(4, 7200, Description("mlx", "m", "4bit", 8), [tried(10, 3)] * 4, 20.0)
+    assert found.tasks_per_h == (720, 2880)
+    assert found.hours_left == (2.5, 10)
+    assert found.pairs_per_task == 3 and found.tokens_per_s == 20
+    said = "\n".join(summary(found, "paper", datetime(2026, 5, 1, 8, 0)))
+    assert "2,160 to 8,640 pairs" in said
+    assert "2.5 h to 10.0 h, done between 10:30 and 18:00" in said
+
+
+@pytest.mark.parametrize("done", [[], [tried(0.0, 0)]])
+def test_nothing_measured_is_said_so(done: list[Tried]) -> None:
+    found = Probe(20, 9, Description("mlx", "m", "4bit", 8), done, 0.0, stopped=True)
+    assert summary(found, "paper", datetime(2026, 5, 1))[-1].startswith("nothing was finished")
