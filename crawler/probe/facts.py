@@ -19,10 +19,10 @@ _NEEDS_SCRIPTS = re.compile(
     r"(?:enable|requires?|needs?|turn on|ενεργοποι\w+)\s+(?:την?\s+)?java\s?script", re.I
 )
 _PAYWALL_TEXT = re.compile(
-    r"subscribe (?:now )?to (?:read|continue)|already a subscriber|subscribers? only|only for "
-    r"subscribers|(?:μόνο|αποκλειστικά) (?:για|σε) συνδρομητ"
+    r"subscribe (?:now )?to (?:read|continue)|subscribers? only|only for subscribers|"
+    r"(?:μόνο|αποκλειστικά) (?:για|σε) συνδρομητ"
     r"|για να διαβάσετε \w+(?: \w+){0,6} συνδρομ"
-    r"|(?:γίνετε|είστε ήδη) συνδρομητ|συνδεθείτε για να (?:διαβάσετε|συνεχίσετε)",
+    r"|συνδεθείτε για να (?:διαβάσετε|συνεχίσετε)",
     re.I,
 )
 _PAYWALL_CLASS = re.compile(

@@ -52,10 +52,12 @@ def judge(seen: Sequence[Seen], profile: str) -> Verdict:
             f"{len(scripted)} of {len(seen)} pages are empty until scripts run",
         ), "pages that a browser must build are out of scope: look for an export, a feed or an "
            "older address of the archive, or `kkoracle import` what you have")  # fmt: skip
-    if not told:
+    if not told or not any(page.story or page.stories or page.facts.locked for page in seen):
         why = "no story was found from this address"
         return Verdict("needs a profile", (why,), "name the address of a story, if there are any")
-    locked = [page for page in told if page.facts.locked]
+    # Where selectors find stories, an invitation to subscribe is only that.
+    locked = [page for page in told
+              if page.facts.locked and not (profile and page.stories and not page.low)]  # fmt: skip
     if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
         return Verdict("paywalled", tuple(dict.fromkeys(p.facts.locked for p in locked)),
                        "logins are out of scope: ask the newspaper for access to its text, and "

@@ -64,6 +64,7 @@ TABLES = Answer(f"<table><tr><td><table>{CELLS}</table></table>")
         (LOCKED, "paywalled", "Μόνο για συνδρομητ"),
         (NOT_FREE, "paywalled", "isAccessibleForFree"),
         (TABLES, "needs a profile", "tables"),
+        (article(1, more="<aside>Γίνετε συνδρομητές!</aside>"), "will work", "without a profile"),
         (Answer("<p>λίγα λόγια μόνο</p>"), "needs a profile", "0 of 3 pages gave a story"),
     ],
 )  # fmt: skip
@@ -99,6 +100,11 @@ def test_what_cannot_be_had_is_said_at_once(first: Answer, answer: str) -> None:
     found, site = look({"/": first})
     assert found.verdict.answer == answer
     assert len(site.log) <= 8
+
+
+def test_a_page_that_leads_to_no_story_says_so() -> None:
+    found, _ = look({"/": Answer(f"<ul>{NAV}</ul>")})
+    assert found.verdict.why == ("no story was found from this address",)
 
 
 def fitting(folder: Path, text: str = PROFILE) -> str:
