@@ -130,6 +130,7 @@ class Story(Record):
     words_expected: int | None = None  # what the site itself prints, where it does
     cluster: str = ""  # near-duplicates share one; "" means the story is its own cluster
     low_confidence: bool = False  # extracted without a profile's selectors
+    marks: tuple[str, ...] = ()  # what the quality gates say, see `exchange.marks`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
 import zstandard
 
-from exchange import db, spool_schema
+from exchange import db, marks, spool_schema
 from exchange.records import Chunk, Completion, Pair, Story, Task
 
 FILE = "spool.sqlite"
@@ -96,9 +97,30 @@ class Spool:
             self._retire(story.id, {chunk.id for chunk in chunks})
             for chunk in chunks:
                 new_chunks += self._put_chunk(chunk, story)
+            self._set_marks(story)
         for story_id in gone:
             self._retire(story_id, set())
         return new_stories, new_chunks
+
+    def _set_marks(self, story: Story) -> None:
+        known = self.marks(story.id)
+        self.db.executemany(
+            "DELETE FROM marks WHERE story_id=? AND code=?",
+            [(story.id, code) for code in known - set(story.marks)],
+        )
+        for code in story.marks:
+            self.mark(story.id, code)
+
+    def mark(self, story_id: str, code: str) -> None:
+        """Mark a story; one that is then held back has only stale chunks. In a transaction."""
+        self.db.execute("INSERT OR IGNORE INTO marks VALUES (?,?)", (story_id, code))
+        if code in marks.HELD:
+            self._retire(story_id, set())
+
+    def marks(self, story_id: str) -> set[str]:
+        """The marks of a story."""
+        found = self.db.execute("SELECT code FROM marks WHERE story_id=?", (story_id,))
+        return {row["code"] for row in found}
 
     def _retire(self, story_id: str, kept: set[str]) -> None:
         rows = self.db.execute(
@@ -119,15 +141,10 @@ class Spool:
             "record=excluded.record",
             (chunk.id, chunk.story_id, chunk.index, chunk.to_json()),
         )
-        if known is None:
+        if known is None or known["state"] == "stale":
             recipe = self.meta("recipe")
             if recipe:
                 self._put_task(chunk, story.published, recipe)
-        elif known["state"] == "stale":
-            self.db.execute(
-                "UPDATE tasks SET state='new' WHERE subject=? AND state='stale' AND recipe=?",
-                (chunk.id, self.meta("recipe")),
-            )
         return known is None
 
     def _put_task(self, chunk: Chunk, published: str, recipe: str) -> None:
@@ -191,8 +208,14 @@ class Spool:
 
     def stories(self) -> Iterator[Story]:
         """All stories, by date, then id."""
-        for row in self.db.execute("SELECT record FROM stories ORDER BY published, id"):
-            yield Story.from_json(row["record"])
+        for row in self.db.execute(
+            "SELECT record, cluster, (SELECT group_concat(code) FROM marks WHERE story_id=id) "
+            "AS codes FROM stories ORDER BY published, id"
+        ):
+            story = Story.from_json(row["record"])
+            codes = tuple(sorted((row["codes"] or "").split(","))) if row["codes"] else ()
+            alone = row["cluster"] == story.id
+            yield replace(story, cluster="" if alone else row["cluster"], marks=codes)
 
     def clusters(self) -> dict[str, str]:
         """Story id -> id of its cluster (its own id when it stands alone)."""

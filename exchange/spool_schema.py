@@ -17,7 +17,7 @@ import orjson
 from exchange import dedup
 from exchange.db import count
 
-VERSION = 2  # 2: other kinds of task, the index of questions, verdicts by rule set
+VERSION = 3  # 2: other kinds of task, index of questions, verdicts by rule set; 3: marks
 
 
 SCHEMA = f"""
@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS stories (
     id TEXT PRIMARY KEY, page TEXT NOT NULL, extraction TEXT NOT NULL, published TEXT NOT NULL,
     section TEXT NOT NULL, cluster TEXT NOT NULL, record BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_page ON stories(page);
+
+CREATE TABLE IF NOT EXISTS marks (
+    story_id TEXT NOT NULL REFERENCES stories(id), code TEXT NOT NULL,
+    PRIMARY KEY (story_id, code)) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS chunks (
     id TEXT PRIMARY KEY, story_id TEXT NOT NULL REFERENCES stories(id), position INTEGER NOT NULL,
@@ -41,6 +45,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     missing INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks(state, year, serial);
 CREATE INDEX IF NOT EXISTS tasks_by_subject ON tasks(subject);
+CREATE INDEX IF NOT EXISTS tasks_by_kind ON tasks(kind, recipe, state);
 
 CREATE TABLE IF NOT EXISTS completions (
     task_id TEXT PRIMARY KEY REFERENCES tasks(id), record BLOB NOT NULL) WITHOUT ROWID;
@@ -71,6 +76,10 @@ CREATE TABLE IF NOT EXISTS mentions (
 
 CREATE TRIGGER IF NOT EXISTS story_added AFTER INSERT ON stories BEGIN
     {count("'stories'", "1")} END;
+CREATE TRIGGER IF NOT EXISTS mark_added AFTER INSERT ON marks BEGIN
+    {count("'marks.' || NEW.code", "1")} END;
+CREATE TRIGGER IF NOT EXISTS mark_gone AFTER DELETE ON marks BEGIN
+    {count("'marks.' || OLD.code", "-1")} END;
 CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
     {count("'chunks.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS chunk_moved AFTER UPDATE OF state ON chunks
