@@ -4,6 +4,7 @@
   (ml-explore/mlx#3186). mlx-lm calls the setter from two modules; both get a no-op.
 - The allocator's pool grows with every new shape; it is capped.
 - On a CPU only float32 has fast kernels, so weights are cast there.
+- A chat template that forgets BOS is completed (`chat_template`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from exchange import chat_template
 from exchange.errors import UserError
 
 CACHE_LIMIT_BYTES = 2 << 30
@@ -62,6 +64,7 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         what = f"{folder} with adapter {adapter}" if adapter else str(folder)
         raise UserError(f"cannot load the model in {what}: {error}") from None
+    chat_template.write_bos(tokenizer)
     if on_cpu():
         model.set_dtype(mx.float32)
         mx.eval(model.parameters())

@@ -47,7 +47,7 @@ def locate(settings: Model, models: Path, confirm: Callable[[str], bool]) -> Pat
     if kept.exists():
         check(kept)
         return kept
-    return _convert(settings, kept, confirm)
+    return _fetch(settings, kept, confirm)
 
 
 def converted(settings: Model, models: Path) -> Path:
@@ -64,8 +64,10 @@ def check(folder: Path) -> None:
     """
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} is no model folder: config.json is missing")
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{folder} holds no weights (*.safetensors): copy the whole model folder")
+    if not any(folder.glob("model*.safetensors")):
+        raise UserError(
+            f"{folder} holds no weights (model*.safetensors): copy the whole model folder"
+        )
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES[:2]):
         raise UserError(
             f"{folder} has no tokenizer (tokenizer.json or tokenizer.model): copy it from the "
@@ -73,10 +75,10 @@ def check(folder: Path) -> None:
         )
 
 
-def _convert(settings: Model, kept: Path, confirm: Callable[[str], bool]) -> Path:
+def _fetch(settings: Model, kept: Path, confirm: Callable[[str], bool]) -> Path:
     try:
+        import mlx_lm  # noqa: F401  # asked for before the download, not after
         from huggingface_hub import HfApi
-        from mlx_lm import convert
     except ImportError:
         raise UserError(
             "this needs mlx-lm: pip install 'kkoracle[mlx]' (or name a local model folder)"
@@ -102,14 +104,30 @@ def _convert(settings: Model, kept: Path, confirm: Callable[[str], bool]) -> Pat
         f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB in {kept}?"
     ):
         raise UserError("no model, nothing to do: name another one in [model]")
+    convert(settings.name, kept, settings.bits)
+    return kept
+
+
+def convert(source: str, kept: Path, bits: int) -> None:
+    """Make an MLX copy of a model, quantised unless `bits` is 0; `kept` is whole or not there.
+
+    Args:
+        source: Hub name or local folder; what was downloaded stays in the Hub's own cache.
+
+    Raises:
+        UserError: the download broke off, the disk is full, or mlx-lm cannot read the model.
+    """
+    from mlx_lm import convert as make
+
     partial = kept.with_name(kept.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    convert(
-        settings.name,
-        mlx_path=str(partial),
-        quantize=bool(settings.bits),
-        q_bits=settings.bits or None,
-    )
+    try:
+        make(source, mlx_path=str(partial), quantize=bool(bits), q_bits=bits or None)
+    except Exception as error:  # of the Hub, the network, the disk or the model
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"{source} could not be fetched and converted ({type(error).__name__}: {error}): run "
+            "this again, what was downloaded is kept"
+        ) from None
     check(partial)
     partial.rename(kept)
-    return kept

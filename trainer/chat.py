@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exchange import chat_template
 from exchange.engine import Message
-from exchange.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def prompt_tokens(tokenizer: Any, asked: Sequence[Message]) -> list[int]:
     Raises:
         UserError: the model has no chat template, or one that refuses these roles.
     """
-    return _apply(tokenizer, asked, add_generation_prompt=True)
+    return chat_template.apply(tokenizer, asked)
 
 
 def sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> Sample:
@@ -57,7 +57,7 @@ def sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> Sample:
     """
     ends = set(tokenizer.eos_token_ids)
     prompt = prompt_tokens(tokenizer, turns[:-1])
-    whole = _apply(tokenizer, turns, add_generation_prompt=False)
+    whole = chat_template.apply(tokenizer, turns, add_generation_prompt=False)
     # The two differ before the prompt's end only where the tokenizer joins the answer's first
     # characters to the prompt's last ones; the loss then begins where they part.
     start = 0
@@ -66,22 +66,3 @@ def sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> Sample:
     last = next((i for i in range(len(whole) - 1, start - 1, -1) if whole[i] in ends), None)
     tokens = whole[: last + 1] if last is not None else [*whole, min(ends)]
     return Sample(row_id, tokens, max(start, 1), len(turns[-1]["content"]))
-
-
-def _apply(tokenizer: Any, turns: Sequence[Message], *, add_generation_prompt: bool) -> list[int]:
-    if not getattr(tokenizer, "chat_template", None) and not getattr(
-        tokenizer, "has_chat_template", False
-    ):
-        raise UserError(
-            "the model's tokenizer has no chat template: choose a model tuned to follow "
-            "instructions (its name often ends in Instruct or it)"
-        )
-    try:
-        # mlx-lm's wrapper asks transformers for a plain list; templates of its own take no more.
-        tokens = tokenizer.apply_chat_template(
-            list(turns), add_generation_prompt=add_generation_prompt
-        )
-    except Exception as error:  # the template is a program of the model's makers
-        hint = "; set [persona] system to nothing" if turns[0]["role"] == "system" else ""
-        raise UserError(f"the model's chat template refuses a row ({error}){hint}") from None
-    return [int(token) for token in tokens]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange import mlx_runtime
+from exchange import chat_template, mlx_runtime
 from exchange.engine import DEADLINE, Description, Finished, Message
 from workers.engines.watchdog import Watchdog
 
@@ -161,8 +161,7 @@ class MlxEngine:
         return None
 
     def _encode(self, messages: list[Message]) -> list[int]:
-        # The template writes BOS itself; encoding its text again would write it twice.
-        return list(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True))
+        return chat_template.apply(self._tokenizer, messages)
 
     def _finish(self, request: _Request, reason: str) -> Finished:
         return Finished(

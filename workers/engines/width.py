@@ -74,7 +74,7 @@ def footprint(folder: Path, *, float32: bool) -> Footprint:
     config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     quantised = "quantization" in config
     config = config.get("text_config", config)  # a model that also reads images
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
     stored = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16")
     if float32 and not quantised and "16" in stored:
         weights *= 2
