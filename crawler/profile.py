@@ -19,7 +19,7 @@ from exchange.settings import Table
 from exchange.text import dates
 from exchange.text.fold import fold
 
-CODE_VERSION = "1"  # raise it when the same page and profile would yield other text
+CODE_VERSION = "2"  # raise it when the same page and profile would yield other text
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -82,6 +82,7 @@ class Kind(Table):
     words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
     section: Annotated[Regex, AfterValidator(_counting)] = ""  # so too; one left out is not asked
     priority: int | None = None  # smaller first; default: indexes before stories
+    budget: int = Field(0, ge=0)  # no more of this kind than that; 0: no bound
     again: bool = False  # such pages change: `crawl --follow` asks for them each time
 
     @property
@@ -154,6 +155,7 @@ class Profile(Table):
     base: str
     hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
     allow_private: bool = False  # may names lead to private addresses?
+    block_marks: tuple[Regex, ...] = ()  # what a page says that is a refusal with status 200
     charset: str = "greek"  # "greek": judge by the bytes; else a codec, for pages not in UTF-8
     start: tuple[str, ...] = ()
     ranges: tuple[Range, ...] = ()
@@ -163,6 +165,7 @@ class Profile(Table):
     routes: dict[str, dict[str, Role]] = Field(default_factory=dict)  # other roles for the kinds
     shapes: tuple[Shape, ...] = ()
     leave_out: LeaveOut = LeaveOut()
+    teasers: tuple[Regex, ...] = ()  # texts that lead to a story elsewhere: kept, and held back
     chunk: ChunkShape = Field(default_factory=lambda: ChunkShape(size=1200))
     months: dict[str, int] = Field(default_factory=dict)  # beyond the table of `crawler.dates`
     min_words: int = Field(5, ge=0)  # a shorter text is no story
@@ -195,6 +198,9 @@ class Profile(Table):
     def extraction(self) -> str:
         """The version of what extraction yields; addresses do not count, or a move would too."""
         told = self.model_dump_json(
-            include={"name", "charset", "shapes", "leave_out", "chunk", "months", "min_words"}
+            include={
+                "name", "charset", "shapes", "leave_out", "teasers", "chunk", "months", "min_words",
+                "language",
+            }
         )
         return digest(CODE_VERSION, told, size=6)

@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from crawler import pages
+from crawler.duplicates.near import Near
 from crawler.extract.page import Extracted
 from crawler.extract.pool import Pool
 from crawler.profile import Profile
@@ -42,12 +43,13 @@ class Desk(Background):
                     processes=self._settings.extract_processes,
                     limit_s=self._settings.extract_s)  # fmt: skip
         spool = Spool.open(self.directory)
+        near = Near(spool)
         connection = pages.connect(self.directory)
         try:
             while not self.stopping.is_set():
                 waiting = to_extract(connection, BATCH)
                 if waiting:
-                    self._batch(pool, spool, connection, waiting)
+                    self._batch(pool, near, connection, waiting)
                 else:
                     self.stopping.wait(IDLE_S)
         finally:
@@ -55,7 +57,7 @@ class Desk(Background):
             spool.close()
             pool.close()
 
-    def _batch(self, pool: Pool, spool: Spool, connection: sqlite3.Connection,
+    def _batch(self, pool: Pool, near: Near, connection: sqlite3.Connection,
                waiting: list[tuple[int, str]]) -> None:  # fmt: skip
         keys = dict(waiting)
         done: list[tuple[int, Extracted]] = []
@@ -64,9 +66,10 @@ class Desk(Background):
             if self.stopping.is_set():
                 break
         version = self.profile.extraction
-        with spool.transaction():
+        with near.spool.transaction():
             for page, found in done:
-                spool.put_page(keys[page], version, found.stories)
+                placed = [(near.place(story), chunks) for story, chunks in found.stories]
+                near.spool.put_page(keys[page], version, placed)
         with db.transaction(connection):
             connection.executemany(
                 "UPDATE pages SET text=?, extraction=? WHERE id=?",

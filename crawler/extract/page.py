@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from crawler import kinds
 from crawler.chunk import chunks
@@ -14,6 +15,7 @@ from crawler.html import parse
 from crawler.importing import reading
 from crawler.importing.reading import Unreadable
 from crawler.profile import Profile
+from crawler.quality import gates
 from exchange.records import Chunk, Story, digest
 
 
@@ -47,6 +49,7 @@ class Reader:
         self._shapes = Shapes(profile)
         self._titles = [re.compile(pattern) for pattern in profile.leave_out.titles]
         self._texts = [re.compile(pattern) for pattern in profile.leave_out.texts]
+        self._teasers = [re.compile(pattern) for pattern in profile.teasers]
 
     def read(self, page: StoredPage) -> Extracted:
         """The stories of a page. The date comes from the address or index first."""
@@ -93,9 +96,9 @@ class Reader:
 
     def _story(self, page: StoredPage, parts: Parts, index: int, count: int, low: bool) -> Story:
         place = (str(index),) if index else ()  # so the first keeps its id when a second appears
-        return Story(
+        story = Story(
             id=digest(self._archive, page.key, *place),
-            url=page.url,
+            url=_at(page.url, parts.anchor, index, count),
             archive=self._archive,
             published=page.issue or parts.date,
             section=parts.section,
@@ -105,3 +108,17 @@ class Reader:
             words_expected=page.words if count == 1 else None,
             low_confidence=low,
         )
+        marks = gates.judge(story, parts.date, self._profile.language)
+        if any(pattern.search(story.text) for pattern in self._teasers):
+            marks = tuple(sorted({*marks, "teaser"}))
+        return replace(story, marks=marks)
+
+
+def _at(url: str, anchor: str, index: int, count: int) -> str:
+    """The address of a story: with the name of its place, where a page holds several.
+
+    A page that names no places gets `#story-2`, which leads to the page and tells them apart.
+    """
+    if count == 1:
+        return url
+    return f"{url.partition('#')[0]}#{quote(anchor or f'story-{index + 1}', safe='')}"

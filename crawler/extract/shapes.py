@@ -22,6 +22,7 @@ class Parts:
     author: str
     date: str  # ISO, "" when the page does not say
     paragraphs: tuple[str, ...]
+    anchor: str = ""  # the name of its place on the page, for addresses
 
 
 class Shapes:
@@ -53,7 +54,16 @@ class Shapes:
         if not text:
             return None
         return Parts(values["title"], values["section"], values["author"],
-                     dates.parse(values["date"], self._months), tuple(text))  # fmt: skip
+                     dates.parse(values["date"], self._months), tuple(text),
+                     _anchor(story))  # fmt: skip
+
+
+def _anchor(story: Any) -> str:
+    """The id of the story's element, or the first name inside it that a link can lead to."""
+    own = story.get("id")
+    if own:
+        return str(own)
+    return str(next(iter(story.xpath("(.//a/@name | .//@id)[1]")), ""))
 
 
 class _Compiled:

@@ -1,0 +1,201 @@
+"""Puts each story into the cluster of its near-duplicates, as it is stored.
+
+The index lies in the spool and is written in its transactions. Memory is flat; a story of n words
+costs O(n) hashes, 2n/9 rows and as many look-ups, and the texts of at most `LOOKED_AT` others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from crawler.duplicates import shingles
+from exchange.records import Story
+from exchange.spool import Spool
+
+CONTAINED = 0.8  # of a text's shingles in another one: it is part of that
+NUMBERS = 0.9  # of its numbers too, or it is this week's issue of what comes every week
+TEASER = 0.5  # of the other's length at most; longer ones are editions
+COMMON = 40  # stories with one fingerprint in common: a phrase of the house, no copy
+FURNITURE = 12  # stories with one paragraph in common: it is the site's
+BOILERPLATE = 0.5  # of a story's words in such paragraphs
+LOOKED_AT = 8
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS near_stories (
+    serial INTEGER PRIMARY KEY, story_id TEXT NOT NULL UNIQUE, text INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS near_texts ON near_stories(text);
+CREATE TABLE IF NOT EXISTS near_prints (
+    print INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (print, serial)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS near_paragraphs (
+    print INTEGER PRIMARY KEY, stories INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
+"""
+OWN = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as it is compared, the site's own paragraphs left out."""
+
+    prints: frozenset[int]
+    sample: frozenset[int]
+    numbers: frozenset[str]
+    length: int
+
+
+class Near:
+    """The index of one spool; call `place` inside the spool's transaction."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self._db: sqlite3.Connection = spool.db
+        with spool.transaction():
+            for statement in SCHEMA.split(";"):
+                self._db.execute(statement)
+
+    def forget(self) -> None:
+        """Begin anew, since all stories are extracted anew: each is its own cluster again."""
+        with self.spool.transaction():
+            for table in ("near_stories", "near_prints", "near_paragraphs"):
+                self._db.execute(f"DELETE FROM {table}")
+            self._db.execute("UPDATE stories SET cluster=id WHERE cluster<>id")
+
+    def place(self, story: Story) -> Story:
+        """The story with its cluster and marks; earlier stories that it bridges or holds change.
+
+        Placing the same story with the same text again changes nothing.
+        """
+        paragraphs = shingles.bare(story.text).split("\n\n")
+        whole = shingles.number("\n".join(paragraphs))
+        known = self._db.execute(
+            "SELECT serial, text FROM near_stories WHERE story_id=?", (story.id,)
+        ).fetchone()
+        if known is not None and known["text"] == whole:
+            return self._as_it_was(story)
+        furniture = self._count(paragraphs)
+        text = _read(paragraphs, furniture)
+        serial = self._enter(story.id, whole, None if known is None else known["serial"])
+        marks = set(story.marks)
+        if _share(paragraphs, furniture) >= BOILERPLATE:
+            marks.add("boilerplate")
+        alike: list[str] = []
+        for other in self._same(whole, serial):
+            marks.add("duplicate")
+            alike.append(other)
+        for other in [] if alike else self._candidates(text, serial):
+            mark, both = self._compare(text, other, furniture)
+            if mark:
+                alike.append(other)
+                if both == "other":
+                    self.spool.mark(other, mark)
+                else:
+                    marks.add(mark)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO near_prints VALUES (?,?)",
+            [(print_, serial) for print_ in text.sample],
+        )
+        return replace(story, cluster=self._join(story.id, alike), marks=tuple(sorted(marks)))
+
+    def _as_it_was(self, story: Story) -> Story:
+        row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
+        kept = {mark for mark in self.spool.marks(story.id) if mark in OWN}
+        marks = tuple(sorted({*story.marks, *kept}))
+        return replace(story, cluster=row["cluster"] if row else "", marks=marks)
+
+    def _enter(self, story_id: str, whole: int, serial: int | None) -> int:
+        """The story's number; a changed text keeps its number and loses its old fingerprints."""
+        if serial is not None:
+            self._db.execute("UPDATE near_stories SET text=? WHERE serial=?", (whole, serial))
+            return serial
+        cursor = self._db.execute(
+            "INSERT INTO near_stories(story_id, text) VALUES (?,?)", (story_id, whole)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _count(self, paragraphs: list[str]) -> frozenset[str]:
+        """Count each paragraph; returns those that are the site's and not the story's."""
+        found = []
+        for paragraph in set(paragraphs):
+            row = self._db.execute(
+                "INSERT INTO near_paragraphs VALUES (?,1) ON CONFLICT(print) DO UPDATE SET "
+                "stories=stories+1 RETURNING stories",
+                (shingles.number(paragraph),),
+            ).fetchone()
+            if row[0] > FURNITURE:
+                found.append(paragraph)
+        return frozenset(found)
+
+    def _same(self, whole: int, serial: int) -> list[str]:
+        rows = self._db.execute(
+            "SELECT story_id FROM near_stories WHERE text=? AND serial<>? ORDER BY serial LIMIT 1",
+            (whole, serial),
+        ).fetchall()
+        return [row["story_id"] for row in rows]
+
+    def _candidates(self, text: _Text, serial: int) -> list[str]:
+        """Stories with the most fingerprints in common, phrases of the house aside."""
+        hits: Counter[int] = Counter()
+        for print_ in text.sample:
+            found = self._db.execute(
+                "SELECT serial FROM near_prints WHERE print=? LIMIT ?", (print_, COMMON + 1)
+            ).fetchall()
+            if len(found) <= COMMON:
+                hits.update(row[0] for row in found)
+        hits.pop(serial, None)
+        best = [number for number, _ in hits.most_common(LOOKED_AT)]
+        marks = ",".join("?" * len(best))
+        return [
+            row["story_id"]
+            for row in self._db.execute(
+                f"SELECT story_id FROM near_stories WHERE serial IN ({marks}) ORDER BY serial", best
+            )
+        ]
+
+    def _compare(self, text: _Text, other: str, furniture: frozenset[str]) -> tuple[str, str]:
+        """The mark that one of the two deserves, and which: "this" or "other"; "" for none."""
+        row = self._db.execute("SELECT record FROM stories WHERE id=?", (other,)).fetchone()
+        if row is None:  # it stands on the page that is being stored
+            return "", ""
+        there = Story.from_json(row["record"]).text
+        others = _read(shingles.bare(there).split("\n\n"), furniture)
+        mine = text.length < others.length
+        small, large = (text, others) if mine else (others, text)
+        if shingles.containment(set(small.prints), set(large.prints)) < CONTAINED:
+            return "", ""
+        if len(small.numbers & large.numbers) < NUMBERS * len(small.numbers):
+            return "", ""
+        mark = "teaser" if small.length <= TEASER * large.length else "edition"
+        return mark, "this" if mine else "other"
+
+    def _join(self, story_id: str, alike: list[str]) -> str:
+        """The cluster of all these stories, which is that of the earliest; "" for one alone."""
+        if not alike:
+            return ""
+        marks = ",".join("?" * len(alike))
+        rows = self._db.execute(
+            f"SELECT s.cluster FROM stories s JOIN near_stories n ON n.story_id=s.id "
+            f"WHERE s.id IN ({marks}) ORDER BY n.serial",
+            alike,
+        ).fetchall()
+        clusters = list(dict.fromkeys(row["cluster"] for row in rows))
+        for cluster in clusters[1:]:
+            self._db.execute("UPDATE stories SET cluster=? WHERE cluster=?", (clusters[0], cluster))
+        return clusters[0] if clusters else story_id
+
+
+def _read(paragraphs: list[str], furniture: frozenset[str]) -> _Text:
+    own = [paragraph for paragraph in paragraphs if paragraph not in furniture]
+    words = shingles.folded(own)
+    prints = shingles.shingles(words)
+    return _Text(
+        frozenset(prints), frozenset(shingles.winnow(prints)),
+        frozenset(shingles.numbers(" ".join(own))), len(words),
+    )  # fmt: skip
+
+
+def _share(paragraphs: list[str], furniture: frozenset[str]) -> float:
+    """Words in the site's own paragraphs, of all."""
+    whole = sum(len(paragraph.split()) for paragraph in paragraphs)
+    return sum(len(p.split()) for p in paragraphs if p in furniture) / max(1, whole)

@@ -1,0 +1,62 @@
+"""Fingerprints of a text: hashes of five words in a row, and a sample of them that two texts share
+whenever they share a passage.
+
+The sample is taken by winnowing (Schleimer, Wilkerson and Aiken, SIGMOD 2003): of every `WINDOW`
+hashes in a row the smallest. Two texts with `WINDOW + LENGTH - 1` = 12 words in common, in a row,
+have a fingerprint in common for certain; a story keeps about 2 in 9 of its hashes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from exchange.text.fold import words
+
+LENGTH = 5  # words of a shingle
+WINDOW = 8
+SHORT = 40  # words; so short a text keeps all of its hashes
+_BYTES = 5  # 40 bits: whatever collides is told apart by the texts themselves
+_PAGE = re.compile(r"(?:\bσελ(?:[ιί]δα)?\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+)*)[\s.)]*$", re.I)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def bare(text: str) -> str:
+    """The text without the line that says on which page it goes on."""
+    return _PAGE.sub("", text.rstrip())
+
+
+def shingles(folded: Sequence[str]) -> list[int]:
+    """Hashes of all runs of five words, in order; of a shorter text the one that it is."""
+    if not folded:
+        return []
+    rows = [" ".join(folded[i : i + LENGTH]) for i in range(max(1, len(folded) - LENGTH + 1))]
+    return [number(row) for row in rows]
+
+
+def number(text: str) -> int:
+    """A stable hash of a text."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=_BYTES).digest(), "big")
+
+
+def winnow(hashes: Sequence[int]) -> set[int]:
+    """The sample of a text's hashes: the smallest of every window."""
+    if len(hashes) <= SHORT:
+        return set(hashes)
+    return {min(hashes[i : i + WINDOW]) for i in range(len(hashes) - WINDOW + 1)}
+
+
+def folded(paragraphs: Iterable[str]) -> list[str]:
+    """The words of paragraphs as they are compared."""
+    return words(" ".join(paragraphs))
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of a text: what stories that come every week differ in."""
+    return set(_NUMBER.findall(text))
+
+
+def containment(small: set[int], large: set[int]) -> float:
+    """How much of `small` stands in `large`."""
+    return len(small & large) / len(small) if small else 0.0

@@ -1,0 +1,61 @@
+"""What one story shows by itself: charset, language, length and date. Pure functions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from exchange.records import Story
+from exchange.text.fold import is_greek
+
+BROKEN = 1 / 400  # replacement characters a character: one in four lines of print
+GREEK = 0.5  # of the letters; a story about foreign books stays above it
+TOLERANCE = 0.10  # of the printed word count: newspapers count signatures and captions
+TOLERANCE_WORDS = 10
+NEAR_DAYS = 3  # a weekend issue carries two dates, a page may show the day it was printed
+_BROKEN = re.compile("[\ufffd\ufffe\uffff\x80-\x9f]")
+
+
+def judge(story: Story, on_page: str, language: str) -> tuple[str, ...]:
+    """The marks of a story, sorted.
+
+    Args:
+        on_page: the date that the page itself shows, ISO or "".
+        language: of the newspaper, ISO 639.
+    """
+    found = {
+        "low-confidence": story.low_confidence,
+        "broken-characters": broken_share(story.text) >= BROKEN,
+        "other-language": language == "el" and greek_share(story.text) < GREEK,
+        "date-differs": differ(story.published, on_page),
+        **_words(story),
+    }
+    return tuple(sorted(code for code, marked in found.items() if marked))
+
+
+def broken_share(text: str) -> float:
+    """Characters that no newspaper printed, of all."""
+    return len(_BROKEN.findall(text)) / max(1, len(text))
+
+
+def greek_share(text: str) -> float:
+    """Greek letters of all letters; 1 for a text without letters."""
+    letters = [char for char in text if char.isalpha()]
+    return sum(map(is_greek, letters)) / len(letters) if letters else 1.0
+
+
+def differ(published: str, on_page: str) -> bool:
+    """Are both known, and further apart than a weekend issue's dates?"""
+    if not published or not on_page:
+        return False
+    apart = dt.date.fromisoformat(published) - dt.date.fromisoformat(on_page)
+    return abs(apart.days) > NEAR_DAYS
+
+
+def _words(story: Story) -> dict[str, bool]:
+    expected = story.words_expected
+    if not expected:
+        return {}
+    over = len(story.text.split()) - expected
+    allowed = max(TOLERANCE_WORDS, TOLERANCE * expected)
+    return {"words-missing": -over > allowed, "words-extra": over > allowed}
