@@ -57,6 +57,7 @@ async def run(
     new_recipe: bool = False,
     re_extract: bool = False,
     follow: bool = False,
+    retry_failed: bool = False,
     extract: bool = True,
     generate: bool = True,
     watch: Watch | None = None,
@@ -67,6 +68,7 @@ async def run(
         fetch: ask the newspaper; without it only what is stored is extracted and generated.
         new_recipe: accept a changed prompt or model: every chunk is generated anew.
         re_extract: accept a changed profile: every stored page is extracted anew.
+        retry_failed: ask once more for every page that was given up.
         extract: make stories of what is stored; without it a later run does.
         follow: never end, but look for new issues every `settings.every` seconds.
         generate: feed tasks and collect results through Redis, and wait until none is open.
@@ -81,16 +83,16 @@ async def run(
     directory = house.archive_dir(archive)
     with ExitStack() as stack:
         await take_lock(stack, directory)
-        frontier = Frontier.open(directory)
+        frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
         _agree_on_extraction(frontier.db, profile, archive, re_extract)
         flow = None
         if generate:
-            wanted = house.recipe()
-            recipe.agree(spool, wanted, archive, adopt=new_recipe)
-            flow = _flow(stack, house, directory, archive, wanted)
+            wanted = house.recipe_for(profile.language)
+            recipe.agree(spool, wanted, archive, language=profile.language, adopt=new_recipe)
+            flow = _flow(stack, house, directory, archive, wanted, profile.language)
         stack.enter_context(_full_disk(directory))
         desk = Desk(directory, archive, profile, settings) if extract else None
         daemon = Daemon(archive, directory, frontier, spool, flow, desk, settings, watch)
@@ -98,6 +100,8 @@ async def run(
             return await daemon.run(None)
         site = Site(profile, settings.since, settings.until)
         frontier.seed(site.seeds(dt.date.today()))
+        if retry_failed:
+            log.warning("%d failed pages are asked for again", frontier.retry_failed())
         local = is_local(urlsplit(profile.base).hostname or "")
         async with Client(agent, allow_private=profile.allow_private or local,
                           concurrency=settings.concurrency) as client:  # fmt: skip
@@ -154,7 +158,10 @@ class Daemon:
             return False
         if self._desk is not None and self._frontier.counters().get("text.waiting"):
             return False
-        return self._flow is None or not open_tasks(self._spool.counters())
+        if self._flow is None:
+            return True
+        counters = self._spool.counters()
+        return not open_tasks(counters) and self._flow.settled(counters)
 
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):
@@ -224,13 +231,18 @@ def _agree_on_extraction(
 
 
 def _flow(
-    stack: ExitStack, house: House, directory: Path, archive: str, wanted: recipe.Recipe
-) -> Flow:
+    stack: ExitStack, house: House, directory: Path, archive: str, wanted: recipe.Recipe,
+    language: str,
+) -> Flow:  # fmt: skip
     from exchange.flow import Flow
+    from exchange.plan import Plan, Planner
     from exchange.redis_server import redis_for
 
+    questions = house.questions(language) if house.questions else ()
+    planner = Planner(archive, wanted, house.config.table("plan", Plan), questions)
     handle = stack.enter_context(redis_for(house))
-    return Flow(directory, archive, wanted, handle.connect, reconcile_s=house.redis.reconcile_s)
+    return Flow(directory, archive, wanted, handle.connect,
+                reconcile_s=house.redis.reconcile_s, planner=planner)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from exchange import inputs
 from exchange.errors import UsageError
 from exchange.house import Recipe
 from exchange.spool import Spool
 
 
-def agree(spool: Spool, recipe: Recipe, archive: str, *, adopt: bool) -> None:
+def agree(spool: Spool, recipe: Recipe, archive: str, *, language: str, adopt: bool) -> None:
     """Make the recipe the spool's own, if that costs nothing or is wanted.
 
     Args:
+        language: of the newspaper; its tasks carry it, so that a worker finds prompt and rules.
         adopt: generate everything anew when the recipe changed (`--new-recipe`).
 
     Raises:
         UsageError: the prompt, the sampling or the model changed since tasks were made.
     """
+    if inputs.language(spool) != language:
+        with spool.transaction():
+            spool.set_meta(inputs.LANGUAGE, language)
     current = spool.meta("recipe")
     if current == recipe.id:
         return

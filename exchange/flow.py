@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from exchange.background import Background
 from exchange.collector import Collector
 from exchange.feeder import Feeder
 from exchange.house import Recipe
+from exchange.plan import Planner
 from exchange.reconcile import reconcile, sweep
 from exchange.requests import carry_out
 from exchange.spool import Spool
@@ -45,6 +46,7 @@ class Flow(Background):
         connect: Callable[[], Redis],
         *,
         reconcile_s: float = 30.0,
+        planner: Planner | None = None,
     ) -> None:
         super().__init__("flow")
         self.directory = directory
@@ -52,6 +54,11 @@ class Flow(Background):
         self.recipe = recipe
         self.reconcile_s = reconcile_s
         self._connect = connect
+        self._planner = planner
+
+    def settled(self, counters: Mapping[str, int]) -> bool:
+        """True when nothing more is to be planned from what these counters count."""
+        return self._planner is None or self._planner.settled(counters)
 
     def work(self) -> None:
         """See `Background.work`."""
@@ -81,6 +88,8 @@ class Flow(Background):
                         log.warning("%d tasks were lost in Redis and are queued again", reopened)
                     next_pass = time.monotonic() + self.reconcile_s
                 carry_out(spool, self.directory)
+                if self._planner is not None:
+                    self._planner.run(spool)
                 moved = collector.collect(redis) + feeder.feed(redis)
                 if away:
                     log.warning("Redis is back")

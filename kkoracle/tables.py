@@ -13,6 +13,7 @@ TABLES: dict[str, str] = {
     "model": "exchange.models:Model",
     "crawl": "crawler.settings:Crawl",
     "work": "workers.settings:Work",
+    "plan": "exchange.plan.settings:Plan",
     "dataset": "trainer.settings:Dataset",
     "train": "trainer.settings:Train",
     "dashboard": "kkoracle.dashboard:Dashboard",

@@ -114,11 +114,11 @@ def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Pa
         crawl(tmp_path, site.url)
     spool = Spool.open(tmp_path / "paper")
     one, two = (Recipe(name * 6, "p", "", "", "m") for name in "ab")
-    recipe.agree(spool, one, "paper", adopt=False)
+    recipe.agree(spool, one, "paper", language="el", adopt=False)
     assert spool.counters()["tasks.new"] == 1
     with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
-        recipe.agree(spool, two, "paper", adopt=False)
-    recipe.agree(spool, two, "paper", adopt=True)
+        recipe.agree(spool, two, "paper", language="el", adopt=False)
+    recipe.agree(spool, two, "paper", language="el", adopt=True)
     assert spool.meta("recipe") == "bbbbbb"
     assert spool.counters()["tasks.new"] == 1
 

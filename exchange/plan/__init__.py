@@ -1,0 +1,106 @@
+"""Plans the tasks of the other kinds, as what was crawled and generated allows.
+
+Runs in the daemon's flow, in small steps: each reads a few hundred new chunks or pairs and makes
+the tasks that follow from them. A task's id follows from what it is about, so a step that is done
+again makes nothing twice, and a new archive, one that grows and one of an older version are
+planned alike.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from exchange.house import Recipe
+from exchange.plan import dense, refusal, rephrase, replay, survey, whois
+from exchange.plan.making import Making
+from exchange.plan.settings import Plan
+from exchange.records import TaskKind
+from exchange.spool import Spool, open_tasks
+
+log = logging.getLogger(__name__)
+
+CHUNKS = 200  # read in one step: about 0.1 s
+LIMIT = 500  # tasks of one kind made in one step
+BUDGET_S = 0.5  # of steps running; then feeding and collecting have their turn
+_WATCHED = ("chunks.live", "chunks.stale", "pairs.accepted", "pairs.rejected", "tasks.done",
+            "tasks.failed")  # fmt: skip
+
+
+class Planner:
+    """Makes tasks in one archive's spool. Belongs to the thread that owns the spool."""
+
+    def __init__(
+        self, archive: str, recipe: Recipe, settings: Plan, questions: tuple[str, ...] = ()
+    ) -> None:
+        self._archive = archive
+        self._recipe = recipe
+        self._settings = settings
+        self._planners: dict[TaskKind, Callable[[Making], int]] = {
+            "dense": dense.plan,
+            "whois": whois.plan,
+            "rephrase": rephrase.plan,
+            "refusal": refusal.plan,
+            "replay": lambda making: replay.plan(making, questions),
+        }
+        self._kinds = [kind for kind in self._planners if kind in recipe.kinds]
+        self._retired = False
+        self._settled: tuple[int, ...] = ()
+
+    def run(self, spool: Spool) -> int:
+        """Take steps until nothing is left to plan now, or time is up; returns tasks made."""
+        if not self._kinds:
+            return 0
+        made = 0
+        until = time.monotonic() + BUDGET_S
+        while time.monotonic() < until:
+            counters = spool.counters()
+            if self.settled(counters):
+                break
+            read, new = self._step(spool, counters)
+            made += new
+            if not read and not new:
+                self._settled = _state(counters)
+        return made
+
+    def settled(self, counters: Mapping[str, int]) -> bool:
+        """True when the spool is as it was when there was nothing left to plan."""
+        return not self._kinds or self._settled == _state(counters)
+
+    def _step(self, spool: Spool, counters: Mapping[str, int]) -> tuple[int, int]:
+        with spool.transaction():
+            if not self._retired:
+                self._retire(spool)
+            # Chunks first: who is named where decides what can be made of a pair.
+            read = survey.survey(spool, CHUNKS)
+            resting = not read and not open_tasks(counters)
+            made = 0
+            for kind in self._kinds:
+                making = Making(spool, self._archive, kind, self._recipe.kinds[kind],
+                                self._settings, counters, resting, LIMIT)  # fmt: skip
+                position = spool.meta(f"plan.pairs.{kind}")
+                made += self._planners[kind](making)
+                read += spool.meta(f"plan.pairs.{kind}") != position
+        return read, made
+
+    def _retire(self, spool: Spool) -> None:
+        """Tasks of these kinds that another prompt or model asks for wait no more."""
+        for kind in self._planners:
+            spool.db.execute(
+                "UPDATE tasks SET state='stale' WHERE kind=? AND recipe<>? "
+                "AND state IN ('new','queued')",
+                (kind, self._recipe.kinds.get(kind, "")),
+            )
+            recipe = self._recipe.kinds.get(kind, "")
+            if spool.meta(f"plan.recipe.{kind}") != recipe:
+                spool.db.execute("DELETE FROM meta WHERE key=?", (f"plan.pairs.{kind}",))
+                spool.set_meta(f"plan.recipe.{kind}", recipe)
+        self._retired = True
+
+
+def _state(counters: Mapping[str, int]) -> tuple[int, ...]:
+    return (*(counters.get(name, 0) for name in _WATCHED), open_tasks(counters) > 0)
+
+
+__all__ = ["Plan", "Planner"]

@@ -1,0 +1,20 @@
+"""General questions, answered by the model as it is: what keeps it from forgetting them."""
+
+from __future__ import annotations
+
+from exchange import inputs
+from exchange.plan.making import Making
+from exchange.records import digest
+
+
+def plan(making: Making, questions: tuple[str, ...]) -> int:
+    """Make tasks for the first of `questions`, up to the share of kept pairs."""
+    kept = making.counters.get("pairs.accepted", 0)
+    wanted = min(len(questions), int(making.settings.replay * kept))
+    have = making.count()
+    made = 0
+    for question in questions[have : min(wanted, have + making.limit)]:
+        subject = digest(question)
+        task = making.task((subject,), (), question)
+        made += inputs.add(making.spool, task, subject=subject, story_id="", year=0)
+    return made

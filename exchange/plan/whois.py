@@ -1,0 +1,91 @@
+"""A person's or an organisation's stories side by side: who is it, and who did this?
+
+A name is asked about when it stands in three stories, and again each time it stands in four times
+as many, so that an archive that grows is asked again but not for ever.
+"""
+
+from __future__ import annotations
+
+import re
+
+from exchange import inputs
+from exchange.plan import names
+from exchange.plan.making import Making
+from exchange.records import Chunk
+
+LEAST = 3  # stories that name somebody before there is something to tell
+GROWTH = 4
+EXCERPTS = 6  # stories of one task, spread over the years
+EXCERPT = 600  # characters of each
+LOOKED_AT = 200  # chunks of one name
+_SENTENCE = re.compile(r"(?<=[.!;…])\s+|\n+")
+
+
+def plan(making: Making) -> int:
+    """Make tasks for the most named, up to the share of all live chunks."""
+    wanted = int(making.settings.whois * making.counters.get("chunks.live", 0))
+    if wanted - making.count() <= 0 or not making.resting:
+        return 0
+    left = min(wanted - making.count(), making.limit)
+    made = 0
+    rows = making.spool.db.execute(
+        "SELECT id, key, name, mentions FROM names WHERE mentions>=? ORDER BY mentions DESC, id "
+        "LIMIT ?",
+        (LEAST, 2 * wanted),
+    )
+    for row in rows.fetchall():
+        if made >= left:
+            break
+        made += _plan_one(making, row["id"], row["key"], row["name"], row["mentions"])
+    return made
+
+
+def _plan_one(making: Making, name_id: int, key: str, name: str, mentions: int) -> bool:
+    level, least = 0, LEAST
+    while mentions >= least * GROWTH:
+        level, least = level + 1, least * GROWTH
+    subject = f"{key}@{level}"
+    known = making.spool.db.execute(
+        "SELECT 1 FROM tasks WHERE subject=? AND kind='whois' AND recipe=? AND state<>'stale'",
+        (subject, making.recipe),
+    ).fetchone()
+    if known:
+        return False
+    told = _excerpts(making, name_id, key)
+    if len(told) < LEAST:
+        return False
+    chunks = [chunk for chunk, _year, _text in told]
+    text = "\n\n".join(f"{chunk.header}\n{text}" for chunk, _year, text in told)
+    task = making.task((subject,), tuple(chunk.id for chunk in chunks), text, name, name=name)
+    return inputs.add(making.spool, task, subject=subject, story_id=chunks[0].story_id,
+                      year=told[-1][1])  # fmt: skip
+
+
+def _excerpts(making: Making, name_id: int, key: str) -> list[tuple[Chunk, int, str]]:
+    """One chunk of each story that says something of the name, at most `EXCERPTS`, by date."""
+    rows = making.spool.db.execute(
+        "SELECT c.record, s.published FROM mentions m JOIN chunks c ON c.rowid=m.chunk "
+        "JOIN stories s ON s.id=c.story_id WHERE m.name=? AND c.state='live' "
+        "GROUP BY s.cluster ORDER BY s.published, s.id LIMIT ?",
+        (name_id, LOOKED_AT),
+    ).fetchall()
+    step = max(1, len(rows) // EXCERPTS)
+    found = []
+    for row in rows[::step][:EXCERPTS]:
+        chunk = Chunk.from_json(row["record"])
+        text = excerpt(chunk.text, key)
+        if text:
+            found.append((chunk, int(row["published"][:4] or 0), text))
+    return found
+
+
+def excerpt(text: str, key: str) -> str:
+    """The sentences that hold a name and those that follow them, as far as there is room."""
+    kept: list[str] = []
+    near = False
+    for sentence in _SENTENCE.split(text):
+        named = any(found == key for found, _ in names.find(sentence))
+        if (named or near) and sum(map(len, kept)) + len(sentence) <= EXCERPT:
+            kept.append(sentence.strip())
+        near = named
+    return " ".join(kept)
