@@ -174,6 +174,10 @@ def import_(
     bar.close()
     typer.echo(f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
                f"{show.stories()}")  # fmt: skip
+    if done.tally.foreign:
+        typer.echo(f"pages of other sites than the profile's were read as single files, such as "
+                   f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
+                   "base_url to it first")  # fmt: skip
     if done.tally.rejected:
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.code == STOPPED:

@@ -29,6 +29,7 @@ class Tally:
 
     new: int = 0
     known: int = 0
+    foreign: str = ""  # an address that the profile's site does not have, if one came
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -50,6 +51,7 @@ class Store:
         self._bodies = Bodies(frontier.db)
         self._site = site
         self._date = date
+        self._starts = {site.absolute(link.url): link for link in site.starts()}
 
     def put(self, items: Sequence[Item]) -> None:
         """Store a batch: new ones are due for extraction, what is wrong is kept with its reason."""
@@ -105,9 +107,11 @@ class Store:
         """The page that an item is: one of the newspaper's own, or a file."""
         issue = names.date_by(self._date, item.name) if self._date else ""
         if item.kind == kinds.HTML and item.url:
-            own = self._site.link(item.url, issue=issue)
+            own = self._site.link(item.url, issue=issue) or self._starts.get(item.url)
             if own is not None:
                 return own
+            if not self._site.in_scope(item.url):
+                self.tally.foreign = self.tally.foreign or _web(item.url)
         key = f"@file:{_digest(item.body or item.name.encode('utf-8', 'surrogateescape'))}"
         named = "import:" + quote(item.name.encode("utf-8", "surrogateescape"), safe="/#")
         return Link(key, _web(item.url) or named, item.kind, issue, 1)

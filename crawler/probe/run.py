@@ -32,6 +32,7 @@ from crawler.settings import Crawl, user_agent
 from exchange.errors import FAILED, OK, UsageError, UserError
 
 STORIES = 3  # pages that are asked for beside the one that was named
+MIN_WORDS = 20  # that the generic profile takes for a story here; one was named, most likely
 HOPS = 2  # from a front page by way of indexes to stories
 LONGEST_S = 300.0
 FEEDS = ("application/rss+xml", "application/atom+xml")
@@ -92,7 +93,7 @@ def _profile_of(url: str, settings: Crawl) -> tuple[str, Profile]:
         if name != "generic" and Site(profile).in_scope(url):
             return name, profile
     generic = profiles.builtin()["generic"]
-    return "", generic.model_copy(update=here)
+    return "", generic.model_copy(update={**here, "min_words": MIN_WORDS})
 
 
 class _Probing:

@@ -231,9 +231,17 @@ def test_raw_pages_go_out_as_warc_and_come_back_without_a_request(tmp_path: Path
         assert stories(tmp_path / "back/data") == stories(tmp_path / "out/data")
         asked = site.visits()
         crawl(tmp_path / "back" / "data", site.url)  # what came in is not asked for again
-        assert {path for path, count in (site.visits() - asked).items()} == {
-            "/", "/robots.txt", "/story/9"
-        }  # fmt: skip
+        assert set(site.visits() - asked) == {"/robots.txt", "/story/9"}
+
+
+def test_pages_of_another_site_are_files_and_it_is_said(tmp_path: Path) -> None:
+    house(tmp_path)
+    (tmp_path / "a.warc").write_bytes(WARC)
+    said = run_cli("import", "a.warc", cwd=tmp_path).stdout
+    assert "1 new, 0 known" in said
+    assert (
+        "other sites than the profile's were read as single files, such as http://x.org/1" in said
+    )
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
