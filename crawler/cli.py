@@ -38,6 +38,9 @@ def crawl(
         bool,
         typer.Option("--accept-opt-outs", "--yes", help="Confirm what the site says on training."),
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask once more for pages that were given up.")
+    ] = False,
     contact: Annotated[
         str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
     ] = None,
@@ -66,6 +69,8 @@ def crawl(
     from crawler.show import Show
     from exchange.errors import STOPPED, UsageError
 
+    if retry_failed and no_fetch:
+        raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
     if follow and no_fetch:
         raise UsageError("--follow asks for new issues, --no-fetch for none: choose one")
     house: House = ctx.obj
@@ -83,7 +88,7 @@ def crawl(
         work = run(
             house, archive, settings,
             fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, follow=follow,
-            watch=show,
+            retry_failed=retry_failed, watch=show,
         )  # fmt: skip
         code = asyncio.run(work)
     if code == STOPPED:

@@ -51,7 +51,7 @@ class Doorbell:
             gate = self._gates.get(origin)
             if gate is None:
                 gate = Gate(self._book.load(origin), self._book, self._settings.delay,
-                            self._settings.retry_s)  # fmt: skip
+                            self._settings.retry_s, jitter=self._settings.jitter)  # fmt: skip
                 if gate.host.robots is not None:
                     gate.set_rules(robots.Rules(gate.host.robots))
             while not _fresh(gate):
@@ -77,7 +77,7 @@ class Doorbell:
             try:
                 got = await self._client.get(url, html=False, limit=robots.MAX_BYTES)
             except Refused as refusal:
-                self._cannot(gate, refusal, started)
+                self._cannot(gate, refusal, started, asked=url)
                 return Answer(None, refusal.reason)
             self._reached = True
             gate.answered()
@@ -91,8 +91,9 @@ class Doorbell:
             gate.refuse(retry_after(got.retry_after, time.time()), started)
         return robots.interpret(got.status, got.content_type, got.body)
 
-    def _cannot(self, gate: Gate, refusal: Refused, started: float) -> None:
-        if refusal.reason == "private":
+    def _cannot(self, gate: Gate, refusal: Refused, started: float, asked: str) -> None:
+        redirected = not asked.startswith(gate.host.origin + "/")
+        if refusal.reason == "private" and not redirected:
             raise UserError(
                 f"{gate.host.origin} is a private address: a profile must say allow_private = "
                 "true to crawl it"

@@ -6,11 +6,13 @@ Whatever a server does ends in an outcome with a reason code; nothing here raise
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import urljoin
 
-from crawler import discover, kinds
+from crawler import blocked, discover, kinds
 from crawler.client import MAX_BODY, Client, Got, Refused
 from crawler.decode import decode
 from crawler.discovery import lists
@@ -27,7 +29,10 @@ LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0
 BUSY_TRIES = 12  # refusals come from the host, rarely from the page; their pauses grow to a day
 _REDIRECTS = (301, 302, 303, 307, 308)
-_AGAIN = {"timeout", "broken", "too-many"}  # may be better next time
+_AGAIN = {"timeout", "broken"}  # may be better next time
+# What a host does that is in trouble, or does not want us. 429 and 503 pause it by themselves.
+_TROUBLE = _AGAIN | {"blocked", "http-403", "http-408", "http-425"}
+_PAUSED = {"http-429", "http-503", "connect"}
 Gates = Callable[[str], Awaitable[Gate]]
 Turn = Callable[[Gate], Awaitable[float]]
 
@@ -47,6 +52,7 @@ class PageFetcher:
         self._gates = gates
         self._turn = turn
         self._settings = settings
+        self._marks = [re.compile(mark) for mark in site.profile.block_marks]
 
     async def fetch(self, claim: Claim) -> Outcome:
         """Ask for one page, following redirects that stay what they were."""
@@ -68,12 +74,12 @@ class PageFetcher:
                     etag=claim.etag, last_modified=claim.last_modified,
                 )  # fmt: skip
             except Refused as refusal:
-                return self._refused(claim, refusal, gate, started, requests)
+                return _told(gate, self._refused(claim, refusal, gate, started, requests))
             gate.answered()
             if got.status == 200 and not page:
                 return await lists.read(claim, url, got, self._site, requests)
             if got.status not in _REDIRECTS:
-                return self._judge(claim, url, got, gate, started, requests)
+                return _told(gate, self._judge(claim, url, got, gate, started, requests))
             target = _target(url, got.location)
             ended = self._redirected(claim, target, seen, requests)
             if ended is not None:
@@ -125,6 +131,10 @@ class PageFetcher:
             return Outcome(claim.id, "done", status=304, requests=requests)
         if got.status != 200:
             return _failed(claim, reason, requests, got.status)
+        if self._blocked(got):
+            gate.refuse(None, started)
+            return self._again(claim, "blocked", requests, 200, gate.host.paused_until,
+                               received=len(got.body))  # fmt: skip
         links: tuple[Link, ...] = ()
         if self._site.follows(claim.kind):
             text = decode(got.body, got.charset, self._site.profile.charset)
@@ -135,6 +145,12 @@ class PageFetcher:
             has_story=self._site.tells(claim.kind), links=links,
         )  # fmt: skip
 
+    def _blocked(self, got: Got) -> bool:
+        text = ""
+        if self._marks:
+            text = decode(got.body[: blocked.LOOKED_AT], got.charset, self._site.profile.charset)
+        return blocked.is_block_page(got.body, text, self._marks)
+
     def _again(self, claim: Claim, reason: str, requests: int, status: int = 0,
                not_before: float = 0.0, received: int = 0, tries: int = 0) -> Outcome:  # fmt: skip
         """Ask again later, each time four times later, until the tries are used up."""
@@ -144,6 +160,16 @@ class PageFetcher:
         at = not_before or time.time() + wait
         return Outcome(claim.id, "waiting", reason, at, status=status, received=received,
                        requests=requests)  # fmt: skip
+
+
+def _told(gate: Gate, outcome: Outcome) -> Outcome:
+    """Let the host's breaker know. Whom it fails as it opens is asked for again."""
+    if outcome.reason in _PAUSED:
+        return outcome
+    trouble = outcome.reason in _TROUBLE or outcome.status >= 500
+    if gate.ended(good=not trouble) and outcome.state == "failed":
+        return replace(outcome, state="waiting", next_at=gate.host.paused_until)
+    return outcome
 
 
 def _target(url: str, location: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -30,17 +30,28 @@ class Frontier:
 
     Args:
         by_year: among pages of one priority, take turns over the years of their issues.
+        budgets: the most pages of a kind; links beyond it are counted and forgotten.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, by_year: bool = False) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, by_year: bool = False,
+        budgets: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
         self.db = connection
+        self._left = {
+            kind: budget - self.db.execute(
+                "SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
+            for kind, budget in (budgets or {}).items()
+        }  # fmt: skip
         self._bodies = Bodies(connection)
         self._years = years.Turns(connection) if by_year else None
 
     @classmethod
-    def open(cls, directory: Path, *, by_year: bool = False) -> Frontier:
+    def open(
+        cls, directory: Path, *, by_year: bool = False, budgets: Mapping[str, int] | None = None
+    ) -> Frontier:
         """Open for writing; leases of a daemon that died are taken back."""
-        self = cls(pages.connect(directory), by_year=by_year)
+        self = cls(pages.connect(directory), by_year=by_year, budgets=budgets)
         self.release()
         return self
 
@@ -109,6 +120,16 @@ class Frontier:
             f"WHERE state IN ('done', 'failed') AND ({which})", tuple(values),
         ).rowcount  # fmt: skip
 
+    def retry_failed(self) -> int:
+        """Make every page that was given up due once more; returns how many there are."""
+        with db.transaction(self.db):
+            given_up = self.db.execute(
+                "SELECT reason, COUNT(*) FROM pages WHERE state='failed' GROUP BY reason"
+            ).fetchall()
+            for reason, count in given_up:
+                pages.count(self.db, f"reason.{reason}", -count)
+            return self.ask_again("state='failed'")
+
     def next_due(self) -> float | None:
         """When the earliest waiting page may be asked for; None when none waits."""
         if self.db.execute(_DUE.format(1) + " LIMIT 1").fetchone():
@@ -129,6 +150,9 @@ class Frontier:
         return pages.counters(self.db)
 
     def _add(self, link: Link) -> bool:
+        if self._left.get(link.kind, 1) <= 0 and not self._knows(link):
+            pages.count(self.db, f"over-budget.{link.kind}")
+            return False
         added = self.db.execute(
             "INSERT INTO pages(key, url, kind, issue, words, priority, state, reason) "
             "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(key) DO NOTHING",
@@ -136,6 +160,8 @@ class Frontier:
              "left_out" if link.left_out else "waiting", link.left_out),
         ).rowcount  # fmt: skip
         if added:
+            if link.kind in self._left:
+                self._left[link.kind] -= 1
             if link.left_out:
                 pages.count(self.db, f"reason.{link.left_out}")
             return True
@@ -144,6 +170,11 @@ class Frontier:
         if link.issue or link.words is not None:
             self._learn(link)
         return False
+
+    def _knows(self, link: Link) -> bool:
+        return (
+            self.db.execute("SELECT 1 FROM pages WHERE key=?", (link.key,)).fetchone() is not None
+        )
 
     def _learn(self, link: Link) -> None:
         """A known page's date or word count may become known later; its text is then due again."""

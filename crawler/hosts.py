@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
+from crawler import pages
 from exchange import db
 
 FIRST_PAUSE_S = 60.0
@@ -61,9 +62,15 @@ class HostBook:
         ).fetchone()  # fmt: skip
         return Host(*row) if row else Host(origin)
 
-    def save(self, host: Host) -> None:
-        """Written at once: a pause must survive whatever happens next."""
+    def save(self, host: Host, counting: str = "") -> None:
+        """Written at once: a pause must survive whatever happens next.
+
+        Args:
+            counting: a counter that goes up by one with it.
+        """
         with db.transaction(self.db):
+            if counting:
+                pages.count(self.db, counting)
             self.db.execute(
                 "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?)",
                 (host.origin, host.paused_until, host.backoff, host.refused_at, host.robots,

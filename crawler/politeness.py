@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
 
+from crawler.breaker import Breaker
 from crawler.hosts import Host, HostBook, refused
 from crawler.robots import Rules
 
@@ -26,11 +28,14 @@ class Gate:
 
     The delay is the longest of ours and what robots.txt asks for. A refusal pauses everyone who
     waits here; the pause is stored before anything else happens, so that a restart keeps it.
+
+    Args:
+        jitter: each gap is made longer by up to this share of the delay, at random.
     """
 
     def __init__(
-        self, host: Host, book: HostBook, delay: float, first_away_s: float,
-        clock: Callable[[], float] = time.time,
+        self, host: Host, book: HostBook, delay: float, first_away_s: float, *,
+        jitter: float = 0.0, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.host = host
         self.rules = Rules("")
@@ -40,6 +45,10 @@ class Gate:
         self._own_delay = delay
         self._first_away = first_away_s
         self._away = 0.0
+        self._broken = 0.0
+        self._breaker = Breaker()
+        self._jitter = jitter
+        self._line = asyncio.Lock()
         self._limiter: AsyncLimiter | None = None
         self._clock = clock
         self.set_rules(Rules(""))
@@ -64,12 +73,20 @@ class Gate:
                 return now
 
     async def _in_line(self) -> None:
-        if self.delay and self._limiter is None:
-            self._limiter = AsyncLimiter(1, self.delay)
-            if self.started:
-                await self._limiter.acquire()  # the request before this one used its turn
-        if self._limiter is not None:
+        if not self.delay:
+            return
+        async with self._line:
+            if self._limiter is None:
+                self._limiter = self._new_limiter()
+                if self.started:
+                    await self._limiter.acquire()  # the request before this one used its turn
             await self._limiter.acquire()
+            if self._jitter:  # the next gap is another one, and begins with this turn
+                self._limiter = self._new_limiter()
+                await self._limiter.acquire()
+
+    def _new_limiter(self) -> AsyncLimiter:
+        return AsyncLimiter(1, self.delay * (1 + random.uniform(0, self._jitter)))
 
     def paused_for(self) -> float:
         """Seconds left of a pause."""
@@ -92,6 +109,19 @@ class Gate:
         log.warning("%s cannot be reached: trying again in %.0f s (check the network and the "
                     "address)", self.host.origin, self._away)  # fmt: skip
 
+    def ended(self, *, good: bool) -> bool:
+        """Take how a request ended; true when errors prevail and everyone is to pause."""
+        if not self._breaker.note(good):
+            if self._breaker.healthy:
+                self._broken = 0.0
+            return False
+        self._broken = min(max(self._broken * 2, self._first_away), LONGEST_AWAY_S)
+        until = max(self.host.paused_until, self._clock() + self._broken)
+        self._keep(replace(self.host, paused_until=until), counting="breaks")
+        log.warning("%s answers mostly with errors: pausing for %.0f s", self.host.origin,
+                    self._broken)  # fmt: skip
+        return True
+
     def answered(self) -> None:
         """The host answered, whatever it said."""
         self._away = 0.0
@@ -108,9 +138,9 @@ class Gate:
             return 0.0
         return (len(self.started) - 1) / max(self.started[-1] - self.started[0], 1e-6)
 
-    def _keep(self, host: Host) -> None:
+    def _keep(self, host: Host, counting: str = "") -> None:
         self.host = host
-        self._book.save(host)
+        self._book.save(host, counting)
 
     def _note(self, now: float) -> None:
         self.started.append(now)

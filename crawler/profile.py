@@ -82,7 +82,7 @@ class Kind(Table):
     words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
     section: Annotated[Regex, AfterValidator(_counting)] = ""  # so too; one left out is not asked
     priority: int | None = None  # smaller first; default: indexes before stories
-    budget: int = Field(0, ge=0)  # no more of this kind than that; 0: no bound
+    budget: Annotated[int, Field(ge=0)] = 0  # no more of this kind than that; 0: no bound
     again: bool = False  # such pages change: `crawl --follow` asks for them each time
 
     @property
@@ -195,11 +195,23 @@ class Profile(Table):
         return self
 
     @cached_property
+    def budgets(self) -> dict[str, int]:
+        """The most pages of each kind that has a bound."""
+        return {name: kind.budget for name, kind in self.kinds.items() if kind.budget}
+
+    @cached_property
     def extraction(self) -> str:
         """The version of what extraction yields; addresses do not count, or a move would too."""
         told = self.model_dump_json(
             include={
-                "name", "charset", "shapes", "leave_out", "teasers", "chunk", "months", "min_words",
+                "name",
+                "charset",
+                "shapes",
+                "leave_out",
+                "teasers",
+                "chunk",
+                "months",
+                "min_words",
                 "language",
             }
         )
