@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,26 +47,27 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def make_house(tmp_path: Path, tiny_model: Path) -> Callable[..., House]:
     """Writes a config file in the temporary folder and opens its house."""
+    return partial(write_house, tmp_path, tiny_model)
 
-    def make(extra: str = "", archive: str = "paper") -> House:
-        path = tmp_path / "kkoracle.toml"
-        path.write_text(
-            f'data = "data"\narchive = "{archive}"\n'
-            f'[model]\nname = "{tiny_model}"\n'
-            "[redis]\nreconcile_s = 1\n"
-            "[work]\nwidth = 4\nlease_s = 4\nmax_tokens = 16\ngrace_s = 2\n"
-            'prompt = "el/chunk-brief"\n' + extra,
-            "utf-8",
-        )
-        config = Config.find(path)
-        return House(
-            config,
-            config.table("", General),
-            config.table("redis", Redis),
-            lambda: recipe.current(config),
-        )
 
-    return make
+def write_house(folder: Path, model: Path, extra: str = "", archive: str = "paper") -> House:
+    """A config file with short leases, and its house."""
+    path = folder / "kkoracle.toml"
+    path.write_text(
+        f'data = "data"\narchive = "{archive}"\n'
+        f'[model]\nname = "{model}"\n'
+        "[redis]\nreconcile_s = 1\n"
+        "[work]\nwidth = 4\nlease_s = 4\nmax_tokens = 16\ngrace_s = 2\n"
+        'prompt = "el/chunk-brief"\n' + extra,
+        "utf-8",
+    )
+    config = Config.find(path)
+    return House(
+        config,
+        config.table("", General),
+        config.table("redis", Redis),
+        lambda: recipe.current(config),
+    )
 
 
 def fill_spool(house: House, count: int, *, archive: str = "paper", first: int = 0) -> Spool:
@@ -118,6 +121,13 @@ def cli_environment(**extra: str) -> dict[str, str]:
 @pytest.fixture
 def popen() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start processes that are surely ended with the test."""
+    with processes() as start:
+        yield start
+
+
+@contextmanager
+def processes() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """`start(*command, cwd=.., **environment)`; all end with the block."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*command: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
@@ -133,7 +143,13 @@ def popen() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         started.append(process)
         return process
 
-    yield start
+    try:
+        yield start
+    finally:
+        _end(started)
+
+
+def _end(started: list[subprocess.Popen[str]]) -> None:
     for process in reversed(started):
         process.terminate()  # so that it lets go of its Redis
         try:

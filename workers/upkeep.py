@@ -30,9 +30,7 @@ class LeasedIntermediateQueue(IntermediateQueue):
         """
         running = set(queue.started_job_registry.get_job_ids(cleanup=False))
         here = set(self.get_job_ids()) - running
-        known = {
-            raw.decode(): float(at) for raw, at in self.connection.hgetall(keys.POPPED).items()
-        }
+        known = self.connection.hgetall(keys.POPPED)
         moment = time.time()
         since = {job_id: float(known.get(job_id.encode(), moment)) for job_id in here}
         stuck = [job_id for job_id, at in since.items() if moment - at > self.wait_s]

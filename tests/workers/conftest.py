@@ -14,7 +14,7 @@ from redis import Redis
 
 from exchange.flow import Flow
 from exchange.house import House
-from exchange.redis_server import redis_for
+from exchange.redis_server import Handle, redis_for
 from exchange.spool import Spool
 from tests.conftest import fill_spool
 from tests.workers.endpoint import Endpoint
@@ -79,14 +79,27 @@ def open_shop(
     def opened(
         count: int, *, delay: float = 0.0, endpoint: Endpoint | None = None, extra: str = ""
     ) -> Iterator[Shop]:
-        house = make_house(extra)
-        fill_spool(house, count).close()
-        with endpoint or Endpoint(delay=delay) as serving, redis_for(house) as handle:
-            flow = Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1)
-            flow.start()
-            try:
-                yield Shop(house, serving, flow, handle.url, handle.connect(), popen)
-            finally:
-                flow.stop()
+        with shop_in(make_house(extra), count, endpoint or Endpoint(delay=delay), popen) as shop:
+            yield shop
 
     yield opened
+
+
+@contextmanager
+def shop_in(
+    house: House, count: int, endpoint: Endpoint, popen: Callable[..., subprocess.Popen[str]]
+) -> Iterator[Shop]:
+    """A house's spool with `count` tasks, its Redis, its flow and an endpoint."""
+    fill_spool(house, count).close()
+    with endpoint as serving, redis_for(house) as handle:
+        shop = Shop(house, serving, make_flow(house, handle), handle.url, handle.connect(), popen)
+        shop.flow.start()
+        try:
+            yield shop
+        finally:
+            shop.flow.stop()
+
+
+def make_flow(house: House, handle: Handle) -> Flow:
+    """The daemon's half that moves tasks and results."""
+    return Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1)

@@ -1,0 +1,124 @@
+"""The real worker, or the real flow, killed at one exact point of a job's life.
+
+`python -m tests.workers.dying POINT FILE` runs until it is there for the first time, writes the
+ids of the tasks that it has in hand there into FILE, and kills itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from exchange import tasks
+from exchange.flow import Flow
+from exchange.house import House
+from exchange.redis_server import Handle
+from exchange.settings import Config, General, Redis
+from workers import inflight, recipe, run
+from workers.intake import Intake
+from workers.outbox import Outbox
+from workers.upkeep import LeasedIntermediateQueue
+from workers.worker import GenerationWorker
+
+NOTES = Path(sys.argv[2])
+
+
+def die(ids: Iterable[str]) -> None:
+    """Leave nothing but the list; not called while there is nothing in hand."""
+    found = sorted(ids)
+    if found:
+        NOTES.write_text("\n".join(found))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(owner: Any, name: str, in_hand: Callable[..., Iterable[str]]) -> None:
+    """Die when `owner.name` is about to be called."""
+    original = getattr(owner, name)
+
+    def dying(*given: Any, **named: Any) -> Any:
+        die(in_hand(*given))
+        return original(*given, **named)
+
+    setattr(owner, name, dying)
+
+
+def after(owner: Any, name: str, in_hand: Callable[..., Iterable[str]]) -> None:
+    """Die when `owner.name` has done its work."""
+    original = getattr(owner, name)
+
+    def dying(*given: Any, **named: Any) -> Any:
+        answer = original(*given, **named)
+        die(in_hand(*given))
+        return answer
+
+    setattr(owner, name, dying)
+
+
+def of_worker(worker: GenerationWorker, *_: Any) -> list[str]:
+    return [held.task_id for held in worker._all_held()]
+
+
+def of_box(box: Intake | Outbox, *_: Any) -> list[str]:
+    return [held.task_id for held in box.held()]
+
+
+def popped() -> None:
+    before(inflight, "take", lambda worker, jobs: [job.id for job in jobs])
+
+
+def leased() -> None:
+    before(Intake, "ready", of_box)
+
+
+def submitted() -> None:
+    after(GenerationWorker, "_submit", of_worker)
+
+
+def mid_way() -> None:
+    steps: list[None] = []
+
+    def in_hand(worker: GenerationWorker) -> list[str]:
+        steps.extend([None] * bool(worker._held))
+        return of_worker(worker) if len(steps) > 3 else []
+
+    before(GenerationWorker, "_housekeeping", in_hand)
+
+
+def result_set() -> None:
+    after(Outbox, "_store", of_box)
+
+
+def acknowledged() -> None:
+    after(Outbox, "_acknowledge", of_box)
+
+
+def maintaining() -> None:
+    before(LeasedIntermediateQueue, "cleanup", lambda *_: ["maintenance"])
+
+
+def collected() -> None:
+    after(tasks, "finish", lambda spool, results: [result.task_id for result in results])
+
+
+POINTS = (popped, leased, submitted, mid_way, result_set, acknowledged)
+
+
+def flow() -> None:
+    config = Config.find()
+    house = House(config, config.table("", General), config.table("redis", Redis),
+                  lambda: recipe.current(config))  # fmt: skip
+    handle = Handle(os.environ[run.REDIS_VARIABLE], "")
+    Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1).work()
+
+
+if __name__ == "__main__":
+    point = globals()[sys.argv[1]]
+    point()
+    if point is collected:
+        flow()
+    else:
+        sys.exit(run.main([]))
