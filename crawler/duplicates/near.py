@@ -1,13 +1,13 @@
 """Puts each story into the cluster of its near-duplicates, as it is stored.
 
 The index lies in the spool and is written in its transactions. Memory is flat; a story of n words
-costs O(n) hashes, 2n/9 rows and as many look-ups, and the texts of at most `LOOKED_AT` others.
+costs n hashes, 2n/9 rows, n look-ups of at most `COMMON` rows each, and reading a dozen others.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from crawler.duplicates import shingles
@@ -20,7 +20,8 @@ TEASER = 0.5  # of the other's length at most; longer ones are editions
 COMMON = 40  # stories with one fingerprint in common: a phrase of the house, no copy
 FURNITURE = 12  # stories with one paragraph in common: it is the site's
 BOILERPLATE = 0.5  # of a story's words in such paragraphs
-LOOKED_AT = 8
+LOOKED_AT = 12
+SHORT_LOOKED_AT = 40  # a teaser has few fingerprints in common, and phrases of the house among them
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS near_stories (
@@ -102,7 +103,8 @@ class Near:
         row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
         kept = {mark for mark in self.spool.marks(story.id) if mark in OWN}
         marks = tuple(sorted({*story.marks, *kept}))
-        return replace(story, cluster=row["cluster"] if row else "", marks=marks)
+        alone = row is None or row["cluster"] == story.id
+        return replace(story, cluster="" if alone else row["cluster"], marks=marks)
 
     def _enter(self, story_id: str, whole: int, serial: int | None) -> int:
         """The story's number; a changed text keeps its number and loses its old fingerprints."""
@@ -135,16 +137,19 @@ class Near:
         return [row["story_id"] for row in rows]
 
     def _candidates(self, text: _Text, serial: int) -> list[str]:
-        """Stories with the most fingerprints in common, phrases of the house aside."""
-        hits: Counter[int] = Counter()
-        for print_ in text.sample:
+        """Stories with the most and rarest fingerprints in common, phrases of the house aside."""
+        hits: dict[int, float] = defaultdict(float)
+        for print_ in text.prints:  # those of the other are a sample: ask for all of ours
             found = self._db.execute(
                 "SELECT serial FROM near_prints WHERE print=? LIMIT ?", (print_, COMMON + 1)
             ).fetchall()
             if len(found) <= COMMON:
-                hits.update(row[0] for row in found)
+                for row in found:
+                    hits[row[0]] += 1 / len(found)  # a rare one says more
         hits.pop(serial, None)
-        best = [number for number, _ in hits.most_common(LOOKED_AT)]
+        best = sorted(hits, key=lambda number: (-hits[number], number))[
+            : SHORT_LOOKED_AT if len(text.prints) <= shingles.SHORT else LOOKED_AT
+        ]
         marks = ",".join("?" * len(best))
         return [
             row["story_id"]
