@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from rq import Queue
+from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from exchange import keys
 from exchange.feeder import enqueue, make_queue
-from exchange.records import Task
+from exchange.records import Task, digest
+from tests.workers import bait
 from tests.workers.conftest import Shop
 from workers.job import TaskJob
 from workers.upkeep import open_queue
@@ -70,58 +75,95 @@ def test_a_pickled_job_is_refused_without_being_unpickled(open_shop: Open, tmp_p
         assert not marker.exists() and FailedJobRegistry(queue=plain).count == 1
 
 
+def test_the_bait_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RQ's own job would call what the hash names: otherwise the tests below could not fail."""
+    monkeypatch.setenv(bait.FOLDER, str(tmp_path))
+    job = Job("a" * 24, connection=Redis(), serializer=JSONSerializer)
+    job.restore({k.encode(): v.encode() for k, v in {**PLAIN, **baited("success", "")}.items()})
+    assert job.success_callback is not None
+    job.success_callback(job, None, None)
+    assert bait.taken(tmp_path) == ["success"]
+
+
 def test_callbacks_webhooks_and_repeats_of_a_good_job_are_forgotten(
-    open_shop: Open, tmp_path: Path
+    open_shop: Open, tmp_path: Path, listener: Listener
 ) -> None:
     with open_shop(0) as shop:
-        marker = tmp_path / "marker"
-        task = good_task(shop)
-        poisoned_hash(shop, task, marker)
-        assert shop.start_worker("--burst").wait(20) == 0
-        assert shop.asked() == 1
-        assert not marker.exists()
+        for field in BAITED:
+            task = good_task(shop, field)
+            shop.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
+        environment = {bait.FOLDER: str(tmp_path)}
+        assert shop.start_worker("--burst", **environment).wait(20) == 0
+        assert shop.asked() == len(BAITED)
+        assert bait.taken(tmp_path) == [] and listener.calls == 0
         assert shop.redis.zcard("rq:scheduled:generate") == 0
 
 
-def test_failure_callbacks_are_not_called_when_a_lease_expires_either(
-    open_shop: Open, tmp_path: Path
+def test_none_is_called_when_a_lease_expires_either(
+    open_shop: Open, tmp_path: Path, listener: Listener
 ) -> None:
     with open_shop(0) as shop:
-        marker = tmp_path / "marker"
-        task = good_task(shop)
-        poisoned_hash(shop, task, marker)
-        lease_and_die(shop.redis, task.id)
+        for field in BAITED:
+            task = good_task(shop, field)
+            shop.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
+            lease_and_die(shop.redis, task.id)
         time.sleep(1.5)
-        shop.start_worker("--burst")
-        shop.until(lambda: shop.asked() == 1)
-        assert not marker.exists()
+        shop.start_worker("--burst", **{bait.FOLDER: str(tmp_path)})
+        shop.until(lambda: shop.asked() == len(BAITED))
+        assert bait.taken(tmp_path) == [] and listener.calls == 0
 
 
-def good_task(shop: Shop) -> Task:
+class Listener:
+    """Something on loopback that counts who calls it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/hook"
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._socket.accept()[0].close()
+                self.calls += 1
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    found = Listener()
+    yield found
+    found.close()
+
+
+PLAIN = {"data": "[]", "created_at": "2026-01-01T00:00:00.000000Z", "status": "queued"}
+BAITED = {name: {f"{name}_callback_name": f"tests.workers.bait.{name}"}
+          for name in ("success", "failure", "stopped")} | {
+    "webhooks": {}, "repeats": {"repeats_left": "3", "repeat_intervals": "[1]"},
+    "dependencies": {"dependency_ids": '["b"]'},
+}  # fmt: skip
+
+
+def baited(field: str, hook: str) -> dict[str, str]:
+    """What a hostile peer writes into a good job's hash."""
+    if field == "webhooks":
+        calls = [{"url": hook, "job_status": status} for status in ("finished", "failed")]
+        return {field: json.dumps(calls)}
+    return BAITED[field]
+
+
+def good_task(shop: Shop, name: str = "") -> Task:
     shop.until(
         lambda: bool(shop.redis.exists(keys.recipe("paper")))
     )  # the flow's first sweep is over
     task = Task(
-        "a" * 24, "paper", "chunk", ("c",), shop.house.recipe().id, "Αριθμός 1.", "κεφαλίδα"
+        digest(name), "paper", "chunk", ("c",), shop.house.recipe().id, "Αριθμός 1.", "κεφαλίδα"
     )
     enqueue(shop.redis, [task])
     return task
-
-
-def poisoned_hash(shop: Shop, task: Task, marker: Path) -> None:
-    touch = "os.system"
-    webhook = {"url": f"http://127.0.0.1:1/{marker.name}", "job_status": "finished"}
-    shop.redis.hset(
-        f"rq:job:{task.id}",
-        mapping={
-            "success_callback_name": touch,
-            "failure_callback_name": touch,
-            "stopped_callback_name": touch,
-            "webhooks": json.dumps([webhook]),
-            "repeats_left": "3",
-            "repeat_intervals": "[1]",
-        },
-    )
 
 
 def lease_and_die(redis: Redis, task_id: str) -> None:
