@@ -10,6 +10,9 @@ ROBOTS = "@robots"  # not asked for: the rules that are known already, for the s
 SITEMAP = "@sitemap"
 FEED = "@feed"
 LISTS = (ROBOTS, SITEMAP, FEED)
+# Sitemaps that other sitemaps lead to: one for each day of fifty years; made up without end, they
+# stop here.
+BUDGETS = {f"{SITEMAP}:2": 20_000, f"{SITEMAP}:3": 20_000}
 
 HTML = "@html"
 TEXT = "@text"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from crawler.kinds import BUDGETS
 from exchange.records import digest
 from exchange.settings import Table
 from exchange.text import dates
@@ -197,7 +198,8 @@ class Profile(Table):
     @cached_property
     def budgets(self) -> dict[str, int]:
         """The most pages of each kind that has a bound."""
-        return {name: kind.budget for name, kind in self.kinds.items() if kind.budget}
+        bounds = {name: kind.budget for name, kind in self.kinds.items() if kind.budget}
+        return BUDGETS | bounds
 
     @cached_property
     def extraction(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler import kinds
 from crawler.discovery import feeds, sitemaps
 from crawler.discovery.sitemaps import Entry
 from crawler.discovery.xml import NotXml, inflate
@@ -177,3 +178,16 @@ def test_packed_lists_are_unpacked_to_a_limit() -> None:
     assert inflate(b"plain", 10) == b"plain"
     with pytest.raises(NotXml):
         list(sitemaps.read(b""))
+
+
+def test_an_index_that_names_sitemaps_without_end_is_cut_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(kinds.BUDGETS, "@sitemap:2", 10)
+    many = index_of(*(f"/m{n}.xml" for n in range(15)))
+    with Loopback({}) as site:
+        site.routes.update(lists(site) | {"/map.xml": Answer(many, kind=XML)})
+        counters = crawl(tmp_path, site.url, LISTS)
+        asked = sum(path.startswith("/m") for path in site.visits())
+    assert 10 <= asked <= 11  # with map.xml, and without the packed one if that came first
+    assert counters["over-budget.@sitemap:2"] == 6

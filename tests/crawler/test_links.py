@@ -90,7 +90,7 @@ def test_a_path_that_repeats_itself_is_a_trap() -> None:
 
 def test_a_base_with_a_path_is_where_the_crawl_begins() -> None:
     profile = profiles.load(Crawl(base_url="http://x.org/archive/", profile="generic"), "paper")
-    assert [link.url for link in Site(profile).seeds(dt.date(2026, 1, 1))] == ["/archive/"]
+    assert [link.url for link in Site(profile).starts()] == ["/archive/"]
 
 
 def test_an_address_without_kind_keys_is_told_apart_by_its_sorted_query() -> None:
