@@ -9,6 +9,7 @@ import pytest
 from exchange import tasks
 from exchange.records import Pair
 from exchange.spool import Spool
+from exchange.spool_schema import VERSION
 from tests.exchange.test_spool import counted, put, result, story
 
 ASKED = "Πόσα τρακτέρ παρατάχθηκαν στη Νίκαια Λάρισας στις 26 Νοέμβρη 1996;"
@@ -79,7 +80,7 @@ def test_a_spool_of_the_first_format_is_upgraded_in_place(spool: Spool, tmp_path
         db.execute("PRAGMA user_version=1")
     spool.close()
     upgraded = Spool.open(tmp_path)
-    assert upgraded.db.execute("PRAGMA user_version").fetchone()[0] == 2
+    assert upgraded.db.execute("PRAGMA user_version").fetchone()[0] == VERSION
     assert upgraded.counters() == before == counted(upgraded)
     finish(upgraded, ASKED)
     assert kept(upgraded)[1][1:] == ("duplicate", first)

@@ -15,7 +15,7 @@ from aiohttp import web
 Reply = Callable[[str], str]
 Said = tuple[int, bytes, dict[str, str]]  # status, body, headers
 
-GOOD = "Ερώτηση: Ποιος είναι ο αριθμός;\nΑπάντηση: Ο αριθμός {number}."
+GOOD = "Ερώτηση: Ποιος είναι ο Αριθμός {number};\nΑπάντηση: Ο αριθμός {number}."
 
 
 def number_of(prompt: str) -> str:
