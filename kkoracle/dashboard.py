@@ -2,11 +2,12 @@
 
 rq-dashboard 0.9 forgets the serializer in seven places, so that its pages fail while a worker is
 busy; its own `Job` and `Worker` names are replaced by ones that know our format and trust
-nothing in a job's hash.
+nothing in a job's hash. What its pages show is escaped before it leaves the server.
 """
 
 from __future__ import annotations
 
+import html
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,7 @@ def make_app(redis: Redis, settings: Dashboard) -> Flask:
     app.config["DEPRECATED_OPTIONS"] = []
     if settings.password:
         _require_login(app, settings)
+    _escape_answers(app)
     app.register_blueprint(web.blueprint, url_prefix="")
     web.upgrade_config(app)
     app.redis_conn = redis  # type: ignore[attr-defined]  # where rq-dashboard looks for it
@@ -111,6 +113,27 @@ def _mend(web: Any, redis: Redis) -> None:
     web.Job = JsonJob
     web.Worker = JsonWorker
     web.from_url = lambda *_, **__: (None, redis)  # one connection, also for sockets and ACL users
+
+
+def _escape_answers(app: Flask) -> None:
+    """Make every text in an answer harmless as HTML: the pages paste most of them in unescaped."""
+    from flask import Response, json
+
+    @app.after_request
+    def escape(response: Response) -> Response:
+        if response.is_json:
+            response.set_data(json.dumps(_escaped(response.get_json())))
+        return response
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, list):
+        return [_escaped(one) for one in value]
+    if isinstance(value, dict):
+        return {html.escape(str(key)): _escaped(one) for key, one in value.items()}
+    return value
 
 
 def _require_login(app: Flask, settings: Dashboard) -> None:
