@@ -43,11 +43,17 @@ def make_house(folder: Path, *, model: str, engine: str, width: int, lease_s: in
 def fill(
     house: House, count: int, seed: int, *, poison: int = 0, characters: int = 150
 ) -> set[str]:
-    """Store `count` chunks with a task each; returns the ids of the chunks that are poison."""
+    """Store `count` chunks with a task each; returns the ids of the chunks that are poison.
+
+    A spool that holds as many already is left as it is.
+    """
+    spool = Spool.open(house.archive_dir())
+    if spool.counters().get("chunks.live", 0) >= count:
+        spool.close()
+        return set()
     drawn = random.Random(seed)
     bad = set(drawn.sample(range(count), poison))
     poisoned = set()
-    spool = Spool.open(house.archive_dir())
     spool.adopt_recipe(house.recipe().id)
     bodies = [" ".join([s] * max(1, characters // len(s))) for s in SENTENCES]
     for start in range(0, count, COMMIT):
