@@ -49,7 +49,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, help=f"default: {KILLS}, quick {QUICK_KILLS}")
     parser.add_argument("--seconds", type=float, help=f"give up after; default: {SECONDS}")
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the faults; default: {SEED}")
-    parser.add_argument("--dir", type=Path, help="keep everything here; --flow uses a spool that is here")
+    parser.add_argument("--dir", type=Path, help="work in this folder; --flow uses its spool")
     parser.add_argument("--mlx", action="store_true", help="a tiny model instead of no model")
     parser.add_argument("--flow", action="store_true", help="memory and speed, no faults")
     parser.add_argument("--chunks", type=int, help="chunks in the spool of --flow")
