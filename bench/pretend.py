@@ -25,7 +25,7 @@ from workers.settings import Work
 
 DELAY, LOG, MLX = "KKORACLE_PRETEND_DELAY", "KKORACLE_PRETEND_LOG", "KKORACLE_PRETEND_MLX"
 POISON = "Δηλητήριο"  # a chunk with this word kills its worker, as a fault in a library would
-REPLY = "Ερώτηση: Ποιος είναι ο αριθμός της είδησης;\nΑπάντηση: Ο αριθμός {number}."
+REPLY = "Ερώτηση: Ποιος είναι ο αριθμός {number} της είδησης;\nΑπάντηση: Ο αριθμός {number}."
 STEP_S = 0.02  # the longest a step waits
 MARK = "Αριθμός "
 
