@@ -14,6 +14,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from crawler.inflate import CODINGS, Broken, Inflate
+
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
 TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
 HTML = ("text/html", "application/xhtml+xml")
@@ -100,6 +102,7 @@ class Client:
             connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=TIMES,
+            auto_decompress=False,  # see `crawler.inflate`
             headers={"User-Agent": self._agent, "Accept": "text/html,*/*;q=0.5",
                      "Accept-Encoding": "gzip, deflate"},
         )  # fmt: skip
@@ -126,7 +129,7 @@ class Client:
             etag, last_modified: of the copy that we hold; the answer may then be 304.
 
         Raises:
-            Refused: connect, timeout, broken, not-html, too-big, private, bad-url.
+            Refused: connect, timeout, broken, not-html, too-big, encoding, private, bad-url.
         """
         assert self._session is not None
         if not self._allow_private and is_local(urlsplit(url).hostname or ""):
@@ -171,18 +174,34 @@ async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
         raise Refused("not-html", status=200)
     if html and (answer.content_length or 0) > limit:
         raise Refused("too-big", status=200)
-    body = bytearray()
-    async for piece in answer.content.iter_chunked(1 << 16):
-        body += piece
-        if len(body) > limit:
-            if html:
-                raise Refused("too-big", status=200, received=len(body))
-            del body[limit:]
-            break
+    body = await _body(answer, html, limit)
     if html and not got.content_type and not _looks_like_markup(body):
         raise Refused("not-html", status=200, received=len(body))
     return Got(got.status, bytes(body), got.content_type, got.charset, got.location,
                got.retry_after, got.etag, got.last_modified, headers)  # fmt: skip
+
+
+async def _body(answer: aiohttp.ClientResponse, html: bool, limit: int) -> bytearray:
+    """The unpacked body, at most one byte more than the limit at any time."""
+    coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in ("identity", "", *CODINGS):
+        raise Refused("encoding", status=200)  # we asked for others
+    inflate = Inflate() if coding in CODINGS else None
+    body = bytearray()
+    async for piece in answer.content.iter_chunked(1 << 16):
+        room = limit + 1 - len(body)
+        try:
+            body += inflate.feed(piece, room) if inflate else piece
+        except Broken:
+            raise Refused("broken", status=200, received=len(body)) from None
+        if len(body) > limit:
+            if html:
+                raise Refused("too-big", status=200, received=len(body))
+            del body[limit:]
+            return body
+    if inflate is not None and not inflate.whole:
+        raise Refused("broken", status=200, received=len(body))
+    return body
 
 
 def _looks_like_markup(body: bytearray) -> bool:

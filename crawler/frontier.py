@@ -187,7 +187,7 @@ class Frontier:
         )
 
     def _finish(self, outcome: Outcome) -> None:
-        if outcome.status == 304:
+        if outcome.status == 304 and outcome.state == "done":
             self._unchanged(outcome)
             return
         kept = outcome.body is not None

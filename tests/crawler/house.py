@@ -58,11 +58,12 @@ async def crawling(folder: Path, wanted: Crawl, **options: Any) -> int:
     return await run(open_house(folder), "paper", wanted, generate=False, **options)
 
 
-def crawl(folder: Path, url: str, profile: str = PROFILE, **changes: Any) -> dict[str, int]:
+def crawl(
+    folder: Path, url: str, profile: str = PROFILE, *, retry_failed: bool = False, **changes: Any
+) -> dict[str, int]:
     """Crawl to the end; returns the counters of the crawl."""
-    code = asyncio.run(
-        asyncio.wait_for(crawling(folder, settings(folder, url, profile, **changes)), 60)
-    )
+    wanted = settings(folder, url, profile, **changes)
+    code = asyncio.run(asyncio.wait_for(crawling(folder, wanted, retry_failed=retry_failed), 60))
     assert code == 0
     return read_counters(folder / "paper")
 

@@ -3,128 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from crawler import client
-from tests.crawler.house import crawl, stories
+from crawler import client, hosts, pages
+from tests.conftest import ROOT
+from tests.crawler import misbehaving
+from tests.crawler.house import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, Route, index, paper, story
 
 
-def to(where: str, status: int = 302) -> Answer:
-    return Answer("", status, headers={"Location": where})
+@dataclass(frozen=True)
+class Crawled:
+    """One crawl over every misbehaviour at once, next to stories that are well."""
+
+    counters: dict[str, int]
+    pages: dict[str, tuple[str, str, str]]  # key -> state, reason, what came of the text
+    numbers: dict[str, int]
+    titles: set[str]
 
 
-async def _hangs_up(request: web.Request, nth: int) -> Any:
-    assert request.transport is not None
-    request.transport.close()
-    return Answer("")
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
+    folder = tmp_path_factory.mktemp("misbehaviour")
+    site, numbers = misbehaving.serve()
+    profile = PROFILE.replace("[kinds.list]", 'block_marks = ["αποδείξτε"]\n[kinds.list]', 1)
+    with pytest.MonkeyPatch.context() as patch, site:
+        patch.setattr(client, "TIMES", client.aiohttp.ClientTimeout(total=1.0))
+        patch.setattr(hosts, "FIRST_PAUSE_S", 0.05)
+        counters = crawl(folder, site.url, profile, tries=2)
+    connection = pages.connect_readonly(folder / "paper")
+    rows = connection.execute("SELECT key, state, reason, text FROM pages").fetchall()
+    found = {row["key"]: (row["state"], row["reason"], row["text"]) for row in rows}
+    yield Crawled(counters, found, numbers, {story.title for story in stories(folder)})
+    connection.close()
 
 
-async def _short(request: web.Request, nth: int) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": "text/html", "Content-Length": "999"})
-    await answer.prepare(request)
-    await answer.write(b"<p>half")
-    assert request.transport is not None
-    request.transport.close()
-    return answer
+@pytest.mark.parametrize("name", misbehaving.CASES)
+def test_it_ends_in_a_counted_outcome(crawled: Crawled, name: str) -> None:
+    state, reason, text = crawled.pages[f"story:{crawled.numbers[name]}"]
+    wanted = misbehaving.CASES[name].outcome
+    assert (("text", text) if wanted[0] == "text" else (state, reason)) == wanted
+    counter = f"text.{wanted[1]}" if wanted[0] == "text" else f"reason.{wanted[1]}"
+    assert crawled.counters[counter] >= 1
 
 
-async def _endless(request: web.Request, nth: int) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": "text/html"})
-    await answer.prepare(request)
-    for _ in range(200):
-        await answer.write(b"<p>" + b"x" * 65_536)
-    return answer
-
-
-async def _slow(request: web.Request, nth: int) -> Any:
-    await asyncio.sleep(3)
-    return story(1)
-
-
-def _redirects_on_and_on(request: web.Request, nth: int) -> Answer:
-    return to(f"/story/1?n={int(request.query.get('n', 0)) + 1}")
-
-
-BOMB = gzip.compress(b"<p>" + b"\0" * (20 << 20))
-CASES: dict[str, tuple[Route, str]] = {
-    "not found": (Answer("x", 404), "reason.http-404"),
-    "gone": (Answer("x", 410), "reason.http-410"),
-    "forbidden": (Answer("x", 403), "reason.http-403"),
-    "always failing": (Answer("x", 500), "reason.http-500"),
-    "nothing to send": (Answer("", 204), "reason.http-204"),
-    "a redirect to itself": (to("/story/1"), "reason.redirect-loop"),
-    "a redirect to nowhere": (Answer("", 302), "reason.redirect-loop"),
-    "a redirect to another host": (to("http://127.0.0.2:9/story/1"), "reason.redirect-out"),
-    "a redirect to another scheme": (to("file:///etc/passwd"), "reason.redirect-out"),
-    "a redirect to a broken address": (to("http://[x/"), "reason.redirect-out"),
-    "a redirect to a page of no kind": (to("/login"), "reason.redirect-out"),
-    "a redirect to another story": (to("/story/2"), "reason.moved"),
-    "an image": (Answer(b"\x89PNG", kind="image/png"), "reason.not-html"),
-    "plain text": (Answer("hello", kind="text/plain"), "reason.not-html"),
-    "bytes of no type": (Answer(b"\x7fELF", kind="application/octet-stream"), "reason.not-html"),
-    "too long": (Answer(b"<p>" + b"x" * (6 << 20)), "reason.too-big"),
-    "too long without saying so": (_endless, "reason.too-big"),
-    "a compressed bomb": (
-        Answer(BOMB, headers={"Content-Encoding": "gzip"}), "reason.too-big"),
-    "broken compression": (
-        Answer(b"nonsense", headers={"Content-Encoding": "gzip"}), "reason.broken"),
-    "hanging up": (_hangs_up, "reason.broken"),
-    "a body that ends early": (_short, "reason.broken"),
-    "no answer in time": (_slow, "reason.timeout"),
-    "an empty page": (Answer(""), "text.empty"),
-    "a page without text": (Answer("<html><body></body></html>"), "text.no-text"),
-    "a redirect chain": (_redirects_on_and_on, "reason.redirect-many"),
-}  # fmt: skip
-
-
-def test_every_misbehaviour_is_counted_and_none_stops_the_crawl(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All at once: each on a story of its own, next to stories that are well."""
-    monkeypatch.setattr(client, "TIMES", client.aiohttp.ClientTimeout(total=0.8))
-    routes: dict[str, Route] = {"/story/900": story(900), "/story/901": story(901)}
-    expected: dict[str, int] = {}
-    for number, (route, outcome) in enumerate(CASES.values(), 100):
-        expected[outcome] = expected.get(outcome, 0) + 1
-        for path in {f"/story/{number}", *(f"/story/{number}?n={n}" for n in range(1, 15))}:
-            routes[path] = _moved_to(route, number)
-    links = sorted(path for path in routes if "?" not in path)
-    routes["/"] = index(*links)
-    with Loopback(routes) as site:
-        counters = crawl(tmp_path, site.url, tries=2)
-    assert {name: count for name, count in counters.items() if name in expected} == expected
-    assert {s.title for s in stories(tmp_path)} >= {"Τίτλος 900", "Τίτλος 901"}
-    assert "pages.waiting" not in counters
-    assert "reason.internal" not in counters
-
-
-def _moved_to(route: Route, number: int) -> Route:
-    """The cases speak of /story/1 and /story/2; here is where they stand."""
-    if isinstance(route, Answer):
-        return _renamed(route, number)
-
-    def call(request: web.Request, nth: int, route: Callable[..., Any] = route) -> Any:
-        found = route(request, nth)
-        return _renamed(found, number) if isinstance(found, Answer) else found
-
-    return call
-
-
-def _renamed(answer: Answer, number: int) -> Answer:
-    where = answer.headers.get("Location", "")
-    if where.startswith("/story/1"):
-        where = where.replace("/story/1", f"/story/{number}", 1)
-    elif where == "/story/2":
-        where = "/story/900"
-    return Answer(answer.body, answer.status, answer.kind,
-                  {**answer.headers, **({"Location": where} if where else {})})  # fmt: skip
+def test_none_stops_the_crawl_and_none_is_an_error_of_ours(crawled: Crawled) -> None:
+    assert {f"Τίτλος {misbehaving.WELL + n}" for n in range(3)} <= crawled.titles
+    assert not {"pages.waiting", "pages.leased", "reason.internal"} & set(crawled.counters)
+    cases = len(misbehaving.CASES)
+    assert sum(state != "waiting" for state, _, _ in crawled.pages.values()) == cases + 4
 
 
 def test_a_page_that_fails_once_is_had_the_second_time(tmp_path: Path) -> None:
@@ -138,7 +74,7 @@ def test_a_page_that_fails_once_is_had_the_second_time(tmp_path: Path) -> None:
 
 
 def test_a_redirect_that_stays_the_same_page_is_followed(tmp_path: Path) -> None:
-    routes = paper("/story/1") | {"/story/1": to("/story/01?view=full"),
+    routes = paper("/story/1") | {"/story/1": misbehaving.to("/story/01?view=full"),
                                   "/story/01?view=full": story(1)}  # fmt: skip
     with Loopback(routes) as site:
         crawl(tmp_path, site.url)
@@ -147,7 +83,9 @@ def test_a_redirect_that_stays_the_same_page_is_followed(tmp_path: Path) -> None
 
 def test_two_stories_that_lead_to_one_are_stored_once(tmp_path: Path) -> None:
     routes = paper("/story/1", "/story/2", "/story/3") | {
-        "/story/2": to("/story/1"), "/story/3": to("/story/1", 301)}  # fmt: skip
+        "/story/2": misbehaving.to("/story/1"),
+        "/story/3": misbehaving.to("/story/1", 301),
+    }
     with Loopback(routes) as site:
         crawl(tmp_path, site.url)
         assert site.visits()["/story/1"] == 1
@@ -174,3 +112,80 @@ def test_a_name_that_leads_into_the_house_is_refused(tmp_path: Path) -> None:
 
     for host in ("127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "192.168.1.1"):
         assert asyncio.run(ask(f"http://{host}:9/")) == "private"
+
+
+def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
+    """A gigabyte each, eight at once; the crawl's whole process stays as small as it is."""
+    routes: dict[str, Route] = {"/": index(*(f"/story/{n}" for n in range(12)))}
+    for kind, wbits in (("gzip", 31), ("deflate", 15)):
+        sent = misbehaving.packed(misbehaving.bomb(1024, wbits=wbits), kind)
+        routes |= {f"/story/{n}": sent for n in range(12) if (n % 2 == 0) == (kind == "gzip")}
+
+    def biggest(site: Loopback, folder: Path) -> int:
+        said = subprocess.run(
+            [sys.executable, "-m", "tests.crawler.child", str(folder), site.url, "0", "8"],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+            check=True, timeout=60,
+        )  # fmt: skip
+        return int(said.stdout)
+
+    with Loopback(paper("/story/1")) as site:
+        usual = biggest(site, tmp_path / "usual")
+    with Loopback(routes) as site:
+        bombed = biggest(site, tmp_path / "bombed")
+    assert bombed < usual + 100  # megabytes: eight bodies of five, twice while they grow
+
+
+def test_a_robots_file_that_leads_into_the_house_is_no_error_of_ours(tmp_path: Path) -> None:
+    """It is refused and waited for, as one that cannot be had; the crawl goes on then."""
+
+    def moody(request: web.Request, nth: int) -> Answer:
+        if nth == 1:
+            return misbehaving.to("file:///etc/passwd")
+        return Answer("User-agent: *\nDisallow: /story/2", kind="text/plain")
+
+    with Loopback(paper("/story/1", "/story/2") | {"/robots.txt": moody}) as site:
+        crawl(tmp_path, site.url)
+    assert len(stories(tmp_path)) == 1
+
+
+def test_a_host_that_mostly_fails_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    failing = {f"/story/{n}": Answer("x", 500) for n in range(1, 31)}
+    with Loopback(paper(*failing, "/story/99") | failing) as site:
+        counters = crawl(tmp_path, site.url, tries=2, retry_s=0.2)
+        asked = site.times()
+    assert counters["breaks"] >= 2
+    assert counters["reason.http-500"] == 30
+    assert len(stories(tmp_path)) == 1
+    assert max(late - soon for soon, late in pairwise(asked)) >= 0.2
+
+
+def test_a_site_that_makes_up_addresses_stops_at_the_kinds_budget(tmp_path: Path) -> None:
+    def more(request: web.Request, nth: int) -> Answer:
+        number = int(request.path.rsplit("/", 1)[1])
+        return index(f"/list/{2 * number}", f"/list/{2 * number + 1}")
+
+    class Endless(dict[str, Route]):
+        def get(self, path: str, default: Route | None = None) -> Route | None:
+            return more if path.startswith("/list/") else super().get(path, default)
+
+    profile = PROFILE.replace('role = "index"', 'role = "index"\nbudget = 40', 1)
+    site = Loopback({})
+    site.routes = Endless({"/": index("/list/1")})
+    with site:
+        counters = crawl(tmp_path, site.url, profile)
+        assert sum(path.startswith("/list/") for path in site.visits()) == 40
+        crawl(tmp_path, site.url, profile)
+        assert sum(path.startswith("/list/") for path in site.visits()) == 40
+    assert counters["over-budget.list"] == 41
+
+
+def test_failed_pages_are_asked_for_again_when_told_to(tmp_path: Path) -> None:
+    with Loopback(paper("/story/1") | {"/story/1": Answer("x", 404)}) as site:
+        assert crawl(tmp_path, site.url)["reason.http-404"] == 1
+        site.routes["/story/1"] = story(1)
+        crawl(tmp_path, site.url)
+        assert site.visits()["/story/1"] == 1
+        counters = crawl(tmp_path, site.url, retry_failed=True)
+    assert "reason.http-404" not in counters and "pages.failed" not in counters
+    assert [s.title for s in stories(tmp_path)] == ["Τίτλος 1"]
