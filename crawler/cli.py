@@ -36,7 +36,8 @@ def crawl(
     ] = False,
     accept_opt_outs: Annotated[
         bool,
-        typer.Option("--accept-opt-outs", "--yes", help="Confirm what the site says on training."),
+        typer.Option("--accept-opt-outs", "--yes",
+                     help="Confirm what the site says on training, and --re-extract."),
     ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask once more for pages that were given up.")
@@ -84,6 +85,12 @@ def crawl(
     if not no_fetch:
         confirmed(house.archive_dir(archive), archive, profiles.load(settings, archive), settings,
                   accept=accept_opt_outs, say=typer.echo)  # fmt: skip
+    if re_extract:
+        from crawler.extract.asking import agreed
+
+        if not agreed(house.archive_dir(archive), archive, settings, accept=accept_opt_outs,
+                      imported=no_fetch):  # fmt: skip
+            raise typer.Exit(STOPPED)
     with Show() as show:
         work = run(
             house, archive, settings,

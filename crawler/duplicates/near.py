@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS near_paragraphs (
     print INTEGER PRIMARY KEY, stories INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
 """
+_VERSION = "near"  # the spool's note: the version of extraction that the index is of
 OWN = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
 
 
@@ -56,12 +57,18 @@ class Near:
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
 
-    def forget(self) -> None:
-        """Begin anew, since all stories are extracted anew: each is its own cluster again."""
+    def begin(self, version: str) -> None:
+        """Forget all when stories are extracted by another version: all are placed anew then.
+
+        Clusters made of a bad extraction (everything alike) would stay for ever otherwise.
+        """
+        if self.spool.meta(_VERSION) == version:
+            return
         with self.spool.transaction():
             for table in ("near_stories", "near_prints", "near_paragraphs"):
                 self._db.execute(f"DELETE FROM {table}")
             self._db.execute("UPDATE stories SET cluster=id WHERE cluster<>id")
+            self.spool.set_meta(_VERSION, version)
 
     def place(self, story: Story) -> Story:
         """The story with its cluster and marks; earlier stories that it bridges or holds change.

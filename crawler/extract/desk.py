@@ -44,6 +44,7 @@ class Desk(Background):
                     limit_s=self._settings.extract_s)  # fmt: skip
         spool = Spool.open(self.directory)
         near = Near(spool)
+        near.begin(self.profile.extraction)
         connection = pages.connect(self.directory)
         try:
             while not self.stopping.is_set():
