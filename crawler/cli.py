@@ -99,7 +99,8 @@ def crawl(
         )  # fmt: skip
         code = asyncio.run(work)
     if code == STOPPED:
-        again = f"kkoracle crawl {archive}{' --follow' if follow else ''}"
+        flag = " --follow" if follow else " --no-fetch" if no_fetch else ""
+        again = f"kkoracle crawl {archive}{flag}"
         typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
     typer.echo(f"{archive}: {show.summary()}")
