@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from rq import Worker
 from exchange.engine import Engine, Finished
 from exchange.errors import UserError
 from tests.conftest import cli_environment
+from tests.kkoracle import test_dashboard as dashboard
 from tests.workers.endpoint import Endpoint, Said, answer_about
 from workers.engines import openai, replies
 from workers.engines.mlx import MlxEngine
@@ -234,6 +236,8 @@ def test_a_worker_with_mlx_and_one_with_an_endpoint_share_a_queue(
                 KKORACLE_WORK_ENGINE=engine, KKORACLE_WORK_URL=server, KKORACLE_WORKER_NAME=name,
             )  # fmt: skip
         shop.until(lambda: {w.name for w in Worker.all(shop.redis)} == {"endpoint", "here"}, 60)
+        _, listed = dashboard.get(f"{dashboard.start(shop)}/0/data/workers.json")
+        assert {worker["name"] for worker in json.loads(listed)["workers"]} == {"endpoint", "here"}
         counters = shop.until_done()
         assert counters.get("tasks.done", 0) + counters.get("tasks.failed", 0) == 40
         assert counters["tasks.failed"] == counters["failed.no-pair"]  # random weights
