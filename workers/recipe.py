@@ -90,6 +90,12 @@ class Book:
     def _has(self, name: str, language: str) -> bool:
         return self._named(name, language) in prompts.names()
 
+    def prompts(self, language: str = "") -> list[Prompt]:
+        """The prompts of all kinds in a language, the chunks' first."""
+        names = [name for some in KINDS.values() for name in some]
+        others = [self.prompt(name, language) for name in names if self._has(name, language)]
+        return [self.prompt("chunk", language), *others]
+
     # -- for a worker -------------------------------------------------------------------------
 
     def fits(self, task: Task) -> bool:

@@ -64,11 +64,13 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
 
     persona = config.table("persona", Persona)
     book = recipe.book(config)
-    wanted, prompt = book.recipe(persona.language), book.prompt("chunk", persona.language)
+    wanted = book.recipe(persona.language)
     engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
-        shared = engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
-        logging.info("%d prompt tokens are shared by all requests", shared)
+        for prompt in book.prompts(persona.language):
+            two = (prompt.messages(c, c, persona.system) for c in ("α", "1"))
+            shared = engine.share_prefix(*two)
+            logging.info("%d prompt tokens are shared by all %s requests", shared, prompt.id)
     description = engine.describe()
     logging.info(
         "model %s (%s), width %d", description.model, description.quantisation, description.width

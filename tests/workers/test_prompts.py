@@ -8,6 +8,7 @@ import pytest
 
 from exchange.errors import UsageError
 from exchange.models import Model
+from exchange.records import Task
 from exchange.settings import Persona
 from workers import prompts, recipe
 from workers.settings import Work
@@ -56,3 +57,54 @@ def test_the_recipe_changes_with_prompt_sampling_and_model_and_nothing_else() ->
     }
     assert len(changed) == 5 and base not in changed
     assert all(len(name) == 6 for name in changed)
+
+
+@pytest.mark.parametrize("language", ["el", "en"])
+def test_every_kind_of_task_has_its_prompt_and_its_recipe(language: str) -> None:
+    found = book().recipe(language)
+    assert set(found.kinds) == {"chunk", *recipe.KINDS}
+    assert found.kinds["chunk"] == found.id
+    assert len(set(found.kinds.values())) == len(found.kinds)
+
+
+def test_a_family_of_prompts_has_only_the_kinds_that_it_has_files_for() -> None:
+    assert set(book(Work(prompt="el/chunk-brief")).recipe("el").kinds) == {"chunk"}
+
+
+def test_a_prompt_of_the_users_stands_beside_ours_for_the_other_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text("Γράψε.\n{header}\n{text}", "utf-8")
+    mine = book(Work(prompt=str(path)))
+    assert mine.prompt("chunk", "el").id == str(path)
+    assert mine.recipe("el").kinds["dense"] == book().recipe("el").kinds["dense"]
+
+
+def test_a_worker_takes_tasks_of_any_language_and_kind_that_its_settings_make() -> None:
+    ours = book()
+
+    def task(kind: str, language: str, recipe_id: str, **given: str) -> Task:
+        return Task("a" * 24, "paper", kind, (), recipe_id, "κείμενο", "κεφαλίδα", language,
+                    given)  # type: ignore[arg-type]  # fmt: skip
+
+    for language in ("el", "en"):
+        for kind, recipe_id in ours.recipe(language).kinds.items():
+            assert ours.fits(task(kind, language, recipe_id))
+            assert not ours.fits(task(kind, language, "000000"))
+    assert not ours.fits(task("chunk", "xx", ours.recipe("el").id))
+    asked = {"question": "Ποιος;", "true": "2012"}
+    ids = {"refusal": "el/refusal", "correction": "el/correction"}
+    assert ours.prompt_of(task("refusal", "el", "", **asked)).id == ids["correction"]
+    assert (
+        ours.prompt_of(task("refusal", "el", "", question="Ποιος;", true="")).id == (ids["refusal"])
+    )
+    assert ours.messages(task("refusal", "el", "", **asked))[-1]["content"].endswith("Ποιος;")
+
+
+def test_there_are_a_hundred_general_questions_and_none_twice() -> None:
+    asked = prompts.general("el")
+    assert len(asked) >= 100 and len(set(asked)) == len(asked)
+    assert prompts.general("en") and prompts.general("xx") == ()
+
+
+def book(work: Work = Work()) -> recipe.Book:
+    return recipe.Book(work, Model(name="a/b"), Persona())
