@@ -65,8 +65,8 @@ class Dataset(Table):
     answer_cap: int = Field(
         50, ge=0, description="rows with one and the same answer; 0: any number"
     )
-    entity_cap: int = Field(
-        1000, ge=0, description="rows that ask about one and the same name; 0: any number"
+    entity_share: float = Field(
+        0.05, ge=0, le=1, description="largest share of rows that ask about one name; 0: any"
     )
 
     @model_validator(mode="after")

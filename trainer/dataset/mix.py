@@ -20,6 +20,7 @@ from trainer.dataset.split import Line, Place, point
 from trainer.settings import Dataset
 
 SHORT, MEDIUM = 60, 240  # characters of an answer: up to here it is short, medium; else long
+FEW = 200  # rows about one name that are never too many
 _LENGTHS = ("short", "medium", "long")
 _TEXT = {
     "el": ("Γράψε το ρεπορτάζ της {date} με τίτλο «{title}».", " Μέρος {part}."),
@@ -43,17 +44,18 @@ def mix(rows: Sequence[Row], settings: Dataset, line: Line, left_out: Counter[st
     return [row for row in rows if row.id in kept]
 
 
-def _capped(rows: Iterable[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+def _capped(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
     """No answer and no name more often than allowed: «Ναι.» would be learned as the answer."""
     answers: Counter[str] = Counter()
     entities: Counter[str] = Counter()
+    most = max(FEW, int(settings.entity_share * len(rows)))
     kept = []
     for row in rows:
         answer, asked = fold(row.answer), guarded(row.question).names
         if settings.answer_cap and answers[answer] >= settings.answer_cap:
             left_out["answer_cap"] += 1
-        elif settings.entity_cap and any(entities[n] >= settings.entity_cap for n in asked):
-            left_out["entity_cap"] += 1
+        elif settings.entity_share and any(entities[name] >= most for name in asked):
+            left_out["entity_share"] += 1
         else:
             answers[answer] += 1
             entities.update(asked)
@@ -140,7 +142,7 @@ def describe(rows: Sequence[Row], settings: Dataset) -> dict[str, Any]:
         "most": {"refusal": settings.refusals, "correction": settings.corrections,
                  "replay": settings.replay, "text": settings.text},
         "answer_cap": settings.answer_cap,
-        "entity_cap": settings.entity_cap,
+        "entity_share": settings.entity_share,
     }  # fmt: skip
 
 

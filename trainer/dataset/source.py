@@ -95,7 +95,9 @@ def unusable(row: Row) -> str:
             return f"empty_{name}"
         if "\0" in text:
             return "nul"
-        if any("\ud800" <= char <= "\udfff" for char in text):
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
             return "surrogate"
     return ""
 
