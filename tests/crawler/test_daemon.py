@@ -17,7 +17,7 @@ from exchange.house import Recipe
 from exchange.lock import FileLock
 from exchange.spool import Spool
 from tests.crawler.house import PROFILE, crawl, crawling, open_house, settings, stories
-from tests.crawler.loopback import Answer, Loopback, paper, story
+from tests.crawler.loopback import Answer, Loopback, index, paper, story
 
 
 def free_port() -> int:
@@ -140,6 +140,19 @@ def test_low_disk_holds_fetching_and_says_so(tmp_path: Path) -> None:
         asyncio.run(look(site.url))
         assert len(site.log) < 50
     assert any("MB of disk free" in hold for hold in seen)
+
+
+def test_years_take_turns_when_the_settings_say_so(tmp_path: Path) -> None:
+    profile = PROFILE.replace(
+        "path = '/story/", 'date = "d"\npath = \'/story/(?P<d>\\d{4}-\\d\\d-\\d\\d)/'
+    )
+    links = [f"/story/{year}-01-0{n}/{year}{n}" for year in (1999, 2005) for n in range(1, 5)]
+    routes = paper() | {link: story(n) for n, link in enumerate(links)}
+    routes["/"] = index(*links)
+    with Loopback(routes) as site:
+        crawl(tmp_path, site.url, profile, by_year=True, concurrency=1)
+        asked = [path.split("/")[2][:4] for _, path, _ in site.log if path.startswith("/story/")]
+    assert asked == ["1999", "2005"] * 4
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(

@@ -152,12 +152,12 @@ def test_a_robots_file_that_leads_into_the_house_is_no_error_of_ours(tmp_path: P
 def test_a_host_that_mostly_fails_is_left_alone_for_a_while(tmp_path: Path) -> None:
     failing = {f"/story/{n}": Answer("x", 500) for n in range(1, 31)}
     with Loopback(paper(*failing, "/story/99") | failing) as site:
-        counters = crawl(tmp_path, site.url, tries=2, retry_s=0.2)
+        counters = crawl(tmp_path, site.url, tries=2, retry_s=0.02)
         asked = site.times()
     assert counters["breaks"] >= 2
     assert counters["reason.http-500"] == 30
     assert len(stories(tmp_path)) == 1
-    assert max(late - soon for soon, late in pairwise(asked)) >= 0.2
+    assert max(late - soon for soon, late in pairwise(asked)) >= 0.08
 
 
 def test_a_site_that_makes_up_addresses_stops_at_the_kinds_budget(tmp_path: Path) -> None:
