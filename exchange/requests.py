@@ -12,15 +12,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange import verdicts
+from exchange import failures, verdicts
 from exchange.errors import UserError
 from exchange.lock import FileLock
-from exchange.review import Review
+from exchange.review import Request, Review
 from exchange.spool import Spool
 
 log = logging.getLogger(__name__)
 
 RECHECK = "recheck"
+KINDS = (RECHECK, failures.RETRY, failures.DROP)
 LOOK_S = 0.3
 
 
@@ -35,8 +36,8 @@ def carry_out(spool: Spool, directory: Path) -> int:
     try:
         count = 0
         for request in review.open_requests():
-            if request.kind == RECHECK:
-                review.answer(request.serial, _recheck(spool, directory, request.argument, review))
+            if request.kind in KINDS:
+                review.answer(request.serial, _outcome(spool, directory, request, review))
                 count += 1
         return count
     finally:
@@ -49,39 +50,52 @@ def _waiting(directory: Path) -> bool:
         if review is None:
             return False
         try:
-            return any(request.kind == RECHECK for request in review.open_requests())
+            return any(request.kind in KINDS for request in review.open_requests())
         finally:
             review.close()
     except (UserError, sqlite3.OperationalError):  # it is being made this very moment
         return False
 
 
-def _recheck(spool: Spool, directory: Path, name: str, review: Review) -> str:
+def _outcome(spool: Spool, directory: Path, request: Request, review: Review) -> str:
     try:
-        if not verdicts.NAME.fullmatch(name):
-            raise UserError(f"{name[:40]!r} is no file of verdicts")
-        changed = verdicts.apply(spool, directory / name, review.labels())
+        if request.kind == RECHECK:
+            changed = _recheck(spool, directory, request.argument, review)
+        else:
+            changed = failures.carry_out(spool, request.kind, request.argument)
     except UserError as error:
-        log.warning("a recheck was not carried out: %s", error)
+        log.warning("a request (%s) was not carried out: %s", request.kind, error)
         return f"failed: {error}"
     return f"done: {changed}"
 
 
-def hand_over(directory: Path, name: str, waiting: Callable[[], None] = lambda: None) -> int:
-    """Have a staged file applied, by the daemon where one runs, else here and now.
+def _recheck(spool: Spool, directory: Path, name: str, review: Review) -> int:
+    if not verdicts.NAME.fullmatch(name):
+        raise UserError(f"{name[:40]!r} is no file of verdicts")
+    return verdicts.apply(spool, directory / name, review.labels())
+
+
+def hand_over(
+    directory: Path,
+    argument: str,
+    waiting: Callable[[], None] = lambda: None,
+    kind: str = RECHECK,
+) -> int:
+    """Have a request carried out, by the daemon where one runs, else here and now.
 
     Args:
+        argument: of a recheck the name of its staged file.
         waiting: called while a daemon is waited for.
 
     Returns:
-        How many pairs changed.
+        How many pairs or tasks changed.
 
     Raises:
-        UserError: it could not be applied; the old verdicts are whole.
+        UserError: it could not be carried out; nothing was changed.
     """
     review = Review.open(directory)
     try:
-        serial = review.ask(RECHECK, name)
+        serial = review.ask(kind, argument)
         while (outcome := review.outcome(serial)) is None:
             lock = FileLock(directory / "daemon.lock")
             if lock.acquire():

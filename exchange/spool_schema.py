@@ -17,7 +17,8 @@ import orjson
 from exchange import dedup
 from exchange.db import count
 
-VERSION = 3  # 2: other kinds of task, index of questions, verdicts by rule set; 3: marks
+# 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone
+VERSION = 4
 
 
 SCHEMA = f"""
@@ -93,6 +94,9 @@ CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks
 CREATE TRIGGER IF NOT EXISTS task_failed AFTER UPDATE OF state ON tasks
     WHEN NEW.state = 'failed' AND OLD.state <> 'failed' BEGIN
     {count("'failed.' || NEW.reason", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_reopened AFTER UPDATE OF state ON tasks
+    WHEN OLD.state = 'failed' AND NEW.state <> 'failed' BEGIN
+    {count("'failed.' || OLD.reason", "-1")} END;
 CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
     {count("'pairs.' || NEW.status", "1")}
     {count("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;

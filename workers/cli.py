@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from exchange.house import House
+from workers import failed
 
 
 def register(app: typer.Typer) -> None:
     """Add the workers' commands to the front door."""
     app.command("work")(work)
     app.command("recheck")(recheck)
+    app.add_typer(failed.app, name="failed")
 
 
 def work(

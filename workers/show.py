@@ -64,3 +64,8 @@ def changes(found: Sequence[Change], count: int, rules: str) -> None:
     for change in found:
         table.add_row(change.reason or "(new pairs)", f"{change.gained:,}", f"{change.lost:,}")
     console.print(table)
+
+
+def plain(text: str) -> str:
+    """A page's or a model's words without what a terminal would obey."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")

@@ -1,0 +1,120 @@
+"""`kkoracle failed`: the tasks that ended without a pair, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exchange.house import House
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Tasks that ended without a pair: list and show them, try them again, or drop them.\n\n"
+    "A running daemon is asked to make the change; without one it is made at once.",
+)
+
+ARCHIVE = Annotated[str | None, typer.Option("--archive", help="Default: the config's.")]
+IDS = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
+REASON = Annotated[str, typer.Option(help="All that failed for this reason.")]
+ALL = Annotated[bool, typer.Option("--all", help="Every failed task.")]
+
+
+@app.command("list")
+def list_failed(
+    ctx: typer.Context,
+    reason: REASON = "",
+    limit: Annotated[int, typer.Option(min=1, help="Tasks to show.")] = 20,
+    archive: ARCHIVE = None,
+) -> None:
+    """Show how many failed and why, and the first of them."""
+    from exchange import failures
+    from exchange.spool import Spool
+    from workers.show import plain
+
+    house: House = ctx.obj
+    name = house.archive(archive)
+    spool = Spool.read(house.archive_dir(name))
+    found = failures.reasons(spool)
+    if not found:
+        typer.echo(f"{name}: no task has failed")
+        return
+    for code, count in found.items():
+        typer.echo(f"{count:7,} {code}")
+    typer.echo("")
+    for one in failures.listed(spool, name, failures.Selection((), reason), limit):
+        typer.echo(f"{one.task.id}  {one.task.kind:8} {one.reason:16} {plain(one.task.header)}")
+    spool.close()
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(help="Its id, or how it begins.")],
+    archive: ARCHIVE = None,
+) -> None:
+    """Show what one task was asked and what the model answered."""
+    from exchange import failures
+    from exchange.spool import Spool
+    from workers.show import plain
+
+    house: House = ctx.obj
+    name = house.archive(archive)
+    spool = Spool.read(house.archive_dir(name))
+    for one in failures.listed(spool, name, failures.Selection((task,)), 1):
+        typer.echo(f"{one.task.id}  {one.task.kind}, failed: {one.reason}\n")
+        typer.echo(f"{plain(one.task.header)}\n{plain(one.task.text)}\n")
+        if one.completion is None:
+            typer.echo("no reply is stored")
+        else:
+            said = one.completion
+            typer.echo(
+                f"{said.model} ({said.engine}), {said.tokens_out} tokens, ended by "
+                f"{said.finish_reason}, {said.generated_at}:\n{plain(said.text)}"
+            )
+    spool.close()
+
+
+@app.command()
+def retry(
+    ctx: typer.Context,
+    tasks: IDS = None,
+    reason: REASON = "",
+    everything: ALL = False,
+    archive: ARCHIVE = None,
+) -> None:
+    """Ask for failed tasks again."""
+    from exchange import failures
+
+    count = _change(ctx.obj, archive, failures.RETRY, tasks, reason, everything)
+    typer.echo(f"{count:,} tasks wait to be generated again")
+
+
+@app.command()
+def drop(
+    ctx: typer.Context,
+    tasks: IDS = None,
+    reason: REASON = "",
+    everything: ALL = False,
+    archive: ARCHIVE = None,
+) -> None:
+    """Give failed tasks up: they are no longer counted, and not tried again."""
+    from exchange import failures
+
+    count = _change(ctx.obj, archive, failures.DROP, tasks, reason, everything)
+    typer.echo(f"{count:,} tasks dropped")
+
+
+def _change(
+    house: House, archive: str | None, kind: str, ids: list[str] | None, reason: str, all_: bool
+) -> int:
+    from exchange import failures, requests
+    from exchange.errors import UsageError, UserError
+
+    if sum((bool(ids), bool(reason), all_)) != 1:
+        raise UsageError("which tasks? give ids, or --reason CODE, or --all")
+    directory = house.archive_dir(archive)
+    if not directory.is_dir():
+        raise UserError("nothing yet: `kkoracle crawl` begins")
+    selection = failures.Selection(tuple(ids or ()), reason)
+    return requests.hand_over(directory, selection.to_json(), kind=kind)
