@@ -16,7 +16,7 @@ from crawler import kinds
 from crawler.client import MAX_BODY
 
 MAX_PDF = 100 * 1024 * 1024
-MAX_JSON = 256 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
+MAX_JSON = 64 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
     ".html": kinds.HTML, ".htm": kinds.HTML, ".xhtml": kinds.HTML, ".txt": kinds.TEXT,

@@ -133,7 +133,7 @@ def _record(told: dict[str, Any]) -> Parts:
 def _pdf(body: bytes) -> Parts:
     try:
         from pypdf import PdfReader
-        from pypdf.errors import PdfReadError
+        from pypdf.errors import PyPdfError
     except ImportError:
         raise Unreadable("no-pdf-support") from None
     try:
@@ -144,7 +144,7 @@ def _pdf(body: bytes) -> Parts:
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
-    except (PdfReadError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError,
             RecursionError, OSError, NotImplementedError):  # fmt: skip
         raise Unreadable("broken-pdf") from None
     text = _SAME_WORD.sub(r"\1", "\n".join(pages))

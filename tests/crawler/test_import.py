@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -25,14 +26,17 @@ TEXT = "Η γέφυρα του Ξηροπόταμου κόστισε 240.000 ε�
 MORE = "Την εγκαινίασε ο δήμαρχος Νίκος Βαλτινός μπροστά σε πολύ κόσμο."
 
 
-def pdf(text: str, *, more: bytes = b"") -> bytes:
-    """The smallest PDF that shows a few words."""
+def pdf(text: str, *, bomb: bool = False) -> bytes:
+    """The smallest PDF that shows a few words; a bomb shows them after 200 MB of nothing."""
     draw = b"BT /F1 12 Tf 72 700 Td (" + text.encode("ascii") + b") Tj ET"
+    packed = b""
+    if bomb:
+        draw, packed = zlib.compress(b" " * (200 << 20) + draw), b"/Filter/FlateDecode"
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
         b"/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(draw), draw),
+        b"<<%s/Length %d>>stream\n%s\nendstream" % (packed, len(draw), draw),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]  # fmt: skip
     body, at = b"%PDF-1.4\n", []
@@ -40,8 +44,8 @@ def pdf(text: str, *, more: bytes = b"") -> bytes:
         at.append(len(body))
         body += b"%d 0 obj%s endobj\n" % (number, told)
     table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % n for n in at)
-    return (body + table + b"trailer<</Size 6/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF"
-            % (more, len(body)))  # fmt: skip
+    return (body + table + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+            % len(body))  # fmt: skip
 
 
 WARC = (
@@ -119,7 +123,7 @@ def _hostile(folder: Path) -> dict[str, int]:
         "cut.warc": WARC[:-40],
         "nothing.md": b"![x](y)\n", "scripts.html": b"<script>var a = 1</script>",
         "nested.html": b"<div>" * 100_000 + b"x", "short.txt": "δύο λέξεις".encode(),
-        "emphasis.md": b"*a " * 50_000,
+        "emphasis.md": b"*a " * 50_000, "bomb.pdf": pdf("x", bomb=True),
         "loop.pdf": pdf("x").replace(b"/Kids[3 0 R]", b"/Kids[2 0 R]"),
     }  # fmt: skip
     for name, body in made.items():
@@ -150,7 +154,8 @@ def test_hostile_files_are_counted_rejections_and_stop_nothing(tmp_path: Path) -
     assert {"text.broken-pdf", "text.encrypted-pdf", "text.no-text-field", "text.too-short"} <= {
         *counters
     }
-    assert "text.waiting" not in counters
+    assert counters["text.broken-pdf"] >= 2  # one of them would unpack to 200 MB
+    assert not {"text.waiting", "text.hung", "text.crashed"} & {*counters}
     again = bring_in(tmp_path, "files")
     assert again.startswith("paper: 0 new, ")
     assert counted(tmp_path) == counters  # a second import counts nothing twice
