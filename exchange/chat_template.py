@@ -44,6 +44,26 @@ def apply(
     return [int(token) for token in tokens]
 
 
+def conversation(tokenizer: Any, turns: Sequence[Message]) -> tuple[list[int], int]:
+    """The tokens of a whole conversation, and where its last turn, the answer, begins.
+
+    What a template writes after the end mark (often a newline) is cut off: the model is never
+    asked for it. A template that writes no end mark gets one, or a model taught with it would not
+    learn to stop.
+    """
+    ends = set(tokenizer.eos_token_ids)
+    prompt = apply(tokenizer, turns[:-1])
+    whole = apply(tokenizer, turns, add_generation_prompt=False)
+    # The two differ before the prompt's end only where the tokenizer joins the answer's first
+    # characters to the prompt's last ones; the answer then begins where they part.
+    start = 0
+    while start < min(len(prompt), len(whole)) and prompt[start] == whole[start]:
+        start += 1
+    last = next((i for i in range(len(whole) - 1, start - 1, -1) if whole[i] in ends), None)
+    tokens = whole[: last + 1] if last is not None else [*whole, min(ends)]
+    return tokens, max(start, 1)
+
+
 def write_bos(tokenizer: Any) -> bool:
     """Let the template begin with BOS, if the tokenizer begins plain text with it.
 

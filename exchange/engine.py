@@ -5,6 +5,7 @@ An engine knows nothing about tasks, Redis or pairs: messages go in, finished te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -35,6 +36,19 @@ class Description:
     width: int
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How probable an answer is to a model: natural logarithm, summed over its tokens."""
+
+    logprob: float
+    tokens: int  # the end mark among them
+
+    @property
+    def mean(self) -> float:
+        """Per token, so that answers of different lengths compare."""
+        return self.logprob / self.tokens
+
+
 @runtime_checkable
 class Engine(Protocol):
     """A continuous batch of up to `width` requests; driven by one thread only."""
@@ -57,3 +71,13 @@ class Engine(Protocol):
 
     def describe(self) -> Description:
         """What runs here; compared with what the archive's recipe asks for."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """What an engine may also do: say how probable given answers are. An endpoint cannot."""
+
+    def loglikelihood(
+        self, prompts: Sequence[list[Message]], completions: Sequence[str]
+    ) -> list[Likelihood]:
+        """Of each completion after its prompt, in order; nothing else may be in flight."""

@@ -49,20 +49,6 @@ def prompt_tokens(tokenizer: Any, asked: Sequence[Message]) -> list[int]:
 
 
 def sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> Sample:
-    """One training row; the last turn is the answer.
-
-    What a template writes after the end mark (often a newline) is cut off: the model is never
-    asked for it. A template that writes no end mark gets one, or the model would not learn to
-    stop.
-    """
-    ends = set(tokenizer.eos_token_ids)
-    prompt = prompt_tokens(tokenizer, turns[:-1])
-    whole = chat_template.apply(tokenizer, turns, add_generation_prompt=False)
-    # The two differ before the prompt's end only where the tokenizer joins the answer's first
-    # characters to the prompt's last ones; the loss then begins where they part.
-    start = 0
-    while start < min(len(prompt), len(whole)) and prompt[start] == whole[start]:
-        start += 1
-    last = next((i for i in range(len(whole) - 1, start - 1, -1) if whole[i] in ends), None)
-    tokens = whole[: last + 1] if last is not None else [*whole, min(ends)]
-    return Sample(row_id, tokens, max(start, 1), len(turns[-1]["content"]))
+    """One training row; the last turn is the answer."""
+    tokens, start = chat_template.conversation(tokenizer, turns)
+    return Sample(row_id, tokens, start, len(turns[-1]["content"]))

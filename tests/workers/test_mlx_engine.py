@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.engine import Engine, Finished
+from exchange.engine import Engine, Finished, Judges
 from exchange.errors import UserError
 from tests.conftest import SENTENCES
 from workers.engines.mlx import MlxEngine
@@ -142,8 +142,29 @@ def test_a_prompt_longer_than_the_context_is_refused(engine: MlxEngine) -> None:
         engine.submit(ask(SENTENCES[0] * 400), TOKENS, 0)
 
 
+def test_likelihoods_are_those_of_one_answer_read_alone(
+    engine: MlxEngine, tiny_model: Path
+) -> None:
+    import mlx.core as mx
+
+    from exchange import chat_template, mlx_runtime
+
+    asked = [ask(SENTENCES[0])] * 3 + [ask(SENTENCES[1])] * 2
+    answers = [SENTENCES[1], "Η γέφυρα.", "240.000 ευρώ", SENTENCES[0], "Όχι."]
+    found = engine.loglikelihood(asked, answers)
+    model, tokenizer = mlx_runtime.load(tiny_model)
+    for prompt, answer, one in zip(asked, answers, found, strict=True):
+        turns = [*prompt, {"role": "assistant", "content": answer}]
+        tokens, start = chat_template.conversation(tokenizer, turns)
+        logits = model(mx.array(tokens[:-1])[None])[0, start - 1 :]
+        logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        alone = sum(logprobs[i, token].item() for i, token in enumerate(tokens[start:]))
+        assert one.logprob == pytest.approx(alone, rel=1e-4)
+        assert one.tokens == len(tokens) - start and one.mean == one.logprob / one.tokens
+
+
 def test_it_is_an_engine_and_says_what_it_is(engine: MlxEngine) -> None:
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, Engine) and isinstance(engine, Judges)
     description = engine.describe()
     assert (description.engine, description.model, description.width) == ("mlx", "tiny", 4)
 

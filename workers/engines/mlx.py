@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange import chat_template, mlx_runtime
-from exchange.engine import DEADLINE, Description, Finished, Message
+from exchange.engine import DEADLINE, Description, Finished, Likelihood, Message
 from workers.engines.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -111,6 +112,20 @@ class MlxEngine:
             ended = self._batch.step()
         done = [self._finish(self._running.pop(row), reason) for row, reason in ended]
         return done + self._overdue()
+
+    def loglikelihood(
+        self, prompts: Sequence[list[Message]], completions: Sequence[str]
+    ) -> list[Likelihood]:
+        """See `Judges.loglikelihood`."""
+        from workers.engines.mlx_scoring import score
+
+        rows = [
+            chat_template.conversation(
+                self._tokenizer, [*prompt, {"role": "assistant", "content": completion}]
+            )
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        return score(self._model, rows)
 
     def cancel(self, ticket: int) -> None:
         """See `Engine.cancel`."""
