@@ -64,9 +64,9 @@ def cache() -> Path:
 def _make(folder: Path, packages: tuple[str, ...]) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _call([sys.executable, "-m", "venv", str(folder)])
-    _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet",
-           "--disable-pip-version-check", *packages])  # fmt: skip
+    _call([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+    _call([sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install",
+           "--quiet", "--disable-pip-version-check", *packages])  # fmt: skip
     (folder / READY).touch()
 
 
