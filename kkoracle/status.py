@@ -131,8 +131,8 @@ def show(status: Status, *, as_json: bool) -> None:
         lines.append(
             (
                 "worker",
-                f"{name}: width {facts.get('width')}, {facts.get('inflight')} in "
-                f"flight, {facts.get('done')} done, "
+                f"{name}: {facts.get('state')}, width {facts.get('width')}, "
+                f"{facts.get('inflight')} in flight, {facts.get('done')} done, "
                 f"{facts.get('tokens_per_s')} tokens/s",
             )
         )

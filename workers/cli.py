@@ -34,25 +34,32 @@ def work(
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="With --probe: one object.")] = False,
+    pause: Annotated[
+        bool | None,
+        typer.Option("--pause/--resume", help="Tell the running workers, here and elsewhere."),
+    ] = None,
 ) -> None:
     """Generate question/answer pairs from the queue, until stopped.
 
     Run it beside `kkoracle crawl`, on this machine or on others with the same Redis. Killed at
     any moment it loses nothing. First Ctrl-C: finish what is in flight (30 s at most), give the
-    rest back; second: stop at the next token.
+    rest back; second: stop at the next token. `[work] quiet` names hours without new work.
     """
     import logging
 
     from exchange import models, openblas
     from exchange.redis_server import redis_for
     from exchange.settings import Config
-    from workers import recipe
+    from workers import control, recipe
     from workers.progress import Progress
     from workers.settings import Work
     from workers.supervisor import Supervisor
 
     house: House = ctx.obj
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    if pause is not None:
+        typer.echo(control.set_paused(house, pause))
+        return
     settings = house.config.table("work", Work, {"width": width, "engine": engine})
     language_model = house.config.table("model", models.Model, {"name": model})
     recipe.current(house.config)  # a wrong prompt is told before anything starts

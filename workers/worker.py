@@ -27,6 +27,7 @@ from exchange.engine import Engine, Finished
 from exchange.house import Recipe
 from exchange.records import Task
 from workers import inflight, poison
+from workers.control import PAUSE
 from workers.desk import Desk
 from workers.inflight import InFlight
 from workers.intake import Intake
@@ -195,7 +196,7 @@ class GenerationWorker(SimpleWorker):
     def _mood(self) -> str:
         if self._stop_at is not None:
             return "stopping"
-        if self._command == b"pause":
+        if self._command == PAUSE:
             return "paused"
         return "quiet" if self._resting() else "working"
 
