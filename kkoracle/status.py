@@ -102,6 +102,9 @@ def show(status: Status, *, as_json: bool) -> None:
         for name, count in sorted(status.pages.items())
         if name.startswith("pages.")
     )
+    failing = f" (`kkoracle archive review {status.archive}`)" * bool(
+        status.pages.get("pages.failed")
+    )
     rejected = sorted(
         ((n, k.removeprefix("rejected.")) for k, n in c.items() if k.startswith("rejected.")),
         reverse=True,
@@ -112,7 +115,7 @@ def show(status: Status, *, as_json: bool) -> None:
     )
     lines = [
         ("archive", f"{status.archive}, daemon {'running' if status.daemon else 'not running'}"),
-        ("pages", pages or "none yet"),
+        ("pages", (pages or "none yet") + failing),
         ("stories", f"{c.get('stories', 0):,} in {c.get('chunks.live', 0):,} chunks"),
         (
             "tasks",
