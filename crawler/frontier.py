@@ -115,20 +115,24 @@ class Frontier:
         Args:
             which: an SQL condition on `pages`, its values apart.
         """
+        given_up = self.db.execute(
+            f"SELECT reason, COUNT(*) FROM pages WHERE state='failed' AND ({which}) "
+            "GROUP BY reason", tuple(values),
+        ).fetchall()  # fmt: skip
+        for reason, count in given_up:
+            pages.count(self.db, f"reason.{reason}", -count)
         return self.db.execute(
             "UPDATE pages SET state='waiting', reason='', tries=0, next_at=0 "
             f"WHERE state IN ('done', 'failed') AND ({which})", tuple(values),
         ).rowcount  # fmt: skip
 
     def retry_failed(self) -> int:
-        """Make every page that was given up due once more; returns how many there are."""
+        """Make every page that was given up due once more; returns how many there are.
+
+        Imported files are left as they are: nobody serves them.
+        """
         with db.transaction(self.db):
-            given_up = self.db.execute(
-                "SELECT reason, COUNT(*) FROM pages WHERE state='failed' GROUP BY reason"
-            ).fetchall()
-            for reason, count in given_up:
-                pages.count(self.db, f"reason.{reason}", -count)
-            return self.ask_again("state='failed'")
+            return self.ask_again("state='failed' AND kind NOT LIKE '@%'")
 
     def next_due(self) -> float | None:
         """When the earliest waiting page may be asked for; None when none waits."""
