@@ -15,6 +15,7 @@ import orjson
 
 from crawler import pages
 from crawler.links import Site
+from exchange.marks import HELD, MARKS
 from exchange.records import Story
 from exchange.spool import FILE, Spool
 
@@ -31,6 +32,7 @@ class Year:
     issues_due: int = 0  # dates that the profile's templates ask for
     pages: Counter[str] = field(default_factory=Counter)  # by state
     stories: int = 0
+    held: int = 0  # of these, held back by a gate: teasers, second editions, broken text
     words: int = 0  # of the stories of which the site prints a count
     words_expected: int = 0
     short: int = 0
@@ -47,6 +49,7 @@ class Coverage:
 
     years: dict[str, Year]
     sections: dict[str, int]  # stories, most first
+    marks: dict[str, int]  # what the quality gates say, most first
     total: Year
 
 
@@ -65,14 +68,18 @@ def look(directory: Path, site: Site, today: dt.date) -> Coverage:
     for link in site.dated(today):
         years[link.issue[:4]].issues_due += 1
     sections: Counter[str] = Counter()
+    marked: Counter[str] = Counter()
     if (directory / FILE).exists():
         spool = Spool.read(directory)
         try:
             _stories(spool, years, sections)
+            marked.update({name.removeprefix("marks."): count for name, count in
+                           spool.counters().items() if name.startswith("marks.")})  # fmt: skip
         finally:
             spool.close()
     ordered = dict(sorted(years.items()))
-    return Coverage(ordered, dict(sections.most_common()), _total(ordered))
+    return Coverage(ordered, dict(sections.most_common()), dict(marked.most_common()),
+                    _total(ordered))  # fmt: skip
 
 
 def _pages(connection: sqlite3.Connection, years: defaultdict[str, Year]) -> None:
@@ -85,14 +92,22 @@ def _pages(connection: sqlite3.Connection, years: defaultdict[str, Year]) -> Non
 
 
 def _stories(spool: Spool, years: defaultdict[str, Year], sections: Counter[str]) -> None:
-    """Stories whose page yields them no more have no live chunk, and do not count."""
+    """Stories that their page yields no more have neither a live chunk nor a mark that holds
+    them back, and do not count."""
     seen: set[str] = set()
-    for row in spool.db.execute(
-        "SELECT published, section, record FROM stories s WHERE EXISTS "
-        "(SELECT 1 FROM chunks c WHERE c.story_id=s.id AND c.state='live')"
-    ):
+    held = ",".join(f"'{code}'" for code in sorted(HELD))
+    rows = spool.db.execute(
+        "SELECT published, section, record, "
+        "EXISTS (SELECT 1 FROM chunks c WHERE c.story_id=s.id AND c.state='live') AS live, "
+        f"EXISTS (SELECT 1 FROM marks m WHERE m.story_id=s.id AND m.code IN ({held})) AS held "
+        "FROM stories s"
+    )
+    for row in rows:
+        if not (row["live"] or row["held"]):
+            continue
         year = years[row["published"][:4] or UNDATED]
         year.stories += 1
+        year.held += row["held"]
         sections[row["section"] or "none"] += 1
         if row["published"] and row["published"] not in seen:
             seen.add(row["published"])
@@ -113,7 +128,8 @@ def _total(years: dict[str, Year]) -> Year:
     total = Year()
     for year in years.values():
         total.pages.update(year.pages)
-        for name in ("issues", "issues_due", "stories", "words", "words_expected", "short"):
+        for name in ("issues", "issues_due", "stories", "held", "words", "words_expected",
+                     "short"):  # fmt: skip
             setattr(total, name, getattr(total, name) + getattr(year, name))
     return total
 
@@ -128,7 +144,8 @@ def show(found: Coverage, *, as_json: bool, sections: int = 20) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     table = Table(box=None, pad_edge=False)
-    for name in ("year", "issues", "pages", "failed", "waiting", "stories", "words", "short"):
+    for name in ("year", "issues", "pages", "failed", "waiting", "stories", "held", "words",
+                 "short"):  # fmt: skip
         table.add_column(name, justify="left" if name == "year" else "right")
     for name, year in (*found.years.items(), ("all", found.total)):
         due = f" of {year.issues_due:,}" if year.issues_due else ""
@@ -136,13 +153,16 @@ def show(found: Coverage, *, as_json: bool, sections: int = 20) -> None:
         states = year.pages
         table.add_row(
             name, f"{year.issues:,}{due}", f"{states['done']:,}", _or_blank(states["failed"]),
-            _or_blank(states["waiting"] + states["leased"]), f"{year.stories:,}", whole,
+            _or_blank(states["waiting"] + states["leased"]), f"{year.stories:,}",
+            _or_blank(year.held), whole,
             _or_blank(year.short),
         )  # fmt: skip
     console.print(table)
     if found.total.words_expected:
         console.print(f"words: share of those that the site itself counts; short: stories with "
                       f"under {SHORT:.0%} of them")  # fmt: skip
+    for code, count in found.marks.items():
+        console.print(f"{count:8,}  {code:18} {MARKS.get(code, '')}", markup=False)
     known = list(found.sections.items())
     told = [f"{name} {count:,}" for name, count in known[:sections]]
     if len(known) > sections:

@@ -32,9 +32,15 @@ date = "date"
 words = '(\\d+) λέξεις'
 """) + "section = '//h2'\n"  # fmt: skip
 
+WORDS = (
+    "νερό", "δρόμος", "σχολείο", "λιμάνι", "γέφυρα", "πλατεία", "αγορά", "δάσος", "βουνό",
+    "θάλασσα", "ποτάμι", "χωριό",
+)  # fmt: skip
 
-def told(section: str, words: int) -> Answer:
-    return Answer(f"<h1>Τ</h1><h2>{section}</h2><div class=text>{'λέξη ' * words}</div>")
+
+def told(section: str, words: int, number: int = 4) -> Answer:
+    text = " ".join(f"{word}{'αβγδεζ'[number]}" for word in WORDS[:words])
+    return Answer(f"<h1>Τ</h1><h2>{section}</h2><div class=text>{text}</div>")
 
 
 def newspaper() -> dict[str, Route]:
@@ -44,8 +50,8 @@ def newspaper() -> dict[str, Route]:
 
     return {
         "/issue?date=2001-12-30": issue((1, 10), (2, 20)), "/issue?date=2001-12-31": issue((3, 10)),
-        "/issue?date=2002-01-01": issue((4, 10), (5, 10)), "/story/1": told("Πόλη", 10),
-        "/story/2": told("Πόλη", 10), "/story/3": told("Κόσμος", 12),
+        "/issue?date=2002-01-01": issue((4, 10), (5, 10)), "/story/1": told("Πόλη", 10, 1),
+        "/story/2": told("Πόλη", 10, 2), "/story/3": told("Κόσμος", 12, 3),
         "/story/4": Answer("busy", 500), "/story/5": Answer("<h1>Χωρίς κείμενο</h1>"),
     }  # fmt: skip
 
@@ -68,6 +74,15 @@ def test_coverage_counts_by_year_and_section_and_against_the_sites_own_counts(
     assert new.pages == {"done": 2, "failed": 2}
     assert found.sections == {"Πόλη": 2, "Κόσμος": 1}
     assert found.total.stories == 3
+
+
+def test_stories_that_a_gate_holds_back_count_and_the_gates_are_named(tmp_path: Path) -> None:
+    twice = newspaper() | {"/story/2": told("Πόλη", 10, 1)}
+    with Loopback(twice) as server:
+        crawl(tmp_path, server.url, ISSUES)
+    found = coverage.look(tmp_path / "paper", site(), dt.date(2030, 1, 1))
+    assert (found.total.stories, found.total.held) == (3, 1)
+    assert found.marks["duplicate"] == 1
 
 
 def test_what_failed_is_listed_by_reason_and_tried_again_when_asked(tmp_path: Path) -> None:
