@@ -48,14 +48,14 @@ def test_the_benches_are_not_installed() -> None:
 
 def test_a_quick_run_prints_one_json_object() -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "bench", "generate", "--quick", "--json", "--chunks", "4",
+        [sys.executable, "-m", "bench", "generate", "--quick", "--json", "--chunks", "2",
          "--hidden", "64"],
         cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     (line,) = said.stdout.splitlines()
     found = orjson.loads(line)
-    assert found["bench"] == "generate" and found["quick"] is True and found["chunks"] == 4
+    assert found["bench"] == "generate" and found["quick"] is True and found["chunks"] == 2
     assert len(found["load"]) == 3 and found["seed"] == 7
     assert found["identical_outputs"] == 1.0  # greedy and float32: batching changes no word
     assert found["identical_to_bare"] == 1.0

@@ -20,6 +20,9 @@ from workers.engines.watchdog import Watchdog
 if TYPE_CHECKING:
     from workers.engines.mlx_batch import Prefix, Row
 
+# Of new prompts in one step: between steps leases are renewed, and an old machine may read only
+# 100 tokens a second.
+PREFILL_ROWS, PREFILL_TOKENS = 8, 4096
 SHORTEST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
 
 
@@ -148,14 +151,17 @@ class MlxEngine:
         )
 
     def _admit(self) -> None:
-        free = min(self._batch.width - len(self._batch.rows), len(self._waiting))
-        if not free:
-            return
-        moment = time.perf_counter()
-        new = [self._waiting.popleft() for _ in range(free)]
-        for one in new:
+        """Take some of those that wait; the rest follows, so that no step takes long."""
+        new: list[Row] = []
+        tokens, moment = 0, time.perf_counter()
+        room = min(self._batch.width - len(self._batch.rows), PREFILL_ROWS)
+        while self._waiting and len(new) < room and tokens < PREFILL_TOKENS:
+            one = self._waiting.popleft()
             self._running[one.row] = _Request(one.ticket, one.row, moment)
-        self._batch.admit([one.row for one in new])
+            new.append(one.row)
+            tokens += len(one.row.rest())
+        if new:
+            self._batch.admit(new)
 
     def _overdue(self) -> list[Finished]:
         """Requests beyond their time end with what they have."""

@@ -19,8 +19,6 @@ from mlx_lm.models.cache import make_prompt_cache
 from workers.engines.mlx_rows import Rows, order_without
 from workers.engines.mlx_sampling import Sampler
 
-PREFILL_ROWS = 8  # prompts processed together; more would only need more memory
-
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -41,6 +39,10 @@ class Row:
     tokens: list[int] = field(default_factory=list)  # generated, without the one that ended it
     drawn: int = 0  # tokens sampled so far; one ahead of those that were looked at
     begun: bool = False  # false until the prompt's last token went through the model
+
+    def rest(self) -> list[int]:
+        """What of the prompt is still to be computed."""
+        return self.prompt[len(self.prefix.tokens) if self.prefix else 0 :]
 
 
 class Batch:
@@ -64,14 +66,22 @@ class Batch:
         return Prefix(tokens, cache)
 
     def admit(self, rows: list[Row]) -> None:
-        """Process the prompts of new rows; there must be room for all.
+        """Process the prompts of new rows, all together; there must be room for them.
 
-        Rows of like length go together, since the shorter ones are padded to the longest.
+        The shorter prompts are padded to the longest. The last token of each is left for the
+        next step.
         """
-        rows = sorted(rows, key=lambda row: len(row.prompt))
+        caches = [
+            row.prefix.cache if row.prefix else make_prompt_cache(self._model) for row in rows
+        ]
         with mx.stream(generation_stream):
-            for first in range(0, len(rows), PREFILL_ROWS):
-                self._prefill(rows[first : first + PREFILL_ROWS])
+            # One prefix's cache serves all rows: the batch is made of copies of it.
+            prompts = PromptProcessingBatch(self._model, list(range(len(rows))), caches)
+            prompts.prompt([row.rest()[:-1] for row in rows])
+            self._caches.admit(prompts.prompt_cache, [len(row.prompt) - 1 for row in rows])
+            last = mx.array([row.prompt[-1] for row in rows])
+            self._next = mx.concatenate([self._next, last]) if self.rows else last
+        self.rows += rows
 
     def step(self) -> list[tuple[Row, str]]:
         """Advance all rows by one token.
@@ -95,21 +105,6 @@ class Batch:
     def remove(self, row: Row) -> None:
         """Forget a row."""
         self._drop({row})
-
-    def _prefill(self, rows: list[Row]) -> None:
-        """All but the last token of each prompt; that one goes with the next step."""
-        caches = [
-            row.prefix.cache if row.prefix else make_prompt_cache(self._model) for row in rows
-        ]
-        # One prefix's cache serves all rows: the batch is made of copies of it.
-        prompts = PromptProcessingBatch(self._model, list(range(len(rows))), caches)
-        prompts.prompt(
-            [row.prompt[len(row.prefix.tokens) if row.prefix else 0 : -1] for row in rows]
-        )
-        self._caches.admit(prompts.prompt_cache, [len(row.prompt) - 1 for row in rows])
-        last = mx.array([row.prompt[-1] for row in rows])
-        self._next = mx.concatenate([self._next, last]) if self.rows else last
-        self.rows += rows
 
     def _take(self, tokens: list[int]) -> Iterator[tuple[Row, str]]:
         """Give each row the token that just went through the model."""
