@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-
-from exchange import keys
+from exchange.announce import announce, refuse_rivals
 from exchange.background import Background
 from exchange.collector import Collector
 from exchange.feeder import Feeder
@@ -34,8 +31,8 @@ AWAY_S = 1.0  # between two tries while Redis is away
 class Flow(Background):
     """Moves tasks and results between the spool and Redis until it is stopped.
 
-    Redis may come and go; only an error of the spool (a full disk, a damaged file) ends the
-    thread, and is then found in `error`.
+    Redis may come and go; only an error of the spool (a full disk, a damaged file), or another
+    archive that wants another model of the same Redis, ends the thread, and is found in `error`.
     """
 
     def __init__(
@@ -79,10 +76,11 @@ class Flow(Background):
             moved = 0
             try:
                 if not swept:
+                    refuse_rivals(redis, self.archive, self.recipe)
                     sweep(redis, spool, self.archive)
                     swept = True
                 if time.monotonic() >= next_pass:
-                    self._announce(redis)
+                    announce(redis, self.archive, self.recipe, self.reconcile_s)
                     reopened = reconcile(redis, spool, self.archive)
                     if reopened:
                         log.warning("%d tasks were lost in Redis and are queued again", reopened)
@@ -109,7 +107,3 @@ class Flow(Background):
             if moved < FULL_ROUND:
                 self.stopping.wait(GATHER_S)
         redis.close()
-
-    def _announce(self, redis: Redis) -> None:
-        """Say which recipe this archive wants, so that a worker of another one refuses to start."""
-        redis.set(keys.recipe(self.archive), orjson.dumps(asdict(self.recipe)))

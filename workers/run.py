@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
 
 
 def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> int:
+    from exchange.announce import refuse_to_work
     from exchange.redis_client import connect
     from workers import recipe
     from workers.desk import Desk
@@ -65,6 +66,8 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
     persona = config.table("persona", Persona)
     book = recipe.book(config)
     wanted = book.recipe(persona.language)
+    redis = connect(os.environ[REDIS_VARIABLE])
+    refuse_to_work(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
         for prompt in book.prompts(persona.language):
@@ -76,7 +79,7 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
         "model %s (%s), width %d", description.model, description.quantisation, description.width
     )
     worker = GenerationWorker(
-        connect(os.environ[REDIS_VARIABLE]),
+        redis,
         engine,
         wanted,
         Desk(work, book, description),

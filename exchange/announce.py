@@ -1,0 +1,61 @@
+"""Which model and prompt each archive on a Redis asks for, said by its daemon for others to heed.
+
+One queue serves all archives of a Redis, so all must want one model: a worker holds only one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import orjson
+
+from exchange import keys
+from exchange.errors import UsageError
+from exchange.house import Recipe
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+LEAST_S = 60  # an announcement outlives its daemon by this much at least
+
+
+def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None:
+    """Say it once more; a daemon that says nothing for four rounds is taken to be gone."""
+    until = int(4 * every_s) + LEAST_S
+    redis.set(keys.recipe(archive), orjson.dumps(asdict(recipe)), ex=until)
+
+
+def models(redis: Redis) -> dict[str, str]:
+    """Archive to the name of the model that its daemon asks for."""
+    found: dict[str, str] = {}
+    for key in redis.scan_iter(match=keys.recipe("*"), count=1000):
+        try:
+            model = orjson.loads(redis.get(key) or b"{}").get("model")
+        except (ValueError, AttributeError):  # not written by us
+            continue
+        if isinstance(model, str):
+            found[key.decode("utf-8", "replace").split(":")[1]] = model
+    return found
+
+
+def refuse_rivals(redis: Redis, archive: str, recipe: Recipe) -> None:
+    """Raises UsageError when another archive on this Redis is generated with another model."""
+    for other, model in sorted(models(redis).items()):
+        if other != archive and model != recipe.model:
+            raise UsageError(
+                f"the archive {other} on this Redis is generated with {model!r} and {archive} "
+                f"wants {recipe.model!r}: give each model a Redis of its own (KKORACLE_REDIS_URL, "
+                f"or another data folder), or wait until {other} is done"
+            )
+
+
+def refuse_to_work(redis: Redis, recipe: Recipe) -> None:
+    """Raises UsageError when no daemon on this Redis wants this worker's model."""
+    wanted = models(redis)
+    if wanted and recipe.model not in wanted.values():
+        archive, model = min(wanted.items())
+        raise UsageError(
+            f"the archive {archive} on this Redis is generated with {model!r} and this worker is "
+            f"set up for {recipe.model!r}: use the same [model] as the crawler"
+        )
