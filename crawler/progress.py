@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exchange.spool import open_tasks
 
@@ -35,7 +35,8 @@ class Snapshot:
     disk_mb: int = 0  # what this archive takes
     free_mb: int = 0
     next_look: float = 0.0  # when new issues are looked for again, epoch seconds; 0: never
-    left: Range | None = field(default=None)
+    pages_left: Range | None = None  # until all pages are fetched; None while unknown
+    tasks_left: Range | None = None  # until no task is open; None while unknown
 
     @property
     def pages_known(self) -> int:
@@ -121,7 +122,7 @@ def line(now: Snapshot) -> str:
         parts.append(f"{now.tasks_failed} failed")
     if now.disk_mb:
         parts.append(disk(now))
-    parts.append(f"time left {span(now.left)}" if not now.next_look else looks(now))
+    parts.append(times(now))
     return "; ".join(parts)
 
 
@@ -151,6 +152,17 @@ def rate(now: Snapshot) -> str:
 def disk(now: Snapshot) -> str:
     """What the archive takes, and what is left."""
     return f"disk {size(now.disk_mb)}, {size(now.free_mb)} free"
+
+
+def times(now: Snapshot) -> str:
+    """How long it will take yet, or when the next look is."""
+    if now.next_look:
+        return looks(now)
+    if not now.fetching:
+        return f"time left {span(now.tasks_left)}"
+    if not now.tasks_open:
+        return f"time left {span(now.pages_left)}"
+    return f"time left: pages {span(now.pages_left)}, tasks {span(now.tasks_left)}"
 
 
 def looks(now: Snapshot) -> str:

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.progress import Pace, Snapshot, disk, line, looks, rate, span, states
+from crawler.progress import Pace, Snapshot, disk, line, rate, span, states, times
 
 PLAIN_EVERY_S = 5.0
 
@@ -46,12 +46,11 @@ class Show:
             self._start()
         failed = f", {now.tasks_failed} failed" if now.tasks_failed else ""
         busy = now.fetching and not now.next_look
-        told = looks(now) if now.next_look else f"time left {span(now.left)}"
         self._bar(self._pages, now.pages_done, now.pages_open,
                   f"{rate(now) if busy else 'fetched'}{states(now)}")  # fmt: skip
         self._bar(self._tasks, now.tasks_done, now.tasks_open,
                   f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
-                  f"{told}")  # fmt: skip
+                  f"{times(now)}")  # fmt: skip
         self._bar(self._disk, now.disk_mb, now.free_mb, disk(now).removeprefix("disk "), "")
 
     def _bar(self, task: Any, done: int, left: int, say: str, count: str | None = None) -> None:

@@ -44,7 +44,7 @@ class Watching:
                 allowed=sum(1 / gate.delay for gate in gates if gate.delay),
                 pause_s=max((gate.paused_for() for gate in gates), default=0.0),
             )  # fmt: skip
-        return replace(now, left=self._left(now, crawling), next_look=_next_look(now, crawling))
+        return replace(self._left(now, crawling), next_look=_next_look(now, crawling))
 
     def _now_and_then(self) -> tuple[int, int, int]:
         """Indexes that wait, and megabytes taken and free."""
@@ -57,17 +57,14 @@ class Watching:
             )
         return self._seldom
 
-    def _left(self, now: progress.Snapshot, crawling: Crawling | None) -> progress.Range | None:
-        """The slower of fetching and generating; None while either is unknown."""
-        both = [self._tasks.left(now.tasks_done, now.tasks_open)]
-        if crawling is not None and now.fetching:
-            unseen = round(now.indexes_waiting * crawling.links_per_index)
-            both.append(self._pages.left(now.pages_done, now.pages_open, unseen,
-                                         fastest=now.allowed))  # fmt: skip
-        known = [each for each in both if each is not None]
-        if len(known) < len(both):
-            return None
-        return max(least for least, _ in known), max(most for _, most in known)
+    def _left(self, now: progress.Snapshot, crawling: Crawling | None) -> progress.Snapshot:
+        unseen = round(now.indexes_waiting * crawling.links_per_index) if crawling else 0
+        return replace(
+            now,
+            tasks_left=self._tasks.left(now.tasks_done, now.tasks_open),
+            pages_left=self._pages.left(now.pages_done, now.pages_open, unseen,
+                                        fastest=now.allowed),
+        )  # fmt: skip
 
 
 def _next_look(now: progress.Snapshot, crawling: Crawling | None) -> float:
