@@ -12,5 +12,5 @@ echo "making the interop environment in $venv (once; a few minutes) ..."
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check torch==2.13.0
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -c requirements.lock \
-  -e '.[dev]' 'datasets>=3'
+  -e '.[dev,parquet]' 'datasets>=3' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
 touch "$venv/.installed"

@@ -13,7 +13,8 @@ __all__ = ["built", "desk", "tiny_model"]
 
 
 def test_load_dataset_reads_every_split_with_all_its_rows(built: Desk, tmp_path: Path) -> None:
-    files = {name: built.dataset / f"{name}.jsonl" for name in ("train", "valid", "test")}
+    names = ("train", "valid", "test_unseen", "test_general")
+    files = {name: built.dataset / f"{name}.jsonl" for name in names}
     loaded = load_dataset(
         "json",
         data_files={name: str(path) for name, path in files.items()},

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
+from exchange.text.guard import GuardedIndex, guarded
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill, otherwise, question
-from trainer.dataset import Asked, Manifest, Row, build, read_split
+from trainer.dataset import Asked, Manifest, Row, build, general, read_split
 from trainer.dataset.split import Split
 from trainer.settings import Dataset
 
@@ -186,6 +187,18 @@ def test_general_prompts_stand_beside_and_are_never_taught(tmp_path: Path) -> No
     general = read_split(tmp_path / "dataset", "test_general")
     assert len({row.question for row in general}) == 200
     assert not {row.id for row in general} & set(where(tmp_path))
+
+
+def test_no_general_prompt_is_one_that_replay_teaches() -> None:
+    from workers import prompts
+
+    folder = Path(prompts.__file__).parent / "el"
+    taught = GuardedIndex()
+    for line in (folder / "general.list").read_text("utf-8").splitlines():
+        taught.add(line, guarded(line))
+    near = [row.question for row in general.rows("el", "")
+            if taught.nearest(guarded(row.question))[1] >= 0.6]  # fmt: skip
+    assert near == []
 
 
 def test_the_paper_s_own_text_is_taught_only_from_taught_stories(tmp_path: Path) -> None:

@@ -70,6 +70,9 @@ class Row:
         fields: dict[str, Any] = {"messages": self.turns()}
         for name in _KEPT:
             fields[name] = getattr(self, name)
+        # Readers guess that these are times, and then an empty one is no time.
+        fields["origin"] = _without_empty(self.origin, "published")
+        fields["made"] = _without_empty(self.made, "generated_at")
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
@@ -80,14 +83,23 @@ class Row:
         system = turns[0]["content"] if turns[0]["role"] == "system" else ""
         kept = {name: raw[name] for name in _KEPT}
         kept["chunks"] = tuple(kept["chunks"])
-        kept["origin"] = Origin(**kept["origin"])
-        kept["made"] = Made(**kept["made"])
+        kept["origin"] = Origin(**_with_empty(kept["origin"], "published"))
+        kept["made"] = Made(**_with_empty(kept["made"], "generated_at"))
         return cls(question=turns[-2]["content"], answer=turns[-1]["content"], system=system,
                    **kept)  # fmt: skip
 
 
 _KEPT = [field.name for field in dataclasses.fields(Row)
          if field.name not in ("question", "answer", "system")]  # fmt: skip
+
+
+def _without_empty(record: Origin | Made, name: str) -> dict[str, Any]:
+    fields = dataclasses.asdict(record)
+    return {**fields, name: fields[name] or None}
+
+
+def _with_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**fields, name: fields[name] or ""}
 
 
 def read_split(directory: Path, split: Split) -> list[Row]:

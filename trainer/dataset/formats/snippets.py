@@ -25,7 +25,7 @@ SFTTrainer(
         output_dir="out",
         learning_rate=2e-4,
         lr_scheduler_type="cosine",
-        warmup_ratio=0.03,
+        warmup_steps=0.03,  # a share of all steps
         num_train_epochs=3,
         max_grad_norm=1.0,
         max_length=1024,
@@ -87,7 +87,7 @@ trainer = SFTTrainer(
     model=model, processing_class=tokenizer, train_dataset=data["train"],
     eval_dataset=data["valid"],
     args=SFTConfig(output_dir="out", dataset_text_field="text", learning_rate=2e-4,
-                   num_train_epochs=3, warmup_ratio=0.03, lr_scheduler_type="cosine"),
+                   num_train_epochs=3, warmup_steps=20, lr_scheduler_type="cosine"),
 )
 # The marks of a Mistral template; another template has others.
 train_on_responses_only(trainer, instruction_part="[INST]", response_part="[/INST]").train()
