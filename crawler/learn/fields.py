@@ -172,7 +172,7 @@ def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:
     heads = [fold("".join(page.root.xpath("string(//title)"))) for page in pages]
 
     def score(values: Values) -> float:
-        if values.distinct < 0.8 * sum(map(bool, values.texts)) or values.matches > 2:
+        if values.distinct < 0.5 * sum(map(bool, values.texts)) or values.matches > 2:
             return 0.0
         right = 0.0
         for text, page, head in zip(values.texts, pages, heads, strict=True):
@@ -188,7 +188,7 @@ def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:
 
 def _looks_like_a_title(values: Values) -> float:
     """Without anything to compare with: short, different everywhere, set large."""
-    if values.distinct < 0.9 * len(values.texts) or values.matches > 1.1:
+    if values.distinct < 0.7 * len(values.texts) or values.matches > 1.1:
         return 0.0
     short = [2 <= len(t.split()) <= 20 and not dates.parse(t) for t in values.texts]
     large = re.search(r'/(h[1-4]\b|b\b)|size="[4-7]"', values.path) is not None

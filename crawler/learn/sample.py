@@ -28,6 +28,7 @@ from crawler.fetch import PageFetcher
 from crawler.hosts import HostBook
 from crawler.html import parse
 from crawler.learn.addresses import steps
+from crawler.learn.body import PROSE_WORDS
 from crawler.learn.units import Page
 from crawler.links import Site
 from crawler.profile import Profile
@@ -38,10 +39,10 @@ from exchange.errors import UserError
 
 LIST = "pages.jsonl"  # one line a page: file and address
 KIND = "page"  # the one kind of the generic profile
-SENTENCES = 4  # plain ones on a page that seems to tell a story
+STORY_WORDS = 40  # in prose: so many, and no fewer than in links, seem to tell a story
+INDEX_LINKS = 10
 WANTED = {"story": 8.0, "index": 1.5, "other": 0.4}  # how often to ask again for more of a family
 LONGEST_WAIT_S = 120.0  # a pause that a site asks for; a longer one is for the operator to wait
-_SENTENCE = re.compile(r"(?:\S+\s+){7,}[^<>]*?[.;!»]\s*<")
 _SAVED = re.compile(r"saved from url=\(\d+\)(\S+)")
 Say = Callable[[int, int], None]  # pages so far, pages wanted
 
@@ -216,8 +217,7 @@ class _Choice:
             self._known.add(link.key)
             family = self._family(link)
             self._waiting[family] = [w for w in self._waiting[family] if w.key != link.key]
-        text = decode(raw.body, raw.charset)
-        root = parse(text)
+        root = parse(decode(raw.body, raw.charset))
         if root is None:
             return
         found = [
@@ -228,9 +228,7 @@ class _Choice:
         for other in found:
             self._add(other)
         if link is not None:
-            sentences = len(_SENTENCE.findall(text))
-            kind = "story" if sentences >= SENTENCES else "index" if len(found) > 10 else "other"
-            self._told[self._family(link)].append(kind)
+            self._told[self._family(link)].append(_kind(Page(raw.url, root), len(found)))
 
     def failed(self, link: Link, reason: str) -> None:
         self.why = reason
@@ -246,8 +244,19 @@ class _Choice:
         return (*steps(link.url), *sorted(part.partition("=")[0] for part in query.split("&")))
 
     def _weight(self, family: tuple[str, ...]) -> float:
+        """What a family is worth; of two that tell stories the one with more addresses."""
         told = self._told[family]
-        return WANTED[Counter(told).most_common(1)[0][0]] if told else 1.0
+        kind = WANTED[Counter(told).most_common(1)[0][0]] if told else 1.0
+        return kind * math.log2(2 + self._asked[family] + len(self._waiting[family]))
+
+
+def _kind(page: Page, links: int) -> str:
+    """Does a page seem to tell a story, to lead to others, or neither?"""
+    prose = sum(u.words for u in page.units if u.words >= PROSE_WORDS and u.linked * 2 < u.words)
+    linked = sum(unit.linked for unit in page.units)
+    if prose >= STORY_WORDS and prose >= linked:
+        return "story"
+    return "index" if links > INDEX_LINKS else "other"
 
 
 def _dice(key: str) -> bytes:
