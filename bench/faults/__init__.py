@@ -94,7 +94,7 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
         "poison_planted": len(poisoned),
         "kills": seen.kills,
         "faults": dict(seen.faults),
-        "lost": tasks - found["done"] - found["failed"],
+        "lost": found["lost"],
         "duplicated": found["duplicated"],
         "unexpected": len(crashes) + len(found["wrong_failures"]),
         "rerun_share": round((asked - tasks) / tasks, 3),
@@ -147,4 +147,4 @@ def _count(house: House, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
     ]
     spool.close()
     return {"done": states["done"], "failed": states["failed"], "duplicated": twice,
-            "wrong_failures": wrong}  # fmt: skip
+            "lost": states["new"] + states["queued"], "wrong_failures": wrong}  # fmt: skip

@@ -19,6 +19,11 @@ SENTENCES = (
     "Η δασκάλα του χωριού τιμήθηκε για τα χρόνια που δίδαξε στο σχολείο.",
     "Το λιμάνι έμεινε κλειστό για μέρες εξαιτίας των ισχυρών ανέμων.",
 )
+# Chunk tasks only, so that their number is known beforehand.
+NO_PLAN = "[plan]\n" + "".join(
+    f"{kind} = 0\n"
+    for kind in ("dense", "whois", "rephrase", "rephrase_least", "refusal", "correction", "replay")
+)
 CHUNKS = 5  # of a story
 COMMIT = 5000  # chunks in one transaction
 
@@ -30,7 +35,7 @@ def make_house(folder: Path, *, model: str, engine: str, width: int, lease_s: in
         f'data = "data"\narchive = "{ARCHIVE}"\n[model]\nname = "{model}"\n'
         f"[redis]\nreconcile_s = 2\n"
         f'[work]\nengine = "{engine}"\nwidth = {width}\nlease_s = {lease_s}\ngrace_s = 2\n'
-        "max_tokens = 16\n",
+        f"max_tokens = 16\n{NO_PLAN}",
         "utf-8",
     )
     config = Config.find(path)
