@@ -10,6 +10,8 @@ import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+import orjson
+
 from crawler.duplicates import shingles
 from exchange.records import Story
 from exchange.spool import Spool
@@ -32,6 +34,11 @@ CREATE TABLE IF NOT EXISTS near_prints (
 CREATE TABLE IF NOT EXISTS near_paragraphs (
     print INTEGER PRIMARY KEY, stories INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
+"""
+_SERIALS = """
+SELECT (SELECT group_concat(serial)
+        FROM (SELECT serial FROM near_prints WHERE print=value LIMIT ?2))
+FROM json_each(?1)
 """
 _VERSION = "near"  # the spool's note: the version of extraction that the index is of
 OWN = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
@@ -146,13 +153,12 @@ class Near:
     def _candidates(self, text: _Text, serial: int) -> list[str]:
         """Stories with the most and rarest fingerprints in common, phrases of the house aside."""
         hits: dict[int, float] = defaultdict(float)
-        for print_ in text.prints:  # those of the other are a sample: ask for all of ours
-            found = self._db.execute(
-                "SELECT serial FROM near_prints WHERE print=? LIMIT ?", (print_, COMMON + 1)
-            ).fetchall()
+        # Those of the other are a sample: ask for all of ours, in one statement.
+        for (told,) in self._db.execute(_SERIALS, (orjson.dumps(list(text.prints)), COMMON + 1)):
+            found = told.split(",") if told else ()
             if len(found) <= COMMON:
-                for row in found:
-                    hits[row[0]] += 1 / len(found)  # a rare one says more
+                for number in found:
+                    hits[int(number)] += 1 / len(found)  # a rare one says more
         hits.pop(serial, None)
         best = sorted(hits, key=lambda number: (-hits[number], number))[
             : SHORT_LOOKED_AT if len(text.prints) <= shingles.SHORT else LOOKED_AT

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from zlib import crc32
 
 from exchange.text.fold import words
 
@@ -18,6 +19,11 @@ LENGTH = 5  # words of a shingle
 WINDOW = 8
 SHORT = 40  # words; so short a text keeps all of its hashes
 _BYTES = 5  # 40 bits: whatever collides is told apart by the texts themselves
+_MASK = (1 << 8 * _BYTES) - 1
+# One multiplier for each place in a shingle: odd, 64 bits, without a pattern (those of MurmurHash
+# and SplitMix). The high bits of the sum are mixed best.
+_MIX = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9,
+        0x94D049BB133111EB)  # fmt: skip
 _PAGE = re.compile(r"(?:\bσελ(?:[ιί]δα)?\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+)*)[\s.)]*$", re.I)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -31,8 +37,13 @@ def shingles(folded: Sequence[str]) -> list[int]:
     """Hashes of all runs of five words, in order; of a shorter text the one that it is."""
     if not folded:
         return []
-    rows = [" ".join(folded[i : i + LENGTH]) for i in range(max(1, len(folded) - LENGTH + 1))]
-    return [number(row) for row in rows]
+    if len(folded) < LENGTH:
+        return [number(" ".join(folded))]
+    a = [crc32(word.encode()) for word in folded]
+    return [
+        ((v * _MIX[0] + w * _MIX[1] + x * _MIX[2] + y * _MIX[3] + z * _MIX[4]) >> 24) & _MASK
+        for v, w, x, y, z in zip(a, a[1:], a[2:], a[3:], a[4:], strict=False)
+    ]
 
 
 def number(text: str) -> int:

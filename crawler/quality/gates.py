@@ -6,13 +6,14 @@ import datetime as dt
 import re
 
 from exchange.records import Story
-from exchange.text.fold import is_greek
 
 BROKEN = 1 / 400  # replacement characters a character: one in four lines of print
 GREEK = 0.5  # of the letters; a story about foreign books stays above it
 TOLERANCE = 0.10  # of the printed word count: newspapers count signatures and captions
 TOLERANCE_WORDS = 10
 NEAR_DAYS = 3  # a weekend issue carries two dates, a page may show the day it was printed
+_LETTERS = re.compile(r"[^\W\d_]+")
+_GREEK = re.compile("[\u0370-\u037d\u037f-\u0386\u0388-\u03ff\u1f00-\u1fff]+")
 _BROKEN = re.compile("[\ufffd\ufffe\uffff\x80-\x9f]")
 
 
@@ -40,8 +41,8 @@ def broken_share(text: str) -> float:
 
 def greek_share(text: str) -> float:
     """Greek letters of all letters; 1 for a text without letters."""
-    letters = [char for char in text if char.isalpha()]
-    return sum(map(is_greek, letters)) / len(letters) if letters else 1.0
+    letters = sum(map(len, _LETTERS.findall(text)))
+    return sum(map(len, _GREEK.findall(text))) / letters if letters else 1.0
 
 
 def differ(published: str, on_page: str) -> bool:
