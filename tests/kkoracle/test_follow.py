@@ -1,0 +1,71 @@
+"""A new issue goes all the way by itself: found, fetched, extracted, generated, collected."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from exchange.house import House
+from exchange.spool import Spool, open_tasks
+from tests.crawler.house import PROFILE
+from tests.crawler.loopback import Answer, Loopback, paper, story
+from tests.workers.endpoint import Endpoint
+
+
+def counters(folder: Path) -> dict[str, int]:
+    if not (folder / "spool.sqlite").exists():
+        return {}
+    spool = Spool.read(folder)
+    try:
+        return spool.counters()
+    except sqlite3.OperationalError:  # it is being made this very moment
+        return {}
+    finally:
+        spool.close()
+
+
+def wait_for(folder: Path, stories: int, *processes: subprocess.Popen[str]) -> None:
+    """Until so many stories are there and no task is open."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = counters(folder)
+        done = found.get("tasks.done", 0) + found.get("tasks.failed", 0)
+        if found.get("stories") == stories and done >= stories and not open_tasks(found):
+            return
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.2)
+    raise AssertionError(counters(folder))
+
+
+def test_a_story_that_appears_while_following_is_generated_and_collected(
+    tmp_path: Path, make_house: Callable[..., House], popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    (tmp_path / "profile.toml").write_text(
+        PROFILE.replace('start = ["/"]', 'start = ["/"]\nfeeds = ["/rss"]'), "utf-8"
+    )
+    with Loopback(paper("/story/1")) as site, Endpoint() as endpoint:
+        site.routes["/rss"] = Answer("<rss></rss>", kind="application/rss+xml")
+        house = make_house(
+            f'[crawl]\ncontact = "t@example.org"\ndelay = 0.0\nmin_free_mb = 0\nevery = "2s"\n'
+            f'profile = "profile.toml"\nbase_url = "{site.url}"\n'
+        )
+        folder = house.archive_dir("paper")
+        crawl = popen("-m", "kkoracle", "crawl", "--follow", cwd=tmp_path)
+        work = popen("-m", "kkoracle", "work", cwd=tmp_path, KKORACLE_WORK_ENGINE="openai",
+                     KKORACLE_WORK_URL=endpoint.url)  # fmt: skip
+        wait_for(folder, 1, crawl, work)
+        site.routes["/story/2"] = story(2)
+        site.routes["/rss"] = Answer(
+            "<rss><item><link>/story/2</link></item></rss>", kind="application/rss+xml"
+        )
+        wait_for(folder, 2, crawl, work)
+        crawl.send_signal(signal.SIGINT)
+        assert crawl.wait(60) == 3
+        assert crawl.stdout is not None
+        said = crawl.stdout.read()
+        assert "looks again at" in said and "`kkoracle crawl paper --follow` goes on" in said
+        assert max(count for path, count in site.visits().items() if "story" in path) == 1
