@@ -1,4 +1,4 @@
-"""The commands that belong to no stage: init, doctor, config, status, dashboard, export, demo."""
+"""The commands that belong to no stage: status, dashboard, trace and others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exchange.house import House
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
-    for command in (init, doctor, config, status, dashboard, export, demo):
+    for command in (init, doctor, config, status, dashboard, trace, export, demo):
         app.command()(command)
 
 
@@ -73,6 +73,32 @@ def dashboard(
 
     house: House = ctx.obj
     serve(house, house.config.table("dashboard", Dashboard, {"host": host, "port": port}))
+
+
+def trace(
+    ctx: typer.Context,
+    pair: Annotated[str, typer.Argument(help="Id of a pair (a row's id), or its beginning.")],
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Only the page, as the server sent it.")
+    ] = False,
+) -> None:
+    """From an answer back to the page: pair, completion, chunk, story, raw HTML."""
+    import sys
+
+    from rich.console import Console
+
+    from exchange.errors import UserError
+    from kkoracle import trace as tracing
+
+    house: House = ctx.obj
+    found = tracing.find(house.archive_dir(archive), pair)
+    if not html:
+        tracing.show(Console(highlight=False), found)
+    elif not found.body:
+        raise UserError(f"the page of {pair} is not in the raw store")
+    else:
+        sys.stdout.buffer.write(found.body)
 
 
 def export(
