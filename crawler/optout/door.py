@@ -24,7 +24,8 @@ from crawler.profile import Profile
 from crawler.settings import Crawl, user_agent
 from exchange.errors import UsageError, UserError
 
-LONGEST_S = 120.0  # a site that makes us wait longer is asked again at the next start
+FIRST_S = 600.0  # three requests, however long the delay that robots.txt asks for
+AGAIN_S = 60.0  # a known site that makes us wait longer is looked at again at the next start
 
 
 def confirmed(
@@ -46,12 +47,18 @@ def confirmed(
         UsageError: there is something to confirm and nobody to ask, or the answer is no.
     """
     known = consent.load(directory)
-    if known is None or not known.fresh:
-        first = known is None
-        known = consent.looked(directory, _look(directory, profile, settings))
-        if first and not known.signals:
+    if known is None:
+        known = consent.looked(directory, _look(directory, profile, settings, FIRST_S))
+        if not known.signals:
             say(f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
                 "tdm-reservation)")  # fmt: skip
+    elif not known.fresh:
+        try:
+            known = consent.looked(directory, _look(directory, profile, settings, AGAIN_S))
+        except UsageError:
+            raise
+        except UserError as error:  # a site that is away is waited for by the crawl
+            say(f"{archive}: could not look again at what the site says on training ({error})")
     if not known.needed:
         return
     before = "" if known.accepted is None else "since you confirmed, this is new: "
@@ -94,9 +101,9 @@ def still_confirmed(directory: Path, site: Site, robots: str) -> None:
             )
 
 
-def _look(directory: Path, profile: Profile, settings: Crawl) -> tuple[Signal, ...]:
+def _look(directory: Path, profile: Profile, settings: Crawl, longest: float) -> tuple[Signal, ...]:
     try:
-        return asyncio.run(asyncio.wait_for(_survey(directory, profile, settings), LONGEST_S))
+        return asyncio.run(asyncio.wait_for(_survey(directory, profile, settings), longest))
     except TimeoutError:
         raise UserError(
             f"{profile.base} makes us wait (robots.txt cannot be had, or it paused us): try again "

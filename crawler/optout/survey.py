@@ -11,8 +11,10 @@ from crawler.decode import decode
 from crawler.html import parse
 from crawler.optout import signals
 from crawler.optout.signals import Signal
+from exchange.errors import UserError
 
 TDMREP = "/.well-known/tdmrep.json"
+_AWAY = ("connect", "timeout", "broken")
 MAX_TDMREP = 256 * 1024
 
 
@@ -20,14 +22,18 @@ async def survey(asker: Asker, urls: Sequence[str]) -> tuple[Signal, ...]:
     """All wishes against training that concern these addresses, each once, in a fixed order.
 
     Three requests at most: robots.txt, the first address, and tdmrep.json. What cannot be had
-    says nothing.
+    says nothing, but a site that cannot be reached has not been looked at.
+
+    Raises:
+        UserError: the site cannot be reached.
     """
     url = urls[0]
     found = set(signals.from_robots(await asker.robots(url), urls))
     try:
         asked = await asker.get(url)
-    except Refused:
-        pass
+    except Refused as refusal:
+        if refusal.reason in _AWAY:
+            raise UserError(f"cannot reach {url} ({refusal.reason})") from None
     else:
         found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
         found |= set(signals.from_page(parse(decode(asked.got.body, asked.got.charset))))

@@ -13,7 +13,7 @@ from crawler.html import parse
 from crawler.links import Site
 from crawler.optout import consent, signals
 from crawler.optout.door import confirmed, still_confirmed
-from exchange.errors import UsageError
+from exchange.errors import UsageError, UserError
 from tests.conftest import run_cli
 from tests.crawler.house import PROFILE, crawling, settings
 from tests.crawler.loopback import Answer, Loopback, paper
@@ -132,6 +132,17 @@ def age(folder: Path) -> None:
     path = folder / "paper" / consent.FILE
     told = orjson.loads(path.read_bytes())
     path.write_bytes(orjson.dumps({**told, "looked_at": told["looked_at"] - 2 * 86_400}))
+
+
+def test_a_known_site_that_is_away_stops_nothing(tmp_path: Path) -> None:
+    with Loopback(paper("/story/1")) as site:
+        ask(tmp_path, site, accept=False)
+    age(tmp_path)
+    (said,) = ask(tmp_path, site, accept=False)
+    assert "could not look again" in said and "cannot reach" in said
+    (tmp_path / "paper" / consent.FILE).unlink()
+    with pytest.raises(UserError, match="cannot reach"):
+        ask(tmp_path, site, accept=False)
 
 
 def test_a_site_that_says_nothing_is_asked_for_nothing_more(tmp_path: Path) -> None:
