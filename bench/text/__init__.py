@@ -2,7 +2,7 @@
 
 Every story of the sample newspaper in its four shapes, read by the demo's profile as the crawl
 reads it; trafilatura with its default settings and with `fast` reads the same decoded pages. Then
-layouts that no profile knows, one kept aside and three made by dice, are served on this machine;
+layouts that no profile knows, one kept aside, one of today's and three made by dice, are served;
 `kkoracle archive learn` asks for some sixty pages of each, and what it wrote reads all stories.
 
 paragraph_recall   printed paragraphs found whole; the worst shape counts
@@ -10,8 +10,9 @@ extra              words beyond those printed, over those printed; the worst sha
 stories_right      stories with exactly the printed headline, date, section, author and text
 trafilatura_*, trafilatura_fast_*   the same two figures of the peer; by shape under `shapes`
 learned_recall, learned_extra       the same of learned profiles; the worst layout counts
-learned_aside_*    of the layout kept aside alone; learned_title, _date, _section, _author: shares
-                   of its stories with that field right
+learned_kept_aside of the layout kept aside alone: recall and extra; learned_title, _date,
+                   _section, _author are shares of its stories with that field right
+learned_layouts    the two figures of each layout
 charset_right      of seven encodings and labels; charset_wrong names the others
 dates_right        of twelve dated lines with demotic months
 profile_ms, trafilatura_ms, trafilatura_fast_ms   processor time a page, decoding included

@@ -1,9 +1,8 @@
-"""A layout kept aside: written by hand as today's newspapers are, and used for nothing but this.
+"""A layout as today's newspapers have it, written by hand; no class name is known to any rule.
 
-No profile names it and no rule was fitted to it. It has what the made layouts do not: a lead
-apart from the text, subheadings, quotations and lists inside it, advertisements between its
-paragraphs, a box about the author whose lines repeat, tags, shares, several dates, readers'
-comments longer than many a story, and a list of what others read.
+It has what the made layouts do not: a lead apart from the text, subheadings, quotations and lists
+inside it, advertisements between its paragraphs, a box about the author whose lines repeat, tags,
+shares, several dates, readers' comments longer than many a story, and what others read.
 """
 
 from __future__ import annotations

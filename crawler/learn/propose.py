@@ -85,8 +85,14 @@ def _shape(name: str, group: Sequence[Page]) -> Shape | None:
         else fields.find(group, found.text, found.drop)
     )
     text = " | ".join(f".{part}" for part in found.text.split(" | ")) if story else found.text
-    known = {"name": name, "story": story, "text": text, "drop": found.drop, **vars(where)}
+    drop = tuple(_anchored(path, text) for path in found.drop)
+    known = {"name": name, "story": story, "text": text, "drop": drop, **vars(where)}
     return Shape.model_validate({key: value for key, value in known.items() if value})
+
+
+def _anchored(drop: str, text: str) -> str:
+    """What is cut out of the text, and nowhere else: a profile's drops count from the story."""
+    return " | ".join(f"{part}{drop.removeprefix('.')}" for part in text.split(" | "))
 
 
 def _strays(shape: Shape, told: dict[str, list[Page]]) -> int:
