@@ -48,6 +48,7 @@ class Crawl(Table):
     retry_s: float = Field(30, gt=0, description="seconds to the first retry; then 4 times longer")
     min_free_mb: int = Field(500, ge=0, description="pause fetching below this much free disk")
     extract_processes: int = Field(1, ge=1, le=16, description="processes that extract text")
+    near_duplicates: bool = Field(True, description="find teasers and second editions; take one")
     extract_s: float = Field(20, gt=0, description="seconds that one page's extraction may take")
 
 

@@ -69,8 +69,10 @@ class Desk(Background):
         version = self.profile.extraction
         with near.spool.transaction():
             for page, found in done:
-                placed = [(near.place(story), chunks) for story, chunks in found.stories]
-                near.spool.put_page(keys[page], version, placed)
+                stories = found.stories
+                if self._settings.near_duplicates:
+                    stories = tuple((near.place(story), chunks) for story, chunks in stories)
+                near.spool.put_page(keys[page], version, stories)
         with db.transaction(connection):
             connection.executemany(
                 "UPDATE pages SET text=?, extraction=? WHERE id=?",
