@@ -55,7 +55,7 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         rephrased.other_words,
     ),
     "refusal": (form.length, form.chopped, form.repetition, *_SOUND, standing.meta_reference),
-    "replay": (form.summary_length, form.chopped, form.repetition, *_SOUND),
+    "replay": (form.free_length, form.chopped, form.repetition, *_SOUND),
 }  # fmt: skip
 _REFUSAL: tuple[Check, ...] = (premises.refuses, premises.adds_nothing)
 _CORRECTION: tuple[Check, ...] = (

@@ -59,6 +59,13 @@ def summary_length(claim: Claim, context: Context) -> str:
     return ""
 
 
+def free_length(claim: Claim, context: Context) -> str:
+    """A general answer may be a word or a page."""
+    if not ANSWER_CHARS[0] <= len(claim.answer.text) <= SUMMARY_CHARS[1] or not claim.answer.words:
+        return "answer-length"
+    return ""
+
+
 def question_mark(claim: Claim, context: Context) -> str:
     """A question ends with `;` (U+037E counts, the parser made them one) or `?`."""
     return "" if claim.question.text.rstrip("»\"' ").endswith(_MARKS) else "no-question-mark"
