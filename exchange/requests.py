@@ -33,15 +33,17 @@ def carry_out(spool: Spool, directory: Path) -> int:
     if not _waiting(directory):
         return 0
     review = Review.open(directory)
+    count = 0
     try:
-        count = 0
         for request in review.open_requests():
             if request.kind in KINDS:
                 review.answer(request.serial, _outcome(spool, directory, request, review))
                 count += 1
-        return count
+    except sqlite3.OperationalError as error:  # somebody writes for long; it is looked at again
+        log.warning("a request could not be answered yet: %s", error)
     finally:
         review.close()
+    return count
 
 
 def _waiting(directory: Path) -> bool:
