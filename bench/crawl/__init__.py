@@ -2,12 +2,13 @@
 
 Both follow links from lists only, obey robots.txt, keep as many requests under way, wait for
 nothing, and must end with the same stories. Ratios are ours over Scrapy's, in processor time of
-the whole command with all its processes, start-up included, the better of two runs each; the
+the whole command with all its processes, start-up included, the best of `--rounds` runs each; the
 server is another process and not counted.
 
 cpu_ratio_fetch      fetch, frontier and raw store; Scrapy writes the bodies without compressing
 cpu_ratio_profile    fetch and text by an XPath profile, against Scrapy + trafilatura's fast mode
 cpu_ratio_fallback   the same without a profile: our text, too, is trafilatura's
+cpu_ratio_clusters   as profile, with near-duplicates found too, which Scrapy leaves to others
 rss_ratio_1m         largest memory of a crawl that already knows a million other addresses
 same_stories         1.0 when both stored every story, byte by byte (fetch) or with text
 ..._cpu_ms, ..._rss_mb   what the ratios are made of: per page, and in all
@@ -34,6 +35,7 @@ ROUNDS = 2
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the bench's own options."""
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
     parser.add_argument("--stories", type=int, help=f"default: {STORIES}, quick {QUICK}")
 
 
@@ -45,9 +47,9 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(stories, SEED) as url:
         sides = _Sides(Path(folder), url, python, stories, settings)
         cpu = {
-            (who, what): min(sides.crawl(who, what, turn).cpu_s for turn in range(ROUNDS))
+            (who, what): min(sides.crawl(who, what, turn).cpu_s for turn in range(given.rounds))
             for who, what in (("ours", "fetch"), ("scrapy", "fetch"), ("ours", "profile"),
-                              ("scrapy", "text"), ("ours", "fallback"))
+                              ("scrapy", "text"), ("ours", "fallback"), ("ours", "clusters"))
         }  # fmt: skip
         rss = {who: sides.knowing(who, known).rss_mb for who in ("ours", "scrapy")}
     served = pages(stories, SEED)
@@ -60,6 +62,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "cpu_ratio_fetch": round(cpu["ours", "fetch"] / cpu["scrapy", "fetch"], 3),
         "cpu_ratio_profile": round(cpu["ours", "profile"] / cpu["scrapy", "text"], 3),
         "cpu_ratio_fallback": round(cpu["ours", "fallback"] / cpu["scrapy", "text"], 3),
+        "cpu_ratio_clusters": round(cpu["ours", "clusters"] / cpu["scrapy", "text"], 3),
         "rss_ratio_1m": round(rss["ours"] / rss["scrapy"], 3),
         **{f"{who}_{what}_cpu_ms": round(1000 * seconds / requests, 2)
            for (who, what), seconds in cpu.items()},

@@ -1,4 +1,4 @@
-"""Our crawl as a program of its own: the daemon itself, without generation.
+r"""Our crawl as a program of its own: the daemon itself, without generation.
 
 python -m bench.crawl.ours URL FOLDER CONCURRENCY fetch|profile|fallback|know-N
 """
@@ -50,10 +50,11 @@ def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> i
         frontier.close()
         return 0
     profile = folder / "profile.toml"
-    profile.write_text(PROFILE + (SHAPE if what == "profile" else ""), "utf-8")
+    profile.write_text(PROFILE + (SHAPE if what in ("profile", "clusters") else ""), "utf-8")
     config = Config({"data": str(folder), "crawl": {
         "contact": "bench@example.org", "min_free_mb": 0, "delay": delay,
         "concurrency": concurrency, "base_url": url,
+        "near_duplicates": what in ("clusters", "demo"),
         "profile": "demo" if what == "demo" else str(profile),
     }}, None, {})  # fmt: skip
     house = House(config, config.table("", General), config.table("redis", Redis),
