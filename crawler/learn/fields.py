@@ -14,7 +14,7 @@ from typing import Any
 
 from crawler.decode import clean
 from crawler.learn import candidates
-from crawler.learn.body import LOOKED_AT, Coverage, spread_out
+from crawler.learn.coverage import LOOKED_AT, Coverage, spread_out
 from crawler.learn.units import Page
 from crawler.profile import Selector
 from exchange.text import dates

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-from crawler.learn import body, fields, layouts, several
+from crawler.learn import body, fields, labels, layouts, several
 from crawler.learn.addresses import Pattern, families
 from crawler.learn.units import Page
 from crawler.profile import Kind, LeaveOut, Profile, Shape
@@ -71,7 +71,7 @@ def propose(pages: Sequence[Page], name: str = "", start: str = "") -> Proposal:
 def _shape(name: str, group: Sequence[Page]) -> Shape | None:
     if len(group) < FEWEST:
         return None
-    body.label(group)
+    labels.label(group)
     words = sorted(sum(u.weight for u in page.units if u.weight > 0) for page in group)
     if words[len(words) // 2] < STORY_WORDS:
         return None  # an index, or a form

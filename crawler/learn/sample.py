@@ -28,7 +28,7 @@ from crawler.fetch import PageFetcher
 from crawler.hosts import HostBook
 from crawler.html import parse
 from crawler.learn.addresses import steps
-from crawler.learn.body import PROSE_WORDS
+from crawler.learn.labels import PROSE_WORDS
 from crawler.learn.units import Page
 from crawler.links import Site
 from crawler.profile import Profile

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from crawler.learn.body import LOOKED_AT, Coverage, spread_out
 from crawler.learn.candidates import ranked
+from crawler.learn.coverage import LOOKED_AT, Coverage, spread_out
 from crawler.learn.units import Page
 
 USUAL = 1.5  # texts on a page, in the mean; one page with two says little

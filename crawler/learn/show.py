@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from crawler.extract import fallback
 from crawler.extract.shapes import Parts, Shapes
-from crawler.learn.body import spread_out
+from crawler.learn.coverage import spread_out
 from crawler.learn.propose import Proposal
 
 EACH = 2  # pages shown of a layout

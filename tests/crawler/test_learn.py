@@ -15,7 +15,7 @@ from crawler import profiles
 from crawler.decode import decode
 from crawler.extract.shapes import Parts, Shapes
 from crawler.html import parse
-from crawler.learn import addresses, body, command, sample, toml
+from crawler.learn import addresses, command, labels, sample, toml
 from crawler.learn.propose import Proposal, propose
 from crawler.learn.units import Page
 from crawler.profile import Profile
@@ -105,7 +105,7 @@ def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
         f"<div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει κανείς.</p>"
         "<p>Στηρίξτε την εφημερίδα μας και γίνετε κι εσείς συνδρομητές της.</p></div>"))
         for n in range(9)]  # fmt: skip
-    body.label(pages)
+    labels.label(pages)
     assert [unit.why for unit in pages[4].units] == ["", "repeats"]
 
 
