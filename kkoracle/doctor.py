@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from exchange import memory, models, openblas, redis_client, redis_server
+from exchange import memory, models, openblas, redis_child, redis_client
 from exchange.errors import FAILED, OK, UserError
 from exchange.house import House
 
@@ -83,11 +83,11 @@ def _redis(house: House) -> Iterator[Finding]:
         version = redis_client.check(house.redis.url)
         yield Finding("ok", "redis", f"{redis_client.safe(house.redis.url)}, version {version}")
         return
-    binary = redis_server.find_binary()
+    binary = redis_child.find_binary()
     yield Finding(
         "ok" if binary else "bad",
         "redis",
-        f"ours, started when needed: {binary}" if binary else redis_server.INSTALL,
+        f"ours, started when needed: {binary}" if binary else redis_child.INSTALL,
     )
 
 

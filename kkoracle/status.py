@@ -65,11 +65,11 @@ def look(house: House, archive: str) -> Status:
 def _ask_redis(house: House) -> tuple[str, int, dict[str, dict[str, str]]]:
     from redis.exceptions import RedisError
 
-    from exchange import keys, redis_client, redis_server
+    from exchange import keys, redis_child, redis_client
 
     url = house.redis.url
     if not url:
-        running = redis_server.ChildServer(house.redis_dir, house.redis.maxmemory_mb).running()
+        running = redis_child.ChildServer(house.redis_dir, house.redis.maxmemory_mb).running()
         if running is None:
             return "not running", 0, {}
         url = running[0]

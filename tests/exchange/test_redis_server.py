@@ -18,7 +18,8 @@ import pytest
 from exchange.errors import UserError
 from exchange.house import House
 from exchange.lock import FileLock
-from exchange.redis_server import ChildServer, redis_for
+from exchange.redis_child import ChildServer
+from exchange.redis_server import redis_for
 from tests.conftest import cli_environment
 
 Maker = Callable[..., House]
@@ -109,7 +110,7 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
     house = make_house()
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from exchange import redis_client; from exchange.redis_server import ChildServer\n"
+        "from exchange import redis_client; from exchange.redis_child import ChildServer\n"
         "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
         "ChildServer(Path(sys.argv[1]), 64).ensure()\n"
     )

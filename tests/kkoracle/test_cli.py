@@ -16,7 +16,7 @@ import pytest
 
 from exchange import redis_client
 from exchange.house import House
-from exchange.redis_server import find_binary
+from exchange.redis_child import find_binary
 from tests.conftest import cli_environment, fill_spool, run_cli
 
 Maker = Callable[..., House]

@@ -17,7 +17,8 @@ from exchange import keys
 from exchange.feeder import BATCH, HIGH, Feeder, make_queue
 from exchange.flow import Flow
 from exchange.house import House
-from exchange.redis_server import Handle, find_binary, redis_for
+from exchange.redis_child import find_binary
+from exchange.redis_server import Handle, redis_for
 from exchange.spool import Spool
 from tests.conftest import fill_spool
 from tests.workers.conftest import Shop
