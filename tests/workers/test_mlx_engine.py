@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from exchange.engine import Engine, Finished, Judges
 from exchange.errors import UserError
+from kkoracle.demo.tiny import make_tiny_model
 from tests.conftest import SENTENCES
 from workers.engines.mlx import MlxEngine
 from workers.prompts import load
@@ -89,6 +91,21 @@ def test_rows_that_join_and_leave_at_any_time_change_nobodys_text(tiny_model: Pa
     assert [done[ticket].text for ticket in tickets] == alone(tiny_model, texts, limits)
     assert all(done[one].tokens_out <= most for one, most in zip(tickets, limits, strict=True))
     assert gone not in done
+
+
+def test_layers_with_a_sliding_window_are_batched_beside_plain_ones(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "model", SENTENCES * 4, layers=3)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    kinds = ["sliding_attention", "full_attention", "sliding_attention"]
+    config |= {"model_type": "llama", "sliding_window": 48, "layer_types": kinds}
+    (folder / "config.json").write_text(json.dumps(config))
+    engine = MlxEngine(folder, name="tiny", width=3)
+    engine.share_prefix(ask("α"), ask("1"))
+    texts = [SENTENCES[n % 4] * (1 + n % 3) for n in range(8)]
+    limits = [5, 60, 30, 120, 9, 40, 100, 20]
+    tickets = [engine.submit(ask(texts[n]), limits[n], 0) for n in range(8)]
+    done = until_done(engine, tickets)
+    assert [done[ticket].text for ticket in tickets] == alone(folder, texts, limits)
 
 
 def test_a_sampled_text_is_the_same_alone_among_others_in_any_order_and_after_a_restart(
