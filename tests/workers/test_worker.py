@@ -77,6 +77,7 @@ def test_a_flushed_redis_is_rebuilt_from_the_spool(open_shop: Open) -> None:
         shop.start_worker()
         shop.until(lambda: shop.asked() >= 8)
         shop.redis.flushall()
+        shop.until(lambda: bool(shop.redis.smembers("rq:workers")))  # in the dashboard again
         counters = shop.until_done()
         assert counters["tasks.done"] == counters["pairs.accepted"] == 40
 
