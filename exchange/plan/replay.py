@@ -9,9 +9,9 @@ from exchange.records import digest
 
 def plan(making: Making, questions: tuple[str, ...]) -> int:
     """Make tasks for the first of `questions`, up to the share of kept pairs."""
-    kept = making.counters.get("pairs.accepted", 0)
-    wanted = min(len(questions), int(making.settings.replay * kept))
     have = making.count()
+    kept = making.counters.get("pairs.accepted", 0) - have  # or they would ask for more of them
+    wanted = min(len(questions), int(making.settings.replay * kept))
     made = 0
     for question in questions[have : min(wanted, have + making.limit)]:
         subject = digest(question)
