@@ -113,10 +113,17 @@ def show(status: Status, *, as_json: bool) -> None:
         ((n, k.removeprefix("failed.")) for k, n in c.items() if k.startswith("failed.")),
         reverse=True,
     )
+    marked = sorted(
+        ((n, k.removeprefix("marks.")) for k, n in c.items() if k.startswith("marks.")),
+        reverse=True,
+    )
     lines = [
         ("archive", f"{status.archive}, daemon {'running' if status.daemon else 'not running'}"),
         ("pages", (pages or "none yet") + failing),
-        ("stories", f"{c.get('stories', 0):,} in {c.get('chunks.live', 0):,} chunks"),
+        (
+            "stories",
+            f"{c.get('stories', 0):,} in {c.get('chunks.live', 0):,} chunks" + _reasons(marked),
+        ),
         (
             "tasks",
             f"{c.get('tasks.done', 0):,} done, {c.get('tasks.queued', 0):,} queued, "
