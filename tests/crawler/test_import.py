@@ -194,7 +194,7 @@ def test_names_tell_dates_and_titles(name: str, date: str, title: str) -> None:
 
 def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> None:
     house(tmp_path)
-    lines = (f'{{"title": "{n}", "text": "{TEXT} {n}. {MORE}"}}' for n in range(3000))
+    lines = (f'{{"title": "{n}", "text": "{TEXT} {n}. {MORE}"}}' for n in range(1500))
     (tmp_path / "big.jsonl").write_text("\n".join(lines), "utf-8")
     command = [sys.executable, "-m", "kkoracle", "import", "big.jsonl"]
     for end in (signal.SIGKILL, signal.SIGINT):
@@ -208,9 +208,9 @@ def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> No
         process.send_signal(end)
         process.communicate(timeout=60)
         assert process.returncode == (3 if end == signal.SIGINT else -signal.SIGKILL)
-        assert 0 < known(tmp_path) < 3000
-    assert "3000 stories" in bring_in(tmp_path, "big.jsonl")
-    assert known(tmp_path) == len(found(tmp_path)) == 3000
+        assert 0 < known(tmp_path) < 1500
+    assert "1500 stories" in bring_in(tmp_path, "big.jsonl")
+    assert known(tmp_path) == len(found(tmp_path)) == 1500
 
 
 def known(folder: Path) -> int:
