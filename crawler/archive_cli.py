@@ -151,7 +151,7 @@ def import_(
     is new is read. Broken files are counted, listed by `kkoracle archive review`, and stop
     nothing. Then `kkoracle crawl NAME --no-fetch` generates.
 
-    WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
+    WARC needs `pip install 'kkoracle\\[warc]'`, PDF `pip install 'kkoracle\\[pdf]'`.
     """
     from crawler.importing import names
     from crawler.importing.command import bring_in
@@ -200,7 +200,7 @@ def warc(
 ) -> None:
     """Write the raw pages of an archive as a WARC file, for other people's tools.
 
-    Needs `pip install 'kkoracle[warc]'`. `kkoracle import` reads such a file back.
+    Needs `pip install 'kkoracle\\[warc]'`. `kkoracle import` reads such a file back.
     """
     from crawler import pages
     from crawler.importing.warc import write
