@@ -17,7 +17,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.models.cache import BatchKVCache
 
-STEP = 256  # columns; buffers grow by so many
+from workers.engines.width import STRETCH
 
 
 class RowCache:
@@ -162,7 +162,7 @@ class Rows:
     def _relocate(self, end: int) -> None:
         start, before = self.start, self.end
         self.start, self.end = end - (before - start), end
-        self.capacity = max(self.capacity, (end // STEP + 1) * STEP)
+        self.capacity = max(self.capacity, (end // STRETCH + 1) * STRETCH)
         for layer in self.layers:
             if isinstance(layer, RowCache):
                 layer.relocate(start, before, end)

@@ -7,14 +7,16 @@ On Apple's GPUs 10 to 32 rows cost the same time per token, so the widths worth 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, with room to spare
+STRETCH = 256  # tokens by which the buffers of keys and values grow, all rows alike
 RESERVE = 2 << 30  # bytes: MLX's pool of freed buffers, which is capped at this much
-SLACK = 1.1  # buffers grow in stretches of columns, and are copied layer by layer when they do
+SLACK = 1.1  # a layer's buffers are there twice while they grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def plan(folder: Path, asked: int, max_tokens: int, usable: int, *, float32: boo
         float32: weights and keys are kept in 32 bit, as on a CPU.
     """
     size = footprint(folder, float32=float32)
-    per_row = size.per_token * (PROMPT_TOKENS + max_tokens)
+    per_row = size.per_token * STRETCH * math.ceil((PROMPT_TOKENS + max_tokens) / STRETCH)
     return choose(asked, per_row, max(0, usable - size.weights - RESERVE))
 
 
