@@ -15,6 +15,7 @@ import orjson
 
 from crawler import pages, profiles
 from crawler.asking import Asked, Asker
+from crawler.blocked import is_block_page
 from crawler.client import Client, Refused, is_local
 from crawler.decode import decode
 from crawler.discovery import sitemaps
@@ -122,6 +123,10 @@ class _Probing:
             return self._end(self._refused(refusal))
         if first.got.status != 200:
             return self._end(_status(first))
+        if is_block_page(first.got.body, "", []):
+            return self._end(Verdict("cannot be had", (
+                "it shows a block page instead: the site keeps programs out",
+            ), "ask the newspaper for access; the crawl names itself and does not pretend"))  # fmt: skip
         root = self._look(first, named=True)
         for url in await self._stories(first.url, root):
             await self._ask(url)

@@ -94,7 +94,8 @@ def test_robots_is_obeyed_and_its_sitemaps_and_wishes_are_named() -> None:
     ("first", "answer"),
     [(Answer("x", 402), "paywalled"), (Answer("x", 403), "cannot be had"),
      (Answer("x", 404), "cannot be had"), (Answer("%PDF", kind="application/pdf"), "cannot be had"),
-     (Answer("", 302, headers={"Location": "/"}), "cannot be had")],
+     (Answer("", 302, headers={"Location": "/"}), "cannot be had"),
+     (Answer("<title>Just a moment...</title><p>x</p>"), "cannot be had")],
 )  # fmt: skip
 def test_what_cannot_be_had_is_said_at_once(first: Answer, answer: str) -> None:
     found, site = look({"/": first})
