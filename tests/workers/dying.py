@@ -24,14 +24,12 @@ from workers.outbox import Outbox
 from workers.upkeep import LeasedIntermediateQueue
 from workers.worker import GenerationWorker
 
-NOTES = Path(sys.argv[2])
-
 
 def die(ids: Iterable[str]) -> None:
     """Leave nothing but the list; not called while there is nothing in hand."""
     found = sorted(ids)
     if found:
-        NOTES.write_text("\n".join(found))
+        Path(sys.argv[2]).write_text("\n".join(found))
         os.kill(os.getpid(), signal.SIGKILL)
 
 
