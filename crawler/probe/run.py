@@ -124,9 +124,8 @@ class _Probing:
         if first.got.status != 200:
             return self._end(_status(first))
         if is_block_page(first.got.body, "", []):
-            return self._end(Verdict("cannot be had", (
-                "it shows a block page instead: the site keeps programs out",
-            ), "ask the newspaper for access; the crawl names itself and does not pretend"))  # fmt: skip
+            why = "it shows a block page instead: the site keeps programs out"
+            return self._end(Verdict("cannot be had", (why,), "ask the newspaper for access"))
         root = self._look(first, named=True)
         for url in await self._stories(first.url, root):
             await self._ask(url)
