@@ -18,6 +18,7 @@ _MULTIBYTE = re.compile(
 )
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.I)
 _INVISIBLE = re.compile("[\xad\u200b-\u200d\u2060\ufeff]")
+_UNSEEN = re.compile("[\x80-\x9f\xad\u200b-\u200d\u2060\ufeff]")
 _C1_CONTROLS = re.compile("[\x80-\x9f]")
 GOOD_PER_BAD = 20  # UTF-8 with a few broken bytes is still UTF-8
 
@@ -64,8 +65,9 @@ def clean(text: str) -> str:
 
     C1 controls come from numeric entities that meant windows-1252 (`&#150;` is a dash).
     """
-    text = _C1_CONTROLS.sub(_from_c1, text)
-    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
+    if _UNSEEN.search(text):  # rare, and looking once is cheaper than replacing twice
+        text = _INVISIBLE.sub("", _C1_CONTROLS.sub(_from_c1, text))
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _from_c1(found: re.Match[str]) -> str:

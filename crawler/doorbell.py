@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from crawler import robots
 from crawler.client import Client, Got, Refused
@@ -42,8 +42,8 @@ class Doorbell:
         Raises:
             UserError: the very first request of this run cannot reach its host.
         """
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        scheme, _, rest = url.partition("://")
+        origin = f"{scheme}://{rest.partition('/')[0].partition('?')[0]}"
         gate = self._gates.get(origin)
         if gate is not None and _fresh(gate):
             return gate

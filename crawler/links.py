@@ -47,6 +47,8 @@ class Site:
 
     def absolute(self, url: str) -> str:
         """The full address of a stored one."""
+        if url.startswith("/") and not url.startswith("//") and "/." not in url:
+            return self.origin + url  # nearly all: nothing to work out
         return urljoin(self.origin + "/", url)
 
     def in_scope(self, url: str) -> bool:
