@@ -36,8 +36,11 @@ def crawl(
     ] = False,
     accept_opt_outs: Annotated[
         bool,
-        typer.Option("--accept-opt-outs", "--yes",
-                     help="Confirm what the site says on training, and --re-extract."),
+        typer.Option(
+            "--accept-opt-outs",
+            "--yes",
+            help="Confirm what the site says on training, and --re-extract.",
+        ),
     ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask once more for pages that were given up.")
