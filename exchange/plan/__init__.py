@@ -44,7 +44,13 @@ class Planner:
             "refusal": refusal.plan,
             "replay": lambda making: replay.plan(making, questions),
         }
-        self._kinds = [kind for kind in self._planners if kind in recipe.kinds]
+        wanted = {
+            "dense": settings.dense, "whois": settings.whois, "replay": settings.replay,
+            "rephrase": settings.rephrase or settings.rephrase_least,
+            "refusal": settings.refusal or settings.correction,
+        }  # fmt: skip
+        # With nothing to plan, no chunk is read for it.
+        self._kinds = [k for k in self._planners if k in recipe.kinds and wanted[k]]
         self._retired = False
         self._settled: tuple[int, ...] = ()
 
