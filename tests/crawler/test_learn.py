@@ -18,6 +18,7 @@ from crawler.html import parse
 from crawler.learn import addresses, command, labels, sample, toml
 from crawler.learn.propose import Proposal, propose
 from crawler.learn.units import Page
+from crawler.links import Site
 from crawler.profile import Profile
 from crawler.settings import Crawl
 from exchange.errors import UsageError, UserError
@@ -238,3 +239,14 @@ def test_the_sample_prefers_stories_and_takes_every_family(
     asked = set(site.visits())
     assert len(asked & {layout.url(story) for story in stories}) >= 18
     assert len(sample.from_folder(next(p for p in tmp_path.iterdir() if p.is_dir()), 99)) == 30
+
+
+def test_a_date_in_the_path_is_the_issues_date() -> None:
+    """`/2008/07/07/` in addresses becomes a named group, whose value the crawl reads as a date."""
+    pages = [Page(f"http://x/2008/07/{n:02}/{n}-titlos", parse(
+        f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
+        f"κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} γεγονότα "
+        f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>")) for n in range(1, 13)]  # fmt: skip
+    site = Site(propose(pages).profile)
+    link = site.link("/2008/07/05/5-titlos")
+    assert link is not None and link.issue == "2008-07-05"
