@@ -246,7 +246,8 @@ def test_a_date_in_the_path_is_the_issues_date() -> None:
     pages = [Page(f"http://x/2008/07/{n:02}/{n}-titlos", parse(
         f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
         f"κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} γεγονότα "
-        f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>")) for n in range(1, 13)]  # fmt: skip
+        f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>"))
+        for n in range(1, 13)]  # fmt: skip
     site = Site(propose(pages).profile)
     link = site.link("/2008/07/05/5-titlos")
     assert link is not None and link.issue == "2008-07-05"
