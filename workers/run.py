@@ -13,6 +13,8 @@ import os
 import secrets
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -27,6 +29,8 @@ REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
 PARENT_VARIABLE = "KKORACLE_WORKER_PARENT"
 CRASHED = 70  # an error of ours, which may pass: Python's own 1 would say "must not run like this"
+
+ORPHAN_S = 5.0  # between two looks for the supervisor, and what a goodbye to Redis may take
 
 OpenEngine = Callable[[Config, Work], Engine]
 
@@ -45,6 +49,7 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
     try:
         config = Config.find()
         work = config.table("work", Work)
+        end_when_orphaned(work.grace_s)
         with processor_share(config, work):
             return _work(config, work, open_with or open_engine, burst=burst)
     except UserError as error:
@@ -102,6 +107,22 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
             wanted.prompt,
         )
         return USAGE
+
+
+def end_when_orphaned(grace_s: float) -> None:
+    """End this process for good some time after its supervisor is gone.
+
+    The worker itself ends sooner and in order; but it may be waiting for a Redis that nobody will
+    start again, now that the last who would have is gone.
+    """
+
+    def watch() -> None:
+        while has_parent():
+            time.sleep(ORPHAN_S)
+        time.sleep(grace_s + ORPHAN_S)
+        os._exit(CRASHED)  # as safe as any kill
+
+    threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
 
 
 def has_parent() -> bool:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
+
 from exchange import gpu, keys
 from tests.workers.conftest import Shop
 from tests.workers.endpoint import Endpoint
@@ -65,6 +67,21 @@ def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_shop: Open) ->
         child = child_of(supervisor)
         supervisor.kill()
         shop.until(lambda: not Path(f"/proc/{child}").exists(), 20)
+
+
+def test_an_orphan_ends_even_when_redis_is_gone_too(open_shop: Open) -> None:
+    with open_shop(12, delay=0.2) as shop:
+        supervisor = start(shop)
+        shop.until(lambda: shop.asked() >= 2)
+        child = child_of(supervisor)
+        supervisor.kill()
+        shop.flow.stop()
+        pid = int(orjson.loads((shop.house.redis_dir / "redis.json").read_bytes())["pid"])
+        os.kill(pid, signal.SIGSTOP)  # the shop would start a dead one again
+        try:
+            shop.until(lambda: not Path(f"/proc/{child}").exists(), 25)
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_burst_ends_with_0_when_nothing_is_left(open_shop: Open) -> None:
