@@ -41,8 +41,9 @@ class Bounded:
         return getattr(self._engine, name)
 
     def share_prefix(self, first: list[Message], second: list[Message]) -> int:
-        self._shared = self._engine.share_prefix(first, second)
-        return self._shared
+        shared = self._engine.share_prefix(first, second)
+        self._shared = max(self._shared, shared)  # of all kinds of task; only one is asked here
+        return shared
 
     def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
         if self._began is None:
