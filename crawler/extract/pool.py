@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +23,7 @@ from crawler.profile import Profile
 from exchange.errors import UserError
 from exchange.records import Chunk, Story
 
+DEPTH = 8  # pages given at once, so that a process need not wait for us after each
 START_S = 60.0  # a process on a busy machine imports for a while
 
 
@@ -30,7 +31,7 @@ START_S = 60.0  # a process on a busy machine imports for a while
 class _Process:
     popen: subprocess.Popen[bytes]
     received: bytearray
-    page: int = 0
+    pages: deque[int] = field(default_factory=deque)  # the first is being read
     deadline: float = 0.0
 
     @property
@@ -60,13 +61,14 @@ class Pool:
         self._size = processes
         self._processes: list[_Process] = []
         self._selector = selectors.DefaultSelector()
+        self._waiting: deque[int] = deque()
 
     def run(self, page_ids: Iterable[int]) -> Iterator[tuple[int, Extracted]]:
         """Extract pages; results come as they are ready, one for every id."""
-        waiting = deque(page_ids)
-        while waiting or any(process.page for process in self._processes):
-            while waiting and (process := self._idle()) is not None:
-                self._give(process, waiting.popleft())
+        self._waiting.extend(page_ids)
+        while self._waiting or any(process.pages for process in self._processes):
+            while self._waiting and (process := self._idle()) is not None:
+                self._give(process, self._waiting.popleft())
             yield from self._results()
 
     def close(self) -> None:
@@ -76,10 +78,13 @@ class Pool:
         self._selector.close()
 
     def _idle(self) -> _Process | None:
-        for process in self._processes:
-            if not process.page:
-                return process
-        return self._start() if len(self._processes) < self._size else None
+        """The process with the least to do; a new one before any is given a second page."""
+        least = min(self._processes, key=lambda process: len(process.pages), default=None)
+        if least is not None and not least.pages:
+            return least
+        if len(self._processes) < self._size:
+            return self._start()
+        return least if least is not None and len(least.pages) < DEPTH else None
 
     def _start(self) -> _Process:
         root = str(Path(crawler.__file__).parent.parent)
@@ -108,8 +113,9 @@ class Pool:
         return process
 
     def _give(self, process: _Process, page: int) -> None:
-        process.page = page
-        process.deadline = time.monotonic() + self._limit
+        if not process.pages:
+            process.deadline = time.monotonic() + self._limit
+        process.pages.append(page)
         self._send(process, str(page).encode())
 
     def _send(self, process: _Process, frame: bytes) -> None:
@@ -118,25 +124,28 @@ class Pool:
             process.input.flush()
 
     def _results(self) -> Iterator[tuple[int, Extracted]]:
-        busy = [process for process in self._processes if process.page]
-        nearest = min(process.deadline for process in busy)
+        nearest = min(process.deadline for process in self._processes if process.pages)
         for key, _ in self._selector.select(max(0.0, nearest - time.monotonic())):
             process: _Process = key.data
             piece = os.read(process.output.fileno(), 1 << 20)
             process.received += piece
             if not piece:
-                page = process.page
-                self._end(process)
-                if page:
-                    yield page, Extracted("crashed")
-            elif (frame := _frame(process.received)) is not None:
-                page, process.page = process.page, 0
-                yield page, _decode(frame)
+                yield from self._give_up(process, "crashed")
+            while process.pages and (frame := _frame(process.received)) is not None:
+                process.deadline = time.monotonic() + self._limit
+                yield process.pages.popleft(), _decode(frame)
         now = time.monotonic()
-        for process in [p for p in self._processes if p.page and p.deadline <= now]:
-            page = process.page
-            self._end(process)
-            yield page, Extracted("hung")
+        for process in [p for p in self._processes if p.pages and p.deadline <= now]:
+            yield from self._give_up(process, "hung")
+
+    def _give_up(self, process: _Process, outcome: str) -> Iterator[tuple[int, Extracted]]:
+        """End a process: the page in its hands is to blame, those behind it are given anew."""
+        self._end(process)
+        if process.pages:
+            guilty = process.pages.popleft()
+            self._waiting.extendleft(reversed(process.pages))
+            process.pages.clear()
+            yield guilty, Extracted(outcome)
 
     def _end(self, process: _Process) -> None:
         self._processes.remove(process)

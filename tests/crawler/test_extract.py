@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lxml import html
 
@@ -135,3 +137,24 @@ def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> No
         assert list(found.paragraphs if found else ()) == lines, url
         compared += 1
     assert compared > 100
+
+
+def test_pages_behind_one_that_hangs_are_given_to_the_next_process(tmp_path: Path) -> None:
+    from crawler.extract.pool import Pool
+    from crawler.frontier import Frontier
+    from crawler.records import Link, Outcome
+
+    frontier = Frontier.open(tmp_path)
+    frontier.seed(Link(f"story:{n}", f"/story/{n}", "story") for n in range(12))
+    claims = frontier.claim(12)
+    body = "<h1>Τίτλος</h1><div class=text>Μία δύο τρεις τέσσερις πέντε έξι.</div>".encode()
+    slow = f"<h2>{'Α' * 60}Β</h2>".encode() + body
+    frontier.store([Outcome(claim.id, "done", body=slow if claim.key == "story:2" else body,
+                            has_story=True) for claim in claims])  # fmt: skip
+    profile = profiles.parse(PROFILE + "section = { xpath = '//h2', match = '^(?:Α+)+$' }\n", "x")
+    pool = Pool(tmp_path, "paper", profile, processes=1, limit_s=1.0)
+    try:
+        found = {page: read.outcome for page, read in pool.run([claim.id for claim in claims])}
+    finally:
+        pool.close()
+    assert found == {claim.id: "hung" if claim.key == "story:2" else "done" for claim in claims}
