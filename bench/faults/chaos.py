@@ -20,6 +20,7 @@ from exchange import keys
 from exchange.spool import Spool, open_tasks
 
 LOOK_S = 0.1
+DEALT_BY = 0.6  # share of the tasks closed when the last fault is due; it may come later
 STILL_S = 15.0  # without progress for so long the next fault comes all the same
 SHARES = {"worker": 12, "redis": 6, "daemon": 6, "supervisor": 6}  # of the kills
 OTHERS = {"flushall": 3, "stop-worker": 1, "stop-daemon": 1}  # per 30 kills, besides them
@@ -57,7 +58,7 @@ class Chaos:
     def __init__(self, crew: Crew, tasks: int, faults: list[str], lease_s: int, seed: int) -> None:
         self._crew = crew
         self._faults = faults
-        self._every = tasks / (len(faults) + 1)
+        self._every = DEALT_BY * tasks / (len(faults) + 1)
         self._lease_s = lease_s
         self._drawn = random.Random(seed)
         self._spool = Spool.read(crew.house.archive_dir())
