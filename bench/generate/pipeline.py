@@ -21,6 +21,8 @@ from workers.engines.mlx import MlxEngine
 from workers.engines.opening import open_engine
 from workers.settings import Work
 
+LOOK = 80  # characters that tell one prompt from another
+
 
 class Bounded:
     """An engine whose answers have the lengths of the material."""
@@ -42,7 +44,8 @@ class Bounded:
 
     def share_prefix(self, first: list[Message], second: list[Message]) -> int:
         shared = self._engine.share_prefix(first, second)
-        self._shared = max(self._shared, shared)  # of all kinds of task; only one is asked here
+        if first[-1]["content"][:LOOK] == self._messages[0][-1]["content"][:LOOK]:
+            self._shared = shared  # other kinds of task have prompts of their own
         return shared
 
     def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
