@@ -57,6 +57,7 @@ def _measure(folder: Path, stories: int, settings: Settings) -> Figures:
     _build(folder / "other")
     same = _files(one / FOLDER) == _files(other / FOLDER)
     before = _rows(one)
+    accepted = orjson.loads((one / FOLDER / "manifest.json").read_bytes())["input"]["accepted"]
     settings.say("adding a tenth ...")
     truth |= filling.add(one, stories, stories // 10, SEED)
     again = _build(folder / "one")
@@ -67,7 +68,8 @@ def _measure(folder: Path, stories: int, settings: Settings) -> Figures:
     manifest = orjson.loads((one / FOLDER / "manifest.json").read_bytes())
     return {
         "stories": stories,
-        "pairs": sum(len(rows) for rows in before.values()),
+        "pairs": accepted,
+        "rows": sum(len(rows) for rows in before.values()),
         "cpu_s": round(first.cpu_s, 1),
         "cpu_again_s": round(again.cpu_s, 1),
         "rss_mb": round(max(first.rss_mb, again.rss_mb)),

@@ -219,6 +219,17 @@ def test_caps_and_shares_are_kept_and_counted(tmp_path: Path) -> None:
     assert manifest.left_out["answer_cap"] > 0
 
 
+def test_rows_that_come_later_push_none_out_of_a_full_cap(tmp_path: Path) -> None:
+    settings = Dataset(valid=0.1, unseen=0.1, answer_cap=5)
+    fill(tmp_path, 60)
+    build(tmp_path, settings)
+    before = where(tmp_path)
+    fill(tmp_path, 60, first=60)
+    build(tmp_path, settings)
+    after = where(tmp_path)
+    assert {row: after.get(row) for row in before} == before
+
+
 def test_the_leak_of_every_test_row_is_written_down(tmp_path: Path) -> None:
     fill(tmp_path, 60)
     manifest = build(tmp_path, SETTINGS).manifest

@@ -85,7 +85,7 @@ def build(
         line = drawn.line
         places = place_all(source.stories, line, drawn.places)
         sides = placing.by_side(plain, source, places, line)
-        train = mixing.mix(sides["train"], settings, line, source.left_out)
+        train = mixing.mix(sides["train"], settings, line, drawn.places, source.left_out)
         split: dict[Split, list[Row]] = {"train": train}
         if line.valid:
             split["valid"] = sides["valid"]

@@ -1,14 +1,13 @@
 """What train is made of: caps and shares, each a setting, each shown beside what it came to.
 
-Rows are left out by the hash of their id, so the choice is the same every time and rows that
-come later do not reshuffle it.
+Rows are left out by the hash of their id, so the choice is the same every time.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from exchange.records import Chunk, digest
@@ -33,9 +32,20 @@ def length(answer: str) -> str:
     return "short" if len(answer) <= SHORT else "medium" if len(answer) <= MEDIUM else "long"
 
 
-def mix(rows: Sequence[Row], settings: Dataset, line: Line, left_out: Counter[str]) -> list[Row]:
-    """The rows of train after caps and shares, in the order given."""
-    order = sorted(rows, key=lambda row: (point(row.id, line.key), row.id))
+def mix(
+    rows: Sequence[Row],
+    settings: Dataset,
+    line: Line,
+    placed: Collection[str],
+    left_out: Counter[str],
+) -> list[Row]:
+    """The rows of train after caps and shares, in the order given.
+
+    Args:
+        placed: stories of earlier builds; their rows are chosen first, so that new ones displace
+            none of them.
+    """
+    order = sorted(rows, key=lambda r: (r.story not in placed, point(r.id, line.key), r.id))
     order = _capped(order, settings, left_out)
     order = _shared(order, settings, left_out)
     if settings.balance:
