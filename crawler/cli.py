@@ -85,6 +85,10 @@ def crawl(
         {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile,
          "every": every},
     )  # fmt: skip
+    if house.redis.url:
+        from exchange import redis_client
+
+        redis_client.check(house.redis.url)  # the newspaper is asked nothing in vain
     if not no_fetch:
         confirmed(house.archive_dir(archive), archive, profiles.load(settings, archive), settings,
                   accept=accept_opt_outs, say=typer.echo)  # fmt: skip

@@ -42,7 +42,7 @@ def _plain(what: str) -> Callable[[int, int], None]:
     def show(done: int, total: int) -> None:
         nonlocal said
         now = time.monotonic()
-        if now - said >= PLAIN_S:
+        if done and now - said >= PLAIN_S:
             left = (now - started) / done * (total - done)
             print(f"{done:,} of {total:,} {what}, {left:.0f} s left", file=sys.stderr)  # noqa: T201
             said = now
