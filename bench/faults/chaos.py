@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bench.faults.crew import Crew, is_alive, pid_of, wait_until_stopped
+from bench.faults.crew import Crew, wait_until_stopped
 from bench.faults.stage import ARCHIVE
 from exchange import keys
 from exchange.spool import Spool, open_tasks
@@ -171,9 +171,8 @@ class Chaos:
         """Tasks that wait in the queue, are held by a living worker, or have a result."""
         safe = {raw.decode() for raw in redis.lrange(f"rq:queue:{keys.QUEUE}", 0, -1)}
         safe |= {raw.decode() for raw in redis.hkeys(keys.result(ARCHIVE))}
-        for key in redis.keys(keys.inflight("*")):
-            if is_alive(pid_of(key.decode())):
-                safe |= {raw.decode() for raw in redis.hkeys(key)}
+        for name in self._crew.worker_pids():
+            safe |= {raw.decode() for raw in redis.hkeys(keys.inflight(name))}
         return safe
 
     def _closed(self, ids: set[str]) -> set[str]:

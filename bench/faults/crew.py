@@ -20,7 +20,7 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
-from exchange import keys, openblas, redis_client
+from exchange import openblas, redis_client
 from exchange.house import House
 
 ROOT = Path(__file__).parent.parent.parent
@@ -104,11 +104,12 @@ class Crew:
         if client is None:
             return {}
         try:
-            found = client.keys(keys.heartbeat("*"))
+            found = [raw.decode() for raw in client.keys("rq:worker:*")]
+            pids = [int(client.hget(key, "pid") or 0) for key in found]
         except RedisError:
             return {}
-        names = [raw.decode().removeprefix(keys.heartbeat("")) for raw in found]
-        return {name: pid for name in names if is_alive(pid := pid_of(name))}
+        names = [key.removeprefix("rq:worker:") for key in found]
+        return {name: pid for name, pid in zip(names, pids, strict=True) if pid and is_alive(pid)}
 
     def targets(self) -> dict[str, list[int]]:
         """Process ids that may be killed now, by kind."""
@@ -147,11 +148,6 @@ class Crew:
     def _redis_pid(self) -> int | None:
         pid = self._notes().get("pid")
         return int(pid) if isinstance(pid, int) else None
-
-
-def pid_of(worker: str) -> int:
-    """The process id in a worker's name (host-pid-random)."""
-    return int(worker.split("-")[-2])
 
 
 def is_alive(pid: int) -> bool:
