@@ -67,9 +67,11 @@ def _capped(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> l
         elif settings.entity_share and any(entities[name] >= most for name in asked):
             left_out["entity_share"] += 1
         else:
-            answers[answer] += 1
-            entities.update(asked)
             kept.append(row)
+        # Rows left out count too: else a cap that grows with the set would let one in that takes
+        # the place of a row further on.
+        answers[answer] += 1
+        entities.update(asked)
     return kept
 
 
