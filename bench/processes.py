@@ -37,15 +37,17 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
             command, cwd=cwd, env=dict(env), stdout=output, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        memory = _Memory(process.pid)
+        memory: _Memory | None = None
         try:
+            memory = _Memory(process.pid)
             code = process.wait()
         except BaseException:
             process.terminate()
             process.wait()
             raise
         finally:
-            memory.stop()
+            if memory is not None:
+                memory.stop()
     return Taken(code, time.monotonic() - started, _cpu() - used, memory.peak / 2**10)
 
 

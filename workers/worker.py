@@ -101,6 +101,7 @@ class GenerationWorker(SimpleWorker):
         self._held: dict[int, InFlight] = {}  # in the engine, by its ticket
         self._stop_at: float | None = None
         self._command: bytes | None = None
+        self._told = WorkerStatus.IDLE  # what the dashboard shows
         self._renewed_at = float("-inf")
         self._next_renewal = self._next_report = self._next_command = self._next_pop = 0.0
         self.pulse = Pulse(connection, name, width, lease_s, recipe)
@@ -137,7 +138,7 @@ class GenerationWorker(SimpleWorker):
             WrongRecipe: the queue wants another model or prompt; everything was given back.
         """
         self.register_birth()
-        self.set_state(WorkerStatus.IDLE)
+        self._tell_state(again=True)
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self.request_stop)
         try:
@@ -158,6 +159,7 @@ class GenerationWorker(SimpleWorker):
                 return True
             else:
                 popped = self._patiently(self._refill)
+                self._patiently(self._tell_state)
                 if not self._held and not popped:
                     if burst and self._patiently(self._is_drained):
                         return True
@@ -179,7 +181,7 @@ class GenerationWorker(SimpleWorker):
             if self._stop_at is None and not self._wanted():
                 log.warning("the supervisor is gone: finishing what is in flight, then ending")
                 self._stop_at = moment + self.grace_s
-            self.set_state(WorkerStatus.BUSY if self._held else WorkerStatus.IDLE)
+            self._tell_state(again=True)  # a flushed Redis has forgotten it
             self.pulse.beat(len(self._held), self.done, self._mood())
             self._next_report = moment + REPORT_S
 
@@ -247,6 +249,12 @@ class GenerationWorker(SimpleWorker):
 
     def _all_held(self) -> list[InFlight]:
         return [*self._held.values(), *self._intake.held(), *self._outbox.held()]
+
+    def _tell_state(self, *, again: bool = False) -> None:
+        state = WorkerStatus.BUSY if self._held else WorkerStatus.IDLE
+        if again or state != self._told:
+            self.set_state(state)
+            self._told = state
 
     def _is_drained(self) -> bool:
         queue = self.queues[0]

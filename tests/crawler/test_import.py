@@ -23,6 +23,7 @@ from tests.crawler.house import PROFILE, crawl, stories
 from tests.crawler.loopback import Loopback, paper
 
 TEXT = "Η γέφυρα του Ξηροπόταμου κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες."
+MANY = 5000  # stories, so that a signal finds some of them not stored yet
 MORE = "Την εγκαινίασε ο δήμαρχος Νίκος Βαλτινός μπροστά σε πολύ κόσμο."
 
 
@@ -194,7 +195,7 @@ def test_names_tell_dates_and_titles(name: str, date: str, title: str) -> None:
 
 def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> None:
     house(tmp_path)
-    lines = (f'{{"title": "{n}", "text": "{TEXT} {n}. {MORE}"}}' for n in range(1500))
+    lines = (f'{{"title": "{n}", "text": "{TEXT} {n}. {MORE}"}}' for n in range(MANY))
     (tmp_path / "big.jsonl").write_text("\n".join(lines), "utf-8")
     command = [sys.executable, "-m", "kkoracle", "import", "big.jsonl"]
     for end in (signal.SIGKILL, signal.SIGINT):
@@ -204,13 +205,13 @@ def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> No
         before = known(tmp_path)
         deadline = time.monotonic() + 30
         while known(tmp_path) <= before and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(0.002)
         process.send_signal(end)
         process.communicate(timeout=60)
         assert process.returncode == (3 if end == signal.SIGINT else -signal.SIGKILL)
-        assert 0 < known(tmp_path) < 1500
-    assert "1500 stories" in bring_in(tmp_path, "big.jsonl")
-    assert known(tmp_path) == len(found(tmp_path)) == 1500
+        assert 0 < known(tmp_path) < MANY
+    assert f"{MANY} stories" in bring_in(tmp_path, "big.jsonl")
+    assert known(tmp_path) == len(found(tmp_path)) == MANY
 
 
 def known(folder: Path) -> int:
