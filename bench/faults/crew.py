@@ -154,7 +154,7 @@ def is_alive(pid: int) -> bool:
     """True for a process that runs: not gone, not a zombie, not stopped."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         if sys.platform == "linux":
             return False
         told = subprocess.run(
