@@ -212,7 +212,8 @@ def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> No
         if end == signal.SIGKILL:
             assert process.returncode == -signal.SIGKILL
         else:  # on a busy machine the signal may come when nothing was left to do
-            assert process.returncode == (0 if len(found(tmp_path)) == MANY else 3)
+            assert process.returncode in (0, 3)
+            assert process.returncode == 3 or len(found(tmp_path)) == MANY
     assert f"{MANY} stories" in bring_in(tmp_path, "big.jsonl")
     assert known(tmp_path) == len(found(tmp_path)) == MANY
 
