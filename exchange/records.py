@@ -102,8 +102,8 @@ def _fit(record: str, name: str, hint: Any, value: Any) -> Any:
     elif origin is tuple:
         fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         value = tuple(value) if fits else value
-    elif origin is dict:
-        fits = isinstance(value, dict)
+    elif origin in (dict, list):
+        fits = isinstance(value, origin)
     elif hint is float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
     elif isinstance(hint, type):
