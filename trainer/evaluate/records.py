@@ -87,6 +87,7 @@ class System(Record):
     key: str  # hash of everything its answers depend on
     about: str  # one line for people
     likelihood: bool  # it can say how probable a given answer is
+    kind: str = "other"  # base, few-shot, rag, tuned, tuned+rag or oracle: what the verdict weighs
 
 
 @dataclass(frozen=True, slots=True)
