@@ -65,8 +65,14 @@ def connect(
                     upgrade(db, found)
                 db.execute(f"PRAGMA user_version={version}")
     except sqlite3.DatabaseError as error:
-        raise UserError(f"cannot open {path}: {error}; restore it from a backup") from None
+        raise _trouble("open", path, error) from None
     return db
+
+
+def _trouble(what: str, path: Path, error: sqlite3.DatabaseError) -> UserError:
+    busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    advice = "another process holds it, try again" if busy else "restore it from a backup"
+    return UserError(f"cannot {what} {path}: {error}; {advice}")
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:
@@ -88,7 +94,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA query_only=ON")
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        raise UserError(f"cannot read {path}: {error}; restore it from a backup") from None
+        raise _trouble("read", path, error) from None
     return db
 
 
