@@ -12,7 +12,7 @@ from exchange import keys
 if TYPE_CHECKING:
     from redis import Redis
 
-LIVE_S, PLAIN_S = 1.0, 10.0
+LOOK_S, PLAIN_S = 1.0, 10.0
 
 
 class Progress:
@@ -24,8 +24,10 @@ class Progress:
         self._redis = redis
         self._console = Console(stderr=True)
         self._live = self._console.status("starting the worker") if sys.stderr.isatty() else None
-        self._next = time.monotonic() + (LIVE_S if self._live else PLAIN_S)
+        self._look = time.monotonic() + LOOK_S
+        self._tell = time.monotonic() + PLAIN_S
         self._last = ""
+        self._worked = ""  # the last worker that was seen to have finished a job
 
     def __enter__(self) -> Self:
         if self._live:
@@ -44,20 +46,27 @@ class Progress:
 
     def tick(self, worker: str) -> None:
         """Show the state now, if it is time to."""
-        if time.monotonic() < self._next:
+        moment = time.monotonic()
+        if moment < self._look:
             return
-        self._next = time.monotonic() + (LIVE_S if self._live else PLAIN_S)
+        self._look = moment + LOOK_S
         line = self._line(worker)
         if self._live:
             self._live.update(line)
-        elif line != self._last:
+        elif moment >= self._tell and line != self._last:
+            self._tell = moment + PLAIN_S
             self._console.print(line, highlight=False)
             self._last = line
 
     def did_work(self, worker: str) -> bool:
-        """True when the worker had finished a job, well or badly."""
+        """True when the worker had finished a job, well or badly.
+
+        Redis may have been emptied since, so what it showed while the worker lived counts too.
+        """
         from redis.exceptions import RedisError
 
+        if worker == self._worked:
+            return True
         try:
             counts = self._redis.hmget(
                 f"rq:worker:{worker}", "successful_job_count", "failed_job_count"
@@ -79,6 +88,8 @@ class Progress:
             return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
         if not beat:
             return "loading the model"
+        if int(beat["done"]):
+            self._worked = worker
         rate, state = float(beat["tokens_per_s"]), beat["state"]
         return (
             f"{worker}: {beat['done']} tasks done, {beat['inflight']} in flight (width "

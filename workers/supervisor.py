@@ -18,7 +18,9 @@ from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_nam
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (1, 2, 4, 8, 16, 30, 60)
-LOOP_CRASHES = 5  # so many quick crashes in a row, and nothing done between them, are a loop
+# So many quick crashes in a row, and nothing done between them, are a loop. With the pauses they
+# take two minutes: what passes by itself, as another program's hunger for memory, has passed.
+LOOP_CRASHES = 8
 LOOP_LIFE_S = 60.0  # what ends later than this after its start was no quick crash
 TICK_S = 0.25
 KILL_AFTER_S = 15.0  # beyond the grace, a stopped worker that still lives is killed

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+import pytest
 
 from exchange import gpu, keys
+from exchange.errors import UserError
 from tests.workers.conftest import Shop
 from tests.workers.endpoint import Endpoint
+from workers import supervisor
 
 Open = Callable[..., object]
 
@@ -114,3 +117,25 @@ def test_while_a_run_trains_no_worker_generates(open_shop: Open) -> None:
         said = process.stdout.read()
         assert f"training runs on this machine (pid {os.getpid()})" in said
         assert "Traceback" not in said
+
+
+def test_a_crash_loop_ends_and_work_done_in_between_is_no_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "BACKOFF_S", (0.01,))
+    variables = {supervisor.MODULE_VARIABLE: "tests.workers.crashing"}
+    lives: list[str] = []
+
+    def did_work(worker: str) -> bool:
+        lives.append(worker)
+        return len(lives) == 3
+
+    guard = supervisor.Supervisor("redis://127.0.0.1:1/0", variables, burst=False, grace_s=1)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(UserError, match=r"crashed 8 times in a row \(last exit code 70\)"):
+            guard.run(did_work=did_work)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(lives) == len(set(lives)) == 3 + 7  # the third did something: counted anew
