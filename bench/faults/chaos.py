@@ -20,7 +20,8 @@ from exchange import keys
 from exchange.spool import Spool, open_tasks
 
 LOOK_S = 0.1
-DEALT_BY = 0.6  # share of the tasks closed when the last fault is due; it may come later
+DEALT_BY = 0.8  # share of the tasks closed when the last fault is due; it may come later
+GAP_S = 1.5  # faults that fall due together, as many results came in at once, come one by one
 STILL_S = 15.0  # without progress for so long the next fault comes all the same
 SHARES = {"worker": 12, "redis": 6, "daemon": 6, "supervisor": 6}  # of the kills
 OTHERS = {"flushall": 3, "stop-worker": 1, "stop-daemon": 1}  # per 30 kills, besides them
@@ -84,7 +85,7 @@ class Chaos:
             if not left and self._crew.daemon_done:
                 break
             due = closed >= dealt * self._every or moment - last > STILL_S
-            if left and due and self._deal_one():
+            if left and due and moment - last >= GAP_S and self._deal_one():
                 dealt, last = dealt + 1, moment
             time.sleep(LOOK_S)
         self._wake(at_once=True)

@@ -28,14 +28,16 @@ CHUNKS = 5  # of a story
 COMMIT = 5000  # chunks in one transaction
 
 
-def make_house(folder: Path, *, model: str, engine: str, width: int, lease_s: int) -> House:
+def make_house(
+    folder: Path, *, model: str, engine: str, width: int, lease_s: int, max_tokens: int = 16
+) -> House:
     """Write a config file and open its house."""
     path = folder / "kkoracle.toml"
     path.write_text(
         f'data = "data"\narchive = "{ARCHIVE}"\n[model]\nname = "{model}"\n'
         f"[redis]\nreconcile_s = 2\n"
         f'[work]\nengine = "{engine}"\nwidth = {width}\nlease_s = {lease_s}\ngrace_s = 2\n'
-        f"max_tokens = 16\n{NO_PLAN}",
+        f"max_tokens = {max_tokens}\n{NO_PLAN}",
         "utf-8",
     )
     config = Config.find(path)
