@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from exchange.records import Task
+from exchange.text.reading import Reading
 from workers.checks import Claim, Context, first_objection, kind_of
-from workers.checks.reading import Reading
 from workers.judged import judge
 
 TASK = Task(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exchange.records import TaskKind
+from exchange.text.reading import Claim
 from workers.checks import fluency, form, grounding, premises, rephrased, standing
 from workers.checks.attribution import attributed
 from workers.checks.context import Context
@@ -18,7 +19,6 @@ from workers.checks.events import undated_event
 from workers.checks.kinds import kind_of, larger_kind_of
 from workers.checks.language import mixed_language
 from workers.checks.meeting import meets_in_sentence
-from workers.checks.reading import Claim
 from workers.checks.sort import right_sort
 
 VERSION = "2"

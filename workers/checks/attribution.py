@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from exchange.text.reading import Claim, Reading
 from workers.checks.context import Context
-from workers.checks.reading import Claim, Reading
 
 # Verbs of wanting and maintaining, folded beginnings. Plain telling («είπε», «ανακοίνωσε») is not
 # among them: a newspaper has most of its facts from somebody.

@@ -6,16 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exchange.records import Task
-from workers.checks.reading import STEM, Reading, lazy, wordset
+from exchange.text.inflection import same_word
+from exchange.text.reading import STEM, Reading, lazy
 
-# Endings of Greek names and nouns, folded: two words that agree up to these are cases of one.
-_ENDINGS = wordset(
-    """
-    α ασ αν ε εσ εα η ησ ην ι ια ιασ ιο ιον ιοσ ιου ιων ιουσ ιοι ο ον οσ ου ουσ οι οσι οντα
-    οντοσ ω ωσ ων εωσ εων εισ εασ αδα αδασ αδοσ αδεσ αδων εδεσ εδων ιδα ιδασ ιδοσ ισ ιδεσ ιδων
-    μα ματα ματοσ ματων υ υσ υν σ ν
-    """
-) | {""}
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
 ARTICLES = {
@@ -132,20 +125,3 @@ def _article_before(sentence: Reading, index: int) -> int:
         if word.folded in ARTICLES and word.folded not in _GENITIVES:
             return ARTICLES[word.folded]
     return 0
-
-
-def same_word(one: str, other: str) -> bool:
-    """Cases of one word: a common beginning of at least three letters, then only endings."""
-    if one == other:
-        return True
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        shared += 1
-    # Short words are mostly ending: «Άννα» and «Άννας», but not «Άννα» and «Άννης» with two left.
-    least = min(STEM - 1, len(one), len(other))
-    for at in range(shared, least - 1, -1):
-        if one[at:] in _ENDINGS and other[at:] in _ENDINGS:
-            return True
-    return False

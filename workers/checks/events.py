@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 from exchange.text.fold import fold
+from exchange.text.reading import Claim, Reading, Word, wordset
 from workers.checks.context import Context
-from workers.checks.reading import Claim, Reading, Word, wordset
 
 # Beginnings, folded: gatherings, votes, strikes and papers of which there is one every year.
 _EVENT = re.compile(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from exchange.text.reading import STEM, Claim, Reading, wordset
 from workers.checks.context import ADJACENT, ARTICLES, FEMININE, MASCULINE, Context
-from workers.checks.reading import STEM, Claim, Reading, wordset
 
 # Articles that no other article follows; «το», «τα» and «του» may be pronouns before one.
 _STRONG = wordset("ο η οι τον την των στο στη στην στον στα στισ στουσ τισ")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from exchange.text.reading import Claim, Word, wordset
 from workers.checks.context import Context
-from workers.checks.reading import Claim, Word, wordset
 
 QUESTION_CHARS = (10, 400)
 ANSWER_CHARS = (1, 1500)

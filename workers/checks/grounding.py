@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.reading import Claim, Reading
 from workers.checks.context import Context
-from workers.checks.reading import Claim, Reading
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold
 _HOME = ("ελλαδ", "ευρωπ")  # where the story is set need not stand in it

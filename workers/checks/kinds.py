@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exchange.records import PairKind
-from workers.checks.reading import Reading
+from exchange.text.reading import Reading
 
 _OPENINGS: tuple[tuple[PairKind, tuple[str, ...]], ...] = (
     ("time", ("ποτε ", "ποια ημερομηνια", "ποια χρονια", "ποιο ετοσ", "ποια μερα", "when ")),

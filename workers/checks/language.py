@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from exchange.text.reading import STEM, Claim
 from workers.checks.context import Context
-from workers.checks.reading import STEM, Claim
 
 GREEK_SHARE = 0.7  # catches mixed language that language identifiers pass
 

@@ -5,8 +5,8 @@ Grounding alone passes answers that mix facts of different sentences (48 such pa
 
 from __future__ import annotations
 
+from exchange.text.reading import Claim, Reading
 from workers.checks.context import Context
-from workers.checks.reading import Claim, Reading
 
 MEET_OVERLAP = 0.5  # share of the question's stems that stand near the answer
 ENOUGH = 2  # stems of the question in a sentence that goes on about its subject

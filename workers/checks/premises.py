@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from workers.checks.context import Context, same_word
-from workers.checks.reading import Claim, Reading
+from exchange.text.inflection import same_word
+from exchange.text.reading import Claim, Reading
+from workers.checks.context import Context
 
 _DENIES = re.compile(
     r"\b(δεν|οχι|λαθοσ|λανθασμεν\w*|αντιθετα|αλλα|στην πραγματικοτητα|not|wrong|but|actually"

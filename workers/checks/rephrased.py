@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from exchange.text.guard import guarded, similarity
-from workers.checks.context import Context, same_word
+from exchange.text.inflection import same_word
+from exchange.text.reading import Claim, Reading
+from workers.checks.context import Context
 from workers.checks.kinds import kind_of
-from workers.checks.reading import Claim, Reading
 
 ALIKE = 0.6  # word Jaccard to the source from which it is the same wording
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.reading import Claim
 from workers.checks.context import Context
-from workers.checks.reading import Claim
 
 _TIME = re.compile(
     r"\b(κυριακ|δευτερ|τριτη|τεταρτ|πεμπτ|παρασκευ|σαββατ|πρωι|μεσημερι|απογευμα|βραδυ|νυχτα|ξημερωμα"

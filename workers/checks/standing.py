@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.reading import Claim, wordset
 from workers.checks.context import Context
-from workers.checks.reading import Claim, wordset
 
 _META = re.compile(
     r"συμφωνα με (το|τα|την|τον|τισ?) (παραπανω )?(κειμεν|αρθρ|αποσπασμ|δημοσιευμ|ρεπορταζ)"

@@ -120,7 +120,7 @@ class MlxEngine:
         self, prompts: Sequence[list[Message]], completions: Sequence[str]
     ) -> list[Likelihood]:
         """See `Judges.loglikelihood`."""
-        from workers.engines.mlx_scoring import score
+        from exchange.mlx_scoring import score
 
         rows = [
             chat_template.conversation(
