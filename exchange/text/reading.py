@@ -1,4 +1,4 @@
-"""A text as checks and metrics read it: cut into words once, each word looked at once and remembered.
+"""A text as checks and metrics read it: cut into words once, each looked at once and remembered.
 
 An archive's words recur, so what a word is (its folded form, its stem, its month) is worked out
 at its first occurrence; that is what makes the whole chain cost a fraction of a millisecond.
