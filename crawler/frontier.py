@@ -16,7 +16,7 @@ from pathlib import Path
 from crawler import pages, years
 from crawler.bodies import Bodies
 from crawler.records import Claim, Link, Outcome
-from exchange import db
+from exchange import db, history
 
 _DUE = "SELECT {} FROM pages WHERE state='waiting' AND next_at=0"
 _CLAIMED = "id, key, url, kind, issue, tries, etag, last_modified"
@@ -107,6 +107,7 @@ class Frontier:
             for outcome in outcomes:
                 self._finish(outcome)
                 found += sum(self._add(link) for link in outcome.links)
+            history.note(self.db)
         return found
 
     def ask_again(self, which: str, values: Sequence[object] = ()) -> int:

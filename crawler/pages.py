@@ -9,15 +9,17 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from exchange import db
+from exchange import db, history
 
 FILE = "pages.sqlite"
-VERSION = 3  # 2: notes; 3: dictionaries, pages that wait for their time apart from those due
+# 2: notes; 3: dictionaries, pages that wait for their time apart from those due; 4: history
+VERSION = 4
 
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
+{history.TABLE}
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS hosts (

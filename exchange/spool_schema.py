@@ -14,11 +14,12 @@ import sqlite3
 
 import orjson
 
-from exchange import dedup
+from exchange import dedup, history
 from exchange.db import count
 
-# 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone
-VERSION = 4
+# 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone;
+# 5: history
+VERSION = 5
 
 
 SCHEMA = f"""
@@ -65,6 +66,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
     pair_id TEXT NOT NULL, rules TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (pair_id, rules)) WITHOUT ROWID;
 {dedup.TABLE}
+{history.TABLE}
 
 CREATE TABLE IF NOT EXISTS richness (chunk INTEGER PRIMARY KEY, density INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS richness_by_density ON richness(density DESC, chunk);

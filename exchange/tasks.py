@@ -11,7 +11,7 @@ from sqlite3 import Connection
 
 import zstandard
 
-from exchange import inputs
+from exchange import history, inputs
 from exchange.dedup import REASON, QuestionIndex
 from exchange.records import Completion, Pair, Result, Task
 from exchange.spool import Spool
@@ -119,6 +119,7 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
             )
             if result.completion is not None:
                 _keep(spool, result, row["story_id"], index)
+        history.note(db)
     return closed
 
 

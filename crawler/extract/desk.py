@@ -15,7 +15,7 @@ from crawler.extract.page import Extracted
 from crawler.extract.pool import Pool
 from crawler.profile import Profile
 from crawler.settings import Crawl
-from exchange import db
+from exchange import db, history
 from exchange.background import Background
 from exchange.spool import Spool
 
@@ -73,6 +73,7 @@ class Desk(Background):
                 if self._settings.near_duplicates:
                     stories = tuple((near.place(story), chunks) for story, chunks in stories)
                 near.spool.put_page(keys[page], version, stories)
+            history.note(near.spool.db)
         with db.transaction(connection):
             connection.executemany(
                 "UPDATE pages SET text=?, extraction=? WHERE id=?",
