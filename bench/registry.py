@@ -33,7 +33,18 @@ class Bench(Protocol):
         """Measure, and return the figures by name."""
 
 
-NAMES = ("checks", "crawl", "dataset", "demo", "faults", "generate", "kill", "politeness", "text")
+NAMES = (
+    "checks",
+    "crawl",
+    "dataset",
+    "demo",
+    "faults",
+    "generate",
+    "kill",
+    "politeness",
+    "statistics",
+    "text",
+)
 
 
 def load(name: str) -> Bench:

@@ -9,8 +9,8 @@ from typing import Any
 from bench.demo.printed import Printed, spelled
 from bench.demo.questions import HELD_OUT, TAUGHT, Item, Questions
 from bench.registry import Figures, Say
-from bench.statistics import Estimate, clustered, difference
 from trainer.chat import Sample
+from trainer.evaluate.statistics import Estimate, clustered, difference
 
 ROWS = 32  # computed together when answers are weighed
 MAX_TOKENS = 48  # the truth's answers are shorter

@@ -1,0 +1,123 @@
+"""Means and ratios of questions that come in stories, with honest intervals.
+
+The standard error is clustered by story as in Miller, "Adding Error Bars to Evals" (2024, arXiv
+2411.00640), with the factor G/(G-1) for G clusters and Student's t with G-1 degrees of freedom.
+Treating the questions as independent draws instead covers the truth in 58 to 82 % of the cases in
+which 95 % were promised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trainer.evaluate.statistics.student import t_quantile, two_sided
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its standard error and degrees of freedom; both ends of its 95 % interval."""
+
+    mean: float
+    error: float
+    freedom: float
+
+    @property
+    def low(self) -> float:
+        return self.mean - self._half
+
+    @property
+    def high(self) -> float:
+        return self.mean + self._half
+
+    @property
+    def p(self) -> float:
+        """Two-sided chance of a figure this far from zero if the truth were zero.
+
+        Without any spread t says nothing; then it is the sign test's over the clusters.
+        """
+        if self.error:
+            return two_sided(self.mean / self.error, self.freedom)
+        return 2.0**-self.freedom if self.mean else 1.0
+
+    @property
+    def _half(self) -> float:
+        return t_quantile((1 + LEVEL) / 2, self.freedom) * self.error if self.error else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """All that an interval needs: for each cluster two sums, whose ratio over all is the figure.
+
+    Of a mean: the values, and how many there are.
+    """
+
+    tops: tuple[float, ...]
+    bottoms: tuple[float, ...]
+
+
+def gather(
+    values: Sequence[float], clusters: Sequence[str], weights: Sequence[float] | None = None
+) -> Sums:
+    """Sum the values by cluster; paired differences go in as differences.
+
+    Args:
+        clusters: to which cluster each value belongs.
+        weights: what the sum of the values is divided by, such as the references' lengths for a
+            ratio of lengths; default: 1 each, which makes it their mean.
+    """
+    found: dict[str, list[float]] = {}
+    for value, cluster, weight in zip(
+        values, clusters, weights or [1.0] * len(values), strict=True
+    ):
+        sums = found.setdefault(cluster, [0.0, 0.0])
+        sums[0] += value
+        sums[1] += weight
+    return Sums(tuple(top for top, _ in found.values()), tuple(low for _, low in found.values()))
+
+
+def ratio(sums: Sums) -> Estimate:
+    """The ratio R of two totals, linearised: SE = sqrt(G/(G-1) * sum over clusters of
+    (top - R * bottom)^2) / the bottoms' total. A mean is the case whose bottoms are counts.
+
+    Raises:
+        ValueError: fewer than two clusters tell nothing about their spread.
+    """
+    count = len(sums.tops)
+    if count < 2:
+        raise ValueError(f"{count} clusters: at least 2 are needed")
+    bottom = math.fsum(sums.bottoms)
+    found = math.fsum(sums.tops) / bottom
+    squares = math.fsum((top - found * low) ** 2
+                        for top, low in zip(sums.tops, sums.bottoms, strict=True))  # fmt: skip
+    return Estimate(found, math.sqrt(count / (count - 1) * squares) / bottom, count - 1)
+
+
+def clustered(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+    """The mean of `values`; see `ratio`."""
+    return ratio(gather(values, clusters))
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """`one` minus `other`, of clusters that have nothing to do with each other.
+
+    Variances add; the degrees of freedom are Welch's and Satterthwaite's (Welch 1947, Biometrika
+    34:28).
+    """
+    first, second = one.error**2, other.error**2
+    spread = first**2 / one.freedom + second**2 / other.freedom
+    freedom = (first + second) ** 2 / spread if spread else one.freedom + other.freedom
+    return Estimate(one.mean - other.mean, math.sqrt(first + second), freedom)
+
+
+def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
+    """How many clustered questions are worth one independent one, at least 1 (Kish 1965).
+
+    The clustered variance of the mean over that of as many independent draws; 1 where the values
+    do not vary.
+    """
+    found, alone = clustered(values, clusters), clustered(values, [*map(str, range(len(values)))])
+    return max(1.0, (found.error / alone.error) ** 2) if alone.error else 1.0
