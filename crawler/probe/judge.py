@@ -71,10 +71,10 @@ def _by_text(told: Sequence[Seen], profile: str) -> Verdict:
         return _by_profile(told, [page for page in read if not page.low], profile)
     said = f"{len(read)} of {len(told)} pages gave a story"
     if poor := _poor(told, read):
-        then = "`kkoracle archive learn` proposes one; docs/profiles.md says how to write it"
+        then = "`kkoracle archive learn` proposes one; docs/archives.md says how to write it"
         return Verdict("needs a profile", (said, *poor), then)
     why = f"{said} without a profile, {_average(read)} words on average, of low confidence"
-    then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/profiles.md"
+    then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/archives.md"
     return Verdict("will work", (why,), then)
 
 
@@ -84,7 +84,7 @@ def _by_profile(told: Sequence[Seen], fits: Sequence[Seen], profile: str) -> Ver
         why = f"the profile {profile!r} fits: {share} gave stories, {_average(fits)} words each"
         return Verdict("will work", (why,))
     why = f"the profile {profile!r} does not fit: its selectors found a story on {share}"
-    then = "see docs/profiles.md: the layout may have changed, or be another in those years"
+    then = "see docs/archives.md: the layout may have changed, or be another in those years"
     return Verdict("needs a profile", (why,), then)
 
 

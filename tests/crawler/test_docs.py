@@ -9,7 +9,7 @@ from pathlib import Path
 from crawler import profiles
 from crawler.links import Site
 
-PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
+PAGE = Path(__file__).parents[2] / "docs" / "archives.md"
 
 
 def test_the_example_profile_is_sound_and_does_what_is_said_of_it() -> None:
