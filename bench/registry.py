@@ -42,6 +42,7 @@ NAMES = (
     "generate",
     "kill",
     "politeness",
+    "rag",
     "statistics",
     "text",
 )

@@ -1,0 +1,128 @@
+"""The search that stands before a question: its index, its queries, and whether it finds.
+
+A made archive: chunks of about 1,200 characters, each with four facts among sentences that say
+nothing, with names and places of thousands. Asked are facts whose question no other chunk
+answers, with every name in another case than the text has it, once as it is, once without
+accents, once in capitals.
+
+index_cpu_s     processor seconds for the whole index, with the texts in it
+query_cpu_ms    milliseconds of processor a question: its terms, the search, the four best chunks
+recall_at_5     share of all those questions whose chunk is among the first five
+recall_*        the same for each way of asking (plain: the text's own cases)
+fts5_*          the peer: SQLite's FTS5 as it comes (unicode61, remove_diacritics 2) over the
+                same chunks, asked with all words of the question
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.rag.corpus import WAYS, Asked, Made, make
+from bench.registry import Figures, Settings
+
+if TYPE_CHECKING:
+    from trainer.evaluate.rag import Index
+
+SEED = 7
+CHUNKS, QUICK = 50_000, 4_000
+QUESTIONS = 600  # asked in every way
+AMONG = 5
+SHOWN = 4  # chunks that a system puts before a question
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--chunks", type=int, help=f"default {CHUNKS:,}; quick {QUICK:,}")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """Make the archive, index it both ways, ask."""
+    from trainer.evaluate.rag import Document, Index, terms
+
+    count = given.chunks or (QUICK if settings.quick else CHUNKS)
+    settings.say(f"making {count:,} chunks")
+    made = make(count, SEED)
+    asked = random.Random(SEED).sample(made.asked, min(QUESTIONS, len(made.asked)))
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
+        settings.say("indexing")
+        documents = [Document(str(n), head, text) for n, (head, text) in enumerate(made.chunks)]
+        began = time.process_time()
+        index = Index.build(documents, "bench", Path(folder) / "rag.sqlite")
+        index_cpu = time.process_time() - began
+        size = (Path(folder) / "rag.sqlite").stat().st_size
+        settings.say(f"asking {len(asked):,} questions in {len(WAYS)} ways")
+        found = {way: sum(_finds(index, terms.of_question(one.ways[way]), one) for one in asked)
+                 for way in WAYS}  # fmt: skip
+        query_ms = _query_ms(index, asked)
+        index.close()
+    settings.say("asking the peer")
+    plain = _Plain(made)
+    peer = {way: sum(plain.finds(one.ways[way], one) for one in asked) for way in WAYS}
+    counted = [way for way in WAYS if way != "plain"]
+    return {
+        "chunks": count,
+        "characters": round(sum(len(text) for _, text in made.chunks) / count),
+        "questions": len(asked),
+        "index_cpu_s": round(index_cpu, 1),
+        "index_mb": round(size / 1e6, 1),
+        "query_cpu_ms": round(query_ms, 2),
+        "recall_at_5": round(sum(found[way] for way in counted) / len(counted) / len(asked), 4),
+        **{f"recall_{way}": round(found[way] / len(asked), 4) for way in WAYS},
+        "fts5_index_cpu_s": round(plain.index_cpu, 1),
+        "fts5_query_cpu_ms": round(plain.query_ms, 2),
+        **{f"fts5_recall_{way}": round(peer[way] / len(asked), 4) for way in WAYS},
+    }
+
+
+def _finds(index: Index, terms: list[str], one: Asked) -> bool:
+    return any(found.document.id == str(one.chunk) for found in index.search(terms, AMONG))
+
+
+def _query_ms(index: Index, asked: list[Asked]) -> float:
+    from trainer.evaluate.rag import terms
+
+    questions = [one.ways[way] for one in asked for way in WAYS]
+    began = time.process_time()
+    for question in questions:
+        index.search(terms.of_question(question), SHOWN)
+    return (time.process_time() - began) / len(questions) * 1e3
+
+
+class _Plain:
+    """FTS5 with its own tokenizer, asked with every word."""
+
+    def __init__(self, made: Made) -> None:
+        self._db = sqlite3.connect(":memory:")
+        self._db.execute(
+            "CREATE VIRTUAL TABLE words USING fts5(text, content='', "
+            "tokenize='unicode61 remove_diacritics 2')"
+        )
+        began = time.process_time()
+        self._db.executemany(
+            "INSERT INTO words(rowid, text) VALUES (?,?)",
+            ((number + 1, f"{head}\n{text}") for number, (head, text) in enumerate(made.chunks)),
+        )
+        self.index_cpu = time.process_time() - began
+        self._asked = 0
+        self._cpu = 0.0
+
+    @property
+    def query_ms(self) -> float:
+        return self._cpu / self._asked * 1e3 if self._asked else 0.0
+
+    def finds(self, question: str, one: Asked) -> bool:
+        words = "".join(c if c.isalnum() else " " for c in question).split()
+        began = time.process_time()
+        rows = self._db.execute(
+            "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?",
+            (" OR ".join(f'"{word}"' for word in words), AMONG),
+        ).fetchall()
+        self._cpu += time.process_time() - began
+        self._asked += 1
+        return (one.chunk + 1,) in rows

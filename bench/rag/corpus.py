@@ -1,0 +1,96 @@
+"""Chunks of made news, and questions about them with every name in another case."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+
+from exchange.text.fold import fold
+from kkoracle.demo.newspaper.connectives import SENTENCES
+from kkoracle.demo.newspaper.frames import Frame, known_frames, new_frames
+from kkoracle.demo.newspaper.inflect import Noun, slash_date, upper_first
+from kkoracle.demo.newspaper.pools import TRAINING
+from kkoracle.demo.newspaper.slots import Draw
+from kkoracle.demo.newspaper.writer import letters
+
+CHARACTERS = 1_200  # a chunk
+FACTS = 4  # in a chunk
+INVENTED = 0.5  # share of names made of syllables: an archive has tens of thousands of names
+ASKED = 4_000  # facts that are kept to choose questions from
+WAYS = ("plain", "inflected", "bare", "capitals")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One fact's question in every way, and the number of its chunk."""
+
+    chunk: int
+    ways: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Chunks as (head, text), and questions that only one of them answers."""
+
+    chunks: list[tuple[str, str]]
+    asked: list[Asked]
+
+
+def make(count: int, seed: int) -> Made:
+    """The same for the same seed."""
+    rng = random.Random(seed)
+    draw = Draw(TRAINING, rng, INVENTED)
+    frames = [(frame, letters(frame)) for frame in (*known_frames(), *new_frames())]
+    chunks: list[tuple[str, str]] = []
+    kept: list[tuple[int, str, str]] = []
+    told: Counter[str] = Counter()
+    share = ASKED / (count * FACTS)
+    for number in range(count):
+        day = dt.date(1998 + number % 25, 1 + number % 12, 2 + number % 27)
+        sentences = []
+        for frame, names in rng.sample(frames, FACTS):
+            slots = {letter: draw.slot(letter, day) for letter in names}
+            title, sentence, question, *_ = frame.fill(slots)
+            sentences.append(upper_first(sentence))
+            told[fold(question)] += 1
+            if rng.random() < share:
+                kept.append((number, question, _otherwise(frame, slots)))
+        length = sum(map(len, sentences))
+        while length < CHARACTERS:
+            sentences.append(_filler(draw, rng))
+            length += len(sentences[-1])
+        rng.shuffle(sentences)
+        chunks.append((f"Φωνή, {slash_date(day)}, {upper_first(title)}", " ".join(sentences)))
+    asked = [
+        Asked(number, {"plain": question, "inflected": inflected, "bare": bare(inflected),
+                       "capitals": bare(inflected).upper()})
+        for number, question, inflected in kept
+        if told[fold(question)] == 1
+    ]  # fmt: skip
+    return Made(chunks, asked)
+
+
+def bare(text: str) -> str:
+    """The text as people type who leave the accents out."""
+    marks = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in marks if not unicodedata.combining(c)))
+
+
+def _otherwise(frame: Frame, slots: dict[str, object]) -> str:
+    """The frame's question with every noun moved on by one case."""
+    moved = {
+        letter: Noun(value.gender, value.gen, value.acc, value.nom)
+        if isinstance(value, Noun)
+        else value
+        for letter, value in slots.items()
+    }
+    return frame.fill(moved)[2]
+
+
+def _filler(draw: Draw, rng: random.Random) -> str:
+    """A sentence without a fact."""
+    slots = {"p": draw.person().o, "v": draw.place().ston, "c": draw.company().ston}
+    return upper_first(rng.choice(SENTENCES).format(**slots))

@@ -1,0 +1,13 @@
+"""Find the chunks of an archive that speak of a question: what retrieval can do without tuning.
+
+SQLite's FTS5 over folded and stemmed words, so that cases, accents and capitals do not matter; no
+model and no service. `chat`, the studio and the systems of an evaluation share it.
+"""
+
+from __future__ import annotations
+
+from trainer.evaluate.rag.archive import open_archive
+from trainer.evaluate.rag.index import Document, Found, Index
+from trainer.evaluate.rag.prompt import ask
+
+__all__ = ["Document", "Found", "Index", "ask", "open_archive"]

@@ -1,0 +1,60 @@
+"""The index of an archive's chunks: made when first wanted, made anew when the chunks change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+from exchange.corpus import Corpus
+from exchange.errors import UserError
+from exchange.records import Chunk
+from trainer.evaluate.rag import terms
+from trainer.evaluate.rag.index import Document, Index
+
+FILE = "rag.sqlite"
+Progress = Callable[[str, int, int], None]
+
+
+def open_archive(
+    corpus: Corpus, folder: Path, progress: Progress = lambda what, done, total: None
+) -> Index:
+    """The index over an open corpus, kept in a folder.
+
+    Args:
+        corpus: read twice when the index has to be made: once to know it, once to fill it.
+        progress: called with what is done, chunks done and chunks in all.
+
+    Raises:
+        UserError: there is no chunk yet, or the folder cannot be written.
+    """
+    key, count = _key(corpus)
+    if not count:
+        raise UserError("no chunks to search yet: run `kkoracle crawl` first")
+    found = Index.opened(folder / FILE, key)
+    if found is None:
+        found = Index.build(documents(corpus), key, folder / FILE,
+                            lambda done: progress("indexing chunks", done, count))  # fmt: skip
+    return found
+
+
+def documents(corpus: Corpus) -> Iterator[Document]:
+    """Every live chunk with its story's cluster and address."""
+    stories = {stored.story.id: (stored.cluster or stored.story.id, stored.story.url)
+               for stored in corpus.stories()}  # fmt: skip
+    for chunk in corpus.chunks():
+        cluster, url = stories.get(chunk.story_id, (chunk.story_id, ""))
+        yield Document(chunk.id, chunk.header, chunk.text, cluster, url)
+
+
+def _key(corpus: Corpus) -> tuple[str, int]:
+    """A hash over all chunks, and how many there are. A chunk's id is a hash of its text."""
+    sha = blake2b(f"terms {terms.VERSION}".encode(), digest_size=8)
+    count = 0
+    for count, chunk in enumerate(corpus.chunks(), 1):
+        sha.update(_line(chunk))
+    return sha.hexdigest(), count
+
+
+def _line(chunk: Chunk) -> bytes:
+    return f"{chunk.id}\0{chunk.header}\n".encode("utf-8", "surrogatepass")

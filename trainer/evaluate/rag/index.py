@@ -1,0 +1,189 @@
+"""A full-text index in one SQLite file: BM25 over the four rarest terms of a question.
+
+Common terms would make a query read half the archive and say little; the rarest four answer in
+about two milliseconds. SQLite's own folding does not know Greek, so text is folded and stemmed
+before it goes in (`terms`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import orjson
+import zstandard
+
+from exchange.errors import UserError
+
+RAREST = 4  # terms of a question that are searched
+COMMON = 0.1  # share of documents; a term in more is searched only when nothing rarer is there
+BATCH = 1000  # documents between two reports
+_LEVEL = 3  # of zstd: half the size, and no slower to make than SQLite writes
+_SCHEMA = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE documents (id INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+    # What FTS5 needs for BM25 and no copy of the text. Terms are folded: ASCII rules suffice.
+    "CREATE VIRTUAL TABLE words USING fts5(terms, content='', tokenize='ascii')",
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row)",
+    # Asked for every term of every question; the vocabulary counts anew each time.
+    "CREATE TABLE frequency (term TEXT PRIMARY KEY, documents INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What can be found; `head` is searched like the text, and shown before it."""
+
+    id: str
+    head: str
+    text: str
+    group: str = ""  # documents of one are about the same: the story of a chunk
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document and how well it fits; higher is better, the unit is BM25's."""
+
+    document: Document
+    score: float
+
+
+class Index:
+    """Open for searching. One object belongs to one thread."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._unpack = zstandard.ZstdDecompressor()
+        self.count = int(self._meta("count"))
+        self.key = self._meta("key")
+
+    @classmethod
+    def build(
+        cls,
+        documents: Iterable[Document],
+        key: str,
+        path: Path | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Self:
+        """Make an index, in memory or as a file that is whole or not there.
+
+        Args:
+            key: what it is an index of; `opened` compares it.
+
+        Raises:
+            UserError: the disk is full or the folder not writable.
+        """
+        partial = path.with_name(path.name + ".partial") if path else None
+        try:
+            if path and partial:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial.unlink(missing_ok=True)
+            db = sqlite3.connect(partial or ":memory:", isolation_level=None)
+            _fill(db, documents, key, progress)
+            if path and partial:
+                db.close()
+                partial.replace(path)
+                db = sqlite3.connect(path)
+        except (sqlite3.Error, OSError) as error:
+            if partial:
+                partial.unlink(missing_ok=True)
+            raise UserError(f"cannot write the index {path}: {error}") from None
+        return cls(db)
+
+    @classmethod
+    def opened(cls, path: Path, key: str) -> Self | None:
+        """The index in a file; None when there is none, or it is of something else, or damaged."""
+        if not path.exists():
+            return None
+        try:
+            found = cls(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True))
+        except (sqlite3.Error, TypeError, ValueError):
+            return None
+        if found.key == key:
+            return found
+        found.close()
+        return None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def search(self, terms: Sequence[str], count: int, beside: str = "") -> list[Found]:
+        """The best documents for some terms, best first.
+
+        Args:
+            terms: as `terms.of_question` gives them; any text is safe.
+            beside: documents of this group are left out.
+        """
+        wanted = self._rarest(terms)
+        if not wanted:
+            return []
+        # Quoted, so that no term is read as an operator.
+        query = " OR ".join('"' + term.replace('"', '""') + '"' for term in wanted)
+        found: list[Found] = []
+        rows = self._db.execute(
+            "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank, rowid", (query,)
+        )
+        for number, score in rows:
+            document = self._document(number)
+            if not beside or document.group != beside:
+                found.append(Found(document, score))
+            if len(found) == count:
+                break
+        return found
+
+    def _rarest(self, terms: Sequence[str]) -> list[str]:
+        known = []
+        for term in dict.fromkeys(terms):
+            row = self._db.execute(
+                "SELECT documents FROM frequency WHERE term=?", (term,)
+            ).fetchone()
+            if row:
+                known.append((row[0], term))
+        known.sort()
+        rare = [term for documents, term in known if documents <= COMMON * self.count]
+        return (rare or [term for _, term in known[:1]])[:RAREST]
+
+    def _document(self, number: int) -> Document:
+        (record,) = self._db.execute(
+            "SELECT record FROM documents WHERE id=?", (number,)
+        ).fetchone()
+        return Document(*orjson.loads(self._unpack.decompress(record)))
+
+    def _meta(self, name: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return str(row[0])
+
+
+def _fill(
+    db: sqlite3.Connection,
+    documents: Iterable[Document],
+    key: str,
+    progress: Callable[[int], None],
+) -> None:
+    from trainer.evaluate.rag import terms
+
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536"):
+        db.execute(f"PRAGMA {pragma}")  # a file that is cut short is thrown away
+    pack = zstandard.ZstdCompressor(level=_LEVEL)
+    db.execute("BEGIN")
+    for statement in _SCHEMA:
+        db.execute(statement)
+    count = 0
+    for count, document in enumerate(documents, 1):
+        record = orjson.dumps(
+            (document.id, document.head, document.text, document.group, document.url)
+        )
+        db.execute("INSERT INTO documents VALUES (?,?)", (count, pack.compress(record)))
+        said = terms.of_text(f"{document.head}\n{document.text}")
+        db.execute("INSERT INTO words(rowid, terms) VALUES (?,?)", (count, " ".join(said)))
+        if count % BATCH == 0:
+            progress(count)
+    db.execute("INSERT INTO words(words) VALUES ('optimize')")
+    db.execute("INSERT INTO frequency SELECT term, doc FROM vocabulary")
+    db.executemany("INSERT INTO meta VALUES (?,?)", (("count", str(count)), ("key", key)))
+    db.execute("COMMIT")
+    progress(count)

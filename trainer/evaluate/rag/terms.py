@@ -1,0 +1,40 @@
+"""From text to what is searched: folded words without their endings, and dates as one word each."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from re import compile as pattern
+
+from exchange.text import dates
+from exchange.text.fold import fold
+from exchange.text.guard import guarded, stem
+
+VERSION = 1  # of these rules; an index made by others is made anew
+_WORD = pattern(r"[^\W_]+")
+_DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
+
+
+@lru_cache(maxsize=1 << 18)  # an archive's words recur: this is most of the cost of an index
+def _term(word: str) -> str:
+    return stem(fold(word))
+
+
+def of_text(text: str) -> list[str]:
+    """The terms of a text in its order, as often as they stand in it."""
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    return [_term(word) for word in _WORD.findall(text)] + _dates(text)
+
+
+def of_question(question: str) -> list[str]:
+    """The terms that a question can be found by: no asking word, no small word, none twice."""
+    question = unicodedata.normalize("NFC", question)
+    return sorted(guarded(question).stems) + _dates(question)
+
+
+def _dates(text: str) -> list[str]:
+    """«12 Μαρτίου 2014» and 12/3/2014 as one term, rarer than day, month and year are."""
+    if not _DATED.search(text):
+        return []
+    return sorted("d" + date.replace("-", "") for date in dates.every(text))
