@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exchange.errors import UsageError
+from exchange.journal import Entry
 from exchange.keys import ARCHIVE_PATTERN
 from exchange.settings import Config, General, Redis
 
@@ -37,6 +38,7 @@ class House:
     recipe: Callable[[], Recipe]
     in_language: Callable[[str], Recipe] | None = None
     questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
+    entry: Entry = field(default_factory=Entry)  # in the journal: commands tell it their figures
 
     def recipe_for(self, language: str) -> Recipe:
         """The recipe for a newspaper in this language.

@@ -62,6 +62,7 @@ class Config:
         self.path = path
         self._env = env
         self.sources: dict[str, str] = {}  # "crawl.delay" -> where its value came from
+        self.read: dict[str, Table] = {}  # the tables that were asked for, as they last were
 
     @classmethod
     def find(cls, path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
@@ -111,13 +112,15 @@ class Config:
             if key not in model.model_fields:
                 raise UsageError(_unknown(self._where(), name, key, list(model.model_fields)))
         try:
-            return model(**values)
+            made = model(**values)
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             dotted = f"{name}.{key}" if name else key
             source = self.sources.get(dotted, self._where())
             raise UsageError(f"{dotted} (from {source}): {first['msg']}") from None
+        self.read[name] = made
+        return made
 
     def check_tables(self, known: list[str]) -> None:
         """Refuse a table that no stage knows."""

@@ -19,8 +19,9 @@ import trainer.cli
 import workers.cli
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.house import House, Recipe
+from exchange.journal import CRASHED, Entry
 from exchange.settings import Config, General, Redis
-from kkoracle import __version__
+from kkoracle import __version__, journalled
 from kkoracle.tables import TABLES
 
 INTERRUPTED = 130  # what Typer makes of a Ctrl-C that no command has caught
@@ -63,14 +64,19 @@ def front_door(
 ) -> None:
     settings = Config.find(config)
     settings.check_tables(list(TABLES))
-    ctx.obj = House(
+    entry = ctx.obj if isinstance(ctx.obj, Entry) else Entry()
+    house = House(
         config=settings,
         general=settings.table("", General, {"data": data.absolute() if data else None}),
         redis=settings.table("redis", Redis),
         recipe=lambda: _recipe(settings),
         in_language=lambda language: _recipe(settings, language),
         questions=_questions,
+        entry=entry,
     )
+    if journalled.changes_something(entry.words):
+        entry.open(house.data, settings)
+    ctx.obj = house
 
 
 def _recipe(settings: Config, language: str = "") -> Recipe:
@@ -98,28 +104,36 @@ def main() -> NoReturn:
     let go in order; commands that know better set their own handlers.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    entry = Entry(sys.argv[1:], __version__)
+    code, said = CRASHED, ""
+    try:
+        code, said = _run(entry)
+        if said:
+            typer.echo(f"kkoracle: {said}", err=True)
+    finally:
+        entry.close(code, said)
+    sys.exit(code)
+
+
+def _run(entry: Entry) -> tuple[int, str]:
+    """The exit code, and the line that says why it is not 0 ("" when all is said)."""
     command = typer.main.get_command(app)
     try:
-        result: Any = command.main(standalone_mode=False)
+        result: Any = command.main(standalone_mode=False, obj=entry)
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:
             raise KeyboardInterrupt
+        return code, ""
     except UserError as error:
-        code = _say(str(error), error.exit_code)
+        return error.exit_code, str(error)
     except (KeyboardInterrupt, typer.Abort):
-        code = _say("stopped; run the same command again to go on", STOPPED)
+        return STOPPED, "stopped; run the same command again to go on"
     except BrokenPipeError:  # the reader of our output left: `kkoracle status | head`
         sys.stderr.close()
-        code = 0
+        return 0, ""
     except Exception as error:
         # Click's own exceptions, whose classes Typer keeps to itself since it brings its own copy.
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()  # empty when the help was printed instead
-        code = _say(f"{message}  (`kkoracle --help`)", USAGE) if message else USAGE
-    sys.exit(code)
-
-
-def _say(message: str, code: int) -> int:
-    typer.echo(f"kkoracle: {message}", err=True)
-    return code
+        return USAGE, f"{message}  (`kkoracle --help`)" if message else ""

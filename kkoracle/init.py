@@ -7,12 +7,11 @@ from typing import Any
 
 import orjson
 
+from exchange import masking
 from exchange.errors import UsageError
 from exchange.keys import ARCHIVE_PATTERN
 from exchange.settings import Config, Table
 from kkoracle.tables import TABLES, model_of
-
-SECRET = ("password", "api_key", "url")
 
 
 def write(path: Path, archive: str, contact: str) -> Path:
@@ -74,14 +73,8 @@ def show_config(config: Config) -> None:
         for key in type(loaded).model_fields:
             value = getattr(loaded, key)
             dotted = f"{name}.{key}" if name else key
-            shown = _masked(key, value) if value else _toml(value)
-            screen.add_row(dotted, shown, config.sources[dotted])
+            shown = masking.setting(dotted, value)
+            screen.add_row(
+                dotted, _toml(value if shown == str(value) else shown), config.sources[dotted]
+            )
     Console(soft_wrap=True).print(screen)
-
-
-def _masked(key: str, value: Any) -> str:
-    if key == "url":
-        from exchange.redis_client import safe
-
-        return _toml(safe(str(value)))
-    return "(set)" if key in SECRET else _toml(value)

@@ -1,0 +1,210 @@
+"""The run journal: one Markdown file per data directory that says what was done there.
+
+Each command that changes something leaves one entry: the words it was given, the settings that
+differ from their defaults, how it ended, its figures. The front door opens the entry and closes
+it; a command only tells figures. Entries are appended whole, under a lock, so that any number of
+commands may end at the same moment, and what once stood there is never touched. A command that is
+killed cannot write: each leaves a note while it runs, and the next one tells of the dead.
+
+    journal.md         the entries
+    journal.open/PID   the note of a command that runs
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from exchange import masking
+from exchange.errors import FAILED, OK, STOPPED, USAGE
+from exchange.lock import FileLock
+from exchange.settings import Config
+
+FILE, OPEN, LOCK = "journal.md", "journal.open", "journal.lock"
+CRASHED = -1  # in place of an exit code: an error of ours, not of the person
+_HEAD = "# Journal\n\nWhat was done in this folder, oldest first; written by the commands.\n"
+_ENDINGS = {OK: "done", FAILED: "failed", USAGE: "refused", STOPPED: "stopped, resumable",
+            CRASHED: "crashed"}  # fmt: skip
+_LONGEST = 300  # characters of one line that a command said
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One command's entry. Until it is opened, nothing that the command does leaves a trace."""
+
+    words: Sequence[str] = ()  # of the command line, without the program's name
+    version: str = ""  # of the program
+    started: float = field(default_factory=time.time)
+    figures: dict[str, object] = field(default_factory=dict)
+    config: Config | None = None
+    data: Path | None = None
+
+    def tell(self, **figures: object) -> None:
+        """Add figures of this command, by name; None leaves one out."""
+        self.figures |= {name: value for name, value in figures.items() if value is not None}
+
+    def open(self, data: Path, config: Config) -> None:
+        """From now on the end of this command is worth an entry in this data directory."""
+        self.data, self.config = data, config
+        _unless_unwritable(self._open)
+
+    def close(self, code: int, said: str = "") -> None:
+        """Append the entry, if it was opened.
+
+        Args:
+            code: the exit code, or `CRASHED`.
+            said: the line that told a person why it did not end well.
+        """
+        _unless_unwritable(lambda: self._close(code, said))
+
+    def _open(self) -> None:
+        if self.data is None or not self.data.is_dir():
+            return  # a command that makes the folder writes into it when it ends
+        notes = self.data / OPEN
+        notes.mkdir(exist_ok=True)
+        mine = notes / str(os.getpid())
+        with _held(self.data):
+            for path in sorted(notes.iterdir()):
+                note = _read(path)
+                if path == mine and note and note.words == masking.words(self.words):
+                    self.started = note.started  # this process has executed itself anew
+                elif path == mine or not _alive(path.name):
+                    if note:
+                        _append(self.data, _text(note.words, note.started, [
+                            "ended: killed; nothing was written after its beginning"]))  # fmt: skip
+                    path.unlink(missing_ok=True)
+            mine.write_bytes(
+                orjson.dumps({"words": masking.words(self.words), "started": self.started})
+            )
+
+    def _close(self, code: int, said: str) -> None:
+        if self.data is None or not self.data.is_dir():
+            return  # nothing was ever done here: bad usage makes no folder
+        number = "" if code == CRASHED else f" (exit code {code})"
+        lines = [
+            f"ended: {_ENDINGS.get(code, 'failed')}{number} after "
+            f"{duration(time.time() - self.started)}"
+        ]
+        lines += [f"said: {_line(said)}"] if said else []
+        lines += [f"{name.replace('_', ' ')}: {_figure(value)}"
+                  for name, value in self.figures.items()]  # fmt: skip
+        settings = [f"`{_line(text)}`" for text in differing(self.config)] if self.config else []
+        lines += [f"settings: {', '.join(settings)}"] if settings else []
+        lines.append(f"with: kkoracle {self.version}, Python {platform.python_version()}, "
+                     f"{platform.system()} {platform.machine()}")  # fmt: skip
+        with _held(self.data):
+            _append(self.data, _text(self.words, self.started, lines))
+            (self.data / OPEN / str(os.getpid())).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is known of a command that runs."""
+
+    words: list[str]
+    started: float
+
+
+def differing(config: Config) -> Iterator[str]:
+    """The settings of the tables that were read, where they are not the defaults."""
+    for name, table in config.read.items():
+        for key, described in type(table).model_fields.items():
+            dotted = f"{name}.{key}" if name else key
+            value = getattr(table, key)
+            default = described.get_default(call_default_factory=True, validated_data={})
+            if value != default:
+                yield f"{dotted} = {masking.setting(dotted, value)} ({config.sources[dotted]})"
+
+
+def duration(seconds: float) -> str:
+    """In words: "3.1 s", "4 min 05 s", "2 h 03 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60:,} h {minutes % 60:02} min"
+
+
+def _text(words: Iterable[str], started: float, lines: Iterable[str]) -> str:
+    shown = masking.words(list(words))
+    title = " ".join(_until_an_option(shown)) or "kkoracle"
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))
+    command = _line(shlex.join(["kkoracle", *shown]), longest=4000, markdown=False)
+    return f"\n## {at} {_line(title)}\n\n    {command}\n\n" + "".join(
+        f"- {line}\n" for line in lines
+    )
+
+
+def _until_an_option(words: Sequence[str]) -> Iterator[str]:
+    for word in words:
+        if word.startswith("-"):
+            return
+        yield word
+
+
+def _line(text: str, longest: int = _LONGEST, *, markdown: bool = True) -> str:
+    """One line, whatever a file name, a model or a peer has put into it."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in masking.text(text)).split())
+    line = line if len(line) <= longest else line[: longest - 1] + "…"
+    return line.replace("<", "&lt;").replace("`", "'") if markdown else line
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.4g}" if isinstance(value, float) else _line(str(value))
+
+
+def _read(path: Path) -> _Note | None:
+    try:
+        return _Note(**orjson.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _alive(pid: str) -> bool:
+    """A number taken over by another process only delays the tale of the dead."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _append(data: Path, text: str) -> None:
+    path = data / FILE
+    with path.open("ab") as file:
+        file.write(((_HEAD if not file.tell() else "") + text).encode("utf-8", "replace"))
+
+
+@contextmanager
+def _held(data: Path) -> Iterator[None]:
+    lock = FileLock(data / LOCK)
+    lock.acquire(wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unless_unwritable(write: Callable[[], None]) -> None:
+    """A journal that cannot be written must not make a command fail."""
+    try:
+        write()
+    except OSError as error:
+        _log.warning("the journal cannot be written: %s", error)
