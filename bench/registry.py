@@ -38,6 +38,7 @@ NAMES = (
     "crawl",
     "dataset",
     "demo",
+    "eta",
     "faults",
     "generate",
     "kill",
