@@ -43,7 +43,7 @@ def test_a_run_that_stops_each_night_gets_a_wider_range_than_an_even_one() -> No
 
 def test_after_a_second_worker_joins_the_middle_follows_it() -> None:
     samples = even(80, 10) + even(12, 20, first=81 * HOUR, done=820)
-    low, middle, high = eta(samples, 5000, samples[-1][0]) or (0, 0, 0)
+    low, middle, _ = eta(samples, 5000, samples[-1][0]) or (0, 0, 0)
     left = 5000 - samples[-1][1]
     assert left / 20 * HOUR <= middle < left / 12 * HOUR
     assert low < left / 20 * HOUR
