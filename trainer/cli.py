@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from exchange.house import House
 from trainer import dataset_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Download the model without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,17 @@ def train(
     name: Annotated[
         str, typer.Option(help="Name of the run; its folder is runs/NAME.")
     ] = "default",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="sft, sft+text (the paper's own text too), dora or full (all weights)."),
+    ] = None,
+    researcher: Annotated[
+        bool,
+        typer.Option(
+            "--researcher",
+            help="As mlx_lm.lora trains by default: 16 layers, batch 4, 2 epochs, rate 1e-5.",
+        ),
+    ] = False,
     epochs: Annotated[int | None, typer.Option(help="Times that every row is seen.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     rank: Annotated[int | None, typer.Option(help="Width of the adapter.")] = None,
@@ -37,6 +49,13 @@ def train(
     batch: Annotated[int | None, typer.Option(help="Rows computed together.")] = None,
     accumulate: Annotated[int | None, typer.Option(help="Batches summed before a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the start and the order.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Validations without a lower loss before the end; 0: any.")
+    ] = None,
+    trunk_gb: Annotated[
+        float | None,
+        typer.Option(help="Disk for what the frozen layers give, if only upper ones are tuned."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Throw this run away and begin again.")
@@ -53,14 +72,18 @@ def train(
     from rich.console import Console
 
     from exchange.models import Model
+    from trainer.recipes import RESEARCHER
     from trainer.settings import Train
     from trainer.show import Screen, tell_end
     from trainer.stop import stoppable
     from trainer.training import train as run_training
 
     house: House = ctx.obj
-    flags = {"epochs": epochs, "lr": lr, "rank": rank, "alpha": alpha, "layers": layers,
-             "batch": batch, "accumulate": accumulate, "seed": seed}  # fmt: skip
+    given = {"recipe": recipe, "epochs": epochs, "lr": lr, "rank": rank, "alpha": alpha,
+             "layers": layers, "batch": batch, "accumulate": accumulate, "seed": seed,
+             "patience": patience, "trunk_gb": trunk_gb}  # fmt: skip
+    preset = RESEARCHER if researcher else {}
+    flags = {**preset, **{name: value for name, value in given.items() if value is not None}}
     settings = house.config.table("train", Train, flags)
     language_model = house.config.table("model", Model, {"name": model})
     console = Console(highlight=False)
@@ -70,7 +93,7 @@ def train(
     ):
         outcome = run_training(
             house, archive, settings, name=name, restart=restart, watcher=screen, stop=stop,
-            language_model=language_model, confirm=lambda text: yes or typer.confirm(text),
+            language_model=language_model, confirm=lambda text: yes or _asked(text),
         )  # fmt: skip
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
@@ -111,10 +134,15 @@ def compare(
             house, archive, run=name, checkpoint="best" if best else "last", count=count,
             questions=asked, max_tokens=max_tokens, watcher=screen,
             language_model=house.config.table("model", Model, {"name": model}),
-            confirm=lambda text: yes or typer.confirm(text),
+            confirm=lambda text: yes or _asked(text),
         )  # fmt: skip
     console.print(comparison_table(found))
     if found.shares:
         console.print(share_table(found))
     folder = house.archive_dir(archive) / "runs" / name
     console.print(f"all of it in {folder / 'compare.md'}", soft_wrap=True)
+
+
+def _asked(text: str) -> bool:
+    """Nobody at the terminal has said no."""
+    return sys.stdin.isatty() and typer.confirm(text)

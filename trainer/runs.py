@@ -18,7 +18,7 @@ from trainer.watch import Answer, Step, Validation
 
 RUNS = "runs"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-FREE = ("save_every", "samples", "sample_tokens")  # settings that leave the adapter as it is
+FREE = ("save_every", "samples", "sample_tokens", "trunk_gb")  # what is learned stays the same
 Checkpoint = Literal["last", "best"]
 
 
@@ -30,6 +30,13 @@ class Begun:
     model_sha: str  # over its config, tokenizer and the sizes of its weights
     dataset: str  # the manifest's name of it
     settings: dict[str, Any]
+
+    @property
+    def sha(self) -> str:
+        """12 hex that name everything but the free settings."""
+        fixed = {name: value for name, value in self.settings.items() if name not in FREE}
+        told = orjson.dumps([self.model_sha, self.dataset, fixed], option=orjson.OPT_SORT_KEYS)
+        return sha256(told).hexdigest()[:12]
 
     def differences(self, other: Begun) -> list[str]:
         """In words: what another run's beginning has otherwise. Free settings do not count."""
@@ -68,6 +75,9 @@ class Summary:
     parameters: int
     seconds: float
     peak_bytes: int
+    bits_before: float = 0.0  # of the validation rows, per character
+    bits_after: float = 0.0
+    early: bool = False  # ended by [train] patience, before its last step
 
     @classmethod
     def read(cls, folder: Path) -> Summary | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from exchange.settings import Table
+from trainer.recipes import RECIPES, Decay, Recipe
 
 
 class Dataset(Table):
@@ -81,33 +82,51 @@ class Dataset(Table):
 
 
 class Train(Table):
-    """The settings of `kkoracle train`."""
+    """The settings of `kkoracle train`; a recipe brings defaults of its own."""
 
+    recipe: Recipe = Field(
+        "sft",
+        description="sft: questions and answers; sft+text: and the paper's own text; dora; full",
+    )
     rank: int = Field(
-        16, ge=1, le=1024, description="width of the adapter; 16 to 32 hold an archive's facts"
-    )
+        16, ge=1, le=1024,
+        description="width of the adapter; 16 to 32 hold an archive's facts, fewer forget some",
+    )  # fmt: skip
     alpha: float = Field(
-        32, gt=0, le=4096, description="strength; the adapter is scaled by alpha / rank"
-    )
+        32, gt=0, le=4096,
+        description="strength, scaled by alpha / rank; twice the rank, so that lr means the same",
+    )  # fmt: skip
     layers: int = Field(
-        0, ge=0, description="how many of the last layers are tuned; 0: all (16 where memory asks)"
-    )
+        0, ge=0,
+        description="how many of the last layers are tuned; 0: all, which learns most (16 where "
+        "memory asks)",
+    )  # fmt: skip
     dropout: float = Field(
         0.0, ge=0, lt=1, description="in the adapter; facts are to be memorised, so none"
     )
     lr: float = Field(
-        2e-4, gt=0, le=1, description="peak learning rate; 1e-4 to 2e-4 for 7B, more for small ones"
-    )
+        2e-4, gt=0, le=1,
+        description="peak learning rate; 1e-4 to 2e-4 for 7B, more for small ones, a tenth for "
+        "full; `kkoracle sweep` finds it",
+    )  # fmt: skip
     weight_decay: float = Field(
         0.0, ge=0, lt=1, description="of AdamW; a low-rank adapter needs none"
     )
     warmup: float = Field(
         0.03, ge=0, lt=1, description="share of steps in which the rate rises from zero"
     )
+    decay: Decay = Field(
+        "cosine", description="how the rate falls after that; to nothing, so that the end is calm"
+    )
     clip: float = Field(
         1.0, ge=0, description="largest gradient norm; one odd batch cannot undo a day; 0: off"
     )
     epochs: int = Field(3, ge=1, le=1000, description="times that every row is seen")
+    patience: int = Field(
+        3, ge=0,
+        description="validations in a row without a lower loss before a run ends early; 0: never. "
+        "Only where validation asks about what is taught",
+    )  # fmt: skip
     batch: int = Field(8, ge=1, le=1024, description="rows computed together; memory grows with it")
     accumulate: int = Field(
         1, ge=1, le=1024, description="batches summed before one step, weighted by their tokens"
@@ -118,6 +137,11 @@ class Train(Table):
     grad_checkpoint: bool = Field(
         False, description="compute activations twice: about a third slower, far less memory"
     )
+    trunk_gb: float = Field(
+        4.0, ge=0,
+        description="disk for activations below the tuned layers that is taken without asking; "
+        "more is asked for, 0: none",
+    )  # fmt: skip
     seed: int = Field(7, ge=0, lt=2**32, description="of the adapter's start and the rows' order")
     evaluate_every: int = Field(
         0, ge=0, description="steps between two validations; 0: once an epoch"
@@ -129,3 +153,9 @@ class Train(Table):
         4, ge=0, le=64, description="questions answered at every validation, half of them trained"
     )
     sample_tokens: int = Field(64, ge=1, le=4096, description="longest of these answers, in tokens")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_the_recipe(cls, given: Any) -> Any:
+        name = given.get("recipe") if isinstance(given, dict) else None
+        return {**RECIPES[name], **given} if name in list(RECIPES) else given

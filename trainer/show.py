@@ -73,6 +73,10 @@ class Screen(Watcher):
         """See `Watcher`."""
         self._bar("encoding", done, total)
 
+    def caching(self, done: int, total: int) -> None:
+        """See `Watcher`."""
+        self._bar("computing the frozen layers", done, total)
+
     def validating(self, done: int, total: int) -> None:
         """See `Watcher`."""
         self._bar("validating", done, total)
@@ -148,10 +152,24 @@ def plan_table(plan: Plan) -> Table:
         ("epochs, steps", f"{plan.epochs}, {plan.steps:,}"),
         ("trainable parameters", f"{plan.trainable:,} of {plan.parameters:,} "
                                  f"({plan.trainable / plan.parameters:.1%})"),
-        ("layers tuned", str(plan.layers)),
+        ("layers tuned", f"{plan.layers} of {plan.all_layers}"),
+        ("trunk cache", _trunk(plan)),
     ):  # fmt: skip
         table.add_row(name, value)
     return table
+
+
+def _trunk(plan: Plan) -> str:
+    """Whether the frozen layers are computed once, and what it costs that they are not."""
+    size = f"{plan.trunk_bytes / 1e9:.2f} GB"
+    if plan.trunk:
+        return f"{size}; saves about {plan.trunk_saves:.0%} of an epoch's computing"
+    if plan.layers < plan.all_layers:
+        return (
+            f"off; {size} of disk would save about {plan.trunk_saves:.0%} of an epoch's computing"
+        )
+    # Half the layers cost a half forward and a half backward, once the others are kept.
+    return "off: every layer is tuned; an epoch of only the upper half would cost about half"
 
 
 def manifest_table(manifest: Manifest) -> Table:
@@ -195,9 +213,13 @@ def tell_end(console: Console, run: Run, summary: Summary) -> None:
     console.print(plot(*run.metrics(), width=max(20, min(80, console.width - 12))), markup=False)
     console.print(
         f"validation loss {summary.valid_before:.4f} -> {summary.valid_after:.4f} "
-        f"(best {summary.best_loss:.4f} at step {summary.best_step}), "
+        f"({summary.bits_before:.3f} -> {summary.bits_after:.3f} bits per character; "
+        f"best {summary.best_loss:.4f} at step {summary.best_step}), "
         f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}"
     )
+    if summary.early:
+        console.print("ended early: validation has not become better for as long as [train] "
+                      "patience allows; the best state is in best/", soft_wrap=True)  # fmt: skip
     console.print(
         f"{summary.steps:,} steps, {summary.tokens:,} tokens in {summary.seconds:,.0f} s "
         f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exchange import gpu, mlx_runtime, models
+from exchange.errors import UserError
 from exchange.house import House
 from trainer import chat, runs
 from trainer.dataset import Manifest, Row, read_split
@@ -48,7 +49,7 @@ def train(
 
     Args:
         language_model: default: the one of the settings.
-        confirm: asked before a model is downloaded.
+        confirm: asked before a model is downloaded, and before much disk is taken.
         stop: looked at before every step; true ends the run so that it can go on later.
 
     Raises:
@@ -59,7 +60,7 @@ def train(
     archive_dir = house.archive_dir(archive)
     dataset = archive_dir / FOLDER
     manifest = Manifest.read(dataset)
-    splits = read_split(dataset, "train"), read_split(dataset, "valid")
+    splits = taught(read_split(dataset, "train"), settings, watcher), read_split(dataset, "valid")
     language_model = language_model or house.config.table("model", models.Model)
     folder = models.locate(language_model, house.models, confirm)
     run = Run(archive_dir, name)
@@ -70,21 +71,58 @@ def train(
             return Outcome(run, finished, already=True)
         watcher.note(f"loading {language_model.name}")
         model, tokenizer = mlx_runtime.load(folder)
+        from trainer.lora import adapter, trunk
         from trainer.lora.loop import Loop
 
-        data = _data(model, tokenizer, splits, settings, watcher)
-        loop = Loop(model, tokenizer, data, settings, run, watcher, stop)
+        # Held-out stories are not to be known, so their loss does not say when to stop.
+        data = make_data(model, tokenizer, splits, settings, watcher,
+                         early_stop=not manifest.line["valid"])  # fmt: skip
+        kept = trunk.open_trunk(
+            archive_dir / trunk.FOLDER, begun.model_sha, model,
+            adapter.tuned_layers(model, settings), [*data.train, *data.valid], settings.trunk_gb,
+            confirm, watcher.note,
+        ) if settings.epochs > 1 else None  # fmt: skip
+        loop = Loop(model, tokenizer, data, settings, run, watcher, stop, trunk=kept)
         summary = loop.fit(begun)
     return Outcome(run, summary)
 
 
-def _data(
+def taught(rows: list[Row], settings: Train, watcher: Watcher) -> list[Row]:
+    """The rows of train that the recipe wants.
+
+    Raises:
+        UserError: it wants the paper's own text and the dataset has none, or nothing is left.
+    """
+    text = sum(row.kind == "text" for row in rows)
+    if settings.recipe == "sft+text":
+        if not text:
+            raise UserError(
+                "recipe sft+text wants the paper's own text, and the dataset holds none: set "
+                "[dataset] text (0.2 is a good share) and run `kkoracle dataset build`"
+            )
+        return rows
+    kept = [row for row in rows if row.kind != "text"]
+    if text:
+        watcher.note(f"{text} rows of the paper's own text are left out: recipe sft+text has them")
+    if not kept:
+        raise UserError("the dataset teaches nothing but raw text: give --recipe sft+text")
+    return kept
+
+
+def make_data(
     model: Any,
     tokenizer: Any,
     splits: tuple[list[Row], list[Row]],
     settings: Train,
     watcher: Watcher,
+    *,
+    early_stop: bool = True,
 ) -> Data:
+    """Rows of train and valid as the loop reads them, within the model's context.
+
+    Raises:
+        UserError: no row of a split fits.
+    """
     from trainer.lora.data import Asked, Data
 
     limit = context(model)
@@ -106,4 +144,5 @@ def _data(
         asked=asked,
         too_long=left + left_valid,
         longest_allowed=longest,
+        early_stop=early_stop,
     )

@@ -25,6 +25,18 @@ class Plan:
     trainable: int  # parameters
     parameters: int
     layers: int
+    all_layers: int
+    trunk_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
+    trunk: bool  # they are used
+
+    @property
+    def trunk_saves(self) -> float:
+        """Share of an epoch's computing that the trunk cache saves, or would save.
+
+        A layer costs as much forward as backward (frozen weights need no gradient of their own),
+        and only the tuned ones are gone through backward.
+        """
+        return (self.all_layers - self.layers) / (self.all_layers + self.layers)
 
     @property
     def padding(self) -> float:
@@ -80,6 +92,9 @@ class Watcher:
 
     def encoding(self, done: int, total: int) -> None:
         """Rows turned into tokens."""
+
+    def caching(self, done: int, total: int) -> None:
+        """Rows whose frozen layers are computed and kept."""
 
     def planned(self, plan: Plan, resumed_at: int) -> None:
         """The run is about to start, or to go on after step `resumed_at`."""

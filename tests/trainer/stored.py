@@ -18,14 +18,14 @@ def a_damaged_state_is_one_line(model_folder: Path, folder: Path) -> None:
     model, _tokenizer = tuned(model_folder)
     optimizer = optim.AdamW(learning_rate=1e-3)
     optimizer.init(model.trainable_parameters())
-    assert state.load(folder, model, optimizer) is None
-    state.save(folder, model, optimizer, state.Position(step=3, best_loss=0.1 + 0.2))
-    found = state.load(folder, model, optimizer)
+    assert state.load(folder, model, optimizer, "this") is None
+    state.save(folder, model, optimizer, state.Position(step=3, best_loss=0.1 + 0.2), "this")
+    found = state.load(folder, model, optimizer, "this")
     assert found is not None and found.step == 3 and found.best_loss == 0.1 + 0.2
     path = folder / state.FILE
     path.write_bytes(path.read_bytes()[:1000])
     try:
-        state.load(folder, model, optimizer)
+        state.load(folder, model, optimizer, "this")
     except UserError as error:
         assert "--restart" in str(error)
     else:

@@ -1,50 +1,102 @@
-"""The adapter: low-rank layers beside frozen weights, in mlx-lm's own file format."""
+"""The adapter: what is learned beside frozen weights, in mlx-lm's own file format."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner import trainer as mlx_trainer
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import get_total_parameters
 
 from exchange.errors import UsageError, UserError
+from trainer.recipes import fine_tune
 from trainer.settings import Train
 
 WEIGHTS = "adapters.safetensors"
 CONFIG = "adapter_config.json"
+STORED = "stored_as"  # number type of whole weights in the file, where they learn in another
 
 
 def attach(model: Any, settings: Train) -> dict[str, Any]:
-    """Freeze the model and put an adapter beside every linear layer of its last layers.
+    """Freeze the model, and let learn what the recipe says, in its last layers.
 
-    The adapter starts as an exact zero: the model answers as before until the first step.
+    LoRA and DoRA stand beside every linear layer and start as an exact zero: the model answers as
+    before until the first step. An adapter that is already there is taken away first. The recipe
+    `full` lets the layers themselves learn.
 
     Returns:
         What mlx-lm's readers need to know, for `adapter_config.json`.
 
     Raises:
-        UsageError: more layers asked for than the model has.
+        UsageError: more layers asked for than the model has, or all weights of a quantised one.
     """
-    layers = settings.layers or len(model.layers)
-    if layers > len(model.layers):
-        raise UsageError(f"[train] layers = {layers}: the model has only {len(model.layers)}")
+    layers = tuned_layers(model, settings)
+    kind = fine_tune(settings.recipe)
+    mx.random.seed(settings.seed)
+    detach(model)
+    model.freeze()
+    if kind == "full":
+        stored = _let_learn(model.layers[-layers:])
+        return {"fine_tune_type": kind, "num_layers": layers, "lora_parameters": None,
+                STORED: stored}  # fmt: skip
     lora = {
         "rank": settings.rank,
         "scale": settings.alpha / settings.rank,
         "dropout": settings.dropout,
     }
-    mx.random.seed(settings.seed)
-    model.freeze()
-    linear_to_lora_layers(model, layers, lora)
+    linear_to_lora_layers(model, layers, lora, use_dora=kind == "dora")
     mx.eval(model.trainable_parameters())
-    return {"fine_tune_type": "lora", "num_layers": layers, "lora_parameters": lora}
+    return {"fine_tune_type": kind, "num_layers": layers, "lora_parameters": lora}
+
+
+def tuned_layers(model: Any, settings: Train) -> int:
+    """How many of the last layers learn.
+
+    Raises:
+        UsageError: more than the model has.
+    """
+    if settings.layers > len(model.layers):
+        raise UsageError(
+            f"[train] layers = {settings.layers}: the model has only {len(model.layers)}"
+        )
+    return settings.layers or len(model.layers)
+
+
+def _let_learn(layers: list[Any]) -> str:
+    """Unfreeze whole layers, in float32; returns the type they had.
+
+    A step of 2e-5 is lost when it is added to a weight in bfloat16, whose next number is 8e-5
+    away from 0.02.
+    """
+    if any("scales" in module for layer in layers for module in layer.modules()):
+        raise UsageError(
+            "recipe full changes the weights themselves, and these are quantised: set [model] "
+            "bits = 0, or take another recipe"
+        )
+    had = str(tree_flatten(layers[0].parameters())[0][1].dtype).rpartition(".")[2]
+    for layer in layers:
+        layer.set_dtype(mx.float32)
+        layer.unfreeze()
+    return had
+
+
+def detach(model: Any) -> bool:
+    """Take LoRA or DoRA layers away, so that the base's own layers stand there again.
+
+    Returns:
+        Whether there were any.
+    """
+    carriers = _carriers(model)
+    if carriers:
+        model.update_modules(tree_unflatten([(name, _inner(module)) for name, module in carriers]))
+    return bool(carriers)
 
 
 def count(model: Any) -> tuple[int, int]:
@@ -68,7 +120,11 @@ def save(folder: Path, model: Any, config: dict[str, Any]) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise UserError(f"cannot write {folder}: {error.strerror}") from None
-    save_arrays(folder / WEIGHTS, dict(tree_flatten(model.trainable_parameters())))
+    stored = config.get(STORED)
+    kind = getattr(mx, stored) if stored else None
+    arrays = {name: array.astype(kind) if kind else array
+              for name, array in tree_flatten(model.trainable_parameters())}  # fmt: skip
+    save_arrays(folder / WEIGHTS, arrays)
 
 
 def save_arrays(
@@ -82,6 +138,8 @@ def save_arrays(
     partial = path.with_name(f"partial-{path.name}")  # MLX insists on the suffix .safetensors
     try:
         mx.save_safetensors(str(partial), arrays, about or {"format": "mlx"})
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the new name and no content
         partial.replace(path)
     except (RuntimeError, OSError) as error:
         partial.unlink(missing_ok=True)
@@ -110,16 +168,28 @@ def checkpointed(model: Any, wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def base(model: Any) -> Iterator[None]:
-    """Inside the block the model answers as if it had no adapter, bit for bit.
+    """Inside the block the model is the base, bit for bit, from the same copy of the weights.
 
-    Holds for LoRA layers; a DoRA layer would still apply its learned magnitude.
+    Raises:
+        UserError: the model carries no LoRA or DoRA layers. One whose weights were tuned
+            themselves cannot be untuned: load the base by itself, one after the other.
     """
-    layers = [module for _, module in model.named_modules() if "lora_a" in module]
-    scales = [module.scale for module in layers]
-    for module in layers:
-        module.scale = 0.0
+    carriers = _carriers(model)
+    if not detach(model):
+        raise UserError(
+            "this model carries no adapter layers (recipe full changes the weights themselves): "
+            "base and tuned cannot share one copy, load them in turn"
+        )
     try:
         yield
     finally:
-        for module, scale in zip(layers, scales, strict=True):
-            module.scale = scale
+        model.update_modules(tree_unflatten(carriers))
+
+
+def _carriers(model: Any) -> list[tuple[str, Any]]:
+    """LoRA and DoRA layers by name; the layer they stand beside is part of each."""
+    return [(name, module) for name, module in model.named_modules() if "lora_a" in module]
+
+
+def _inner(module: Any) -> Any:
+    return module["linear"] if "linear" in module else module["embedding"]

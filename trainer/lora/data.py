@@ -8,6 +8,7 @@ from typing import Any
 
 from trainer.chat import Sample
 from trainer.lora import adapter, batches
+from trainer.lora.frozen import Frozen
 from trainer.settings import Train
 from trainer.watch import Plan
 
@@ -32,10 +33,16 @@ class Data:
     asked: list[Asked]
     too_long: int
     longest_allowed: int
+    early_stop: bool = True  # validation asks about what is taught, so its loss says when to stop
 
 
-def plan(data: Data, settings: Train, model: Any, layers: int) -> Plan:
-    """What the run is going to be, exactly."""
+def plan(data: Data, settings: Train, model: Any, layers: int, *, trunk: bool = False) -> Plan:
+    """What the run is going to be, exactly; nothing is computed or written for it.
+
+    Args:
+        layers: how many of the last layers learn.
+        trunk: the trunk cache is used.
+    """
     lengths = [sample.length for sample in data.train]
     groups = batches.epoch(lengths, settings.batch, settings.seed, 0)
     trainable, parameters = adapter.count(model)
@@ -53,4 +60,8 @@ def plan(data: Data, settings: Train, model: Any, layers: int) -> Plan:
         trainable=trainable,
         parameters=parameters,
         layers=layers,
+        all_layers=len(model.layers),
+        trunk_bytes=Frozen(model, layers).token_bytes()
+        * (sum(lengths) + sum(sample.length for sample in data.valid)),
+        trunk=trunk,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -13,16 +13,18 @@ from mlx.utils import tree_map
 
 from exchange.errors import STOPPED, UserError
 from trainer.chat import Sample
-from trainer.lora import adapter, answers, batches, schedule, state
+from trainer.lora import adapter, batches, schedule, state
 from trainer.lora.data import Data, plan
-from trainer.lora.loss import Loss, gradient, make_batch, number, total
+from trainer.lora.loss import Loss, gradient, number
+from trainer.lora.trunk import Trunk
+from trainer.lora.validation import Examiner
 from trainer.runs import Begun, Run, Summary
 from trainer.settings import Train
-from trainer.watch import Answer, Step, Validation, Watcher
+from trainer.watch import Step, Validation, Watcher
 
 
 class Loop:
-    """One run over one model. Not to be used again after `fit`."""
+    """One run over one model. Not to be used again after `fit`; the model may be."""
 
     def __init__(
         self,
@@ -33,41 +35,58 @@ class Loop:
         run: Run,
         watcher: Watcher,
         stop: Callable[[], bool] = lambda: False,
+        *,
+        trunk: Trunk | None = None,
+        among: Sequence[int] | None = None,
     ) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        """Attach an adapter and make the plan.
+
+        Args:
+            trunk: a cache of this model's frozen layers; rows that it lacks are computed first.
+            among: the only token ids that answers consist of; the loss is over these alone.
+
+        Raises:
+            UsageError: settings that do not fit the model.
+        """
+        self.model, self.trunk = model, trunk
         self.data, self.settings, self.run = data, settings, run
         self.watcher, self.stop = watcher, stop
         self.config = adapter.attach(model, settings)
-        self.plan = plan(data, settings, model, self.config["num_layers"])
+        self.plan = plan(data, settings, model, self.config["num_layers"], trunk=trunk is not None)
         # mlx's Adam leaves the bias correction out unless asked: first steps three times too long.
         self.optimizer = optim.AdamW(
             learning_rate=settings.lr, weight_decay=settings.weight_decay, bias_correction=True
         )
         self.optimizer.init(model.trainable_parameters())
-        self.loss = Loss(model)
+        self.loss = Loss(model, trunk, among)
         self.gradient = gradient(self.loss)
+        self.examiner = Examiner(self.loss, tokenizer, data, settings, watcher)
         self.at = state.Position()
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        self._made_of = ""
 
     def fit(self, begun: Begun) -> Summary:
         """Train to the end, from wherever the run's state is.
 
         Args:
-            begun: what this run is made of, for the summary.
+            begun: what this run is made of; its state is of no use to another.
 
         Raises:
             UserError: stopped (exit code 3), the loss is no number, or the disk is full; what was
                 saved before is intact, and the same call goes on from there.
         """
-        found = state.load(self.run.folder, self.model, self.optimizer)
+        self._made_of = begun.sha
+        found = state.load(self.run.folder, self.model, self.optimizer, self._made_of)
         self.at = found or self.at
         self.run.rewind(self.at.step if found else -1)
         self.watcher.planned(self.plan, self.at.step)
+        if self.trunk:
+            self.trunk.fill([*self.data.train, *self.data.valid], self.watcher.caching, self.stop)
         self.model.train()  # loaded models do not drop out
         with adapter.checkpointed(self.model, self.settings.grad_checkpoint):
             if not found:
                 self._begin()
-            while self.at.step < self.plan.steps:
+            while self.at.step < self.plan.steps and not self._waited_enough:
                 if self.stop():
                     self._save()
                     raise UserError(
@@ -80,7 +99,7 @@ class Loop:
     # -- the parts --------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self.at.taught_before = self._mean(self.data.taught)
+        self.at.taught_before = self.examiner.taught()
         self._validate()
         self.at.valid_before = self.at.valid_last
         self._save()
@@ -93,7 +112,7 @@ class Loop:
             valid_before=self.at.valid_before,
             valid_after=self.at.valid_last,
             taught_before=self.at.taught_before,
-            taught_after=self._mean(self.data.taught),
+            taught_after=self.examiner.taught(),
             best_loss=self.at.best_loss,
             best_step=self.at.best_step,
             steps=self.at.step,
@@ -106,6 +125,9 @@ class Loop:
             parameters=self.plan.parameters,
             seconds=self.at.seconds,
             peak_bytes=mx.get_peak_memory(),
+            bits_before=self.examiner.bits(self.at.valid_before),
+            bits_after=self.examiner.bits(self.at.valid_last),
+            early=self.at.step < self.plan.steps,
         )
         adapter.save(self.run.folder, self.model, self.config)
         self.run.finish(summary)
@@ -116,7 +138,7 @@ class Loop:
         started = time.perf_counter()
         rate = schedule.learning_rate(
             self.at.step, self.plan.steps, self.settings.lr,
-            schedule.warmup_steps(self.plan.steps, self.settings.warmup),
+            schedule.warmup_steps(self.plan.steps, self.settings.warmup), self.settings.decay,
         )  # fmt: skip
         groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
         targets = sum(sample.targets for rows in groups for sample in rows)
@@ -142,7 +164,7 @@ class Loop:
         last = self.at.step == self.plan.steps
         if last or self.at.step % every == 0:
             self._validate()
-        if last or self.at.step % self.settings.save_every == 0:
+        if last or self._waited_enough or self.at.step % self.settings.save_every == 0:
             self._save()
 
     def _descend(
@@ -151,7 +173,7 @@ class Loop:
         """One optimizer step; returns the loss's sum in nats and the gradient's norm."""
         nats, gradients = mx.array(0.0), None
         for rows in groups:
-            part, grown = self.gradient(make_batch(rows), 1 / targets)
+            part, grown = self.gradient(self.loss.batch(rows), 1 / targets)
             nats = nats + part
             gradients = tree_map(mx.add, gradients, grown) if gradients else grown
             if len(groups) > 1:  # or the graphs of all batches would be alive together
@@ -164,50 +186,36 @@ class Loop:
         return number(nats), number(norm)
 
     def _validate(self) -> None:
-        loss = self._mean(self.data.valid, self.watcher.validating)
+        loss = self.examiner.valid()
         if not math.isfinite(loss):
             raise UserError(
                 f"the validation loss is no number at step {self.at.step}: lower [train] lr and "
                 "start again with --restart; the last saved state is intact"
             )
-        characters = sum(sample.characters for sample in self.data.valid)
-        nats = loss * sum(sample.targets for sample in self.data.valid)
         best = self.at.step == 0 or loss < self.at.best_loss
         self.at.valid_last = loss
+        self.at.waited = 0 if best else self.at.waited + 1
         if best:
             self.at.best_loss, self.at.best_step = loss, self.at.step
             adapter.save(self.run.best, self.model, self.config)
-        done = Validation(
-            self.at.step, self._epochs(), loss, nats / math.log(2) / max(1, characters), best
-        )
+        done = Validation(self.at.step, self._epochs(), loss, self.examiner.bits(loss), best)
         self.run.record([done])
         self.watcher.validated(done)
-        self._ask()
-
-    def _ask(self) -> None:
-        asked = self.data.asked
-        if not asked:
-            return
-        texts = answers.answer(
-            self.model, self.tokenizer, [one.prompt for one in asked], self.settings.sample_tokens
-        )
-        self.model.train()
-        given = [Answer(self.at.step, one.split, one.question, one.reference, text)
-                 for one, text in zip(asked, texts, strict=True)]  # fmt: skip
-        self.run.record_answers(given)
-        self.watcher.answered(given)
-
-    def _mean(
-        self, samples: list[Sample], progress: Callable[[int, int], None] = lambda d, t: None
-    ) -> float:
-        nats = total(self.loss, samples, self.settings.batch, progress)
-        return nats / sum(sample.targets for sample in samples)
+        if given := self.examiner.answers(self.at.step):
+            self.run.record_answers(given)
+            self.watcher.answered(given)
 
     def _save(self) -> None:
         adapter.save(self.run.folder, self.model, self.config)
-        state.save(self.run.folder, self.model, self.optimizer, self.at)
+        state.save(self.run.folder, self.model, self.optimizer, self.at, self._made_of)
 
     # -- where we are -----------------------------------------------------------------------
+
+    @property
+    def _waited_enough(self) -> bool:
+        """Whether validation has not become better for as long as it may."""
+        patience = self.settings.patience if self.data.early_stop else 0
+        return 0 < patience <= self.at.waited
 
     @property
     def _steps_per_epoch(self) -> int:

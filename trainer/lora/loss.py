@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -12,6 +12,9 @@ import numpy as np
 
 from trainer.chat import Sample
 from trainer.lora import batches
+
+if TYPE_CHECKING:
+    from trainer.lora.trunk import Trunk
 
 Array = mx.array
 Head = Callable[[Array], Array]
@@ -26,6 +29,7 @@ class Batch:
     places: Array  # (targets,) where in the flattened inputs each target is predicted
     targets: Array  # (targets,) token ids
     tokens: int  # positions that are no pads, prompt included
+    hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
 
     @property
     def size(self) -> int:
@@ -33,8 +37,12 @@ class Batch:
         return int(self.targets.size)
 
 
-def make_batch(samples: Sequence[Sample]) -> Batch:
-    """Lay rows into arrays; the last token of a row is only ever a target."""
+def make_batch(samples: Sequence[Sample], trunk: Trunk | None = None) -> Batch:
+    """Lay rows into arrays; the last token of a row is only ever a target.
+
+    Args:
+        trunk: holds all these rows; their frozen layers are then not computed again.
+    """
     length = batches.padded(max(sample.length for sample in samples))
     inputs = np.zeros((len(samples), length), np.int32)
     places, targets = [], []
@@ -48,6 +56,7 @@ def make_batch(samples: Sequence[Sample]) -> Batch:
         mx.array(np.concatenate(places)),
         mx.array(np.concatenate(targets)),
         sum(sample.length for sample in samples),
+        trunk.hidden(samples, length) if trunk else None,
     )
 
 
@@ -58,8 +67,17 @@ class Loss:
     model lets itself be taken apart; whether it does is tried once.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(
+        self, model: Any, trunk: Trunk | None = None, among: Sequence[int] | None = None
+    ) -> None:
+        """Look at a model; it may be changed by training, but not in its shape.
+
+        Args:
+            trunk: holds every row that is asked for; what is frozen is then not computed again.
+            among: the only token ids that can be a target; the model chooses among these alone.
+        """
+        self.model, self._trunk = model, trunk
+        self._among = mx.array(sorted(among)) if among else None
         self._parts = _take_apart(model)
 
     @property
@@ -67,16 +85,32 @@ class Loss:
         """True when logits are computed only where the loss looks."""
         return self._parts is not None
 
+    def batch(self, samples: Sequence[Sample]) -> Batch:
+        """Rows as this loss wants them."""
+        return make_batch(samples, self._trunk)
+
     def __call__(self, batch: Batch) -> Array:
         """The sum; divide by `batch.size` for a mean."""
+        logits, targets = self.logits(batch), batch.targets
+        if self._among is not None:
+            logits = logits[:, self._among]
+            targets = mx.argmax(targets[:, None] == self._among, axis=1)
+        return nn.losses.cross_entropy(logits.astype(mx.float32), targets, reduction="sum")
+
+    def logits(self, batch: Batch) -> Array:
+        """(targets, vocabulary), in the model's own number type."""
+        if self._trunk is None or batch.hidden is None:
+            return self._computed(batch)
+        with self._trunk.frozen.given(batch.hidden):
+            return self._computed(batch)
+
+    def _computed(self, batch: Batch) -> Array:
         if self._parts is None:
             logits = self.model(batch.inputs)
-            logits = logits.reshape(-1, logits.shape[-1])[batch.places]
-        else:
-            body, head = self._parts
-            hidden = body(batch.inputs)
-            logits = head(hidden.reshape(-1, hidden.shape[-1])[batch.places])
-        return nn.losses.cross_entropy(logits.astype(mx.float32), batch.targets, reduction="sum")
+            return logits.reshape(-1, logits.shape[-1])[batch.places]
+        body, head = self._parts
+        hidden = body(batch.inputs)
+        return head(hidden.reshape(-1, hidden.shape[-1])[batch.places])
 
 
 def gradient(loss: Loss) -> Callable[[Batch, float], tuple[Array, Any]]:
@@ -109,7 +143,7 @@ def total(
     loss.model.eval()
     done, nats = 0, 0.0
     for chosen in batches.fixed([sample.length for sample in samples], size):
-        nats += number(loss(make_batch([samples[i] for i in chosen])))
+        nats += number(loss(loss.batch([samples[i] for i in chosen])))
         done += len(chosen)
         progress(done, len(samples))
     loss.model.train()

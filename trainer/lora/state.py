@@ -33,10 +33,14 @@ class Position:
     valid_last: float = 0.0
     best_loss: float = 0.0
     best_step: int = 0
+    waited: int = 0  # validations since the best
 
 
-def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
+def save(folder: Path, model: Any, optimizer: Any, position: Position, made_of: str) -> None:
     """Write the state; the one before stays until this one is whole.
+
+    Args:
+        made_of: names model, dataset and settings; only with these it can go on (`load`).
 
     Raises:
         UserError: the disk is full; the state before is intact.
@@ -47,14 +51,15 @@ def save(folder: Path, model: Any, optimizer: Any, position: Position) -> None:
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
         "random": random[0],
     }
-    save_arrays(folder / FILE, arrays, {"position": json.dumps(asdict(position))})
+    about = {"position": json.dumps(asdict(position)), "made_of": made_of}
+    save_arrays(folder / FILE, arrays, about)
 
 
-def load(folder: Path, model: Any, optimizer: Any) -> Position | None:
+def load(folder: Path, model: Any, optimizer: Any, made_of: str) -> Position | None:
     """Put model, optimizer and random numbers back; None when there is nothing to resume.
 
     Raises:
-        UserError: the file is damaged or of another model.
+        UserError: the file is damaged, or of another model, dataset or settings.
     """
     path = folder / FILE
     if not path.exists():
@@ -63,6 +68,8 @@ def load(folder: Path, model: Any, optimizer: Any) -> Position | None:
         loaded: Any = mx.load(str(path), return_metadata=True)
         arrays, about = loaded
         mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
+        if about["made_of"] != made_of:
+            raise ValueError("of another model, dataset or settings")
         position = Position(**json.loads(about["position"]))
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))

@@ -1,0 +1,55 @@
+"""How far a run is: the loss over whole fixed sets, and what the model answers now."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from trainer.chat import Sample
+from trainer.lora import answers
+from trainer.lora.data import Data
+from trainer.lora.loss import Loss, total
+from trainer.settings import Train
+from trainer.watch import Answer, Watcher
+
+
+class Examiner:
+    """Looks at a model between two steps, and leaves it as it was."""
+
+    def __init__(
+        self, loss: Loss, tokenizer: Any, data: Data, settings: Train, watcher: Watcher
+    ) -> None:
+        self._loss, self._tokenizer = loss, tokenizer
+        self._data, self._settings, self._watcher = data, settings, watcher
+        self._targets = sum(sample.targets for sample in data.valid)
+        self._characters = max(1, sum(sample.characters for sample in data.valid))
+
+    def valid(self) -> float:
+        """Nats per answer token over the validation rows, all of them."""
+        return self._mean(self._data.valid, watched=True)
+
+    def taught(self) -> float:
+        """The same over the fixed part of the training rows."""
+        return self._mean(self._data.taught, watched=False)
+
+    def bits(self, loss: float) -> float:
+        """The validation loss in bits per character, which two tokenizers have in common."""
+        return loss * self._targets / math.log(2) / self._characters
+
+    def answers(self, step: int) -> list[Answer]:
+        """Greedy answers to the sample questions."""
+        asked = self._data.asked
+        if not asked:
+            return []
+        model = self._loss.model
+        texts = answers.answer(
+            model, self._tokenizer, [one.prompt for one in asked], self._settings.sample_tokens
+        )
+        model.train()
+        return [Answer(step, one.split, one.question, one.reference, text)
+                for one, text in zip(asked, texts, strict=True)]  # fmt: skip
+
+    def _mean(self, samples: list[Sample], *, watched: bool) -> float:
+        progress = self._watcher.validating if watched else lambda done, rows: None
+        nats = total(self._loss, samples, self._settings.batch, progress)
+        return nats / sum(sample.targets for sample in samples)
