@@ -43,7 +43,8 @@ def attach(model: Any, settings: Train) -> dict[str, Any]:
     detach(model)
     model.freeze()
     if kind == "full":
-        stored = _let_learn(model.layers[-layers:])
+        # Of all layers all weights: a model that knows nothing yet must learn its words too.
+        stored = _let_learn(model.layers[-layers:] if settings.layers else [model])
         return {"fine_tune_type": kind, "num_layers": layers, "lora_parameters": None,
                 STORED: stored}  # fmt: skip
     lora = {
