@@ -71,6 +71,23 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
     return model, tokenizer
 
 
+def tokenizer(folder: Path) -> Any:
+    """A model's tokenizer without the model, the same that `load` gives.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    require()
+    from mlx_lm.utils import load_tokenizer
+
+    try:
+        found = load_tokenizer(folder)
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        raise UserError(f"cannot load the tokenizer in {folder}: {error}") from None
+    chat_template.write_bos(found)
+    return found
+
+
 def quantisation(model: Any) -> str:
     """How the loaded weights are stored: "4bit", or the name of their type."""
     from mlx.utils import tree_flatten

@@ -51,8 +51,9 @@ def _key(corpus: Corpus) -> tuple[str, int]:
     """A hash over all chunks, and how many there are. A chunk's id is a hash of its text."""
     sha = blake2b(f"terms {terms.VERSION}".encode(), digest_size=8)
     count = 0
-    for count, chunk in enumerate(corpus.chunks(), 1):
+    for chunk in corpus.chunks():
         sha.update(_line(chunk))
+        count += 1
     return sha.hexdigest(), count
 
 

@@ -1,0 +1,59 @@
+"""Any OpenAI-compatible endpoint as one of those who are asked; it has no likelihoods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from exchange.engine import Engine, Likelihood
+from exchange.records import digest
+from trainer.evaluate.systems.speaker import Prompt, Said
+
+SEED = 7  # decoding is greedy; some endpoints want one
+
+
+class Endpoint:
+    """Speaks through an engine, which is opened when first asked.
+
+    Args:
+        connect: opens the engine.
+    """
+
+    likelihood = False
+
+    def __init__(self, url: str, model: str, connect: Callable[[], Engine]) -> None:
+        self._connect = connect
+        self.key = digest("endpoint", url, model, size=8)
+        self.about = f"{model} at an endpoint"
+
+    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+        """See `Speaker.fits`: only the endpoint knows."""
+        return True
+
+    def answer(
+        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """See `Speaker.answer`.
+
+        Raises:
+            UserError: nothing answers there, or it refuses what every request would meet alike.
+        """
+        engine = self._connect()
+        try:
+            tickets = {engine.submit(list(prompt), max_tokens, SEED): number
+                       for number, prompt in enumerate(prompts)}  # fmt: skip
+            while tickets and not stop():
+                for done in engine.step():
+                    reason = "error" if done.error else done.finish_reason
+                    said = Said(done.text, done.tokens_in, done.tokens_out, done.seconds, reason,
+                                done.error)  # fmt: skip
+                    ended(tickets.pop(done.ticket), said)
+        finally:
+            engine.close()
+
+    def weigh(
+        self, prompts: Sequence[Prompt], completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """See `Speaker.weigh`; never called, since `likelihood` is false."""
+        raise NotImplementedError

@@ -1,0 +1,163 @@
+"""Base and tuned model on this machine, from one copy of the weights where the adapter allows it.
+
+LoRA and DoRA layers can be taken away and put back. A run that changed the weights themselves has
+no base inside, so the two are loaded in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from exchange import chat_template, gpu, mlx_runtime
+from exchange.engine import Likelihood
+from exchange.records import digest
+from trainer.chat import prompt_tokens
+from trainer.evaluate.systems.speaker import Prompt, Said
+
+_TOKENS_A_CHARACTER = 2  # at most: a Greek letter is two bytes, and a token at least one
+_TEMPLATE = 64  # tokens that a template may add to a turn
+
+
+class Weights:
+    """The model, loaded when first needed; a context that gives the memory and the GPU back.
+
+    Args:
+        base: the model's folder.
+        adapter: the tuned run's folder, None when there is none.
+        data: where the lock of the GPU is.
+    """
+
+    def __init__(
+        self, base: Path, adapter: Path | None, data: Path, width: int,
+        note: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.base, self.adapter, self.width = base, adapter, width
+        self._data, self._note = data, note
+        self._held = ExitStack()
+        self._loaded: tuple[Any, Any] | None = None
+        self._with_adapter = False
+        self._tokenizer: Any = None
+        config = orjson.loads((base / "config.json").read_bytes())
+        self.context = int(config.get("max_position_embeddings") or 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loaded = None
+        self._held.close()
+
+    @property
+    def tokenizer(self) -> Any:
+        """Without the model, as long as that is not needed."""
+        if self._loaded:
+            return self._loaded[1]
+        if self._tokenizer is None:
+            self._tokenizer = mlx_runtime.tokenizer(self.base)
+        return self._tokenizer
+
+    @contextmanager
+    def use(self, tuned: bool) -> Iterator[tuple[Any, Any]]:
+        """Model and tokenizer, with or without what was learned.
+
+        Raises:
+            UserError: the model cannot be loaded, or another run has the GPU.
+        """
+        from trainer.lora import adapter
+
+        shared = self.adapter is not None and adapter.shares_base(self.adapter)
+        model, tokenizer = self._load(tuned or shared)
+        if tuned or not shared:
+            yield model, tokenizer
+        else:
+            with adapter.base(model):
+                yield model, tokenizer
+
+    def _load(self, with_adapter: bool) -> tuple[Any, Any]:
+        if self._loaded is None or self._with_adapter != with_adapter:
+            if self._loaded is None:
+                self._held.enter_context(gpu.held(self._data, shared=True))
+            self._loaded = None  # both at once may not fit
+            self._note(f"loading {self.base.name}" + (" with its adapter" * with_adapter))
+            self._loaded = mlx_runtime.load(self.base, self.adapter if with_adapter else None)
+            self._with_adapter = with_adapter
+        return self._loaded
+
+
+class Local:
+    """One of the two that live in the weights."""
+
+    likelihood = True
+
+    def __init__(self, weights: Weights, *, tuned: bool, model_sha: str, adapter_sha: str) -> None:
+        self._weights, self._tuned = weights, tuned
+        self.key = digest("mlx", model_sha, adapter_sha if tuned else "", size=8)
+        self.about = "the tuned model" if tuned else "the model as it was"
+
+    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+        """See `Speaker.fits`. Counts tokens only where characters alone cannot tell."""
+        limit = self._weights.context
+        if not limit:
+            return True
+        characters = sum(len(turn["content"]) for turn in prompt)
+        if characters * _TOKENS_A_CHARACTER + _TEMPLATE * len(prompt) + max_tokens <= limit:
+            return True
+        return len(prompt_tokens(self._weights.tokenizer, prompt)) + max_tokens <= limit
+
+    def answer(
+        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """See `Speaker.answer`: one continuous batch, longest prompts last."""
+        from trainer.lora.answers import Reply, complete
+
+        with self._weights.use(self._tuned) as (model, tokenizer):
+            tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
+            order = []
+            for number in sorted(range(len(tokens)), key=lambda n: len(tokens[n])):
+                if self._weights.context and len(tokens[number]) >= self._weights.context:
+                    ended(number, Said("", len(tokens[number]), 0, 0.0, "error", "too-long"))
+                else:
+                    order.append(number)
+
+            def replied(place: int, reply: Reply) -> None:
+                number = order[place]
+                ended(number, Said(reply.text, len(tokens[number]), len(reply.tokens),
+                                   reply.seconds, reply.finish_reason))  # fmt: skip
+
+            complete(model, tokenizer, [tokens[number] for number in order], max_tokens, replied,
+                     width=self._weights.width, stop=stop)  # fmt: skip
+
+    def weigh(
+        self, prompts: Sequence[Prompt], completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """See `Speaker.weigh`: a prompt is computed once for all its completions."""
+        from exchange.mlx_scoring import score
+
+        with self._weights.use(self._tuned) as (model, tokenizer):
+            model.eval()
+            for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
+                if stop():
+                    return
+                numbers = list(group)
+                rows = [
+                    chat_template.conversation(
+                        tokenizer, [*prompts[n], {"role": "assistant", "content": completions[n]}]
+                    )
+                    for n in numbers
+                ]
+                for number, likelihood in zip(numbers, score(model, rows), strict=True):
+                    weighed(number, likelihood)
