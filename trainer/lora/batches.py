@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
+T = TypeVar("T")
 PAD_TO = 8  # tokens: the kernels' tile; finer gains nothing, coarser computes more pads
 
 
@@ -26,6 +28,12 @@ def epoch(lengths: Sequence[int], size: int, seed: int, number: int) -> list[lis
     batches = [order[at : at + size] for at in range(0, len(order), size)]
     rng.shuffle(batches)
     return batches
+
+
+def parts(rows: Sequence[T], count: int) -> list[list[T]]:
+    """The same rows in at most `count` runs of about one size, none of them empty."""
+    size = -(-len(rows) // count) if rows else 1
+    return [list(rows[at : at + size]) for at in range(0, len(rows), size)]
 
 
 def fixed(lengths: Sequence[int], size: int) -> list[list[int]]:

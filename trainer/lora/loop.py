@@ -15,6 +15,7 @@ from exchange.errors import STOPPED, UserError
 from trainer.chat import Sample
 from trainer.lora import adapter, batches, schedule, state
 from trainer.lora.data import Data, plan
+from trainer.lora.group import Group
 from trainer.lora.loss import Loss, gradient, number
 from trainer.lora.trunk import Trunk
 from trainer.lora.validation import Examiner
@@ -38,12 +39,14 @@ class Loop:
         *,
         trunk: Trunk | None = None,
         among: Sequence[int] | None = None,
+        group: Group | None = None,
     ) -> None:
         """Attach an adapter and make the plan.
 
         Args:
             trunk: a cache of this model's frozen layers; rows that it lacks are computed first.
             among: the only token ids that answers consist of; the loss is over these alone.
+            group: the processes that share every batch; default: this one alone.
 
         Raises:
             UsageError: settings that do not fit the model.
@@ -51,6 +54,9 @@ class Loop:
         self.model, self.trunk = model, trunk
         self.data, self.settings, self.run = data, settings, run
         self.watcher, self.stop = watcher, stop
+        self.group = group or Group()
+        # How it is computed; the rows of each step, and what is learned from them, stay the same.
+        self.parts, self.checkpoint = 1, settings.grad_checkpoint
         self.config = adapter.attach(model, settings)
         self.plan = plan(data, settings, model, self.config["num_layers"], trunk=trunk is not None)
         # mlx's Adam leaves the bias correction out unless asked: first steps three times too long.
@@ -60,7 +66,7 @@ class Loop:
         self.optimizer.init(model.trainable_parameters())
         self.loss = Loss(model, trunk, among)
         self.gradient = gradient(self.loss)
-        self.examiner = Examiner(self.loss, tokenizer, data, settings, watcher)
+        self.examiner = Examiner(self.loss, tokenizer, data, settings, watcher, self.group)
         self.at = state.Position()
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
         self._made_of = ""
@@ -83,11 +89,11 @@ class Loop:
         if self.trunk:
             self.trunk.fill([*self.data.train, *self.data.valid], self.watcher.caching, self.stop)
         self.model.train()  # loaded models do not drop out
-        with adapter.checkpointed(self.model, self.settings.grad_checkpoint):
+        with adapter.checkpointed(self.model, self.checkpoint):
             if not found:
                 self._begin()
             while self.at.step < self.plan.steps and not self._waited_enough:
-                if self.stop():
+                if self.group.any(self.stop()):
                     self._save()
                     raise UserError(
                         f"stopped after step {self.at.step} of {self.plan.steps}: the same "
@@ -142,7 +148,7 @@ class Loop:
         )  # fmt: skip
         groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
         targets = sum(sample.targets for rows in groups for sample in rows)
-        nats, norm = self._descend(groups, targets, rate)
+        nats, norm = self.descend(self.mine(groups), targets, rate)
         if not math.isfinite(nats) or not math.isfinite(norm):
             raise UserError(
                 f"the loss is no number at step {self.at.step + 1} (learning rate {rate:.2g}): "
@@ -167,10 +173,18 @@ class Loop:
         if last or self._waited_enough or self.at.step % self.settings.save_every == 0:
             self._save()
 
-    def _descend(
-        self, groups: list[list[Sample]], targets: int, rate: float
-    ) -> tuple[float, float]:
-        """One optimizer step; returns the loss's sum in nats and the gradient's norm."""
+    def mine(self, groups: list[list[Sample]]) -> list[list[Sample]]:
+        """What this process computes of a step's batches, in as many parts as memory asks for."""
+        return [part for rows in groups for part in batches.parts(self.group.share(rows),
+                                                                  self.parts)]  # fmt: skip
+
+    def descend(self, groups: list[list[Sample]], targets: int, rate: float) -> tuple[float, float]:
+        """One optimizer step; returns the loss's sum in nats and the gradient's norm.
+
+        Args:
+            groups: rows that are computed together, of this process.
+            targets: of the whole step, those of the other processes included.
+        """
         nats, gradients = mx.array(0.0), None
         for rows in groups:
             part, grown = self.gradient(self.loss.batch(rows), 1 / targets)
@@ -178,6 +192,9 @@ class Loop:
             gradients = tree_map(mx.add, gradients, grown) if gradients else grown
             if len(groups) > 1:  # or the graphs of all batches would be alive together
                 mx.eval(nats, gradients)
+        if gradients is None:  # more processes than rows
+            gradients = tree_map(mx.zeros_like, self.model.trainable_parameters())
+        nats, gradients = self.group.sum((nats, gradients))
         limit = self.settings.clip or math.inf
         gradients, norm = optim.clip_grad_norm(gradients, limit)
         self.optimizer.learning_rate = rate

@@ -8,6 +8,7 @@ from typing import Any
 from trainer.chat import Sample
 from trainer.lora import answers
 from trainer.lora.data import Data
+from trainer.lora.group import Group
 from trainer.lora.loss import Loss, total
 from trainer.settings import Train
 from trainer.watch import Answer, Watcher
@@ -17,10 +18,12 @@ class Examiner:
     """Looks at a model between two steps, and leaves it as it was."""
 
     def __init__(
-        self, loss: Loss, tokenizer: Any, data: Data, settings: Train, watcher: Watcher
-    ) -> None:
+        self, loss: Loss, tokenizer: Any, data: Data, settings: Train, watcher: Watcher,
+        group: Group,
+    ) -> None:  # fmt: skip
         self._loss, self._tokenizer = loss, tokenizer
         self._data, self._settings, self._watcher = data, settings, watcher
+        self._group = group
         self._targets = sum(sample.targets for sample in data.valid)
         self._characters = max(1, sum(sample.characters for sample in data.valid))
 
@@ -51,5 +54,6 @@ class Examiner:
 
     def _mean(self, samples: list[Sample], *, watched: bool) -> float:
         progress = self._watcher.validating if watched else lambda done, rows: None
-        nats = total(self._loss, samples, self._settings.batch, progress)
+        nats = total(self._loss, self._group.share(samples), self._settings.batch, progress)
+        nats = self._group.total(nats)
         return nats / sum(sample.targets for sample in samples)
