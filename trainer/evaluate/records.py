@@ -41,7 +41,7 @@ class Item(Record):
     """One question with all that it is measured against."""
 
     id: str
-    split: str  # test_recall, test_unseen, test_general, or absent (what the archive has not)
+    split: str  # test_recall, test_unseen, test_general; disturbed; absent: not in the archive
     question: str
     reference: str  # "" where the right thing is to abstain
     cluster: str  # items of one are no independent draws
@@ -77,6 +77,7 @@ class Score(Record):
     system: str
     item: str
     value: float | None
+    confidence: float | None = None  # how sure the system was, 0 to 1, where the metric knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class Evaluation:
     scores: dict[str, dict[str, dict[str, float | None]]]  # by metric, system, item
     audit: Audit | None = None
     preferences: list[Preference] = field(default_factory=list)
+    confidences: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # as scores
 
     @property
     def systems(self) -> list[System]:
@@ -215,11 +217,15 @@ class Evaluation:
         if about is None or about.format != FORMAT:
             raise UserError(f"{folder / ABOUT} is of another version: run `kkoracle evaluate`")
         scores: dict[str, dict[str, dict[str, float | None]]] = {}
+        confidences: dict[str, dict[str, dict[str, float]]] = {}
         for raw in about.metrics:
             name = Metric.from_dict(raw).name
             by_system = scores.setdefault(name, {})
             for score in _records(folder / SCORES / f"{name}.jsonl", Score):
                 by_system.setdefault(score.system, {})[score.item] = score.value
+                if score.confidence is not None:
+                    sure = confidences.setdefault(name, {}).setdefault(score.system, {})
+                    sure[score.item] = score.confidence
         names = [System.from_dict(raw).name for raw in about.systems]
         return cls(
             about,
@@ -230,6 +236,7 @@ class Evaluation:
             scores,
             next(_records(folder / AUDIT, Audit), None),
             list(_records(folder / PREFERENCES, Preference)),
+            confidences,
         )  # fmt: skip
 
     def write(self, folder: Path) -> None:
@@ -244,8 +251,10 @@ class Evaluation:
             for system, answers in self.answers.items():
                 write_records(folder / ANSWERS / f"{system}.jsonl", answers.values())
             for metric, by_system in self.scores.items():
+                sure = self.confidences.get(metric, {})
                 write_records(folder / SCORES / f"{metric}.jsonl",
-                              (Score(system, item, value) for system, values in by_system.items()
+                              (Score(system, item, value, sure.get(system, {}).get(item))
+                               for system, values in by_system.items()
                                for item, value in values.items()))  # fmt: skip
             write_records(folder / AUDIT, [self.audit] if self.audit else [])
             write_records(folder / PREFERENCES, self.preferences)
