@@ -1,0 +1,97 @@
+"""Our training loop against mlx_lm.lora, on the same rows, model, layers and rank.
+
+A random model of 16 million weights (float32 on a CPU); rows of 60 to 250 tokens, 130 on average,
+a third of each the question, which is masked. Each runs in a process of its own; processor time
+of the training alone, loading left out.
+
+samples_ratio     rows per processor second, ours over theirs, all layers tuned, one epoch
+cached_ratio      the same for the upper half of the layers; ours is the second epoch, with the
+                  frozen layers' activations from the trunk cache
+uncached_ratio    the same for our first epoch, which fills the cache
+grad_max_diff     largest difference of our gradient to that of plain single rows, all logits
+padding           share of what we compute that is pads; theirs_padding: of mlx_lm.lora
+samples_dropped   rows that we did not see in every epoch; theirs_dropped: of mlx_lm.lora
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.registry import Figures, Settings
+from exchange import openblas
+from exchange.errors import UserError
+
+SEED = 7
+ROWS, QUICK = 403, 83  # not divisible by the batch: what is left over should be seen too
+CHECKED = 24  # rows of the gradient's check
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--rows", type=int, help=f"default: {ROWS}, quick {QUICK}")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """All of them in turn."""
+    from bench.train.material import BATCH, SIZES, make
+
+    count = given.rows or (QUICK if settings.quick else ROWS)
+    layers = SIZES["layers"]
+    half = layers // 2
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
+        folder = Path(name)
+        settings.say(f"making model and {count} rows (seed {SEED})")
+        make(folder, count)
+        settings.say("all layers: ours, then mlx_lm.lora")
+        ours = _alone("ours", folder, layers, 1, "all")
+        theirs = _alone("theirs", folder, layers)
+        settings.say("upper half: ours with the trunk cache, two epochs, then mlx_lm.lora")
+        cached = _alone("ours", folder, half, 2, "half")
+        upper = _alone("theirs", folder, half)
+        settings.say("the gradient beside that of single rows")
+        gradient = _alone("plain", folder, CHECKED)
+    speed = [told["samples"] / told["cpu_s"] for told in (theirs, upper)]
+    return {
+        "samples_ratio": round(ours["samples"] / ours["cpu_s"][0] / speed[0], 3),
+        "cached_ratio": round(cached["samples"] / cached["cpu_s"][1] / speed[1], 3),
+        "uncached_ratio": round(cached["samples"] / cached["cpu_s"][0] / speed[1], 3),
+        **gradient,
+        "padding": round(ours["padding"], 4),
+        "theirs_padding": round(theirs["padding"], 4),
+        "samples_dropped": ours["dropped"] + cached["dropped"],
+        "theirs_dropped": count - theirs["samples"],
+        "rows": count,
+        "tokens": ours["tokens"],
+        "answer_share": round(ours["answers"] / ours["tokens"], 3),
+        "batch": BATCH,
+        "layers": [layers, half],
+        "parameters": ours["parameters"],
+        "trunk_mb": cached["trunk_mb"],
+        "ours_cpu_s": [round(seconds, 2) for seconds in (*ours["cpu_s"], *cached["cpu_s"])],
+        "theirs_cpu_s": [round(theirs["cpu_s"], 2), round(upper["cpu_s"], 2)],
+        "peer": f"mlx-lm {theirs['version']}",
+    }
+
+
+def _alone(module: str, folder: Path, *given: Any) -> dict[str, Any]:
+    """What a process of its own says in its last line.
+
+    Raises:
+        UserError: it failed.
+    """
+    command = [sys.executable, "-m", f"bench.train.{module}", str(folder), *map(str, given)]
+    ended = subprocess.run(
+        command, env=openblas.environment(os.environ), stdout=subprocess.PIPE, check=False
+    )
+    if ended.returncode:
+        raise UserError(f"{module} ended with exit code {ended.returncode}: see above")
+    told: dict[str, Any] = orjson.loads(ended.stdout.splitlines()[-1])
+    return told

@@ -1,0 +1,84 @@
+"""Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME`
+
+The first epoch's time holds all that `Loop.fit` does until its end, its validation (of one row),
+its checkpoints and, with upper layers only, filling the trunk cache; the other epochs are from
+one last step to the next.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.train.material import ALPHA, BATCH, RANK, SEED, Material
+from exchange import mlx_runtime
+from trainer import chat
+from trainer.runs import Begun, Run
+from trainer.settings import Train
+from trainer.watch import Step, Watcher
+
+NEVER = 10**6
+
+
+class Clock(Watcher):
+    """Reads the processor's clock after every step."""
+
+    def __init__(self) -> None:
+        self.read = [time.process_time()]
+
+    def stepped(self, step: Step) -> None:
+        self.read.append(time.process_time())
+
+
+def main(folder: Path, layers: int, epochs: int, name: str) -> None:
+    """Train, and say what it took."""
+    material = Material.read(folder)
+    model, tokenizer = mlx_runtime.load(material.model)
+    from trainer.lora.data import Data
+    from trainer.lora.loop import Loop
+    from trainer.lora.trunk import FOLDER, Trunk
+
+    settings = Train(rank=RANK, alpha=ALPHA, layers=layers, lr=1e-4, epochs=epochs, batch=BATCH,
+                     seed=SEED, samples=0, evaluate_every=NEVER, save_every=NEVER)  # fmt: skip
+    clock = Clock()
+    rows = [chat.sample(tokenizer, str(number), turns)  # type: ignore[arg-type]
+            for number, turns in enumerate(material.turns())]  # fmt: skip
+    data = Data(rows, rows[:1], rows[:1], [], 0, settings.max_length)
+    kept = Trunk(folder / FOLDER, "bench", model, layers) if layers < len(model.layers) else None
+    loop = Loop(model, tokenizer, data, settings, Run(folder, name), clock, trunk=kept)
+    seen = _count_rows(loop)
+    loop.fit(Begun("bench", "bench", "bench", settings.model_dump()))
+    each = loop.plan.steps // epochs
+    told = {
+        "cpu_s": [clock.read[(n + 1) * each] - clock.read[n * each] for n in range(epochs)],
+        "samples": len(rows),
+        "padding": loop.plan.padding,
+        "dropped": sum(seen[row.id] < epochs for row in rows),
+        "tokens": loop.plan.tokens,
+        "answers": loop.plan.targets,
+        "parameters": loop.plan.parameters,
+        "trunk_mb": round(loop.plan.trunk_bytes / 1e6, 1),
+    }
+    sys.stdout.write("\n" + orjson.dumps(told).decode() + "\n")
+
+
+def _count_rows(loop: Any) -> Counter[str]:
+    """How often each row goes into a gradient."""
+    seen: Counter[str] = Counter()
+    compute = loop._descend
+
+    def descend(groups: list[list[chat.Sample]], *rest: Any) -> Any:
+        seen.update(row.id for rows in groups for row in rows)
+        return compute(groups, *rest)
+
+    loop._descend = descend
+    return seen
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
