@@ -135,15 +135,14 @@ class Index:
                 break
         return found
 
+    def documents(self, term: str) -> int:
+        """How many documents hold a term."""
+        row = self._db.execute("SELECT documents FROM frequency WHERE term=?", (term,)).fetchone()
+        return int(row[0]) if row else 0
+
     def _rarest(self, terms: Sequence[str]) -> list[str]:
-        known = []
-        for term in dict.fromkeys(terms):
-            row = self._db.execute(
-                "SELECT documents FROM frequency WHERE term=?", (term,)
-            ).fetchone()
-            if row:
-                known.append((row[0], term))
-        known.sort()
+        counted = ((self.documents(term), term) for term in dict.fromkeys(terms))
+        known = sorted((documents, term) for documents, term in counted if documents)
         rare = [term for documents, term in known if documents <= COMMON * self.count]
         return (rare or [term for _, term in known[:1]])[:RAREST]
 
