@@ -67,8 +67,10 @@ def crawl(
     import logging
 
     from crawler import profiles
+    from crawler.beacon import Beacon
     from crawler.daemon import run
     from crawler.optout.door import confirmed
+    from crawler.progress import Snapshot
     from crawler.settings import Crawl
     from crawler.show import Show
     from exchange.errors import STOPPED, UsageError
@@ -98,11 +100,17 @@ def crawl(
         if not agreed(house.archive_dir(archive), archive, settings, accept=accept_opt_outs,
                       imported=no_fetch):  # fmt: skip
             raise typer.Exit(STOPPED)
+    beacon = Beacon(house.archive_dir(archive))
     with Show() as show:
+
+        def watch(now: Snapshot) -> None:
+            show(now)
+            beacon(now)
+
         work = run(
             house, archive, settings,
             fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, follow=follow,
-            retry_failed=retry_failed, watch=show,
+            retry_failed=retry_failed, watch=watch,
         )  # fmt: skip
         code = asyncio.run(work)
     if code == STOPPED:

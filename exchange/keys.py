@@ -9,6 +9,7 @@ kk:popped                   hash, job id -> since when it was seen popped but no
 kk:suspect                  hash, task id -> how many leases expired while it was in flight.
 kk:strike                   hash, task id -> deaths while it ran alone.
 kk:hb:<worker>              hash, the worker's heartbeat: width, tokens a second, ...; expires.
+kk:seen                     sorted set, worker -> when it last beat; one that ended in order is out.
 kk:stat:<name>              string, counters for people: tokens, gone, deadline, refused.
 kk:control                  string, `pause` or `stop`; absent means run.
 """
@@ -24,6 +25,7 @@ SUSPECT = "kk:suspect"
 STRIKE = "kk:strike"
 POPPED = "kk:popped"
 CONTROL = "kk:control"
+SEEN = "kk:seen"
 
 ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 TASK_PATTERN = re.compile(r"[0-9a-f]{24}")

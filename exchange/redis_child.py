@@ -66,10 +66,17 @@ class ChildServer:
     def running(self) -> tuple[str, str] | None:
         """URL and version of our server if it answers, else None."""
         try:
-            notes: dict[str, Any] = orjson.loads(self._notes.read_bytes())
-            return str(notes["url"]), redis_client.check(str(notes["url"]))
-        except (OSError, ValueError, KeyError, TypeError, UserError):
+            url = self.address()
+            return (url, redis_client.check(url)) if url else None
+        except UserError:
             return None
+
+    def address(self) -> str:
+        """Where our server was started last, "" when it was stopped in order."""
+        try:
+            return str(orjson.loads(self._notes.read_bytes())["url"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def watch(self, stop: threading.Event) -> None:
         """Bring the server back whenever it is gone, until `stop` is set."""

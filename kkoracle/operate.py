@@ -51,14 +51,21 @@ def status(
     ctx: typer.Context,
     archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 s.")] = False,
 ) -> None:
-    """How far is it? Pages, stories, tasks, pairs, workers.
+    """How far is it, how fast, when does it end, and does anything need you?
 
     Exit code 0 fine, 1 needs attention, 3 nothing runs and work is left.
     """
-    from kkoracle.status import look, show
+    from functools import partial
 
-    found = look(ctx.obj, ctx.obj.archive(archive))
+    from kkoracle.status import live, look
+    from kkoracle.status.show import show
+
+    glance = partial(look, ctx.obj, ctx.obj.archive(archive))
+    if watch:
+        raise typer.Exit(live.watch(glance, as_json=json))
+    found = glance()
     show(found, as_json=json)
     raise typer.Exit(found.exit_code)
 

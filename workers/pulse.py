@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 WINDOW_S = 60.0  # the rate is that of the last minute
+MISSED_S = 86_400.0  # so long a worker that fell silent is remembered
 
 
 class Pulse:
@@ -23,6 +24,7 @@ class Pulse:
 
     def __init__(self, redis: Redis, name: str, width: int, lease_s: int, recipe: Recipe) -> None:
         self._redis = redis
+        self._name = name
         self._key = keys.heartbeat(name)
         self._lease_s = lease_s
         self._constant = {"width": width, "recipe": recipe.id, "model": recipe.model}
@@ -47,11 +49,14 @@ class Pulse:
         with self._redis.pipeline() as pipe:
             pipe.hset(self._key, mapping=facts)
             pipe.expire(self._key, self._lease_s)
+            pipe.zadd(keys.SEEN, {self._name: time.time()})
+            pipe.zremrangebyscore(keys.SEEN, 0, time.time() - MISSED_S)
             pipe.execute()
 
     def end(self) -> None:
-        """The worker is gone; nobody has to wait for the expiry."""
+        """The worker is gone; nobody has to wait for the expiry, nor to miss it."""
         self._redis.delete(self._key)
+        self._redis.zrem(keys.SEEN, self._name)
 
     def _rate(self) -> float:
         moment = time.monotonic()

@@ -1,0 +1,118 @@
+"""What needs a person, and what to do about it. A pure function of one look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crawler.progress import duration
+from kkoracle.status.records import Problem, Queue, Stage, Status
+
+STALLED_S = 600.0  # nothing done for so long, while there is work: it is not just slow
+SILENT_S = 60.0  # the daemon says something every few seconds
+FAILING = 0.5  # share of the tasks that fail: the model or the prompt is wrong
+FAILING_LEAST = 10  # of them: one bad chunk out of one says nothing
+FULL = 0.70  # of Redis's memory, where the feeder stops
+WORKER_LATE_S = 120.0  # a daemon runs for so long before a missing worker is anybody's fault
+
+
+def find(status: Status) -> tuple[Problem, ...]:
+    """Everything that is wrong, the gravest first."""
+    return tuple(_all(status))
+
+
+def _all(status: Status) -> Iterator[Problem]:
+    yield from _failing(status)
+    if not status.daemon:
+        if status.work_left:
+            yield Problem("stopped", f"no daemon runs and work is left: {_again(status)} goes on")
+        return
+    if status.crawl.silent_s > SILENT_S:
+        yield Problem(
+            "daemon-silent",
+            f"the daemon holds its lock and has said nothing for {duration(status.crawl.silent_s)}"
+            f": it hangs or the machine slept; stop it, then {_again(status)}",
+        )
+    yield from _machine(status)
+    yield from _tasks(status)
+    yield from _pages(status)
+
+
+def _failing(status: Status) -> Iterator[Problem]:
+    failed, done = (status.counters.get(f"tasks.{state}", 0) for state in ("failed", "done"))
+    most = failed >= FAILING_LEAST and failed > FAILING * (failed + done)
+    if most or (failed and not done):
+        yield Problem("failing", f"{failed:,} of {failed + done:,} tasks failed: "
+                      "`kkoracle failed list` shows why")  # fmt: skip
+    given_up, fetched = (status.pages.get(f"pages.{state}", 0) for state in ("failed", "done"))
+    if given_up >= FAILING_LEAST and given_up > FAILING * (given_up + fetched):
+        yield Problem("pages-failing", f"{given_up:,} of {given_up + fetched:,} pages failed: "
+                      f"`kkoracle archive review {status.archive}` shows why")  # fmt: skip
+
+
+def _machine(status: Status) -> Iterator[Problem]:
+    machine, queue = status.machine, status.queue
+    if machine.free_mb < machine.least_mb:
+        yield Problem("disk-low", f"only {machine.free_mb:,} MB of disk are free and fetching "
+                      f"waits below {machine.least_mb:,}: make room")  # fmt: skip
+    if queue.limit_mb and queue.used_mb > FULL * queue.limit_mb:
+        yield Problem("redis-full", f"Redis holds {queue.used_mb} of {queue.limit_mb} MB: the "
+                      "daemon feeds no more until workers have made room")  # fmt: skip
+
+
+def _tasks(status: Status) -> Iterator[Problem]:
+    stage, queue = status.stage("tasks"), status.queue
+    if not stage.open:
+        return
+    if not queue.up:
+        yield Problem("redis-away", f"Redis is {queue.redis}: workers wait, nothing is lost")
+        return
+    idle = _idle(stage, status)
+    stalled = idle > STALLED_S
+    waited = f"no chunk for {duration(idle)}"
+    if queue.paused:
+        if stalled:
+            yield Problem("paused", f"{waited}: the workers are paused; `kkoracle work --resume`")
+    elif not queue.workers:
+        if queue.lost or stalled or status.crawl.running_s > WORKER_LATE_S:
+            said = waited if stalled else "no worker"
+            yield Problem("no-worker", f"{said}: {_gone(queue)}; `kkoracle work` starts one")
+    elif stalled and not all(worker.state == "quiet" for worker in queue.workers):
+        who = ", ".join(
+            f"worker {worker.name} is {worker.state} with {worker.inflight} in flight, "
+            f"{worker.tokens_per_s:.0f} tokens/s" for worker in queue.workers
+        )  # fmt: skip
+        lost = f"; {_gone(queue)}" if queue.lost else ""
+        yield Problem("stalled", f"{waited}: {who}{lost}")
+
+
+def _pages(status: Status) -> Iterator[Problem]:
+    stage, crawl = status.stage("pages"), status.crawl
+    idle = _idle(stage, status)
+    if not stage.open or idle <= STALLED_S or not crawl.fetching:
+        return
+    if crawl.hold:
+        why = f"fetching waits: {crawl.hold}"
+    elif crawl.pause_s > 0:
+        why = f"the site asks us to wait {duration(crawl.pause_s)} more, or cannot be reached"
+    else:
+        why = "the pages left wait for their next try"
+    yield Problem("pages-stalled", f"no page for {duration(idle)}: {why}")
+
+
+def _idle(stage: Stage, status: Status) -> float:
+    """Seconds without anything done, as far as this daemon was there."""
+    idle = status.crawl.running_s if stage.idle_s is None else stage.idle_s
+    return min(idle, status.crawl.running_s)
+
+
+def _gone(queue: Queue) -> str:
+    """The workers that fell silent, or that there never was one."""
+    if not queue.lost:
+        return "no worker runs"
+    name, ago = min(queue.lost.items(), key=lambda item: item[1])
+    more = f" (and {len(queue.lost) - 1} more)" if len(queue.lost) > 1 else ""
+    return f"worker {name} last seen {duration(ago)} ago{more}"
+
+
+def _again(status: Status) -> str:
+    return f"`kkoracle crawl {status.archive}`"

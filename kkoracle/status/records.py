@@ -1,0 +1,151 @@
+"""What one look has found. Times are seconds, ago or left; shares are of 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from exchange.errors import FAILED, OK, STOPPED
+from exchange.eta import Range
+from exchange.spool import open_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the way: pages, text or tasks."""
+
+    name: str
+    done: int
+    total: int  # what is known of by now
+    hour: float = 0.0  # done an hour, over the last quarter of one
+    day: float = 0.0  # done an hour, over the last day
+    idle_s: float | None = None  # since something was last done; None: never, or unknown
+    left: Range | None = None  # None: unknown
+    note: str = ""  # why it is unknown
+
+    @property
+    def open(self) -> int:
+        return self.total - self.done
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """What has come of the tasks."""
+
+    accepted: int
+    rejected: int
+    hour: float  # accepted an hour, over the last quarter of one
+    day: float  # the same over the last day
+    kept: float | None  # share accepted of all
+    kept_day: float | None  # of those of the last day
+    reasons: dict[str, int]  # of rejections, the commonest first
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """What the running daemon says of itself; all zero while none runs."""
+
+    pid: int = 0
+    silent_s: float = 0.0  # since it last said anything; it does every few seconds
+    running_s: float = 0.0
+    rate: float = 0.0  # requests a second
+    allowed: float = 0.0  # the most that the site and the settings allow; 0: unknown
+    pause_s: float = 0.0  # the site's, or until it can be reached
+    hold: str = ""  # why nothing new is asked for
+    fetching: bool = False
+    next_look: float = 0.0  # seconds since the epoch; of --follow
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One living worker, as it says itself."""
+
+    name: str
+    state: str  # working, quiet, paused or stopping
+    width: int
+    inflight: int
+    done: int
+    tokens_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Redis and who works on it."""
+
+    redis: str  # its version, or why there is none
+    up: bool = False
+    waiting: int = 0
+    oldest_s: float | None = None  # how long the next job has waited
+    used_mb: int = 0
+    limit_mb: int = 0
+    paused: bool = False
+    workers: tuple[Worker, ...] = ()
+    lost: dict[str, float] = field(default_factory=dict)  # workers that fell silent: seconds ago
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The run that wrote last. Losses are nats per answer token."""
+
+    run: str
+    step: int
+    steps: int  # expected; 0: unknown
+    loss: float
+    valid_loss: float | None
+    silent_s: float  # since it last wrote
+    finished: bool
+    left: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is left of this machine, in megabytes."""
+
+    disk_mb: int  # what this archive takes
+    free_mb: int
+    least_mb: int  # below which fetching waits
+    memory_mb: int  # free for a model
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that needs a person: a code for programs, a sentence that says what to do."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One look at one archive."""
+
+    archive: str
+    daemon: bool  # a crawl daemon holds the lock
+    counters: dict[str, int]  # of the spool
+    pages: dict[str, int]  # counters of the crawl
+    crawl: Crawl
+    stages: tuple[Stage, ...]
+    pairs: Pairs
+    queue: Queue
+    machine: Machine
+    training: Training | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def open_tasks(self) -> int:
+        return open_tasks(self.counters)
+
+    @property
+    def work_left(self) -> bool:
+        """Something is to be fetched, read or generated."""
+        return any(stage.open for stage in self.stages)
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 needs attention, 3 nothing runs and work is left."""
+        codes = {problem.code for problem in self.problems}
+        if codes - {"stopped"}:
+            return FAILED
+        return STOPPED if codes else OK

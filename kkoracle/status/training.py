@@ -1,0 +1,75 @@
+"""How far the newest training run is, read off the end of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange.eta import Range, eta
+from kkoracle.status.records import Training
+
+TAIL_BYTES = 128 * 1024  # of metrics.jsonl: some 800 steps
+
+
+def newest(directory: Path, now: float) -> Training | None:
+    """The run that wrote last; None while there is none."""
+    found = sorted(directory.glob("runs/*/metrics.jsonl"), key=_written)
+    if not found:
+        return None
+    path = found[-1]
+    entries = _tail(path)
+    steps = [entry for entry in entries if "loss" in entry and "step" in entry]
+    if not steps:
+        return None
+    last = steps[-1]
+    step, epoch = int(last["step"]), float(last.get("epoch") or 0)
+    total = round(step * _epochs(path.parent) / epoch) if epoch else 0
+    finished = (path.parent / "summary.json").exists()
+    valid = [float(entry["valid_loss"]) for entry in entries if "valid_loss" in entry]
+    silent = max(0.0, now - _written(path))
+    return Training(
+        path.parent.name, step, max(step, total), float(last["loss"]), valid[-1] if valid else None,
+        silent, finished, None if finished else _left(steps, step, total),
+    )  # fmt: skip
+
+
+def _left(steps: Sequence[dict[str, Any]], step: int, total: int) -> Range | None:
+    """Seconds at the pace of the steps read; what a step lasts stands beside it."""
+    at, points = 0.0, []
+    for entry in steps:
+        at += float(entry.get("seconds") or 0)
+        points.append((at, float(entry["step"])))
+    return eta(points, total, at) if total > step else None
+
+
+def _epochs(run: Path) -> float:
+    try:
+        return float(orjson.loads((run / "run.json").read_bytes())["settings"]["epochs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _tail(path: Path) -> list[dict[str, Any]]:
+    """The last entries; a line cut short by a kill, or by where we begin, is left out."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().splitlines()
+    entries = []
+    for line in lines:
+        try:
+            entry = orjson.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # thrown away this very moment
+        return 0.0
