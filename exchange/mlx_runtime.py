@@ -63,7 +63,7 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
         )
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         what = f"{folder} with adapter {adapter}" if adapter else str(folder)
-        raise UserError(f"cannot load the model in {what}: {error}") from None
+        raise UserError(f"cannot load the model in {what}: {_short(error)}") from None
     chat_template.write_bos(tokenizer)
     if on_cpu():
         model.set_dtype(mx.float32)
@@ -86,6 +86,13 @@ def tokenizer(folder: Path) -> Any:
         raise UserError(f"cannot load the tokenizer in {folder}: {error}") from None
     chat_template.write_bos(found)
     return found
+
+
+def _short(error: Exception) -> str:
+    """Its first two lines: mlx-lm names every array of an adapter that is another model's."""
+    first, *rest = str(error).strip().splitlines() or [type(error).__name__]
+    more = f" (and {len(rest) - 1} more)" if len(rest) > 1 else ""
+    return " ".join([first, *rest[:1]]) + more
 
 
 def quantisation(model: Any) -> str:
