@@ -128,7 +128,8 @@ def _site(house: House, archive: str) -> Site:
     from crawler.settings import Crawl
 
     settings = house.config.table("crawl", Crawl)
-    return Site(profiles.load(settings, archive, imported=True), settings.since, settings.until)
+    profile = profiles.load(settings, archive, imported=True)
+    return Site(profile, settings.since, settings.until, settings.weekdays)
 
 
 def import_(

@@ -98,7 +98,7 @@ async def run(
         daemon = Daemon(archive, directory, frontier, spool, flow, desk, settings, watch)
         if not fetch:
             return await daemon.run(None)
-        site = Site(profile, settings.since, settings.until)
+        site = Site(profile, settings.since, settings.until, settings.weekdays)
         frontier.seed(site.seeds(dt.date.today()))
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())

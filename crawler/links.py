@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
@@ -27,11 +27,17 @@ class Site:
     """One newspaper's addresses, seen through its profile."""
 
     def __init__(
-        self, profile: Profile, since: dt.date | None = None, until: dt.date | None = None
+        self,
+        profile: Profile,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        weekdays: Collection[str] = (),
     ) -> None:
+        """Take the issues from `since` to `until` that fall on `weekdays`; none named: on any."""
         self.profile = profile
         self.since = since.isoformat() if since else ""
         self.until = until.isoformat() if until else "9999"
+        self.weekdays = frozenset(WEEKDAYS.index(day) for day in weekdays or WEEKDAYS)
         self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
         self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
 
@@ -112,7 +118,7 @@ class Site:
         if not kind.key:
             parts.append(_sorted(address))
         date = own or issue
-        if date and not self.since <= date <= self.until:
+        if date and not self._wanted(date):
             return None
         if kind.url:
             told = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
@@ -121,6 +127,11 @@ class Site:
             with contextlib.suppress(KeyError, IndexError, ValueError):
                 address = kind.url.format_map(told)
         return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
+
+    def _wanted(self, date: str) -> bool:
+        if not self.since <= date <= self.until:
+            return False
+        return len(self.weekdays) == 7 or dt.date.fromisoformat(date).weekday() in self.weekdays
 
     def seeds(self, today: dt.date) -> Iterator[Link]:
         """Where to begin: start pages, sitemaps, feeds, and an address per date of the ranges."""

@@ -6,7 +6,6 @@ import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -66,7 +65,7 @@ def load(settings: Crawl, archive: str, *, imported: bool = False) -> Profile:
             routes = ", ".join(sorted(profile.routes)) or "none"
             raise UsageError(f"crawl.route {settings.route!r}: the profile's routes are {routes}")
         profile = by_route(profile, settings.route)
-    return _override(profile, settings)
+    return _based(profile, settings.base_url) if settings.base_url else profile
 
 
 def by_route(profile: Profile, route: str) -> Profile:
@@ -79,22 +78,9 @@ def by_route(profile: Profile, route: str) -> Profile:
     return profile.model_copy(update={"kinds": kinds})
 
 
-def _override(profile: Profile, settings: Crawl) -> Profile:
-    changed: dict[str, Any] = {}
-    if settings.base_url:
-        changed["base"] = settings.base_url
-    if settings.since or settings.until:
-        changed["ranges"] = [
-            item.model_copy(update={
-                "since": max(item.since, settings.since or item.since),
-                "until": settings.until or item.until,
-            }).model_dump(exclude_unset=True)
-            for item in profile.ranges
-        ]  # fmt: skip
-    if not changed:
-        return profile
+def _based(profile: Profile, url: str) -> Profile:
     try:
-        return Profile.model_validate(profile.model_dump(exclude_unset=True) | changed)
+        return Profile.model_validate(profile.model_dump(exclude_unset=True) | {"base": url})
     except ValidationError as error:
         raise UsageError(f"crawl.base_url: {_say(error)}") from None
 

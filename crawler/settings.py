@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -42,6 +42,9 @@ class Crawl(Table):
     base_url: str = Field("", description="ask this address instead of the profile's base")
     since: dt.date | None = Field(None, description="first issue wanted, YYYY-MM-DD")
     until: dt.date | None = Field(None, description="last issue wanted, YYYY-MM-DD")
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        (), description='issues of these days only, as ["sat", "sun"]; empty: of every day'
+    )
     by_year: bool = Field(False, description="take turns over the years, not one after the other")
     every: Seconds = Field(3600, ge=1, description="--follow looks this often: 30m, 1h, 1d")
     tries: int = Field(5, ge=1, le=20, description="times a failing page is asked for")

@@ -72,6 +72,16 @@ def test_every_day_of_an_issue_is_asked_for_and_no_other() -> None:
     assert "2025-01-05" in days
 
 
+def test_the_researchers_weekend_issues_are_a_setting() -> None:
+    site = Site(SITE.profile, dt.date(2008, 1, 1), dt.date(2024, 12, 31), ("sat", "sun"))
+    dated = [dt.date.fromisoformat(link.issue) for link in site.dated(dt.date(2026, 1, 1))]
+    assert {date.weekday() for date in dated} == {5, 6}
+    assert (min(dated), max(dated)) == (dt.date(2008, 1, 5), dt.date(2024, 12, 28))
+    assert len(dated) == len({*dated}) == 16 + 879  # two a week until March 2008, then one
+    assert site.link("/page.do?publDate=18/5/2012&pageNo=2") is None  # a Friday
+    assert site.link("/page.do?publDate=19/5/2012&pageNo=2") is not None
+
+
 def test_the_text_is_what_was_printed_without_caption_and_promotions() -> None:
     found = read(f"""<div class="title1" align="center">Στους <br>δρόμους</div>
         <div class="story_body"><p>{BODY}</p><div class="image"><img src=a.jpg>Από τη διαδήλωση
