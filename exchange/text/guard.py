@@ -112,6 +112,11 @@ def guarded(question: str) -> Guarded:
     return Guarded(key, frozenset(stems), tuple(names.items()))
 
 
+def is_small(word: str) -> bool:
+    """Whether a word of any case says nothing by itself: articles, prepositions, auxiliaries."""
+    return not _look(word).root
+
+
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     """The Jaccard index of two sets of stems; two empty ones are equal."""
     union = len(one | other)

@@ -1,0 +1,63 @@
+"""The facts that an answer states: dates, numbers, names. Pure functions of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from exchange.text.inflection import same_word
+from exchange.text.reading import Reading
+from trainer.evaluate.records import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What of a text can be checked word by word."""
+
+    dates: frozenset[str]  # ISO
+    numbers: frozenset[str]  # in one spelling, those of dates too
+    names: frozenset[str]  # folded
+
+    def __bool__(self) -> bool:
+        return bool(self.dates or self.numbers or self.names)
+
+
+@lru_cache(maxsize=1 << 12)  # several metrics look at the same texts
+def read(text: str) -> Reading:
+    """A text cut into words, once for all metrics."""
+    return Reading(text)
+
+
+def of(text: str) -> Claims:
+    """All claims of a text."""
+    reading = read(text)
+    names = frozenset(word.folded for word in reading.names if not word.month)
+    return Claims(reading.dates, reading.numbers, names)
+
+
+def asked_for(item: Item) -> Claims:
+    """What the reference says and the question has not said already."""
+    told, known = of(item.reference), of(item.question)
+    said = [word.folded for word in read(item.question).words]
+    return Claims(
+        told.dates - known.dates,
+        told.numbers - known.numbers,
+        frozenset(name for name in told.names if not named(name, said)),
+    )
+
+
+def named(name: str, words: Iterable[str]) -> bool:
+    """Whether a name stands among folded words, in whatever case."""
+    return any(same_word(name, word) for word in words)
+
+
+def holds(text: str, wanted: Claims) -> bool:
+    """Whether a text states all of these."""
+    reading = read(text)
+    words = {word.folded for word in reading.words}
+    return (
+        wanted.dates <= reading.dates
+        and wanted.numbers <= reading.numbers
+        and all(named(name, words) for name in wanted.names)
+    )

@@ -1,0 +1,28 @@
+"""Numbers of the reference in any spelling: 1.200 is 1200."""
+
+from __future__ import annotations
+
+from trainer.evaluate.metrics import claims
+from trainer.evaluate.metrics.claims import Claims
+from trainer.evaluate.metrics.metric import FACTS, Seen
+from trainer.evaluate.records import Item, Metric
+
+METRIC = Metric(
+    "numbers",
+    "numbers|digits in one spelling|those of the question left out"
+    "|all must stand in the answer|v:1",
+    "Every number that the reference adds to the question stands in the answer.",
+    "share", "higher", FACTS,
+)  # fmt: skip
+
+
+def looks_at(item: Item) -> bool:
+    return bool(_wanted(item))
+
+
+def value(seen: Seen) -> float | None:
+    return float(claims.holds(seen.text, _wanted(seen.item)))
+
+
+def _wanted(item: Item) -> Claims:
+    return Claims(frozenset(), claims.asked_for(item).numbers, frozenset())
