@@ -134,7 +134,7 @@ def export(
     for path in formats.export(origin or archive_dir / FOLDER, form, folder):
         console.print(f"{path} ({path.stat().st_size:,} bytes)", soft_wrap=True, markup=False)
     if push:
-        from trainer.dataset.formats.hub import send
+        from trainer.hub import send
 
         console.print(send(folder, push, public=public), soft_wrap=True)
 

@@ -6,6 +6,10 @@ The loop knows nothing of screens; the command line brings a watcher that draws.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainer.preflight import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,17 @@ class Watcher:
     def note(self, text: str) -> None:
         """Something is going on that takes a while, or is worth a line."""
 
+    def report(self, what: str, done: int, total: int) -> None:
+        """Any work with a count; `total` 0 where nobody knows it."""
+
     def encoding(self, done: int, total: int) -> None:
         """Rows turned into tokens."""
 
     def caching(self, done: int, total: int) -> None:
         """Rows whose frozen layers are computed and kept."""
+
+    def foreseen(self, ready: Ready, plan: Plan) -> None:
+        """What the run will take, before it starts."""
 
     def planned(self, plan: Plan, resumed_at: int) -> None:
         """The run is about to start, or to go on after step `resumed_at`."""

@@ -1,0 +1,43 @@
+"""Send a folder to the Hugging Face Hub; only ever when asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from exchange.errors import UserError
+
+
+def send(
+    folder: Path,
+    repository: str,
+    *,
+    public: bool,
+    kind: Literal["dataset", "model"] = "dataset",
+    to: str = ".",
+) -> str:
+    """Create the repository if need be, upload the folder in one commit, and say where it is.
+
+    What reached the Hub before an upload broke off is not sent a second time.
+
+    Args:
+        to: folder in the repository.
+
+    Raises:
+        UserError: the extra is not installed, nobody is logged in, or the Hub refused.
+    """
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    except ImportError:
+        raise UserError("this needs the Hub: run `pip install 'kkoracle[hub]'`") from None
+    api = HfApi()
+    try:
+        url = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
+        api.upload_folder(repo_id=repository, repo_type=kind, folder_path=folder,
+                          path_in_repo=to)  # fmt: skip
+    except LocalTokenNotFoundError:
+        raise UserError("nobody is logged in: run `hf auth login` first") from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UserError(f"the Hub refused: {str(error).splitlines()[0]}") from None
+    return f"sent to {url}"
