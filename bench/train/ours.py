@@ -70,13 +70,13 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
 def _count_rows(loop: Any) -> Counter[str]:
     """How often each row goes into a gradient."""
     seen: Counter[str] = Counter()
-    compute = loop._descend
+    compute = loop.descend
 
     def descend(groups: list[list[chat.Sample]], *rest: Any) -> Any:
         seen.update(row.id for rows in groups for row in rows)
         return compute(groups, *rest)
 
-    loop._descend = descend
+    loop.descend = descend
     return seen
 
 

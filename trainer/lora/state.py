@@ -16,8 +16,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from exchange.errors import UserError
 from trainer.lora.adapter import save_arrays
-
-FILE = "state.safetensors"
+from trainer.runs import STATE as FILE
 
 
 @dataclass(slots=True)
@@ -80,6 +79,16 @@ def load(folder: Path, model: Any, optimizer: Any, made_of: str) -> Position | N
             f"{path} cannot be read ({error}): start this run again with --restart"
         ) from None
     return position
+
+
+def step(folder: Path) -> int:
+    """The step that a run would go on after, without loading it; 0 where there is nothing."""
+    path = folder / FILE
+    try:
+        loaded: Any = mx.load(str(path), return_metadata=True) if path.exists() else None
+        return int(json.loads(loaded[1]["position"])["step"]) if loaded else 0
+    except (RuntimeError, ValueError, KeyError, TypeError):
+        return 0  # `load` says what is wrong
 
 
 def _under(arrays: dict[str, mx.array], prefix: str) -> list[tuple[str, mx.array]]:
