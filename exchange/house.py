@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exchange.engine import Engine
 from exchange.errors import UsageError
 from exchange.journal import Entry
 from exchange.keys import ARCHIVE_PATTERN
@@ -38,6 +39,7 @@ class House:
     recipe: Callable[[], Recipe]
     in_language: Callable[[str], Recipe] | None = None
     questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
+    endpoint: Callable[[str, str, str, int], Engine] | None = None  # url, served as, key, width
     entry: Entry = field(default_factory=Entry)  # in the journal: commands tell it their figures
 
     def recipe_for(self, language: str) -> Recipe:

@@ -41,6 +41,7 @@ class OpenAIEngine:
         name: the model as asked for, which is what the recipe counts.
         served_as: its name at the endpoint, if that is another.
         api_key: sent as a bearer token to `url` only, never followed elsewhere, never logged.
+        table: of the settings that name the endpoint, for messages.
 
     Raises:
         UserError: nothing answers at `url`, or the key is refused.
@@ -56,7 +57,9 @@ class OpenAIEngine:
         api_key: str,
         temperature: float,
         top_p: float = 1.0,
+        table: str = "work",
     ) -> None:
+        self._table = table
         self._url = url.rstrip("/")
         self._name = name
         self._served_as = served_as or name
@@ -156,10 +159,10 @@ class OpenAIEngine:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise UserError(
                 f"nothing answers at {self._url} ({type(error).__name__}): start the endpoint, or "
-                "correct [work] url"
+                f"correct [{self._table}] url"
             ) from None
         # Not every endpoint lists its models, so only a refused key counts here.
-        refusal = replies.ours_to_mend(status, self._url, self._served_as, said)
+        refusal = replies.ours_to_mend(status, self._url, self._served_as, said, self._table)
         if status in (401, 403) and refusal:
             raise refusal
 
@@ -224,11 +227,11 @@ class OpenAIEngine:
     def _refuse(self, status: int, said: str) -> str:
         """Stop for what is ours to mend; else the reason code of this one task."""
         self._refused += 1
-        fatal = replies.ours_to_mend(status, self._url, self._served_as, said)
+        fatal = replies.ours_to_mend(status, self._url, self._served_as, said, self._table)
         if fatal is None and not self._served and self._refused >= REFUSALS:
             fatal = UserError(
                 f"{self._url} has refused {self._refused} requests and served none ({status}: "
-                f"{said or 'without a word'}): correct [work], then `kkoracle failed retry`"
+                f"{said or 'without a word'}): correct [{self._table}], then start again"
             )
         self._fatal = self._fatal or fatal
         if status == 200:

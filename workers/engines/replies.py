@@ -78,20 +78,27 @@ def message(body: bytes, secret: str = "") -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:160]
 
 
-def ours_to_mend(status: int, url: str, model: str, said: str) -> UserError | None:
-    """The error that every request would meet alike, so that no task is spent on it."""
+def ours_to_mend(
+    status: int, url: str, model: str, said: str, table: str = "work"
+) -> UserError | None:
+    """The error that every request would meet alike, so that no task is spent on it.
+
+    Args:
+        table: of the settings that name the endpoint.
+    """
     quoted = f"; it says: {said}" if said else ""
     if status in (401, 403):
-        return UserError(f"{url} refuses the key ({status}): set KKORACLE_WORK_API_KEY{quoted}")
+        key = f"KKORACLE_{table.upper()}_API_KEY"
+        return UserError(f"{url} refuses the key ({status}): set {key}{quoted}")
     if status == 404:
         return UserError(
-            f"{url} does not serve {model!r} (404): set [work] served_as to the name that it has "
-            f"there, and let [work] url end as the endpoint's own documents say{quoted}"
+            f"{url} does not serve {model!r} (404): set [{table}] served_as to the name that it "
+            f"has there, and let [{table}] url end as the endpoint's own documents say{quoted}"
         )
     if 300 <= status < 400 or status == 405:
         return UserError(
-            f"{url} is not where the endpoint is ({status}): correct [work] url; it usually ends "
-            f"in /v1{quoted}"
+            f"{url} is not where the endpoint is ({status}): correct [{table}] url; it usually "
+            f"ends in /v1{quoted}"
         )
     return None
 

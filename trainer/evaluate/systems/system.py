@@ -37,9 +37,9 @@ class System:
             f"{self.speaker.about}, {self.way.about}", self.speaker.likelihood, self.kind,
         )  # fmt: skip
 
-    def missing(self, items: Sequence[Item]) -> int:
+    def missing(self, answered: Sequence[Item], weighed: Sequence[Item]) -> int:
         """Answers and likelihoods that are still to be computed."""
-        return len(self._open_answers(items)) + len(self._open_weights(items))
+        return len(self._open_answers(answered)) + len(self._open_weights(weighed))
 
     def answer(self, items: Sequence[Item], progress: Progress) -> list[Answer]:
         """Every item's answer, in order.

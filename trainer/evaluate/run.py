@@ -1,0 +1,169 @@
+"""One evaluation, held together: items, systems, metrics, judge, and the files they leave."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from exchange import models
+from exchange.errors import UsageError
+from exchange.house import House
+from exchange.lock import FileLock
+from exchange.settings import Persona
+from trainer import runs
+from trainer.evaluate import material, prompts
+from trainer.evaluate.items.gather import Sought
+from trainer.evaluate.material import Material, Subject
+from trainer.evaluate.measuring import Weighed, measure
+from trainer.evaluate.metrics import ALL
+from trainer.evaluate.rag.prompt import PLACES
+from trainer.evaluate.records import About, Answer, Evaluation, Item, as_dicts
+from trainer.evaluate.settings import Evaluate
+from trainer.evaluate.systems.endpoint import Endpoint
+from trainer.evaluate.systems.lineup import Means, Speakers, asked, line_up, weighed
+from trainer.evaluate.systems.local import Local, Weights
+from trainer.evaluate.systems.store import FOLDER as ANSWERS
+from trainer.evaluate.systems.system import System
+from trainer.runs import Checkpoint
+from trainer.watch import Watcher
+
+FOLDER = "evaluation"  # in the run's folder
+LOCK = "evaluation.lock"
+KEY = "KKORACLE_EVALUATE_API_KEY"  # of the endpoint; never in a file that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one evaluation is about, beside the settings."""
+
+    archive: str | None = None
+    run: str = "default"
+    checkpoint: Checkpoint = "last"
+    origin: Path | None = None  # an export in place of the spool
+    model: models.Model | None = None  # default: the one of the settings
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """How an evaluation speaks with whoever started it."""
+
+    note: Callable[[str], None] = Watcher().note
+    report: Callable[[str, int, int], None] = lambda what, done, total: None
+    confirm: Callable[[str], bool] = lambda text: False
+    stop: Callable[[], bool] = lambda: False
+
+
+def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Path:
+    """Ask every system, measure, and write the run's `evaluation` folder.
+
+    Answers that were given before are taken from the archive's `answers` folder, so that the same
+    command goes on after a kill, and costs nothing where nothing changed. Evaluates MLX: a process
+    that called this must not fork.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: no dataset, no such run, another model than the run's, the GPU in use, stopped.
+    """
+    began, started = time.monotonic(), dt.datetime.now(dt.UTC)
+    archive_dir = house.archive_dir(what.archive)
+    tuned = any(name.startswith("tuned") for name in settings.systems)
+    about = material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
+                             language_model=what.model, confirm=hands.confirm)  # fmt: skip
+    language = house.config.table("persona", Persona).language
+    template = prompts.load(settings.prompt or f"{language}/rag", PLACES)
+    folder = archive_dir / runs.RUNS / what.run / FOLDER
+    with FileLock(archive_dir / LOCK):
+        sought = Sought(settings.questions, settings.absent, settings.disturbed)
+        found = material.read(archive_dir, what.origin, sought, hands.report)
+        means = Means(found.gathered.examples, found.search, template, archive_dir / ANSWERS,
+                      hands.stop)  # fmt: skip
+        with Weights(about.folder, about.adapter, house.data, settings.width, hands.note) as loaded:
+            systems = line_up(settings, _speakers(house, settings, about, loaded), means)
+            if not systems:
+                raise UsageError(
+                    f"nobody to ask among {', '.join(settings.systems)}: passages need the "
+                    "archive's spool or --from an export"
+                )
+            answers, weights = ask_all(systems, found.gathered.items, hands)
+        scores, confidences = measure(found.gathered.items, answers, weights)
+        done = About(
+            archive=archive_dir.name,
+            run=what.run,
+            checkpoint=what.checkpoint,
+            model=about.name,
+            model_sha=about.sha,
+            adapter=about.adapter_sha,
+            dataset=found.manifest.sha,
+            corpus=found.search.key if found.search else "",
+            settings={**settings.model_dump(mode="json"), "prompt": template.id,
+                      "prompt_sha": template.sha},
+            systems=as_dicts(system.record() for system in systems),
+            metrics=as_dicts(measure.METRIC for measure in ALL),
+            coverage=found.coverage,
+            command=what.command,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - began, 1),
+            warnings=_warnings(found, about, settings, systems),
+        )  # fmt: skip
+        items = {item.id: item for item in found.gathered.items}
+        Evaluation(done, items, answers, scores, confidences).write(folder)
+    return folder
+
+
+def ask_all(
+    systems: Sequence[System], items: list[Item], hands: Hands
+) -> tuple[dict[str, dict[str, Answer]], dict[str, Weighed]]:
+    """Answers and likelihoods by system and item, those that are missing computed now."""
+    answers: dict[str, dict[str, Answer]] = {}
+    weights: dict[str, Weighed] = {}
+    for system in sorted(systems, key=lambda system: system.speaker.key):  # each is loaded once
+        mine = asked(system.kind, items)
+        hands.note(f"{system.name}: {system.missing(mine, weighed(mine)):,} of "
+                   f"{len(mine):,} answers and their likelihoods are missing")  # fmt: skip
+        given = system.answer(mine, partial(hands.report, f"{system.name}, answers"))
+        answers[system.name] = {answer.item: answer for answer in given}
+        weights[system.name] = system.weigh(
+            weighed(mine), partial(hands.report, f"{system.name}, likelihoods")
+        )
+        system.store.close()
+    return answers, weights
+
+
+def _speakers(house: House, settings: Evaluate, about: Subject, weights: Weights) -> Speakers:
+    endpoint = None
+    if "endpoint" in settings.systems:
+        if not settings.url or not settings.served_as or house.endpoint is None:
+            raise UsageError("endpoint: set [evaluate] url and served_as, the name of its model")
+        endpoint = Endpoint(settings.url, settings.served_as, partial(
+            house.endpoint, settings.url, settings.served_as, os.environ.get(KEY, ""),
+            settings.width,
+        ))  # fmt: skip
+    return Speakers(
+        Local(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
+        Local(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
+        if about.adapter else None,
+        endpoint,
+    )  # fmt: skip
+
+
+def _warnings(
+    found: Material, about: Subject, settings: Evaluate, systems: Sequence[System]
+) -> list[str]:
+    warnings = list(found.gathered.warnings)
+    if about.dataset and about.dataset != found.manifest.sha:
+        warnings.append(
+            "the dataset was built anew since this run: test_recall may ask what it was not taught"
+        )
+    kinds = {system.kind for system in systems}
+    for kind in settings.systems:
+        if kind not in kinds:
+            warnings.append(f"{kind} was not asked: there is no archive to search")
+    return warnings

@@ -1,0 +1,65 @@
+"""[evaluate]: who is asked, how much, and by what judge."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from exchange.settings import Table
+
+KNOWN = ("base", "few-shot", "rag", "tuned", "tuned+rag", "oracle", "endpoint")
+
+
+class Evaluate(Table):
+    """The settings of `kkoracle evaluate`."""
+
+    systems: tuple[str, ...] = Field(
+        KNOWN[:-1],
+        description="who is asked: base, few-shot, rag, tuned, tuned+rag, oracle, endpoint",
+    )
+    shots: tuple[int, ...] = Field(
+        (1, 3, 5), description="how many examples few-shot shows; each number is a system"
+    )
+    questions: int = Field(
+        300, ge=0,
+        description="of each test split, spread over the stories; 100 stories give fair intervals; "
+        "0: all",
+    )  # fmt: skip
+    absent: int = Field(
+        60, ge=0, description="questions that the archive cannot answer, besides refusals; 0: all"
+    )
+    disturbed: int = Field(
+        40, ge=0, description="questions asked again in three careless ways; 0: all"
+    )
+    max_tokens: int = Field(128, ge=1, description="longest answer; a base that rambles is cut")
+    width: int = Field(
+        16, ge=1, description="answers decoded together; passages make them large in memory"
+    )
+    passages: int = Field(4, ge=1, le=20, description="chunks that are put before a question")
+    prompt: str = Field(
+        "", description="how passages are put, such as el/rag, or a .txt file; empty: by language"
+    )
+    url: str = Field(
+        "",
+        description="of an OpenAI-compatible endpoint, usually ending in /v1; its key: the "
+        "environment's KKORACLE_EVALUATE_API_KEY",
+    )
+    served_as: str = Field("", description="the name of its model there")
+    judge: bool = Field(
+        True, description="let the base compare answers; shown only if it passes its audit"
+    )
+    judged: int = Field(100, ge=1, description="questions that the judge compares two answers to")
+
+    @field_validator("systems")
+    @classmethod
+    def _are_known(cls, systems: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in systems if name not in KNOWN]
+        if unknown or not systems:
+            raise ValueError(f"{', '.join(unknown) or 'nobody'}: known are {', '.join(KNOWN)}")
+        return tuple(dict.fromkeys(systems))
+
+    @field_validator("shots")
+    @classmethod
+    def _are_few(cls, shots: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= count <= 32 for count in shots):
+            raise ValueError("each from 1 to 32; none at all is the base")
+        return tuple(dict.fromkeys(shots))
