@@ -10,13 +10,17 @@ TABLES: dict[str, str] = {
     "": "exchange.settings:General",
     "redis": "exchange.settings:Redis",
     "persona": "exchange.settings:Persona",
+    "power": "exchange.power:Power",
     "model": "exchange.models:Model",
     "crawl": "crawler.settings:Crawl",
     "work": "workers.settings:Work",
     "plan": "exchange.plan.settings:Plan",
     "dataset": "trainer.settings:Dataset",
     "train": "trainer.settings:Train",
+    "score": "trainer.scorer.settings:Score",
+    "evaluate": "trainer.evaluate.settings:Evaluate",
     "dashboard": "kkoracle.dashboard:Dashboard",
+    "ui": "kkoracle.studio.settings:Ui",
 }
 
 

@@ -18,7 +18,9 @@ from trainer.watch import Answer, Step, Validation
 
 RUNS = "runs"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-FREE = ("save_every", "samples", "sample_tokens", "trunk_gb")  # what is learned stays the same
+# What is learned stays the same with any of these.
+FREE = ("save_every", "samples", "sample_tokens", "trunk_gb", "memory_gb")
+STATE, SUMMARY = "state.safetensors", "summary.json"
 Checkpoint = Literal["last", "best"]
 
 
@@ -87,7 +89,7 @@ class Summary:
             UserError: there is one, but not of this version: days of training are not to be
                 begun again unasked.
         """
-        path = folder / "summary.json"
+        path = folder / SUMMARY
         try:
             return cls(**orjson.loads(path.read_bytes())) if path.exists() else None
         except (OSError, ValueError, TypeError) as error:
@@ -111,12 +113,14 @@ class Run:
             The summary when this very run is finished already.
 
         Raises:
-            UsageError: the folder holds another run; the differences are named.
+            UsageError: the folder holds another run that has begun to train; the differences are
+                named.
         """
         if restart:
             shutil.rmtree(self.folder, ignore_errors=True)
         path = self.folder / "run.json"
-        if path.exists():
+        trained = any((self.folder / name).exists() for name in (STATE, SUMMARY))
+        if path.exists() and (trained or self.begun() == begun):
             different = self.begun().differences(begun)
             if different:
                 raise UsageError(
@@ -184,9 +188,7 @@ class Run:
 
     def finish(self, summary: Summary) -> None:
         """Write summary.json: from now on the run counts as done."""
-        write(
-            self.folder / "summary.json", orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2)
-        )
+        write(self.folder / SUMMARY, orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2))
 
     def adapter(self, checkpoint: Checkpoint) -> Path:
         """The folder of a checkpoint's adapter.

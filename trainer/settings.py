@@ -137,6 +137,9 @@ class Train(Table):
     grad_checkpoint: bool = Field(
         False, description="compute activations twice: about a third slower, far less memory"
     )
+    memory_gb: float = Field(
+        0.0, ge=0, description="memory that training may take; 0: what is free when it starts"
+    )
     trunk_gb: float = Field(
         4.0, ge=0,
         description="disk for activations below the tuned layers that is taken without asking; "

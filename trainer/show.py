@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +24,8 @@ from rich.table import Table
 from trainer.comparison import Comparison
 from trainer.curve import plot
 from trainer.dataset import Manifest
+from trainer.preflight.ready import Ready
+from trainer.preflight.show import lines
 from trainer.runs import Run, Summary
 from trainer.watch import Answer, Plan, Step, Validation, Watcher
 
@@ -48,6 +52,7 @@ class Screen(Watcher):
         self._steps = 0
         self._speed = 0.0
         self._started = (0.0, 0)
+        self._foreseen: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -85,11 +90,17 @@ class Screen(Watcher):
         """See `Watcher`."""
         self._bar("answering", done, total)
 
+    def foreseen(self, ready: Ready, plan: Plan) -> None:
+        """See `Watcher`. Shown with the plan; what had to be changed is said at once."""
+        self._foreseen = list(lines(ready, datetime.now()))
+        for reason in ready.reasons:
+            self._bars.console.print(f"[yellow]note:[/] {escape(reason)}", soft_wrap=True)
+
     def planned(self, plan: Plan, resumed_at: int) -> None:
         """See `Watcher`."""
         self._steps = plan.steps
         self._started = (time.monotonic(), resumed_at)
-        self.console.print(plan_table(plan))
+        self.console.print(plan_table(plan, self._foreseen))
         if plan.too_long:
             self.note(f"{plan.too_long} rows are longer than {plan.longest_allowed} tokens and "
                       "are left out ([train] max_length)")  # fmt: skip
@@ -141,7 +152,7 @@ class Screen(Watcher):
         return f"  {seconds / 60:.0f} min left" if seconds > 90 else f"  {seconds:.0f} s left"
 
 
-def plan_table(plan: Plan) -> Table:
+def plan_table(plan: Plan, foreseen: Sequence[tuple[str, str]] = ()) -> Table:
     """The derived numbers, before the long work starts."""
     table = Table(title="This run", show_header=False, title_justify="left")
     for name, value in (
@@ -154,6 +165,7 @@ def plan_table(plan: Plan) -> Table:
                                  f"({plan.trainable / plan.parameters:.1%})"),
         ("layers tuned", f"{plan.layers} of {plan.all_layers}"),
         ("trunk cache", _trunk(plan)),
+        *foreseen,
     ):  # fmt: skip
         table.add_row(name, value)
     return table

@@ -11,7 +11,6 @@ leader, so that all processes do the same: a collective that only some of them r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -21,15 +20,9 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from exchange.errors import UsageError
-
-LAUNCHED = ("MLX_RANK", "OMPI_COMM_WORLD_RANK")  # set by mlx.launch, for its ring and for MPI
+from trainer.several import launched
 
 T = TypeVar("T")
-
-
-def launched() -> bool:
-    """True when this process was started as one of several."""
-    return any(os.environ.get(name) for name in LAUNCHED)
 
 
 class Group:
@@ -39,6 +32,7 @@ class Group:
         self._group = group
         self.rank: int = group.rank() if group else 0
         self.size: int = group.size() if group else 1
+        self.deal = self.size  # among how many the rows are shared
 
     @classmethod
     def join(cls) -> Group:
@@ -49,9 +43,15 @@ class Group:
     def leader(self) -> bool:
         return self.rank == 0
 
+    def muted(self) -> Group:
+        """The same share of the rows, and nothing is said to the others: to measure alone."""
+        alone = Group()
+        alone.rank, alone.deal = self.rank, self.deal
+        return alone
+
     def share(self, rows: Sequence[T]) -> list[T]:
         """This process's part of rows that are computed together; lengths are dealt evenly."""
-        return list(rows[self.rank :: self.size])
+        return list(rows[self.rank :: self.deal])
 
     def sum(self, tree: Any) -> Any:
         """The sum over all processes, in one message for each type of number."""

@@ -1,0 +1,106 @@
+"""From a few measured steps to the whole run: pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a piece of work took."""
+
+    seconds: float = 0.0  # by the clock
+    cpu_s: float = 0.0  # of all threads of this process
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.seconds + other.seconds, self.cpu_s + other.cpu_s)
+
+    def times(self, count: float) -> Spent:
+        """As much, so many times."""
+        return Spent(self.seconds * count, self.cpu_s * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One of many pieces of work, and how many of them it stands for."""
+
+    index: int
+    weight: float
+
+
+def pick(costs: Sequence[float], count: int) -> list[Pick]:
+    """A few pieces that stand for all; the dearest is one of them, and stands for itself.
+
+    The others are cut into runs of like cost, of which the middle one is taken: so a cost that
+    does not grow evenly is met as it is, whatever its form.
+
+    Args:
+        costs: of each piece, in any unit; only their order counts.
+        count: at most so many are taken, at least two.
+    """
+    order = sorted(range(len(costs)), key=lambda index: (costs[index], index))
+    rest, dearest = order[:-1], order[-1:]
+    runs = min(len(rest), max(1, count - 1))
+    bounds = [round(number * len(rest) / runs) for number in range(runs + 1)] if runs else []
+    picked = [Pick(rest[(first + last - 1) // 2], last - first) for first, last in pairwise(bounds)]
+    return [*picked, *(Pick(index, 1) for index in dearest)]
+
+
+def scaled(picked: Sequence[Pick], spent: Sequence[Spent]) -> Spent:
+    """What all pieces take, from what the picked ones took."""
+    whole = Spent()
+    for one, took in zip(picked, spent, strict=True):
+        whole += took.times(one.weight)
+    return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Memory as it grows with the rows computed together, all as long as the longest."""
+
+    fixed: float  # bytes that are there whatever is computed: weights, adapter, optimizer
+    row: float  # bytes for each row
+
+    @classmethod
+    def of(cls, one: int, two: int) -> Footprint:
+        """From the peaks of one row and of two: rows of a batch are alike, so this is a line."""
+        row = max(0, two - one)
+        return cls(max(0, one - row), row)
+
+    def peak(self, rows: int) -> int:
+        """Bytes at the peak with so many rows."""
+        return math.ceil(self.fixed + self.row * rows)
+
+    def fits(self, limit: float) -> int:
+        """How many rows fit in `limit` bytes; 0 when none does."""
+        if self.fixed + self.row > limit:
+            return 0
+        return int((limit - self.fixed) / self.row) if self.row else 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will take, from here to its end; `before` is what this process took so far."""
+
+    peak_bytes: int  # the most that MLX holds at one time
+    process_bytes: int  # of the whole process, with Python and the pool of freed arrays
+    limit_bytes: int  # what may be used
+    ahead: Spent
+    before: Spent
+    disk_bytes: int  # adapter and state, as they lie in the run's folder at most
+    watts: float
+    steps_tried: int
+    probe: Spent
+
+    @property
+    def total(self) -> Spent:
+        """Of the whole command."""
+        return self.before + self.ahead
+
+    @property
+    def kwh(self) -> float:
+        """Energy from here to the end."""
+        return self.watts * self.ahead.seconds / 3.6e6
