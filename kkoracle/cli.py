@@ -17,6 +17,7 @@ import crawler.cli
 import kkoracle.operate
 import trainer.cli
 import workers.cli
+from exchange.engine import Engine
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.house import House, Recipe
 from exchange.journal import CRASHED, Entry
@@ -72,6 +73,7 @@ def front_door(
         recipe=lambda: _recipe(settings),
         in_language=lambda language: _recipe(settings, language),
         questions=_questions,
+        endpoint=_endpoint,
         entry=entry,
     )
     if journalled.changes_something(entry.words):
@@ -89,6 +91,14 @@ def _questions(language: str) -> tuple[str, ...]:
     from workers import prompts
 
     return prompts.general(language)
+
+
+def _endpoint(url: str, served_as: str, api_key: str, width: int) -> Engine:
+    """An OpenAI-compatible endpoint that an evaluation asks, greedily."""
+    from workers.engines.openai import OpenAIEngine
+
+    return OpenAIEngine(url, name=served_as, served_as=served_as, width=width, api_key=api_key,
+                        temperature=0.0, table="evaluate")  # fmt: skip
 
 
 kkoracle.operate.register(app)
