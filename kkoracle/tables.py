@@ -19,7 +19,6 @@ TABLES: dict[str, str] = {
     "train": "trainer.settings:Train",
     "score": "trainer.scorer.settings:Score",
     "evaluate": "trainer.evaluate.settings:Evaluate",
-    "evaluate": "trainer.evaluate.settings:Evaluate",
     "dashboard": "kkoracle.dashboard:Dashboard",
     "ui": "kkoracle.studio.settings:Ui",
 }
