@@ -176,6 +176,8 @@ def _trunk(plan: Plan) -> str:
     size = f"{plan.trunk_bytes / 1e9:.2f} GB"
     if plan.trunk:
         return f"{size}; saves about {plan.trunk_saves:.0%} of an epoch's computing"
+    if plan.layers < plan.all_layers and not plan.trunk_bytes:
+        return "off: this model cannot be taken apart below its tuned layers"
     if plan.layers < plan.all_layers:
         return (
             f"off; {size} of disk would save about {plan.trunk_saves:.0%} of an epoch's computing"
