@@ -124,17 +124,35 @@ def ask_all(
     """Answers and likelihoods by system and item, those that are missing computed now."""
     answers: dict[str, dict[str, Answer]] = {}
     weights: dict[str, Weighed] = {}
-    for system in sorted(systems, key=lambda system: system.speaker.key):  # each is loaded once
-        mine = asked(system.kind, items)
-        hands.note(f"{system.name}: {system.missing(mine, weighed(mine)):,} of "
-                   f"{len(mine):,} answers and their likelihoods are missing")  # fmt: skip
-        given = system.answer(mine, partial(hands.report, f"{system.name}, answers"))
+    order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
+    mine = {system.name: asked(system.kind, items) for system in order}
+    missing = {system.name: system.missing(mine[system.name], weighed(mine[system.name]))
+               for system in order}  # fmt: skip
+    answering = _Count("answers", sum(count for count, _ in missing.values()), hands)
+    weighing = _Count("likelihoods", sum(count for _, count in missing.values()), hands)
+    for system in order:
+        wanted = mine[system.name]
+        if any(missing[system.name]):
+            hands.note(f"asking {system.name}: {system.record().about}")
+        given = system.answer(wanted, answering.one)
         answers[system.name] = {answer.item: answer for answer in given}
-        weights[system.name] = system.weigh(
-            weighed(mine), partial(hands.report, f"{system.name}, likelihoods")
-        )
+        weights[system.name] = system.weigh(weighed(wanted), weighing.one)
         system.store.close()
-    return answers, weights
+    return ({system.name: answers[system.name] for system in systems},
+            {system.name: weights[system.name] for system in systems})  # fmt: skip
+
+
+class _Count:
+    """One bar over all systems."""
+
+    def __init__(self, what: str, total: int, hands: Hands) -> None:
+        self._what, self._total, self._hands = what, total, hands
+        self._done = 0
+
+    def one(self) -> None:
+        self._done += 1
+        # Two systems may share a cell, which is then computed once.
+        self._hands.report(self._what, self._done, max(self._done, self._total))
 
 
 def _speakers(house: House, settings: Evaluate, about: Subject, weights: Weights) -> Speakers:

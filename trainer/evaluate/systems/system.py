@@ -14,7 +14,7 @@ from trainer.evaluate.systems.asking import Asked, Way
 from trainer.evaluate.systems.speaker import Said, Speaker
 from trainer.evaluate.systems.store import Store, answer_cell, weigh_cell
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[], None]  # called after every cell
 
 
 @dataclass(slots=True)
@@ -37,9 +37,9 @@ class System:
             f"{self.speaker.about}, {self.way.about}", self.speaker.likelihood, self.kind,
         )  # fmt: skip
 
-    def missing(self, answered: Sequence[Item], weighed: Sequence[Item]) -> int:
-        """Answers and likelihoods that are still to be computed."""
-        return len(self._open_answers(answered)) + len(self._open_weights(weighed))
+    def missing(self, answered: Sequence[Item], weighed: Sequence[Item]) -> tuple[int, int]:
+        """How many answers and how many likelihoods are still to be computed."""
+        return len(self._open_answers(answered)), len(self._open_weights(weighed))
 
     def answer(self, items: Sequence[Item], progress: Progress) -> list[Answer]:
         """Every item's answer, in order.
@@ -54,7 +54,7 @@ class System:
             nonlocal done
             done += 1
             self.store.keep_said(cells[number], said)
-            progress(done, len(cells))
+            progress()
 
         cells = list(open_)
         if cells:
@@ -78,7 +78,7 @@ class System:
             nonlocal done
             done += 1
             self.store.keep_weighed(cells[number], likelihood)
-            progress(done, len(cells))
+            progress()
 
         cells = list(open_)
         if cells:
