@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
-from trainer import dataset_cli
+from trainer import dataset_cli, evaluate_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     dataset_cli.register(app)
     app.command("train")(train)
     app.command("compare")(compare)
+    evaluate_cli.register(app)
 
 
 def train(
