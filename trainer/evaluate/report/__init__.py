@@ -1,0 +1,14 @@
+"""The report: what an evaluation means, as one page for people and one file for machines.
+
+`making` computes every figure from the records alone, `verdict` and `gate` decide, `page` draws.
+`write` puts three files beside the records:
+
+    report.html    reads from the disk, in Greek and English, on paper, in the dark
+    report.json    every figure, hash and command
+    report.jsonl   every question with all answers and values, one a line
+"""
+
+from trainer.evaluate.report.making import Choices, Report
+from trainer.evaluate.report.writing import FIGURES, ITEMS, PAGE, write
+
+__all__ = ["FIGURES", "ITEMS", "PAGE", "Choices", "Report", "write"]

@@ -1,0 +1,129 @@
+"""The first screen of the page: the verdict, what it stands on, and whether the gate is passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainer.evaluate.report.comparisons import Comparison
+from trainer.evaluate.report.gate import Check
+from trainer.evaluate.report.html import (
+    Html,
+    between,
+    chance,
+    gain,
+    join,
+    metric,
+    said,
+    tag,
+    text,
+    value,
+)
+from trainer.evaluate.report.making import Report
+from trainer.evaluate.report.splits import UNSEEN
+from trainer.evaluate.report.verdict import Verdict
+
+
+def opening(report: Report) -> Html:
+    """Verdict, reasons, facts, warnings, gate."""
+    about = report.about
+    main = report.declared[0] if report.declared else None
+    facts = [
+        ("use-case", report.choices.goal or about.archive),
+        ("model", about.model),
+        ("asked", f"{main.questions:,}" if main else "0"),
+        ("stories", f"{main.stories:,}" if main else "0"),
+        ("gate", said("passed" if report.passed else "failed")),
+    ]
+    return tag(
+        "header",
+        tag("h1", said("title", archive=about.archive, run=about.run)),
+        tag("p", _sentence(report.verdict), class_="verdict"),
+        *(tag("p", reason, class_="because") for reason in _reasons(report)),
+        tag("ul", *(tag("li", said(key), " ", tag("b", shown)) for key, shown in facts),
+            class_="facts"),
+        tag("div", said("few", few=report.few), class_="note worse") if report.few else "",
+        *(tag("div", warning, class_="note") for warning in report.warnings),
+        *map(_check, report.gate),
+    )  # fmt: skip
+
+
+def _sentence(verdict: Verdict | None) -> Html:
+    if verdict is None:
+        return said("nothing")
+    if not verdict.decided:
+        return said("open", more=f"{verdict.more:,}")
+    with_rag = verdict.decided == "fine-tune" and verdict.system.endswith("+rag")
+    return said("fine-tune-rag" if with_rag else verdict.decided)
+
+
+def _reasons(report: Report) -> Iterator[Html]:
+    verdict = report.verdict
+    if verdict is None or not verdict.because:
+        return
+    first = verdict.because[0]
+    means = {side: mean for one in verdict.because
+             for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))}  # fmt: skip
+    others = ", ".join(f"{name} {value(mean, first.unit)}"
+                       for name, mean in means.items() if name != verdict.system)  # fmt: skip
+    yield said("because", metric=metric(verdict.metric), questions=f"{first.questions:,}",
+               stories=f"{first.stories:,}", system=verdict.system,
+               mean=value(means.get(verdict.system), first.unit), others=others)  # fmt: skip
+    matters = gain(first.matters, first.unit).lstrip("+")
+    beaten = [one.adjusted for one in verdict.because
+              if one.one == verdict.system and one.adjusted is not None]  # fmt: skip
+    if not verdict.decided:
+        yield said("left-open", pairs=", ".join(map(_pair, verdict.because)), matters=matters,
+                   more=f"{verdict.more:,}")  # fmt: skip
+    elif beaten:
+        yield said("clearly", p=chance(max(beaten)), matters=matters)
+    else:
+        yield said("cheapest", matters=matters)
+    yield from _beyond(report)
+
+
+def _beyond(report: Report) -> Iterator[Html]:
+    """What is said of stories that nobody taught, and of the length of answers."""
+    if not report.flips or not report.verdict:
+        return
+    one, other = report.flips.system, report.flips.against
+    unseen = report.comparison(report.verdict.metric, UNSEEN, one, other)
+    if unseen:
+        key = {"better": "unseen-gain", "worse": "unseen-loss"}.get(unseen.says, "no-unseen")
+        yield said(key, one=one, other=other, gain=gain(unseen.gain, unseen.unit),
+                   interval=between(unseen.low, unseen.high, unseen.unit))  # fmt: skip
+    length = report.comparison("length", report.verdict.split, one, other)
+    if length and length.says in ("higher", "lower"):
+        yield said("terser" if length.says == "lower" else "wordier",
+                   one=f"{length.mean_one:.2f}", other=f"{length.mean_other:.2f}")  # fmt: skip
+
+
+def _pair(found: Comparison) -> str:
+    return (f"{found.one} − {found.other} {gain(found.gain, found.unit)} "
+            f"{between(found.low, found.high, found.unit)}")  # fmt: skip
+
+
+def _check(check: Check) -> Html:
+    found = check.comparison
+    tone = "note better" if check.passed else "note worse"
+    if not found:
+        return tag("div", said(f"gate-{check.outcome}", metric=metric(check.metric)), class_=tone)
+    shown = {"metric": metric(check.metric), "gain": gain(found.gain, found.unit),
+             "interval": between(found.low, found.high, found.unit),
+             "allowed": gain(check.allowed, found.unit).lstrip("+"),
+             "more": f"{check.more:,}"}  # fmt: skip
+    return tag("div", said(f"gate-{check.outcome}", **shown), class_=tone)
+
+
+def heading(name: str, key: str, **values: object) -> Html:
+    """The head of a section, with the anchor it can be linked by."""
+    return tag("h2", said(key, **values), id=name)
+
+
+def lead(key: str, **values: object) -> Html:
+    """The sentence below a head."""
+    return tag("p", said(key, **values), class_="lead")
+
+
+def section(*parts: object) -> Html:
+    """A section, or nothing where none of its parts says anything."""
+    return tag("section", join(parts)) if any(text(part) for part in parts) else Html("")

@@ -1,0 +1,100 @@
+"""The verdict: which of the three ways to take, from the numbers and nothing else.
+
+A newspaper can be taught by fine-tuning, looked up (RAG), or hinted at by examples in the prompt
+(few-shot). Each costs more than the next cheaper one, so a way is chosen only if it is clearly
+better than every cheaper one, and if no dearer one could still be better by a difference that
+matters. Otherwise nothing is decided, and the power formula says how many questions are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from trainer.evaluate.records import System
+from trainer.evaluate.report.comparisons import Comparison
+
+Way = Literal["few-shot", "rag", "fine-tune"]
+WAYS: tuple[Way, ...] = ("few-shot", "rag", "fine-tune")  # cheapest first
+KINDS: dict[str, Way] = {
+    "base": "few-shot", "few-shot": "few-shot", "rag": "rag", "tuned": "fine-tune",
+    "tuned+rag": "fine-tune",
+}  # fmt: skip
+SENTENCES = {"fine-tune": "fine-tune", "rag": "use RAG", "few-shot": "use few-shot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do, and the comparisons that it stands on."""
+
+    decided: Way | None
+    system: str  # the one to take, or the best one where nothing is decided
+    more: int  # questions still needed, 0 when it is decided
+    because: list[Comparison]  # those that decided it, or those that left it open
+    split: str
+    metric: str
+
+    @property
+    def sentence(self) -> str:
+        """In the words that scripts may look for."""
+        if self.decided:
+            return SENTENCES[self.decided]
+        return f"not decided: {self.more:,} more questions needed"
+
+
+def decide(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Verdict | None:
+    """The verdict from the declared comparisons on one metric; None where nothing was compared.
+
+    Of examples and of RAG the best one by its mean must be beaten. Tuned without retrieval is
+    tried before tuned with it, which costs more at every question.
+    """
+    if not comparisons:
+        return None
+    metric, split = comparisons[0].metric, comparisons[0].split
+    of = {(one.one, one.other): one for one in comparisons if one.metric == metric}
+    means = {name: mean for one in of.values()
+             for name, mean in ((one.one, one.mean_one), (one.other, one.mean_other))}  # fmt: skip
+    names = _by_way(systems, means)
+    best = {way: max(some, key=means.__getitem__) for way, some in names.items()}
+    open_ones: dict[str, list[Comparison]] = {}
+    for way, some in names.items():
+        at = WAYS.index(way)
+        for name in some if way == "fine-tune" else [best[way]]:
+            cheaper = [of[name, best[w]] for w in WAYS[:at] if (name, best.get(w, "")) in of]
+            dearer = [of[best[w], name] for w in WAYS[at + 1 :] if (best.get(w, ""), name) in of]
+            missing = [one for one in cheaper if not one.clear]
+            missing += [one for one in dearer if _could_matter(one)]
+            if not missing:
+                return Verdict(way, name, 0, cheaper + dearer, split, metric)
+            open_ones[name] = missing
+    champion = max(open_ones, key=means.__getitem__)
+    left = open_ones[champion]
+    return Verdict(None, champion, max(map(_still_needed, left)), left, split, metric)
+
+
+def _by_way(systems: Sequence[System], means: Mapping[str, float]) -> dict[Way, list[str]]:
+    """The systems that were compared, by way, the cheaper kinds first."""
+    found: dict[Way, list[str]] = {}
+    for kind, way in KINDS.items():
+        names = [one.name for one in systems if one.kind == kind and one.name in means]
+        if names:
+            found.setdefault(way, []).extend(names)
+    return found
+
+
+def _could_matter(dearer: Comparison) -> bool:
+    """Whether the dearer system may be better by as much as matters."""
+    return dearer.says == "better" or (dearer.says == "unclear" and dearer.high >= dearer.matters)
+
+
+def _still_needed(found: Comparison) -> int:
+    """By the power formula; if that many were asked already, until the interval decides.
+
+    An interval shorter than what matters cannot hold both zero and a difference that matters.
+    """
+    if found.needed > found.questions:
+        return found.needed - found.questions
+    shorter = ((found.high - found.low) / found.matters) ** 2 if found.matters else 2.0
+    return max(1, ceil(found.questions * (shorter - 1)))
