@@ -73,6 +73,7 @@ def crawl(
     from crawler.progress import Snapshot
     from crawler.settings import Crawl
     from crawler.show import Show
+    from exchange import logs
     from exchange.errors import STOPPED, UsageError
 
     if retry_failed and no_fetch:
@@ -80,7 +81,7 @@ def crawl(
     if follow and no_fetch:
         raise UsageError("--follow asks for new issues, --no-fetch for none: choose one")
     house: House = ctx.obj
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logs.configure(house.config, logging.WARNING)
     archive = house.archive(name)
     settings = house.config.table(
         "crawl", Crawl,
@@ -101,7 +102,7 @@ def crawl(
                       imported=no_fetch):  # fmt: skip
             raise typer.Exit(STOPPED)
     beacon = Beacon(house.archive_dir(archive))
-    with Show() as show:
+    with Show() as show, house.beside(archive):
 
         def watch(now: Snapshot) -> None:
             show(now)

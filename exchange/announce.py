@@ -23,19 +23,23 @@ LEAST_S = 60  # an announcement outlives its daemon by this much at least
 def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None:
     """Say it once more; a daemon that says nothing for four rounds is taken to be gone."""
     until = int(4 * every_s) + LEAST_S
-    redis.set(keys.recipe(archive), orjson.dumps(asdict(recipe)), ex=until)
+    with redis.pipeline() as pipe:
+        pipe.set(keys.recipe(archive), orjson.dumps(asdict(recipe)), ex=until)
+        pipe.sadd(keys.ARCHIVES, archive)
+        pipe.execute()
 
 
 def models(redis: Redis) -> dict[str, str]:
     """Archive to the name of the model that its daemon asks for."""
     found: dict[str, str] = {}
-    for key in redis.scan_iter(match=keys.recipe("*"), count=1000):
+    for raw in redis.smembers(keys.ARCHIVES):
+        archive = raw.decode("utf-8", "replace")
         try:
-            model = orjson.loads(redis.get(key) or b"{}").get("model")
+            model = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get("model")
         except (ValueError, AttributeError):  # not written by us
             continue
         if isinstance(model, str):
-            found[key.decode("utf-8", "replace").split(":")[1]] = model
+            found[archive] = model
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from exchange.engine import Engine
 from exchange.errors import UsageError
 from exchange.journal import Entry
 from exchange.keys import ARCHIVE_PATTERN
+from exchange.metrics import Figures
 from exchange.settings import Config, General, Redis
 
 
@@ -39,8 +41,17 @@ class House:
     recipe: Callable[[], Recipe]
     in_language: Callable[[str], Recipe] | None = None
     questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
+    companions: Callable[[House, str, Figures | None], AbstractContextManager[None]] | None = None
     endpoint: Callable[[str, str, str, int], Engine] | None = None  # url, served as, key, width
     entry: Entry = field(default_factory=Entry)  # in the journal: commands tell it their figures
+
+    def beside(self, archive: str, figures: Figures | None = None) -> AbstractContextManager[None]:
+        """What runs beside a command of weeks: metrics, notices, a machine kept awake.
+
+        Args:
+            figures: what a worker knows of itself; None for the archive's daemon.
+        """
+        return self.companions(self, archive, figures) if self.companions else nullcontext()
 
     def recipe_for(self, language: str) -> Recipe:
         """The recipe for a newspaper in this language.

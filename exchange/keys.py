@@ -4,6 +4,7 @@ rq:*                        RQ's own. One queue, `generate`; one job is one task
 kk:<archive>:task:<id>      string, the task's input as JSON (exchange.records.Task).
 kk:<archive>:result         hash, task id -> JSON (exchange.records.Result), until collected.
 kk:<archive>:recipe         string, JSON: the recipe id and what it was made of.
+kk:archives                 set of the archives that ever had a recipe here.
 kk:inflight:<worker>        hash, task id -> `batch`, or `alone` while it is the only one running.
 kk:popped                   hash, job id -> since when it was seen popped but not leased.
 kk:suspect                  hash, task id -> how many leases expired while it was in flight.
@@ -26,6 +27,7 @@ STRIKE = "kk:strike"
 POPPED = "kk:popped"
 CONTROL = "kk:control"
 SEEN = "kk:seen"
+ARCHIVES = "kk:archives"
 
 ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 TASK_PATTERN = re.compile(r"[0-9a-f]{24}")

@@ -11,26 +11,24 @@ import contextlib
 import importlib
 import logging
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exchange import redis_client
+from exchange import redis_access, redis_client, redis_config
 from exchange.errors import UserError
 from exchange.lock import FileLock
+from exchange.redis_access import Access
 
 log = logging.getLogger(__name__)
 
-SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
 START_TIMEOUT_S = 20.0
 WATCH_EVERY_S = 1.0
 INSTALL = (
@@ -78,6 +76,44 @@ class ChildServer:
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
+    def access(self, change: Callable[[Access], Access] | None = None) -> Access:
+        """Who may use it; a change of that restarts a running server, which its users outlive.
+
+        Raises:
+            UsageError: it cannot listen where it is asked to; nothing was changed.
+            UserError: it does not start like that; it runs as it did before.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            before = redis_access.load(self.directory)
+            after = change(before) if change else before
+            if after == before:
+                return after
+            was_running = self.is_alive()
+            self._shut_down()
+            redis_access.save(self.directory, after)
+            try:
+                if was_running or after.open:
+                    self._start(blame_the_file=False)
+            except UserError:
+                redis_access.save(self.directory, before)
+                if was_running:
+                    self._start()
+                raise
+            return after
+
+    def _shut_down(self) -> None:
+        """End a living server and wait until it is gone; call it under the lock."""
+        found = self.running() or self._wait_for_the_living()
+        if found is None:
+            return
+        client = redis_client.connect(found[0], patient=False)
+        client.shutdown(nosave=True)  # the append-only file is synced all the same
+        client.close()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def watch(self, stop: threading.Event) -> None:
         """Bring the server back whenever it is gone, until `stop` is set."""
         while not stop.wait(WATCH_EVERY_S):
@@ -95,10 +131,8 @@ class ChildServer:
             if not users.acquire():
                 return
             try:
-                found = self.running()
-                if found:
-                    client = redis_client.connect(found[0], patient=False)
-                    client.shutdown(nosave=True)  # the append-only file is synced all the same
+                if self.running():
+                    self._shut_down()
                     self._notes.unlink(missing_ok=True)
             except (
                 Exception
@@ -135,31 +169,23 @@ class ChildServer:
         finally:
             lock.release()
 
-    def _start(self) -> tuple[str, str]:
+    def _start(self, *, blame_the_file: bool = True) -> tuple[str, str]:
         binary = find_binary()
         if binary is None:
             raise UserError(INSTALL)
-        url, lines = self._address()
-        config = [
-            *lines,
-            f"dir {_quote(str(self.directory))}",
-            f"logfile {_quote(str(self.directory / 'redis.log'))}",
-            f"pidfile {_quote(str(self.directory / 'redis.pid'))}",
-            "appendonly yes",
-            "appendfsync everysec",
-            'save ""',
-            f"maxmemory {self.maxmemory_mb}mb",
-            "maxmemory-policy noeviction",
-        ]
+        access = redis_access.load(self.directory)
+        url, config = redis_config.make(self.directory, access, self.maxmemory_mb, self.address())
+        failed = UserError(f"{binary} does not start: see the end of "
+                           f"{self.directory / 'redis.log'}")  # fmt: skip
         if not self._run(binary, config, url):
+            if not blame_the_file:
+                raise failed
             # A damaged append-only file must not stop anyone: Redis only buffers.
             aside = self.directory / f"appendonlydir.broken-{int(time.time())}"
             with contextlib.suppress(FileNotFoundError):
                 (self.directory / "appendonlydir").rename(aside)
             if not self._run(binary, config, url):
-                raise UserError(
-                    f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
-                )
+                raise failed
         return url, redis_client.check(url)
 
     def _run(self, binary: str, config: list[str], url: str) -> bool:
@@ -197,19 +223,6 @@ class ChildServer:
             process.wait()
         return False
 
-    def _address(self) -> tuple[str, list[str]]:
-        path = self.directory / "redis.sock"
-        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-            path.unlink(missing_ok=True)
-            lines = ["port 0", f"unixsocket {_quote(str(path))}", "unixsocketperm 700"]
-            return f"unix://{path}", lines
-        password = secrets.token_urlsafe(24)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        lines = ["bind 127.0.0.1", f"port {port}", f"requirepass {password}"]
-        return f"redis://:{password}@127.0.0.1:{port}/0", lines
-
     def _write_notes(self, notes: dict[str, Any]) -> None:
         partial = self._notes.with_suffix(".partial")
         partial.touch(mode=0o600)
@@ -228,7 +241,3 @@ def find_binary() -> str | None:
     except (ImportError, AttributeError):
         return None
     return str(bundled) if bundled and Path(bundled).exists() else None
-
-
-def _quote(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

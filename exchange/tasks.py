@@ -5,6 +5,7 @@ Every function is one short transaction. Only the daemon's flow calls them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
@@ -15,6 +16,8 @@ from exchange import history, inputs
 from exchange.dedup import REASON, QuestionIndex
 from exchange.records import Completion, Pair, Result, Task
 from exchange.spool import Spool
+
+log = logging.getLogger(__name__)
 
 ZSTD_LEVEL = 3  # completions are short; higher levels save about 2 % and cost three times as much
 REOPEN_AFTER = 2  # passes: one alone may have looked while a job was moving
@@ -100,19 +103,19 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
     Returns:
         How many tasks were open before and are closed now.
     """
-    closed = 0
+    closed: list[tuple[Result, str]] = []
     index = QuestionIndex(spool.db)
     with spool.transaction() as db:
         for result in results:
             row = db.execute(
-                "SELECT t.state, COALESCE(i.story_id, c.story_id, '') AS story_id FROM tasks t "
-                "LEFT JOIN chunks c ON c.id=t.subject LEFT JOIN inputs i ON i.task_id=t.id "
-                "WHERE t.id=?",
+                "SELECT t.state, t.subject, COALESCE(i.story_id, c.story_id, '') AS story_id "
+                "FROM tasks t LEFT JOIN chunks c ON c.id=t.subject "
+                "LEFT JOIN inputs i ON i.task_id=t.id WHERE t.id=?",
                 (result.task_id,),
             ).fetchone()
             if row is None or row["state"] in ("done", "failed"):
                 continue
-            closed += 1
+            closed.append((result, row["subject"]))
             db.execute(
                 "UPDATE tasks SET state=?, reason=?, missing=0 WHERE id=?",
                 ("failed" if result.failed else "done", result.failed, result.task_id),
@@ -120,7 +123,12 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
             if result.completion is not None:
                 _keep(spool, result, row["story_id"], index)
         history.note(db)
-    return closed
+    for result, subject in closed:
+        log.info("a task has ended", extra={
+            "archive": result.archive, "task": result.task_id, "chunk": subject,
+            "state": "failed" if result.failed else "done", "reason": result.failed,
+        })  # fmt: skip
+    return len(closed)
 
 
 def _keep(spool: Spool, result: Result, story_id: str, index: QuestionIndex) -> None:

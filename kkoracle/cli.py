@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,6 +22,7 @@ from exchange.engine import Engine
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.house import House, Recipe
 from exchange.journal import CRASHED, Entry
+from exchange.metrics import Figures
 from exchange.settings import Config, General, Redis
 from kkoracle import __version__, journalled
 from kkoracle.tables import TABLES
@@ -73,6 +75,7 @@ def front_door(
         recipe=lambda: _recipe(settings),
         in_language=lambda language: _recipe(settings, language),
         questions=_questions,
+        companions=_companions,
         endpoint=_endpoint,
         entry=entry,
     )
@@ -85,6 +88,14 @@ def _recipe(settings: Config, language: str = "") -> Recipe:
     from workers import recipe
 
     return recipe.current(settings, language)
+
+
+def _companions(
+    house: House, archive: str, figures: Figures | None
+) -> AbstractContextManager[None]:
+    from kkoracle import beside
+
+    return beside.companions(house, archive, figures)
 
 
 def _questions(language: str) -> tuple[str, ...]:

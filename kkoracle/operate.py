@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
+from kkoracle import weeks
 
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
     for command in (init, doctor, config, status, dashboard, trace, export, demo):
         app.command()(command)
+    weeks.register(app)
 
 
 def init(

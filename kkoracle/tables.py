@@ -20,6 +20,8 @@ TABLES: dict[str, str] = {
     "score": "trainer.scorer.settings:Score",
     "evaluate": "trainer.evaluate.settings:Evaluate",
     "dashboard": "kkoracle.dashboard:Dashboard",
+    "log": "exchange.logs:Log",
+    "operate": "kkoracle.beside.settings:Operate",
     "ui": "kkoracle.studio.settings:Ui",
 }
 

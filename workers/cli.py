@@ -46,17 +46,19 @@ def work(
     rest back; second: stop at the next token. `[work] quiet` names hours without new work.
     """
     import logging
+    from functools import partial
 
-    from exchange import models, openblas
+    from exchange import logs, models, openblas
     from exchange.redis_server import redis_for
     from exchange.settings import Config
     from workers import control, recipe
+    from workers.figures import of_worker
     from workers.progress import Progress
     from workers.settings import Work
     from workers.supervisor import Supervisor
 
     house: House = ctx.obj
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    run = logs.configure(house.config, logging.WARNING)
     if pause is not None:
         typer.echo(control.set_paused(house, pause))
         return
@@ -72,6 +74,7 @@ def work(
         "KKORACLE_WORK_WIDTH": settings.width,
         "KKORACLE_WORK_ENGINE": settings.engine,
         "KKORACLE_MODEL_NAME": language_model.name,
+        "KKORACLE_LOG_RUN": run,
     }
     environment = {key: str(value) for key, value in variables.items()}
     if probe:
@@ -87,7 +90,9 @@ def work(
             burst=burst,
             grace_s=settings.grace_s,
         )
-        code = supervisor.run(progress.tick, progress.did_work)
+        figures = partial(of_worker, supervisor, redis.connect())
+        with house.beside("", figures):
+            code = supervisor.run(progress.tick, progress.did_work)
     raise typer.Exit(code)
 
 

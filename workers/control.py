@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exchange import keys
+from exchange.errors import UserError
 from exchange.house import House
 
 PAUSE = b"pause"
@@ -17,14 +18,21 @@ def set_paused(house: House, paused: bool) -> str:
     """Pause or resume all workers of this Redis; returns what to tell the operator.
 
     Raises:
-        UserError: Redis cannot be reached or started.
+        UserError: Redis cannot be reached or started, or does not let us.
     """
+    from redis.exceptions import NoPermissionError
+
     from exchange.redis_server import redis_for
 
     with redis_for(house, keep_alive=False) as handle:
         redis = handle.connect()
-        if paused:
-            redis.set(keys.CONTROL, PAUSE)
-        else:
-            redis.delete(keys.CONTROL)
+        try:
+            if paused:
+                redis.set(keys.CONTROL, PAUSE)
+            else:
+                redis.delete(keys.CONTROL)
+        except NoPermissionError:
+            raise UserError(
+                "a worker may not pause the others: run this on the machine whose Redis it is"
+            ) from None
     return SAID[paused]

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from exchange import logs
 from exchange.engine import Engine
 from exchange.errors import OK, STOPPED, USAGE, UserError
 from exchange.settings import Config, Persona
@@ -44,10 +45,11 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
     parser = argparse.ArgumentParser(prog="python -m workers.run", description=__doc__)
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     burst = parser.parse_args(argv).burst
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=logs.TEXT, stream=sys.stderr)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     try:
         config = Config.find()
+        logs.configure(config, logging.INFO)
         work = config.table("work", Work)
         end_when_orphaned(work.grace_s)
         with processor_share(config, work):

@@ -46,6 +46,7 @@ class Supervisor:
         self._stopped_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self.worker_name = ""
+        self.restarts = 0
 
     def run(
         self,
@@ -82,6 +83,7 @@ class Supervisor:
                     "messages above; `kkoracle doctor` checks model and memory"
                 )
             pause = BACKOFF_S[min(quick - 1, len(BACKOFF_S) - 1)]
+            self.restarts += 1
             log.warning("the worker ended unexpectedly (exit code %s); again in %s s", code, pause)
             self._sleep(pause)
 

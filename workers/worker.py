@@ -112,6 +112,10 @@ class GenerationWorker(SimpleWorker):
         """A job's lease, whatever time limit it names."""
         return self.lease_s
 
+    def _set_ip_address(self, connection: Any) -> None:
+        """Nobody asks for it, and it takes the right to see every client."""
+        self.ip_address = "unknown"
+
     def subscribe(self) -> None:
         """No command channel: pause and stop are keys of ours, and signals."""
 

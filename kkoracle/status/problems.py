@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from crawler.progress import duration
 from kkoracle.status.records import Problem, Queue, Stage, Status
 
+CODES = (
+    "failing", "pages-failing", "stopped", "daemon-silent", "disk-low", "redis-full", "redis-away",
+    "paused", "no-worker", "stalled", "pages-stalled",
+)  # fmt: skip
 STALLED_S = 600.0  # nothing done for so long, while there is work: it is not just slow
 SILENT_S = 60.0  # the daemon says something every few seconds
 FAILING = 0.5  # share of the tasks that fail: the model or the prompt is wrong

@@ -44,7 +44,7 @@ def screen(status: Status) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
-    for name, text in _lines(status):
+    for name, text in lines(status):
         grid.add_row(name, Text(text))
     if not status.problems:
         grid.add_row("", Text("nothing needs you", style="green"))
@@ -54,7 +54,8 @@ def screen(status: Status) -> RenderableType:
     return grid
 
 
-def _lines(status: Status) -> Iterator[tuple[str, str]]:
+def lines(status: Status) -> Iterator[tuple[str, str]]:
+    """What there is to say, by name; a line that goes on with the one before has none."""
     state = f"running for {duration(status.crawl.running_s)}" if status.daemon else "not running"
     yield "archive", f"{status.archive}, daemon {state}"
     if status.daemon:
