@@ -18,6 +18,9 @@ from exchange.settings import Persona
 from trainer import runs
 from trainer.evaluate import material, prompts
 from trainer.evaluate.items.gather import Sought
+from trainer.evaluate.judge import letters
+from trainer.evaluate.judge.letters import LetterJudge
+from trainer.evaluate.judging import judged
 from trainer.evaluate.material import Material, Subject
 from trainer.evaluate.measuring import Weighed, measure
 from trainer.evaluate.metrics import ALL
@@ -28,6 +31,7 @@ from trainer.evaluate.systems.endpoint import Endpoint
 from trainer.evaluate.systems.lineup import Means, Speakers, asked, line_up, weighed
 from trainer.evaluate.systems.local import Local, Weights
 from trainer.evaluate.systems.store import FOLDER as ANSWERS
+from trainer.evaluate.systems.store import Store
 from trainer.evaluate.systems.system import System
 from trainer.runs import Checkpoint
 from trainer.watch import Watcher
@@ -74,27 +78,34 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
     """
     began, started = time.monotonic(), dt.datetime.now(dt.UTC)
     archive_dir = house.archive_dir(what.archive)
-    tuned = any(name.startswith("tuned") for name in settings.systems)
-    about = material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
-                             language_model=what.model, confirm=hands.confirm)  # fmt: skip
+    about = _subject(house, settings, what, hands)
     language = house.config.table("persona", Persona).language
     template = prompts.load(settings.prompt or f"{language}/rag", PLACES)
-    folder = archive_dir / runs.RUNS / what.run / FOLDER
     with FileLock(archive_dir / LOCK):
         sought = Sought(settings.questions, settings.absent, settings.disturbed)
         found = material.read(archive_dir, what.origin, sought, hands.report)
-        means = Means(found.gathered.examples, found.search, template, archive_dir / ANSWERS,
-                      hands.stop)  # fmt: skip
+        items = found.gathered.items
         with Weights(about.folder, about.adapter, house.data, settings.width, hands.note) as loaded:
-            systems = line_up(settings, _speakers(house, settings, about, loaded), means)
+            speakers = _speakers(house, settings, about, loaded)
+            means = Means(found.gathered.examples, found.search, template,
+                          archive_dir / ANSWERS, hands.stop)  # fmt: skip
+            systems = line_up(settings, speakers, means)
             if not systems:
                 raise UsageError(
                     f"nobody to ask among {', '.join(settings.systems)}: passages need the "
                     "archive's spool or --from an export"
                 )
-            answers, weights = ask_all(systems, found.gathered.items, hands)
-        scores, confidences = measure(found.gathered.items, answers, weights)
-        done = About(
+            answers, weights = ask_all(systems, items, hands)
+            audit, preferences = None, []
+            if settings.judge:
+                store = Store(archive_dir / ANSWERS, speakers.base.key)
+                rules = prompts.load(f"{language}/judge", letters.PLACES)
+                judge = LetterJudge(loaded, about.name, rules, store, hands.stop)
+                audit, preferences = judged(judge, items, answers, settings.judged,
+                                            (archive_dir, what.run), hands.report)  # fmt: skip
+                store.close()
+        scores, confidences = measure(items, answers, weights)
+        recorded = About(
             archive=archive_dir.name,
             run=what.run,
             checkpoint=what.checkpoint,
@@ -106,16 +117,23 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
             settings={**settings.model_dump(mode="json"), "prompt": template.id,
                       "prompt_sha": template.sha},
             systems=as_dicts(system.record() for system in systems),
-            metrics=as_dicts(measure.METRIC for measure in ALL),
+            metrics=as_dicts(metric.METRIC for metric in ALL),
             coverage=found.coverage,
             command=what.command,
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 1),
             warnings=_warnings(found, about, settings, systems),
         )  # fmt: skip
-        items = {item.id: item for item in found.gathered.items}
-        Evaluation(done, items, answers, scores, confidences).write(folder)
+        folder = archive_dir / runs.RUNS / what.run / FOLDER
+        Evaluation(recorded, {item.id: item for item in items}, answers, scores, confidences,
+                   audit, preferences).write(folder)  # fmt: skip
     return folder
+
+
+def _subject(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Subject:
+    tuned = any(name.startswith("tuned") for name in settings.systems)
+    return material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
+                            language_model=what.model, confirm=hands.confirm)  # fmt: skip
 
 
 def ask_all(

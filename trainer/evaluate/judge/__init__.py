@@ -1,0 +1,15 @@
+"""A model that compares two answers, and how far it may be believed.
+
+It is shown the gold chunk, asked in both orders, and says one letter, whose probability is read
+from its logits (`letters`). Before any figure of it is shown it must find faults that were planted
+in right answers (`faults`, `audit`). A human sample, if there is one, corrects what it says
+(`human`).
+"""
+
+from __future__ import annotations
+
+from trainer.evaluate.judge.audit import audit
+from trainer.evaluate.judge.compare import Contest, Judge, prefer
+from trainer.evaluate.judge.human import against_votes
+
+__all__ = ["Contest", "Judge", "against_votes", "audit", "prefer"]

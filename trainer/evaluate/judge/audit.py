@@ -1,0 +1,61 @@
+"""May this judge be believed? It must find planted faults, whichever answer stands first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from trainer.evaluate.judge.compare import Judge, prefer
+from trainer.evaluate.judge.faults import FAULTS
+from trainer.evaluate.records import Audit, Fault, Item, Preference, as_dicts
+from trainer.evaluate.statistics import wilson
+
+EACH = 30  # planted faults of a kind
+LEAST = 15  # with fewer the interval reaches from a coin to a perfect judge
+# A judge that throws a coin is right in both orders once in four; one that is right more often than
+# not, in both orders, is worth asking. The lower end of Wilson's 95 % interval must be above it.
+BELIEVED = 0.5
+FAIR = 0.15  # how far the share of what stands first may be from a half
+
+
+def audit(
+    judge: Judge, items: Sequence[Item], progress: Callable[[], None] = lambda: None
+) -> Audit:
+    """Plant every kind of fault in references and let the judge choose.
+
+    Args:
+        items: with a gold chunk and a reference each; faults that need another answer take the
+            next item's.
+    """
+    planted: dict[str, list[tuple[Item, str, str, str, str]]] = {name: [] for name in FAULTS}
+    usable = [item for item in items if item.gold and item.reference]
+    for number, item in enumerate(usable):
+        other = usable[(number + 1) % len(usable)].reference
+        for name, plant in FAULTS.items():
+            wrong = plant(item.reference, other)
+            if wrong and wrong != item.reference and len(planted[name]) < EACH:
+                planted[name].append((item, "right", name, item.reference, wrong))
+    said = prefer(judge, [row for rows in planted.values() for row in rows], progress)
+    faults = [
+        Fault(name, len(rows), sum(one.value == 1.0 for one in said if one.other == name))
+        for name, rows in planted.items()
+    ]
+    share = _first_share(said)
+    reason = _reason(faults, share)
+    return Audit(judge.name, judge.signature, not reason, reason, round(share, 4), as_dicts(faults))
+
+
+def _first_share(said: Sequence[Preference]) -> float:
+    """How often what stood first was preferred, over both orders."""
+    votes = [float(one.first > 0.5) for one in said] + [float(one.second < 0.5) for one in said]
+    return sum(votes) / len(votes) if votes else 0.5
+
+
+def _reason(faults: Sequence[Fault], share: float) -> str:
+    """Why the judge is not believed; "" when it is."""
+    tried = [fault for fault in faults if fault.asked >= LEAST]
+    if not tried:
+        return f"no kind of fault could be planted {LEAST} times"
+    if abs(share - 0.5) > FAIR:
+        return f"it prefers what stands {'first' if share > 0.5 else 'second'} ({share:.0%} of all)"
+    missed = [fault.name for fault in tried if wilson(fault.caught, fault.asked)[0] <= BELIEVED]
+    return f"it does not find these faults surely enough: {', '.join(missed)}" if missed else ""

@@ -1,0 +1,57 @@
+"""The judge's part of an evaluation: audited first, then the systems that matter are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from exchange.review import Review
+from trainer.evaluate.judge import Judge, against_votes, audit, prefer
+from trainer.evaluate.records import Answer, Audit, Item, Preference
+from trainer.evaluate.systems.lineup import FACTS
+
+# What a reader of the report asks: is tuned better than nothing, than passages, and do they add up?
+COMPARED = (("tuned", "base"), ("tuned", "base+rag"), ("tuned+rag", "base+rag"))
+
+
+def judged(
+    judge: Judge,
+    items: Sequence[Item],
+    answers: Mapping[str, Mapping[str, Answer]],
+    count: int,
+    votes: tuple[Path, str],
+    report: Callable[[str, int, int], None],
+) -> tuple[Audit, list[Preference]]:
+    """The audit, and what the judge prefers of `count` questions' answers; nothing if it failed.
+
+    Args:
+        votes: the folder of `review.sqlite` and the run whose votes count.
+    """
+    usable = [item for item in items if item.split in FACTS and item.gold and item.reference]
+    done = 0
+
+    def one() -> None:
+        nonlocal done
+        done += 1
+        report("judging", done, 0)
+
+    found = audit(judge, usable, one)
+    if not found.passed:
+        return found, []
+    chosen = usable[:count]
+    said = prefer(
+        judge,
+        [(item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
+         for one_, other in COMPARED if one_ in answers and other in answers
+         for item in chosen if item.id in answers[one_] and item.id in answers[other]],
+        one,
+    )  # fmt: skip
+    review = Review.read(votes[0])
+    if review is not None:
+        try:
+            human = against_votes(items, said, review.votes(), votes[1])
+        finally:
+            review.close()
+        found = replace(found, human=human)
+    return found, said
