@@ -1,4 +1,4 @@
-"""`review.sqlite`: what people and scorers say about pairs, and what they ask of the daemon.
+"""`review.sqlite`: what people and scorers say of pairs and answers, and ask of the daemon.
 
 Append-only: an edit or an undo is a newer row, never a change, so any process may write at any
 time and nothing said is lost. It is joined with the spool when read.
@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+import orjson
+
 from exchange import db
 
 FILE = "review.sqlite"
-VERSION = 1
+VERSION = 2  # 2: votes
 Verdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo of the last one
+Choice = Literal["best", "alike", "none"]  # one is best, all are as good, none is right
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS labels (
@@ -31,6 +34,11 @@ CREATE TABLE IF NOT EXISTS scores (
     serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL, scorer TEXT NOT NULL,
     value REAL NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS scores_by_scorer ON scores(scorer, pair_id, serial);
+CREATE TABLE IF NOT EXISTS votes (
+    serial INTEGER PRIMARY KEY, question TEXT NOT NULL, run TEXT NOT NULL,
+    systems TEXT NOT NULL, answers TEXT NOT NULL,
+    choice TEXT NOT NULL CHECK (choice IN ('best', 'alike', 'none')), best TEXT NOT NULL,
+    better TEXT NOT NULL, blind INTEGER NOT NULL, reviewer TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     serial INTEGER PRIMARY KEY, kind TEXT NOT NULL, argument TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
@@ -50,6 +58,21 @@ class Label:
     answer: str = ""
     reviewer: str = ""
     seconds: float = 0.0  # how long the pair was on the screen
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Which of several systems' answers to one question a person found best."""
+
+    question: str
+    run: str  # whose adapter the tuned ones have
+    systems: tuple[str, ...]  # in the order in which their answers were shown
+    answers: tuple[str, ...]
+    choice: Choice
+    best: str = ""  # a system, when one is best
+    better: str = ""  # the person's own answer, if one was written
+    blind: bool = True  # it was not known whose answers they were
+    reviewer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,34 @@ class Review:
         """The last score of each pair, by scorer."""
         rows = self.db.execute("SELECT DISTINCT scorer FROM scores ORDER BY scorer").fetchall()
         return {scorer: self.scores(scorer) for (scorer,) in rows}
+
+    # -- votes ------------------------------------------------------------------------------
+
+    def vote(self, vote: Vote) -> int:
+        """Add one vote and return its serial number."""
+        lists = [orjson.dumps(names).decode() for names in (vote.systems, vote.answers)]
+        cursor = self.db.execute(
+            "INSERT INTO votes(question, run, systems, answers, choice, best, better, blind, "
+            "reviewer, at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (vote.question, vote.run, *lists, vote.choice, vote.best, vote.better, vote.blind,
+             vote.reviewer, time.time()),
+        )  # fmt: skip
+        return int(cursor.lastrowid or 0)
+
+    def votes(self) -> list[Vote]:
+        """Every vote, oldest first; none in a file that was last written before there were any."""
+        try:
+            rows = self.db.execute(
+                "SELECT question, run, systems, answers, choice, best, better, blind, reviewer "
+                "FROM votes ORDER BY serial"
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        return [
+            Vote(question, run, tuple(orjson.loads(systems)), tuple(orjson.loads(answers)),
+                 choice, best, better, bool(blind), reviewer)
+            for question, run, systems, answers, choice, best, better, blind, reviewer in rows
+        ]  # fmt: skip
 
     # -- requests to the daemon -------------------------------------------------------------
 

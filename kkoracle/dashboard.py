@@ -8,22 +8,20 @@ nothing in a job's hash. What its pages show is escaped before it leaves the ser
 from __future__ import annotations
 
 import html
-import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import Field
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import UserError
 from exchange.house import House
+from exchange.listening import fenced, listen
 from exchange.settings import Table
 
 if TYPE_CHECKING:
     from flask import Flask
     from redis import Redis
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Dashboard(Table):
@@ -44,12 +42,8 @@ def serve(house: House, settings: Dashboard) -> None:
     """
     from exchange.redis_server import redis_for
 
-    if settings.host not in LOOPBACK and not settings.password:
-        raise UsageError(
-            f"the dashboard on {settings.host} would be open to others: set "
-            "KKORACLE_DASHBOARD_PASSWORD, or keep 127.0.0.1"
-        )
-    listener = _listen(settings)
+    fenced("the dashboard", settings.host, settings.password, "KKORACLE_DASHBOARD_PASSWORD")
+    listener = listen(settings.host, settings.port)
     with redis_for(house) as redis, listener:
         app = make_app(redis.connect(), settings)
         from werkzeug.serving import make_server
@@ -151,19 +145,3 @@ def _require_login(app: Flask, settings: Dashboard) -> None:
         if fits:
             return None
         return Response("login needed", 401, {"WWW-Authenticate": 'Basic realm="kkoracle"'})
-
-
-def _listen(settings: Dashboard) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise UserError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another "
-            "with --port, or end what runs there"
-        ) from None
-    listener.listen()
-    return listener

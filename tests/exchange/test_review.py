@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exchange.review import Label, Review
+from exchange.review import FILE, Label, Review, Vote
 
 
 def test_the_last_label_stands_and_an_undo_takes_it_back(tmp_path: Path) -> None:
@@ -37,3 +37,26 @@ def test_a_request_is_open_until_it_is_answered_once(tmp_path: Path) -> None:
     review.answer(first, "again")
     assert review.outcome(first) == "3 tasks"
     assert [request.kind for request in review.open_requests()] == ["drop"]
+
+
+def test_votes_are_kept_as_they_were_given(tmp_path: Path) -> None:
+    first = Vote("Πότε;", "default", ("tuned", "base"), ("Το 2012.", "Δεν ξέρω."), "best", "tuned")
+    second = Vote("Ποιος;", "", ("base",), ("<b>",), "none", better="Ο Νίκος.", blind=False)
+    writer = Review.open(tmp_path)
+    writer.vote(first)
+    writer.vote(second)
+    reader = Review.read(tmp_path)
+    assert reader is not None and reader.votes() == [first, second]
+
+
+def test_a_file_of_the_version_before_takes_votes_and_keeps_its_labels(tmp_path: Path) -> None:
+    writer = Review.open(tmp_path)
+    writer.label(Label("a", "accept"))
+    writer.db.execute("DROP TABLE votes")
+    writer.db.execute("PRAGMA user_version=1")
+    writer.close()
+    reader = Review.read(tmp_path)
+    assert reader is not None and reader.votes() == []
+    later = Review.open(tmp_path)
+    later.vote(Vote("Πότε;", "", ("base",), ("Το 2012.",), "alike"))
+    assert len(later.votes()) == 1 and set(later.labels()) == {"a"} and (tmp_path / FILE).exists()
