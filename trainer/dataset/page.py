@@ -93,6 +93,15 @@ def write(found: Statistics, path: Path) -> None:
     Raises:
         UserError: it cannot be written there.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(found), "utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def render(found: Statistics) -> str:
+    """The page: HTML without a script or a request."""
     parts = [f"<h1>{_html(found.archive)}: {found.stories:,} stories</h1>"]
     for title, counts in _parts(found).items():
         if counts:
@@ -108,16 +117,11 @@ def write(found: Statistics, path: Path) -> None:
     )  # fmt: skip
     parts.append("<h2>Stories by year and section</h2>"
                  f'<table class="h"><tr><th></th>{head}</tr>{body}</table>')  # fmt: skip
-    page = (
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{_html(found.archive)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, "utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _bars(counts: Mapping[str, int]) -> str:
