@@ -16,6 +16,7 @@ import typer
 
 import crawler.cli
 import kkoracle.operate
+import kkoracle.studio.command
 import trainer.cli
 import workers.cli
 from exchange.engine import Engine
@@ -113,6 +114,7 @@ def _endpoint(url: str, served_as: str, api_key: str, width: int) -> Engine:
 
 
 kkoracle.operate.register(app)
+kkoracle.studio.command.register(app)
 crawler.cli.register(app)
 workers.cli.register(app)
 trainer.cli.register(app)

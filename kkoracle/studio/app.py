@@ -1,0 +1,76 @@
+"""The studio as one application: Gradio's page behind our guard, and the framed pages."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from exchange.errors import UserError
+from kkoracle.studio import markup, pages
+from kkoracle.studio.guard import SANDBOX, Guard
+from kkoracle.studio.settings import Ui
+from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs import compare, plots, report, review, score, status
+
+UPLOAD_BYTES = 1024  # nothing here takes a file, and Gradio cannot be told so
+SANS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
+MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
+
+
+def make_app(studio: Studio, settings: Ui) -> Any:
+    """The whole application, for an ASGI server."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    dataset = pages.DatasetPage(studio.directory)
+
+    @app.get("/pages/report/{run}")
+    def report_of(run: str) -> HTMLResponse:
+        return _framed(lambda: pages.report(studio.directory, run))
+
+    @app.get("/pages/dataset")
+    def dataset_page() -> HTMLResponse:
+        return _framed(dataset.html)
+
+    gr.mount_gradio_app(
+        app, _blocks(studio), path="/", footer_links=[], run_history=False, show_error=False,
+        ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
+        max_file_size=UPLOAD_BYTES, theme=gr.themes.Base(font=SANS, font_mono=MONO),
+        css=_file("studio.css"), head=f"<script>{_file('keys.js')}</script>",
+    )  # fmt: skip
+    login = (settings.user, settings.password) if settings.password else None
+    return Guard(app, settings.host, login)
+
+
+def _blocks(studio: Studio) -> gr.Blocks:
+    title = f"kkoracle: {studio.archive}"
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(f"<h1>{markup.text(title)}</h1>")
+        with gr.Tabs():
+            with gr.Tab("Status"):
+                status.build(studio, page)
+            with gr.Tab("Plots") as counted:
+                plots.build(studio, counted)
+            with gr.Tab("Review"):
+                review.build(studio, page)
+            with gr.Tab("Compare"):
+                compare.build(studio, page)
+            with gr.Tab("Score"):
+                score.build(studio, page)
+            with gr.Tab("Report"):
+                report.build(studio, page)
+    return page
+
+
+def _framed(html: Any) -> HTMLResponse:
+    headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "no-store"}
+    try:
+        return HTMLResponse(html(), headers=headers)
+    except UserError as error:
+        return HTMLResponse(markup.note(error), status_code=404, headers=headers)
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath("static", name).read_text("utf-8")

@@ -1,0 +1,66 @@
+"""Start the studio, and end it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from types import ModuleType
+
+import typer
+
+from exchange.errors import UserError
+from exchange.house import House
+from exchange.listening import fenced, listen
+from kkoracle.studio.settings import Ui
+
+
+def serve(house: House, archive: str, settings: Ui) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        UsageError: another address than loopback, without a password.
+        UserError: the extra is missing, or the port is taken.
+    """
+    fenced("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
+    listener = listen(settings.host, settings.port)
+    with listener, tempfile.TemporaryDirectory(prefix="kkoracle-ui-") as scratch:
+        os.environ["GRADIO_TEMP_DIR"] = scratch  # where Gradio keeps what is downloaded
+        require()
+        import uvicorn
+
+        from kkoracle.studio.app import make_app
+        from kkoracle.studio.studio import Studio
+
+        with Studio(house, archive, settings.idle_minutes * 60) as studio:
+            config = uvicorn.Config(
+                make_app(studio, settings), log_level="warning", access_log=False, ws="none",
+                timeout_graceful_shutdown=2,  # a page left open holds a connection
+            )  # fmt: skip
+            port = listener.getsockname()[1]
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
+            try:
+                uvicorn.Server(config).run(sockets=[listener])
+            except KeyboardInterrupt:
+                typer.echo("studio stopped")
+
+
+def require() -> ModuleType:
+    """Gradio, with everything off by which it asks other machines.
+
+    Raises:
+        UserError: it is not installed, or it is another version.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        import gradio
+    except ImportError as error:
+        raise UserError(
+            f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
+        ) from None
+    if not gradio.__version__.startswith("6."):
+        raise UserError(
+            f"the studio needs Gradio 6, and {gradio.__version__} is here: pip install "
+            "'kkoracle[ui]'"
+        )
+    return gradio

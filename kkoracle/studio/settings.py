@@ -1,0 +1,19 @@
+"""Where the studio listens."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from exchange.settings import Table
+
+
+class Ui(Table):
+    """[ui]: the studio in a browser."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(7860, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    user: str = Field("kkoracle", description="user name, when there is a password")
+    password: str = Field("", description="needed beyond loopback; better in the environment")
+    idle_minutes: float = Field(
+        10, gt=0, description="a model that is not asked for so long leaves the memory"
+    )

@@ -1,0 +1,175 @@
+"""Compare: one question to several systems, a blind vote, who it was, and where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from exchange.errors import UserError
+from exchange.review import Review, Vote
+from kkoracle.studio import comparing, markup, saving
+from kkoracle.studio.asking import LONGEST, SYSTEMS, Asker, Given, names, open_asker, runs_of
+from kkoracle.studio.comparing import Round
+from kkoracle.studio.studio import Studio
+
+LOADING = "loading the model; the first question waits for it ..."
+SLOW = "A worker generates on this machine: the model is in memory twice and both go slower."
+NO_RUN = "no run: base alone"
+
+
+def build(studio: Studio, page: gr.Blocks) -> None:
+    """Put the tab on the page."""
+    with gr.Row():
+        run = gr.Dropdown(_runs(studio), label="Run", scale=1)
+        chosen = gr.CheckboxGroup(SYSTEMS, label="Who is asked", scale=2)
+        blind = gr.Checkbox(True, label="Blind: names after the vote", scale=1)
+    question = gr.Textbox(label="Question", max_length=LONGEST, elem_id="question",
+                          submit_btn="Ask")  # fmt: skip
+    said = gr.HTML()
+    answers = gr.HTML(elem_id="answers")
+    with gr.Group(visible=False) as ballot:
+        choice = gr.Radio([*comparing.LETTERS, *comparing.OTHERWISE], label="Which is best?")
+        better = gr.Textbox(label="A better answer (if you know one)", max_length=LONGEST)
+        send = gr.Button("Vote and reveal", variant="primary")
+    with gr.Row():
+        files = gr.HTML(elem_id="files")
+        let_go = gr.Button("Give back the model's memory", size="sm", scale=0)
+    votes = gr.HTML(elem_id="votes")
+    talk = gr.State([])
+    ask_outputs = [talk, said, answers, ballot, choice, better, files, question]
+
+    def prepare() -> list[Any]:
+        runs = _runs(studio)
+        first = runs[0][1]
+        return [gr.update(choices=runs, value=first), change(first), _votes(studio)]
+
+    def change(name: str) -> Any:
+        asked = names(name)
+        return gr.update(choices=asked, value=asked[: 3 if name else 2])
+
+    def ask(
+        said_before: list[Round], text: str, name: str, systems: list[str], unseen: bool
+    ) -> Iterator[list[Any]]:
+        text = text.strip()
+        wrong = _refused(studio, text, name, systems)
+        if wrong:
+            yield [said_before, markup.note(wrong, "wrong"), *[gr.skip()] * 6]
+            return
+        order = [one for one in names(name) if one in systems]
+        of = comparing.begin(text, name, order, unseen)
+        note = markup.note(SLOW) if studio.models.busy_elsewhere() else ""
+        if studio.models.loaded != _key(name):
+            yield [said_before, note + markup.note(LOADING), _cards(of), *_closed(), "", text]
+        try:
+            for system in of.systems:
+                given = studio.models.use(
+                    _key(name),
+                    lambda: open_asker(studio.house, studio.archive, name, lambda _: None),
+                    partial(Asker.ask, name=system, question=text),
+                )
+                of = replace(of, given=(*of.given, given))
+                if not of.whole:
+                    yield [said_before, note, _cards(of), *_closed(), gr.skip(), text]
+        except UserError as error:
+            yield [said_before, markup.note(error, "wrong"), "", *_closed(), gr.skip(), text]
+            return
+        now = [*said_before, of]
+        yield [now, note, _cards(of), gr.update(visible=True),
+               gr.update(choices=of.choices, value=None), "", _files(studio, now), ""]  # fmt: skip
+
+    def vote(now: list[Round], choice: str | None, better: str) -> list[Any]:
+        if not now or now[-1].said or choice not in now[-1].choices:
+            return [now, markup.note("ask first, then choose one", "wrong"), *[gr.skip()] * 4]
+        of, stored = comparing.vote(now[-1], choice, better.strip(), "me")
+        studio.records.run(lambda: _store(studio, stored))
+        now = [*now[:-1], of]
+        return [now, markup.note(f"stored: {of.said}"), _cards(of), gr.update(visible=False),
+                _files(studio, now), _votes(studio)]  # fmt: skip
+
+    def free() -> str:
+        studio.models.let_go()
+        return markup.note("the model has left the memory")
+
+    page.load(prepare, None, [run, chosen, votes], api_visibility="private")
+    run.input(change, [run], [chosen], api_visibility="private")
+    question.submit(ask, [talk, question, run, chosen, blind], ask_outputs, api_name="ask",
+                    concurrency_limit=1)  # fmt: skip
+    send.click(vote, [talk, choice, better], [talk, said, answers, ballot, files, votes],
+               api_name="vote")  # fmt: skip
+    let_go.click(free, None, [said], api_name="let_go")
+
+
+def _runs(studio: Studio) -> list[tuple[str, str]]:
+    return [*((name, name) for name in runs_of(studio.house, studio.archive)), (NO_RUN, "")]
+
+
+def _key(run: str) -> str:
+    return f"compare {run}"
+
+
+def _refused(studio: Studio, text: str, run: str, systems: Sequence[str]) -> str:
+    if not text:
+        return "write a question first"
+    if len(text) > LONGEST:
+        return f"a question has {LONGEST} characters at most"
+    if run and run not in runs_of(studio.house, studio.archive):
+        return f"no run {run!r} with an adapter: `kkoracle train` makes one"
+    if not set(systems) & set(names(run)):
+        return "choose at least one that is asked"
+    return ""
+
+
+def _closed() -> list[Any]:
+    """No ballot while answers are coming."""
+    return [gr.update(visible=False), gr.skip(), gr.skip()]
+
+
+def _store(studio: Studio, vote: Vote) -> None:
+    review = Review.open(studio.directory)
+    try:
+        review.vote(vote)
+    finally:
+        review.close()
+
+
+def _cards(of: Round) -> str:
+    """The answers side by side; sources only when it may be known who has read them."""
+    cards = []
+    for place in range(len(of.systems)):
+        given = of.given[place] if place < len(of.given) else None
+        inside = "<p class='note'>...</p>" if given is None else _card(given, of.open)
+        cards.append(f"<section><h3>{markup.text(of.name(place))}</h3>{inside}</section>")
+    return f'<h2>{markup.text(of.question)}</h2><div class="cards">{"".join(cards)}</div>'
+
+
+def _card(given: Given, open_: bool) -> str:
+    if given.error:
+        return markup.note(given.error, "wrong")
+    parts = [markup.block(given.text or "(nothing)")]
+    if open_:
+        parts.append(markup.note(f"{given.tokens} tokens, {given.seconds:.1f} s"))
+        parts += [f"<details><summary>{markup.link(source.url, source.head)}</summary>"
+                  f"{markup.block(source.text)}</details>" for source in given.sources]  # fmt: skip
+    return "".join(parts)
+
+
+def _files(studio: Studio, talk: Sequence[Round]) -> str:
+    return saving.links(f"{studio.archive}-talk", f"{studio.archive}: questions and answers", talk)
+
+
+def _votes(studio: Studio) -> str:
+    review = Review.read(studio.directory)
+    if review is None:
+        return ""
+    try:
+        found = comparing.tally(review.votes())
+    finally:
+        review.close()
+    rows = [
+        (system, shown, best, f"{best / shown:.0%}", blind) for system, shown, best, blind in found
+    ]
+    return markup.table(("votes", "shown", "best", "share", "blindly"), rows) if rows else ""

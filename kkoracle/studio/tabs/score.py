@@ -1,0 +1,61 @@
+"""Score: a question, a guide and an answer go in, points come out, with how sure they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from exchange.errors import UserError
+from kkoracle.studio import markup, scoring
+from kkoracle.studio.plots.bars import shares
+from kkoracle.studio.studio import Studio
+from trainer.scorer.scoring import Scored
+
+LONGEST = 50_000  # characters of each part
+
+
+def build(studio: Studio, page: gr.Blocks) -> None:
+    """Put the tab on the page."""
+    with gr.Row():
+        with gr.Column():
+            name = gr.Dropdown([], label="Scorer")
+            question = gr.Textbox(label="Question", lines=2, max_length=LONGEST)
+            guide = gr.Textbox(label="Guide, or a reference answer", lines=4, max_length=LONGEST)
+            answer = gr.Textbox(label="Answer", lines=4, max_length=LONGEST)
+            maximum = gr.Number(None, label="Maximum (empty: the scorer's own)", minimum=0)
+            send = gr.Button("Score", variant="primary")
+        found = gr.HTML(elem_id="score")
+
+    def prepare() -> list[Any]:
+        known = scoring.scorers(studio.house)
+        said = "" if known else markup.note("no scorer yet: `kkoracle score train` makes one")
+        return [gr.update(choices=known, value=known[0] if known else None), said]
+
+    def score(which: str | None, q: str, g: str, a: str, most: float | None) -> str:
+        if not which:
+            return markup.note("choose a scorer first", "wrong")
+        try:
+            scored = studio.models.use(
+                f"score {which}",
+                lambda: scoring.open_desk(studio.house, which),
+                lambda desk: desk.score(q, g, a, most),
+            )
+        except UserError as error:
+            return markup.note(error, "wrong")
+        return _shown(scored)
+
+    page.load(prepare, None, [name, found], api_visibility="private")
+    send.click(score, [name, question, guide, answer, maximum], [found], api_name="score")
+
+
+def _shown(scored: Scored) -> str:
+    parts = [f"<h2>{scored.score:g} of {scored.maximum:g}</h2>"]
+    if scored.abstained:
+        parts.append(markup.note("not sure enough: better ask a person", "wrong"))
+    if scored.cut:
+        parts.append(markup.note("it was too long for the model and was cut"))
+    parts.append(markup.facts([("confidence", f"{scored.confidence:.0%}")]))
+    levels = {f"{scored.maximum * level / scored.top:g}": share
+              for level, share in enumerate(scored.probabilities)}  # fmt: skip
+    return "".join(parts) + shares("How probable each score is", levels)

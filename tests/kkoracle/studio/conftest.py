@@ -1,0 +1,76 @@
+"""One newspaper with pairs and a quickly trained run, and one studio over it for a whole file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exchange.review import Review
+from tests.conftest import SENTENCES, processes
+from tests.trainer.conftest import Desk
+from tests.trainer.filling import fill
+
+EVIL = "<img src=x onerror=\"window.owned='yes'\"><script>window.owned='yes'</script>"
+# What a template engine in the page would run, and what ends an attribute or a string.
+TEMPLATED = "${window.owned='yes'} {{constructor.constructor(\"window.owned='yes'\")()}} \"'`"
+QUICK = "epochs = 1\nlr = 5e-3\nbatch = 8\nsamples = 0\n"
+
+Start = Callable[..., "Server"]
+
+
+class Server:
+    """A running `kkoracle ui`."""
+
+    def __init__(self, process: subprocess.Popen[str], desk: Desk) -> None:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+:(\d+)/", line)
+        assert found, line + process.stdout.read()
+        self.url = f"http://127.0.0.1:{found[1]}"
+        self.process, self.desk = process, desk
+
+    def review(self) -> Review:
+        found = Review.read(self.desk.archive)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from kkoracle.demo.tiny import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", SENTENCES * 4)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Desk:
+    """Twelve stories of three pairs; what the first one says is hostile."""
+    made = Desk(tmp_path_factory.mktemp("studio"), model)
+    made.configure(QUICK)
+    fill(made.archive, 12, section=lambda number: EVIL if number == 0 else "Πόλη",
+         extra=[(f"{EVIL} {TEMPLATED} Ποιος είναι;", f"{EVIL} {TEMPLATED}")])  # fmt: skip
+    made.cli("dataset", "build")
+    made.cli("train")
+    return made
+
+
+@pytest.fixture(scope="module")
+def start(desk: Desk) -> Iterator[Start]:
+    """`start(*flags, **environment)`: one more studio."""
+    with processes() as begin:
+
+        def started(*flags: str, **environment: str) -> Server:
+            process = begin("-m", "kkoracle", "ui", "--port", "0", *flags, cwd=desk.folder,
+                            **environment)  # fmt: skip
+            return Server(process, desk)
+
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(start: Start) -> Server:
+    return start()

@@ -1,0 +1,104 @@
+"""Plots are well-formed pictures whose marks stand where their values are."""
+
+from __future__ import annotations
+
+import re
+import time
+from xml.etree import ElementTree
+
+import pytest
+
+from kkoracle.studio.plots import Band, Line, bars, lines
+from kkoracle.studio.plots.axes import named, round_times, round_values
+from kkoracle.studio.plots.bars import ranked
+from kkoracle.studio.plots.lines import thinned
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(plot: str) -> ElementTree.Element:
+    return ElementTree.fromstring(plot)
+
+
+def texts(plot: str) -> list[str]:
+    return [element.text or "" for element in parsed(plot).iter(f"{SVG}text")]
+
+
+def path(plot: str, number: int = 0) -> list[tuple[float, float]]:
+    line = list(parsed(plot).iter(f"{SVG}polyline"))[number]
+    pairs = [point.split(",") for point in line.attrib["points"].split()]
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_nothing_to_draw_draws_nothing() -> None:
+    assert lines("Pages", [Line("fetched", [])]) == ""
+    assert bars("Years", ("stories",), {}) == bars("Years", ("stories",), {"2001": (0,)}) == ""
+    assert ranked("Reasons", {}) == ranked("Reasons", {"none": 0}) == ""
+
+
+def test_a_line_rises_as_its_values_do_and_zero_is_on_the_axis() -> None:
+    spots = path(lines("Pages", [Line("fetched", [(0, 0), (10, 50), (20, 100)])]))
+    assert [x for x, _ in spots] == sorted(x for x, _ in spots)
+    (_, first), (_, middle), (_, last) = spots
+    assert first > middle > last and middle == pytest.approx((first + last) / 2, abs=0.2)
+
+
+def test_one_point_is_a_dot_and_level_values_are_drawn() -> None:
+    assert "<circle" in lines("Loss", [Line("training", [(1, 2.5)])], zero=False)
+    (_, first), (_, last) = path(lines("Loss", [Line("t", [(1, 2.0), (9, 2.0)])], zero=False))
+    assert first == last
+
+
+def test_what_is_expected_is_dashed_and_its_band_is_named() -> None:
+    now = time.time()
+    drawn = lines("Pages", [Line("fetched", [(now - 7200, 0), (now, 100)]),
+                            Line("expected", [(now, 100), (now + 7200, 200)], dashed=True)],
+                  times=True, band=Band(now + 6000, now + 9000, "end, likely"))  # fmt: skip
+    assert "stroke-dasharray" in drawn and {"fetched", "expected", "end, likely"} <= set(
+        texts(drawn)
+    )
+    (band,) = [one for one in parsed(drawn).iter(f"{SVG}rect") if one.attrib.get("class") == "band"]
+    end = path(drawn, 1)[-1][0]
+    left = float(band.attrib["x"])
+    assert left < end < left + float(band.attrib["width"])
+
+
+def test_many_points_become_as_many_as_can_be_seen() -> None:
+    many = [(float(step), float(step % 7)) for step in range(100_000)]
+    few = thinned(many, 300)
+    assert len(few) == 300 and few[0] == many[0] and few[-1] == many[-1]
+    assert all(value == pytest.approx(3, abs=0.2) for _, value in few[1:-1])
+
+
+def test_axes_have_round_numbers() -> None:
+    assert round_values(0, 100) == [0, 50, 100]
+    assert round_values(0, 730) == [0, 200, 400, 600]
+    assert [named(v) for v in (0, 0.25, 950, 12_500, 2_500_000)] == [
+        "0", "0.25", "950", "12.5k", "2.5M"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("span", "like"), [(1800, r"\d\d:\d\d"), (40 * 86400, r"\d+ \w{3}"),
+                                            (4000 * 86400, r"\w{3} \d{4}")])  # fmt: skip
+def test_times_are_named_as_their_span_needs_it(span: float, like: str) -> None:
+    found = round_times(1_700_000_000, 1_700_000_000 + span)
+    assert 2 <= len(found) <= 7
+    assert all(re.fullmatch(like, name) for _, name in found), found
+
+
+def test_bars_stand_on_each_other_and_say_their_numbers() -> None:
+    drawn = bars("Stories", ("read", "held"), {"2001": (3, 1), "2002": (4, 0)})
+    assert "2001: read 3, held 1" in drawn and {"2001", "2002"} <= set(texts(drawn))
+    tall = [float(one.attrib["height"]) for one in parsed(drawn).iter(f"{SVG}rect")
+            if one.attrib.get("rx") is None]  # fmt: skip
+    assert tall[0] == pytest.approx(3 * tall[1], abs=0.3) and tall[3] == 0
+
+
+def test_names_of_others_stay_text() -> None:
+    evil = '"><script>x</script>'
+    for drawn in (
+        bars(evil, (evil,), {evil: (1,)}),
+        ranked(evil, {evil: 1}),
+        lines(evil, [Line(evil, [(0, 1)])]),
+    ):
+        assert "<script>" not in drawn
+        parsed(drawn)
