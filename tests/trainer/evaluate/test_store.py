@@ -1,0 +1,132 @@
+"""The store of answers: nothing is answered twice, and a kill costs one line at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from exchange.engine import Likelihood
+from exchange.errors import UserError
+from trainer.evaluate.records import Item
+from trainer.evaluate.systems.asking import Plain
+from trainer.evaluate.systems.speaker import Prompt, Said
+from trainer.evaluate.systems.store import Store, answer_cell
+from trainer.evaluate.systems.system import System
+
+ITEMS = [Item(str(n), "test_recall", f"Ερώτηση {n};", f"Απάντηση {n}.", str(n)) for n in range(5)]
+
+
+class Parrot:
+    """Says the question back, counts what it was asked, and can stop or fail on the way."""
+
+    key, about, likelihood = "parrot", "a parrot", True
+
+    def __init__(self, stop_after: int = 99, fails: bool = False) -> None:
+        self.asked: list[str] = []
+        self.stop_after, self.fails = stop_after, fails
+
+    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+        return True
+
+    def answer(
+        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        for number, prompt in enumerate(prompts):
+            if len(self.asked) == self.stop_after:
+                return
+            self.asked.append(prompt[-1]["content"])
+            error = "too-long" if self.fails else ""
+            ended(number, Said(prompt[-1]["content"], 3, 4, 0.5, "stop", error))
+
+    def weigh(
+        self, prompts: Sequence[Prompt], completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        for number, completion in enumerate(completions):
+            self.asked.append(completion)
+            weighed(number, Likelihood(-float(len(completion)), 2))
+
+
+def system(parrot: Parrot, folder: Path) -> System:
+    return System("base", "base", Plain(), parrot, Store(folder, parrot.key), 16)
+
+
+def nothing() -> None:
+    """Nobody watches."""
+
+
+def test_a_cell_is_computed_once(tmp_path: Path) -> None:
+    first = Parrot()
+    said = system(first, tmp_path).answer(ITEMS, nothing)
+    weighed = system(first, tmp_path).weigh(ITEMS, nothing)
+    assert [one.text for one in said] == [item.question for item in ITEMS]
+    assert len(first.asked) == 10
+    again = Parrot()
+    of = system(again, tmp_path)
+    assert of.missing(ITEMS, ITEMS) == (0, 0)
+    assert of.answer(ITEMS, nothing) == said and of.weigh(ITEMS, nothing) == weighed
+    assert again.asked == []
+
+
+def test_another_length_or_question_is_another_cell(tmp_path: Path) -> None:
+    system(Parrot(), tmp_path).answer(ITEMS, nothing)
+    longer = system(Parrot(), tmp_path)
+    longer.max_tokens = 32
+    assert longer.missing(ITEMS, []) == (5, 0)
+    changed = [Item("0", "test_recall", "Άλλη ερώτηση;", "Απάντηση 0.", "0"), *ITEMS[1:]]
+    assert system(Parrot(), tmp_path).missing(changed, []) == (1, 0)
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="to go on") as stopped:
+        system(Parrot(stop_after=2), tmp_path).answer(ITEMS, nothing)
+    assert stopped.value.exit_code == 3
+    rest = Parrot()
+    system(rest, tmp_path).answer(ITEMS, nothing)
+    assert rest.asked == [item.question for item in ITEMS[2:]]
+
+
+def test_a_line_that_was_cut_short_costs_that_line_alone(tmp_path: Path) -> None:
+    system(Parrot(), tmp_path).answer(ITEMS, nothing)
+    path = tmp_path / "parrot.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    rest = Parrot()
+    system(rest, tmp_path).answer(ITEMS, nothing)
+    assert rest.asked == [ITEMS[-1].question]
+    whole = Store(tmp_path, "parrot")
+    assert len(whole.said) == 5 and whole.damaged == 1
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"[]",
+        b"null",
+        b'{"cell": 3}',
+        b'{"cell":"a","said":{}}',
+        b'{"cell":"a","logprob":"x","tokens":1}',
+        b"\xff\xfe",
+    ],
+)
+def test_lines_that_are_none_of_ours_are_passed_over(tmp_path: Path, hostile: bytes) -> None:
+    (tmp_path / "parrot.jsonl").write_bytes(hostile + b"\n")
+    store = Store(tmp_path, "parrot")
+    assert store.damaged == 1 and not store.said and not store.weighed
+
+
+def test_an_answer_that_failed_is_asked_again(tmp_path: Path) -> None:
+    system(Parrot(fails=True), tmp_path).answer(ITEMS, nothing)
+    again = Parrot()
+    system(again, tmp_path).answer(ITEMS, nothing)
+    assert len(again.asked) == 5
+
+
+def test_two_items_with_one_prompt_are_one_cell(tmp_path: Path) -> None:
+    twins = [Item(name, "test_recall", "Ίδια;", "Α.", name) for name in ("a", "b")]
+    parrot = Parrot()
+    said = system(parrot, tmp_path).answer(twins, nothing)
+    assert len(parrot.asked) == 1 and [one.item for one in said] == ["a", "b"]
+    assert answer_cell([{"role": "user", "content": "Ίδια;"}], 16) in Store(tmp_path, "parrot").said
