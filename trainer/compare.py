@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange import gpu, mlx_runtime, models
+from exchange import gpu, models
 from exchange.errors import UserError
 from exchange.house import House
-from trainer import chat, runs
+from trainer import chat
 from trainer.comparison import ASKED, HELD_OUT, TRAINED, Comparison, Row, share, write
 from trainer.dataset import Manifest, read_split
 from trainer.dataset import Row as DatasetRow
 from trainer.dataset.build import FOLDER
 from trainer.encode import context
-from trainer.runs import Checkpoint, Run
+from trainer.runs import Checkpoint
+from trainer.tuned import find
 from trainer.watch import Watcher
 
 MAX_TOKENS = 128  # an answer of the dataset is shorter; a base model that rambles is cut here
@@ -50,28 +51,21 @@ def compare(
     archive_dir = house.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     asked = _choose(archive_dir / FOLDER, manifest, count, questions)
-    of = Run(archive_dir, run)
-    adapter_folder = of.adapter(checkpoint)
-    language_model = language_model or house.config.table("model", models.Model)
-    folder = models.locate(language_model, house.models, confirm)
-    begun = of.begun()
-    if begun.model_sha != runs.model_sha(folder):
-        raise UserError(
-            f"run {run!r} was trained on {begun.model}, and [model] name is "
-            f"{language_model.name}: name the same model again"
-        )
-    if not questions and begun.dataset != manifest.sha:
+    of = find(house, archive, run, checkpoint, language_model, confirm)
+    if not questions and of.begun.dataset != manifest.sha:
         watcher.note("the dataset was built anew since this run: its questions are asked now")
     with gpu.held(house.data, shared=True):
-        watcher.note(f"loading {language_model.name}")
-        model, tokenizer = mlx_runtime.load(folder, adapter_folder)
-        rows, losses = _ask(model, tokenizer, asked, max_tokens, watcher)
+        watcher.note(f"loading {of.name}")
+        from trainer.lora import twin
+
+        loaded = twin.load(of.base, of.adapter)
+        rows, losses = _ask(loaded, asked, max_tokens, watcher)
     groups = [(g, [r for r in rows if r.group == g and r.reference]) for g in (TRAINED, HELD_OUT)]
     found = Comparison(
-        language_model.name, run, checkpoint, manifest.sha, tuple(rows),
+        of.name, run, checkpoint, manifest.sha, tuple(rows),
         tuple(share(group, chosen, *losses[group]) for group, chosen in groups if chosen),
     )  # fmt: skip
-    write(found, of.folder)
+    write(found, of.run.folder)
     return found
 
 
@@ -104,34 +98,34 @@ def _choose(
 
 
 def _ask(
-    model: Any,
-    tokenizer: Any,
+    loaded: tuple[Any, Any, Any],
     asked: list[tuple[str, DatasetRow]],
     max_tokens: int,
     watcher: Watcher,
 ) -> tuple[list[Row], dict[str, tuple[float, float]]]:
-    from trainer.lora import adapter
+    """Rows with both answers, and the losses of base and tuned by group."""
     from trainer.lora.answers import answer
 
+    base, tuned, tokenizer = loaded
     prompts = [chat.prompt_tokens(tokenizer, row.asked()) for _, row in asked]
-    limit = context(model)
+    limit = context(base)
     for (_, row), prompt in zip(asked, prompts, strict=True):
         if limit and len(prompt) + max_tokens > limit:
             raise UserError(
                 f"{len(prompt)} tokens of question and {max_tokens} of answer exceed the model's "
                 f"context of {limit}: {row.question[:60]!r}"
             )
-    both = 2 * len(asked)
-    tuned = answer(model, tokenizer, prompts, max_tokens,
-                   lambda done, _: watcher.answering(done, both))  # fmt: skip
-    tuned_loss = _losses(model, tokenizer, asked)
-    with adapter.base(model):
-        base = answer(model, tokenizer, prompts, max_tokens,
-                      lambda done, _: watcher.answering(len(asked) + done, both))  # fmt: skip
-        base_loss = _losses(model, tokenizer, asked)
+    said, losses = [], []
+    for number, model in enumerate((base, tuned)):
+        before = number * len(asked)
+        said.append(answer(
+            model, tokenizer, prompts, max_tokens,
+            lambda done, _, before=before: watcher.answering(before + done, 2 * len(asked)),
+        ))  # fmt: skip
+        losses.append(_losses(model, tokenizer, asked))
     rows = [Row(group, row.question, row.answer, one, other)
-            for (group, row), one, other in zip(asked, base, tuned, strict=True)]  # fmt: skip
-    return rows, {group: (base_loss[group], tuned_loss[group]) for group in base_loss}
+            for (group, row), one, other in zip(asked, *said, strict=True)]  # fmt: skip
+    return rows, {group: (losses[0][group], losses[1][group]) for group in losses[0]}
 
 
 def _losses(model: Any, tokenizer: Any, asked: list[tuple[str, DatasetRow]]) -> dict[str, float]:
@@ -144,5 +138,4 @@ def _losses(model: Any, tokenizer: Any, asked: list[tuple[str, DatasetRow]]) -> 
         samples = [chat.sample(tokenizer, row.id, row.turns()) for name, row in asked
                    if name == group and row.answer]  # fmt: skip
         found[group] = total(loss, samples, LOSS_ROWS) / sum(s.targets for s in samples)
-    model.eval()
     return found

@@ -4,8 +4,61 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from typing import Any
 
-from tests.trainer.reference import check, tuned
+from tests.trainer.reference import check, samples, tuned
+from trainer.runs import Begun, Run
+from trainer.watch import Step, Watcher
+
+
+def trained(model_folder: Path, run: Run, watcher: Watcher | None = None) -> Any:
+    """A run of a few steps through the real loop, from wherever its folder is; its model."""
+    from exchange import mlx_runtime
+    from trainer.lora.data import Data
+    from trainer.lora.loop import Loop
+    from trainer.settings import Train
+
+    model, tokenizer = mlx_runtime.load(model_folder)
+    rows = samples()
+    data = Data(rows, rows[:3], rows[:3], [], 0, 100)
+    settings = Train(batch=4, epochs=3, lr=1e-3, save_every=2, evaluate_every=100)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    loop = Loop(model, tokenizer, data, settings, run, watcher or Watcher())
+    if isinstance(watcher, Fault):
+        watcher.model = model
+    loop.fit(Begun("m", "sha", "data", settings.model_dump()))
+    return model
+
+
+class Fault(Watcher):
+    """A weight that flips to nonsense in the middle of a run."""
+
+    model: Any = None
+
+    def stepped(self, step: Step) -> None:
+        if step.step == 5:
+            scale = self.model.layers[0].input_layernorm
+            scale.weight = scale.weight * float("nan")
+
+
+@check
+def a_loss_that_becomes_no_number_leaves_the_last_sound_state(
+    model_folder: Path, folder: Path
+) -> None:
+    from exchange.errors import UserError
+
+    calm, faulty = Run(folder / "calm", "default"), Run(folder / "faulty", "default")
+    trained(model_folder, calm)
+    try:
+        trained(model_folder, faulty, Fault())
+    except UserError as error:
+        assert "the loss is no number at step 6" in str(error) and "intact" in str(error)
+    else:
+        raise AssertionError("nonsense was learned")
+    assert (faulty.folder / "state.safetensors").exists()
+    trained(model_folder, faulty)  # after what was wrong is put right
+    for name in ("adapters.safetensors", "best/adapters.safetensors"):
+        assert (faulty.folder / name).read_bytes() == (calm.folder / name).read_bytes()
 
 
 @check

@@ -9,6 +9,7 @@ deleted at any time.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -136,8 +137,8 @@ class Trunk:
 
     def _write(self, rows: list[tuple[bytes, Any]]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        last = max((int(path.stem) for path in self.folder.glob("[0-9]*.safetensors")), default=-1)
-        path = self.folder / f"{last + 1:05}.safetensors"
+        names = (self.folder / f"{number:05}.safetensors" for number in itertools.count())
+        path = next(name for name in names if not name.exists())
         data = np.concatenate([values for _, values in rows])
         about = {
             "rows": orjson.dumps([(key.hex(), len(values)) for key, values in rows]).decode(),

@@ -1,0 +1,96 @@
+"""Stopped, killed, begun otherwise: a run goes on exactly, or says why it does not."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.trainer.reading import result, steps, until
+
+SEED = 11
+# With dropout, so that the random numbers have to come back too.
+SHORT = RECIPE.replace("= 8", "= 4") + "accumulate = 2\nsave_every = 3\ndropout = 0.1\n"
+
+Popen = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def killed_at(built: Desk, popen: Popen) -> Callable[[int], None]:
+    """Starts or goes on with the run `killed`, and kills it as soon as so many steps are seen."""
+
+    def run(step: int) -> None:
+        folder = built.run_folder("killed")
+        process = popen("-m", "kkoracle", "train", "--name", "killed", cwd=built.folder,
+                        **ONE_THREAD)  # fmt: skip
+        until(lambda: steps(folder) >= step, process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (folder / "summary.json").exists()
+
+    return run
+
+
+def test_killed_at_five_random_steps_it_ends_exactly_as_undisturbed(
+    built: Desk, killed_at: Callable[[int], None]
+) -> None:
+    built.configure(SHORT + "epochs = 9\n")
+    built.cli("train", "--name", "calm")
+    count = steps(built.run_folder("calm"))
+    for step in sorted(random.Random(SEED).sample(range(1, count - 4), 5)):
+        killed_at(step)
+    said = built.cli("train", "--name", "killed").stdout
+    assert re.search(rf"going on after step \d+ of {count}", said)
+    assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
+@pytest.mark.parametrize("recipe", ["dora", "full"])
+def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
+    built: Desk, killed_at: Callable[[int], None], recipe: str
+) -> None:
+    built.configure(SHORT + f'epochs = 4\nlayers = 1\nrecipe = "{recipe}"\n')
+    killed_at(5)  # this one fills the cache, and a kill is no reason to fill it again
+    before = {path: path.stat().st_mtime_ns for path in built.archive.glob("trunk/*/*")}
+    built.cli("train", "--name", "killed")
+    built.cli("train", "--name", "calm")
+    assert before == {path: path.stat().st_mtime_ns for path in built.archive.glob("trunk/*/*")}
+    assert before
+    assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
+def test_ctrl_c_ends_with_3_and_the_same_command_goes_on(built: Desk, popen: Popen) -> None:
+    built.configure(SHORT.replace("save_every = 3", "save_every = 1000"))
+    process = popen("-m", "kkoracle", "train", cwd=built.folder, **ONE_THREAD)
+    until(lambda: steps(built.run_folder()) >= 3, process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 3, said
+    assert "the same command goes on from there" in said and "Traceback" not in said
+    done = steps(built.run_folder())
+    assert f"going on after step {done} of" in built.cli("train").stdout
+
+
+def test_a_run_begun_otherwise_is_refused_with_the_difference(built: Desk) -> None:
+    built.configure(RECIPE + "epochs = 1\n")
+    built.cli("train")
+    line = built.refuses("train", "--lr", "0.1", "--rank", "4", "--recipe", "dora", code=2)
+    assert "lr was 0.005, is 0.1; rank was 16, is 4; recipe was sft, is dora" in line
+    assert "--restart" in line
+    built.cli("train", "--lr", "0.01", "--restart")
+
+
+def test_a_state_of_another_run_is_not_taken_for_this_one_s(built: Desk, popen: Popen) -> None:
+    built.configure(SHORT + "epochs = 9\n")
+    process = popen("-m", "kkoracle", "train", cwd=built.folder, **ONE_THREAD)
+    until((built.run_folder() / "state.safetensors").exists, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (built.run_folder() / "run.json").unlink()
+    line = built.refuses("train", "--rank", "8")
+    assert "of another model, dataset or settings" in line and "--restart" in line
