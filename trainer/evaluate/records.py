@@ -169,9 +169,9 @@ class Evaluation:
     items: dict[str, Item]
     answers: dict[str, dict[str, Answer]]  # by system, then item
     scores: dict[str, dict[str, dict[str, float | None]]]  # by metric, system, item
+    confidences: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # as scores
     audit: Audit | None = None
     preferences: list[Preference] = field(default_factory=list)
-    confidences: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # as scores
 
     @property
     def systems(self) -> list[System]:
@@ -234,9 +234,9 @@ class Evaluation:
                     for answer in _records(folder / ANSWERS / f"{name}.jsonl", Answer)}
              for name in names},
             scores,
+            confidences,
             next(_records(folder / AUDIT, Audit), None),
             list(_records(folder / PREFERENCES, Preference)),
-            confidences,
         )  # fmt: skip
 
     def write(self, folder: Path) -> None:

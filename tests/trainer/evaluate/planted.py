@@ -106,8 +106,8 @@ def evaluation(
             )
             answers[system.name][item.id] = _answer(rng, item, True, system)
     return Evaluation(
-        about(systems), items, answers, scores, audit or fair_audit(),
-        _preferences(rng, items), {"choice": sure},
+        about(systems), items, answers, scores, {"choice": sure}, audit or fair_audit(),
+        _preferences(rng, items),
     )  # fmt: skip
 
 

@@ -1,0 +1,122 @@
+"""The report's files: whole, small, in two languages, and deaf to what a model or a page wrote."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from exchange.errors import UserError
+from tests.kkoracle.browser import Browser
+from tests.trainer.evaluate import planted
+from trainer.evaluate.records import Evaluation
+from trainer.evaluate.report import FIGURES, ITEMS, PAGE, Choices, write
+from trainer.evaluate.report.svg import ticks
+from trainer.evaluate.report.words import METRICS, SLICES, SPLITS, WORDS
+
+EVIL = "<img src='https://evil.example/x.png' onerror=\"window.owned='yes'\">" \
+       "<script src='https://evil.example/x.js'></script><script>window.owned='yes'</script>" \
+       "</style></svg><b>παχύ</b>\x00\x1b[31m"  # fmt: skip
+
+
+def hostile(found: Evaluation) -> Evaluation:
+    """The same with markup wherever a model, a page or a peer could have put it."""
+    items = {
+        key: replace(item, question=EVIL, reference=EVIL, gold=EVIL, header=EVIL, kind=EVIL,
+                     url="javascript:window.owned='yes'", slices={"section": EVIL, EVIL: EVIL})
+        for key, item in found.items.items()
+    }  # fmt: skip
+    answers = {
+        name: {key: replace(answer, text=f"{answer.text}{EVIL}") for key, answer in said.items()}
+        for name, said in found.answers.items()
+    }
+    assert found.audit
+    audit = replace(found.audit, judge=EVIL, reason=EVIL, passed=False, human={EVIL: EVIL},
+                    faults=[{"name": EVIL, "asked": 3, "caught": 1}])  # fmt: skip
+    about = replace(found.about, archive=EVIL, model=EVIL, command=EVIL, warnings=[EVIL],
+                    settings={EVIL: EVIL}, coverage={EVIL: 3})  # fmt: skip
+    return replace(found, items=items, answers=answers, audit=audit, about=about)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the report of the six systems."""
+    found = tmp_path_factory.mktemp("archive") / "runs" / "default" / "evaluation"
+    planted.evaluation().write(found)
+    run = found.parent
+    lines = [{"step": n, "loss": 3 - n / 100} for n in range(1, 101)]
+    lines += [{"step": n, "valid_loss": 3.1 - n / 110} for n in (0, 50, 100)]
+    (run / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    write(found, run.parent.parent, Choices("απαντά για το αρχείο"))
+    return found
+
+
+def test_the_files_are_whole_and_small(folder: Path) -> None:
+    page = (folder / PAGE).read_text("utf-8")
+    assert len(page.encode()) < 1_000_000
+    figures = orjson.loads((folder / FIGURES).read_bytes())
+    assert figures["sentence"] == "fine-tune" and figures["passed"] is True
+    assert figures["about"]["model_sha"] == "0123456789ab"
+    for shown in ("0123456789ab", "ba9876543210", "feedfeedfeed", "cafecafe", "choice|v:1",
+                  "kkoracle evaluate paper --name default", "απαντά για το αρχείο"):  # fmt: skip
+        assert shown in page
+    lines = (folder / ITEMS).read_bytes().splitlines()
+    first = orjson.loads(lines[0])
+    assert len(lines) == 460
+    assert set(first["answers"]) == {one.name for one in planted.SIX}
+    assert set(first["values"]["choice"]) == set(first["answers"])
+    assert not list(folder.glob("*.partial"))
+
+
+def test_it_holds_every_part_that_was_measured(folder: Path) -> None:
+    page = (folder / PAGE).read_text("utf-8")
+    for anchor in ("differences", "beside", "all", "slices", "flips", "calibration", "judge",
+                   "losses", "costs", "made"):  # fmt: skip
+        assert f'id="{anchor}"' in page, anchor
+    assert page.count("<svg") > 20 and "polyline" in page
+
+
+def test_the_same_records_give_the_same_bytes(folder: Path) -> None:
+    before = {name: (folder / name).read_bytes() for name in (PAGE, FIGURES, ITEMS)}
+    write(folder, folder.parent.parent.parent, Choices("απαντά για το αρχείο"))
+    assert before == {name: (folder / name).read_bytes() for name in (PAGE, FIGURES, ITEMS)}
+
+
+def test_both_languages_say_everything() -> None:
+    for phrases in (*WORDS.values(), *METRICS.values(), *SLICES.values(), *SPLITS.values()):
+        greek, english = phrases
+        assert greek and english
+        places = [set(re.findall(r"{(\w+)}", phrase)) for phrase in phrases]
+        assert places[0] == places[1]
+
+
+def test_nothing_is_reported_of_an_evaluation_that_has_not_ended(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run `kkoracle evaluate`"):
+        write(tmp_path, tmp_path, Choices())
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert ticks(-0.12, 0.41) == [0.0, 0.2, 0.4]
+    assert ticks(1.0, 1.0) == [1.0]
+    assert all(-3 <= tick <= 17 for tick in ticks(-3, 17))
+
+
+def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
+    evil = tmp_path / "evil" / "runs" / "x" / "evaluation"
+    hostile(planted.evaluation(stories=60)).write(evil)
+    write(evil, tmp_path / "evil", Choices(EVIL, language="en"))
+    english = "getComputedStyle(document.querySelector('.verdict .en')).display !== 'none'"
+    with Browser(tmp_path / "browser") as browser:
+        for page, there in ((folder / PAGE, "Προσαρμόστε"), (evil / PAGE, "onerror")):
+            seen = browser.look(
+                page.as_uri(), f"document.body.innerText.includes({there!r})",
+                ("document.querySelector('label[for=en]').click()", english),
+                ("document.querySelectorAll('a').forEach(a => a.focus())", "true"),
+            )  # fmt: skip
+            assert seen["requests"] == [page.as_uri()]
+            assert seen["owned"] is None
+            dom = seen["dom"]
+            assert "<script" not in dom and "<img" not in dom and "javascript:" not in dom
