@@ -1,0 +1,55 @@
+"""A run's adapter and the model it was trained on, found and checked to belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange import models
+from exchange.errors import UserError
+from exchange.house import House
+from trainer import runs
+from trainer.runs import Begun, Checkpoint, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """Nothing is loaded yet."""
+
+    run: Run
+    begun: Begun
+    checkpoint: Checkpoint
+    adapter: Path  # folder, in mlx-lm's layout
+    base: Path  # folder of the model
+    name: str  # the model as asked for: Hub name or folder
+
+
+def find(
+    house: House,
+    archive: str | None,
+    run: str,
+    checkpoint: Checkpoint = "last",
+    language_model: models.Model | None = None,
+    confirm: Callable[[str], bool] = lambda text: False,
+) -> Tuned:
+    """Look up a run and its model.
+
+    Args:
+        language_model: default: the one of the settings.
+        confirm: asked before a model is downloaded.
+
+    Raises:
+        UserError: no such run, no adapter yet, or another model than the adapter's.
+    """
+    of = Run(house.archive_dir(archive), run)
+    adapter = of.adapter(checkpoint)
+    language_model = language_model or house.config.table("model", models.Model)
+    base = models.locate(language_model, house.models, confirm)
+    begun = of.begun()
+    if begun.model_sha != runs.model_sha(base):
+        raise UserError(
+            f"run {run!r} was trained on {begun.model}, and [model] name is "
+            f"{language_model.name}: name the same model again"
+        )
+    return Tuned(of, begun, checkpoint, adapter, base, language_model.name)
