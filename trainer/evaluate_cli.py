@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exchange import masking
 from exchange.house import House
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
@@ -44,20 +46,27 @@ def evaluate(
     judge: Annotated[
         bool | None, typer.Option("--judge/--no-judge", help="Let the base compare answers.")
     ] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 if the tuned model forgets or invents.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
 ) -> None:  # fmt: skip
     """Ask base, few-shot, RAG, tuned, tuned with RAG and the gold chunk, and measure them all.
 
     The same command goes on after Ctrl-C or a crash: no answer is given twice. Writes
-    runs/NAME/evaluation with every question, answer and value, and the report.
+    runs/NAME/evaluation with every question, answer and value, and the report (report.html,
+    report.json): the verdict, every difference with its interval, and what flipped.
     """
     from exchange import openblas
 
     openblas.ensure()
     from rich.console import Console
 
+    from exchange.errors import FAILED
     from exchange.models import Model
+    from exchange.settings import Persona
+    from trainer.evaluate import report
     from trainer.evaluate.run import Asked, Hands
     from trainer.evaluate.run import evaluate as run_evaluation
     from trainer.evaluate.settings import Evaluate
@@ -79,7 +88,13 @@ def evaluate(
             house, settings,
             Asked(archive, name, "best" if best else "last", origin,
                   house.config.table("model", Model, {"name": model}),
-                  " ".join(["kkoracle", *sys.argv[1:]])),
+                  shlex.join(["kkoracle", *masking.words(sys.argv[1:])])),
             Hands(screen.note, screen.report, lambda text: yes or typer.confirm(text), stop),
         )  # fmt: skip
-    console.print(f"all of it in {folder}", soft_wrap=True)
+        persona = house.config.table("persona", Persona)
+        choices = report.Choices(persona.goal, persona.language, settings.matters, settings.watts)
+        found = report.write(folder, house.archive_dir(archive), choices, screen.report)
+    report.tell(console, found, folder)
+    house.entry.tell(verdict=found.sentence, gate="passed" if found.passed else "failed")
+    if gate and not found.passed:
+        raise typer.Exit(FAILED)

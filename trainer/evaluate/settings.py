@@ -49,6 +49,14 @@ class Evaluate(Table):
     )
     judged: int = Field(100, ge=1, description="questions that the judge compares two answers to")
 
+    matters: float = Field(
+        0.05, gt=0, lt=1,
+        description="smallest difference that would change what you do: points of a share",
+    )  # fmt: skip
+    watts: float = Field(
+        60.0, gt=0, description="what this machine draws while it works, for the energy"
+    )
+
     @field_validator("systems")
     @classmethod
     def _are_known(cls, systems: tuple[str, ...]) -> tuple[str, ...]:

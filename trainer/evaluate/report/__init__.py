@@ -9,6 +9,7 @@
 """
 
 from trainer.evaluate.report.making import Choices, Report
+from trainer.evaluate.report.telling import tell
 from trainer.evaluate.report.writing import FIGURES, ITEMS, PAGE, write
 
-__all__ = ["FIGURES", "ITEMS", "PAGE", "Choices", "Report", "write"]
+__all__ = ["FIGURES", "ITEMS", "PAGE", "Choices", "Report", "tell", "write"]
