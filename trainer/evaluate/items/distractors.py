@@ -6,8 +6,9 @@ having been taught is no hint. No two are alike.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from exchange.records import digest
 from exchange.text.fold import words
@@ -28,25 +29,36 @@ class Neighbours:
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        facts = [row for row in rows if row.kind not in NOT_FACTS]
-        self._kinds = {row.id: row.kind for row in facts}
+        self._rows = {row.id: row for row in rows if row.kind not in NOT_FACTS}
+        self._ids = sorted(self._rows)
         self.index = Index.build(
-            (Document(row.id, row.question, row.answer, row.cluster) for row in facts),
-            key=digest(*(row.id for row in facts)),
-        )
+            (Document(row.id, row.question, row.answer, row.cluster)
+             for row in self._rows.values()),
+            key=digest(*self._ids),
+        )  # fmt: skip
 
     def distractors(self, row: Row) -> tuple[str, ...]:
         """Answers of the likest questions of other clusters, those of the row's own kind first.
 
+        A rephrasing shares few words with what was taught, so it looks for neighbours of the
+        question that it asks in other words. Where too few are near, any of its kind will do.
+
         Returns:
-            `COUNT` answers, or none when so many distinct ones are not near.
+            `COUNT` answers, or none when there are not so many distinct ones.
         """
-        found = [
-            one.document
-            for one in self.index.search(of_question(row.question), LOOKED_AT, beside=row.cluster)
-        ]
-        found.sort(key=lambda one: self._kinds[one.id] != row.kind)  # stable: best first
-        return choose(row.answer, (one.text for one in found))
+        source = self._rows.get(row.rephrase_of, row)
+        near = self.index.search(of_question(source.question), LOOKED_AT, beside=row.cluster)
+        found = [self._rows[one.document.id] for one in near]
+        found.sort(key=lambda one: one.kind != row.kind)  # stable: best first
+        return choose(row.answer, (one.answer for one in chain(found, self._any(row))))
+
+    def _any(self, row: Row) -> Iterator[Row]:
+        """Rows of other clusters and the same kind; ids are hashes, so from anywhere."""
+        at = bisect(self._ids, row.id)
+        for name in chain(self._ids[at:], self._ids[:at]):
+            other = self._rows[name]
+            if other.cluster != row.cluster and other.kind == row.kind:
+                yield other
 
 
 def choose(answer: str, ranked: Iterable[str]) -> tuple[str, ...]:

@@ -46,8 +46,8 @@ def audit(
 
 def _first_share(said: Sequence[Preference]) -> float:
     """How often what stood first was preferred, over both orders."""
-    votes = [float(one.first > 0.5) for one in said] + [float(one.second < 0.5) for one in said]
-    return sum(votes) / len(votes) if votes else 0.5
+    given = [share for one in said for share in (one.first, 1 - one.second)]
+    return sum(0.5 + 0.5 * ((share > 0.5) - (share < 0.5)) for share in given) / max(1, len(given))
 
 
 def _reason(faults: Sequence[Fault], share: float) -> str:

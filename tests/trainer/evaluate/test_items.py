@@ -1,0 +1,99 @@
+"""What is asked: gold chunk, wrong neighbours, coined and careless questions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from exchange.corpus import SpoolCorpus
+from exchange.text.fold import words
+from tests.trainer.filling import fill
+from trainer.dataset import Row, build, read_split
+from trainer.evaluate.items import disturbed, gather
+from trainer.evaluate.items.absent import coined
+from trainer.evaluate.items.distractors import Neighbours, choose
+from trainer.evaluate.items.gather import Sought
+from trainer.evaluate.rag import open_archive
+from trainer.settings import Dataset
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    fill(tmp_path, 60, rephrased=40, published=lambda n: f"{2001 + n % 3}-02-03",
+         section=lambda n: ("Πόλη", "Λιμάνι")[n % 2])  # fmt: skip
+    build(tmp_path, Dataset(unseen=0.3))
+    return tmp_path
+
+
+def gathered(folder: Path, sought: Sought = Sought(0, 5, 4)) -> list:  # type: ignore[type-arg]
+    with SpoolCorpus(folder) as corpus:
+        search = open_archive(corpus, folder)
+        chunks = {chunk.id: chunk for chunk in corpus.chunks()}
+    found = gather(folder / "dataset", lambda ids: {n: chunks[n] for n in ids if n in chunks},
+                   search, sought)  # fmt: skip
+    return found.items
+
+
+def test_every_question_has_its_chunk_and_slices(dataset: Path) -> None:
+    items = gathered(dataset)
+    splits = Counter(item.split for item in items)
+    assert splits["test_recall"] >= 10 and splits["test_unseen"] >= 30
+    assert splits["test_general"] > 100 and splits["disturbed"] == 12 and splits["absent"] == 5
+    for item in items:
+        if item.split in ("test_recall", "test_unseen"):
+            assert item.reference in item.gold and item.header == "Φωνή"
+            assert item.slices["section"] in ("Πόλη", "Λιμάνι")
+            assert item.slices["year"] in ("2001", "2002", "2003")
+
+
+def test_wrong_neighbours_are_of_other_stories_and_of_the_same_side(dataset: Path) -> None:
+    taught = {row.answer: row for row in read_split(dataset / "dataset", "train")}
+    for item in gathered(dataset):
+        if item.split == "test_recall":
+            assert len(item.distractors) == 3
+            assert len({tuple(words(text)) for text in (item.reference, *item.distractors)}) == 4
+            assert all(text in taught for text in item.distractors)
+        elif item.split == "test_unseen" and item.distractors:
+            assert item.reference not in item.distractors
+
+
+def test_a_neighbour_s_answer_is_never_of_the_same_cluster() -> None:
+    rows = [Row(f"{s}{k}", f"Ποιος άνοιξε το σχολείο {k};", f"Απάντηση {s} {k}.", "fact", s, s)
+            for s in "abcd" for k in range(3)]  # fmt: skip
+    of = Neighbours(rows)
+    for row in rows:
+        assert not any(text.startswith(f"Απάντηση {row.cluster}") for text in of.distractors(row))
+
+
+def test_fewer_than_three_distinct_answers_are_none() -> None:
+    assert choose("ένα", ["Ένα.", "δύο", "ΔΥΟ!", "τρία"]) == ()
+    assert choose("ένα", ["δύο", "τρία", "", "τέσσερα", "πέντε"]) == ("δύο", "τρία", "τέσσερα")
+
+
+def test_questions_are_spread_over_stories_before_a_story_has_two(dataset: Path) -> None:
+    items = [item for item in gathered(dataset, Sought(12, 5, 4)) if item.split == "test_unseen"]
+    assert len(items) == 12 and len({item.cluster for item in items}) == 12
+
+
+def test_the_same_items_are_asked_each_time(dataset: Path) -> None:
+    assert gathered(dataset) == gathered(dataset)
+
+
+def test_a_coined_name_stands_nowhere_in_the_archive() -> None:
+    asked = "Πότε ήρθε ο Νίκος Βαλτινός στην πόλη;"
+    one = coined(asked, lambda word: False, "seed")
+    assert one != asked and one == coined(asked, lambda word: False, "seed")
+    assert one.startswith("Πότε ήρθε ο Νίκος ") and one.endswith("ός στην πόλη;")
+    assert coined(asked, lambda word: True, "seed") == ""
+    assert coined("Πότε ήρθε κάποιος;", lambda word: False, "seed") == ""
+
+
+def test_careless_typing_keeps_the_words() -> None:
+    asked = "Ποιος άνοιξε το σχολείο της Άνω Βρύσης;"
+    assert disturbed.bare(asked) == "Ποιος ανοιξε το σχολειο της Ανω Βρυσης;"
+    assert disturbed.capitals(asked) == "ΠΟΙΟΣ ΑΝΟΙΞΕ ΤΟ ΣΧΟΛΕΙΟ ΤΗΣ ΑΝΩ ΒΡΥΣΗΣ;"
+    slipped = disturbed.typos(asked)
+    assert slipped != asked and sorted(slipped) == sorted(asked)
+    assert slipped == disturbed.typos(asked) and disturbed.typos("Τι;") == "Τι;"
