@@ -24,6 +24,10 @@ from trainer.settings import Train
 from trainer.watch import Step, Validation, Watcher
 
 
+class NoNumber(UserError):
+    """The loss is not finite: the learning rate is too high, or the model is broken."""
+
+
 class Loop:
     """One run over one model. Not to be used again after `fit`; the model may be."""
 
@@ -150,7 +154,7 @@ class Loop:
         targets = sum(sample.targets for rows in groups for sample in rows)
         nats, norm = self.descend(self.mine(groups), targets, rate)
         if not math.isfinite(nats) or not math.isfinite(norm):
-            raise UserError(
+            raise NoNumber(
                 f"the loss is no number at step {self.at.step + 1} (learning rate {rate:.2g}): "
                 "lower [train] lr and start again with --restart; the last saved state is intact"
             )
@@ -205,7 +209,7 @@ class Loop:
     def _validate(self) -> None:
         loss = self.examiner.valid()
         if not math.isfinite(loss):
-            raise UserError(
+            raise NoNumber(
                 f"the validation loss is no number at step {self.at.step}: lower [train] lr and "
                 "start again with --restart; the last saved state is intact"
             )
