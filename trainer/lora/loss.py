@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,23 @@ def total(
         progress(done, len(samples))
     loss.model.train()
     return nats
+
+
+def each(loss: Loss, samples: Sequence[Sample], size: int) -> list[float]:
+    """The mean loss of every row over its own targets, in their order; dropout is off meanwhile."""
+    loss.model.eval()
+    found = [0.0] * len(samples)
+    for chosen in batches.fixed([sample.length for sample in samples], size):
+        batch = loss.batch([samples[i] for i in chosen])
+        logits = loss.logits(batch).astype(mx.float32)
+        nats: Any = nn.losses.cross_entropy(logits, batch.targets, reduction="none").tolist()
+        at = 0
+        for i in chosen:
+            count = samples[i].targets
+            found[i] = math.fsum(nats[at : at + count]) / count
+            at += count
+    loss.model.train()
+    return found
 
 
 def number(array: Array) -> float:
