@@ -119,4 +119,5 @@ def crawl(
         again = f"kkoracle crawl {archive}{flag}"
         typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
+    house.entry.tell(result=show.summary())
     typer.echo(f"{archive}: {show.summary()}")

@@ -82,6 +82,8 @@ def build(
             archive_dir, settings, asked, screen.report
         )
     manifest = built.manifest
+    rows = {f"rows_in_{name}": of["rows"] for name, of in manifest.splits.items()}
+    house.entry.tell(dataset=manifest.sha, **rows)
     console.print(manifest_table(manifest))
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)

@@ -134,4 +134,5 @@ def recheck(
             changed = requests.hand_over(directory, staged.path.name)
         finally:
             staged.discard()
+    house.entry.tell(new_verdicts=changed)
     typer.echo(f"{archive}: {changed:,} pairs have a new verdict")

@@ -15,8 +15,7 @@ import pytest
 from exchange import journal, masking
 from exchange.house import House
 from exchange.journal import Entry
-from exchange.records import digest
-from exchange.review import Label, Review
+from kkoracle import journalled
 from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, write_house
 
 WRITER = """
@@ -60,24 +59,33 @@ def test_a_command_writes_how_it_was_called_with_what_and_how_it_ended(house: Ho
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d dataset build", title)
     assert "    kkoracle dataset build --unseen 0.1\n" in text
     assert re.search(r"- ended: failed \(exit code 1\) after [\d.]+ s\n", text)
-    assert f"- said: {done.stderr.strip().removeprefix('kkoracle: ')[:40]}" in text
+    assert f"- said: {done.stderr.strip().removeprefix('kkoracle: ')[:20]}" in text
     assert "`dataset.unseen = 0.1 (flag)`" in text
     assert "`dataset.valid = 0.2 (KKORACLE_DATASET_VALID)`" in text
     assert "dataset.recall" not in text  # as it is by default
     assert "- with: kkoracle 0.1.0, Python 3." in text
 
 
-def test_looking_around_leaves_no_entry_and_bad_usage_makes_no_folder(tmp_path: Path) -> None:
+def test_looking_around_leaves_no_entry_and_what_fails_makes_no_folder(tmp_path: Path) -> None:
     (tmp_path / "kkoracle.toml").write_text('data = "data"\narchive = "demo"\n', "utf-8")
-    for words in (["status"], ["config"], ["crawl", "--help"], ["archive", "list"], ["--version"]):
-        run_cli(*words, cwd=tmp_path)
-    assert run_cli("crawl", "demo", cwd=tmp_path).returncode == 2  # a contact is missing
+    assert run_cli("recheck", cwd=tmp_path).returncode == 1  # nothing is there yet
     assert not (tmp_path / "data").exists()
     (tmp_path / "data").mkdir()
     run_cli("config", cwd=tmp_path)
+    run_cli("recheck", "--help", cwd=tmp_path)
     assert not (tmp_path / "data" / journal.FILE).exists()
-    run_cli("crawl", "demo", cwd=tmp_path)
+    run_cli("recheck", "--wrong", cwd=tmp_path)
     assert "refused (exit code 2)" in (tmp_path / "data" / journal.FILE).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [("status", False), ("--data x archive list", False), ("archive retry", True), ("train", True),
+     ("dataset stats --json", False), ("dataset build", True), ("crawl --help", False),
+     ("failed drop x", True), ("", False), ("score train a.json", True)],
+)  # fmt: skip
+def test_only_what_changes_something_is_kept(words: str, kept: bool) -> None:
+    assert journalled.changes_something(words.split()) is kept
 
 
 def test_a_command_that_was_killed_is_told_of_by_the_next_one(house: House, tmp_path: Path) -> None:
@@ -172,9 +180,6 @@ def test_no_secret_and_no_markup_reaches_the_journal(house: House) -> None:
 
 
 def test_figures_that_a_command_tells_stand_in_its_entry(house: House) -> None:
-    review = Review.open(house.archive_dir())
-    review.label(Label(digest("x"), "accept"))
-    review.close()
     entry = Entry(["train"], "9")
     entry.open(house.data, house.config)
     entry.tell(pairs=12345, validation_loss=1.23456, best=None, resumed=True, run="a <b>")
