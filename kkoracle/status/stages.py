@@ -40,7 +40,8 @@ def _pages(counters: Counters, past: Sequence[Sample], now: float) -> Stage:
     else:
         # Every page may lead to others, they to others again: a geometric series.
         left = _left(past, ENDED, done + waiting, now)
-        more = _left(past, ENDED, done + waiting / (1 - finding), now)
+        found = waiting / (1 - finding) if waiting else 0.0
+        more = _left(past, ENDED, done + found, now)
         if left and more:
             left = (left[0], (left[1] + more[1]) / 2, more[2])
     return _stage("pages", past, ENDED, done, done + waiting, now, left, note)
