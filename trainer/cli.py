@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
-from trainer import dataset_cli, evaluate_cli
+from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -21,6 +21,8 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("compare")(compare)
     evaluate_cli.register(app)
+    publish_cli.register(app)
+    serve_cli.register(app)
 
 
 def train(

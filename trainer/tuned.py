@@ -24,6 +24,16 @@ class Tuned:
     base: Path  # folder of the model
     name: str  # the model as asked for: Hub name or folder
 
+    @property
+    def local(self) -> bool:
+        """The model is a folder of this machine, not a name on the Hub."""
+        return Path(self.name).expanduser().is_dir()
+
+    @property
+    def title(self) -> str:
+        """The model's name, without where a folder lies: that is nobody else's business."""
+        return Path(self.name).name if self.local else self.name
+
 
 def find(
     house: House,

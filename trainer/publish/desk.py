@@ -1,0 +1,165 @@
+"""One run on its way out: each method makes one thing from what the one before has left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from exchange import mlx_runtime, models
+from exchange.errors import UsageError, UserError
+from exchange.house import House
+from exchange.settings import Persona
+from trainer import runs
+from trainer.dataset.build import FOLDER as DATASET
+from trainer.dataset.rows import read_split
+from trainer.publish import fusing, gguf, ollama, results, turns, vocabulary
+from trainer.publish.card import About, card
+from trainer.publish.parcel import Parcel
+from trainer.publish.place import Fused, Place
+from trainer.publish.settings import Publish
+from trainer.runs import Checkpoint
+from trainer.tuned import Tuned, find
+from trainer.watch import Watcher
+
+REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+CHECKED_TEXTS = 200  # questions and answers that the rebuilt tokenizer is tried on
+
+
+class Desk:
+    """What is published of one run.
+
+    Raises:
+        UserError: no such run, or another model than the run's.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        archive: str | None,
+        run: str,
+        checkpoint: Checkpoint,
+        *,
+        settings: Publish,
+        language_model: models.Model,
+        watcher: Watcher,
+        confirm: Callable[[str], bool],
+    ) -> None:
+        self.tuned: Tuned = find(house, archive, run, checkpoint, language_model, confirm)
+        self.archive_dir = house.archive_dir(archive)
+        self.place = Place(self.archive_dir, run)
+        self._house = house
+        self._newspaper = settings.newspaper or house.archive(archive)
+        self._settings = settings
+        self._watcher = watcher
+        self._persona = house.config.table("persona", Persona)
+
+    def fuse(self, bits: int = 0) -> Fused:
+        """The fused model; see `fusing.fuse`."""
+        if bits not in (0, 4, 8):
+            raise UsageError(f"--bits {bits}: 4, 8, or 0 for none")
+        return fusing.fuse(
+            self._house, self.archive_dir, self.tuned, bits=bits, rows=self._settings.rows,
+            watcher=self._watcher,
+        )  # fmt: skip
+
+    def card(self, bits: int = 0, repository: str = "") -> Path:
+        """Write README.md into the fused folder."""
+        fused = self._fused(bits)
+        begun = self.tuned.begun
+        path = self.place.model(bits) / "README.md"
+        about = About(
+            name=self._persona.name,
+            newspaper=self._newspaper,
+            language=self._persona.language,
+            goal=self._persona.goal,
+            system=self._persona.system,
+            base=self.tuned.title,
+            base_on_hub=not self.tuned.local,
+            license=self._settings.license,
+            rights=self._settings.rights,
+            fused=fused,
+            kind=str(begun.settings.get("recipe", "lora")),
+            settings=begun.settings,
+            results=results.read(self.tuned.run.folder),
+            repository=repository,
+        )
+        runs.write(path, card(about).encode("utf-8"))
+        return path
+
+    def gguf(self, checkout: Path, kind: str, python: Path | None) -> tuple[Path, gguf.Facts]:
+        """A GGUF file of the fused model; see `gguf.convert`."""
+        chosen = next((known for known in gguf.TYPES if known == kind), None)
+        if chosen is None:
+            raise UsageError(f"--type {kind}: {', '.join(gguf.TYPES)}")
+        self._fused(0)
+        self._check_tokenizer()
+        target = self.place.gguf / f"{self.tuned.run.name}-{kind}.gguf"
+        facts = gguf.convert(
+            self.place.model(), target, checkout, kind=chosen, name=self._persona.name,
+            python=python, tell=self._watcher.note,
+        )  # fmt: skip
+        return target, facts
+
+    def modelfile(self) -> Path:
+        """An Ollama Modelfile for the newest GGUF file, or else for the fused folder."""
+        self._fused(0)
+        files = sorted(self.place.gguf.glob("*.gguf"), key=lambda path: path.stat().st_mtime)
+        tokenizer = mlx_runtime.tokenizer(self.place.model())
+        try:
+            marks = turns.take_apart(tokenizer)
+        except UserError as error:
+            self._watcher.note(f"{error}; Ollama looks for a template of its own")
+            marks = None
+        path = self.place.gguf / "Modelfile"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights = f"./{files[-1].name}" if files else f"../{self.place.model().name}"
+        if not files:
+            self._watcher.note("no GGUF file yet: Ollama converts the folder itself")
+        stops = [tokenizer.decode([token]) for token in sorted(tokenizer.eos_token_ids)]
+        text = ollama.modelfile(
+            weights, marks, stops, system=self._persona.system,
+            context=int(getattr(tokenizer, "model_max_length", 0) or 0),
+            comment=[f"{self._persona.name}: ollama create {self.tuned.run.name} -f Modelfile"],
+        )  # fmt: skip
+        runs.write(path, text.encode("utf-8"))
+        return path
+
+    def parcel(self, repository: str, *, public: bool, with_gguf: bool) -> Parcel:
+        """What would be sent to the Hub.
+
+        Raises:
+            UsageError: no name of a repository.
+            UserError: a GGUF file is wanted and there is none.
+        """
+        if not REPOSITORY.fullmatch(repository):
+            raise UsageError(f"{repository!r} is no repository: NAME/REPO, as on the Hub")
+        self._fused(0)
+        folders = [(self.place.model(), ".")]
+        if with_gguf:
+            if not any(self.place.gguf.glob("*.gguf")):
+                raise UserError("no GGUF file yet: run `kkoracle publish gguf`")
+            folders.append((self.place.gguf, "gguf"))
+        return Parcel(repository, public, tuple(folders))
+
+    def _fused(self, bits: int) -> Fused:
+        fused = self.place.fused(bits)
+        if fused is None:
+            raise UserError("there is no fused model yet: run `kkoracle publish fuse`")
+        return fused
+
+    def _check_tokenizer(self) -> None:
+        """Say so when llama.cpp would cut words otherwise than the model was taught."""
+        path = self.place.model() / "tokenizer.model"
+        if not path.exists():
+            return
+        rows = read_split(self.archive_dir / DATASET, "train")[:CHECKED_TEXTS]
+        equal = vocabulary.agreement(
+            path.read_bytes(), mlx_runtime.tokenizer(self.place.model()),
+            [text for row in rows for text in (row.question, row.answer)],
+        )  # fmt: skip
+        if equal < 1:
+            self._watcher.note(
+                f"llama.cpp would cut {1 - equal:.1%} of the questions and answers otherwise than "
+                "the model was taught: expect worse answers from the GGUF than from the folder"
+            )

@@ -1,0 +1,146 @@
+"""GGUF by llama.cpp's own converter, from a checkout of the user's; nothing of it is copied here.
+
+The converter runs as a process of a Python that has torch and transformers. What it wrote is read
+back before it counts: a GGUF without a chat template, or whose tokenizer has lost its scores,
+loads everywhere and answers nonsense.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import orjson
+
+from exchange.errors import UsageError, UserError
+
+Type = Literal["auto", "f32", "f16", "bf16", "q8_0"]
+TYPES: tuple[Type, ...] = get_args(Type)
+CONVERTER = "convert_hf_to_gguf.py"
+_LOOK = Path(__file__).with_name("look_at_gguf.py")
+_ENOUGH = 20  # lines of the converter's last words
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a GGUF file says of itself."""
+
+    architecture: str
+    tokenizer: str  # "llama" has scores, "gpt2" has merges
+    tokens: int
+    scores: int  # different ones, the placeholder left out
+    merges: int
+    chat_template: str
+    tensors: int
+
+    def complaints(self) -> list[str]:
+        """Why a chat with this file would go wrong."""
+        found = []
+        if not self.chat_template:
+            found.append("it holds no chat template")
+        if self.tokenizer == "llama" and self.scores < 2:
+            found.append("its tokens have no scores, so that words would be cut at random")
+        if self.tokenizer == "gpt2" and not self.merges:
+            found.append("its tokenizer has no merges")
+        return found
+
+
+def convert(
+    model: Path,
+    target: Path,
+    checkout: Path,
+    *,
+    kind: Type,
+    name: str,
+    python: Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Facts:
+    """Write one GGUF file, whole or not at all.
+
+    Args:
+        model: a fused folder, not quantised.
+        checkout: a folder of llama.cpp.
+        kind: type of the weights; "auto" keeps the folder's 16-bit type.
+        python: the interpreter that has torch; default: this one.
+        tell: handed each line that the converter says.
+
+    Raises:
+        UsageError: the folder is no checkout of llama.cpp.
+        UserError: the converter fails, or the file would not work.
+    """
+    script = checkout / CONVERTER
+    if not script.is_file() or not (checkout / "gguf-py").is_dir():
+        raise UsageError(
+            f"{checkout} is no checkout of llama.cpp ({CONVERTER} and gguf-py are not both there): "
+            "git clone https://github.com/ggml-org/llama.cpp, and give that folder"
+        )
+    interpreter = str(python or sys.executable)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        _run([interpreter, str(script), str(model), "--outfile", str(partial), "--outtype", kind,
+              "--model-name", name], checkout, tell)  # fmt: skip
+        facts = look(partial, checkout, interpreter)
+        complaints = facts.complaints()
+        if complaints:
+            raise UserError(f"the GGUF would not work: {'; '.join(complaints)}")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return facts
+
+
+def look(path: Path, checkout: Path, interpreter: str = sys.executable) -> Facts:
+    """Read a GGUF file's metadata with the reader of the checkout.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    said = _run([interpreter, str(_LOOK), str(path)], checkout, lambda line: None)
+    try:
+        return Facts(**orjson.loads(said[-1]))
+    except (IndexError, TypeError, ValueError):
+        raise UserError(f"{path} cannot be read as GGUF") from None
+
+
+def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> list[str]:
+    """Run a program of the checkout to its end; returns the lines that it said."""
+    env = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    env |= {"PYTHONPATH": str(checkout / "gguf-py"), "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    lines: list[str] = []
+    try:
+        process = subprocess.Popen(command, env=env, text=True, errors="replace",
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    except OSError as error:
+        raise UserError(f"cannot start {command[0]}: {error.strerror}") from None
+    with process:
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                tell(lines[-1])
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise UserError(_why(lines, command[0], process.returncode))
+    return lines
+
+
+def _why(lines: list[str], interpreter: str, code: int) -> str:
+    """The converter's failure in one line."""
+    said = [line for line in lines[-_ENOUGH:] if line.strip()]
+    last = said[-1] if said else f"it ended with {code} and said nothing"
+    missing = last.partition("No module named ")[2].strip("'\"")
+    if missing:
+        return (
+            f"llama.cpp's converter needs {missing}, which {interpreter} does not have: give a "
+            "Python that has torch and transformers with --python"
+        )
+    return f"llama.cpp's converter failed: {json.dumps(last, ensure_ascii=False)[1:-1][:300]}"

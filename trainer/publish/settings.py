@@ -1,0 +1,26 @@
+"""[publish]: what the card and the names say."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from exchange.settings import Table
+
+
+class Publish(Table):
+    """The settings of `kkoracle publish`."""
+
+    newspaper: str = Field(
+        "", description="its name, as the card should give it; empty: the archive's name"
+    )
+    license: str = Field(
+        "",
+        description="the model's licence as the Hub spells it (apache-2.0); empty: other, since "
+        "the newspaper has rights in the text",
+    )
+    rights: str = Field(
+        "", description="what you have agreed with the newspaper; put on the card word for word"
+    )
+    rows: int = Field(
+        128, ge=0, description="rows of each split that the fused model is weighed on; 0: none"
+    )

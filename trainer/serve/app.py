@@ -1,0 +1,215 @@
+"""The HTTP side: OpenAI's paths, errors in OpenAI's shape, a fence around it."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from exchange.listening import LOOPBACK
+from trainer.serve import replies
+from trainer.serve.engine import Asked, End, Engine, Piece
+from trainer.serve.refusal import Refusal
+from trainer.serve.request import parse
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 1 << 20  # bytes; a whole context of 8,192 tokens is about 60 kB
+RETRY_S = 5  # told to clients that find the house full
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """The handlers.
+
+    Args:
+        names: every name that a request may give a model, and the lane it means.
+        shown: the models of /v1/models, without what is common to all.
+        system: put before a conversation with the tuned model that has no system message.
+        key: asked of every client; "" for none.
+        fenced: only this machine is to be answered, under no other name than its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        names: Mapping[str, str],
+        shown: list[dict[str, Any]],
+        *,
+        system: str = "",
+        key: str = "",
+        fenced: bool = True,
+    ) -> None:
+        self._engine = engine
+        self._names = names
+        self._system = system
+        self._key = key
+        self._fenced = fenced
+        self._started = int(time.time())
+        common: dict[str, Any] = {
+            "object": "model",
+            "created": self._started,
+            "owned_by": "kkoracle",
+        }
+        self._shown = [common | one for one in shown]
+
+    def app(self) -> web.Application:
+        """The application; with `handler_cancellation` a client who leaves is noticed."""
+        app = web.Application(middlewares=[self._guarded()], client_max_size=LARGEST_BODY)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/models/{name:.+}", self._model)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        return app
+
+    def _guarded(self) -> Middleware:
+        """Fence, key, and errors as JSON, around every handler."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        return guard
+
+    async def _guard(self, asked: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            self._check(asked)
+            return await handler(asked)
+        except Refusal as refusal:
+            return _refuse(refusal)
+        except web.HTTPRequestEntityTooLarge:
+            return _refuse(Refusal(413, f"the body is larger than {LARGEST_BODY:,} bytes"))
+        except web.HTTPException as error:
+            return _refuse(Refusal(error.status, f"{asked.method} {asked.path}: {error.reason}"))
+        except ConnectionResetError:
+            raise  # the client has left
+        except Exception:
+            log.exception("a request failed")
+            return _refuse(Refusal(500, "the server failed at this request"))
+
+    def _check(self, asked: web.Request) -> None:
+        # A page in somebody's browser may reach this port under a name of its own (DNS rebinding).
+        if self._fenced and (asked.url.host or "") not in LOOPBACK:
+            raise Refusal(403, f"this server answers to localhost, not to {asked.url.host!r}")
+        if asked.path == "/health" or not self._key:
+            return
+        given = asked.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
+            raise Refusal(401, "a wrong API key, or none", code="invalid_api_key")
+
+    async def _health(self, asked: web.Request) -> web.Response:
+        broken = self._engine.broken
+        said = {
+            "status": "failed" if broken else "ok",
+            "models": [one["id"] for one in self._shown],
+            "requests": self._engine.under_way,
+            "error": broken,
+        }
+        return _json(said, 503 if broken else 200)
+
+    async def _models(self, asked: web.Request) -> web.Response:
+        return _json({"object": "list", "data": self._shown})
+
+    async def _model(self, asked: web.Request) -> web.Response:
+        lane = self._lane(asked.match_info["name"])
+        return _json(next(one for one in self._shown if one["id"] == lane))
+
+    async def _chat(self, asked: web.Request) -> web.StreamResponse:
+        if asked.content_type != "application/json":
+            # Also keeps out forms that a page of another site may send without being asked.
+            raise Refusal(415, "send the body as application/json")
+        wanted = parse(await asked.read())
+        lane = self._lane(wanted.model)
+        turns = wanted.turns()
+        if self._system and lane == "tuned" and turns[0]["role"] != "system":
+            turns.insert(0, {"role": "system", "content": self._system})
+        events = self._engine.ask(
+            Asked(
+                lane, turns, wanted.length(), wanted.temperature or 0.0, wanted.top_p or 1.0,
+                wanted.seed, wanted.stops(), wanted.top(),
+            )
+        )  # fmt: skip
+        number, created = f"chatcmpl-{uuid4().hex}", int(time.time())
+        async with aclosing(events):
+            if wanted.stream:
+                usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
+                return await _stream(asked, events, number, created, lane, wanted.top(), usage)
+            pieces: list[Piece] = []
+            end = End("stop", 0, 0)
+            async for event in events:
+                if isinstance(event, Piece):
+                    pieces.append(event)
+                else:
+                    end = event
+        told = [one for piece in pieces for one in piece.told] if wanted.logprobs else None
+        text = "".join(piece.text for piece in pieces)
+        return _json(replies.completion(number, created, lane, text, told, end))
+
+    def _lane(self, name: str) -> str:
+        if name not in self._names:
+            raise Refusal(
+                404, f"there is no model {name!r}: {', '.join(one['id'] for one in self._shown)}",
+                param="model", code="model_not_found",
+            )  # fmt: skip
+        return self._names[name]
+
+
+async def _stream(
+    asked: web.Request,
+    events: Any,
+    number: str,
+    created: int,
+    model: str,
+    top: int | None,
+    usage: bool,
+) -> web.StreamResponse:
+    """Server-sent events; begun only with the first one, so that errors keep their status."""
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+    )
+
+    async def send(said: dict[str, Any]) -> None:
+        if not response.prepared:
+            await response.prepare(asked)
+            await send(replies.chunk(number, created, model, {"role": "assistant", "content": ""}))
+        await response.write(b"data: " + orjson.dumps(said) + b"\n\n")
+
+    try:
+        async for event in events:
+            if isinstance(event, Piece):
+                told = event.told if top is not None else None
+                await send(replies.chunk(number, created, model, {"content": event.text}, told))
+                continue
+            await send(replies.chunk(number, created, model, {}, None, event.reason))
+            if usage:
+                await send(replies.closing(number, created, model, event))
+    except Refusal as refusal:
+        if not response.prepared:
+            raise
+        await send(refusal.body())
+    await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
+    return response
+
+
+def _refuse(refusal: Refusal) -> web.Response:
+    headers = {"Retry-After": str(RETRY_S)} if refusal.code == "overloaded" else {}
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _json(refusal.body(), refusal.status, headers)
+
+
+def _json(
+    said: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(said), status=status, content_type="application/json", headers=headers
+    )

@@ -1,0 +1,312 @@
+"""The thread in which the models live: takes requests, decodes, hands pieces of answers back.
+
+MLX's streams belong to threads, and a tokenizer must not be used by two at once: so everything
+from the first weight to the last word happens in this one thread. The event loop hands in requests
+through a queue, and is woken once a step for all the pieces that came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from exchange import chat_template
+from exchange.engine import Message
+from exchange.errors import UserError
+from trainer.serve.refusal import Refusal
+from trainer.serve.text import Decoder, Stops
+
+if TYPE_CHECKING:
+    from trainer.lora.lanes import Lane, Token
+
+log = logging.getLogger(__name__)
+
+STOPPING = "the server is stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, checked."""
+
+    model: str  # name of a lane
+    turns: list[Message]
+    max_tokens: int | None  # None: as long as the settings allow
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stops: tuple[str, ...] = ()
+    top: int | None = None  # likeliest tokens told with each; None: no probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """A token's text with its log-probability."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The probabilities at one token."""
+
+    chosen: Likely
+    top: tuple[Likely, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text, and what was asked to be told of its tokens."""
+
+    text: str
+    told: tuple[Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of an answer."""
+
+    reason: str  # "stop" or "length"
+    tokens_in: int
+    tokens_out: int
+
+
+Event = Piece | End | Refusal
+Hand = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What was loaded: the batch of each model, and what all of them have in common."""
+
+    lanes: Mapping[str, Lane]
+    tokenizer: Any
+    context: int  # longest text in tokens; 0 when the model does not say
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    """A request while it is decoded."""
+
+    asked: Asked
+    hand: Hand
+    decoder: Decoder
+    stops: Stops
+    tokens_in: int
+    tokens_out: int = 0
+    pending: list[Told] = field(default_factory=list)  # of tokens whose text is still held back
+
+
+class Engine:
+    """Loads in its own thread; use `start`, then `ask` from the event loop, then `close`.
+
+    Args:
+        load: called in the thread.
+        max_tokens: longest answer where a request names no length.
+        room: requests taken at a time, waiting ones included.
+    """
+
+    def __init__(self, load: Callable[[], Models], *, max_tokens: int, room: int) -> None:
+        self._load = load
+        self._max_tokens = max_tokens
+        self._room = room
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._open: set[int] = set()  # numbers of the requests under way; of the event loop
+        self._numbers = 0
+        self._thread = threading.Thread(target=self._run, name="models", daemon=True)
+        self._loaded: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._models: Models
+        self._rows: dict[int, tuple[str, int]] = {}  # by number: lane and row in it
+        self._lanes: dict[tuple[str, int], _Row] = {}
+        self._outbox: list[tuple[Hand, Event]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broken = ""
+
+    def start(self) -> None:
+        """Load the models and return when they are ready.
+
+        Raises:
+            UserError: they cannot be loaded.
+        """
+        self._thread.start()
+        error = self._loaded.get()
+        if error is not None:
+            raise error
+
+    @property
+    def under_way(self) -> int:
+        """Requests that have not ended."""
+        return len(self._open)
+
+    @property
+    def broken(self) -> str:
+        """Why nothing can be answered any more; "" while all is well."""
+        return self._broken
+
+    async def ask(self, asked: Asked) -> AsyncGenerator[Piece | End]:
+        """The answer, piece by piece; leaving the iteration cancels the request.
+
+        Raises:
+            Refusal: too many requests, a prompt that is too long, a template that refuses it.
+        """
+        if self._broken:
+            raise Refusal(503, self._broken, code="stopped")
+        if len(self._open) >= self._room:
+            raise Refusal(503, "too many requests are waiting: come again", code="overloaded")
+        self._loop = asyncio.get_running_loop()
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._numbers += 1
+        number = self._numbers
+        self._open.add(number)
+        self._orders.put(lambda: self._take(number, asked, events.put_nowait))
+        ended = False
+        try:
+            while not ended:
+                event = await events.get()
+                ended = not isinstance(event, Piece)
+                if isinstance(event, Refusal):
+                    raise event
+                yield event
+        finally:
+            self._open.discard(number)
+            if not ended:
+                self._orders.put(lambda: self._drop(number))
+
+    def close(self) -> None:
+        """End everything; requests under way are told so."""
+        self._broken = self._broken or STOPPING
+        self._orders.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # -- everything below runs in the thread of the models
+
+    def _run(self) -> None:
+        try:
+            self._models = self._load()
+        except BaseException as error:  # told to whoever waits in `start`
+            self._loaded.put(error)
+            return
+        self._loaded.put(None)
+        try:
+            while self._obey():
+                for name, lane in self._models.lanes.items():
+                    if len(lane):
+                        self._step(name, lane)
+                self._send()
+        except Exception as error:
+            log.exception("the models' thread failed")
+            self._broken = f"the server failed ({type(error).__name__}): start it again"
+        for row in self._lanes.values():
+            self._outbox.append((row.hand, Refusal(503, self._broken or STOPPING, code="stopped")))
+        self._send()
+        for lane in self._models.lanes.values():
+            with suppress(Exception):
+                lane.close()
+        del self._models  # in the thread that its arrays belong to
+
+    def _obey(self) -> bool:
+        """Carry out all orders there are; waits for one when there is nothing to decode."""
+        while True:
+            try:
+                order = self._orders.get(block=not self._lanes)
+            except queue.Empty:
+                return True
+            if order is None:
+                return False
+            order()
+            self._send()
+
+    def _take(self, number: int, asked: Asked, hand: Hand) -> None:
+        try:
+            prompt, most = self._encode(asked)
+        except Refusal as refusal:
+            self._outbox.append((hand, refusal))
+            return
+        from trainer.lora.lanes import Draw
+
+        seed = secrets.randbits(64) if asked.seed is None else asked.seed % (1 << 64)
+        draw = Draw(asked.temperature, asked.top_p, seed)
+        row = self._models.lanes[asked.model].add(prompt, most, draw, asked.top)
+        self._rows[number] = (asked.model, row)
+        self._lanes[asked.model, row] = _Row(
+            asked, hand, Decoder(self._models.tokenizer), Stops(asked.stops), len(prompt)
+        )
+
+    def _encode(self, asked: Asked) -> tuple[list[int], int]:
+        """The prompt in tokens, and how many may follow."""
+        try:
+            prompt = chat_template.apply(self._models.tokenizer, asked.turns)
+        except UserError as error:
+            raise Refusal(400, str(error), param="messages", code="invalid_messages") from None
+        context = self._models.context
+        room = context - len(prompt) if context else self._max_tokens
+        most = asked.max_tokens or min(self._max_tokens, max(room, 1))
+        if context and most > room:
+            raise Refusal(
+                400,
+                f"This model's maximum context length is {context} tokens, and the messages have "
+                f"{len(prompt)} with {most} to come: shorten them, or ask for fewer.",
+                param="messages", code="context_length_exceeded",
+            )  # fmt: skip
+        return prompt, most
+
+    def _drop(self, number: int) -> None:
+        place = self._rows.pop(number, None)
+        if place and self._lanes.pop(place, None):
+            self._models.lanes[place[0]].remove(place[1])
+
+    def _step(self, name: str, lane: Lane) -> None:
+        for token in lane.step():
+            row = self._lanes.get((name, token.row))
+            if row is None:
+                continue
+            ended = self._advance(row, token)
+            if ended:
+                del self._lanes[name, token.row]
+                lane.remove(token.row)
+                self._outbox.append((row.hand, ended))
+
+    def _advance(self, row: _Row, token: Token) -> End | None:
+        """Say what this token adds; returns the end, when it is one."""
+        row.tokens_out += 1
+        text = ""
+        if token.end != "stop":
+            text = row.stops.push(row.decoder.add(token.token))
+            if row.asked.top is not None:
+                row.pending.append(self._tell(token))
+        reason = "stop" if row.stops.hit else token.end
+        if reason and not row.stops.hit:
+            text += row.stops.push(row.decoder.end())
+            text += "" if row.stops.hit else row.stops.end()
+        if text or (reason and row.pending):
+            self._outbox.append((row.hand, Piece(text, tuple(row.pending))))
+            row.pending.clear()
+        return End(reason, row.tokens_in, row.tokens_out) if reason else None
+
+    def _tell(self, token: Token) -> Told:
+        spell = self._models.tokenizer.decode
+        return Told(
+            Likely(spell([token.token]), token.logprob),
+            tuple(Likely(spell([one]), logprob) for one, logprob in token.top),
+        )
+
+    def _send(self) -> None:
+        """Wake the event loop once for everything that has come up."""
+        if not self._outbox or self._loop is None:
+            return
+        sent, self._outbox = self._outbox, []
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(_hand_out, sent)
+
+
+def _hand_out(sent: list[tuple[Hand, Event]]) -> None:
+    for hand, event in sent:
+        hand(event)

@@ -1,0 +1,66 @@
+"""`kkoracle serve`: base and tuned model behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exchange.house import House
+
+Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the front door."""
+    app.command("serve")(serve)
+
+
+def serve(
+    ctx: typer.Context,
+    archive: Archive = None,
+    name: Annotated[str, typer.Option(help="The run to serve.")] = "default",
+    best: Annotated[
+        bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")
+    ] = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address; beyond this machine only with a key.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0: any that is free.")] = None,
+    width: Annotated[int | None, typer.Option(help="Answers decoded together.")] = None,
+    model: Annotated[str | None, typer.Option(help="The run's model: Hub name or folder.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+) -> None:
+    """Answer OpenAI's clients as two models, `base` and `tuned`, from one copy of the weights.
+
+    Greedy unless a request says otherwise. Requests are decoded together as they come. Chat
+    programs, scripts and `kkoracle work --engine openai` can use it:
+
+    curl -s localhost:8080/v1/chat/completions -H 'Content-Type: application/json'
+    -d '{"model": "tuned", "messages": [{"role": "user", "content": "..."}]}'
+
+    KKORACLE_SERVE_API_KEY sets a key. Ctrl-C lets answers under way end, once more ends at once.
+    """
+    from exchange import openblas
+
+    openblas.ensure()
+    from exchange.models import Model
+    from exchange.settings import Persona
+    from trainer import tuned
+    from trainer.serve.running import serve as run
+    from trainer.serve.settings import Serve
+
+    house: House = ctx.obj
+    flags = {"host": host, "port": port, "width": width}
+    settings = house.config.table("serve", Serve, flags)
+    found = tuned.find(
+        house, archive, name, "best" if best else "last",
+        house.config.table("model", Model, {"name": model}),
+        lambda text: yes or typer.confirm(text),
+    )  # fmt: skip
+    typer.echo(f"loading {found.name} with the adapter of run {name!r}")
+    run(
+        house, found, settings, system=house.config.table("persona", Persona).system,
+        ready=lambda url: typer.echo(f"base and tuned answer on {url}; Ctrl-C ends it"),
+    )  # fmt: skip
+    typer.echo("endpoint stopped")
