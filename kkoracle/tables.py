@@ -19,6 +19,8 @@ TABLES: dict[str, str] = {
     "train": "trainer.settings:Train",
     "score": "trainer.scorer.settings:Score",
     "evaluate": "trainer.evaluate.settings:Evaluate",
+    "publish": "trainer.publish.settings:Publish",
+    "serve": "trainer.serve.settings:Serve",
     "dashboard": "kkoracle.dashboard:Dashboard",
     "log": "exchange.logs:Log",
     "operate": "kkoracle.beside.settings:Operate",
