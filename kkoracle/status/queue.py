@@ -10,6 +10,7 @@ from exchange import keys
 from exchange.errors import UserError
 from exchange.house import House
 from kkoracle.status.records import Queue, Worker
+from workers.show import plain
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -66,7 +67,8 @@ def _read(redis: Redis) -> Queue:
         for name in names:
             pipe.hgetall(keys.heartbeat(name))
         since, *beats = pipe.execute()
-    living = {name: beat for name, beat in zip(names, beats, strict=True) if beat}
+    beaten = zip(names, beats, strict=True)
+    living = {name: beat for name, beat in beaten if beat}
     return Queue(
         redis=str(server["redis_version"]),
         up=True,
@@ -76,15 +78,17 @@ def _read(redis: Redis) -> Queue:
         limit_mb=int(memory.get("maxmemory") or 0) // 2**20,
         paused=control == b"pause",
         workers=tuple(_worker(name, beat) for name, beat in sorted(living.items())),
-        lost={n: max(0.0, moment - at) for n, at in sorted(names.items()) if n not in living},
+        lost={
+            plain(n): max(0.0, moment - at) for n, at in sorted(names.items()) if n not in living
+        },
     )
 
 
 def _worker(name: str, beat: dict[bytes, bytes]) -> Worker:
     said = {key.decode(): value.decode("utf-8", "replace") for key, value in beat.items()}
     return Worker(
-        name,
-        said.get("state", ""),
+        plain(name),
+        plain(said.get("state", "")),
         int(_number(said.get("width"))),
         int(_number(said.get("inflight"))),
         int(_number(said.get("done"))),

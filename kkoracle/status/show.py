@@ -61,17 +61,17 @@ def lines(status: Status) -> Iterator[tuple[str, str]]:
     if status.daemon:
         yield "crawl", _crawl(status.crawl)
     c, pages = status.counters, status.pages
-    for stage, more in (
+    for name, more in (
         ("pages", _of(pages, "pages.")),
         ("text", f"{c.get('stories', 0):,} stories, {c.get('chunks.live', 0):,} chunks"
                  + _ranked(_under(c, "marks."))),
         ("tasks", f"{c.get('tasks.queued', 0):,} queued, {c.get('tasks.new', 0):,} waiting"
                   + _failed(c)),
     ):  # fmt: skip
-        yield stage, f"{_stage(status.stage(stage))}: {more}"
-    for stage in status.stages:
+        stage = status.stage(name)
+        yield name, f"{_bar(stage)}: {more}" if stage.total else more or "none yet"
         if stage.open:
-            yield "", f"{stage.name} {_ends(stage)}"
+            yield "", _ends(stage)
     yield "pairs", _pairs(status)
     yield "redis", _queue(status)
     for worker in status.queue.workers:
@@ -98,8 +98,8 @@ def _crawl(crawl: Crawl) -> str:
     return f"{crawl.rate:.2f}{allowed} requests/s"
 
 
-def _stage(stage: Stage) -> str:
-    share = stage.done / stage.total if stage.total else 0.0
+def _bar(stage: Stage) -> str:
+    share = stage.done / stage.total
     full = round(share * BAR)
     return f"{'━' * full}{'╌' * (BAR - full)} {share:4.0%} {stage.done:,} of {stage.total:,}"
 

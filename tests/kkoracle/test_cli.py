@@ -219,7 +219,7 @@ def test_status_counts_what_the_spool_holds(tmp_path: Path, make_house: Maker) -
     found = orjson.loads(said.stdout)
     assert said.returncode == found["exit_code"] == 3  # work is left and no daemon runs
     assert found["counters"] == {"stories": 5, "chunks.live": 5, "tasks.new": 5}
-    assert "5 in 5 chunks" in run_cli("status", cwd=tmp_path).stdout
+    assert "5 stories, 5 chunks" in run_cli("status", cwd=tmp_path).stdout
 
 
 def test_doctor_says_what_to_do_and_fails_when_something_is_missing(

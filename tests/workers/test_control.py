@@ -18,7 +18,7 @@ Open = Callable[..., object]
 
 def states(shop: Shop) -> set[str]:
     said = run_cli("status", "--json", cwd=shop.folder)
-    return {facts["state"] for facts in orjson.loads(said.stdout)["workers"].values()}
+    return {facts["state"] for facts in orjson.loads(said.stdout)["queue"]["workers"]}
 
 
 def test_paused_from_the_command_line_and_resumed(open_shop: Open) -> None:

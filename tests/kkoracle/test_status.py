@@ -1,0 +1,353 @@
+"""How far, how fast, until when, and what is wrong: from real files, a real Redis, real locks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from crawler import pages
+from crawler.beacon import Said
+from exchange import history, keys, tasks
+from exchange.errors import UserError
+from exchange.feeder import enqueue
+from exchange.history import Sample
+from exchange.house import House
+from exchange.lock import FileLock
+from exchange.records import Result
+from exchange.redis_server import redis_for
+from exchange.spool import Spool
+from kkoracle.status import Status, look, stages
+from kkoracle.status.show import screen, to_json
+from tests.conftest import cli_environment, fill_spool
+
+Maker = Callable[..., House]
+HOUR = 3600.0
+
+
+@contextmanager
+def daemon(house: House, running_s: float, **said: Any) -> Iterator[None]:
+    """The lock and the beacon of a daemon, without what it does."""
+    directory = house.archive_dir()
+    told: dict[str, Any] = {
+        "pid": 1, "at": time.time(), "fetching": False, "rate": 0.0, "allowed": 0.0,
+        "pause_s": 0.0, "hold": "", "next_look": 0.0, **said,
+    }  # fmt: skip
+    with FileLock(directory / "daemon.lock"):
+        (directory / "daemon.json").write_bytes(orjson.dumps(told))
+        began = time.time() - running_s
+        os.utime(directory / "daemon.lock", (began, began))
+        yield
+
+
+def store(spool: Spool, count: int, ago: float, *, failed: str = "") -> None:
+    """Close some tasks at a time in the past."""
+    claimed = tasks.claim(spool, "paper", count)
+    if failed:
+        tasks.finish(spool, [Result(task.id, "paper", failed=failed) for task in claimed])
+    at = time.time() - ago
+    with spool.transaction() as db:
+        db.execute("UPDATE tasks SET state='done' WHERE state='queued'")
+        db.execute("DELETE FROM history")
+        history.note(db, at - 60)
+        db.execute("UPDATE history SET counters='{}'")
+        history.note(db, at)
+
+
+def codes(status: Status) -> set[str]:
+    return {problem.code for problem in status.problems}
+
+
+def beat(redis: Any, name: str, **facts: Any) -> None:
+    said = {"width": 4, "inflight": 2, "done": 7, "state": "working", "tokens_per_s": 31.5, **facts}
+    redis.hset(keys.heartbeat(name), mapping=said)
+    redis.zadd(keys.SEEN, {name: time.time()})
+
+
+# -- exit codes and problems --------------------------------------------------------------------
+
+
+def test_nothing_crawled_is_told_and_done_is_fine(make_house: Maker) -> None:
+    house = make_house()
+    with pytest.raises(UserError, match="kkoracle crawl paper"):
+        look(house, "paper")
+    fill_spool(house, 0).close()
+    found = look(house, "paper")
+    assert found.exit_code == 0 and not found.problems and not found.work_left
+
+
+def test_work_without_a_daemon_is_stopped(make_house: Maker) -> None:
+    house = make_house()
+    fill_spool(house, 3).close()
+    found = look(house, "paper")
+    assert found.exit_code == 3 and codes(found) == {"stopped"}
+    assert "`kkoracle crawl paper` goes on" in found.problems[0].text
+
+
+def test_pages_that_wait_without_a_daemon_are_stopped_too(make_house: Maker) -> None:
+    house = make_house()
+    fill_spool(house, 0).close()
+    db = pages.connect(house.archive_dir())
+    db.execute("INSERT INTO pages(key, url, kind, priority) VALUES ('k', 'u', 'story', 1)")
+    db.close()
+    assert look(house, "paper").exit_code == 3
+
+
+def test_a_stall_is_named_with_the_worker_that_fell_silent(make_house: Maker) -> None:
+    house = make_house()
+    spool = fill_spool(house, 9)
+    store(spool, 4, ago=12 * 60)
+    spool.close()
+    with redis_for(house) as handle, daemon(house, running_s=2 * HOUR):
+        handle.connect().zadd(keys.SEEN, {"m4": time.time() - 13 * 60})
+        found = look(house, "paper")
+    assert found.exit_code == 1 and codes(found) == {"no-worker"}
+    (problem,) = found.problems
+    assert problem.text.startswith("no chunk for 12 min: worker m4 last seen 13 min ago")
+
+
+def test_a_worker_that_does_nothing_is_named_with_what_it_holds(make_house: Maker) -> None:
+    house = make_house()
+    spool = fill_spool(house, 9)
+    store(spool, 4, ago=20 * 60)
+    spool.close()
+    with redis_for(house) as handle, daemon(house, running_s=2 * HOUR):
+        redis = handle.connect()
+        beat(redis, "m4", tokens_per_s=0)
+        said = look(house, "paper")
+        assert codes(said) == {"stalled"}
+        assert "worker m4 is working with 2 in flight, 0 tokens/s" in said.problems[0].text
+        beat(redis, "m4", state="quiet")
+        assert look(house, "paper").exit_code == 0  # quiet hours are no stall
+        redis.set(keys.CONTROL, "pause")
+        paused = look(house, "paper")
+        assert codes(paused) == {"paused"} and "--resume" in paused.problems[0].text
+
+
+def test_a_daemon_that_has_just_begun_is_not_blamed_for_the_days_before(make_house: Maker) -> None:
+    house = make_house()
+    spool = fill_spool(house, 9)
+    store(spool, 4, ago=3 * 24 * HOUR)
+    spool.close()
+    with redis_for(house), daemon(house, running_s=30):
+        assert look(house, "paper").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"hold": "12 MB of disk free"}, "12 MB of disk free"),
+        ({"pause_s": 1800.0}, "the site asks us to wait 30 min"),
+        ({}, "wait for their next try"),
+    ],
+)
+def test_a_crawl_that_stands_says_why(make_house: Maker, said: dict[str, Any], words: str) -> None:
+    house = make_house()
+    fill_spool(house, 0).close()
+    db = pages.connect(house.archive_dir())
+    db.execute("INSERT INTO pages(key, url, kind, priority) VALUES ('k', 'u', 'story', 1)")
+    db.close()
+    with redis_for(house), daemon(house, running_s=HOUR, fetching=True, **said):
+        found = look(house, "paper")
+    assert codes(found) == {"pages-stalled"} and words in found.problems[0].text
+
+
+def test_a_frozen_daemon_a_low_disk_and_an_absent_redis_are_told(make_house: Maker) -> None:
+    house = make_house("[crawl]\nmin_free_mb = 999999999\n")
+    fill_spool(house, 2).close()
+    with daemon(house, running_s=HOUR, at=time.time() - 300):
+        found = look(house, "paper")
+    assert codes(found) == {"daemon-silent", "disk-low", "redis-away"}
+    assert "nothing for 5 min" in found.problems[0].text
+
+
+def test_when_most_tasks_fail_a_person_is_needed(make_house: Maker) -> None:
+    house = make_house()
+    spool = fill_spool(house, 12)
+    store(spool, 12, ago=60, failed="poison")
+    spool.close()
+    found = look(house, "paper")
+    assert found.exit_code == 1 and codes(found) == {"failing"}
+    assert "poison 12" in shown(found)
+
+
+# -- what is seen --------------------------------------------------------------------------------
+
+
+def shown(status: Status) -> str:
+    from rich.console import Console
+
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(screen(status))
+    return captured.get()
+
+
+def test_queue_and_workers_are_read_from_redis(make_house: Maker) -> None:
+    house = make_house()
+    spool = fill_spool(house, 6)
+    with redis_for(house) as handle, daemon(house, running_s=60, rate=0.4, allowed=1.0, pid=7,
+                                            fetching=True):  # fmt: skip
+        redis = handle.connect()
+        enqueue(redis, tasks.claim(spool, "paper", 5))
+        beat(redis, "one", tokens_per_s=31.5)
+        beat(redis, "two", state="stopping")
+        time.sleep(1.1)
+        found = look(house, "paper")
+    spool.close()
+    assert found.queue.waiting == 5 and 1 <= (found.queue.oldest_s or 0) < 60
+    assert [worker.name for worker in found.queue.workers] == ["one", "two"]
+    assert found.queue.workers[0].tokens_per_s == 31.5 and found.queue.limit_mb == 512
+    text = shown(found)
+    assert "0.40 of 1.00 allowed requests/s" in text and "5 jobs waiting" in text
+    assert "two: stopping, width 4, 2 in flight, 7 done, 32 tokens/s" in text
+
+
+def test_a_hostile_heartbeat_changes_nothing_but_its_line(make_house: Maker) -> None:
+    house = make_house()
+    fill_spool(house, 1).close()
+    with redis_for(house) as handle, daemon(house, running_s=60):
+        beat(handle.connect(), "[red]\x1b]2;x\x07", state="\x1b[2J", width="many")
+        found = look(house, "paper")
+    assert found.queue.workers[0].width == 0
+    assert "\x1b" not in shown(found) and "\x07" not in shown(found)
+
+
+def test_everything_is_in_the_json_object(make_house: Maker) -> None:
+    house = make_house()
+    fill_spool(house, 4).close()
+    run = house.archive_dir() / "runs" / "first"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text('{"settings": {"epochs": 2}}')
+    lines = [f'{{"step": {n}, "epoch": {n / 50}, "loss": {3 / n}, "seconds": 9.5}}'
+             for n in range(1, 41)]  # fmt: skip
+    lines.insert(30, '{"step": 30, "epoch": 0.6, "valid_loss": 1.25, "bits": 1}')
+    (run / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 41, "ep']))
+    found = orjson.loads(to_json(look(house, "paper")))
+    assert found["exit_code"] == 3 and found["counters"]["tasks.new"] == 4
+    assert [stage["name"] for stage in found["stages"]] == ["pages", "text", "tasks"]
+    training = found["training"]
+    assert (training["run"], training["step"], training["steps"]) == ("first", 40, 100)
+    assert training["valid_loss"] == 1.25
+    least, middle, most = training["left"]
+    assert least < middle < most and middle == pytest.approx(60 * 9.5)
+
+
+# -- how fast and until when ----------------------------------------------------------------------
+
+
+def past(hours: int, now: float, **rates: float) -> list[Sample]:
+    """An hourly sample of counters that grow by so much an hour, up to now."""
+    return [
+        Sample(now - (hours - n) * HOUR, {name: round(n * rate) for name, rate in rates.items()})
+        for n in range(hours + 1)
+    ]
+
+
+def test_rates_are_of_the_last_quarter_and_of_the_last_day() -> None:
+    now = 1e9
+    samples = past(48, now, **{"tasks.done": 100, "pairs.accepted": 250, "pairs.rejected": 50})
+    faster = Sample(now + HOUR, {"tasks.done": 5200, "pairs.accepted": 13000,
+                                 "pairs.rejected": 2400})  # fmt: skip
+    found = stages.pairs(faster.counters, [*samples, faster], now + HOUR)
+    assert found.hour == pytest.approx(1000) and found.day == pytest.approx((1000 + 23 * 250) / 24)
+    assert found.kept == pytest.approx(13000 / 15400)
+    late = stages.pairs(faster.counters, [*samples, faster], now + 30 * HOUR)
+    assert late.hour == late.day == 0 and late.kept_day is None
+
+
+def of(name: str, pages: list[Sample], spool: list[Sample], now: float) -> Any:
+    found = stages.all_of(pages[-1].counters, pages, spool[-1].counters, spool, now)
+    return next(stage for stage in found if stage.name == name)
+
+
+def test_tasks_of_pages_yet_to_come_are_counted_in() -> None:
+    now = 1e9
+    fetched = past(48, now, **{"pages.done": 100})
+    for sample in fetched:
+        sample.counters["pages.waiting"] = 9600 - sample.counters["pages.done"]
+    made = past(48, now, **{"tasks.done": 200, "tasks.new": 0})
+    tasks_stage = of("tasks", fetched, made, now)
+    assert tasks_stage.total == 9600 and tasks_stage.open == 0
+    assert tasks_stage.left is not None
+    assert tasks_stage.left[1] == pytest.approx(48 * HOUR, rel=0.05)  # as long as the pages take
+    assert of("pages", fetched, made, now).left[1] == pytest.approx(48 * HOUR, rel=0.01)
+
+
+def test_a_crawl_that_finds_more_than_it_fetches_has_no_end_yet() -> None:
+    now = 1e9
+    growing = past(24, now, **{"pages.done": 100, "pages.waiting": 150})
+    made = past(24, now, **{"tasks.done": 10})
+    assert of("pages", growing, made, now).note == "more pages are found than fetched"
+    assert of("tasks", growing, made, now).left is None
+    slower = past(24, now, **{"pages.done": 100})
+    for sample in slower:  # each page done leads to half a new one
+        sample.counters["pages.waiting"] = 1800 - sample.counters["pages.done"] // 2
+    least, middle, most = of("pages", slower, made, now).left
+    assert least < 6 * HOUR < middle < 12 * HOUR < most
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def test_watch_draws_over_itself_until_ctrl_c_and_says_the_last_code(
+    tmp_path: Path, make_house: Maker
+) -> None:
+    fill_spool(make_house(), 3).close()
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kkoracle", "status", "--watch"], cwd=tmp_path, stdin=side,
+        env=cli_environment(TERM="xterm"), stdout=side, stderr=side,
+    )  # fmt: skip
+    os.close(side)
+    with ExitStack() as stack:
+        stack.callback(os.close, main)
+        stack.callback(process.kill)
+        said = b""
+        while said.count(b"3 waiting") < 2:
+            said += os.read(main, 65536)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 3
+    assert b"\x1b[?1049h" in said and "Ctrl-C ends" in said.decode()
+
+
+def test_watched_without_a_terminal_each_look_is_a_line(
+    tmp_path: Path, make_house: Maker, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    house = make_house()
+    fill_spool(house, 3).close()
+    process = popen("-m", "kkoracle", "status", "--watch", "--json", cwd=tmp_path)
+    assert process.stdout is not None
+    first = orjson.loads(process.stdout.readline())
+    fill_spool(house, 2, first=3).close()
+    second = orjson.loads(process.stdout.readline())
+    assert first["counters"]["tasks.new"] == 3 and second["counters"]["tasks.new"] == 5
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 3
+
+
+def test_the_daemon_says_of_itself_what_only_it_knows(
+    tmp_path: Path, make_house: Maker, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    house = make_house()
+    fill_spool(house, 2).close()
+    process = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=tmp_path)
+    path = house.archive_dir() / "daemon.json"
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    said = Said(**orjson.loads(path.read_bytes()))
+    found = look(house, "paper")
+    assert said.pid == found.crawl.pid == process.pid and found.daemon
+    assert found.crawl.silent_s < 15 and not re.search("look", shown(found))
