@@ -47,6 +47,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f'<table class="figures"><tr>{head}</tr>{body}</table>'
 
 
+def plots(drawn: str) -> str:
+    """Plots beside each other where there is room."""
+    return f'<div class="plots">{drawn}</div>'
+
+
 def _cell(value: object) -> str:
     if isinstance(value, int):
         return f'<td class="n">{value:,}</td>'

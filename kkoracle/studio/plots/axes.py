@@ -11,6 +11,7 @@ from html import escape
 WIDTH, HEIGHT = 720, 260  # of the picture's own units; it is scaled to the page
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 26, 26  # around the plot, for its labels
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
+DASHED = 'stroke-dasharray="5 4"'
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 
 _DAY = 86400
@@ -45,9 +46,9 @@ def upwards(low: float, high: float) -> Axis:
     return Axis(floor, ceiling if ceiling > floor else floor + step, HEIGHT - BOTTOM, TOP)
 
 
-def round_values(low: float, high: float, about: int = 4) -> list[float]:
-    """Round values between two others, about so many."""
-    step = _step((high - low) or 1.0, about)
+def round_values(low: float, high: float, about: int = 4, least: float = 0.0) -> list[float]:
+    """Round values between two others, about so many, not less than `least` apart."""
+    step = max(_step((high - low) or 1.0, about), least)
     first = math.ceil(low / step - 1e-9)
     return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -91,12 +92,14 @@ def grid(across_at: Sequence[tuple[float, str]], up: Axis) -> str:
     return "".join(parts)
 
 
-def legend(names: Sequence[tuple[str, str]]) -> str:
-    """Names with their colours, in a row above the plot."""
+def legend(names: Sequence[tuple[str, str, bool]]) -> str:
+    """Names with their colours, in a row above the plot; true for what is dashed."""
     parts, x = [], float(LEFT)
-    for name, colour in names:
-        parts.append(f'<rect x="{x:.0f}" y="6" width="10" height="10" rx="2" fill="{colour}"/>'
-                     f'<text x="{x + 14:.0f}" y="15">{escape(name)}</text>')  # fmt: skip
+    for name, colour, dashed in names:
+        mark = f'<rect x="{x:.0f}" y="6" width="10" height="10" rx="2" fill="{colour}"/>'
+        if dashed:
+            mark = f'<path d="M{x - 4:.0f} 11h15" stroke="{colour}" stroke-width="2" {DASHED}/>'
+        parts.append(f'{mark}<text x="{x + 14:.0f}" y="15">{escape(name)}</text>')
         x += 26 + 6.6 * len(name)
     return "".join(parts)
 

@@ -50,8 +50,9 @@ def bars(title: str, parts: Sequence[str], counts: Mapping[str, Sequence[int]]) 
                 f'height="{tall:.1f}" fill="{colour}"/>'
             )
         drawn.append("</g>")
-    names = list(zip(parts, COLOURS, strict=False)) if len(parts) > 1 else []
-    return picture(title, grid(marks, up) + "".join(drawn) + legend(names))
+    names = [(part, colour, False) for part, colour in zip(parts, COLOURS, strict=False)]
+    told = legend(names) if len(names) > 1 else ""
+    return picture(title, grid(marks, up) + "".join(drawn) + told)
 
 
 def ranked(title: str, counts: Mapping[str, int], most: int = 15) -> str:

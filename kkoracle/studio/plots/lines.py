@@ -9,6 +9,7 @@ from statistics import fmean
 from kkoracle.studio.plots.axes import (
     BOTTOM,
     COLOURS,
+    DASHED,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -72,7 +73,8 @@ def lines(
     if times:
         marks = [(x.place(at), name) for at, name in round_times(x.low, x.high)]
     else:
-        marks = [(x.place(at), named(at)) for at in round_values(x.low, x.high, 6)]
+        steps = round_values(x.low, x.high, 6, least=1.0)
+        marks = [(x.place(at), named(at)) for at in steps]
     parts = [grid(marks, y)]
     if band:
         left, wide = x.place(band.low), x.place(band.high) - x.place(band.low)
@@ -84,15 +86,16 @@ def lines(
         colour = COLOURS[line.colour % len(COLOURS)]
         spots = [(x.place(at), y.place(value)) for at, value in thinned(line.points)]
         path = " ".join(f"{left:.1f},{top:.1f}" for left, top in spots)
-        dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} '
+        dash = DASHED if line.dashed else ""
+        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" {dash} '
                      f'points="{path}"/>')  # fmt: skip
         if line.dots or len(spots) == 1:
             parts += [f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" fill="{colour}"/>'
                       for left, top in spots]  # fmt: skip
-    names = [(line.name, COLOURS[line.colour % len(COLOURS)]) for line in drawn if line.points]
+    names = [(line.name, COLOURS[line.colour % len(COLOURS)], line.dashed)
+             for line in drawn if line.points]  # fmt: skip
     if band:
-        names.append((band.name, "#8884"))
+        names.append((band.name, "#8884", False))
     return picture(title, "".join(parts) + legend(names))
 
 

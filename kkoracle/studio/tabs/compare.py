@@ -15,6 +15,7 @@ from kkoracle.studio import comparing, markup, saving
 from kkoracle.studio.asking import LONGEST, SYSTEMS, Asker, Given, names, open_asker, runs_of
 from kkoracle.studio.comparing import Round
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 
 LOADING = "loading the model; the first question waits for it ..."
 SLOW = "A worker generates on this machine: the model is in memory twice and both go slower."
@@ -29,16 +30,16 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         blind = gr.Checkbox(True, label="Blind: names after the vote", scale=1)
     question = gr.Textbox(label="Question", max_length=LONGEST, elem_id="question",
                           submit_btn="Ask")  # fmt: skip
-    said = gr.HTML()
-    answers = gr.HTML(elem_id="answers")
+    said = own_html()
+    answers = own_html(elem_id="answers")
     with gr.Group(visible=False) as ballot:
         choice = gr.Radio([*comparing.LETTERS, *comparing.OTHERWISE], label="Which is best?")
         better = gr.Textbox(label="A better answer (if you know one)", max_length=LONGEST)
         send = gr.Button("Vote and reveal", variant="primary")
     with gr.Row():
-        files = gr.HTML(elem_id="files")
-        let_go = gr.Button("Give back the model's memory", size="sm", scale=0)
-    votes = gr.HTML(elem_id="votes")
+        files = own_html(elem_id="files")
+        let_go = gr.Button("Unload the model", size="sm", scale=0, min_width=160)
+    votes = own_html(elem_id="votes")
     talk = gr.State([])
     ask_outputs = [talk, said, answers, ballot, choice, better, files, question]
 

@@ -10,14 +10,15 @@ from exchange.errors import UserError
 from kkoracle.status import look
 from kkoracle.studio import figures, markup
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 
 
 def build(studio: Studio, tab: gr.Tab) -> None:
     """Put the tab on the page; what it shows is counted when it is first looked at."""
     again = gr.Button("Count again", size="sm", scale=0)
-    drawn = gr.HTML(elem_id="counted")
-    run = gr.Dropdown([], label="Run")
-    losses = gr.HTML(elem_id="losses")
+    drawn = own_html(elem_id="counted")
+    run = gr.Dropdown(figures.runs(studio.directory), label="Run")
+    losses = own_html(elem_id="losses")
 
     def count() -> list[Any]:
         names = figures.runs(studio.directory)
@@ -38,8 +39,14 @@ def build(studio: Studio, tab: gr.Tab) -> None:
 
 
 def _counted(studio: Studio) -> str:
-    try:
-        found = look(studio.house, studio.archive)
-        return figures.coverage(studio.house, studio.archive) + figures.rejections(found)
-    except UserError as error:
-        return markup.note(error)
+    """What can be drawn; pairs may be here although no page is, as after an import."""
+    drawn = []
+    for draw in (
+        lambda: figures.coverage(studio.house, studio.archive),
+        lambda: figures.rejections(look(studio.house, studio.archive)),
+    ):
+        try:
+            drawn.append(draw())
+        except UserError as error:
+            drawn.append(markup.note(error))
+    return markup.plots("".join(drawn))

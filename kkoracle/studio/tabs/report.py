@@ -9,19 +9,19 @@ import gradio as gr
 
 from kkoracle.studio import markup, pages
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 
 DATASET = "the dataset"
 
 
 def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
-    which = gr.Dropdown([], label="Page")
-    frame = gr.HTML(elem_id="report")
+    which = gr.Dropdown(_choices(studio), value=None, label="Page")
+    frame = own_html(elem_id="report")
 
     def prepare() -> list[Any]:
-        runs = pages.reports(studio.directory)
-        choices = [*((f"report of run {run}", run) for run in runs), (DATASET, "")]
-        first = runs[0] if runs else None
+        choices = _choices(studio)
+        first = choices[0][1] or None
         return [gr.update(choices=choices, value=first), show(first)]
 
     def show(run: str | None) -> str:
@@ -34,6 +34,11 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     page.load(prepare, None, [which, frame], api_visibility="private")
     which.input(show, [which], [frame], api_name="report")
+
+
+def _choices(studio: Studio) -> list[tuple[str, str]]:
+    runs = pages.reports(studio.directory)
+    return [*((f"report of run {run}", run) for run in runs), (DATASET, "")]
 
 
 def _open(address: str) -> str:

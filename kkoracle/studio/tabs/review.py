@@ -9,6 +9,7 @@ import gradio as gr
 from kkoracle.studio import markup
 from kkoracle.studio.reviewing import Reviewing, Shown
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 from trainer.review.sitting import REASONS
 
 LONGEST = 4000  # characters of an edited text
@@ -21,18 +22,18 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     with gr.Row():
         with gr.Column(scale=3):
-            chunk = gr.HTML(elem_id="chunk")
+            chunk = own_html(elem_id="chunk")
         with gr.Column(scale=2):
-            about = gr.HTML()
+            about = own_html()
             question = gr.Textbox(label="Question", lines=2, max_length=LONGEST)
             answer = gr.Textbox(label="Answer", lines=3, max_length=LONGEST)
             with gr.Row():
-                accept = gr.Button("Accept (a)", variant="primary", elem_id="key-a")
-                skip = gr.Button("Skip (s)", elem_id="key-s")
-                undo = gr.Button("Undo (u)", elem_id="key-u")
+                accept = gr.Button("Accept (a)", variant="primary", elem_id="key-a", min_width=90)
+                skip = gr.Button("Skip (s)", elem_id="key-s", min_width=90)
+                undo = gr.Button("Undo (u)", elem_id="key-u", min_width=90)
             reason = gr.Radio(list(REASONS), label="Reason", value=None)
             reject = gr.Button("Reject (r)", variant="stop", elem_id="key-r")
-            said = gr.HTML()
+            said = own_html()
             reviewer = gr.Textbox(label="Reviewer", value="me", max_length=64)
     pair = gr.Textbox(visible=False, label="pair")
     outputs = [pair, chunk, question, answer, about, said, reason]

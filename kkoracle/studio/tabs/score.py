@@ -10,6 +10,7 @@ from exchange.errors import UserError
 from kkoracle.studio import markup, scoring
 from kkoracle.studio.plots.bars import shares
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 from trainer.scorer.scoring import Scored
 
 LONGEST = 50_000  # characters of each part
@@ -19,13 +20,13 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
     with gr.Row():
         with gr.Column():
-            name = gr.Dropdown([], label="Scorer")
+            name = gr.Dropdown(scoring.scorers(studio.house), label="Scorer")
             question = gr.Textbox(label="Question", lines=2, max_length=LONGEST)
             guide = gr.Textbox(label="Guide, or a reference answer", lines=4, max_length=LONGEST)
             answer = gr.Textbox(label="Answer", lines=4, max_length=LONGEST)
-            maximum = gr.Number(None, label="Maximum (empty: the scorer's own)", minimum=0)
+            maximum = gr.Number(label="Maximum (empty: the scorer's own)")
             send = gr.Button("Score", variant="primary")
-        found = gr.HTML(elem_id="score")
+        found = own_html(elem_id="score")
 
     def prepare() -> list[Any]:
         known = scoring.scorers(studio.house)

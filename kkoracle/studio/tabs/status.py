@@ -11,19 +11,20 @@ from kkoracle.status import Status, look
 from kkoracle.status.show import lines
 from kkoracle.studio import figures, markup
 from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs.parts import own_html
 
 EVERY_S = 10  # between two looks of a page that stands open
 
 
 def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
-    screen = gr.HTML(elem_id="status")
-    plots = gr.HTML(elem_id="progress")
+    screen = own_html(elem_id="status")
+    plots = own_html(elem_id="progress")
 
     def show() -> tuple[str, str]:
         try:
             found = look(studio.house, studio.archive)
-            return _screen(found), figures.progress(studio.directory, found)
+            return _screen(found), markup.plots(figures.progress(studio.directory, found))
         except UserError as error:
             return markup.note(error), ""
 
