@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import shutil
 import subprocess
 import time
@@ -48,40 +49,78 @@ class Browser:
         self._process.terminate()
         self._process.wait(20)
 
-    def look(self, url: str, wait_for: str, seconds: float = 30) -> dict[str, Any]:
+    def look(
+        self,
+        url: str,
+        wait_for: str,
+        *steps: tuple[str, str],
+        seconds: float = 30,
+        shot: Path | None = None,
+    ) -> dict[str, Any]:
         """Open a page, wait until a script's expression is true, and return what is there.
 
-        Returns:
-            `dom` (the page as it is then), `owned` (what a hostile script would have set).
-        """
-        return asyncio.run(self._look(url, wait_for, seconds))
+        Args:
+            steps: what to do then (a script), and what to wait for each time.
+            shot: where a picture of the page goes.
 
-    async def _look(self, url: str, wait_for: str, seconds: float) -> dict[str, Any]:
+        Returns:
+            `dom` (the page as it is then), `owned` (what a hostile script would have set),
+            `requests` (every address that was asked for).
+        """
+        return asyncio.run(self._look(url, [("", wait_for), *steps], seconds, shot))
+
+    async def _look(
+        self, url: str, steps: list[tuple[str, str]], seconds: float, shot: Path | None
+    ) -> dict[str, Any]:
         async with aiohttp.ClientSession() as session:
             async with session.put(f"{self._base}/json/new?about:blank") as reply:
                 target = await reply.json(content_type=None)
-            async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as page:
-                await _call(page, 1, "Page.navigate", url=url)
-                deadline = time.monotonic() + seconds
-                while not await _value(page, wait_for):
-                    assert time.monotonic() < deadline, f"{url} never showed {wait_for}"
-                    await asyncio.sleep(0.1)
-                dom = await _value(page, "document.documentElement.outerHTML")
-                owned = await _value(page, "window.owned")
+            async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                page = _Page(socket)
+                await page.call("Network.enable")
+                await page.call("Page.navigate", url=url)
+                for do, wait_for in steps:
+                    await page.value(do)
+                    deadline = time.monotonic() + seconds
+                    while not await page.value(wait_for):
+                        assert time.monotonic() < deadline, f"{url} never showed {wait_for}"
+                        await asyncio.sleep(0.1)
+                found = {
+                    "dom": await page.value("document.documentElement.outerHTML"),
+                    "owned": await page.value("window.owned"),
+                    "requests": page.requests,
+                }
+                if shot:
+                    await page.picture(shot)
             async with session.get(f"{self._base}/json/close/{target['id']}"):
-                return {"dom": dom, "owned": owned}
+                return found
 
 
-async def _value(page: aiohttp.ClientWebSocketResponse, expression: str) -> Any:
-    found = await _call(page, 2, "Runtime.evaluate", expression=expression, returnByValue=True)
-    return found.get("result", {}).get("value")
+class _Page:
+    """One tab's DevTools socket; it notes what is asked for while it waits for answers."""
 
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._number = 0
+        self.requests: list[str] = []
 
-async def _call(
-    page: aiohttp.ClientWebSocketResponse, number: int, method: str, **params: Any
-) -> dict[str, Any]:
-    await page.send_json({"id": number, "method": method, "params": params})
-    while True:
-        message: dict[str, Any] = await page.receive_json()
-        if message.get("id") == number:
-            return dict(message.get("result", {}))
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        await self._socket.send_json({"id": self._number, "method": method, "params": params})
+        while True:
+            message: dict[str, Any] = await self._socket.receive_json()
+            if message.get("method") == "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
+            if message.get("id") == self._number:
+                return dict(message.get("result", {}))
+
+    async def value(self, expression: str) -> Any:
+        found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        return found.get("result", {}).get("value")
+
+    async def picture(self, path: Path) -> None:
+        size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+        await asyncio.sleep(0.5)  # until it is drawn in that size
+        found = await self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(found["data"]))

@@ -44,13 +44,16 @@ def fill(
     cluster: Callable[[int], str] = lambda number: "",
     published: Callable[[int], str] = lambda number: "2001-02-03",
     section: Callable[[int], str] = lambda number: "",
+    header: Callable[[int], str] = lambda number: "Φωνή",
+    aside: Callable[[int], str] = lambda number: "",
     rephrased: int = 0,
     extra: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Stories with one chunk and `per_story` accepted pairs each, and one rejected pair.
 
     The first pair of each of the first `rephrased` stories is asked once more in other words.
-    `extra` are further accepted questions and answers, all of the first story.
+    `extra` are further accepted questions and answers, all of the first story; `aside` is what a
+    chunk says before its facts.
     """
     spool = Spool.open(directory)
     spool.set_meta("recipe", RECIPE)
@@ -58,8 +61,8 @@ def fill(
     with spool.transaction():
         for number in range(first, first + stories):
             story_id = digest("paper", str(number))
-            text = " ".join(answer(number, k) for k in range(per_story))
-            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή")
+            text = aside(number) + " ".join(answer(number, k) for k in range(per_story))
+            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, header(number))
             story = Story(story_id, f"http://x/{number}", "paper", published(number),
                           section(number), "Τίτλος", "",
                           text, cluster=cluster(number))  # fmt: skip

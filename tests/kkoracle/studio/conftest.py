@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler import pages
 from exchange.review import Review
 from tests.conftest import SENTENCES, processes
 from tests.trainer.conftest import Desk
@@ -51,8 +52,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Desk:
     """Twelve stories of three pairs; what the first one says is hostile."""
     made = Desk(tmp_path_factory.mktemp("studio"), model)
     made.configure(QUICK)
-    fill(made.archive, 12, section=lambda number: EVIL if number == 0 else "Πόλη",
+    evil = lambda number: f"{EVIL} {TEMPLATED} " * (number % 3 == 0)  # noqa: E731
+    fill(made.archive, 12, section=evil, header=evil, aside=evil,
          extra=[(f"{EVIL} {TEMPLATED} Ποιος είναι;", f"{EVIL} {TEMPLATED}")])  # fmt: skip
+    pages.connect(made.archive).close()
     made.cli("dataset", "build")
     made.cli("train")
     return made

@@ -1,0 +1,181 @@
+"""A real studio, asked over its HTTP interface: what is clicked there is stored as data."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from gradio_client import Client
+
+from exchange import gpu
+from tests.conftest import ROOT, run_cli
+from tests.kkoracle.studio.conftest import EVIL, Server, Start
+from tests.trainer.conftest import Desk
+
+
+@pytest.fixture
+def client(server: Server) -> Client:
+    return Client(server.url, verbose=False, httpx_kwargs={"timeout": 60})
+
+
+def call(client: Client, name: str, *arguments: Any) -> Any:
+    return client.predict(*arguments, api_name=f"/{name}")
+
+
+def get(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+    asked = urllib.request.Request(
+        url, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as reply:
+            return reply.status, reply.read().decode(), dict(reply.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+def test_status_says_what_the_command_says(client: Client, desk: Desk) -> None:
+    screen, plots = call(client, "status")
+    printed = desk.cli("status", code=None).stdout
+    kept = re.search(r"(\d+) kept, (\d+) rejected", printed)
+    assert kept and kept[0] in screen
+    assert "<svg" in plots and "Pairs" in plots
+
+
+def test_a_review_stores_what_was_said(client: Client, server: Server) -> None:
+    pair, chunk, question, answer, about, _, _ = call(client, "review", "me")
+    assert chunk and question and answer and "1 of" in about
+    second, _, _, _, _, _, _ = call(client, "accept", "me", pair, question, answer)
+    third, _, q3, _, _, _, _ = call(client, "reject", "me", second, "trivial")
+    fourth = call(client, "accept", "me", third, q3, "Διορθωμένη απάντηση.")[0]
+    after = call(client, "skip", "me", fourth)
+    assert "3 labels" in after[4]
+    labels = server.review().labels()
+    assert labels[pair].verdict == "accept" and labels[pair].answer == ""
+    assert (labels[second].verdict, labels[second].reason) == ("reject", "trivial")
+    assert labels[third].answer == "Διορθωμένη απάντηση." and labels[third].question == ""
+    assert fourth not in labels
+    back = call(client, "undo", "me")
+    assert back[0] == third and "taken back" in back[5]
+    assert third not in server.review().labels()
+
+
+def test_a_word_about_another_pair_than_the_one_shown_changes_nothing(
+    client: Client, server: Server
+) -> None:
+    pair, _, question, answer, _, _, _ = call(client, "review", "she")
+    now = call(client, "skip", "she", pair)
+    before = server.review().history()
+    for name, arguments in (("accept", (question, answer)), ("reject", ("wrong",)), ("skip", ())):
+        said = call(client, name, "she", pair, *arguments)
+        assert said[0] == now[0] and "another pair" in said[5]
+    assert "needs a question" in call(client, "accept", "she", now[0], " ", "x")[5]
+    assert "why?" in call(client, "reject", "she", now[0], None)[5]
+    assert server.review().history() == before
+
+
+def test_a_blind_question_is_answered_voted_on_and_revealed(client: Client, server: Server) -> None:
+    systems = ["base", "tuned", "RAG", "tuned + RAG"]
+    said, cards, *_ = call(client, "ask", "Ποιος έχτισε τη γέφυρα;", "default", systems, True)
+    assert "wrong" not in said
+    assert re.findall("<h3>(.*?)</h3>", cards) == ["A", "B", "C", "D"]
+    assert "tuned" not in cards and "<summary>" not in cards
+    said, cards, _, files, votes = call(client, "vote", "B", "Η Ελένη Καρατζά.")
+    assert "stored: B is best" in said and "base64," in files
+    shown = re.findall("<h3>[A-D]: (.*?)</h3>", cards)
+    assert sorted(shown) == sorted(systems)
+    assert cards.count("<summary>") >= 2 and "http://x/" in cards
+    (vote,) = server.review().votes()
+    assert vote.systems == tuple(shown) and vote.best == shown[1] and vote.blind
+    assert vote.better == "Η Ελένη Καρατζά." and vote.run == "default"
+    assert "100%" in votes
+    assert "ask first" in call(client, "vote", "A", "")[0]
+    assert len(server.review().votes()) == 1
+
+
+def test_what_cannot_be_asked_is_one_line(client: Client) -> None:
+    for arguments, said in (
+        ((" ", "default", ["base"], True), "write a question"),
+        (("Πότε;", "../..", ["base"], True), "no run"),
+        (("Πότε;", "default", [], True), "at least one"),
+        (("α" * 3000, "default", ["base"], True), "characters"),
+    ):
+        try:
+            assert said in call(client, "ask", *arguments)[0]
+        except Exception as error:  # Gradio refuses some of it before we do
+            assert "AppError" in type(error).__name__ or "choices" in str(error), error
+
+
+def test_while_a_run_trains_no_model_is_loaded_and_the_page_says_why(
+    client: Client, desk: Desk
+) -> None:
+    call(client, "let_go")
+    with gpu.held(desk.folder / "data"):
+        said = call(client, "ask", "Πότε;", "default", ["base"], False)[0]
+    assert "training runs" in said
+    said, cards, *_ = call(client, "ask", "Πότε;", "default", ["base"], False)
+    assert "wrong" not in said and "A: base" in cards
+    with gpu.held(desk.folder / "data", shared=True):
+        call(client, "let_go")
+        assert "worker" in call(client, "ask", "Πότε;", "default", ["base"], False)[0]
+    call(client, "let_go")
+    with gpu.held(desk.folder / "data"):
+        pass  # the model's memory and the lock were given back
+
+
+def test_plots_and_losses_are_drawn(client: Client) -> None:
+    counted, _, losses = call(client, "plots")
+    assert "Stories by year" in counted and "no_question_mark" in counted
+    assert "<svg" in losses and "validation" in losses
+    assert "is no name" in call(client, "losses", "../x")
+
+
+def test_framed_pages_have_no_rights(server: Server, desk: Desk) -> None:
+    report = desk.run_folder() / "evaluation" / "report.html"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(f"<!doctype html><p>{EVIL}</p>", "utf-8")
+    for path in ("report/default", "dataset"):
+        status, text, headers = get(f"{server.url}/pages/{path}")
+        assert status == 200 and "<!doctype html>" in text
+        assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    for path in ("report/none", "report/..%2f..%2fkkoracle.toml", "report/%2e%2e"):
+        assert get(f"{server.url}/pages/{path}")[0] == 404
+
+
+def test_other_sites_and_other_names_are_refused(server: Server) -> None:
+    assert get(server.url)[0] == 200
+    assert get(server.url, Host="evil.example")[0] == 421
+    assert get(server.url, Origin="http://evil.example")[0] == 403
+    assert get(server.url, Origin="null")[0] == 403
+    assert get(server.url, Origin=server.url)[0] == 200
+    _, page, headers = get(server.url)
+    assert "script-src-attr 'none'" in headers["content-security-policy"]
+    assert '"analytics_enabled":false' in page.replace(" ", "")
+    assert get(f"{server.url}/gradio_api/file=/etc/passwd")[0] in (403, 404)
+
+
+def test_beyond_loopback_it_wants_a_password(start: Start, desk: Desk) -> None:
+    refused = run_cli("ui", "--host", "0.0.0.0", cwd=desk.folder)
+    assert refused.returncode == 2 and "KKORACLE_UI_PASSWORD" in refused.stderr
+    server = start("--host", "0.0.0.0", KKORACLE_UI_PASSWORD="secret")
+    assert get(server.url)[0] == 401
+    assert get(server.url, Authorization="Basic a2tvcmFjbGU6d3Jvbmc=")[0] == 401
+    assert get(server.url, Authorization="Basic a2tvcmFjbGU6c2VjcmV0")[0] == 200
+    server.process.terminate()
+    assert server.process.wait(10) == 0
+
+
+def test_a_port_in_use_is_one_line(server: Server, desk: Desk) -> None:
+    said = run_cli("ui", "--port", server.url.rpartition(":")[2], cwd=desk.folder)
+    assert said.returncode == 1 and "--port" in said.stderr and "Traceback" not in said.stderr
+
+
+def test_without_the_extra_one_line_says_what_to_install(desk: Desk) -> None:
+    hidden = desk.folder / "hidden"
+    (hidden / "gradio").mkdir(parents=True)
+    (hidden / "gradio" / "__init__.py").write_text("raise ImportError('no gradio')")
+    said = run_cli("ui", "--port", "0", cwd=desk.folder, PYTHONPATH=f"{hidden}:{ROOT}")
+    assert said.returncode == 1 and "pip install 'kkoracle[ui]'" in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1

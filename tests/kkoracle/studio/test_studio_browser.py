@@ -1,0 +1,131 @@
+"""Each tab seen by a real browser: it is there again after a reload, asks nobody else for
+anything, and runs nothing of what a page of the newspaper or a model wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kkoracle.studio import saving
+from tests.kkoracle.browser import Browser
+from tests.kkoracle.studio.conftest import EVIL, Server
+from tests.kkoracle.studio.test_talk import answered
+
+TABS = {
+    "Status": "document.querySelector('#status table.facts')",
+    "Plots": "document.querySelector('#counted svg') && document.querySelector('#losses svg')",
+    "Review": "document.querySelector('#chunk .said')",
+    "Compare": "document.querySelector('#question textarea')",
+    "Score": "document.body.innerText.includes('no scorer yet')",
+    "Report": "document.body.innerText.includes('no report yet')",
+}
+READY = "document.querySelector('#status table.facts')"
+OWNED = "new Promise(done => setTimeout(() => done(true), 300))"  # for what fires late
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with Browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+def tab(name: str) -> str:
+    return (f"[...document.querySelectorAll('button[role=tab]')]"
+            f".find(one => one.innerText.trim() === '{name}').click()")  # fmt: skip
+
+
+def button(name: str) -> str:
+    return (f"[...document.querySelectorAll('button')].find(one => one.offsetParent && "
+            f"one.innerText.trim() === '{name}').click()")  # fmt: skip
+
+
+def typed(selector: str, text: str) -> str:
+    return (f"(() => {{ const box = document.querySelector({selector!r}); box.value = {text!r};"
+            "box.dispatchEvent(new Event('input', {bubbles: true})) })()")  # fmt: skip
+
+
+def foreign(seen: dict[str, Any], server: Server) -> set[str]:
+    inside = (server.url, "data:", "blob:", "about:")
+    return {url for url in seen["requests"] if not url.startswith(inside)}
+
+
+def test_every_tab_shows_itself_and_asks_nobody_else(browser: Browser, server: Server) -> None:
+    steps = [(tab(name), f"Boolean({there})") for name, there in TABS.items()]
+    seen = browser.look(server.url, READY + " !== null", *steps)
+    assert foreign(seen, server) == set() and len(seen["requests"]) > 10
+    assert seen["owned"] is None
+
+
+def test_a_reload_shows_where_things_stand(browser: Browser, server: Server) -> None:
+    marked = "window.before = true"
+    again = f"window.before === undefined && {READY} !== null"
+    seen = browser.look(server.url, READY + " !== null", (marked, "window.before"),
+                        ("location.reload()", again))  # fmt: skip
+    assert "nothing needs you" in seen["dom"] or "daemon" in seen["dom"]
+
+
+def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
+    browser: Browser, server: Server
+) -> None:
+    said = "[...document.querySelectorAll('textarea')].map(one => one.value).join()"
+    press = ("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'σ', bubbles: true}));"
+             f"window.last = {said}")  # fmt: skip
+    here = f"window.found = {said}.includes('onerror')"
+    skip = f"if (!({here})) {{ {press} }} else {{ window.last = '' }}"
+    seen = browser.look(
+        server.url, f"{READY} !== null",
+        (tab("Review"), "document.querySelector('#chunk .said') !== null"),
+        *[(skip, f"window.last !== {said}")] * 45,
+        (OWNED, "window.found"),
+        ("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'α', bubbles: true}))",
+         f"!{said}.includes('onerror')"),
+    )  # fmt: skip
+    assert seen["owned"] is None and foreign(seen, server) == set()
+    hostile = [one for one in server.review().labels().values() if one.verdict == "accept"]
+    assert len(hostile) == 1 and hostile[0].question == ""
+
+
+def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
+    browser: Browser, server: Server
+) -> None:
+    ask = "document.querySelector('#question button').click()"
+    done = "document.querySelectorAll('#answers section .said').length === 3"
+    reveal = "document.querySelectorAll('#answers details').length > 0"
+    choose = (
+        "[...document.querySelectorAll('input[type=radio]')].find(o => o.value === 'A').click()"
+    )
+    seen = browser.look(
+        server.url, READY + " !== null",
+        (tab("Compare"), "document.querySelectorAll('input[type=checkbox]:checked').length >= 3"),
+        (typed("#question textarea", EVIL), "true"),
+        (ask, done),
+        (choose, "true"),
+        (button("Vote and reveal"), reveal),
+        (OWNED, "true"),
+        seconds=60,
+    )  # fmt: skip
+    assert seen["owned"] is None and foreign(seen, server) == set()
+    assert "&lt;img src=x onerror=" in seen["dom"]
+
+
+def test_a_hostile_report_stays_in_its_frame(browser: Browser, server: Server) -> None:
+    report = server.desk.run_folder() / "evaluation" / "report.html"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(
+        f"<!doctype html><h1>Report</h1>{EVIL}<script>parent.owned = 'yes'</script>", "utf-8"
+    )
+    framed = "document.querySelector('iframe.page') !== null"
+    seen = browser.look(server.url, READY + " !== null", (tab("Report"), framed), (OWNED, "true"))
+    assert seen["owned"] is None and 'sandbox=""' in seen["dom"]
+    alone = browser.look(f"{server.url}/pages/report/default",
+                         "document.body.innerText.includes('Report')", (OWNED, "true"))  # fmt: skip
+    assert alone["owned"] is None and foreign(alone, server) <= {f"{server.url}/x"}
+
+
+def test_a_saved_talk_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "talk.html"
+    page.write_text(saving.to_html(EVIL, [answered(text=EVIL)]), "utf-8")
+    seen = browser.look(page.as_uri(), "document.body.innerText.includes('onerror')")
+    assert seen["owned"] is None and len(seen["requests"]) == 1
