@@ -45,6 +45,7 @@ NAMES = (
     "politeness",
     "rag",
     "statistics",
+    "status",
     "text",
     "train",
 )

@@ -1,0 +1,153 @@
+"""`kkoracle status` on an archive of forty days: does it answer at once, however much is stored?
+
+A spool of a million chunks with a task each, 150,000 pairs and forty days of history, beside a
+crawl of as many pages, is filled once (`--dir` keeps it). The command runs as a person runs it.
+
+cpu_s           processor time of the command, the least of some runs
+imports_s       the same of a process that only imports what the command imports
+beyond_s        what the look itself takes: the first without the second
+wall_s          seconds on the clock, the least of the runs
+count_s         processor time of counting the same by SELECT COUNT(*): what no counter would cost
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import orjson
+
+from bench.faults import stage
+from bench.processes import as_from_a_shell
+from bench.registry import Figures, Settings
+from crawler import pages
+from exchange import history
+from exchange.errors import UserError
+from exchange.house import House
+from exchange.records import digest
+from exchange.spool import Spool
+
+SEED = 7
+CHUNKS, QUICK_CHUNKS = 1_000_000, 20_000
+PAIRS_SHARE = 0.15  # of the chunks
+DAYS, DAY_S = 40, 86_400
+RUNS = 5
+ROOT = Path(__file__).parent.parent
+IMPORTS = (
+    "import kkoracle.cli, kkoracle.status.look, kkoracle.status.queue, kkoracle.status.show, redis;"
+    "import redis.backoff, redis.retry, rich.console, rich.table, workers.show"
+)
+COUNTED = (
+    "SELECT state, COUNT(*) FROM tasks GROUP BY state",
+    "SELECT state, COUNT(*) FROM chunks GROUP BY state",
+    "SELECT status, reason, COUNT(*) FROM pairs GROUP BY status, reason",
+    "SELECT COUNT(*) FROM stories",
+)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--chunks", type=int, help=f"default: {CHUNKS:,}, quick {QUICK_CHUNKS:,}")
+    parser.add_argument("--dir", type=Path, help="keep the archive here, and use it again")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """Fill, look, and count."""
+    count = given.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS)
+    with ExitStack() as stack:
+        folder = given.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        house = stage.make_house(folder, model="pretend", engine="openai", width=16, lease_s=60)
+        settings.say(f"filling {count:,} chunks")
+        pairs = _fill(house, count)
+        settings.say("looking")
+        looks = [_taken([sys.executable, "-m", "kkoracle", "status"], folder) for _ in range(RUNS)]
+        bare = [_taken([sys.executable, "-c", IMPORTS], folder)[0] for _ in range(RUNS)]
+        counting = _count(house)
+    cpu, imports = min(cpu for cpu, _ in looks), min(bare)
+    return {
+        "chunks": count,
+        "pairs": pairs,
+        "cpu_s": round(cpu, 3),
+        "imports_s": round(imports, 3),
+        "beyond_s": round(cpu - imports, 3),
+        "wall_s": round(min(wall for _, wall in looks), 3),
+        "count_s": round(counting, 3),
+    }
+
+
+def _fill(house: House, count: int) -> int:
+    stage.fill(house, count, SEED)
+    spool = Spool.open(house.archive_dir())
+    wanted = int(PAIRS_SHARE * count)
+    with spool.transaction() as db:
+        if not db.execute("SELECT 1 FROM pairs").fetchone():
+            tasks = [row[0] for row in db.execute("SELECT id FROM tasks LIMIT ?", (wanted // 3,))]
+            db.executemany("UPDATE tasks SET state='done' WHERE id=?", ((t,) for t in tasks))
+            db.executemany(
+                "INSERT INTO pairs VALUES (?,?,?,?,?,?)",
+                ((digest(task, str(n)), task, "", "rejected" if n == 2 else "accepted",
+                  "ungrounded-name" if n == 2 else "", b"{}") for task in tasks for n in range(3)),
+            )  # fmt: skip
+            _remember(db)
+    made = sum(spool.counters().get(f"pairs.{s}", 0) for s in ("accepted", "rejected"))
+    spool.close()
+    _pages(house, count // stage.CHUNKS)
+    return made
+
+
+def _pages(house: House, count: int) -> None:
+    db = pages.connect(house.archive_dir())
+    if not db.execute("SELECT 1 FROM pages").fetchone():
+        db.execute("BEGIN")
+        db.executemany(
+            "INSERT INTO pages(key, url, kind, priority, state, text) VALUES (?,?,'story',1,?,?)",
+            ((f"story/{n}", f"http://x/{n}", "done" if n % 3 else "waiting",
+              "done" if n % 3 else "") for n in range(count)),
+        )  # fmt: skip
+        _remember(db)
+        db.execute("COMMIT")
+    db.close()
+
+
+def _remember(db: sqlite3.Connection) -> None:
+    """Forty days of samples, growing evenly to what is counted now, as thin as a daemon's."""
+    counters = dict(db.execute("SELECT name, value FROM counters").fetchall())
+    now = int(time.time())
+    days = range(now - DAYS * DAY_S, now - 7 * DAY_S, 3600)
+    week = range(now - 7 * DAY_S, now - DAY_S, 900)
+    for at in (*days, *week, *range(now - DAY_S, now, history.SLOT_S)):
+        share = (at - now + DAYS * DAY_S) / (DAYS * DAY_S)
+        then = {name: round(share * value) for name, value in counters.items()}
+        db.execute(
+            "INSERT OR REPLACE INTO history VALUES (?,?,?)",
+            (at // history.SLOT_S, at, orjson.dumps(then).decode()),
+        )
+
+
+def _taken(command: list[str], folder: Path) -> tuple[float, float]:
+    """Processor and wall seconds of a command that ends with 0, 1 or 3."""
+    env = {**as_from_a_shell(os.environ), "PYTHONPATH": str(ROOT)}
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False)
+    wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if ended.returncode not in (0, 1, 3):
+        raise UserError(f"the command failed: {ended.stderr.decode()[-300:]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def _count(house: House) -> float:
+    spool = Spool.read(house.archive_dir())
+    before = time.process_time()
+    for statement in COUNTED:
+        spool.db.execute(statement).fetchall()
+    spool.close()
+    return time.process_time() - before
