@@ -57,17 +57,17 @@ class LetterJudge:
     def _judge(self, missing: Mapping[str, list[Message]], progress: Callable[[], None]) -> None:
         from trainer.lora.digits import logits
 
-        with self._weights.use(tuned=False) as (model, tokenizer):
-            start, letters = _tokens(tokenizer, next(iter(missing.values())))
-            for cells in _batched(missing, BATCH):
-                if self._stop():
-                    raise UserError("stopped; run the same command again to go on", STOPPED)
-                some = [[*chat.prompt_tokens(tokenizer, missing[cell]), *start] for cell in cells]
-                said = logits(model, some, letters, self._weights.width)
-                for cell, (a, b) in zip(cells, said, strict=True):
-                    share = -math.log1p(math.exp(float(b) - float(a)))
-                    self._store.keep_weighed(cell, Likelihood(share, 1))
-                    progress()
+        model, tokenizer = self._weights.use(tuned=False)
+        start, letters = _tokens(tokenizer, next(iter(missing.values())))
+        for cells in _batched(missing, BATCH):
+            if self._stop():
+                raise UserError("stopped; run the same command again to go on", STOPPED)
+            some = [[*chat.prompt_tokens(tokenizer, missing[cell]), *start] for cell in cells]
+            said = logits(model, some, letters, self._weights.width)
+            for cell, (a, b) in zip(cells, said, strict=True):
+                share = -math.log1p(math.exp(float(b) - float(a)))
+                self._store.keep_weighed(cell, Likelihood(share, 1))
+                progress()
 
     def _filled(self, contest: Contest) -> str:
         item = contest.item

@@ -1,13 +1,9 @@
-"""Base and tuned model on this machine, from one copy of the weights where the adapter allows it.
-
-LoRA and DoRA layers can be taken away and put back. A run that changed the weights themselves has
-no base inside, so the two are loaded in turn.
-"""
+"""Base and tuned model on this machine, side by side over one copy of the weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -41,8 +37,7 @@ class Weights:
         self.base, self.adapter, self.width = base, adapter, width
         self._data, self._note = data, note
         self._held = ExitStack()
-        self._loaded: tuple[Any, Any] | None = None
-        self._with_adapter = False
+        self._loaded: tuple[Any, Any, Any] | None = None  # base, tuned, tokenizer
         self._tokenizer: Any = None
         config = orjson.loads((base / "config.json").read_bytes())
         self.context = int(config.get("max_position_embeddings") or 0)
@@ -63,37 +58,31 @@ class Weights:
     def tokenizer(self) -> Any:
         """Without the model, as long as that is not needed."""
         if self._loaded:
-            return self._loaded[1]
+            return self._loaded[2]
         if self._tokenizer is None:
             self._tokenizer = mlx_runtime.tokenizer(self.base)
         return self._tokenizer
 
-    @contextmanager
-    def use(self, tuned: bool) -> Iterator[tuple[Any, Any]]:
+    def use(self, tuned: bool) -> tuple[Any, Any]:
         """Model and tokenizer, with or without what was learned.
 
         Raises:
             UserError: the model cannot be loaded, or another run has the GPU.
         """
-        from trainer.lora import adapter
+        if self._loaded is None:
+            self._held.enter_context(gpu.held(self._data, shared=True))
+            self._note(f"loading {self.base.name}" + (" and its adapter" if self.adapter else ""))
+            self._loaded = self._load()
+        base, learned, tokenizer = self._loaded
+        return (learned if tuned else base), tokenizer
 
-        shared = self.adapter is not None and adapter.shares_base(self.adapter)
-        model, tokenizer = self._load(tuned or shared)
-        if tuned or not shared:
-            yield model, tokenizer
-        else:
-            with adapter.base(model):
-                yield model, tokenizer
+    def _load(self) -> tuple[Any, Any, Any]:
+        if self.adapter is None:
+            model, tokenizer = mlx_runtime.load(self.base)
+            return model, model, tokenizer
+        from trainer.lora import twin
 
-    def _load(self, with_adapter: bool) -> tuple[Any, Any]:
-        if self._loaded is None or self._with_adapter != with_adapter:
-            if self._loaded is None:
-                self._held.enter_context(gpu.held(self._data, shared=True))
-            self._loaded = None  # both at once may not fit
-            self._note(f"loading {self.base.name}" + (" with its adapter" * with_adapter))
-            self._loaded = mlx_runtime.load(self.base, self.adapter if with_adapter else None)
-            self._with_adapter = with_adapter
-        return self._loaded
+        return twin.load(self.base, self.adapter)
 
 
 class Local:
@@ -123,22 +112,22 @@ class Local:
         """See `Speaker.answer`: one continuous batch, longest prompts last."""
         from trainer.lora.answers import Reply, complete
 
-        with self._weights.use(self._tuned) as (model, tokenizer):
-            tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
-            order = []
-            for number in sorted(range(len(tokens)), key=lambda n: len(tokens[n])):
-                if self._weights.context and len(tokens[number]) >= self._weights.context:
-                    ended(number, Said("", len(tokens[number]), 0, 0.0, "error", "too-long"))
-                else:
-                    order.append(number)
+        model, tokenizer = self._weights.use(self._tuned)
+        tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
+        order = []
+        for number in sorted(range(len(tokens)), key=lambda n: len(tokens[n])):
+            if self._weights.context and len(tokens[number]) >= self._weights.context:
+                ended(number, Said("", len(tokens[number]), 0, 0.0, "error", "too-long"))
+            else:
+                order.append(number)
 
-            def replied(place: int, reply: Reply) -> None:
-                number = order[place]
-                ended(number, Said(reply.text, len(tokens[number]), len(reply.tokens),
-                                   reply.seconds, reply.finish_reason))  # fmt: skip
+        def replied(place: int, reply: Reply) -> None:
+            number = order[place]
+            ended(number, Said(reply.text, len(tokens[number]), len(reply.tokens),
+                               reply.seconds, reply.finish_reason))  # fmt: skip
 
-            complete(model, tokenizer, [tokens[number] for number in order], max_tokens, replied,
-                     width=self._weights.width, stop=stop)  # fmt: skip
+        complete(model, tokenizer, [tokens[number] for number in order], max_tokens, replied,
+                 width=self._weights.width, stop=stop)  # fmt: skip
 
     def weigh(
         self, prompts: Sequence[Prompt], completions: Sequence[str],
@@ -147,17 +136,17 @@ class Local:
         """See `Speaker.weigh`: a prompt is computed once for all its completions."""
         from exchange.mlx_scoring import score
 
-        with self._weights.use(self._tuned) as (model, tokenizer):
-            model.eval()
-            for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
-                if stop():
-                    return
-                numbers = list(group)
-                rows = [
-                    chat_template.conversation(
-                        tokenizer, [*prompts[n], {"role": "assistant", "content": completions[n]}]
-                    )
-                    for n in numbers
-                ]
-                for number, likelihood in zip(numbers, score(model, rows), strict=True):
-                    weighed(number, likelihood)
+        model, tokenizer = self._weights.use(self._tuned)
+        model.eval()
+        for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
+            if stop():
+                return
+            numbers = list(group)
+            rows = [
+                chat_template.conversation(
+                    tokenizer, [*prompts[n], {"role": "assistant", "content": completions[n]}]
+                )
+                for n in numbers
+            ]
+            for number, likelihood in zip(numbers, score(model, rows), strict=True):
+                weighed(number, likelihood)
