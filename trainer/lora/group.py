@@ -72,9 +72,8 @@ class Group:
         """The sum of a number, the same bits in every process."""
         if self.size == 1:
             return value
-        high = mx.array(value, mx.float32)  # two halves: MLX on a GPU knows no longer float
-        low = mx.array(value - float(high.item()), mx.float32)
-        halves: Any = self._sum(mx.stack([high, low])).tolist()
+        high = float(np.float32(value))  # two halves: MLX on a GPU knows no longer float
+        halves: Any = self._sum(mx.array([high, value - high], mx.float32)).tolist()
         return float(halves[0]) + float(halves[1])
 
     def any(self, wish: bool) -> bool:

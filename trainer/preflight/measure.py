@@ -20,7 +20,7 @@ from exchange import memory
 from exchange.errors import UserError
 from trainer.chat import Sample
 from trainer.lora import batches
-from trainer.preflight.fallback import PER_WEIGHT, Choice, Way, choose, said
+from trainer.preflight.fallback import PER_WEIGHT, Choice, Way, choose, said, too_large
 from trainer.preflight.forecast import Footprint, Forecast, Spent, pick, scaled
 from trainer.preflight.ready import Ready
 from trainer.settings import Train
@@ -75,6 +75,22 @@ def examine(
     )  # fmt: skip
     speed = settings.epochs * loop.plan.tokens / max(steps_spent.seconds, 1e-9)
     return Ready(choice.way, choice.reasons, forecast, round(speed, 1))
+
+
+def fitting(loop: Loop, settings: Train) -> Way:
+    """Only how a run is computed so that it fits; a step or a few are measured.
+
+    Raises:
+        UserError: it would fit only with a 4-bit copy of the model, or not at all.
+    """
+    from trainer.lora import rehearsal
+
+    limit = allowed(settings)
+    with rehearsal.Rehearsal(loop) as probe:
+        choice, _ = _way(probe, settings, limit)
+    if choice.way.bits:
+        raise too_large(choice.bytes, limit)
+    return choice.way
 
 
 def allowed(settings: Train) -> float:

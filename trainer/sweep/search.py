@@ -1,0 +1,266 @@
+"""The search itself: rounds of tries over growing parts of the rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exchange import gpu, mlx_runtime, models
+from exchange.errors import STOPPED, UsageError, UserError
+from exchange.house import House
+from trainer import runs
+from trainer.dataset import Manifest, Row, read_split
+from trainer.dataset.build import FOLDER
+from trainer.encode import context, encode
+from trainer.preflight.fallback import Way
+from trainer.preflight.measure import fitting
+from trainer.runs import Run
+from trainer.settings import Train
+from trainer.sweep import budget, grid, rule, subset
+from trainer.sweep.tries import Tries, Try
+from trainer.training import taught
+from trainer.watch import Step, Watcher
+
+if TYPE_CHECKING:
+    from trainer.chat import Sample
+    from trainer.lora.trunk import Trunk
+
+BUDGET = 0.10  # of what training with every rate in full would cost
+RATES = 6
+NEVER = 2**31  # steps to the next validation: a try is looked at once, at its end
+WORSE = 2.0  # a loss so many times the one it began with is going nowhere
+SMOOTH = 0.8  # of the running mean of losses that is judged
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the search says."""
+
+    rate: float
+    tries: tuple[Try, ...]
+    clusters: tuple[tuple[str, ...], ...]  # of each round's judging rows
+    bests: tuple[rule.Best, ...]
+    drift: float
+    plan: budget.Plan
+    recall: bool  # judged by questions in other words; else by rows taught
+    edge: bool  # the best rate is at an end of all that was tried
+
+
+class SweepWatcher(Watcher):
+    """Looks at a search; every method may stay as it is."""
+
+    def began(self, plan: budget.Plan, rates: Sequence[float], done: int) -> None:
+        """The search is about to start, or to go on after `done` tries."""
+
+    def trying(self, number: int, of: int, rate: float, part: budget.Round) -> None:
+        """A try begins; numbers count from 1."""
+
+    def moved(self, share: float) -> None:
+        """How much of all steps of all tries is done, from 0 to 1."""
+
+    def tried(self, one: Try) -> None:
+        """A try is done."""
+
+
+def search(
+    house: House,
+    archive: str | None,
+    settings: Train,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    count: int = RATES,
+    share: float = BUDGET,
+    restart: bool = False,
+    watcher: SweepWatcher | None = None,
+    language_model: models.Model | None = None,
+    confirm: Callable[[str], bool] = lambda text: False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Found:
+    """Find the learning rate for a run with these settings; the same call goes on after a stop.
+
+    Evaluates MLX: a process that called this must not fork.
+
+    Args:
+        low, high: ends of the grid; default: around the configured rate.
+        count: rates on it.
+        share: of what training with all of them in full would cost.
+
+    Raises:
+        UserError: no dataset, too few rows, the GPU in use, stopped, every rate diverged.
+    """
+    watcher = watcher or SweepWatcher()
+    ends = grid.around(settings.lr)
+    rates = grid.geometric(low or ends[0], high or ends[1], count)
+    archive_dir = house.archive_dir(archive)
+    manifest = Manifest.read(archive_dir / FOLDER)
+    rows = taught(read_split(archive_dir / FOLDER, "train"), settings, watcher)
+    order = subset.order(rows, read_split(archive_dir / FOLDER, "valid"), settings.seed)
+    plan = budget.plan(
+        len(rows), settings.batch * settings.accumulate, settings.epochs, count, share
+    )
+    if plan is None:
+        raise UsageError(
+            f"{len(rows)} rows are too few to search on a part of them: train with two or three "
+            "rates (`kkoracle train --name A --lr ...`), it is as cheap; or give a larger --budget"
+        )
+    language_model = language_model or house.config.table("model", models.Model)
+    folder = models.locate(language_model, house.models, confirm)
+    with gpu.held(house.data):
+        begun = runs.begun(language_model.name, folder, manifest.sha, settings)
+        tries = Tries(archive_dir, "default")
+        about = {"of": begun.sha, "rates": rates, "plan": asdict(plan)}
+        done = tries.begin(about, restart=restart)
+        desk = _Desk(archive_dir, settings, begun, order, plan, tries, watcher, confirm, stop)
+        return desk.search(rates, done, folder)
+
+
+class _Desk:
+    """What all tries share: model, rows in tokens, cache of the frozen layers."""
+
+    def __init__(
+        self, archive_dir: Path, settings: Train, begun: runs.Begun, order: subset.Order,
+        plan: budget.Plan, tries: Tries, watcher: SweepWatcher, confirm: Callable[[str], bool],
+        stop: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._archive_dir, self._settings, self._begun = archive_dir, settings, begun
+        self._order, self._plan, self._tries = order, plan, tries
+        self._watcher, self._confirm, self._stop = watcher, confirm, stop
+        self._judges = [subset.judges(order, part.rows) for part in plan.rounds]
+        self._tokens: dict[str, Sample] = {}
+        self._trunk: Trunk | None = None
+        self._way: Way | None = None
+
+    def search(self, rates: tuple[float, ...], done: list[Try], folder: Path) -> Found:
+        """All rounds, but for the tries that are done already."""
+        self._watcher.began(self._plan, rates, len(done))
+        self._load(folder)
+        bests: list[rule.Best] = []
+        wanted: list[float] = list(rates)
+        ratio = grid.step(rates)
+        for number, part in enumerate(self._plan.rounds):
+            if number:
+                known = sorted({*rates, *(one.rate for one in done)})
+                wanted = rule.neighbours(known, bests[-1].tried, part.tries, ratio)
+            for rate in wanted:
+                if not any(one.round == number and one.rate == rate for one in done):
+                    done.append(self._try(number, rate, len(done)))
+            best = rule.best_of([one for one in done if one.round == number])
+            if best is None:
+                raise UserError(
+                    f"every rate from {wanted[0]:g} to {wanted[-1]:g} diverged: search below, with "
+                    "--from and --to"
+                )
+            bests.append(best)
+        self._tries.drop_runs()
+        tried = [one.rate for one in done]
+        judged = [self._fitting(chosen) for chosen, _ in self._judges]
+        return Found(
+            rule.choose(bests, self._plan.full_steps), tuple(done),
+            tuple(tuple(row.cluster for row in rows) for rows in judged),
+            tuple(bests), rule.drift(bests), self._plan, all(recall for _, recall in self._judges),
+            bests[-1].tried in (min(tried), max(tried)),
+        )  # fmt: skip
+
+    def _try(self, number: int, rate: float, before: int) -> Try:
+        from trainer.lora.data import Data
+        from trainer.lora.loop import Loop, NoNumber
+        from trainer.lora.loss import each
+
+        part = self._plan.rounds[number]
+        self._watcher.trying(before + 1, self._plan.tries, rate, part)
+        clock, used = time.perf_counter(), time.process_time()
+        settings = self._settings.model_copy(
+            update={"lr": rate, "evaluate_every": NEVER, "patience": 0, "samples": 0}
+        )
+        if settings.recipe == "full" and before:  # its weights are not those of the base any more
+            self._load(self._folder)
+        train, judging = (
+            [self._tokens[row.id] for row in self._fitting(rows)]
+            for rows in (self._order.train[: part.rows], self._judges[number][0])
+        )
+        trunk = self._cache([*train, *judging])
+        guard = _Guard(self._watcher, part.steps, self._steps_before(number, before))
+        run = Run(self._tries.folder, f"{number}-{rate:g}")
+        run.folder.mkdir(parents=True, exist_ok=True)
+        loop = Loop(
+            self._model, self._tokenizer,
+            Data(train, judging[:1], train[:1], [], 0, 0), settings, run, guard,
+            lambda: guard.hopeless or self._stop(), trunk=trunk,
+        )  # fmt: skip
+        self._way = self._way or fitting(loop, settings)
+        loop.parts, loop.checkpoint = self._way.parts, self._way.checkpoint
+        losses: list[float] = []
+        try:
+            loop.fit(replace(self._begun, settings=settings.model_dump()))
+            if trunk:
+                trunk.fill(judging)
+            losses = each(loop.loss, judging, settings.batch)
+        except NoNumber:
+            pass  # no finite loss: as far from good as can be
+        except UserError as error:
+            if not (error.exit_code == STOPPED and guard.hopeless):
+                raise
+        tried = Try(
+            number, rate, part.rows, part.steps, not losses, tuple(losses),
+            round(time.process_time() - used, 3), round(time.perf_counter() - clock, 3),
+        )  # fmt: skip
+        self._tries.keep(tried)
+        self._watcher.tried(tried)
+        return tried
+
+    def _steps_before(self, number: int, before: int) -> tuple[int, int]:
+        """Steps of the tries before this one, and of all."""
+        rounds = self._plan.rounds
+        total = sum(part.steps * part.tries for part in rounds)
+        past = sum(part.steps * part.tries for part in rounds[:number])
+        within = before - sum(part.tries for part in rounds[:number])
+        return past + within * rounds[number].steps, total
+
+    def _load(self, folder: Path) -> None:
+        """The model, and in tokens all rows that any try may need."""
+        self._folder = folder
+        self._watcher.note(f"loading {self._begun.model}")
+        self._model, tokenizer = mlx_runtime.load(folder)
+        self._tokenizer = tokenizer
+        limit = context(self._model)
+        longest = min(self._settings.max_length, limit) if limit else self._settings.max_length
+        rows = [*self._order.train[: self._plan.rounds[-1].rows], *self._judges[-1][0]]
+        samples, _ = encode(tokenizer, rows, longest, self._watcher.encoding)
+        self._tokens = {sample.id: sample for sample in samples}
+
+    def _fitting(self, rows: Sequence[Row]) -> list[Row]:
+        """Without those that are too long."""
+        return [row for row in rows if row.id in self._tokens]
+
+    def _cache(self, samples: list[Sample]) -> Trunk | None:
+        """The cache of the frozen layers, shared by all tries and by the run that follows."""
+        from trainer.lora import adapter, trunk
+
+        if self._trunk is None:
+            self._trunk = trunk.open_trunk(
+                self._archive_dir / trunk.FOLDER, self._begun.model_sha, self._model,
+                adapter.tuned_layers(self._model, self._settings), samples,
+                self._settings.trunk_gb, self._confirm, self._watcher.note,
+            )  # fmt: skip
+        return self._trunk
+
+
+class _Guard(Watcher):
+    """Ends a try that diverges, and tells how far the search is."""
+
+    def __init__(self, watcher: SweepWatcher, steps: int, before: tuple[int, int]) -> None:
+        self._watcher, self._before = watcher, before
+        self._first = self._mean = 0.0
+        self.hopeless = False
+
+    def stepped(self, step: Step) -> None:
+        """See `Watcher`."""
+        self._first = self._first or step.loss
+        self._mean = SMOOTH * (self._mean or step.loss) + (1 - SMOOTH) * step.loss
+        self.hopeless = self._mean > WORSE * self._first
+        past, total = self._before
+        self._watcher.moved((past + step.step) / total)
