@@ -46,6 +46,7 @@ NAMES = (
     "rag",
     "statistics",
     "status",
+    "sweep",
     "text",
     "train",
 )

@@ -13,7 +13,7 @@ from kkoracle import weeks
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
-    for command in (init, doctor, config, status, dashboard, trace, export, demo):
+    for command in (init, doctor, config, estimate, status, dashboard, trace, export, demo):
         app.command()(command)
     weeks.register(app)
 
@@ -47,6 +47,21 @@ def config(ctx: typer.Context) -> None:
     from kkoracle.init import show_config
 
     show_config(ctx.obj.config)
+
+
+def estimate(
+    ctx: typer.Context,
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+) -> None:
+    """What will it take: days, disk, memory and energy, for crawl, pairs and training.
+
+    From what is stored here; else from what was tried (`work --probe`, `train --dry-run`); else
+    assumed, and said to be. Exit code 1 when disk or memory will not be enough.
+    """
+    from kkoracle.estimate import look, show
+
+    raise typer.Exit(show(look(ctx.obj, ctx.obj.archive(archive)), as_json=json))
 
 
 def status(

@@ -1,0 +1,211 @@
+"""What the whole way will take on this machine: days, disk, memory, energy, by stage.
+
+Each stage reckons for itself, from what is stored, else from what was tried, else from what is
+assumed, and says which; this module only puts them together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange import memory, models
+from exchange.errors import FAILED, OK, UserError
+from exchange.house import House
+from exchange.power import Power, kwh
+from exchange.spool import FILE, Spool
+
+KEYS_BYTES = 2.7e9  # of a 7B model with 32 rows of 650 tokens; less with fewer rows
+WEIGHTS_BYTES = 4.2e9  # of a 7B model in 4 bit
+SPARE = 1e9  # of disk that no estimate should use up
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage; pairs are the least and the most."""
+
+    name: str
+    work: str
+    seconds: tuple[float, float]
+    disk_bytes: float
+    memory_bytes: float
+    kwh: tuple[float, float]
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """All stages of one archive, and what this machine has."""
+
+    archive: str
+    stages: tuple[Stage, ...]
+    watts: float
+    free_bytes: int
+    memory_bytes: int
+    already_bytes: int  # on the disk by now; part of the stages' figures
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Crawling and generating go on together, training after them."""
+        crawl, generate, train = (stage.seconds for stage in self.stages)
+        return max(crawl[0], generate[0]) + train[0], max(crawl[1], generate[1]) + train[1]
+
+    @property
+    def disk_bytes(self) -> float:
+        return sum(stage.disk_bytes for stage in self.stages)
+
+    @property
+    def fits(self) -> bool:
+        """Whether disk and memory are enough."""
+        needed = max(stage.memory_bytes for stage in self.stages)
+        more = self.disk_bytes - self.already_bytes
+        return needed <= self.memory_bytes and more + SPARE <= self.free_bytes
+
+
+def look(house: House, archive: str) -> Estimate:
+    """Reckon; nothing is fetched, loaded or written.
+
+    Raises:
+        UserError: a profile, a setting or a stored file is unusable.
+    """
+    from crawler import estimate as crawling
+    from crawler import profiles
+    from crawler.settings import Crawl
+    from trainer.preflight import estimate as training
+    from trainer.settings import Train
+    from workers import estimate as generating
+
+    directory = house.archive_dir(archive)
+    watts = house.config.table("power", Power).watts
+    crawl_settings = house.config.table("crawl", Crawl)
+    language_model = house.config.table("model", models.Model)
+    profile = profiles.load(crawl_settings, archive, imported=directory.exists())
+    crawl = crawling.estimate(directory, profile, crawl_settings, dt.date.today())
+    counters, pace = _spool(directory)
+    generate = generating.estimate(directory, counters, crawl.stories, pace)
+    weights = _weights_bytes(house, language_model)
+    train = training.estimate(
+        directory,
+        house.config.table("train", Train),
+        generate.pairs,
+        _count(weights, language_model),
+    )
+    disk_of_model = 0.0 if weights else WEIGHTS_BYTES
+    stages = (
+        _stage("crawl", f"{_range(crawl.pages)} pages, one each {crawl.delay:g} s", crawl.seconds,
+               crawl.disk_bytes, 3e8, 0.2 * watts, crawl.basis),
+        _stage("generate", f"{_range(generate.tasks)} tasks, {_range(generate.pairs)} pairs in all",
+               generate.seconds, generate.disk_bytes + disk_of_model,
+               (weights or WEIGHTS_BYTES) + KEYS_BYTES, watts, generate.basis),
+        _stage("train", f"{_range(train.steps)} steps, {_range(train.tokens)} tokens",
+               train.seconds, train.disk_bytes, train.memory_bytes, watts, train.basis),
+    )  # fmt: skip
+    at = directory if directory.exists() else house.data.parent
+    already = sum(path.stat().st_size for path in directory.glob("*.sqlite*"))
+    return Estimate(archive, stages, watts, shutil.disk_usage(_existing(at)).free, memory.total(),
+                    already)  # fmt: skip
+
+
+def show(found: Estimate, *, as_json: bool) -> int:
+    """Print a table and what it is reckoned from, or one JSON object; returns the exit code."""
+    if as_json:
+        told: dict[str, Any] = {**asdict(found), "seconds": found.seconds,
+                                "disk_bytes": found.disk_bytes, "fits": found.fits}  # fmt: skip
+        print(orjson.dumps(told).decode())  # noqa: T201
+        return OK if found.fits else FAILED
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from crawler.progress import span
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Grid(box=None, pad_edge=False)
+    for name in ("stage", "work", "time", "disk", "memory", "energy"):
+        table.add_column(name, justify="left" if name in ("stage", "work") else "right",
+                         no_wrap=name != "work")  # fmt: skip
+    for stage in found.stages:
+        energy = f"{_range(stage.kwh)} kWh" if stage.kwh[1] >= 0.01 else "-"
+        table.add_row(stage.name, stage.work, span(stage.seconds), _gb(stage.disk_bytes),
+                      _gb(stage.memory_bytes), energy)  # fmt: skip
+    console.print(table)
+    for stage in found.stages:
+        console.print(f"{stage.name}: {stage.basis}", markup=False)
+    least, most = (sum(stage.kwh[end] for stage in found.stages) for end in (0, 1))
+    console.print(
+        f"in all {span(found.seconds)} (pages are fetched while pairs are generated), "
+        f"{_gb(found.disk_bytes)} of disk ({_gb(found.free_bytes)} free), "
+        f"{_range((least, most))} kWh at {found.watts:g} W (\\[power] watts)"
+    )
+    if not found.fits:
+        console.print(
+            f"[yellow]note:[/] this machine has {_gb(found.memory_bytes)} of memory and "
+            f"{_gb(found.free_bytes)} of free disk: not enough for all of it"
+        )
+    return OK if found.fits else FAILED
+
+
+def _stage(
+    name: str, work: str, seconds: tuple[float, float], disk: float, memory_bytes: float,
+    watts: float, basis: str,
+) -> Stage:  # fmt: skip
+    return Stage(name, work, seconds, disk, memory_bytes,
+                 (kwh(watts, seconds[0]), kwh(watts, seconds[1])), basis)  # fmt: skip
+
+
+def _spool(directory: Path) -> tuple[dict[str, int], float | None]:
+    from crawler.extract.forecast import tasks_per_hour
+
+    if not (directory / FILE).exists():
+        return {}, None
+    spool = Spool.read(directory)
+    try:
+        return spool.counters(), tasks_per_hour(spool)
+    finally:
+        spool.close()
+
+
+def _weights_bytes(house: House, settings: models.Model) -> float | None:
+    """Of the model's folder, if it is here already."""
+    folder = Path(settings.name).expanduser()
+    if not folder.exists():
+        folder = models.converted(settings, house.models)
+    try:
+        models.check(folder)
+    except UserError:
+        return None
+    return float(sum(path.stat().st_size for path in folder.glob("model*.safetensors")))
+
+
+def _count(size: float | None, settings: models.Model) -> float | None:
+    """How many weights a folder of this size holds, roughly."""
+    if size is None:
+        return None
+    bits = settings.bits if not Path(settings.name).expanduser().exists() else 16
+    return size * 8 / (bits * 1.125 if bits and bits < 16 else 16)
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def _range(pair: tuple[float, float]) -> str:
+    least, most = map(_count_said, pair)
+    return most if least == most else f"{least} to {most}"
+
+
+def _count_said(value: float) -> str:
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if value >= 10 * size:
+            return f"{value / size:,.0f}{unit}"
+    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.2g}"
