@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
-from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli
+from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli, sweep_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the trainer's commands to the front door."""
     dataset_cli.register(app)
     app.command("train")(train)
+    sweep_cli.register(app)
     app.command("compare")(compare)
     evaluate_cli.register(app)
     publish_cli.register(app)
@@ -63,11 +64,17 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Throw this run away and begin again.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what it takes: memory, time, disk, energy."),
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Tune the model on the dataset; the same command goes on after Ctrl-C or a crash.
 
-    Writes an adapter in mlx-lm's format, its best and last state, metrics and a summary.
+    Writes an adapter in mlx-lm's format, its best and last state, metrics and a summary. A few
+    steps are measured first: what does not fit in memory is made to fit, or refused. Under
+    `mlx.launch` several Macs share every batch.
     """
     from exchange import openblas
 
@@ -77,6 +84,7 @@ def train(
     from exchange.models import Model
     from trainer.recipes import RESEARCHER
     from trainer.settings import Train
+    from trainer.several import follows
     from trainer.show import Screen, tell_end
     from trainer.stop import stoppable
     from trainer.training import train as run_training
@@ -89,18 +97,19 @@ def train(
     flags = {**preset, **{name: value for name, value in given.items() if value is not None}}
     settings = house.config.table("train", Train, flags)
     language_model = house.config.table("model", Model, {"name": model})
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=follows())
     with (
         Screen(console) as screen,
         stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
     ):
         outcome = run_training(
-            house, archive, settings, name=name, restart=restart, watcher=screen, stop=stop,
-            language_model=language_model, confirm=lambda text: yes or _asked(text),
+            house, archive, settings, name=name, restart=restart, dry_run=dry_run, watcher=screen,
+            stop=stop, language_model=language_model, confirm=lambda text: yes or _asked(text),
         )  # fmt: skip
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
-    tell_end(console, outcome.run, outcome.summary)
+    if outcome.summary:
+        tell_end(console, outcome.run, outcome.summary)
 
 
 def compare(
