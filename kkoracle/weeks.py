@@ -12,7 +12,7 @@ from exchange.house import House
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
-    for command in (redis, backup):
+    for command in (redis, backup, install_service, uninstall_service):
         app.command()(command)
 
 
@@ -63,3 +63,51 @@ def backup(
     house: House = ctx.obj
     name = house.archive(archive)
     typer.echo(copy(house.archive_dir(name), name, folder))
+
+
+def install_service(
+    ctx: typer.Context,
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    show: Annotated[
+        bool, typer.Option("--print", help="Show the files and where they go; change nothing.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="The daemon stays and takes new issues.")
+    ] = False,
+    no_fetch: Annotated[
+        bool, typer.Option("--no-fetch", help="The daemon asks the newspaper nothing.")
+    ] = False,
+    redis: Annotated[bool, typer.Option(help="Keep our Redis running by itself, too.")] = True,
+    worker: Annotated[bool, typer.Option(help="Run a worker on this machine.")] = True,
+) -> None:
+    """Have launchd (macOS) or systemd (Linux) keep Redis, daemon and worker running.
+
+    They start at login, in this order, come back after a crash, and end by themselves when all is
+    done. Run `kkoracle crawl` once by hand before: what it asks, a service cannot answer.
+    """
+    from kkoracle.service.install import files, install
+    from kkoracle.service.plan import plan
+
+    house: House = ctx.obj
+    name = house.archive(archive)
+    services = plan(house, name, redis=redis, worker=worker, follow=follow, no_fetch=no_fetch)
+    if not show:
+        typer.echo(install(services, name, Path.home()))
+        return
+    for path, text in files(services, name, Path.home()).items():
+        typer.echo(f"# {path}\n{text}")
+
+
+def uninstall_service(
+    ctx: typer.Context,
+    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+) -> None:
+    """Stop what install-service has started, and remove its files. Nothing else is touched."""
+    from kkoracle.service.install import uninstall
+
+    house: House = ctx.obj
+    removed = uninstall(house.archive(archive), Path.home())
+    for path in removed:
+        typer.echo(f"removed {path}")
+    if not removed:
+        typer.echo("no service was installed")

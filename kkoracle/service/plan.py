@@ -1,0 +1,71 @@
+"""What runs as a service: three commands, in their order, with what they need around them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import UsageError
+from exchange.house import House
+
+PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HF_HOME", "HF_HUB_OFFLINE", "SSL_CERT_FILE")
+STOP_S = 75  # what is under way may finish: 30 s of grace, and as much again for the last writes
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One command that is kept alive."""
+
+    name: str  # redis, daemon or worker
+    about: str
+    command: tuple[str, ...]
+    folder: Path  # it runs in there
+    environment: dict[str, str]
+    log: Path
+    after: tuple[str, ...] = ()  # services that should be there first
+
+
+def plan(
+    house: House, archive: str, *, redis: bool, worker: bool, follow: bool, no_fetch: bool = False
+) -> list[Service]:
+    """The services of one archive, in the order in which they start.
+
+    Each of the commands starts our Redis if it is not there, so the order only saves a moment.
+
+    Raises:
+        UsageError: a secret would have to be written into a file that others may read.
+    """
+    config = house.config.path
+    folder = config.parent.resolve() if config else Path.cwd()
+    front = (sys.executable, "-m", "kkoracle")
+    front += ("--config", str(config.resolve())) if config else ("--data", str(house.data))
+    environment = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    environment["PYTHONUNBUFFERED"] = "1"
+    _refuse_secrets()
+    logs = house.data / "logs"
+    made = []
+    if redis and not house.redis.url:
+        made.append(Service("redis", f"kkoracle: Redis of {house.data}", (*front, "redis"),
+                            folder, environment, logs / "redis.log"))  # fmt: skip
+    before = tuple(service.name for service in made)
+    flags = ("--follow",) * follow + ("--no-fetch",) * no_fetch
+    made.append(Service("daemon", f"kkoracle: the daemon of {archive}",
+                        (*front, "crawl", archive, *flags), folder, environment,
+                        logs / "daemon.log", before))  # fmt: skip
+    if worker:
+        made.append(Service("worker", "kkoracle: a generation worker", (*front, "work"),
+                            folder, environment, logs / "worker.log", before))  # fmt: skip
+    return made
+
+
+def _refuse_secrets() -> None:
+    """What stands in this shell's environment is not there when the service starts."""
+    ours = sorted(name for name in os.environ if name.startswith("KKORACLE_"))
+    ours = [name for name in ours if name not in ("KKORACLE_BLAS", "KKORACLE_CONFIG")]
+    if ours:
+        raise UsageError(
+            f"{', '.join(ours)} is set in this shell, and a service would not have it: write it "
+            "into kkoracle.toml (readable by you alone, if it is a secret), or unset it"
+        )
