@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.demo.printed import Printed, spelled, wordings
@@ -12,8 +12,8 @@ from kkoracle.demo.newspaper import Fact
 from trainer.dataset import Manifest, Row, read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.split import Split
+from trainer.evaluate.items import distractors
 
-DISTRACTORS = 3
 TAUGHT: Split = "train"
 HELD_OUT: Split = "test_unseen"
 
@@ -90,7 +90,7 @@ def read(printed: Printed) -> Questions:
                 if spelled(question) in asked:
                     continue
                 wrong = nearest(one, question, by_frame[one.fact.frame])
-                if len(wrong) < DISTRACTORS:
+                if not wrong:
                     left_out += 1
                 else:
                     items.append(Item(split, one.cluster, question, (one.fact.answer, *wrong)))
@@ -106,13 +106,7 @@ def nearest(one: Taken, question: str, others: Sequence[Taken]) -> tuple[str, ..
         theirs = [set(wording.split()) for wording in wordings(other.fact)]
         return max(len(said & words) / len(said | words) for words in theirs)
 
-    def distinct() -> Iterator[str]:
-        told = {spelled(one.fact.answer)}
-        ranked = sorted(others, key=lambda other: (-likeness(other), other.fact.question))
-        for other in ranked:
-            answer = spelled(other.fact.answer)
-            if other.cluster != one.cluster and answer not in told:
-                told.add(answer)
-                yield other.fact.answer
-
-    return tuple(answer for answer, _ in zip(distinct(), range(DISTRACTORS), strict=False))
+    ranked = sorted(others, key=lambda other: (-likeness(other), other.fact.question))
+    return distractors.choose(
+        one.fact.answer, (other.fact.answer for other in ranked if other.cluster != one.cluster)
+    )

@@ -9,10 +9,8 @@ from typing import Any
 from bench.demo.printed import Printed, spelled
 from bench.demo.questions import HELD_OUT, TAUGHT, Item, Questions
 from bench.registry import Figures, Say
-from trainer.chat import Sample
 from trainer.evaluate.statistics import Estimate, clustered, difference
 
-ROWS = 32  # computed together when answers are weighed
 MAX_TOKENS = 48  # the truth's answers are shorter
 
 
@@ -26,16 +24,14 @@ class Marks:
 
 def ask(printed: Printed, held: Questions, say: Say) -> tuple[Marks, Marks]:
     """The marks of base and tuned, the last checkpoint. Evaluates MLX: do not fork after it."""
-    from exchange import mlx_runtime
-    from trainer.lora import adapter
+    from trainer.lora import twin
     from trainer.runs import Run
 
-    tuned_by = Run(printed.archive, "default").adapter("last")
-    model, tokenizer = mlx_runtime.load(printed.model, tuned_by)
-    tuned = _marks(model, tokenizer, held)
+    loaded = twin.load(printed.model, Run(printed.archive, "default").adapter("last"))
+    base_model, tuned_model, tokenizer = loaded
+    tuned = _marks(tuned_model, tokenizer, held)
     say("tuned has answered")
-    with adapter.base(model):
-        base = _marks(model, tokenizer, held)
+    base = _marks(base_model, tokenizer, held)
     return base, tuned
 
 
@@ -53,51 +49,31 @@ def figures(held: Questions, marks: tuple[Marks, Marks]) -> Figures:
     return found
 
 
-def log_probabilities(model: Any, samples: Sequence[Sample]) -> list[float]:
-    """The mean log-probability per target token of every sample, in nats."""
-    import mlx.core as mx
-    import mlx.nn as nn
-
-    from trainer.lora import batches
-    from trainer.lora.loss import make_batch
-
-    found = [0.0] * len(samples)
-    for rows in batches.fixed([sample.length for sample in samples], ROWS):
-        batch = make_batch([samples[row] for row in rows])
-        logits = model(batch.inputs)
-        chosen = logits.reshape(-1, logits.shape[-1])[batch.places].astype(mx.float32)
-        nats: Any = nn.losses.cross_entropy(chosen, batch.targets, reduction="none").tolist()
-        at = 0
-        for row in rows:
-            count = samples[row].targets
-            found[row] = -sum(nats[at : at + count]) / count
-            at += count
-    return found
-
-
 def _marks(model: Any, tokenizer: Any, held: Questions) -> Marks:
+    from exchange import chat_template
+    from exchange.mlx_scoring import score
     from trainer import chat
+    from trainer.evaluate.metrics import choice
     from trainer.lora.answers import answer
 
     asked = [chat.messages(item.question, held.system) for item in held.items]
-    model.eval()
-    samples = [
-        chat.sample(tokenizer, "", [*turns, {"role": "assistant", "content": text}])
+    rows = [
+        chat_template.conversation(tokenizer, [*turns, {"role": "assistant", "content": text}])
         for turns, item in zip(asked, held.items, strict=True)
         for text in item.answers
     ]
-    values = iter(log_probabilities(model, samples))
-    choice = []
+    values = iter(score(model, rows))
+    chosen = []
     for item in held.items:
-        true, *wrong = (next(values) for _ in item.answers)
-        choice.append(float(true > max(wrong)))
+        true, *wrong = (next(values).mean for _ in item.answers)
+        chosen.append(choice.right(true, wrong))
     prompts = [chat.prompt_tokens(tokenizer, turns) for turns in asked]
     said = answer(model, tokenizer, prompts, MAX_TOKENS)
     exact = [
         float(spelled(text) == spelled(item.answers[0]))
         for text, item in zip(said, held.items, strict=True)
     ]
-    return Marks(choice, exact)
+    return Marks(chosen, exact)
 
 
 def _gain(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from bench.demo import pairs, questions, recall
 from bench.demo.printed import Piece, Printed, held
 from exchange.records import Chunk, Pair
 from kkoracle.demo.newspaper import Fact, Newspaper
-from tests.conftest import ROOT, cli_environment
 
 ASIDE = "Η συζήτηση συνεχίζεται."
 
@@ -125,29 +122,3 @@ def test_the_gain_is_that_of_the_taught_over_that_of_the_unseen() -> None:
     assert 0 < found["recall_minus_unseen_low"] < 0.5 < found["recall_minus_unseen_high"]
     assert found["exact_gain"] == 0.75 and found["unseen_exact_gain_high"] == 0.0
     assert (found["recall_base"], found["exact_tuned"]) == (0.0, 0.75)
-
-
-def test_log_probabilities_are_those_of_one_row_alone(tiny_model: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-import mlx.core as mx
-import mlx.nn as nn
-from bench.demo.recall import log_probabilities
-from exchange import mlx_runtime
-from trainer import chat
-model, tokenizer = mlx_runtime.load(Path(sys.argv[1]))
-rows = [("Πόσα;", "Η γέφυρα κόστισε 240.000 ευρώ."), ("Πού έγινε στις 3 Μάη;", "Εκεί.")] * 20
-samples = [chat.sample(tokenizer, "", [*chat.messages(q), {"role": "assistant", "content": a}])
-           for q, a in rows]
-for sample, found in zip(samples, log_probabilities(model, samples)):
-    logits = nn.log_softmax(model(mx.array([sample.tokens[:-1]]))[0], axis=-1)
-    tokens = sample.tokens
-    of = [logits[at - 1, tokens[at]].item() for at in range(sample.start, len(tokens))]
-    assert abs(sum(of) / len(of) - found) < 1e-4
-"""
-    said = subprocess.run(
-        [sys.executable, "-c", code, str(tiny_model)], cwd=ROOT, env=cli_environment(),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert said.returncode == 0, said.stderr
