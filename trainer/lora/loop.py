@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
-import mlx.optimizers as optim
 from mlx.utils import tree_map
 
 from exchange.errors import STOPPED, UserError
@@ -18,6 +17,7 @@ from trainer.lora.data import Data, plan
 from trainer.lora.group import Group
 from trainer.lora.loss import Loss, gradient, number
 from trainer.lora.trunk import Trunk
+from trainer.lora.update import Update
 from trainer.lora.validation import Examiner
 from trainer.runs import Begun, Run, Summary
 from trainer.settings import Train
@@ -63,11 +63,8 @@ class Loop:
         self.parts, self.checkpoint = 1, settings.grad_checkpoint
         self.config = adapter.attach(model, settings)
         self.plan = plan(data, settings, model, self.config["num_layers"], trunk=trunk is not None)
-        # mlx's Adam leaves the bias correction out unless asked: first steps three times too long.
-        self.optimizer = optim.AdamW(
-            learning_rate=settings.lr, weight_decay=settings.weight_decay, bias_correction=True
-        )
-        self.optimizer.init(model.trainable_parameters())
+        self.update = Update(model, settings)
+        self.optimizer = self.update.optimizer
         self.loss = Loss(model, trunk, among)
         self.gradient = gradient(self.loss)
         self.examiner = Examiner(self.loss, tokenizer, data, settings, watcher, self.group)
@@ -199,10 +196,7 @@ class Loop:
         if gradients is None:  # more processes than rows
             gradients = tree_map(mx.zeros_like, self.model.trainable_parameters())
         nats, gradients = self.group.sum((nats, gradients))
-        limit = self.settings.clip or math.inf
-        gradients, norm = optim.clip_grad_norm(gradients, limit)
-        self.optimizer.learning_rate = rate
-        self.optimizer.update(self.model, gradients)
+        norm = self.update(gradients, rate)
         mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm)
         return number(nats), number(norm)
 
