@@ -37,14 +37,24 @@ base_url = "{url}"
 delay = 0.0  # robots.txt asks for 0.05 s, and gets it
 
 [work]
-prompt = "el/chunk-brief"
+prompt = "el/chunk-demo"  # in the words that its model was taught
 width = 16
 max_tokens = 160
 lease_s = 10
 
+[plan]
+rephrase_least = 1000  # every pair: a model this small finds other words for one in six
+
 [dataset]
 valid = 0.05
 unseen = 0.4  # more than 60 stories are never taught
+recall = 0.8  # of the pairs that were asked in other words, most test whether they are known
+
+[evaluate]
+prompt = "el/rag-demo"
+passages = 1  # it was taught to read one
+questions = 120
+shots = [3]
 
 [train]
 lr = 0.004  # a model this small wants more than a 7B one
