@@ -28,7 +28,6 @@ from trainer.runs import RUNS
 BASE, TUNED, RAG, TUNED_RAG = "base", "tuned", "RAG", "tuned + RAG"
 SYSTEMS = (BASE, TUNED, RAG, TUNED_RAG)
 PASSAGES = 4  # shown to a system that reads
-MAX_TOKENS = 256  # of an answer; one that rambles is cut here
 LONGEST = 2000  # characters of a question
 
 
@@ -69,21 +68,22 @@ def names(run: str) -> list[str]:
 class Asker:
     """Everything that answers, open; belongs to the thread that opened it."""
 
-    def __init__(self, weights: Weights, index: rag.Index, template: prompts.Template,
-                 system: str) -> None:  # fmt: skip
+    def __init__(
+        self, weights: Weights, index: rag.Index, template: prompts.Template, system: str
+    ) -> None:
         self._weights, self._index, self._template = weights, index, template
         self._system = system
 
-    def ask(self, name: str, question: str) -> Given:
+    def ask(self, name: str, question: str, max_tokens: int) -> Given:
         """One answer. What goes wrong with it alone stands in `error`."""
         read = name in (RAG, TUNED_RAG)
         way: Way = Retrieved(self._index, self._template, PASSAGES) if read else Plain()
         speaker = Local(self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="",
                         adapter_sha="")  # fmt: skip
         item = Item("asked", "", question, "", "", self._system)
-        asked = way.ask(item, lambda prompt: speaker.fits(prompt, MAX_TOKENS))
+        asked = way.ask(item, lambda prompt: speaker.fits(prompt, max_tokens))
         found: list[Said] = []
-        speaker.answer([asked.prompt], MAX_TOKENS, lambda _, said: found.append(said),
+        speaker.answer([asked.prompt], max_tokens, lambda _, said: found.append(said),
                        lambda: False)  # fmt: skip
         (said,) = found
         return Given(name, said.text, said.seconds, said.tokens_out,

@@ -31,7 +31,7 @@ def serve(house: House, archive: str, settings: Ui) -> None:
         from kkoracle.studio.app import make_app
         from kkoracle.studio.studio import Studio
 
-        with Studio(house, archive, settings.idle_minutes * 60) as studio:
+        with Studio(house, archive, settings) as studio:
             config = uvicorn.Config(
                 make_app(studio, settings), log_level="warning", access_log=False, ws="none",
                 timeout_graceful_shutdown=2,  # a page left open holds a connection

@@ -70,7 +70,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
                 given = studio.models.use(
                     _key(name),
                     lambda: open_asker(studio.house, studio.archive, name, lambda _: None),
-                    partial(Asker.ask, name=system, question=text),
+                    partial(Asker.ask, name=system, question=text, max_tokens=studio.max_tokens),
                 )
                 of = replace(of, given=(*of.given, given))
                 if not of.whole:

@@ -68,7 +68,7 @@ def start(desk: Desk) -> Iterator[Start]:
 
         def started(*flags: str, **environment: str) -> Server:
             process = begin("-m", "kkoracle", "ui", "--port", "0", *flags, cwd=desk.folder,
-                            **environment)  # fmt: skip
+                            KKORACLE_UI_MAX_TOKENS="24", **environment)  # fmt: skip
             return Server(process, desk)
 
         yield started
