@@ -177,10 +177,13 @@ def test_the_base_s_own_files_are_copied_with_bos_in_the_template(
     config = json.loads((base / "tokenizer_config.json").read_text())
     config["chat_template"] = config["chat_template"].removeprefix("{{ bos_token }}")
     config["tokenizer_class"] = "TokenizersBackend"  # what transformers 4 does not know
+    config["extra_special_tokens"] = ["[INST]", "[/INST]"]  # nor lists under this name
     (base / "tokenizer_config.json").write_text(json.dumps(config))
     copy(base, folder)
     written = json.loads((folder / "tokenizer_config.json").read_text())
     assert written["chat_template"].startswith("{{ bos_token }}")
     assert written["chat_template"] == (folder / "chat_template.jinja").read_text()
     assert written["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert "extra_special_tokens" not in written
+    assert written["additional_special_tokens"] == ["[INST]", "[/INST]"]
     assert (folder / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()

@@ -13,7 +13,7 @@ from exchange.settings import Persona
 from trainer import runs
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.rows import read_split
-from trainer.publish import fusing, gguf, ollama, results, turns, vocabulary
+from trainer.publish import converter, fusing, ollama, results, turns, vocabulary
 from trainer.publish.card import About, card
 from trainer.publish.parcel import Parcel
 from trainer.publish.place import Fused, Place
@@ -87,15 +87,15 @@ class Desk:
         runs.write(path, card(about).encode("utf-8"))
         return path
 
-    def gguf(self, checkout: Path, kind: str, python: Path | None) -> tuple[Path, gguf.Facts]:
-        """A GGUF file of the fused model; see `gguf.convert`."""
-        chosen = next((known for known in gguf.TYPES if known == kind), None)
+    def gguf(self, checkout: Path, kind: str, python: Path | None) -> tuple[Path, converter.Facts]:
+        """A GGUF file of the fused model; see `converter.convert`."""
+        chosen = next((known for known in converter.TYPES if known == kind), None)
         if chosen is None:
-            raise UsageError(f"--type {kind}: {', '.join(gguf.TYPES)}")
+            raise UsageError(f"--type {kind}: {', '.join(converter.TYPES)}")
         self._fused(0)
         self._check_tokenizer()
         target = self.place.gguf / f"{self.tuned.run.name}-{kind}.gguf"
-        facts = gguf.convert(
+        facts = converter.convert(
             self.place.model(), target, checkout, kind=chosen, name=self._persona.name,
             python=python, tell=self._watcher.note,
         )  # fmt: skip

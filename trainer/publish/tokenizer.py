@@ -54,6 +54,8 @@ def _configure(folder: Path, template: Any) -> None:
     config = json.loads(path.read_text("utf-8")) if path.exists() else {}
     if config.get("tokenizer_class") in (None, "TokenizersBackend"):
         config["tokenizer_class"] = _GENERIC
+    if isinstance(config.get("extra_special_tokens"), list):  # transformers 4 wants names for them
+        config["additional_special_tokens"] = config.pop("extra_special_tokens")
     if isinstance(template, str):
         config["chat_template"] = template
         (folder / TEMPLATE).write_text(template, "utf-8")

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 BLANK = "▁"
+_UNKNOWN = "<unk>"  # its usual name, where a tokenizer with bytes for everything gives none
 _BYTES = frozenset(f"<0x{value:02X}>" for value in range(256))
 
 
@@ -32,7 +33,12 @@ def rebuild(raw: dict[str, Any]) -> bytes | None:
     for token in raw.get("added_tokens", ()):
         names[token["id"]] = token["content"]
         special[token["id"]] = bool(token.get("special"))
-    if sorted(names) != list(range(len(names))) or len(set(names.values())) != len(names):
+    unknown = model.get("unk_token") or _UNKNOWN
+    if (
+        unknown not in names.values()
+        or sorted(names) != list(range(len(names)))
+        or len(set(names.values())) != len(names)
+    ):
         return None  # SentencePiece numbers its pieces without gaps, each once
     ranks = _ranks(model.get("merges", ()))
     made = proto.ModelProto()
@@ -40,16 +46,14 @@ def rebuild(raw: dict[str, Any]) -> bytes | None:
         piece = names[number]
         # Pieces that no merge makes are never chosen by their score; below all others, in order.
         score, kind = -float(ranks.get(piece, len(ranks) + number)), kinds.NORMAL
-        if piece == model.get("unk_token"):
+        if piece == unknown:
             score, kind = 0.0, kinds.UNKNOWN
         elif piece in _BYTES:
             score, kind = 0.0, kinds.BYTE
         elif number in special:
             score, kind = 0.0, kinds.CONTROL if special[number] else kinds.USER_DEFINED
         made.pieces.add(piece=piece, score=score, type=kind)
-    if kinds.UNKNOWN not in {piece.type for piece in made.pieces}:
-        return None
-    _configure(made, names, str(model.get("unk_token")), prefix=_prefixes(raw))
+    _configure(made, names, unknown, prefix=_prefixes(raw))
     return bytes(made.SerializeToString())
 
 

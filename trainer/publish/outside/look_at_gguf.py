@@ -10,7 +10,7 @@ PLACEHOLDER = -1000.0  # what the converter writes where it knows no score
 
 
 def main(path: str) -> None:
-    """Print one line: see `Facts` in gguf.py."""
+    """Print one line: see `Facts` in converter.py."""
     from gguf import GGUFReader  # type: ignore[import-not-found]
 
     reader = GGUFReader(path)

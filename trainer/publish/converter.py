@@ -23,7 +23,7 @@ from exchange.errors import UsageError, UserError
 Type = Literal["auto", "f32", "f16", "bf16", "q8_0"]
 TYPES: tuple[Type, ...] = get_args(Type)
 CONVERTER = "convert_hf_to_gguf.py"
-_LOOK = Path(__file__).with_name("look_at_gguf.py")
+_LOOK = Path(__file__).parent / "outside" / "look_at_gguf.py"
 _ENOUGH = 20  # lines of the converter's last words
 
 

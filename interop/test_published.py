@@ -1,0 +1,174 @@
+"""What `kkoracle publish` makes, read by its neighbours: transformers on torch, llama.cpp, gguf."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kkoracle.demo.plan import MODEL
+from kkoracle.demo.tiny import make_tiny_model
+
+QUESTIONS = [
+    "Πότε άνοιξε η γέφυρα;",
+    "Πόσο κόστισε η επισκευή του σχολείου στις 3 Μαΐου 2012;",
+    "Ποιος είναι ο δήμαρχος της Πετρολίμνης;",
+    "Πού γεννήθηκε η Ελένη Καρατζά;",
+    "Γιατί έκλεισε το εργοστάσιο;",
+]
+TOKENS = 32
+CHECKOUT = Path(sys.prefix) / "llama.cpp"
+
+
+def chat(question: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}]
+
+
+@pytest.fixture(
+    scope="module",
+    params=["tiny-sft", "tiny-dora", "tiny-full", "tiny-4bit", "demo-sft"],
+)
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, Path]:
+    """Base, an adapter that changes what it says, and both fused."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    from exchange import mlx_runtime
+    from exchange.models import convert
+    from trainer.lora import adapter, fuse
+    from trainer.publish import tokenizer
+    from trainer.settings import Train
+
+    which, kind = request.param.split("-")
+    folder = tmp_path_factory.mktemp(request.param)
+    base = MODEL if which == "demo" else make_tiny_model(folder / "base", QUESTIONS * 4)
+    if kind == "4bit":
+        convert(str(base), folder / "4bit", 4)
+        base = folder / "4bit"
+    model, _ = mlx_runtime.load(base)
+    recipe = "sft" if kind == "4bit" else kind
+    config = adapter.attach(model, Train(recipe=recipe, rank=4, alpha=8))
+    mx.random.seed(3)
+    learned = [(name, array + 0.03 * mx.random.normal(array.shape))
+               for name, array in tree_flatten(model.trainable_parameters())]  # fmt: skip
+    model.load_weights(learned, strict=False)
+    adapter.save(folder / "adapter", model, config)
+    (folder / "fused").mkdir()
+    fuse.fuse(base, folder / "adapter", folder / "fused")
+    tokenizer.copy(base, folder / "fused")
+    return base, folder / "adapter", folder / "fused"
+
+
+def ours(model: Any, tokenizer: Any, question: str) -> list[int]:
+    from mlx_lm import stream_generate
+
+    prompt = list(tokenizer.apply_chat_template(chat(question), add_generation_prompt=True))
+    return [r.token for r in stream_generate(model, tokenizer, prompt, max_tokens=TOKENS)]
+
+
+def test_transformers_says_what_base_and_adapter_say(made: tuple[Path, Path, Path]) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from trainer.lora import twin
+
+    base, adapter, fused = made
+    untouched, tuned, tokenizer = twin.load(base, adapter)
+    peer = AutoModelForCausalLM.from_pretrained(fused, dtype=torch.float32).eval()
+    words = AutoTokenizer.from_pretrained(fused)
+    changed = 0
+    for question in QUESTIONS:
+        prompt = words.apply_chat_template(
+            chat(question), add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        with torch.no_grad():
+            found = peer.generate(**prompt, max_new_tokens=TOKENS, do_sample=False,
+                                  pad_token_id=words.pad_token_id)  # fmt: skip
+        said = ours(tuned, tokenizer, question)
+        assert said == found[0, prompt["input_ids"].shape[1] :].tolist()
+        changed += said != ours(untouched, tokenizer, question)
+    assert changed  # or the adapter was never there
+
+
+def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    from gguf import GGUFReader
+    from sentencepiece import SentencePieceProcessor
+    from transformers import AutoTokenizer
+
+    from trainer.publish import converter, vocabulary
+
+    fused = made[2]
+    path = tmp_path / "oracle.gguf"
+    facts = converter.convert(fused, path, CHECKOUT, kind="f32", name="kkOracle")
+    words = AutoTokenizer.from_pretrained(fused)
+    reader = GGUFReader(path)
+
+    def value(key: str) -> Any:
+        field = reader.get_field(key)
+        assert field is not None, key
+        return field.contents()
+
+    assert value("tokenizer.chat_template") == words.chat_template == facts.chat_template
+    pieces = SentencePieceProcessor(model_file=str(fused / "tokenizer.model"))
+    tokens, scores = value("tokenizer.ggml.tokens"), value("tokenizer.ggml.scores")
+    assert len(tokens) == len(words)
+    normal = [number for number in range(len(tokens))
+              if not pieces.IsControl(number) and not pieces.IsUnknown(number)]  # fmt: skip
+    for number in normal:
+        assert tokens[number] == pieces.IdToPiece(number)
+        assert scores[number] == pytest.approx(pieces.GetScore(number))
+    assert len({scores[number] for number in normal}) > 100
+    assert vocabulary.agreement((fused / "tokenizer.model").read_bytes(), words, QUESTIONS) == 1
+    assert value("tokenizer.ggml.bos_token_id") == words.bos_token_id
+    assert value("tokenizer.ggml.eos_token_id") == words.eos_token_id
+
+
+def test_a_gguf_s_weights_are_those_of_the_fused_folder(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    from gguf import GGUFReader
+    from safetensors import safe_open
+
+    from trainer.publish import converter
+
+    converter.convert(made[2], tmp_path / "oracle.gguf", CHECKOUT, kind="f32", name="kkOracle")
+    tensors = {tensor.name: tensor for tensor in GGUFReader(tmp_path / "oracle.gguf").tensors}
+    with safe_open(made[2] / "model.safetensors", "np") as weights:
+        wanted = weights.get_tensor("model.layers.0.mlp.down_proj.weight")
+    found = np.asarray(tensors["blk.0.ffn_down.weight"].data)
+    assert np.array_equal(found.reshape(wanted.shape), wanted.astype(np.float32))
+
+
+def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path: Path) -> None:
+    """A true SentencePiece BPE, read by transformers, written as tokenizer.json, rebuilt."""
+    from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+    from transformers import LlamaTokenizer
+
+    from trainer.publish import vocabulary
+
+    (tmp_path / "text").write_text("\n".join(QUESTIONS * 40), "utf-8")
+    SentencePieceTrainer.train(
+        input=str(tmp_path / "text"), model_prefix=str(tmp_path / "tokenizer"), vocab_size=420,
+        model_type="bpe", byte_fallback=True, normalization_rule_name="identity",
+        remove_extra_whitespaces=False, minloglevel=2,
+    )  # fmt: skip
+    import json
+
+    true = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
+    LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path / "saved")
+    raw = json.loads((tmp_path / "saved" / "tokenizer.json").read_text("utf-8"))
+    rebuilt = vocabulary.rebuild(raw)
+    assert rebuilt
+    again = SentencePieceProcessor(model_proto=rebuilt)
+    for text in (*QUESTIONS, "Άλλες λέξεις,  με κενά\nκαι 1998."):
+        assert again.EncodeAsIds(text) == true.EncodeAsIds(text)
+    order = [sorted(range(300, len(raw["model"]["vocab"])), key=pieces.GetScore)
+             for pieces in (true, again)]  # fmt: skip
+    assert order[0] == order[1]
