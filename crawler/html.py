@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 
 
 def parse(text: str) -> Any | None:
     """The root element, or None when there is nothing to parse."""
     from lxml import etree, html
 
-    bare = _CONTROLS.sub("", _DECLARATION.sub("", text))
-    if not bare.strip():
+    bare = _DECLARATION.sub("", text).encode("utf-8", "replace").translate(None, _CONTROLS)
+    if not bare or bare.isspace():
         return None
+    try:
+        return html.document_fromstring(bare, parser=_parser())
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+
+
+@cache
+def _parser() -> Any:
+    from lxml import etree, html
+
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True,
                              remove_pis=True)  # fmt: skip
     # lxml.html chooses a class for each element in Python; this one is chosen in C.
     parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=html.HtmlElement))
-    try:
-        return html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError):
-        return None
+    return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import selectors
@@ -23,7 +24,9 @@ from crawler.profile import Profile
 from exchange.errors import UserError
 from exchange.records import Chunk, Story
 
-DEPTH = 8  # pages given at once, so that a process need not wait for us after each
+DEPTH = 32  # pages given at once, so that a process need not wait for us after each
+NAP_S = 0.02  # between looks at processes that have enough to do: one wake-up for many pages
+PIPE_BYTES = 1 << 20  # for what is written meanwhile; only Linux has pipes of a chosen size
 START_S = 60.0  # a process on a busy machine imports for a while
 
 
@@ -97,6 +100,8 @@ class Pool:
         except OSError as error:
             raise UserError(f"cannot start a process to extract text: {error}") from None
         process = _Process(popen, bytearray())
+        with contextlib.suppress(AttributeError, OSError):
+            fcntl.fcntl(process.output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._processes.append(process)
         self._selector.register(process.output, selectors.EVENT_READ, process)
         self._send(process, self._profile)
@@ -124,6 +129,8 @@ class Pool:
             process.input.flush()
 
     def _results(self) -> Iterator[tuple[int, Extracted]]:
+        if all(len(process.pages) > 1 for process in self._processes):
+            time.sleep(NAP_S)  # a look after every page would cost as much as reading it
         nearest = min(process.deadline for process in self._processes if process.pages)
         for key, _ in self._selector.select(max(0.0, nearest - time.monotonic())):
             process: _Process = key.data

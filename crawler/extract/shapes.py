@@ -38,12 +38,13 @@ class Shapes:
             if shape.kinds and kind not in shape.kinds and kind != kinds.HTML:
                 continue
             stories = shape.stories(root)
-            found = [parts for story in stories if (parts := self._parts(shape, story))]
+            found = [parts for story in stories
+                     if (parts := self._parts(shape, story, alone=len(stories) == 1))]  # fmt: skip
             if found:
                 return found
         return []
 
-    def _parts(self, shape: _Compiled, story: Any) -> Parts | None:
+    def _parts(self, shape: _Compiled, story: Any, *, alone: bool) -> Parts | None:
         # Before anything is cut out: a headline may stand in what is no part of the text.
         values = {name: _value(story, select) for name, select in shape.selects.items()}
         for drop in shape.drop:
@@ -55,7 +56,7 @@ class Shapes:
             return None
         return Parts(values["title"], values["section"], values["author"],
                      dates.parse(values["date"], self._months), tuple(text),
-                     _anchor(story))  # fmt: skip
+                     "" if alone else _anchor(story))  # fmt: skip
 
 
 def _anchor(story: Any) -> str:

@@ -20,6 +20,10 @@ class _Bare(dict[int, str]):
 
 
 _BARE = _Bare()
+# What print is made of. A search for one letter is so fast in C that twelve of them take a third
+# of the time of looking up every letter; whatever else stands in a text is looked up.
+_COMMON = tuple(zip("άέήίόύώϊϋΐΰς", "αεηιουωιυιυσ", strict=True))
+_RARE = re.compile("[^\x00-\x7fα-ω«»–—’“”…·€]")
 
 
 def fold(text: str) -> str:
@@ -28,8 +32,12 @@ def fold(text: str) -> str:
     >>> fold("Ο  ΆΝΘΡΩΠΟΣ και ο ΐδιος")
     'ο ανθρωποσ και ο ιδιοσ'
     """
-    bare = text.lower().translate(_BARE)
-    return " ".join(unicodedata.normalize("NFC", bare).split())
+    bare = text.lower()
+    for letter, plain in _COMMON:
+        bare = bare.replace(letter, plain)
+    if _RARE.search(bare):
+        bare = unicodedata.normalize("NFC", bare.translate(_BARE))
+    return " ".join(bare.split())
 
 
 def words(text: str) -> list[str]:
