@@ -1,0 +1,323 @@
+"""Every alert rule fires in a situation that causes it, and none of them while all is well."""
+
+from __future__ import annotations
+
+import operator
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from crawler import pages
+from exchange import keys, metrics, tasks
+from exchange.feeder import enqueue
+from exchange.house import House
+from exchange.redis_server import redis_for
+from kkoracle.beside.figures import of_status
+from kkoracle.status import look
+from tests.conftest import ROOT, fill_spool
+from tests.kkoracle.test_status import beat, daemon, store
+from tests.workers.endpoint import Endpoint
+
+HOUR = 3600.0
+Labels = frozenset[tuple[str, str]]
+Scrape = dict[str, dict[Labels, float]]
+Maker = Callable[..., House]
+
+RULES = {
+    rule["alert"]: rule
+    for group in yaml.safe_load((ROOT / "docs" / "alerts.yml").read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+}
+
+
+# -- scraping and judging -------------------------------------------------------------------------
+
+
+def scrape(port: int, job: str = "kkoracle-crawl") -> Scrape:
+    """What a Prometheus would have of one scrape, `up` included, by its own parser."""
+    found: Scrape = {}
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        up = 1.0
+    except URLError:
+        text, up = "", 0.0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
+    found["up"] = {frozenset({("job", job)}): up}
+    return found
+
+
+VECTOR = r"(increase\()?([a-z_]+)(?:\{(\w+)=\"([^\"]+)\"\})?(?:\[1h\]\))?"
+RULE = re.compile(rf"{VECTOR}(?: ([-/]) {VECTOR})? (==|<|>) (\S+)")
+
+
+def divided(one: float, other: float) -> float:
+    """As PromQL divides: nothing by nothing is no number, which no comparison holds of."""
+    return one / other if other else float("nan")
+
+
+OPERATORS = {"==": operator.eq, "<": operator.lt, ">": operator.gt, "-": operator.sub,
+             "/": divided}  # fmt: skip
+
+
+def vector(parts: tuple[str, ...], first: Scrape, last: Scrape) -> dict[Labels, float]:
+    """The samples that a selector picks; of an increase, by how much they grew."""
+    increase, name, label, value = parts
+    wanted = {(label, value)} if label else set()
+    return {
+        labels: number - (first.get(name, {}).get(labels, 0.0) if increase else 0.0)
+        for labels, number in last.get(name, {}).items()
+        if wanted <= labels
+    }
+
+
+def fires(rule: str, last: Scrape, first: Scrape | None = None) -> bool:
+    """Whether the rule's expression holds of these scrapes; a rule beyond this grammar fails."""
+    match = RULE.fullmatch(RULES[rule]["expr"])
+    assert match, RULES[rule]["expr"]
+    groups = match.groups()
+    left = vector(groups[0:4], first or {}, last)
+    if groups[4]:
+        right = vector(groups[5:9], first or {}, last)
+        left = {at: OPERATORS[groups[4]](left[at], right[at]) for at in left.keys() & right.keys()}
+    return any(OPERATORS[groups[9]](number, float(groups[10])) for number in left.values())
+
+
+def firing(last: Scrape, first: Scrape | None = None) -> set[str]:
+    return {rule for rule in RULES if fires(rule, last, first)}
+
+
+def seen(house: House) -> Scrape:
+    """The figures of this house, served and scraped."""
+    figures = lambda: of_status(look(house, "paper"))  # noqa: E731
+    with metrics.serving("127.0.0.1", 0, figures) as port:
+        return scrape(port)
+
+
+# -- situations -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Town:
+    """What a situation may need."""
+
+    make_house: Maker
+    popen: Callable[..., subprocess.Popen[str]]
+    folder: Path
+
+    @contextmanager
+    def working(self, extra: str = "", done: int = 4, ago: float = 60) -> Iterator[House]:
+        """A daemon of two hours, a Redis, and some tasks of which a few ended."""
+        house = self.make_house(extra)
+        spool = fill_spool(house, done + 5)
+        store(spool, done, ago=ago)
+        spool.close()
+        with redis_for(house), daemon(house, running_s=2 * HOUR, fetching=True):
+            yield house
+
+    def pages(self, house: House, **states: int) -> None:
+        db = pages.connect(house.archive_dir())
+        for state, count in states.items():
+            db.executemany(
+                "INSERT INTO pages(key, url, kind, priority, state) VALUES (?,'u','story',1,?)",
+                ((f"{state}{n}", state) for n in range(count)),
+            )
+        db.close()
+
+
+def stalled(town: Town) -> Scrape:
+    with town.working(ago=20 * 60) as house, redis_for(house) as handle:
+        beat(handle.connect(), "m4", tokens_per_s=0)
+        return seen(house)
+
+
+def no_worker(town: Town) -> Scrape:
+    with town.working(ago=20 * 60) as house:
+        return seen(house)
+
+
+def paused(town: Town) -> Scrape:
+    with town.working(ago=20 * 60) as house, redis_for(house) as handle:
+        handle.connect().set(keys.CONTROL, "pause")
+        return seen(house)
+
+
+def silent(town: Town) -> Scrape:
+    house = town.make_house()
+    fill_spool(house, 0).close()
+    with daemon(house, running_s=HOUR, at=time.time() - 600):
+        return seen(house)
+
+
+def blind(town: Town) -> Scrape:
+    return seen(town.make_house())  # nothing was crawled: there is nothing to look at
+
+
+def crawl_stalled(town: Town) -> Scrape:
+    with town.working() as house:
+        town.pages(house, waiting=3)
+        return seen(house)
+
+
+def tasks_failing(town: Town) -> Scrape:
+    house = town.make_house()
+    spool = fill_spool(house, 20)
+    store(spool, 12, ago=60, failed="poison")
+    spool.close()
+    return seen(house)
+
+
+def pages_failing(town: Town) -> Scrape:
+    with town.working() as house:
+        town.pages(house, failed=4, done=10)
+        return seen(house)
+
+
+def redis_away(town: Town) -> Scrape:
+    with town.working() as house:
+        object.__setattr__(house.redis, "url", "redis://127.0.0.1:9/0")
+        return seen(house)
+
+
+def redis_full(town: Town) -> Scrape:
+    with town.working() as house, redis_for(house) as handle:
+        redis = handle.connect()
+        redis.config_set("maxmemory", "16mb")
+        for number in range(11):
+            redis.set(f"kk:ballast:{number}", b"x" * 2**20)
+        return seen(house)
+
+
+def queue_old(town: Town) -> Scrape:
+    with town.working() as house, redis_for(house) as handle:
+        redis = handle.connect()
+        spool = fill_spool(house, 2, first=500)
+        queued = tasks.claim(spool, "paper", 2)
+        spool.close()
+        enqueue(redis, queued)
+        (first,) = redis.lrange(f"rq:queue:{keys.QUEUE}", 0, 0)
+        redis.hset(b"rq:job:" + first, "enqueued_at", "2020-01-01T00:00:00.000000Z")
+        return seen(house)
+
+
+def disk_low(town: Town) -> Scrape:
+    with town.working("[crawl]\nmin_free_mb = 99999999\n") as house:
+        return seen(house)
+
+
+SITUATIONS: dict[str, Callable[[Town], Scrape]] = {
+    "KkoracleStalled": stalled,
+    "KkoracleNoWorker": no_worker,
+    "KkoraclePaused": paused,
+    "KkoracleDaemonSilent": silent,
+    "KkoracleBlind": blind,
+    "KkoracleCrawlStalled": crawl_stalled,
+    "KkoracleTasksFailing": tasks_failing,
+    "KkoraclePagesFailing": pages_failing,
+    "KkoracleRedisAway": redis_away,
+    "KkoracleRedisFull": redis_full,
+    "KkoracleQueueOld": queue_old,
+    "KkoracleDiskLow": disk_low,
+}
+IN_PROCESSES = {"KkoracleDaemonDown", "KkoracleWorkerDown", "KkoracleWorkerCrashes"}
+
+
+@pytest.fixture
+def town(make_house: Maker, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Town:
+    return Town(make_house, popen, tmp_path)
+
+
+def test_every_rule_has_a_situation_a_severity_and_a_sentence_that_says_what_to_do() -> None:
+    assert set(RULES) == set(SITUATIONS) | IN_PROCESSES
+    for rule in RULES.values():
+        assert rule["labels"]["severity"] in ("page", "warn")
+        assert len(rule["annotations"]["summary"]) > 20
+
+
+@pytest.mark.parametrize("rule", SITUATIONS)
+def test_a_rule_fires_where_its_situation_is_caused(rule: str, town: Town) -> None:
+    assert rule in firing(SITUATIONS[rule](town))
+
+
+def test_no_rule_fires_while_all_is_well(town: Town) -> None:
+    with town.working() as house, redis_for(house) as handle:
+        beat(handle.connect(), "m4")
+        town.pages(house, done=20, failed=1)
+        assert firing(seen(house)) == set()
+
+
+def free_ports(count: int) -> list[int]:
+    import socket
+
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_rules_on_processes_fire_when_the_processes_die(town: Town) -> None:
+    one, two = free_ports(2)
+    with Endpoint(delay=0.3) as endpoint:
+        house = town.make_house(
+            f'engine = "openai"\nurl = "{endpoint.url}"\n'
+            f"[operate]\ncrawl_port = {one}\nwork_port = {two}\n"
+        )
+        fill_spool(house, 200).close()
+        crawl = town.popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=town.folder)
+        work = town.popen("-m", "kkoracle", "work", cwd=town.folder)
+        until(lambda: endpoint.asked.total() > 5)
+        daemon_at, worker_at = scrape(one), scrape(two, "kkoracle-work")
+        assert not firing(daemon_at) and not firing(worker_at)
+        (width,) = worker_at["kkoracle_worker_width"].values()
+        assert width == 4
+        for kills in (1, 2):
+            until(lambda: bool(worker_of(work)))
+            os.kill(worker_of(work), signal.SIGKILL)
+            until(lambda least=kills: restarts(scrape(two)) >= least)
+            until(lambda: any(scrape(two)["kkoracle_worker_up"].values()))
+        later = scrape(two, "kkoracle-work")
+        assert fires("KkoracleWorkerCrashes", later, worker_at)
+        assert not fires("KkoracleWorkerDown", later)
+        for process in (work, crawl):
+            process.kill()
+            process.wait()
+        assert fires("KkoracleDaemonDown", scrape(one))
+        assert fires("KkoracleWorkerDown", scrape(two, "kkoracle-work"))
+
+
+def restarts(found: Scrape) -> float:
+    return sum(found.get("kkoracle_worker_restarts_total", {}).values())
+
+
+def worker_of(supervisor: subprocess.Popen[str]) -> int:
+    """Not its Redis, nor what keeps the machine awake; 0 while it waits to start another."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(supervisor.pid)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = [line for line in listed.stdout.splitlines() if "workers.run" in line]
+    return int(found[0].split()[0]) if found else 0
