@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
     made: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     from gguf import GGUFReader
+    from safetensors import safe_open
     from sentencepiece import SentencePieceProcessor
     from transformers import AutoTokenizer
 
@@ -128,22 +130,10 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
     assert vocabulary.agreement((fused / "tokenizer.model").read_bytes(), words, QUESTIONS) == 1
     assert value("tokenizer.ggml.bos_token_id") == words.bos_token_id
     assert value("tokenizer.ggml.eos_token_id") == words.eos_token_id
-
-
-def test_a_gguf_s_weights_are_those_of_the_fused_folder(
-    made: tuple[Path, Path, Path], tmp_path: Path
-) -> None:
-    from gguf import GGUFReader
-    from safetensors import safe_open
-
-    from trainer.publish import converter
-
-    converter.convert(made[2], tmp_path / "oracle.gguf", CHECKOUT, kind="f32", name="kkOracle")
-    tensors = {tensor.name: tensor for tensor in GGUFReader(tmp_path / "oracle.gguf").tensors}
-    with safe_open(made[2] / "model.safetensors", "np") as weights:
+    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    with safe_open(fused / "model.safetensors", "np") as weights:
         wanted = weights.get_tensor("model.layers.0.mlp.down_proj.weight")
-    found = np.asarray(tensors["blk.0.ffn_down.weight"].data)
-    assert np.array_equal(found.reshape(wanted.shape), wanted.astype(np.float32))
+    assert np.array_equal(tensors["blk.0.ffn_down.weight"].reshape(wanted.shape), wanted)
 
 
 def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path: Path) -> None:
@@ -159,8 +149,6 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
         model_type="bpe", byte_fallback=True, normalization_rule_name="identity",
         remove_extra_whitespaces=False, minloglevel=2,
     )  # fmt: skip
-    import json
-
     true = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
     LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path / "saved")
     raw = json.loads((tmp_path / "saved" / "tokenizer.json").read_text("utf-8"))

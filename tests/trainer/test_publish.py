@@ -23,7 +23,7 @@ from tests.trainer.hub import Hub
 from trainer.dataset import read_split
 from trainer.publish.card import About, card
 from trainer.publish.place import Fused, Weighed, replacing
-from trainer.publish.results import Result
+from trainer.publish.results import Result, Results, read
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +130,37 @@ def test_the_card_is_written_anew_with_the_repository_s_name(published: Desk) ->
     assert 'load("paper/oracle")' in (model_of(published) / "README.md").read_text("utf-8")
 
 
+def test_an_evaluation_stands_instead_of_the_quick_comparison(tmp_path: Path) -> None:
+    cell = {"metric": "choice", "split": "test_recall", "questions": 90, "missing": 0}
+    report = {
+        "sentence": "fine-tune",
+        "about": {
+            "systems": [{"name": "base", "kind": "base"}, {"name": "tuned", "kind": "tuned"}],
+            "metrics": [{"name": "choice", "unit": "share"}],
+        },
+        "cells": [
+            cell | {"system": "base", "mean": 0.25, "low": None, "high": None},
+            cell | {"system": "tuned", "mean": 0.75, "low": 0.6, "high": 0.9},
+        ],
+    }
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "compare.json").write_text(json.dumps({"shares": [{}]}))
+    path = tmp_path / "evaluation" / "report.json"
+    path.write_text(json.dumps(report))
+    found = read(tmp_path)
+    assert found.verdict == "fine-tune"
+    assert [row.tuned_shown for row in found.rows] == ["75.0% (60.0% to 90.0%)"]
+    path.write_text("{")
+    assert read(tmp_path) == Results()
+
+
 def test_nothing_on_the_card_becomes_markup() -> None:
     evil = 'a"b\n---\nlicense: mit\n# <script>|`x`'
     about = About(
         name=evil, newspaper=evil, language="el", goal=evil, system=evil, base=evil,
         base_on_hub=True, license="", rights=evil, kind="sft",
         fused=Fused("m", "s", "d", "last", "a", 0, "float32", {}), settings={"rank": 4},
-        results=[Result(evil, evil, 0.1, 0.9, 3, percent=True)],
+        results=Results((Result(evil, evil, 0.1, 0.9, 3, percent=True),), evil),
     )  # fmt: skip
     text = card(about)
     assert text.count("\n---\n") == 1 and head_of(text)["license"] == "other"

@@ -9,6 +9,7 @@ larger than the memory can be fused.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,7 @@ def fuse(
         model, config = quantize_model(model, config, GROUP, bits)
     weights = dict(tree_flatten(model.parameters()))
     del model
+    _need_room(folder, sum(array.nbytes for array in weights.values()))
     try:
         _write(folder, weights, progress)
         save_config(config, folder / "config.json")
@@ -73,6 +75,16 @@ def fuse(
             "command again"
         ) from None
     return _name(kind)
+
+
+def _need_room(folder: Path, size: int) -> None:
+    """Say at once what would otherwise be known after an hour."""
+    free = shutil.disk_usage(folder).free
+    if free < size * 1.05:
+        raise UserError(
+            f"the fused model needs {size / 1e9:.1f} GB of disk and {free / 1e9:.1f} GB are free: "
+            "make room, then run the same command again"
+        )
 
 
 def _merge(model: Any, kind: mx.Dtype) -> None:

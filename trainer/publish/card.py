@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.publish.place import Fused
-from trainer.publish.results import Result
+from trainer.publish.results import Results
 
 QUESTION = "…"  # the reader's own
 
@@ -28,7 +27,7 @@ class About:
     fused: Fused
     kind: str  # lora, dora or full
     settings: dict[str, object]
-    results: Sequence[Result]
+    results: Results
     repository: str = ""  # on the Hub; "" before it has one
 
 
@@ -55,16 +54,16 @@ def _head(about: About) -> list[str]:
 
 def _index(about: About) -> list[str]:
     """The results once more, as the Hub reads them."""
-    if not about.results:
+    if not about.results.rows:
         return []
     lines = ["model-index:", f"- name: {_yaml(about.name)}", "  results:"]
-    for on in dict.fromkeys(result.on for result in about.results):
+    for on in dict.fromkeys(result.on for result in about.results.rows):
         lines += [
             "  - task:", "      type: text-generation",
             "    dataset:", f"      name: {_yaml(f'{about.newspaper}: {on}')}",
             f"      type: {_yaml('kkoracle-' + about.fused.dataset)}", "    metrics:",
         ]  # fmt: skip
-        for result in about.results:
+        for result in about.results.rows:
             if result.on == on:
                 lines += [
                     f"    - type: {_yaml(result.measure.partition(',')[0].replace(' ', '-'))}",
@@ -100,12 +99,14 @@ def _rights(about: About) -> list[str]:
 
 def _evaluation(about: About) -> list[str]:
     lines = ["## Evaluation", ""]
-    if not about.results:
+    if not about.results.rows:
         return [*lines, "Not measured yet.", ""]
     lines += ["| on | measure | rows | base | tuned |", "|---|---|--:|--:|--:|"]
-    for one in about.results:
+    for one in about.results.rows:
         lines.append(f"| {_plain(one.on)} | {_plain(one.measure)} | {one.rows or ''} "
-                     f"| {one.shown(one.base)} | {one.shown(one.tuned)} |")  # fmt: skip
+                     f"| {one.shown(one.base)} | {one.tuned_shown} |")  # fmt: skip
+    if about.results.verdict:
+        lines += ["", f"Verdict of the evaluation: {_plain(about.results.verdict)}."]
     lines += ["", "Base and tuned model were asked alike, greedily. Stories that were never taught "
               "show what the model guesses rather than knows."]  # fmt: skip
     if about.fused.weighed:

@@ -9,6 +9,9 @@ from typing import Any
 
 import orjson
 
+from trainer.evaluate.report.words import METRICS, SPLITS
+
+ENGLISH = 1  # of the two languages that a phrase is in
 _GROUPS = {"trained": "questions that were taught", "held out": "stories that were never taught"}
 
 
@@ -22,19 +25,61 @@ class Result:
     tuned: float
     rows: int = 0  # 0: not recorded
     percent: bool = False
+    interval: tuple[float, float] | None = None  # of tuned, 95 %, clustered by story
 
     def shown(self, value: float) -> str:
         """As a table gives it."""
         return f"{value:.1%}" if self.percent else f"{value:.3f}"
 
+    @property
+    def tuned_shown(self) -> str:
+        """With its interval, where it is known."""
+        if self.interval is None:
+            return self.shown(self.tuned)
+        low, high = (self.shown(value) for value in self.interval)
+        return f"{self.shown(self.tuned)} ({low} to {high})"
 
-def read(run: Path) -> list[Result]:
-    """All results found in a run's folder; a file that is missing or damaged adds none."""
-    return [*_compared(_load(run / "compare.json")), *_summed(_load(run / "summary.json"))]
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A table, and the sentence that an evaluation ended with."""
+
+    rows: tuple[Result, ...] = ()
+    verdict: str = ""
+
+
+def read(run: Path) -> Results:
+    """All results found in a run's folder; a file that is missing or damaged adds none.
+
+    Where the run was evaluated, that stands instead of the quicker comparison.
+    """
+    report = _load(run / "evaluation" / "report.json")
+    evaluated = _tried(_evaluated, report)
+    rows = evaluated or _tried(_compared, _load(run / "compare.json"))
+    rows += _tried(_summed, _load(run / "summary.json"))
+    return Results(tuple(rows), str(report.get("sentence", "")) if evaluated else "")
+
+
+def _evaluated(raw: dict[str, Any]) -> Iterator[Result]:
+    """Base and tuned model in an evaluation's report."""
+    kinds = {system["kind"]: system["name"] for system in raw["about"]["systems"]}
+    cells = {(cell["metric"], cell["split"], cell["system"]): cell for cell in raw["cells"]}
+    for metric in raw["about"]["metrics"]:
+        for split in dict.fromkeys(cell["split"] for cell in raw["cells"]):
+            base, tuned = (cells.get((metric["name"], split, kinds.get(kind)))
+                           for kind in ("base", "tuned"))  # fmt: skip
+            if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
+                continue
+            name = METRICS.get(metric["name"], ("", metric["name"]))[ENGLISH]
+            yield Result(
+                SPLITS.get(split, ("", split))[ENGLISH], f"{name}, {metric['unit']}",
+                base["mean"], tuned["mean"], tuned["questions"], metric["unit"] == "share",
+                (tuned["low"], tuned["high"]) if tuned["low"] is not None else None,
+            )  # fmt: skip
 
 
 def _compared(raw: dict[str, Any]) -> Iterator[Result]:
-    for share in raw.get("shares", ()):
+    for share in raw["shares"]:
         on, rows = _GROUPS.get(share["group"], share["group"]), share["rows"]
         yield Result(on, "answers equal word for word", share["base_exact"],
                      share["tuned_exact"], rows, percent=True)  # fmt: skip
@@ -44,9 +89,15 @@ def _compared(raw: dict[str, Any]) -> Iterator[Result]:
 
 def _summed(raw: dict[str, Any]) -> Iterator[Result]:
     for on, key in (("taught rows", "taught"), ("validation rows", "valid")):
-        if f"{key}_before" in raw and f"{key}_after" in raw:
-            yield Result(on, "loss, nats per answer token", raw[f"{key}_before"],
-                         raw[f"{key}_after"])  # fmt: skip
+        yield Result(on, "loss, nats per answer token", raw[f"{key}_before"],
+                     raw[f"{key}_after"])  # fmt: skip
+
+
+def _tried(read_rows: Any, raw: dict[str, Any]) -> list[Result]:
+    try:
+        return list(read_rows(raw))
+    except (KeyError, TypeError, ValueError):
+        return []
 
 
 def _load(path: Path) -> dict[str, Any]:
