@@ -32,6 +32,9 @@ PairKind = Literal[
 ]
 
 
+_Field = tuple[str, Any, bool]  # its name, its type, and whether it must be there
+
+
 class RecordError(ValueError):
     """Bytes that are not the record they should be: broken JSON, a missing or misshapen field."""
 
@@ -71,30 +74,32 @@ class Record:
         """Like `from_json`, from an object that is parsed already."""
         if not isinstance(raw, dict):
             raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
-        hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]  # classes are hashable
         values: dict[str, Any] = {}
-        for field in dataclasses.fields(cls):
-            if field.name not in raw:
-                if (
-                    field.default is dataclasses.MISSING
-                    and field.default_factory is dataclasses.MISSING
-                ):
-                    raise RecordError(f"{cls.__name__}: field {field.name!r} is missing")
-                continue
-            values[field.name] = _fit(cls.__name__, field.name, hints[field.name], raw[field.name])
-        unknown = sorted(set(raw) - set(hints))
-        if unknown:
-            raise RecordError(f"{cls.__name__}: unknown field {unknown[0]!r}")
+        shape: tuple[_Field, ...] = _shape(cls)  # type: ignore[arg-type]  # classes are hashable
+        for name, hint, required in shape:
+            if name in raw:
+                value = raw[name]
+                values[name] = value if type(value) is hint else _fit(cls, name, hint, value)
+            elif required:
+                raise RecordError(f"{cls.__name__}: field {name!r} is missing")
+        if len(values) < len(raw):
+            raise RecordError(f"{cls.__name__}: unknown field {min(raw.keys() - values.keys())!r}")
         return cls(**values)
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    """Resolving annotations takes longer than everything else here."""
-    return get_type_hints(cls)
+def _shape(cls: type) -> tuple[_Field, ...]:
+    """The fields in order. Resolving annotations takes longer than everything else here."""
+    hints = get_type_hints(cls)
+    missing = dataclasses.MISSING
+    return tuple(
+        (field.name, hints[field.name],
+         field.default is missing and field.default_factory is missing)
+        for field in dataclasses.fields(cls)
+    )  # fmt: skip
 
 
-def _fit(record: str, name: str, hint: Any, value: Any) -> Any:
+def _fit(cls: type, name: str, hint: Any, value: Any) -> Any:
     """Check `value` against the few shapes that our records use; tuples come as JSON lists."""
     origin = getattr(hint, "__origin__", None)
     if origin is Literal:
@@ -111,7 +116,8 @@ def _fit(record: str, name: str, hint: Any, value: Any) -> Any:
     else:  # an optional, written `int | None`
         fits = isinstance(value, hint)
     if not fits:
-        raise RecordError(f"{record}: field {name!r} does not fit: {type(value).__name__}")
+        kind = type(value).__name__
+        raise RecordError(f"{cls.__name__}: field {name!r} does not fit: {kind}")
     return value
 
 
