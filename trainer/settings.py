@@ -138,7 +138,7 @@ class Train(Table):
         False, description="compute activations twice: about a third slower, far less memory"
     )
     memory_gb: float = Field(
-        0.0, ge=0, description="memory that training may take; 0: what is free when it starts"
+        0.0, ge=0, description="memory that a run's arrays may take; 0: what is free at its start"
     )
     trunk_gb: float = Field(
         4.0, ge=0,

@@ -101,7 +101,7 @@ def train(
                 loop, tokenizer = desk.open(folder, begun)
                 ready = preflight.settle(loop, tokenizer, settings, None, archive_dir, watts)
                 ready = replace(ready, model=str(folder), reasons=reasons + ready.reasons)
-            loop.parts, loop.checkpoint = ready.way.parts, ready.way.checkpoint
+            loop.compute(parts=ready.way.parts, checkpoint=ready.way.checkpoint)
             watcher.foreseen(ready, loop.plan)
             if dry_run:
                 watcher.planned(loop.plan, 0)

@@ -59,7 +59,6 @@ class Loop:
         self.data, self.settings, self.run = data, settings, run
         self.watcher, self.stop = watcher, stop
         self.group = group or Group()
-        # How it is computed; the rows of each step, and what is learned from them, stay the same.
         self.parts, self.checkpoint = 1, settings.grad_checkpoint
         self.config = adapter.attach(model, settings)
         self.plan = plan(data, settings, model, self.config["num_layers"], trunk=trunk is not None)
@@ -173,6 +172,16 @@ class Loop:
             self._validate()
         if last or self._waited_enough or self.at.step % self.settings.save_every == 0:
             self._save()
+
+    def compute(self, *, parts: int, checkpoint: bool) -> None:
+        """Choose how to compute; the rows of each step, and what is learned, stay the same.
+
+        Args:
+            parts: in which a batch is computed, one after the other.
+            checkpoint: compute activations twice.
+        """
+        self.parts, self.checkpoint = parts, checkpoint
+        self.examiner.rows = -(-self.settings.batch // parts)
 
     def mine(self, groups: list[list[Sample]]) -> list[list[Sample]]:
         """What this process computes of a step's batches, in as many parts as memory asks for."""

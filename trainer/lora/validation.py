@@ -24,6 +24,7 @@ class Examiner:
         self._loss, self._tokenizer = loss, tokenizer
         self._data, self._settings, self._watcher = data, settings, watcher
         self._group = group
+        self.rows = settings.batch  # computed together
         self._targets = sum(sample.targets for sample in data.valid)
         self._characters = max(1, sum(sample.characters for sample in data.valid))
 
@@ -54,6 +55,6 @@ class Examiner:
 
     def _mean(self, samples: list[Sample], *, watched: bool) -> float:
         progress = self._watcher.validating if watched else lambda done, rows: None
-        nats = total(self._loss, self._group.share(samples), self._settings.batch, progress)
+        nats = total(self._loss, self._group.share(samples), self.rows, progress)
         nats = self._group.total(nats)
         return nats / sum(sample.targets for sample in samples)

@@ -53,7 +53,7 @@ def examine(
         if choice.way.bits:
             return Ready(choice.way, choice.reasons, _unmeasured(choice, limit, watts), 0.0)
         steps_spent, peak, tried = _steps(probe, choice.way, loop.plan.steps)
-        checks, valid_peak = _validations(probe, settings)
+        checks, valid_peak = _validations(probe, choice.way.rows(settings.batch))
         asked = [one.prompt for one in loop.data.asked]
         spoken = probe.answer(tokenizer, asked, settings.sample_tokens)
         filled = _filling(probe)
@@ -98,7 +98,7 @@ def allowed(settings: Train) -> float:
     from trainer.lora import rehearsal
 
     if settings.memory_gb:
-        return settings.memory_gb * 1e9 - rehearsal.beside()
+        return settings.memory_gb * 1e9
     mine = memory.usable() + rehearsal.held()
     return min(mine, memory.total() * memory.GPU_SHARE) if sys.platform == "darwin" else mine
 
@@ -188,14 +188,14 @@ def _nearest(took: dict[int, Spent], number: int) -> Spent:
     return took[min(took, key=lambda other: abs(other - number))]
 
 
-def _validations(probe: Rehearsal, settings: Train) -> tuple[Spent, int]:
+def _validations(probe: Rehearsal, size: int) -> tuple[Spent, int]:
     """The validation rows once, and the bytes at the peak."""
     rows = probe.loop.data.valid
-    order = batches.fixed([sample.length for sample in rows], settings.batch)
+    order = batches.fixed([sample.length for sample in rows], size)
     picked = pick([_tokens([rows[i] for i in chosen]) for chosen in order], FEWEST)
     spent, peak = [], 0
     for one in picked:
-        took, high = probe.weigh([rows[i] for i in order[one.index]], settings.batch)
+        took, high = probe.weigh([rows[i] for i in order[one.index]], size)
         spent.append(took)
         peak = max(peak, high)
     return scaled(picked, spent), peak

@@ -192,13 +192,13 @@ class _Desk:
             lambda: guard.hopeless or self._stop(), trunk=trunk,
         )  # fmt: skip
         self._way = self._way or fitting(loop, settings)
-        loop.parts, loop.checkpoint = self._way.parts, self._way.checkpoint
+        loop.compute(parts=self._way.parts, checkpoint=self._way.checkpoint)
         losses: list[float] = []
         try:
             loop.fit(replace(self._begun, settings=settings.model_dump()))
             if trunk:
                 trunk.fill(judging)
-            losses = each(loop.loss, judging, settings.batch)
+            losses = each(loop.loss, judging, self._way.rows(settings.batch))
         except NoNumber:
             pass  # no finite loss: as far from good as can be
         except UserError as error:
