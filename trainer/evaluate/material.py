@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from exchange import models
@@ -16,6 +16,7 @@ from exchange.spool import FILE as SPOOL
 from trainer import runs
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
+from trainer.dataset.split import Split
 from trainer.evaluate.items import Gathered, gather
 from trainer.evaluate.items.gather import Sought
 from trainer.evaluate.rag import Index, open_archive
@@ -87,15 +88,9 @@ def subject(
         return Subject(asked_for.name, folder, runs.model_sha(folder), None, "", "")
     found = find(house, archive, run, checkpoint, language_model, confirm)
     with (found.adapter / "adapters.safetensors").open("rb") as file:
-        sha = _hash(file)
+        sha = file_digest(file, "sha256").hexdigest()[:SHA]
     return Subject(found.name, found.base, found.begun.model_sha, found.adapter, sha,
                    found.begun.dataset)  # fmt: skip
-
-
-def _hash(file: object) -> str:
-    from hashlib import file_digest
-
-    return file_digest(file, sha256).hexdigest()[:SHA]  # type: ignore[arg-type]
 
 
 def _corpus(archive_dir: Path, origin: Path | None) -> Corpus | None:
@@ -113,7 +108,7 @@ def _coverage(
         split: read_split(dataset, split)
         for split in ("train", "valid", "test_recall", "test_unseen")
         if manifest.splits.get(split, {}).get("rows")
-    }  # type: ignore[arg-type]
+    }
     with_row = {chunk for found in rows.values() for row in found for chunk in row.chunks}
     taught = {chunk for row in rows.get("train", []) for chunk in row.chunks}
     return {

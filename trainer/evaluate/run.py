@@ -25,7 +25,7 @@ from trainer.evaluate.material import Material, Subject
 from trainer.evaluate.measuring import Weighed, measure
 from trainer.evaluate.metrics import ALL
 from trainer.evaluate.rag.prompt import PLACES
-from trainer.evaluate.records import About, Answer, Evaluation, Item, as_dicts
+from trainer.evaluate.records import About, Answer, Audit, Evaluation, Item, Preference, as_dicts
 from trainer.evaluate.settings import Evaluate
 from trainer.evaluate.systems.endpoint import Endpoint
 from trainer.evaluate.systems.lineup import Means, Speakers, asked, line_up, weighed
@@ -96,7 +96,8 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
                     "archive's spool or --from an export"
                 )
             answers, weights = ask_all(systems, items, hands)
-            audit, preferences = None, []
+            audit: Audit | None = None
+            preferences: list[Preference] = []
             if settings.judge:
                 store = Store(archive_dir / ANSWERS, speakers.base.key)
                 rules = prompts.load(f"{language}/judge", letters.PLACES)

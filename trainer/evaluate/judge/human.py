@@ -28,21 +28,23 @@ def against_votes(
     """
     questions = {item.id: item.question.strip() for item in items}
     by_pair: dict[tuple[str, str], list[Preference]] = {}
-    for one in said:
-        by_pair.setdefault((one.one, one.other), []).append(one)
+    for preference in said:
+        by_pair.setdefault((preference.one, preference.other), []).append(preference)
     counted = [vote for vote in votes if vote.blind and vote.run == run]
     found = {}
     for (one, other), preferences in by_pair.items():
-        human = {vote.question.strip(): _preference(vote, one, other) for vote in counted
+        human = {vote.question.strip(): _liked(vote, one, other) for vote in counted
                  if {one, other} <= set(vote.systems)}  # fmt: skip
         both = [(preference.value, human[questions[preference.item]]) for preference in preferences
                 if questions.get(preference.item) in human]  # fmt: skip
         if len(both) >= LEAST:
-            found[f"{one} - {other}"] = _corrected([one.value for one in preferences], both)
+            found[f"{one} - {other}"] = _corrected(
+                [preference.value for preference in preferences], both
+            )
     return found
 
 
-def _preference(vote: Vote, one: str, other: str) -> float:
+def _liked(vote: Vote, one: str, other: str) -> float:
     """1 for `one`, 0 for `other`, 0.5 for neither."""
     return 1.0 if vote.best == one else 0.0 if vote.best == other else 0.5
 
