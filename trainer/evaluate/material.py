@@ -16,7 +16,6 @@ from exchange.spool import FILE as SPOOL
 from trainer import runs
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
-from trainer.dataset.split import Split
 from trainer.evaluate.items import Gathered, gather
 from trainer.evaluate.items.gather import Sought
 from trainer.evaluate.rag import Index, open_archive
