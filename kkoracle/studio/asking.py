@@ -25,8 +25,7 @@ from trainer.evaluate.systems.local import Local, Weights
 from trainer.evaluate.systems.speaker import Said
 from trainer.runs import RUNS
 
-BASE, TUNED, RAG, TUNED_RAG = "base", "tuned", "RAG", "tuned + RAG"
-SYSTEMS = (BASE, TUNED, RAG, TUNED_RAG)
+WAYS = BASE, TUNED, RAG, TUNED_RAG = ("base", "tuned", "rag", "tuned+rag")
 PASSAGES = 4  # shown to a system that reads
 LONGEST = 2000  # characters of a question
 
@@ -62,7 +61,7 @@ def runs_of(house: House, archive: str) -> list[str]:
 
 def names(run: str) -> list[str]:
     """Who can be asked, with a run or without."""
-    return list(SYSTEMS) if run else [BASE, RAG]
+    return list(WAYS) if run else [BASE, RAG]
 
 
 class Asker:

@@ -12,7 +12,7 @@ import gradio as gr
 from exchange.errors import UserError
 from exchange.review import Review, Vote
 from kkoracle.studio import comparing, markup, saving
-from kkoracle.studio.asking import LONGEST, SYSTEMS, Asker, Given, names, open_asker, runs_of
+from kkoracle.studio.asking import LONGEST, WAYS, Asker, Given, names, open_asker, runs_of
 from kkoracle.studio.comparing import Round
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.tabs.parts import own_html
@@ -26,7 +26,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
     with gr.Row():
         run = gr.Dropdown(_runs(studio), label="Run", scale=1)
-        chosen = gr.CheckboxGroup(SYSTEMS, label="Who is asked", scale=2)
+        chosen = gr.CheckboxGroup(WAYS, label="Who is asked", scale=2)
         blind = gr.Checkbox(True, label="Blind: names after the vote", scale=1)
     question = gr.Textbox(label="Question", max_length=LONGEST, elem_id="question",
                           submit_btn="Ask")  # fmt: skip

@@ -78,7 +78,7 @@ def test_a_word_about_another_pair_than_the_one_shown_changes_nothing(
 
 
 def test_a_blind_question_is_answered_voted_on_and_revealed(client: Client, server: Server) -> None:
-    systems = ["base", "tuned", "RAG", "tuned + RAG"]
+    systems = ["base", "tuned", "rag", "tuned+rag"]
     said, cards, *_ = call(client, "ask", "Τι έκανε η Ελένη Καρατζά;", "default", systems, True)
     assert "wrong" not in said
     assert re.findall("<h3>(.*?)</h3>", cards) == ["A", "B", "C", "D"]

@@ -93,15 +93,13 @@ def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
     ask = "document.querySelector('#question button').click()"
     done = "document.querySelectorAll('#answers section .said').length === 3"
     reveal = "document.querySelectorAll('#answers details').length > 0"
-    choose = (
-        "[...document.querySelectorAll('input[type=radio]')].find(o => o.value === 'A').click()"
-    )
+    letter = "document.querySelector('input[type=radio][value=A]')"
     seen = browser.look(
         server.url, READY + " !== null",
         (tab("Compare"), "document.querySelectorAll('input[type=checkbox]:checked').length >= 3"),
-        (typed("#question textarea", EVIL), "true"),
-        (ask, done),
-        (choose, "true"),
+        (typed("#question textarea", f"{EVIL} Τι έκανε η Ελένη Καρατζά;"), "true"),
+        (ask, f"{done} && {letter} !== null"),
+        (f"{letter}.click()", f"{letter}.checked"),
         (button("Vote and reveal"), reveal),
         (OWNED, "true"),
         seconds=60,
