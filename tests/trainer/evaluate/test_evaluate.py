@@ -1,0 +1,184 @@
+"""`kkoracle evaluate` as a person runs it: six systems, once; killed, stopped, and asked again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.conftest import run_cli
+from tests.trainer.conftest import ONE_THREAD, Desk
+from tests.workers.endpoint import Endpoint
+from trainer.evaluate.records import Evaluation
+
+FEW = ("-n", "6", "--systems", "base,few-shot,rag,tuned,tuned+rag,oracle")
+SETTINGS = "\n[evaluate]\nmax_tokens = 24\nabsent = 4\ndisturbed = 2\nshots = [2]\njudged = 4\n"
+
+
+def folder_of(desk: Desk) -> Path:
+    return desk.run_folder() / "evaluation"
+
+
+def evaluation(desk: Desk) -> Evaluation:
+    return Evaluation.read(folder_of(desk))
+
+
+def cells(desk: Desk) -> list[str]:
+    """The names of all stored cells, in the order they were stored."""
+    return [orjson.loads(line)["cell"] for path in sorted((desk.archive / "answers").iterdir())
+            for line in path.read_bytes().splitlines() if line]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def asked(trained: Desk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, str]:
+    """A finished evaluation of the trained run, in a folder of its own, and what it printed."""
+    desk = copied(trained, tmp_path_factory.mktemp("asked"))
+    return desk, desk.cli("evaluate", *FEW).stdout
+
+
+def copied(desk: Desk, folder: Path) -> Desk:
+    shutil.copytree(desk.folder, folder, dirs_exist_ok=True)
+    config = folder / "kkoracle.toml"
+    config.write_text(config.read_text("utf-8") + SETTINGS, "utf-8")
+    return replace(desk, folder=folder)
+
+
+def test_six_kinds_of_systems_answer_every_question_of_theirs(asked: tuple[Desk, str]) -> None:
+    found = evaluation(asked[0])
+    assert [system.name for system in found.systems] == [
+        "base", "few-shot-2", "base+rag", "tuned", "tuned+rag", "oracle",
+    ]  # fmt: skip
+    unseen = {key for key, item in found.items.items() if item.split == "test_unseen"}
+    assert len(unseen) == 6
+    for system in found.systems:
+        assert unseen <= found.answers[system.name].keys()
+        assert all(a.tokens_in > 0 and a.seconds > 0 for a in found.answers[system.name].values())
+    assert all(answer.sources == ("gold",) for answer in found.answers["oracle"].values())
+    assert found.about.coverage["chunks"] == 20
+    assert found.about.command.startswith("kkoracle evaluate -n 6")
+
+
+def test_every_metric_has_values_of_every_system_that_it_can_see(asked: tuple[Desk, str]) -> None:
+    found = evaluation(asked[0])
+    for metric in found.metrics:
+        if metric.name in ("choice", "facts", "length", "bits"):
+            for system in found.systems:
+                values = found.scores[metric.name][system.name]
+                assert values and None not in values.values(), (metric.name, system.name)
+    assert found.scores["forgetting"].keys() >= {"base", "tuned"}
+    assert not found.scores["forgetting"]["oracle"]  # it is not asked what has no chunk
+
+
+def test_the_reference_under_its_own_chunk_is_no_less_probable_to_the_same_model(
+    asked: tuple[Desk, str],
+) -> None:
+    """A number of one system is of that system: base and tuned do not get each other's."""
+    found = evaluation(asked[0])
+    base, tuned = (found.scores["bits"][name] for name in ("base", "tuned"))
+    assert set(base) == set(tuned) and all(base[key] != tuned[key] for key in base)
+
+
+def test_a_random_model_is_no_judge(asked: tuple[Desk, str]) -> None:
+    found = evaluation(asked[0])
+    assert found.audit is not None and not found.audit.passed and not found.preferences
+
+
+def test_the_second_time_nothing_is_computed_and_nothing_changes(asked: tuple[Desk, str]) -> None:
+    desk, said = asked
+    assert "loading" in said
+    before, stored = evaluation(desk), cells(desk)
+    again = desk.cli("evaluate", *FEW).stdout
+    assert "loading" not in again and "asking" not in again
+    after = evaluation(desk)
+    assert (after.answers, after.scores, after.audit) == (before.answers, before.scores,
+                                                          before.audit)  # fmt: skip
+    assert cells(desk) == stored and len(set(stored)) == len(stored)
+
+
+def test_another_setting_asks_only_what_it_changes(asked: tuple[Desk, str]) -> None:
+    desk = asked[0]
+    before = len(cells(desk))
+    said = desk.cli("evaluate", "-n", "6", "--systems", "base,few-shot", "--no-judge").stdout
+    assert "loading" not in said and len(cells(desk)) == before
+
+
+def test_killed_and_stopped_it_goes_on_and_asks_nothing_twice(
+    trained: Desk, tmp_path: Path, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    desk = copied(trained, tmp_path)
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 3)):
+        before = stored(desk)
+        process = popen("-m", "kkoracle", "evaluate", *FEW, cwd=desk.folder, **ONE_THREAD)
+        deadline = time.monotonic() + 120
+        while stored(desk) < before + 4 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(process.pid, number)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == code, said
+        assert not (folder_of(desk) / "evaluation.json").exists()
+    assert "to go on" in said
+    desk.cli("evaluate", *FEW)
+    whole = [line for path in (desk.archive / "answers").iterdir()
+             for line in path.read_bytes().splitlines()]  # fmt: skip
+    names = []
+    for line in whole:
+        try:
+            names.append(orjson.loads(line)["cell"])
+        except orjson.JSONDecodeError:  # the one that the kill cut short
+            continue
+    assert len(names) >= len(whole) - 1 and len(set(names)) == len(names)
+
+
+def stored(desk: Desk) -> int:
+    folder = desk.archive / "answers"
+    return (
+        sum(path.read_bytes().count(b"\n") for path in folder.iterdir()) if folder.exists() else 0
+    )
+
+
+def test_an_endpoint_stands_in_as_a_system(built: Desk) -> None:
+    config = built.folder / "kkoracle.toml"
+    config.write_text(config.read_text("utf-8") + SETTINGS, "utf-8")
+    with Endpoint(reply=lambda prompt: f"Δεν γνωρίζω: {prompt[:20]}") as endpoint:
+        endpoint.key = "secret-of-mine"
+        arguments = ("evaluate", "-n", "6", "--systems", "endpoint,oracle", "--no-judge",
+                     "--url", endpoint.url, "--served-as", "other")  # fmt: skip
+        done = run_with_key(built, *arguments)
+        requests = len(endpoint.bodies)
+        run_with_key(built, *arguments)
+        assert len(endpoint.bodies) == requests > 6  # nothing is asked twice
+    found = evaluation(built)
+    assert [system.name for system in found.systems] == ["endpoint", "oracle"]
+    assert not found.systems[0].likelihood
+    assert set(found.scores["choice"]["endpoint"].values()) == {None}
+    assert set(found.scores["declined"]["endpoint"].values()) == {1.0}
+    for path in folder_of(built).rglob("*"):
+        assert not path.is_file() or b"secret-of-mine" not in path.read_bytes()
+    assert "secret-of-mine" not in done.stdout + done.stderr
+
+
+def run_with_key(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = run_cli(*arguments, cwd=desk.folder, KKORACLE_EVALUATE_API_KEY="secret-of-mine",
+                   **ONE_THREAD)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_what_cannot_be_evaluated_is_one_line(built: Desk) -> None:
+    assert "run `kkoracle train`" in built.refuses("evaluate")
+    assert "nobody" in built.refuses("evaluate", "--systems", "nobody", code=2)
+    assert "set [evaluate] url" in built.refuses("evaluate", "--systems", "endpoint", code=2)
+    assert "no finished export" in built.refuses(
+        "evaluate", "--systems", "base", "--from", str(built.folder / "none")
+    )
+    (built.dataset / "manifest.json").unlink()
+    assert "no dataset" in built.refuses("evaluate", "--systems", "base")
