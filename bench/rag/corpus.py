@@ -92,5 +92,10 @@ def _otherwise(frame: Frame, slots: dict[str, object]) -> str:
 
 def _filler(draw: Draw, rng: random.Random) -> str:
     """A sentence without a fact."""
-    slots = {"p": draw.person().o, "v": draw.place().ston, "c": draw.company().ston}
-    return upper_first(rng.choice(SENTENCES).format(**slots))
+    sentence = rng.choice(SENTENCES)
+    slots = {
+        "p": draw.person().o if "{p}" in sentence else "",
+        "v": draw.place().ston if "{v}" in sentence else "",
+        "c": draw.company().ston if "{c}" in sentence else "",
+    }
+    return upper_first(sentence.format(**slots))
