@@ -1,0 +1,102 @@
+"""What the pages tell people to type exists: commands, options, targets, extras, benches, links."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from typer.main import get_command
+
+from bench.registry import NAMES, load
+from kkoracle.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("kkoracle/**/*.md")])
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.M | re.S)
+INDENTED = re.compile(r"^ {4}((?:kkoracle|make|pip|python -m) .*)$", re.M)
+INLINE = re.compile(r"`((?:kkoracle|make|python -m bench)(?: [^`]+)?)`")
+
+
+def shown(page: Path) -> list[str]:
+    """Every command of a page, in blocks and in the running text, one by one."""
+    text = page.read_text("utf-8")
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    lines += INDENTED.findall(text)
+    lines += [" ".join(one.split()) for one in INLINE.findall(BLOCK.sub("", text))]
+    return [
+        part.strip()
+        for line in lines
+        for part in re.split(r"&&|\||;", re.split(r"(?:^|\s)#", line)[0])
+        if part.strip()
+    ]
+
+
+COMMANDS = [(page, line) for page in PAGES for line in shown(page)]
+
+
+def of(program: str) -> list[pytest.param]:  # type: ignore[valid-type]
+    """The commands that begin with these words, without them."""
+    lines = {
+        (page.relative_to(ROOT).as_posix(), line.removeprefix(program).strip())
+        for page, line in COMMANDS
+        if line == program or line.startswith(f"{program} ")
+    }
+    return [pytest.param(line, id=f"{page}: {program} {line}") for page, line in sorted(lines)]
+
+
+def parse(command: click.Command, name: str, words: list[str]) -> None:
+    """Read a command line as the program would, down to the options of the last command."""
+    if not isinstance(command, click.Group):
+        return command.make_context(name, words, resilient_parsing=False).close()
+    with command.make_context(name, words, resilient_parsing=False) as context:
+        rest = [*context._protected_args, *context.args]
+        child_name, child, child_words = command.resolve_command(context, rest)
+    assert child is not None
+    return parse(child, child_name or "", child_words)
+
+
+@pytest.mark.parametrize("line", of("kkoracle"))
+def test_every_command_line_is_understood(line: str, tmp_path: Path) -> None:
+    words = [word for word in shlex.split(line) if word != "..."]
+    parse(get_command(app), "kkoracle", words)
+
+
+@pytest.mark.parametrize("line", of("make"))
+def test_every_target_is_in_the_makefile(line: str) -> None:
+    (target, *_) = [word for word in line.split() if "=" not in word] or ["help"]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("line", of("python -m bench"))
+def test_every_bench_takes_what_is_given_to_it(line: str) -> None:
+    name, *flags = shlex.split(line) or [NAMES[0]]
+    if name == "NAME":
+        return
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    for flag in ("--json", "--quick"):
+        parser.add_argument(flag, action="store_true")
+    load(name).options(parser)
+    parser.parse_args(flags)
+
+
+def test_every_extra_that_is_to_be_installed_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = {
+        extra
+        for _, line in COMMANDS
+        for group in re.findall(r"kkoracle\[([a-z,]+)\]", line)
+        for extra in group.split(",")
+    }
+    assert asked and asked <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
