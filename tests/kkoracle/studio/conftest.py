@@ -1,7 +1,8 @@
-"""One newspaper with pairs and a quickly trained run, and one studio over it for a whole file."""
+"""One newspaper with pairs and a quickly trained run, and one studio over it for all tests."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,7 +19,10 @@ from tests.trainer.filling import fill
 EVIL = "<img src=x onerror=\"window.owned='yes'\"><script>window.owned='yes'</script>"
 # What a template engine in the page would run, and what ends an attribute or a string.
 TEMPLATED = "${window.owned='yes'} {{constructor.constructor(\"window.owned='yes'\")()}} \"'`"
-QUICK = "epochs = 1\nlr = 5e-3\nbatch = 8\nsamples = 0\n"
+QUICK = (
+    "epochs = 1\nlr = 5e-3\nbatch = 8\nsamples = 0\n"
+    '[score]\nrecipe = "full"\nlr = 5e-3\nbatch = 16\nepochs = 1\n'
+)
 
 Start = Callable[..., "Server"]
 
@@ -40,14 +44,15 @@ class Server:
         return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from kkoracle.demo.tiny import make_tiny_model
 
-    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", SENTENCES * 4)
+    digits = [" ".join("0123456789")] * 8  # what a scorer reads
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", [*SENTENCES * 4, *digits])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Desk:
     """Twelve stories of three pairs; what the first one says is hostile."""
     made = Desk(tmp_path_factory.mktemp("studio"), model)
@@ -58,10 +63,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Desk:
     pages.connect(made.archive).close()
     made.cli("dataset", "build")
     made.cli("train")
+    scored = [{"question": f"Ερώτηση {number % 20};", "guide": "ναι",
+               "answer": "ναι " * (number % 4), "score": number % 4, "maximum": 3}
+              for number in range(120)]  # fmt: skip
+    (made.folder / "scored.json").write_text(json.dumps(scored))
+    made.cli("score", "train", "scored.json")
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start(desk: Desk) -> Iterator[Start]:
     """`start(*flags, **environment)`: one more studio."""
     with processes() as begin:
@@ -74,6 +84,6 @@ def start(desk: Desk) -> Iterator[Start]:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(start: Start) -> Server:
     return start()

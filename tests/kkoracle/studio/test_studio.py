@@ -126,6 +126,16 @@ def test_while_a_run_trains_no_model_is_loaded_and_the_page_says_why(
         pass  # the model's memory and the lock were given back
 
 
+def test_an_answer_gets_points_with_how_sure_they_are(client: Client) -> None:
+    shown = call(client, "score", "default", f"Πότε; {EVIL}", "ναι", "ναι ναι", None)
+    points = re.search(r"<h2>([\d.]+) of 3</h2>", shown)
+    assert points and 0 <= float(points[1]) <= 3
+    assert "confidence" in shown and shown.count("<tr>") == 1 + 4  # confidence, levels 0 to 3
+    assert "of 20<" in call(client, "score", "default", "Πότε;", "ναι", "ναι", 20)
+    assert "cannot be scored: no question" in call(client, "score", "default", "", "ναι", "ναι", 3)
+    assert "cannot be scored" in call(client, "score", "default", "Πότε;", "ναι", "ναι", -1)
+
+
 def test_plots_and_losses_are_drawn(client: Client) -> None:
     counted, _, losses = call(client, "plots")
     assert "Stories by year" in counted and "no_question_mark" in counted

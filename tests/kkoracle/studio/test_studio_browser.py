@@ -18,8 +18,8 @@ TABS = {
     "Plots": "document.querySelector('#counted svg') && document.querySelector('#losses svg')",
     "Review": "document.querySelector('#chunk .said')",
     "Compare": "document.querySelector('#question textarea')",
-    "Score": "document.body.innerText.includes('no scorer yet')",
-    "Report": "document.body.innerText.includes('no report yet')",
+    "Score": "document.querySelector('#score')",
+    "Report": "document.querySelector('#report')",
 }
 READY = "document.querySelector('#status table.facts')"
 OWNED = "new Promise(done => setTimeout(() => done(true), 300))"  # for what fires late
