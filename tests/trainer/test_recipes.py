@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from exchange.settings import Config
 from tests.trainer.conftest import RECIPE, Desk
 from tests.trainer.filling import fill
 from tests.trainer.reading import lines, mlx_lm, summary
 from trainer.dataset import read_split
 from trainer.recipes import RESEARCHER
+from trainer.settings import Train
+from trainer.training import taught
+from trainer.watch import Watcher
 
 
 def begun(desk: Desk, name: str = "default") -> dict[str, Any]:
@@ -67,11 +71,13 @@ def test_the_paper_s_own_text_is_taught_only_when_asked_for(desk: Desk) -> None:
     desk.cli("dataset", "build")
     rows = read_split(desk.dataset, "train")
     texts = sum(row.kind == "text" for row in rows)
-    said = desk.cli("train", "--epochs", "1", "--name", "plain").stdout
-    desk.cli("train", "--epochs", "1", "--name", "text", "--recipe", "sft+text")
-    assert f"{texts} rows of the paper's own text are left out" in said and texts
-    assert summary(desk.run_folder("plain"))["rows"] == len(rows) - texts
-    assert summary(desk.run_folder("text"))["rows"] == len(rows)
+    told: list[str] = []
+    watcher = Watcher()
+    watcher.note = told.append  # type: ignore[method-assign]
+    assert len(taught(rows, Train(), watcher)) == len(rows) - texts
+    assert told == [f"{texts} rows of the paper's own text are left out: recipe sft+text has them"]
+    desk.cli("train", "--epochs", "1", "--recipe", "sft+text")
+    assert texts and summary(desk.run_folder())["rows"] == len(rows)
 
 
 def test_the_researcher_s_run_is_mlx_lm_s_own_but_for_its_flaws(built: Desk) -> None:
@@ -85,12 +91,17 @@ def test_the_researcher_s_run_is_mlx_lm_s_own_but_for_its_flaws(built: Desk) -> 
     assert {entry["lr"] for entry in metrics} == {1e-5} and metrics[-1]["epoch"] == 2.0
 
 
-def test_a_recipe_s_own_settings_give_way_to_any_other(built: Desk) -> None:
-    built.configure('samples = 0\nepochs = 1\nrecipe = "full"\n')
-    built.cli("train", "--name", "full")
-    built.cli("train", "--name", "mine", "--lr", "3e-4")
-    built.cli("train", "--name", "sft", "--recipe", "sft")
-    assert [begun(built, name)["lr"] for name in ("full", "mine", "sft")] == [2e-5, 3e-4, 2e-4]
+def test_a_recipe_s_own_settings_give_way_to_any_other(tmp_path: Path) -> None:
+    def rate(text: str, env: dict[str, str] | None = None, **flags: object) -> float:
+        path = tmp_path / "kkoracle.toml"
+        path.write_text(f"[train]\n{text}", "utf-8")
+        return Config.find(path, env or {}).table("train", Train, flags).lr
+
+    assert rate('recipe = "full"') == 2e-5
+    assert rate('recipe = "full"\nlr = 3e-4') == 3e-4
+    assert rate("", {"KKORACLE_TRAIN_RECIPE": "full"}) == 2e-5
+    assert rate("lr = 3e-4", recipe="full") == 3e-4
+    assert rate('recipe = "full"', recipe="sft") == 2e-4
 
 
 def early(desk: Desk, rephrased: int) -> dict[str, Any]:
