@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
+
+from kkoracle.cli import app
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"exchange", "crawler", "workers", "trainer", "kkoracle"}
