@@ -36,10 +36,17 @@ def put(path: Path | None, rate: float) -> Path:
         body = text[found.end() : end]
         kept, count = _LR.subn(line, body, count=1)
         changed = text[: found.end()] + (kept if count else f"\n{line}{body}") + text[end:]
-    if tomllib.loads(changed).get("train", {}).get("lr") != rate:
+    if _rate(changed) != rate:
         raise UsageError(f"{path} is written in a way that cannot be changed safely: set {line}")
     write(path, changed.encode())
     return path
+
+
+def _rate(text: str) -> Any:
+    try:
+        return tomllib.loads(text).get("train", {}).get("lr")
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 def to_dict(found: Found) -> dict[str, Any]:
