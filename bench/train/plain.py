@@ -25,7 +25,7 @@ def main(folder: Path, count: int) -> None:
     model, tokenizer = mlx_runtime.load(material.model)
     from trainer.lora.trunk import FOLDER, Trunk
 
-    rows = [chat.sample(tokenizer, "", turns)  # type: ignore[arg-type]
+    rows = [chat.sample(tokenizer, "", turns)
             for turns, _ in zip(material.turns(), range(count), strict=False)]  # fmt: skip
     half = len(model.layers) // 2
     told = {"grad_max_diff": _difference(model, rows, 0, None)}
@@ -41,9 +41,9 @@ def _difference(model: Any, rows: list[chat.Sample], layers: int, trunk: Any) ->
     from mlx.utils import tree_flatten, tree_map
 
     from trainer.lora import adapter, batches
-    from trainer.lora.loss import Loss, gradient
+    from trainer.lora.loss import Loss, gradient, number
 
-    adapter.attach(model, Train(rank=RANK, alpha=ALPHA, layers=layers, seed=SEED))
+    adapter.attach(model, _settings(layers))
     for _, module in model.named_modules():
         if "lora_b" in module:  # at zero, nothing would reach the other half of the adapter
             module.lora_b = mx.random.normal(module.lora_b.shape) * 0.02
@@ -67,7 +67,11 @@ def _difference(model: Any, rows: list[chat.Sample], layers: int, trunk: Any) ->
     for chosen in batches.epoch([row.length for row in rows], BATCH, SEED, 0):
         ours = added(ours, compute(loss.batch([rows[i] for i in chosen]), 1 / targets)[1])
     theirs = dict(tree_flatten(reference))
-    return max(float(mx.abs(a - theirs[k]).max().item()) for k, a in tree_flatten(ours))
+    return max(number(mx.abs(a - theirs[k]).max()) for k, a in tree_flatten(ours))
+
+
+def _settings(layers: int) -> Train:
+    return Train.model_validate({"rank": RANK, "alpha": ALPHA, "layers": layers, "seed": SEED})
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class Trunk:
         data = np.concatenate([values for _, values in rows])
         about = {
             "rows": orjson.dumps([(key.hex(), len(values)) for key, values in rows]).decode(),
-            "crc32": str(zlib.crc32(data)),
+            "crc32": str(zlib.crc32(data.data)),
         }
         save_arrays(path, {"hidden": mx.array(data).view(self.dtype)}, about)
         self._places.update(self._index(path))
