@@ -9,7 +9,7 @@ COPY workers workers
 COPY trainer trainer
 COPY kkoracle kkoracle
 RUN python -m venv /opt/kkoracle \
- && /opt/kkoracle/bin/pip install --no-cache-dir -c requirements.lock '.[dashboard]'
+ && /opt/kkoracle/bin/pip install --no-cache-dir -c requirements.lock '.[dashboard,metrics]'
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 kkoracle && install -d -o kkoracle /data

@@ -36,14 +36,13 @@ _WRITES = (
     "kk:*:result", "kk:inflight:*", "kk:hb:*", "kk:stat:*", "kk:seen", "kk:popped", "kk:suspect",
     "kk:strike",
 )  # fmt: skip
-_READS = ("kk:*:task:*", "kk:*:recipe", "kk:archives", "kk:control")
+_READS = ("rq:groups", "kk:*:task:*", "kk:*:recipe", "kk:archives", "kk:control")
 _COMMANDS = (
-    "ping", "hello", "client|setname", "multi", "exec", "discard", "watch",
-    "unwatch", "exists", "expire", "persist", "ttl", "del", "get", "mget", "set", "incr",
-    "incrby", "hget", "hgetall", "hmget", "hset", "hsetnx", "hdel", "hexists", "hincrby",
-    "hincrbyfloat", "llen", "lrange", "lmove", "lrem", "lpush", "rpush", "sadd", "srem",
-    "smembers", "sismember", "scard", "zadd", "zrem", "zcard", "zscore", "zrange",
-    "zrangebyscore", "zremrangebyscore", "zcount", "xadd", "xtrim", "xrevrange",
+    "ping", "hello", "client|setname", "multi", "exec", "discard", "watch", "unwatch", "exists",
+    "expire", "persist", "del", "get", "mget", "set", "incr", "incrby", "hget", "hgetall",
+    "hmget", "hset", "hdel", "hexists", "hincrby", "hincrbyfloat", "llen", "lrange", "lmove",
+    "lrem", "lpush", "rpush", "sadd", "srem", "smembers", "zadd", "zrem", "zcard", "zscore",
+    "zrange", "zrangebyscore", "zremrangebyscore", "xadd", "xrevrange",
 )  # fmt: skip
 
 
@@ -75,14 +74,15 @@ class Access:
         return f"redis://{WORKER}:{self.worker_password}@{named}:{self.port}/0"
 
 
-def rules(password: str) -> str:
-    """The worker's rights as Redis writes them (7 or newer, which knows keys that are only read).
-
-    The password stands there as its SHA-256: long and random, it cannot be guessed from it.
-    """
+def rights() -> str:
+    """What the worker may do, as Redis 7 and newer write it (older ones know no read-only keys)."""
     keys = [f"~{key}" for key in _WRITES] + [f"%R~{key}" for key in _READS]
-    hashed = sha256(password.encode()).hexdigest()
-    return " ".join(["reset", "on", f"#{hashed}", *keys, *(f"+{name}" for name in _COMMANDS)])
+    return " ".join([*keys, *(f"+{name}" for name in _COMMANDS)])
+
+
+def rules(password: str) -> str:
+    """The worker's user, its password as SHA-256: long and random, it cannot be guessed from it."""
+    return f"reset on #{sha256(password.encode()).hexdigest()} {rights()}"
 
 
 def load(directory: Path) -> Access:

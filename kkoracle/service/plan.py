@@ -39,8 +39,8 @@ def plan(
     """
     config = house.config.path
     folder = config.parent.resolve() if config else Path.cwd()
-    front = (sys.executable, "-m", "kkoracle")
-    front += ("--config", str(config.resolve())) if config else ("--data", str(house.data))
+    where = ("--config", str(config.resolve())) if config else ("--data", str(house.data))
+    front = (sys.executable, "-m", "kkoracle", *where)
     environment = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"
     _refuse_secrets()
