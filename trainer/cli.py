@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
-from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli, sweep_cli
+from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli, sweep_cli, talk_cli
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     evaluate_cli.register(app)
     publish_cli.register(app)
     serve_cli.register(app)
+    talk_cli.register(app)
 
 
 def train(
@@ -109,6 +110,9 @@ def train(
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
     if outcome.summary:
+        house.entry.tell(run=name, steps=outcome.summary.steps, tokens=outcome.summary.tokens,
+                         validation_loss_before=outcome.summary.valid_before,
+                         validation_loss_after=outcome.summary.valid_after)  # fmt: skip
         tell_end(console, outcome.run, outcome.summary)
 
 
