@@ -44,6 +44,7 @@ NAMES = (
     "kill",
     "politeness",
     "rag",
+    "serve",
     "statistics",
     "status",
     "sweep",

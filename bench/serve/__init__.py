@@ -1,0 +1,62 @@
+"""`kkoracle serve` against mlx_lm.server: the same model, adapter, questions and clients.
+
+A random model of about 20 million weights (float32 on a CPU) with a random adapter, greedy, so
+both should say the same. Each server answers all requests to the tuned model, then, in a second
+life, requests that ask base and tuned in turn. What a server takes before its first request is
+measured by itself and taken off.
+
+tuned_ratio   processor time of mlx_lm.server over ours, all requests to the tuned model
+mixed_ratio   the same when every second request is to the base, which mlx_lm.server loads anew
+identical     share of requests that both answered with the same letters
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.registry import Figures, Settings
+
+SEED = 7
+REQUESTS, QUICK = 96, 16
+CLIENTS = 16
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--requests", type=int, help=f"default: {REQUESTS}, quick {QUICK}")
+    parser.add_argument("--clients", type=int, default=CLIENTS, help="requests at a time")
+
+
+def run(given: argparse.Namespace, settings: Settings) -> Figures:
+    """Both servers, both kinds of requests."""
+    from bench.serve.material import make
+    from bench.serve.servers import Mine, Theirs, same, serve
+
+    count = given.requests or (QUICK if settings.quick else REQUESTS)
+    figures: Figures = {"requests": count, "clients": given.clients}
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
+        settings.say("making model, adapter and questions")
+        material = make(Path(name), count, SEED)
+        idle = {}
+        for kind in (Mine, Theirs):
+            settings.say(f"{kind.name}: starting and ending")
+            idle[kind.name] = serve(kind, material, [], given.clients).cpu_s
+        for what, mixed in (("tuned", False), ("mixed", True)):
+            models = ["base" if mixed and number % 2 else "tuned" for number in range(count)]
+            took = []
+            for kind in (Mine, Theirs):
+                settings.say(f"{kind.name}: {count} requests, {what}")
+                took.append(serve(kind, material, models, given.clients))
+            ours, theirs = took
+            mine_s = ours.cpu_s - idle[Mine.name]
+            peer_s = theirs.cpu_s - idle[Theirs.name]
+            figures |= {
+                f"{what}_ratio": round(peer_s / mine_s, 2),
+                f"{what}_cpu_s": round(mine_s, 2),
+                f"{what}_peer_cpu_s": round(peer_s, 2),
+                f"{what}_identical": same(ours.answers, theirs.answers),
+                f"{what}_tokens_out": ours.tokens,
+            }
+    return figures
