@@ -87,7 +87,7 @@ def _beyond(report: Report) -> Iterator[Html]:
         return
     one, other = report.flips.system, report.flips.against
     unseen = report.comparison(report.verdict.metric, UNSEEN, one, other)
-    if unseen:
+    if unseen and report.verdict.split != UNSEEN:
         key = {"better": "unseen-gain", "worse": "unseen-loss"}.get(unseen.says, "no-unseen")
         yield said(key, one=one, other=other, gain=gain(unseen.gain, unseen.unit),
                    interval=between(unseen.low, unseen.high, unseen.unit))  # fmt: skip

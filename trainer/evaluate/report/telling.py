@@ -19,8 +19,10 @@ def tell(console: Console, report: Report, folder: Path) -> None:
     """Verdict, the comparisons it stands on, the gate, warnings, and where the page is."""
     if report.verdict:
         main = [one for one in report.declared if one.metric == report.verdict.metric]
-        console.print(_table(f"{report.verdict.metric} on {report.verdict.split}", main))
-    if report.flips and report.verdict:
+        title = (f"{report.verdict.metric} on {report.verdict.split}: "
+                 f"{main[0].questions:,} questions, {main[0].stories:,} stories")  # fmt: skip
+        console.print(_table(title, main))
+    if report.flips and report.verdict and report.verdict.split != UNSEEN:
         unseen = report.comparison(
             report.verdict.metric, UNSEEN, report.flips.system, report.flips.against
         )
@@ -49,14 +51,14 @@ def gate_line(check: Check) -> str:
 
 def _table(title: str, found: list[Comparison]) -> Table:
     table = Table(title=title, title_justify="left")
-    for name in ("pair", "difference", "95 %", "p (Holm)", "questions", "stories", "reading"):
-        table.add_column(name, justify="left" if name in ("pair", "reading") else "right")
+    for name in ("pair", "points", "95 %", "p (Holm)", "reading"):
+        left = name in ("pair", "reading")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in found:
         table.add_row(
             f"{one.one} − {one.other}", gain(one.gain, one.unit),
             between(one.low, one.high, one.unit),
-            chance(one.adjusted) if one.adjusted is not None else "", f"{one.questions:,}",
-            f"{one.stories:,}", one.says,
+            chance(one.adjusted) if one.adjusted is not None else "", one.says,
         )  # fmt: skip
     return table
 
