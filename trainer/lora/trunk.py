@@ -91,9 +91,16 @@ class Trunk:
         Raises:
             UserError: the disk is full, or `stop` said so (exit code 3); what is written stays.
         """
-        missing = self._missing(samples)
         was_training = self._model.training
         self._model.eval()
+        try:
+            self._fill(self._missing(samples), progress, stop)
+        finally:
+            self._model.train(was_training)
+
+    def _fill(
+        self, missing: list[Sample], progress: Callable[[int, int], None], stop: Callable[[], bool]
+    ) -> None:
         waiting: list[tuple[bytes, Any]] = []
         done = held = 0
         for chosen in batches.fixed([sample.length for sample in missing], ROWS):
@@ -109,7 +116,6 @@ class Trunk:
             progress(done, len(missing))
             if stop() and done < len(missing):
                 raise UserError("stopped: the same command goes on from there", STOPPED)
-        self._model.train(was_training)
 
     def hidden(self, samples: Sequence[Sample], length: int) -> Array:
         """Rows of activations, zeros right of them: (rows, length, width) in the model's type.
