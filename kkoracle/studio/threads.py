@@ -9,7 +9,7 @@ import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ class OneThread:
 
     def send(self, work: Callable[[], None]) -> None:
         """Have it done when its turn comes; nothing when the thread has ended."""
-        if not self._pool._shutdown:
+        with suppress(RuntimeError):
             self._pool.submit(work)
 
     def close(self) -> None:

@@ -100,7 +100,7 @@ def legend(names: Sequence[tuple[str, str, bool]]) -> str:
         if dashed:
             mark = f'<path d="M{x - 4:.0f} 11h15" stroke="{colour}" stroke-width="2" {DASHED}/>'
         parts.append(f'{mark}<text x="{x + 14:.0f}" y="15">{escape(name)}</text>')
-        x += 26 + 6.6 * len(name)
+        x += 26 + 7.4 * len(name)
     return "".join(parts)
 
 

@@ -24,7 +24,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             question = gr.Textbox(label="Question", lines=2, max_length=LONGEST)
             guide = gr.Textbox(label="Guide, or a reference answer", lines=4, max_length=LONGEST)
             answer = gr.Textbox(label="Answer", lines=4, max_length=LONGEST)
-            maximum = gr.Number(label="Maximum (empty: the scorer's own)")
+            maximum = gr.Number(0, label="Maximum (0: the scorer's own)")
             send = gr.Button("Score", variant="primary")
         found = own_html(elem_id="score")
 
