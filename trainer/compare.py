@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count as counted
 from pathlib import Path
-from typing import Any
 
-from exchange import gpu, models
+from exchange import models
+from exchange.engine import Likelihood
 from exchange.errors import UserError
 from exchange.house import House
-from trainer import chat
 from trainer.comparison import ASKED, HELD_OUT, TRAINED, Comparison, Row, share, write
 from trainer.dataset import Manifest, read_split
-from trainer.dataset import Row as DatasetRow
 from trainer.dataset.build import FOLDER
-from trainer.encode import context
-from trainer.runs import Checkpoint
-from trainer.tuned import find
+from trainer.dataset.split import Split
+from trainer.evaluate.material import subject
+from trainer.evaluate.records import Item
+from trainer.evaluate.systems.asking import Plain
+from trainer.evaluate.systems.local import Local, Weights
+from trainer.evaluate.systems.store import FOLDER as ANSWERS
+from trainer.evaluate.systems.store import Store
+from trainer.evaluate.systems.system import System
+from trainer.runs import Checkpoint, Run
 from trainer.watch import Watcher
 
 MAX_TOKENS = 128  # an answer of the dataset is shorter; a base model that rambles is cut here
-LOSS_ROWS = 8  # computed together when the references are weighed
+WIDTH = 16  # answers decoded together
 
 
 def compare(
@@ -50,22 +55,30 @@ def compare(
     watcher = watcher or Watcher()
     archive_dir = house.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
-    asked = _choose(archive_dir / FOLDER, manifest, count, questions)
-    of = find(house, archive, run, checkpoint, language_model, confirm)
-    if not questions and of.begun.dataset != manifest.sha:
+    items = _choose(archive_dir / FOLDER, manifest, count, questions)
+    of = subject(house, archive, run, checkpoint, tuned=True, language_model=language_model,
+                 confirm=confirm)  # fmt: skip
+    if not questions and of.dataset != manifest.sha:
         watcher.note("the dataset was built anew since this run: its questions are asked now")
-    with gpu.held(house.data, shared=True):
-        watcher.note(f"loading {of.name}")
-        from trainer.lora import twin
-
-        loaded = twin.load(of.base, of.adapter)
-        rows, losses = _ask(loaded, asked, max_tokens, watcher)
+    with Weights(of.folder, of.adapter, house.data, WIDTH, watcher.note) as weights:
+        systems = [
+            System(name, name, Plain(), speaker, Store(archive_dir / ANSWERS, speaker.key),
+                   max_tokens)
+            for name, speaker in (
+                ("base", Local(weights, tuned=False, model_sha=of.sha, adapter_sha="")),
+                ("tuned", Local(weights, tuned=True, model_sha=of.sha,
+                                adapter_sha=of.adapter_sha)),
+            )
+        ]  # fmt: skip
+        _check_length(systems[0], items, weights.context)
+        rows, losses = _ask(systems, items, watcher)
     groups = [(g, [r for r in rows if r.group == g and r.reference]) for g in (TRAINED, HELD_OUT)]
     found = Comparison(
         of.name, run, checkpoint, manifest.sha, tuple(rows),
-        tuple(share(group, chosen, *losses[group]) for group, chosen in groups if chosen),
+        tuple(share(group, chosen, *(one[group] for one in losses))
+              for group, chosen in groups if chosen),
     )  # fmt: skip
-    write(found, of.run.folder)
+    write(found, Run(archive_dir, run).folder)
     return found
 
 
@@ -84,58 +97,49 @@ def read_questions(path: Path) -> list[str]:
     return found
 
 
-def _choose(
-    dataset: Path, manifest: Manifest, count: int, questions: Sequence[str]
-) -> list[tuple[str, DatasetRow]]:
+def _choose(dataset: Path, manifest: Manifest, count: int, questions: Sequence[str]) -> list[Item]:
     """Ids are hashes, so the first rows of a split come from all over the archive."""
     if questions:
-        return [(ASKED, DatasetRow("", question, "", "", "", "", "", (), manifest.system))
-                for question in questions]  # fmt: skip
+        return [Item(str(number), ASKED, question, "", "", manifest.system)
+                for number, question in enumerate(questions)]  # fmt: skip
+    splits: tuple[tuple[str, Split], ...] = ((TRAINED, "train"), (HELD_OUT, "test_unseen"))
     return [
-        *((TRAINED, row) for row in read_split(dataset, "train")[:count]),
-        *((HELD_OUT, row) for row in read_split(dataset, "test_unseen")[:count]),
+        Item(row.id, group, row.question, row.answer, row.cluster, row.system)
+        for group, split in splits
+        for row in read_split(dataset, split)[:count]
     ]
 
 
-def _ask(
-    loaded: tuple[Any, Any, Any],
-    asked: list[tuple[str, DatasetRow]],
-    max_tokens: int,
-    watcher: Watcher,
-) -> tuple[list[Row], dict[str, tuple[float, float]]]:
-    """Rows with both answers, and the losses of base and tuned by group."""
-    from trainer.lora.answers import answer
-
-    base, tuned, tokenizer = loaded
-    prompts = [chat.prompt_tokens(tokenizer, row.asked()) for _, row in asked]
-    limit = context(base)
-    for (_, row), prompt in zip(asked, prompts, strict=True):
-        if limit and len(prompt) + max_tokens > limit:
+def _check_length(system: System, items: Sequence[Item], context: int) -> None:
+    for item in items:
+        if not system.speaker.fits(Plain().ask(item).prompt, system.max_tokens):
             raise UserError(
-                f"{len(prompt)} tokens of question and {max_tokens} of answer exceed the model's "
-                f"context of {limit}: {row.question[:60]!r}"
+                f"question and {system.max_tokens} tokens of answer exceed the model's context of "
+                f"{context}: {item.question[:60]!r}"
             )
+
+
+def _ask(
+    systems: Sequence[System], items: Sequence[Item], watcher: Watcher
+) -> tuple[list[Row], list[dict[str, float]]]:
+    """Rows with both answers, and for each system its loss by group, in nats per token."""
+    done = counted(1)
     said, losses = [], []
-    for number, model in enumerate((base, tuned)):
-        before = number * len(asked)
-        said.append(answer(
-            model, tokenizer, prompts, max_tokens,
-            lambda done, _, before=before: watcher.answering(before + done, 2 * len(asked)),
+    for system in systems:
+        said.append(system.answer(
+            items, lambda: watcher.answering(next(done), len(systems) * len(items))
         ))  # fmt: skip
-        losses.append(_losses(model, tokenizer, asked))
-    rows = [Row(group, row.question, row.answer, one, other)
-            for (group, row), one, other in zip(asked, *said, strict=True)]  # fmt: skip
-    return rows, {group: (losses[0][group], losses[1][group]) for group in losses[0]}
+        weighed = system.weigh(items, lambda: None)
+        losses.append({
+            group: _loss([weighed[item.id][0] for item in items if item.split == group])
+            for group in {item.split for item in items if item.reference}
+        })  # fmt: skip
+        system.store.close()
+    rows = [Row(item.split, item.question, item.reference, one.text, other.text)
+            for item, one, other in zip(items, *said, strict=True)]  # fmt: skip
+    return rows, losses
 
 
-def _losses(model: Any, tokenizer: Any, asked: list[tuple[str, DatasetRow]]) -> dict[str, float]:
-    """Nats per token of the references, by group."""
-    from trainer.lora.loss import Loss, total
-
-    loss = Loss(model)
-    found = {}
-    for group in sorted({group for group, row in asked if row.answer}):
-        samples = [chat.sample(tokenizer, row.id, row.turns()) for name, row in asked
-                   if name == group and row.answer]  # fmt: skip
-        found[group] = total(loss, samples, LOSS_ROWS) / sum(s.targets for s in samples)
-    return found
+def _loss(references: Sequence[Likelihood]) -> float:
+    """Nats per token over all of them."""
+    return -sum(one.logprob for one in references) / sum(one.tokens for one in references)

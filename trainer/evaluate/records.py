@@ -47,7 +47,7 @@ class Item(Record):
     cluster: str  # items of one are no independent draws
     system: str = ""  # the system message put before the question
     kind: str = ""  # of the pair: fact, person, time ...
-    gold: str = ""  # the text of the chunk that the pair was made from, "" when there is none
+    gold: str = ""  # the text that the pair was made from, "" when it is not there
     header: str = ""  # its newspaper, date and title
     url: str = ""
     distractors: tuple[str, ...] = ()  # answers to the nearest questions of other clusters

@@ -66,7 +66,7 @@ def gather(
     taught = Neighbours(read_split(dataset, "train"))
     unseen = Neighbours(read_split(dataset, "test_unseen"))
     among = {"test_recall": taught, "test_unseen": unseen}
-    found = chunks({row.chunks[0] for rows in chosen.values() for row in rows if row.chunks})
+    found = chunks({chunk for rows in chosen.values() for row in rows for chunk in row.chunks})
     items = [_item(split, row, among.get(split), found, search)
              for split, rows in chosen.items() for row in rows]  # fmt: skip
     facts = [item for item in items if item.split in among and item.reference]
@@ -90,7 +90,8 @@ def _item(
     split: str, row: Row, among: Neighbours | None, chunks: dict[str, Chunk], search: Index | None
 ) -> Item:
     refused = row.kind == "refusal"
-    gold = chunks.get(row.chunks[0]) if row.chunks and not refused else None
+    # A timeline is made from several chunks; one that is stale by now is not there.
+    gold = [] if refused else [chunks[name] for name in row.chunks if name in chunks]
     return Item(
         id=row.id,
         split=ABSENT if refused else split,
@@ -99,8 +100,8 @@ def _item(
         cluster=row.cluster or row.id,
         system=row.system,
         kind=row.kind,
-        gold=gold.text if gold else "",
-        header=gold.header if gold else "",
+        gold="\n\n".join(chunk.text for chunk in gold),
+        header=gold[0].header if gold else "",
         url=row.origin.url,
         distractors=among.distractors(row) if among and not refused else (),
         slices=_slices(row, search) if among else {},

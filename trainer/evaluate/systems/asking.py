@@ -45,7 +45,7 @@ class Plain:
     key: str = "plain"
     about: str = "the question alone"
 
-    def ask(self, item: Item, fits: Fits) -> Asked:
+    def ask(self, item: Item, fits: Fits = lambda prompt: True) -> Asked:
         return Asked(chat.messages(item.question, item.system))
 
 
@@ -120,7 +120,7 @@ def _under(template: Template, item: Item, found: Sequence[Document], fits: Fits
         prompt = ask(template, item.question, shown, item.system)
         if fits(prompt):
             return Asked(prompt, tuple(one.id for one in shown))
-    return Plain().ask(item, fits)
+    return Plain().ask(item)
 
 
 def _with_examples(item: Item, found: Sequence[Document]) -> Prompt:
