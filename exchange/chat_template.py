@@ -28,7 +28,7 @@ def apply(
     Raises:
         UserError: the model has no chat template, or one that refuses these roles.
     """
-    if not _template(tokenizer) and not getattr(tokenizer, "has_chat_template", False):
+    if not present(tokenizer):
         raise UserError(
             "the model's tokenizer has no chat template: choose a model tuned to follow "
             "instructions (its name often ends in Instruct or it)"
@@ -81,6 +81,11 @@ def write_bos(tokenizer: Any) -> bool:
         return False
     tokenizer.chat_template = _WRITE_BOS + template
     return True
+
+
+def present(tokenizer: Any) -> bool:
+    """Whether the model was made for conversations."""
+    return bool(_template(tokenizer) or getattr(tokenizer, "has_chat_template", False))
 
 
 def _template(tokenizer: Any) -> Any:

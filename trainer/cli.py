@@ -1,4 +1,4 @@
-"""The trainer's part of the command line: `dataset ...`, `train`, `compare`."""
+"""The trainer's part of the command line: `dataset ...`, `train`, `compare`, `score ...`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from exchange.house import House
-from trainer import dataset_cli, evaluate_cli, publish_cli, serve_cli, sweep_cli, talk_cli
+from trainer import (
+    dataset_cli,
+    evaluate_cli,
+    publish_cli,
+    score_cli,
+    serve_cli,
+    sweep_cli,
+    talk_cli,
+)
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -18,6 +26,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the mode
 def register(app: typer.Typer) -> None:
     """Add the trainer's commands to the front door."""
     dataset_cli.register(app)
+    score_cli.register(app)
     app.command("train")(train)
     sweep_cli.register(app)
     app.command("compare")(compare)

@@ -69,17 +69,7 @@ def parse(raw: bytes | Mapping[str, Any], system: str = "") -> Row:
         BadLine: with the reason code: `too_long`, `not_json`, `surrogate`, `not_object`,
             `unknown_shape`, `several_turns`, `empty_question`, `empty_answer`, `nul`.
     """
-    if isinstance(raw, bytes):
-        if len(raw) > LONGEST:
-            raise BadLine("too_long")
-        try:
-            fields = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            raise BadLine(_why(raw)) from None
-    else:
-        fields = raw
-    if not isinstance(fields, Mapping):
-        raise BadLine("not_object")
+    fields = decoded(raw) if isinstance(raw, bytes) else raw
     if isinstance(fields.get("made"), Mapping) and "cluster" in fields:
         try:
             row = Row.from_line(orjson.dumps(dict(fields)))
@@ -101,6 +91,23 @@ def parse(raw: bytes | Mapping[str, Any], system: str = "") -> Row:
     if reason:
         raise BadLine(reason)
     return row
+
+
+def decoded(line: bytes) -> Mapping[str, Any]:
+    """The object on one line.
+
+    Raises:
+        BadLine: `too_long`, `not_json`, `surrogate`, `not_object`.
+    """
+    if len(line) > LONGEST:
+        raise BadLine("too_long")
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise BadLine(_why(line)) from None
+    if not isinstance(fields, Mapping):
+        raise BadLine("not_object")
+    return fields
 
 
 def _words(fields: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -147,7 +154,7 @@ def _text(fields: Mapping[str, Any], *names: str) -> str:
 def _why(raw: bytes) -> str:
     """orjson refuses lone surrogates as broken JSON; say which of the two it is."""
     try:
-        json.loads(raw)
+        json.loads(raw, parse_constant=int)  # NaN, which is no JSON, is no int
     except (ValueError, RecursionError):
         return "not_json"
     return "surrogate"
@@ -156,7 +163,7 @@ def _why(raw: bytes) -> str:
 def _records(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
     """Lines or table records with the place where they stand, over all files of a folder."""
     if path.is_file():
-        yield from _lines(path)
+        yield from numbered(path)
         return
     if not path.is_dir():
         raise UserError(f"{path} does not exist")
@@ -170,13 +177,16 @@ def _records(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
                 yield f"{table.name}:{number}", record
     elif files:
         for file in files:
-            yield from _lines(file)
+            yield from numbered(file)
     else:
         raise UserError(f"{path} holds neither an export nor .jsonl, .parquet or .arrow files")
 
 
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Lines of a file that are not blank; of one that is too long only as much as tells that."""
+def numbered(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Lines of a file that are not blank, with file and number.
+
+    Of a line that is too long only as much is read as tells that.
+    """
     try:
         with path.open("rb") as file:
             number = 0

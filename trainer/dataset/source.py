@@ -46,7 +46,8 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
         clusters[story.id] = stored.cluster or story.id
     owners = corpus.chunk_stories()
     judged = corpus.judgements()
-    scores = judged.scores.get(settings.scorer or max(judged.scores, default=""), {})
+    scorer = settings.scorer or max(judged.scores, default="")
+    scores = judged.scores.get(scorer, {})
     sha = sha256()
     for number, stored_pair in enumerate(corpus.pairs()):
         if number % REPORT_EVERY == 0:
@@ -85,6 +86,8 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
                      sorted(counters.items()) if name.startswith("rejected.")},
         "labels": len(judged.labels),
     }  # fmt: skip
+    if settings.min_score and scores:  # who chose may not judge alone
+        source.described["filtered"] = {"scorer": scorer, "min_score": settings.min_score}
     return source
 
 

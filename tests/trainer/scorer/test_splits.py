@@ -1,0 +1,114 @@
+"""No question of one test stands in training, and the labels that are made have no shortcut."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from exchange.errors import UserError
+from trainer.dataset.rows import Row
+from trainer.scorer import baselines, synthetic
+from trainer.scorer.faults import denied, facts, replaced, vague
+from trainer.scorer.items import Item, Scale
+from trainer.scorer.settings import Score
+from trainer.scorer.split import Split, split
+
+
+def items(questions: int, answers: int) -> list[Item]:
+    return [Item(f"{q}-{a}", f"Ερώτηση {q};", f"Οδηγός {q}", f"Απάντηση {a}", Scale(5, 5),
+                 float((q + a) % 6)) for q in range(questions) for a in range(answers)]  # fmt: skip
+
+
+def test_questions_that_are_tested_are_never_taught_and_answers_only_once() -> None:
+    made = items(20, 10)
+    twice = replace(made[3], id="again", score=1.0)  # the same answer, scored by another person
+    parts = split([*made, twice], Score())
+    assert len(parts.all) == 201
+    groups = {item.group for item in parts.unseen_questions}
+    assert len(groups) == 2
+    others = [parts.train, parts.valid, parts.unseen_answers]
+    assert all(item.group not in groups for part in others for item in part)
+    where = [index for index, part in enumerate([*others, parts.unseen_questions])
+             for item in part if item.id in (made[3].id, "again")]  # fmt: skip
+    assert len(set(where)) == 1 and len(where) == 2
+
+
+def test_a_split_is_the_same_whatever_the_order_and_comes_back_from_the_disk(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = items(20, 10)
+    one = split(made, Score())
+    random.Random(1).shuffle(made)
+    other = split(made, Score())
+    assert {item.id for item in one.train} == {item.id for item in other.train}
+    folder = tmp_path_factory.mktemp("split")
+    one.write(folder)
+    assert Split.read(folder) == one
+    (folder / "valid.jsonl").write_bytes(b"{")
+    with pytest.raises(UserError, match="--restart"):
+        Split.read(folder)
+
+
+def test_too_few_items_are_refused_and_few_questions_are_all_taught() -> None:
+    with pytest.raises(UserError, match="too few"):
+        split(items(1, 5), Score())
+    assert split(items(3, 30), Score()).unseen_questions == []
+
+
+def test_facts_are_found_in_greek_and_can_be_spoilt() -> None:
+    answer = "Ο Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με 240.000 ευρώ."
+    found = facts(answer)
+    assert [(fact.kind, fact.text) for fact in found] == [
+        ("name", "Νίκος Βαλτινός"), ("date", "3 Μάη 2012"), ("number", "240.000")
+    ]  # fmt: skip
+    assert replaced(answer, {found[2]: vague(found[2], "el"), found[0]: "Ρίζος"}) == (
+        "Ο Ρίζος εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με μερικά ευρώ."
+    )
+    assert denied("Η γέφυρα χτίστηκε και άνοιξε.", "el") != "Η γέφυρα χτίστηκε και άνοιξε."
+    assert denied("It opened.", "en") == "It is not true that it opened."
+    assert facts("Χθες άνοιξε.") == []
+
+
+def pairs(count: int) -> tuple[list[Row], dict[str, str]]:
+    rng = random.Random(5)
+    names = ["Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος"]
+    rows, chunks = [], {}
+    for n in range(count):
+        answer = (f"Στις {rng.randint(1, 28)} Μάη {rng.randint(1990, 2015)} ο {rng.choice(names)} "
+                  f"έδωσε {rng.randint(100, 9999)} ευρώ στον {rng.choice(names)} για το έργο "
+                  f"{rng.randint(10, 99)}.")  # fmt: skip
+        chunks[f"c{n}"] = f"Ρεπορτάζ. {answer} Τέλος."
+        rows.append(Row(f"p{n}", f"Τι έγινε με το έργο {n};", answer, "fact", f"s{n}", f"s{n}",
+                        chunks=(f"c{n}",)))  # fmt: skip
+    return rows, chunks
+
+
+def test_made_labels_are_balanced_and_length_tells_nothing() -> None:
+    rows, chunks = pairs(300)
+    made = synthetic.items(rows, chunks, "el", 7)
+    counts = {level: sum(item.level == level for item in made) for level in range(6)}
+    assert len(set(counts.values())) == 1 and counts[0] > 30
+    assert abs(baselines.fit(made, "length").qwk(made)) < 0.2
+    assert made == synthetic.items(rows[::-1], chunks, "el", 7)
+    full = next(item for item in made if item.level == 5)
+    assert full.answer in full.guide
+
+
+def test_refusals_and_pairs_without_their_text_make_no_labels() -> None:
+    rows, chunks = pairs(20)
+    assert synthetic.items([replace(row, kind="refusal") for row in rows], chunks, "el", 7) == []
+    assert synthetic.items(rows, {}, "el", 7) == []
+
+
+def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
+    rng = random.Random(1)
+    short = [Item(str(n), "Τι;", "ένα", "λέξη " * (1 + 3 * (n % 6)), Scale(5, 5), float(n % 6))
+             for n in range(300)]  # fmt: skip
+    plain = [replace(item, answer="λέξη " * rng.randint(1, 18)) for item in short]
+    assert baselines.fit(short, "length").qwk(short) > 0.95
+    assert abs(baselines.fit(plain, "length").qwk(plain)) < 0.2
+    told = [replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
+            for n, item in enumerate(plain)]  # fmt: skip
+    assert baselines.fit(told, "words").qwk(told) > 0.95

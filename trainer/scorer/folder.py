@@ -1,0 +1,86 @@
+"""A trained scorer on the disk: a run's folder with `scorer.json` and its split beside the weights.
+
+scorer/runs/NAME/
+    run.json, metrics.jsonl, summary.json, best/   as of every run
+    data/PART.jsonl     the split it was taught and is tested on
+    scorer.json         About; written last, and only then it can score
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any, Self
+
+import orjson
+
+from exchange.errors import UserError
+from exchange.house import House
+from trainer import runs
+from trainer.runs import Run
+
+FOLDER, FILE, DATA = "scorer", "scorer.json", "data"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """All that a scorer is, beside its weights."""
+
+    name: str
+    model: str  # as asked for: Hub name or folder
+    model_sha: str
+    prompt: str  # style
+    prompt_sha: str
+    only_digits: bool
+    temperature: float
+    threshold: float  # of confidence; below it abstains
+    agreement: float  # what the threshold was chosen for
+    scales: dict[str, int]  # maximum -> top, as taught
+    human: bool  # a person gave the labels; false: they were made from pairs
+    source: str  # where the items came from
+    data: str  # sha of the split
+    sizes: dict[str, int]  # items of each part
+    valid: dict[str, float] = field(default_factory=dict)  # figures on what it was fitted on
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        """Names this very scorer in `review.sqlite`: another training is another scorer."""
+        raw = orjson.dumps([self.model_sha, self.prompt_sha, self.data, self.temperature])
+        return f"{self.name}:{sha256(raw).hexdigest()[:8]}"
+
+    def write(self, run: Run) -> None:
+        """From now on the scorer can score."""
+        runs.write(run.folder / FILE, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+
+    @classmethod
+    def read(cls, run: Run) -> Self:
+        """Read a finished scorer.
+
+        Raises:
+            UserError: there is none, or its record is damaged or of another version.
+        """
+        path = run.folder / FILE
+        try:
+            raw: dict[str, Any] = orjson.loads(path.read_bytes())
+            if raw["format"] != FORMAT:
+                raise ValueError(f"format {raw['format']}")
+            return cls(**raw)
+        except FileNotFoundError:
+            raise UserError(
+                f"no scorer {run.name!r} yet: `kkoracle score train FILE` makes it"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} is unusable ({error}): run `kkoracle score train` again"
+            ) from None
+
+
+def run_of(house: House, name: str) -> Run:
+    """The folder of a scorer; one serves all archives.
+
+    Raises:
+        UsageError: a name that is none.
+    """
+    return Run(house.data / FOLDER, name)

@@ -1,0 +1,131 @@
+"""A loaded scorer: items in, scores out, each with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange import mlx_runtime
+from exchange.errors import UserError
+from trainer import encode
+from trainer.scorer import calibration
+from trainer.scorer.calibration import Reading
+from trainer.scorer.encode import Progress, to_score
+from trainer.scorer.head import Head, Shot, check_architecture, find
+from trainer.scorer.items import Item
+from trainer.scorer.metrics import Outcome
+from trainer.scorer.prompts import Prompt
+
+ROWS = 32  # prompts computed together, if they are short
+UNLIMITED = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the scorer says about one item."""
+
+    id: str
+    score: float  # points, expected
+    maximum: float
+    level: int
+    top: int
+    confidence: float
+    abstained: bool  # the score is there, but better ask a person
+    cut: bool  # it did not fit the model's context whole
+    probabilities: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class Scorer:
+    """A model that reads the digits; base or tuned, it makes no difference here.
+
+    One object belongs to one thread: MLX's streams do.
+    """
+
+    model: Any
+    head: Head
+    prompt: Prompt
+    temperature: float = 1.0
+    threshold: float = 0.0
+
+    def logits(
+        self,
+        items: Sequence[Item],
+        shots: Sequence[Shot] = (),
+        progress: Progress = lambda done, total: None,
+    ) -> tuple[Any, list[bool]]:
+        """The ten digits' logits, (items, 10), and which items had to be cut.
+
+        Memory stays bounded however many and long the items are.
+        """
+        from trainer.lora import digits
+
+        longest = encode.context(self.model) or UNLIMITED
+        fitted = [to_score(self.head, self.prompt, item, longest, shots) for item in items]
+        prompts = [tokens for tokens, _ in fitted]
+        found = digits.logits(self.model, prompts, self.head.digits, ROWS, progress)
+        return found, [cut for _, cut in fitted]
+
+    def read(self, logits: Any, items: Sequence[Item]) -> list[Reading]:
+        """Each item's levels, by this scorer's temperature."""
+        return [calibration.read(row, item.scale.top, self.temperature)
+                for row, item in zip(logits, items, strict=True)]  # fmt: skip
+
+    def score(
+        self, items: Sequence[Item], progress: Progress = lambda done, total: None
+    ) -> list[Scored]:
+        """A score for every item, in order."""
+        if not items:
+            return []
+        logits, cut = self.logits(items, progress=progress)
+        return [
+            Scored(
+                item.id, round(item.scale.score(reading.expected), 4), item.scale.maximum,
+                reading.level, item.scale.top, round(reading.confidence, 4),
+                short or reading.confidence < self.threshold, short,
+                tuple(round(value, 4) for value in reading.probabilities),
+            )
+            for item, reading, short in zip(items, self.read(logits, items), cut, strict=True)
+        ]  # fmt: skip
+
+    def outcomes(
+        self,
+        items: Sequence[Item],
+        shots: Sequence[Shot] = (),
+        progress: Progress = lambda done, total: None,
+    ) -> list[Outcome]:
+        """Scored items beside their true levels."""
+        if not items:
+            return []
+        logits, _ = self.logits(items, shots, progress)
+        return [Outcome(item.scale, item.level, reading)
+                for item, reading in zip(items, self.read(logits, items), strict=True)]  # fmt: skip
+
+
+def load_base(folder: Path, prompt: Prompt, adapter: Path | None = None) -> Scorer:
+    """A model as a scorer, uncalibrated.
+
+    Raises:
+        UserError: a model whose head or tokenizer gives no digits, or that cannot be loaded.
+    """
+    check_architecture(config_of(folder))
+    model, tokenizer = mlx_runtime.load(folder, adapter)
+    model.eval()
+    return Scorer(model, find(tokenizer), prompt)
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """What a model folder says of itself.
+
+    Raises:
+        UserError: it says nothing that can be read.
+    """
+    try:
+        config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from None
+    return config

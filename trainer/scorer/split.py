@@ -1,0 +1,109 @@
+"""Which items are taught: two tests, of unseen answers and of unseen questions.
+
+Published scorers fall from .80 to .49 between the two, so neither may stand for the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+
+from exchange.errors import UserError
+from trainer import runs
+from trainer.dataset.split import point
+from trainer.scorer.items import Item
+from trainer.scorer.settings import Score
+
+FEWEST = 20  # items; a split of fewer tells nothing
+ENOUGH = 5  # questions, for one to be held out
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Items by what they are for; no question of `unseen_questions` stands in another part."""
+
+    train: list[Item]
+    valid: list[Item]
+    unseen_answers: list[Item]
+    unseen_questions: list[Item]
+
+    @property
+    def all(self) -> list[Item]:
+        """The items of all parts."""
+        return [item for field in fields(self) for item in getattr(self, field.name)]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Items of each part."""
+        return {field.name: len(getattr(self, field.name)) for field in fields(self)}
+
+    @property
+    def sha(self) -> str:
+        """12 hex over all parts, in order."""
+        sha = sha256()
+        for field in fields(self):
+            sha.update(field.name.encode())
+            for item in getattr(self, field.name):
+                sha.update(item.to_line())
+        return sha.hexdigest()[:12]
+
+    def write(self, folder: Path) -> None:
+        """One file of lines a part."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in fields(self):
+            lines = b"".join(item.to_line() for item in getattr(self, field.name))
+            runs.write(folder / f"{field.name}.jsonl", lines)
+
+    @classmethod
+    def read(cls, folder: Path) -> Split:
+        """What `write` wrote.
+
+        Raises:
+            UserError: a part is missing or damaged.
+        """
+        parts = {}
+        for field in fields(cls):
+            path = folder / f"{field.name}.jsonl"
+            try:
+                lines = path.read_bytes().splitlines()
+                parts[field.name] = [Item.from_line(line) for line in lines]
+            except (OSError, KeyError, ValueError, TypeError) as error:
+                raise UserError(
+                    f"{path} is unusable ({error}): train this scorer again with --restart"
+                ) from None
+        return cls(**parts)
+
+
+def split(items: Sequence[Item], settings: Score) -> Split:
+    """Divide by hashes of names, so that the same items always stand in the same part.
+
+    With fewer than five questions none is held out: `unseen_questions` is empty then. The same
+    answer to the same question twice (scored by two people) stands in one part.
+
+    Raises:
+        UserError: too few items.
+    """
+    if len(items) < FEWEST:
+        raise UserError(f"{len(items)} scored answers are too few to teach and test on: {FEWEST}")
+    groups = sorted({item.group for item in items}, key=lambda name: point(name, settings.key))
+    held = set(groups[: math.ceil(settings.unseen * len(groups))] if len(groups) >= ENOUGH else [])
+    rest = [item for item in items if item.group not in held]
+    answers = {item.id: f"{item.group} {' '.join(item.answer.split())}" for item in rest}
+    order = sorted(set(answers.values()), key=lambda name: point(name, settings.key))
+    tested = max(1, round(settings.test * len(order)))
+    fitted = tested + max(1, round(settings.valid * len(order)))
+    part = dict.fromkeys(order[:tested], "test") | dict.fromkeys(order[tested:fitted], "valid")
+    by_part: dict[str, list[Item]] = {"train": [], "valid": [], "test": []}
+    for item in rest:
+        by_part[part.get(answers[item.id], "train")].append(item)
+    if not by_part["train"]:
+        raise UserError("nothing is left to teach: lower [score] unseen, test and valid")
+    return Split(
+        by_part["train"],
+        by_part["valid"],
+        by_part["test"],
+        [item for item in items if item.group in held],
+    )
