@@ -8,6 +8,8 @@ from pathlib import Path
 
 from exchange.review import Review
 from trainer.evaluate.judge import Judge, against_votes, audit, prefer
+from trainer.evaluate.judge.audit import EACH
+from trainer.evaluate.judge.faults import FAULTS
 from trainer.evaluate.records import Answer, Audit, Item, Preference
 from trainer.evaluate.systems.lineup import FACTS
 
@@ -29,21 +31,23 @@ def judged(
         votes: the folder of `review.sqlite` and the run whose votes count.
     """
     usable = [item for item in items if item.split in FACTS and item.gold and item.reference]
+    pairs = [pair for pair in COMPARED if pair[0] in answers and pair[1] in answers]
+    chosen = usable[:count]
+    most = 2 * (len(FAULTS) * EACH + len(pairs) * len(chosen))  # some need not be asked
     done = 0
 
     def one() -> None:
         nonlocal done
         done += 1
-        report("judging", done, 0)
+        report("judging", done, most)
 
     found = audit(judge, usable, one)
     if not found.passed:
         return found, []
-    chosen = usable[:count]
     said = prefer(
         judge,
         [(item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
-         for one_, other in COMPARED if one_ in answers and other in answers
+         for one_, other in pairs
          for item in chosen if item.id in answers[one_] and item.id in answers[other]],
         one,
     )  # fmt: skip

@@ -47,6 +47,11 @@ class Subject:
     adapter_sha: str
     dataset: str  # that the run was begun with
 
+    @property
+    def title(self) -> str:
+        """The name without where a folder lies, which is nobody else's business."""
+        return Path(self.name).name if Path(self.name).expanduser().is_dir() else self.name
+
 
 def read(archive_dir: Path, origin: Path | None, sought: Sought, report: Report) -> Material:
     """Read the dataset's test splits and the archive beside them.

@@ -101,7 +101,7 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
             if settings.judge:
                 store = Store(archive_dir / ANSWERS, speakers.base.key)
                 rules = prompts.load(f"{language}/judge", letters.PLACES)
-                judge = LetterJudge(loaded, about.name, rules, store, hands.stop)
+                judge = LetterJudge(loaded, about.title, rules, store, hands.stop)
                 audit, preferences = judged(judge, items, answers, settings.judged,
                                             (archive_dir, what.run), hands.report)  # fmt: skip
                 store.close()
@@ -110,7 +110,7 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
             archive=archive_dir.name,
             run=what.run,
             checkpoint=what.checkpoint,
-            model=about.name,
+            model=about.title,
             model_sha=about.sha,
             adapter=about.adapter_sha,
             dataset=found.manifest.sha,
@@ -147,8 +147,8 @@ def ask_all(
     mine = {system.name: asked(system.kind, items) for system in order}
     missing = {system.name: system.missing(mine[system.name], weighed(mine[system.name]))
                for system in order}  # fmt: skip
-    answering = _Count("answers", sum(count for count, _ in missing.values()), hands)
-    weighing = _Count("likelihoods", sum(count for _, count in missing.values()), hands)
+    answering = _Count("answers", len(set().union(*(said for said, _ in missing.values()))), hands)
+    weighing = _Count("likelihoods", len(set().union(*(one for _, one in missing.values()))), hands)
     for system in order:
         wanted = mine[system.name]
         if any(missing[system.name]):
@@ -170,8 +170,7 @@ class _Count:
 
     def one(self) -> None:
         self._done += 1
-        # Two systems may share a cell, which is then computed once.
-        self._hands.report(self._what, self._done, max(self._done, self._total))
+        self._hands.report(self._what, self._done, self._total)
 
 
 def _speakers(house: House, settings: Evaluate, about: Subject, weights: Weights) -> Speakers:

@@ -87,7 +87,7 @@ class Retrieved:
 
     @property
     def about(self) -> str:
-        return f"with {self.count} passages of the archive, by BM25"
+        return f"with {self.count} passage{'s' * (self.count > 1)} of the archive, by BM25"
 
     def ask(self, item: Item, fits: Fits) -> Asked:
         found = [one.document for one in self.index.search(of_question(item.question), self.count)]

@@ -37,9 +37,12 @@ class System:
             f"{self.speaker.about}, {self.way.about}", self.speaker.likelihood, self.kind,
         )  # fmt: skip
 
-    def missing(self, answered: Sequence[Item], weighed: Sequence[Item]) -> tuple[int, int]:
-        """How many answers and how many likelihoods are still to be computed."""
-        return len(self._open_answers(answered)), len(self._open_weights(weighed))
+    def missing(
+        self, answered: Sequence[Item], weighed: Sequence[Item]
+    ) -> tuple[set[str], set[str]]:
+        """Answers and likelihoods that are still to be computed; systems may share some."""
+        return ({f"{self.speaker.key} {cell}" for cell in self._open_answers(answered)},
+                {f"{self.speaker.key} {cell}" for cell in self._open_weights(weighed)})  # fmt: skip
 
     def answer(self, items: Sequence[Item], progress: Progress) -> list[Answer]:
         """Every item's answer, in order.
