@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TOP = 4  # reasons named; `--json` has all
 BAR = 18  # characters
 DAY_S = 86_400.0
+YEAR_S = 300 * DAY_S  # from here on a day of the month alone could be meant wrong
 
 
 def show(status: Status, *, as_json: bool = False) -> None:
@@ -115,7 +116,7 @@ def _ends(stage: Stage) -> str:
 def _dates(left: Range) -> str:
     """Between which hours of a day, or which days."""
     now = time.time()
-    how = "%H:%M" if left[2] < DAY_S else "%d %b"
+    how = "%H:%M" if left[2] < DAY_S else "%d %b" if left[2] < YEAR_S else "%d %b %Y"
     first, last = (time.strftime(how, time.localtime(now + seconds)) for seconds in left[::2])
     return f"about {first}" if first == last else f"{first} to {last}"
 
