@@ -1,0 +1,112 @@
+"""A scorer that chose the training pairs may not judge alone, and says what it may be believed for.
+
+What a model would say stands fixed here: the rules are about who may judge whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from exchange.errors import UserError
+from exchange.review import Review
+from tests.trainer.filling import fill
+from trainer.dataset import Asked, Manifest, build
+from trainer.dataset.build import FOLDER
+from trainer.evaluate.records import About, Answer, Evaluation, System, as_dicts
+from trainer.evaluate.records import Item as Question
+from trainer.scorer import folder, judging
+from trainer.scorer.calibration import Reading
+from trainer.scorer.items import Item, Scale
+from trainer.scorer.metrics import Outcome
+from trainer.scorer.scoring import Scored, Scorer
+from trainer.scorer.split import Split
+from trainer.settings import Dataset
+
+SCALE = Scale(5, 5)
+ABOUT = folder.About("default", "m", "s", "brief", "p", True, 1.0, 0.5, 0.8, {"5": 5}, True, "f",
+                     "d", {})  # fmt: skip
+
+
+@dataclass
+class Ruler:
+    """Gives an answer a point for each of its words, and is unsure of empty ones."""
+
+    temperature: float = 1.0
+
+    def score(self, items: list[Item], progress: object = None) -> list[Scored]:
+        return [Scored(item.id, float(min(5, len(item.answer.split()))), 5, 0, 5, 0.9,
+                       not item.answer, False, ()) for item in items]  # fmt: skip
+
+    def outcomes(self, items: list[Item]) -> list[Outcome]:
+        return [Outcome(item.scale, item.level,
+                        Reading(min(5, len(item.answer.split())), 0.0, 0.9, ()))
+                for item in items]  # fmt: skip
+
+
+RULER = cast(Scorer, Ruler())
+NOTHING = Split([], [], [], [])
+
+
+def evaluation(dataset: str) -> Evaluation:
+    systems = as_dicts([System("base", "k", "the base", True)])
+    about = About("paper", "default", "last", "m", "s", "", dataset, "", {}, systems, [], {}, "",
+                  "", 0.0)  # fmt: skip
+    items = [Question(str(n), "test_unseen", f"Ερώτηση {n};", "μία", "c", gold="κείμενο")
+             for n in range(3)]  # fmt: skip
+    answers = {str(n): Answer(str(n), "λέξη " * n, 1, 1, 0.1, "stop") for n in range(3)}
+    return Evaluation(about, {item.id: item for item in items}, {"base": answers}, {})
+
+
+def human(count: int) -> list[Item]:
+    return [Item(str(n), f"Τι {n};", "οδηγός", "λέξη " * (n % 6), SCALE, float(n % 6))
+            for n in range(count)]  # fmt: skip
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    fill(tmp_path / "paper", 40)
+    return tmp_path / "paper"
+
+
+def test_an_unfiltered_dataset_may_be_judged_and_the_metric_says_so(archive: Path) -> None:
+    build(archive, Dataset(), Asked())
+    found = evaluation(Manifest.read(archive / FOLDER).sha)
+    trusted = judging.trust(archive, found, RULER, NOTHING, [])
+    assert trusted == judging.Trust(False, 0, 0.0)
+    judged = judging.judge(found, RULER, ABOUT, trusted, "el")
+    assert judged.scores["scorer"]["base"] == {"0": None, "1": 0.2, "2": 0.4}
+    metric = next(metric for metric in judged.metrics if metric.name == "scorer")
+    assert "no human sample" in metric.about and ABOUT.key in metric.signature
+    judged.write(archive / "evaluation")
+    again = Evaluation.read(archive / "evaluation")
+    assert again.scores["scorer"] == judged.scores["scorer"]
+
+
+def test_who_chose_the_pairs_needs_people_beside_him(archive: Path) -> None:
+    plain = build(archive, Dataset(), Asked()).manifest
+    review = Review.open(archive)
+    review.add_scores("default:1", [("any", 1.0)])
+    review.close()
+    build(archive, Dataset(min_score=0.5), Asked())
+    sha = Manifest.read(archive / FOLDER).sha
+    assert sha != plain.sha
+    found = evaluation(sha)
+    with pytest.raises(UserError, match="--human FILE"):
+        judging.trust(archive, found, RULER, NOTHING, [])
+    with pytest.raises(UserError, match="30 are needed"):
+        judging.trust(archive, found, RULER, NOTHING, human(10))
+    taught = Split(human(12), [], [], [])
+    with pytest.raises(UserError, match="28 of 40"):
+        judging.trust(archive, found, RULER, taught, human(40))
+    trusted = judging.trust(archive, found, RULER, NOTHING, human(60))
+    assert trusted.filtered and trusted.human == 60 and trusted.agreement == 1.0
+    assert "a scorer also filtered" in trusted.said and "60 answers" in trusted.said
+
+
+def test_a_dataset_that_is_gone_counts_as_filtered(archive: Path) -> None:
+    with pytest.raises(UserError, match="--human FILE"):
+        judging.trust(archive, evaluation("other"), RULER, NOTHING, [])
