@@ -14,6 +14,8 @@ pairs_right             accepted pairs that are right, of all but those about a 
                         that holds no fact counts as wrong. A pair that is not right is about the
                         sentence of its chunk with which it has most words in common.
 pairs_right_new_frames  the same for the pairs about a sentence in a new frame; null without any
+rephrased_right         accepted pairs that ask a pair's question in other words, and are one of the
+                        three wordings of its fact; they are in no figure of pairs, and never taught
 recall_*                closed book. Asked are the truth's wordings that were not trained on, of
                         facts with a right accepted pair in the train split. Score: the true
                         answer's mean log-probability per token (end mark included) is above

@@ -13,11 +13,13 @@ from kkoracle.demo.newspaper import Fact
 
 def figures(printed: Printed) -> Figures:
     """The shares, and the counts that they are made of."""
-    with_pair = {pair.chunk_ids[0] for pair in printed.accepted}
+    made = [pair for pair in printed.accepted if not pair.rephrase_of]
+    again = [pair for pair in printed.accepted if pair.rephrase_of]
+    with_pair = {pair.chunk_ids[0] for pair in made}
     with_fact = {name for name, piece in printed.pieces.items() if piece.facts}
     kinds: Counter[tuple[str, bool]] = Counter()
     found: set[tuple[str, str]] = set()
-    for pair in printed.accepted:
+    for pair in made:
         fact = printed.right(pair)
         if fact:
             found.add((printed.pieces[pair.chunk_ids[0]].chunk.story_id, fact.sentence))
@@ -31,10 +33,12 @@ def figures(printed: Printed) -> Figures:
         "chunks_with_pair_all": share(len(with_pair), len(printed.pieces)),
         "facts_per_chunk": share(len(found), len(with_fact)),
         "facts_held_per_chunk": share(held, len(with_fact)),
-        "pairs_accepted": len(printed.accepted),
+        "pairs_accepted": len(made),
         "pairs_right": share(kinds["known", True], known),
         "pairs_right_new_frames": share(kinds["new", True], new),
         "pairs_about_new_frames": new,
+        "rephrased_accepted": len(again),
+        "rephrased_right": share(sum(printed.right(p) is not None for p in again), len(again)),
     }
 
 
