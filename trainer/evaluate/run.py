@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from trainer.evaluate.judging import judged
 from trainer.evaluate.material import Material, Subject
 from trainer.evaluate.measuring import Weighed, measure
 from trainer.evaluate.metrics import ALL
+from trainer.evaluate.prompts import Template
 from trainer.evaluate.rag.prompt import PLACES
 from trainer.evaluate.records import About, Answer, Audit, Evaluation, Item, Preference, as_dicts
 from trainer.evaluate.settings import Evaluate
@@ -78,63 +79,122 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
     """
     began, started = time.monotonic(), dt.datetime.now(dt.UTC)
     archive_dir = house.archive_dir(what.archive)
-    about = _subject(house, settings, what, hands)
-    language = house.config.table("persona", Persona).language
-    template = prompts.load(settings.prompt or f"{language}/rag", PLACES)
+    tuned = any(name.startswith("tuned") for name in settings.systems)
+    about = material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
+                             language_model=what.model, confirm=hands.confirm)  # fmt: skip
+    work = _Work(house, settings, what, hands, archive_dir, about)
     with FileLock(archive_dir / LOCK):
         sought = Sought(settings.questions, settings.absent, settings.disturbed)
         found = material.read(archive_dir, what.origin, sought, hands.report)
         items = found.gathered.items
         with Weights(about.folder, about.adapter, house.data, settings.width, hands.note) as loaded:
-            speakers = _speakers(house, settings, about, loaded)
-            means = Means(found.gathered.examples, found.search, template,
-                          archive_dir / ANSWERS, hands.stop)  # fmt: skip
-            systems = line_up(settings, speakers, means)
-            if not systems:
-                raise UsageError(
-                    f"nobody to ask among {', '.join(settings.systems)}: passages need the "
-                    "archive's spool or --from an export"
-                )
+            systems = work.systems(found, loaded)
             answers, weights = ask_all(systems, items, hands)
-            audit: Audit | None = None
-            preferences: list[Preference] = []
-            if settings.judge:
-                store = Store(archive_dir / ANSWERS, speakers.base.key)
-                rules = prompts.load(f"{language}/judge", letters.PLACES)
-                judge = LetterJudge(loaded, about.title, rules, store, hands.stop)
-                audit, preferences = judged(judge, items, answers, settings.judged,
-                                            (archive_dir, what.run), hands.report)  # fmt: skip
-                store.close()
+            audit, preferences = work.judgement(items, answers, loaded)
         scores, confidences = measure(items, answers, weights)
-        recorded = About(
-            archive=archive_dir.name,
-            run=what.run,
-            checkpoint=what.checkpoint,
-            model=about.title,
-            model_sha=about.sha,
-            adapter=about.adapter_sha,
-            dataset=found.manifest.sha,
-            corpus=found.search.key if found.search else "",
-            settings={**settings.model_dump(mode="json"), "prompt": template.id,
-                      "prompt_sha": template.sha},
-            systems=as_dicts(system.record() for system in systems),
-            metrics=as_dicts(metric.METRIC for metric in ALL),
-            coverage=found.coverage,
-            command=what.command,
+        recorded = replace(
+            work.recorded(found, systems),
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 1),
-            warnings=_warnings(found, about, settings, systems),
-        )  # fmt: skip
+        )
         folder = archive_dir / runs.RUNS / what.run / FOLDER
         Evaluation(recorded, {item.id: item for item in items}, answers, scores, confidences,
                    audit, preferences).write(folder)  # fmt: skip
     return folder
 
 
-def _subject(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Subject:
-    tuned = any(name.startswith("tuned") for name in settings.systems)
-    return material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
-                            language_model=what.model, confirm=hands.confirm)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What does not change while an evaluation runs."""
+
+    house: House
+    settings: Evaluate
+    what: Asked
+    hands: Hands
+    archive_dir: Path
+    about: Subject
+
+    @property
+    def language(self) -> str:
+        return self.house.config.table("persona", Persona).language
+
+    @property
+    def template(self) -> Template:
+        """How passages are put before a question."""
+        if self.settings.prompt:
+            return prompts.load(self.settings.prompt, PLACES)
+        return prompts.in_language("rag", self.language, PLACES)
+
+    def systems(self, found: Material, weights: Weights) -> list[System]:
+        """Those of the settings that can be asked here.
+
+        Raises:
+            UsageError: none of them.
+        """
+        means = Means(found.gathered.examples, found.search, self.template,
+                      self.archive_dir / ANSWERS, self.hands.stop)  # fmt: skip
+        systems = line_up(self.settings, self.speakers(weights), means)
+        if not systems:
+            raise UsageError(
+                f"nobody to ask among {', '.join(self.settings.systems)}: passages need the "
+                "archive's spool or --from an export"
+            )
+        return systems
+
+    def speakers(self, weights: Weights) -> Speakers:
+        """Base, tuned if a run is looked at, and the endpoint if it is asked for."""
+        settings, about, endpoint = self.settings, self.about, None
+        if "endpoint" in settings.systems:
+            if not settings.url or not settings.served_as or self.house.endpoint is None:
+                raise UsageError("endpoint: set [evaluate] url and served_as, its model's name")
+            endpoint = Endpoint(settings.url, settings.served_as, partial(
+                self.house.endpoint, settings.url, settings.served_as, os.environ.get(KEY, ""),
+                settings.width,
+            ))  # fmt: skip
+        return Speakers(
+            Local(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
+            Local(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
+            if about.adapter else None,
+            endpoint,
+        )  # fmt: skip
+
+    def judgement(
+        self, items: list[Item], answers: dict[str, dict[str, Answer]], weights: Weights
+    ) -> tuple[Audit | None, list[Preference]]:
+        """What the base says of the others' answers, if it is asked and may be believed."""
+        if not self.settings.judge:
+            return None, []
+        store = Store(self.archive_dir / ANSWERS, self.speakers(weights).base.key)
+        rules = prompts.in_language("judge", self.language, letters.PLACES)
+        judge = LetterJudge(weights, self.about.title, rules, store, self.hands.stop)
+        try:
+            return judged(judge, items, answers, self.settings.judged,
+                          (self.archive_dir, self.what.run), self.hands.report)  # fmt: skip
+        finally:
+            store.close()
+
+    def recorded(self, found: Material, systems: Sequence[System]) -> About:
+        """What was asked of whom with what."""
+        template = self.template
+        return About(
+            archive=self.archive_dir.name,
+            run=self.what.run,
+            checkpoint=self.what.checkpoint,
+            model=self.about.title,
+            model_sha=self.about.sha,
+            adapter=self.about.adapter_sha,
+            dataset=found.manifest.sha,
+            corpus=found.search.key if found.search else "",
+            settings={**self.settings.model_dump(mode="json"), "prompt": template.id,
+                      "prompt_sha": template.sha},
+            systems=as_dicts(system.record() for system in systems),
+            metrics=as_dicts(metric.METRIC for metric in ALL),
+            coverage=found.coverage,
+            command=self.what.command,
+            started="",
+            seconds=0.0,
+            warnings=_warnings(found, self.about, self.settings, systems),
+        )  # fmt: skip
 
 
 def ask_all(
@@ -171,23 +231,6 @@ class _Count:
     def one(self) -> None:
         self._done += 1
         self._hands.report(self._what, self._done, self._total)
-
-
-def _speakers(house: House, settings: Evaluate, about: Subject, weights: Weights) -> Speakers:
-    endpoint = None
-    if "endpoint" in settings.systems:
-        if not settings.url or not settings.served_as or house.endpoint is None:
-            raise UsageError("endpoint: set [evaluate] url and served_as, the name of its model")
-        endpoint = Endpoint(settings.url, settings.served_as, partial(
-            house.endpoint, settings.url, settings.served_as, os.environ.get(KEY, ""),
-            settings.width,
-        ))  # fmt: skip
-    return Speakers(
-        Local(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
-        Local(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
-        if about.adapter else None,
-        endpoint,
-    )  # fmt: skip
 
 
 def _warnings(

@@ -33,6 +33,12 @@ class Template:
         return _PLACE.sub(lambda place: values[place[1]], self.text).strip()
 
 
+def in_language(kind: str, language: str, places: set[str]) -> Template:
+    """Our prompt of a kind in a language, in English where we have none in it."""
+    own = resources.files(__package__).joinpath(language, f"{kind}.txt")
+    return load(f"{language if own.is_file() else 'en'}/{kind}", places)
+
+
 def load(name: str, places: set[str]) -> Template:
     """A prompt of ours by id, or a file of the user's by path.
 

@@ -17,6 +17,7 @@ from exchange.records import digest
 from trainer.chat import prompt_tokens
 from trainer.evaluate.systems.speaker import Prompt, Said
 
+VERSION = 1  # of how answers are decoded and weighed: others are not taken from the store
 _TOKENS_A_CHARACTER = 2  # at most: a Greek letter is two bytes, and a token at least one
 _TEMPLATE = 64  # tokens that a template may add to a turn
 
@@ -92,7 +93,7 @@ class Local:
 
     def __init__(self, weights: Weights, *, tuned: bool, model_sha: str, adapter_sha: str) -> None:
         self._weights, self._tuned = weights, tuned
-        self.key = digest("mlx", model_sha, adapter_sha if tuned else "", size=8)
+        self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
         self.about = "the tuned model" if tuned else "the model as it was"
 
     def fits(self, prompt: Prompt, max_tokens: int) -> bool:
