@@ -9,39 +9,6 @@ from tests.trainer.reference import batched_gradient, check, difference, plain_l
 
 
 @check
-def a_dora_adapter_is_taken_off_without_a_trace(model_folder: Path, _: Path) -> None:
-    import mlx.core as mx
-
-    from exchange import mlx_runtime
-    from trainer.lora import adapter
-
-    model, _tokenizer = tuned(model_folder, recipe="dora")
-    for _name, module in model.named_modules():
-        if "m" in module:
-            module.m = module.m * 1.5
-    bare, _tokenizer = mlx_runtime.load(model_folder)
-    tokens = mx.array([samples()[0].tokens])
-    before = model(tokens)
-    with adapter.base(model):
-        assert mx.array_equal(model(tokens), bare(tokens))
-    assert mx.array_equal(model(tokens), before)
-    assert not mx.array_equal(before, bare(tokens))
-
-
-@check
-def weights_that_learned_themselves_are_no_base(model_folder: Path, _: Path) -> None:
-    from exchange.errors import UserError
-    from trainer.lora import adapter
-
-    model, _tokenizer = tuned(model_folder, recipe="full")
-    try:
-        with adapter.base(model):
-            raise AssertionError("a fully tuned model was taken for its base")
-    except UserError as error:
-        assert "load them in turn" in str(error)
-
-
-@check
 def a_model_is_attached_anew_as_if_it_were_fresh(model_folder: Path, _: Path) -> None:
     from trainer.lora import adapter
     from trainer.settings import Train

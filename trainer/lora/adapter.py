@@ -167,26 +167,6 @@ def checkpointed(model: Any, wanted: bool) -> Iterator[None]:
         kind.__call__ = before
 
 
-@contextmanager
-def base(model: Any) -> Iterator[None]:
-    """Inside the block the model is the base, bit for bit, from the same copy of the weights.
-
-    Raises:
-        UserError: the model carries no LoRA or DoRA layers. One whose weights were tuned
-            themselves cannot be untuned: load the base by itself, one after the other.
-    """
-    carriers = _carriers(model)
-    if not detach(model):
-        raise UserError(
-            "this model carries no adapter layers (recipe full changes the weights themselves): "
-            "base and tuned cannot share one copy, load them in turn"
-        )
-    try:
-        yield
-    finally:
-        model.update_modules(tree_unflatten(carriers))
-
-
 def _carriers(model: Any) -> list[tuple[str, Any]]:
     """LoRA and DoRA layers by name; the layer they stand beside is part of each."""
     return [(name, module) for name, module in model.named_modules() if "lora_a" in module]
