@@ -15,6 +15,7 @@ from trainer.evaluate.statistics import (
     compare,
     design_effect,
     difference,
+    doubted,
     gather,
     holm,
     mcnemar,
@@ -174,3 +175,12 @@ def test_a_comparison_counts_wins_ties_and_losses_and_warns_under_fifty_stories(
     assert compare([1, 0], [0, 0], ["a", "a"]) is None
     many = compare([1.0] * 50, [0.5] * 50, [str(n) for n in range(50)])
     assert many is not None and not many.warning
+
+
+def test_that_nobody_of_few_differs_is_no_certainty() -> None:
+    few = doubted(clustered([0.0] * 20, [str(n) for n in range(20)]))
+    many = doubted(clustered([0.0] * 400, [str(n) for n in range(400)]))
+    assert few.high == pytest.approx(wilson(0, 20)[1]) and few.low == -few.high
+    assert many.high < 0.01 < 0.15 < few.high
+    seen = clustered([0.0, 1.0, 1.0], ["a", "b", "c"])
+    assert doubted(seen) == seen

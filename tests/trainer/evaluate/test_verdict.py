@@ -80,7 +80,9 @@ def test_an_identical_system_is_said_to_be_no_better_and_no_worse(base: Evaluati
     found = reported(planted.copy_of(base, "tuned", "tuned", "identical"))
     assert found.sentence == "use few-shot"
     for one in (*found.declared, *found.beside):
-        assert one.low <= 0 <= one.high and one.says == "same"
+        assert one.gain == 0 and one.low <= 0 <= one.high
+        assert one.says not in ("better", "worse")
+    assert all(one.says == "same" for one in found.declared)
 
 
 def test_a_system_with_one_answer_in_ten_corrupted_is_reported_worse(base: Evaluation) -> None:
@@ -142,7 +144,7 @@ def test_slices_flips_calibration_and_costs_are_there() -> None:
     assert {one.name for one in found.slices} == {"section", "year"}
     assert all(one.comparison.questions >= 20 for one in found.slices)
     assert found.flips and found.flips.all_won == found.declared[0].wins
-    assert len(found.flips.won) == 12 and found.flips.all_lost == found.declared[0].losses
+    assert len(found.flips.won) == 8 and found.flips.all_lost == found.declared[0].losses
     assert {one.system for one in found.calibration} == {one.name for one in SIX}
     for one in found.calibration:
         assert one.low <= one.error <= one.high and sum(b.count for b in one.bins) == 240

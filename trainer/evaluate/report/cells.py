@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report import splits
-from trainer.evaluate.statistics import clustered
+from trainer.evaluate.statistics import clustered, doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def _cells(evaluation: Evaluation) -> Iterator[Cell]:
                         clusters.append(evaluation.items[item].cluster)
                 if len(set(clusters)) > 1:
                     mean = clustered(known, clusters)
+                    mean = doubted(mean) if metric.unit == "share" else mean
                     yield Cell(metric.name, split, system.name, mean.mean, mean.low, mean.high,
                                len(known), missing)  # fmt: skip
                 elif known or missing:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 
 from trainer.evaluate.report import svg
-from trainer.evaluate.report.html import Html, join, metric, said, span, table, tag, value
+from trainer.evaluate.report.html import Html, counted, join, metric, said, span, table, tag, value
 from trainer.evaluate.report.making import Report
-from trainer.evaluate.report.opening import heading, lead, section
+from trainer.evaluate.report.opening import heading, lead, section, title
 
 
 def calibration(report: Report) -> Html:
@@ -30,7 +30,7 @@ def judge(report: Report) -> Html:
     if audit is None:
         return section(heading("judge", "judge"), lead("no-judge"))
     shown = {
-        "judge": audit.judge,
+        "judge": title(audit.judge),
         "reason": audit.reason,
         "first": value(audit.first_share, "share"),
     }
@@ -75,10 +75,10 @@ def coverage(report: Report) -> Html:
         ))
         for year, counts in around.stories.items()
     ))  # fmt: skip
-    funnel = ", ".join(f"{name} {count:,}" for name, count in report.about.coverage.items())
+    funnel = [join((counted(name), f" {count:,}")) for name, count in report.about.coverage.items()]
     return section(
         heading("coverage", "coverage"), lead("coverage-lead"),
-        tag("p", funnel) if funnel else "",
+        tag("ul", *(tag("li", one) for one in funnel), class_="facts"),
         tag("div", tag("table", head, body, class_="heat"), class_="wide"),
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def made(report: Report) -> Html:
     """Command, hashes, metrics' signatures, settings: all that is needed to do it again."""
     about = report.about
     hashes = [
-        ("model", f"{about.model} ({about.model_sha})"),
+        ("model", f"{title(about.model)} ({about.model_sha})"),
         ("run", f"{about.run}, {about.checkpoint}"),
         ("adapter", about.adapter or "-"),
         ("dataset", about.dataset),

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.evaluate.records import Better, Evaluation, Metric, System
-from trainer.evaluate.statistics import FEW_CLUSTERS, Paired, compare, holm, questions_needed
+from trainer.evaluate.statistics import (
+    FEW_CLUSTERS,
+    Estimate,
+    Paired,
+    compare,
+    doubted,
+    holm,
+    questions_needed,
+)
 
 Says = Literal["better", "worse", "same", "unclear", "higher", "lower"]
 LEVEL = 0.05
@@ -105,21 +113,22 @@ def _of(
     metric: Metric, split: str, one: str, other: str, paired: Paired, matters: float,
     adjusted: float | None = None, alpha: float = LEVEL,
 ) -> Comparison:  # fmt: skip
-    gain, limit = paired.gain, margin(metric, paired.other, matters)
+    gain = doubted(paired.gain) if metric.unit == "share" else paired.gain
+    limit = margin(metric, paired.other, matters)
     wins, losses = paired.wins, paired.losses
     if metric.better == "lower":
         wins, losses = losses, wins
     needed = questions_needed(gain, paired.questions, limit, alpha=alpha) if limit else 0
     return Comparison(
         metric.name, metric.unit, metric.better, split, one, other, gain.mean, gain.low, gain.high,
-        gain.error, gain.p, adjusted, paired.flips_p, paired.one, paired.other, paired.questions,
-        paired.clusters, wins, paired.ties, losses, _says(paired, metric, limit, adjusted),
-        limit, needed, paired.clusters < FEW_CLUSTERS,
+        gain.error, paired.gain.p, adjusted, paired.flips_p, paired.one, paired.other,
+        paired.questions, paired.clusters, wins, paired.ties, losses,
+        _says(gain, metric, limit, adjusted), limit, needed, paired.clusters < FEW_CLUSTERS,
     )  # fmt: skip
 
 
-def _says(paired: Paired, metric: Metric, limit: float, adjusted: float | None) -> Says:
-    low, high = paired.gain.low, paired.gain.high
+def _says(gain: Estimate, metric: Metric, limit: float, adjusted: float | None) -> Says:
+    low, high = gain.low, gain.high
     if metric.better == "lower":
         low, high = -high, -low
     real = low > 0 or high < 0

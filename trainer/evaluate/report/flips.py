@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainer.evaluate.records import Evaluation, Item, Metric
 from trainer.evaluate.statistics.paired import TIE
 
-SHOWN = 12  # of either direction; the file beside the page has all
+SHOWN = 8  # of either direction; the file beside the page has all
 LONGEST = 1500  # characters of a text that is shown
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from trainer.evaluate.report.words import METRICS, SLICES, SPLITS, WORDS, Phrase
+from trainer.evaluate.report.words import COUNTED, METRICS, SLICES, SPLITS, WORDS, Phrase
 
 LANGUAGES = ("el", "en")
 
@@ -60,6 +60,11 @@ def split(name: str) -> Html:
     """A set of questions, with the name of its file."""
     phrases = SPLITS.get(name)
     return join((_both(phrases), f" ({name})")) if phrases else text(name)
+
+
+def counted(name: str) -> Html:
+    """What a count of the archive is about."""
+    return _both(COUNTED.get(name, (name, name)))
 
 
 def slicing(name: str) -> Html:

@@ -82,7 +82,7 @@ def everything(report: Report) -> Html:
             for one in report.metrics
             if any((one.name, name) in cells for name in names)
         ]
-        parts += [tag("h3", split(of)), table(("", *names), rows)]
+        parts += [tag("h3", split(of)), table(("", *names), rows, class_="dense")]
     return section(heading("all", "all"), lead("all-lead"), *parts)
 
 

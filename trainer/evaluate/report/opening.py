@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from trainer.evaluate.report.comparisons import Comparison
 from trainer.evaluate.report.gate import Check
@@ -14,6 +15,7 @@ from trainer.evaluate.report.html import (
     join,
     metric,
     said,
+    split,
     tag,
     text,
     value,
@@ -29,7 +31,7 @@ def opening(report: Report) -> Html:
     main = report.declared[0] if report.declared else None
     facts = [
         ("use-case", report.choices.goal or about.archive),
-        ("model", about.model),
+        ("model", title(about.model)),
         ("asked", f"{main.questions:,}" if main else "0"),
         ("stories", f"{main.stories:,}" if main else "0"),
         ("gate", said("passed" if report.passed else "failed")),
@@ -65,9 +67,11 @@ def _reasons(report: Report) -> Iterator[Html]:
              for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))}  # fmt: skip
     others = ", ".join(f"{name} {value(mean, first.unit)}"
                        for name, mean in means.items() if name != verdict.system)  # fmt: skip
-    yield said("because", metric=metric(verdict.metric), questions=f"{first.questions:,}",
-               stories=f"{first.stories:,}", system=verdict.system,
-               mean=value(means.get(verdict.system), first.unit), others=others)  # fmt: skip
+    yield said(
+        "because", metric=metric(verdict.metric), split=split(verdict.split),
+        questions=f"{first.questions:,}", stories=f"{first.stories:,}", system=verdict.system,
+        mean=value(means.get(verdict.system), first.unit), others=others,
+    )  # fmt: skip
     matters = gain(first.matters, first.unit).lstrip("+")
     beaten = [one.adjusted for one in verdict.because
               if one.one == verdict.system and one.adjusted is not None]  # fmt: skip
@@ -112,6 +116,11 @@ def _check(check: Check) -> Html:
              "allowed": gain(check.allowed, found.unit).lstrip("+"),
              "more": f"{check.more:,}"}  # fmt: skip
     return tag("div", said(f"gate-{check.outcome}", **shown), class_=tone)
+
+
+def title(model: str) -> str:
+    """A model's name; of a folder only the last part, since the page may be sent to others."""
+    return Path(model).name if model.startswith((".", "/", "~")) else model
 
 
 def heading(name: str, key: str, **values: object) -> Html:

@@ -38,6 +38,15 @@ SLICES: dict[str, Phrase] = {
     "kind": ("Ανά είδος ερώτησης", "By kind of question"),
 }
 
+COUNTED: dict[str, Phrase] = {
+    "stories": ("ρεπορτάζ", "stories"),
+    "stories_taught": ("διδαγμένα ρεπορτάζ", "stories taught"),
+    "chunks": ("αποσπάσματα", "chunks"),
+    "chunks_with_question": ("με ερώτηση", "with a question"),
+    "chunks_taught": ("διδαγμένα αποσπάσματα", "chunks taught"),
+    "pairs_accepted": ("δεκτά ζεύγη", "pairs accepted"),
+}
+
 WORDS: dict[str, Phrase] = {
     "title": (
         "Αξιολόγηση του αρχείου {archive}, εκτέλεση {run}",
@@ -59,8 +68,10 @@ WORDS: dict[str, Phrase] = {
         "Not decided: fewer than two systems were compared",
     ),
     "because": (
-        "{metric}, σε {questions} ερωτήσεις από {stories} ρεπορτάζ: {system} {mean}, {others}.",
-        "{metric}, on {questions} questions about {stories} stories: {system} {mean}, {others}.",
+        "{metric}, {split}, {questions} ερωτήσεις για {stories} ρεπορτάζ: {system} {mean}, "
+        "{others}.",
+        "{metric}, {split}, {questions} questions about {stories} stories: {system} {mean}, "
+        "{others}.",
     ),
     "clearly": (
         "Καθαρά καλύτερο από κάθε φθηνότερη λύση (Holm, p {p})· καμία ακριβότερη δεν μπορεί να "

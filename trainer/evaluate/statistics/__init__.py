@@ -20,7 +20,7 @@ from trainer.evaluate.statistics.flips import mcnemar
 from trainer.evaluate.statistics.holm import holm
 from trainer.evaluate.statistics.paired import FEW_CLUSTERS, Paired, compare
 from trainer.evaluate.statistics.power import questions_needed
-from trainer.evaluate.statistics.share import wilson
+from trainer.evaluate.statistics.share import doubted, wilson
 from trainer.evaluate.statistics.student import t_quantile, two_sided
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "compare",
     "design_effect",
     "difference",
+    "doubted",
     "gather",
     "holm",
     "mcnemar",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 
-from trainer.evaluate.statistics.clustered import LEVEL
+from trainer.evaluate.statistics.clustered import LEVEL, Estimate
+from trainer.evaluate.statistics.student import t_quantile
 
 
 def wilson(right: float, count: float, effect: float = 1.0) -> tuple[float, float]:
@@ -26,3 +28,15 @@ def wilson(right: float, count: float, effect: float = 1.0) -> tuple[float, floa
         z * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / (1 + z * z / size)
     )
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def doubted(found: Estimate) -> Estimate:
+    """The mean of shares, or of their differences, with the doubt that is left without any spread.
+
+    That none of G stories differs is no certainty: the standard error becomes that of Wilson's
+    interval for 0 of G.
+    """
+    if found.error:
+        return found
+    _, high = wilson(0, found.freedom + 1)
+    return replace(found, error=high / t_quantile((1 + LEVEL) / 2, found.freedom))
