@@ -94,10 +94,11 @@ def detach(model: Any) -> bool:
     Returns:
         Whether there were any.
     """
-    carriers = _carriers(model)
-    if carriers:
-        model.update_modules(tree_unflatten([(name, _inner(module)) for name, module in carriers]))
-    return bool(carriers)
+    beside = [(name, module.get("linear", module.get("embedding")))
+              for name, module in model.named_modules() if "lora_a" in module]  # fmt: skip
+    if beside:
+        model.update_modules(tree_unflatten(beside))
+    return bool(beside)
 
 
 def count(model: Any) -> tuple[int, int]:
@@ -165,12 +166,3 @@ def checkpointed(model: Any, wanted: bool) -> Iterator[None]:
         yield
     finally:
         kind.__call__ = before
-
-
-def _carriers(model: Any) -> list[tuple[str, Any]]:
-    """LoRA and DoRA layers by name; the layer they stand beside is part of each."""
-    return [(name, module) for name, module in model.named_modules() if "lora_a" in module]
-
-
-def _inner(module: Any) -> Any:
-    return module["linear"] if "linear" in module else module["embedding"]
