@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exchange.corpus import SpoolCorpus
 from kkoracle.studio import saving
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import EVIL, Server
@@ -74,6 +75,7 @@ def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
              f"window.last = {said}")  # fmt: skip
     here = f"window.found = {said}.includes('onerror')"
     skip = f"if (!({here})) {{ {press} }} else {{ window.last = '' }}"
+    before = len(server.review().history())
     seen = browser.look(
         server.url, f"{READY} !== null",
         (tab("Review"), "document.querySelector('#chunk .said') !== null"),
@@ -83,8 +85,11 @@ def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
          f"!{said}.includes('onerror')"),
     )  # fmt: skip
     assert seen["owned"] is None and foreign(seen, server) == set()
-    hostile = [one for one in server.review().labels().values() if one.verdict == "accept"]
-    assert len(hostile) == 1 and hostile[0].question == ""
+    (given,) = server.review().history()[before:]
+    assert given.verdict == "accept" and given.question == given.answer == ""
+    with SpoolCorpus(server.desk.archive) as corpus:
+        (judged,) = [s.pair for s in corpus.pairs() if s.pair.id == given.pair_id]
+    assert "onerror" in judged.question
 
 
 def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
