@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.hub import Hub
 from trainer.dataset import read_split
 from trainer.publish.card import About, card
-from trainer.publish.place import Fused, Weighed, replacing
+from trainer.publish.place import Fused, Place, Weighed, replacing
 from trainer.publish.results import Result, Results, read
 
 
@@ -194,6 +195,18 @@ def test_the_modelfile_asks_as_the_model_was_taught(published: Desk) -> None:
     text = (model_of(published).parent / "gguf" / "Modelfile").read_text("utf-8")
     assert "FROM ../model" in text  # no GGUF was made here
     assert "[INST]" in text and 'PARAMETER stop """</s>"""' in text
+
+
+def test_a_gguf_of_an_earlier_model_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    place = Place(tmp_path, "default")
+    place.gguf.mkdir(parents=True)
+    (place.gguf / "default-auto.gguf").write_bytes(b"GGUF")
+    assert place.ggufs() == []
+    place.record(Fused("m", "s", "d", "last", "a", 0, "float32"))
+    os.utime(place.gguf / "default-auto.gguf", (1, 1))
+    assert place.ggufs() == []
+    (place.gguf / "default-q8_0.gguf").write_bytes(b"GGUF")
+    assert [path.name for path in place.ggufs()] == ["default-q8_0.gguf"]
 
 
 # -- the Hub ---------------------------------------------------------------------------------

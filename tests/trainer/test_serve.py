@@ -175,6 +175,7 @@ def test_a_seed_repeats_what_was_drawn_whoever_is_beside(server: Server, taught:
     with ThreadPoolExecutor(6) as pool:
         others = [pool.submit(draw, seed) for seed in (7, 8, 9, 7)]
         texts = [other.result() for other in others]
+    assert server.text("Πες κάτι.", model="base", temperature=1.5)  # a seed of its own
     assert texts[0] == texts[3] == first
     assert len({*texts}) == 3
 
@@ -285,13 +286,17 @@ def test_our_worker_s_engine_generates_through_it(server: Server, taught: list[R
 # -- beginning and ending --------------------------------------------------------------------
 
 
-def test_a_key_is_asked_for_and_ctrl_c_lets_an_answer_end(
+def test_a_key_is_asked_for_the_persona_is_put_first_and_ctrl_c_lets_an_answer_end(
     trained: Desk, popen: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    server = start(trained, popen, "--width", "1", KKORACLE_SERVE_API_KEY="sk-secret")
+    server = start(trained, popen, "--width", "1", KKORACLE_SERVE_API_KEY="sk-secret",
+                   KKORACLE_PERSONA_SYSTEM="Είσαι το αρχείο της εφημερίδας.")  # fmt: skip
     status, said = server.ask("/v1/models", Authorization="Bearer sk-wrong")
     assert status == 401 and said["error"]["code"] == "invalid_api_key"
     assert server.ask("/v1/models")[0] == 200
+    read = {name: server.chat("α", model=name, max_tokens=1)["usage"]["prompt_tokens"]
+            for name in ("tuned", "base")}  # fmt: skip
+    assert read["tuned"] > read["base"] + 5  # the persona speaks before the tuned model alone
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.text, "α", model="base", max_tokens=300)
         until(lambda: server.ask("/health")[1]["requests"] == 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from trainer.publish.card import About, card
 from trainer.publish.parcel import Parcel
 from trainer.publish.place import Fused, Place
 from trainer.publish.settings import Publish
-from trainer.runs import Checkpoint
+from trainer.runs import Checkpoint, Summary
 from trainer.tuned import Tuned, find
 from trainer.watch import Watcher
 
@@ -58,6 +59,8 @@ class Desk:
         """The fused model; see `fusing.fuse`."""
         if bits not in (0, 4, 8):
             raise UsageError(f"--bits {bits}: 4, 8, or 0 for none")
+        if Summary.read(self.tuned.run.folder) is None:
+            self._watcher.note("this run is not finished: what it has learned so far is taken")
         return fusing.fuse(
             self._house, self.archive_dir, self.tuned, bits=bits, rows=self._settings.rows,
             watcher=self._watcher,
@@ -95,6 +98,8 @@ class Desk:
         self._fused(0)
         self._check_tokenizer()
         target = self.place.gguf / f"{self.tuned.run.name}-{kind}.gguf"
+        if target in self.place.ggufs():
+            return target, converter.look(target, checkout, str(python or sys.executable))
         facts = converter.convert(
             self.place.model(), target, checkout, kind=chosen, name=self._persona.name,
             python=python, tell=self._watcher.note,
@@ -104,7 +109,7 @@ class Desk:
     def modelfile(self) -> Path:
         """An Ollama Modelfile for the newest GGUF file, or else for the fused folder."""
         self._fused(0)
-        files = sorted(self.place.gguf.glob("*.gguf"), key=lambda path: path.stat().st_mtime)
+        files = self.place.ggufs()
         tokenizer = mlx_runtime.tokenizer(self.place.model())
         try:
             marks = turns.take_apart(tokenizer)
@@ -137,8 +142,8 @@ class Desk:
         self._fused(0)
         folders = [(self.place.model(), ".")]
         if with_gguf:
-            if not any(self.place.gguf.glob("*.gguf")):
-                raise UserError("no GGUF file yet: run `kkoracle publish gguf`")
+            if not self.place.ggufs():
+                raise UserError("no GGUF file of this model yet: run `kkoracle publish gguf`")
             folders.append((self.place.gguf, "gguf"))
         return Parcel(repository, public, tuple(folders))
 

@@ -89,6 +89,15 @@ class Place:
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # made again: the weights are what costs, and those are quickly fused
 
+    def ggufs(self) -> list[Path]:
+        """GGUF files of the fused model that stands here now, the newest last."""
+        record = self._record(0)
+        if not record.exists():
+            return []
+        made = record.stat().st_mtime_ns
+        files = [(path.stat().st_mtime_ns, path) for path in self.gguf.glob("*.gguf")]
+        return [path for when, path in sorted(files) if when >= made]
+
     def record(self, fused: Fused) -> None:
         """Write the record; from now on the folder counts as done."""
         runs.write(

@@ -16,7 +16,8 @@ from aiohttp.typedefs import Middleware
 
 from exchange.listening import LOOPBACK
 from trainer.serve import replies
-from trainer.serve.engine import Asked, End, Engine, Piece
+from trainer.serve.engine import Engine
+from trainer.serve.events import Asked, End, Piece
 from trainer.serve.refusal import Refusal
 from trainer.serve.request import parse
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exchange import chat_template
-from exchange.engine import Message
 from exchange.errors import UserError
+from trainer.serve.events import Asked, End, Likely, Piece, Told
 from trainer.serve.refusal import Refusal
 from trainer.serve.text import Decoder, Stops
 
@@ -29,55 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOPPING = "the server is stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, checked."""
-
-    model: str  # name of a lane
-    turns: list[Message]
-    max_tokens: int | None  # None: as long as the settings allow
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int | None = None
-    stops: tuple[str, ...] = ()
-    top: int | None = None  # likeliest tokens told with each; None: no probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Likely:
-    """A token's text with its log-probability."""
-
-    text: str
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The probabilities at one token."""
-
-    chosen: Likely
-    top: tuple[Likely, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some text, and what was asked to be told of its tokens."""
-
-    text: str
-    told: tuple[Told, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of an answer."""
-
-    reason: str  # "stop" or "length"
-    tokens_in: int
-    tokens_out: int
-
-
 Event = Piece | End | Refusal
 Hand = Callable[[Event], None]
 
@@ -150,6 +101,15 @@ class Engine:
         """Why nothing can be answered any more; "" while all is well."""
         return self._broken
 
+    @property
+    def failed(self) -> bool:
+        """It has ended by itself, not because it was closed."""
+        return self._broken not in ("", STOPPING)
+
+    def wait(self) -> None:
+        """Return when the thread has ended, by `close` or by itself."""
+        self._thread.join()
+
     async def ask(self, asked: Asked) -> AsyncGenerator[Piece | End]:
         """The answer, piece by piece; leaving the iteration cancels the request.
 
@@ -203,7 +163,7 @@ class Engine:
                 self._send()
         except Exception as error:
             log.exception("the models' thread failed")
-            self._broken = f"the server failed ({type(error).__name__}): start it again"
+            self._broken = f"the models failed ({type(error).__name__}: {error}): start it again"
         for row in self._lanes.values():
             self._outbox.append((row.hand, Refusal(503, self._broken or STOPPING, code="stopped")))
         self._send()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trainer.serve.engine import End, Likely, Told
+from trainer.serve.events import End, Likely, Told
 
 
 def completion(

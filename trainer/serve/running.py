@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from aiohttp import web
 
 from exchange import gpu
+from exchange.errors import UserError
 from exchange.house import House
 from exchange.listening import LOOPBACK, fenced, listen
 from trainer.serve.app import Api
@@ -37,7 +38,8 @@ def serve(
         ready: told the address once requests are answered.
 
     Raises:
-        UserError: the port is taken, open to others without a key, training runs, no model.
+        UserError: the port is taken, open to others without a key, training runs, no model, or
+            the models failed.
     """
     fenced("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
     engine = Engine(
@@ -59,6 +61,8 @@ def serve(
     ):
         engine.start()
         asyncio.run(_answer(api, engine, listener, ready))
+        if engine.failed:
+            raise UserError(engine.broken)
 
 
 def load(tuned: Tuned, width: int, cache_mb: int) -> Models:
@@ -96,7 +100,10 @@ async def _answer(
         loop.add_signal_handler(number, told)
     host, port = listener.getsockname()[:2]
     ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
-    await stop.wait()
+    gone = asyncio.create_task(asyncio.to_thread(engine.wait))
+    await asyncio.wait(
+        {asyncio.create_task(stop.wait()), gone}, return_when=asyncio.FIRST_COMPLETED
+    )
     await site.stop()
     with suppress(TimeoutError):
         await asyncio.wait_for(_drained(engine, at_once), GRACE_S)
