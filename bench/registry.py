@@ -43,6 +43,7 @@ NAMES = (
     "generate",
     "kill",
     "politeness",
+    "preflight",
     "rag",
     "serve",
     "statistics",

@@ -59,15 +59,16 @@ class Desk:
 
     def sweep(self) -> tuple[dict[str, Any], float]:
         """What the search found, and the processor seconds of the whole command."""
-        said, cpu = self._kkoracle("sweep", "--restart", "--json")
+        said, cpu = self.kkoracle("sweep", "--restart", "--json")
         found: dict[str, Any] = orjson.loads(said)
         return found, cpu
 
     def train(self, name: str, *flags: str) -> float:
         """One full run; returns the processor seconds of the whole command."""
-        return self._kkoracle("train", "--name", name, "--restart", *flags)[1]
+        return self.kkoracle("train", "--name", name, "--restart", *flags)[1]
 
-    def _kkoracle(self, *arguments: str) -> tuple[bytes, float]:
+    def kkoracle(self, *arguments: str) -> tuple[bytes, float]:
+        """Run a command; returns what it printed and its processor seconds."""
         before = _cpu()
         done = subprocess.run(
             [sys.executable, "-m", "kkoracle", *arguments], cwd=self.folder,
@@ -90,7 +91,7 @@ def make(folder: Path, steps: int, seed: int) -> Desk:
     wanted = -(-steps // EPOCHS) * BATCH
     if not (desk.archive / "spool.sqlite").exists():
         _fill(desk.archive, round(wanted * 1.05) + HELD_OUT, seed)
-    desk._kkoracle("dataset", "build")
+    desk.kkoracle("dataset", "build")
     rows = sum(1 for _ in (desk.archive / "dataset" / "train.jsonl").open("rb"))
     made = EPOCHS * -(-rows // BATCH)
     if made < steps:
