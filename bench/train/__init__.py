@@ -44,7 +44,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     from bench.train.material import BATCH, SIZES, make
 
     count = given.rows or (QUICK if settings.quick else ROWS)
-    layers = SIZES["layers"]
+    layers: int = SIZES["layers"]
     half = layers // 2
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = Path(name)

@@ -17,7 +17,7 @@ import orjson
 SEED = 7
 SHORTEST, USUAL, LONGEST = 60, 80, 250  # tokens of a row
 PROMPT = 1 / 3  # of a row
-SIZES = {"vocab": 4096, "hidden": 384, "layers": 8, "heads": 6, "kv_heads": 2}
+SIZES: dict[str, Any] = {"vocab": 4096, "hidden": 384, "layers": 8, "heads": 6, "kv_heads": 2}
 RANK, ALPHA = 16, 32.0
 BATCH = 4  # mlx_lm.lora's default
 _FILE = "material.json"
