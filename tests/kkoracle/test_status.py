@@ -298,6 +298,12 @@ def test_a_crawl_that_finds_more_than_it_fetches_has_no_end_yet() -> None:
     assert least < 6 * HOUR < middle < 12 * HOUR < most
 
 
+def test_a_crawl_that_learned_of_each_page_as_it_fetched_it_has_ended() -> None:
+    now = 1e9
+    followed, made = past(24, now, **{"pages.done": 100}), past(24, now, **{"tasks.done": 10})
+    assert of("pages", followed, made, now).left == (0, 0, 0)
+
+
 # -- the command ----------------------------------------------------------------------------------
 
 
