@@ -95,28 +95,34 @@ def link(address: str, shown: object) -> Html:
 
 
 def value(figure: float | None, unit: str) -> str:
-    """A mean in its unit: shares in per cent, the rest with three digits."""
+    """A mean in its unit: shares in per cent, the rest with two digits."""
     if figure is None:
         return "n/a"
-    return f"{100 * figure:.1f}%" if unit == "share" else f"{figure:.3g}"
-
-
-def gain(figure: float, unit: str) -> str:
-    """A difference with its sign; of shares in points of a per cent."""
-    shown = f"{100 * figure:+.1f}" if unit == "share" else f"{figure:+.3g}"
-    return shown.replace("-", "−")
+    return f"{100 * figure:.1f}%" if unit == "share" else _plain(figure)
 
 
 def span(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of a mean; that of a share is cut where shares end."""
     if unit == "share":
         return f"{100 * max(0.0, low):.1f} – {100 * min(1.0, high):.1f}"
-    return f"{low:.3g} – {high:.3g}"
+    return f"{_plain(low)} – {_plain(high)}"
+
+
+def gain(figure: float, unit: str) -> str:
+    """A difference with its sign; of shares in points of a per cent."""
+    shown = (
+        f"{100 * figure:+.1f}" if unit == "share" else f"{figure:+.{2 if abs(figure) > 1 else 3}f}"
+    )
+    return shown.replace("-", "−")
 
 
 def between(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of differences."""
     return f"[{gain(low, unit)}, {gain(high, unit)}]"
+
+
+def _plain(figure: float) -> str:
+    return f"{figure:.{1 if abs(figure) >= 10 else 2}f}".replace("-", "−")
 
 
 def chance(p: float) -> str:
