@@ -24,6 +24,7 @@ from trainer.tuned import Tuned, find
 from trainer.watch import Watcher
 
 REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+WRITTEN = re.compile(r"Writing:\s+(\d+)%")  # the converter's own progress
 CHECKED_TEXTS = 200  # questions and answers that the rebuilt tokenizer is tried on
 
 
@@ -102,7 +103,7 @@ class Desk:
             return target, converter.look(target, checkout, str(python or sys.executable))
         facts = converter.convert(
             self.place.model(), target, checkout, kind=chosen, name=self._persona.name,
-            python=python, tell=self._watcher.note,
+            python=python, tell=self._converting,
         )  # fmt: skip
         return target, facts
 
@@ -146,6 +147,14 @@ class Desk:
                 raise UserError("no GGUF file of this model yet: run `kkoracle publish gguf`")
             folders.append((self.place.gguf, "gguf"))
         return Parcel(repository, public, tuple(folders))
+
+    def _converting(self, line: str) -> None:
+        """Of all that the converter says: how far it is, and what it warns of."""
+        found = WRITTEN.match(line)
+        if found:
+            self._watcher.report("writing GGUF %", int(found[1]), 100)
+        elif line.startswith("WARNING"):
+            self._watcher.note(f"llama.cpp: {line}")
 
     def _fused(self, bits: int) -> Fused:
         fused = self.place.fused(bits)
