@@ -108,6 +108,18 @@ def test_the_second_time_nothing_is_computed_and_nothing_changes(asked: tuple[De
     assert cells(desk) == stored and len(set(stored)) == len(stored)
 
 
+def test_it_ends_with_a_verdict_a_page_and_a_gate(asked: tuple[Desk, str]) -> None:
+    desk, said = asked
+    folder = desk.run_folder() / "evaluation"
+    figures = orjson.loads((folder / "report.json").read_bytes())
+    assert f"verdict: {figures['sentence']}" in said and "gate: forgetting" in said
+    assert figures["sentence"].startswith("not decided: ")  # six questions decide nothing
+    assert "Πύλη προαγωγής" in (folder / "report.html").read_text("utf-8")
+    desk.cli("evaluate", *FEW, "--gate", code=1)  # nor do they prove that nothing was lost
+    journal = (desk.archive.parent / "journal.md").read_text("utf-8")
+    assert "- verdict: not decided" in journal and "- gate: failed" in journal
+
+
 def test_another_setting_asks_only_what_it_changes(asked: tuple[Desk, str]) -> None:
     desk = asked[0]
     before = len(cells(desk))

@@ -110,9 +110,8 @@ def span(low: float, high: float, unit: str) -> str:
 
 def gain(figure: float, unit: str) -> str:
     """A difference with its sign; of shares in points of a per cent."""
-    shown = (
-        f"{100 * figure:+.1f}" if unit == "share" else f"{figure:+.{2 if abs(figure) > 1 else 3}f}"
-    )
+    digits = 1 if unit == "share" else 2 if abs(figure) > 1 else 3
+    shown = f"{100 * figure if unit == 'share' else figure:+.{digits}f}"
     return shown.replace("-", "−")
 
 
