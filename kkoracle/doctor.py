@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -158,24 +157,16 @@ def _disk(house: House) -> Iterator[Finding]:
 
 
 def _sleep(house: House) -> Iterator[Finding]:
-    if sys.platform != "darwin":
-        yield Finding(
-            "ok",
-            "sleep",
-            "servers do not sleep; on a laptop run the daemon under `systemd-inhibit`",
-        )
-        return
-    told = subprocess.run(["pmset", "-g"], capture_output=True, text=True, check=False).stdout
-    minutes = [line.split()[1] for line in told.splitlines() if line.split()[:1] == ["sleep"]]
-    sleeps = bool(minutes) and minutes[0] != "0"
-    yield Finding(
-        "warn" if sleeps else "ok",
-        "sleep",
-        f"this Mac sleeps after {minutes[0]} min: run the daemon and the worker under "
-        "`caffeinate -i`, or `sudo pmset -c sleep 0`"
-        if sleeps
-        else "never",
-    )
+    from kkoracle.beside import awake
+    from kkoracle.beside.settings import Operate
+
+    if not house.config.table("operate", Operate).keep_awake:
+        yield Finding("warn", "sleep", "[operate] keep_awake is off: a machine that sleeps waits")
+    elif tool := awake.command():
+        yield Finding("ok", "sleep", f"held back by {tool[0]} while work is left (not by a closed "
+                      "lid)")  # fmt: skip
+    else:
+        yield Finding("ok", "sleep", "servers do not sleep; a laptop wants systemd-inhibit")
 
 
 CHECKS: tuple[Callable[[House], Iterator[Finding]], ...] = (
