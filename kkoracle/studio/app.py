@@ -53,8 +53,8 @@ def _blocks(studio: Studio) -> gr.Blocks:
                 status.build(studio, page)
             with gr.Tab("Plots") as counted:
                 plots.build(studio, counted)
-            with gr.Tab("Review"):
-                review.build(studio, page)
+            with gr.Tab("Review") as read:
+                review.build(studio, read)
             with gr.Tab("Compare"):
                 compare.build(studio, page)
             with gr.Tab("Score"):

@@ -24,8 +24,8 @@ from trainer.evaluate.systems.asking import Plain, Retrieved, Way
 from trainer.evaluate.systems.local import Local, Weights
 from trainer.evaluate.systems.speaker import Said
 from trainer.runs import RUNS
+from trainer.talk.session import BASE, RAG, TUNED, TUNED_RAG, WAYS
 
-WAYS = BASE, TUNED, RAG, TUNED_RAG = ("base", "tuned", "rag", "tuned+rag")
 PASSAGES = 4  # shown to a system that reads
 LONGEST = 2000  # characters of a question
 

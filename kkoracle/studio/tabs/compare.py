@@ -12,10 +12,11 @@ import gradio as gr
 from exchange.errors import UserError
 from exchange.review import Review, Vote
 from kkoracle.studio import comparing, markup, saving
-from kkoracle.studio.asking import LONGEST, WAYS, Asker, Given, names, open_asker, runs_of
+from kkoracle.studio.asking import LONGEST, Asker, Given, names, open_asker, runs_of
 from kkoracle.studio.comparing import Round
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.tabs.parts import own_html
+from trainer.talk.session import WAYS
 
 LOADING = "loading the model; the first question waits for it ..."
 SLOW = "A worker generates on this machine: the model is in memory twice and both go slower."

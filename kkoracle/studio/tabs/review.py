@@ -15,8 +15,8 @@ from trainer.review.sitting import REASONS
 LONGEST = 4000  # characters of an edited text
 
 
-def build(studio: Studio, page: gr.Blocks) -> None:
-    """Put the tab on the page."""
+def build(studio: Studio, tab: gr.Tab) -> None:
+    """Put the tab on the page; pairs are chosen when it is first looked at."""
     desk = Reviewing(studio.directory)
     run = studio.records.run
 
@@ -58,7 +58,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     skip.click(on_skip, [reviewer, pair], outputs, api_name="skip")
     undo.click(on_undo, [reviewer], outputs, api_name="undo")
     reviewer.submit(show, [reviewer], outputs, api_visibility="private")
-    page.load(show, [reviewer], outputs, api_name="review")
+    tab.select(show, [reviewer], outputs, api_name="review")
 
 
 def _page(shown: Shown) -> list[Any]:
