@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exchange import gpu
+from exchange.errors import UserError
 from exchange.lock import FileLock
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class ModelThread:
             load: gives the model as a context, which is left when the model is let go.
 
         Raises:
-            UserError: a run is training on this machine, or the model cannot be loaded.
+            UserError: a run is training on this machine, or the model cannot be loaded or failed.
         """
         return self._thread.run(lambda: self._use(key, load, work))
 
@@ -109,6 +110,9 @@ class ModelThread:
                 raise
         try:
             return work(self._model)
+        except RuntimeError as error:  # of MLX: most often there is no memory left
+            self._drop()
+            raise UserError(f"the model failed ({error}) and was unloaded; ask again") from error
         finally:
             self._timer = threading.Timer(self._idle_s, self._thread.send, [self._drop])
             self._timer.daemon = True

@@ -80,6 +80,17 @@ def test_what_cannot_be_loaded_leaves_nothing_behind(tmp_path: Path) -> None:
     thread.close()
 
 
+def test_a_model_that_fails_is_let_go_and_told_in_one_line(tmp_path: Path) -> None:
+    def work(model: str) -> str:
+        raise RuntimeError(f"no memory for {model}")
+
+    loads, thread = Loads(), ModelThread(tmp_path, 60)
+    with pytest.raises(UserError, match="no memory for a"):
+        thread.use("a", lambda: loads.model("a"), work)
+    assert loads.said == ["load a", "free a"] and use(thread, loads, "a") == "aa"
+    thread.close()
+
+
 def test_workers_beside_us_are_noticed_before_a_model_is_loaded(tmp_path: Path) -> None:
     thread = ModelThread(tmp_path, 60)
     assert not thread.busy_elsewhere()
