@@ -116,7 +116,9 @@ def gain(figure: float, unit: str) -> str:
 
 
 def between(low: float, high: float, unit: str) -> str:
-    """Both ends of an interval of differences."""
+    """Both ends of an interval of differences; that of shares is cut where they end."""
+    if unit == "share":
+        low, high = max(-1.0, low), min(1.0, high)
     return f"[{gain(low, unit)}, {gain(high, unit)}]"
 
 

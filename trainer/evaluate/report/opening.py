@@ -72,7 +72,8 @@ def _reasons(report: Report) -> Iterator[Html]:
         questions=f"{first.questions:,}", stories=f"{first.stories:,}", system=verdict.system,
         mean=value(means.get(verdict.system), first.unit), others=others,
     )  # fmt: skip
-    matters = gain(first.matters, first.unit).lstrip("+")
+    matters = join((gain(first.matters, first.unit).lstrip("+"), " ",
+                    said("points") if first.unit == "share" else ""))  # fmt: skip
     beaten = [one.adjusted for one in verdict.because
               if one.one == verdict.system and one.adjusted is not None]  # fmt: skip
     if not verdict.decided:
@@ -97,7 +98,7 @@ def _beyond(report: Report) -> Iterator[Html]:
                    interval=between(unseen.low, unseen.high, unseen.unit))  # fmt: skip
     length = report.comparison("length", report.verdict.split, one, other)
     if length and length.says in ("higher", "lower"):
-        yield said("terser" if length.says == "lower" else "wordier",
+        yield said("terser" if length.says == "lower" else "wordier", system=one, against=other,
                    one=f"{length.mean_one:.2f}", other=f"{length.mean_other:.2f}")  # fmt: skip
 
 

@@ -104,16 +104,16 @@ WORDS: dict[str, Phrase] = {
         "On stories that were never taught it is worse: {one} − {other} {gain} {interval}.",
     ),
     "terser": (
-        "Οι απαντήσεις είναι συντομότερες από του βασικού μοντέλου: {one} αντί {other} του μήκους "
-        "της σωστής. Το μήκος δεν μετράει στην κρίση.",
-        "Its answers are terser than the base's: {one} instead of {other} of the reference's "
-        "length. Length is no part of the verdict.",
+        "Οι απαντήσεις του {system} είναι συντομότερες από του {against}: {one} αντί {other} του "
+        "μήκους της σωστής. Το μήκος δεν μετράει στην κρίση.",
+        "The answers of {system} are terser than those of {against}: {one} instead of {other} of "
+        "the reference's length. Length is no part of the verdict.",
     ),
     "wordier": (
-        "Οι απαντήσεις είναι μακρύτερες από του βασικού μοντέλου: {one} αντί {other} του μήκους "
-        "της σωστής. Το μήκος δεν μετράει στην κρίση.",
-        "Its answers are longer than the base's: {one} instead of {other} of the reference's "
-        "length. Length is no part of the verdict.",
+        "Οι απαντήσεις του {system} είναι μακρύτερες από του {against}: {one} αντί {other} του "
+        "μήκους της σωστής. Το μήκος δεν μετράει στην κρίση.",
+        "The answers of {system} are longer than those of {against}: {one} instead of {other} of "
+        "the reference's length. Length is no part of the verdict.",
     ),
     "use-case": ("Χρήση", "Use case"),
     "model": ("Μοντέλο", "Model"),
@@ -152,7 +152,7 @@ WORDS: dict[str, Phrase] = {
         "clustered by story. The p values are corrected by Holm over the whole declared set. "
         "Within the band around zero a difference changes nothing.",
     ),
-    "points": ("ποσοστιαίες μονάδες", "points of a per cent"),
+    "points": ("μονάδες", "points"),
     "pair": ("Ζεύγος", "Pair"),
     "difference": ("Διαφορά", "Difference"),
     "interval": ("95 %", "95 %"),
