@@ -78,6 +78,7 @@ def install_service(
         bool, typer.Option("--no-fetch", help="The daemon asks the newspaper nothing.")
     ] = False,
     redis: Annotated[bool, typer.Option(help="Keep our Redis running by itself, too.")] = True,
+    daemon: Annotated[bool, typer.Option(help="Not on a machine that only works.")] = True,
     worker: Annotated[bool, typer.Option(help="Run a worker on this machine.")] = True,
 ) -> None:
     """Have launchd (macOS) or systemd (Linux) keep Redis, daemon and worker running.
@@ -90,7 +91,8 @@ def install_service(
 
     house: House = ctx.obj
     name = house.archive(archive)
-    services = plan(house, name, redis=redis, worker=worker, follow=follow, no_fetch=no_fetch)
+    services = plan(house, name, redis=redis, daemon=daemon, worker=worker, follow=follow,
+                    no_fetch=no_fetch)  # fmt: skip
     if not show:
         typer.echo(install(services, name, Path.home()))
         return

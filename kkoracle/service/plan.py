@@ -28,14 +28,15 @@ class Service:
 
 
 def plan(
-    house: House, archive: str, *, redis: bool, worker: bool, follow: bool, no_fetch: bool = False
-) -> list[Service]:
+    house: House, archive: str, *, redis: bool = True, daemon: bool = True, worker: bool = True,
+    follow: bool = False, no_fetch: bool = False,
+) -> list[Service]:  # fmt: skip
     """The services of one archive, in the order in which they start.
 
     Each of the commands starts our Redis if it is not there, so the order only saves a moment.
 
     Raises:
-        UsageError: a secret would have to be written into a file that others may read.
+        UsageError: nothing is left to run, or this shell knows settings that a service would not.
     """
     config = house.config.path
     folder = config.parent.resolve() if config else Path.cwd()
@@ -51,12 +52,15 @@ def plan(
                             folder, environment, logs / "redis.log"))  # fmt: skip
     before = tuple(service.name for service in made)
     flags = ("--follow",) * follow + ("--no-fetch",) * no_fetch
-    made.append(Service("daemon", f"kkoracle: the daemon of {archive}",
-                        (*front, "crawl", archive, *flags), folder, environment,
-                        logs / "daemon.log", before))  # fmt: skip
+    if daemon:
+        made.append(Service("daemon", f"kkoracle: the daemon of {archive}",
+                            (*front, "crawl", archive, *flags), folder, environment,
+                            logs / "daemon.log", before))  # fmt: skip
     if worker:
         made.append(Service("worker", "kkoracle: a generation worker", (*front, "work"),
                             folder, environment, logs / "worker.log", before))  # fmt: skip
+    if not made:
+        raise UsageError("no service is left: keep one of redis, daemon and worker")
     return made
 
 

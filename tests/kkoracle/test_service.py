@@ -17,6 +17,7 @@ import orjson
 import pytest
 
 from crawler.report import read_counters
+from exchange.errors import UsageError
 from exchange.house import House
 from exchange.spool import Spool
 from kkoracle.service import install
@@ -31,7 +32,7 @@ ODD = 'a "b" %h $HOME'
 
 
 def services(house: House) -> list[Service]:
-    return plan(house, "paper", redis=True, worker=True, follow=True)
+    return plan(house, "paper", follow=True)
 
 
 def verify(*units: Path) -> subprocess.CompletedProcess[str]:
@@ -90,6 +91,14 @@ def test_a_configured_redis_is_not_kept_by_us(make_house: Maker) -> None:
     house = make_house()
     object.__setattr__(house.redis, "url", "redis://127.0.0.1:6379/0")
     assert [service.name for service in services(house)] == ["daemon", "worker"]
+
+
+def test_a_machine_that_only_works_has_only_a_worker(make_house: Maker) -> None:
+    house = make_house()
+    (worker,) = plan(house, "paper", redis=False, daemon=False)
+    assert worker.name == "worker" and worker.after == ()
+    with pytest.raises(UsageError, match="no service is left"):
+        plan(house, "paper", redis=False, daemon=False, worker=False)
 
 
 def test_what_only_this_shell_knows_is_refused_and_not_written_down(
