@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 STOPPING = "the server is stopping"
 Event = Piece | End | Refusal
 Hand = Callable[[Event], None]
+Place = tuple[str, int]  # name of a lane, and a row in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Models:
 class _Row:
     """A request while it is decoded."""
 
+    number: int
     asked: Asked
     hand: Hand
     decoder: Decoder
@@ -74,8 +76,8 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
         self._loaded: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._models: Models
-        self._rows: dict[int, tuple[str, int]] = {}  # by number: lane and row in it
-        self._lanes: dict[tuple[str, int], _Row] = {}
+        self._places: dict[int, Place] = {}  # by the number of the request
+        self._rows: dict[Place, _Row] = {}
         self._outbox: list[tuple[Hand, Event]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken = ""
@@ -117,7 +119,7 @@ class Engine:
             Refusal: too many requests, a prompt that is too long, a template that refuses it.
         """
         if self._broken:
-            raise Refusal(503, self._broken, code="stopped")
+            raise self._refusal()
         if len(self._open) >= self._room:
             raise Refusal(503, "too many requests are waiting: come again", code="overloaded")
         self._loop = asyncio.get_running_loop()
@@ -128,6 +130,8 @@ class Engine:
         self._orders.put(lambda: self._take(number, asked, events.put_nowait))
         ended = False
         try:
+            if self._broken:  # since the look above; the thread may not see the order any more
+                raise self._refusal()
             while not ended:
                 event = await events.get()
                 ended = not isinstance(event, Piece)
@@ -138,6 +142,9 @@ class Engine:
             self._open.discard(number)
             if not ended:
                 self._orders.put(lambda: self._drop(number))
+
+    def _refusal(self) -> Refusal:
+        return Refusal(503, self._broken or STOPPING, code="stopped")
 
     def close(self) -> None:
         """End everything; requests under way are told so."""
@@ -164,8 +171,12 @@ class Engine:
         except Exception as error:
             log.exception("the models' thread failed")
             self._broken = f"the models failed ({type(error).__name__}: {error}): start it again"
-        for row in self._lanes.values():
-            self._outbox.append((row.hand, Refusal(503, self._broken or STOPPING, code="stopped")))
+        for row in self._rows.values():
+            self._outbox.append((row.hand, self._refusal()))
+        while not self._orders.empty():
+            order = self._orders.get()
+            if order:
+                order()
         self._send()
         for lane in self._models.lanes.values():
             with suppress(Exception):
@@ -176,7 +187,7 @@ class Engine:
         """Carry out all orders there are; waits for one when there is nothing to decode."""
         while True:
             try:
-                order = self._orders.get(block=not self._lanes)
+                order = self._orders.get(block=not self._rows)
             except queue.Empty:
                 return True
             if order is None:
@@ -185,19 +196,21 @@ class Engine:
             self._send()
 
     def _take(self, number: int, asked: Asked, hand: Hand) -> None:
-        try:
-            prompt, most = self._encode(asked)
-        except Refusal as refusal:
-            self._outbox.append((hand, refusal))
-            return
         from trainer.lora.lanes import Draw
 
         seed = secrets.randbits(64) if asked.seed is None else asked.seed % (1 << 64)
         draw = Draw(asked.temperature, asked.top_p, seed)
-        row = self._models.lanes[asked.model].add(prompt, most, draw, asked.top)
-        self._rows[number] = (asked.model, row)
-        self._lanes[asked.model, row] = _Row(
-            asked, hand, Decoder(self._models.tokenizer), Stops(asked.stops), len(prompt)
+        try:
+            if self._broken:
+                raise self._refusal()
+            prompt, most = self._encode(asked)
+            row = self._models.lanes[asked.model].add(prompt, most, draw, asked.top)
+        except Refusal as refusal:
+            self._outbox.append((hand, refusal))
+            return
+        self._places[number] = (asked.model, row)
+        self._rows[asked.model, row] = _Row(
+            number, asked, hand, Decoder(self._models.tokenizer), Stops(asked.stops), len(prompt)
         )
 
     def _encode(self, asked: Asked) -> tuple[list[int], int]:
@@ -219,19 +232,18 @@ class Engine:
         return prompt, most
 
     def _drop(self, number: int) -> None:
-        place = self._rows.pop(number, None)
-        if place and self._lanes.pop(place, None):
+        place = self._places.pop(number, None)
+        if place and self._rows.pop(place, None):
             self._models.lanes[place[0]].remove(place[1])
 
     def _step(self, name: str, lane: Lane) -> None:
         for token in lane.step():
-            row = self._lanes.get((name, token.row))
+            row = self._rows.get((name, token.row))
             if row is None:
                 continue
             ended = self._advance(row, token)
             if ended:
-                del self._lanes[name, token.row]
-                lane.remove(token.row)
+                self._drop(row.number)
                 self._outbox.append((row.hand, ended))
 
     def _advance(self, row: _Row, token: Token) -> End | None:
