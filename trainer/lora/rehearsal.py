@@ -11,12 +11,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
 
+from exchange import mlx_runtime
 from trainer.chat import Sample
 from trainer.lora import adapter, answers, batches
 from trainer.lora.loop import Loop
@@ -24,6 +26,7 @@ from trainer.lora.loss import total
 from trainer.preflight.forecast import Spent
 
 Groups = list[list[Sample]]
+SMALLEST_POOL = 16 << 20  # bytes
 
 
 class Rehearsal:
@@ -42,6 +45,7 @@ class Rehearsal:
         random: Any = mx.random.state
         self._random = random[0].tolist()
         loop.model.train()
+        bound_pool(0)
         return self
 
     def __exit__(
@@ -58,6 +62,7 @@ class Rehearsal:
         high, low = self._random
         mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
         mx.clear_cache()
+        bound_pool(mlx_runtime.CACHE_LIMIT_BYTES)
         mx.reset_peak_memory()
 
     def step(self, groups: Groups, *, checkpoint: bool, parts: int = 1) -> tuple[Spent, int]:
@@ -136,9 +141,23 @@ def held() -> int:
     return mx.get_active_memory()
 
 
+def bound_pool(needed: int) -> int:
+    """Let MLX keep so many bytes of freed arrays for the next ones, and no more; returns how many.
+
+    What one step frees is enough for the next. Without a bound the pool grows with every new shape
+    of a batch, to twice and three times what is in use, and nobody can say how much a run takes.
+    """
+    limit = min(mlx_runtime.CACHE_LIMIT_BYTES, max(SMALLEST_POOL, needed))
+    mx.set_cache_limit(limit)
+    return limit
+
+
 def beside() -> int:
     """Bytes of this process that are no array: Python, libraries, code."""
-    return max(0, resident() - mx.get_active_memory() - mx.get_cache_memory())
+    now = Path("/proc/self/statm")
+    page = resource.getpagesize()
+    has = int(now.read_text().split()[1]) * page if now.exists() else resident()
+    return max(0, has - mx.get_active_memory() - mx.get_cache_memory())
 
 
 def resident() -> int:

@@ -23,6 +23,9 @@ class Spent:
         return Spent(self.seconds * count, self.cpu_s * count)
 
 
+_NOTHING = Spent()
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """One of many pieces of work, and how many of them it stands for."""
@@ -85,15 +88,16 @@ class Footprint:
 class Forecast:
     """What a run will take, from here to its end; `before` is what this process took so far."""
 
-    peak_bytes: int  # the most that MLX holds at one time
-    process_bytes: int  # of the whole process, with Python and the pool of freed arrays
-    limit_bytes: int  # what may be used
-    ahead: Spent
-    before: Spent
-    disk_bytes: int  # adapter and state, as they lie in the run's folder at most
     watts: float
-    steps_tried: int
-    probe: Spent
+    peak_bytes: int = 0  # the most that MLX holds at one time
+    pool_bytes: int = 0  # of freed arrays, kept for the next ones
+    process_bytes: int = 0  # of the whole process: both, and Python with its libraries
+    limit_bytes: int = 0  # what the peak may be
+    ahead: Spent = _NOTHING
+    before: Spent = _NOTHING
+    disk_bytes: int = 0  # adapter and state, as they lie in the run's folder at most
+    steps_tried: int = 0
+    probe: Spent = _NOTHING
 
     @property
     def total(self) -> Spent:

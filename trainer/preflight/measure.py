@@ -58,8 +58,8 @@ def examine(
         spoken = probe.answer(tokenizer, asked, settings.sample_tokens)
         filled = _filling(probe)
         kept, disk = _saves(loop, settings, archive_dir)
-        resident = rehearsal.resident()
-        process = max(resident, rehearsal.beside() + peak)
+        pool = rehearsal.bound_pool(max(peak, valid_peak) - rehearsal.held())
+        process = max(rehearsal.resident(), rehearsal.beside() + max(peak, valid_peak) + pool)
     every = settings.evaluate_every or loop.plan.steps // settings.epochs
     looks = 1 + math.ceil(loop.plan.steps / every)
     taught = _tokens(loop.data.taught) / max(1, _tokens(loop.data.valid))
@@ -67,11 +67,11 @@ def examine(
         filled + steps_spent + checks.times(looks + 2 * taught) + spoken.times(looks) + kept
     )  # fmt: skip
     check_disk(disk, archive_dir)
+    measured = Spent(time.perf_counter() - began, time.process_time() - used)
     forecast = Forecast(
-        peak_bytes=max(peak, valid_peak), process_bytes=process, limit_bytes=round(limit),
-        ahead=ahead, before=Spent(time.perf_counter() - began, time.process_time()),
-        disk_bytes=disk, watts=watts, steps_tried=steps + tried,
-        probe=Spent(time.perf_counter() - began, time.process_time() - used),
+        watts, max(peak, valid_peak), pool, process, round(limit), ahead,
+        before=Spent(measured.seconds, time.process_time()), disk_bytes=disk,
+        steps_tried=steps + tried, probe=measured,
     )  # fmt: skip
     speed = settings.epochs * loop.plan.tokens / max(steps_spent.seconds, 1e-9)
     return Ready(choice.way, choice.reasons, forecast, round(speed, 1))
@@ -177,6 +177,7 @@ def _steps(probe: Rehearsal, way: Way, total: int) -> tuple[Spent, int, int]:
     for number in order:
         took[number], high = probe.step(chosen[number], checkpoint=way.checkpoint, parts=way.parts)
         peak = max(peak, high)
+        rehearsal.bound_pool(peak - rehearsal.held())
         if len(took) >= FEWEST and time.perf_counter() - began > LONGEST_S:
             break
     spent = [took.get(number) or _nearest(took, number) for number in range(len(chosen))]
@@ -233,6 +234,4 @@ def _tokens(samples: Sequence[Sample]) -> int:
 
 def _unmeasured(choice: Choice, limit: float, watts: float) -> Forecast:
     """Before the 4-bit copy is loaded nothing but its memory is known."""
-    return Forecast(
-        choice.bytes, choice.bytes, round(limit), Spent(), Spent(), 0, watts, 0, Spent()
-    )
+    return Forecast(watts, choice.bytes, 0, choice.bytes, round(limit))

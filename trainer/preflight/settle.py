@@ -13,7 +13,7 @@ import orjson
 from exchange import memory, mlx_runtime, models
 from exchange.errors import UserError
 from trainer.preflight.fallback import BITS, PER_WEIGHT, Way, said, too_large
-from trainer.preflight.forecast import Forecast, Spent
+from trainer.preflight.forecast import Forecast
 from trainer.preflight.measure import allowed, examine
 from trainer.preflight.ready import Ready
 from trainer.settings import Train
@@ -45,8 +45,7 @@ def weigh(folder: Path, settings: Train, watts: float) -> Ready | None:
         f"the weights alone take {said(needed)} and {said(limit)} may be used: a {BITS}-bit copy "
         "of the model is tuned instead"
     )
-    forecast = Forecast(round(smaller), round(smaller), round(limit), Spent(), Spent(), 0, watts, 0,
-                        Spent())  # fmt: skip
+    forecast = Forecast(watts, round(smaller), 0, round(smaller), round(limit))
     return Ready(Way(bits=BITS), (reason,), forecast, 0.0)
 
 
@@ -62,16 +61,18 @@ def settle(
     Raises:
         UserError: the run does not fit in memory or on the disk.
     """
+    from trainer.lora import rehearsal
+
     if not loop.group.leader:
         way = Way(**orjson.loads(loop.group.from_leader(b"")))
-        nothing = Forecast(0, 0, 0, Spent(), Spent(), 0, watts, 0, Spent())
-        return Ready(way, (), nothing, 0.0)
+        return Ready(way, (), Forecast(watts), 0.0)
     ready = _recalled(loop, settings, stored) or examine(
         loop, tokenizer, settings, watts=watts, archive_dir=archive_dir
     )
     if ready.way.bits and loop.group.size > 1:
         raise UserError("this model does not fit: name one that is quantised already in [model]")
     loop.group.from_leader(orjson.dumps(asdict(ready.way)))
+    rehearsal.bound_pool(ready.forecast.pool_bytes)
     return ready
 
 

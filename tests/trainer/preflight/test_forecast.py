@@ -41,7 +41,7 @@ def test_a_footprint_is_a_line_through_one_row_and_two() -> None:
 
 
 def test_energy_is_watts_times_time() -> None:
-    hour = Forecast(0, 0, 0, Spent(3600), Spent(5), 0, 65, 0, Spent())
+    hour = Forecast(65, ahead=Spent(3600), before=Spent(5))
     assert hour.kwh == pytest.approx(0.065) and hour.total.seconds == 3605
 
 
