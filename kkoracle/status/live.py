@@ -18,10 +18,8 @@ def watch(look: Callable[[], Status], *, as_json: bool = False, every_s: float =
     On a terminal the screen is drawn over; elsewhere, and as JSON, each look is printed.
 
     Raises:
-        UserError: the first look found nothing; later ones are told on the screen.
+        UserError: nothing of the archive is there.
     """
-    from rich.console import Console
-
     last = look()
     try:
         if as_json or not sys.stdout.isatty():
@@ -30,17 +28,17 @@ def watch(look: Callable[[], Status], *, as_json: bool = False, every_s: float =
                 sys.stdout.flush()
                 time.sleep(every_s)
                 last = look()
-        return _draw(Console(highlight=False), last, look, every_s)
     except KeyboardInterrupt:
         return last.exit_code
+    return _draw(last, look, every_s)
 
 
-def _draw(console: object, last: Status, look: Callable[[], Status], every_s: float) -> int:
+def _draw(last: Status, look: Callable[[], Status], every_s: float) -> int:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
 
-    assert isinstance(console, Console)
+    console = Console(highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         try:
             while True:
