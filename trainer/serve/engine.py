@@ -14,17 +14,17 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exchange import chat_template
 from exchange.errors import UserError
-from trainer.serve.events import Asked, End, Likely, Piece, Told
+from trainer.serve.events import Asked, End, Piece
 from trainer.serve.refusal import Refusal
-from trainer.serve.text import Decoder, Stops
+from trainer.serve.rows import Row
 
 if TYPE_CHECKING:
-    from trainer.lora.lanes import Lane, Token
+    from trainer.lora.lanes import Lane
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +41,6 @@ class Models:
     lanes: Mapping[str, Lane]
     tokenizer: Any
     context: int  # longest text in tokens; 0 when the model does not say
-
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """A request while it is decoded."""
-
-    number: int
-    asked: Asked
-    hand: Hand
-    decoder: Decoder
-    stops: Stops
-    tokens_in: int
-    tokens_out: int = 0
-    pending: list[Told] = field(default_factory=list)  # of tokens whose text is still held back
 
 
 class Engine:
@@ -77,7 +63,7 @@ class Engine:
         self._loaded: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._models: Models
         self._places: dict[int, Place] = {}  # by the number of the request
-        self._rows: dict[Place, _Row] = {}
+        self._rows: dict[Place, tuple[Row, Hand]] = {}
         self._outbox: list[tuple[Hand, Event]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken = ""
@@ -171,8 +157,8 @@ class Engine:
         except Exception as error:
             log.exception("the models' thread failed")
             self._broken = f"the models failed ({type(error).__name__}: {error}): start it again"
-        for row in self._rows.values():
-            self._outbox.append((row.hand, self._refusal()))
+        for _, hand in self._rows.values():
+            self._outbox.append((hand, self._refusal()))
         while not self._orders.empty():
             order = self._orders.get()
             if order:
@@ -209,9 +195,8 @@ class Engine:
             self._outbox.append((hand, refusal))
             return
         self._places[number] = (asked.model, row)
-        self._rows[asked.model, row] = _Row(
-            number, asked, hand, Decoder(self._models.tokenizer), Stops(asked.stops), len(prompt)
-        )
+        made = Row(number, asked, self._models.tokenizer, len(prompt))
+        self._rows[asked.model, row] = (made, hand)
 
     def _encode(self, asked: Asked) -> tuple[list[int], int]:
         """The prompt in tokens, and how many may follow."""
@@ -238,37 +223,14 @@ class Engine:
 
     def _step(self, name: str, lane: Lane) -> None:
         for token in lane.step():
-            row = self._rows.get((name, token.row))
-            if row is None:
+            found = self._rows.get((name, token.row))
+            if found is None:
                 continue
-            ended = self._advance(row, token)
-            if ended:
-                self._drop(row.number)
-                self._outbox.append((row.hand, ended))
-
-    def _advance(self, row: _Row, token: Token) -> End | None:
-        """Say what this token adds; returns the end, when it is one."""
-        row.tokens_out += 1
-        text = ""
-        if token.end != "stop":
-            text = row.stops.push(row.decoder.add(token.token))
-            if row.asked.top is not None:
-                row.pending.append(self._tell(token))
-        reason = "stop" if row.stops.hit else token.end
-        if reason and not row.stops.hit:
-            text += row.stops.push(row.decoder.end())
-            text += "" if row.stops.hit else row.stops.end()
-        if text or (reason and row.pending):
-            self._outbox.append((row.hand, Piece(text, tuple(row.pending))))
-            row.pending.clear()
-        return End(reason, row.tokens_in, row.tokens_out) if reason else None
-
-    def _tell(self, token: Token) -> Told:
-        spell = self._models.tokenizer.decode
-        return Told(
-            Likely(spell([token.token]), token.logprob),
-            tuple(Likely(spell([one]), logprob) for one, logprob in token.top),
-        )
+            row, hand = found
+            for event in row.advance(token):
+                self._outbox.append((hand, event))
+                if isinstance(event, End):
+                    self._drop(row.number)
 
     def _send(self) -> None:
         """Wake the event loop once for everything that has come up."""
