@@ -12,6 +12,8 @@ naive_low, _high     the same of intervals that take questions for independent d
                      quantiles and by a bootstrap of questions
 percentile_low       lowest coverage of the plain percentile bootstrap of stories
 few_low              lowest coverage with 20 stories, for which the report warns
+uneven_low, _high    the same as coverage_low, _high with 50 stories of 1 to 9 and of 1 to 19
+                     questions each
 settings             coverage of every interval in every setting
 holm_false           evaluations without any difference, ten figures each, in which at least one
                      is called real after Holm's correction; holm_uncorrected without it
@@ -25,6 +27,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from bench.registry import Figures, Settings
@@ -36,6 +39,7 @@ from trainer.evaluate.statistics import (
     questions_needed,
     ratio,
 )
+from trainer.evaluate.statistics.clustered import LEVEL
 
 SEED = 7
 DRAWS, QUICK = 2000, 200
@@ -47,6 +51,17 @@ FIGURES = 10  # in a family for Holm's correction
 OURS = ("clustered_t", "cluster_bootstrap")
 NAIVE = ("naive_normal", "naive_bootstrap")
 Z = 1.959964
+RESAMPLED = 2000  # as many as the project's own bootstrap draws
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How the questions of one evaluation lie in stories."""
+
+    stories: int
+    size: int  # questions a story; of uneven ones the mean
+    icc: float
+    uneven: bool = False
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -63,21 +78,21 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     draws = given.draws or (QUICK if settings.quick else DRAWS)
     covered: dict[str, dict[str, float]] = {}
     for size, icc in SHAPES:
-        for stories in (FEW, *STORIES):
-            name = f"{size}_questions_icc_{icc}_{stories}_stories"
-            covered[name] = _coverage(rng, stories, size, icc, draws)
+        for stories, varied in ((FEW, False), *((count, False) for count in STORIES),
+                                (STORIES[0], True)):  # fmt: skip
+            name = f"{size}_questions_icc_{icc}_{stories}_stories" + "_uneven" * varied
+            covered[name] = _coverage(rng, _Shape(stories, size, icc, varied), draws)
             settings.say(f"{name}: {covered[name]}")
-    many = [found for name, found in covered.items() if f"_{FEW}_stories" not in name]
     few = [found for name, found in covered.items() if f"_{FEW}_stories" in name]
-    ours = [found[name] for found in many for name in OURS]
-    naive = [found[name] for found in many for name in NAIVE]
+    uneven = [found for name, found in covered.items() if name.endswith("_uneven")]
+    many = [found for name, found in covered.items()
+            if name.endswith("_stories") and f"_{FEW}_stories" not in name]  # fmt: skip
     return {
-        "coverage_low": min(ours),
-        "coverage_high": max(ours),
-        "naive_low": min(naive),
-        "naive_high": max(naive),
+        **_ends("coverage", many, OURS),
+        **_ends("naive", many, NAIVE),
         "percentile_low": min(found["plain_percentile"] for found in many),
-        "few_low": min(found[name] for found in few for name in OURS),
+        "few_low": _ends("few", few, OURS)["few_low"],
+        **_ends("uneven", uneven, OURS),
         **_families(rng, draws),
         "power": _power(rng, draws),
         "draws": draws,
@@ -86,20 +101,27 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     }
 
 
-def _coverage(rng: Any, stories: int, size: int, icc: float, draws: int) -> dict[str, float]:
+def _ends(name: str, found: list[dict[str, float]], kinds: tuple[str, ...]) -> Figures:
+    """The lowest and the highest coverage."""
+    values = [one[kind] for one in found for kind in kinds]
+    return {f"{name}_low": min(values), f"{name}_high": max(values)}
+
+
+def _coverage(rng: Any, shape: _Shape, draws: int) -> dict[str, float]:
     """The share of draws in which each interval holds the true difference."""
     truth = CHANCES[0] - CHANCES[2]
     hits = dict.fromkeys((*OURS, *NAIVE, "plain_percentile"), 0)
     for _ in range(draws):
-        won, lost = _evaluation(rng, stories, size, icc)
-        sums = _sums(won - lost, size)
+        won, lost, sizes = _evaluation(rng, shape)
+        sums = _sums(won - lost, sizes)
         rows = list(zip(sums.tops, sums.bottoms, strict=True))
         found = ratio(sums)
+        wide, plain = (bootstrap(rows, _mean, expanded=expanded) for expanded in (True, False))
         for name, (low, high) in {
             "clustered_t": (found.low, found.high),
-            "cluster_bootstrap": _ends(bootstrap(rows, _mean)),
-            "plain_percentile": _ends(bootstrap(rows, _mean, expanded=False)),
-            **_as_independent(rng, int(won.sum()), int(lost.sum()), stories * size),
+            "cluster_bootstrap": (wide.low, wide.high),
+            "plain_percentile": (plain.low, plain.high),
+            **_as_independent(rng, int(won.sum()), int(lost.sum()), int(sizes.sum())),
         }.items():
             hits[name] += bool(low <= truth <= high)
     return {name: round(count / draws, 4) for name, count in hits.items()}
@@ -111,19 +133,20 @@ def _as_independent(rng: Any, won: int, lost: int, count: int) -> dict[str, tupl
 
     mean = (won - lost) / count
     half = Z * math.sqrt(((won + lost) / count - mean * mean) / (count - 1))
-    again = rng.multinomial(count, [won / count, 1 - (won + lost) / count, lost / count], 2000)
+    again = rng.multinomial(count, [won / count, 1 - (won + lost) / count, lost / count], RESAMPLED)
     low, high = np.quantile((again[:, 0] - again[:, 2]) / count, [0.025, 0.975])
     return {"naive_normal": (mean - half, mean + half), "naive_bootstrap": (low, high)}
 
 
 def _families(rng: Any, draws: int) -> Figures:
     """How often something is claimed where there is nothing."""
-    even = ((CHANCES[0] + CHANCES[2]) / 2, CHANCES[1])
+    even = (CHANCES[0] + CHANCES[2]) / 2
     corrected = plain = 0
     for _ in range(draws):
-        values = [_gain(rng, 100, 5, 0.3, (even[0], even[1], even[0])).p for _ in range(FIGURES)]
-        corrected += min(holm(values)) < 0.05
-        plain += min(values) < 0.05
+        values = [_gain(rng, _Shape(100, *SHAPES[0]), (even, CHANCES[1], even)).p
+                  for _ in range(FIGURES)]  # fmt: skip
+        corrected += min(holm(values)) < 1 - LEVEL
+        plain += min(values) < 1 - LEVEL
     return {
         "holm_false": round(corrected / draws, 4),
         "holm_uncorrected": round(plain / draws, 4),
@@ -133,41 +156,36 @@ def _families(rng: Any, draws: int) -> Figures:
 def _power(rng: Any, draws: int) -> float:
     """A first evaluation says how many questions the second one needs; is the difference seen?"""
     seen = 0
-    matters = CHANCES[0] - CHANCES[2]
+    size, icc = SHAPES[0]
     for _ in range(draws):
-        first = _gain(rng, 100, 5, 0.3, CHANCES)
-        stories = round(questions_needed(first, 500, matters) / 5)
-        found = _gain(rng, stories, 5, 0.3, CHANCES)
-        seen += found.low > 0
+        first = _gain(rng, _Shape(100, size, icc))
+        wanted = questions_needed(first, 100 * size, CHANCES[0] - CHANCES[2])
+        seen += _gain(rng, _Shape(round(wanted / size), size, icc)).low > 0
     return round(seen / draws, 4)
 
 
-def _gain(
-    rng: Any, stories: int, size: int, icc: float, chances: tuple[float, float, float]
-) -> Estimate:
-    won, lost = _evaluation(rng, stories, size, icc, chances)
-    return ratio(_sums(won - lost, size))
+def _gain(rng: Any, shape: _Shape, chances: tuple[float, float, float] = CHANCES) -> Estimate:
+    won, lost, sizes = _evaluation(rng, shape, chances)
+    return ratio(_sums(won - lost, sizes))
 
 
 def _evaluation(
-    rng: Any, stories: int, size: int, icc: float,
-    chances: tuple[float, float, float] = CHANCES,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Wins and losses of every story; their correlation within one is 1 / (sum of alphas + 1)."""
-    total = 1 / icc - 1
-    alphas = rng.gamma([chance * total for chance in chances], size=(stories, 3))
+    rng: Any, shape: _Shape, chances: tuple[float, float, float] = CHANCES
+) -> tuple[Any, Any, Any]:
+    """Wins, losses and questions of every story; their correlation within one is
+    1 / (sum of alphas + 1)."""
+    total = 1 / shape.icc - 1
+    alphas = rng.gamma([chance * total for chance in chances], size=(shape.stories, 3))
     shares = alphas / alphas.sum(axis=1, keepdims=True)
-    counts = rng.multinomial(size, shares)
-    return counts[:, 0], counts[:, 2]
+    sizes = rng.integers(1, 2 * shape.size, shape.stories) if shape.uneven else (
+        rng.integers(shape.size, shape.size + 1, shape.stories))  # fmt: skip
+    counts = rng.multinomial(sizes, shares)
+    return counts[:, 0], counts[:, 2], sizes
 
 
-def _sums(gains: Any, size: int) -> Sums:
-    return Sums(tuple(map(float, gains)), (float(size),) * len(gains))
+def _sums(gains: Any, sizes: Any) -> Sums:
+    return Sums(tuple(map(float, gains)), tuple(map(float, sizes)))
 
 
 def _mean(totals: Any) -> Any:
     return totals[:, 0] / totals[:, 1]
-
-
-def _ends(interval: Any) -> tuple[float, float]:
-    return interval.low, interval.high

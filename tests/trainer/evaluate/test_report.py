@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
 
 from exchange.errors import UserError
 from tests.kkoracle.browser import Browser
 from tests.trainer.evaluate import planted
 from trainer.evaluate.records import Evaluation
-from trainer.evaluate.report import FIGURES, ITEMS, PAGE, Choices, write
+from trainer.evaluate.report import FIGURES, ITEMS, PAGE, Choices, tell, write
 from trainer.evaluate.report.svg import ticks
 from trainer.evaluate.report.words import METRICS, SLICES, SPLITS, WORDS
 
@@ -96,6 +98,23 @@ def test_both_languages_say_everything() -> None:
 def test_nothing_is_reported_of_an_evaluation_that_has_not_ended(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `kkoracle evaluate`"):
         write(tmp_path, tmp_path, Choices())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        planted.evaluation([planted.SIX[0]], stories=6),
+        planted.evaluation([planted.SIX[0], planted.SIX[2]], stories=6),
+        planted.evaluation(stories=1),
+        replace(planted.evaluation(stories=2), items={}, scores={}, answers={}, audit=None),
+    ],
+    ids=["one system", "nothing tuned", "one story", "no question"],
+)
+def test_the_least_evaluation_has_a_page(found: Evaluation, tmp_path: Path) -> None:
+    found.write(tmp_path)
+    made = write(tmp_path, tmp_path, Choices())
+    assert not made.passed and (tmp_path / PAGE).stat().st_size > 10_000
+    tell(Console(file=StringIO()), made, tmp_path)
 
 
 def test_ticks_are_round_and_inside() -> None:

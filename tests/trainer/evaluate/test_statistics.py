@@ -162,7 +162,7 @@ def test_questions_that_repeat_each_other_are_worth_less() -> None:
 def test_half_the_difference_needs_four_times_the_questions() -> None:
     seen = clustered(*stories(random.Random(6), 100, 0.3))
     one, other = (questions_needed(seen, 400, matters) for matters in (0.4, 0.2))
-    assert other == pytest.approx(4 * one, rel=0.02)
+    assert other == pytest.approx(4 * one, rel=0.05)
     assert questions_needed(seen, 400, 0.4, alpha=0.01) > one
 
 

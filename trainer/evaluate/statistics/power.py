@@ -13,6 +13,8 @@ from trainer.evaluate.statistics.clustered import LEVEL, Estimate
 from trainer.evaluate.statistics.student import t_quantile
 
 POWER = 0.8  # the chance to see it that is asked for
+_ROUNDS = 3  # until the number of clusters changes no more
+_NORMAL = 1000  # degrees of freedom; beyond, Student's t is the normal distribution
 
 
 def questions_needed(
@@ -27,8 +29,9 @@ def questions_needed(
         questions: how many `seen` was made of.
         alpha: level of the test; under Holm's correction the level divided by the set's size.
     """
-    clusters = seen.freedom + 1
-    steps = t_quantile(1 - alpha / 2, seen.freedom) + t_quantile(POWER, seen.freedom)
-    return math.ceil(
-        questions / clusters * max(2.0, clusters * (steps * seen.error / matters) ** 2)
-    )
+    clusters = wanted = seen.freedom + 1
+    for _ in range(_ROUNDS):  # the quantiles depend on the clusters that are sought
+        freedom = min(_NORMAL, max(1, round(wanted) - 1))
+        steps = t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)
+        wanted = max(2.0, clusters * (steps * seen.error / matters) ** 2)
+    return math.ceil(wanted * questions / clusters)
