@@ -25,7 +25,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             guide = gr.Textbox(label="Guide, or a reference answer", lines=4, max_length=LONGEST)
             answer = gr.Textbox(label="Answer", lines=4, max_length=LONGEST)
             maximum = gr.Number(0, label="Maximum (0: the scorer's own)")
-            send = gr.Button("Score", variant="primary")
+            send = gr.Button("Score", variant="primary", elem_id="score-it")
         found = own_html(elem_id="score")
 
     def prepare() -> list[Any]:
@@ -51,7 +51,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
 
 def _shown(scored: Scored) -> str:
-    parts = [f"<h2>{scored.score:g} of {scored.maximum:g}</h2>"]
+    parts = [f"<h2>{scored.score:.3g} of {scored.maximum:g}</h2>"]
     if scored.abstained:
         parts.append(markup.note("not sure enough: better ask a person", "wrong"))
     if scored.cut:
