@@ -24,12 +24,11 @@ from exchange.errors import UsageError, UserError
 from exchange.house import House
 from exchange.metrics import Figure
 from kkoracle import beside
-from kkoracle.beside import awake
 from kkoracle.beside.notices import Notices, desktop_command
 from kkoracle.beside.settings import Operate
 from kkoracle.status import Status, look
 from kkoracle.status.records import Problem
-from tests.conftest import cli_environment, fill_spool, run_cli
+from tests.conftest import fill_spool, run_cli
 from tests.kkoracle.test_status import store
 from tests.workers.endpoint import Endpoint
 
@@ -150,71 +149,6 @@ def test_the_desktop_is_told_by_the_systems_own_tool_with_the_text_as_an_argumen
     assert (tmp_path / "shown").read_text() == f"--app-name=kkoracle|--|kkoracle|paper: {evil}|"
     mac = desktop_command(evil, "darwin")
     assert mac[0] == "osascript" and mac[-1] == evil and evil not in mac[2]
-
-
-# -- awake ----------------------------------------------------------------------------------------
-
-
-def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tool = tmp_path / "systemd-inhibit"  # a logind would be needed for the real one
-    tool.write_text('#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do shift; done\nexec "$@"\n')
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    script = (
-        "import time\nfrom kkoracle.beside.awake import Awake\n"
-        "held = Awake()\nheld.want(True)\nprint(held._child.pid, flush=True)\ntime.sleep(60)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], env=cli_environment(PATH=os.environ["PATH"]),
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    child = int(process.stdout.readline())
-    assert b"tail" in Path(f"/proc/{child}/cmdline").read_bytes()
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 10
-    while runs(child) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not runs(child)
-    with awake.Awake() as held:
-        held.want(True)
-        assert held.held
-        held.want(False)
-        assert not held.held
-        held.want(True)
-    assert not held.held
-
-
-def runs(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-
-
-def test_a_machine_that_cannot_be_kept_awake_is_asked_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tool = tmp_path / "systemd-inhibit"
-    tool.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexit 1\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    held = awake.Awake()
-    deadline = time.monotonic() + 10
-    while held._command and time.monotonic() < deadline:
-        held.want(True)
-        time.sleep(0.05)
-    for _ in range(3):
-        held.want(True)
-    assert (tmp_path / "asked").read_text().count("asked") == 1
-
-
-def test_on_a_mac_caffeinate_holds_on_to_our_own_process() -> None:
-    assert awake.command("darwin", 41) == ["caffeinate", "-i", "-w", "41"]
-    assert awake.command("plan9") == []
 
 
 # -- figures and companions -----------------------------------------------------------------------

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import pytest
 
 from crawler import pages
-from crawler.beacon import Said
 from exchange import history, keys, tasks
 from exchange.errors import UserError
 from exchange.feeder import enqueue
-from exchange.history import Sample
 from exchange.house import House
 from exchange.lock import FileLock
 from exchange.records import Result
 from exchange.redis_server import redis_for
 from exchange.spool import Spool
-from kkoracle.status import Status, look, stages
+from kkoracle.status import Status, look
 from kkoracle.status.show import screen, to_json
-from tests.conftest import cli_environment, fill_spool
+from tests.conftest import fill_spool
 
 Maker = Callable[..., House]
 HOUR = 3600.0
@@ -242,118 +234,3 @@ def test_everything_is_in_the_json_object(make_house: Maker) -> None:
     assert training["valid_loss"] == 1.25
     least, middle, most = training["left"]
     assert least < middle < most and middle == pytest.approx(60 * 9.5)
-
-
-# -- how fast and until when ----------------------------------------------------------------------
-
-
-def past(hours: int, now: float, **rates: float) -> list[Sample]:
-    """An hourly sample of counters that grow by so much an hour, up to now."""
-    return [
-        Sample(now - (hours - n) * HOUR, {name: round(n * rate) for name, rate in rates.items()})
-        for n in range(hours + 1)
-    ]
-
-
-def test_rates_are_of_the_last_quarter_and_of_the_last_day() -> None:
-    now = 1e9
-    samples = past(48, now, **{"tasks.done": 100, "pairs.accepted": 250, "pairs.rejected": 50})
-    faster = Sample(now + HOUR, {"tasks.done": 5200, "pairs.accepted": 13000,
-                                 "pairs.rejected": 2400})  # fmt: skip
-    found = stages.pairs(faster.counters, [*samples, faster], now + HOUR)
-    assert found.hour == pytest.approx(1000) and found.day == pytest.approx((1000 + 23 * 250) / 24)
-    assert found.kept == pytest.approx(13000 / 15400)
-    late = stages.pairs(faster.counters, [*samples, faster], now + 30 * HOUR)
-    assert late.hour == late.day == 0 and late.kept_day is None
-
-
-def of(name: str, pages: list[Sample], spool: list[Sample], now: float) -> Any:
-    found = stages.all_of(pages[-1].counters, pages, spool[-1].counters, spool, now)
-    return next(stage for stage in found if stage.name == name)
-
-
-def test_tasks_of_pages_yet_to_come_are_counted_in() -> None:
-    now = 1e9
-    fetched = past(48, now, **{"pages.done": 100})
-    for sample in fetched:
-        sample.counters["pages.waiting"] = 9600 - sample.counters["pages.done"]
-    made = past(48, now, **{"tasks.done": 200, "tasks.new": 0})
-    tasks_stage = of("tasks", fetched, made, now)
-    assert tasks_stage.total == 9600 and tasks_stage.open == 0
-    assert tasks_stage.left is not None
-    assert tasks_stage.left[1] == pytest.approx(48 * HOUR, rel=0.05)  # as long as the pages take
-    assert of("pages", fetched, made, now).left[1] == pytest.approx(48 * HOUR, rel=0.01)
-
-
-def test_a_crawl_that_finds_more_than_it_fetches_has_no_end_yet() -> None:
-    now = 1e9
-    growing = past(24, now, **{"pages.done": 100, "pages.waiting": 150})
-    made = past(24, now, **{"tasks.done": 10})
-    assert of("pages", growing, made, now).note == "more pages are found than fetched"
-    assert of("tasks", growing, made, now).left is None
-    slower = past(24, now, **{"pages.done": 100})
-    for sample in slower:  # each page done leads to half a new one
-        sample.counters["pages.waiting"] = 1800 - sample.counters["pages.done"] // 2
-    least, middle, most = of("pages", slower, made, now).left
-    assert least < 6 * HOUR < middle < 12 * HOUR < most
-
-
-def test_a_crawl_that_learned_of_each_page_as_it_fetched_it_has_ended() -> None:
-    now = 1e9
-    followed, made = past(24, now, **{"pages.done": 100}), past(24, now, **{"tasks.done": 10})
-    assert of("pages", followed, made, now).left == (0, 0, 0)
-
-
-# -- the command ----------------------------------------------------------------------------------
-
-
-def test_watch_draws_over_itself_until_ctrl_c_and_says_the_last_code(
-    tmp_path: Path, make_house: Maker
-) -> None:
-    fill_spool(make_house(), 3).close()
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", "status", "--watch"], cwd=tmp_path, stdin=side,
-        env=cli_environment(TERM="xterm"), stdout=side, stderr=side,
-    )  # fmt: skip
-    os.close(side)
-    with ExitStack() as stack:
-        stack.callback(os.close, main)
-        stack.callback(process.kill)
-        said = b""
-        while said.count(b"3 waiting") < 2:
-            said += os.read(main, 65536)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 3
-    assert b"\x1b[?1049h" in said and "Ctrl-C ends" in said.decode()
-
-
-def test_watched_without_a_terminal_each_look_is_a_line(
-    tmp_path: Path, make_house: Maker, popen: Callable[..., subprocess.Popen[str]]
-) -> None:
-    house = make_house()
-    fill_spool(house, 3).close()
-    process = popen("-m", "kkoracle", "status", "--watch", "--json", cwd=tmp_path)
-    assert process.stdout is not None
-    first = orjson.loads(process.stdout.readline())
-    fill_spool(house, 2, first=3).close()
-    second = orjson.loads(process.stdout.readline())
-    assert first["counters"]["tasks.new"] == 3 and second["counters"]["tasks.new"] == 5
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 3
-
-
-def test_the_daemon_says_of_itself_what_only_it_knows(
-    tmp_path: Path, make_house: Maker, popen: Callable[..., subprocess.Popen[str]]
-) -> None:
-    house = make_house()
-    fill_spool(house, 2).close()
-    process = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=tmp_path)
-    path = house.archive_dir() / "daemon.json"
-    deadline = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    said = Said(**orjson.loads(path.read_bytes()))
-    found = look(house, "paper")
-    assert said.pid == found.crawl.pid == process.pid and found.daemon
-    assert found.crawl.silent_s < 15 and not re.search("look", shown(found))
