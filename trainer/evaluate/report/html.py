@@ -123,7 +123,8 @@ def between(low: float, high: float, unit: str) -> str:
 
 
 def _plain(figure: float) -> str:
-    return f"{figure:.{1 if abs(figure) >= 10 else 2}f}".replace("-", "−")
+    digits = 1 if abs(figure) >= 10 else 2
+    return f"{round(figure, digits) + 0.0:.{digits}f}".replace("-", "−")  # no minus before zero
 
 
 def chance(p: float) -> str:
