@@ -38,8 +38,11 @@ def send(
             raise UserError(f"{repository} is public already: give --public if that is meant")
         api.upload_folder(repo_id=repository, repo_type=kind, folder_path=folder,
                           path_in_repo=to)  # fmt: skip
-    except LocalTokenNotFoundError:
-        raise UserError("nobody is logged in: run `hf auth login` first") from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except (LocalTokenNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        refused = getattr(getattr(error, "response", None), "status_code", 0)
+        if isinstance(error, LocalTokenNotFoundError) or refused in (401, 403):
+            raise UserError(
+                f"nobody is logged in who may write to {repository}: run `hf auth login`"
+            ) from None
         raise UserError(f"the Hub refused: {str(error).splitlines()[0]}") from None
     return f"sent to {url}"

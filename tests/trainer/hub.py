@@ -15,10 +15,12 @@ class Hub:
 
     Args:
         public: a repository that exists and is open to all, whatever is asked for.
+        status: of every answer.
     """
 
-    def __init__(self, *, public: bool = False) -> None:
+    def __init__(self, *, public: bool = False, status: int = 200) -> None:
         self.public = public
+        self.status = status
         self.asked: list[str] = []
         self.created: dict[str, bool] = {}
         self.files: dict[str, bytes] = {}
@@ -34,7 +36,7 @@ class Hub:
 
             def _say(self, said: dict[str, Any]) -> None:
                 body = json.dumps(said).encode()
-                self.send_response(200)
+                self.send_response(hub.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

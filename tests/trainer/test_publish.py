@@ -241,6 +241,12 @@ def test_a_repository_that_is_public_is_not_taken_for_a_private_one(published: D
     assert "is public already" in done.stderr and not hub.files
 
 
+def test_who_is_not_logged_in_is_told_so(published: Desk) -> None:
+    with Hub(status=401) as hub:
+        done = push(published, hub, "--yes", code=1)
+    assert "hf auth login" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
 def push(
     desk: Desk, hub: Hub, *arguments: str, code: int = 0, answer: str = ""
 ) -> subprocess.CompletedProcess[str]:
