@@ -10,7 +10,7 @@ query_cpu_ms    milliseconds of processor a question: its terms, the search, the
 recall_at_5     share of all those questions whose chunk is among the first five
 recall_*        the same for each way of asking (plain: the text's own cases)
 fts5_*          the peer: SQLite's FTS5 as it comes (unicode61, remove_diacritics 2) over the
-                same chunks, asked with all words of the first 60 questions
+                same chunks, asked with all words of the first 30 questions
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SEED = 7
 CHUNKS, QUICK = 50_000, 4_000
-QUESTIONS = 600  # asked in every way
-PEER = 60  # of them for the peer, which is slow
+QUESTIONS = 300  # asked in every way
+PEER = 30  # of them for the peer, which is slow
 AMONG = 5
 SHOWN = 4  # chunks that a system puts before a question
 
