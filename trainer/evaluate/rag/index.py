@@ -145,7 +145,8 @@ class Index:
     def _rarest(self, terms: Sequence[str]) -> list[str]:
         counted = ((self.documents(term), term) for term in dict.fromkeys(terms))
         known = sorted((documents, term) for documents, term in counted if documents)
-        chosen, total = [], 0
+        chosen: list[str] = []
+        total = 0
         for documents, term in known[:RAREST]:
             total += documents
             if chosen and total > MOST:
