@@ -104,7 +104,6 @@ def gguf(
     from rich.filesize import decimal
 
     with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        desk.fuse()
         path, facts = desk.gguf(llama_cpp, kind, python)
     console.print(
         f"{facts.architecture}, {facts.tensors} tensors, {facts.tokens:,} tokens "
@@ -124,7 +123,6 @@ def ollama(
 ) -> None:
     """Write an Ollama Modelfile: template, stop tokens and persona, beside the GGUF file."""
     with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        desk.fuse()
         path = desk.modelfile()
     console.print(f"Modelfile in {path}", soft_wrap=True)
     console.print(f"ollama create {name} -f {path}", soft_wrap=True)
@@ -150,7 +148,6 @@ def hub(
     from exchange.errors import UserError
 
     with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        desk.fuse()
         parcel = desk.parcel(repository, public=public, with_gguf=with_gguf)
         desk.card(repository=repository)
     files = parcel.files()

@@ -74,12 +74,7 @@ def convert(
         UsageError: the folder is no checkout of llama.cpp.
         UserError: the converter fails, or the file would not work.
     """
-    script = checkout / CONVERTER
-    if not script.is_file() or not (checkout / "gguf-py").is_dir():
-        raise UsageError(
-            f"{checkout} is no checkout of llama.cpp ({CONVERTER} and gguf-py are not both there): "
-            "git clone https://github.com/ggml-org/llama.cpp, and give that folder"
-        )
+    script = find(checkout)
     interpreter = str(python or sys.executable)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
@@ -94,6 +89,21 @@ def convert(
     finally:
         partial.unlink(missing_ok=True)
     return facts
+
+
+def find(checkout: Path) -> Path:
+    """The converter of a checkout.
+
+    Raises:
+        UsageError: the folder is no checkout of llama.cpp.
+    """
+    script = checkout / CONVERTER
+    if not script.is_file() or not (checkout / "gguf-py").is_dir():
+        raise UsageError(
+            f"{checkout} is no checkout of llama.cpp ({CONVERTER} and gguf-py are not both there): "
+            "git clone https://github.com/ggml-org/llama.cpp, and give that folder"
+        )
+    return script
 
 
 def look(path: Path, checkout: Path, interpreter: str = sys.executable) -> Facts:

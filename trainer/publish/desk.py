@@ -96,7 +96,8 @@ class Desk:
         chosen = next((known for known in converter.TYPES if known == kind), None)
         if chosen is None:
             raise UsageError(f"--type {kind}: {', '.join(converter.TYPES)}")
-        self._fused(0)
+        converter.find(checkout)  # before hours of fusing
+        self.fuse()
         self._check_tokenizer()
         target = self.place.gguf / f"{self.tuned.run.name}-{kind}.gguf"
         if target in self.place.ggufs():
@@ -109,7 +110,7 @@ class Desk:
 
     def modelfile(self) -> Path:
         """An Ollama Modelfile for the newest GGUF file, or else for the fused folder."""
-        self._fused(0)
+        self.fuse()
         files = self.place.ggufs()
         tokenizer = mlx_runtime.tokenizer(self.place.model())
         try:
@@ -140,7 +141,7 @@ class Desk:
         """
         if not REPOSITORY.fullmatch(repository):
             raise UsageError(f"{repository!r} is no repository: NAME/REPO, as on the Hub")
-        self._fused(0)
+        self.fuse()
         folders = [(self.place.model(), ".")]
         if with_gguf:
             if not self.place.ggufs():
