@@ -122,8 +122,9 @@ def test_a_hostile_report_stays_in_its_frame(browser: Browser, server: Server) -
     framed = "document.querySelector('iframe.page') !== null"
     seen = browser.look(server.url, READY + " !== null", (tab("Report"), framed), LATER)
     assert seen["owned"] is None and 'sandbox=""' in seen["dom"]
-    alone = browser.look(f"{server.url}/pages/report/default",
-                         "document.body.innerText.includes('Report')", LATER)  # fmt: skip
+    alone = browser.look(
+        f"{server.url}/pages/report/default", "document.body.innerText.includes('Report')"
+    )
     assert alone["owned"] is None and foreign(alone, server) <= {f"{server.url}/x"}
 
 
