@@ -12,7 +12,7 @@ CODES = (
     "paused", "no-worker", "stalled", "pages-stalled",
 )  # fmt: skip
 STALLED_S = 600.0  # nothing done for so long, while there is work: it is not just slow
-SILENT_S = 60.0  # the daemon says something every few seconds
+SILENT_S = 180.0  # the daemon says something every few seconds, but for a long first minute
 FAILING = 0.5  # share of the tasks that fail: the model or the prompt is wrong
 FAILING_LEAST = 10  # of them: one bad chunk out of one says nothing
 FULL = 0.70  # of Redis's memory, where the feeder stops
