@@ -1,8 +1,8 @@
 """Our gradient beside the plainest one. `python -m bench.train.plain FOLDER ROWS`
 
-The reference takes one row at a time, without a pad, computes all logits, and divides the sum of
-all rows by the number of answer tokens. Ours computes the same rows in batches, and once more from
-the trunk cache, where only the upper half of the layers learns.
+The reference is mlx-lm's own adapter layers, one row at a time, without a pad, with all logits; the
+sum of all rows is divided by the number of answer tokens. Ours computes the same rows in batches,
+and once more from the trunk cache, where only the upper half of the layers learns.
 """
 
 from __future__ import annotations
@@ -28,29 +28,36 @@ def main(folder: Path, count: int) -> None:
     rows = [chat.sample(tokenizer, "", turns)
             for turns, _ in zip(material.turns(), range(count), strict=False)]  # fmt: skip
     half = len(model.layers) // 2
-    told = {"grad_max_diff": _difference(model, rows, 0, None)}
+    bare, _tokenizer = mlx_runtime.load(material.model)
+    told = {"grad_max_diff": _difference(model, bare, rows, 0, None)}
     kept = Trunk(folder / FOLDER, "bench", model, half)
     kept.fill(rows)
-    told["grad_max_diff_cached"] = _difference(model, rows, half, kept)
+    told["grad_max_diff_cached"] = _difference(
+        model, mlx_runtime.load(material.model)[0], rows, half, kept
+    )
     sys.stdout.write(orjson.dumps(told).decode() + "\n")
 
 
-def _difference(model: Any, rows: list[chat.Sample], layers: int, trunk: Any) -> float:
+def _difference(model: Any, bare: Any, rows: list[chat.Sample], layers: int, trunk: Any) -> float:
     import mlx.core as mx
     import mlx.nn as nn
     from mlx.utils import tree_flatten, tree_map
+    from mlx_lm.tuner.utils import linear_to_lora_layers
 
     from trainer.lora import adapter, batches
     from trainer.lora.loss import Loss, gradient, number
 
-    adapter.attach(model, _settings(layers))
+    config = adapter.attach(model, _settings(layers))
     for _, module in model.named_modules():
         if "lora_b" in module:  # at zero, nothing would reach the other half of the adapter
             module.lora_b = mx.random.normal(module.lora_b.shape) * 0.02
+    bare.freeze()
+    linear_to_lora_layers(bare, config["num_layers"], config["lora_parameters"])
+    bare.load_weights(tree_flatten(model.trainable_parameters()), strict=False)
     targets = sum(row.targets for row in rows)
 
     def alone(row: chat.Sample) -> Any:
-        logits = model(mx.array([row.tokens[:-1]]))[0, row.start - 1 :]
+        logits = bare(mx.array([row.tokens[:-1]]))[0, row.start - 1 :]
         return nn.losses.cross_entropy(logits, mx.array(row.tokens[row.start :]), reduction="sum")
 
     def added(total: Any, more: Any) -> Any:
@@ -59,7 +66,7 @@ def _difference(model: Any, rows: list[chat.Sample], layers: int, trunk: Any) ->
         return total
 
     reference = ours = None
-    plainly = nn.value_and_grad(model, lambda row: alone(row) / targets)
+    plainly = nn.value_and_grad(bare, lambda row: alone(row) / targets)
     for row in rows:
         reference = added(reference, plainly(row)[1])
     loss = Loss(model, trunk)
