@@ -65,7 +65,8 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         of = comparing.begin(text, name, order, unseen)
         note = markup.note(SLOW) if studio.models.busy_elsewhere() else ""
         if studio.models.loaded != _key(name):
-            yield [said_before, note + markup.note(LOADING), _cards(of), *_closed(), "", text]
+            said = note + markup.note(LOADING)
+            yield [said_before, said, _cards(of), *_closed(), gr.skip(), text]
         try:
             for system in of.systems:
                 given = studio.models.use(
