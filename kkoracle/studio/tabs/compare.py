@@ -65,8 +65,8 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         of = comparing.begin(text, name, order, unseen)
         note = markup.note(SLOW) if studio.models.busy_elsewhere() else ""
         if studio.models.loaded != _key(name):
-            said = note + markup.note(LOADING)
-            yield [said_before, said, _cards(of), *_closed(), gr.skip(), text]
+            waiting = note + markup.note(LOADING)
+            yield [said_before, waiting, _cards(of), *_closed(), gr.skip(), text]
         try:
             for system in of.systems:
                 given = studio.models.use(
