@@ -33,7 +33,7 @@ def summarise(directory: Path, plan: Plan, seconds: dict[str, float]) -> None:
     ):
         console.print(f"[bold]{name:12}[/] {path}")
     console.print(
-        "Look around: `kkoracle status`, `kkoracle dashboard`, and `kkoracle evaluate` for the proof "
+        "Look around: `kkoracle status`, `kkoracle dashboard`, and `kkoracle evaluate` for proof "
         f"(a few minutes), in {directory}. For your own newspaper: `kkoracle init`."
     )
 
