@@ -1,6 +1,6 @@
 """Generate a few of the archive's open tasks, and say how long the whole archive would take.
 
-Nothing is written: not to the spool, not to Redis; the tasks stay open. The tasks are drawn by
+Nothing is written to the spool or to Redis; the tasks stay open. The tasks are drawn by
 their ids, which are hashes, so they are a fair sample and the same ones every time.
 """
 
@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from exchange import inputs
 from exchange.engine import Description, Engine
 from exchange.errors import UserError
 from exchange.records import Result, Task
 from exchange.spool import Spool, open_tasks
 from workers.desk import Desk
+from workers.estimate import RECORD
 
 TASKS = 20  # enough to see what the pairs are like; their mean length is known to about 10 %
 
@@ -122,6 +125,17 @@ def sample(directory: Path, archive: str, count: int = TASKS) -> tuple[list[Task
             "or change [work] prompt or [model] and crawl again"
         )
     return sorted(tasks, key=lambda task: len(task.text)), total
+
+
+def keep(directory: Path, found: Probe) -> None:
+    """Leave the figures for `kkoracle estimate`; spool and Redis stay as they are."""
+    if found.stopped or not found.seconds:
+        return
+    figures = found.to_dict()
+    del figures["tried"]
+    partial = directory / f"{RECORD}.partial"
+    partial.write_bytes(orjson.dumps(figures))
+    partial.replace(directory / RECORD)
 
 
 def run(

@@ -41,6 +41,7 @@ def measure(house: House, config: Config, *, as_json: bool) -> int:
         desk = Desk(work, book, engine.describe())
         with progress_bar("tasks tried") as progress:
             found = probe.run(engine, desk, tasks, total, progress)
+    probe.keep(house.archive_dir(), found)
     if as_json:
         import orjson
 

@@ -47,6 +47,8 @@ def test_it_measures_shows_and_changes_nothing(make_house: MakeHouse, tmp_path: 
     assert {len(one["completion"]["text"]) > 0 for one in found["tried"]} == {True}
     least, most = found["hours_left"]
     assert 0 < least <= most and found["tokens_per_s"] > 0
+    kept = orjson.loads((house.archive_dir() / "probe.json").read_bytes())  # for the estimate
+    assert kept == {name: value for name, value in found.items() if name != "tried"}
     assert contents(house) == before
     assert not house.redis_dir.exists()
 

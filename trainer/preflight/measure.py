@@ -33,6 +33,7 @@ STEPS = 20  # measured at most: about a minute of a 7B model
 FEWEST = 4  # measured at least
 SHARE = 0.1  # of a short run's steps that may be measured
 LONGEST_S = 60.0  # of measuring, once the fewest are done
+POOLED = 0.5  # of the pool that is there beside the peak: the rest is what the peak is made of
 SLOW_DISK = 2e8  # bytes a second, for checkpoints too large to try
 
 
@@ -59,7 +60,8 @@ def examine(
         filled = _filling(probe)
         kept, disk = _saves(loop, settings, archive_dir)
         pool = rehearsal.bound_pool(max(peak, valid_peak) - rehearsal.held())
-        process = max(rehearsal.resident(), rehearsal.beside() + max(peak, valid_peak) + pool)
+        arrays = max(peak, valid_peak) + round(POOLED * pool)
+        process = max(rehearsal.resident(), rehearsal.beside() + arrays)
     every = settings.evaluate_every or loop.plan.steps // settings.epochs
     looks = 1 + math.ceil(loop.plan.steps / every)
     taught = _tokens(loop.data.taught) / max(1, _tokens(loop.data.valid))
