@@ -19,7 +19,7 @@ import zstandard
 from exchange.errors import UserError
 
 RAREST = 4  # terms of a question that are searched
-MOST = 2_500  # documents that are ranked for a question, about 3 ms; the rarest term is never cut
+MOST = 2_500  # documents that are ranked for a question: two milliseconds
 BESIDE = 200  # more than a group has documents: so many are looked at to leave it out
 BATCH = 1000  # documents between two reports
 _LEVEL = 3  # of zstd: half the size, and no slower to make than SQLite writes
@@ -119,11 +119,9 @@ class Index:
             terms: as `terms.of_question` gives them; any text is safe.
             beside: documents of this group are left out.
         """
-        wanted = self._rarest(terms)
-        if not wanted:
+        query = self._query(terms)
+        if not query:
             return []
-        # Quoted, so that no term is read as an operator.
-        query = " OR ".join('"' + term.replace('"', '""') + '"' for term in wanted)
         found: list[Found] = []
         rows = self._db.execute(
             "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?",
@@ -142,17 +140,25 @@ class Index:
         row = self._db.execute("SELECT documents FROM frequency WHERE term=?", (term,)).fetchone()
         return int(row[0]) if row else 0
 
-    def _rarest(self, terms: Sequence[str]) -> list[str]:
+    def _query(self, terms: Sequence[str]) -> str:
+        """The rarest terms in FTS5's words; "" when no document holds any.
+
+        Terms that stand in few documents say which ones are ranked; those beyond only help to
+        rank them, so that a question with common words does not read half the archive.
+        """
         counted = ((self.documents(term), term) for term in dict.fromkeys(terms))
-        known = sorted((documents, term) for documents, term in counted if documents)
-        chosen: list[str] = []
+        known = sorted((documents, term) for documents, term in counted if documents)[:RAREST]
+        finding: list[str] = []
         total = 0
-        for documents, term in known[:RAREST]:
+        for documents, term in known:
             total += documents
-            if chosen and total > MOST:
+            if finding and total > MOST:
                 break
-            chosen.append(term)
-        return chosen
+            finding.append(term)
+        every = [term for _, term in known]
+        if len(finding) == len(every):
+            return _either(every)
+        return f"({_either(finding)}) AND ({_either(every)})"
 
     def _document(self, number: int) -> Document:
         (record,) = self._db.execute(
@@ -163,6 +169,11 @@ class Index:
     def _meta(self, name: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
         return str(row[0])
+
+
+def _either(terms: Sequence[str]) -> str:
+    """Quoted, so that no term is read as an operator."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
 def _fill(
