@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,26 @@ from kkoracle.tables import TABLES, model_of
 def write(path: Path, archive: str, contact: str) -> Path:
     """Write a new config file that names every setting; the defaults stand as comments.
 
+    Args:
+        archive: its name, or the file of a profile, which is then the one used.
+
     Raises:
-        UsageError: there is one already, or the archive's name cannot be one.
+        UsageError: there is one already, the archive's name cannot be one, or there is no such
+            profile.
     """
     if path.exists():
         raise UsageError(f"{path} exists already: edit it, or move it away first")
+    profile = ""
+    if archive.endswith(".toml"):
+        if not Path(archive).is_file():
+            raise UsageError(
+                f"there is no profile {archive}: `kkoracle archive learn` proposes one"
+            )
+        profile = archive
+        archive = re.sub(r"[^a-z0-9_]+", "-", Path(archive).stem.lower()).strip("-")
     if not ARCHIVE_PATTERN.fullmatch(archive):
         raise UsageError(f"{archive!r} is no archive name: lower-case letters, digits, - and _")
-    given = {"archive": archive, "crawl.contact": contact}
+    given = {"archive": archive, "crawl.contact": contact, "crawl.profile": profile}
     lines = [
         "# kkoracle: every setting, with its default as a comment. `kkoracle config` shows",
         "# what is in force. Environment variables (KKORACLE_CRAWL_DELAY=2) come first.",

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def init(
     ctx: typer.Context,
-    archive: Annotated[str, typer.Argument(help="The newspaper's profile.")] = "rizospastis",
+    archive: Annotated[
+        str, typer.Argument(help="The newspaper: a known name, or a profile's file.")
+    ] = "rizospastis",
     contact: Annotated[
         str, typer.Option(help="Your e-mail or web address, shown to the newspaper.")
     ] = "",

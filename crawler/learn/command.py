@@ -17,7 +17,7 @@ from exchange.errors import UsageError, UserError
 
 FEWEST, MOST = 10, 500
 NOTES = """Learned from {pages} pages of {source}.
-Look at a few stories before a long crawl: `kkoracle crawl NAME --profile {file}`.
+Look at a few stories before a long crawl: `kkoracle init {file}`, `kkoracle crawl`.
 Worth adding by hand: ranges (addresses by date), keys that merge aliases, leave_out."""
 
 
@@ -66,7 +66,7 @@ def _write(proposal: Proposal, file: Path, source: str, pages: int) -> Iterator[
     except OSError as error:
         raise UserError(f"cannot write {file}: {error.strerror}") from None
     yield f"wrote {file}: {', '.join(proposal.told)}; kinds {', '.join(proposal.profile.kinds)}"
-    yield f"next: kkoracle crawl {file.stem} --profile {file}"
+    yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
 
 
 class _Progress:

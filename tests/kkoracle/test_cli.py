@@ -92,6 +92,14 @@ def test_a_config_file_that_is_not_there_is_told_with_what_to_run(tmp_path: Path
     one_line(run_cli("--config", "none.toml", "config", cwd=tmp_path), 2, "kkoracle init")
 
 
+def test_init_takes_the_profile_that_was_learned(tmp_path: Path) -> None:
+    one_line(run_cli("init", "The.Paper.toml", cwd=tmp_path), 2, "archive learn")
+    (tmp_path / "The.Paper.toml").write_text('name = "Paper"\n', "utf-8")
+    assert run_cli("init", "The.Paper.toml", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "kkoracle.toml").read_text("utf-8")
+    assert 'archive = "the-paper"' in text and '\nprofile = "The.Paper.toml"' in text
+
+
 def test_init_writes_every_setting_once_and_the_result_is_valid(tmp_path: Path) -> None:
     said = run_cli("init", "demo", "--contact", "me@example.org", cwd=tmp_path)
     assert said.returncode == 0
