@@ -15,6 +15,7 @@ ENDED = ("pages.done", "pages.failed", "pages.left_out")
 OPEN_PAGES = ("pages.waiting", "pages.leased")
 CLOSED = ("tasks.done", "tasks.failed")
 OPEN_TASKS = ("tasks.new", "tasks.queued")
+POINTS = 400  # of the history are enough to tell an end from
 FINDING = 0.02  # new pages per page done, below which the crawl is taken to know all of them
 
 
@@ -51,10 +52,10 @@ def _finding(past: Sequence[Sample]) -> float:
     """New pages per page done, over the last third of what was done."""
     if len(past) < 2:
         return 0.0
-    done = [sample.count(*ENDED) for sample in past]
-    start = bisect_left(done, done[-1] - (done[-1] - done[0]) / 3)
+    first, last = (past[at].count(*ENDED) for at in (0, -1))
+    start = bisect_left(past, last - (last - first) / 3, key=lambda sample: sample.count(*ENDED))
     start = min(start, len(past) - 2)
-    grown = done[-1] - done[start]
+    grown = last - past[start].count(*ENDED)
     known = [past[at].count(*ENDED, *OPEN_PAGES) for at in (start, -1)]
     found = (known[1] - known[0]) / grown if grown > 0 else 0.0
     return found if found > FINDING else 0.0
@@ -119,7 +120,8 @@ def _stage(
 
 
 def _left(past: Sequence[Sample], names: Sequence[str], total: float, now: float) -> Range | None:
-    points = [(sample.at, sample.count(*names)) for sample in past]
+    seen = [*past[:: len(past) // POINTS + 1], *past[-1:]]
+    points = [(sample.at, sample.count(*names)) for sample in seen]
     return eta(points, total, max(now, points[-1][0])) if points else None
 
 
