@@ -103,13 +103,13 @@ def serve(
 
 
 def same(ours: Sequence[str], theirs: Sequence[str]) -> float:
-    """The share of equal answers, by their letters: stray bytes are spelled in two ways."""
+    """The share of equal answers, by their Greek letters: stray bytes are spelled in two ways."""
     equal = [_letters(one) == _letters(other) for one, other in zip(ours, theirs, strict=True)]
     return round(sum(equal) / len(equal), 4)
 
 
 def _letters(text: str) -> str:
-    return "".join(letter for letter in text if letter.isalpha())
+    return "".join(letter for letter in text if "Ͱ" <= letter <= "Ͽ")
 
 
 def _ask(port: int, chosen: dict[str, Any], question: str) -> tuple[str, int]:
