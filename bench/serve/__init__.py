@@ -7,8 +7,8 @@ measured by itself and taken off.
 
 tuned_ratio   processor time of mlx_lm.server over ours, all requests to the tuned model
 mixed_ratio   the same when every second request is to the base, which mlx_lm.server loads anew
-identical     share of requests that both answered with the same Greek letters; among random weights some
-              tokens are near ties, and sums in another order tip them
+identical     share of requests that both answered with the same Greek letters; with random
+              weights some tokens are near ties, and sums in another order tip them
 """
 
 from __future__ import annotations
