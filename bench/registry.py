@@ -45,6 +45,7 @@ NAMES = (
     "politeness",
     "preflight",
     "rag",
+    "scorer",
     "serve",
     "statistics",
     "status",

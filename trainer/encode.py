@@ -15,7 +15,9 @@ REPORT_EVERY = 256  # rows
 
 def context(model: Any) -> int:
     """The longest text the model was made for, in tokens; 0 when it does not say."""
-    return int(getattr(getattr(model, "args", None), "max_position_embeddings", 0) or 0)
+    about = getattr(model, "args", None)
+    names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
+    return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
 
 
 def encode(
