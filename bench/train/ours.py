@@ -1,8 +1,8 @@
 """Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME`
 
-The first epoch's time holds all that `Loop.fit` does until its end, its validation (of one row),
-its checkpoints and, with upper layers only, filling the trunk cache; the other epochs are from
-one last step to the next.
+The clock runs from reading the rows to the last step, but for what the peer does not do: loading,
+and the validation (of one row) before the first step. With upper layers only, filling the trunk
+cache is part of the first epoch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from exchange import mlx_runtime
 from trainer import chat
 from trainer.runs import Begun, Run
 from trainer.settings import Train
-from trainer.watch import Step, Watcher
+from trainer.watch import Plan, Step, Validation, Watcher
 
 NEVER = 10**6
 
@@ -29,7 +29,15 @@ class Clock(Watcher):
     """Reads the processor's clock after every step."""
 
     def __init__(self) -> None:
-        self.read = [time.process_time()]
+        self.read: list[float] = []
+        self._filling = False
+
+    def planned(self, plan: Plan, resumed_at: int) -> None:
+        self.read, self._filling = [time.process_time()], plan.trunk
+
+    def validated(self, validation: Validation) -> None:
+        if validation.step == 0 and not self._filling:
+            self.read = [time.process_time()]
 
     def stepped(self, step: Step) -> None:
         self.read.append(time.process_time())
@@ -47,15 +55,17 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
         "rank": RANK, "alpha": ALPHA, "layers": layers, "lr": 1e-4, "epochs": epochs,
         "batch": BATCH, "seed": SEED, "samples": 0, "evaluate_every": NEVER, "save_every": NEVER,
     })  # fmt: skip
-    clock = Clock()
+    clock, used = Clock(), time.process_time()
     rows = [chat.sample(tokenizer, str(number), turns)
             for number, turns in enumerate(material.turns())]  # fmt: skip
+    reading = time.process_time() - used
     data = Data(rows, rows[:1], rows[:1], [], 0, settings.max_length)
     kept = Trunk(folder / FOLDER, "bench", model, layers) if layers < len(model.layers) else None
     loop = Loop(model, tokenizer, data, settings, Run(folder, name), clock, trunk=kept)
     seen = _count_rows(loop)
     loop.fit(Begun("bench", "bench", "bench", settings.model_dump()))
     each = loop.plan.steps // epochs
+    clock.read[0] -= reading
     told = {
         "cpu_s": [clock.read[(n + 1) * each] - clock.read[n * each] for n in range(epochs)],
         "samples": len(rows),
