@@ -110,7 +110,7 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
 
 def _texts(parts: Split) -> Iterator[str]:
     """All that is ever said, so that every word has a token."""
-    prompt = prompts.load(Score().prompt)
+    prompt = prompts.load(Score.model_validate({}).prompt)
     for item in parts.all:
         yield prompt.fill(item)
     yield " ".join(DIGITS)
