@@ -174,11 +174,11 @@ class Run:
             ) from None
 
     def metrics(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-        """Training and validation losses by step, for the curve."""
+        """Training and validation losses by step, for the curve; a line being written waits."""
         steps: list[tuple[int, float]] = []
         valid: list[tuple[int, float]] = []
         path = self.folder / "metrics.jsonl"
-        for line in path.read_bytes().splitlines() if path.exists() else []:
+        for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
             entry = orjson.loads(line)
             if "valid_loss" in entry:
                 valid.append((entry["step"], entry["valid_loss"]))
