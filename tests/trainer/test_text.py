@@ -11,7 +11,7 @@ from trainer import comparison
 from trainer.compare import read_questions
 from trainer.comparison import HELD_OUT, TRAINED, Comparison, Row
 from trainer.curve import plot
-from trainer.runs import Run, begun
+from trainer.runs import STATE, Run, begun
 from trainer.settings import Train
 from trainer.watch import Step
 
@@ -63,6 +63,9 @@ def test_a_run_goes_on_only_with_what_it_was_begun_with(tmp_path: Path) -> None:
     run = Run(tmp_path, "first")
     assert run.begin(one, restart=False) is None
     assert run.begin(begun("m", tmp_path, "data1", Train(save_every=7)), restart=False) is None
+    assert run.begin(begun("m", tmp_path, "data0", Train()), restart=False) is None  # no step yet
+    assert run.begin(one, restart=False) is None
+    (run.folder / STATE).touch()
     with pytest.raises(UsageError, match=r"dataset was data1, is data2; lr was 0.0002, is 0.1"):
         run.begin(begun("m", tmp_path, "data2", Train(lr=0.1)), restart=False)
     assert run.begin(begun("m", tmp_path, "data2", Train(lr=0.1)), restart=True) is None
