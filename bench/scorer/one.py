@@ -33,7 +33,7 @@ from trainer.watch import Step, Validation, Watcher
 
 TESTED = 2_000  # answers of each test, and of valid
 RECIPE: dict[str, Any] = {
-    "recipe": "full", "lr": 3e-3, "batch": 32, "epochs": 2, "warmup": 0.02, "save_every": 10_000,
+    "recipe": "full", "lr": 2e-3, "batch": 32, "epochs": 2, "warmup": 0.02, "save_every": 10_000,
     "evaluate_every": 500, "patience": 0,
 }  # fmt: skip
 

@@ -1,10 +1,14 @@
 """A made-up examination: guides of five concepts, answers that state, paraphrase, deny, mislead.
 
-A concept is two words, such as "red boat"; each word has one synonym. An answer credits a concept
-when it says both words, or their synonyms, together and does not deny them. To mislead, it denies
-concepts of the guide, crosses two of them (the red of one with the house of the other), replaces
-one word of a concept, or speaks of something else. Its length, its number of denials and about
-how many of the guide's words it holds do not follow from its score.
+A concept is two words, such as "red boat"; each word has one synonym. An answer has seven
+statements. It credits a concept when it says both words, or their synonyms, together and does not
+deny them. The other statements speak of something else, some of it nearly a concept of the guide,
+and two statements are denied, of the guide's concepts while there are any that earn nothing; then
+words of padding. So neither length nor the number of denials follows from the score.
+
+Half of the rows that are taught are plain: in the guide's own words, denied or not as it comes.
+No test has such rows. They make the task learnable from nothing: what a synonym is can be found
+out once it is known that words are to be compared at all.
 
 The concepts of unseen questions stand in no guide that is taught. Their words do, in other
 concepts: nobody could know the synonym of a word he never met.
@@ -21,11 +25,12 @@ from trainer.scorer.split import Split
 
 CONCEPTS = 5
 SCALE = Scale(CONCEPTS, CONCEPTS)
-WORDS = 24  # first words, and as many second ones
+WORDS = 16  # first words, and as many second ones
 FILLERS = 16
 HELD_OUT = 0.2  # share of concepts
 NOISE = 0.1  # share of labels that are off by one
 STATEMENTS = 7
+NEAR = 0.15  # of what is not of the guide shares one word with one of its concepts
 DENIALS = 2  # in every answer; of guide concepts where some earn nothing, else of others
 SYNONYM = 0.6  # share of the words that are not as in the guide
 PLAIN = 0.5  # of the taught rows say all in the words of the guide, and deny as they like
@@ -57,6 +62,7 @@ class Examination:
         spelled = iter(names)
         self.words = [[[next(spelled), next(spelled)] for _ in range(WORDS)] for _ in range(2)]
         self.fillers = [next(spelled) for _ in range(FILLERS)]
+        self.topics = [next(spelled) for _ in range(FILLERS)]
         concepts = [(a, b) for a in range(WORDS) for b in range(WORDS)]
         self.rng.shuffle(concepts)
         held = int(HELD_OUT * len(concepts))
@@ -75,8 +81,8 @@ class Examination:
         ), self.true
 
     def _question(self, concepts: Sequence[Concept]) -> tuple[str, list[Concept]]:
-        """Two words that tell nothing, and five concepts that share no word."""
-        asked = " ".join(self.rng.choices(self.fillers, k=2))
+        """A topic, which tells nothing, and five concepts that share no word."""
+        asked = self.rng.choice(self.topics)
         guide: list[Concept] = []
         while len(guide) < CONCEPTS:
             a, b = self.rng.choice(concepts)
@@ -120,10 +126,13 @@ class Examination:
         return " ".join(said)
 
     def _other(self, guide: list[Concept]) -> Concept:
-        """Something else; three in ten share a word with the guide."""
+        """Something else; some of it shares a word with a concept of the guide."""
+        used = [{concept[kind] for concept in guide} for kind in range(2)]
+        near = self.rng.random() < NEAR
         while True:
             found = self.rng.randrange(WORDS), self.rng.randrange(WORDS)
-            if found not in guide:
+            shared = (found[0] in used[0]) + (found[1] in used[1])
+            if shared == int(near):
                 return found
 
     def _spelled(self, concept: Concept, *, plain: bool) -> str:
