@@ -157,8 +157,10 @@ class Review:
         return dict(rows.fetchall())
 
     def all_scores(self) -> dict[str, dict[str, float]]:
-        """The last score of each pair, by scorer."""
-        rows = self.db.execute("SELECT DISTINCT scorer FROM scores ORDER BY scorer").fetchall()
+        """The last score of each pair, by scorer; the one that scored last stands last."""
+        rows = self.db.execute(
+            "SELECT scorer FROM scores GROUP BY scorer ORDER BY MAX(serial)"
+        ).fetchall()
         return {scorer: self.scores(scorer) for (scorer,) in rows}
 
     # -- votes ------------------------------------------------------------------------------

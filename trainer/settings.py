@@ -36,7 +36,7 @@ class Dataset(Table):
     system: bool = Field(
         True, description="put the persona's system message before every question, if it has one"
     )
-    scorer: str = Field("", description="whose scores count; empty: the newest scorer's")
+    scorer: str = Field("", description="whose scores count, by name; empty: the newest")
     min_score: float = Field(
         0.0, ge=0, description="rows with a score below are left out; rows without one stay"
     )

@@ -56,8 +56,8 @@ class Examination:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        names = [a + v + b for a in _CONSONANTS for v in _VOWELS for b in _CONSONANTS]
-        names.remove(NOT) if NOT in names else None
+        names = [a + v + b for a in _CONSONANTS for v in _VOWELS for b in _CONSONANTS
+                 if a + v + b != NOT]  # fmt: skip
         self.rng.shuffle(names)
         spelled = iter(names)
         self.words = [[[next(spelled), next(spelled)] for _ in range(WORDS)] for _ in range(2)]

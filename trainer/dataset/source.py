@@ -46,7 +46,7 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
         clusters[story.id] = stored.cluster or story.id
     owners = corpus.chunk_stories()
     judged = corpus.judgements()
-    scorer = settings.scorer or max(judged.scores, default="")
+    scorer = _scorer(list(judged.scores), settings.scorer)
     scores = judged.scores.get(scorer, {})
     sha = sha256()
     for number, stored_pair in enumerate(corpus.pairs()):
@@ -89,6 +89,12 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
     if settings.min_score and scores:  # who chose may not judge alone
         source.described["filtered"] = {"scorer": scorer, "min_score": settings.min_score}
     return source
+
+
+def _scorer(known: list[str], wanted: str) -> str:
+    """The newest of a name; a scorer that was trained again is another one (NAME:HASH)."""
+    named = (name for name in reversed(known) if wanted in ("", name, name.partition(":")[0]))
+    return next(named, wanted)
 
 
 def unusable(row: Row) -> str:

@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 
+from exchange.corpus import SpoolCorpus
 from exchange.errors import UserError
 from exchange.review import Review
 from tests.trainer.filling import fill
@@ -110,3 +111,16 @@ def test_who_chose_the_pairs_needs_people_beside_him(archive: Path) -> None:
 def test_a_dataset_that_is_gone_counts_as_filtered(archive: Path) -> None:
     with pytest.raises(UserError, match="--human FILE"):
         judging.trust(archive, evaluation("other"), RULER, NOTHING, [])
+
+
+def test_the_newest_scorer_of_a_name_counts(archive: Path) -> None:
+    review = Review.open(archive)
+    with SpoolCorpus(archive) as corpus:
+        ids = [stored.pair.id for stored in corpus.pairs() if stored.pair.status == "accepted"]
+    review.add_scores("strict:9", ((pair, 0.0) for pair in ids[:3]))
+    review.add_scores("mild:2", ((pair, 0.0) for pair in ids[:2]))
+    review.add_scores("mild:1", ((pair, 0.0) for pair in ids[:1]))
+    review.close()
+    for wanted, left in (("", 1), ("mild", 1), ("mild:2", 2), ("strict", 3), ("nobody", 0)):
+        manifest = build(archive, Dataset(min_score=0.5, scorer=wanted), Asked()).manifest
+        assert manifest.left_out.get("low_score", 0) == left, wanted
