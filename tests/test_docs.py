@@ -14,6 +14,8 @@ from typer.main import get_command
 
 from bench.registry import NAMES, load
 from kkoracle.cli import app
+from tests.conftest import run_cli
+from tests.trainer.filling import fill
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("kkoracle/**/*.md")])
@@ -82,6 +84,33 @@ def test_every_bench_takes_what_is_given_to_it(line: str) -> None:
         parser.add_argument(flag, action="store_true")
     load(name).options(parser)
     parser.parse_args(flags)
+
+
+# What can be run on any archive, asks no network and ends by itself.
+HARMLESS = ("archive list", "config", "dataset build",
+            "dataset stats", "doctor", "estimate", "failed list", "status")  # fmt: skip
+RUN = sorted({
+    line.removeprefix("kkoracle ")
+    for _, line in COMMANDS
+    if line.removeprefix("kkoracle ").startswith(HARMLESS) and "--watch" not in line
+    and not re.search(r"[A-Z]{3}|\bpaper\b|--from|--split|\.{3}", line)
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "kkoracle.toml").write_text('data = "data"\narchive = "demo"\n', "utf-8")
+    fill(folder / "data" / "demo", 80)
+    return folder
+
+
+def test_what_harms_nothing_is_run(archive: Path) -> None:
+    assert {next(name for name in HARMLESS if line.startswith(name)) for line in RUN} == {*HARMLESS}
+    for line in ("dataset build", *RUN):
+        said = run_cli(*shlex.split(line), cwd=archive)
+        assert said.returncode in (0, 1), (line, said.stderr)  # 1: something needs attention
+        assert said.stdout.strip() and "Traceback" not in said.stderr, line
 
 
 def test_every_extra_that_is_to_be_installed_exists() -> None:
