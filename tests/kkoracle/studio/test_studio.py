@@ -31,7 +31,7 @@ def get(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         url, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
     try:
-        with urllib.request.urlopen(asked, timeout=20) as reply:
+        with urllib.request.urlopen(asked, timeout=60) as reply:
             return reply.status, reply.read().decode(), dict(reply.headers)
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), dict(error.headers)
@@ -174,7 +174,7 @@ def test_beyond_loopback_it_wants_a_password(start: Start, desk: Desk) -> None:
     assert get(server.url, Authorization="Basic a2tvcmFjbGU6d3Jvbmc=")[0] == 401
     assert get(server.url, Authorization="Basic a2tvcmFjbGU6c2VjcmV0")[0] == 200
     server.process.terminate()
-    assert server.process.wait(10) == 0
+    assert server.process.wait(60) == 0
 
 
 def test_a_port_in_use_is_one_line(server: Server, desk: Desk) -> None:
