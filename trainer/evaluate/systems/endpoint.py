@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from exchange.engine import Engine, Likelihood
+from exchange.errors import UserError
 from exchange.records import digest
 from trainer.evaluate.systems.speaker import Prompt, Said
 
@@ -55,5 +56,9 @@ class Endpoint:
         self, prompts: Sequence[Prompt], completions: Sequence[str],
         weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
     ) -> None:  # fmt: skip
-        """See `Speaker.weigh`; never called, since `likelihood` is false."""
-        raise NotImplementedError
+        """Refuse: nobody asks, since `likelihood` is false.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("an endpoint gives answers, and no likelihoods")
