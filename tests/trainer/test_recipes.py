@@ -105,10 +105,10 @@ def test_a_recipe_s_own_settings_give_way_to_any_other(tmp_path: Path) -> None:
 
 
 def early(desk: Desk, rephrased: int) -> dict[str, Any]:
-    """A run that overshoots from the start, on a dataset with or without rephrasings."""
+    """A run too timid to learn anything, on a dataset with or without rephrasings."""
     fill(desk.archive, 24, rephrased=rephrased)
     desk.cli("dataset", "build")
-    desk.configure("lr = 0.5\nsamples = 0\nepochs = 8\nwarmup = 0.0\nevaluate_every = 2\n"
+    desk.configure("lr = 1e-12\nsamples = 0\nepochs = 8\nwarmup = 0.0\nevaluate_every = 2\n"
                    "patience = 2\n")  # fmt: skip
     said = desk.cli("train").stdout
     told = summary(desk.run_folder())
@@ -118,7 +118,7 @@ def early(desk: Desk, rephrased: int) -> dict[str, Any]:
 
 def test_a_run_ends_early_when_what_is_taught_is_answered_no_better(desk: Desk) -> None:
     told = early(desk, rephrased=24)
-    assert told["early"] and told["steps"] == told["best_step"] + 4
+    assert told["early"] and (told["best_step"], told["steps"]) == (0, 4)
     assert (desk.run_folder() / "best" / "adapters.safetensors").exists()
 
 
