@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from exchange.text.inflection import same_word
 from exchange.text.reading import Reading
 from trainer.evaluate.records import Item
+
+Sort = Literal["dates", "numbers", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class Claims:
 
     def __bool__(self) -> bool:
         return bool(self.dates or self.numbers or self.names)
+
+
+_NONE = Claims(frozenset(), frozenset(), frozenset())
 
 
 @lru_cache(maxsize=1 << 12)  # several metrics look at the same texts
@@ -36,15 +42,16 @@ def of(text: str) -> Claims:
     return Claims(reading.dates, reading.numbers, names)
 
 
-def asked_for(item: Item) -> Claims:
-    """What the reference says and the question has not said already."""
+def asked_for(item: Item, only: Sort | None = None) -> Claims:
+    """What the reference says, of one sort or of all, and the question has not said already."""
     told, known = of(item.reference), of(item.question)
     said = [word.folded for word in read(item.question).words]
-    return Claims(
+    asked = Claims(
         told.dates - known.dates,
         told.numbers - known.numbers,
         frozenset(name for name in told.names if not named(name, said)),
     )
+    return replace(_NONE, **{only: getattr(asked, only)}) if only else asked
 
 
 def named(name: str, words: Iterable[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from trainer.evaluate.metrics import claims
-from trainer.evaluate.metrics.claims import Claims
 from trainer.evaluate.metrics.metric import FACTS, Seen
 from trainer.evaluate.records import Item, Metric
 
@@ -17,12 +16,8 @@ METRIC = Metric(
 
 
 def looks_at(item: Item) -> bool:
-    return bool(_wanted(item))
+    return bool(claims.asked_for(item, "numbers"))
 
 
 def value(seen: Seen) -> float | None:
-    return float(claims.holds(seen.text, _wanted(seen.item)))
-
-
-def _wanted(item: Item) -> Claims:
-    return Claims(frozenset(), claims.asked_for(item).numbers, frozenset())
+    return float(claims.holds(seen.text, claims.asked_for(seen.item, "numbers")))
