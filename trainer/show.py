@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from trainer.bars import Bars
 from trainer.comparison import Comparison
 from trainer.curve import plot
 from trainer.dataset import Manifest
@@ -32,7 +31,7 @@ from trainer.watch import Answer, Plan, Step, Validation, Watcher
 PLAIN_EVERY_S = 10.0  # seconds between two lines where nobody watches a bar
 
 
-class Screen(Watcher):
+class Screen(Bars, Watcher):
     """Shows a run on a console; use it as a context."""
 
     def __init__(self, console: Console) -> None:
@@ -53,22 +52,6 @@ class Screen(Watcher):
         self._speed = 0.0
         self._started = (0.0, 0)
         self._foreseen: list[tuple[str, str]] = []
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
-    def note(self, text: str) -> None:
-        """See `Watcher`."""
-        self._bars.console.print(f"[dim]{escape(text)}[/dim]")
 
     def report(self, what: str, done: int, total: int) -> None:
         """Any work with a count; `total` 0 where nobody knows it."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trainer.bars import Bars
 from trainer.evaluate.statistics import compare
 from trainer.sweep.budget import Plan, Round
 from trainer.sweep.search import Found, SweepWatcher
@@ -19,7 +17,7 @@ from trainer.sweep.tries import Try
 DRIFTED = -0.005  # an exponent so small moves nothing
 
 
-class SweepScreen(SweepWatcher):
+class SweepScreen(Bars, SweepWatcher):
     """Shows a search on a console; use it as a context."""
 
     def __init__(self, console: Console) -> None:
@@ -30,22 +28,6 @@ class SweepScreen(SweepWatcher):
             disable=not console.is_terminal,
         )  # fmt: skip
         self._task = self._bars.add_task("trying", total=1.0)
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
-    def note(self, text: str) -> None:
-        """See `Watcher`."""
-        self._bars.console.print(f"[dim]{escape(text)}[/dim]")
 
     def began(self, plan: Plan, rates: Sequence[float], done: int) -> None:
         """See `SweepWatcher`."""
