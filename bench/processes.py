@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import threading
 import time
@@ -31,7 +30,7 @@ class Taken:
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> Taken:
     """Run to the end, its output in `log`. Stopped by Ctrl-C, the command is stopped too."""
-    started, used = time.monotonic(), _cpu()
+    started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=cwd, env=dict(env), stdout=output, stderr=subprocess.STDOUT,
@@ -40,7 +39,9 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
         memory: _Memory | None = None
         try:
             memory = _Memory(process.pid)
-            code = process.wait()
+            # Not `getrusage`: that would count the looks at the memory too.
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         except BaseException:
             process.terminate()
             process.wait()
@@ -48,7 +49,8 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
         finally:
             if memory is not None:
                 memory.stop()
-    return Taken(code, time.monotonic() - started, _cpu() - used, memory.peak / 2**10)
+    cpu_s = used.ru_utime + used.ru_stime
+    return Taken(process.returncode, time.monotonic() - started, cpu_s, memory.peak / 2**10)
 
 
 def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
@@ -60,11 +62,6 @@ def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
         if rest:
             clean[_LIBRARY] = rest
     return clean
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 class _Memory:

@@ -1,6 +1,6 @@
 """Our crawl as a program of its own: the daemon itself, without generation.
 
-    python -m bench.crawl.ours URL FOLDER CONCURRENCY WHAT [DELAY]
+    python -P ours.py URL FOLDER CONCURRENCY WHAT [DELAY]
 
 WHAT is fetch; profile or fallback, for text too; clusters, for profile with near-duplicates found;
 demo, for the sample newspaper; or know-N, which only makes N addresses known.
