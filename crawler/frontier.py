@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -76,9 +77,11 @@ class Frontier:
                 "UPDATE pages SET state='leased', leased_at=? WHERE id=?",
                 [(now, page) for page in chosen],
             )
-            rows = [self.db.execute(f"SELECT {_CLAIMED} FROM pages WHERE id=?", (page,)).fetchone()
-                    for page in chosen]  # fmt: skip
-        return [Claim(*row) for row in rows]
+            rows = self.db.execute(
+                f"SELECT {_CLAIMED} FROM pages WHERE id IN ({','.join('?' * len(chosen))})", chosen
+            ).fetchall()
+        claims = {row["id"]: Claim(*row) for row in rows}
+        return [claims[page] for page in chosen]
 
     def _first(self, limit: int) -> list[int]:
         found = self.db.execute(_DUE.format("id") + " ORDER BY priority, id LIMIT ?", (limit,))
@@ -103,10 +106,14 @@ class Frontier:
         """
         found = 0
         self._bodies.prepare()
+        counted: Counter[str] = Counter()
         with db.transaction(self.db):
             for outcome in outcomes:
                 self._finish(outcome)
+                counted.update(_counts(outcome))
                 found += sum(self._add(link) for link in outcome.links)
+            for name, delta in counted.items():
+                pages.count(self.db, name, delta)
             history.note(self.db)
         return found
 
@@ -192,7 +199,7 @@ class Frontier:
         )
 
     def _finish(self, outcome: Outcome) -> None:
-        if outcome.status == 304 and outcome.state == "done":
+        if _not_modified(outcome):
             self._unchanged(outcome)
             return
         kept = outcome.body is not None
@@ -206,7 +213,6 @@ class Frontier:
         )  # fmt: skip
         if outcome.body is not None:
             self._bodies.put(outcome.page, outcome.body)
-        self._count(outcome)
 
     def _unchanged(self, outcome: Outcome) -> None:
         """What we hold is still what the site shows: body, validators and text stay."""
@@ -214,14 +220,19 @@ class Frontier:
             "UPDATE pages SET state='done', reason='', tries=tries+1, status=304 WHERE id=?",
             (outcome.page,),
         )
-        pages.count(self.db, "not-modified")
-        self._count(outcome)
 
-    def _count(self, outcome: Outcome) -> None:
-        if outcome.reason:
-            family = "retry" if outcome.state == "waiting" else "reason"
-            pages.count(self.db, f"{family}.{outcome.reason}")
-        if outcome.requests:
-            pages.count(self.db, "requests", outcome.requests)
-        if outcome.received:
-            pages.count(self.db, "bytes", outcome.received)
+
+def _not_modified(outcome: Outcome) -> bool:
+    return outcome.status == 304 and outcome.state == "done"
+
+
+def _counts(outcome: Outcome) -> dict[str, int]:
+    """What an outcome adds to the counters, states apart: triggers count those."""
+    family = "retry" if outcome.state == "waiting" else "reason"
+    found = {
+        "requests": outcome.requests,
+        "bytes": outcome.received,
+        "not-modified": int(_not_modified(outcome)),
+        f"{family}.{outcome.reason}": int(bool(outcome.reason)),
+    }
+    return {name: delta for name, delta in found.items() if delta}

@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
 
 from crawler import kinds
 from crawler.profile import WEEKDAYS, Kind, Profile
@@ -49,7 +49,9 @@ class Site:
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        return frozenset({_host(self.profile.base), *(h.lower() for h in self.profile.hosts)})
+        return frozenset(
+            {_host(urlsplit(self.profile.base)), *(h.lower() for h in self.profile.hosts)}
+        )
 
     def absolute(self, url: str) -> str:
         """The full address of a stored one."""
@@ -60,9 +62,12 @@ class Site:
     def in_scope(self, url: str) -> bool:
         """True for http and https addresses of the newspaper's hosts."""
         try:
-            return urlsplit(url).scheme in ("http", "https") and _host(url) in self.hosts
+            return self._ours(urlsplit(url))
         except ValueError:  # such as a port that is no number
             return False
+
+    def _ours(self, parts: SplitResult) -> bool:
+        return parts.scheme in ("http", "https") and _host(parts) in self.hosts
 
     def link(self, url: str, page: str = "", issue: str = "", words: int | None = None
              ) -> Link | None:  # fmt: skip
@@ -72,10 +77,9 @@ class Site:
             issue: the date of the issue that the page belongs to, for addresses without one.
         """
         try:
-            full = urljoin(page or self.profile.base, url.strip())
-            if not self.in_scope(full):
+            parts = urlsplit(urljoin(page or self.profile.base, url.strip()))
+            if not self._ours(parts):
                 return None
-            parts = urlsplit(full)
         except ValueError:  # such as a bracket that is no IPv6 address
             return None
         path = unquote(parts.path) or "/"
@@ -177,9 +181,8 @@ class Site:
         return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
 
 
-def _host(url: str) -> str:
+def _host(parts: SplitResult) -> str:
     """Host and port in lower case, default ports left out."""
-    parts = urlsplit(url)
     port = parts.port
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     host = (parts.hostname or "").lower()

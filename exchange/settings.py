@@ -24,7 +24,8 @@ PREFIX = "KKORACLE_"
 class Table(BaseModel):
     """Base of every table: unknown keys are errors, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: a command reads few of the tables that it imports.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class General(Table):

@@ -72,6 +72,7 @@ class Spool:
             The numbers of new stories and of new chunks.
         """
         new_stories = new_chunks = 0
+        recipe = self.meta("recipe")
         gone = {
             row["id"] for row in self.db.execute("SELECT id FROM stories WHERE page=?", (page,))
         }
@@ -94,9 +95,10 @@ class Spool:
                     story.to_json(),
                 ),
             )
-            self._retire(story.id, {chunk.id for chunk in chunks})
+            if known is not None:
+                self._retire(story.id, {chunk.id for chunk in chunks})
             for chunk in chunks:
-                new_chunks += self._put_chunk(chunk, story)
+                new_chunks += self._put_chunk(chunk, story, recipe)
             self._set_marks(story)
         for story_id in gone:
             self._retire(story_id, set())
@@ -133,7 +135,7 @@ class Spool:
                     "UPDATE tasks SET state='stale' WHERE subject=? AND state='new'", (chunk_id,)
                 )
 
-    def _put_chunk(self, chunk: Chunk, story: Story) -> bool:
+    def _put_chunk(self, chunk: Chunk, story: Story, recipe: str) -> bool:
         known = self.db.execute("SELECT state FROM chunks WHERE id=?", (chunk.id,)).fetchone()
         self.db.execute(
             "INSERT INTO chunks(id, story_id, position, state, record) VALUES (?,?,?,'live',?) "
@@ -141,10 +143,8 @@ class Spool:
             "record=excluded.record",
             (chunk.id, chunk.story_id, chunk.index, chunk.to_json()),
         )
-        if known is None or known["state"] == "stale":
-            recipe = self.meta("recipe")
-            if recipe:
-                self._put_task(chunk, story.published, recipe)
+        if recipe and (known is None or known["state"] == "stale"):
+            self._put_task(chunk, story.published, recipe)
         return known is None
 
     def _put_task(self, chunk: Chunk, published: str, recipe: str) -> None:
