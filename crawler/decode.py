@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from exchange.text.blanks import single
+
 # In windows-1253 Ά is 0xA2, in iso-8859-7 it is 0xB6; nothing else common differs.
 _LOWER = rb"[\xdc-\xfe]"
 _ISO_ALPHA = re.compile(rb"\xb6(?=" + _LOWER + rb")")
@@ -54,6 +56,15 @@ def decode(body: bytes, announced: str = "", charset: str = "greek") -> str:
     return text
 
 
+def as_utf8(body: bytes, announced: str = "", charset: str = "greek") -> bytes:
+    """As `decode`, in UTF-8; most pages are that already and stay what they are."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(body, announced, charset).encode("utf-8")
+    return body.removeprefix(b"\xef\xbb\xbf")
+
+
 def greek_codec(body: bytes) -> str:
     """iso-8859-7 or windows-1253, for Greek bytes that are not UTF-8."""
     iso, windows = len(_ISO_ALPHA.findall(body)), len(_WINDOWS_ALPHA.findall(body))
@@ -65,9 +76,9 @@ def clean(text: str) -> str:
 
     C1 controls come from numeric entities that meant windows-1252 (`&#150;` is a dash).
     """
-    if _UNSEEN.search(text):  # rare, and looking once is cheaper than replacing twice
+    if not text.isprintable() and _UNSEEN.search(text):  # rare: looking is cheaper than replacing
         text = _INVISIBLE.sub("", _C1_CONTROLS.sub(_from_c1, text))
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return single(unicodedata.normalize("NFC", text))
 
 
 def _from_c1(found: re.Match[str]) -> str:

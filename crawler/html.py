@@ -1,4 +1,4 @@
-"""Text to an element tree, whatever the text: the one place where lxml parses."""
+"""Markup to an element tree, whatever the markup: the one place where lxml parses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import re
 from functools import cache
 from typing import Any
 
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 
 
-def parse(text: str) -> Any | None:
-    """The root element, or None when there is nothing to parse."""
+def parse(markup: str | bytes) -> Any | None:
+    """The root element, or None when there is nothing to parse. Bytes are UTF-8."""
     from lxml import etree, html
 
-    bare = _DECLARATION.sub("", text).encode("utf-8", "replace").translate(None, _CONTROLS)
+    raw = markup.encode("utf-8", "replace") if isinstance(markup, str) else markup
+    bare = _DECLARATION.sub(b"", raw).translate(None, _CONTROLS)
     if not bare or bare.isspace():
         return None
     try:

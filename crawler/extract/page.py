@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from crawler import kinds
 from crawler.chunk import chunks
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.extract import fallback
 from crawler.extract.shapes import Parts, Shapes
 from crawler.html import parse
@@ -71,14 +71,14 @@ class Reader:
         """The stories as they stand on the page, and whether no selector found them."""
         if page.kind in kinds.FILES and page.kind != kinds.HTML:
             return [reading.read(page.kind, page.body, page.url, self._profile.charset)], False
-        text = decode(page.body, page.charset, self._profile.charset)
-        root = parse(text)
+        markup = as_utf8(page.body, page.charset, self._profile.charset)
+        root = parse(markup)
         if root is None:
             raise Unreadable("empty")
         found = self._shapes.read(root, page.kind)
         if found:
             return [reading.named(parts, page.url) for parts in found], False
-        parts = fallback.read(text, root)
+        parts = fallback.read(markup.decode("utf-8"), root)
         if parts is None:
             raise Unreadable("no-text")
         return [reading.named(parts, page.url)], True
@@ -92,7 +92,8 @@ class Reader:
         text = "\n\n".join(parts.paragraphs)
         if any(pattern.search(text) for pattern in self._texts):
             return "left-out-text"
-        return "too-short" if len(text.split()) < self._profile.min_words else ""
+        least = self._profile.min_words
+        return "too-short" if len(text.split(None, least)) < least else ""
 
     def _story(self, page: StoredPage, parts: Parts, index: int, count: int, low: bool) -> Story:
         place = (str(index),) if index else ()  # so the first keeps its id when a second appears

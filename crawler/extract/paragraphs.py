@@ -44,8 +44,9 @@ def _of(root: Any) -> list[str]:
 
     def close() -> None:
         nonlocal breaks
-        text = clean("".join(pieces))
-        if text:
+        raw = "".join(pieces)
+        # Between blocks there is mostly white space: seeing that is cheaper than cleaning it.
+        if raw and not raw.isspace() and (text := clean(raw)):
             found.append(text)
         pieces.clear()
         breaks = 0

@@ -27,6 +27,9 @@ from exchange.records import Chunk, Story
 DEPTH = 32  # pages given at once, so that a process need not wait for us after each
 NAP_S = 0.02  # between looks at processes that have enough to do: one wake-up for many pages
 PIPE_BYTES = 1 << 20  # for what is written meanwhile; only Linux has pipes of a chosen size
+# A page's tree is thousands of small pieces, freed only to be asked for again. glibc keeps seven
+# of a size at hand; keeping a tree's worth saves a tenth of the time. Others ignore the variable.
+_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4000"}
 START_S = 60.0  # a process on a busy machine imports for a while
 
 
@@ -72,6 +75,7 @@ class Pool:
         while self._waiting or any(process.pages for process in self._processes):
             while self._waiting and (process := self._idle()) is not None:
                 self._give(process, self._waiting.popleft())
+            self._flush()
             yield from self._results()
 
     def close(self) -> None:
@@ -95,7 +99,7 @@ class Pool:
         try:
             popen = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**_ALLOCATOR, **os.environ, "PYTHONPATH": path},
             )  # fmt: skip
         except OSError as error:
             raise UserError(f"cannot start a process to extract text: {error}") from None
@@ -105,6 +109,7 @@ class Pool:
         self._processes.append(process)
         self._selector.register(process.output, selectors.EVENT_READ, process)
         self._send(process, self._profile)
+        self._flush()
         deadline = time.monotonic() + START_S
         while _frame(process.received) is None:
             ready, _, _ = select.select([process.output], [], [],
@@ -126,7 +131,11 @@ class Pool:
     def _send(self, process: _Process, frame: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where results are read
             process.input.write(len(frame).to_bytes(4, "big") + frame)
-            process.input.flush()
+
+    def _flush(self) -> None:
+        for process in self._processes:
+            with contextlib.suppress(BrokenPipeError):
+                process.input.flush()
 
     def _results(self) -> Iterator[tuple[int, Extracted]]:
         if all(len(process.pages) > 1 for process in self._processes):

@@ -36,13 +36,15 @@ def judge(story: Story, on_page: str, language: str) -> tuple[str, ...]:
 
 def broken_share(text: str) -> float:
     """Characters that no newspaper printed, of all."""
+    if "\ufffd" not in text and text.replace("\n", "").isprintable():
+        return 0.0  # nearly all: all other broken characters are none that can be printed
     return len(_BROKEN.findall(text)) / max(1, len(text))
 
 
 def other_language(text: str) -> bool:
     """Are the letters mostly not Greek? Counting Greek's first bytes answers it for most texts."""
     raw = text.encode("utf-8", "replace")
-    if raw.count(b"\xce") + raw.count(b"\xcf") >= GREEK * (len(text) - text.count(" ")):
+    if len(raw) - len(raw.translate(None, b"\xce\xcf")) >= GREEK * (len(text) - text.count(" ")):
         return False
     return greek_share(text) < GREEK
 

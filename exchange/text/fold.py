@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from exchange.text.blanks import single
+
 _COMBINING = {"Mn"}
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -37,7 +39,7 @@ def fold(text: str) -> str:
         bare = bare.replace(letter, plain)
     if _RARE.search(bare):
         bare = unicodedata.normalize("NFC", bare.translate(_BARE))
-    return " ".join(bare.split())
+    return single(bare.replace("\n", " "))  # the one white space besides blanks that is common
 
 
 def words(text: str) -> list[str]:

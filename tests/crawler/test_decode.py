@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.decode import clean, decode
+from crawler.decode import as_utf8, clean, decode
 
 TEXT = "<p>Άλλη μέρα στην Άνω Πόλη. Η Άννα είπε: «Άρα φεύγω». Άγνωστο πότε.</p>"
 QUOTED = TEXT + "<p>“Άσε” – είπε</p>"
@@ -22,6 +22,7 @@ def test_greek_bytes_are_read_right_whatever_was_announced(
     body: bytes, text: str, announced: str
 ) -> None:
     assert decode(body, announced) == text
+    assert as_utf8(body, announced) == text.encode()
 
 
 def test_utf8_with_a_broken_byte_stays_utf8() -> None:
@@ -40,3 +41,9 @@ def test_a_line_is_cleaned_as_people_read_it() -> None:
     assert clean(" Η\u00adλέ\u00a0ξη \n\u200b και;\u037e ") == "Ηλέ ξη και;;"
     assert clean("1990\x961995 \x93ναι\x94") == "1990–1995 “ναι”"
     assert clean("Α\u0301ρης") == "Άρης"
+
+
+def test_a_page_in_utf8_is_handed_on_as_it_is() -> None:
+    body = TEXT.encode()
+    assert as_utf8(body) is body
+    assert as_utf8(body + b"\xff") == (TEXT + "\ufffd").encode()

@@ -83,3 +83,9 @@ def test_held_stories_are_stored_counted_and_give_no_chunk(tmp_path: Path) -> No
     counters = Spool.read(tmp_path / "paper").counters()
     assert counters["marks.other-language"] == counters["marks.duplicate"] == 1
     assert (counters["stories"], counters["chunks.live"], counters["chunks.stale"]) == (3, 1, 2)
+
+
+def test_each_kind_of_broken_character_is_found_among_whole_paragraphs() -> None:
+    for broken in ("\ufffd", "\ufffe", "\uffff", "\x80", "\x85", "\x9f"):
+        assert gates.broken_share(f"Μια λέξη.\n\nΆλλη{broken}") == 1 / 16, repr(broken)
+    assert gates.broken_share("«Μια λέξη» – και…\n\nάλλη\u00ad\u200b με\u00a0κενό.") == 0
