@@ -51,7 +51,8 @@ class Doorbell:
             gate = self._gates.get(origin)
             if gate is None:
                 gate = Gate(self._book.load(origin), self._book, self._settings.delay,
-                            self._settings.retry_s, jitter=self._settings.jitter)  # fmt: skip
+                            self._settings.retry_s, jitter=self._settings.jitter,
+                            latency_factor=self._settings.latency_factor)  # fmt: skip
                 if gate.host.robots is not None:
                     gate.set_rules(robots.Rules(gate.host.robots))
             while not _fresh(gate):
@@ -80,7 +81,7 @@ class Doorbell:
                 self._cannot(gate, refusal, started, asked=url)
                 return Answer(None, refusal.reason)
             self._reached = True
-            gate.answered()
+            gate.answered(started)
             if not 300 <= got.status < 400 or not got.location:
                 break
             try:

@@ -78,7 +78,8 @@ def _from_store(connection: sqlite3.Connection, directory: Path, settings: Crawl
     size = (directory / pages.FILE).stat().st_size / done if measured else PAGE_BYTES
     delay = settings.delay
     for (robots,) in connection.execute("SELECT robots FROM hosts WHERE robots IS NOT NULL"):
-        delay = max(delay, Rules(robots).delay)
+        rules = Rules(robots)
+        delay = max(delay, max(settings.delay, rules.delay) / rules.open_share)
     stories_waiting = waiting - indexes_waiting
     basis = (
         f"{waiting:,} known pages wait"

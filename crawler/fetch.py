@@ -75,7 +75,7 @@ class PageFetcher:
                 )  # fmt: skip
             except Refused as refusal:
                 return _told(gate, self._refused(claim, refusal, gate, started, requests))
-            gate.answered()
+            gate.answered(started)
             if got.status == 200 and not page:
                 return await lists.read(claim, url, got, self._site, requests)
             if got.status not in _REDIRECTS:
@@ -111,6 +111,8 @@ class PageFetcher:
             gate.unreachable(started)
             return Outcome(claim.id, "waiting", "connect", gate.host.paused_until,
                            counts_as_try=False, requests=requests)  # fmt: skip
+        if refusal.reason == "timeout":
+            gate.took(started)
         if refusal.reason in _AGAIN:
             return self._again(claim, refusal.reason, requests, received=refusal.received)
         left = refusal.reason == "not-html"

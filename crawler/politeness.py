@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import fmean
 
 from aiolimiter import AsyncLimiter
 
@@ -20,22 +22,28 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.5  # a pause may grow while we wait, so look again this often
 LONGEST_AWAY_S = 3600.0
+LATENCIES = 8  # answers whose mean says how busy the host is
+LONGEST_SLOW_S = 60.0  # a host that is slower than that is a matter for timeouts and the breaker
+STEP = 1.25  # a delay that follows latency moves in steps: each change costs a turn
 RATE_WINDOW_S = 30.0
 
 
 class Gate:
     """One host's turn-taking.
 
-    The delay is the longest of ours and what robots.txt asks for. A refusal pauses everyone who
-    waits here; the pause is stored before anything else happens, so that a restart keeps it.
+    The delay is the longest of ours, what robots.txt asks for, and (if asked for) so many times
+    the time that answers take. A refusal pauses everyone who waits here; the pause is stored
+    before anything else happens, so that a restart keeps it. Outside the hours of the site's
+    Visit-time nobody's turn comes.
 
     Args:
         jitter: each gap is made longer by up to this share of the delay, at random.
+        latency_factor: 0 to leave latency out.
     """
 
     def __init__(
         self, host: Host, book: HostBook, delay: float, first_away_s: float, *,
-        jitter: float = 0.0, clock: Callable[[], float] = time.time,
+        jitter: float = 0.0, latency_factor: float = 0.0, clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.host = host
         self.rules = Rules("")
@@ -45,25 +53,47 @@ class Gate:
         self._own_delay = delay
         self._first_away = first_away_s
         self._away = 0.0
+        self._closed = False  # outside Visit-time, and said so
         self._broken = 0.0
         self._breaker = Breaker()
         self._jitter = jitter
+        self._latency_factor = latency_factor
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
         self._line = asyncio.Lock()
         self._limiter: AsyncLimiter | None = None
         self._clock = clock
         self.set_rules(Rules(""))
 
     def set_rules(self, rules: Rules) -> None:
-        """Take new rules; a limiter ignores a changed rate, so a changed delay makes a new one."""
+        """Take new rules."""
         self.rules = rules
-        delay = max(self._own_delay, rules.delay)
+        self._settle()
+
+    def took(self, started: float) -> None:
+        """A request that began then has just ended, well or by a timeout."""
+        if self._latency_factor:
+            self._latencies.append(max(0.0, self._clock() - started))
+            self._settle()
+
+    def _settle(self) -> None:
+        """A limiter ignores a changed rate, so a changed delay makes a new one."""
+        delay = max(self._own_delay, self.rules.delay, self._for_latency())
         if delay != self.delay:
             self.delay = delay
             self._limiter = None
 
+    def _for_latency(self) -> float:
+        if not self._latencies:
+            return 0.0
+        wanted = self._latency_factor * fmean(self._latencies)
+        if wanted <= 0:
+            return 0.0
+        return min(STEP ** math.ceil(math.log(wanted, STEP)), LONGEST_SLOW_S)
+
     async def turn(self) -> float:
         """Wait until a request may start; returns the time it starts at."""
         while True:
+            self._say_hours()
             while (left := self.paused_for()) > 0:
                 await asyncio.sleep(min(left, LOOK_S))
             await self._in_line()
@@ -89,8 +119,16 @@ class Gate:
         return AsyncLimiter(1, self.delay * (1 + random.uniform(0, self._jitter)))
 
     def paused_for(self) -> float:
-        """Seconds left of a pause."""
-        return self.host.paused_until - self._clock()
+        """Seconds left of a pause, or until Visit-time begins."""
+        now = self._clock()
+        return max(self.host.paused_until - now, self.rules.opens_in(now))
+
+    def _say_hours(self) -> None:
+        left = self.rules.opens_in(self._clock())
+        if left and not self._closed:
+            log.warning("%s takes visits at other hours (Visit-time in robots.txt): waiting %.1f h",
+                        self.host.origin, left / 3600)  # fmt: skip
+        self._closed = bool(left)
 
     def refuse(self, asked: float | None, started: float) -> None:
         """The host answered 429 or 503."""
@@ -98,11 +136,11 @@ class Gate:
         self._keep(refused(self.host, self._clock(), asked, started))
         if self.host.paused_until > before:
             log.warning("%s asks us to wait: pausing for %.0f s", self.host.origin,
-                        self.paused_for())  # fmt: skip
+                        self.host.paused_until - self._clock())  # fmt: skip
 
     def unreachable(self, started: float) -> None:
         """The host cannot be reached: pause everyone, longer each time, up to an hour."""
-        if self.paused_for() > 0:
+        if self.host.paused_until > self._clock():
             return  # others that were under way have said so already
         self._away = min(max(self._away * 2, self._first_away), LONGEST_AWAY_S)
         self._keep(replace(self.host, paused_until=self._clock() + self._away))
@@ -122,9 +160,10 @@ class Gate:
                     self._broken)  # fmt: skip
         return True
 
-    def answered(self) -> None:
-        """The host answered, whatever it said."""
+    def answered(self, started: float) -> None:
+        """The host answered a request that began then, whatever it said."""
         self._away = 0.0
+        self.took(started)
 
     def keep_robots(self, text: str) -> None:
         """Store fresh rules and obey them."""

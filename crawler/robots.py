@@ -6,6 +6,7 @@ looked at before anything is parsed.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from crawler.settings import AGENT
 
 MAX_BYTES = 512 * 1024  # the RFC asks for at least 500 KiB; the rest is ignored
 FRESH_S = 86_400.0
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Rules:
         from protego import Protego
 
         self._rules: Any = Protego.parse(text) if text.strip() else None
+        visit = self._rules.visit_time(AGENT) if self._rules else None
+        self._visit = tuple(map(_second_of_day, visit)) if visit else None
 
     def allows(self, url: str) -> bool:
         """True when we may ask for the address."""
@@ -60,3 +64,28 @@ class Rules:
         if rate and rate.requests > 0:
             delay = max(delay, rate.seconds / rate.requests)
         return max(delay, 0.0)
+
+    def opens_in(self, now: float) -> float:
+        """Seconds until Visit-time lets us in; 0 within it, and where none is named.
+
+        Args:
+            now: seconds since the epoch. Visit-time is in UTC, and may cross midnight.
+        """
+        if self._visit is None:
+            return 0.0
+        opens, closes = self._visit
+        at = now % DAY_S
+        inside = opens <= at < closes if opens < closes else at >= opens or at < closes
+        return 0.0 if inside else (opens - at) % DAY_S
+
+    @property
+    def open_share(self) -> float:
+        """The part of a day in which Visit-time lets us in."""
+        if self._visit is None:
+            return 1.0
+        opens, closes = self._visit
+        return ((closes - opens) % DAY_S or DAY_S) / DAY_S
+
+
+def _second_of_day(at: dt.time) -> int:
+    return at.hour * 3600 + at.minute * 60

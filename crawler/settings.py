@@ -36,6 +36,9 @@ class Crawl(Table):
     contact: str = Field("", description="your e-mail or web page; sent with every request")
     delay: float = Field(1.0, ge=0, le=3600, description="least seconds between two requests")
     jitter: float = Field(0, ge=0, le=2, description="lengthen gaps by up to this share, at random")
+    latency_factor: float = Field(
+        0, ge=0, le=50, description="wait this many times what answers take, if longer; 0: off"
+    )
     concurrency: int = Field(4, ge=1, le=32, description="requests in flight at once")
     profile: str = Field("", description="a profile's file or name; empty: the archive's name")
     route: str = Field("", description="one of the profile's routes; `archive probe` says which")

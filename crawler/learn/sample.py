@@ -31,6 +31,7 @@ from crawler.learn.addresses import steps
 from crawler.learn.labels import PROSE_WORDS
 from crawler.learn.units import Page
 from crawler.links import Site
+from crawler.politeness import Gate
 from crawler.profile import Profile
 from crawler.records import Claim, Link
 from crawler.settings import Crawl, user_agent
@@ -162,14 +163,14 @@ async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Sa
     return kept
 
 
-async def _turn(gate: object) -> float:
-    wait = gate.paused_for()  # type: ignore[attr-defined]
+async def _turn(gate: Gate) -> float:
+    wait = gate.paused_for()
     if wait > LONGEST_WAIT_S:
         raise UserError(
             f"the site asks us to wait {wait / 60:.0f} minutes: run the same command again then; "
             "the pages asked for so far are kept"
         )
-    return await gate.turn()  # type: ignore[attr-defined]
+    return await gate.turn()
 
 
 def _keep(folder: Path, raw: Raw) -> None:

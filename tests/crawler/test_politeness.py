@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,3 +85,49 @@ def test_a_robots_file_that_fails_is_waited_for_and_nothing_else_is_asked(tmp_pa
         assert [path for _, path, _ in site.log[:3]] == ["/robots.txt", "/robots.txt", "/"]
         assert site.log[1][0] - site.log[0][0] >= 1.0
     assert len(stories(tmp_path)) == 1
+
+
+def hours(begin: int, end: int) -> Answer:
+    """Rules that let us in between two moments, in hours from now."""
+    now = dt.datetime.now(dt.UTC)
+    first, last = (now + dt.timedelta(hours=hour) for hour in (begin, end))
+    return Answer(f"User-agent: *\nVisit-time: {first:%H%M}-{last:%H%M}", kind="text/plain")
+
+
+def test_within_visit_time_all_is_asked_for(tmp_path: Path) -> None:
+    with Loopback(paper(*STORIES[:2]) | {"/robots.txt": hours(-2, 2)}) as site:
+        crawl(tmp_path, site.url)
+    assert len(stories(tmp_path)) == 2
+
+
+def test_outside_visit_time_only_the_rules_were_asked_for_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def for_a_moment(url: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(crawling(tmp_path, settings(tmp_path, url)), 1.0)
+
+    with Loopback(paper(*STORIES[:2]) | {"/robots.txt": hours(2, 4)}) as site:
+        for _ in range(2):
+            asyncio.run(for_a_moment(site.url))
+        assert [path for _, path, _ in site.log] == ["/robots.txt"]
+
+
+def test_a_slow_host_is_asked_less_often_and_a_quick_one_as_often_as_allowed(
+    tmp_path: Path,
+) -> None:
+    async def slow(request: web.Request, nth: int) -> Answer:
+        await asyncio.sleep(0.1)
+        return story(1)
+
+    def mean_gap(name: str, factor: float, route: object) -> float:
+        routes = paper(*STORIES) | dict.fromkeys(STORIES, route)
+        with Loopback(routes) as site:
+            crawl(tmp_path / name, site.url, delay=0.02, latency_factor=factor, concurrency=4)
+            times = [at for at, path, _ in site.log if path in STORIES[5:]]
+        return (times[-1] - times[0]) / (len(times) - 1)
+
+    heeded = mean_gap("slow", 3, slow)
+    assert heeded > 0.2
+    assert mean_gap("slow-but-nobody-minds", 0, slow) < heeded / 2
+    assert mean_gap("quick", 3, story(1)) < heeded / 2
