@@ -1,13 +1,15 @@
 """Random kills of everything while tasks are generated: nothing lost, nothing stored twice.
 
 Real processes throughout: the daemon (`crawl --no-fetch`), two `kkoracle work` with their
-workers, one Redis of ours. The short form's engine only takes 0.1 to 0.5 s a task; `--mlx` runs a
-tiny model. `--flow` measures Redis's memory and the processor time of the way through it instead.
+workers, one Redis of ours. The short form's engine only takes 0.1 to 0.5 s a task; `--mlx` runs
+the demo's model over the sample newspaper. `--flow` measures Redis's memory and the processor time
+of the way through it instead.
 
 lost            tasks that ended neither done nor failed with a reason
 duplicated      completions, pairs or counters that count a task twice
-unexpected      failures of tasks that are no planted poison, ends of processes and tracebacks
-                that no kill of ours explains
+no_pair         failures because the model wrote no pair, twice; part of `failed`
+unexpected      other failures of tasks that are no planted poison, ends of processes and
+                tracebacks that no kill of ours explains
 rerun_share     requests to the engine beyond one a task, over the tasks (rerun_limit: kills x
                 width / tasks)
 recovery_p95_s  from a fault until every task that it touched is closed, waits in line, or is in
@@ -33,6 +35,7 @@ from bench.faults.crew import Crew
 from bench.registry import Figures, Settings
 from exchange.house import House
 from exchange.spool import Spool
+from kkoracle.demo.plan import MODEL
 from workers.supervisor import MODULE_VARIABLE
 
 SEED = 7
@@ -41,7 +44,7 @@ TASKS, KILLS, POISON = 300, 30, 1
 QUICK_TASKS, QUICK_KILLS = 60, 5
 SECONDS = 150  # the short form's limit
 SUPERVISORS = 2
-MLX_TOKENS = 480  # so slow that 10,000 tasks last for 500 kills, which come one by one
+NO_PAIR = "no-pair"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +55,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the faults; default: {SEED}")
     parser.add_argument("--poison", type=int, default=POISON, help=f"default: {POISON}")
     parser.add_argument("--dir", type=Path, help="work in this folder; --flow uses its spool")
-    parser.add_argument("--mlx", action="store_true", help="a tiny model instead of no model")
+    parser.add_argument("--mlx", action="store_true", help="the demo's model instead of none")
     parser.add_argument("--flow", action="store_true", help="memory and speed, no faults")
     parser.add_argument("--chunks", type=int, help="chunks in the spool of --flow")
 
@@ -73,7 +76,11 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
     tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
     kills = given.kills or (QUICK_KILLS if settings.quick else KILLS)
     house, variables = _house(folder, mlx=given.mlx)
-    poisoned = stage.fill(house, tasks, given.seed, poison=0 if given.mlx else given.poison)
+    poisoned = set[str]()
+    if given.mlx:
+        stage.fill_printed(house, tasks, given.seed)
+    else:
+        poisoned = stage.fill(house, tasks, given.seed, poison=given.poison)
     faults = chaos.deck(kills, random.Random(given.seed))
     settings.say(f"seed {given.seed}: {tasks} tasks, {len(faults)} faults ({kills} kills)")
     started = time.monotonic()
@@ -93,6 +100,8 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
         "tasks": tasks,
         "done": found["done"],
         "failed": found["failed"],
+        "no_pair": found["no_pair"],
+        "pairs": found["pairs"],
         "poison_planted": len(poisoned),
         "kills": seen.kills,
         "faults": dict(seen.faults),
@@ -114,17 +123,14 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
 def _house(folder: Path, *, mlx: bool) -> tuple[House, dict[str, str]]:
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.LOG: str(folder / "requests")}
     (folder / "requests").touch()
-    model = "pretend"
+    size = {"width": WIDTH, "lease_s": LEASE_S}
     if mlx:
-        from kkoracle.demo.tiny import make_tiny_model
-
-        model = str(make_tiny_model(folder / "model", stage.SENTENCES * 4))
         variables[pretend.MLX] = "1"
+        house = stage.make_house(folder, model=str(MODEL), engine="mlx", max_tokens=160,
+                                 prompt="el/chunk-demo", **size)  # fmt: skip
     else:
         variables[pretend.DELAY] = "0.1-0.5"
-    engine = "mlx" if mlx else "openai"
-    house = stage.make_house(folder, model=model, engine=engine, width=WIDTH, lease_s=LEASE_S,
-                             max_tokens=MLX_TOKENS if mlx else 16)  # fmt: skip
+        house = stage.make_house(folder, model="pretend", engine="openai", **size)
     return house, variables
 
 
@@ -142,12 +148,14 @@ def _count(house: House, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
     if not mlx:  # the pretended engine says one pair a task
         twice += abs(sum(pairs.values()) - states["done"])
     failed = spool.db.execute("SELECT id, subject, reason FROM tasks WHERE state='failed'")
+    reasons = [(row["id"], row["subject"], row["reason"]) for row in failed]
     wrong = [
-        f"task {row['id']} failed: {row['reason']}"
-        for row in failed
-        if not (row["subject"] in poisoned and row["reason"] == "poison")
-        and not (mlx and row["reason"] == "no-pair")  # random weights write no pairs
+        f"task {name} failed: {reason}"
+        for name, subject, reason in reasons
+        if not (subject in poisoned and reason == "poison") and not (mlx and reason == NO_PAIR)
     ]
     spool.close()
     return {"done": states["done"], "failed": states["failed"], "duplicated": twice,
+            "no_pair": sum(reason == NO_PAIR for *_, reason in reasons),
+            "pairs": sum(pairs.values()),
             "lost": states["new"] + states["queued"], "wrong_failures": wrong}  # fmt: skip

@@ -1,15 +1,21 @@
-"""A house with open tasks: numbered chunks, some of them poison."""
+"""A house with open tasks: numbered chunks, some of them poison, or those of a newspaper."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from itertools import count as numbers
+from itertools import islice
 from pathlib import Path
 
 from bench.pretend import MARK, POISON
+from crawler.chunk import cut
 from exchange.house import House
 from exchange.records import Chunk, Story, digest
 from exchange.settings import Config, General, Redis
 from exchange.spool import Spool
+from exchange.text import dates
+from kkoracle.demo.newspaper import build
 from workers import recipe
 
 ARCHIVE = "demo"
@@ -25,18 +31,22 @@ NO_PLAN = "[plan]\n" + "".join(
     for kind in ("dense", "whois", "rephrase", "rephrase_least", "refusal", "correction", "replay")
 )
 CHUNKS = 5  # of a story
-COMMIT = 5000  # chunks in one transaction
+COMMIT = 1000  # stories in one transaction
+SIZE = 200  # characters of a newspaper's chunk: one or two facts, as the demo has them
+Page = tuple[Story, list[Chunk]]
 
 
 def make_house(
-    folder: Path, *, model: str, engine: str, width: int, lease_s: int, max_tokens: int = 16
-) -> House:
+    folder: Path, *, model: str, engine: str, width: int, lease_s: int, max_tokens: int = 16,
+    prompt: str = "el/chunk",
+) -> House:  # fmt: skip
     """Write a config file and open its house."""
     path = folder / "kkoracle.toml"
     path.write_text(
         f'data = "data"\narchive = "{ARCHIVE}"\n[model]\nname = "{model}"\n'
         f"[redis]\nreconcile_s = 2\n"
         f'[work]\nengine = "{engine}"\nwidth = {width}\nlease_s = {lease_s}\ngrace_s = 2\n'
+        f'prompt = "{prompt}"\n'
         f"max_tokens = {max_tokens}\n{NO_PLAN}",
         "utf-8",
     )
@@ -50,42 +60,73 @@ def make_house(
 def fill(
     house: House, count: int, seed: int, *, poison: int = 0, characters: int = 150
 ) -> set[str]:
-    """Store `count` chunks with a task each; returns the ids of the chunks that are poison.
+    """Store `count` numbered chunks with a task each; returns the ids of those that are poison.
 
     A spool that holds as many already is left as it is.
     """
+    bad = set(random.Random(seed).sample(range(count), poison))
+    _store(house, _numbered(count, bad, characters), count)
+    return {_chunk_id(_story_id(number - number % CHUNKS), number % CHUNKS) for number in bad}
+
+
+def fill_printed(house: House, count: int, seed: int) -> None:
+    """The same with chunks of the sample newspaper, of as many editions as it takes."""
+    _store(house, _printed(count, seed), count)
+
+
+def _store(house: House, pages: Iterator[Page], count: int) -> None:
     spool = Spool.open(house.archive_dir())
-    if spool.counters().get("chunks.live", 0) >= count:
+    try:
+        if spool.counters().get("chunks.live", 0) >= count:
+            return
+        spool.adopt_recipe(house.recipe().id)
+        while batch := list(islice(pages, COMMIT)):
+            with spool.transaction():
+                for story, chunks in batch:
+                    spool.put_page(story.url, "1", [(story, chunks)])
+    finally:
         spool.close()
-        return set()
-    drawn = random.Random(seed)
-    bad = set(drawn.sample(range(count), poison))
-    poisoned = set()
-    spool.adopt_recipe(house.recipe().id)
+
+
+def _numbered(count: int, bad: set[int], characters: int) -> Iterator[Page]:
     bodies = [" ".join([s] * max(1, characters // len(s))) for s in SENTENCES]
-    for start in range(0, count, COMMIT):
-        with spool.transaction():
-            for first in range(start, min(count, start + COMMIT), CHUNKS):
-                story = _story(first)
-                chunks = []
-                for number in range(first, min(count, first + CHUNKS)):
-                    mark = f"{POISON}. " if number in bad else ""
-                    text = f"{bodies[number % len(bodies)]} {mark}{MARK}{number}."
-                    chunks.append(_chunk(story, number, text))
-                    if number in bad:
-                        poisoned.add(chunks[-1].id)
-                spool.put_page(f"page-{first}", "1", [(story, chunks)])
-    spool.close()
-    return poisoned
+    for first in range(0, count, CHUNKS):
+        story = _story(first, f"{1996 + first // CHUNKS % 30}-01-05")
+        texts = [
+            " ".join((bodies[n % len(bodies)], *[f"{POISON}."] * (n in bad), f"{MARK}{n}."))
+            for n in range(first, min(count, first + CHUNKS))
+        ]
+        yield story, _chunks(story, f"Φωνή, {story.published}, Τίτλος", texts)
 
 
-def _story(number: int) -> Story:
-    date = f"{1996 + number // CHUNKS % 30}-01-05"
-    story_id = digest(ARCHIVE, str(number))
-    return Story(story_id, f"http://x/{number}", ARCHIVE, date, "Πόλη", "Τίτλος", "", "")
+def _printed(count: int, seed: int) -> Iterator[Page]:
+    told = 0
+    for edition in numbers(seed):
+        paper = build(seed=edition)
+        for printed in paper.stories:
+            if told == count:
+                return
+            story = _story(told, printed.date.isoformat())
+            header = f"{paper.name}, {dates.written(story.published)}, {printed.title}"
+            texts = cut(list(printed.paragraphs), SIZE)[: count - told]
+            told += len(texts)
+            yield story, _chunks(story, header, texts)
 
 
-def _chunk(story: Story, number: int, text: str) -> Chunk:
-    # Named by its number, not by its text: folding a million texts would take a minute.
-    chunk_id = digest(story.id, str(number))
-    return Chunk(chunk_id, story.id, number % CHUNKS, text, f"Φωνή, {story.published}, Τίτλος")
+def _story(number: int, published: str) -> Story:
+    address = f"http://x/{number}"
+    return Story(_story_id(number), address, ARCHIVE, published, "Πόλη", "Τίτλος", "", "")
+
+
+def _story_id(number: int) -> str:
+    return digest(ARCHIVE, str(number))
+
+
+def _chunk_id(story: str, place: int) -> str:
+    # By its place, not by its text: folding a million texts would take a minute.
+    return digest(story, str(place))
+
+
+def _chunks(story: Story, header: str, texts: list[str]) -> list[Chunk]:
+    return [Chunk(_chunk_id(story.id, place), story.id, place, text, header)
+            for place, text in enumerate(texts)]  # fmt: skip
