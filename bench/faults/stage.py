@@ -32,7 +32,7 @@ NO_PLAN = "[plan]\n" + "".join(
 )
 CHUNKS = 5  # of a story
 COMMIT = 1000  # stories in one transaction
-SIZE = 200  # characters of a newspaper's chunk: one or two facts, as the demo has them
+SIZE = 600  # characters of a newspaper's chunk: a whole story of it, asked about for seconds
 Page = tuple[Story, list[Chunk]]
 
 
