@@ -17,14 +17,15 @@ _BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")
 _BESIDE = 300  # characters after a link that may hold its word count or section
 
 
-def links(text: str, url: str, site: Site, kind: str, issue: str) -> tuple[Link, ...]:
+def links(markup: str | bytes, url: str, site: Site, kind: str, issue: str) -> tuple[Link, ...]:
     """All links of a page that the profile knows, in order, each key once.
 
     Args:
+        markup: the page; bytes are UTF-8.
         url: the address the page was really read from; relative links count from it.
         issue: the page's issue date, handed on to links that name none.
     """
-    root = parse(text)
+    root = parse(markup)
     if root is None:
         return ()
     try:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from crawler import blocked, discover, kinds
 from crawler.client import MAX_BODY, Client, Got, Refused
-from crawler.decode import decode
+from crawler.decode import as_utf8, decode
 from crawler.discovery import lists
 from crawler.links import Site
 from crawler.politeness import Gate
@@ -139,8 +139,8 @@ class PageFetcher:
                                received=len(got.body))  # fmt: skip
         links: tuple[Link, ...] = ()
         if self._site.follows(claim.kind):
-            text = decode(got.body, got.charset, self._site.profile.charset)
-            links = discover.links(text, url, self._site, claim.kind, claim.issue)
+            markup = as_utf8(got.body, got.charset, self._site.profile.charset)
+            links = discover.links(markup, url, self._site, claim.kind, claim.issue)
         return Outcome(
             claim.id, "done", status=200, etag=got.etag, last_modified=got.last_modified,
             charset=got.charset, body=got.body, received=len(got.body), requests=requests,

@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,13 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
 def _house(folder: Path, *, mlx: bool) -> tuple[House, dict[str, str]]:
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.LOG: str(folder / "requests")}
     (folder / "requests").touch()
-    size = {"width": WIDTH, "lease_s": LEASE_S}
+    make = partial(stage.make_house, folder, width=WIDTH, lease_s=LEASE_S)
     if mlx:
         variables[pretend.MLX] = "1"
-        house = stage.make_house(folder, model=str(MODEL), engine="mlx", max_tokens=160,
-                                 prompt="el/chunk-demo", **size)  # fmt: skip
+        house = make(model=str(MODEL), engine="mlx", max_tokens=160, prompt="el/chunk-demo")
     else:
         variables[pretend.DELAY] = "0.1-0.5"
-        house = stage.make_house(folder, model="pretend", engine="openai", **size)
+        house = make(model="pretend", engine="openai")
     return house, variables
 
 

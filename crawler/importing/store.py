@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from crawler import discover, kinds, pages
 from crawler.bodies import Bodies
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.frontier import Frontier
 from crawler.importing import names
 from crawler.importing.items import Item
@@ -85,8 +85,8 @@ class Store:
             self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
         if page.kind in kinds.FILES or not self._site.follows(page.kind):
             return []
-        text = decode(item.body, item.charset, self._site.profile.charset)
-        return list(discover.links(text, item.url, self._site, page.kind, page.issue))
+        markup = as_utf8(item.body, item.charset, self._site.profile.charset)
+        return list(discover.links(markup, item.url, self._site, page.kind, page.issue))
 
     def _reject(self, item: Item) -> list[Link]:
         """Count it, and keep it for the review list, once. Nothing of it is worth following."""

@@ -22,7 +22,7 @@ import orjson
 from crawler import pages as store
 from crawler import profiles
 from crawler.client import Client, is_local
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.doorbell import Doorbell
 from crawler.fetch import PageFetcher
 from crawler.hosts import HostBook
@@ -62,7 +62,7 @@ def parsed(raws: Iterable[Raw]) -> list[Page]:
     """Pages with their units; what cannot be parsed is left out."""
     made = []
     for raw in raws:
-        root = parse(decode(raw.body, raw.charset))
+        root = parse(as_utf8(raw.body, raw.charset))
         if root is not None:
             made.append(Page(raw.url or address(raw.body, root), root, raw.issue))
     return made
@@ -218,7 +218,7 @@ class _Choice:
             self._known.add(link.key)
             family = self._family(link)
             self._waiting[family] = [w for w in self._waiting[family] if w.key != link.key]
-        root = parse(decode(raw.body, raw.charset))
+        root = parse(as_utf8(raw.body, raw.charset))
         if root is None:
             return
         found = [

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from crawler.asking import Asker
 from crawler.client import Refused
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.html import parse
 from crawler.optout import signals
 from crawler.optout.signals import Signal
@@ -36,7 +36,7 @@ async def survey(asker: Asker, urls: Sequence[str]) -> tuple[Signal, ...]:
             raise UserError(f"cannot reach {url} ({refusal.reason})") from None
     else:
         found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
-        found |= set(signals.from_page(parse(decode(asked.got.body, asked.got.charset))))
+        found |= set(signals.from_page(parse(as_utf8(asked.got.body, asked.got.charset))))
     try:
         told = await asker.get(urljoin(url, TDMREP), html=False, limit=MAX_TDMREP)
     except Refused:

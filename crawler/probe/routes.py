@@ -11,7 +11,7 @@ from collections import Counter, deque
 
 from crawler.asking import Asker
 from crawler.client import Refused
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.discover import links
 from crawler.extract.page import Reader, StoredPage
 from crawler.links import Site
@@ -44,9 +44,9 @@ async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, oth
     except Refused as refusal:
         return f"the routes {short!r} and {long!r} could not be compared ({refusal.reason})"
     page = _texts(one, url, asked.got.body, asked.got.charset)
-    text = decode(asked.got.body, asked.got.charset, one.profile.charset)
+    markup = as_utf8(asked.got.body, asked.got.charset, one.profile.charset)
     link = other.link(url)
-    found = [each for each in links(text, url, other, link.kind if link else "", "")
+    found = [each for each in links(markup, url, other, link.kind if link else "", "")
              if other.tells(each.kind)]  # fmt: skip
     shares = []
     for each in found[:COMPARED]:

@@ -17,7 +17,7 @@ from crawler import pages, profiles
 from crawler.asking import Asked, Asker
 from crawler.blocked import is_block_page
 from crawler.client import Client, Refused, is_local
-from crawler.decode import decode
+from crawler.decode import as_utf8
 from crawler.discovery import sitemaps
 from crawler.doorbell import Doorbell
 from crawler.extract.page import Reader, StoredPage
@@ -144,8 +144,7 @@ class _Probing:
         Args:
             named: the page that the operator named; it may be an index.
         """
-        text = decode(asked.got.body, asked.got.charset, self._profile.charset)
-        root = parse(text)
+        root = parse(as_utf8(asked.got.body, asked.got.charset, self._profile.charset))
         self._signals |= set(from_headers(asked.got.headers.items() if asked.got.headers else ()))
         self._signals |= set(from_page(root))
         link = self._site.link(asked.url)
@@ -177,7 +176,7 @@ class _Probing:
             asked = await self._had(url)
             if asked is None:
                 return []
-            root = parse(decode(asked.got.body, asked.got.charset, self._profile.charset))
+            root = parse(as_utf8(asked.got.body, asked.got.charset, self._profile.charset))
         return self._next(url, root, stories=True)[:STORIES]
 
     def _next(self, url: str, root: Any, *, stories: bool) -> list[str]:
