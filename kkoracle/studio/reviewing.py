@@ -65,11 +65,11 @@ class Reviewing:
         return self._on(reviewer, pair, Sitting.skip)
 
     def undo(self, reviewer: str) -> Shown:
-        """Take back the last label of this sitting."""
+        """Show the pair before, and take back what was said of it."""
         sitting = self._sittings.get(reviewer)
         if sitting is None or not sitting.undo():
-            return self._wrong(reviewer, "nothing of this sitting is left to take back")
-        return replace(self._shown(sitting), said="taken back")
+            return self._wrong(reviewer, "this is the first pair of this sitting")
+        return replace(self._shown(sitting), said="one pair back")
 
     def _on(self, reviewer: str, pair: str, act: Callable[[Sitting], None]) -> Shown:
         try:

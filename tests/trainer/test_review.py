@@ -39,14 +39,18 @@ def test_labels_are_stored_at_once_and_the_next_sitting_goes_on(archive: Path) -
     assert not shown & set(labels) and len(shown) == 114
 
 
-def test_an_undo_takes_back_the_last_word_and_shows_the_pair_again(archive: Path) -> None:
+def test_an_undo_goes_back_one_pair_and_takes_back_what_was_said_of_it(archive: Path) -> None:
     sitting = open_sitting(archive, 5, "me")
     assert not sitting.undo()
     first = sitting.item
     sitting.accept()
+    second = sitting.item
     sitting.skip()
     assert sitting.undo()
-    assert sitting.item == first
+    assert sitting.item == second and sitting.labelled == 1
+    assert len(Review.open(archive).labels()) == 1
+    assert sitting.undo()
+    assert sitting.item == first and sitting.labelled == 0
     assert Review.open(archive).labels() == {}
 
 
@@ -128,7 +132,7 @@ def test_keys_in_a_real_terminal(desk: Desk) -> None:
     seen = ""
     wait_for("2/1")
     os.write(main, b"q")
-    wait_for("1 labels stored")
+    wait_for("1 label stored")
     assert child.wait(10) == 0
     os.close(main)
     labels = Review.open(desk.archive).labels()

@@ -51,7 +51,7 @@ class Sitting:
         self.place = 0
         self.reviewer = reviewer
         self._review = review
-        self._given: list[int] = []  # places that got a label, in order
+        self._steps: list[tuple[int, bool]] = []  # places left behind, and whether with a label
         self._shown = time.monotonic()
 
     @property
@@ -61,7 +61,7 @@ class Sitting:
 
     @property
     def labelled(self) -> int:
-        return len(self._given)
+        return sum(labelled for _, labelled in self._steps)
 
     def accept(self, question: str = "", answer: str = "") -> None:
         """The pair is right, or right as edited here."""
@@ -77,16 +77,17 @@ class Sitting:
     def skip(self) -> None:
         """Say nothing; another sitting will show it again."""
         self._current()
-        self._next(self.place + 1)
+        self._leave(labelled=False)
 
     def undo(self) -> bool:
-        """Take back the last label of this sitting and show its pair; False when there is none."""
-        if not self._given:
+        """Show the pair before and take back what was said of it; False at the first one."""
+        if not self._steps:
             return False
-        place = self._given.pop()
-        pair = self.items[place].pair.pair
-        self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
-        self._next(place)
+        place, labelled = self._steps.pop()
+        if labelled:
+            pair = self.items[place].pair.pair
+            self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
+        self._show(place)
         return True
 
     def _current(self) -> Item:
@@ -100,10 +101,13 @@ class Sitting:
             Label(label.pair_id, label.verdict, label.reason, label.question, label.answer,
                   self.reviewer, seconds)
         )  # fmt: skip
-        self._given.append(self.place)
-        self._next(self.place + 1)
+        self._leave(labelled=True)
 
-    def _next(self, place: int) -> None:
+    def _leave(self, *, labelled: bool) -> None:
+        self._steps.append((self.place, labelled))
+        self._show(self.place + 1)
+
+    def _show(self, place: int) -> None:
         self.place = place
         self._shown = time.monotonic()
 

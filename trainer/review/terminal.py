@@ -36,7 +36,8 @@ def run(archive_dir: Path, count: int, reviewer: str) -> None:
     finally:
         review = Review.open(archive_dir)
         found = agreement(review)
-        console.print(f"{sitting.labelled} labels stored; the next sitting goes on")
+        labels = f"{sitting.labelled} label{'' if sitting.labelled == 1 else 's'}"
+        console.print(f"{labels} stored; the next sitting goes on")
         if found.pairs:
             console.print(f"agreement with yourself: {found.same} of {found.pairs}")
         review.close()

@@ -59,7 +59,9 @@ def test_a_review_stores_what_was_said(client: Client, server: Server) -> None:
     assert labels[third].answer == "Διορθωμένη απάντηση." and labels[third].question == ""
     assert fourth not in labels
     back = call(client, "undo", "me")
-    assert back[0] == third and "taken back" in back[5]
+    assert back[0] == fourth and "one pair back" in back[5] and "3 labels" in back[4]
+    back = call(client, "undo", "me")
+    assert back[0] == third and "2 labels" in back[4]
     assert third not in server.review().labels()
 
 
