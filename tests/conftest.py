@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,11 @@ from exchange.spool import Spool
 from workers import recipe
 
 ROOT = Path(__file__).parent.parent
+
+# A shell starts what runs in its background deaf to Ctrl-C, and children inherit that. Ours are
+# to hear it, wherever the suite is started.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SENTENCES = (
     "Ο δήμαρχος Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα του Ξηροπόταμου.",

@@ -67,7 +67,6 @@ async def _store(
             store.put(batch)
             tell(store.tally, files.read, total)
             await asyncio.sleep(0)  # a Ctrl-C between two batches finds everything written
-        await asyncio.sleep(0)  # one during the last batch must not be forgotten
     return store.tally
 
 

@@ -23,7 +23,7 @@ from tests.crawler.house import PROFILE, crawl, stories
 from tests.crawler.loopback import Loopback, paper
 
 TEXT = "Η γέφυρα του Ξηροπόταμου κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες."
-MANY = 5000  # stories, so that a signal finds some of them not stored yet
+MANY = 3000  # stories, so that a signal finds some of them not stored yet
 MORE = "Την εγκαινίασε ο δήμαρχος Νίκος Βαλτινός μπροστά σε πολύ κόσμο."
 
 
