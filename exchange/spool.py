@@ -97,21 +97,21 @@ class Spool:
             )
             if known is not None:
                 self._retire(story.id, {chunk.id for chunk in chunks})
+                self._unmark(story)
             for chunk in chunks:
-                new_chunks += self._put_chunk(chunk, story, recipe)
-            self._set_marks(story)
+                new_chunks += self._put_chunk(chunk, story, recipe, fresh=known is None)
+            for code in story.marks:
+                self.mark(story.id, code)
         for story_id in gone:
             self._retire(story_id, set())
         return new_stories, new_chunks
 
-    def _set_marks(self, story: Story) -> None:
-        known = self.marks(story.id)
+    def _unmark(self, story: Story) -> None:
+        """Take away the marks that a story had and has no more."""
         self.db.executemany(
             "DELETE FROM marks WHERE story_id=? AND code=?",
-            [(story.id, code) for code in known - set(story.marks)],
+            [(story.id, code) for code in self.marks(story.id) - set(story.marks)],
         )
-        for code in story.marks:
-            self.mark(story.id, code)
 
     def mark(self, story_id: str, code: str) -> None:
         """Mark a story; one that is then held back has only stale chunks. In a transaction."""
@@ -135,8 +135,11 @@ class Spool:
                     "UPDATE tasks SET state='stale' WHERE subject=? AND state='new'", (chunk_id,)
                 )
 
-    def _put_chunk(self, chunk: Chunk, story: Story, recipe: str) -> bool:
-        known = self.db.execute("SELECT state FROM chunks WHERE id=?", (chunk.id,)).fetchone()
+    def _put_chunk(self, chunk: Chunk, story: Story, recipe: str, *, fresh: bool) -> bool:
+        """Store a chunk and its task; is it new? A fresh story's are: their ids tell of it."""
+        known = None
+        if not fresh:
+            known = self.db.execute("SELECT state FROM chunks WHERE id=?", (chunk.id,)).fetchone()
         self.db.execute(
             "INSERT INTO chunks(id, story_id, position, state, record) VALUES (?,?,?,'live',?) "
             "ON CONFLICT(id) DO UPDATE SET position=excluded.position, state='live', "

@@ -30,7 +30,7 @@ SEED = 7
 STORIES, QUICK = 2000, 200
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
-ROUNDS = 3
+ROUNDS = 5
 _TURNS = (("ours", "fetch"), ("scrapy", "fetch"), ("ours", "profile"), ("scrapy", "text"),
           ("ours", "fallback"), ("ours", "clusters"))  # fmt: skip
 

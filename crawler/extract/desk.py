@@ -19,7 +19,7 @@ from exchange import db, history
 from exchange.background import Background
 from exchange.spool import Spool
 
-BATCH = 64
+BATCH = 128  # pages in one commit, which the disk takes as long for as for one
 IDLE_S = 0.1
 _ALL_OF = "extraction"  # the note: every page that is extracted was by this version
 
