@@ -21,4 +21,11 @@ def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
         text: the decoded beginning of the body; may be "" when there are no marks.
         marks: the profile's own patterns.
     """
-    return bool(_TITLES.search(body, 0, LOOKED_AT)) or any(mark.search(text) for mark in marks)
+    return _titled(body) or any(mark.search(text) for mark in marks)
+
+
+def _titled(body: bytes) -> bool:
+    """Nearly every page has its title early and in lower case: then only that is looked at."""
+    at = body.find(b"<title", 0, LOOKED_AT)
+    found = _TITLES.match(body, at) if at >= 0 else _TITLES.search(body, 0, LOOKED_AT)
+    return found is not None

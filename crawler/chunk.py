@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from crawler.profile import ChunkShape
 from crawler.sentences import split
 from exchange.records import Chunk, Story
 from exchange.text import dates
+
+if TYPE_CHECKING:
+    from crawler.profile import ChunkShape
 
 LONGEST = 3  # times the size: a longer "sentence" is a list or a table, and is cut at a blank
 SHORTEST = 0.25  # of the size: a shorter rest joins the chunk before it

@@ -45,7 +45,7 @@ def links(markup: str | bytes, url: str, site: Site, kind: str, issue: str) -> t
             continue
         if words or section:
             beside = _beside(element)
-            if section and site.profile.leave_out.section(_printed(section, beside)):
+            if section and site.leaves_out(_printed(section, beside)):
                 link = replace(link, left_out="left-out-section")
             if words and (count := _printed(words, beside)).isdecimal():
                 link = replace(link, words=int(count))

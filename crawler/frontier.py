@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 
 from crawler import pages, years
@@ -203,7 +203,7 @@ class Frontier:
             self._unchanged(outcome)
             return
         kept = outcome.body is not None
-        digest = blake2b(outcome.body or b"", digest_size=16).hexdigest() if kept else ""
+        digest = sha256(outcome.body or b"").hexdigest() if kept else ""
         self.db.execute(
             "UPDATE pages SET state=?, reason=?, tries=tries+?, next_at=?, status=?, etag=?, "
             "last_modified=?, body_hash=?, charset=?, text=? WHERE id=?",

@@ -11,12 +11,16 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
 
 from crawler import kinds
-from crawler.profile import WEEKDAYS, Kind, Profile
 from crawler.records import Link
 from exchange.text import dates
+from exchange.text.fold import fold
+
+if TYPE_CHECKING:
+    from crawler.profile import Kind, Profile
 
 MAX_URL = 2000  # characters; longer ones are traps
 _SAFE = "/:;,@&=+$!*'()~-._"
@@ -37,15 +41,15 @@ class Site:
         self.profile = profile
         self.since = since.isoformat() if since else ""
         self.until = until.isoformat() if until else "9999"
-        self.weekdays = frozenset(WEEKDAYS.index(day) for day in weekdays or WEEKDAYS)
+        self.weekdays = frozenset(map(dates.WEEKDAYS.index, weekdays or dates.WEEKDAYS))
+        self._sections = frozenset(map(fold, profile.leave_out.sections))
         self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
         self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
 
     @cached_property
     def origin(self) -> str:
-        """Scheme and host of the base; paths count from here."""
-        parts = urlsplit(self.profile.base)
-        return f"{parts.scheme}://{parts.netloc}"
+        """See the function."""
+        return origin(self.profile.base)
 
     @cached_property
     def hosts(self) -> frozenset[str]:
@@ -55,9 +59,11 @@ class Site:
 
     def absolute(self, url: str) -> str:
         """The full address of a stored one."""
-        if url.startswith("/") and not url.startswith("//") and "/." not in url:
-            return self.origin + url  # nearly all: nothing to work out
-        return urljoin(self.origin + "/", url)
+        return absolute(self.origin, url)
+
+    def leaves_out(self, section: str) -> bool:
+        """Is a section of this name left out?"""
+        return fold(section) in self._sections
 
     def in_scope(self, url: str) -> bool:
         """True for http and https addresses of the newspaper's hosts."""
@@ -151,7 +157,7 @@ class Site:
     def dated(self, today: dt.date) -> Iterator[Link]:
         """One address per issue date of the ranges, up to today."""
         for item in self.profile.ranges:
-            weekdays = frozenset(WEEKDAYS.index(day) for day in item.weekdays)
+            weekdays = frozenset(map(dates.WEEKDAYS.index, item.weekdays))
             for date in dates.days(item.since, min(item.until or today, today), weekdays):
                 link = self.link(item.url.format_map(dates.fields(date)))
                 if link is not None:
@@ -179,6 +185,19 @@ class Site:
     def tells(self, kind: str) -> bool:
         """True when such pages hold stories."""
         return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
+
+
+def origin(base: str) -> str:
+    """Scheme and host of a profile's base; paths count from here."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def absolute(origin: str, url: str) -> str:
+    """The full address of a stored one."""
+    if url.startswith("/") and not url.startswith("//") and "/." not in url:
+        return origin + url  # nearly all: nothing to work out
+    return urljoin(origin + "/", url)
 
 
 def _host(parts: SplitResult) -> str:

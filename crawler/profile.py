@@ -18,10 +18,13 @@ from crawler.kinds import BUDGETS
 from exchange.records import digest
 from exchange.settings import Table
 from exchange.text import dates
-from exchange.text.fold import fold
 
 CODE_VERSION = "2"  # raise it when the same page and profile would yield other text
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# What text is made by. The version of a text tells these apart, and an extracting process is given
+# no others, so that nothing can change a text unseen.
+EXTRACTION = frozenset({
+    "name", "language", "charset", "shapes", "leave_out", "teasers", "chunk", "months", "min_words",
+})  # fmt: skip
 
 
 def _regex(value: str) -> str:
@@ -97,7 +100,7 @@ class Range(Table):
     url: Annotated[str, _template(**dates.fields(dt.date(1996, 1, 2)))]
     since: dt.date
     until: dt.date | None = None  # None: today
-    weekdays: tuple[Literal[WEEKDAYS], ...] = WEEKDAYS  # type: ignore[valid-type]
+    weekdays: tuple[Literal[dates.WEEKDAYS], ...] = dates.WEEKDAYS  # type: ignore[valid-type]
 
 
 class Selector(Table):
@@ -129,14 +132,10 @@ class Shape(Table):
 class LeaveOut(Table):
     """What is no story: sections by name, addresses, titles and texts by pattern."""
 
-    sections: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()  # compared folded: accents and case do not matter
     urls: tuple[Regex, ...] = ()
     titles: tuple[Regex, ...] = ()
     texts: tuple[Regex, ...] = ()
-
-    def section(self, name: str) -> bool:
-        """Compared folded, so that accents and case do not matter."""
-        return fold(name) in {fold(known) for known in self.sections}
 
 
 class ChunkShape(Table):
@@ -204,17 +203,8 @@ class Profile(Table):
     @cached_property
     def extraction(self) -> str:
         """The version of what extraction yields; addresses do not count, or a move would too."""
-        told = self.model_dump_json(
-            include={
-                "name",
-                "charset",
-                "shapes",
-                "leave_out",
-                "teasers",
-                "chunk",
-                "months",
-                "min_words",
-                "language",
-            }
-        )
-        return digest(CODE_VERSION, told, size=6)
+        return digest(CODE_VERSION, self.of_extraction(), size=6)
+
+    def of_extraction(self, *more: str) -> str:
+        """What text is made by, and what else is named, as JSON."""
+        return self.model_dump_json(include={*EXTRACTION, *more})

@@ -1,9 +1,11 @@
-"""What passes between the crawler's own parts: links, claims, outcomes."""
+"""What passes between the crawler's own parts: links, claims, outcomes, what pages yielded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from exchange.records import Chunk, Story
 
 State = Literal["waiting", "leased", "done", "failed", "left_out"]
 
@@ -58,3 +60,11 @@ class Outcome:
     requests: int = 0
     has_story: bool = False
     links: tuple[Link, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What a page yielded; `outcome` is "done", or why there is no story."""
+
+    outcome: str
+    stories: tuple[tuple[Story, list[Chunk]], ...] = ()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from crawler import pages
 from crawler.duplicates.near import Near
-from crawler.extract.page import Extracted
 from crawler.extract.pool import Pool
 from crawler.profile import Profile
+from crawler.records import Extracted
 from crawler.settings import Crawl
 from exchange import db, history
 from exchange.background import Background

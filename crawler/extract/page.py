@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crawler import kinds
@@ -14,9 +15,13 @@ from crawler.extract.shapes import Parts, Shapes
 from crawler.html import parse
 from crawler.importing import reading
 from crawler.importing.reading import Unreadable
-from crawler.profile import Profile
 from crawler.quality import gates
+from crawler.records import Extracted
 from exchange.records import Chunk, Story, digest
+from exchange.text.fold import fold
+
+if TYPE_CHECKING:
+    from crawler.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,6 @@ class StoredPage:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What a page yielded; `outcome` is "done", or why there is no story."""
-
-    outcome: str
-    stories: tuple[tuple[Story, list[Chunk]], ...] = ()
-
-
 class Reader:
     """Reads the pages of one archive by one profile."""
 
@@ -47,6 +44,7 @@ class Reader:
         self._profile = profile
         self._archive = archive
         self._shapes = Shapes(profile)
+        self._sections = frozenset(map(fold, profile.leave_out.sections))
         self._titles = [re.compile(pattern) for pattern in profile.leave_out.titles]
         self._texts = [re.compile(pattern) for pattern in profile.leave_out.texts]
         self._teasers = [re.compile(pattern) for pattern in profile.teasers]
@@ -85,7 +83,7 @@ class Reader:
 
     def _refuse(self, parts: Parts) -> str:
         """Why a story is left out, "" to keep it."""
-        if parts.section and self._profile.leave_out.section(parts.section):
+        if parts.section and fold(parts.section) in self._sections:
             return "left-out-section"
         if any(pattern.search(parts.title) for pattern in self._titles):
             return "left-out-title"

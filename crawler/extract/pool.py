@@ -19,8 +19,9 @@ from typing import IO
 import orjson
 
 import crawler
-from crawler.extract.page import Extracted
+from crawler.extract import sent
 from crawler.profile import Profile
+from crawler.records import Extracted
 from exchange.errors import UserError
 from exchange.records import Chunk, Story
 
@@ -62,7 +63,7 @@ class Pool:
         self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
     ) -> None:
         self._command = [sys.executable, "-m", "crawler.extract.worker", str(directory), archive]
-        self._profile = profile.model_dump_json(exclude_unset=True).encode()
+        self._profile = sent.pack(profile)
         self._limit = limit_s
         self._size = processes
         self._processes: list[_Process] = []

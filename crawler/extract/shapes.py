@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawler import kinds
 from crawler.decode import clean
 from crawler.extract.paragraphs import paragraphs
-from crawler.profile import Profile, Select, Shape
 from exchange.text import dates
+
+if TYPE_CHECKING:
+    from crawler.profile import Profile, Select, Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from typing import BinaryIO
 
 import orjson
 
-from crawler import pages
+from crawler import links, pages
 from crawler.bodies import Bodies
-from crawler.extract.page import Extracted, Reader, StoredPage
-from crawler.links import Site
-from crawler.profile import Profile
+from crawler.extract import sent
+from crawler.extract.page import Reader, StoredPage
+from crawler.records import Extracted
 
 READY = b"ready"
 NICE = 5  # text can wait, the next request's turn cannot
@@ -43,7 +43,7 @@ def write_frame(stream: BinaryIO, body: bytes) -> None:
     stream.flush()
 
 
-def load(connection: sqlite3.Connection, bodies: Bodies, page: int, site: Site
+def load(connection: sqlite3.Connection, bodies: Bodies, page: int, origin: str
          ) -> StoredPage | None:  # fmt: skip
     """A page with its body, None when it is not stored."""
     row = connection.execute(
@@ -52,7 +52,7 @@ def load(connection: sqlite3.Connection, bodies: Bodies, page: int, site: Site
     ).fetchone()  # fmt: skip
     if row is None:
         return None
-    return StoredPage(row["key"], site.absolute(row["url"]), row["kind"], row["issue"],
+    return StoredPage(row["key"], links.absolute(origin, row["url"]), row["kind"], row["issue"],
                       row["words"], row["charset"], bodies.unpack(row["body"]))  # fmt: skip
 
 
@@ -72,14 +72,14 @@ def main(arguments: list[str]) -> int:
     told = read_frame(sys.stdin.buffer)
     if told is None:
         return 0
-    profile = Profile.model_validate_json(told)
-    site, reader = Site(profile), Reader(profile, archive)
+    profile = sent.unpack(told)
+    origin, reader = links.origin(profile.base), Reader(profile, archive)
     connection = pages.connect_readonly(directory)
     bodies = Bodies(connection)
     write_frame(replies, READY)
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         try:
-            page = load(connection, bodies, int(frame), site)
+            page = load(connection, bodies, int(frame), origin)
             found = reader.read(page) if page else Extracted("no-body")
         except Exception as error:
             found = Extracted("crashed")

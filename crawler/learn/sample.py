@@ -117,9 +117,8 @@ def _from_store(folder: Path, limit: int) -> list[Raw]:
         ids = [row[0] for row in connection.execute("SELECT page FROM bodies ORDER BY page")]
         random.Random(len(ids)).shuffle(ids)
         base = next((row[0] for row in connection.execute("SELECT origin FROM hosts")), "")
-        site = Site(profiles.builtin()["generic"].model_copy(update={"base": base or "http://x"}))
         bodies = Bodies(connection)
-        found = [load(connection, bodies, page, site) for page in ids[:limit]]
+        found = [load(connection, bodies, page, base or "http://x") for page in ids[:limit]]
     except sqlite3.OperationalError:
         return []
     finally:

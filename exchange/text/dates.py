@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from exchange.text.fold import fold
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
 MONTHS = {
     "ιαν": 1, "γεν": 1, "φεβ": 2, "φλεβ": 2, "μαρ": 3, "απρ": 4, "μαι": 5, "μαη": 5, "ιουν": 6,

@@ -15,6 +15,10 @@ def test_the_titles_of_usual_protections_are_known(title: str) -> None:
     assert is_block_page(f"<html><head><title>{title}</title>".encode(), "", [])
 
 
+def test_a_title_in_capitals_is_one() -> None:
+    assert is_block_page(b"<HTML><HEAD><TITLE>Access Denied</TITLE>", "", [])
+
+
 @pytest.mark.parametrize(
     "title", ["Access denied to the port: dockers on strike", "Just a moment that made history",
               "Τους ζητούν να αποδείξουν ότι είναι άνθρωποι"],

@@ -43,6 +43,13 @@ def test_a_line_is_cleaned_as_people_read_it() -> None:
     assert clean("Α\u0301ρης") == "Άρης"
 
 
+@pytest.mark.parametrize(
+    "text", ["  δύο  λέξεις ", "δύο\u00a0λέξεις", "δύο\tλέξεις\n", "δυ\u0301ο λέξεις"]
+)
+def test_white_space_of_every_kind_becomes_single_blanks(text: str) -> None:
+    assert clean(text) == "δύο λέξεις"
+
+
 def test_a_page_in_utf8_is_handed_on_as_it_is() -> None:
     body = TEXT.encode()
     assert as_utf8(body) is body

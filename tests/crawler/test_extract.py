@@ -1,22 +1,30 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from lxml import html
 
 from crawler import profiles
-from crawler.extract.page import Extracted, Reader, StoredPage
+from crawler.extract import sent
+from crawler.extract.page import Reader, StoredPage
 from crawler.extract.paragraphs import paragraphs
 from crawler.html import parse
+from crawler.records import Extracted
 from tests.crawler.house import PROFILE
 
 
 def read(body: str, profile: str = PROFILE, **changes: object) -> Extracted:
+    """Reads as the daemon's own process and as the one that was sent the profile: both alike."""
     values: dict = {"key": "story:1", "url": "http://x/story/1", "kind": "story", "issue": "",
                     "words": None, "charset": ""} | changes  # fmt: skip
     page = StoredPage(**values, body=body.encode())
-    return Reader(profiles.parse(profile, "test"), "paper").read(page)
+    checked = profiles.parse(profile, "test")
+    found = Reader(checked, "paper").read(page)
+    assert Reader(sent.unpack(sent.pack(checked)), "paper").read(page) == found
+    return found
 
 
 def texts(fragment: str) -> list[str]:
@@ -108,6 +116,14 @@ def test_several_stories_of_a_page_have_ids_of_their_own() -> None:
     assert len(set(ids)) == 2
     assert read(one, profile).stories[0][0].id == ids[0]
     assert read(one, profile, words=9).stories[0][0].words_expected == 9
+
+
+def test_an_extracting_process_loads_neither_the_checker_nor_the_network() -> None:
+    script = ("import sys, crawler.extract.worker; "
+              "print([m for m in ('pydantic', 'aiohttp') if m in sys.modules])")  # fmt: skip
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                            check=True, timeout=60)  # fmt: skip
+    assert loaded.stdout.strip() == "[]"
 
 
 def test_any_bytes_end_in_an_outcome() -> None:

@@ -7,8 +7,10 @@ import datetime as dt
 import pytest
 
 from crawler import profiles
-from crawler.extract.page import Extracted, Reader, StoredPage
+from crawler.extract import sent
+from crawler.extract.page import Reader, StoredPage
 from crawler.links import Site
+from crawler.records import Extracted
 
 PROFILE = profiles.builtin()["rizospastis"]
 SITE = Site(PROFILE)
@@ -21,7 +23,9 @@ BODY = (
 def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> Extracted:
     body = html.encode("cp1253", "xmlcharrefreplace")
     page = StoredPage(f"{kind}:1", "https://www.rizospastis.gr/x", kind, issue, None, "", body)
-    return Reader(PROFILE, "rizospastis").read(page)
+    found = Reader(PROFILE, "rizospastis").read(page)
+    assert Reader(sent.unpack(sent.pack(PROFILE)), "rizospastis").read(page) == found
+    return found
 
 
 @pytest.mark.parametrize(
