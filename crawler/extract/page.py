@@ -110,7 +110,7 @@ class Reader:
         marks = gates.judge(story, parts.date, self._profile.language)
         if any(pattern.search(story.text) for pattern in self._teasers):
             marks = tuple(sorted({*marks, "teaser"}))
-        return replace(story, marks=marks)
+        return replace(story, marks=marks) if marks else story
 
 
 def _at(url: str, anchor: str, index: int, count: int) -> str:
