@@ -8,6 +8,7 @@ compressed must be readable for good.
 from __future__ import annotations
 
 import sqlite3
+from hashlib import sha256
 
 import zstandard
 
@@ -19,6 +20,11 @@ DICTIONARY = 64 * 1024  # bytes; a larger one gains nothing
 SAMPLE_BYTES = 16 * 1024  # of each sample: pages open with what they have in common
 # Fixed instead of searched for: within 5 % of the best, in 12 ms and without 15 MB of tables.
 _TRAINING = {"k": 1024, "d": 8, "f": 16}
+
+
+def fingerprint(body: bytes) -> str:
+    """What `sha256sum` prints for a body: processors compute it faster than any other hash."""
+    return sha256(body).hexdigest()
 
 
 class Bodies:

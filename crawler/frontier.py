@@ -11,11 +11,10 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from crawler import pages, years
-from crawler.bodies import Bodies
+from crawler.bodies import Bodies, fingerprint
 from crawler.records import Claim, Link, Outcome
 from exchange import db, history
 
@@ -202,17 +201,17 @@ class Frontier:
         if _not_modified(outcome):
             self._unchanged(outcome)
             return
-        kept = outcome.body is not None
-        digest = sha256(outcome.body or b"").hexdigest() if kept else ""
+        body = outcome.body
+        printed = "" if body is None else fingerprint(body)
         self.db.execute(
             "UPDATE pages SET state=?, reason=?, tries=tries+?, next_at=?, status=?, etag=?, "
             "last_modified=?, body_hash=?, charset=?, text=? WHERE id=?",
             (outcome.state, outcome.reason, int(outcome.counts_as_try), outcome.next_at,
-             outcome.status, outcome.etag, outcome.last_modified, digest, outcome.charset,
-             "waiting" if kept and outcome.has_story else "", outcome.page),
+             outcome.status, outcome.etag, outcome.last_modified, printed, outcome.charset,
+             "waiting" if body is not None and outcome.has_story else "", outcome.page),
         )  # fmt: skip
-        if outcome.body is not None:
-            self._bodies.put(outcome.page, outcome.body)
+        if body is not None:
+            self._bodies.put(outcome.page, body)
 
     def _unchanged(self, outcome: Outcome) -> None:
         """What we hold is still what the site shows: body, validators and text stay."""

@@ -101,5 +101,5 @@ def show(console: Console, trace: Trace) -> None:
         console.print(f"[bold]story[/] {story.id}, {story.published or 'no date'}, "
                       f"{escape(story.section)}: {escape(story.title)}")  # fmt: skip
         console.print(f"  {escape(story.url)}", soft_wrap=True)
-    kept = f"{len(trace.body):,} bytes, {trace.body_hash}" if trace.body else "not kept"
+    kept = f"{len(trace.body):,} bytes, sha256 {trace.body_hash}" if trace.body else "not kept"
     console.print(f"[bold]page[/] {escape(trace.page) or 'unknown'}: {kept}", soft_wrap=True)

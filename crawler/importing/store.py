@@ -11,7 +11,7 @@ from hashlib import blake2b
 from urllib.parse import quote
 
 from crawler import discover, kinds, pages
-from crawler.bodies import Bodies
+from crawler.bodies import Bodies, fingerprint
 from crawler.decode import as_utf8
 from crawler.frontier import Frontier
 from crawler.importing import names
@@ -73,7 +73,7 @@ class Store:
             "body_hash=excluded.body_hash, leased_at=excluded.leased_at "
             "WHERE state NOT IN ('done', 'leased') RETURNING id",
             (page.key, page.url, page.kind, page.issue, page.priority, item.charset,
-             _digest(item.body), time.time()),
+             fingerprint(item.body), time.time()),
         ).fetchone()  # fmt: skip
         if inserted is None:
             self.tally.known += 1

@@ -47,7 +47,7 @@ def row_of(folder: Path, page: str) -> str:
 def test_every_step_from_a_row_to_its_page_is_shown(folder: Path) -> None:
     done = run_cli("trace", row_of(folder, "page-3"), cwd=folder)
     assert done.returncode == 0, done.stderr
-    for part in ("http://x/3", "2001-02-03", "prompt el/chunk", f"{len(BODY)} bytes, abc"):
+    for part in ("http://x/3", "2001-02-03", "prompt el/chunk", f"{len(BODY)} bytes, sha256 abc"):
         assert part in done.stdout
     assert answer(3, 0) in done.stdout.replace("\n", " ")
     page = subprocess.run(
