@@ -76,10 +76,7 @@ def clean(text: str) -> str:
 
     C1 controls come from numeric entities that meant windows-1252 (`&#150;` is a dash).
     """
-    if text.isprintable():  # mostly: then it holds nothing invisible, and no white space but blanks
-        text = unicodedata.normalize("NFC", text).strip(" ")
-        return " ".join(text.split()) if "  " in text else text
-    if _UNSEEN.search(text):  # rare: looking is cheaper than replacing
+    if not text.isprintable() and _UNSEEN.search(text):  # rare: looking is cheaper than replacing
         text = _INVISIBLE.sub("", _C1_CONTROLS.sub(_from_c1, text))
     return single(unicodedata.normalize("NFC", text))
 

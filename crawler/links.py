@@ -48,7 +48,7 @@ class Site:
 
     @cached_property
     def origin(self) -> str:
-        """See the function."""
+        """Scheme and host of the base; paths count from here."""
         return origin(self.profile.base)
 
     @cached_property
@@ -188,7 +188,7 @@ class Site:
 
 
 def origin(base: str) -> str:
-    """Scheme and host of a profile's base; paths count from here."""
+    """Scheme and host of an address, which stored paths are put behind."""
     parts = urlsplit(base)
     return f"{parts.scheme}://{parts.netloc}"
 
