@@ -50,8 +50,13 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         folder = Path(name)
         (folder / "kill").mkdir()
         (folder / "demo").mkdir()
-        killed = _kill(folder / "kill", QUICK_STORIES if quick else STORIES,
-                       QUICK_KILLS if quick else KILLS, given.seed, settings)  # fmt: skip
+        killed = _kill(
+            folder / "kill",
+            QUICK_STORIES if quick else STORIES,
+            QUICK_KILLS if quick else KILLS,
+            given.seed,
+            settings,
+        )
         settings.say("the sample newspaper, undisturbed")
         calm = _undisturbed(folder / "demo", QUICK_DEMO_STORIES if quick else DEMO_STORIES)
     return {**killed, **calm, "kill_seed": given.seed}
@@ -74,8 +79,10 @@ def _kill(folder: Path, stories: int, kills: int, seed: int, settings: Settings)
                     time.sleep(0.01)
                 time.sleep(moments.uniform(0, LIFE_S))
                 if process.poll() is not None:
-                    raise UserError(f"the crawl ended after {done} kills of {kills}: "
-                                    + stored.last_line(folder / "log"))  # fmt: skip
+                    raise UserError(
+                        f"the crawl ended after {done} kills of {kills}: "
+                        + stored.last_line(folder / "log")
+                    )
                 process.kill()
                 process.wait()
                 done += 1

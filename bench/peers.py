@@ -65,8 +65,19 @@ def _make(folder: Path, packages: tuple[str, ...]) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
     folder.parent.mkdir(parents=True, exist_ok=True)
     _call([sys.executable, "-m", "venv", "--without-pip", str(folder)])
-    _call([sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install",
-           "--quiet", "--disable-pip-version-check", *packages])  # fmt: skip
+    _call(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(folder / "bin" / "python"),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *packages,
+        ]
+    )
     (folder / READY).touch()
 
 

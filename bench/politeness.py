@@ -58,8 +58,11 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         bench = _Bench(Path(name), python, settings)
         settings.say(f"ours at {1 / DELAY_S:.0f} requests a second, {WINDOWS} windows")
         windows = bench.windows("ours", window_s, WINDOWS)
-        early = {"": bench.early("ours"), "_restarted": bench.early("ours", restart=True),
-                 "_default": bench.early("default")}  # fmt: skip
+        early = {
+            "": bench.early("ours"),
+            "_restarted": bench.early("ours", restart=True),
+            "_default": bench.early("default"),
+        }
         rivals = {who: bench.windows(who, window_s, 1)[0] for who in ("default", "autothrottle")}
     best = max(windows, key=lambda window: (round(window.rate_used, 2), window.min_gap_share))
     figures: Figures = {
@@ -68,11 +71,12 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "rate_used": round(best.rate_used, 3),
         "max_in_one_second": best.max_in_one_second,
         "min_gap_share": round(best.min_gap_share, 3),
-        "all_windows": [[round(w.rate_used, 3), w.max_in_one_second, round(w.min_gap_share, 3)]
-                        for w in windows],
+        "all_windows": [
+            [round(w.rate_used, 3), w.max_in_one_second, round(w.min_gap_share, 3)] for w in windows
+        ],
         "requests_before_retry_after": early[""] + early["_restarted"],
         "requests_before_retry_after_default": early["_default"],
-    }  # fmt: skip
+    }
     for who, window in rivals.items():
         figures[f"rate_used_{who}"] = round(window.rate_used, 3)
         figures[f"max_in_one_second_{who}"] = window.max_in_one_second
@@ -89,9 +93,7 @@ def judge(times: list[float], begin: float, window_s: float) -> Window:
     inside = [at for at in times if begin <= at < begin + window_s]
     busiest = max((sum(at <= other < at + 1.0 for other in inside) for at in inside), default=0)
     gaps = [late - soon for soon, late in pairwise(times) if begin <= late < begin + window_s]
-    return Window(
-        len(inside) * DELAY_S / window_s, busiest, min(gaps, default=0.0) / DELAY_S
-    )  # fmt: skip
+    return Window(len(inside) * DELAY_S / window_s, busiest, min(gaps, default=0.0) / DELAY_S)
 
 
 def too_early(requests: list[Seen]) -> int:
@@ -126,9 +128,11 @@ class _Bench:
             times = [one.at for one in seen(log)]
         found = [judge(times, begin + turn * window_s, window_s) for turn in range(count)]
         for window in found:
-            self._say(f"{who}: {window.rate_used:.3f} of the rate used, at most "
-                      f"{window.max_in_one_second} in a second, smallest gap "
-                      f"{window.min_gap_share:.2f} of the delay")  # fmt: skip
+            self._say(
+                f"{who}: {window.rate_used:.3f} of the rate used, at most "
+                f"{window.max_in_one_second} in a second, smallest gap "
+                f"{window.min_gap_share:.2f} of the delay"
+            )
         return found
 
     def early(self, who: str, *, restart: bool = False) -> int:
@@ -163,8 +167,9 @@ class _Bench:
     def _command(self, who: str, url: str, folder: Path) -> list[str]:
         if who == "ours":
             return commands.ours(url, folder, CONCURRENCY, "profile", DELAY_S)
-        return commands.scrapy(self._python, url, folder, CONCURRENCY, "text", DELAY_S,
-                               auto=who == "autothrottle")  # fmt: skip
+        return commands.scrapy(
+            self._python, url, folder, CONCURRENCY, "text", DELAY_S, auto=who == "autothrottle"
+        )
 
     def _wait(self, log: Path, enough: Callable[[list[Seen]], bool]) -> None:
         deadline = time.monotonic() + 60

@@ -33,9 +33,14 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=cwd, env=dict(env), stdout=output, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         memory: _Memory | None = None
         try:
             memory = _Memory(process.pid)
@@ -94,8 +99,10 @@ def family_rss(listed: str, family: set[int]) -> tuple[int, set[int]]:
     Args:
         listed: lines of process id, parent's id and KiB, as `ps` prints them.
     """
-    rows = {int(pid): (int(parent), int(rss)) for pid, parent, rss in
-            (line.split() for line in listed.splitlines() if line.strip())}  # fmt: skip
+    rows = {
+        int(pid): (int(parent), int(rss))
+        for pid, parent, rss in (line.split() for line in listed.splitlines() if line.strip())
+    }
     alive = {pid for pid in family if pid in rows}
     grown = True
     while grown:

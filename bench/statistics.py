@@ -78,15 +78,21 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     draws = given.draws or (QUICK if settings.quick else DRAWS)
     covered: dict[str, dict[str, float]] = {}
     for size, icc in SHAPES:
-        for stories, varied in ((FEW, False), *((count, False) for count in STORIES),
-                                (STORIES[0], True)):  # fmt: skip
+        for stories, varied in (
+            (FEW, False),
+            *((count, False) for count in STORIES),
+            (STORIES[0], True),
+        ):
             name = f"{size}_questions_icc_{icc}_{stories}_stories" + "_uneven" * varied
             covered[name] = _coverage(rng, _Shape(stories, size, icc, varied), draws)
             settings.say(f"{name}: {covered[name]}")
     few = [found for name, found in covered.items() if f"_{FEW}_stories" in name]
     uneven = [found for name, found in covered.items() if name.endswith("_uneven")]
-    many = [found for name, found in covered.items()
-            if name.endswith("_stories") and f"_{FEW}_stories" not in name]  # fmt: skip
+    many = [
+        found
+        for name, found in covered.items()
+        if name.endswith("_stories") and f"_{FEW}_stories" not in name
+    ]
     return {
         **_ends("coverage", many, OURS),
         **_ends("naive", many, NAIVE),
@@ -143,8 +149,9 @@ def _families(rng: Any, draws: int) -> Figures:
     even = (CHANCES[0] + CHANCES[2]) / 2
     corrected = plain = 0
     for _ in range(draws):
-        values = [_gain(rng, _Shape(100, *SHAPES[0]), (even, CHANCES[1], even)).p
-                  for _ in range(FIGURES)]  # fmt: skip
+        values = [
+            _gain(rng, _Shape(100, *SHAPES[0]), (even, CHANCES[1], even)).p for _ in range(FIGURES)
+        ]
         corrected += min(holm(values)) < 1 - LEVEL
         plain += min(values) < 1 - LEVEL
     return {
@@ -177,8 +184,11 @@ def _evaluation(
     total = 1 / shape.icc - 1
     alphas = rng.gamma([chance * total for chance in chances], size=(shape.stories, 3))
     shares = alphas / alphas.sum(axis=1, keepdims=True)
-    sizes = rng.integers(1, 2 * shape.size, shape.stories) if shape.uneven else (
-        rng.integers(shape.size, shape.size + 1, shape.stories))  # fmt: skip
+    sizes = (
+        rng.integers(1, 2 * shape.size, shape.stories)
+        if shape.uneven
+        else (rng.integers(shape.size, shape.size + 1, shape.stories))
+    )
     counts = rng.multinomial(sizes, shares)
     return counts[:, 0], counts[:, 2], sizes
 

@@ -109,8 +109,14 @@ def _fill(house: House, count: int) -> int:
     if not spool.counters():
         spool.db.execute("PRAGMA synchronous=OFF")  # it can be made again
         pairs = int(PAIRS_SHARE * count)
-        sizes = {"stories": count // stage.CHUNKS, "chunks": count, "pairs": pairs, "three": 3,
-                 "each": stage.CHUNKS, "done": pairs // 3}  # fmt: skip
+        sizes = {
+            "stories": count // stage.CHUNKS,
+            "chunks": count,
+            "pairs": pairs,
+            "three": 3,
+            "each": stage.CHUNKS,
+            "done": pairs // 3,
+        }
         with spool.transaction() as db:
             for statement in ROWS:
                 db.execute(statement, sizes)

@@ -84,8 +84,9 @@ def coverage(
     from crawler import coverage as counted
 
     house: House = ctx.obj
-    found = counted.look(house.archive_dir(name), _site(house, house.archive(name)),
-                         dt.date.today())  # fmt: skip
+    found = counted.look(
+        house.archive_dir(name), _site(house, house.archive(name)), dt.date.today()
+    )
     counted.show(found, as_json=json)
 
 
@@ -104,8 +105,14 @@ def review(
 
     house: House = ctx.obj
     archive = house.archive(name)
-    failures.show(house.archive_dir(archive), archive, _site(house, archive), reason=reason,
-                  limit=limit, as_json=json)  # fmt: skip
+    failures.show(
+        house.archive_dir(archive),
+        archive,
+        _site(house, archive),
+        reason=reason,
+        limit=limit,
+        as_json=json,
+    )
 
 
 def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
@@ -118,8 +125,10 @@ def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
     house: House = ctx.obj
     archive = house.archive(name)
     asked, read = failures.retry(house.archive_dir(archive), reason)
-    typer.echo(f"{archive}: {asked:,} to ask for again, {read:,} to read again from disk; "
-               f"`kkoracle crawl {archive}` does it")  # fmt: skip
+    typer.echo(
+        f"{archive}: {asked:,} to ask for again, {read:,} to read again from disk; "
+        f"`kkoracle crawl {archive}` does it"
+    )
 
 
 def _site(house: House, archive: str) -> Site:
@@ -138,13 +147,14 @@ def import_(
     name: Name = None,
     date_pattern: Annotated[
         str | None,
-        typer.Option(help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for "
-                     "anything."),
+        typer.Option(
+            help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for anything."
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option(help="A profile's name or file, for HTML of a newspaper.")
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Make stories of files that you have: HTML, text, Markdown, JSON, JSONL, WARC, PDF.
 
     Nothing is asked of any site. Titles and dates come from the files themselves (meta data,
@@ -173,12 +183,16 @@ def import_(
     with Show() as show:
         done = bring_in(house, archive, settings, path, date=date, tell=tell, watch=show)
     bar.close()
-    typer.echo(f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
-               f"{show.stories()}")  # fmt: skip
+    typer.echo(
+        f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
+        f"{show.stories()}"
+    )
     if done.tally.foreign:
-        typer.echo(f"pages of other sites than the profile's were read as single files, such as "
-                   f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
-                   "base_url to it first")  # fmt: skip
+        typer.echo(
+            f"pages of other sites than the profile's were read as single files, such as "
+            f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
+            "base_url to it first"
+        )
     if done.tally.rejected:
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.code == STOPPED:

@@ -47,9 +47,15 @@ class Beacon:
             return
         self._next = time.monotonic() + EVERY_S
         said = Said(
-            os.getpid(), time.time(), now.fetching, round(now.rate, 3), round(now.allowed, 3),
-            round(now.pause_s, 1), now.hold, now.next_look,
-        )  # fmt: skip
+            os.getpid(),
+            time.time(),
+            now.fetching,
+            round(now.rate, 3),
+            round(now.allowed, 3),
+            round(now.pause_s, 1),
+            now.hold,
+            now.next_look,
+        )
         partial = self._path.with_suffix(".partial")
         with contextlib.suppress(OSError):
             partial.write_bytes(orjson.dumps(asdict(said)))

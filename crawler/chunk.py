@@ -31,9 +31,11 @@ def chunks(story: Story, shape: ChunkShape, newspaper: str) -> list[Chunk]:
 def header(story: Story, shape: ChunkShape, newspaper: str) -> str:
     """One line that says where the text stood: "Φωνή, 2/1/2008, Τίτλος"; gaps closed."""
     line = shape.header.format(
-        name=newspaper, date=dates.written(story.published) if story.published else "",
-        title=story.title, section=story.section,
-    )  # fmt: skip
+        name=newspaper,
+        date=dates.written(story.published) if story.published else "",
+        title=story.title,
+        section=story.section,
+    )
     return _COMMAS.sub(", ", " ".join(line.split())).strip(" ,")
 
 

@@ -84,22 +84,35 @@ def crawl(
     logs.configure(house.config, logging.WARNING)
     archive = house.archive(name)
     settings = house.config.table(
-        "crawl", Crawl,
-        {"contact": contact, "delay": delay, "base_url": base_url, "profile": profile,
-         "every": every},
-    )  # fmt: skip
+        "crawl",
+        Crawl,
+        {
+            "contact": contact,
+            "delay": delay,
+            "base_url": base_url,
+            "profile": profile,
+            "every": every,
+        },
+    )
     if house.redis.url:
         from exchange import redis_client
 
         redis_client.check(house.redis.url)  # the newspaper is asked nothing in vain
     if not no_fetch:
-        confirmed(house.archive_dir(archive), archive, profiles.load(settings, archive), settings,
-                  accept=accept_opt_outs, say=typer.echo)  # fmt: skip
+        confirmed(
+            house.archive_dir(archive),
+            archive,
+            profiles.load(settings, archive),
+            settings,
+            accept=accept_opt_outs,
+            say=typer.echo,
+        )
     if re_extract:
         from crawler.extract.asking import agreed
 
-        if not agreed(house.archive_dir(archive), archive, settings, accept=accept_opt_outs,
-                      imported=no_fetch):  # fmt: skip
+        if not agreed(
+            house.archive_dir(archive), archive, settings, accept=accept_opt_outs, imported=no_fetch
+        ):
             raise typer.Exit(STOPPED)
     beacon = Beacon(house.archive_dir(archive))
     with Show() as show, house.beside(archive):
@@ -109,10 +122,16 @@ def crawl(
             beacon(now)
 
         work = run(
-            house, archive, settings,
-            fetch=not no_fetch, new_recipe=new_recipe, re_extract=re_extract, follow=follow,
-            retry_failed=retry_failed, watch=watch,
-        )  # fmt: skip
+            house,
+            archive,
+            settings,
+            fetch=not no_fetch,
+            new_recipe=new_recipe,
+            re_extract=re_extract,
+            follow=follow,
+            retry_failed=retry_failed,
+            watch=watch,
+        )
         code = asyncio.run(work)
     if code == STOPPED:
         flag = " --follow" if follow else " --no-fetch" if no_fetch else ""

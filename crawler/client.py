@@ -103,9 +103,12 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=TIMES,
             auto_decompress=False,  # see `crawler.inflate`
-            headers={"User-Agent": self._agent, "Accept": "text/html,*/*;q=0.5",
-                     "Accept-Encoding": "gzip, deflate"},
-        )  # fmt: skip
+            headers={
+                "User-Agent": self._agent,
+                "Accept": "text/html,*/*;q=0.5",
+                "Accept-Encoding": "gzip, deflate",
+            },
+        )
         return self
 
     async def __aexit__(
@@ -118,9 +121,14 @@ class Client:
         await self._session.close()
 
     async def get(
-        self, url: str, *, html: bool = True, limit: int = MAX_BODY, etag: str = "",
+        self,
+        url: str,
+        *,
+        html: bool = True,
+        limit: int = MAX_BODY,
+        etag: str = "",
         last_modified: str = "",
-    ) -> Got:  # fmt: skip
+    ) -> Got:
         """Ask for one address, exactly as it is written.
 
         Args:
@@ -136,9 +144,10 @@ class Client:
             raise Refused("private")
         try:
             async with self._session.get(
-                URL(url, encoded=True), allow_redirects=False,
+                URL(url, encoded=True),
+                allow_redirects=False,
                 headers=_validators(etag, last_modified),
-            ) as answer:  # fmt: skip
+            ) as answer:
                 return await _read(answer, html, limit)
         except aiohttp.ConnectionTimeoutError:
             raise Refused("connect") from None
@@ -164,10 +173,16 @@ def _validators(etag: str, last_modified: str) -> dict[str, str]:
 async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
     headers = answer.headers
     got = Got(
-        answer.status, b"", answer.content_type if "Content-Type" in headers else "",
-        answer.charset or "", headers.get("Location", ""), headers.get("Retry-After", ""),
-        headers.get("ETag", ""), headers.get("Last-Modified", ""), headers,
-    )  # fmt: skip
+        answer.status,
+        b"",
+        answer.content_type if "Content-Type" in headers else "",
+        answer.charset or "",
+        headers.get("Location", ""),
+        headers.get("Retry-After", ""),
+        headers.get("ETag", ""),
+        headers.get("Last-Modified", ""),
+        headers,
+    )
     if answer.status != 200:
         return got
     if html and got.content_type and got.content_type.lower() not in HTML:
@@ -177,8 +192,17 @@ async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> Got:
     body = await _body(answer, html, limit)
     if html and not got.content_type and not _looks_like_markup(body):
         raise Refused("not-html", status=200, received=len(body))
-    return Got(got.status, bytes(body), got.content_type, got.charset, got.location,
-               got.retry_after, got.etag, got.last_modified, headers)  # fmt: skip
+    return Got(
+        got.status,
+        bytes(body),
+        got.content_type,
+        got.charset,
+        got.location,
+        got.retry_after,
+        got.etag,
+        got.last_modified,
+        headers,
+    )
 
 
 async def _body(answer: aiohttp.ClientResponse, html: bool, limit: int) -> bytearray:

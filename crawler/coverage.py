@@ -73,13 +73,19 @@ def look(directory: Path, site: Site, today: dt.date) -> Coverage:
         spool = Spool.read(directory)
         try:
             _stories(spool, years, sections)
-            marked.update({name.removeprefix("marks."): count for name, count in
-                           spool.counters().items() if name.startswith("marks.")})  # fmt: skip
+            marked.update(
+                {
+                    name.removeprefix("marks."): count
+                    for name, count in spool.counters().items()
+                    if name.startswith("marks.")
+                }
+            )
         finally:
             spool.close()
     ordered = dict(sorted(years.items()))
-    return Coverage(ordered, dict(sections.most_common()), dict(marked.most_common()),
-                    _total(ordered))  # fmt: skip
+    return Coverage(
+        ordered, dict(sections.most_common()), dict(marked.most_common()), _total(ordered)
+    )
 
 
 def _pages(connection: sqlite3.Connection, years: defaultdict[str, Year]) -> None:
@@ -128,8 +134,7 @@ def _total(years: dict[str, Year]) -> Year:
     total = Year()
     for year in years.values():
         total.pages.update(year.pages)
-        for name in ("issues", "issues_due", "stories", "held", "words", "words_expected",
-                     "short"):  # fmt: skip
+        for name in ("issues", "issues_due", "stories", "held", "words", "words_expected", "short"):
             setattr(total, name, getattr(total, name) + getattr(year, name))
     return total
 
@@ -144,23 +149,39 @@ def show(found: Coverage, *, as_json: bool, sections: int = 20) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     table = Table(box=None, pad_edge=False)
-    for name in ("year", "issues", "pages", "failed", "waiting", "stories", "held", "words",
-                 "short"):  # fmt: skip
+    for name in (
+        "year",
+        "issues",
+        "pages",
+        "failed",
+        "waiting",
+        "stories",
+        "held",
+        "words",
+        "short",
+    ):
         table.add_column(name, justify="left" if name == "year" else "right")
     for name, year in (*found.years.items(), ("all", found.total)):
         due = f" of {year.issues_due:,}" if year.issues_due else ""
         whole = "" if year.complete is None else f"{year.complete:.1%}"
         states = year.pages
         table.add_row(
-            name, f"{year.issues:,}{due}", f"{states['done']:,}", _or_blank(states["failed"]),
-            _or_blank(states["waiting"] + states["leased"]), f"{year.stories:,}",
-            _or_blank(year.held), whole,
+            name,
+            f"{year.issues:,}{due}",
+            f"{states['done']:,}",
+            _or_blank(states["failed"]),
+            _or_blank(states["waiting"] + states["leased"]),
+            f"{year.stories:,}",
+            _or_blank(year.held),
+            whole,
             _or_blank(year.short),
-        )  # fmt: skip
+        )
     console.print(table)
     if found.total.words_expected:
-        console.print(f"words: share of those that the site itself counts; short: stories with "
-                      f"under {SHORT:.0%} of them")  # fmt: skip
+        console.print(
+            f"words: share of those that the site itself counts; short: stories with "
+            f"under {SHORT:.0%} of them"
+        )
     for code, count in found.marks.items():
         console.print(f"{count:8,}  {code:18} {MARKS.get(code, '')}", markup=False)
     known = list(found.sections.items())

@@ -40,9 +40,13 @@ class Crawling:
     """
 
     def __init__(
-        self, frontier: Frontier, client: Client, site: Site, settings: Crawl,
+        self,
+        frontier: Frontier,
+        client: Client,
+        site: Site,
+        settings: Crawl,
         follow: Follow | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.doorbell = Doorbell(client, HostBook(frontier.db), settings)
         self.hold = ""  # why nothing new is begun, "" when it is
         self.finished = False
@@ -109,8 +113,9 @@ class Crawling:
             self._tasks[asyncio.create_task(self._fetcher.fetch(claim))] = claim
 
     async def _collect(self, timeout: float) -> None:
-        done, _ = await asyncio.wait(self._tasks, timeout=timeout,
-                                     return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        done, _ = await asyncio.wait(
+            self._tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+        )
         for task in done:
             self._end(task)
 

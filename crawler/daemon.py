@@ -103,8 +103,9 @@ async def run(
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())
         local = is_local(urlsplit(profile.base).hostname or "")
-        async with Client(agent, allow_private=profile.allow_private or local,
-                          concurrency=settings.concurrency) as client:  # fmt: skip
+        async with Client(
+            agent, allow_private=profile.allow_private or local, concurrency=settings.concurrency
+        ) as client:
             looks = _follow(frontier, site, settings, directory) if follow else None
             return await daemon.run(Crawling(frontier, client, site, settings, looks))
 
@@ -113,9 +114,16 @@ class Daemon:
     """Watches over fetching, extraction and flow; ends when none has anything left to do."""
 
     def __init__(
-        self, archive: str, directory: Path, frontier: Frontier, spool: Spool, flow: Flow | None,
-        desk: Desk | None, settings: Crawl, watch: Watch | None,
-    ) -> None:  # fmt: skip
+        self,
+        archive: str,
+        directory: Path,
+        frontier: Frontier,
+        spool: Spool,
+        flow: Flow | None,
+        desk: Desk | None,
+        settings: Crawl,
+        watch: Watch | None,
+    ) -> None:
         self._directory = directory
         self._frontier = frontier
         self._spool = spool
@@ -186,8 +194,12 @@ class Daemon:
         free = shutil.disk_usage(self._directory).free // 2**20
         low = free < self._settings.min_free_mb
         if low and not crawling.hold:
-            log.warning("only %d MB of disk are free (min_free_mb is %d): fetching waits until "
-                        "there is room", free, self._settings.min_free_mb)  # fmt: skip
+            log.warning(
+                "only %d MB of disk are free (min_free_mb is %d): fetching waits until "
+                "there is room",
+                free,
+                self._settings.min_free_mb,
+            )
         crawling.hold = f"{free} MB of disk free" if low else ""
 
     def _show(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> None:
@@ -231,9 +243,13 @@ def _agree_on_extraction(
 
 
 def _flow(
-    stack: ExitStack, house: House, directory: Path, archive: str, wanted: recipe.Recipe,
+    stack: ExitStack,
+    house: House,
+    directory: Path,
+    archive: str,
+    wanted: recipe.Recipe,
     language: str,
-) -> Flow:  # fmt: skip
+) -> Flow:
     from exchange.flow import Flow
     from exchange.plan import Plan, Planner
     from exchange.redis_server import redis_for
@@ -241,8 +257,14 @@ def _flow(
     questions = house.questions(language) if house.questions else ()
     planner = Planner(archive, wanted, house.config.table("plan", Plan), questions)
     handle = stack.enter_context(redis_for(house))
-    return Flow(directory, archive, wanted, handle.connect,
-                reconcile_s=house.redis.reconcile_s, planner=planner)  # fmt: skip
+    return Flow(
+        directory,
+        archive,
+        wanted,
+        handle.connect,
+        reconcile_s=house.redis.reconcile_s,
+        planner=planner,
+    )
 
 
 @contextlib.contextmanager

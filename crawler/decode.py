@@ -33,8 +33,11 @@ def decode(body: bytes, announced: str = "", charset: str = "greek") -> str:
         charset: "greek" judges by the bytes alone; a codec's name is the last resort after
             UTF-8 and what the page announces.
     """
-    for mark, codec in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"),
-                        (b"\xfe\xff", "utf-16")):  # fmt: skip
+    for mark, codec in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
         if body.startswith(mark):
             return body.decode(codec, "replace")
     try:

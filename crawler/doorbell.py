@@ -50,9 +50,14 @@ class Doorbell:
         async with self._locks.setdefault(origin, asyncio.Lock()):
             gate = self._gates.get(origin)
             if gate is None:
-                gate = Gate(self._book.load(origin), self._book, self._settings.delay,
-                            self._settings.retry_s, jitter=self._settings.jitter,
-                            latency_factor=self._settings.latency_factor)  # fmt: skip
+                gate = Gate(
+                    self._book.load(origin),
+                    self._book,
+                    self._settings.delay,
+                    self._settings.retry_s,
+                    jitter=self._settings.jitter,
+                    latency_factor=self._settings.latency_factor,
+                )
                 if gate.host.robots is not None:
                     gate.set_rules(robots.Rules(gate.host.robots))
             while not _fresh(gate):
@@ -67,8 +72,11 @@ class Doorbell:
         elif gate.host.robots is not None:
             gate.keep_robots(gate.host.robots)  # RFC 9309, 2.3.1.4: the old rules will do a day
         else:
-            log.warning("%s/robots.txt cannot be had (%s): nothing is asked for until it can",
-                        gate.host.origin, answer.reason)  # fmt: skip
+            log.warning(
+                "%s/robots.txt cannot be had (%s): nothing is asked for until it can",
+                gate.host.origin,
+                answer.reason,
+            )
 
     async def _ask(self, gate: Gate) -> Answer:
         url = f"{gate.host.origin}/robots.txt"

@@ -83,18 +83,32 @@ def _from_store(connection: sqlite3.Connection, directory: Path, settings: Crawl
     stories_waiting = waiting - indexes_waiting
     basis = (
         f"{waiting:,} known pages wait"
-        + (f", {indexes_waiting:,} of them lead to others ({per_index:.1f} each"
-           f"{'' if measured else ', assumed'})" if indexes_waiting else "")
+        + (
+            f", {indexes_waiting:,} of them lead to others ({per_index:.1f} each"
+            f"{'' if measured else ', assumed'})"
+            if indexes_waiting
+            else ""
+        )
         + f"; {size / 1000:.1f} kB a page ({'measured' if measured else 'assumed'})"
-    )  # fmt: skip
-    return _reckon(done, (waiting, waiting + unseen), delay, size,
-                   (stories_waiting, stories_waiting + unseen), basis)  # fmt: skip
+    )
+    return _reckon(
+        done,
+        (waiting, waiting + unseen),
+        delay,
+        size,
+        (stories_waiting, stories_waiting + unseen),
+        basis,
+    )
 
 
 def _reckon(
-    done: int, left: tuple[int, int], delay: float, size: float, stories: tuple[int, int],
+    done: int,
+    left: tuple[int, int],
+    delay: float,
+    size: float,
+    stories: tuple[int, int],
     basis: str,
-) -> Crawling:  # fmt: skip
+) -> Crawling:
     least, most = left
     return Crawling(
         done,

@@ -45,8 +45,9 @@ class PageFetcher:
         turn: waits for a gate's turn; the crawl wraps it to know which requests are under way.
     """
 
-    def __init__(self, client: Client, site: Site, gates: Gates, turn: Turn, settings: Crawl
-                 ) -> None:  # fmt: skip
+    def __init__(
+        self, client: Client, site: Site, gates: Gates, turn: Turn, settings: Crawl
+    ) -> None:
         self._client = client
         self._site = site
         self._gates = gates
@@ -70,9 +71,12 @@ class PageFetcher:
             requests += 1
             try:
                 got = await self._client.get(
-                    url, html=page, limit=MAX_BODY if page else lists.MAX_BYTES,
-                    etag=claim.etag, last_modified=claim.last_modified,
-                )  # fmt: skip
+                    url,
+                    html=page,
+                    limit=MAX_BODY if page else lists.MAX_BYTES,
+                    etag=claim.etag,
+                    last_modified=claim.last_modified,
+                )
             except Refused as refusal:
                 return _told(gate, self._refused(claim, refusal, gate, started, requests))
             gate.answered(started)
@@ -87,8 +91,9 @@ class PageFetcher:
             seen.add(target)
             url = target
 
-    def _redirected(self, claim: Claim, target: str, seen: set[str], requests: int
-                    ) -> Outcome | None:  # fmt: skip
+    def _redirected(
+        self, claim: Claim, target: str, seen: set[str], requests: int
+    ) -> Outcome | None:
         """The outcome if a redirect ends here; None to follow it."""
         if target in seen:
             return _failed(claim, "redirect-loop", requests)
@@ -105,28 +110,42 @@ class PageFetcher:
             return Outcome(claim.id, "left_out", "moved", requests=requests, links=(link,))
         return None if not claim.kind else _left_out(claim, "redirect-out", requests)
 
-    def _refused(self, claim: Claim, refusal: Refused, gate: Gate, started: float, requests: int
-                 ) -> Outcome:  # fmt: skip
+    def _refused(
+        self, claim: Claim, refusal: Refused, gate: Gate, started: float, requests: int
+    ) -> Outcome:
         if refusal.reason == "connect":
             gate.unreachable(started)
-            return Outcome(claim.id, "waiting", "connect", gate.host.paused_until,
-                           counts_as_try=False, requests=requests)  # fmt: skip
+            return Outcome(
+                claim.id,
+                "waiting",
+                "connect",
+                gate.host.paused_until,
+                counts_as_try=False,
+                requests=requests,
+            )
         if refusal.reason == "timeout":
             gate.took(started)
         if refusal.reason in _AGAIN:
             return self._again(claim, refusal.reason, requests, received=refusal.received)
         left = refusal.reason == "not-html"
-        return Outcome(claim.id, "left_out" if left else "failed", refusal.reason,
-                       status=refusal.status, received=refusal.received,
-                       requests=requests)  # fmt: skip
+        return Outcome(
+            claim.id,
+            "left_out" if left else "failed",
+            refusal.reason,
+            status=refusal.status,
+            received=refusal.received,
+            requests=requests,
+        )
 
-    def _judge(self, claim: Claim, url: str, got: Got, gate: Gate, started: float, requests: int
-               ) -> Outcome:  # fmt: skip
+    def _judge(
+        self, claim: Claim, url: str, got: Got, gate: Gate, started: float, requests: int
+    ) -> Outcome:
         reason = f"http-{got.status}"
         if got.status in (429, 503):
             gate.refuse(retry_after(got.retry_after, time.time()), started)
-            return self._again(claim, reason, requests, got.status, gate.host.paused_until,
-                               tries=BUSY_TRIES)  # fmt: skip
+            return self._again(
+                claim, reason, requests, got.status, gate.host.paused_until, tries=BUSY_TRIES
+            )
         if got.status >= 500 or got.status in (408, 425):
             return self._again(claim, reason, requests, got.status)
         if got.status == 304 and (claim.etag or claim.last_modified):
@@ -135,17 +154,26 @@ class PageFetcher:
             return _failed(claim, reason, requests, got.status)
         if self._blocked(got):
             gate.refuse(None, started)
-            return self._again(claim, "blocked", requests, 200, gate.host.paused_until,
-                               received=len(got.body))  # fmt: skip
+            return self._again(
+                claim, "blocked", requests, 200, gate.host.paused_until, received=len(got.body)
+            )
         links: tuple[Link, ...] = ()
         if self._site.follows(claim.kind):
             markup = as_utf8(got.body, got.charset, self._site.profile.charset)
             links = discover.links(markup, url, self._site, claim.kind, claim.issue)
         return Outcome(
-            claim.id, "done", status=200, etag=got.etag, last_modified=got.last_modified,
-            charset=got.charset, body=got.body, received=len(got.body), requests=requests,
-            has_story=self._site.tells(claim.kind), links=links,
-        )  # fmt: skip
+            claim.id,
+            "done",
+            status=200,
+            etag=got.etag,
+            last_modified=got.last_modified,
+            charset=got.charset,
+            body=got.body,
+            received=len(got.body),
+            requests=requests,
+            has_story=self._site.tells(claim.kind),
+            links=links,
+        )
 
     def _blocked(self, got: Got) -> bool:
         text = ""
@@ -153,15 +181,24 @@ class PageFetcher:
             text = decode(got.body[: blocked.LOOKED_AT], got.charset, self._site.profile.charset)
         return blocked.is_block_page(got.body, text, self._marks)
 
-    def _again(self, claim: Claim, reason: str, requests: int, status: int = 0,
-               not_before: float = 0.0, received: int = 0, tries: int = 0) -> Outcome:  # fmt: skip
+    def _again(
+        self,
+        claim: Claim,
+        reason: str,
+        requests: int,
+        status: int = 0,
+        not_before: float = 0.0,
+        received: int = 0,
+        tries: int = 0,
+    ) -> Outcome:
         """Ask again later, each time four times later, until the tries are used up."""
         if claim.tries + 1 >= max(tries, self._settings.tries):
             return _failed(claim, reason, requests, status)
         wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
         at = not_before or time.time() + wait
-        return Outcome(claim.id, "waiting", reason, at, status=status, received=received,
-                       requests=requests)  # fmt: skip
+        return Outcome(
+            claim.id, "waiting", reason, at, status=status, received=received, requests=requests
+        )
 
 
 def _told(gate: Gate, outcome: Outcome) -> Outcome:

@@ -34,15 +34,18 @@ class Frontier:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, *, by_year: bool = False,
+        self,
+        connection: sqlite3.Connection,
+        *,
+        by_year: bool = False,
         budgets: Mapping[str, int] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.db = connection
         self._left = {
-            kind: budget - self.db.execute(
-                "SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
+            kind: budget
+            - self.db.execute("SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
             for kind, budget in (budgets or {}).items()
-        }  # fmt: skip
+        }
         self._bodies = Bodies(connection)
         self._years = years.Turns(connection) if by_year else None
 
@@ -124,14 +127,16 @@ class Frontier:
         """
         given_up = self.db.execute(
             f"SELECT reason, COUNT(*) FROM pages WHERE state='failed' AND ({which}) "
-            "GROUP BY reason", tuple(values),
-        ).fetchall()  # fmt: skip
+            "GROUP BY reason",
+            tuple(values),
+        ).fetchall()
         for reason, count in given_up:
             pages.count(self.db, f"reason.{reason}", -count)
         return self.db.execute(
             "UPDATE pages SET state='waiting', reason='', tries=0, next_at=0 "
-            f"WHERE state IN ('done', 'failed') AND ({which})", tuple(values),
-        ).rowcount  # fmt: skip
+            f"WHERE state IN ('done', 'failed') AND ({which})",
+            tuple(values),
+        ).rowcount
 
     def retry_failed(self) -> int:
         """Make every page that was given up due once more; returns how many there are.
@@ -167,9 +172,17 @@ class Frontier:
         added = self.db.execute(
             "INSERT INTO pages(key, url, kind, issue, words, priority, state, reason) "
             "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT(key) DO NOTHING",
-            (link.key, link.url, link.kind, link.issue, link.words, link.priority,
-             "left_out" if link.left_out else "waiting", link.left_out),
-        ).rowcount  # fmt: skip
+            (
+                link.key,
+                link.url,
+                link.kind,
+                link.issue,
+                link.words,
+                link.priority,
+                "left_out" if link.left_out else "waiting",
+                link.left_out,
+            ),
+        ).rowcount
         if added:
             if link.kind in self._left:
                 self._left[link.kind] -= 1
@@ -206,10 +219,20 @@ class Frontier:
         self.db.execute(
             "UPDATE pages SET state=?, reason=?, tries=tries+?, next_at=?, status=?, etag=?, "
             "last_modified=?, body_hash=?, charset=?, text=? WHERE id=?",
-            (outcome.state, outcome.reason, int(outcome.counts_as_try), outcome.next_at,
-             outcome.status, outcome.etag, outcome.last_modified, printed, outcome.charset,
-             "waiting" if body is not None and outcome.has_story else "", outcome.page),
-        )  # fmt: skip
+            (
+                outcome.state,
+                outcome.reason,
+                int(outcome.counts_as_try),
+                outcome.next_at,
+                outcome.status,
+                outcome.etag,
+                outcome.last_modified,
+                printed,
+                outcome.charset,
+                "waiting" if body is not None and outcome.has_story else "",
+                outcome.page,
+            ),
+        )
         if body is not None:
             self._bodies.put(outcome.page, body)
 

@@ -58,8 +58,9 @@ class HostBook:
     def load(self, origin: str) -> Host:
         row = self.db.execute(
             "SELECT origin, paused_until, backoff, refused_at, robots, robots_at "
-            "FROM hosts WHERE origin=?", (origin,),
-        ).fetchone()  # fmt: skip
+            "FROM hosts WHERE origin=?",
+            (origin,),
+        ).fetchone()
         return Host(*row) if row else Host(origin)
 
     def save(self, host: Host, counting: str = "") -> None:
@@ -73,6 +74,12 @@ class HostBook:
                 pages.count(self.db, counting)
             self.db.execute(
                 "INSERT OR REPLACE INTO hosts VALUES (?,?,?,?,?,?)",
-                (host.origin, host.paused_until, host.backoff, host.refused_at, host.robots,
-                 host.robots_at),
-            )  # fmt: skip
+                (
+                    host.origin,
+                    host.paused_until,
+                    host.backoff,
+                    host.refused_at,
+                    host.robots,
+                    host.robots_at,
+                ),
+            )

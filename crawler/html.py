@@ -28,8 +28,9 @@ def parse(markup: str | bytes) -> Any | None:
 def _parser() -> Any:
     from lxml import etree, html
 
-    parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True,
-                             remove_pis=True)  # fmt: skip
+    parser = html.HTMLParser(
+        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True
+    )
     # lxml.html chooses a class for each element in Python; this one is chosen in C.
     parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=html.HtmlElement))
     return parser

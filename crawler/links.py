@@ -75,8 +75,9 @@ class Site:
     def _ours(self, parts: SplitResult) -> bool:
         return parts.scheme in ("http", "https") and _host(parts) in self.hosts
 
-    def link(self, url: str, page: str = "", issue: str = "", words: int | None = None
-             ) -> Link | None:  # fmt: skip
+    def link(
+        self, url: str, page: str = "", issue: str = "", words: int | None = None
+    ) -> Link | None:
         """Classify an address found on `page`; None when it is not to be followed.
 
         Args:
@@ -109,9 +110,14 @@ class Site:
         return None
 
     def _as_kind(
-        self, name: str, kind: Kind, values: dict[str, str], address: str, issue: str,
+        self,
+        name: str,
+        kind: Kind,
+        values: dict[str, str],
+        address: str,
+        issue: str,
         words: int | None,
-    ) -> Link | None:  # fmt: skip
+    ) -> Link | None:
         own = dates.parse(values.get(kind.date, "")) if kind.date else ""
         if kind.date and values.get(kind.date) and not own:
             return None  # a date that is none
@@ -148,8 +154,9 @@ class Site:
         yield from self.starts()
         for url in self.profile.sitemaps:
             named = url == "robots.txt"
-            yield self.list_link("/robots.txt" if named else url,
-                                 kinds.ROBOTS if named else kinds.SITEMAP)  # fmt: skip
+            yield self.list_link(
+                "/robots.txt" if named else url, kinds.ROBOTS if named else kinds.SITEMAP
+            )
         for url in self.profile.feeds:
             yield self.list_link(url, kinds.FEED)
         yield from self.dated(today)

@@ -42,9 +42,16 @@ class Gate:
     """
 
     def __init__(
-        self, host: Host, book: HostBook, delay: float, first_away_s: float, *,
-        jitter: float = 0.0, latency_factor: float = 0.0, clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self,
+        host: Host,
+        book: HostBook,
+        delay: float,
+        first_away_s: float,
+        *,
+        jitter: float = 0.0,
+        latency_factor: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.host = host
         self.rules = Rules("")
         self.delay = 0.0
@@ -126,8 +133,11 @@ class Gate:
     def _say_hours(self) -> None:
         left = self.rules.opens_in(self._clock())
         if left and not self._closed:
-            log.warning("%s takes visits at other hours (Visit-time in robots.txt): waiting %.1f h",
-                        self.host.origin, left / 3600)  # fmt: skip
+            log.warning(
+                "%s takes visits at other hours (Visit-time in robots.txt): waiting %.1f h",
+                self.host.origin,
+                left / 3600,
+            )
         self._closed = bool(left)
 
     def refuse(self, asked: float | None, started: float) -> None:
@@ -135,8 +145,11 @@ class Gate:
         before = self.host.paused_until
         self._keep(refused(self.host, self._clock(), asked, started))
         if self.host.paused_until > before:
-            log.warning("%s asks us to wait: pausing for %.0f s", self.host.origin,
-                        self.host.paused_until - self._clock())  # fmt: skip
+            log.warning(
+                "%s asks us to wait: pausing for %.0f s",
+                self.host.origin,
+                self.host.paused_until - self._clock(),
+            )
 
     def unreachable(self, started: float) -> None:
         """The host cannot be reached: pause everyone, longer each time, up to an hour."""
@@ -144,8 +157,11 @@ class Gate:
             return  # others that were under way have said so already
         self._away = min(max(self._away * 2, self._first_away), LONGEST_AWAY_S)
         self._keep(replace(self.host, paused_until=self._clock() + self._away))
-        log.warning("%s cannot be reached: trying again in %.0f s (check the network and the "
-                    "address)", self.host.origin, self._away)  # fmt: skip
+        log.warning(
+            "%s cannot be reached: trying again in %.0f s (check the network and the address)",
+            self.host.origin,
+            self._away,
+        )
 
     def ended(self, *, good: bool) -> bool:
         """Take how a request ended; true when errors prevail and everyone is to pause."""
@@ -156,8 +172,9 @@ class Gate:
         self._broken = min(max(self._broken * 2, self._first_away), LONGEST_AWAY_S)
         until = max(self.host.paused_until, self._clock() + self._broken)
         self._keep(replace(self.host, paused_until=until), counting="breaks")
-        log.warning("%s answers mostly with errors: pausing for %.0f s", self.host.origin,
-                    self._broken)  # fmt: skip
+        log.warning(
+            "%s answers mostly with errors: pausing for %.0f s", self.host.origin, self._broken
+        )
         return True
 
     def answered(self, started: float) -> None:

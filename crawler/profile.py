@@ -22,9 +22,19 @@ from exchange.text import dates
 CODE_VERSION = "2"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
 # no others, so that nothing can change a text unseen.
-EXTRACTION = frozenset({
-    "name", "language", "charset", "shapes", "leave_out", "teasers", "chunk", "months", "min_words",
-})  # fmt: skip
+EXTRACTION = frozenset(
+    {
+        "name",
+        "language",
+        "charset",
+        "shapes",
+        "leave_out",
+        "teasers",
+        "chunk",
+        "months",
+        "min_words",
+    }
+)
 
 
 def _regex(value: str) -> str:

@@ -14,9 +14,12 @@ from crawler.settings import Crawl
 from exchange.errors import UsageError
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "kinds": Kind, "ranges": Range, "shapes": Shape, "chunk": ChunkShape,
+    "kinds": Kind,
+    "ranges": Range,
+    "shapes": Shape,
+    "chunk": ChunkShape,
     "leave_out": LeaveOut,
-}  # fmt: skip
+}
 
 
 def builtin() -> dict[str, Profile]:

@@ -57,8 +57,12 @@ class Snapshot:
 
 
 def snapshot(
-    archive: str, pages: Mapping[str, int], spool: Mapping[str, int], *, fetching: bool = False,
-) -> Snapshot:  # fmt: skip
+    archive: str,
+    pages: Mapping[str, int],
+    spool: Mapping[str, int],
+    *,
+    fetching: bool = False,
+) -> Snapshot:
     """Put the counters of both files together; how fast it goes is added by who knows."""
     by_state = {
         name.removeprefix("pages."): count
@@ -66,10 +70,16 @@ def snapshot(
         if name.startswith("pages.")
     }
     return Snapshot(
-        archive, fetching, by_state, pages.get("text.waiting", 0), spool.get("stories", 0),
-        spool.get("chunks.live", 0), spool.get("tasks.done", 0), open_tasks(spool),
+        archive,
+        fetching,
+        by_state,
+        pages.get("text.waiting", 0),
+        spool.get("stories", 0),
+        spool.get("chunks.live", 0),
+        spool.get("tasks.done", 0),
+        open_tasks(spool),
         spool.get("tasks.failed", 0),
-    )  # fmt: skip
+    )
 
 
 class Pace:
@@ -79,8 +89,15 @@ class Pace:
         self._seen: deque[tuple[float, int]] = deque()
         self._first: tuple[float, int] | None = None
 
-    def left(self, done: int, remaining: int, unseen: int = 0, *, fastest: float = 0.0,
-             now: float | None = None) -> Range | None:  # fmt: skip
+    def left(
+        self,
+        done: int,
+        remaining: int,
+        unseen: int = 0,
+        *,
+        fastest: float = 0.0,
+        now: float | None = None,
+    ) -> Range | None:
         """What the rest needs, at the pace of the last two minutes and of the whole run.
 
         Args:
@@ -97,8 +114,9 @@ class Pace:
             self._seen.popleft()
         if not remaining + unseen:
             return 0.0, 0.0
-        paces = [pace for since in (self._seen[0], self._first)
-                 if (pace := _pace(since, (now, done)))]  # fmt: skip
+        paces = [
+            pace for since in (self._seen[0], self._first) if (pace := _pace(since, (now, done)))
+        ]
         if not paces:
             return None
         most = min(paces)

@@ -64,8 +64,9 @@ def failing(
         f"SELECT 'failed' AS state, reason, url, tries, leased_at FROM pages WHERE {_FAILED} "
         "AND (?1 IS NULL OR reason=?1) UNION ALL "
         f"SELECT 'no story', text, url, tries, leased_at FROM pages WHERE {_NO_STORY} "
-        "AND (?1 IS NULL OR text=?1) ORDER BY leased_at DESC LIMIT ?2", (reason, limit),
-    )  # fmt: skip
+        "AND (?1 IS NULL OR text=?1) ORDER BY leased_at DESC LIMIT ?2",
+        (reason, limit),
+    )
     for row in rows:
         yield Failing(row["state"], row["reason"], 1, site.absolute(row["url"]), row["tries"])
 
@@ -90,8 +91,9 @@ def retry(directory: Path, reason: str | None) -> tuple[int, int]:
                 )
                 read = frontier.db.execute(
                     f"UPDATE pages SET text='waiting' WHERE {_NO_STORY} "
-                    "AND (?1 IS NULL OR text=?1)", (reason,),
-                ).rowcount  # fmt: skip
+                    "AND (?1 IS NULL OR text=?1)",
+                    (reason,),
+                ).rowcount
         finally:
             frontier.close()
     return asked, read

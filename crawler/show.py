@@ -46,11 +46,19 @@ class Show:
             self._start()
         failed = f", {now.tasks_failed} failed" if now.tasks_failed else ""
         busy = now.fetching and not now.next_look
-        self._bar(self._pages, now.pages_done, now.pages_open,
-                  f"{rate(now) if busy else 'fetched'}{states(now)}")  # fmt: skip
-        self._bar(self._tasks, now.tasks_done, now.tasks_open,
-                  f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
-                  f"{times(now)}")  # fmt: skip
+        self._bar(
+            self._pages,
+            now.pages_done,
+            now.pages_open,
+            f"{rate(now) if busy else 'fetched'}{states(now)}",
+        )
+        self._bar(
+            self._tasks,
+            now.tasks_done,
+            now.tasks_open,
+            f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
+            f"{times(now)}",
+        )
         self._bar(self._disk, now.disk_mb, now.free_mb, disk(now).removeprefix("disk "), "")
 
     def _bar(self, task: Any, done: int, left: int, say: str, count: str | None = None) -> None:
@@ -77,8 +85,10 @@ class Show:
             return "nothing to do"
         hints = []
         if now.pages_failed:
-            hints.append(f"{now.pages_failed} pages failed (`kkoracle archive review "
-                         f"{now.archive}` lists them)")  # fmt: skip
+            hints.append(
+                f"{now.pages_failed} pages failed (`kkoracle archive review "
+                f"{now.archive}` lists them)"
+            )
         if now.tasks_failed:
             hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status` says why)")
         hint = "; " + ", ".join(hints) if hints else ""

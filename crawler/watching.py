@@ -33,17 +33,23 @@ class Watching:
 
     def look(self, crawling: Crawling | None, fetching: bool) -> progress.Snapshot:
         """One moment of the daemon."""
-        now = progress.snapshot(self._archive, self._frontier.counters(), self._spool.counters(),
-                                fetching=fetching and crawling is not None)  # fmt: skip
+        now = progress.snapshot(
+            self._archive,
+            self._frontier.counters(),
+            self._spool.counters(),
+            fetching=fetching and crawling is not None,
+        )
         indexes, taken, free = self._now_and_then()
         now = replace(now, indexes_waiting=indexes, disk_mb=taken, free_mb=free)
         if crawling is not None and fetching:
             gates = crawling.doorbell.known()
             now = replace(
-                now, hold=crawling.hold, rate=sum(gate.rate() for gate in gates),
+                now,
+                hold=crawling.hold,
+                rate=sum(gate.rate() for gate in gates),
                 allowed=sum(1 / gate.delay for gate in gates if gate.delay),
                 pause_s=max((gate.paused_for() for gate in gates), default=0.0),
-            )  # fmt: skip
+            )
         return replace(self._left(now, crawling), next_look=_next_look(now, crawling))
 
     def _now_and_then(self) -> tuple[int, int, int]:
@@ -62,9 +68,10 @@ class Watching:
         return replace(
             now,
             tasks_left=self._tasks.left(now.tasks_done, now.tasks_open),
-            pages_left=self._pages.left(now.pages_done, now.pages_open, unseen,
-                                        fastest=now.allowed),
-        )  # fmt: skip
+            pages_left=self._pages.left(
+                now.pages_done, now.pages_open, unseen, fastest=now.allowed
+            ),
+        )
 
 
 def _next_look(now: progress.Snapshot, crawling: Crawling | None) -> float:

@@ -64,8 +64,12 @@ def write(
                 os.fsync(file.fileno())
             (folder / (name + _PARTIAL)).replace(folder / name)
             hashes[name] = sha.hexdigest()
-        described = {"format": FORMAT, "archive": corpus.archive, "counters": corpus.counters(),
-                     "sha256": hashes}  # fmt: skip
+        described = {
+            "format": FORMAT,
+            "archive": corpus.archive,
+            "counters": corpus.counters(),
+            "sha256": hashes,
+        }
         draft = folder / (FILE + _PARTIAL)
         draft.write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2))
         draft.replace(folder / FILE)

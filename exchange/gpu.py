@@ -31,11 +31,12 @@ def held(data: Path, *, shared: bool = False) -> Iterator[None]:
         if not lock.acquire(shared=shared):
             raise UserError(
                 f"training runs on this machine (pid {lock.holder()}): generate or train, not "
-                "both; start again when it is done" if shared
+                "both; start again when it is done"
+                if shared
                 else "a worker is generating, a model is open in a chat or the studio, or another "
                 f"run is training on this machine ({LOCK}): they would only slow each other "
                 "down; stop it first, or wait until it ends"
-            )  # fmt: skip
+            )
         yield
     finally:
         lock.release()

@@ -72,6 +72,12 @@ def of_row(row: sqlite3.Row, archive: str, spoken: str) -> Task | None:
         return None
     chunk = Chunk.from_json(row["chunk"])
     return Task(
-        row["id"], archive, row["kind"], (chunk.id,), row["recipe"], chunk.text, chunk.header,
+        row["id"],
+        archive,
+        row["kind"],
+        (chunk.id,),
+        row["recipe"],
+        chunk.text,
+        chunk.header,
         spoken,
-    )  # fmt: skip
+    )

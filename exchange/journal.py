@@ -32,8 +32,13 @@ from exchange.settings import Config
 FILE, OPEN, LOCK = "journal.md", "journal.open", "journal.lock"
 CRASHED = -1  # in place of an exit code: an error of ours, not of the person
 _HEAD = "# Journal\n\nWhat was done in this folder, oldest first; written by the commands.\n"
-_ENDINGS = {OK: "done", FAILED: "failed", USAGE: "refused", STOPPED: "stopped, resumable",
-            CRASHED: "crashed"}  # fmt: skip
+_ENDINGS = {
+    OK: "done",
+    FAILED: "failed",
+    USAGE: "refused",
+    STOPPED: "stopped, resumable",
+    CRASHED: "crashed",
+}
 _LONGEST = 300  # characters of one line that a command said
 _log = logging.getLogger(__name__)
 
@@ -80,8 +85,14 @@ class Entry:
                     self.started = note.started  # this process has executed itself anew
                 elif path == mine or not _alive(path.name):
                     if note:
-                        _append(self.data, _text(note.words, note.started, [
-                            "ended: killed; nothing was written after its beginning"]))  # fmt: skip
+                        _append(
+                            self.data,
+                            _text(
+                                note.words,
+                                note.started,
+                                ["ended: killed; nothing was written after its beginning"],
+                            ),
+                        )
                     path.unlink(missing_ok=True)
             mine.write_bytes(
                 orjson.dumps({"words": masking.words(self.words), "started": self.started})
@@ -96,12 +107,15 @@ class Entry:
             f"{duration(time.time() - self.started)}"
         ]
         lines += [f"said: {_line(said)}"] if said else []
-        lines += [f"{name.replace('_', ' ')}: {_figure(value)}"
-                  for name, value in self.figures.items()]  # fmt: skip
+        lines += [
+            f"{name.replace('_', ' ')}: {_figure(value)}" for name, value in self.figures.items()
+        ]
         settings = [f"`{_line(text)}`" for text in differing(self.config)] if self.config else []
         lines += [f"settings: {', '.join(settings)}"] if settings else []
-        lines.append(f"with: kkoracle {self.version}, Python {platform.python_version()}, "
-                     f"{platform.system()} {platform.machine()}")  # fmt: skip
+        lines.append(
+            f"with: kkoracle {self.version}, Python {platform.python_version()}, "
+            f"{platform.system()} {platform.machine()}"
+        )
         with _held(self.data):
             _append(self.data, _text(self.words, self.started, lines))
             (self.data / OPEN / str(os.getpid())).unlink(missing_ok=True)

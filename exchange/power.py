@@ -11,10 +11,12 @@ class Power(Table):
     """[power]"""
 
     watts: float = Field(
-        65, gt=0, le=100_000,
+        65,
+        gt=0,
+        le=100_000,
         description="what this machine draws while it works; 65: the most that Apple states for a "
         "Mac mini with M4 (testers measured 40 to 45)",
-    )  # fmt: skip
+    )
 
 
 def kwh(watts: float, seconds: float) -> float:

@@ -93,10 +93,13 @@ def _shape(cls: type) -> tuple[_Field, ...]:
     hints = get_type_hints(cls)
     missing = dataclasses.MISSING
     return tuple(
-        (field.name, hints[field.name],
-         field.default is missing and field.default_factory is missing)
+        (
+            field.name,
+            hints[field.name],
+            field.default is missing and field.default_factory is missing,
+        )
         for field in dataclasses.fields(cls)
-    )  # fmt: skip
+    )
 
 
 def _fit(cls: type, name: str, hint: Any, value: Any) -> Any:

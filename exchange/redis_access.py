@@ -29,21 +29,73 @@ PORT = 16379  # beside 6379, which may be somebody else's Redis
 # As RQ names them; one queue, so most keys are known to the letter.
 _WRITES = (
     *(f"rq:{name}:{QUEUE}" for name in ("queue", "workers", "clean_registries")),
-    *(f"rq:{name}:{QUEUE}" for name in ("wip", "finished", "failed", "deferred", "scheduled",
-                                        "canceled")),
-    f"rq:queue:{QUEUE}:intermediate", "rq:queues", "rq:workers", "rq:worker:*", "rq:job:*",
-    "rq:results:*", "rq:execution:*", "rq:executions:*",
-    "kk:*:result", "kk:inflight:*", "kk:hb:*", "kk:stat:*", "kk:seen", "kk:popped", "kk:suspect",
+    *(
+        f"rq:{name}:{QUEUE}"
+        for name in ("wip", "finished", "failed", "deferred", "scheduled", "canceled")
+    ),
+    f"rq:queue:{QUEUE}:intermediate",
+    "rq:queues",
+    "rq:workers",
+    "rq:worker:*",
+    "rq:job:*",
+    "rq:results:*",
+    "rq:execution:*",
+    "rq:executions:*",
+    "kk:*:result",
+    "kk:inflight:*",
+    "kk:hb:*",
+    "kk:stat:*",
+    "kk:seen",
+    "kk:popped",
+    "kk:suspect",
     "kk:strike",
-)  # fmt: skip
+)
 _READS = ("rq:groups", "kk:*:task:*", "kk:*:recipe", "kk:archives", "kk:control")
 _COMMANDS = (
-    "ping", "hello", "client|setname", "multi", "exec", "discard", "watch", "unwatch", "exists",
-    "expire", "persist", "del", "get", "mget", "set", "incr", "incrby", "hget", "hgetall",
-    "hmget", "hset", "hdel", "hexists", "hincrby", "hincrbyfloat", "llen", "lrange", "lmove",
-    "lrem", "lpush", "rpush", "sadd", "srem", "smembers", "zadd", "zrem", "zcard", "zscore",
-    "zrange", "zrangebyscore", "zremrangebyscore", "xadd", "xrevrange",
-)  # fmt: skip
+    "ping",
+    "hello",
+    "client|setname",
+    "multi",
+    "exec",
+    "discard",
+    "watch",
+    "unwatch",
+    "exists",
+    "expire",
+    "persist",
+    "del",
+    "get",
+    "mget",
+    "set",
+    "incr",
+    "incrby",
+    "hget",
+    "hgetall",
+    "hmget",
+    "hset",
+    "hdel",
+    "hexists",
+    "hincrby",
+    "hincrbyfloat",
+    "llen",
+    "lrange",
+    "lmove",
+    "lrem",
+    "lpush",
+    "rpush",
+    "sadd",
+    "srem",
+    "smembers",
+    "zadd",
+    "zrem",
+    "zcard",
+    "zscore",
+    "zrange",
+    "zrangebyscore",
+    "zremrangebyscore",
+    "xadd",
+    "xrevrange",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +115,11 @@ class Access:
         """Of the server's configuration; they go to its standard input, never to a file."""
         found = [f"requirepass {self.password}"]
         if self.open:
-            found += [f"bind {self.host}", f"port {self.port}",
-                      f"user {WORKER} {rules(self.worker_password)}"]  # fmt: skip
+            found += [
+                f"bind {self.host}",
+                f"port {self.port}",
+                f"user {WORKER} {rules(self.worker_password)}",
+            ]
         return found
 
     def worker_url(self, host: str = "") -> str:
@@ -151,7 +206,8 @@ def _try(host: str, port: int) -> None:
     """Before a running server is stopped for it."""
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]  # fmt: skip
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)

@@ -175,8 +175,9 @@ class ChildServer:
             raise UserError(INSTALL)
         access = redis_access.load(self.directory)
         url, config = redis_config.make(self.directory, access, self.maxmemory_mb, self.address())
-        failed = UserError(f"{binary} does not start: see the end of "
-                           f"{self.directory / 'redis.log'}")  # fmt: skip
+        failed = UserError(
+            f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
+        )
         if not self._run(binary, config, url):
             if not blame_the_file:
                 raise failed

@@ -109,8 +109,16 @@ class Review:
 
     def label(self, label: Label) -> int:
         """Add one label and return its serial number; a later one overrules an earlier one."""
-        fields = (label.pair_id, label.verdict, label.reason, label.question, label.answer,
-                  label.reviewer, label.seconds, time.time())  # fmt: skip
+        fields = (
+            label.pair_id,
+            label.verdict,
+            label.reason,
+            label.question,
+            label.answer,
+            label.reviewer,
+            label.seconds,
+            time.time(),
+        )
         cursor = self.db.execute(
             "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, at) "
             "VALUES (?,?,?,?,?,?,?,?)",
@@ -171,9 +179,18 @@ class Review:
         cursor = self.db.execute(
             "INSERT INTO votes(question, run, systems, answers, choice, best, better, blind, "
             "reviewer, at) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (vote.question, vote.run, *lists, vote.choice, vote.best, vote.better, vote.blind,
-             vote.reviewer, time.time()),
-        )  # fmt: skip
+            (
+                vote.question,
+                vote.run,
+                *lists,
+                vote.choice,
+                vote.best,
+                vote.better,
+                vote.blind,
+                vote.reviewer,
+                time.time(),
+            ),
+        )
         return int(cursor.lastrowid or 0)
 
     def votes(self) -> list[Vote]:
@@ -186,10 +203,19 @@ class Review:
         except sqlite3.OperationalError:
             return []
         return [
-            Vote(question, run, tuple(orjson.loads(systems)), tuple(orjson.loads(answers)),
-                 choice, best, better, bool(blind), reviewer)
+            Vote(
+                question,
+                run,
+                tuple(orjson.loads(systems)),
+                tuple(orjson.loads(answers)),
+                choice,
+                best,
+                better,
+                bool(blind),
+                reviewer,
+            )
             for question, run, systems, answers, choice, best, better, blind, reviewer in rows
-        ]  # fmt: skip
+        ]
 
     # -- requests to the daemon -------------------------------------------------------------
 

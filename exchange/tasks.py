@@ -124,10 +124,16 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
                 _keep(spool, result, row["story_id"], index)
         history.note(db)
     for result, subject in closed:
-        log.info("a task has ended", extra={
-            "archive": result.archive, "task": result.task_id, "chunk": subject,
-            "state": "failed" if result.failed else "done", "reason": result.failed,
-        })  # fmt: skip
+        log.info(
+            "a task has ended",
+            extra={
+                "archive": result.archive,
+                "task": result.task_id,
+                "chunk": subject,
+                "state": "failed" if result.failed else "done",
+                "reason": result.failed,
+            },
+        )
     return len(closed)
 
 

@@ -138,21 +138,30 @@ class Staged:
             "AND p.id NOT IN (SELECT id FROM labelled)"
         ).fetchall()
         for row in rows:
-            pair = replace(Pair.from_json(row["record"]), status="rejected", reason=GONE,
-                           duplicate_of="", rules=rules)  # fmt: skip
+            pair = replace(
+                Pair.from_json(row["record"]),
+                status="rejected",
+                reason=GONE,
+                duplicate_of="",
+                rules=rules,
+            )
             self.db.execute(_INSERT, staged_row(pair, row["story_id"]))
 
     def changes(self) -> list[Change]:
         """Pairs gained and lost by reason code, the largest first."""
-        gained = dict(self.db.execute(
-            "SELECT COALESCE(p.reason, ''), COUNT(*) FROM judged j "
-            "LEFT JOIN spool.pairs p ON p.id=j.id WHERE j.status='accepted' "
-            "AND p.status IS NOT 'accepted' GROUP BY 1"
-        ).fetchall())  # fmt: skip
-        lost = dict(self.db.execute(
-            "SELECT j.reason, COUNT(*) FROM judged j JOIN spool.pairs p ON p.id=j.id "
-            "WHERE j.status='rejected' AND p.status='accepted' GROUP BY 1"
-        ).fetchall())  # fmt: skip
+        gained = dict(
+            self.db.execute(
+                "SELECT COALESCE(p.reason, ''), COUNT(*) FROM judged j "
+                "LEFT JOIN spool.pairs p ON p.id=j.id WHERE j.status='accepted' "
+                "AND p.status IS NOT 'accepted' GROUP BY 1"
+            ).fetchall()
+        )
+        lost = dict(
+            self.db.execute(
+                "SELECT j.reason, COUNT(*) FROM judged j JOIN spool.pairs p ON p.id=j.id "
+                "WHERE j.status='rejected' AND p.status='accepted' GROUP BY 1"
+            ).fetchall()
+        )
         found = [Change(r, gained.get(r, 0), lost.get(r, 0)) for r in {*gained, *lost}]
         return sorted(found, key=lambda change: (-change.gained - change.lost, change.reason))
 

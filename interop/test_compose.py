@@ -19,9 +19,13 @@ def tool(
     name: str, *arguments: str, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [TOOLS / name, *arguments], cwd=cwd, env={**os.environ, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [TOOLS / name, *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_hadolint_finds_nothing_in_the_dockerfile_and_something_in_a_bad_one(
@@ -50,13 +54,24 @@ def podman(tmp_path: Path) -> str:
 
 
 def test_podman_compose_resolves_every_service_and_every_password(podman: str) -> None:
-    said = tool("podman-compose", "--profile", "crawler", "--profile", "worker", "config",
-                PATH=podman, **PASSWORDS)  # fmt: skip
+    said = tool(
+        "podman-compose",
+        "--profile",
+        "crawler",
+        "--profile",
+        "worker",
+        "config",
+        PATH=podman,
+        **PASSWORDS,
+    )
     assert said.returncode == 0, said.stderr
     services = yaml.safe_load(said.stdout)["services"]
     assert set(services) == {"redis", "rq-dashboard", "crawler", "worker"}
-    urls = {name: services[name]["environment"]["KKORACLE_REDIS_URL"] for name in services
-            if name != "redis"}  # fmt: skip
+    urls = {
+        name: services[name]["environment"]["KKORACLE_REDIS_URL"]
+        for name in services
+        if name != "redis"
+    }
     assert urls["crawler"] == "redis://:x@redis:6379/0"
     assert urls["worker"] == "redis://kk-worker:x@redis:6379/0"
 

@@ -55,8 +55,10 @@ def made(
     recipe = "sft" if kind == "4bit" else kind
     config = adapter.attach(model, Train(recipe=recipe, rank=4, alpha=8))
     mx.random.seed(3)
-    learned = [(name, array + 0.03 * mx.random.normal(array.shape))
-               for name, array in tree_flatten(model.trainable_parameters())]  # fmt: skip
+    learned = [
+        (name, array + 0.03 * mx.random.normal(array.shape))
+        for name, array in tree_flatten(model.trainable_parameters())
+    ]
     model.load_weights(learned, strict=False)
     adapter.save(folder / "adapter", model, config)
     (folder / "fused").mkdir()
@@ -88,8 +90,9 @@ def test_transformers_says_what_base_and_adapter_say(made: tuple[Path, Path, Pat
             chat(question), add_generation_prompt=True, return_tensors="pt", return_dict=True
         )
         with torch.no_grad():
-            found = peer.generate(**prompt, max_new_tokens=TOKENS, do_sample=False,
-                                  pad_token_id=words.pad_token_id)  # fmt: skip
+            found = peer.generate(
+                **prompt, max_new_tokens=TOKENS, do_sample=False, pad_token_id=words.pad_token_id
+            )
         said = ours(tuned, tokenizer, question)
         assert said == found[0, prompt["input_ids"].shape[1] :].tolist()
         changed += said != ours(untouched, tokenizer, question)
@@ -121,8 +124,11 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
     pieces = SentencePieceProcessor(model_file=str(fused / "tokenizer.model"))
     tokens, scores = value("tokenizer.ggml.tokens"), value("tokenizer.ggml.scores")
     assert len(tokens) == len(words)
-    normal = [number for number in range(len(tokens))
-              if not pieces.IsControl(number) and not pieces.IsUnknown(number)]  # fmt: skip
+    normal = [
+        number
+        for number in range(len(tokens))
+        if not pieces.IsControl(number) and not pieces.IsUnknown(number)
+    ]
     for number in normal:
         assert tokens[number] == pieces.IdToPiece(number)
         assert scores[number] == pytest.approx(pieces.GetScore(number))
@@ -145,10 +151,15 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
 
     (tmp_path / "text").write_text("\n".join(QUESTIONS * 40), "utf-8")
     SentencePieceTrainer.train(
-        input=str(tmp_path / "text"), model_prefix=str(tmp_path / "tokenizer"), vocab_size=420,
-        model_type="bpe", byte_fallback=True, normalization_rule_name="identity",
-        remove_extra_whitespaces=False, minloglevel=2,
-    )  # fmt: skip
+        input=str(tmp_path / "text"),
+        model_prefix=str(tmp_path / "tokenizer"),
+        vocab_size=420,
+        model_type="bpe",
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
     true = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
     LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path / "saved")
     raw = json.loads((tmp_path / "saved" / "tokenizer.json").read_text("utf-8"))
@@ -157,6 +168,8 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
     again = SentencePieceProcessor(model_proto=rebuilt)
     for text in (*QUESTIONS, "Άλλες λέξεις,  με κενά\nκαι 1998."):
         assert again.EncodeAsIds(text) == true.EncodeAsIds(text)
-    order = [sorted(range(300, len(raw["model"]["vocab"])), key=pieces.GetScore)
-             for pieces in (true, again)]  # fmt: skip
+    order = [
+        sorted(range(300, len(raw["model"]["vocab"])), key=pieces.GetScore)
+        for pieces in (true, again)
+    ]
     assert order[0] == order[1]

@@ -61,8 +61,10 @@ def _require_room(directory: Path, names: list[str], target: Path) -> None:
     wanted = SPARE * sum(p.stat().st_size for name in names for p in directory.glob(name + "*"))
     free = shutil.disk_usage(target).free
     if free < wanted:
-        raise UserError(f"a backup takes {wanted / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are "
-                        f"free in {target.parent}")  # fmt: skip
+        raise UserError(
+            f"a backup takes {wanted / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are "
+            f"free in {target.parent}"
+        )
 
 
 def _moment(stack: ExitStack, path: Path) -> sqlite3.Connection:

@@ -109,8 +109,15 @@ def _endpoint(url: str, served_as: str, api_key: str, width: int) -> Engine:
     """An OpenAI-compatible endpoint that an evaluation asks, greedily."""
     from workers.engines.openai import OpenAIEngine
 
-    return OpenAIEngine(url, name=served_as, served_as=served_as, width=width, api_key=api_key,
-                        temperature=0.0, table="evaluate")  # fmt: skip
+    return OpenAIEngine(
+        url,
+        name=served_as,
+        served_as=served_as,
+        width=width,
+        api_key=api_key,
+        temperature=0.0,
+        table="evaluate",
+    )
 
 
 kkoracle.operate.register(app)

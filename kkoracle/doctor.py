@@ -163,8 +163,9 @@ def _sleep(house: House) -> Iterator[Finding]:
     if not house.config.table("operate", Operate).keep_awake:
         yield Finding("warn", "sleep", "[operate] keep_awake is off: a machine that sleeps waits")
     elif tool := awake.command():
-        yield Finding("ok", "sleep", f"held back by {tool[0]} while work is left (not by a closed "
-                      "lid)")  # fmt: skip
+        yield Finding(
+            "ok", "sleep", f"held back by {tool[0]} while work is left (not by a closed lid)"
+        )
     else:
         yield Finding("ok", "sleep", "servers do not sleep; a laptop wants systemd-inhibit")
 

@@ -97,25 +97,50 @@ def look(house: House, archive: str) -> Estimate:
     )
     disk_of_model = 0.0 if weights else WEIGHTS_BYTES
     stages = (
-        _stage("crawl", f"{_range(crawl.pages)} pages, one each {crawl.delay:g} s", crawl.seconds,
-               crawl.disk_bytes, 3e8, 0.2 * watts, crawl.basis),
-        _stage("generate", f"{_range(generate.tasks)} tasks, {_range(generate.pairs)} pairs in all",
-               generate.seconds, generate.disk_bytes + disk_of_model,
-               (weights or WEIGHTS_BYTES) + KEYS_BYTES, watts, generate.basis),
-        _stage("train", f"{_range(train.steps)} steps, {_range(train.tokens)} tokens",
-               train.seconds, train.disk_bytes, train.memory_bytes, watts, train.basis),
-    )  # fmt: skip
+        _stage(
+            "crawl",
+            f"{_range(crawl.pages)} pages, one each {crawl.delay:g} s",
+            crawl.seconds,
+            crawl.disk_bytes,
+            3e8,
+            0.2 * watts,
+            crawl.basis,
+        ),
+        _stage(
+            "generate",
+            f"{_range(generate.tasks)} tasks, {_range(generate.pairs)} pairs in all",
+            generate.seconds,
+            generate.disk_bytes + disk_of_model,
+            (weights or WEIGHTS_BYTES) + KEYS_BYTES,
+            watts,
+            generate.basis,
+        ),
+        _stage(
+            "train",
+            f"{_range(train.steps)} steps, {_range(train.tokens)} tokens",
+            train.seconds,
+            train.disk_bytes,
+            train.memory_bytes,
+            watts,
+            train.basis,
+        ),
+    )
     at = directory if directory.exists() else house.data.parent
     already = sum(path.stat().st_size for path in directory.glob("*.sqlite*"))
-    return Estimate(archive, stages, watts, shutil.disk_usage(_existing(at)).free, memory.total(),
-                    already)  # fmt: skip
+    return Estimate(
+        archive, stages, watts, shutil.disk_usage(_existing(at)).free, memory.total(), already
+    )
 
 
 def show(found: Estimate, *, as_json: bool) -> int:
     """Print a table and what it is reckoned from, or one JSON object; returns the exit code."""
     if as_json:
-        told: dict[str, Any] = {**asdict(found), "seconds": found.seconds,
-                                "disk_bytes": found.disk_bytes, "fits": found.fits}  # fmt: skip
+        told: dict[str, Any] = {
+            **asdict(found),
+            "seconds": found.seconds,
+            "disk_bytes": found.disk_bytes,
+            "fits": found.fits,
+        }
         print(orjson.dumps(told).decode())  # noqa: T201
         return OK if found.fits else FAILED
     from rich.console import Console
@@ -126,12 +151,19 @@ def show(found: Estimate, *, as_json: bool) -> int:
     console = Console(highlight=False, soft_wrap=True)
     table = Grid(box=None, pad_edge=False)
     for name in ("stage", "work", "time", "disk", "memory", "energy"):
-        table.add_column(name, justify="left" if name in ("stage", "work") else "right",
-                         no_wrap=name != "work")  # fmt: skip
+        table.add_column(
+            name, justify="left" if name in ("stage", "work") else "right", no_wrap=name != "work"
+        )
     for stage in found.stages:
         energy = f"{_range(stage.kwh)} kWh" if stage.kwh[1] >= 0.01 else "-"
-        table.add_row(stage.name, stage.work, span(stage.seconds), _gb(stage.disk_bytes),
-                      _gb(stage.memory_bytes), energy)  # fmt: skip
+        table.add_row(
+            stage.name,
+            stage.work,
+            span(stage.seconds),
+            _gb(stage.disk_bytes),
+            _gb(stage.memory_bytes),
+            energy,
+        )
     console.print(table)
     for stage in found.stages:
         console.print(f"{stage.name}: {stage.basis}", markup=False)
@@ -150,11 +182,23 @@ def show(found: Estimate, *, as_json: bool) -> int:
 
 
 def _stage(
-    name: str, work: str, seconds: tuple[float, float], disk: float, memory_bytes: float,
-    watts: float, basis: str,
-) -> Stage:  # fmt: skip
-    return Stage(name, work, seconds, disk, memory_bytes,
-                 (kwh(watts, seconds[0]), kwh(watts, seconds[1])), basis)  # fmt: skip
+    name: str,
+    work: str,
+    seconds: tuple[float, float],
+    disk: float,
+    memory_bytes: float,
+    watts: float,
+    basis: str,
+) -> Stage:
+    return Stage(
+        name,
+        work,
+        seconds,
+        disk,
+        memory_bytes,
+        (kwh(watts, seconds[0]), kwh(watts, seconds[1])),
+        basis,
+    )
 
 
 def _spool(directory: Path) -> tuple[dict[str, int], float | None]:

@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LOOKING = frozenset(
-    {"init", "doctor", "config", "estimate", "status", "dashboard", "demo", "trace", "chat",
-     "serve", "ui", "redis", "archive list", "archive probe", "archive learn", "archive coverage",
-     "archive review", "dataset stats", "failed list", "failed show"}
-)  # fmt: skip
+    {
+        "init",
+        "doctor",
+        "config",
+        "estimate",
+        "status",
+        "dashboard",
+        "demo",
+        "trace",
+        "chat",
+        "serve",
+        "ui",
+        "redis",
+        "archive list",
+        "archive probe",
+        "archive learn",
+        "archive coverage",
+        "archive review",
+        "dataset stats",
+        "failed list",
+        "failed show",
+    }
+)
 _WITH_VALUE = ("--config", "--data")  # the front door's own options
 
 

@@ -63,8 +63,16 @@ def find(archive_dir: Path, name: str) -> Trace:
         spool.close()
     page = story["page"] if story else ""
     status, body_hash, body = _body(archive_dir, page)
-    return Trace(pair, chunks, Story.from_json(story["record"]) if story else None, completion,
-                 page, status, body_hash, body)  # fmt: skip
+    return Trace(
+        pair,
+        chunks,
+        Story.from_json(story["record"]) if story else None,
+        completion,
+        page,
+        status,
+        body_hash,
+        body,
+    )
 
 
 def _body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
@@ -98,8 +106,10 @@ def show(console: Console, trace: Trace) -> None:
         console.print(f"[bold]chunk[/] {chunk.id}, number {chunk.index + 1} of its story")
         console.print(escape(f"  {chunk.text}"))
     if story:
-        console.print(f"[bold]story[/] {story.id}, {story.published or 'no date'}, "
-                      f"{escape(story.section)}: {escape(story.title)}")  # fmt: skip
+        console.print(
+            f"[bold]story[/] {story.id}, {story.published or 'no date'}, "
+            f"{escape(story.section)}: {escape(story.title)}"
+        )
         console.print(f"  {escape(story.url)}", soft_wrap=True)
     kept = f"{len(trace.body):,} bytes, sha256 {trace.body_hash}" if trace.body else "not kept"
     console.print(f"[bold]page[/] {escape(trace.page) or 'unknown'}: {kept}", soft_wrap=True)

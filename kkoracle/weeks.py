@@ -91,8 +91,9 @@ def install_service(
 
     house: House = ctx.obj
     name = house.archive(archive)
-    services = plan(house, name, redis=redis, daemon=daemon, worker=worker, follow=follow,
-                    no_fetch=no_fetch)  # fmt: skip
+    services = plan(
+        house, name, redis=redis, daemon=daemon, worker=worker, follow=follow, no_fetch=no_fetch
+    )
     if not show:
         typer.echo(install(services, name, Path.home()))
         return

@@ -87,14 +87,25 @@ def test_every_bench_takes_what_is_given_to_it(line: str) -> None:
 
 
 # What can be run on any archive, asks no network and ends by itself.
-HARMLESS = ("archive list", "config", "dataset build",
-            "dataset stats", "doctor", "estimate", "failed list", "status")  # fmt: skip
-RUN = sorted({
-    line.removeprefix("kkoracle ")
-    for _, line in COMMANDS
-    if line.removeprefix("kkoracle ").startswith(HARMLESS) and "--watch" not in line
-    and not re.search(r"[A-Z]{3}|\bpaper\b|--from|--split|\.{3}", line)
-})  # fmt: skip
+HARMLESS = (
+    "archive list",
+    "config",
+    "dataset build",
+    "dataset stats",
+    "doctor",
+    "estimate",
+    "failed list",
+    "status",
+)
+RUN = sorted(
+    {
+        line.removeprefix("kkoracle ")
+        for _, line in COMMANDS
+        if line.removeprefix("kkoracle ").startswith(HARMLESS)
+        and "--watch" not in line
+        and not re.search(r"[A-Z]{3}|\bpaper\b|--from|--split|\.{3}", line)
+    }
+)
 
 
 @pytest.fixture(scope="module")

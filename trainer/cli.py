@@ -100,9 +100,19 @@ def train(
     from trainer.training import train as run_training
 
     house: House = ctx.obj
-    given = {"recipe": recipe, "epochs": epochs, "lr": lr, "rank": rank, "alpha": alpha,
-             "layers": layers, "batch": batch, "accumulate": accumulate, "seed": seed,
-             "patience": patience, "trunk_gb": trunk_gb}  # fmt: skip
+    given = {
+        "recipe": recipe,
+        "epochs": epochs,
+        "lr": lr,
+        "rank": rank,
+        "alpha": alpha,
+        "layers": layers,
+        "batch": batch,
+        "accumulate": accumulate,
+        "seed": seed,
+        "patience": patience,
+        "trunk_gb": trunk_gb,
+    }
     preset = RESEARCHER if researcher else {}
     flags = {**preset, **{name: value for name, value in given.items() if value is not None}}
     settings = house.config.table("train", Train, flags)
@@ -113,15 +123,27 @@ def train(
         stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
     ):
         outcome = run_training(
-            house, archive, settings, name=name, restart=restart, dry_run=dry_run, watcher=screen,
-            stop=stop, language_model=language_model, confirm=lambda text: yes or _asked(text),
-        )  # fmt: skip
+            house,
+            archive,
+            settings,
+            name=name,
+            restart=restart,
+            dry_run=dry_run,
+            watcher=screen,
+            stop=stop,
+            language_model=language_model,
+            confirm=lambda text: yes or _asked(text),
+        )
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
     if outcome.summary:
-        house.entry.tell(run=name, steps=outcome.summary.steps, tokens=outcome.summary.tokens,
-                         validation_loss_before=outcome.summary.valid_before,
-                         validation_loss_after=outcome.summary.valid_after)  # fmt: skip
+        house.entry.tell(
+            run=name,
+            steps=outcome.summary.steps,
+            tokens=outcome.summary.tokens,
+            validation_loss_before=outcome.summary.valid_before,
+            validation_loss_after=outcome.summary.valid_after,
+        )
         tell_end(console, outcome.run, outcome.summary)
 
 
@@ -156,11 +178,17 @@ def compare(
     console = Console(highlight=False)
     with Screen(console) as screen:
         found = ask_both(
-            house, archive, run=name, checkpoint="best" if best else "last", count=count,
-            questions=asked, max_tokens=max_tokens, watcher=screen,
+            house,
+            archive,
+            run=name,
+            checkpoint="best" if best else "last",
+            count=count,
+            questions=asked,
+            max_tokens=max_tokens,
+            watcher=screen,
             language_model=house.config.table("model", Model, {"name": model}),
             confirm=lambda text: yes or _asked(text),
-        )  # fmt: skip
+        )
     console.print(comparison_table(found))
     if found.shares:
         console.print(share_table(found))

@@ -56,28 +56,36 @@ def compare(
     archive_dir = house.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     items = _choose(archive_dir / FOLDER, manifest, count, questions)
-    of = subject(house, archive, run, checkpoint, tuned=True, language_model=language_model,
-                 confirm=confirm)  # fmt: skip
+    of = subject(
+        house, archive, run, checkpoint, tuned=True, language_model=language_model, confirm=confirm
+    )
     if not questions and of.dataset != manifest.sha:
         watcher.note("the dataset was built anew since this run: its questions are asked now")
     with Weights(of.folder, of.adapter, house.data, WIDTH, watcher.note) as weights:
         systems = [
-            System(name, name, Plain(), speaker, Store(archive_dir / ANSWERS, speaker.key),
-                   max_tokens)
+            System(
+                name, name, Plain(), speaker, Store(archive_dir / ANSWERS, speaker.key), max_tokens
+            )
             for name, speaker in (
                 ("base", Local(weights, tuned=False, model_sha=of.sha, adapter_sha="")),
-                ("tuned", Local(weights, tuned=True, model_sha=of.sha,
-                                adapter_sha=of.adapter_sha)),
+                ("tuned", Local(weights, tuned=True, model_sha=of.sha, adapter_sha=of.adapter_sha)),
             )
-        ]  # fmt: skip
+        ]
         _check_length(systems[0], items, weights.context)
         rows, losses = _ask(systems, items, watcher)
     groups = [(g, [r for r in rows if r.group == g and r.reference]) for g in (TRAINED, HELD_OUT)]
     found = Comparison(
-        of.name, run, checkpoint, manifest.sha, tuple(rows),
-        tuple(share(group, chosen, *(one[group] for one in losses))
-              for group, chosen in groups if chosen),
-    )  # fmt: skip
+        of.name,
+        run,
+        checkpoint,
+        manifest.sha,
+        tuple(rows),
+        tuple(
+            share(group, chosen, *(one[group] for one in losses))
+            for group, chosen in groups
+            if chosen
+        ),
+    )
     write(found, Run(archive_dir, run).folder)
     return found
 
@@ -100,8 +108,10 @@ def read_questions(path: Path) -> list[str]:
 def _choose(dataset: Path, manifest: Manifest, count: int, questions: Sequence[str]) -> list[Item]:
     """Ids are hashes, so the first rows of a split come from all over the archive."""
     if questions:
-        return [Item(str(number), ASKED, question, "", "", manifest.system)
-                for number, question in enumerate(questions)]  # fmt: skip
+        return [
+            Item(str(number), ASKED, question, "", "", manifest.system)
+            for number, question in enumerate(questions)
+        ]
     splits: tuple[tuple[str, Split], ...] = ((TRAINED, "train"), (HELD_OUT, "test_unseen"))
     return [
         Item(row.id, group, row.question, row.answer, row.cluster, row.system)
@@ -126,17 +136,21 @@ def _ask(
     done = counted(1)
     said, losses = [], []
     for system in systems:
-        said.append(system.answer(
-            items, lambda: watcher.answering(next(done), len(systems) * len(items))
-        ))  # fmt: skip
+        said.append(
+            system.answer(items, lambda: watcher.answering(next(done), len(systems) * len(items)))
+        )
         weighed = system.weigh(items, lambda: None)
-        losses.append({
-            group: _loss([weighed[item.id][0] for item in items if item.split == group])
-            for group in {item.split for item in items if item.reference}
-        })  # fmt: skip
+        losses.append(
+            {
+                group: _loss([weighed[item.id][0] for item in items if item.split == group])
+                for group in {item.split for item in items if item.reference}
+            }
+        )
         system.store.close()
-    rows = [Row(item.split, item.question, item.reference, one.text, other.text)
-            for item, one, other in zip(items, *said, strict=True)]  # fmt: skip
+    rows = [
+        Row(item.split, item.question, item.reference, one.text, other.text)
+        for item, one, other in zip(items, *said, strict=True)
+    ]
     return rows, losses
 
 

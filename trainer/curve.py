@@ -31,8 +31,9 @@ def plot(train: Sequence[Point], valid: Sequence[Point], width: int = 64, height
             part = (high - loss) / (high - low) if high > low else 0.0
             grid[round(part * (height - 1))][column] = mark
     labels = {0: f"{high:.2f}", height - 1: f"{low:.2f}"}
-    lines = [f"{labels.get(number, ''):>7} |{''.join(row).rstrip()}"
-             for number, row in enumerate(grid)]  # fmt: skip
+    lines = [
+        f"{labels.get(number, ''):>7} |{''.join(row).rstrip()}" for number, row in enumerate(grid)
+    ]
     lines.append(" " * 8 + "+" + "-" * width)
     lines.append(f"{'':9}step 0{f'step {last}':>{width - 6}}")
     lines.append(f"{'':9}{TRAIN} training loss   {VALID} validation loss (nats per answer token)")

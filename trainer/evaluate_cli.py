@@ -29,8 +29,10 @@ def evaluate(
     ] = False,
     systems: Annotated[
         str | None,
-        typer.Option(help="Who is asked, with commas: base, few-shot, rag, tuned, tuned+rag, "
-                     "oracle, endpoint. Without a tuned one no run is needed."),
+        typer.Option(
+            help="Who is asked, with commas: base, few-shot, rag, tuned, tuned+rag, "
+            "oracle, endpoint. Without a tuned one no run is needed."
+        ),
     ] = None,
     questions: Annotated[
         int | None, typer.Option("-n", min=0, help="Questions of each test split; 0: all.")
@@ -39,8 +41,11 @@ def evaluate(
         Path | None, typer.Option("--from", help="An exported folder in place of the spool.")
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="An OpenAI-compatible endpoint, for the system `endpoint`; "
-                                 "its key comes from KKORACLE_EVALUATE_API_KEY.")
+        str | None,
+        typer.Option(
+            help="An OpenAI-compatible endpoint, for the system `endpoint`; "
+            "its key comes from KKORACLE_EVALUATE_API_KEY."
+        ),
     ] = None,
     served_as: Annotated[str | None, typer.Option(help="The name of its model there.")] = None,
     judge: Annotated[
@@ -51,7 +56,7 @@ def evaluate(
     ] = False,
     model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Ask base, few-shot, RAG, tuned, tuned with RAG and the gold chunk, and measure them all.
 
     The same command goes on after Ctrl-C or a crash: no answer is given twice. Writes
@@ -75,22 +80,35 @@ def evaluate(
 
     house: House = ctx.obj
     named = tuple(part.strip() for part in systems.split(",")) if systems else None
-    settings = house.config.table("evaluate", Evaluate, {
-        "systems": named, "questions": questions, "url": url, "served_as": served_as,
-        "judge": judge,
-    })  # fmt: skip
+    settings = house.config.table(
+        "evaluate",
+        Evaluate,
+        {
+            "systems": named,
+            "questions": questions,
+            "url": url,
+            "served_as": served_as,
+            "judge": judge,
+        },
+    )
     console = Console(highlight=False)
     with (
         Screen(console) as screen,
         stoppable(lambda: screen.note("ending after this token; once more: at once")) as stop,
     ):
         folder = run_evaluation(
-            house, settings,
-            Asked(archive, name, "best" if best else "last", origin,
-                  house.config.table("model", Model, {"name": model}),
-                  shlex.join(["kkoracle", *masking.words(sys.argv[1:])])),
+            house,
+            settings,
+            Asked(
+                archive,
+                name,
+                "best" if best else "last",
+                origin,
+                house.config.table("model", Model, {"name": model}),
+                shlex.join(["kkoracle", *masking.words(sys.argv[1:])]),
+            ),
             Hands(screen.note, screen.report, lambda text: yes or typer.confirm(text), stop),
-        )  # fmt: skip
+        )
         persona = house.config.table("persona", Persona)
         choices = report.Choices(persona.goal, persona.language, settings.matters, settings.watts)
         found = report.write(folder, house.archive_dir(archive), choices, screen.report)

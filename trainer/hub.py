@@ -36,8 +36,7 @@ def send(
         url = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
         if not public and api.repo_info(repository, repo_type=kind).private is False:
             raise UserError(f"{repository} is public already: give --public if that is meant")
-        api.upload_folder(repo_id=repository, repo_type=kind, folder_path=folder,
-                          path_in_repo=to)  # fmt: skip
+        api.upload_folder(repo_id=repository, repo_type=kind, folder_path=folder, path_in_repo=to)
     except (LocalTokenNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         refused = getattr(getattr(error, "response", None), "status_code", 0)
         if isinstance(error, LocalTokenNotFoundError) or refused in (401, 403):

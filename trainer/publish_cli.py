@@ -155,8 +155,10 @@ def hub(
         console.print(f"{decimal(size):>12}  {file}", soft_wrap=True, markup=False)
     console.print(
         f"{len(files)} files, {decimal(sum(size for _, size in files))}, to {repository} on the "
-        f"Hub ({'everybody may see it' if public else 'private'})", soft_wrap=True, markup=False,
-    )  # fmt: skip
+        f"Hub ({'everybody may see it' if public else 'private'})",
+        soft_wrap=True,
+        markup=False,
+    )
     if dry_run:
         return
     if not yes and not typer.confirm("Have you the right to share what it learned? Send it?"):
@@ -189,11 +191,15 @@ def _desk(
     console = Console(highlight=False)
     with Screen(console) as screen:
         desk = Desk(
-            house, archive, name, "best" if best else "last",
+            house,
+            archive,
+            name,
+            "best" if best else "last",
             settings=house.config.table("publish", Publish, {"rows": rows}),
             language_model=house.config.table("model", Model, {"name": model}),
-            watcher=screen, confirm=lambda text: yes or typer.confirm(text),
-        )  # fmt: skip
+            watcher=screen,
+            confirm=lambda text: yes or typer.confirm(text),
+        )
         yield desk, console
 
 
@@ -209,5 +215,6 @@ def _tell_weighed(console: Console, fused: Fused) -> None:
         remedy = "--bits 8 keeps more" if fused.bits == 4 else "serve the adapter beside its base"
         console.print(
             f"[yellow]warning:[/] fusing lost {fused.worst():.1%} of what the training gained, "
-            f"more than {WARN_ABOVE:.0%}: {remedy}", soft_wrap=True,
-        )  # fmt: skip
+            f"more than {WARN_ABOVE:.0%}: {remedy}",
+            soft_wrap=True,
+        )

@@ -151,8 +151,14 @@ class Run:
         for name in ("metrics.jsonl", "samples.jsonl"):
             path = self.folder / name
             if path.exists():
-                write(path, b"".join(line for line in path.read_bytes().splitlines(keepends=True)
-                                     if _step(line) <= step))  # fmt: skip
+                write(
+                    path,
+                    b"".join(
+                        line
+                        for line in path.read_bytes().splitlines(keepends=True)
+                        if _step(line) <= step
+                    ),
+                )
 
     def record(self, entries: Iterable[Step | Validation]) -> None:
         """Append to metrics.jsonl."""

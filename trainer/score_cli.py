@@ -101,11 +101,18 @@ def train(
         stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
     ):
         taught = training.train(
-            house, splitting.split(items, settings), settings, name=name,
-            source=", ".join(said), human=not pairs, restart=restart, watcher=screen, stop=stop,
+            house,
+            splitting.split(items, settings),
+            settings,
+            name=name,
+            source=", ".join(said),
+            human=not pairs,
+            restart=restart,
+            watcher=screen,
+            stop=stop,
             language_model=house.config.table("model", Model, {"name": model}),
             confirm=lambda text: yes or typer.confirm(text),
-        )  # fmt: skip
+        )
     if taught.already:
         console.print(f"scorer {name!r} is finished already; --restart begins it again")
     console.print(about_table(taught.about))
@@ -278,8 +285,10 @@ def _read(console: Console, files: list[Path], maximum: float, language: str) ->
     if len(found.bad) > SHOWN:
         console.print(f"no row: {len(found.bad) - SHOWN} more")
     if found.assumed_maximum:
-        console.print(f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
-                      "for it (--maximum)")  # fmt: skip
+        console.print(
+            f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
+            "for it (--maximum)"
+        )
     return found
 
 

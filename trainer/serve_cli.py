@@ -54,13 +54,19 @@ def serve(
     flags = {"host": host, "port": port, "width": width}
     settings = house.config.table("serve", Serve, flags)
     found = tuned.find(
-        house, archive, name, "best" if best else "last",
+        house,
+        archive,
+        name,
+        "best" if best else "last",
         house.config.table("model", Model, {"name": model}),
         lambda text: yes or typer.confirm(text),
-    )  # fmt: skip
+    )
     typer.echo(f"loading {found.name} with the adapter of run {name!r}")
     run(
-        house, found, settings, system=house.config.table("persona", Persona).system,
+        house,
+        found,
+        settings,
+        system=house.config.table("persona", Persona).system,
         ready=lambda url: typer.echo(f"base and tuned answer on {url}; Ctrl-C ends it"),
-    )  # fmt: skip
+    )
     typer.echo("endpoint stopped")

@@ -17,9 +17,11 @@ class Dataset(Table):
         0.05, gt=0, le=0.5, description="share of clusters never trained on; more if under 60 are"
     )
     valid: float = Field(
-        0.05, gt=0, lt=0.5,
+        0.05,
+        gt=0,
+        lt=0.5,
         description="share of clusters to validate on, while there are too few rephrasings",
-    )  # fmt: skip
+    )
     recall: float = Field(
         0.5,
         gt=0,
@@ -27,9 +29,10 @@ class Dataset(Table):
         description="share of the rephrased pairs that test recall; valid: the rest",
     )
     cutoff: str = Field(
-        "", pattern=r"^(\d{4}-\d\d-\d\d)?$",
+        "",
+        pattern=r"^(\d{4}-\d\d-\d\d)?$",
         description="stories printed later are never taught; empty: the first build's last date",
-    )  # fmt: skip
+    )
     key: str = Field(
         "kkoracle", min_length=1, description="seed of the split; another key, another split"
     )
@@ -89,26 +92,33 @@ class Train(Table):
         description="sft: questions and answers; sft+text: and the paper's own text; dora; full",
     )
     rank: int = Field(
-        16, ge=1, le=1024,
+        16,
+        ge=1,
+        le=1024,
         description="width of the adapter; 16 to 32 hold an archive's facts, fewer forget some",
-    )  # fmt: skip
+    )
     alpha: float = Field(
-        32, gt=0, le=4096,
+        32,
+        gt=0,
+        le=4096,
         description="strength, scaled by alpha / rank; twice the rank, so that lr means the same",
-    )  # fmt: skip
+    )
     layers: int = Field(
-        0, ge=0,
+        0,
+        ge=0,
         description="how many of the last layers are tuned; 0: all, which learns most (16 where "
         "memory asks)",
-    )  # fmt: skip
+    )
     dropout: float = Field(
         0.0, ge=0, lt=1, description="in the adapter; facts are to be memorised, so none"
     )
     lr: float = Field(
-        2e-4, gt=0, le=1,
+        2e-4,
+        gt=0,
+        le=1,
         description="peak learning rate; 1e-4 to 2e-4 for 7B, more for small ones, a tenth for "
         "full; `kkoracle sweep` finds it",
-    )  # fmt: skip
+    )
     weight_decay: float = Field(
         0.0, ge=0, lt=1, description="of AdamW; a low-rank adapter needs none"
     )
@@ -123,10 +133,11 @@ class Train(Table):
     )
     epochs: int = Field(3, ge=1, le=1000, description="times that every row is seen")
     patience: int = Field(
-        3, ge=0,
+        3,
+        ge=0,
         description="validations in a row without a lower loss before a run ends early; 0: never. "
         "Only where validation asks about what is taught",
-    )  # fmt: skip
+    )
     batch: int = Field(8, ge=1, le=1024, description="rows computed together; memory grows with it")
     accumulate: int = Field(
         1, ge=1, le=1024, description="batches summed before one step, weighted by their tokens"
@@ -141,10 +152,11 @@ class Train(Table):
         0.0, ge=0, description="memory that a run's arrays may take; 0: what is free at its start"
     )
     trunk_gb: float = Field(
-        4.0, ge=0,
+        4.0,
+        ge=0,
         description="disk for activations below the tuned layers that is taken without asking; "
         "more is asked for, 0: none",
-    )  # fmt: skip
+    )
     seed: int = Field(7, ge=0, lt=2**32, description="of the adapter's start and the rows' order")
     evaluate_every: int = Field(
         0, ge=0, description="steps between two validations; 0: once an epoch"

@@ -85,8 +85,10 @@ class Screen(Bars, Watcher):
         self._started = (time.monotonic(), resumed_at)
         self.console.print(plan_table(plan, self._foreseen))
         if plan.too_long:
-            self.note(f"{plan.too_long} rows are longer than {plan.longest_allowed} tokens and "
-                      "are left out ([train] max_length)")  # fmt: skip
+            self.note(
+                f"{plan.too_long} rows are longer than {plan.longest_allowed} tokens and "
+                "are left out ([train] max_length)"
+            )
         if resumed_at:
             self.note(f"going on after step {resumed_at} of {plan.steps}")
 
@@ -144,12 +146,14 @@ def plan_table(plan: Plan, foreseen: Sequence[tuple[str, str]] = ()) -> Table:
         ("padding", f"{plan.padding:.1%}"),
         ("longest row", f"{plan.longest:,} tokens"),
         ("epochs, steps", f"{plan.epochs}, {plan.steps:,}"),
-        ("trainable parameters", f"{plan.trainable:,} of {plan.parameters:,} "
-                                 f"({plan.trainable / plan.parameters:.1%})"),
+        (
+            "trainable parameters",
+            f"{plan.trainable:,} of {plan.parameters:,} ({plan.trainable / plan.parameters:.1%})",
+        ),
         ("layers tuned", f"{plan.layers} of {plan.all_layers}"),
         ("trunk cache", _trunk(plan)),
         *foreseen,
-    ):  # fmt: skip
+    ):
         table.add_row(name, value)
     return table
 
@@ -175,8 +179,9 @@ def manifest_table(manifest: Manifest) -> Table:
     for name in ("split", "rows", "stories", "clusters", "characters"):
         table.add_column(name, justify="left" if name == "split" else "right")
     for split, counts in manifest.splits.items():
-        table.add_row(split, *(f"{counts[key]:,}" for key in
-                               ("rows", "stories", "clusters", "characters")))  # fmt: skip
+        table.add_row(
+            split, *(f"{counts[key]:,}" for key in ("rows", "stories", "clusters", "characters"))
+        )
     return table
 
 
@@ -188,8 +193,13 @@ def comparison_table(comparison: Comparison, rows: int = 10) -> Table:
     for group in dict.fromkeys(row.group for row in comparison.rows):
         for row in [row for row in comparison.rows if row.group == group][:rows]:
             style = "[green]" if row.tuned_exact else ""
-            table.add_row(row.group, _short(row.question), _short(row.reference),
-                          _short(row.base), style + _short(row.tuned))  # fmt: skip
+            table.add_row(
+                row.group,
+                _short(row.question),
+                _short(row.reference),
+                _short(row.base),
+                style + _short(row.tuned),
+            )
     return table
 
 
@@ -199,9 +209,13 @@ def share_table(comparison: Comparison) -> Table:
     for name in ("questions", "number", "exact", "overlap", "loss"):
         table.add_column(name, justify="left" if name == "questions" else "right")
     for s in comparison.shares:
-        table.add_row(s.group, str(s.rows), f"{s.base_exact:.0%} -> {s.tuned_exact:.0%}",
-                      f"{s.base_overlap:.2f} -> {s.tuned_overlap:.2f}",
-                      f"{s.base_loss:.3f} -> {s.tuned_loss:.3f}")  # fmt: skip
+        table.add_row(
+            s.group,
+            str(s.rows),
+            f"{s.base_exact:.0%} -> {s.tuned_exact:.0%}",
+            f"{s.base_overlap:.2f} -> {s.tuned_overlap:.2f}",
+            f"{s.base_loss:.3f} -> {s.tuned_loss:.3f}",
+        )
     return table
 
 
@@ -215,8 +229,11 @@ def tell_end(console: Console, run: Run, summary: Summary) -> None:
         f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}"
     )
     if summary.early:
-        console.print("ended early: validation has not become better for as long as [train] "
-                      "patience allows; the best state is in best/", soft_wrap=True)  # fmt: skip
+        console.print(
+            "ended early: validation has not become better for as long as [train] "
+            "patience allows; the best state is in best/",
+            soft_wrap=True,
+        )
     console.print(
         f"{summary.steps:,} steps, {summary.tokens:,} tokens in {summary.seconds:,.0f} s "
         f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "

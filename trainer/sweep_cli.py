@@ -75,11 +75,19 @@ def sweep(
         stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
     ):
         found = search(
-            house, archive, settings, low=low, high=high, count=rates, share=budget,
-            restart=restart, watcher=screen, stop=stop,
+            house,
+            archive,
+            settings,
+            low=low,
+            high=high,
+            count=rates,
+            share=budget,
+            restart=restart,
+            watcher=screen,
+            stop=stop,
             language_model=house.config.table("model", Model, {"name": model}),
             confirm=lambda text: yes or typer.confirm(text, err=True),
-        )  # fmt: skip
+        )
     if json:
         typer.echo(orjson.dumps(to_dict(found)).decode())
     else:

@@ -54,8 +54,16 @@ def chat(
     if way not in WAYS:
         raise UsageError(f"--way {way}: {', '.join(WAYS)}")
     house: House = ctx.obj
-    wanted = Wanted(archive, name, "best" if best else "last", way, alone, max_tokens, passages,
-                    house.config.table("model", Model, {"name": model}))  # fmt: skip
+    wanted = Wanted(
+        archive,
+        name,
+        "best" if best else "last",
+        way,
+        alone,
+        max_tokens,
+        passages,
+        house.config.table("model", Model, {"name": model}),
+    )
     console = Console(highlight=False)
     with open_desk(house, wanted, console, lambda text: yes or typer.confirm(text)) as desk:
         converse(desk)

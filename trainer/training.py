@@ -85,8 +85,17 @@ def train(
             return Outcome(run, finished, already=True)
         with several.followed(run, group) as mine:
             # Held-out stories are not to be known, so their loss does not say when to stop.
-            desk = Desk(archive_dir, splits, settings, mine, group, watcher, confirm, stop,
-                        early_stop=not manifest.line["valid"])  # fmt: skip
+            desk = Desk(
+                archive_dir,
+                splits,
+                settings,
+                mine,
+                group,
+                watcher,
+                confirm,
+                stop,
+                early_stop=not manifest.line["valid"],
+            )
             watts = house.config.table("power", Power).watts
             ready = preflight.weigh(folder, settings, watts) if group.size == 1 else None
             if not ready:
@@ -139,17 +148,36 @@ class Desk:
         settings, watcher = self.settings, self.watcher
         watcher.note(f"loading {begun.model}")
         model, tokenizer = mlx_runtime.load(folder)
-        data = make_data(model, tokenizer, self.splits, settings, watcher,
-                         early_stop=self.early_stop)  # fmt: skip
-        kept = trunk.open_trunk(
-            self.archive_dir / trunk.FOLDER, begun.model_sha, model,
-            adapter.tuned_layers(model, settings), [*data.train, *data.valid], settings.trunk_gb,
-            self.confirm, watcher.note,
-        ) if settings.epochs > 1 and self.group.size == 1 else None  # fmt: skip
+        data = make_data(
+            model, tokenizer, self.splits, settings, watcher, early_stop=self.early_stop
+        )
+        kept = (
+            trunk.open_trunk(
+                self.archive_dir / trunk.FOLDER,
+                begun.model_sha,
+                model,
+                adapter.tuned_layers(model, settings),
+                [*data.train, *data.valid],
+                settings.trunk_gb,
+                self.confirm,
+                watcher.note,
+            )
+            if settings.epochs > 1 and self.group.size == 1
+            else None
+        )
         if not self.group.leader:
             data = replace(data, asked=[])  # one answers for all
-        loop = Loop(model, tokenizer, data, settings, self.run, watcher, self.stop, trunk=kept,
-                    group=self.group)  # fmt: skip
+        loop = Loop(
+            model,
+            tokenizer,
+            data,
+            settings,
+            self.run,
+            watcher,
+            self.stop,
+            trunk=kept,
+            group=self.group,
+        )
         return loop, tokenizer
 
 
@@ -199,10 +227,11 @@ def make_data(
     asked = [
         Asked(name, row.question, row.answer, chat.prompt_tokens(tokenizer, row.asked()))
         for name, rows, count in (
-            ("train", splits[0], settings.samples - half), ("valid", splits[1], half)
+            ("train", splits[0], settings.samples - half),
+            ("valid", splits[1], half),
         )
         for row in rows[:count]
-    ]  # fmt: skip
+    ]
     return Data(
         train=train,
         valid=valid,

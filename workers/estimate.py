@@ -61,12 +61,14 @@ def estimate(
         f"({'measured' if known else 'assumed'})"
     )
     return Generating(
-        done, tasks, per_hour,
+        done,
+        tasks,
+        per_hour,
         (3600 * tasks[0] / per_hour[1], 3600 * tasks[1] / per_hour[0]),
         round(size * (done + tasks[1])),
         (round(pairs_each * (done + tasks[0])), round(pairs_each * (done + tasks[1]))),
         basis,
-    )  # fmt: skip
+    )
 
 
 def _pace(directory: Path, measured: float | None) -> tuple[tuple[float, float], str]:

@@ -17,8 +17,12 @@ def of_worker(supervisor: Supervisor, redis: Redis) -> Iterator[Figure]:
     """All figures, those of one name together; without Redis only those that need none."""
     from redis.exceptions import RedisError
 
-    yield Figure("worker_restarts_total", "ends of the worker that nobody asked for",
-                 supervisor.restarts, kind="counter")  # fmt: skip
+    yield Figure(
+        "worker_restarts_total",
+        "ends of the worker that nobody asked for",
+        supervisor.restarts,
+        kind="counter",
+    )
     try:
         beat = redis.hgetall(keys.heartbeat(supervisor.worker_name))
         waiting = redis.llen(f"rq:queue:{keys.QUEUE}")

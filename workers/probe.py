@@ -94,16 +94,24 @@ class Probe:
             "stopped": self.stopped,
             "tokens_per_s": round(self.tokens_per_s, 1),
             "tasks_per_h": [round(slow, 1), round(fast, 1)],
-            "pairs_per_h": [round(slow * self.pairs_per_task, 1),
-                            round(fast * self.pairs_per_task, 1)],
+            "pairs_per_h": [
+                round(slow * self.pairs_per_task, 1),
+                round(fast * self.pairs_per_task, 1),
+            ],
             "hours_left": [round(hours, 4) for hours in self.hours_left],
             "tried": [
-                {"task": one.task.id, "kind": one.task.kind, "header": one.task.header,
-                 "text": one.task.text, "failed": one.result.failed,
-                 "completion": one.result.completion, "pairs": list(one.result.pairs)}
+                {
+                    "task": one.task.id,
+                    "kind": one.task.kind,
+                    "header": one.task.header,
+                    "text": one.task.text,
+                    "failed": one.result.failed,
+                    "completion": one.result.completion,
+                    "pairs": list(one.result.pairs),
+                }
                 for one in self.tried
             ],
-        }  # fmt: skip
+        }
 
 
 def sample(directory: Path, archive: str, count: int = TASKS) -> tuple[list[Task], int]:

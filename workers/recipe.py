@@ -50,8 +50,13 @@ class Book:
         work = self._work
         prompt = self.prompt("chunk", language)
         sampling = f"temperature={work.temperature} max_tokens={work.max_tokens} seed={work.seed}"
-        found = Recipe(self._id([self.sha(prompt)], sampling), prompt.id, self.sha(prompt),
-                       sampling, self._model.name)  # fmt: skip
+        found = Recipe(
+            self._id([self.sha(prompt)], sampling),
+            prompt.id,
+            self.sha(prompt),
+            sampling,
+            self._model.name,
+        )
         kinds = {"chunk": found.id}
         for kind, names in KINDS.items():
             asked = [self.prompt(name, language) for name in names if self._has(name, language)]

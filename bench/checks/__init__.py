@@ -73,16 +73,19 @@ def _rules(judged: list[Judgement]) -> Figures:
     return {
         "rules": {
             reason: {
-                "labelled": score.wanted, "precision": score.precision, "recall": score.recall,
+                "labelled": score.wanted,
+                "precision": score.precision,
+                "recall": score.recall,
                 "caught": score.caught,
             }
-            for reason, score in table.items() if reason
+            for reason, score in table.items()
+            if reason
         },
         "kept_right": share([one for one in kept if not one.wanted], kept),
         "right_kept": share([one for one in right if not one.found], right),
         "twins_kept": share([one for one in twins if not one.found], twins),
         "wrong_caught": share([one for one in wrong if one.found], wrong),
-    }  # fmt: skip
+    }
 
 
 def _chain(pairs: int, settings: Settings) -> Figures:

@@ -75,6 +75,8 @@ def _shifted(told: Told, version: int) -> Told:
         return _NUMBER.sub(lambda found: str(int(found[0]) + version), text)
 
     return Told(
-        told.header, shift(told.text), told.published,
+        told.header,
+        shift(told.text),
+        told.published,
         tuple((shift(question), shift(answer)) for question, answer in told.pairs),
-    )  # fmt: skip
+    )

@@ -74,8 +74,13 @@ def _judge(index: dedup.QuestionIndex) -> Iterator[Judgement]:
             reason = first_objection(Claim.of(pair["question"], pair["answer"]), context)
             if not reason and index.keep(str(number), pair["question"]):
                 reason = dedup.REASON
-            yield Judgement(pair["question"], pair["answer"], pair.get("reason", ""), reason,
-                            pair.get("twin", False))  # fmt: skip
+            yield Judgement(
+                pair["question"],
+                pair["answer"],
+                pair.get("reason", ""),
+                reason,
+                pair.get("twin", False),
+            )
 
 
 def scores(judged: list[Judgement]) -> dict[str, Score]:

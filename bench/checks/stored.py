@@ -63,11 +63,25 @@ def _results(spool: Spool, some: list[tuple[int, Told]]) -> Iterator[Result]:
         for number, told in some:
             story_id = digest("paper", str(number))
             chunk = Chunk(Chunk.make_id(story_id, told.text), story_id, 0, told.text, told.header)
-            story = Story(story_id, f"http://x/{number}", "paper", told.published, "", "", "",
-                          told.text)  # fmt: skip
+            story = Story(
+                story_id, f"http://x/{number}", "paper", told.published, "", "", "", told.text
+            )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
-            done = Completion(task_id, told.reply, "stop", 400, 120, 1.0, "m", "f", "e", "el/chunk",
-                              "00", 1, "2024-01-01T00:00:00")  # fmt: skip
+            done = Completion(
+                task_id,
+                told.reply,
+                "stop",
+                400,
+                120,
+                1.0,
+                "m",
+                "f",
+                "e",
+                "el/chunk",
+                "00",
+                1,
+                "2024-01-01T00:00:00",
+            )
             task = Task(task_id, "paper", "chunk", (chunk.id,), RECIPE, chunk.text, chunk.header)
             yield Result.of(done, "paper", judge(task, told.reply, "stop").pairs)

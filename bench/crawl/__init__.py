@@ -31,8 +31,14 @@ STORIES, QUICK = 2000, 200
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
 ROUNDS = 5
-_TURNS = (("ours", "fetch"), ("scrapy", "fetch"), ("ours", "profile"), ("scrapy", "text"),
-          ("ours", "fallback"), ("ours", "clusters"))  # fmt: skip
+_TURNS = (
+    ("ours", "fetch"),
+    ("scrapy", "fetch"),
+    ("ours", "profile"),
+    ("scrapy", "text"),
+    ("ours", "fallback"),
+    ("ours", "clusters"),
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -66,17 +72,20 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "cpu_ratio_fallback": round(cpu["ours", "fallback"] / cpu["scrapy", "text"], 3),
         "cpu_ratio_clusters": round(cpu["ours", "clusters"] / cpu["scrapy", "text"], 3),
         "rss_ratio_1m": round(rss["ours"] / rss["scrapy"], 3),
-        **{f"{who}_{what}_cpu_ms": round(1000 * seconds / requests, 2)
-           for (who, what), seconds in cpu.items()},
+        **{
+            f"{who}_{what}_cpu_ms": round(1000 * seconds / requests, 2)
+            for (who, what), seconds in cpu.items()
+        },
         **{f"{who}_rss_mb": round(megabytes) for who, megabytes in rss.items()},
-    }  # fmt: skip
+    }
 
 
 class _Sides:
     """Runs either side as a command of its own and looks at what it stored."""
 
-    def __init__(self, folder: Path, url: str, python: Path, stories: int, settings: Settings
-                 ) -> None:  # fmt: skip
+    def __init__(
+        self, folder: Path, url: str, python: Path, stories: int, settings: Settings
+    ) -> None:
         self._folder = folder
         self._url = url
         self._python = python
@@ -105,8 +114,9 @@ class _Sides:
 
     def _command(self, who: str, what: str, folder: Path) -> processes.Taken:
         chosen = (self._url, folder, CONCURRENCY, what)
-        command = commands.ours(*chosen) if who == "ours" else commands.scrapy(
-            self._python, *chosen)  # fmt: skip
+        command = (
+            commands.ours(*chosen) if who == "ours" else commands.scrapy(self._python, *chosen)
+        )
         log = folder / "log"
         taken = processes.run(command, folder, commands.environment(), log)
         if taken.code:
@@ -117,8 +127,14 @@ class _Sides:
         found = stored.ours(folder, what) if who == "ours" else stored.scrapy(folder)
         if what == "fetch":
             wanted = pages(self._stories, SEED)
-            stored.same(found, {f"/story/{n}": wanted[f"/story/{n}"]
-                                for n in range(self._stories)}, f"{who} {what}")  # fmt: skip
+            stored.same(
+                found,
+                {f"/story/{n}": wanted[f"/story/{n}"] for n in range(self._stories)},
+                f"{who} {what}",
+            )
             return
-        stored.holds(found, {f"/story/{n}": paragraphs(n, SEED) for n in range(self._stories)},
-                     f"{who} {what}")  # fmt: skip
+        stored.holds(
+            found,
+            {f"/story/{n}": paragraphs(n, SEED) for n in range(self._stories)},
+            f"{who} {what}",
+        )

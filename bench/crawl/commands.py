@@ -22,9 +22,15 @@ def ours(url: str, folder: Path, concurrency: int, what: str, delay: float = 0.0
 
 
 def scrapy(
-    python: Path, url: str, folder: Path, concurrency: int, what: str, delay: float = 0.0, *,
+    python: Path,
+    url: str,
+    folder: Path,
+    concurrency: int,
+    what: str,
+    delay: float = 0.0,
+    *,
     auto: bool = False,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """See `rival.py`; `python` is the interpreter of the peer's environment."""
     command = [str(python), str(RIVAL), url, str(folder), str(concurrency), what, str(delay)]
     return [*command, "auto"] if auto else command
@@ -46,9 +52,13 @@ class Command:
     def __call__(self) -> subprocess.Popen[bytes]:
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                self._command, cwd=self._folder, env=environment(), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                self._command,
+                cwd=self._folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         self._started.append(process)
         return process
 

@@ -54,14 +54,28 @@ def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> i
         return 0
     profile = folder / "profile.toml"
     profile.write_text(PROFILE + (SHAPE if what in ("profile", "clusters") else ""), "utf-8")
-    config = Config({"data": str(folder), "crawl": {
-        "contact": "bench@example.org", "min_free_mb": 0, "delay": delay,
-        "concurrency": concurrency, "base_url": url,
-        "near_duplicates": what in ("clusters", "demo"),
-        "profile": "demo" if what == "demo" else str(profile),
-    }}, None, {})  # fmt: skip
-    house = House(config, config.table("", General), config.table("redis", Redis),
-                  lambda: Recipe("000000", "", "", "", ""))  # fmt: skip
+    config = Config(
+        {
+            "data": str(folder),
+            "crawl": {
+                "contact": "bench@example.org",
+                "min_free_mb": 0,
+                "delay": delay,
+                "concurrency": concurrency,
+                "base_url": url,
+                "near_duplicates": what in ("clusters", "demo"),
+                "profile": "demo" if what == "demo" else str(profile),
+            },
+        },
+        None,
+        {},
+    )
+    house = House(
+        config,
+        config.table("", General),
+        config.table("redis", Redis),
+        lambda: Recipe("000000", "", "", "", ""),
+    )
     settings = config.table("crawl", Crawl)
     return asyncio.run(run(house, "paper", settings, extract=what != "fetch", generate=False))
 

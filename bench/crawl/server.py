@@ -44,12 +44,19 @@ class Site:
         arrived = time.monotonic()
         if self._count == self._refuse_at:
             self._note(arrived, 429, path)
-            return _answer("429 Too Many Requests", "text/plain", b"later",
-                           f"Retry-After: {self._retry_after}\r\n")  # fmt: skip
+            return _answer(
+                "429 Too Many Requests",
+                "text/plain",
+                b"later",
+                f"Retry-After: {self._retry_after}\r\n",
+            )
         found = self._find(path)
         self._note(arrived, 200 if found else 404, path)
-        return _answer("200 OK", *found) if found else _answer(
-            "404 Not Found", "text/plain", b"not here")  # fmt: skip
+        return (
+            _answer("200 OK", *found)
+            if found
+            else _answer("404 Not Found", "text/plain", b"not here")
+        )
 
     def _note(self, arrived: float, status: int, path: str) -> None:
         if self._log is not None:
@@ -86,8 +93,10 @@ class _Connection(asyncio.Protocol):
 
 
 def _generated(stories: int, seed: int) -> Find:
-    found = {path: ("text/plain" if path.endswith(".txt") else "text/html; charset=utf-8", body)
-             for path, body in pages(stories, seed).items()}  # fmt: skip
+    found = {
+        path: ("text/plain" if path.endswith(".txt") else "text/html; charset=utf-8", body)
+        for path, body in pages(stories, seed).items()
+    }
     return lambda path: found.get(path.partition("?")[0])
 
 
@@ -95,8 +104,7 @@ def _demo(stories: int, seed: int) -> Find:
     from kkoracle.demo.newspaper import build
 
     newspaper = build(seed, stories)
-    found = {unquote(url): (page.content_type, page.body)
-             for url, page in newspaper.pages.items()}  # fmt: skip
+    found = {unquote(url): (page.content_type, page.body) for url, page in newspaper.pages.items()}
     return lambda path: found.get(unquote(path))
 
 

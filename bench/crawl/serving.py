@@ -29,10 +29,21 @@ def serving(stories: int, seed: int, *options: str) -> Iterator[str]:
         options: more of the server's own, such as "--demo".
     """
     server = subprocess.Popen(
-        [sys.executable, "-m", "bench.crawl.server", "--stories", str(stories), "--seed",
-         str(seed), *options],
-        cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "bench.crawl.server",
+            "--stories",
+            str(stories),
+            "--seed",
+            str(seed),
+            *options,
+        ],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert server.stdin is not None and server.stdout is not None
     try:
         yield server.stdout.readline().strip()

@@ -45,8 +45,9 @@ def scrapy(folder: Path) -> Found:
     """Bodies or texts, whichever the crawl was to store."""
     connection = sqlite3.connect(folder / "stories.sqlite")
     try:
-        return {_path(url): body for url, body in
-                connection.execute("SELECT url, body FROM stories")}  # fmt: skip
+        return {
+            _path(url): body for url, body in connection.execute("SELECT url, body FROM stories")
+        }
     finally:
         connection.close()
 
@@ -77,8 +78,10 @@ def last_line(log: Path) -> str:
 def _all_there(found: Found, wanted: Mapping[str, object], who: str) -> None:
     if found.keys() != wanted.keys():
         missing = sorted(wanted.keys() - found.keys())
-        raise Unequal(f"{who}: stored {len(found)} stories of {len(wanted)}"
-                      + (f"; missing {missing[0]}" if missing else ""))  # fmt: skip
+        raise Unequal(
+            f"{who}: stored {len(found)} stories of {len(wanted)}"
+            + (f"; missing {missing[0]}" if missing else "")
+        )
 
 
 def _path(url: str) -> str:

@@ -90,8 +90,9 @@ def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequ
 
 def _story(name: str, cluster: str, date: str, facts: Sequence[Fact]) -> Story:
     text = " ".join(fact.sentence for fact in facts)
-    return Story(name, f"http://bench/{name}", "paper", date, "Ειδήσεις", "Τίτλος", "", text,
-                 cluster=cluster)  # fmt: skip
+    return Story(
+        name, f"http://bench/{name}", "paper", date, "Ειδήσεις", "Τίτλος", "", text, cluster=cluster
+    )
 
 
 def _put(spool: Spool, batch: Sequence[tuple[Story, Sequence[Fact]]], draw: random.Random) -> None:
@@ -106,8 +107,21 @@ def _put(spool: Spool, batch: Sequence[tuple[Story, Sequence[Fact]]], draw: rand
 
 def _result(chunk: Chunk, facts: Sequence[Fact], draw: random.Random) -> Result:
     task = Task.make_id("chunk", (chunk.id,), RECIPE)
-    completion = Completion(task, "raw", "stop", 400, 120, 1.0, "bench", "4-bit", "mlx", "el/chunk",
-                            "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
+    completion = Completion(
+        task,
+        "raw",
+        "stop",
+        400,
+        120,
+        1.0,
+        "bench",
+        "4-bit",
+        "mlx",
+        "el/chunk",
+        "00",
+        1,
+        "2024-01-01T00:00:00Z",
+    )
     pairs = []
     for fact in facts:
         pair = _pair(task, chunk, fact, fact.question, "")
@@ -118,8 +132,16 @@ def _result(chunk: Chunk, facts: Sequence[Fact], draw: random.Random) -> Result:
 
 
 def _pair(task: str, chunk: Chunk, fact: Fact, question: str, source: str) -> Pair:
-    return Pair(Pair.make_id(task, question, fact.answer), task, (chunk.id,), question,
-                fact.answer, "fact", "accepted", rephrase_of=source)  # fmt: skip
+    return Pair(
+        Pair.make_id(task, question, fact.answer),
+        task,
+        (chunk.id,),
+        question,
+        fact.answer,
+        "fact",
+        "accepted",
+        rephrase_of=source,
+    )
 
 
 def _raw(record: Completion | Pair) -> dict[str, Any]:

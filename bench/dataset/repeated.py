@@ -90,5 +90,9 @@ def _lower(question: str, draw: random.Random) -> str:
 
 
 _CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
-    _bare, _article, _moved, _marks, _lower,
-)  # fmt: skip
+    _bare,
+    _article,
+    _moved,
+    _marks,
+    _lower,
+)

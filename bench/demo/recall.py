@@ -77,9 +77,13 @@ def _marks(model: Any, tokenizer: Any, held: Questions) -> Marks:
 
 
 def _gain(
-    found: Figures, name: str, split: str, items: Sequence[Item], base: list[float],
+    found: Figures,
+    name: str,
+    split: str,
+    items: Sequence[Item],
+    base: list[float],
     tuned: list[float],
-) -> Estimate | None:  # fmt: skip
+) -> Estimate | None:
     chosen = [index for index, item in enumerate(items) if item.split == split]
     clusters = [items[index].cluster for index in chosen]
     for system, marks in (("base", base), ("tuned", tuned)):

@@ -155,7 +155,12 @@ def _count(house: House, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
         if not (subject in poisoned and reason == "poison") and not (mlx and reason == NO_PAIR)
     ]
     spool.close()
-    return {"done": states["done"], "failed": states["failed"], "duplicated": twice,
-            "no_pair": sum(reason == NO_PAIR for *_, reason in reasons),
-            "pairs": sum(pairs.values()),
-            "lost": states["new"] + states["queued"], "wrong_failures": wrong}  # fmt: skip
+    return {
+        "done": states["done"],
+        "failed": states["failed"],
+        "duplicated": twice,
+        "no_pair": sum(reason == NO_PAIR for *_, reason in reasons),
+        "pairs": sum(pairs.values()),
+        "lost": states["new"] + states["queued"],
+        "wrong_failures": wrong,
+    }

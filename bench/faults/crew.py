@@ -80,9 +80,13 @@ class Crew:
                 self.wrong_exits.append(f"{name} ended with {process.returncode}")
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    [sys.executable, "-m", "kkoracle", *command], cwd=self._folder,
-                    env=self._environment, stdout=log, stderr=log, start_new_session=True,
-                )  # fmt: skip
+                    [sys.executable, "-m", "kkoracle", *command],
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
 
     # -- who is there -----------------------------------------------------------------------
 

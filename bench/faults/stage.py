@@ -37,9 +37,15 @@ Page = tuple[Story, list[Chunk]]
 
 
 def make_house(
-    folder: Path, *, model: str, engine: str, width: int, lease_s: int, max_tokens: int = 16,
+    folder: Path,
+    *,
+    model: str,
+    engine: str,
+    width: int,
+    lease_s: int,
+    max_tokens: int = 16,
     prompt: str = "el/chunk",
-) -> House:  # fmt: skip
+) -> House:
     """Write a config file and open its house."""
     path = folder / "kkoracle.toml"
     path.write_text(
@@ -52,9 +58,11 @@ def make_house(
     )
     config = Config.find(path)
     return House(
-        config, config.table("", General), config.table("redis", Redis),
+        config,
+        config.table("", General),
+        config.table("redis", Redis),
         lambda: recipe.current(config),
-    )  # fmt: skip
+    )
 
 
 def fill(
@@ -128,5 +136,7 @@ def _chunk_id(story: str, place: int) -> str:
 
 
 def _chunks(story: Story, header: str, texts: list[str]) -> list[Chunk]:
-    return [Chunk(_chunk_id(story.id, place), story.id, place, text, header)
-            for place, text in enumerate(texts)]  # fmt: skip
+    return [
+        Chunk(_chunk_id(story.id, place), story.id, place, text, header)
+        for place, text in enumerate(texts)
+    ]

@@ -46,17 +46,20 @@ def open_house(folder: Path, material: Material) -> House:
     )
     config = Config.find(path, {})
     house = House(
-        config, config.table("", General), config.table("redis", Redis),
+        config,
+        config.table("", General),
+        config.table("redis", Redis),
         lambda: recipe.current(config),
-    )  # fmt: skip
+    )
     spool = Spool.open(house.archive_dir())
     spool.adopt_recipe(house.recipe().id)
     with spool.transaction():
         for number, text in enumerate(material.texts[:-WARM_UP]):
             story_id = digest(ARCHIVE, str(number))
             story = Story(story_id, f"http://x/{number}", ARCHIVE, "2010-01-05", "", "", "", text)
-            chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text,
-                          material.headers[number])  # fmt: skip
+            chunk = Chunk(
+                Chunk.make_id(story_id, text), story_id, 0, text, material.headers[number]
+            )
             spool.put_page(str(number), "1", [(story, [chunk])])
     spool.close()
     return house

@@ -73,8 +73,9 @@ def make(folder: Path, chunks: int, width: int, hidden: int) -> Material:
     luck = random.Random(SEED)
     around = tokens(instruction) + tokens(HEADER)
     count = chunks + WARM_UP
-    texts = list(_cut(paragraphs, [luck.randint(*TOKENS_IN) - around for _ in range(count)],
-                      tokens))  # fmt: skip
+    texts = list(
+        _cut(paragraphs, [luck.randint(*TOKENS_IN) - around for _ in range(count)], tokens)
+    )
     limits = [luck.randint(*TOKENS_OUT) for _ in texts]
     made = Material(model, width, [HEADER] * count, texts, limits)
     made.write(folder)

@@ -64,9 +64,12 @@ class Bounded:
         cpu, wall = self._began or (0.0, 0.0)
         count = len(self._texts) - WARM_UP
         Timed(
-            time.process_time() - cpu, self._last - wall, self._answers[:count],
-            self._prompts[:count], self._shared,
-        ).say()  # fmt: skip
+            time.process_time() - cpu,
+            self._last - wall,
+            self._answers[:count],
+            self._prompts[:count],
+            self._shared,
+        ).say()
         self._engine.close()
 
     def _note(self, finished: Finished) -> Finished:

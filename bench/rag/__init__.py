@@ -58,8 +58,10 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         index_cpu = time.process_time() - began
         size = (Path(folder) / "rag.sqlite").stat().st_size
         settings.say(f"asking {len(asked):,} questions in {len(WAYS)} ways")
-        found = {way: sum(_finds(index, terms.of_question(one.ways[way]), one) for one in asked)
-                 for way in WAYS}  # fmt: skip
+        found = {
+            way: sum(_finds(index, terms.of_question(one.ways[way]), one) for one in asked)
+            for way in WAYS
+        }
         query_ms = _query_ms(index, asked)
         index.close()
     settings.say("asking the peer")

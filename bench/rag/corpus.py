@@ -65,11 +65,18 @@ def make(count: int, seed: int) -> Made:
         rng.shuffle(sentences)
         chunks.append((f"Φωνή, {slash_date(day)}, {upper_first(title)}", " ".join(sentences)))
     asked = [
-        Asked(number, {"plain": question, "inflected": inflected, "bare": bare(inflected),
-                       "capitals": bare(inflected).upper()})
+        Asked(
+            number,
+            {
+                "plain": question,
+                "inflected": inflected,
+                "bare": bare(inflected),
+                "capitals": bare(inflected).upper(),
+            },
+        )
         for number, question, inflected in kept
         if told[fold(question)] == 1
-    ]  # fmt: skip
+    ]
     return Made(chunks, asked)
 
 

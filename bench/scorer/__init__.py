@@ -74,9 +74,11 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         **{f"qwk_sure_half_{test}": middle(ours, f"qwk_sure_half_{test}") for test in TESTS},
         "ece": max(middle(ours, f"ece_{test}") for test in TESTS),
         "ece_before": max(middle(ours, f"ece_before_{test}") for test in TESTS),
-        **{f"{key}_{test}": middle(ours, f"{key}_{test}") for test in TESTS
-           for key in ("accuracy", "macro_f1", "mae", "ceiling", "answered",
-                       "agreement_answered")},
+        **{
+            f"{key}_{test}": middle(ours, f"{key}_{test}")
+            for test in TESTS
+            for key in ("accuracy", "macro_f1", "mae", "ceiling", "answered", "agreement_answered")
+        },
         "qwk_length": max(middle(ours, f"qwk_length_{test}") for test in TESTS),
         "qwk_words": max(middle(ours, f"qwk_bag_{test}") for test in TESTS),
         **{f"vocabulary_qwk_{test}": usual[f"qwk_{test}"] for test in TESTS},
@@ -84,15 +86,26 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "vocabulary_ece": max(usual[f"ece_{test}"] for test in TESTS),
         "train_cpu_s": middle(ours, "train_cpu_s"),
         "cpu_s": round(sum(float(one["cpu_s"]) for one in done), 1),
-        "seeds": {str(seed): [found[seed, "digits"][f"qwk_{test}"] for test in TESTS]
-                  for seed in seeds},
-    }  # fmt: skip
+        "seeds": {
+            str(seed): [found[seed, "digits"][f"qwk_{test}"] for test in TESTS] for seed in seeds
+        },
+    }
 
 
 def _teach(folder: Path, rows: int, seed: int, loss: str) -> Figures:
     home = folder / f"{loss}-{seed}"
-    command = [sys.executable, "-m", "bench.scorer.one", str(home), "--seed", str(seed),
-               "--train", str(rows), "--loss", loss]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "bench.scorer.one",
+        str(home),
+        "--seed",
+        str(seed),
+        "--train",
+        str(rows),
+        "--loss",
+        loss,
+    ]
     # One thread each: they stand beside each other, and sums come in one order.
     env = {**openblas.environment(os.environ), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)

@@ -40,11 +40,19 @@ def make(folder: Path, texts: Iterable[str], seed: int) -> Path:
     path.write_text(json.dumps(settings), "utf-8")
     words = tokenizer.get_vocab_size()
     config = {
-        "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "vocab_size": words,
-        "n_embd": HIDDEN, "n_layer": LAYERS, "n_head": HEADS, "n_positions": POSITIONS,
-        "n_ctx": POSITIONS, "layer_norm_epsilon": 1e-5, "torch_dtype": "float32",
-        "bos_token_id": SPECIALS.index(BOS), "eos_token_id": SPECIALS.index(EOS),
-    }  # fmt: skip
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "vocab_size": words,
+        "n_embd": HIDDEN,
+        "n_layer": LAYERS,
+        "n_head": HEADS,
+        "n_positions": POSITIONS,
+        "n_ctx": POSITIONS,
+        "layer_norm_epsilon": 1e-5,
+        "torch_dtype": "float32",
+        "bos_token_id": SPECIALS.index(BOS),
+        "eos_token_id": SPECIALS.index(EOS),
+    }
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     save_file(dict(_weights(words, seed)), folder / "model.safetensors", {"format": "pt"})
     return folder

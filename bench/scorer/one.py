@@ -33,9 +33,15 @@ from trainer.watch import Step, Validation, Watcher
 
 TESTED = 2_000  # answers of each test, and of valid
 RECIPE: dict[str, Any] = {
-    "recipe": "full", "lr": 2e-3, "batch": 32, "epochs": 2, "warmup": 0.02, "save_every": 10_000,
-    "evaluate_every": 500, "patience": 0,
-}  # fmt: skip
+    "recipe": "full",
+    "lr": 2e-3,
+    "batch": 32,
+    "epochs": 2,
+    "warmup": 0.02,
+    "save_every": 10_000,
+    "evaluate_every": 500,
+    "patience": 0,
+}
 
 
 class Lines(Watcher):
@@ -47,12 +53,18 @@ class Lines(Watcher):
     def stepped(self, step: Step) -> None:
         if time.monotonic() - self.said > 20:
             self.said = time.monotonic()
-            print(f"{self.name}: step {step.step} loss {step.loss:.3f} {step.speed:,.0f} tokens/s",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"{self.name}: step {step.step} loss {step.loss:.3f} {step.speed:,.0f} tokens/s",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def validated(self, validation: Validation) -> None:
-        print(f"{self.name}: step {validation.step} validation {validation.valid_loss:.4f}",
-              file=sys.stderr, flush=True)  # fmt: skip
+        print(
+            f"{self.name}: step {validation.step} validation {validation.valid_loss:.4f}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -78,15 +90,24 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
     parts, true = examination.split(sizes)
     model = base.make(folder / "base", _texts(parts), seed)
     config = Config({}, None, {})
-    house = House(config, config.table("", General, {"data": folder / "data"}),
-                  config.table("redis", Redis), _no_recipe)  # fmt: skip
+    house = House(
+        config,
+        config.table("", General, {"data": folder / "data"}),
+        config.table("redis", Redis),
+        _no_recipe,
+    )
     settings = Score(**RECIPE, seed=seed, only_digits=only_digits)
     name = f"seed {seed}, {'digits' if only_digits else 'vocabulary'}"
     started = time.process_time()
     taught = teach_scorer(
-        house, parts, settings, watcher=Lines(name), human=False, source="made up",
+        house,
+        parts,
+        settings,
+        watcher=Lines(name),
+        human=False,
+        source="made up",
         language_model=models.Model(name=str(model), bits=0),
-    )  # fmt: skip
+    )
     found: Figures = {"train_cpu_s": round(time.process_time() - started, 1)}
     summary = Summary.read(taught.run.folder)
     found["parameters"] = summary.parameters if summary else 0

@@ -56,8 +56,9 @@ class Examination:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        names = [a + v + b for a in _CONSONANTS for v in _VOWELS for b in _CONSONANTS
-                 if a + v + b != NOT]  # fmt: skip
+        names = [
+            a + v + b for a in _CONSONANTS for v in _VOWELS for b in _CONSONANTS if a + v + b != NOT
+        ]
         self.rng.shuffle(names)
         spelled = iter(names)
         self.words = [[[next(spelled), next(spelled)] for _ in range(WORDS)] for _ in range(2)]
@@ -106,8 +107,10 @@ class Examination:
             label += self.rng.choice((-1, 1))
             label = {-1: 1, CONCEPTS + 1: CONCEPTS - 1}.get(label, label)
         self.true[name] = level
-        spelled = " ".join(" ".join(self.words[kind][word][0] for kind, word in enumerate(concept))
-                            for concept in guide)  # fmt: skip
+        spelled = " ".join(
+            " ".join(self.words[kind][word][0] for kind, word in enumerate(concept))
+            for concept in guide
+        )
         return Item(
             name, asked, spelled, self._answer(guide, level, plain=plain), SCALE, float(label), "en"
         )

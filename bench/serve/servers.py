@@ -58,8 +58,17 @@ class Theirs:
     @staticmethod
     def command(material: Material, port: int) -> list[str]:
         """To be run anywhere."""
-        return ["-m", "mlx_lm", "server", "--model", str(material.model), "--port", str(port),
-                "--log-level", "WARNING"]  # fmt: skip
+        return [
+            "-m",
+            "mlx_lm",
+            "server",
+            "--model",
+            str(material.model),
+            "--port",
+            str(port),
+            "--log-level",
+            "WARNING",
+        ]
 
     @staticmethod
     def choose(model: str, material: Material) -> dict[str, Any]:
@@ -79,23 +88,29 @@ def serve(
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     env = openblas.environment(os.environ) | {
-        "HF_HUB_OFFLINE": "1", "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     before = _cpu()
     log = material.house / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *kind.command(material, port)], cwd=material.house, env=env,
-            stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [sys.executable, *kind.command(material, port)],
+            cwd=material.house,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
         _await(process, port, log)
         _ask(port, kind.choose("tuned", material), "Πότε;")  # loads what is loaded late
         with ThreadPoolExecutor(clients) as pool:
-            said = list(pool.map(
-                lambda one: _ask(port, kind.choose(one[0], material), one[1]),
-                zip(models, material.questions, strict=False),
-            ))  # fmt: skip
+            said = list(
+                pool.map(
+                    lambda one: _ask(port, kind.choose(one[0], material), one[1]),
+                    zip(models, material.questions, strict=False),
+                )
+            )
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
@@ -114,9 +129,10 @@ def _letters(text: str) -> str:
 
 def _ask(port: int, chosen: dict[str, Any], question: str) -> tuple[str, int]:
     body = chosen | {
-        "messages": [{"role": "user", "content": question}], "max_tokens": TOKENS,
+        "messages": [{"role": "user", "content": question}],
+        "max_tokens": TOKENS,
         "temperature": 0,
-    }  # fmt: skip
+    }
     for pause in (0.2, 1.0, 5.0, None):
         try:
             status, said = _post(port, body)
@@ -132,8 +148,9 @@ def _ask(port: int, chosen: dict[str, Any], question: str) -> tuple[str, int]:
 
 def _post(port: int, body: dict[str, Any]) -> tuple[int, Any]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=600)) as connection:
-        connection.request("POST", "/v1/chat/completions", json.dumps(body),
-                           {"Content-Type": "application/json"})  # fmt: skip
+        connection.request(
+            "POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"}
+        )
         reply = connection.getresponse()
         return reply.status, json.loads(reply.read())
 

@@ -44,8 +44,9 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         desk: Desk = make(folder, QUICK_STEPS if settings.quick else STEPS, SEED)
         settings.say("searching")
         found, search_cpu = desk.sweep()
-        rates = sorted({one["rate"] for one in found["tries"]
-                        if one["rows"] == found["tries"][0]["rows"]})  # fmt: skip
+        rates = sorted(
+            {one["rate"] for one in found["tries"] if one["rows"] == found["tries"][0]["rows"]}
+        )
         cpu: dict[str, float] = {}
         names = {f"{rate:g}": rate for rate in rates}
         for label, rate in {**names, f"{found['lr']:g}": found["lr"]}.items():
@@ -70,12 +71,13 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "found": found["lr"],
         "best": names[best],
         "within_noise": label == best or paired.gain.low <= 0,
-        "worse_by": [round(value, 4) for value in
-                     (paired.gain.low, paired.gain.mean, paired.gain.high)],
+        "worse_by": [
+            round(value, 4) for value in (paired.gain.low, paired.gain.mean, paired.gain.high)
+        ],
         "cost_share": round(search_cpu / full_cpu, 4),
         "search_cpu_s": round(search_cpu, 1),
         "full_cpu_s": round(full_cpu, 1),
         "losses": {one: round(mean[one], 4) for one in mean if one != "mlx-lm"},
         "mlx_lm_loss": round(mean["mlx-lm"], 4),
         "rounds": found["rounds"],
-    }  # fmt: skip
+    }

@@ -71,13 +71,17 @@ class Desk:
         """Run a command; returns what it printed and its processor seconds."""
         before = _cpu()
         done = subprocess.run(
-            [sys.executable, "-m", "kkoracle", *arguments], cwd=self.folder,
+            [sys.executable, "-m", "kkoracle", *arguments],
+            cwd=self.folder,
             env=openblas.environment({**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}),
-            capture_output=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
-            raise UserError(f"kkoracle {arguments[0]} ended with {done.returncode}: "
-                            f"{done.stderr.decode(errors='replace')[-300:]}")  # fmt: skip
+            raise UserError(
+                f"kkoracle {arguments[0]} ended with {done.returncode}: "
+                f"{done.stderr.decode(errors='replace')[-300:]}"
+            )
         return done.stdout, _cpu() - before
 
 
@@ -108,8 +112,17 @@ def _fill(archive: Path, rows: int, seed: int) -> None:
         for number, (printed, facts) in enumerate(_stories(seed)):
             name = digest("bench", str(seed), str(number))
             text = " ".join(fact.sentence for fact in facts)
-            story = Story(name, f"http://bench/{name}", "paper", printed.date.isoformat(), "", "",
-                          "", text, cluster=name)  # fmt: skip
+            story = Story(
+                name,
+                f"http://bench/{name}",
+                "paper",
+                printed.date.isoformat(),
+                "",
+                "",
+                "",
+                text,
+                cluster=name,
+            )
             chunk = Chunk(Chunk.make_id(name, text), name, 0, text, "Φωνή")
             spool.put_page(name, "1", [(story, [chunk])])
             results.append(_result(chunk, facts))
@@ -131,8 +144,21 @@ def _stories(seed: int) -> Iterator[tuple[DemoStory, list[Fact]]]:
 
 def _result(chunk: Chunk, facts: list[Fact]) -> Result:
     task = Task.make_id("chunk", (chunk.id,), RECIPE)
-    completion = Completion(task, "raw", "stop", 400, 120, 1.0, "bench", "4-bit", "mlx", "el/chunk",
-                            "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
+    completion = Completion(
+        task,
+        "raw",
+        "stop",
+        400,
+        120,
+        1.0,
+        "bench",
+        "4-bit",
+        "mlx",
+        "el/chunk",
+        "00",
+        1,
+        "2024-01-01T00:00:00Z",
+    )
     pairs = []
     for fact in facts:
         first = _pair(task, chunk, fact.question, fact.answer, "")
@@ -143,8 +169,16 @@ def _result(chunk: Chunk, facts: list[Fact]) -> Result:
 
 
 def _pair(task: str, chunk: Chunk, question: str, answer: str, source: str) -> Pair:
-    return Pair(Pair.make_id(task, question, answer), task, (chunk.id,), question, answer, "fact",
-                "accepted", rephrase_of=source)  # fmt: skip
+    return Pair(
+        Pair.make_id(task, question, answer),
+        task,
+        (chunk.id,),
+        question,
+        answer,
+        "fact",
+        "accepted",
+        rephrase_of=source,
+    )
 
 
 def _raw(record: Completion | Pair) -> dict[str, Any]:

@@ -42,8 +42,10 @@ def site(stories: list[DemoStory]) -> dict[str, str]:
     made: dict[str, str] = {}
     newest = sorted(stories, key=lambda story: story.date, reverse=True)
     parts = [newest[i : i + 15] for i in range(0, len(newest), 15)]
-    pager = "".join(f'<a class="page-numbers" href="/archive/page/{n + 1}">{n + 1}</a>'
-                    for n in range(len(parts)))  # fmt: skip
+    pager = "".join(
+        f'<a class="page-numbers" href="/archive/page/{n + 1}">{n + 1}</a>'
+        for n in range(len(parts))
+    )
     for number, part in enumerate(parts):
         made[f"/archive/page/{number + 1}"] = _frame(
             "Αρχείο", _list(part) + f'<nav class="pagination">{pager}</nav>'
@@ -71,9 +73,12 @@ def _list(stories: list[DemoStory]) -> str:
 
 def _frame(title: str, body: str) -> str:
     head = f"{escape(title, quote=False)} | {NAME}" if title else NAME
-    menu = "".join(f'<li class="menu-item menu-item-{n}"><a href="/{link}">{text}</a></li>'
-                   for n, (link, text) in enumerate((("nea", "Νέα"), ("topika", "Τοπικά"),
-                                                     ("contact", "Επικοινωνία"))))  # fmt: skip
+    menu = "".join(
+        f'<li class="menu-item menu-item-{n}"><a href="/{link}">{text}</a></li>'
+        for n, (link, text) in enumerate(
+            (("nea", "Νέα"), ("topika", "Τοπικά"), ("contact", "Επικοινωνία"))
+        )
+    )
     return (
         f'<!doctype html><html lang="el"><head><meta charset="utf-8"><title>{head}</title>'
         "<script>window.dataLayer = window.dataLayer || [];</script><style>p{margin:0}</style>"
@@ -122,10 +127,14 @@ def _text(story: DemoStory, others: list[DemoStory]) -> str:
             blocks.append(f"<p>{text.replace('&', '&amp;') if '&' not in text else text}</p>")
         if at == 0:
             blocks.append(f'<div class="adslot" id="ad-{story.id}">{_AD}</div>')
-    related = "".join(f'<li><a href="{url(other)}">{escape(other.title, quote=False)}</a></li>'
-                      for other in others[:2])  # fmt: skip
-    blocks.insert(min(1, len(blocks)), f'<div class="related-inline"><strong>Σχετικά:</strong>'
-                  f"<ul>{related}</ul></div>")  # fmt: skip
+    related = "".join(
+        f'<li><a href="{url(other)}">{escape(other.title, quote=False)}</a></li>'
+        for other in others[:2]
+    )
+    blocks.insert(
+        min(1, len(blocks)),
+        f'<div class="related-inline"><strong>Σχετικά:</strong><ul>{related}</ul></div>',
+    )
     return f'<p class="standfirst">{lead}</p><div class="entry-content">{"".join(blocks)}</div>'
 
 

@@ -44,9 +44,13 @@ class Layout:
         design = _Design(dice)
         pages: dict[str, str] = {}
         years = sorted({story.date.year for story in stories})
-        pages["/"] = design.frame("", "".join(
-            f'<li><a href="{design.index_url(year)}">Τα φύλλα του {year}</a></li>' for year in years
-        ))  # fmt: skip
+        pages["/"] = design.frame(
+            "",
+            "".join(
+                f'<li><a href="{design.index_url(year)}">Τα φύλλα του {year}</a></li>'
+                for year in years
+            ),
+        )
         for year in years:
             rows = "".join(
                 f'<li><a href="{design.url(story)}">{escape(story.title, quote=False)}</a> '
@@ -76,8 +80,14 @@ class _Design:
     def __init__(self, dice: random.Random) -> None:
         self._names = iter(_names(dice, 60))
         self.by_class = dice.random() < 0.8  # else tables, fonts and places alone
-        self.path = dice.choice(("/arthra/{id}", "/n/{y}/{m}/{id}.html", "/news.php?id={id}",
-                                 "/{y}/{m}/{d}/{id}-{slug}"))  # fmt: skip
+        self.path = dice.choice(
+            (
+                "/arthra/{id}",
+                "/n/{y}/{m}/{id}.html",
+                "/news.php?id={id}",
+                "/{y}/{m}/{d}/{id}-{slug}",
+            )
+        )
         self.years = dice.choice(("/arxeio/{y}", "/list.php?y={y}"))
         self.parting = dice.choice(("p", "br", "div", "p"))
         self.head = dice.choice(("{title} - {name}", "{name} | {title}", "{title}", "{name}"))
@@ -94,18 +104,44 @@ class _Design:
         self.drop_cap = dice.random() < 0.4
         self.hyphens = dice.random() < 0.3
         self.inline = dice.random() < 0.3
-        self._of = {role: self._opening(role, dice) for role in (
-            "wrap", "story", "title", "meta", "date", "section", "author", "text", "par", "box",
-            "promo", "more", "side", "card", "remarks", "remark", "nick", "foot", "cap",
-        )}  # fmt: skip
+        self._of = {
+            role: self._opening(role, dice)
+            for role in (
+                "wrap",
+                "story",
+                "title",
+                "meta",
+                "date",
+                "section",
+                "author",
+                "text",
+                "par",
+                "box",
+                "promo",
+                "more",
+                "side",
+                "card",
+                "remarks",
+                "remark",
+                "nick",
+                "foot",
+                "cap",
+            )
+        }
 
     def _opening(self, role: str, dice: random.Random) -> tuple[str, str]:
         """The opening and closing tag of a role."""
         if self.by_class:
-            tag = {"date": "span", "section": dice.choice(("span", "a", "i")), "author": "span",
-                   "par": "div", "nick": "b", "title": self.heading,
-                   "story": dice.choice(("article", "div", "section")),
-                   "wrap": dice.choice(("main", "div"))}.get(role, "div")  # fmt: skip
+            tag = {
+                "date": "span",
+                "section": dice.choice(("span", "a", "i")),
+                "author": "span",
+                "par": "div",
+                "nick": "b",
+                "title": self.heading,
+                "story": dice.choice(("article", "div", "section")),
+                "wrap": dice.choice(("main", "div")),
+            }.get(role, "div")
             name = next(self._names)
             value = dice.choice((name, name, f"{name} {next(self._names)}"))
             kind = "id" if role in ("wrap", "side", "foot") and dice.random() < 0.5 else "class"
@@ -126,8 +162,13 @@ class _Design:
 
     def url(self, story: DemoStory) -> str:
         day = story.date
-        return self.path.format(id=story.id, y=day.year, m=f"{day.month:02}", d=f"{day.day:02}",
-                                slug=f"titlos-{story.page_no}-mesa")  # fmt: skip
+        return self.path.format(
+            id=story.id,
+            y=day.year,
+            m=f"{day.month:02}",
+            d=f"{day.day:02}",
+            slug=f"titlos-{story.page_no}-mesa",
+        )
 
     def index_url(self, year: int) -> str:
         return self.years.format(y=year)
@@ -149,8 +190,9 @@ class _Design:
             "worded": self.of("date", date_line(day, False)),
             "iso": f'<time datetime="{day.isoformat()}T08:00">'
             f"{self.of('date', slash_date(day))}</time>",
-            "slashes": self.of("date", slash_date(day)), "meta": "",
-        }  # fmt: skip
+            "slashes": self.of("date", slash_date(day)),
+            "meta": "",
+        }
         parts = {
             "title": self.of("title", escape(story.title, quote=False)),
             "date": dates[self.date],
@@ -160,11 +202,17 @@ class _Design:
         signed = parts.pop("author") if self.signed_below else ""
         above = "\n".join(self._line(parts[name]) for name in self.order if name in parts)
         main = f"{above}\n{self.of('text', self._text(story, others, dice))}\n{signed}"
-        side = self.of("side", "".join(
-            self.of("card", f'<a href="{self.url(o)}">{escape(o.title, quote=False)}</a>'
-                    f"<p>{escape(o.facts[0].sentence, quote=False)}</p>")
-            for o in others[:4]
-        ))  # fmt: skip
+        side = self.of(
+            "side",
+            "".join(
+                self.of(
+                    "card",
+                    f'<a href="{self.url(o)}">{escape(o.title, quote=False)}</a>'
+                    f"<p>{escape(o.facts[0].sentence, quote=False)}</p>",
+                )
+                for o in others[:4]
+            ),
+        )
         said = self._remarks(dice) if self.remarks else ""
         body = self.of("story", main) + said
         head = ""
@@ -184,8 +232,10 @@ class _Design:
         if self.promo_inside:
             extras.append(self.of("promo", f"<p>{dice.choice(_PROMOTIONS)}</p>"))
         if self.more_inside:
-            rows = "".join(f'<li><a href="{self.url(o)}">{escape(o.title, quote=False)}</a></li>'
-                           for o in others[:2])  # fmt: skip
+            rows = "".join(
+                f'<li><a href="{self.url(o)}">{escape(o.title, quote=False)}</a></li>'
+                for o in others[:2]
+            )
             extras.append(self.of("more", f"<b>Διαβάστε ακόμη</b><ul>{rows}</ul>"))
         if self.parting == "br":
             first, *rest = texts
@@ -200,8 +250,10 @@ class _Design:
         text = escape(text, quote=False).replace("\xad", "&shy;").replace("«", "&laquo;")
         if self.inline and dice.random() < 0.5:
             first, _, rest = text.partition(" ")
-            text = f'{first} <a href="/tag/{dice.randrange(90)}">{rest.partition(" ")[0]}</a> ' \
-                   f'{rest.partition(" ")[2]}'  # fmt: skip
+            text = (
+                f'{first} <a href="/tag/{dice.randrange(90)}">{rest.partition(" ")[0]}</a> '
+                f"{rest.partition(' ')[2]}"
+            )
         elif self.drop_cap and at == 0 and text[0] not in "&<":
             text = f'<span style="font-size:3em">{text[0]}</span>{text[1:]}'
         return text
@@ -209,8 +261,11 @@ class _Design:
     def _remarks(self, dice: random.Random) -> str:
         """Nought to three remarks of readers; none on many pages."""
         said = "".join(
-            self.of("remark", self.of("nick", dice.choice(_NICKS))
-                    + f"<p>{dice.choice(_REMARKS)} {dice.randrange(9999)} φορές το είπα.</p>")
+            self.of(
+                "remark",
+                self.of("nick", dice.choice(_NICKS))
+                + f"<p>{dice.choice(_REMARKS)} {dice.randrange(9999)} φορές το είπα.</p>",
+            )
             for _ in range(dice.choice((0, 0, 1, 3)))
-        )  # fmt: skip
+        )
         return self.of("remarks", f"<b>Σχόλια αναγνωστών</b>{said}")

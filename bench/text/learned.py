@@ -47,13 +47,15 @@ def measure(stories: list[DemoStory], seeds: Sequence[int], say: Say) -> Figures
         "learned_recall": round(recall, 4),
         "learned_extra": round(extra, 4),
         "learned_kept_aside": [round(kept.recall, 4), round(kept.extra, 4)],
-        **{f"learned_{name}": round(fields[name] / len(stories), 4)
-           for name in ("title", "date", "section", "author")},
+        **{
+            f"learned_{name}": round(fields[name] / len(stories), 4)
+            for name in ("title", "date", "section", "author")
+        },
         "learned_layouts": {
             name: [round(t.recall, 4), round(t.extra, 4)]
             for name, t in zip(("portal", "today", *map(str, seeds)), tallies, strict=True)
         },
-    }  # fmt: skip
+    }
 
 
 def _learn(
@@ -90,11 +92,27 @@ def _command(base: str, folder: Path) -> str:
     import os
 
     said = subprocess.run(
-        [sys.executable, "-m", "kkoracle", "archive", "learn", f"{base}/", "--out", "made.toml",
-         "--contact", "bench@example.org", "--delay", "0"],
-        cwd=folder, env={**as_from_a_shell(os.environ), "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "kkoracle",
+            "archive",
+            "learn",
+            f"{base}/",
+            "--out",
+            "made.toml",
+            "--contact",
+            "bench@example.org",
+            "--delay",
+            "0",
+        ],
+        cwd=folder,
+        env={**as_from_a_shell(os.environ), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
     if said.returncode:
         raise UserError(f"archive learn failed: {said.stderr.strip()[-300:]}")
     return (folder / "made.toml").read_text("utf-8")

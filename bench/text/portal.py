@@ -82,8 +82,10 @@ def _story(story: DemoStory, others: list[DemoStory], dice: random.Random) -> st
 
 
 def _frame(title: str, body: str, others: list[DemoStory], dice: random.Random) -> str:
-    menu = "".join(f'<td class="menu"><a href="/default.asp?pid={n}">{text}</a></td>'
-                   for n, text in enumerate(("Πρώτη", "Ειδήσεις", "Καιρός")))  # fmt: skip
+    menu = "".join(
+        f'<td class="menu"><a href="/default.asp?pid={n}">{text}</a></td>'
+        for n, text in enumerate(("Πρώτη", "Ειδήσεις", "Καιρός"))
+    )
     most = "".join(
         f'<div class="mr"><b>{n}.</b> <a href="{escape(url(other))}">'
         f"{escape(other.title, quote=False)}</a></div>"

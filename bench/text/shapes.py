@@ -53,8 +53,10 @@ def measure(newspaper: Newspaper) -> Figures:
         paragraphs = [paragraph for story in printed for paragraph in story.paragraphs]
         ours[shape].add(paragraphs, "\n".join(story.text for story in stories))
         right += _right(printed, stories)
-        for name, tallies, quick in (("trafilatura", full, False),
-                                     ("trafilatura_fast", fast, True)):  # fmt: skip
+        for name, tallies, quick in (
+            ("trafilatura", full, False),
+            ("trafilatura_fast", fast, True),
+        ):
             with clocks[name].running():
                 text = _peer(extract, decode(body), quick)
             tallies[shape].add(paragraphs, text)
@@ -69,12 +71,14 @@ def measure(newspaper: Newspaper) -> Figures:
         "trafilatura_fast_recall": round(fast_worst[0], 4),
         "trafilatura_fast_extra": round(fast_worst[1], 4),
         "shapes": {
-            shape: {name: [round(t[shape].recall, 4), round(t[shape].extra, 4)]
-                    for name, t in (("profile", ours), ("trafilatura", full), ("fast", fast))}
+            shape: {
+                name: [round(t[shape].recall, 4), round(t[shape].extra, 4)]
+                for name, t in (("profile", ours), ("trafilatura", full), ("fast", fast))
+            }
             for shape in ours
         },
         **{f"{name}_ms": round(1000 * c.seconds / len(by_page), 3) for name, c in clocks.items()},
-    }  # fmt: skip
+    }
 
 
 def _peer(extract: Callable[..., Any], text: str, quick: bool) -> str:

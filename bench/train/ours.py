@@ -51,13 +51,24 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
     from trainer.lora.loop import Loop
     from trainer.lora.trunk import FOLDER, Trunk
 
-    settings = Train.model_validate({
-        "rank": RANK, "alpha": ALPHA, "layers": layers, "lr": 1e-4, "epochs": epochs,
-        "batch": BATCH, "seed": SEED, "samples": 0, "evaluate_every": NEVER, "save_every": NEVER,
-    })  # fmt: skip
+    settings = Train.model_validate(
+        {
+            "rank": RANK,
+            "alpha": ALPHA,
+            "layers": layers,
+            "lr": 1e-4,
+            "epochs": epochs,
+            "batch": BATCH,
+            "seed": SEED,
+            "samples": 0,
+            "evaluate_every": NEVER,
+            "save_every": NEVER,
+        }
+    )
     clock, used = Clock(), time.process_time()
-    rows = [chat.sample(tokenizer, str(number), turns)
-            for number, turns in enumerate(material.turns())]  # fmt: skip
+    rows = [
+        chat.sample(tokenizer, str(number), turns) for number, turns in enumerate(material.turns())
+    ]
     reading = time.process_time() - used
     data = Data(rows, rows[:1], rows[:1], [], 0, settings.max_length)
     kept = Trunk(folder / FOLDER, "bench", model, layers) if layers < len(model.layers) else None

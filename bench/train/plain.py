@@ -25,8 +25,10 @@ def main(folder: Path, count: int) -> None:
     model, tokenizer = mlx_runtime.load(material.model)
     from trainer.lora.trunk import FOLDER, Trunk
 
-    rows = [chat.sample(tokenizer, "", turns)
-            for turns, _ in zip(material.turns(), range(count), strict=False)]  # fmt: skip
+    rows = [
+        chat.sample(tokenizer, "", turns)
+        for turns, _ in zip(material.turns(), range(count), strict=False)
+    ]
     half = len(model.layers) // 2
     bare, _tokenizer = mlx_runtime.load(material.model)
     told = {"grad_max_diff": _difference(model, bare, rows, 0, None)}

@@ -45,11 +45,21 @@ def main(folder: Path, layers: int) -> None:
         return 1 - sum(int((ends[:, 1] - 1).sum().item()) for _, ends in batches) / computed
 
     lora.train = timed(lora.train)
-    given = {"model": str(material.model), "data": str(material.data), "train": True,
-             "num_layers": layers, "batch_size": BATCH, "iters": steps, "mask_prompt": True,
-             "lora_parameters": {"rank": RANK, "dropout": 0.0, "scale": ALPHA / RANK},
-             "learning_rate": 1e-4, "seed": SEED, "steps_per_report": 10**6, "save_every": 10**6,
-             "adapter_path": str(folder / "theirs")}  # fmt: skip
+    given = {
+        "model": str(material.model),
+        "data": str(material.data),
+        "train": True,
+        "num_layers": layers,
+        "batch_size": BATCH,
+        "iters": steps,
+        "mask_prompt": True,
+        "lora_parameters": {"rank": RANK, "dropout": 0.0, "scale": ALPHA / RANK},
+        "learning_rate": 1e-4,
+        "seed": SEED,
+        "steps_per_report": 10**6,
+        "save_every": 10**6,
+        "adapter_path": str(folder / "theirs"),
+    }
     lora.run(types.SimpleNamespace(**{**lora.CONFIG_DEFAULTS, **given}))
     told = {**taken, "samples": steps * BATCH, "version": mlx_lm.__version__}
     sys.stdout.write("\n" + orjson.dumps(told).decode() + "\n")

@@ -33,9 +33,14 @@ class Follow:
     """
 
     def __init__(
-        self, frontier: Frontier, site: Site, every: float, *,
-        allowed: Callable[[], None] = lambda: None, clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self,
+        frontier: Frontier,
+        site: Site,
+        every: float,
+        *,
+        allowed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._frontier = frontier
         self._site = site
         self._every = every
@@ -74,15 +79,22 @@ class Follow:
         indexes = [name for name in profile.kinds if self._site.follows(name)]
         newest = self._newest(today)
         late = (today - dt.timedelta(days=LATE_DAYS)).isoformat()
-        return sum((
-            again(f"key IN ({_marks(start)})", [*start]),
-            again(f"kind IN ({_marks(kinds.LISTS)})", kinds.LISTS),
-            again(f"kind IN ({_marks(changing)})", changing),
-            again(f"kind IN ({_marks(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
-                  "AND issue<>''", [*indexes, newest, late]),
-            again("issue=? AND issue<>'' AND (etag<>'' OR last_modified<>'') AND leased_at<?",
-                  [newest, now - STORIES_AGAIN_S]),
-        ))  # fmt: skip
+        return sum(
+            (
+                again(f"key IN ({_marks(start)})", [*start]),
+                again(f"kind IN ({_marks(kinds.LISTS)})", kinds.LISTS),
+                again(f"kind IN ({_marks(changing)})", changing),
+                again(
+                    f"kind IN ({_marks(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
+                    "AND issue<>''",
+                    [*indexes, newest, late],
+                ),
+                again(
+                    "issue=? AND issue<>'' AND (etag<>'' OR last_modified<>'') AND leased_at<?",
+                    [newest, now - STORIES_AGAIN_S],
+                ),
+            )
+        )
 
     def _newest(self, today: dt.date) -> str:
         """The date of the current issue: the latest one of which we hold something."""

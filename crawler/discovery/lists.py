@@ -23,8 +23,11 @@ MAX_DEPTH = 3  # an index of indexes of sitemaps; the protocol knows two
 
 def from_robots(claim: Claim, robots: str | None, site: Site) -> Outcome:
     """The sitemaps that robots.txt names; its rules are at hand, so nothing is asked for."""
-    found = [site.list_link(address, kinds.SITEMAP)
-             for address in sitemaps.named_by(robots or "") if site.in_scope(address)]  # fmt: skip
+    found = [
+        site.list_link(address, kinds.SITEMAP)
+        for address in sitemaps.named_by(robots or "")
+        if site.in_scope(address)
+    ]
     return Outcome(claim.id, "done", links=tuple(found))
 
 
@@ -34,13 +37,21 @@ async def read(claim: Claim, url: str, got: Got, site: Site, requests: int) -> O
     try:
         links, cut = await asyncio.to_thread(_links, body, url, claim.kind, site)
     except NotXml:
-        return Outcome(claim.id, "failed", "not-a-list", status=200, requests=requests,
-                       received=len(got.body))  # fmt: skip
+        return Outcome(
+            claim.id, "failed", "not-a-list", status=200, requests=requests, received=len(got.body)
+        )
     cut = cut or len(body) >= MAX_BYTES or len(got.body) >= MAX_BYTES
     return Outcome(
-        claim.id, "done", "list-cut" if cut else "", status=200, etag=got.etag,
-        last_modified=got.last_modified, received=len(got.body), requests=requests, links=links,
-    )  # fmt: skip
+        claim.id,
+        "done",
+        "list-cut" if cut else "",
+        status=200,
+        etag=got.etag,
+        last_modified=got.last_modified,
+        received=len(got.body),
+        requests=requests,
+        links=links,
+    )
 
 
 def _links(body: bytes, url: str, kind: str, site: Site) -> tuple[tuple[Link, ...], bool]:

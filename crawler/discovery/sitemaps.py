@@ -43,8 +43,9 @@ def read(body: bytes) -> Iterator[Entry]:
     for name, element in elements(body, _NAMES):
         told = {local(child): _text(child) for child in element}
         if "loc" in told:
-            yield Entry(told["loc"], name == "sitemap", told.get("lastmod", ""),
-                        _published(element))  # fmt: skip
+            yield Entry(
+                told["loc"], name == "sitemap", told.get("lastmod", ""), _published(element)
+            )
 
 
 def _published(element: Any) -> str:

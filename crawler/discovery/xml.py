@@ -31,10 +31,17 @@ def elements(body: bytes, names: frozenset[str]) -> Iterator[tuple[str, Any]]:
     from lxml import etree
 
     walker = etree.iterparse(
-        io.BytesIO(body), events=("start", "end"), resolve_entities=False, no_network=True,
-        load_dtd=False, dtd_validation=False, recover=True, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
+        io.BytesIO(body),
+        events=("start", "end"),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        recover=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     seen = False
     held = 0  # elements inside the one that is being read; outside of one nothing is kept
     try:

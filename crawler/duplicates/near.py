@@ -208,9 +208,11 @@ def _read(paragraphs: list[str], furniture: frozenset[str]) -> _Text:
     words = shingles.folded(own)
     prints = shingles.shingles(words)
     return _Text(
-        frozenset(prints), frozenset(shingles.winnow(prints)),
-        frozenset(shingles.numbers(" ".join(own))), len(words),
-    )  # fmt: skip
+        frozenset(prints),
+        frozenset(shingles.winnow(prints)),
+        frozenset(shingles.numbers(" ".join(own))),
+        len(words),
+    )
 
 
 def _share(paragraphs: list[str], furniture: frozenset[str]) -> float:

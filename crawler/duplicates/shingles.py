@@ -22,8 +22,13 @@ _BYTES = 5  # 40 bits: whatever collides is told apart by the texts themselves
 _MASK = (1 << 8 * _BYTES) - 1
 # One multiplier for each place in a shingle: odd, 64 bits, without a pattern (those of MurmurHash
 # and SplitMix). The high bits of the sum are mixed best.
-_MIX = (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9,
-        0x94D049BB133111EB)  # fmt: skip
+_MIX = (
+    0xFF51AFD7ED558CCD,
+    0xC4CEB9FE1A85EC53,
+    0x9E3779B97F4A7C15,
+    0xBF58476D1CE4E5B9,
+    0x94D049BB133111EB,
+)
 _PAGE = re.compile(r"(?:\bσελ(?:[ιί]δα)?\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+)*)[\s.)]*$", re.I)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 

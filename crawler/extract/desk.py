@@ -39,9 +39,13 @@ class Desk(Background):
 
     def work(self) -> None:
         """See `Background.work`."""
-        pool = Pool(self.directory, self.archive, self.profile,
-                    processes=self._settings.extract_processes,
-                    limit_s=self._settings.extract_s)  # fmt: skip
+        pool = Pool(
+            self.directory,
+            self.archive,
+            self.profile,
+            processes=self._settings.extract_processes,
+            limit_s=self._settings.extract_s,
+        )
         spool = Spool.open(self.directory)
         near = Near(spool)
         near.begin(self.profile.extraction)
@@ -58,8 +62,9 @@ class Desk(Background):
             spool.close()
             pool.close()
 
-    def _batch(self, pool: Pool, near: Near, connection: sqlite3.Connection,
-               waiting: list[tuple[int, str]]) -> None:  # fmt: skip
+    def _batch(
+        self, pool: Pool, near: Near, connection: sqlite3.Connection, waiting: list[tuple[int, str]]
+    ) -> None:
         keys = dict(waiting)
         done: list[tuple[int, Extracted]] = []
         for page, found in pool.run(keys):

@@ -16,9 +16,11 @@ from exchange.text import dates
 
 _TITLES = ('//meta[@property="og:title"]/@content', "//h1", "//title")
 _DATES = (
-    '//meta[@property="article:published_time"]/@content', '//meta[@name="date"]/@content',
-    "//article//time/@datetime", "//time/@datetime",
-)  # fmt: skip
+    '//meta[@property="article:published_time"]/@content',
+    '//meta[@name="date"]/@content',
+    "//article//time/@datetime",
+    "//time/@datetime",
+)
 
 _COVERS = 0.8  # of the page's prose; half would do by the rule above
 _FURNITURE = """

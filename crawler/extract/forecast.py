@@ -43,8 +43,10 @@ class Forecast:
         """One sentence for people."""
         about = "" if self.looked_at == self.pages else f" (estimated from {self.looked_at:,})"
         back = f", {self.reclaimed:,} reclaimed" if self.reclaimed else ""
-        said = f"{self.pages:,} pages{about}: {self.kept:,} chunks kept{back}, {self.new:,} new, " \
-               f"{self.stale:,} stale"  # fmt: skip
+        said = (
+            f"{self.pages:,} pages{about}: {self.kept:,} chunks kept{back}, {self.new:,} new, "
+            f"{self.stale:,} stale"
+        )
         if not self.new:
             return f"{said}; nothing to generate"
         if self.hours is None:
@@ -60,8 +62,13 @@ def look(
         return None
     raw = db.connect_readonly(directory / pages.FILE)
     spool = Spool.read(directory)
-    pool = Pool(directory, archive, profile, processes=settings.extract_processes,
-                limit_s=settings.extract_s)  # fmt: skip
+    pool = Pool(
+        directory,
+        archive,
+        profile,
+        processes=settings.extract_processes,
+        limit_s=settings.extract_s,
+    )
     try:
         keys, total = _outdated(raw, profile.extraction)
         if not total:

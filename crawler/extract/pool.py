@@ -99,9 +99,11 @@ class Pool:
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         try:
             popen = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 env={**_ALLOCATOR, **os.environ, "PYTHONPATH": path},
-            )  # fmt: skip
+            )
         except OSError as error:
             raise UserError(f"cannot start a process to extract text: {error}") from None
         process = _Process(popen, bytearray())
@@ -113,13 +115,16 @@ class Pool:
         self._flush()
         deadline = time.monotonic() + START_S
         while _frame(process.received) is None:
-            ready, _, _ = select.select([process.output], [], [],
-                                        max(0.0, deadline - time.monotonic()))  # fmt: skip
+            ready, _, _ = select.select(
+                [process.output], [], [], max(0.0, deadline - time.monotonic())
+            )
             piece = os.read(process.output.fileno(), 1 << 16) if ready else b""
             if not piece:
                 self._end(process)
-                raise UserError("the process that extracts text does not start: run `kkoracle "
-                                "doctor`, and see the lines above")  # fmt: skip
+                raise UserError(
+                    "the process that extracts text does not start: run `kkoracle "
+                    "doctor`, and see the lines above"
+                )
             process.received += piece
         return process
 

@@ -40,8 +40,11 @@ class Shapes:
             if shape.kinds and kind not in shape.kinds and kind != kinds.HTML:
                 continue
             stories = shape.stories(root)
-            found = [parts for story in stories
-                     if (parts := self._parts(shape, story, alone=len(stories) == 1))]  # fmt: skip
+            found = [
+                parts
+                for story in stories
+                if (parts := self._parts(shape, story, alone=len(stories) == 1))
+            ]
             if found:
                 return found
         return []
@@ -56,9 +59,14 @@ class Shapes:
         text = paragraphs(element for element in shape.text(story) if hasattr(element, "tag"))
         if not text:
             return None
-        return Parts(values["title"], values["section"], values["author"],
-                     dates.parse(values["date"], self._months), tuple(text),
-                     "" if alone else _anchor(story))  # fmt: skip
+        return Parts(
+            values["title"],
+            values["section"],
+            values["author"],
+            dates.parse(values["date"], self._months),
+            tuple(text),
+            "" if alone else _anchor(story),
+        )
 
 
 def _anchor(story: Any) -> str:

@@ -43,17 +43,26 @@ def write_frame(stream: BinaryIO, body: bytes) -> None:
     stream.flush()
 
 
-def load(connection: sqlite3.Connection, bodies: Bodies, page: int, origin: str
-         ) -> StoredPage | None:  # fmt: skip
+def load(
+    connection: sqlite3.Connection, bodies: Bodies, page: int, origin: str
+) -> StoredPage | None:
     """A page with its body, None when it is not stored."""
     row = connection.execute(
         "SELECT p.key, p.url, p.kind, p.issue, p.words, p.charset, b.body "
-        "FROM pages p JOIN bodies b ON b.page=p.id WHERE p.id=?", (page,),
-    ).fetchone()  # fmt: skip
+        "FROM pages p JOIN bodies b ON b.page=p.id WHERE p.id=?",
+        (page,),
+    ).fetchone()
     if row is None:
         return None
-    return StoredPage(row["key"], links.absolute(origin, row["url"]), row["kind"], row["issue"],
-                      row["words"], row["charset"], bodies.unpack(row["body"]))  # fmt: skip
+    return StoredPage(
+        row["key"],
+        links.absolute(origin, row["url"]),
+        row["kind"],
+        row["issue"],
+        row["words"],
+        row["charset"],
+        bodies.unpack(row["body"]),
+    )
 
 
 def encode(found: Extracted) -> bytes:

@@ -35,9 +35,15 @@ class Imported:
 
 
 def bring_in(
-    house: House, archive: str, settings: Crawl, path: Path, *, date: re.Pattern[str] | None,
-    tell: Tell, watch: Watch,
-) -> Imported:  # fmt: skip
+    house: House,
+    archive: str,
+    settings: Crawl,
+    path: Path,
+    *,
+    date: re.Pattern[str] | None,
+    tell: Tell,
+    watch: Watch,
+) -> Imported:
     """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
 
     Raises:

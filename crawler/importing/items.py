@@ -19,9 +19,15 @@ MAX_PDF = 100 * 1024 * 1024
 MAX_JSON = 64 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
-    ".html": kinds.HTML, ".htm": kinds.HTML, ".xhtml": kinds.HTML, ".txt": kinds.TEXT,
-    ".text": kinds.TEXT, ".md": kinds.MARKDOWN, ".markdown": kinds.MARKDOWN, ".pdf": kinds.PDF,
-}  # fmt: skip
+    ".html": kinds.HTML,
+    ".htm": kinds.HTML,
+    ".xhtml": kinds.HTML,
+    ".txt": kinds.TEXT,
+    ".text": kinds.TEXT,
+    ".md": kinds.MARKDOWN,
+    ".markdown": kinds.MARKDOWN,
+    ".pdf": kinds.PDF,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,11 @@ def walk(root: Path, but: Path | None = None) -> Iterator[tuple[Path, str]]:
         yield root, root.name
         return
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".")
-                            and Path(folder, name).resolve() != but)  # fmt: skip
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and Path(folder, name).resolve() != but
+        )
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder, name)
             yield path, path.relative_to(root).as_posix()
@@ -105,8 +114,9 @@ def _jsonl(path: Path, name: str, tell: Tell) -> Found:
             if len(line) > MAX_BODY:
                 while line and not line.endswith(b"\n"):
                     line = lines.readline(MAX_BODY)
-                yield Item(f"{name}#{number}", kinds.JSON, f"{name}#{number}".encode(),
-                           reason="too-big")  # fmt: skip
+                yield Item(
+                    f"{name}#{number}", kinds.JSON, f"{name}#{number}".encode(), reason="too-big"
+                )
             elif line.strip():
                 yield _record(line.strip(), f"{name}#{number}")
             tell(raw.tell() - at)

@@ -8,8 +8,14 @@ from pathlib import PurePosixPath
 
 from exchange.errors import UsageError
 
-_FIELDS = {"yyyy": r"(?P<y>\d{4})", "yy": r"(?P<yy>\d{2})", "mm": r"(?P<m>\d{2})",
-           "m": r"(?P<m>\d{1,2})", "dd": r"(?P<d>\d{2})", "d": r"(?P<d>\d{1,2})"}  # fmt: skip
+_FIELDS = {
+    "yyyy": r"(?P<y>\d{4})",
+    "yy": r"(?P<yy>\d{2})",
+    "mm": r"(?P<m>\d{2})",
+    "m": r"(?P<m>\d{1,2})",
+    "dd": r"(?P<d>\d{2})",
+    "d": r"(?P<d>\d{1,2})",
+}
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
 _CENTURY = 70  # two digits from here on are of the twentieth century
 _YEAR = r"(?P<y>(?:1[89]|2[01])\d\d)"

@@ -29,11 +29,19 @@ _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\r?\n(.*?)\r?\n\1[ \t]*(?:\r?\n|\Z)", 
 _FIELDS = {
     "text": ("text", "content", "body", "article", "maintext", "full_text", "articleBody"),
     "title": ("title", "headline", "name"),
-    "date": ("date", "published", "date_publish", "datePublished", "published_at", "pubdate",
-             "timestamp", "created_at"),
+    "date": (
+        "date",
+        "published",
+        "date_publish",
+        "datePublished",
+        "published_at",
+        "pubdate",
+        "timestamp",
+        "created_at",
+    ),
     "author": ("author", "authors", "byline"),
     "section": ("section", "category", "rubric"),
-}  # fmt: skip
+}
 
 
 class Unreadable(Exception):
@@ -68,8 +76,13 @@ def named(parts: Parts, url: str) -> Parts:
     if not url.startswith("import:"):
         return parts
     name = unquote(url.removeprefix("import:"))
-    return Parts(parts.title or clean(names.title_in(name)), parts.section, parts.author,
-                 parts.date or names.date_in(name), parts.paragraphs)  # fmt: skip
+    return Parts(
+        parts.title or clean(names.title_in(name)),
+        parts.section,
+        parts.author,
+        parts.date or names.date_in(name),
+        parts.paragraphs,
+    )
 
 
 def _text(text: str) -> Parts:
@@ -144,16 +157,26 @@ def _pdf(body: bytes) -> Parts:
         title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError,
-            RecursionError, OSError, NotImplementedError):  # fmt: skip
+    except (
+        PyPdfError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        OSError,
+        NotImplementedError,
+    ):
         raise Unreadable("broken-pdf") from None
     text = _SAME_WORD.sub(r"\1", "\n".join(pages))
     return Parts(clean(title), "", "", "", tuple(_paragraphs(text)))
 
 
 def _parts(told: Mapping[str, Any], title: str, found: list[str]) -> Parts:
-    return Parts(clean(title), _value(told, "section"), _value(told, "author"),
-                 _date(told), tuple(found))  # fmt: skip
+    return Parts(
+        clean(title), _value(told, "section"), _value(told, "author"), _date(told), tuple(found)
+    )
 
 
 def _date(told: Mapping[str, Any]) -> str:

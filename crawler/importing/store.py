@@ -72,9 +72,17 @@ class Store:
             "state='done', reason='', status=200, charset=excluded.charset, "
             "body_hash=excluded.body_hash, leased_at=excluded.leased_at "
             "WHERE state NOT IN ('done', 'leased') RETURNING id",
-            (page.key, page.url, page.kind, page.issue, page.priority, item.charset,
-             fingerprint(item.body), time.time()),
-        ).fetchone()  # fmt: skip
+            (
+                page.key,
+                page.url,
+                page.kind,
+                page.issue,
+                page.priority,
+                item.charset,
+                fingerprint(item.body),
+                time.time(),
+            ),
+        ).fetchone()
         if inserted is None:
             self.tally.known += 1
             return []

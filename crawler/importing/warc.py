@@ -97,9 +97,12 @@ def write(
 
 
 def _write(
-    connection: sqlite3.Connection, site: Site, stream: BinaryIO, name: str,
+    connection: sqlite3.Connection,
+    site: Site,
+    stream: BinaryIO,
+    name: str,
     tell: Callable[[int, int], None],
-) -> int:  # fmt: skip
+) -> int:
     from warcio.statusandheaders import StatusAndHeaders
     from warcio.warcwriter import WARCWriter
 
@@ -110,11 +113,15 @@ def _write(
     count = 0
     for row in connection.execute(f"SELECT {_COLUMNS} {_STORED} ORDER BY b.page"):
         at = dt.datetime.fromtimestamp(row["leased_at"], dt.UTC)
-        writer.write_record(writer.create_warc_record(
-            site.absolute(row["url"]), "response", payload=io.BytesIO(bodies.unpack(row["body"])),
-            http_headers=StatusAndHeaders("200 OK", _headers(row), protocol="HTTP/1.1"),
-            warc_headers_dict={"WARC-Date": at.strftime("%Y-%m-%dT%H:%M:%SZ")},
-        ))  # fmt: skip
+        writer.write_record(
+            writer.create_warc_record(
+                site.absolute(row["url"]),
+                "response",
+                payload=io.BytesIO(bodies.unpack(row["body"])),
+                http_headers=StatusAndHeaders("200 OK", _headers(row), protocol="HTTP/1.1"),
+                warc_headers_dict={"WARC-Date": at.strftime("%Y-%m-%dT%H:%M:%SZ")},
+            )
+        )
         count += 1
         tell(count, total)
     return count
@@ -122,6 +129,9 @@ def _write(
 
 def _headers(row: sqlite3.Row) -> list[tuple[str, str]]:
     charset = f"; charset={row['charset']}" if row["charset"] else ""
-    told = [("Content-Type", f"text/html{charset}"), ("ETag", row["etag"]),
-            ("Last-Modified", row["last_modified"])]  # fmt: skip
+    told = [
+        ("Content-Type", f"text/html{charset}"),
+        ("ETag", row["etag"]),
+        ("Last-Modified", row["last_modified"]),
+    ]
     return [(name, value) for name, value in told if value]

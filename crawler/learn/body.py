@@ -47,9 +47,10 @@ def find(pages: Sequence[Page]) -> Body | None:
         for path, (cut, left) in drops.items()
     }
     best = min(
-        drops, default="",
+        drops,
+        default="",
         key=lambda p: (-round(scores[p], 2), coverage.matches(p), paths.get(p, 0), p),
-    )  # fmt: skip
+    )
     if not best or scores[best] <= 0:
         return None
     words = sum(good for good, _ in coverage.weights(best))

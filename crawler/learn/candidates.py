@@ -10,8 +10,22 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_LAYOUT = ("class", "id", "itemprop", "property", "role", "face", "size", "color", "align",
-           "bgcolor", "width", "valign", "colspan", "name")  # fmt: skip
+_LAYOUT = (
+    "class",
+    "id",
+    "itemprop",
+    "property",
+    "role",
+    "face",
+    "size",
+    "color",
+    "align",
+    "bgcolor",
+    "width",
+    "valign",
+    "colspan",
+    "name",
+)
 _NUMBER = re.compile(r"\d{3,}")
 _PLAIN = re.compile(r"[A-Za-zΑ-ωάέήίόύώ0-9_.:#%-]+$")
 _BARE = frozenset(

@@ -22,9 +22,15 @@ Worth adding by hand: ranges (addresses by date), keys that merge aliases, leave
 
 
 def learn(
-    source: str, out: Path | None, folder: Path, count: int, settings: Crawl, *,
-    name: str = "", force: bool = False,
-) -> Iterator[str]:  # fmt: skip
+    source: str,
+    out: Path | None,
+    folder: Path,
+    count: int,
+    settings: Crawl,
+    *,
+    name: str = "",
+    force: bool = False,
+) -> Iterator[str]:
     """Learn from a site, a folder of pages or a raw store; yields lines for people.
 
     Args:

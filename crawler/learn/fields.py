@@ -156,16 +156,22 @@ def _values(coverage: Coverage, path: str, rank: int, heads: list[list[Any]] | N
             counts.append(len(held))
             if heads and heads[number]:
                 far.append(abs(page.span[held[0][0]][0] - page.span[heads[number][0]][0]))
-    return Values(path, rank, tuple(texts), sum(counts) / max(1, len(counts)),
-                  sum(far) / len(far) if far else 99.0)  # fmt: skip
+    return Values(
+        path,
+        rank,
+        tuple(texts),
+        sum(counts) / max(1, len(counts)),
+        sum(far) / len(far) if far else 99.0,
+    )
 
 
 def _best(found: list[Values], score: Callable[[Values], float], least: float) -> Values | None:
     """The highest score; among equals the one with fewest matches, then the plainest XPath."""
     ranked = [(round(score(v), 2), v) for v in found]
     ranked = [(value, v) for value, v in ranked if value >= least]
-    return min(ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)),
-               default=(0, None))[1]  # fmt: skip
+    return min(
+        ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)), default=(0, None)
+    )[1]
 
 
 def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:

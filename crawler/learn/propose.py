@@ -61,10 +61,16 @@ def propose(pages: Sequence[Page], name: str = "", start: str = "") -> Proposal:
     stories = {page.url for group in told.values() for page in group}
     base = _base(pages)
     kinds = _kinds(pages, stories, base)
-    profile = Profile.model_validate({
-        "name": name or _name(pages, base), "base": base, "start": (start or "/",),
-        "kinds": kinds, "shapes": tuple(shapes), "leave_out": LeaveOut(urls=(_STATIC,)),
-    })  # fmt: skip
+    profile = Profile.model_validate(
+        {
+            "name": name or _name(pages, base),
+            "base": base,
+            "start": (start or "/",),
+            "kinds": kinds,
+            "shapes": tuple(shapes),
+            "leave_out": LeaveOut(urls=(_STATIC,)),
+        }
+    )
     return Proposal(profile, told, len(pages) - len(stories))
 
 
@@ -128,9 +134,10 @@ def _tell_headlines(pages: Sequence[Page]) -> None:
 
 def _base(pages: Sequence[Page]) -> str:
     hosts = Counter(
-        f"{parts.scheme}://{parts.netloc}" for parts in (urlsplit(page.url) for page in pages)
+        f"{parts.scheme}://{parts.netloc}"
+        for parts in (urlsplit(page.url) for page in pages)
         if parts.netloc
-    )  # fmt: skip
+    )
     return hosts.most_common(1)[0][0] if hosts else "http://localhost"
 
 

@@ -93,8 +93,9 @@ def from_folder(folder: Path, limit: int) -> list[Raw]:
     if not files:
         raise UserError(f"no pages in {folder}: neither HTML files nor what a crawl has stored")
     step = max(1.0, len(files) / limit)
-    return [Raw("", files[math.floor(i * step)].read_bytes())
-            for i in range(min(limit, len(files)))]  # fmt: skip
+    return [
+        Raw("", files[math.floor(i * step)].read_bytes()) for i in range(min(limit, len(files)))
+    ]
 
 
 def _kept(folder: Path) -> Iterator[Raw]:
@@ -141,8 +142,9 @@ async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Sa
         choice.had(raw)
     hosts = store.connect(folder)
     try:
-        async with Client(agent, allow_private=is_local(urlsplit(url).hostname or ""),
-                          concurrency=1) as client:  # fmt: skip
+        async with Client(
+            agent, allow_private=is_local(urlsplit(url).hostname or ""), concurrency=1
+        ) as client:
             bell = Doorbell(client, HostBook(hosts), settings)
             fetcher = PageFetcher(client, choice.site, bell.gate, _turn, settings)
             while len(kept) < limit and (link := choice.next()):

@@ -40,10 +40,12 @@ def load(directory: Path) -> Consent | None:
     try:
         raw = orjson.loads((directory / FILE).read_bytes())
         return Consent(
-            float(raw["looked_at"]), _signals(raw["signals"]),
+            float(raw["looked_at"]),
+            _signals(raw["signals"]),
             None if raw["accepted"] is None else _signals(raw["accepted"]),
-            str(raw["accepted_at"]), str(raw["how"]),
-        )  # fmt: skip
+            str(raw["accepted_at"]),
+            str(raw["how"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -51,8 +53,13 @@ def load(directory: Path) -> Consent | None:
 def looked(directory: Path, signals: tuple[Signal, ...]) -> Consent:
     """Keep what a look has found; what was confirmed before stays confirmed."""
     before = load(directory)
-    now = Consent(time.time(), signals, before.accepted if before else None,
-                  before.accepted_at if before else "", before.how if before else "")  # fmt: skip
+    now = Consent(
+        time.time(),
+        signals,
+        before.accepted if before else None,
+        before.accepted_at if before else "",
+        before.how if before else "",
+    )
     return _write(directory, now)
 
 

@@ -50,8 +50,10 @@ def confirmed(
     if known is None:
         known = consent.looked(directory, _look(directory, profile, settings, FIRST_S))
         if not known.signals:
-            say(f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
-                "tdm-reservation)")  # fmt: skip
+            say(
+                f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
+                "tdm-reservation)"
+            )
     elif not known.fresh:
         try:
             known = consent.looked(directory, _look(directory, profile, settings, AGAIN_S))
@@ -65,8 +67,10 @@ def confirmed(
     say(f"{archive}: {before}the site speaks against training models on its text:")
     for signal in known.needed:
         say(f"  {signal.where}: {signal.says}")
-    say("The crawl obeys robots.txt in any case. Whether you may train on the text depends on your "
-        "licence and your law; see who decides before you go on.")  # fmt: skip
+    say(
+        "The crawl obeys robots.txt in any case. Whether you may train on the text depends on your "
+        "licence and your law; see who decides before you go on."
+    )
     how = "--accept-opt-outs" if accept else _ask(archive)
     consent.accept(directory, known, how)
     say(f"confirmed ({how}); kept in {directory / consent.FILE}")
@@ -119,9 +123,10 @@ async def _survey(directory: Path, profile: Profile, settings: Crawl) -> tuple[S
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         client = await stack.enter_async_context(
-            Client(user_agent(settings), allow_private=profile.allow_private or local,
-                   concurrency=1)
-        )  # fmt: skip
+            Client(
+                user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
+            )
+        )
         asker = Asker(client, Doorbell(client, HostBook(frontier.db), settings))
         return await survey(asker, _addresses(Site(profile)))
 

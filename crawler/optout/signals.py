@@ -12,15 +12,47 @@ import orjson
 
 # Product tokens of crawlers that fetch for training, as their operators publish them.
 AGENTS = (
-    "AI2Bot", "Ai2Bot-Dolma", "Amazonbot", "anthropic-ai", "Applebot-Extended", "Bytespider",
-    "CCBot", "ChatGPT-User", "Claude-SearchBot", "Claude-User", "Claude-Web", "ClaudeBot",
-    "cohere-ai", "cohere-training-data-crawler", "DeepSeekBot", "Diffbot", "FacebookBot",
-    "Google-CloudVertexBot", "Google-Extended", "GPTBot", "ICC-Crawler", "ImagesiftBot",
-    "img2dataset", "Kangaroo Bot", "Meta-ExternalAgent", "Meta-ExternalFetcher", "MistralAI-User",
-    "OAI-SearchBot", "omgili", "omgilibot", "PanguBot", "Perplexity-User", "PerplexityBot",
-    "PetalBot", "SemrushBot-OCOB", "Sidetrade indexer bot", "Timpibot", "VelenPublicWebCrawler",
-    "Webzio-Extended", "YouBot",
-)  # fmt: skip
+    "AI2Bot",
+    "Ai2Bot-Dolma",
+    "Amazonbot",
+    "anthropic-ai",
+    "Applebot-Extended",
+    "Bytespider",
+    "CCBot",
+    "ChatGPT-User",
+    "Claude-SearchBot",
+    "Claude-User",
+    "Claude-Web",
+    "ClaudeBot",
+    "cohere-ai",
+    "cohere-training-data-crawler",
+    "DeepSeekBot",
+    "Diffbot",
+    "FacebookBot",
+    "Google-CloudVertexBot",
+    "Google-Extended",
+    "GPTBot",
+    "ICC-Crawler",
+    "ImagesiftBot",
+    "img2dataset",
+    "Kangaroo Bot",
+    "Meta-ExternalAgent",
+    "Meta-ExternalFetcher",
+    "MistralAI-User",
+    "OAI-SearchBot",
+    "omgili",
+    "omgilibot",
+    "PanguBot",
+    "Perplexity-User",
+    "PerplexityBot",
+    "PetalBot",
+    "SemrushBot-OCOB",
+    "Sidetrade indexer bot",
+    "Timpibot",
+    "VelenPublicWebCrawler",
+    "Webzio-Extended",
+    "YouBot",
+)
 _KNOWN = {agent.lower(): agent for agent in AGENTS}
 _NO_TRAINING = re.compile(
     r"(?<!\w)(?:noai|noimageai|noml|ai-train\s*=\s*no|train-ai\s*=\s*n(?:o|\b))(?!\w)", re.I
@@ -48,11 +80,11 @@ def from_robots(text: str, urls: Iterable[str]) -> list[Signal]:
     from protego import Protego
 
     found = []
-    named = [_KNOWN[name] for line in text.splitlines()
-             if (name := _agent(line)) in _KNOWN]  # fmt: skip
+    named = [_KNOWN[name] for line in text.splitlines() if (name := _agent(line)) in _KNOWN]
     rules: Any = Protego.parse(text) if named else None
-    refused = sorted({agent for agent in named for url in urls
-                      if not rules.can_fetch(url, agent)}, key=str.lower)  # fmt: skip
+    refused = sorted(
+        {agent for agent in named for url in urls if not rules.can_fetch(url, agent)}, key=str.lower
+    )
     if refused:
         found.append(Signal("robots.txt", f"forbids {', '.join(refused)}"))
     for line in text.splitlines():

@@ -9,9 +9,13 @@ from typing import Literal
 from crawler.probe.facts import SHORT_STORY, Facts
 
 Answer = Literal[
-    "will work", "needs a profile", "paywalled", "JavaScript only", "refused by robots.txt",
+    "will work",
+    "needs a profile",
+    "paywalled",
+    "JavaScript only",
+    "refused by robots.txt",
     "cannot be had",
-]  # fmt: skip
+]
 READ = 0.25  # of the words on a story's page, the least that its story makes
 
 
@@ -48,20 +52,28 @@ def judge(seen: Sequence[Seen], profile: str) -> Verdict:
     told = [page for page in seen if page.story] or ([] if profile else list(seen))
     scripted = [page for page in seen if page.facts.scripted]
     if len(scripted) * 2 > len(seen):
-        return Verdict("JavaScript only", (
-            f"{len(scripted)} of {len(seen)} pages are empty until scripts run",
-        ), "pages that a browser must build are out of scope: look for an export, a feed or an "
-           "older address of the archive, or `kkoracle import` what you have")  # fmt: skip
+        return Verdict(
+            "JavaScript only",
+            (f"{len(scripted)} of {len(seen)} pages are empty until scripts run",),
+            "pages that a browser must build are out of scope: look for an export, a feed or an "
+            "older address of the archive, or `kkoracle import` what you have",
+        )
     if not told or not any(page.story or page.stories or page.facts.locked for page in seen):
         why = "no story was found from this address"
         return Verdict("needs a profile", (why,), "name the address of a story, if there are any")
     # Where selectors find stories, an invitation to subscribe is only that.
-    locked = [page for page in told
-              if page.facts.locked and not (profile and page.stories and not page.low)]  # fmt: skip
+    locked = [
+        page
+        for page in told
+        if page.facts.locked and not (profile and page.stories and not page.low)
+    ]
     if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
-        return Verdict("paywalled", tuple(dict.fromkeys(p.facts.locked for p in locked)),
-                       "logins are out of scope: ask the newspaper for access to its text, and "
-                       "`kkoracle import` what it gives you")  # fmt: skip
+        return Verdict(
+            "paywalled",
+            tuple(dict.fromkeys(p.facts.locked for p in locked)),
+            "logins are out of scope: ask the newspaper for access to its text, and "
+            "`kkoracle import` what it gives you",
+        )
     return _by_text(told, profile)
 
 

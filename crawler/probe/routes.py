@@ -46,8 +46,11 @@ async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, oth
     page = _texts(one, url, asked.got.body, asked.got.charset)
     markup = as_utf8(asked.got.body, asked.got.charset, one.profile.charset)
     link = other.link(url)
-    found = [each for each in links(markup, url, other, link.kind if link else "", "")
-             if other.tells(each.kind)]  # fmt: skip
+    found = [
+        each
+        for each in links(markup, url, other, link.kind if link else "", "")
+        if other.tells(each.kind)
+    ]
     shares = []
     for each in found[:COMPARED]:
         try:
@@ -61,10 +64,14 @@ async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, oth
         return f"route {long!r}: no story could be compared, and it is the safe one"
     share = min(shares)
     if share >= WHOLE:
-        return (f"route {short!r}: the page shows its {len(page)} stories whole, one request for "
-                f"all (set [crawl] route = \"{short}\")")  # fmt: skip
-    return (f"route {long!r}: the page shows only {share:.0%} of a story's words (set [crawl] "
-            f"route = \"{long}\")")  # fmt: skip
+        return (
+            f"route {short!r}: the page shows its {len(page)} stories whole, one request for "
+            f'all (set [crawl] route = "{short}")'
+        )
+    return (
+        f"route {long!r}: the page shows only {share:.0%} of a story's words (set [crawl] "
+        f'route = "{long}")'
+    )
 
 
 def _texts(site: Site, url: str, body: bytes, charset: str) -> list[list[str]]:

@@ -37,9 +37,14 @@ MIN_WORDS = 20  # that the generic profile takes for a story here; one was named
 HOPS = 2  # from a front page by way of indexes to stories
 LONGEST_S = 300.0
 FEEDS = ("application/rss+xml", "application/atom+xml")
-_STATUS = {401: "wants a login, which is out of scope", 402: "is behind a paywall",
-           403: "refuses us", 404: "is not there", 410: "is gone",
-           429: "asks us to come back later"}  # fmt: skip
+_STATUS = {
+    401: "wants a login, which is out of scope",
+    402: "is behind a paywall",
+    403: "refuses us",
+    404: "is not there",
+    410: "is gone",
+    429: "asks us to come back later",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,9 @@ async def _probe(url: str, settings: Crawl) -> Probed:
     with tempfile.TemporaryDirectory(prefix="kkoracle-probe-") as folder:
         connection = pages.connect(Path(folder))
         try:
-            async with Client(user_agent(settings), allow_private=profile.allow_private or local,
-                              concurrency=1) as client:  # fmt: skip
+            async with Client(
+                user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
+            ) as client:
                 asker = Asker(client, Doorbell(client, HostBook(connection), settings))
                 return await _Probing(url, name, profile, asker).run()
         finally:
@@ -130,8 +136,9 @@ class _Probing:
         for url in await self._stories(first.url, root):
             await self._ask(url)
         if self._profile.routes:
-            self._notes += await routes.choose(self._asker, self._profile, first.url,
-                                               dt.date.today())  # fmt: skip
+            self._notes += await routes.choose(
+                self._asker, self._profile, first.url, dt.date.today()
+            )
         return self._end(judge(self._seen, self._name))
 
     def _end(self, verdict: Verdict) -> Probed:
@@ -149,16 +156,32 @@ class _Probing:
         self._signals |= set(from_page(root))
         link = self._site.link(asked.url)
         kind = link.kind if link else ""
-        found = self._reader.read(StoredPage("probe", asked.url, kind, link.issue if link else "",
-                                             None, asked.got.charset, asked.got.body))  # fmt: skip
+        found = self._reader.read(
+            StoredPage(
+                "probe",
+                asked.url,
+                kind,
+                link.issue if link else "",
+                None,
+                asked.got.charset,
+                asked.got.body,
+            )
+        )
         stories = [story for story, _ in found.stories]
         words = sum(len(story.text.split()) for story in stories)
         expected = self._site.tells(kind) if self._name else not named
-        self._seen.append(Seen(
-            asked.url, expected, facts(root), words, len(stories),
-            any(story.low_confidence for story in stories),
-            any(story.title for story in stories), any(story.published for story in stories),
-        ))  # fmt: skip
+        self._seen.append(
+            Seen(
+                asked.url,
+                expected,
+                facts(root),
+                words,
+                len(stories),
+                any(story.low_confidence for story in stories),
+                any(story.title for story in stories),
+                any(story.published for story in stories),
+            )
+        )
         if named and root is not None:
             feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
             if feeds and feeds[0]:
@@ -209,8 +232,11 @@ class _Probing:
 
     def _refused(self, refusal: Refused) -> Verdict:
         if refusal.reason == "robots":
-            return Verdict("refused by robots.txt", ("its rules for us do not allow this address",),
-                           "ask the newspaper; the crawl obeys in any case")  # fmt: skip
+            return Verdict(
+                "refused by robots.txt",
+                ("its rules for us do not allow this address",),
+                "ask the newspaper; the crawl obeys in any case",
+            )
         return Verdict("cannot be had", (f"the request ended as {refusal.reason}",))
 
 

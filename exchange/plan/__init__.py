@@ -24,8 +24,14 @@ log = logging.getLogger(__name__)
 CHUNKS = 200  # read in one step: about 0.1 s
 LIMIT = 500  # tasks of one kind made in one step
 BUDGET_S = 0.5  # of steps running; then feeding and collecting have their turn
-_WATCHED = ("chunks.live", "chunks.stale", "pairs.accepted", "pairs.rejected", "tasks.done",
-            "tasks.failed")  # fmt: skip
+_WATCHED = (
+    "chunks.live",
+    "chunks.stale",
+    "pairs.accepted",
+    "pairs.rejected",
+    "tasks.done",
+    "tasks.failed",
+)
 
 
 class Planner:
@@ -45,10 +51,12 @@ class Planner:
             "replay": lambda making: replay.plan(making, questions),
         }
         wanted = {
-            "dense": settings.dense, "whois": settings.whois, "replay": settings.replay,
+            "dense": settings.dense,
+            "whois": settings.whois,
+            "replay": settings.replay,
             "rephrase": settings.rephrase or settings.rephrase_least,
             "refusal": settings.refusal or settings.correction,
-        }  # fmt: skip
+        }
         # With nothing to plan, no chunk is read for it.
         self._kinds = [k for k in self._planners if k in recipe.kinds and wanted[k]]
         self._retired = False
@@ -83,8 +91,16 @@ class Planner:
             resting = not read and not open_tasks(counters)
             made = 0
             for kind in self._kinds:
-                making = Making(spool, self._archive, kind, self._recipe.kinds[kind],
-                                self._settings, counters, resting, LIMIT)  # fmt: skip
+                making = Making(
+                    spool,
+                    self._archive,
+                    kind,
+                    self._recipe.kinds[kind],
+                    self._settings,
+                    counters,
+                    resting,
+                    LIMIT,
+                )
                 position = spool.meta(f"plan.pairs.{kind}")
                 made += self._planners[kind](making)
                 read += spool.meta(f"plan.pairs.{kind}") != position

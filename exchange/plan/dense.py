@@ -26,6 +26,11 @@ def plan(making: Making) -> int:
     for row in rows:
         chunk = Chunk.from_json(row["record"])
         task = making.task((chunk.id,), (chunk.id,), chunk.text, chunk.header)
-        made += inputs.add(making.spool, task, subject=chunk.id, story_id=chunk.story_id,
-                           year=int(row["published"][:4] or 0))  # fmt: skip
+        made += inputs.add(
+            making.spool,
+            task,
+            subject=chunk.id,
+            story_id=chunk.story_id,
+            year=int(row["published"][:4] or 0),
+        )
     return made

@@ -26,13 +26,26 @@ class Making:
     resting: bool  # no task is open: nothing more will come of what there is now
     limit: int
 
-    def task(self, subjects: tuple[str, ...], chunks: tuple[str, ...], text: str, header: str = "",
-             **given: str) -> Task:  # fmt: skip
+    def task(
+        self,
+        subjects: tuple[str, ...],
+        chunks: tuple[str, ...],
+        text: str,
+        header: str = "",
+        **given: str,
+    ) -> Task:
         """A task of this kind; equal subjects make the same task."""
         return Task(
-            Task.make_id(self.kind, subjects, self.recipe), self.archive, self.kind, chunks,
-            self.recipe, text, header, inputs.language(self.spool), given,
-        )  # fmt: skip
+            Task.make_id(self.kind, subjects, self.recipe),
+            self.archive,
+            self.kind,
+            chunks,
+            self.recipe,
+            text,
+            header,
+            inputs.language(self.spool),
+            given,
+        )
 
     def count(self) -> int:
         """How many tasks of this kind and recipe there are already."""

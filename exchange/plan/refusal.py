@@ -58,10 +58,12 @@ def _refuse(making: Making, source: Source) -> bool:
 
 def _add(making: Making, source: Source, text: str, header: str, question: str, true: str) -> bool:
     pair = source.pair
-    task = making.task((pair.id,), pair.chunk_ids, text, header, pair=pair.id, question=question,
-                       true=true)  # fmt: skip
-    return inputs.add(making.spool, task, subject=pair.id, story_id=source.story_id,
-                      year=source.year)  # fmt: skip
+    task = making.task(
+        (pair.id,), pair.chunk_ids, text, header, pair=pair.id, question=question, true=true
+    )
+    return inputs.add(
+        making.spool, task, subject=pair.id, story_id=source.story_id, year=source.year
+    )
 
 
 def _other_year(making: Making, question: str) -> tuple[str, str] | None:
@@ -102,9 +104,10 @@ def _candidates(making: Making, source: Source, key: str, name: str) -> list[tup
     )
     words = name.split()
     return [
-        (row["key"], row["name"]) for row in rows
+        (row["key"], row["name"])
+        for row in rows
         if [word[-1] for word in row["name"].split()] == [word[-1] for word in words]
-    ]  # fmt: skip
+    ]
 
 
 def _met(making: Making, key: str, others: list[str], about: str) -> bool:

@@ -35,7 +35,15 @@ def _lowest(making: Making, count: int) -> list[Source]:
 
 def _add(making: Making, source: Source) -> bool:
     pair = source.pair
-    task = making.task((pair.id,), pair.chunk_ids, pair.question, pair=pair.id, kind=pair.kind,
-                       question=pair.question, answer=pair.answer)  # fmt: skip
-    return inputs.add(making.spool, task, subject=pair.id, story_id=source.story_id,
-                      year=source.year)  # fmt: skip
+    task = making.task(
+        (pair.id,),
+        pair.chunk_ids,
+        pair.question,
+        pair=pair.id,
+        kind=pair.kind,
+        question=pair.question,
+        answer=pair.answer,
+    )
+    return inputs.add(
+        making.spool, task, subject=pair.id, story_id=source.story_id, year=source.year
+    )

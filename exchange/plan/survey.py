@@ -30,9 +30,11 @@ def survey(spool: Spool, limit: int) -> int:
 
 def _mention(spool: Spool, key: str, name: str, chunk: int) -> None:
     known = spool.db.execute("SELECT id FROM names WHERE key=?", (key,)).fetchone()
-    name_id = known["id"] if known else spool.db.execute(
-        "INSERT INTO names(key, name) VALUES (?,?)", (key, name)
-    ).lastrowid  # fmt: skip
+    name_id = (
+        known["id"]
+        if known
+        else spool.db.execute("INSERT INTO names(key, name) VALUES (?,?)", (key, name)).lastrowid
+    )
     if spool.db.execute(
         "INSERT OR IGNORE INTO mentions(name, chunk) VALUES (?,?)", (name_id, chunk)
     ).rowcount:

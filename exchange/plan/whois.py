@@ -57,8 +57,9 @@ def _plan_one(making: Making, name_id: int, key: str, name: str, mentions: int) 
     chunks = [chunk for chunk, _year, _text in told]
     text = "\n\n".join(f"{chunk.header}\n{text}" for chunk, _year, text in told)
     task = making.task((subject,), tuple(chunk.id for chunk in chunks), text, name, name=name)
-    return inputs.add(making.spool, task, subject=subject, story_id=chunks[0].story_id,
-                      year=told[-1][1])  # fmt: skip
+    return inputs.add(
+        making.spool, task, subject=subject, story_id=chunks[0].story_id, year=told[-1][1]
+    )
 
 
 def _excerpts(making: Making, name_id: int, key: str) -> list[tuple[Chunk, int, str]]:

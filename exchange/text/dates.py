@@ -15,9 +15,24 @@ from exchange.text.fold import fold
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
 MONTHS = {
-    "ιαν": 1, "γεν": 1, "φεβ": 2, "φλεβ": 2, "μαρ": 3, "απρ": 4, "μαι": 5, "μαη": 5, "ιουν": 6,
-    "ιουλ": 7, "αυγ": 8, "σεπ": 9, "οκτ": 10, "οχτ": 10, "νοε": 11, "δεκ": 12, "δεχ": 12,
-}  # fmt: skip
+    "ιαν": 1,
+    "γεν": 1,
+    "φεβ": 2,
+    "φλεβ": 2,
+    "μαρ": 3,
+    "απρ": 4,
+    "μαι": 5,
+    "μαη": 5,
+    "ιουν": 6,
+    "ιουλ": 7,
+    "αυγ": 8,
+    "σεπ": 9,
+    "οκτ": 10,
+    "οχτ": 10,
+    "νοε": 11,
+    "δεκ": 12,
+    "δεχ": 12,
+}
 _ISO = re.compile(r"\b(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # addresses have slashes
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+\s+)?$")
@@ -97,9 +112,12 @@ def written(iso: str) -> str:
 def fields(date: dt.date) -> dict[str, str]:
     """What an address template may ask of a date."""
     return {
-        "d": str(date.day), "dd": f"{date.day:02}", "m": str(date.month), "mm": f"{date.month:02}",
+        "d": str(date.day),
+        "dd": f"{date.day:02}",
+        "m": str(date.month),
+        "mm": f"{date.month:02}",
         "yyyy": str(date.year),
-    }  # fmt: skip
+    }
 
 
 def days(since: dt.date, until: dt.date, weekdays: frozenset[int]) -> Iterator[dt.date]:

@@ -22,8 +22,17 @@ def command(platform: str = sys.platform, pid: int | None = None) -> list[str]:
     if platform == "darwin":
         return ["caffeinate", "-i", "-w", str(pid)]
     if platform == "linux" and shutil.which("systemd-inhibit"):
-        return ["systemd-inhibit", "--what=sleep:idle", "--who=kkoracle", f"--why={WHY}",
-                "--mode=block", "tail", f"--pid={pid}", "-f", "/dev/null"]  # fmt: skip
+        return [
+            "systemd-inhibit",
+            "--what=sleep:idle",
+            "--who=kkoracle",
+            f"--why={WHY}",
+            "--mode=block",
+            "tail",
+            f"--pid={pid}",
+            "-f",
+            "/dev/null",
+        ]
     return []
 
 
@@ -71,6 +80,9 @@ class Awake:
     def _begin(self) -> None:
         with contextlib.suppress(OSError):
             self._child = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )

@@ -25,15 +25,26 @@ def of_status(status: Status) -> Iterator[Figure]:
     counters = status.counters
     yield from _family("chunks", "chunks by state", "state", _under(counters, "chunks."), archive)
     yield from _family("tasks", "tasks by state", "state", _under(counters, "tasks."), archive)
-    yield from _family("tasks_failed", "failed tasks by reason", "reason",
-                       _under(counters, "failed."), archive)  # fmt: skip
+    yield from _family(
+        "tasks_failed", "failed tasks by reason", "reason", _under(counters, "failed."), archive
+    )
     yield from _family("pairs", "pairs by status", "status", _under(counters, "pairs."), archive)
-    yield from _family("pairs_rejected", "rejected pairs by reason", "reason",
-                       _under(counters, "rejected."), archive)  # fmt: skip
+    yield from _family(
+        "pairs_rejected",
+        "rejected pairs by reason",
+        "reason",
+        _under(counters, "rejected."),
+        archive,
+    )
     yield from _stages(status.stages, archive)
     found = {problem.code for problem in status.problems}
-    yield from _family("problem", "1 while `kkoracle status` names it", "code",
-                       {code: float(code in found) for code in CODES}, archive)  # fmt: skip
+    yield from _family(
+        "problem",
+        "1 while `kkoracle status` names it",
+        "code",
+        {code: float(code in found) for code in CODES},
+        archive,
+    )
 
 
 def _plain(status: Status) -> Iterable[tuple[str, str, float]]:
@@ -76,8 +87,12 @@ def _stages(stages: Iterable[Stage], archive: Mapping[str, str]) -> Iterator[Fig
             yield Figure(name, help_text, value, {**archive, "stage": stage.name})
     for stage in stages:
         for bound, value in zip(("least", "middle", "most"), stage.left or (), strict=False):
-            yield Figure("stage_left_seconds", "until it is done; absent while unknown", value,
-                         {**archive, "stage": stage.name, "bound": bound})  # fmt: skip
+            yield Figure(
+                "stage_left_seconds",
+                "until it is done; absent while unknown",
+                value,
+                {**archive, "stage": stage.name, "bound": bound},
+            )
 
 
 def _family(

@@ -122,8 +122,12 @@ class _NoRedirect(HTTPRedirectHandler):
 
 def _to_webhook(url: str, archive: str, news: News) -> None:
     """Post `{"text": .., "code": .., "archive": .., "at": ..}`, which Slack and ntfy read too."""
-    body = {"text": f"{TITLE}: {news.text}", "code": news.code, "archive": archive,
-            "at": int(time.time())}  # fmt: skip
+    body = {
+        "text": f"{TITLE}: {news.text}",
+        "code": news.code,
+        "archive": archive,
+        "at": int(time.time()),
+    }
     request = Request(url, orjson.dumps(body), {"Content-Type": "application/json"})
     try:
         build_opener(_NoRedirect).open(request, timeout=ANSWER_S).close()

@@ -55,10 +55,20 @@ def _crawl_and_generate(directory: Path, plan: plans.Plan) -> None:
     archive = directory / "data" / "demo"
     with Children(directory) as children:
         children.start(
-            "newspaper", "-m", "kkoracle.demo.newspaper", "--port", str(plan.port),
-            "--stories", str(plan.stories), "--seed", str(plan.seed),
-            "--truth", "truth.json", "--announce", "address",
-        )  # fmt: skip
+            "newspaper",
+            "-m",
+            "kkoracle.demo.newspaper",
+            "--port",
+            str(plan.port),
+            "--stories",
+            str(plan.stories),
+            "--seed",
+            str(plan.seed),
+            "--truth",
+            "truth.json",
+            "--announce",
+            "address",
+        )
         _await(lambda: _answers(plan.port), children, "newspaper")
         children.start("worker", "-m", "kkoracle", "work")
         children.start("daemon", "-m", "kkoracle", "crawl")

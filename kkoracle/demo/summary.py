@@ -53,15 +53,21 @@ def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
     run = _json(archive / "runs" / "default" / "summary.json")
     compare = _json(archive / "runs" / "default" / "compare.json")
     return [
-        ("pages", f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.failed', 0)} failed; "
-                  f"{pages.get('reason.left-out-section', 0)} TV listings left out"),
+        (
+            "pages",
+            f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.failed', 0)} failed; "
+            f"{pages.get('reason.left-out-section', 0)} TV listings left out",
+        ),
         ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
         ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
         ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
-        ("loss", f"taught stories {_change(run, 'taught')}, stories never seen "
-                 f"{_change(run, 'valid')} (per token, before -> after)"),
+        (
+            "loss",
+            f"taught stories {_change(run, 'taught')}, stories never seen "
+            f"{_change(run, 'valid')} (per token, before -> after)",
+        ),
         *((f"{part['group']}", _shares(part)) for part in compare.get("shares", [])),
-    ]  # fmt: skip
+    ]
 
 
 def _shares(part: dict[str, Any]) -> str:

@@ -129,10 +129,12 @@ def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split("▁", "merged_with_next"),
-        pre_tokenizers.Split(Regex(r"[^\w▁]|[0-9]"), "isolated"),
-    ])  # fmt: skip
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split("▁", "merged_with_next"),
+            pre_tokenizers.Split(Regex(r"[^\w▁]|[0-9]"), "isolated"),
+        ]
+    )
     trainer = trainers.BpeTrainer(
         vocab_size=vocab,
         special_tokens=SPECIALS + BYTES,
@@ -140,10 +142,14 @@ def train_tokenizer(texts: Sequence[str], vocab: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(sorted(texts), trainer)
-    tokenizer.decoder = decoders.Sequence([
-        decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
-        decoders.Strip(" ", 1, 0),
-    ])  # fmt: skip
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, SPECIALS.index(BOS))]
     )
@@ -208,8 +214,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=make_tiny_model.__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--texts", type=Path, help="a UTF-8 text file to train the tokenizer on")
-    for name, default in (("vocab", 512), ("hidden", 64), ("layers", 2), ("heads", 4),
-                          ("kv-heads", 2), ("seed", 0)):  # fmt: skip
+    for name, default in (
+        ("vocab", 512),
+        ("hidden", 64),
+        ("layers", 2),
+        ("heads", 4),
+        ("kv-heads", 2),
+        ("seed", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = vars(parser.parse_args())
     source: Path | None = given.pop("texts")

@@ -22,8 +22,9 @@ def files(
 ) -> dict[Path, str]:
     """The files and what is in them, in their order."""
     if platform == "darwin":
-        return {path(archive, one.name, home, platform): launchd.agent(one, archive)
-                for one in services}  # fmt: skip
+        return {
+            path(archive, one.name, home, platform): launchd.agent(one, archive) for one in services
+        }
     return {path(archive, one.name, home, platform): systemd.unit(one, archive) for one in services}
 
 
@@ -52,8 +53,10 @@ def install(services: Sequence[Service], archive: str, home: Path) -> str:
     for command in _starting(list(written)):
         _tell(command, list(written))
     logs = services[0].log.parent
-    return (f"{len(services)} services run and come back after a crash and a login; logs in {logs}"
-            + _lingering())  # fmt: skip
+    return (
+        f"{len(services)} services run and come back after a crash and a login; logs in {logs}"
+        + _lingering()
+    )
 
 
 def uninstall(archive: str, home: Path) -> list[Path]:
@@ -75,8 +78,10 @@ def _starting(written: Sequence[Path]) -> list[list[str]]:
         again = [["launchctl", "bootout", f"{domain}/{one.stem}"] for one in written]
         return [*again, *(["launchctl", "bootstrap", domain, str(one)] for one in written)]
     names = [one.name for one in written]
-    return [["systemctl", "--user", "daemon-reload"],
-            ["systemctl", "--user", "enable", "--now", *names]]  # fmt: skip
+    return [
+        ["systemctl", "--user", "daemon-reload"],
+        ["systemctl", "--user", "enable", "--now", *names],
+    ]
 
 
 def _stopping(found: Sequence[Path]) -> list[list[str]]:

@@ -28,9 +28,15 @@ class Service:
 
 
 def plan(
-    house: House, archive: str, *, redis: bool = True, daemon: bool = True, worker: bool = True,
-    follow: bool = False, no_fetch: bool = False,
-) -> list[Service]:  # fmt: skip
+    house: House,
+    archive: str,
+    *,
+    redis: bool = True,
+    daemon: bool = True,
+    worker: bool = True,
+    follow: bool = False,
+    no_fetch: bool = False,
+) -> list[Service]:
     """The services of one archive, in the order in which they start.
 
     Each of the commands starts our Redis if it is not there, so the order only saves a moment.
@@ -48,17 +54,42 @@ def plan(
     logs = house.data / "logs"
     made = []
     if redis and not house.redis.url:
-        made.append(Service("redis", f"kkoracle: Redis of {house.data}", (*front, "redis"),
-                            folder, environment, logs / "redis.log"))  # fmt: skip
+        made.append(
+            Service(
+                "redis",
+                f"kkoracle: Redis of {house.data}",
+                (*front, "redis"),
+                folder,
+                environment,
+                logs / "redis.log",
+            )
+        )
     before = tuple(service.name for service in made)
     flags = ("--follow",) * follow + ("--no-fetch",) * no_fetch
     if daemon:
-        made.append(Service("daemon", f"kkoracle: the daemon of {archive}",
-                            (*front, "crawl", archive, *flags), folder, environment,
-                            logs / "daemon.log", before))  # fmt: skip
+        made.append(
+            Service(
+                "daemon",
+                f"kkoracle: the daemon of {archive}",
+                (*front, "crawl", archive, *flags),
+                folder,
+                environment,
+                logs / "daemon.log",
+                before,
+            )
+        )
     if worker:
-        made.append(Service("worker", "kkoracle: a generation worker", (*front, "work"),
-                            folder, environment, logs / "worker.log", before))  # fmt: skip
+        made.append(
+            Service(
+                "worker",
+                "kkoracle: a generation worker",
+                (*front, "work"),
+                folder,
+                environment,
+                logs / "worker.log",
+                before,
+            )
+        )
     if not made:
         raise UsageError("no service is left: keep one of redis, daemon and worker")
     return made

@@ -8,9 +8,18 @@ from crawler.progress import duration
 from kkoracle.status.records import Problem, Queue, Stage, Status
 
 CODES = (
-    "failing", "pages-failing", "stopped", "daemon-silent", "disk-low", "redis-full", "redis-away",
-    "paused", "no-worker", "stalled", "pages-stalled",
-)  # fmt: skip
+    "failing",
+    "pages-failing",
+    "stopped",
+    "daemon-silent",
+    "disk-low",
+    "redis-full",
+    "redis-away",
+    "paused",
+    "no-worker",
+    "stalled",
+    "pages-stalled",
+)
 STALLED_S = 600.0  # nothing done for so long, while there is work: it is not just slow
 SILENT_S = 180.0  # the daemon says something every few seconds, but for a long first minute
 FAILING = 0.5  # share of the tasks that fail: the model or the prompt is wrong
@@ -45,22 +54,33 @@ def _failing(status: Status) -> Iterator[Problem]:
     failed, done = (status.counters.get(f"tasks.{state}", 0) for state in ("failed", "done"))
     most = failed >= FAILING_LEAST and failed > FAILING * (failed + done)
     if most or (failed and not done):
-        yield Problem("failing", f"{failed:,} of {failed + done:,} tasks failed: "
-                      "`kkoracle failed list` shows why")  # fmt: skip
+        yield Problem(
+            "failing",
+            f"{failed:,} of {failed + done:,} tasks failed: `kkoracle failed list` shows why",
+        )
     given_up, fetched = (status.pages.get(f"pages.{state}", 0) for state in ("failed", "done"))
     if given_up >= FAILING_LEAST and given_up > FAILING * (given_up + fetched):
-        yield Problem("pages-failing", f"{given_up:,} of {given_up + fetched:,} pages failed: "
-                      f"`kkoracle archive review {status.archive}` shows why")  # fmt: skip
+        yield Problem(
+            "pages-failing",
+            f"{given_up:,} of {given_up + fetched:,} pages failed: "
+            f"`kkoracle archive review {status.archive}` shows why",
+        )
 
 
 def _machine(status: Status) -> Iterator[Problem]:
     machine, queue = status.machine, status.queue
     if machine.free_mb < machine.least_mb:
-        yield Problem("disk-low", f"only {machine.free_mb:,} MB of disk are free and fetching "
-                      f"waits below {machine.least_mb:,}: make room")  # fmt: skip
+        yield Problem(
+            "disk-low",
+            f"only {machine.free_mb:,} MB of disk are free and fetching "
+            f"waits below {machine.least_mb:,}: make room",
+        )
     if queue.limit_mb and queue.used_mb > FULL * queue.limit_mb:
-        yield Problem("redis-full", f"Redis holds {queue.used_mb} of {queue.limit_mb} MB: the "
-                      "daemon feeds no more until workers have made room")  # fmt: skip
+        yield Problem(
+            "redis-full",
+            f"Redis holds {queue.used_mb} of {queue.limit_mb} MB: the "
+            "daemon feeds no more until workers have made room",
+        )
 
 
 def _tasks(status: Status) -> Iterator[Problem]:
@@ -83,8 +103,9 @@ def _tasks(status: Status) -> Iterator[Problem]:
     elif stalled and not all(worker.state == "quiet" for worker in queue.workers):
         who = ", ".join(
             f"worker {worker.name} is {worker.state} with {worker.inflight} in flight, "
-            f"{worker.tokens_per_s:.0f} tokens/s" for worker in queue.workers
-        )  # fmt: skip
+            f"{worker.tokens_per_s:.0f} tokens/s"
+            for worker in queue.workers
+        )
         lost = f"; {_gone(queue)}" if queue.lost else ""
         yield Problem("stalled", f"{waited}: {who}{lost}")
 

@@ -64,11 +64,16 @@ def lines(status: Status) -> Iterator[tuple[str, str]]:
     c, pages = status.counters, status.pages
     for name, more in (
         ("pages", _of(pages, "pages.")),
-        ("text", f"{c.get('stories', 0):,} stories, {c.get('chunks.live', 0):,} chunks"
-                 + _ranked(_under(c, "marks."))),
-        ("tasks", f"{c.get('tasks.queued', 0):,} queued, {c.get('tasks.new', 0):,} waiting"
-                  + _failed(c)),
-    ):  # fmt: skip
+        (
+            "text",
+            f"{c.get('stories', 0):,} stories, {c.get('chunks.live', 0):,} chunks"
+            + _ranked(_under(c, "marks.")),
+        ),
+        (
+            "tasks",
+            f"{c.get('tasks.queued', 0):,} queued, {c.get('tasks.new', 0):,} waiting" + _failed(c),
+        ),
+    ):
         stage = status.stage(name)
         yield name, f"{_bar(stage)}: {more}" if stage.total else more or "none yet"
         if stage.open:
@@ -81,8 +86,13 @@ def lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "training", _training(status)
     machine = status.machine
     free = size(round(machine.free_mb * 1.048576))
-    yield "machine", (f"{size(machine.disk_mb)} of disk taken, {free} free; "
-                      f"{size(machine.memory_mb)} of memory free")  # fmt: skip
+    yield (
+        "machine",
+        (
+            f"{size(machine.disk_mb)} of disk taken, {free} free; "
+            f"{size(machine.memory_mb)} of memory free"
+        ),
+    )
 
 
 def _crawl(crawl: Crawl) -> str:
@@ -143,8 +153,10 @@ def _queue(status: Status) -> str:
 
 
 def _worker(worker: Worker) -> str:
-    return (f"{worker.name}: {worker.state}, width {worker.width}, {worker.inflight} in flight, "
-            f"{worker.done:,} done, {worker.tokens_per_s:,.0f} tokens/s")  # fmt: skip
+    return (
+        f"{worker.name}: {worker.state}, width {worker.width}, {worker.inflight} in flight, "
+        f"{worker.done:,} done, {worker.tokens_per_s:,.0f} tokens/s"
+    )
 
 
 def _training(status: Status) -> str:

@@ -20,9 +20,12 @@ FINDING = 0.02  # new pages per page done, below which the crawl is taken to kno
 
 
 def all_of(
-    pages: Counters, pages_past: Sequence[Sample], spool: Counters, spool_past: Sequence[Sample],
+    pages: Counters,
+    pages_past: Sequence[Sample],
+    spool: Counters,
+    spool_past: Sequence[Sample],
     now: float,
-) -> tuple[Stage, ...]:  # fmt: skip
+) -> tuple[Stage, ...]:
     """The three stages in their order."""
     fetched = _pages(pages, pages_past, now)
     return (
@@ -89,8 +92,9 @@ def pairs(counters: Counters, past: Sequence[Sample], now: float) -> Pairs:
     """What came of the tasks, and what of those of the last day."""
     accepted, rejected = (counters.get(f"pairs.{s}", 0) for s in ("accepted", "rejected"))
     kept, dropped = (_grown(past, (f"pairs.{s}",), DAY_S, now) for s in ("accepted", "rejected"))
-    reasons = {n.removeprefix("rejected."): c for n, c in counters.items() if
-               n.startswith("rejected.")}  # fmt: skip
+    reasons = {
+        n.removeprefix("rejected."): c for n, c in counters.items() if n.startswith("rejected.")
+    }
     return Pairs(
         accepted,
         rejected,
@@ -103,9 +107,15 @@ def pairs(counters: Counters, past: Sequence[Sample], now: float) -> Pairs:
 
 
 def _stage(
-    name: str, past: Sequence[Sample], names: Sequence[str], done: int, total: int, now: float,
-    left: Range | None, note: str = "",
-) -> Stage:  # fmt: skip
+    name: str,
+    past: Sequence[Sample],
+    names: Sequence[str],
+    done: int,
+    total: int,
+    now: float,
+    left: Range | None,
+    note: str = "",
+) -> Stage:
     changed = last_change(list(past), *names)
     return Stage(
         name,

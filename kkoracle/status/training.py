@@ -31,9 +31,15 @@ def newest(directory: Path, now: float) -> Training | None:
     valid = [float(entry["valid_loss"]) for entry in entries if "valid_loss" in entry]
     silent = max(0.0, now - _written(path))
     return Training(
-        path.parent.name, step, max(step, total), float(last["loss"]), valid[-1] if valid else None,
-        silent, finished, None if finished else _left(steps, step, total),
-    )  # fmt: skip
+        path.parent.name,
+        step,
+        max(step, total),
+        float(last["loss"]),
+        valid[-1] if valid else None,
+        silent,
+        finished,
+        None if finished else _left(steps, step, total),
+    )
 
 
 def _left(steps: Sequence[dict[str, Any]], step: int, total: int) -> Range | None:

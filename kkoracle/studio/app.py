@@ -35,11 +35,21 @@ def make_app(studio: Studio, settings: Ui) -> Any:
         return _framed(dataset.html)
 
     gr.mount_gradio_app(
-        app, _blocks(studio), path="/", footer_links=[], run_history=False, show_error=False,
-        ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False,
-        max_file_size=UPLOAD_BYTES, theme=gr.themes.Base(font=SANS, font_mono=MONO),
-        css=_file("studio.css"), head=f"<script>{_file('keys.js')}</script>",
-    )  # fmt: skip
+        app,
+        _blocks(studio),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        max_file_size=UPLOAD_BYTES,
+        theme=gr.themes.Base(font=SANS, font_mono=MONO),
+        css=_file("studio.css"),
+        head=f"<script>{_file('keys.js')}</script>",
+    )
     login = (settings.user, settings.password) if settings.password else None
     return Guard(app, settings.host, login)
 

@@ -77,24 +77,35 @@ class Asker:
         """One answer. What goes wrong with it alone stands in `error`."""
         read = name in (RAG, TUNED_RAG)
         way: Way = Retrieved(self._index, self._template, PASSAGES) if read else Plain()
-        speaker = Local(self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="",
-                        adapter_sha="")  # fmt: skip
+        speaker = Local(
+            self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="", adapter_sha=""
+        )
         item = Item("asked", "", question, "", "", self._system)
         asked = way.ask(item, lambda prompt: speaker.fits(prompt, max_tokens))
         found: list[Said] = []
-        speaker.answer([asked.prompt], max_tokens, lambda _, said: found.append(said),
-                       lambda: False)  # fmt: skip
+        speaker.answer(
+            [asked.prompt], max_tokens, lambda _, said: found.append(said), lambda: False
+        )
         (said,) = found
-        return Given(name, said.text, said.seconds, said.tokens_out,
-                     self._sources(question, asked.sources), said.error)  # fmt: skip
+        return Given(
+            name,
+            said.text,
+            said.seconds,
+            said.tokens_out,
+            self._sources(question, asked.sources),
+            said.error,
+        )
 
     def _sources(self, question: str, shown: tuple[str, ...]) -> tuple[Source, ...]:
         if not shown:
             return ()
-        found = {one.document.id: one.document
-                 for one in self._index.search(of_question(question), PASSAGES)}  # fmt: skip
-        return tuple(Source(found[id].head, found[id].url, found[id].text)
-                     for id in shown if id in found)  # fmt: skip
+        found = {
+            one.document.id: one.document
+            for one in self._index.search(of_question(question), PASSAGES)
+        }
+        return tuple(
+            Source(found[id].head, found[id].url, found[id].text) for id in shown if id in found
+        )
 
 
 @contextmanager
@@ -130,5 +141,7 @@ def _find(house: House, archive: str, run: str) -> tuple[Path, Path | None]:
 
 def not_here(size: str) -> bool:
     """May a model be downloaded? Not by a page, which could not show how far it is."""
-    raise UserError("the model is not on this machine yet: `kkoracle work` or `kkoracle train` "
-                    "fetches it, and asks first")  # fmt: skip
+    raise UserError(
+        "the model is not on this machine yet: `kkoracle work` or `kkoracle train` "
+        "fetches it, and asks first"
+    )

@@ -60,9 +60,17 @@ def vote(of: Round, choice: str, better: str, reviewer: str) -> tuple[Round, Vot
     """The round as it is afterwards, and what is stored."""
     answers = tuple(one.text for one in of.given)
     best = of.systems[LETTERS.index(choice)] if choice in LETTERS else ""
-    stored = Vote(of.question, of.run, of.systems, answers,
-                  "best" if best else "alike" if choice == ALIKE else "none",
-                  best, better, of.blind, reviewer)  # fmt: skip
+    stored = Vote(
+        of.question,
+        of.run,
+        of.systems,
+        answers,
+        "best" if best else "alike" if choice == ALIKE else "none",
+        best,
+        better,
+        of.blind,
+        reviewer,
+    )
     said = f"{choice} is best" if best else choice
     return replace(of, said=said, better=better), stored
 

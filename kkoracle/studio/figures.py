@@ -40,12 +40,23 @@ def progress(directory: Path, found: Status) -> str:
     ended = sum(found.counters.get(name, 0) for name in CLOSED)
     share = found.pairs.accepted / ended if ended else 0.0
     drawn = [
-        lines("Pages", [Line("fetched", pages), *_ahead(found.stage("pages"), now, pages, 0)],
-              times=True, band=_end(found.stage("pages"), now)),
-        lines("Pairs", [Line("kept", kept, 2), Line("rejected", dropped, 3),
-                        *_ahead(tasks, now, kept, 2, share)],
-              times=True, band=_end(tasks, now)),
-    ]  # fmt: skip
+        lines(
+            "Pages",
+            [Line("fetched", pages), *_ahead(found.stage("pages"), now, pages, 0)],
+            times=True,
+            band=_end(found.stage("pages"), now),
+        ),
+        lines(
+            "Pairs",
+            [
+                Line("kept", kept, 2),
+                Line("rejected", dropped, 3),
+                *_ahead(tasks, now, kept, 2, share),
+            ],
+            times=True,
+            band=_end(tasks, now),
+        ),
+    ]
     return "".join(drawn)
 
 
@@ -71,8 +82,11 @@ def coverage(house: House, archive: str) -> str:
 
 def rejections(found: Status) -> str:
     """Why pairs were rejected, why tasks failed."""
-    failed = {name.removeprefix("failed."): count for name, count in found.counters.items()
-              if name.startswith("failed.")}  # fmt: skip
+    failed = {
+        name.removeprefix("failed."): count
+        for name, count in found.counters.items()
+        if name.startswith("failed.")
+    }
     return ranked("Pairs rejected, by reason", found.pairs.reasons) + ranked(
         "Tasks failed, by reason", failed
     )
@@ -80,8 +94,11 @@ def rejections(found: Status) -> str:
 
 def runs(directory: Path) -> list[str]:
     """Runs that have begun, the newest first."""
-    found = sorted((directory / RUNS).glob("*/metrics.jsonl"),
-                   key=lambda path: path.stat().st_mtime, reverse=True)  # fmt: skip
+    found = sorted(
+        (directory / RUNS).glob("*/metrics.jsonl"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
     return [path.parent.name for path in found]
 
 
@@ -92,9 +109,11 @@ def losses(directory: Path, run: str) -> str:
         UsageError: a name that is none.
     """
     steps, valid = Run(directory, run).metrics()
-    return lines(f"Loss of run {run}, nats per answer token, by step",
-                 [Line("training", steps), Line("validation", valid, 3, dots=True)],
-                 zero=False)  # fmt: skip
+    return lines(
+        f"Loss of run {run}, nats per answer token, by step",
+        [Line("training", steps), Line("validation", valid, 3, dots=True)],
+        zero=False,
+    )
 
 
 def _points(past: Sequence[Sample], names: Sequence[str], now: float) -> Points:

@@ -35,8 +35,7 @@ def link(url: str, shown: str) -> str:
 
 def facts(rows: Iterable[tuple[str, object]]) -> str:
     """Names and what is to be said of them, one a line."""
-    lines = "".join(f"<tr><th>{text(name)}</th><td>{text(value)}</td></tr>"
-                    for name, value in rows)  # fmt: skip
+    lines = "".join(f"<tr><th>{text(name)}</th><td>{text(value)}</td></tr>" for name, value in rows)
     return f'<table class="facts">{lines}</table>'
 
 

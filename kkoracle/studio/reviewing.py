@@ -107,5 +107,6 @@ class Reviewing:
         if found.pairs:
             about.append(f"agreement with yourself {found.same} of {found.pairs}")
         about.append(f"{sitting.labelled} labels in this sitting")
-        return Shown(pair.id, item.header, item.chunk, pair.question, pair.answer,
-                     " · ".join(about))  # fmt: skip
+        return Shown(
+            pair.id, item.header, item.chunk, pair.question, pair.answer, " · ".join(about)
+        )

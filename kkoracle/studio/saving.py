@@ -19,8 +19,11 @@ def to_markdown(title: str, talk: Sequence[Round]) -> str:
         parts.append(f"## {_plain(one.question)}\n")
         for place, given in enumerate(one.given):
             parts.append(f"**{one.name(place)}**\n\n{_quoted(given.error or given.text)}\n")
-            parts += [f"- {_plain(source.head)} {_address(source.url)}".rstrip()
-                      for source in given.sources if one.open]  # fmt: skip
+            parts += [
+                f"- {_plain(source.head)} {_address(source.url)}".rstrip()
+                for source in given.sources
+                if one.open
+            ]
             parts.append("")
         if one.said:
             parts.append(f"Vote: {one.said}\n")
@@ -35,8 +38,9 @@ def to_html(title: str, talk: Sequence[Round]) -> str:
     for one in talk:
         parts.append(f"<h2>{markup.text(one.question)}</h2>")
         for place, given in enumerate(one.given):
-            parts.append(f"<h3>{markup.text(one.name(place))}</h3>"
-                         f"{markup.block(given.error or given.text)}")  # fmt: skip
+            parts.append(
+                f"<h3>{markup.text(one.name(place))}</h3>{markup.block(given.error or given.text)}"
+            )
             shown = [markup.link(s.url, s.head) for s in given.sources if one.open]
             parts += [f"<small>{source}</small><br>" for source in shown]
         parts += [f"<p>Vote: {markup.text(one.said)}</p>"] * bool(one.said)

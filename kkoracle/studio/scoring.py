@@ -22,8 +22,11 @@ from trainer.scorer.scoring import Scored, Scorer
 
 def scorers(house: House) -> list[str]:
     """Names of those that can score, the newest first."""
-    found = sorted((house.data / FOLDER / RUNS).glob(f"*/{FILE}"),
-                   key=lambda path: path.stat().st_mtime, reverse=True)  # fmt: skip
+    found = sorted(
+        (house.data / FOLDER / RUNS).glob(f"*/{FILE}"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
     return [path.parent.name for path in found]
 
 
@@ -44,8 +47,16 @@ class Desk:
         """
         try:
             usual = widest(self.about).maximum
-            item = parse({"question": question, "guide": guide, "answer": answer,
-                          "maximum": maximum or usual}, usual, self._language)  # fmt: skip
+            item = parse(
+                {
+                    "question": question,
+                    "guide": guide,
+                    "answer": answer,
+                    "maximum": maximum or usual,
+                },
+                usual,
+                self._language,
+            )
         except BadLine as bad:
             raise UserError(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
         return self._scorer.score([self._scaled(item)])[0]

@@ -33,9 +33,12 @@ def serve(house: House, archive: str, settings: Ui) -> None:
 
         with Studio(house, archive, settings) as studio:
             config = uvicorn.Config(
-                make_app(studio, settings), log_level="warning", access_log=False, ws="none",
+                make_app(studio, settings),
+                log_level="warning",
+                access_log=False,
+                ws="none",
                 timeout_graceful_shutdown=2,  # a page left open holds a connection
-            )  # fmt: skip
+            )
             port = listener.getsockname()[1]
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")

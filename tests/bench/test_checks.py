@@ -10,10 +10,18 @@ from workers.checks import CHAINS
 FEWEST = 200  # labelled pairs
 # Rules whose every objection among the labelled pairs is right, and that miss none of theirs.
 EXACT = (
-    "deictic", "disagreement", "meta-reference", "mixed-language", "no-question-mark",
-    "prompt-echo", "pronoun-only", "repetition", "ungrounded-date", "ungrounded-name",
+    "deictic",
+    "disagreement",
+    "meta-reference",
+    "mixed-language",
+    "no-question-mark",
+    "prompt-echo",
+    "pronoun-only",
+    "repetition",
+    "ungrounded-date",
+    "ungrounded-name",
     "ungrounded-number",
-)  # fmt: skip
+)
 # Rules whose pairs are all rejected, sometimes by a cheaper rule that is right as well.
 CAUGHT = ("chopped", "garbled", "unanchored", "unattributed-claim", "undated-event", "wrong-sort")
 

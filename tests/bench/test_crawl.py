@@ -66,9 +66,14 @@ def test_the_site_is_the_same_for_both_sides_and_its_server_writes_down_what_it_
 
 def test_a_quick_kill_bench_loses_nothing() -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "bench", "kill", "--quick", "--json"], cwd=ROOT,
-        env=cli_environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "bench", "kill", "--quick", "--json"],
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert said.returncode == 0, said.stderr
     found = orjson.loads(said.stdout.splitlines()[-1])
     assert found["lost"] == found["stored_twice"] == found["missed"] == 0

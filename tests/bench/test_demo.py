@@ -74,13 +74,15 @@ def test_a_fact_is_held_only_whole() -> None:
 
 
 def test_a_wrong_pair_counts_against_the_frame_it_is_about() -> None:
-    found = pairs.figures(printed(
-        pair(FIRE.question, FIRE.answer),
-        pair("Πόσα στρέμματα έκαψε η πυρκαγιά στην Άρτα;", "40 στρέμματα."),
-        pair("Η συζήτηση συνεχίζεται;", "Συνεχίζεται."),  # about a sentence that holds no fact
-        pair("Πόσα έκαψε η πυρκαγιά στον Λόφο;", "7", "c2"),
-        pair("Τι συνεχίζεται;", "Η συζήτηση.", "c3"),
-    ))  # fmt: skip
+    found = pairs.figures(
+        printed(
+            pair(FIRE.question, FIRE.answer),
+            pair("Πόσα στρέμματα έκαψε η πυρκαγιά στην Άρτα;", "40 στρέμματα."),
+            pair("Η συζήτηση συνεχίζεται;", "Συνεχίζεται."),  # about a sentence that holds no fact
+            pair("Πόσα έκαψε η πυρκαγιά στον Λόφο;", "7", "c2"),
+            pair("Τι συνεχίζεται;", "Η συζήτηση.", "c3"),
+        )
+    )
     assert found["pairs_right"] == 0.25
     assert (found["pairs_right_new_frames"], found["pairs_about_new_frames"]) == (0.0, 1)
     assert (found["chunks_with_pair"], found["chunks_with_pair_all"]) == (1.0, 1.0)

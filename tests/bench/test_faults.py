@@ -17,8 +17,13 @@ from tests.conftest import ROOT, cli_environment
 def bench(*options: str) -> dict[str, Any]:
     said = subprocess.run(
         [sys.executable, "-m", "bench", "faults", "--quick", "--json", *options],
-        cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert said.returncode == 0, said.stderr
     found: dict[str, Any] = orjson.loads(said.stdout.splitlines()[-1])
     found["said"] = said.stderr

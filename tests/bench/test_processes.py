@@ -42,8 +42,12 @@ def test_a_childs_memory_and_processor_count(tmp_path: Path) -> None:
 
 
 def test_the_command_is_run_as_from_a_shell() -> None:
-    env = {"KKORACLE_BLAS": "1", "LD_PRELOAD": "/a/libx.so /b/libopenblas.so.0", "HOME": "/h",
-           "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
+    env = {
+        "KKORACLE_BLAS": "1",
+        "LD_PRELOAD": "/a/libx.so /b/libopenblas.so.0",
+        "HOME": "/h",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     assert processes.as_from_a_shell(env) == {"LD_PRELOAD": "/a/libx.so", "HOME": "/h"}
     assert processes.as_from_a_shell({"LD_PRELOAD": "/a/libx.so"}) == {"LD_PRELOAD": "/a/libx.so"}
 
@@ -56,9 +60,11 @@ def test_a_stopped_bench_stops_what_it_runs(tmp_path: Path) -> None:
         "processes.run(['sh', '-c', 'echo $$; exec sleep 60'], here, os.environ, here / 'log')"
     )
     bench = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=cli_environment(),
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        env=cli_environment(),
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     log = tmp_path / "log"
     deadline = time.monotonic() + 20
     while not (log.exists() and log.read_text().strip()) and time.monotonic() < deadline:

@@ -35,9 +35,12 @@ def test_listing_loads_no_model_library() -> None:
         "sys.exit(bool({'mlx', 'mlx.core', 'torch', 'transformers'} & set(sys.modules)))"
     )
     said = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=cli_environment(), capture_output=True,
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
         check=False,
-    )  # fmt: skip
+    )
     assert said.returncode == 0
 
 
@@ -48,10 +51,25 @@ def test_the_benches_are_not_installed() -> None:
 
 def test_a_quick_run_prints_one_json_object() -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "bench", "generate", "--quick", "--json", "--chunks", "2",
-         "--hidden", "64"],
-        cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "generate",
+            "--quick",
+            "--json",
+            "--chunks",
+            "2",
+            "--hidden",
+            "64",
+        ],
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert said.returncode == 0, said.stderr
     (line,) = said.stdout.splitlines()
     found = orjson.loads(line)

@@ -49,8 +49,11 @@ def test_concepts_of_unseen_questions_stand_in_no_taught_guide(
     made: tuple[Examination, Split, dict[str, int]],
 ) -> None:
     _, parts, _ = made
-    taught = {concept for item in (*parts.train, *parts.valid, *parts.unseen_answers)
-              for concept in guide(item)}  # fmt: skip
+    taught = {
+        concept
+        for item in (*parts.train, *parts.valid, *parts.unseen_answers)
+        for concept in guide(item)
+    }
     asked = {concept for item in parts.unseen_questions for concept in guide(item)}
     assert len(asked) > CONCEPTS and not asked & taught
 

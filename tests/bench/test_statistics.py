@@ -17,8 +17,11 @@ def test_the_simulated_stories_have_the_correlation_and_the_truth_that_they_clai
     shape = statistics._Shape(4000, 10, 0.5)
     won, lost, sizes = statistics._evaluation(rng, shape)
     assert (won.sum() - lost.sum()) / sizes.sum() == pytest.approx(0.15, abs=0.02)
-    values = [v for w, k, n in zip(won, lost, sizes, strict=True)
-              for v in [1.0] * w + [-1.0] * k + [0.0] * (n - w - k)]  # fmt: skip
+    values = [
+        v
+        for w, k, n in zip(won, lost, sizes, strict=True)
+        for v in [1.0] * w + [-1.0] * k + [0.0] * (n - w - k)
+    ]
     clusters = [str(story) for story, n in enumerate(sizes) for _ in range(n)]
     # Ten questions that share half of their luck are worth 10 / (1 + 9 * 0.5) independent ones.
     assert design_effect(values, clusters) == pytest.approx(5.5, rel=0.1)

@@ -38,9 +38,11 @@ title = '//h1'
 
 def open_house(folder: Path, recipe: str = "aaaaaa") -> House:
     return House(
-        Config({}, None, {}), General(data=folder), Redis(),
+        Config({}, None, {}),
+        General(data=folder),
+        Redis(),
         lambda: Recipe(recipe, "el/chunk", "0" * 12, "greedy", "tiny"),
-    )  # fmt: skip
+    )
 
 
 def settings(folder: Path, url: str, profile: str = PROFILE, **changes: Any) -> Crawl:
@@ -48,9 +50,14 @@ def settings(folder: Path, url: str, profile: str = PROFILE, **changes: Any) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(profile, "utf-8")
     values: dict[str, Any] = {
-        "contact": "tests@example.org", "delay": 0.0, "retry_s": 0.05, "tries": 3, "min_free_mb": 0,
-        "base_url": url, "profile": str(path),
-    }  # fmt: skip
+        "contact": "tests@example.org",
+        "delay": 0.0,
+        "retry_s": 0.05,
+        "tries": 3,
+        "min_free_mb": 0,
+        "base_url": url,
+        "profile": str(path),
+    }
     return Crawl(**(values | changes))
 
 

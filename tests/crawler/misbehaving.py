@@ -132,16 +132,18 @@ CASES: dict[str, Case] = {
     "too busy once": Case(_busy_for_a_moment, ("text", "done")),
     "a block page once": Case(_blocked_for_a_moment, ("text", "done")),
     "always a block page": Case(
-        Answer("<html><title>Access Denied</title>no</html>"), ("failed", "blocked")),
+        Answer("<html><title>Access Denied</title>no</html>"), ("failed", "blocked")
+    ),
     "a refusal only the profile knows": Case(
-        Answer("<p>Παρακαλώ αποδείξτε ότι είστε άνθρωπος</p>"), ("failed", "blocked")),
+        Answer("<p>Παρακαλώ αποδείξτε ότι είστε άνθρωπος</p>"), ("failed", "blocked")
+    ),
     "a redirect to itself": Case(to("/story/N"), ("failed", "redirect-loop")),
     "a redirect to nowhere": Case(Answer("", 302), ("failed", "redirect-loop")),
     "a redirect chain": Case(_redirects_on_and_on, ("failed", "redirect-many")),
     "a redirect to another host": Case(
-        to("http://127.0.0.2:9/story/1"), ("left_out", "redirect-out")),
-    "a redirect into the house": Case(
-        to("http://10.0.0.1/story/1"), ("left_out", "redirect-out")),
+        to("http://127.0.0.2:9/story/1"), ("left_out", "redirect-out")
+    ),
+    "a redirect into the house": Case(to("http://10.0.0.1/story/1"), ("left_out", "redirect-out")),
     "a redirect to another scheme": Case(to("file:///etc/passwd"), ("left_out", "redirect-out")),
     "a redirect to a broken address": Case(to("http://[x/"), ("left_out", "redirect-out")),
     "a redirect to a page of no kind": Case(to("/login"), ("left_out", "redirect-out")),
@@ -149,18 +151,21 @@ CASES: dict[str, Case] = {
     "an image": Case(Answer(b"\x89PNG", kind="image/png"), ("left_out", "not-html")),
     "plain text": Case(Answer("hello", kind="text/plain"), ("left_out", "not-html")),
     "bytes of no type": Case(
-        Answer(b"\x7fELF", kind="application/octet-stream"), ("left_out", "not-html")),
+        Answer(b"\x7fELF", kind="application/octet-stream"), ("left_out", "not-html")
+    ),
     "a type that is none": Case(Answer("x", kind="/;;="), ("left_out", "not-html")),
     "too long": Case(Answer(b"<p>" + b"x" * (6 << 20)), ("failed", "too-big")),
     "too long without saying so": Case(_endless, ("failed", "too-big")),
     "a bomb of gzip": Case(packed(bomb(200), "gzip"), ("failed", "too-big")),
     "a bomb of deflate": Case(packed(bomb(200, wbits=15), "deflate"), ("failed", "too-big")),
     "a bomb in a bomb": Case(
-        packed(gzip.compress(bomb(200)), "gzip, gzip"), ("failed", "encoding")),
+        packed(gzip.compress(bomb(200)), "gzip, gzip"), ("failed", "encoding")
+    ),
     "a coding nobody asked for": Case(packed(b"nonsense", "br"), ("failed", "encoding")),
     "broken compression": Case(packed(b"nonsense", "gzip"), ("failed", "broken")),
     "compression cut short": Case(
-        packed(gzip.compress(b"<p>x" * 9999)[:60], "gzip"), ("failed", "broken")),
+        packed(gzip.compress(b"<p>x" * 9999)[:60], "gzip"), ("failed", "broken")
+    ),
     "hanging up": Case(_hangs_up, ("failed", "broken")),
     "another protocol": Case(_no_http, ("failed", "broken")),
     "a header without end": Case(_long_header, ("failed", "broken")),
@@ -175,8 +180,9 @@ CASES: dict[str, Case] = {
     "a hundred thousand open tags": Case(Answer("<div>" * 100_000), ("text", "no-text")),
     "an entity that grows": Case(
         Answer('<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><p>&b;&b;</p>'),
-        ("text", "too-short")),
-}  # fmt: skip
+        ("text", "too-short"),
+    ),
+}
 
 
 def routes() -> tuple[dict[str, Route], dict[str, int]]:

@@ -12,18 +12,27 @@ from exchange.records import Story
 
 def made(text: str, **changes: str) -> Story:
     values = {"published": "2008-01-02", "title": "Τίτλος", "section": ""} | changes
-    return Story("s", "u", "paper", values["published"], values["section"], values["title"], "",
-                 text)  # fmt: skip
+    return Story(
+        "s", "u", "paper", values["published"], values["section"], values["title"], "", text
+    )
 
 
 @pytest.mark.parametrize(
     ("paragraph", "count"),
-    [("Ο κ. Βάλβης ήρθε. Έφυγε στις 5 μ.μ. στον Δήμο.", 2), ("Το 3.000 π.Χ. Έτσι λένε.", 1),
-     ("Πότε ήρθε; Ποιος ξέρει! Κανείς… Τέλος.", 4), ("Η Α. Παππά και ο Κ. Θεός είναι εδώ.", 1),
-     ("Είπε: «Φεύγω.» Και έφυγε.", 2), ("Βλ. σελ. 5. Ο αρ. 7 λείπει.", 2),
-     ("1. Πρώτο. 2. Δεύτερο.", 2), ("Στις 4 Μάη 1998. 12 άτομα ήρθαν.", 2), ("χωρίς τέλος", 1),
-     ("", 0), ("Τρία... και μετά.", 1)],
-)  # fmt: skip
+    [
+        ("Ο κ. Βάλβης ήρθε. Έφυγε στις 5 μ.μ. στον Δήμο.", 2),
+        ("Το 3.000 π.Χ. Έτσι λένε.", 1),
+        ("Πότε ήρθε; Ποιος ξέρει! Κανείς… Τέλος.", 4),
+        ("Η Α. Παππά και ο Κ. Θεός είναι εδώ.", 1),
+        ("Είπε: «Φεύγω.» Και έφυγε.", 2),
+        ("Βλ. σελ. 5. Ο αρ. 7 λείπει.", 2),
+        ("1. Πρώτο. 2. Δεύτερο.", 2),
+        ("Στις 4 Μάη 1998. 12 άτομα ήρθαν.", 2),
+        ("χωρίς τέλος", 1),
+        ("", 0),
+        ("Τρία... και μετά.", 1),
+    ],
+)
 def test_sentences_end_where_a_reader_ends_them(paragraph: str, count: int) -> None:
     assert len(split(paragraph)) == count
     assert " ".join(split(paragraph)) == paragraph
@@ -53,8 +62,10 @@ def test_text_without_sentences_is_still_bounded() -> None:
 
 def test_an_inserted_paragraph_does_not_rename_its_neighbours() -> None:
     shape = ChunkShape(size=80)
-    parts = [f"Αυτή είναι η παράγραφος με αριθμό {n}, που είναι αρκετά μεγάλη για ένα κομμάτι."
-             for n in range(5)]  # fmt: skip
+    parts = [
+        f"Αυτή είναι η παράγραφος με αριθμό {n}, που είναι αρκετά μεγάλη για ένα κομμάτι."
+        for n in range(5)
+    ]
     before = {chunk.id for chunk in chunks(made("\n\n".join(parts)), shape, "Φωνή")}
     parts.insert(2, "Μια νέα παράγραφος που κανείς δεν περίμενε, ούτε ο ίδιος ο συντάκτης της.")
     after = {chunk.id for chunk in chunks(made("\n\n".join(parts)), shape, "Φωνή")}

@@ -65,8 +65,9 @@ def test_a_site_that_goes_away_is_waited_for_and_counted(tmp_path: Path) -> None
 
 def test_a_page_that_hangs_extraction_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
     profile = PROFILE + "section = { xpath = '//h2', match = '^(?:Α+)+$' }\n"
-    evil = Answer(f"<h1>Κακό</h1><h2>{'Α' * 60}Β</h2><div class=text>ένα δύο τρία τέσσερα "
-                  "πέντε</div>")  # fmt: skip
+    evil = Answer(
+        f"<h1>Κακό</h1><h2>{'Α' * 60}Β</h2><div class=text>ένα δύο τρία τέσσερα πέντε</div>"
+    )
     with Loopback(paper("/story/1", "/story/2", "/story/3") | {"/story/2": evil}) as site:
         counters = crawl(tmp_path, site.url, profile, extract_s=0.7)
     assert counters["text.hung"] == 1
@@ -171,8 +172,10 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
 
     monkeypatch.setattr(pages, "connect", small)
     words = random.Random(1).choices(range(10**6), k=60_000)
-    big = {f"/story/{n}": Answer(f"<div class=text>{words[n * 9000 : n * 9000 + 9000]}</div>")
-           for n in range(6)}  # fmt: skip
+    big = {
+        f"/story/{n}": Answer(f"<div class=text>{words[n * 9000 : n * 9000 + 9000]}</div>")
+        for n in range(6)
+    }
     with Loopback(paper(*big) | big) as site, pytest.raises(UserError, match="disk") as caught:
         crawl(tmp_path, site.url)
     assert caught.value.exit_code == 1
@@ -186,7 +189,12 @@ def test_the_daemon_reports_while_it_runs(tmp_path: Path) -> None:
     seen: list[int] = []
     with Loopback(paper("/story/1")) as site:
         wanted = settings(tmp_path, site.url)
-        work = run(open_house(tmp_path), "paper", wanted, generate=False,
-                   watch=lambda now: seen.append(now.stories))  # fmt: skip
+        work = run(
+            open_house(tmp_path),
+            "paper",
+            wanted,
+            generate=False,
+            watch=lambda now: seen.append(now.stories),
+        )
         assert asyncio.run(work) == 0
     assert seen[-1] == 1

@@ -11,12 +11,17 @@ LATIN = "<script>var a = 'plain ascii';</script>"
 
 @pytest.mark.parametrize(
     ("body", "text"),
-    [(TEXT.encode("cp1253"), TEXT), (QUOTED.encode("cp1253"), QUOTED),
-     ((LATIN + TEXT + LATIN).encode("cp1253"), LATIN + TEXT + LATIN),
-     (TEXT.encode("iso-8859-7"), TEXT), ((LATIN + TEXT).encode("iso-8859-7"), LATIN + TEXT),
-     (QUOTED.encode("utf-8"), QUOTED), (QUOTED.encode("utf-8-sig"), QUOTED),
-     (QUOTED.encode("utf-16"), QUOTED)],
-)  # fmt: skip
+    [
+        (TEXT.encode("cp1253"), TEXT),
+        (QUOTED.encode("cp1253"), QUOTED),
+        ((LATIN + TEXT + LATIN).encode("cp1253"), LATIN + TEXT + LATIN),
+        (TEXT.encode("iso-8859-7"), TEXT),
+        ((LATIN + TEXT).encode("iso-8859-7"), LATIN + TEXT),
+        (QUOTED.encode("utf-8"), QUOTED),
+        (QUOTED.encode("utf-8-sig"), QUOTED),
+        (QUOTED.encode("utf-16"), QUOTED),
+    ],
+)
 @pytest.mark.parametrize("announced", ["", "utf-8", "iso-8859-1", "windows-1253"])
 def test_greek_bytes_are_read_right_whatever_was_announced(
     body: bytes, text: str, announced: str

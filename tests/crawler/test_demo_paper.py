@@ -24,8 +24,10 @@ class Crawled:
         from crawler.daemon import run
 
         self.newspaper: Newspaper = build(stories=64)
-        routes = {url: Answer(page.body, kind=page.content_type)
-                  for url, page in self.newspaper.pages.items()}  # fmt: skip
+        routes = {
+            url: Answer(page.body, kind=page.content_type)
+            for url, page in self.newspaper.pages.items()
+        }
         routes["/robots.txt"] = Answer("User-agent: *\nDisallow: /private/", kind="text/plain")
         with Loopback(routes) as site:  # type: ignore[arg-type]
             wanted = Crawl(contact="tests@example.org", delay=0.0, base_url=site.url, min_free_mb=0)
@@ -73,7 +75,10 @@ def test_printed_word_counts_agree(crawled: Crawled) -> None:
 
 
 def test_the_television_is_left_out_and_counted(crawled: Crawled) -> None:
-    listings = [path for path in crawled.newspaper.leave_outs if path.startswith("/story.do?id=")
-                and "publDate" not in path]  # fmt: skip
+    listings = [
+        path
+        for path in crawled.newspaper.leave_outs
+        if path.startswith("/story.do?id=") and "publDate" not in path
+    ]
     assert crawled.counters["reason.left-out-section"] == len(listings)
     assert not set(crawled.asked) & set(listings)  # the index says what they are

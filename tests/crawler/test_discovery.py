@@ -42,19 +42,30 @@ def lists(site: Loopback, **more: Route) -> dict[str, Route]:
     return {
         "/robots.txt": Answer(
             f"User-agent: *\nAllow: /\nSitemap: {site.url}/named.xml\n"
-            "Sitemap: http://elsewhere.example/map.xml\n", kind="text/plain"),
-        "/named.xml": Answer(index_of(f"{site.url}/packed.xml.gz", "http://other.example/m.xml"),
-                             kind=XML),
+            "Sitemap: http://elsewhere.example/map.xml\n",
+            kind="text/plain",
+        ),
+        "/named.xml": Answer(
+            index_of(f"{site.url}/packed.xml.gz", "http://other.example/m.xml"), kind=XML
+        ),
         "/packed.xml.gz": Answer(packed, kind="application/gzip"),
-        "/map.xml": Answer(urlset(url(f"{site.url}/story/1"), url("http://other.example/story/9"),
-                                  url(f"{site.url}/private")), kind=XML),
+        "/map.xml": Answer(
+            urlset(
+                url(f"{site.url}/story/1"),
+                url("http://other.example/story/9"),
+                url(f"{site.url}/private"),
+            ),
+            kind=XML,
+        ),
         "/rss": Answer(
             f"<rss><channel><item><link>{site.url}/story/2</link><pubDate>Tue, 05 May 1998 "
             "23:30:00 +0300</pubDate></item><item><guid>http://other.example/story/8</guid></item>"
-            "</channel></rss>", kind="application/rss+xml"),
+            "</channel></rss>",
+            kind="application/rss+xml",
+        ),
         **{f"/story/{n}": story(n) for n in (1, 2, 4)},
         **more,
-    }  # fmt: skip
+    }
 
 
 def test_lists_lead_to_stories_and_never_out_of_scope(tmp_path: Path) -> None:
@@ -70,9 +81,7 @@ def test_lists_lead_to_stories_and_never_out_of_scope(tmp_path: Path) -> None:
 
 
 def bomb() -> bytes:
-    entities = "".join(
-        f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "ha"}">' for n in range(12)
-    )  # fmt: skip
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "ha"}">' for n in range(12))
     return f"<!DOCTYPE x [{entities}]><urlset>{url('http://x/&e11;')}</urlset>".encode()
 
 
@@ -130,8 +139,10 @@ def test_a_list_longer_than_lists_may_be_is_cut_and_says_so(tmp_path: Path) -> N
 
 
 def test_sitemaps_older_than_the_dates_wanted_are_not_asked_for(tmp_path: Path) -> None:
-    rows = "".join(f"<sitemap><loc>/{year}.xml</loc><lastmod>{year}-03-01</lastmod></sitemap>"
-                   for year in (2001, 2005))  # fmt: skip
+    rows = "".join(
+        f"<sitemap><loc>/{year}.xml</loc><lastmod>{year}-03-01</lastmod></sitemap>"
+        for year in (2001, 2005)
+    )
     with Loopback({}) as site:
         site.routes.update(lists(site) | {"/map.xml": Answer(f"<x>{rows}</x>", kind=XML)})
         crawl(tmp_path, site.url, LISTS, since="2004-01-01")
@@ -142,17 +153,23 @@ def test_sitemaps_older_than_the_dates_wanted_are_not_asked_for(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("<feed xmlns='http://www.w3.org/2005/Atom'><entry><link rel='self' href='/api/1'/>"
-         "<link href=' /story/1 '/><updated>2020-01-02T03:04:05Z</updated></entry></feed>",
-         Entry("/story/1", False, published="2020-01-02")),
-        ("<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:dc='u:dc'><item>"
-         "<link>/story/1</link><dc:date>2020-01-02</dc:date></item></rdf:RDF>",
-         Entry("/story/1", False, published="2020-01-02")),
-        ("<rss><item><guid>http://x/story/1</guid><pubDate>garbage</pubDate></item></rss>",
-         Entry("http://x/story/1", False)),
+        (
+            "<feed xmlns='http://www.w3.org/2005/Atom'><entry><link rel='self' href='/api/1'/>"
+            "<link href=' /story/1 '/><updated>2020-01-02T03:04:05Z</updated></entry></feed>",
+            Entry("/story/1", False, published="2020-01-02"),
+        ),
+        (
+            "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:dc='u:dc'><item>"
+            "<link>/story/1</link><dc:date>2020-01-02</dc:date></item></rdf:RDF>",
+            Entry("/story/1", False, published="2020-01-02"),
+        ),
+        (
+            "<rss><item><guid>http://x/story/1</guid><pubDate>garbage</pubDate></item></rss>",
+            Entry("http://x/story/1", False),
+        ),
         ("<rss><item><link>/story/1</link><title>cut in the mid", Entry("/story/1", False)),
     ],
-)  # fmt: skip
+)
 def test_feeds_of_every_family_are_read(body: str, expected: Entry) -> None:
     assert list(feeds.read(body.encode())) == [expected]
 
@@ -160,8 +177,10 @@ def test_feeds_of_every_family_are_read(body: str, expected: Entry) -> None:
 def test_a_sitemap_may_be_plain_text_or_name_a_day_of_publication() -> None:
     plain = "\ufeffhttp://x/1\n\n http://x/2 \n".encode()
     assert [entry.url for entry in sitemaps.read(plain)] == ["http://x/1", "http://x/2"]
-    news = ("<news:news><news:publication_date>1998-05-03T01:00+03:00</news:publication_date>"
-            "</news:news>")  # fmt: skip
+    news = (
+        "<news:news><news:publication_date>1998-05-03T01:00+03:00</news:publication_date>"
+        "</news:news>"
+    )
     body = urlset(f"<url><loc>http://x/1</loc>{news}</url>").encode()
     assert [entry.published for entry in sitemaps.read(body)] == ["1998-05-03"]
 

@@ -18,8 +18,14 @@ from tests.crawler.house import PROFILE
 
 def read(body: str, profile: str = PROFILE, **changes: object) -> Extracted:
     """Reads as the daemon's own process and as the one that was sent the profile: both alike."""
-    values: dict = {"key": "story:1", "url": "http://x/story/1", "kind": "story", "issue": "",
-                    "words": None, "charset": ""} | changes  # fmt: skip
+    values: dict = {
+        "key": "story:1",
+        "url": "http://x/story/1",
+        "kind": "story",
+        "issue": "",
+        "words": None,
+        "charset": "",
+    } | changes
     page = StoredPage(**values, body=body.encode())
     checked = profiles.parse(profile, "test")
     found = Reader(checked, "paper").read(page)
@@ -33,17 +39,19 @@ def texts(fragment: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("fragment", "expected"),
-    [("<p>Ένα</p><p>Δύο</p>", ["Ένα", "Δύο"]),
-     ("Ένα<br><br>Δύο<br>\n <BR/> <br>Τρία", ["Ένα", "Δύο", "Τρία"]),
-     ("Ένα<br>ακόμα ένα", ["Ένα ακόμα ένα"]),
-     ("<span class='dropcap'>Η</span> μέρα και <b>το</b>πος", ["Η μέρα και τοπος"]),
-     ("<font size=6>Τ</font>ότε ήρθε.<br><br><font>Έφυγε</font>.", ["Τότε ήρθε.", "Έφυγε."]),
-     ("Ένα<script>var x;</script><style>p{}</style> δύο<!-- όχι -->", ["Ένα δύο"]),
-     ("πριν<div>μέσα<p>βαθιά</p>έξω</div>μετά", ["πριν", "μέσα", "βαθιά", "έξω", "μετά"]),
-     ("<table><tr><td>α</td><td>β</td></tr></table>", ["α", "β"]),
-     ("Τόμ&shy;ος &amp; α&nbsp;β &#150; γ &laquo;δ&raquo;", ["Τόμος & α β – γ «δ»"]),
-     ("<p> \n </p>", [])],
-)  # fmt: skip
+    [
+        ("<p>Ένα</p><p>Δύο</p>", ["Ένα", "Δύο"]),
+        ("Ένα<br><br>Δύο<br>\n <BR/> <br>Τρία", ["Ένα", "Δύο", "Τρία"]),
+        ("Ένα<br>ακόμα ένα", ["Ένα ακόμα ένα"]),
+        ("<span class='dropcap'>Η</span> μέρα και <b>το</b>πος", ["Η μέρα και τοπος"]),
+        ("<font size=6>Τ</font>ότε ήρθε.<br><br><font>Έφυγε</font>.", ["Τότε ήρθε.", "Έφυγε."]),
+        ("Ένα<script>var x;</script><style>p{}</style> δύο<!-- όχι -->", ["Ένα δύο"]),
+        ("πριν<div>μέσα<p>βαθιά</p>έξω</div>μετά", ["πριν", "μέσα", "βαθιά", "έξω", "μετά"]),
+        ("<table><tr><td>α</td><td>β</td></tr></table>", ["α", "β"]),
+        ("Τόμ&shy;ος &amp; α&nbsp;β &#150; γ &laquo;δ&raquo;", ["Τόμος & α β – γ «δ»"]),
+        ("<p> \n </p>", []),
+    ],
+)
 def test_paragraphs_are_those_a_reader_sees(fragment: str, expected: list[str]) -> None:
     assert texts(fragment) == expected
 
@@ -59,8 +67,11 @@ def test_an_element_inside_another_chosen_one_counts_once() -> None:
 
 def test_a_story_has_title_date_and_text_of_its_shape() -> None:
     profile = PROFILE + "date = '//i'\nauthor = { xpath = '//b', match = 'Του (.+)' }\n"
-    found = read("<h1>Ο  τίτλος</h1><i>5 Γενάρη 1998</i><b>Του Α. Βήτα</b>"
-                 "<div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", profile)  # fmt: skip
+    found = read(
+        "<h1>Ο  τίτλος</h1><i>5 Γενάρη 1998</i><b>Του Α. Βήτα</b>"
+        "<div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
+        profile,
+    )
     story, chunks = found.stories[0]
     assert (story.title, story.published, story.author) == ("Ο τίτλος", "1998-01-05", "Α. Βήτα")
     assert not story.low_confidence
@@ -69,16 +80,23 @@ def test_a_story_has_title_date_and_text_of_its_shape() -> None:
 
 def test_the_date_of_the_index_counts_before_the_pages() -> None:
     profile = PROFILE + "date = '//i'\n"
-    found = read("<i>5 Γενάρη 1998</i><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
-                 profile, issue="1998-01-04")  # fmt: skip
+    found = read(
+        "<i>5 Γενάρη 1998</i><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
+        profile,
+        issue="1998-01-04",
+    )
     assert found.stories[0][0].published == "1998-01-04"
 
 
 def test_without_a_shape_the_text_is_found_and_marked() -> None:
-    body = "".join(f"<p>Η {n}η παράγραφος έχει αρκετές λέξεις για να είναι κείμενο άρθρου.</p>"
-                   for n in range(8))  # fmt: skip
-    found = read(f"<html><head><title>Τίτλος</title></head><body><nav><a href=/>Αρχή</a></nav>"
-                 f"<article><h1>Τίτλος</h1>{body}</article></body></html>")  # fmt: skip
+    body = "".join(
+        f"<p>Η {n}η παράγραφος έχει αρκετές λέξεις για να είναι κείμενο άρθρου.</p>"
+        for n in range(8)
+    )
+    found = read(
+        f"<html><head><title>Τίτλος</title></head><body><nav><a href=/>Αρχή</a></nav>"
+        f"<article><h1>Τίτλος</h1>{body}</article></body></html>"
+    )
     story, _ = found.stories[0]
     assert story.low_confidence
     assert story.title == "Τίτλος"
@@ -95,20 +113,33 @@ texts = ['ΣΕΛ\\. \\d+$']
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [("<h2>ΤΗΛΕΟΡΑΣΗ</h2><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", "left-out-section"),
-     ("<h1>Σκάκι σήμερα</h1><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>", "left-out-title"),
-     ("<h1>Ναι</h1><div class=text>Μία δύο τρεις τέσσερις ΣΕΛ. 16</div>", "left-out-text"),
-     ("<h1>Ναι</h1><div class=text>Μία δύο.</div>", "too-short"),
-     ("<p></p>", "no-text"), ("", "empty"), ("   ", "empty")],
-)  # fmt: skip
+    [
+        (
+            "<h2>ΤΗΛΕΟΡΑΣΗ</h2><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
+            "left-out-section",
+        ),
+        (
+            "<h1>Σκάκι σήμερα</h1><div class=text>Μία δύο τρεις τέσσερις πέντε.</div>",
+            "left-out-title",
+        ),
+        ("<h1>Ναι</h1><div class=text>Μία δύο τρεις τέσσερις ΣΕΛ. 16</div>", "left-out-text"),
+        ("<h1>Ναι</h1><div class=text>Μία δύο.</div>", "too-short"),
+        ("<p></p>", "no-text"),
+        ("", "empty"),
+        ("   ", "empty"),
+    ],
+)
 def test_what_is_no_story_is_left_out_with_a_reason(body: str, reason: str) -> None:
     found = read(body, PROFILE + "section = '//h2'\n" + LEAVE)
     assert (found.outcome, found.stories) == (reason, ())
 
 
 def test_several_stories_of_a_page_have_ids_of_their_own() -> None:
-    profile = PROFILE.replace('name = "plain"', 'name = "many"\nstory = "//section"').replace(
-        "'//div[@class=\"text\"]'", "'.//p'").replace("'//h1'", "'.//h1'")  # fmt: skip
+    profile = (
+        PROFILE.replace('name = "plain"', 'name = "many"\nstory = "//section"')
+        .replace("'//div[@class=\"text\"]'", "'.//p'")
+        .replace("'//h1'", "'.//h1'")
+    )
     one = "<section><h1>Α</h1><p>Μία δύο τρεις τέσσερις πέντε.</p></section>"
     two = one + "<section><h1>Β</h1><p>Έξι εφτά οχτώ εννιά δέκα.</p></section>"
     assert [s.title for s, _ in read(two, profile, words=9).stories] == ["Α", "Β"]
@@ -119,16 +150,24 @@ def test_several_stories_of_a_page_have_ids_of_their_own() -> None:
 
 
 def test_an_extracting_process_loads_neither_the_checker_nor_the_network() -> None:
-    script = ("import sys, crawler.extract.worker; "
-              "print([m for m in ('pydantic', 'aiohttp') if m in sys.modules])")  # fmt: skip
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
-                            check=True, timeout=60)  # fmt: skip
+    script = (
+        "import sys, crawler.extract.worker; "
+        "print([m for m in ('pydantic', 'aiohttp') if m in sys.modules])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
     assert loaded.stdout.strip() == "[]"
 
 
 def test_any_bytes_end_in_an_outcome() -> None:
-    for body in (b"\x00\x01\x02", b"<" * 10_000, b"<p>" * 50_000, bytes(range(256)) * 100,
-                 b"<?xml version='1.0' encoding='utf-16'?><p>x</p>"):  # fmt: skip
+    for body in (
+        b"\x00\x01\x02",
+        b"<" * 10_000,
+        b"<p>" * 50_000,
+        bytes(range(256)) * 100,
+        b"<?xml version='1.0' encoding='utf-16'?><p>x</p>",
+    ):
         page = StoredPage("k", "u", "story", "", None, "", body)
         assert Reader(profiles.parse(PROFILE, "t"), "paper").read(page).outcome
 
@@ -165,8 +204,12 @@ def test_pages_behind_one_that_hangs_are_given_to_the_next_process(tmp_path: Pat
     claims = frontier.claim(12)
     body = "<h1>Τίτλος</h1><div class=text>Μία δύο τρεις τέσσερις πέντε έξι.</div>".encode()
     slow = f"<h2>{'Α' * 60}Β</h2>".encode() + body
-    frontier.store([Outcome(claim.id, "done", body=slow if claim.key == "story:2" else body,
-                            has_story=True) for claim in claims])  # fmt: skip
+    frontier.store(
+        [
+            Outcome(claim.id, "done", body=slow if claim.key == "story:2" else body, has_story=True)
+            for claim in claims
+        ]
+    )
     profile = profiles.parse(PROFILE + "section = { xpath = '//h2', match = '^(?:Α+)+$' }\n", "x")
     pool = Pool(tmp_path, "paper", profile, processes=1, limit_s=1.0)
     try:

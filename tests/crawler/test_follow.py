@@ -25,7 +25,9 @@ from tests.crawler.house import PROFILE, crawl, open_house, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story
 
 DAY = dt.date(2026, 3, 10)
-ISSUES = PROFILE.replace('start = ["/"]', """
+ISSUES = PROFILE.replace(
+    'start = ["/"]',
+    """
 [[ranges]]
 url = "/issue?date={yyyy}-{mm}-{dd}"
 since = 2026-03-01
@@ -36,7 +38,8 @@ role = "index"
 path = '/issue'
 key = ["date"]
 date = "date"
-""")  # fmt: skip
+""",
+)
 
 
 def rss(url: str, *numbers: int) -> Answer:
@@ -57,8 +60,9 @@ async def following(
     """Follow a site until a story of that title is there, then Ctrl-C; what was shown."""
     seen: list[Snapshot] = []
     wanted = settings(folder, site.url, every=1.0, **changes)  # type: ignore[arg-type]
-    task = asyncio.create_task(run(open_house(folder), "paper", wanted, generate=False,
-                                   follow=True, watch=seen.append))  # fmt: skip
+    task = asyncio.create_task(
+        run(open_house(folder), "paper", wanted, generate=False, follow=True, watch=seen.append)
+    )
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not task.done():
         await asyncio.sleep(0.1)
@@ -127,8 +131,9 @@ def test_a_look_asks_for_the_days_since_the_last_and_for_issues_that_were_late(
     assert due(follow) == {
         "issue:2026-03-11",  # new
         "issue:2026-03-09",  # the current issue, as far as we know
-        "issue:2026-03-06", "issue:2026-03-10",  # were not out; the 2nd never will be
-    }  # fmt: skip
+        "issue:2026-03-06",
+        "issue:2026-03-10",  # were not out; the 2nd never will be
+    }
 
 
 def test_the_current_issues_stories_are_asked_again_only_if_the_server_can_say_unchanged(
@@ -136,8 +141,10 @@ def test_the_current_issues_stories_are_asked_again_only_if_the_server_can_say_u
 ) -> None:
     follow = looked(tmp_path, DAY)
     frontier, site = follow._frontier, follow._site
-    links = [site.link(f"/story/{n}", issue=issue) for n, issue in
-             ((1, "2026-03-10"), (2, "2026-03-10"), (3, "2026-03-09"))]  # fmt: skip
+    links = [
+        site.link(f"/story/{n}", issue=issue)
+        for n, issue in ((1, "2026-03-10"), (2, "2026-03-10"), (3, "2026-03-09"))
+    ]
     frontier.seed(link for link in links if link)
     for key in due(follow):
         end(follow, key, etag="" if key == "story:2" else '"v"')

@@ -56,10 +56,26 @@ def test_outcome_links_and_body_are_written_together_or_not_at_all(tmp_path: Pat
     except Exception as error:
         assert "CHECK" in str(error)
     assert frontier.counters() == {"pages.leased": 1}
-    frontier.store([Outcome(claim.id, "done", links=(link(3),), body=b"y", received=1,
-                            requests=1, has_story=True)])  # fmt: skip
-    assert frontier.counters() == {"pages.done": 1, "pages.waiting": 1, "text.waiting": 1,
-                                   "requests": 1, "bytes": 1}  # fmt: skip
+    frontier.store(
+        [
+            Outcome(
+                claim.id,
+                "done",
+                links=(link(3),),
+                body=b"y",
+                received=1,
+                requests=1,
+                has_story=True,
+            )
+        ]
+    )
+    assert frontier.counters() == {
+        "pages.done": 1,
+        "pages.waiting": 1,
+        "text.waiting": 1,
+        "requests": 1,
+        "bytes": 1,
+    }
 
 
 def test_a_date_that_becomes_known_later_makes_the_text_due_again(tmp_path: Path) -> None:
@@ -115,8 +131,10 @@ def test_the_earliest_retry_is_known_when_nothing_is_due(tmp_path: Path) -> None
 
 def test_years_take_turns_when_asked_to(tmp_path: Path) -> None:
     frontier = Frontier.open(tmp_path, by_year=True)
-    dated = [link(n, issue=f"{year}-05-0{n % 9 + 1}") for n, year in
-             enumerate([1998] * 4 + [2003] * 2 + [2010] * 3)]  # fmt: skip
+    dated = [
+        link(n, issue=f"{year}-05-0{n % 9 + 1}")
+        for n, year in enumerate([1998] * 4 + [2003] * 2 + [2010] * 3)
+    ]
     frontier.seed([*dated, link(50), link(60, 0, issue="2011-01-01")])
 
     def years(limit: int) -> list[str]:

@@ -29,26 +29,33 @@ def test_a_story_as_it_should_be_has_no_mark() -> None:
 
 @pytest.mark.parametrize(
     ("code", "changes"),
-    [("broken-characters", {"text": TEXT.replace("ά", "\ufffd")}),
-     ("broken-characters", {"text": TEXT.replace("ε", "\x85")}),
-     ("other-language", {"text": "The dockers went on strike for a second day in a row. " * 5}),
-     ("words-missing", {"words_expected": 200}),
-     ("words-extra", {"words_expected": 30}),
-     ("low-confidence", {"low_confidence": True}),
-     ("date-differs", {"on_page": "1998-05-13"})],
-)  # fmt: skip
+    [
+        ("broken-characters", {"text": TEXT.replace("ά", "\ufffd")}),
+        ("broken-characters", {"text": TEXT.replace("ε", "\x85")}),
+        ("other-language", {"text": "The dockers went on strike for a second day in a row. " * 5}),
+        ("words-missing", {"words_expected": 200}),
+        ("words-extra", {"words_expected": 30}),
+        ("low-confidence", {"low_confidence": True}),
+        ("date-differs", {"on_page": "1998-05-13"}),
+    ],
+)
 def test_each_gate_marks_what_it_is_for(code: str, changes: dict[str, object]) -> None:
     assert marks(**changes) == (code,)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"on_page": "1998-05-02"},  # a weekend issue carries two dates
-     {"on_page": ""}, {"published": "", "on_page": "1998-05-13"},
-     {"text": TEXT + "Το βιβλίο «The Art of Computer Programming» του Donald Knuth."},
-     {"text": TEXT + "x = 1998; 23,4 %"}, {"text": TEXT + "\ufffd"},
-     {"words_expected": 70}, {"text": "1, 2, 3."}],
-)  # fmt: skip
+    [
+        {"on_page": "1998-05-02"},  # a weekend issue carries two dates
+        {"on_page": ""},
+        {"published": "", "on_page": "1998-05-13"},
+        {"text": TEXT + "Το βιβλίο «The Art of Computer Programming» του Donald Knuth."},
+        {"text": TEXT + "x = 1998; 23,4 %"},
+        {"text": TEXT + "\ufffd"},
+        {"words_expected": 70},
+        {"text": "1, 2, 3."},
+    ],
+)
 def test_what_newspapers_print_is_not_marked(changes: dict[str, object]) -> None:
     assert marks(**changes) == ()  # type: ignore[arg-type]
 

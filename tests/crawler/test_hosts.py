@@ -14,10 +14,18 @@ NOW = 1_000_000.0
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("120", 120), (" 0 ", 0), ("Mon, 12 Jan 1970 13:47:40 GMT", 60),
-     ("Mon, 12 Jan 1970 13:00:00 GMT", 0), ("-5", None), ("soon", None), ("", None), (None, None),
-     ("99999999999999999999", 7 * 86_400)],
-)  # fmt: skip
+    [
+        ("120", 120),
+        (" 0 ", 0),
+        ("Mon, 12 Jan 1970 13:47:40 GMT", 60),
+        ("Mon, 12 Jan 1970 13:00:00 GMT", 0),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("99999999999999999999", 7 * 86_400),
+    ],
+)
 def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, NOW) == seconds
 

@@ -34,19 +34,19 @@ def pdf(text: str, *, bomb: bool = False) -> bytes:
     if bomb:
         draw, packed = zlib.compress(b" " * (200 << 20) + draw), b"/Filter/FlateDecode"
     objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
         b"/Resources<</Font<</F1 5 0 R>>>>>>",
         b"<<%s/Length %d>>stream\n%s\nendstream" % (packed, len(draw), draw),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]  # fmt: skip
+    ]
     body, at = b"%PDF-1.4\n", []
     for number, told in enumerate(objects, 1):
         at.append(len(body))
         body += b"%d 0 obj%s endobj\n" % (number, told)
     table = b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % n for n in at)
-    return (body + table + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-            % len(body))  # fmt: skip
+    return body + table + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(body)
 
 
 WARC = (
@@ -78,17 +78,21 @@ def test_every_format_becomes_stories_with_title_and_date(tmp_path: Path) -> Non
     (files / "old.txt").write_bytes(f"Από παλιό υπολογιστή\n\n{TEXT}\n{MORE}".encode("cp1253"))
     (files / "a.md").write_text(
         f"---\ntitle: Σημειώσεις\ndate: 4 Μάη 2002\nauthor: 'Α. Β.'\n---\n\n**{TEXT}**\n\n"
-        f"- {MORE}\n\n![εικόνα](x.png)\n<script>alert(1)</script>\n", "utf-8",
-    )  # fmt: skip
+        f"- {MORE}\n\n![εικόνα](x.png)\n<script>alert(1)</script>\n",
+        "utf-8",
+    )
     (files / "b.html").write_text(
         "<html><head><title>Σελίδα</title><meta name=date content=2003-06-07></head>"
-        f"<body><article><p>{TEXT}</p><p>{MORE}</p></article></body></html>", "utf-8",
-    )  # fmt: skip
-    (files / "c.jsonl.gz").write_bytes(gzip.compress(
-        f'{{"headline": "Πρώτη", "body": "<p>{TEXT}</p><p>{MORE}</p>", "timestamp": 1000000000,'
-        f'"url": "http://x.org/1", "authors": ["Α", "Β"]}}\n\n'
-        f'{{"title": "Δεύτερη", "text": "{TEXT}\\n\\n{MORE}", "published": "1/2/1999"}}'.encode()
-    ))  # fmt: skip
+        f"<body><article><p>{TEXT}</p><p>{MORE}</p></article></body></html>",
+        "utf-8",
+    )
+    (files / "c.jsonl.gz").write_bytes(
+        gzip.compress(
+            f'{{"headline": "Πρώτη", "body": "<p>{TEXT}</p><p>{MORE}</p>", "timestamp": 1000000000,'
+            f'"url": "http://x.org/1", "authors": ["Α", "Β"]}}\n\n'
+            f'{{"title": "Δεύτερη", "text": "{TEXT}\\n\\n{MORE}", "published": "1/2/1999"}}'.encode()
+        )
+    )
     (files / "d.json").write_text(f'[{{"title": "Τρίτη", "text": "{TEXT} {MORE}"}}]', "utf-8")
     (files / "20040809-scan.pdf").write_bytes(pdf("The bridge over the river was opened today."))
 
@@ -96,10 +100,15 @@ def test_every_format_becomes_stories_with_title_and_date(tmp_path: Path) -> Non
     assert "8 new, 0 known, 0 rejected; 8 stories" in said
     got = found(tmp_path)
     assert {title: story.published for title, story in got.items()} == {
-        "Το γεφύρι": "2001-05-03", "Από παλιό υπολογιστή": "", "Σημειώσεις": "2002-05-04",
-        "Σελίδα": "2003-06-07", "Πρώτη": "2001-09-09", "Δεύτερη": "1999-02-01", "Τρίτη": "",
+        "Το γεφύρι": "2001-05-03",
+        "Από παλιό υπολογιστή": "",
+        "Σημειώσεις": "2002-05-04",
+        "Σελίδα": "2003-06-07",
+        "Πρώτη": "2001-09-09",
+        "Δεύτερη": "1999-02-01",
+        "Τρίτη": "",
         "scan": "2004-08-09",
-    }  # fmt: skip
+    }
     assert got["Το γεφύρι"].text == f"{TEXT}\n\n{MORE}" == got["Πρώτη"].text
     assert got["Σημειώσεις"].text == f"{TEXT}\n\n{MORE}"
     assert (got["Πρώτη"].url, got["Πρώτη"].author) == ("http://x.org/1", "Α, Β")
@@ -116,17 +125,27 @@ def _hostile(folder: Path) -> dict[str, int]:
     from pypdf import PdfReader, PdfWriter
 
     made: dict[str, bytes] = {
-        "empty.txt": b" \n", "binary.txt": b"\x00\x01" * 400, "big.html": b"<p>" + b"x" * (6 << 20),
-        "program.exe": b"MZ", "fake.pdf": b"hello", "broken.pdf": pdf("x")[:200],
-        "broken.jsonl": b'{"text": \n{"title": "no text"}\n[1]\n', "broken.json": b"{",
-        "deep.json": b"[" * 200_000, "wide.jsonl": b'{"text": "' + b"a" * (6 << 20) + b'"}\n',
-        "cut.jsonl.gz": gzip.compress(b'{"text": "x"}\n' * 9999)[:100], "none.warc": b"garbage",
+        "empty.txt": b" \n",
+        "binary.txt": b"\x00\x01" * 400,
+        "big.html": b"<p>" + b"x" * (6 << 20),
+        "program.exe": b"MZ",
+        "fake.pdf": b"hello",
+        "broken.pdf": pdf("x")[:200],
+        "broken.jsonl": b'{"text": \n{"title": "no text"}\n[1]\n',
+        "broken.json": b"{",
+        "deep.json": b"[" * 200_000,
+        "wide.jsonl": b'{"text": "' + b"a" * (6 << 20) + b'"}\n',
+        "cut.jsonl.gz": gzip.compress(b'{"text": "x"}\n' * 9999)[:100],
+        "none.warc": b"garbage",
         "cut.warc": WARC[:-40],
-        "nothing.md": b"![x](y)\n", "scripts.html": b"<script>var a = 1</script>",
-        "nested.html": b"<div>" * 100_000 + b"x", "short.txt": "δύο λέξεις".encode(),
-        "emphasis.md": b"*a " * 50_000, "bomb.pdf": pdf("x", bomb=True),
+        "nothing.md": b"![x](y)\n",
+        "scripts.html": b"<script>var a = 1</script>",
+        "nested.html": b"<div>" * 100_000 + b"x",
+        "short.txt": "δύο λέξεις".encode(),
+        "emphasis.md": b"*a " * 50_000,
+        "bomb.pdf": pdf("x", bomb=True),
         "loop.pdf": pdf("x").replace(b"/Kids[3 0 R]", b"/Kids[2 0 R]"),
-    }  # fmt: skip
+    }
     for name, body in made.items():
         (folder / name).write_bytes(body)
     writer = PdfWriter(clone_from=PdfReader(BytesIO(pdf("secret"))))
@@ -134,9 +153,18 @@ def _hostile(folder: Path) -> dict[str, int]:
     writer.write(folder / "locked.pdf")
     (folder / "link.txt").symlink_to("/etc/passwd")
     os.mkfifo(folder / "pipe.txt")
-    return {"empty": 1, "not-text": 1, "too-big": 2, "unknown-type": 1, "not-pdf": 1,
-            "broken-json": 3, "no-record": 1, "unreadable": 1, "broken-warc": 2,
-            "not-a-file": 2}  # fmt: skip
+    return {
+        "empty": 1,
+        "not-text": 1,
+        "too-big": 2,
+        "unknown-type": 1,
+        "not-pdf": 1,
+        "broken-json": 3,
+        "no-record": 1,
+        "unreadable": 1,
+        "broken-warc": 2,
+        "not-a-file": 2,
+    }
 
 
 def test_hostile_files_are_counted_rejections_and_stop_nothing(tmp_path: Path) -> None:
@@ -182,11 +210,15 @@ def test_a_pattern_says_where_the_date_stands(tmp_path: Path) -> None:
     ("name", "date", "title"),
     [
         ("2001-05-03 Ο τίτλος.txt", "2001-05-03", "Ο τίτλος"),
-        ("archive/20010503_a-b.html", "2001-05-03", "a b"), ("2001/05/03/x.txt", "2001-05-03", "x"),
-        ("3-5-2001.txt", "2001-05-03", ""), ("note 12345678901.txt", "", "note 12345678901"),
-        ("2001-13-40.txt", "", "2001 13 40"), ("a.jsonl#17", "", "a"), ("x", "", "x"),
+        ("archive/20010503_a-b.html", "2001-05-03", "a b"),
+        ("2001/05/03/x.txt", "2001-05-03", "x"),
+        ("3-5-2001.txt", "2001-05-03", ""),
+        ("note 12345678901.txt", "", "note 12345678901"),
+        ("2001-13-40.txt", "", "2001 13 40"),
+        ("a.jsonl#17", "", "a"),
+        ("x", "", "x"),
     ],
-)  # fmt: skip
+)
 def test_names_tell_dates_and_titles(name: str, date: str, title: str) -> None:
     assert names.date_in(name) == date
     if date or "2001" not in name:
@@ -199,9 +231,14 @@ def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> No
     (tmp_path / "big.jsonl").write_text("\n".join(lines), "utf-8")
     command = [sys.executable, "-m", "kkoracle", "import", "big.jsonl"]
     for end in (signal.SIGKILL, signal.SIGINT):
-        process = subprocess.Popen(command, cwd=tmp_path, env=cli_environment(),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=cli_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         before = known(tmp_path)
         while known(tmp_path) <= max(before, 0):
             # It runs in short turns, so that the signal finds work left on any machine.
@@ -233,8 +270,10 @@ def test_raw_pages_go_out_as_warc_and_come_back_without_a_request(tmp_path: Path
         (tmp_path / name / "profile.toml").write_text(PROFILE, "utf-8")
     with Loopback(paper("/story/1", "/story/2", "/list/3", "/story/9")) as site:
         site.routes["/list/3"] = site.routes.pop("/story/9")
-        more = (f'[crawl]\nprofile = "profile.toml"\nbase_url = "{site.url}"\ndelay = 0.0\n'
-                'contact = "t@example.org"\nmin_free_mb = 0\n')  # fmt: skip
+        more = (
+            f'[crawl]\nprofile = "profile.toml"\nbase_url = "{site.url}"\ndelay = 0.0\n'
+            'contact = "t@example.org"\nmin_free_mb = 0\n'
+        )
         crawl(tmp_path / "out" / "data", site.url)
         house(tmp_path / "out", more)
         house(tmp_path / "back", more)

@@ -23,8 +23,15 @@ def unpack(sent: bytes, piece: int, room: int = 1 << 20) -> tuple[bytes, bool]:
 
 
 @pytest.mark.parametrize("piece", [7, 1000, 10**6])
-@pytest.mark.parametrize("sent", [gzip.compress(TEXT), zlib.compress(TEXT), raw(TEXT),
-                                  gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:])])  # fmt: skip
+@pytest.mark.parametrize(
+    "sent",
+    [
+        gzip.compress(TEXT),
+        zlib.compress(TEXT),
+        raw(TEXT),
+        gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:]),
+    ],
+)
 def test_every_spelling_is_read_whatever_the_pieces(sent: bytes, piece: int) -> None:
     assert unpack(sent, piece) == (TEXT, True)
 

@@ -40,11 +40,17 @@ def pages_of(site: dict[str, str], urls: list[str]) -> list[Page]:
 @pytest.fixture(scope="module")
 def learned(newspaper: Newspaper) -> Proposal:
     """From the demo's pages as they lie, indexes among them."""
-    urls = [url for url in newspaper.pages
-            if url not in newspaper.aliases and url not in newspaper.leave_outs
-            and url != "/robots.txt"]  # fmt: skip
-    return propose([Page(f"http://127.0.0.1:8765{url}", parse(decode(newspaper.pages[url].body)))
-                    for url in urls[::2]])  # fmt: skip
+    urls = [
+        url
+        for url in newspaper.pages
+        if url not in newspaper.aliases and url not in newspaper.leave_outs and url != "/robots.txt"
+    ]
+    return propose(
+        [
+            Page(f"http://127.0.0.1:8765{url}", parse(decode(newspaper.pages[url].body)))
+            for url in urls[::2]
+        ]
+    )
 
 
 def read(newspaper: Newspaper, profile: Profile, story: DemoStory) -> Parts | None:
@@ -102,10 +108,16 @@ def test_leads_subheadings_and_quotations_stay_and_comments_do_not(newspaper: Ne
 
 
 def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
-    pages = [Page(f"http://x/{n}", parse(
-        f"<div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει κανείς.</p>"
-        "<p>Στηρίξτε την εφημερίδα μας και γίνετε κι εσείς συνδρομητές της.</p></div>"))
-        for n in range(9)]  # fmt: skip
+    pages = [
+        Page(
+            f"http://x/{n}",
+            parse(
+                f"<div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει κανείς.</p>"
+                "<p>Στηρίξτε την εφημερίδα μας και γίνετε κι εσείς συνδρομητές της.</p></div>"
+            ),
+        )
+        for n in range(9)
+    ]
     labels.label(pages)
     assert [unit.why for unit in pages[4].units] == ["", "repeats"]
 
@@ -124,8 +136,19 @@ def test_the_command_learns_from_a_site_and_the_crawl_takes_its_file(
     made: tuple[Loopback, Layout, list[DemoStory]], tmp_path: Path
 ) -> None:
     site, _layout, stories = made
-    arguments = ("archive", "learn", f"{site.url}/", "--out", "mine.toml", "--pages", "40",
-                 "--contact", "t@example.org", "--delay", "0")  # fmt: skip
+    arguments = (
+        "archive",
+        "learn",
+        f"{site.url}/",
+        "--out",
+        "mine.toml",
+        "--pages",
+        "40",
+        "--contact",
+        "t@example.org",
+        "--delay",
+        "0",
+    )
     said = run_cli(*arguments, cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     assert "before" in said.stdout and "after" in said.stdout and "wrote mine.toml" in said.stdout
@@ -185,14 +208,21 @@ def test_saved_pages_without_addresses_are_enough_for_selectors(
 
 @pytest.mark.parametrize(
     ("source", "count", "error", "said"),
-    [("http://", 60, UsageError, "no web address"),
-     ("no-such-folder", 60, UserError, "neither a web address nor a folder"),
-     (".", 60, UserError, "no pages in"), (".", 3, UsageError, "between 10 and 500")],
-)  # fmt: skip
+    [
+        ("http://", 60, UsageError, "no web address"),
+        ("no-such-folder", 60, UserError, "neither a web address nor a folder"),
+        (".", 60, UserError, "no pages in"),
+        (".", 3, UsageError, "between 10 and 500"),
+    ],
+)
 def test_what_cannot_be_learned_from_is_told_in_one_line(
-    source: str, count: int, error: type[UserError], said: str, tmp_path: Path,
+    source: str,
+    count: int,
+    error: type[UserError],
+    said: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=said) as caught:
         list(command.learn(source, tmp_path / "x.toml", tmp_path, count, Crawl()))
@@ -200,9 +230,16 @@ def test_what_cannot_be_learned_from_is_told_in_one_line(
 
 
 def test_pages_that_are_all_different_or_hostile_make_no_profile(tmp_path: Path) -> None:
-    odd = [b"", b"<", b"\x00" * 50, b"<p>" * 3000, b"<html><body><p>one two</p></body></html>",
-           "<div>α</div>".encode("cp1253"), b"<script>x</script>",
-           b"<table><tr><td>" * 400]  # fmt: skip
+    odd = [
+        b"",
+        b"<",
+        b"\x00" * 50,
+        b"<p>" * 3000,
+        b"<html><body><p>one two</p></body></html>",
+        "<div>α</div>".encode("cp1253"),
+        b"<script>x</script>",
+        b"<table><tr><td>" * 400,
+    ]
     for number, content in enumerate(odd * 2):
         (tmp_path / f"{number}.html").write_bytes(content)
     with pytest.raises(UserError, match="no layout found"):
@@ -219,12 +256,17 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("urls", "path", "date"),
-    [(["/nea/2008/07/07/12-a.html", "/nea/2009/1/3/13-b.html"],
-      r"/nea/(?P<date>\d{4}[/-]\d{1,2}[/-]\d{1,2})/[^/]+\.html", "date"),
-     (["/page.do?publDate=3/4/2008", "/page.do?publDate=4/4/2008"], r"/page\.do", "publDate"),
-     (["/a/1", "/b/2", "/c/3", "/d/4"], r"/[^/]+/\d+", ""),
-     (["/a/2008-07-07-titlos", "/a/2008-07-08-allos"], r"/a/[^/]+", "")],
-)  # fmt: skip
+    [
+        (
+            ["/nea/2008/07/07/12-a.html", "/nea/2009/1/3/13-b.html"],
+            r"/nea/(?P<date>\d{4}[/-]\d{1,2}[/-]\d{1,2})/[^/]+\.html",
+            "date",
+        ),
+        (["/page.do?publDate=3/4/2008", "/page.do?publDate=4/4/2008"], r"/page\.do", "publDate"),
+        (["/a/1", "/b/2", "/c/3", "/d/4"], r"/[^/]+/\d+", ""),
+        (["/a/2008-07-07-titlos", "/a/2008-07-08-allos"], r"/a/[^/]+", ""),
+    ],
+)
 def test_addresses_become_patterns(urls: list[str], path: str, date: str) -> None:
     found = addresses.families([f"http://x{url}" for url in urls])
     assert {(one.path, one.date) for one in found.values()} == {(path, date)}
@@ -243,11 +285,17 @@ def test_the_sample_prefers_stories_and_takes_every_family(
 
 def test_a_date_in_the_path_is_the_issues_date() -> None:
     """`/2008/07/07/` in addresses becomes a named group, whose value the crawl reads as a date."""
-    pages = [Page(f"http://x/2008/07/{n:02}/{n}-titlos", parse(
-        f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
-        f"κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} γεγονότα "
-        f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>"))
-        for n in range(1, 13)]  # fmt: skip
+    pages = [
+        Page(
+            f"http://x/2008/07/{n:02}/{n}-titlos",
+            parse(
+                f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
+                f"κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} γεγονότα "
+                f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>"
+            ),
+        )
+        for n in range(1, 13)
+    ]
     site = Site(propose(pages).profile)
     link = site.link("/2008/07/05/5-titlos")
     assert link is not None and link.issue == "2008-07-05"

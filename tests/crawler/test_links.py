@@ -15,10 +15,16 @@ DEMO = Site(profiles.builtin()["demo"])
 
 @pytest.mark.parametrize(
     "url",
-    ["/story.do?id=7", "/story.do?id=007", "/story.do?id=7&publDate=2/1/2008",
-     "/story.do?publDate=02%2F01%2F2008&id=7", "/columnStory.do?id=7&columnId=3",
-     "http://127.0.0.1:8765/story.do?id=7#top", "//127.0.0.1:8765/story.do?id=7"],
-)  # fmt: skip
+    [
+        "/story.do?id=7",
+        "/story.do?id=007",
+        "/story.do?id=7&publDate=2/1/2008",
+        "/story.do?publDate=02%2F01%2F2008&id=7",
+        "/columnStory.do?id=7&columnId=3",
+        "http://127.0.0.1:8765/story.do?id=7#top",
+        "//127.0.0.1:8765/story.do?id=7",
+    ],
+)
 def test_every_spelling_of_a_story_has_one_key_and_one_address(url: str) -> None:
     link = DEMO.link(url)
     assert link is not None
@@ -27,11 +33,21 @@ def test_every_spelling_of_a_story_has_one_key_and_one_address(url: str) -> None
 
 @pytest.mark.parametrize(
     "url",
-    ["/adjacent.do?id=7", "/story.do", "/story.do?id=", "http://other.example/story.do?id=7",
-     "mailto:a@b.c", "javascript:void(0)", "ftp://127.0.0.1:8765/story.do?id=7", "http://[bad/",
-     "/page.do?publDate=2/1/2008&pageNo=1", "/page.do?publDate=31/2/2008&pageNo=2",
-     "/story.do?id=7&x=" + "a" * 2001, "http://127.0.0.1:99999999/story.do?id=7"],
-)  # fmt: skip
+    [
+        "/adjacent.do?id=7",
+        "/story.do",
+        "/story.do?id=",
+        "http://other.example/story.do?id=7",
+        "mailto:a@b.c",
+        "javascript:void(0)",
+        "ftp://127.0.0.1:8765/story.do?id=7",
+        "http://[bad/",
+        "/page.do?publDate=2/1/2008&pageNo=1",
+        "/page.do?publDate=31/2/2008&pageNo=2",
+        "/story.do?id=7&x=" + "a" * 2001,
+        "http://127.0.0.1:99999999/story.do?id=7",
+    ],
+)
 def test_what_no_kind_matches_is_not_followed(url: str) -> None:
     assert DEMO.link(url) is None
 
@@ -67,9 +83,15 @@ def test_issues_outside_the_wanted_dates_are_not_followed() -> None:
 
 def test_host_names_of_one_newspaper_are_one_site() -> None:
     site = Site(profiles.builtin()["rizospastis"])
-    keys = {site.link(f"{host}/story.do?id=5").key  # type: ignore[union-attr]
-            for host in ("http://rizospastis.gr", "https://www.rizospastis.gr",
-                         "http://www2.rizospastis.gr:80", "HTTP://WWW.Rizospastis.GR")}  # fmt: skip
+    keys = {
+        site.link(f"{host}/story.do?id=5").key  # type: ignore[union-attr]
+        for host in (
+            "http://rizospastis.gr",
+            "https://www.rizospastis.gr",
+            "http://www2.rizospastis.gr:80",
+            "HTTP://WWW.Rizospastis.GR",
+        )
+    }
     assert keys == {"story:5"}
 
 
@@ -109,8 +131,10 @@ def test_word_counts_beside_links_are_noted_and_belong_to_their_own_line() -> No
       <li><a href="/story.do?id=1">Ένα</a> <i>Έργα</i> <span>233 λέξεις, σελ.: 3</span></li>
       <li><a href="/story.do?id=2">Δύο</a> <a href="/story.do?id=3">Τρία</a> 12 λέξεις</li>
     </ul>"""
-    found = {link.key: link.words for link in links(html, "http://127.0.0.1:8765/issue.do",
-                                                    DEMO, "issue", "2008-01-02")}  # fmt: skip
+    found = {
+        link.key: link.words
+        for link in links(html, "http://127.0.0.1:8765/issue.do", DEMO, "issue", "2008-01-02")
+    }
     assert found == {"page:2008-01-02:2": None, "story:1": 233, "story:2": None, "story:3": 12}
 
 

@@ -74,8 +74,10 @@ def test_a_page_that_fails_once_is_had_the_second_time(tmp_path: Path) -> None:
 
 
 def test_a_redirect_that_stays_the_same_page_is_followed(tmp_path: Path) -> None:
-    routes = paper("/story/1") | {"/story/1": misbehaving.to("/story/01?view=full"),
-                                  "/story/01?view=full": story(1)}  # fmt: skip
+    routes = paper("/story/1") | {
+        "/story/1": misbehaving.to("/story/01?view=full"),
+        "/story/01?view=full": story(1),
+    }
     with Loopback(routes) as site:
         crawl(tmp_path, site.url)
     assert [s.title for s in stories(tmp_path)] == ["Τίτλος 1"]
@@ -124,9 +126,13 @@ def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
     def biggest(site: Loopback, folder: Path) -> int:
         said = subprocess.run(
             [sys.executable, "-m", "tests.crawler.child", str(folder), site.url, "0", "8"],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-            check=True, timeout=60,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
         return int(said.stdout)
 
     with Loopback(paper("/story/1")) as site:

@@ -18,8 +18,10 @@ WORDS = ("εργάτες", "λιμάνι", "νερό", "σχολείο", "δρό
 
 def text_of(seed: object, words: int = 120) -> str:
     dice = random.Random(f"text {seed}")
-    made = [dice.choice(WORDS) + dice.choice("αβγδεζ") + str(dice.randrange(7)) * 0 for _ in
-            range(words)]  # fmt: skip
+    made = [
+        dice.choice(WORDS) + dice.choice("αβγδεζ") + str(dice.randrange(7)) * 0
+        for _ in range(words)
+    ]
     return "\n\n".join(" ".join(made[i : i + 40]) + "." for i in range(0, words, 40))
 
 
@@ -80,8 +82,12 @@ def test_of_two_hundred_teasers_all_are_found_and_nothing_else(shelf: Shelf) -> 
     for at, story in enumerate(chosen):
         if at in late:
             shelf.put(f"teaser {story.id}", _teaser(story.paragraphs))
-    found = [s for s in chosen if shelf.marks(f"teaser {s.id}") & {"teaser", "edition"}
-             and shelf.cluster(f"teaser {s.id}", str(s.id)) == 1]  # fmt: skip
+    found = [
+        s
+        for s in chosen
+        if shelf.marks(f"teaser {s.id}") & {"teaser", "edition"}
+        and shelf.cluster(f"teaser {s.id}", str(s.id)) == 1
+    ]
     assert len(found) == 200
     assert not [s.id for s in stories if shelf.marks(str(s.id))]
     clusters = shelf.spool.clusters()

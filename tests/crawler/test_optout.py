@@ -29,39 +29,56 @@ def robots(text: str, url: str = URL) -> list[str]:
     ("text", "said"),
     [
         ("User-agent: GPTBot\nDisallow: /", ["forbids GPTBot"]),
-        ("User-agent: ccbot\nUser-agent: claudebot\nDisallow: /story",
-         ["forbids CCBot, ClaudeBot"]),
+        (
+            "User-agent: ccbot\nUser-agent: claudebot\nDisallow: /story",
+            ["forbids CCBot, ClaudeBot"],
+        ),
         ("User-agent: GPTBot\nDisallow: /private", []),
         ("User-agent: GPTBot\nAllow: /", []),
         ("User-agent: Googlebot\nDisallow: /", []),
         ("User-agent: *\nDisallow: /", []),  # says no to everyone, and the crawl obeys it
-        ("User-agent: *\nContent-Signal: search=yes, ai-train=no",
-         ["Content-Signal: search=yes, ai-train=no"]),
+        (
+            "User-agent: *\nContent-Signal: search=yes, ai-train=no",
+            ["Content-Signal: search=yes, ai-train=no"],
+        ),
         ("Content-Usage: train-ai=n", ["Content-Usage: train-ai=n"]),
         ("Content-Signal: ai-train=yes", []),
-        ("# No text and data mining (Directive 2019/790)",
-         ["No text and data mining (Directive 2019/790)"]),
-        ("# Απαγορεύεται η εκπαίδευση για τεχνητή νοημοσύνη",
-         ["Απαγορεύεται η εκπαίδευση για τεχνητή νοημοσύνη"]),
+        (
+            "# No text and data mining (Directive 2019/790)",
+            ["No text and data mining (Directive 2019/790)"],
+        ),
+        (
+            "# Απαγορεύεται η εκπαίδευση για τεχνητή νοημοσύνη",
+            ["Απαγορεύεται η εκπαίδευση για τεχνητή νοημοσύνη"],
+        ),
         ("# the main page and e-mail of the maintainer", []),
         ("# AI \x1b[31m\x07 red", ["AI [31m red"]),
     ],
-)  # fmt: skip
+)
 def test_robots_groups_directives_and_comments_are_read(text: str, said: list[str]) -> None:
     assert robots(text) == said
 
 
 def test_headers_and_meta_are_read() -> None:
-    told = [("X-Robots-Tag", "GPTBot: noai, noimageai"), ("X-Robots-Tag", "noindex"),
-            ("tdm-reservation", "1"), ("TDM-Policy", "https://x.org/p.json")]  # fmt: skip
+    told = [
+        ("X-Robots-Tag", "GPTBot: noai, noimageai"),
+        ("X-Robots-Tag", "noindex"),
+        ("tdm-reservation", "1"),
+        ("TDM-Policy", "https://x.org/p.json"),
+    ]
     assert [signal.says for signal in signals.from_headers(told)] == [
-        "GPTBot: noai, noimageai", "reserves text and data mining, policy https://x.org/p.json",
-    ]  # fmt: skip
+        "GPTBot: noai, noimageai",
+        "reserves text and data mining, policy https://x.org/p.json",
+    ]
     assert signals.from_headers([("tdm-reservation", "0"), ("x-robots-tag", "none")]) == []
-    page = parse('<meta name="ROBOTS" content="index, NoAI"><meta name="tdm-reservation" '
-                 'content="1"><p>noai</p>')  # fmt: skip
+    page = parse(
+        '<meta name="ROBOTS" content="index, NoAI"><meta name="tdm-reservation" '
+        'content="1"><p>noai</p>'
+    )
     assert [signal.where for signal in signals.from_page(page)] == [
-        "<meta name=robots>", "tdm-reservation, <meta>"]  # fmt: skip
+        "<meta name=robots>",
+        "tdm-reservation, <meta>",
+    ]
     assert signals.from_page(None) == []
 
 
@@ -71,8 +88,11 @@ def test_headers_and_meta_are_read() -> None:
         (b'[{"location": "/story/*", "tdm-reservation": 1}]', True),
         (b'[{"location": "/", "tdm-reservation": 1}]', True),
         (b'[{"location": "/*1$", "tdm-reservation": 1, "tdm-policy": "https://x/p"}]', True),
-        (b'[{"location": "/story", "tdm-reservation": 0},'
-         b' {"location": "/", "tdm-reservation": 1}]', False),
+        (
+            b'[{"location": "/story", "tdm-reservation": 0},'
+            b' {"location": "/", "tdm-reservation": 1}]',
+            False,
+        ),
         (b'[{"location": "/other", "tdm-reservation": 1}]', False),
         (b'[{"location": "*2$", "tdm-reservation": 1}]', False),
         (b"<html>not found</html>", False),
@@ -80,7 +100,7 @@ def test_headers_and_meta_are_read() -> None:
         (b'[1, null, {"tdm-reservation": 1}]', False),
         (b"[" * 100_000, False),
     ],
-)  # fmt: skip
+)
 def test_tdmrep_rules_match_as_they_say_and_broken_ones_reserve_nothing(
     body: bytes, reserved: bool
 ) -> None:
@@ -97,8 +117,14 @@ def against(site: Loopback) -> None:
 def ask(folder: Path, site: Loopback, *, accept: bool) -> list[str]:
     said: list[str] = []
     wanted = settings(folder, site.url)
-    confirmed(folder / "paper", "paper", profiles.load(wanted, "paper"), wanted, accept=accept,
-              say=said.append)  # fmt: skip
+    confirmed(
+        folder / "paper",
+        "paper",
+        profiles.load(wanted, "paper"),
+        wanted,
+        accept=accept,
+        say=said.append,
+    )
     return said
 
 
@@ -171,8 +197,9 @@ def config(folder: Path, url: str) -> None:
     (folder / "profile.toml").write_text(PROFILE, "utf-8")
     (folder / "kkoracle.toml").write_text(
         'archive = "paper"\n[crawl]\ncontact = "t@example.org"\ndelay = 0.0\nmin_free_mb = 0\n'
-        f'profile = "profile.toml"\nbase_url = "{url}"\n', "utf-8",
-    )  # fmt: skip
+        f'profile = "profile.toml"\nbase_url = "{url}"\n',
+        "utf-8",
+    )
 
 
 def test_the_command_shows_and_asks_before_the_first_page(

@@ -29,10 +29,14 @@ def article(number: int, more: str = "", text: str = WORDS, head: str = "") -> A
 
 
 def front(*paths: str) -> Answer:
-    rows = "".join(f"<li><a href='{path}'>Ένας τίτλος με πολλές λέξεις {n}</a></li>"
-                   for n, path in enumerate(paths))  # fmt: skip
-    return Answer(f"<html><head><link rel=alternate type='application/rss+xml' href='/rss'></head>"
-                  f"<ul>{NAV}{rows}</ul></html>")  # fmt: skip
+    rows = "".join(
+        f"<li><a href='{path}'>Ένας τίτλος με πολλές λέξεις {n}</a></li>"
+        for n, path in enumerate(paths)
+    )
+    return Answer(
+        f"<html><head><link rel=alternate type='application/rss+xml' href='/rss'></head>"
+        f"<ul>{NAV}{rows}</ul></html>"
+    )
 
 
 def site_of(story: Route) -> dict[str, Route]:
@@ -49,8 +53,11 @@ def look(routes: dict[str, Route], path: str = "/", **changes: object) -> tuple[
 APP = Answer("<html><body><div id=root></div><script src=/a.js></script></body></html>")
 ASKS = Answer("<p>Φόρτωση</p><noscript>Please enable JavaScript to view this page</noscript>")
 LOCKED = article(1, text="Η αρχή μόνο.", more="<div class='paywall-box'>Μόνο για συνδρομητές</div>")
-NOT_FREE = article(1, head='<script type="application/ld+json">{"@graph": [{"@type": "NewsArticle",'
-                           '"isAccessibleForFree": "False"}]}</script>')  # fmt: skip
+NOT_FREE = article(
+    1,
+    head='<script type="application/ld+json">{"@graph": [{"@type": "NewsArticle",'
+    '"isAccessibleForFree": "False"}]}</script>',
+)
 CELLS = "".join(f"<tr><td>{WORDS}<td><font>{WORDS}</font>" for _ in range(2))
 TABLES = Answer(f"<table><tr><td><table>{CELLS}</table></table>")
 
@@ -67,7 +74,7 @@ TABLES = Answer(f"<table><tr><td><table>{CELLS}</table></table>")
         (article(1, more="<aside>Γίνετε συνδρομητές!</aside>"), "will work", "without a profile"),
         (Answer("<p>λίγα λόγια μόνο</p>"), "needs a profile", "0 of 3 pages gave a story"),
     ],
-)  # fmt: skip
+)
 def test_it_says_what_the_pages_show_and_asks_for_four_at_most(
     story: Answer, answer: str, why: str
 ) -> None:
@@ -92,11 +99,15 @@ def test_robots_is_obeyed_and_its_sitemaps_and_wishes_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("first", "answer"),
-    [(Answer("x", 402), "paywalled"), (Answer("x", 403), "cannot be had"),
-     (Answer("x", 404), "cannot be had"), (Answer("%PDF", kind="application/pdf"), "cannot be had"),
-     (Answer("", 302, headers={"Location": "/"}), "cannot be had"),
-     (Answer("<title>Just a moment...</title><p>x</p>"), "cannot be had")],
-)  # fmt: skip
+    [
+        (Answer("x", 402), "paywalled"),
+        (Answer("x", 403), "cannot be had"),
+        (Answer("x", 404), "cannot be had"),
+        (Answer("%PDF", kind="application/pdf"), "cannot be had"),
+        (Answer("", 302, headers={"Location": "/"}), "cannot be had"),
+        (Answer("<title>Just a moment...</title><p>x</p>"), "cannot be had"),
+    ],
+)
 def test_what_cannot_be_had_is_said_at_once(first: Answer, answer: str) -> None:
     found, site = look({"/": first})
     assert found.verdict.answer == answer
@@ -170,9 +181,7 @@ def one(number: int, text: str) -> str:
     return f"<div class=one><h1><a href=/story/{number}>Τίτλος</a></h1><p>{text} {number}</p></div>"
 
 
-@pytest.mark.parametrize(
-    ("shown", "route"), [(WORDS, "page"), (WORDS[:300], "story")]
-)  # fmt: skip
+@pytest.mark.parametrize(("shown", "route"), [(WORDS, "page"), (WORDS[:300], "story")])
 def test_of_two_routes_the_shorter_is_chosen_where_pages_show_stories_whole(
     tmp_path: Path, shown: str, route: str
 ) -> None:
@@ -214,8 +223,9 @@ def test_the_newspapers_own_profile_knows_both_routes() -> None:
 def test_the_command_prints_for_people_and_for_programs(tmp_path: Path) -> None:
     with Loopback(site_of(article(1)) | {"/locked": Answer("x", 402)}) as site:
         flags = ("--contact", "t@example.org")
-        said = run_cli("archive", "probe", f"{site.url}/", *flags, cwd=tmp_path,
-                       KKORACLE_CRAWL_DELAY="0")  # fmt: skip
+        said = run_cli(
+            "archive", "probe", f"{site.url}/", *flags, cwd=tmp_path, KKORACLE_CRAWL_DELAY="0"
+        )
         assert said.returncode == 0 and said.stdout.startswith("will work: 3 of 3 pages")
         said = run_cli("archive", "probe", f"{site.url}/locked", *flags, "--json", cwd=tmp_path)
         assert said.returncode == 1

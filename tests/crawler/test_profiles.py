@@ -16,20 +16,26 @@ def test_every_built_in_profile_is_sound() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
-    [("name = \"Δοκιμή\"", "nam = 1", "'nam'; did you mean 'name'?"),
-     ('role = "story"', 'rol = "story"', "kinds.story.rol'; did you mean 'role'?"),
-     ('role = "story"', 'role = "stories"', "kinds.story.role: Input should be 'index'"),
-     ("path = '/story/(?P<id>\\d+)'", "path = '(a'", "'(a' is no regular expression"),
-     ("text = '//div[@class=\"text\"]'", "text = '//div['", "shapes.0.text: '//div[' is no XPath"),
-     ("title = '//h1'", "titel = '//h1'", "did you mean 'title'?"),
-     ("title = '//h1'", "kinds = ['artikel']", "unknown kind 'artikel'"),
-     ('base = "http://127.0.0.1:1"', 'base = "127.0.0.1"', "must be an http or https address"),
-     ('role = "index"', "role = 'index'\nwords = 'λέξεις'", "needs a group"),
-     ('start = ["/"]', 'ranges = [{ url = "/{day}", since = 1996-01-01 }]', "{d} {dd} {m}"),
-     ('start = ["/"]', 'start = ["/"]\nchunk = { header = "{titel}" }', "{title} {section}"),
-     ('start = ["/"]', "", "nothing to begin with"),
-     ('start = ["/"]', 'start = ["/"', "not valid TOML")],
-)  # fmt: skip
+    [
+        ('name = "Δοκιμή"', "nam = 1", "'nam'; did you mean 'name'?"),
+        ('role = "story"', 'rol = "story"', "kinds.story.rol'; did you mean 'role'?"),
+        ('role = "story"', 'role = "stories"', "kinds.story.role: Input should be 'index'"),
+        ("path = '/story/(?P<id>\\d+)'", "path = '(a'", "'(a' is no regular expression"),
+        (
+            "text = '//div[@class=\"text\"]'",
+            "text = '//div['",
+            "shapes.0.text: '//div[' is no XPath",
+        ),
+        ("title = '//h1'", "titel = '//h1'", "did you mean 'title'?"),
+        ("title = '//h1'", "kinds = ['artikel']", "unknown kind 'artikel'"),
+        ('base = "http://127.0.0.1:1"', 'base = "127.0.0.1"', "must be an http or https address"),
+        ('role = "index"', "role = 'index'\nwords = 'λέξεις'", "needs a group"),
+        ('start = ["/"]', 'ranges = [{ url = "/{day}", since = 1996-01-01 }]', "{d} {dd} {m}"),
+        ('start = ["/"]', 'start = ["/"]\nchunk = { header = "{titel}" }', "{title} {section}"),
+        ('start = ["/"]', "", "nothing to begin with"),
+        ('start = ["/"]', 'start = ["/"', "not valid TOML"),
+    ],
+)
 def test_a_faulty_profile_is_told_in_one_line(old: str, new: str, said: str) -> None:
     assert old in PROFILE
     with pytest.raises(UsageError) as caught:

@@ -5,8 +5,14 @@ from dataclasses import replace
 
 from crawler.progress import Pace, duration, line, snapshot, span
 
-PAGES = {"pages.done": 5, "pages.failed": 1, "pages.left_out": 2, "pages.waiting": 3,
-         "pages.leased": 1, "reason.http-404": 1}  # fmt: skip
+PAGES = {
+    "pages.done": 5,
+    "pages.failed": 1,
+    "pages.left_out": 2,
+    "pages.waiting": 3,
+    "pages.leased": 1,
+    "reason.http-404": 1,
+}
 SPOOL = {"stories": 3, "chunks.live": 9, "tasks.done": 2, "tasks.new": 3, "tasks.queued": 4}
 NOW = replace(snapshot("paper", PAGES, SPOOL, fetching=True), rate=0.9, allowed=1.0)
 
@@ -50,4 +56,8 @@ def test_what_may_still_turn_up_counts_for_the_most_and_what_a_site_allows_for_t
 def test_times_are_said_as_people_say_them() -> None:
     assert [duration(s) for s in (5, 600, 7200, 400_000)] == ["5 s", "10 min", "2.0 h", "4.6 days"]
     assert [span(s) for s in (None, (60, 61), (7200, 14_400), (600, 7200))] == [
-        "unknown", "61 s", "2.0 to 4.0 h", "10 min to 2.0 h"]  # fmt: skip
+        "unknown",
+        "61 s",
+        "2.0 to 4.0 h",
+        "10 min to 2.0 h",
+    ]

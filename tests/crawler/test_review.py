@@ -18,7 +18,10 @@ from tests.conftest import run_cli
 from tests.crawler.house import PROFILE, crawl, crawling, settings, stories
 from tests.crawler.loopback import Answer, Loopback, Route
 
-ISSUES = PROFILE.replace('start = ["/"]', """
+ISSUES = (
+    PROFILE.replace(
+        'start = ["/"]',
+        """
 [[ranges]]
 url = "/issue?date={yyyy}-{mm}-{dd}"
 since = 2001-12-30
@@ -30,12 +33,25 @@ path = '/issue'
 key = ["date"]
 date = "date"
 words = '(\\d+) λέξεις'
-""") + "section = '//h2'\n"  # fmt: skip
+""",
+    )
+    + "section = '//h2'\n"
+)
 
 WORDS = (
-    "νερό", "δρόμος", "σχολείο", "λιμάνι", "γέφυρα", "πλατεία", "αγορά", "δάσος", "βουνό",
-    "θάλασσα", "ποτάμι", "χωριό",
-)  # fmt: skip
+    "νερό",
+    "δρόμος",
+    "σχολείο",
+    "λιμάνι",
+    "γέφυρα",
+    "πλατεία",
+    "αγορά",
+    "δάσος",
+    "βουνό",
+    "θάλασσα",
+    "ποτάμι",
+    "χωριό",
+)
 
 
 def told(section: str, words: int, number: int = 4) -> Answer:
@@ -49,11 +65,15 @@ def newspaper() -> dict[str, Route]:
         return Answer(f"<ul>{lines}</ul>")
 
     return {
-        "/issue?date=2001-12-30": issue((1, 10), (2, 20)), "/issue?date=2001-12-31": issue((3, 10)),
-        "/issue?date=2002-01-01": issue((4, 10), (5, 10)), "/story/1": told("Πόλη", 10, 1),
-        "/story/2": told("Πόλη", 10, 2), "/story/3": told("Κόσμος", 12, 3),
-        "/story/4": Answer("busy", 500), "/story/5": Answer("<h1>Χωρίς κείμενο</h1>"),
-    }  # fmt: skip
+        "/issue?date=2001-12-30": issue((1, 10), (2, 20)),
+        "/issue?date=2001-12-31": issue((3, 10)),
+        "/issue?date=2002-01-01": issue((4, 10), (5, 10)),
+        "/story/1": told("Πόλη", 10, 1),
+        "/story/2": told("Πόλη", 10, 2),
+        "/story/3": told("Κόσμος", 12, 3),
+        "/story/4": Answer("busy", 500),
+        "/story/5": Answer("<h1>Χωρίς κείμενο</h1>"),
+    }
 
 
 def site() -> Site:
@@ -90,8 +110,11 @@ def test_what_failed_is_listed_by_reason_and_tried_again_when_asked(tmp_path: Pa
         crawl(tmp_path, server.url, ISSUES)
         connection = review.pages.connect_readonly(tmp_path / "paper")
         groups = {(g.state, g.reason): g.count for g in review.groups(connection)}
-        assert groups == {("failed", "http-500"): 1, ("failed", "http-404"): 1,
-                          ("no story", "too-short"): 1}  # fmt: skip
+        assert groups == {
+            ("failed", "http-500"): 1,
+            ("failed", "http-404"): 1,
+            ("no story", "too-short"): 1,
+        }
         (page,) = review.failing(connection, site(), "http-500", 9)
         assert page.url.endswith("/story/4") and page.tries == 3
         assert len(list(review.failing(connection, site(), None, 2))) == 2

@@ -30,11 +30,14 @@ def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> Extracted
 
 @pytest.mark.parametrize(
     "alias",
-    ["/story.do?id=3714271", "https://www1.rizospastis.gr/story.do?id=3714271",
-     "http://rizospastis.gr/story.do?id=3714271&publDate=17/5/1998",
-     "https://www2.rizospastis.gr/story.do?publDate=17%2F05%2F1998&id=3714271",
-     "/story.do?id=3714271&publDate=17/5/1998&pageNo=3"],
-)  # fmt: skip
+    [
+        "/story.do?id=3714271",
+        "https://www1.rizospastis.gr/story.do?id=3714271",
+        "http://rizospastis.gr/story.do?id=3714271&publDate=17/5/1998",
+        "https://www2.rizospastis.gr/story.do?publDate=17%2F05%2F1998&id=3714271",
+        "/story.do?id=3714271&publDate=17/5/1998&pageNo=3",
+    ],
+)
 def test_every_alias_of_a_story_has_one_key_and_one_address(alias: str) -> None:
     link = SITE.link(alias)
     assert link is not None
@@ -43,9 +46,12 @@ def test_every_alias_of_a_story_has_one_key_and_one_address(alias: str) -> None:
 
 @pytest.mark.parametrize(
     "alias",
-    ["/page.do?publDate=7/5/1998&pageNo=3", "/page.do?publDate=07/05/1998&pageNo=03",
-     "/page.do?pageNo=3&publDate=7%2F5%2F1998"],
-)  # fmt: skip
+    [
+        "/page.do?publDate=7/5/1998&pageNo=3",
+        "/page.do?publDate=07/05/1998&pageNo=03",
+        "/page.do?pageNo=3&publDate=7%2F5%2F1998",
+    ],
+)
 def test_every_spelling_of_a_page_has_one_key(alias: str) -> None:
     link = SITE.link(alias)
     assert link is not None
@@ -60,9 +66,14 @@ def test_two_editions_of_a_day_are_two_pages() -> None:
 
 @pytest.mark.parametrize(
     "trap",
-    ["/adjacent.do?id=5", "/columnPage.do?columnId=4", "/story.do", "https://example.org/story.do?id=1",
-     "/columnStory.do?columnId=4&publDate=17/5/1998"],
-)  # fmt: skip
+    [
+        "/adjacent.do?id=5",
+        "/columnPage.do?columnId=4",
+        "/story.do",
+        "https://example.org/story.do?id=1",
+        "/columnStory.do?columnId=4&publDate=17/5/1998",
+    ],
+)
 def test_endless_chains_and_second_copies_are_not_followed(trap: str) -> None:
     assert SITE.link(trap) is None
 
@@ -126,10 +137,16 @@ def test_a_page_with_several_stories_gives_each_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("title", "kept"),
-    [("ΤΗΛΕΟΡΑΣΗ", False), ("Τηλεόραση της Κυριακής", False), ("Αθλητικά", False),
-     ("Σκάκι", False), ("Θέατρα", False), ("Ο κινηματογράφος σε κρίση", True),
-     ("Μνήμες του πολέμου", True)],
-)  # fmt: skip
+    [
+        ("ΤΗΛΕΟΡΑΣΗ", False),
+        ("Τηλεόραση της Κυριακής", False),
+        ("Αθλητικά", False),
+        ("Σκάκι", False),
+        ("Θέατρα", False),
+        ("Ο κινηματογράφος σε κρίση", True),
+        ("Μνήμες του πολέμου", True),
+    ],
+)
 def test_standing_columns_are_left_out_and_stories_about_them_stay(title: str, kept: bool) -> None:
     found = read(f'<div class="title1">{title}</div><div class="story_body">{BODY}</div>')
     assert (found.outcome == "done") == kept

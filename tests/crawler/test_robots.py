@@ -67,12 +67,17 @@ DAY = 86_400 * 20_000  # a midnight, in seconds since the epoch
 
 @pytest.mark.parametrize(
     ("visits", "at", "left", "share"),
-    [("0200-0630", NOON, 14 * HOUR, 4.5 / 24), ("0200-0630", 2 * HOUR, 0, 4.5 / 24),
-     ("0200-0630", 6.5 * HOUR, 19.5 * HOUR, 4.5 / 24),
-     ("2200-0400", 23 * HOUR, 0, 0.25), ("2200-0400", 3 * HOUR, 0, 0.25),
-     ("2200-0400", 4 * HOUR, 18 * HOUR, 0.25),
-     ("0800-0800", NOON, 0, 1), ("at night", NOON, 0, 1)],
-)  # fmt: skip
+    [
+        ("0200-0630", NOON, 14 * HOUR, 4.5 / 24),
+        ("0200-0630", 2 * HOUR, 0, 4.5 / 24),
+        ("0200-0630", 6.5 * HOUR, 19.5 * HOUR, 4.5 / 24),
+        ("2200-0400", 23 * HOUR, 0, 0.25),
+        ("2200-0400", 3 * HOUR, 0, 0.25),
+        ("2200-0400", 4 * HOUR, 18 * HOUR, 0.25),
+        ("0800-0800", NOON, 0, 1),
+        ("at night", NOON, 0, 1),
+    ],
+)
 def test_visit_time_says_when_we_may_come(
     visits: str, at: float, left: float, share: float
 ) -> None:

@@ -74,8 +74,13 @@ def test_most_facts_use_frames_that_the_model_knows() -> None:
     assert 0.80 <= share <= 0.92
     assert all(fact.known == (fact.frame in known) for fact in FACTS)
     assert {fact.kind for fact in FACTS} == {
-        "fact", "person", "place", "time", "quantity", "cause",
-    }  # fmt: skip
+        "fact",
+        "person",
+        "place",
+        "time",
+        "quantity",
+        "cause",
+    }
 
 
 def test_every_link_leads_to_a_page_and_every_page_is_linked() -> None:

@@ -19,9 +19,15 @@ def plain(text: str) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["Ο  ΆΝΘΡΩΠΟΣ και ο ΐδιος", "«Ναι» – 3.000 €…\n\tτέλος", "ἡ πόλις, ᾅδης, ὀξεῖα",
-     unicodedata.normalize("NFD", "Πρωτομαγιά στην Καλαμάτα, μαΐου"), "École déjà vu, Łódź", ""],
-)  # fmt: skip
+    [
+        "Ο  ΆΝΘΡΩΠΟΣ και ο ΐδιος",
+        "«Ναι» – 3.000 €…\n\tτέλος",
+        "ἡ πόλις, ᾅδης, ὀξεῖα",
+        unicodedata.normalize("NFD", "Πρωτομαγιά στην Καλαμάτα, μαΐου"),
+        "École déjà vu, Łódź",
+        "",
+    ],
+)
 def test_words_are_bare_in_any_spelling(text: str) -> None:
     assert fold(text) == plain(text)
 

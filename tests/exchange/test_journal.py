@@ -80,10 +80,19 @@ def test_looking_around_leaves_no_entry_and_what_fails_makes_no_folder(tmp_path:
 
 @pytest.mark.parametrize(
     ("words", "kept"),
-    [("status", False), ("--data x archive list", False), ("archive retry", True), ("train", True),
-     ("dataset stats --json", False), ("dataset build", True), ("crawl --help", False),
-     ("failed drop x", True), ("", False), ("score train a.json", True)],
-)  # fmt: skip
+    [
+        ("status", False),
+        ("--data x archive list", False),
+        ("archive retry", True),
+        ("train", True),
+        ("dataset stats --json", False),
+        ("dataset build", True),
+        ("crawl --help", False),
+        ("failed drop x", True),
+        ("", False),
+        ("score train a.json", True),
+    ],
+)
 def test_only_what_changes_something_is_kept(words: str, kept: bool) -> None:
     assert journalled.changes_something(words.split()) is kept
 
@@ -115,10 +124,13 @@ def test_a_command_that_was_killed_is_told_of_by_the_next_one(house: House, tmp_
 def test_stopped_by_ctrl_c_it_is_resumable(house: House) -> None:
     assert house.config.path
     process = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", "recheck"], cwd=house.config.path.parent,
-        env=cli_environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "kkoracle", "recheck"],
+        cwd=house.config.path.parent,
+        env=cli_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     notes = house.data / journal.OPEN
     deadline = time.monotonic() + 30
     while not (notes.is_dir() and list(notes.iterdir())):
@@ -131,10 +143,11 @@ def test_stopped_by_ctrl_c_it_is_resumable(house: House) -> None:
 
 def test_many_processes_write_at_once_and_no_entry_is_torn(house: House) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(house.data), name], cwd=ROOT,
-                         env=cli_environment())
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(house.data), name], cwd=ROOT, env=cli_environment()
+        )
         for name in "abcd"
-    ]  # fmt: skip
+    ]
     assert [writer.wait(60) for writer in writers] == [0] * 4
     found = entries(house)
     assert len(found) == 80

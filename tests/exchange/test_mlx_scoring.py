@@ -29,7 +29,11 @@ for (tokens, start), found in zip(rows, score(model, rows), strict=True):
     assert found.tokens == len(of) and abs(sum(of) - found.logprob) < 1e-3
 """
     said = subprocess.run(
-        [sys.executable, "-c", code, str(tiny_model)], cwd=ROOT, env=cli_environment(),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code, str(tiny_model)],
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert said.returncode == 0, said.stderr

@@ -40,16 +40,19 @@ def published(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         json.dumps({"bos_token_id": 1, "eos_token_id": [2, SECOND_END]})
     )
     mx = mlx_runtime.require()
-    weights = {name: value.astype(mx.bfloat16)
-               for name, value in mx.load(str(folder / "model.safetensors")).items()}  # fmt: skip
+    weights = {
+        name: value.astype(mx.bfloat16)
+        for name, value in mx.load(str(folder / "model.safetensors")).items()
+    }
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"][::-1]
     (folder / "model.safetensors").unlink()
     names = sorted(weights)
     for number, part in enumerate((names[::2], names[1::2]), start=1):
         mx.save_safetensors(
             str(folder / f"model-0000{number}-of-00002.safetensors"),
-            {name: weights[name] for name in part}, {"format": "pt"},
-        )  # fmt: skip
+            {name: weights[name] for name in part},
+            {"format": "pt"},
+        )
     return folder
 
 

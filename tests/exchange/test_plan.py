@@ -14,8 +14,14 @@ from exchange.plan import Plan, Planner, names, whois
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.spool import Spool
 
-KINDS = {"chunk": "aaaaaa", "dense": "dddddd", "whois": "bbbbbb", "rephrase": "cccccc",
-         "refusal": "eeeeee", "replay": "ffffff"}  # fmt: skip
+KINDS = {
+    "chunk": "aaaaaa",
+    "dense": "dddddd",
+    "whois": "bbbbbb",
+    "rephrase": "cccccc",
+    "refusal": "eeeeee",
+    "replay": "ffffff",
+}
 RECIPE = Recipe("aaaaaa", "el/chunk", "", "", "m", KINDS)
 QUESTIONS = tuple(f"Τι είναι το {number};" for number in range(100))
 PEOPLE = ("Νίκος Βαλτινός", "Θωμάς Ριζινός", "Στέλιος Μωρινός", "Πέτρος Λιγερός", "Άγης Καρανός")
@@ -44,8 +50,9 @@ def fill(spool: Spool, count: int, first: int = 0) -> None:
         for number in range(first, first + count):
             story_id, told = digest("paper", str(number)), text(number)
             chunk = Chunk(Chunk.make_id(story_id, told), story_id, 0, told, f"Φωνή, Φύλλο {number}")
-            story = Story(story_id, "http://x", "paper", f"{1995 + number % 9}-02-03", "", "", "",
-                          told)  # fmt: skip
+            story = Story(
+                story_id, "http://x", "paper", f"{1995 + number % 9}-02-03", "", "", "", told
+            )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
 
 
@@ -58,9 +65,15 @@ def answer_all(spool: Spool) -> list[Task]:
             said = task.text.partition(" το έργο το ")[2][:4]
             who = next((p for p in PEOPLE if p in task.text), "")
             asked = f"Πού μίλησε το {said} ο {who} για το έργο {task.id[:5]};"
-            told = Pair(Pair.make_id(task.id, asked, "Εδώ."), task.id, task.chunk_ids, asked,
-                        "Εδώ.",
-                        "place", "accepted")  # fmt: skip
+            told = Pair(
+                Pair.make_id(task.id, asked, "Εδώ."),
+                task.id,
+                task.chunk_ids,
+                asked,
+                "Εδώ.",
+                "place",
+                "accepted",
+            )
             pairs = (told,) if task.kind == "chunk" else ()
             reply = Completion(task.id, "x", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s", 1, "now")
             results.append(Result.of(reply, "paper", pairs, "" if pairs else "no-pair"))

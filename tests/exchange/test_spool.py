@@ -50,17 +50,29 @@ def result(
     done = Completion(task_id, "t", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s", 1, "now")
     pairs = tuple(
         Pair(
-            Pair.make_id(task_id, "Ε;", str(number)), task_id, ("c",), "Ε;", str(number), "fact",
+            Pair.make_id(task_id, "Ε;", str(number)),
+            task_id,
+            ("c",),
+            "Ε;",
+            str(number),
+            "fact",
             "accepted" if number < answers else "rejected",
             "" if number < answers else "deictic",
         )
         for number in range(0 if questions else answers + bad)
-    )  # fmt: skip
+    )
     pairs += tuple(
-        Pair(Pair.make_id(task_id, asked, "Οχτώ."), task_id, ("c",), asked, "Οχτώ.", "fact",
-             "accepted")
+        Pair(
+            Pair.make_id(task_id, asked, "Οχτώ."),
+            task_id,
+            ("c",),
+            asked,
+            "Οχτώ.",
+            "fact",
+            "accepted",
+        )
         for asked in questions
-    )  # fmt: skip
+    )
     return Result.of(done, "paper", pairs)
 
 

@@ -51,8 +51,7 @@ def divided(one: float, other: float) -> float:
     return one / other if other else float("nan")
 
 
-OPERATORS = {"==": operator.eq, "<": operator.lt, ">": operator.gt, "-": operator.sub,
-             "/": divided}  # fmt: skip
+OPERATORS = {"==": operator.eq, "<": operator.lt, ">": operator.gt, "-": operator.sub, "/": divided}
 
 
 def vector(parts: tuple[str, ...], first: Scrape, last: Scrape) -> dict[Labels, float]:

@@ -233,7 +233,9 @@ def worker_of(supervisor: subprocess.Popen[str]) -> int:
     """Not its Redis, nor what keeps the machine awake; 0 while it waits to start another."""
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(supervisor.pid)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = [line for line in listed.stdout.splitlines() if "workers.run" in line]
     return int(found[0].split()[0]) if found else 0

@@ -26,9 +26,11 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
         "held = Awake()\nheld.want(True)\nprint(held._child.pid, flush=True)\ntime.sleep(60)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script], env=cli_environment(PATH=os.environ["PATH"]),
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", script],
+        env=cli_environment(PATH=os.environ["PATH"]),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     child = int(process.stdout.readline())
     assert b"tail" in Path(f"/proc/{child}/cmdline").read_bytes()

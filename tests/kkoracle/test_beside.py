@@ -82,8 +82,13 @@ def test_each_thing_is_posted_once_when_it_begins_and_anew_when_it_comes_back(
     url, hook = webhook
     notices = Notices(Operate(notify_webhook=url), "paper")
     calm = replace(glance(make_house), problems=())
-    for status in (calm, with_problem(calm, "stalled"), with_problem(calm, "stalled"), calm,
-                   with_problem(calm, "stalled")):  # fmt: skip
+    for status in (
+        calm,
+        with_problem(calm, "stalled"),
+        with_problem(calm, "stalled"),
+        calm,
+        with_problem(calm, "stalled"),
+    ):
         notices.see(status)
     assert [post["code"] for post in hook.posted] == ["stalled", "stalled"]
     assert hook.posted[0]["text"] == "kkoracle: paper: it stands"
@@ -155,8 +160,11 @@ def test_the_desktop_is_told_by_the_systems_own_tool_with_the_text_as_an_argumen
 
 
 def test_figures_are_served_as_prometheus_reads_them_on_loopback() -> None:
-    figures = [Figure("a", "an a", 1.5, {"x": 'quo"te\n'}), Figure("a", "an a", 2, {"x": "y"}),
-               Figure("b_total", "many b", 7, kind="counter")]  # fmt: skip
+    figures = [
+        Figure("a", "an a", 1.5, {"x": 'quo"te\n'}),
+        Figure("a", "an a", 2, {"x": "y"}),
+        Figure("b_total", "many b", 7, kind="counter"),
+    ]
     with metrics.serving("127.0.0.1", 0, lambda: figures) as port:
         text = urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
         with (

@@ -21,8 +21,20 @@ from tests.conftest import cli_environment, fill_spool, run_cli
 
 Maker = Callable[..., House]
 HELP_CPU_S = 0.5
-COMMANDS = ["init", "doctor", "config", "status", "crawl", "work", "dataset", "train", "compare",
-            "dashboard", "demo", "archive"]  # fmt: skip
+COMMANDS = [
+    "init",
+    "doctor",
+    "config",
+    "status",
+    "crawl",
+    "work",
+    "dataset",
+    "train",
+    "compare",
+    "dashboard",
+    "demo",
+    "archive",
+]
 
 
 def one_line(said: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -54,9 +66,13 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         " 'flask', 'numpy') if m in sys.modules])"
     )
     said = subprocess.run(
-        [sys.executable, "-c", script], env=cli_environment(), cwd=tmp_path, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", script],
+        env=cli_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout.strip() == "[]"
 
 
@@ -109,8 +125,9 @@ def test_init_writes_every_setting_once_and_the_result_is_valid(tmp_path: Path) 
     assert shown.returncode == 0 and "kkoracle.toml" in shown.stdout
     one_line(run_cli("init", cwd=tmp_path), 2, "exists already")
     # Every commented default is itself a valid setting.
-    bare = "\n".join(line.removeprefix("# ") if " = " in line else line
-                     for line in text.splitlines()[3:])  # fmt: skip
+    bare = "\n".join(
+        line.removeprefix("# ") if " = " in line else line for line in text.splitlines()[3:]
+    )
     (tmp_path / "kkoracle.toml").write_text(bare, "utf-8")
     checked = run_cli("config", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
@@ -139,10 +156,21 @@ def guarded_redis(folder: Path, password: str) -> Iterator[str]:
     binary = find_binary()
     assert binary
     process = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
-         "--save", "", "--dir", str(folder)],
+        [
+            binary,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--requirepass",
+            password,
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ],
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         for _ in range(200):
             try:

@@ -62,9 +62,15 @@ class Composed:
         kind, check = SERVICES["redis"]["healthcheck"]["test"]
         assert kind == "CMD-SHELL"
         asked = check.replace("$$", "$").replace("redis-cli", f"redis-cli -p {self.port}")
-        return subprocess.run(
-            ["sh", "-c", asked], env={**os.environ, **PASSWORDS}, capture_output=True, check=False
-        ).returncode == 0  # fmt: skip
+        return (
+            subprocess.run(
+                ["sh", "-c", asked],
+                env={**os.environ, **PASSWORDS},
+                capture_output=True,
+                check=False,
+            ).returncode
+            == 0
+        )
 
     def url(self, service: str) -> str:
         """What the service's KKORACLE_REDIS_URL is, seen from here."""
@@ -120,8 +126,14 @@ def test_crawler_and_workers_outlive_restarts_in_any_order_and_a_native_one_join
 
         def start(service: str, **more: str) -> subprocess.Popen[str]:
             command = [*SERVICES[service]["command"], *(["--no-fetch"] * (service == "crawler"))]
-            return popen("-m", "kkoracle", *command, cwd=tmp_path,
-                         KKORACLE_REDIS_URL=composed.url(service), **more)  # fmt: skip
+            return popen(
+                "-m",
+                "kkoracle",
+                *command,
+                cwd=tmp_path,
+                KKORACLE_REDIS_URL=composed.url(service),
+                **more,
+            )
 
         worker, crawler = start("worker"), start("crawler")  # the worker comes first and waits
         admin = Redis.from_url(composed.url("crawler"))

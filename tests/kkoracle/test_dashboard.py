@@ -14,10 +14,17 @@ from tests.workers.endpoint import Endpoint
 __all__ = ["open_shop"]
 
 Open = Callable[..., object]
-PAGES = ["/", "/0/view/queues", "/0/view/workers", "/0/view/jobs", "/0/data/queues.json",
-         "/0/data/workers.json", "/0/data/jobs/generate/queued/8/asc/1.json",
-         "/0/data/jobs/generate/started/8/asc/1.json",
-         "/0/data/jobs/generate/finished/8/asc/1.json"]  # fmt: skip
+PAGES = [
+    "/",
+    "/0/view/queues",
+    "/0/view/workers",
+    "/0/view/jobs",
+    "/0/data/queues.json",
+    "/0/data/workers.json",
+    "/0/data/jobs/generate/queued/8/asc/1.json",
+    "/0/data/jobs/generate/started/8/asc/1.json",
+    "/0/data/jobs/generate/finished/8/asc/1.json",
+]
 
 
 def get(url: str, login: str = "") -> tuple[int, str]:

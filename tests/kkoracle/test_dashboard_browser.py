@@ -38,8 +38,15 @@ class EvilEndpoint(Endpoint):
 
 
 def evil_task(shop: Shop, kind: str) -> Task:
-    return Task(digest(kind), "paper", "chunk", ("c",), shop.house.recipe().id,
-                f"{EVIL} {kind} Αριθμός 1.", EVIL)  # fmt: skip
+    return Task(
+        digest(kind),
+        "paper",
+        "chunk",
+        ("c",),
+        shop.house.recipe().id,
+        f"{EVIL} {kind} Αριθμός 1.",
+        EVIL,
+    )
 
 
 @pytest.fixture

@@ -78,8 +78,13 @@ def test_a_person_reads_a_line_for_each_stage(
 
 def test_counters_that_were_measured_count_before_all(tmp_path: Path) -> None:
     Spool.open(tmp_path).close()
-    counters = {"stories": 400, "chunks.live": 1200, "tasks.done": 1000, "tasks.new": 200,
-                "pairs.accepted": 4000}  # fmt: skip
+    counters = {
+        "stories": 400,
+        "chunks.live": 1200,
+        "tasks.done": 1000,
+        "tasks.new": 200,
+        "pairs.accepted": 4000,
+    }
     found = generating.estimate(tmp_path, counters, (10, 20), 100.0)
     assert found.tasks == (230, 260) and found.per_hour == (100.0, 100.0)
     assert found.pairs == (4920, 5040)

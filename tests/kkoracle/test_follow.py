@@ -55,8 +55,14 @@ def test_a_story_that_appears_while_following_is_generated_and_collected(
         )
         folder = house.archive_dir("paper")
         crawl = popen("-m", "kkoracle", "crawl", "--follow", cwd=tmp_path)
-        work = popen("-m", "kkoracle", "work", cwd=tmp_path, KKORACLE_WORK_ENGINE="openai",
-                     KKORACLE_WORK_URL=endpoint.url)  # fmt: skip
+        work = popen(
+            "-m",
+            "kkoracle",
+            "work",
+            cwd=tmp_path,
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=endpoint.url,
+        )
         wait_for(folder, 1, crawl, work)
         site.routes["/story/2"] = story(2)
         site.routes["/rss"] = Answer(

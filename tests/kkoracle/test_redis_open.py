@@ -51,18 +51,42 @@ def test_a_worker_elsewhere_may_do_nothing_but_its_work(make_house: Maker) -> No
         own.set("other", "secret")
         own.set(task, "the input")
         for refused in (
-            ("FLUSHALL",), ("FLUSHDB",), ("CONFIG", "GET", "*"), ("CONFIG", "SET", "dir", "/tmp"),
-            ("KEYS", "*"), ("SCAN", "0"), ("RANDOMKEY",), ("DBSIZE",), ("INFO",), ("SELECT", "1"),
-            ("ACL", "WHOAMI"), ("CLIENT", "LIST"), ("CLIENT", "KILL", "TYPE", "normal"),
-            ("EVAL", "return 1", "0"), ("FUNCTION", "LIST"), ("MODULE", "LIST"), ("MONITOR",),
-            ("SHUTDOWN",), ("DEBUG", "SLEEP", "0"), ("SAVE",), ("REPLICAOF", "NO", "ONE"),
-            ("MIGRATE", "127.0.0.1", "1", "k", "0", "1"), ("SUBSCRIBE", "rq:pubsub"),
-            ("PUBLISH", "rq:pubsub:x", "1"), ("RENAME", "rq:queues", "kk:seen"),
-            ("GET", "other"), ("SET", "other", "1"), ("DEL", "other"), ("HGETALL", "rq:suspended"),
-            ("LRANGE", "rq:queue:default", "0", "-1"), ("RPUSH", "rq:queue:default", "x"),
-            ("SET", task, "another"), ("DEL", task), ("SET", keys.CONTROL, "pause"),
+            ("FLUSHALL",),
+            ("FLUSHDB",),
+            ("CONFIG", "GET", "*"),
+            ("CONFIG", "SET", "dir", "/tmp"),
+            ("KEYS", "*"),
+            ("SCAN", "0"),
+            ("RANDOMKEY",),
+            ("DBSIZE",),
+            ("INFO",),
+            ("SELECT", "1"),
+            ("ACL", "WHOAMI"),
+            ("CLIENT", "LIST"),
+            ("CLIENT", "KILL", "TYPE", "normal"),
+            ("EVAL", "return 1", "0"),
+            ("FUNCTION", "LIST"),
+            ("MODULE", "LIST"),
+            ("MONITOR",),
+            ("SHUTDOWN",),
+            ("DEBUG", "SLEEP", "0"),
+            ("SAVE",),
+            ("REPLICAOF", "NO", "ONE"),
+            ("MIGRATE", "127.0.0.1", "1", "k", "0", "1"),
+            ("SUBSCRIBE", "rq:pubsub"),
+            ("PUBLISH", "rq:pubsub:x", "1"),
+            ("RENAME", "rq:queues", "kk:seen"),
+            ("GET", "other"),
+            ("SET", "other", "1"),
+            ("DEL", "other"),
+            ("HGETALL", "rq:suspended"),
+            ("LRANGE", "rq:queue:default", "0", "-1"),
+            ("RPUSH", "rq:queue:default", "x"),
+            ("SET", task, "another"),
+            ("DEL", task),
+            ("SET", keys.CONTROL, "pause"),
             ("SET", keys.recipe("paper"), "{}"),
-        ):  # fmt: skip
+        ):
             with pytest.raises((NoPermissionError, RedisError), match=r"permission|not allowed"):
                 worker.execute_command(*refused)
         assert worker.get(task) == b"the input" and own.get("other") == b"secret"
@@ -174,9 +198,17 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir(), there.mkdir()
     extra = 'engine = "openai"\n[plan]\n' + "".join(
-        f"{kind} = 0\n" for kind in ("dense", "whois", "rephrase", "rephrase_least", "refusal",
-                                     "correction", "replay")
-    )  # fmt: skip
+        f"{kind} = 0\n"
+        for kind in (
+            "dense",
+            "whois",
+            "rephrase",
+            "rephrase_least",
+            "refusal",
+            "correction",
+            "replay",
+        )
+    )
     house, other = (write_house(folder, tiny_model, extra) for folder in (here, there))
     fill_spool(house, 60).close()
     port = free_port()
@@ -188,8 +220,9 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
             url = "".join(re.findall(r"KKORACLE_REDIS_URL=(\S+)", serving.stdout.readline()))
         daemon = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=here)
         popen("-m", "kkoracle", "work", cwd=here, KKORACLE_WORK_URL=one.url)
-        popen("-m", "kkoracle", "work", cwd=there, KKORACLE_WORK_URL=two.url,
-              KKORACLE_REDIS_URL=url)  # fmt: skip
+        popen(
+            "-m", "kkoracle", "work", cwd=there, KKORACLE_WORK_URL=two.url, KKORACLE_REDIS_URL=url
+        )
         wait(lambda: one.asked.total() > 3 and two.asked.total() > 3)
         os.kill(worker_of(url, other, two), signal.SIGKILL)
         wait(lambda: not open_tasks(done_by(house)))

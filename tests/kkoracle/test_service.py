@@ -134,8 +134,12 @@ def test_installed_started_stopped_and_removed(home: Path, make_house: Maker) ->
     assert gone.stdout.count("removed") == 3 and not any(unit.exists() for unit in units)
     names = [f"kkoracle-paper-{name}.service" for name in install.NAMES]
     told = [line.removeprefix("--user ") for line in (home / "told").read_text().splitlines()]
-    assert told == ["daemon-reload", " ".join(["enable --now", *names]),
-                    " ".join(["disable --now", *reversed(names)]), "daemon-reload"]  # fmt: skip
+    assert told == [
+        "daemon-reload",
+        " ".join(["enable --now", *names]),
+        " ".join(["disable --now", *reversed(names)]),
+        "daemon-reload",
+    ]
     again = run_cli("uninstall-service", cwd=home, HOME=str(home), PATH=path)
     assert again.returncode == 0 and "no service" in again.stdout
 

@@ -23,8 +23,9 @@ def past(hours: int, now: float, **rates: float) -> list[Sample]:
 def test_rates_are_of_the_last_quarter_and_of_the_last_day() -> None:
     now = 1e9
     samples = past(48, now, **{"tasks.done": 100, "pairs.accepted": 250, "pairs.rejected": 50})
-    faster = Sample(now + HOUR, {"tasks.done": 5200, "pairs.accepted": 13000,
-                                 "pairs.rejected": 2400})  # fmt: skip
+    faster = Sample(
+        now + HOUR, {"tasks.done": 5200, "pairs.accepted": 13000, "pairs.rejected": 2400}
+    )
     found = stages.pairs(faster.counters, [*samples, faster], now + HOUR)
     assert found.hour == pytest.approx(1000) and found.day == pytest.approx((1000 + 23 * 250) / 24)
     assert found.kept == pytest.approx(13000 / 15400)

@@ -33,9 +33,16 @@ def daemon(house: House, running_s: float, **said: Any) -> Iterator[None]:
     """The lock and the beacon of a daemon, without what it does."""
     directory = house.archive_dir()
     told: dict[str, Any] = {
-        "pid": 1, "at": time.time(), "fetching": False, "rate": 0.0, "allowed": 0.0,
-        "pause_s": 0.0, "hold": "", "next_look": 0.0, **said,
-    }  # fmt: skip
+        "pid": 1,
+        "at": time.time(),
+        "fetching": False,
+        "rate": 0.0,
+        "allowed": 0.0,
+        "pause_s": 0.0,
+        "hold": "",
+        "next_look": 0.0,
+        **said,
+    }
     with FileLock(directory / "daemon.lock"):
         (directory / "daemon.json").write_bytes(orjson.dumps(told))
         began = time.time() - running_s
@@ -189,8 +196,10 @@ def shown(status: Status) -> str:
 def test_queue_and_workers_are_read_from_redis(make_house: Maker) -> None:
     house = make_house()
     spool = fill_spool(house, 6)
-    with redis_for(house) as handle, daemon(house, running_s=60, rate=0.4, allowed=1.0, pid=7,
-                                            fetching=True):  # fmt: skip
+    with (
+        redis_for(house) as handle,
+        daemon(house, running_s=60, rate=0.4, allowed=1.0, pid=7, fetching=True),
+    ):
         redis = handle.connect()
         enqueue(redis, tasks.claim(spool, "paper", 5))
         beat(redis, "one", tokens_per_s=31.5)
@@ -222,8 +231,9 @@ def test_everything_is_in_the_json_object(make_house: Maker) -> None:
     run = house.archive_dir() / "runs" / "first"
     run.mkdir(parents=True)
     (run / "run.json").write_text('{"settings": {"epochs": 2}}')
-    lines = [f'{{"step": {n}, "epoch": {n / 50}, "loss": {3 / n}, "seconds": 9.5}}'
-             for n in range(1, 41)]  # fmt: skip
+    lines = [
+        f'{{"step": {n}, "epoch": {n / 50}, "loss": {3 / n}, "seconds": 9.5}}' for n in range(1, 41)
+    ]
     lines.insert(30, '{"step": 30, "epoch": 0.6, "valid_loss": 1.25, "bits": 1}')
     (run / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 41, "ep']))
     found = orjson.loads(to_json(look(house, "paper")))

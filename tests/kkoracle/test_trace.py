@@ -52,14 +52,20 @@ def test_every_step_from_a_row_to_its_page_is_shown(folder: Path) -> None:
     assert answer(3, 0) in done.stdout.replace("\n", " ")
     page = subprocess.run(
         [sys.executable, "-m", "kkoracle", "trace", row_of(folder, "page-3"), "--html"],
-        cwd=folder, env=cli_environment(), capture_output=True, check=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=cli_environment(),
+        capture_output=True,
+        check=True,
+    )
     assert page.stdout == BODY
 
 
 def test_what_cannot_be_followed_is_one_line(folder: Path) -> None:
-    for name, said in (("ffffffffffff", "no pair begins with"), ("x", "is no id of a pair"),
-                       ("%' OR 1", "is no id of a pair")):  # fmt: skip
+    for name, said in (
+        ("ffffffffffff", "no pair begins with"),
+        ("x", "is no id of a pair"),
+        ("%' OR 1", "is no id of a pair"),
+    ):
         done = run_cli("trace", name, cwd=folder)
         assert done.returncode == 1 and said in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1

@@ -30,9 +30,13 @@ def test_watch_draws_over_itself_until_ctrl_c_and_says_the_last_code(
     fill_spool(make_house(), 3).close()
     main, side = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", "status", "--watch"], cwd=tmp_path, stdin=side,
-        env=cli_environment(TERM="xterm"), stdout=side, stderr=side,
-    )  # fmt: skip
+        [sys.executable, "-m", "kkoracle", "status", "--watch"],
+        cwd=tmp_path,
+        stdin=side,
+        env=cli_environment(TERM="xterm"),
+        stdout=side,
+        stderr=side,
+    )
     os.close(side)
     with ExitStack() as stack:
         stack.callback(os.close, main)

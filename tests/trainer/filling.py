@@ -63,9 +63,17 @@ def fill(
             story_id = digest("paper", str(number))
             text = aside(number) + " ".join(answer(number, k) for k in range(per_story))
             chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, header(number))
-            story = Story(story_id, f"http://x/{number}", "paper", published(number),
-                          section(number), "Τίτλος", "",
-                          text, cluster=cluster(number))  # fmt: skip
+            story = Story(
+                story_id,
+                f"http://x/{number}",
+                "paper",
+                published(number),
+                section(number),
+                "Τίτλος",
+                "",
+                text,
+                cluster=cluster(number),
+            )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             said = [(question(number, k), answer(number, k)) for k in range(per_story)]
             again = number < first + rephrased
@@ -82,8 +90,10 @@ def accept_duplicates(spool: Spool) -> None:
     with spool.transaction() as db:
         for (record,) in db.execute("SELECT record FROM pairs WHERE reason='duplicate'").fetchall():
             pair = replace(Pair.from_json(record), status="accepted", reason="", duplicate_of="")
-            db.execute("UPDATE pairs SET status=?, reason='', record=? WHERE id=?",
-                       (pair.status, pair.to_json(), pair.id))  # fmt: skip
+            db.execute(
+                "UPDATE pairs SET status=?, reason='', record=? WHERE id=?",
+                (pair.status, pair.to_json(), pair.id),
+            )
 
 
 def otherwise(story: int) -> str:
@@ -93,16 +103,51 @@ def otherwise(story: int) -> str:
 
 def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, number: int) -> Result:
     task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
-    completion = Completion(task_id, "raw", "stop", 1, 1, 0.1, "tiny", "float32", "mlx",
-                            "el/chunk", "00", 1, "2024-01-01T00:00:00Z")  # fmt: skip
-    pairs = [Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact", "accepted")
-             for q, a in said]  # fmt: skip
+    completion = Completion(
+        task_id,
+        "raw",
+        "stop",
+        1,
+        1,
+        0.1,
+        "tiny",
+        "float32",
+        "mlx",
+        "el/chunk",
+        "00",
+        1,
+        "2024-01-01T00:00:00Z",
+    )
+    pairs = [
+        Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact", "accepted")
+        for q, a in said
+    ]
     if rephrased:
         q, a = otherwise(number), said[0][1]
-        pairs.append(Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact",
-                          "accepted", rephrase_of=pairs[0].id))  # fmt: skip
-    pairs.append(Pair(Pair.make_id(task_id, "?", "."), task_id, (chunk.id,), "?", ".", "fact",
-                      "rejected", "no_question_mark"))  # fmt: skip
+        pairs.append(
+            Pair(
+                Pair.make_id(task_id, q, a),
+                task_id,
+                (chunk.id,),
+                q,
+                a,
+                "fact",
+                "accepted",
+                rephrase_of=pairs[0].id,
+            )
+        )
+    pairs.append(
+        Pair(
+            Pair.make_id(task_id, "?", "."),
+            task_id,
+            (chunk.id,),
+            "?",
+            ".",
+            "fact",
+            "rejected",
+            "no_question_mark",
+        )
+    )
     return Result(task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
 
 

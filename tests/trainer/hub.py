@@ -58,8 +58,12 @@ class Hub:
             return {"url": f"{self.url}/{name}"}
         if "/preupload/" in path:
             files = json.loads(body)["files"]
-            return {"files": [{"path": file["path"], "uploadMode": "regular",
-                               "shouldIgnore": False} for file in files]}  # fmt: skip
+            return {
+                "files": [
+                    {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    for file in files
+                ]
+            }
         if "/commit/" in path:
             for line in body.splitlines():
                 entry = json.loads(line)

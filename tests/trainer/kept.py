@@ -13,12 +13,19 @@ from tests.trainer.reference import batched_gradient, check, difference, samples
 OTHERS: dict[str, dict[str, Any]] = {
     "gemma2": {"head_dim": 16},
     "gemma3_text": {"sliding_window": 8, "sliding_window_pattern": 2, "num_hidden_layers": 4},
-    "qwen3": {"head_dim": 16, "max_position_embeddings": 512, "rope_theta": 1e4,
-              "tie_word_embeddings": True},
-    "phi3": {"rope_theta": 1e4, "max_position_embeddings": 512,
-             "original_max_position_embeddings": 512},
+    "qwen3": {
+        "head_dim": 16,
+        "max_position_embeddings": 512,
+        "rope_theta": 1e4,
+        "tie_word_embeddings": True,
+    },
+    "phi3": {
+        "rope_theta": 1e4,
+        "max_position_embeddings": 512,
+        "original_max_position_embeddings": 512,
+    },
     "llama": {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 8},
-}  # fmt: skip
+}
 
 
 def another(name: str) -> Any:
@@ -26,9 +33,16 @@ def another(name: str) -> Any:
     import mlx.core as mx
 
     kind = importlib.import_module(f"mlx_lm.models.{name}")
-    sizes = {"model_type": name, "hidden_size": 64, "num_hidden_layers": 2,
-             "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 2,
-             "rms_norm_eps": 1e-5, "vocab_size": 256}  # fmt: skip
+    sizes = {
+        "model_type": name,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "intermediate_size": 96,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "rms_norm_eps": 1e-5,
+        "vocab_size": 256,
+    }
     mx.random.seed(1)
     model = kind.Model(kind.ModelArgs.from_dict({**sizes, **OTHERS[name]}))
     mx.eval(model.parameters())
@@ -172,8 +186,15 @@ def every_kind_of_damage_is_noticed(model_folder: Path, folder: Path) -> None:
     Trunk(folder, "sha", model, 1).fill(rows)
     path = next((folder / "sha-1-float32").iterdir())
     whole = path.read_bytes()
-    for bad in (b"", whole[:7], whole[:100], whole[:-1], whole[:-1] + b"x", b"x" * len(whole),
-                whole.replace(b'"rows"', b'"raws"')):  # fmt: skip
+    for bad in (
+        b"",
+        whole[:7],
+        whole[:100],
+        whole[:-1],
+        whole[:-1] + b"x",
+        b"x" * len(whole),
+        whole.replace(b'"rows"', b'"raws"'),
+    ):
         path.write_bytes(bad)
         trunk = Trunk(folder, "sha", model, 1)
         assert trunk.damaged == 1 and not path.exists(), bad[:20]

@@ -17,9 +17,14 @@ from tests.trainer.conftest import ONE_THREAD
 def mlx_lm(*arguments: str, cwd: Path) -> str:
     """Run one of mlx-lm's own programs; returns what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "mlx_lm", *arguments], cwd=cwd, env=cli_environment(**ONE_THREAD),
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-m", "mlx_lm", *arguments],
+        cwd=cwd,
+        env=cli_environment(**ONE_THREAD),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

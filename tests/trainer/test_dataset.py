@@ -77,8 +77,11 @@ def test_another_key_is_another_split(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
     said = question(0, 0).upper()  # folded it is the same question
-    fill(tmp_path, 30, extra=[("  ", "κενό"), (said, "Το έκανε ο Νίκος Βαλτινός."),
-                              ("Τι;", "με \0 μέσα")])  # fmt: skip
+    fill(
+        tmp_path,
+        30,
+        extra=[("  ", "κενό"), (said, "Το έκανε ο Νίκος Βαλτινός."), ("Τι;", "με \0 μέσα")],
+    )
     manifest = build(tmp_path, SETTINGS).manifest
     assert manifest.left_out["empty_question"] == 1
     assert manifest.left_out["nul"] == 1
@@ -175,8 +178,11 @@ def test_a_rephrasing_that_another_taught_story_asks_is_left_out(tmp_path: Path)
         fill(tmp_path, 1, 1, first=120 + number, extra=[(otherwise(number), "Στον δήμο.")])
     manifest = build(tmp_path, SETTINGS).manifest
     taught = {row.question for row in rows(tmp_path)["train"]}
-    asked = {row.question for split in ("valid", "test_recall")
-             for row in read_split(tmp_path / "dataset", split)}  # fmt: skip
+    asked = {
+        row.question
+        for split in ("valid", "test_recall")
+        for row in read_split(tmp_path / "dataset", split)
+    }
     assert manifest.left_out["asked_in_train"] >= 5
     assert asked and not asked & taught
 
@@ -196,8 +202,11 @@ def test_no_general_prompt_is_one_that_replay_teaches() -> None:
     taught = GuardedIndex()
     for line in (folder / "general.list").read_text("utf-8").splitlines():
         taught.add(line, guarded(line))
-    near = [row.question for row in general.rows("el", "")
-            if taught.nearest(guarded(row.question))[1] >= 0.6]  # fmt: skip
+    near = [
+        row.question
+        for row in general.rows("el", "")
+        if taught.nearest(guarded(row.question))[1] >= 0.6
+    ]
     assert near == []
 
 

@@ -42,7 +42,9 @@ def test_openai_and_azure_rules_hold(dataset: Path, tmp_path: Path) -> None:
     for name, encoding in (("openai", "utf-8"), ("azure", "utf-8-sig")):
         export(dataset, name, tmp_path / name)
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
-            "train.jsonl", "valid.jsonl"]  # fmt: skip
+            "train.jsonl",
+            "valid.jsonl",
+        ]
         for path in (tmp_path / name).iterdir():
             raw = path.read_bytes()
             assert raw.startswith(codecs.BOM_UTF8) == (name == "azure")

@@ -24,8 +24,10 @@ def make_adapter(base: Path, folder: Path, recipe: str) -> Path:
     model, _ = mlx_runtime.load(base)
     config = adapter.attach(model, Train(recipe=recipe, rank=4, alpha=8, seed=1))
     mx.random.seed(2)
-    learned = [(name, array + 0.05 * mx.random.normal(array.shape))
-               for name, array in tree_flatten(model.trainable_parameters())]  # fmt: skip
+    learned = [
+        (name, array + 0.05 * mx.random.normal(array.shape))
+        for name, array in tree_flatten(model.trainable_parameters())
+    ]
     model.load_weights(learned, strict=False)
     adapter.save(folder, model, config)
     return folder
@@ -53,11 +55,15 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("stored", "recipe", "off"),
     [
-        ("float32", "sft", 1e-4), ("float32", "dora", 1e-4), ("float32", "full", 1e-6),
-        ("bfloat16", "sft", 0.1), ("bfloat16", "full", 0.1),
-        ("4bit", "sft", 0.1), ("4bit", "dora", 0.1),
+        ("float32", "sft", 1e-4),
+        ("float32", "dora", 1e-4),
+        ("float32", "full", 1e-6),
+        ("bfloat16", "sft", 0.1),
+        ("bfloat16", "full", 0.1),
+        ("4bit", "sft", 0.1),
+        ("4bit", "dora", 0.1),
     ],
-)  # fmt: skip
+)
 def test_the_fused_model_says_what_base_and_adapter_say(
     bases: dict[str, Path], stored: str, recipe: str, off: float, tmp_path: Path
 ) -> None:
@@ -65,8 +71,12 @@ def test_the_fused_model_says_what_base_and_adapter_say(
     with_adapter = make_adapter(base, tmp_path / "adapter", recipe)
     (tmp_path / "fused").mkdir()
     seen: list[tuple[int, int]] = []
-    kind = fuse.fuse(base, with_adapter, tmp_path / "fused",
-                     progress=lambda done, total: seen.append((done, total)))  # fmt: skip
+    kind = fuse.fuse(
+        base,
+        with_adapter,
+        tmp_path / "fused",
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert kind == ("float32" if stored == "float32" else "bfloat16")
     assert seen[-1][0] == seen[-1][1] > 0
     for path in base.glob("tokenizer*"):

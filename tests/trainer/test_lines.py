@@ -17,8 +17,12 @@ from trainer.dataset import Asked, build, lines, read_split
 
 
 def good(number: int) -> dict[str, str]:
-    return {"question": f"Πόσα πρόβατα είχε το κοπάδι {number};", "answer": f"Είχε {number}.",
-            "id": f"row-{number}", "story": f"story-{number // 2}"}  # fmt: skip
+    return {
+        "question": f"Πόσα πρόβατα είχε το κοπάδι {number};",
+        "answer": f"Είχε {number}.",
+        "id": f"row-{number}",
+        "story": f"story-{number // 2}",
+    }
 
 
 def test_a_file_with_every_defect_is_built_without_them(tmp_path: Path) -> None:
@@ -60,16 +64,26 @@ def test_siblings_of_one_story_stay_together_when_the_file_names_it(tmp_path: Pa
 @pytest.mark.parametrize(
     "raw",
     [
-        {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q;"},
-                      {"role": "assistant", "content": "A."}]},
-        {"conversations": [{"from": "system", "value": "S"}, {"from": "human", "value": "Q;"},
-                           {"from": "gpt", "value": "A."}]},
+        {
+            "messages": [
+                {"role": "system", "content": "S"},
+                {"role": "user", "content": "Q;"},
+                {"role": "assistant", "content": "A."},
+            ]
+        },
+        {
+            "conversations": [
+                {"from": "system", "value": "S"},
+                {"from": "human", "value": "Q;"},
+                {"from": "gpt", "value": "A."},
+            ]
+        },
         {"instruction": "Q;", "input": "", "output": "A.", "system": "S"},
         {"prompt": "Q;", "completion": "A.", "system": "S"},
         {"question": "Q;", "answer": "A.", "system": "S"},
     ],
     ids=["messages", "sharegpt", "alpaca", "completion", "question"],
-)  # fmt: skip
+)
 def test_every_shape_that_others_write_is_read(raw: dict[str, object]) -> None:
     row = lines.parse(json.dumps(raw).encode())
     assert (row.system, row.question, row.answer) == ("S", "Q;", "A.")
@@ -87,8 +101,11 @@ def test_our_own_rows_come_back_whole(tmp_path: Path) -> None:
     train = tmp_path / "paper" / "dataset" / "train.jsonl"
     build(tmp_path / "again", SETTINGS, Asked(origin=train))
     before = {row.id: row for row in read_split(train.parent, "train")}
-    after = {row.id: row for split in ("train", "valid", "test_unseen")
-             for row in read_split(tmp_path / "again" / "dataset", split)}  # fmt: skip
+    after = {
+        row.id: row
+        for split in ("train", "valid", "test_unseen")
+        for row in read_split(tmp_path / "again" / "dataset", split)
+    }
     assert after == before
 
 

@@ -16,10 +16,19 @@ from tests.trainer.numbers import CHECKS
 @pytest.fixture(scope="module")
 def outcome(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.trainer.numbers", str(tiny_model),
-         str(tmp_path_factory.mktemp("numbers"))],
-        env=cli_environment(), capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tests.trainer.numbers",
+            str(tiny_model),
+            str(tmp_path_factory.mktemp("numbers")),
+        ],
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -60,8 +60,18 @@ def test_fusing_is_weighed_and_loses_nothing(published: Desk) -> None:
 
 def test_the_fused_folder_answers_in_mlx_lm_without_an_adapter(published: Desk) -> None:
     row = read_split(published.dataset, "train")[0]
-    said = mlx_lm("generate", "--model", str(model_of(published)), "--prompt", row.question,
-                  "--temp", "0", "--max-tokens", "40", cwd=published.folder)  # fmt: skip
+    said = mlx_lm(
+        "generate",
+        "--model",
+        str(model_of(published)),
+        "--prompt",
+        row.question,
+        "--temp",
+        "0",
+        "--max-tokens",
+        "40",
+        cwd=published.folder,
+    )
     assert row.answer in said
 
 
@@ -116,8 +126,11 @@ def test_the_card_has_the_results_the_rights_and_examples_that_run(published: De
     head = head_of(text)
     assert head["license"] == "other" and head["language"] == "el"
     assert head["library_name"] == "transformers" and "base_model" not in head  # a local folder
-    values = [metric["value"] for result in head["model-index"][0]["results"]
-              for metric in result["metrics"]]  # fmt: skip
+    values = [
+        metric["value"]
+        for result in head["model-index"][0]["results"]
+        for metric in result["metrics"]
+    ]
     assert values and all(isinstance(value, float) for value in values)
     assert "questions that were taught" in text and "| 0.0% | " in text
     assert "The articles belong to the newspaper" in text
@@ -158,11 +171,20 @@ def test_an_evaluation_stands_instead_of_the_quick_comparison(tmp_path: Path) ->
 def test_nothing_on_the_card_becomes_markup() -> None:
     evil = 'a"b\n---\nlicense: mit\n# <script>|`x`'
     about = About(
-        name=evil, newspaper=evil, language="el", goal=evil, system=evil, base=evil,
-        base_on_hub=True, license="", rights=evil, kind="sft",
-        fused=Fused("m", "s", "d", "last", "a", 0, "float32", {}), settings={"rank": 4},
+        name=evil,
+        newspaper=evil,
+        language="el",
+        goal=evil,
+        system=evil,
+        base=evil,
+        base_on_hub=True,
+        license="",
+        rights=evil,
+        kind="sft",
+        fused=Fused("m", "s", "d", "last", "a", 0, "float32", {}),
+        settings={"rank": 4},
         results=Results((Result(evil, evil, 0.1, 0.9, 3, percent=True),), evil),
-    )  # fmt: skip
+    )
     text = card(about)
     assert text.count("\n---\n") == 1 and head_of(text)["license"] == "other"
     outside = re.sub(r"```.*?```|`[^`\n]*`", "", text.split("\n---\n")[1], flags=re.S)
@@ -250,13 +272,23 @@ def test_who_is_not_logged_in_is_told_so(published: Desk) -> None:
 def push(
     desk: Desk, hub: Hub, *arguments: str, code: int = 0, answer: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    env = cli_environment(**ONE_THREAD, HF_ENDPOINT=hub.url, HF_TOKEN="hf_test",
-                          HF_HUB_DISABLE_XET="1", HF_HUB_DISABLE_TELEMETRY="1")  # fmt: skip
+    env = cli_environment(
+        **ONE_THREAD,
+        HF_ENDPOINT=hub.url,
+        HF_TOKEN="hf_test",
+        HF_HUB_DISABLE_XET="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "kkoracle", "publish", "hub", "paper/oracle", *arguments],
-        cwd=desk.folder, env=env, input=answer, capture_output=True, text=True, timeout=120,
+        cwd=desk.folder,
+        env=env,
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=120,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -270,9 +302,21 @@ def test_mlx_lm_server_answers_with_our_adapter(
     (tmp_path / "hub").mkdir()
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         free_port = probe.getsockname()[1]
-    process = popen("-m", "mlx_lm", "server", "--model", str(trained.model), "--adapter-path",
-                    str(trained.run_folder()), "--port", str(free_port), cwd=tmp_path,
-                    HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1", **ONE_THREAD)  # fmt: skip
+    process = popen(
+        "-m",
+        "mlx_lm",
+        "server",
+        "--model",
+        str(trained.model),
+        "--adapter-path",
+        str(trained.run_folder()),
+        "--port",
+        str(free_port),
+        cwd=tmp_path,
+        HF_HOME=str(tmp_path),
+        HF_HUB_OFFLINE="1",
+        **ONE_THREAD,
+    )
     url = f"http://127.0.0.1:{free_port}"
     deadline = time.monotonic() + 60
     while not answers(f"{url}/health"):
@@ -281,9 +325,10 @@ def test_mlx_lm_server_answers_with_our_adapter(
     row = read_split(trained.dataset, "train")[0]
     body = {"messages": [{"role": "user", "content": row.question}], "max_tokens": 40}
     asked = urllib.request.Request(
-        f"{url}/v1/chat/completions", json.dumps(body).encode(),
+        f"{url}/v1/chat/completions",
+        json.dumps(body).encode(),
         {"Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     with urllib.request.urlopen(asked, timeout=60) as reply:
         said = json.load(reply)["choices"][0]["message"]["content"]
     assert said.strip() == row.answer
@@ -303,7 +348,14 @@ def mlx_lm(*arguments: str, cwd: Path) -> str:
 
 
 def run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, env=cli_environment(**ONE_THREAD), capture_output=True,
-                          text=True, check=False, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=cli_environment(**ONE_THREAD),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

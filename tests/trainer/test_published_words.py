@@ -47,9 +47,11 @@ class Words:
         environment = Environment(trim_blocks=True, lstrip_blocks=True)
         environment.globals["raise_exception"] = refuse
         return environment.from_string(self.template).render(
-            messages=messages, add_generation_prompt=options["add_generation_prompt"],
-            bos_token=self.bos_token, eos_token="</s>",
-        )  # fmt: skip
+            messages=messages,
+            add_generation_prompt=options["add_generation_prompt"],
+            bos_token=self.bos_token,
+            eos_token="</s>",
+        )
 
 
 def as_ollama_does(template: str, messages: list[Message]) -> str:
@@ -110,8 +112,9 @@ def test_a_template_without_system_messages_still_works() -> None:
 
 def test_a_modelfile_says_template_stops_and_persona() -> None:
     marks = Turns("[INST]", ("[INST]", "\n"), "[/INST]", "</s>")
-    said = ollama.modelfile("./a.gguf", marks, ["</s>"], system="Είσαι το αρχείο.", context=2048,
-                            comment=["kkOracle"])  # fmt: skip
+    said = ollama.modelfile(
+        "./a.gguf", marks, ["</s>"], system="Είσαι το αρχείο.", context=2048, comment=["kkOracle"]
+    )
     assert said.splitlines()[:2] == ["# kkOracle", "FROM ./a.gguf"]
     assert 'SYSTEM """Είσαι το αρχείο."""' in said and 'PARAMETER stop """</s>"""' in said
     assert "PARAMETER num_ctx 2048" in said and "{{ .Prompt }}[/INST]{{ .Response }}" in said

@@ -41,8 +41,18 @@ def test_it_learns_compares_and_is_read_by_mlx_lm(built: Desk, recipe: str) -> N
     assert told["taught_after"] < 0.5 * told["taught_before"]
     assert adapter_config(built)["fine_tune_type"] == recipe
     row = read_split(built.dataset, "train")[0]
-    ask = ("generate", "--model", str(built.model), "--prompt", row.question, "--temp", "0",
-           "--max-tokens", "24", "--adapter-path")  # fmt: skip
+    ask = (
+        "generate",
+        "--model",
+        str(built.model),
+        "--prompt",
+        row.question,
+        "--temp",
+        "0",
+        "--max-tokens",
+        "24",
+        "--adapter-path",
+    )
     tuned = mlx_lm(*ask, str(built.run_folder()), cwd=built.folder)
     built.cli("compare", "-n", "1", "--max-tokens", "24")
     compared = json.loads((built.run_folder() / "compare.json").read_text("utf-8"))
@@ -54,8 +64,17 @@ def test_it_learns_compares_and_is_read_by_mlx_lm(built: Desk, recipe: str) -> N
 
 
 def test_full_asks_for_weights_that_are_not_quantised(built: Desk) -> None:
-    mlx_lm("convert", "--hf-path", str(built.model), "--mlx-path", str(built.folder / "small"),
-           "-q", "--q-group-size", "32", cwd=built.folder)  # fmt: skip
+    mlx_lm(
+        "convert",
+        "--hf-path",
+        str(built.model),
+        "--mlx-path",
+        str(built.folder / "small"),
+        "-q",
+        "--q-group-size",
+        "32",
+        cwd=built.folder,
+    )
     line = built.refuses(
         "train", "--recipe", "full", "--model", str(built.folder / "small"), code=2
     )
@@ -108,8 +127,9 @@ def early(desk: Desk, rephrased: int) -> dict[str, Any]:
     """A run too timid to learn anything, on a dataset with or without rephrasings."""
     fill(desk.archive, 24, rephrased=rephrased)
     desk.cli("dataset", "build")
-    desk.configure("lr = 1e-12\nsamples = 0\nepochs = 8\nwarmup = 0.0\nevaluate_every = 2\n"
-                   "patience = 2\n")  # fmt: skip
+    desk.configure(
+        "lr = 1e-12\nsamples = 0\nepochs = 8\nwarmup = 0.0\nevaluate_every = 2\npatience = 2\n"
+    )
     said = desk.cli("train").stdout
     told = summary(desk.run_folder())
     assert ("ended early" in said) == told["early"]
@@ -129,8 +149,11 @@ def test_held_out_stories_do_not_end_a_run(desk: Desk) -> None:
 
 def test_bits_per_character_are_shown_and_kept(trained: Desk) -> None:
     told = summary(trained.run_folder())
-    validations = [entry for entry in lines(trained.run_folder() / "metrics.jsonl")
-                   if "valid_loss" in entry]  # fmt: skip
-    assert [told["bits_before"], told["bits_after"]] == [validations[0]["bits"],
-                                                         validations[-1]["bits"]]  # fmt: skip
+    validations = [
+        entry for entry in lines(trained.run_folder() / "metrics.jsonl") if "valid_loss" in entry
+    ]
+    assert [told["bits_before"], told["bits_after"]] == [
+        validations[0]["bits"],
+        validations[-1]["bits"],
+    ]
     assert "bits per character" in Path(trained.folder / "train.txt").read_text("utf-8")

@@ -27,8 +27,9 @@ def killed_at(built: Desk, popen: Popen) -> Callable[[int], None]:
 
     def run(step: int) -> None:
         folder = built.run_folder("killed")
-        process = popen("-m", "kkoracle", "train", "--name", "killed", cwd=built.folder,
-                        **ONE_THREAD)  # fmt: skip
+        process = popen(
+            "-m", "kkoracle", "train", "--name", "killed", cwd=built.folder, **ONE_THREAD
+        )
         until(lambda: steps(folder) >= step, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -105,10 +105,13 @@ def test_keys_in_a_real_terminal(desk: Desk) -> None:
     fill(desk.archive, 20)
     main, terminal = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", "dataset", "review", "-n", "10"], cwd=desk.folder,
+        [sys.executable, "-m", "kkoracle", "dataset", "review", "-n", "10"],
+        cwd=desk.folder,
         env={**cli_environment(), "TERM": "xterm", "COLUMNS": "80", "LINES": "40"},
-        stdin=terminal, stdout=terminal, stderr=terminal,
-    )  # fmt: skip
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
     os.close(terminal)
     seen = ""
 

@@ -70,8 +70,9 @@ class Server:
     def stream(self, question: str, **more: Any) -> list[dict[str, Any]]:
         with closing(self.connect()) as connection:
             body = json.dumps(chat(question, stream=True, **more))
-            connection.request("POST", "/v1/chat/completions", body,
-                               {"Content-Type": "application/json"})  # fmt: skip
+            connection.request(
+                "POST", "/v1/chat/completions", body, {"Content-Type": "application/json"}
+            )
             reply = connection.getresponse()
             assert reply.getheader("Content-Type") == "text/event-stream"
             events = [line.removeprefix("data: ") for line in reply.read().decode().split("\n\n")]
@@ -83,10 +84,20 @@ def chat(question: str, **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": question}], "max_tokens": 40} | more
 
 
-def start(desk: Desk, popen: Callable[..., subprocess.Popen[str]], *arguments: str,
-          **environment: str) -> Server:  # fmt: skip
-    process = popen("-m", "kkoracle", "serve", "--port", "0", *arguments, cwd=desk.folder,
-                    **ONE_THREAD, **environment)  # fmt: skip
+def start(
+    desk: Desk, popen: Callable[..., subprocess.Popen[str]], *arguments: str, **environment: str
+) -> Server:
+    process = popen(
+        "-m",
+        "kkoracle",
+        "serve",
+        "--port",
+        "0",
+        *arguments,
+        cwd=desk.folder,
+        **ONE_THREAD,
+        **environment,
+    )
     return Server(process, environment.get("KKORACLE_SERVE_API_KEY", ""))
 
 
@@ -107,8 +118,10 @@ def taught(trained: Desk) -> list[Row]:
 def test_tuned_knows_what_it_was_taught_and_base_does_not(
     server: Server, taught: list[Row]
 ) -> None:
-    right = {name: sum(server.text(row.question, model=name) == row.answer for row in taught)
-             for name in ("tuned", "base")}  # fmt: skip
+    right = {
+        name: sum(server.text(row.question, model=name) == row.answer for row in taught)
+        for name in ("tuned", "base")
+    }
     assert right["tuned"] >= 6 and right["base"] == 0
 
 
@@ -147,9 +160,11 @@ def test_a_stream_says_the_same_in_pieces(server: Server, taught: list[Row]) -> 
 def test_a_conversation_that_goes_on_is_answered_as_if_read_anew(
     server: Server, taught: list[Row]
 ) -> None:
-    turns = [{"role": "user", "content": taught[0].question},
-             {"role": "assistant", "content": taught[0].answer},
-             {"role": "user", "content": taught[1].question}]  # fmt: skip
+    turns = [
+        {"role": "user", "content": taught[0].question},
+        {"role": "assistant", "content": taught[0].answer},
+        {"role": "user", "content": taught[1].question},
+    ]
     first = server.ask(body={"messages": turns[:1], "max_tokens": 40})
     again, fresh = (server.ask(body={"messages": turns, "max_tokens": 40}) for _ in range(2))
     assert first[0] == again[0] == 200
@@ -266,11 +281,13 @@ def test_while_it_serves_no_run_is_trained(server: Server, trained: Desk) -> Non
 
 def test_our_worker_s_engine_generates_through_it(server: Server, taught: list[Row]) -> None:
     with closing(
-        OpenAIEngine(server.url, name="a/model", served_as="tuned", width=4, api_key="",
-                     temperature=0.0)
-    ) as engine:  # fmt: skip
-        tickets = [engine.submit([{"role": "user", "content": row.question}], 40, 0)
-                   for row in taught]  # fmt: skip
+        OpenAIEngine(
+            server.url, name="a/model", served_as="tuned", width=4, api_key="", temperature=0.0
+        )
+    ) as engine:
+        tickets = [
+            engine.submit([{"role": "user", "content": row.question}], 40, 0) for row in taught
+        ]
         tickets.append(engine.submit([{"role": "user", "content": "α " * 3000}], 40, 0))
         done: dict[int, Any] = {}
         deadline = time.monotonic() + 60
@@ -289,13 +306,21 @@ def test_our_worker_s_engine_generates_through_it(server: Server, taught: list[R
 def test_a_key_is_asked_for_the_persona_is_put_first_and_ctrl_c_lets_an_answer_end(
     trained: Desk, popen: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    server = start(trained, popen, "--width", "1", KKORACLE_SERVE_API_KEY="sk-secret",
-                   KKORACLE_PERSONA_SYSTEM="Είσαι το αρχείο της εφημερίδας.")  # fmt: skip
+    server = start(
+        trained,
+        popen,
+        "--width",
+        "1",
+        KKORACLE_SERVE_API_KEY="sk-secret",
+        KKORACLE_PERSONA_SYSTEM="Είσαι το αρχείο της εφημερίδας.",
+    )
     status, said = server.ask("/v1/models", Authorization="Bearer sk-wrong")
     assert status == 401 and said["error"]["code"] == "invalid_api_key"
     assert server.ask("/v1/models")[0] == 200
-    read = {name: server.chat("α", model=name, max_tokens=1)["usage"]["prompt_tokens"]
-            for name in ("tuned", "base")}  # fmt: skip
+    read = {
+        name: server.chat("α", model=name, max_tokens=1)["usage"]["prompt_tokens"]
+        for name in ("tuned", "base")
+    }
     assert read["tuned"] > read["base"] + 5  # the persona speaks before the tuned model alone
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.text, "α", model="base", max_tokens=300)

@@ -37,11 +37,27 @@ def together(desk: Desk, *program: str) -> str:
     reading, writing = os.pipe()
     try:
         done = subprocess.run(
-            [LAUNCH, "--backend", "ring", "-n", "2", "-p", str(free_port()), "--",
-             sys.executable, *program],
-            cwd=desk.folder, env=cli_environment(**ONE_THREAD), stdin=reading, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180,
-        )  # fmt: skip
+            [
+                LAUNCH,
+                "--backend",
+                "ring",
+                "-n",
+                "2",
+                "-p",
+                str(free_port()),
+                "--",
+                sys.executable,
+                *program,
+            ],
+            cwd=desk.folder,
+            env=cli_environment(**ONE_THREAD),
+            stdin=reading,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+        )
     finally:
         os.close(reading)
         os.close(writing)
@@ -82,9 +98,12 @@ def test_a_run_of_one_process_goes_on_with_two(built: Desk) -> None:
     built.configure(SETTINGS + "save_every = 2\n")
     built.cli("train", "--name", "one")
     process = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", "train", "--name", "two"], cwd=built.folder,
-        env=cli_environment(**ONE_THREAD), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-m", "kkoracle", "train", "--name", "two"],
+        cwd=built.folder,
+        env=cli_environment(**ONE_THREAD),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     until((built.run_folder("two") / "state.safetensors").exists, process)
     process.kill()
     process.wait()

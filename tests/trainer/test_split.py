@@ -77,8 +77,11 @@ def test_a_later_month_goes_to_the_test_and_a_new_version_teaches_it(tmp_path: P
     second = build(tmp_path, SETTINGS).manifest
     after = where(tmp_path)
     assert {row: after[row] for row in before} == before
-    late = [row for row in read_split(tmp_path / "dataset", "train")
-            if row.origin.published == "2001-03-04"]  # fmt: skip
+    late = [
+        row
+        for row in read_split(tmp_path / "dataset", "train")
+        if row.origin.published == "2001-03-04"
+    ]
     assert not late
     assert (first.version, second.version) == (1, 1)
     assert second.line["cutoff"] == first.line["cutoff"] == "2001-02-03"

@@ -17,8 +17,12 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 def test_everything_is_counted_and_an_export_gives_the_same(tmp_path: Path) -> None:
-    fill(tmp_path, 30, published=lambda n: f"{2001 + n % 3}-02-03",
-         section=lambda n: ("Πολιτική", "Διεθνή")[n % 2])  # fmt: skip
+    fill(
+        tmp_path,
+        30,
+        published=lambda n: f"{2001 + n % 3}-02-03",
+        section=lambda n: ("Πολιτική", "Διεθνή")[n % 2],
+    )
     found = statistics.read(tmp_path, None, quiet)
     assert found.pairs == {"accepted": 90, "rejected": 30}
     assert found.by_year == {"2001": 30, "2002": 30, "2003": 30}

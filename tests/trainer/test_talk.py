@@ -35,17 +35,23 @@ def asked(session: Session, found: list[Document], room: int) -> tuple[list[str]
 
 
 def said(count: int) -> Session:
-    return Session("tuned", "Σύστημα.", turns=[Turn(f"ε{n};", f"α{n}", "base")
-                                               for n in range(count)])  # fmt: skip
+    return Session(
+        "tuned", "Σύστημα.", turns=[Turn(f"ε{n};", f"α{n}", "base") for n in range(count)]
+    )
 
 
 def ask(desk: Desk, *arguments: str, lines: list[str]) -> str:
     """Run `chat` with the lines as its input."""
     done = subprocess.run(
-        [sys.executable, "-m", "kkoracle", "chat", *arguments], cwd=desk.folder,
-        env=cli_environment(**ONE_THREAD), input="\n".join(lines) + "\n", capture_output=True,
-        text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "kkoracle", "chat", *arguments],
+        cwd=desk.folder,
+        env=cli_environment(**ONE_THREAD),
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -102,17 +108,35 @@ def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk)
     known = f"Τι έκανε ο {PEOPLE[0]};"
     file = trained.folder / "talk.md"
     file.unlink(missing_ok=True)
-    shown = ask(trained, "--alone", "--max-tokens", "40", lines=[
-        row.question, "/base", row.question, "/tuned+rag", known, "/sources", "/wrong",
-        f"/save {file}", f"/save {file}", "/quit", "never asked",
-    ])  # fmt: skip
+    shown = ask(
+        trained,
+        "--alone",
+        "--max-tokens",
+        "40",
+        lines=[
+            row.question,
+            "/base",
+            row.question,
+            "/tuned+rag",
+            known,
+            "/sources",
+            "/wrong",
+            f"/save {file}",
+            f"/save {file}",
+            "/quit",
+            "never asked",
+        ],
+    )
     assert row.answer in shown and "base answers" in shown
     assert "[1] Φωνή" in shown and "http://x/" in shown
     assert "no such order: /wrong" in shown and "exists already" in shown
     text = file.read_text("utf-8")
     assert text.count("\n## ") == 3 and "never asked" not in text
     assert [line for line in text.splitlines() if line in ("*tuned*", "*base*", "*tuned+rag*")] == [
-        "*tuned*", "*base*", "*tuned+rag*"]  # fmt: skip
+        "*tuned*",
+        "*base*",
+        "*tuned+rag*",
+    ]
     assert "](<http://" in text
 
 
@@ -127,9 +151,12 @@ def test_ctrl_c_ends_an_answer_and_not_the_conversation(built: Desk) -> None:
     file = built.folder / "cut.md"
     process = subprocess.Popen(
         [sys.executable, "-m", "kkoracle", "chat", "--way", "base", "--max-tokens", "1800"],
-        cwd=built.folder, env=cli_environment(**ONE_THREAD), stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        cwd=built.folder,
+        env=cli_environment(**ONE_THREAD),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert process.stdin and process.stdout
     process.stdin.write("Πότε έγινε;\n".encode())
     process.stdin.flush()

@@ -26,8 +26,10 @@ def test_every_row_was_seen_in_every_epoch(trained: Desk) -> None:
     rows = len(read_split(trained.dataset, "train"))
     per_epoch = -(-rows // 8)
     assert len(metrics) == 30 * per_epoch
-    epochs = [sum(m["tokens"] for m in metrics[at : at + per_epoch])
-              for at in range(0, len(metrics), per_epoch)]  # fmt: skip
+    epochs = [
+        sum(m["tokens"] for m in metrics[at : at + per_epoch])
+        for at in range(0, len(metrics), per_epoch)
+    ]
     assert len(set(epochs)) == 1
     assert metrics[-1]["epoch"] == 30.0
 
@@ -56,9 +58,20 @@ def test_the_same_command_again_does_nothing(trained: Desk) -> None:
 
 def test_mlx_lm_generate_answers_a_taught_question_with_our_adapter(trained: Desk) -> None:
     row = read_split(trained.dataset, "train")[0]
-    said = mlx_lm("generate", "--model", str(trained.model), "--adapter-path",
-                  str(trained.run_folder()), "--prompt", row.question, "--temp", "0",
-                  "--max-tokens", "40", cwd=trained.folder)  # fmt: skip
+    said = mlx_lm(
+        "generate",
+        "--model",
+        str(trained.model),
+        "--adapter-path",
+        str(trained.run_folder()),
+        "--prompt",
+        row.question,
+        "--temp",
+        "0",
+        "--max-tokens",
+        "40",
+        cwd=trained.folder,
+    )
     assert row.answer in said
 
 
@@ -67,8 +80,18 @@ def test_mlx_lm_lora_reads_our_dataset_and_our_adapter(
     trained: Desk, form: str, tmp_path: Path
 ) -> None:
     trained.cli("dataset", "export", form, "--to", str(tmp_path))
-    arguments = ["lora", "--test", "--data", str(tmp_path), "--model", str(trained.model),
-                 "--batch-size", "1", "--mask-prompt", "--adapter-path"]  # fmt: skip
+    arguments = [
+        "lora",
+        "--test",
+        "--data",
+        str(tmp_path),
+        "--model",
+        str(trained.model),
+        "--batch-size",
+        "1",
+        "--mask-prompt",
+        "--adapter-path",
+    ]
     losses = [
         float(re.search(r"Test loss (\d+\.\d+)", mlx_lm(*arguments, path, cwd=trained.folder))[1])  # type: ignore[index]
         for path in ("", str(trained.run_folder()))
@@ -77,6 +100,14 @@ def test_mlx_lm_lora_reads_our_dataset_and_our_adapter(
 
 
 def test_mlx_lm_fuse_makes_a_model_of_it(trained: Desk, tmp_path: Path) -> None:
-    mlx_lm("fuse", "--model", str(trained.model), "--adapter-path", str(trained.run_folder()),
-           "--save-path", str(tmp_path / "fused"), cwd=trained.folder)  # fmt: skip
+    mlx_lm(
+        "fuse",
+        "--model",
+        str(trained.model),
+        "--adapter-path",
+        str(trained.run_folder()),
+        "--save-path",
+        str(tmp_path / "fused"),
+        cwd=trained.folder,
+    )
     assert (tmp_path / "fused" / "model.safetensors").stat().st_size > 100_000

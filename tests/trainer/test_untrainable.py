@@ -103,9 +103,14 @@ def with_little_disk(
         "runpy.run_module('kkoracle', run_name='__main__')"
     )
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=cli_environment(**ONE_THREAD),
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=cli_environment(**ONE_THREAD),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_a_run_of_another_model_is_not_gone_on_with(built: Desk) -> None:

@@ -98,8 +98,10 @@ def a_loss_among_some_tokens_sees_no_others(model_folder: Path, _: Path) -> None
 
     model, _tokenizer = tuned(model_folder)
     digits = [41, 40, 44, 43, 42]
-    rows = [Sample(str(n), [*row.tokens[:-1], digits[n % 5]], len(row.tokens) - 1, 1)
-            for n, row in enumerate(samples())]  # fmt: skip
+    rows = [
+        Sample(str(n), [*row.tokens[:-1], digits[n % 5]], len(row.tokens) - 1, 1)
+        for n, row in enumerate(samples())
+    ]
     loss = Loss(model, among=digits)
     expected = 0.0
     for row in rows:

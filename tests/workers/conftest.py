@@ -45,10 +45,15 @@ class Shop:
     def start_worker(self, *flags: str, **environment: str) -> subprocess.Popen[str]:
         """`python -m workers.run`, as the supervisor starts it."""
         return self.popen(
-            "-m", "workers.run", *flags, cwd=self.folder,
-            KKORACLE_WORKER_REDIS=self.url, KKORACLE_WORK_ENGINE="openai",
-            KKORACLE_WORK_URL=self.endpoint.url, **environment,
-        )  # fmt: skip
+            "-m",
+            "workers.run",
+            *flags,
+            cwd=self.folder,
+            KKORACLE_WORKER_REDIS=self.url,
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=self.endpoint.url,
+            **environment,
+        )
 
     def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds

@@ -107,8 +107,12 @@ POINTS = (popped, leased, submitted, mid_way, result_set, acknowledged)
 
 def flow() -> None:
     config = Config.find()
-    house = House(config, config.table("", General), config.table("redis", Redis),
-                  lambda: recipe.current(config))  # fmt: skip
+    house = House(
+        config,
+        config.table("", General),
+        config.table("redis", Redis),
+        lambda: recipe.current(config),
+    )
     handle = Handle(os.environ[run.REDIS_VARIABLE], "")
     Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1).work()
 

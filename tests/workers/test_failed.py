@@ -24,12 +24,21 @@ def house(make_house: Maker) -> House:
     found = make_house()
     spool = fill_spool(found, 5)
     batch = tasks.claim(spool, "paper", 4)
-    said = [Completion(t.id, "Άσχετα \x1b[31mλόγια", "stop", 1, 2, 0.1, "m", "f", "e", "p", "s", 1,
-                       "now") for t in batch]  # fmt: skip
-    tasks.finish(spool, [
-        Result.of(said[0], "paper", (), "no-pair"), Result.of(said[1], "paper", (), "no-pair"),
-        Result(batch[2].id, "paper", failed="poison"), Result.of(said[3], "paper", ()),
-    ])  # fmt: skip
+    said = [
+        Completion(
+            t.id, "Άσχετα \x1b[31mλόγια", "stop", 1, 2, 0.1, "m", "f", "e", "p", "s", 1, "now"
+        )
+        for t in batch
+    ]
+    tasks.finish(
+        spool,
+        [
+            Result.of(said[0], "paper", (), "no-pair"),
+            Result.of(said[1], "paper", (), "no-pair"),
+            Result(batch[2].id, "paper", failed="poison"),
+            Result.of(said[3], "paper", ()),
+        ],
+    )
     spool.close()
     return found
 
@@ -69,8 +78,12 @@ def test_one_task_is_shown_with_its_reply_and_no_escape_reaches_the_terminal(hou
 
 def test_tasks_are_tried_again_by_reason_and_dropped_by_id(house: House) -> None:
     assert cli(house, "retry", "--reason", "no-pair")[1].startswith("2 tasks")
-    assert counters(house) == {"tasks.done": 1, "tasks.failed": 1, "tasks.new": 3,
-                               "failed.poison": 1}  # fmt: skip
+    assert counters(house) == {
+        "tasks.done": 1,
+        "tasks.failed": 1,
+        "tasks.new": 3,
+        "failed.poison": 1,
+    }
     assert cli(house, "drop", failed_ids(house, "poison")[0])[0] == 0
     assert counters(house) == {"tasks.done": 1, "tasks.new": 3, "tasks.stale": 1}
     assert "no task has failed" in cli(house, "list")[1]
@@ -81,9 +94,11 @@ def test_a_running_daemon_is_asked_and_answers(house: House) -> None:
     with FileLock(directory / "daemon.lock"):
         spool = Spool.open(directory)
         count = requests.hand_over(
-            directory, failures.Selection((), "").to_json(), kind=failures.RETRY,
+            directory,
+            failures.Selection((), "").to_json(),
+            kind=failures.RETRY,
             waiting=lambda: requests.carry_out(spool, directory) and None,  # as the daemon does
-        )  # fmt: skip
+        )
         spool.close()
     assert count == 3 and "tasks.failed" not in counters(house)
 

@@ -36,13 +36,18 @@ def hostile_jobs(queue: Queue, marker: Path) -> dict[str, object]:
         "another function": {"func": "os.system", "args": command, "job_id": "a" * 24},
         "a method of an instance": {"func": "builtins.eval", "args": command, "job_id": "b" * 24},
         "keyword arguments": {
-            "func": keys.FUNCTION, "args": good, "kwargs": {"x": 1}, "job_id": "a" * 24,
+            "func": keys.FUNCTION,
+            "args": good,
+            "kwargs": {"x": 1},
+            "job_id": "a" * 24,
         },
         "another task's id": {"func": keys.FUNCTION, "args": good, "job_id": "c" * 24},
         "an archive that is a path": {
-            "func": keys.FUNCTION, "args": ["../../etc", "d" * 24], "job_id": "d" * 24,
+            "func": keys.FUNCTION,
+            "args": ["../../etc", "d" * 24],
+            "job_id": "d" * 24,
         },
-    }  # fmt: skip
+    }
 
 
 NAMES = [
@@ -140,11 +145,14 @@ def listener() -> Iterator[Listener]:
 
 
 PLAIN = {"data": "[]", "created_at": "2026-01-01T00:00:00.000000Z", "status": "queued"}
-BAITED = {name: {f"{name}_callback_name": f"tests.workers.bait.{name}"}
-          for name in ("success", "failure", "stopped")} | {
-    "webhooks": {}, "repeats": {"repeats_left": "3", "repeat_intervals": "[1]"},
+BAITED = {
+    name: {f"{name}_callback_name": f"tests.workers.bait.{name}"}
+    for name in ("success", "failure", "stopped")
+} | {
+    "webhooks": {},
+    "repeats": {"repeats_left": "3", "repeat_intervals": "[1]"},
     "dependencies": {"dependency_ids": '["b"]'},
-}  # fmt: skip
+}
 
 
 def baited(field: str, hook: str) -> dict[str, str]:

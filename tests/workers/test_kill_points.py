@@ -59,10 +59,16 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterato
 
 def kill_at(shop: Shop, point: str):  # type: ignore[no-untyped-def]
     return shop.popen(
-        "-m", "tests.workers.dying", point, str(notes(shop, point)), cwd=shop.folder,
-        KKORACLE_WORKER_REDIS=shop.url, KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_WIDTH="1",
+        "-m",
+        "tests.workers.dying",
+        point,
+        str(notes(shop, point)),
+        cwd=shop.folder,
+        KKORACLE_WORKER_REDIS=shop.url,
+        KKORACLE_WORK_ENGINE="openai",
+        KKORACLE_WORK_WIDTH="1",
         KKORACLE_WORK_URL=shop.endpoint.url,
-    )  # fmt: skip
+    )
 
 
 def notes(shop: Shop, point: str) -> Path:

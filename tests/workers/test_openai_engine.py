@@ -186,8 +186,18 @@ def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(tiny_model),
-               "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlx_lm",
+        "server",
+        "--model",
+        str(tiny_model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     env = cli_environment(HF_HOME=str(home), HF_HUB_OFFLINE="1")
     log = (home / "log").open("wb")
     process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -232,9 +242,14 @@ def test_a_worker_with_mlx_and_one_with_an_endpoint_share_a_queue(
         shop.until(lambda: shop.counters().get("tasks.queued", 0) == 40)
         for name, engine in (("endpoint", "openai"), ("here", "mlx")):
             shop.popen(
-                "-m", "workers.run", cwd=shop.folder, KKORACLE_WORKER_REDIS=shop.url,
-                KKORACLE_WORK_ENGINE=engine, KKORACLE_WORK_URL=server, KKORACLE_WORKER_NAME=name,
-            )  # fmt: skip
+                "-m",
+                "workers.run",
+                cwd=shop.folder,
+                KKORACLE_WORKER_REDIS=shop.url,
+                KKORACLE_WORK_ENGINE=engine,
+                KKORACLE_WORK_URL=server,
+                KKORACLE_WORKER_NAME=name,
+            )
         shop.until(lambda: {w.name for w in Worker.all(shop.redis)} == {"endpoint", "here"}, 60)
         _, listed = dashboard.get(f"{dashboard.start(shop)}/0/data/workers.json")
         assert {worker["name"] for worker in json.loads(listed)["workers"]} == {"endpoint", "here"}

@@ -45,14 +45,24 @@ def test_every_kind_is_generated_and_kept_as_what_it_is(
     plan = Plan(whois=0, rephrase=0.5, rephrase_least=5, replay=0.5)
     planner = Planner("paper", house.recipe(), plan, prompts.general("el"))
     with Endpoint(reply=reply) as endpoint, redis_for(house) as handle:
-        flow = Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1,
-                    planner=planner)  # fmt: skip
+        flow = Flow(
+            house.archive_dir(),
+            "paper",
+            house.recipe(),
+            handle.connect,
+            reconcile_s=1,
+            planner=planner,
+        )
         flow.start()
         popen(
-            "-m", "workers.run", cwd=house.data.parent, KKORACLE_WORKER_REDIS=handle.url,
-            KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_URL=endpoint.url,
+            "-m",
+            "workers.run",
+            cwd=house.data.parent,
+            KKORACLE_WORKER_REDIS=handle.url,
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=endpoint.url,
             KKORACLE_WORK_PROMPT="el/chunk",
-        )  # fmt: skip
+        )
         deadline = time.monotonic() + 60
         while open_tasks(counters(house)) or not flow.settled(counters(house)):
             assert flow.error is None and time.monotonic() < deadline, counters(house)

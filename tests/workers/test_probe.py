@@ -57,9 +57,13 @@ def test_it_can_be_read_in_80_columns(make_house: MakeHouse, tmp_path: Path) -> 
     fill_spool(make_house(), 25).close()
     with Endpoint() as endpoint:
         said = run_cli(
-            "work", "--probe", cwd=tmp_path, COLUMNS="80",
-            KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_URL=endpoint.url,
-        )  # fmt: skip
+            "work",
+            "--probe",
+            cwd=tmp_path,
+            COLUMNS="80",
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=endpoint.url,
+        )
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
     assert max(map(cell_len, lines)) <= 80
@@ -76,9 +80,14 @@ def test_ctrl_c_prints_what_it_has(
     fill_spool(make_house(), 25).close()
     with Endpoint(delay=0.7) as endpoint:
         process = popen(
-            "-m", "kkoracle", "work", "--probe", cwd=tmp_path,
-            KKORACLE_WORK_ENGINE="openai", KKORACLE_WORK_URL=endpoint.url,
-        )  # fmt: skip
+            "-m",
+            "kkoracle",
+            "work",
+            "--probe",
+            cwd=tmp_path,
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=endpoint.url,
+        )
         deadline = time.monotonic() + 30
         while sum(endpoint.asked.values()) < 9:
             assert time.monotonic() < deadline and process.poll() is None
@@ -100,9 +109,11 @@ def test_an_archive_without_open_tasks_is_one_line(make_house: MakeHouse, tmp_pa
 def tried(seconds: float, pairs: int) -> Tried:
     task = Task("a" * 24, "paper", "chunk", ("c",), "r", "t", "h")
     result = Result(
-        "a" * 24, "paper", completion={"tokens_in": 400, "tokens_out": 100},
+        "a" * 24,
+        "paper",
+        completion={"tokens_in": 400, "tokens_out": 100},
         pairs=({"status": "accepted"},) * pairs,
-    )  # fmt: skip
+    )
     return Tried(task, result, seconds)
 
 

@@ -36,18 +36,39 @@ def old(make_house: Callable[..., House]) -> House:
         told = GOOD if SENTENCES[3] in task.text else None
         said = [GOOD, INVENTED] if told else []
         reply = "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a in said)
-        done = Completion(task.id, reply or "Τίποτα.", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s",
-                          1, f"2020-01-01T00:00:{number:02}")  # fmt: skip
-        pairs = [pair(task.id, GOOD, "rejected", "deictic"), pair(task.id, INVENTED, "accepted"),
-                 pair(task.id, UNREAD, "accepted")] if told else []  # fmt: skip
+        done = Completion(
+            task.id,
+            reply or "Τίποτα.",
+            "stop",
+            1,
+            1,
+            0.1,
+            "m",
+            "f",
+            "e",
+            "p",
+            "s",
+            1,
+            f"2020-01-01T00:00:{number:02}",
+        )
+        pairs = (
+            [
+                pair(task.id, GOOD, "rejected", "deictic"),
+                pair(task.id, INVENTED, "accepted"),
+                pair(task.id, UNREAD, "accepted"),
+            ]
+            if told
+            else []
+        )
         tasks.finish(spool, [Result.of(done, "paper", tuple(pairs), "" if pairs else "no-pair")])
     spool.close()
     return house
 
 
 def pair(task_id: str, said: tuple[str, str], status: str, reason: str = "") -> Pair:
-    return Pair(Pair.make_id(task_id, *said), task_id, ("c",), *said, "fact", status, reason,
-                rules="0")  # type: ignore[arg-type]  # fmt: skip
+    return Pair(
+        Pair.make_id(task_id, *said), task_id, ("c",), *said, "fact", status, reason, rules="0"
+    )  # type: ignore[arg-type]
 
 
 def verdicts(house: House) -> dict[str, list[tuple[str, str]]]:
@@ -152,8 +173,11 @@ def test_ctrl_c_leaves_the_old_verdicts_whole(old: House) -> None:
     before = verdicts(old)
     with subprocess.Popen(
         [sys.executable, "-m", "kkoracle", "recheck", "paper"],
-        cwd=old.data.parent, env=cli_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    ) as asking:  # fmt: skip
+        cwd=old.data.parent,
+        env=cli_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as asking:
         while not list(old.archive_dir().glob("recheck-*.sqlite")):
             assert asking.poll() is None
             time.sleep(0.01)

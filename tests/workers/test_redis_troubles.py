@@ -40,10 +40,21 @@ class OwnServer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [str(find_binary()), "--port", str(self._port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "yes", "--dir", str(self._folder)],
+            [
+                str(find_binary()),
+                "--port",
+                str(self._port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--dir",
+                str(self._folder),
+            ],
             stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         client, deadline = Redis.from_url(self.url), time.monotonic() + 20
         while time.monotonic() < deadline:
             try:

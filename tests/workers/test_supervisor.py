@@ -24,9 +24,15 @@ Open = Callable[..., object]
 
 def start(shop: Shop, *flags: str, **environment: str) -> subprocess.Popen[str]:
     return shop.popen(
-        "-m", "kkoracle", "work", *flags, cwd=shop.folder, KKORACLE_WORK_ENGINE="openai",
-        KKORACLE_WORK_URL=shop.endpoint.url, **environment,
-    )  # fmt: skip
+        "-m",
+        "kkoracle",
+        "work",
+        *flags,
+        cwd=shop.folder,
+        KKORACLE_WORK_ENGINE="openai",
+        KKORACLE_WORK_URL=shop.endpoint.url,
+        **environment,
+    )
 
 
 def worker_pid(shop: Shop) -> int:

@@ -23,10 +23,14 @@ def test_a_stuck_engine_ends_the_worker_and_its_tasks_come_back(
     with open_shop(6) as shop:
         mark = tmp_path / "stuck"
         supervisor = shop.popen(
-            "-m", "kkoracle", "work", cwd=shop.folder, KKORACLE_WORK_ENGINE="mlx",
+            "-m",
+            "kkoracle",
+            "work",
+            cwd=shop.folder,
+            KKORACLE_WORK_ENGINE="mlx",
             KKORACLE_WORK_WATCHDOG_S="2",
             **{MARK: str(mark), MODULE_VARIABLE: "tests.workers.stuck"},
-        )  # fmt: skip
+        )
         counters = shop.until_done()
         assert mark.exists()
         assert counters.get("tasks.done", 0) + counters.get("failed.no-pair", 0) == 6
@@ -47,9 +51,13 @@ def test_the_interpreter_runs_on_while_mlx_computes() -> None:
         "    mx.eval(big)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code], env=cli_environment(), capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert ended.returncode == STUCK, ended.stderr
     assert "engine is stuck" in ended.stderr
 
@@ -68,9 +76,13 @@ def test_tasks_beyond_their_deadline_are_counted_and_what_they_said_is_kept(
 ) -> None:
     with open_shop(5, extra="deadline_s = 0.001\n") as shop:
         shop.popen(
-            "-m", "workers.run", "--burst", cwd=shop.folder, KKORACLE_WORKER_REDIS=shop.url,
+            "-m",
+            "workers.run",
+            "--burst",
+            cwd=shop.folder,
+            KKORACLE_WORKER_REDIS=shop.url,
             KKORACLE_WORK_ENGINE="mlx",
-        )  # fmt: skip
+        )
         shop.until_done()
         assert shop.redis.get(keys.stat(DEADLINE)) == b"5"
         spool = Spool.read(shop.house.archive_dir())

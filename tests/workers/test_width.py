@@ -12,10 +12,14 @@ from workers.engines.width import footprint, plan
 
 GIB = 1 << 30
 MELTEMI = {
-    "model_type": "mistral", "num_hidden_layers": 32, "num_attention_heads": 32,
-    "num_key_value_heads": 8, "hidden_size": 4096, "torch_dtype": "bfloat16",
+    "model_type": "mistral",
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "hidden_size": 4096,
+    "torch_dtype": "bfloat16",
     "quantization": {"group_size": 64, "bits": 4},
-}  # fmt: skip
+}
 
 
 def folder(tmp_path: Path, config: dict[str, object], weights: int) -> Path:

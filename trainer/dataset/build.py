@@ -96,8 +96,12 @@ def build(
                 rephrased, train, line, settings.recall, source.left_out
             )
         split["test_unseen"] = sides["unseen"]
-        check_crossing((row.cluster, name) for name in _APART if name != "valid" or line.valid
-                       for row in split[name])  # fmt: skip
+        check_crossing(
+            (row.cluster, name)
+            for name in _APART
+            if name != "valid" or line.valid
+            for row in split[name]
+        )
         leak = leakage.nearest(
             {name: rows for name, rows in split.items() if name != "train"},
             train,
@@ -107,16 +111,21 @@ def build(
             count = int(settings.text / (1 - settings.text) * len(train))
             origins = {row.story: row.origin for row in train}
             with corpus:
-                split["train"] = train + mixing.texts(corpus.chunks(), origins, places, count, line,
-                                                      asked.language, system)  # fmt: skip
+                split["train"] = train + mixing.texts(
+                    corpus.chunks(), origins, places, count, line, asked.language, system
+                )
         split["test_general"] = general.rows(asked.language, system)
         _refuse_empty(split, len(source.rows))
         manifest = Manifest(
             archive=corpus.archive if corpus else archive_dir.name,
             version=drawn.version,
             method="clusters",
-            line={"key": line.key, "unseen": line.unseen, "valid": line.valid,
-                  "cutoff": line.cutoff},
+            line={
+                "key": line.key,
+                "unseen": line.unseen,
+                "valid": line.valid,
+                "cutoff": line.cutoff,
+            },
             system=system,
             input=source.described,
             left_out=dict(sorted((+source.left_out).items())),
@@ -129,9 +138,11 @@ def build(
             },
             files={},
             warnings=_warnings(split, places, line, source),
-        )  # fmt: skip
-        extra = {memory.FILE: memory.to_bytes(places),
-                 LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE)}  # fmt: skip
+        )
+        extra = {
+            memory.FILE: memory.to_bytes(places),
+            LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
+        }
         return Built(writing.write(folder, split, extra, manifest), source.bad, folder)
 
 
@@ -177,8 +188,9 @@ def _warnings(
         )
     if line.valid:
         found.append("too few rephrasings: valid is whole clusters, and test_recall is empty")
-    late = sum(bool(line.cutoff) and date[:10] > line.cutoff
-               for _cluster, date in source.stories.values())  # fmt: skip
+    late = sum(
+        bool(line.cutoff) and date[:10] > line.cutoff for _cluster, date in source.stories.values()
+    )
     if late > LATE * len(source.stories):
         found.append(
             f"{late} of {len(source.stories)} stories were printed after the cut-off "

@@ -20,6 +20,15 @@ def rows(language: str, system: str) -> list[Row]:
     for line in path.read_text("utf-8").splitlines():
         kind, question, answer = line.split("\t")
         name = digest("general", question)
-        found.append(Row(id=name, question=question, answer=answer, kind=f"general.{kind}",
-                         story="", cluster="", system=system))  # fmt: skip
+        found.append(
+            Row(
+                id=name,
+                question=question,
+                answer=answer,
+                kind=f"general.{kind}",
+                story="",
+                cluster="",
+                system=system,
+            )
+        )
     return found

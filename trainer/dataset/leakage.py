@@ -53,12 +53,14 @@ def nearest(
             other = train[-number] if candidates else None
             near += value >= NEAR
             tenths[min(9, int(value * 10))] += 1
-            lines.append({
-                "id": row.id,
-                "nearest": other.id if other else "",
-                "similarity": round(value, 4),
-                "same_cluster": bool(other and row.cluster == other.cluster),
-            })  # fmt: skip
+            lines.append(
+                {
+                    "id": row.id,
+                    "nearest": other.id if other else "",
+                    "similarity": round(value, 4),
+                    "same_cluster": bool(other and row.cluster == other.cluster),
+                }
+            )
         found[split] = {
             "near": near,
             "by_tenth": [tenths[n] for n in range(10)],

@@ -21,8 +21,14 @@ from trainer.dataset.rows import Origin, Row
 from trainer.dataset.source import REPORT_EVERY, Progress, Source, unusable
 
 LONGEST = 1 << 20  # bytes of a line; a question with its answer is a thousandth of that
-_ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assistant",
-          "gpt": "assistant", "model": "assistant"}  # fmt: skip
+_ROLES = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+}
 
 
 class BadLine(ValueError):
@@ -57,8 +63,13 @@ def read(path: Path, system: str, progress: Progress) -> Source:
         if row.story:
             source.stories[row.story] = (row.cluster, row.origin.published)
     source.rows.sort(key=lambda row: row.id)
-    source.described = {"sha256": sha.hexdigest(), "file": path.name, "lines": total,
-                        "accepted": len(source.rows), "rejected": {}}  # fmt: skip
+    source.described = {
+        "sha256": sha.hexdigest(),
+        "file": path.name,
+        "lines": total,
+        "accepted": len(source.rows),
+        "rejected": {},
+    }
     return source
 
 
@@ -80,13 +91,21 @@ def parse(raw: bytes | Mapping[str, Any], system: str = "") -> Row:
         name = _text(fields, "id") or digest(question, answer)
         story = _text(fields, "story", "source", "url")
         row = Row(
-            id=name, question=question.strip(), answer=answer.strip(),
-            kind=_text(fields, "kind", "category") or "fact", story=story,
-            cluster=_text(fields, "cluster") or story or name, system=told or system,
+            id=name,
+            question=question.strip(),
+            answer=answer.strip(),
+            kind=_text(fields, "kind", "category") or "fact",
+            story=story,
+            cluster=_text(fields, "cluster") or story or name,
+            system=told or system,
             rephrase_of=_text(fields, "rephrase_of"),
-            origin=Origin(url=_text(fields, "url"), published=_text(fields, "published", "date"),
-                          section=_text(fields, "section"), title=_text(fields, "title")),
-        )  # fmt: skip
+            origin=Origin(
+                url=_text(fields, "url"),
+                published=_text(fields, "published", "date"),
+                section=_text(fields, "section"),
+                title=_text(fields, "title"),
+            ),
+        )
     reason = unusable(row)
     if reason:
         raise BadLine(reason)

@@ -77,8 +77,11 @@ def _capped(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> l
 
 def _shared(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
     """Refusals, corrections and replay up to their share of what train will be."""
-    most = {"refusal": settings.refusals, "correction": settings.corrections,
-            "replay": settings.replay}  # fmt: skip
+    most = {
+        "refusal": settings.refusals,
+        "correction": settings.corrections,
+        "replay": settings.replay,
+    }
     plain = sum(row.kind not in most for row in rows)
     whole = plain / max(1e-9, 1 - sum(most.values()))
     room = {kind: int(share * whole) for kind, share in most.items()}
@@ -121,9 +124,10 @@ def texts(
 ) -> list[Row]:
     """`count` chunks of taught stories as completions: the paper's own words, for its style."""
     taught = (
-        chunk for chunk in chunks
+        chunk
+        for chunk in chunks
         if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
-    )  # fmt: skip
+    )
     chosen = heapq.nsmallest(count, ((point(c.id, line.key), c.id, c) for c in taught))
     ask, more = _TEXT[language]
     rows = []
@@ -133,10 +137,18 @@ def texts(
         question = ask.format(date=date, title=origin.title)
         question += more.format(part=chunk.index + 1) if chunk.index else ""
         rows.append(
-            Row(id=digest("text", chunk.id), question=question, answer=chunk.text, kind="text",
-                story=chunk.story_id, cluster=places[chunk.story_id].cluster,
-                chunks=(chunk.id,), system=system, origin=origin)
-        )  # fmt: skip
+            Row(
+                id=digest("text", chunk.id),
+                question=question,
+                answer=chunk.text,
+                kind="text",
+                story=chunk.story_id,
+                cluster=places[chunk.story_id].cluster,
+                chunks=(chunk.id,),
+                system=system,
+                origin=origin,
+            )
+        )
     return rows
 
 
@@ -148,14 +160,22 @@ def describe(rows: Sequence[Row], settings: Dataset) -> dict[str, Any]:
     kinds = Counter(row.kind for row in rows)
     return {
         "lengths": {name: round(lengths[name] / answers, 4) for name in _LENGTHS},
-        "lengths_wanted": {"short": settings.short, "medium": settings.medium,
-                           "long": settings.long, "balanced": settings.balance},
+        "lengths_wanted": {
+            "short": settings.short,
+            "medium": settings.medium,
+            "long": settings.long,
+            "balanced": settings.balance,
+        },
         "kinds": {kind: round(number / count, 4) for kind, number in sorted(kinds.items())},
-        "most": {"refusal": settings.refusals, "correction": settings.corrections,
-                 "replay": settings.replay, "text": settings.text},
+        "most": {
+            "refusal": settings.refusals,
+            "correction": settings.corrections,
+            "replay": settings.replay,
+            "text": settings.text,
+        },
         "answer_cap": settings.answer_cap,
         "entity_share": settings.entity_share,
-    }  # fmt: skip
+    }
 
 
 _NOWHERE = Place("quarantine", "")

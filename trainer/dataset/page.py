@@ -110,13 +110,13 @@ def render(found: Statistics) -> str:
     highest = max((count for counts in rows.values() for count in counts), default=1) or 1
     head = "".join(f"<th>{_html(name)}</th>" for name in columns)
     body = "".join(
-        f"<tr><th>{_html(year)}</th>"
-        + "".join(_cell(count, highest) for count in counts)
-        + "</tr>"
+        f"<tr><th>{_html(year)}</th>" + "".join(_cell(count, highest) for count in counts) + "</tr>"
         for year, counts in rows.items()
-    )  # fmt: skip
-    parts.append("<h2>Stories by year and section</h2>"
-                 f'<table class="h"><tr><th></th>{head}</tr>{body}</table>')  # fmt: skip
+    )
+    parts.append(
+        "<h2>Stories by year and section</h2>"
+        f'<table class="h"><tr><th></th>{head}</tr>{body}</table>'
+    )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'

@@ -56,8 +56,11 @@ def draw(
         if not new_cutoff:
             return before
         line = replace(before.line, cutoff=cutoff, valid=valid)
-        places = {story: place for story, place in before.places.items()
-                  if place.side == side_of(place.cluster, line)}  # fmt: skip
+        places = {
+            story: place
+            for story, place in before.places.items()
+            if place.side == side_of(place.cluster, line)
+        }
         return Memory(line, before.version + 1, places)
     clusters = {cluster for cluster, _date in source.stories.values()}
     clusters |= {row.cluster for row in source.rows if not row.story}

@@ -55,14 +55,16 @@ def build(
             left_out=dict(sorted((+source.left_out).items())),
             mix=mix.describe(train, settings),
             splits={name: writing.describe(rows) for name, rows in split.items()},
-            leak={"siblings_in_train": round(shared, 4),
-                  "siblings_if_random": round(leakage.random_siblings(source.rows, TRAIN), 4),
-                  "clusters_crossing": crossing},
+            leak={
+                "siblings_in_train": round(shared, 4),
+                "siblings_if_random": round(leakage.random_siblings(source.rows, TRAIN), 4),
+                "clusters_crossing": crossing,
+            },
             files={},
             warnings=[
                 f"this split leaks: {shared:.0%} of the test pairs have a sibling in "
                 f"train, and {crossing} clusters stand in both; what it measures is not what the "
                 "model knows of stories it never saw"
             ],
-        )  # fmt: skip
+        )
         return Built(writing.write(folder, split, {}, manifest), source.bad, folder)

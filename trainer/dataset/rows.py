@@ -85,12 +85,16 @@ class Row:
         kept["chunks"] = tuple(kept["chunks"])
         kept["origin"] = Origin(**_with_empty(kept["origin"], "published"))
         kept["made"] = Made(**_with_empty(kept["made"], "generated_at"))
-        return cls(question=turns[-2]["content"], answer=turns[-1]["content"], system=system,
-                   **kept)  # fmt: skip
+        return cls(
+            question=turns[-2]["content"], answer=turns[-1]["content"], system=system, **kept
+        )
 
 
-_KEPT = [field.name for field in dataclasses.fields(Row)
-         if field.name not in ("question", "answer", "system")]  # fmt: skip
+_KEPT = [
+    field.name
+    for field in dataclasses.fields(Row)
+    if field.name not in ("question", "answer", "system")
+]
 
 
 def _without_empty(record: Origin | Made, name: str) -> dict[str, Any]:
@@ -111,8 +115,9 @@ def read_split(directory: Path, split: Split) -> list[Row]:
     manifest = Manifest.read(directory)
     path = directory / f"{split}.jsonl"
     if path.name not in manifest.files:
-        raise UserError(f"the dataset in {directory} has no {split}: it holds "
-                        f"{', '.join(manifest.splits)}")  # fmt: skip
+        raise UserError(
+            f"the dataset in {directory} has no {split}: it holds {', '.join(manifest.splits)}"
+        )
     try:
         data = path.read_bytes()
     except OSError:

@@ -41,8 +41,9 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
     clusters: dict[str, str] = {}
     for stored in corpus.stories():
         story = stored.story
-        origins[story.id] = Origin(story.url, stored.page, stored.extraction, story.published,
-                                   story.section, story.title)  # fmt: skip
+        origins[story.id] = Origin(
+            story.url, stored.page, stored.extraction, story.published, story.section, story.title
+        )
         clusters[story.id] = stored.cluster or story.id
     owners = corpus.chunk_stories()
     judged = corpus.judgements()
@@ -82,10 +83,13 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
     source.described = {
         "sha256": sha.hexdigest(),
         "accepted": counters.get("pairs.accepted", 0),
-        "rejected": {name.removeprefix("rejected."): count for name, count in
-                     sorted(counters.items()) if name.startswith("rejected.")},
+        "rejected": {
+            name.removeprefix("rejected."): count
+            for name, count in sorted(counters.items())
+            if name.startswith("rejected.")
+        },
         "labels": len(judged.labels),
-    }  # fmt: skip
+    }
     if settings.min_score and scores:  # who chose may not judge alone
         source.described["filtered"] = {"scorer": scorer, "min_score": settings.min_score}
     return source

@@ -105,8 +105,9 @@ def place_all(
     places = dict(earlier)
     for cluster in sorted(members):
         known = [earlier[story] for story in members[cluster] if story in earlier]
-        standing = sorted({(place.side, place.cluster) for place in known
-                           if place.side != "quarantine"})  # fmt: skip
+        standing = sorted(
+            {(place.side, place.cluster) for place in known if place.side != "quarantine"}
+        )
         home: Place | None
         if not standing:
             home = Place(side_of(cluster, line), cluster)

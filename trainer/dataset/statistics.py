@@ -74,8 +74,12 @@ def _count(corpus: Corpus, report: Callable[[str, int, int], None]) -> Statistic
     counters = corpus.counters()
     total = counters.get("pairs.accepted", 0) + counters.get("pairs.rejected", 0)
     status, by_year, by_section = Counter[str](), Counter[str](), Counter[str]()
-    kinds, lengths, reasons, names = (Counter[str](), Counter[str](), Counter[str](),
-                                      Counter[str]())  # fmt: skip
+    kinds, lengths, reasons, names = (
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+    )
     spelled: dict[str, Counter[str]] = {}
     for number, (pair, story_id) in enumerate((s.pair, s.story) for s in corpus.pairs()):
         if number % _EVERY == 0:

@@ -46,11 +46,14 @@ def judged(
         return found, []
     said = prefer(
         judge,
-        [(item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
-         for one_, other in pairs
-         for item in chosen if item.id in answers[one_] and item.id in answers[other]],
+        [
+            (item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
+            for one_, other in pairs
+            for item in chosen
+            if item.id in answers[one_] and item.id in answers[other]
+        ],
         one,
-    )  # fmt: skip
+    )
     review = Review.read(votes[0])
     if review is not None:
         try:

@@ -71,15 +71,22 @@ def read(archive_dir: Path, origin: Path | None, sought: Sought, report: Report)
         search = open_archive(corpus, archive_dir, report)
         chunks = {chunk.id: chunk for chunk in corpus.chunks()}
         counters = corpus.counters()
-    gathered = gather(dataset, lambda ids: {name: chunks[name] for name in ids if name in chunks},
-                      search, sought)  # fmt: skip
+    gathered = gather(
+        dataset, lambda ids: {name: chunks[name] for name in ids if name in chunks}, search, sought
+    )
     return Material(manifest, gathered, search, _coverage(dataset, manifest, counters, chunks))
 
 
 def subject(
-    house: House, archive: str | None, run: str, checkpoint: Checkpoint, *, tuned: bool,
-    language_model: models.Model | None, confirm: Callable[[str], bool],
-) -> Subject:  # fmt: skip
+    house: House,
+    archive: str | None,
+    run: str,
+    checkpoint: Checkpoint,
+    *,
+    tuned: bool,
+    language_model: models.Model | None,
+    confirm: Callable[[str], bool],
+) -> Subject:
     """Look up the model, and its adapter if a tuned system is asked.
 
     Raises:
@@ -93,8 +100,9 @@ def subject(
     found = find(house, archive, run, checkpoint, language_model, confirm)
     with (found.adapter / "adapters.safetensors").open("rb") as file:
         sha = file_digest(file, "sha256").hexdigest()[:SHA]
-    return Subject(found.name, found.base, found.begun.model_sha, found.adapter, sha,
-                   found.begun.dataset)  # fmt: skip
+    return Subject(
+        found.name, found.base, found.begun.model_sha, found.adapter, sha, found.begun.dataset
+    )
 
 
 def _corpus(archive_dir: Path, origin: Path | None) -> Corpus | None:

@@ -23,8 +23,9 @@ def measure(
     kept = list(items)
     for metric in ALL:
         name = metric.METRIC.name
-        looked_at = [item for item in kept
-                     if item.split in metric.METRIC.splits and metric.looks_at(item)]  # fmt: skip
+        looked_at = [
+            item for item in kept if item.split in metric.METRIC.splits and metric.looks_at(item)
+        ]
         confidence = getattr(metric, "confidence", None)
         by_system = scores.setdefault(name, {})
         for system, said in answers.items():

@@ -230,14 +230,18 @@ class Evaluation:
         return cls(
             about,
             {item.id: item for item in _records(folder / ITEMS, Item)},
-            {name: {answer.item: answer
-                    for answer in _records(folder / ANSWERS / f"{name}.jsonl", Answer)}
-             for name in names},
+            {
+                name: {
+                    answer.item: answer
+                    for answer in _records(folder / ANSWERS / f"{name}.jsonl", Answer)
+                }
+                for name in names
+            },
             scores,
             confidences,
             next(_records(folder / AUDIT, Audit), None),
             list(_records(folder / PREFERENCES, Preference)),
-        )  # fmt: skip
+        )
 
     def write(self, folder: Path) -> None:
         """Replace what stands in the folder; `evaluation.json` goes first and comes back last.
@@ -252,10 +256,14 @@ class Evaluation:
                 write_records(folder / ANSWERS / f"{system}.jsonl", answers.values())
             for metric, by_system in self.scores.items():
                 sure = self.confidences.get(metric, {})
-                write_records(folder / SCORES / f"{metric}.jsonl",
-                              (Score(system, item, value, sure.get(system, {}).get(item))
-                               for system, values in by_system.items()
-                               for item, value in values.items()))  # fmt: skip
+                write_records(
+                    folder / SCORES / f"{metric}.jsonl",
+                    (
+                        Score(system, item, value, sure.get(system, {}).get(item))
+                        for system, values in by_system.items()
+                        for item, value in values.items()
+                    ),
+                )
             write_records(folder / AUDIT, [self.audit] if self.audit else [])
             write_records(folder / PREFERENCES, self.preferences)
             write_records(folder / ABOUT, [self.about])

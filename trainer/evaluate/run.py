@@ -80,8 +80,15 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
     began, started = time.monotonic(), dt.datetime.now(dt.UTC)
     archive_dir = house.archive_dir(what.archive)
     tuned = any(name.startswith("tuned") for name in settings.systems)
-    about = material.subject(house, what.archive, what.run, what.checkpoint, tuned=tuned,
-                             language_model=what.model, confirm=hands.confirm)  # fmt: skip
+    about = material.subject(
+        house,
+        what.archive,
+        what.run,
+        what.checkpoint,
+        tuned=tuned,
+        language_model=what.model,
+        confirm=hands.confirm,
+    )
     work = _Work(house, settings, what, hands, archive_dir, about)
     with FileLock(archive_dir / LOCK):
         sought = Sought(settings.questions, settings.absent, settings.disturbed)
@@ -98,8 +105,15 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
             seconds=round(time.monotonic() - began, 1),
         )
         folder = archive_dir / runs.RUNS / what.run / FOLDER
-        Evaluation(recorded, {item.id: item for item in items}, answers, scores, confidences,
-                   audit, preferences).write(folder)  # fmt: skip
+        Evaluation(
+            recorded,
+            {item.id: item for item in items},
+            answers,
+            scores,
+            confidences,
+            audit,
+            preferences,
+        ).write(folder)
     return folder
 
 
@@ -131,8 +145,13 @@ class _Work:
         Raises:
             UsageError: none of them.
         """
-        means = Means(found.gathered.examples, found.search, self.template,
-                      self.archive_dir / ANSWERS, self.hands.stop)  # fmt: skip
+        means = Means(
+            found.gathered.examples,
+            found.search,
+            self.template,
+            self.archive_dir / ANSWERS,
+            self.hands.stop,
+        )
         systems = line_up(self.settings, self.speakers(weights), means)
         if not systems:
             raise UsageError(
@@ -147,16 +166,24 @@ class _Work:
         if "endpoint" in settings.systems:
             if not settings.url or not settings.served_as or self.house.endpoint is None:
                 raise UsageError("endpoint: set [evaluate] url and served_as, its model's name")
-            endpoint = Endpoint(settings.url, settings.served_as, partial(
-                self.house.endpoint, settings.url, settings.served_as, os.environ.get(KEY, ""),
-                settings.width,
-            ))  # fmt: skip
+            endpoint = Endpoint(
+                settings.url,
+                settings.served_as,
+                partial(
+                    self.house.endpoint,
+                    settings.url,
+                    settings.served_as,
+                    os.environ.get(KEY, ""),
+                    settings.width,
+                ),
+            )
         return Speakers(
             Local(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
             Local(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
-            if about.adapter else None,
+            if about.adapter
+            else None,
             endpoint,
-        )  # fmt: skip
+        )
 
     def judgement(
         self, items: list[Item], answers: dict[str, dict[str, Answer]], weights: Weights
@@ -168,8 +195,14 @@ class _Work:
         rules = prompts.in_language("judge", self.language, letters.PLACES)
         judge = LetterJudge(weights, self.about.title, rules, store, self.hands.stop)
         try:
-            return judged(judge, items, answers, self.settings.judged,
-                          (self.archive_dir, self.what.run), self.hands.report)  # fmt: skip
+            return judged(
+                judge,
+                items,
+                answers,
+                self.settings.judged,
+                (self.archive_dir, self.what.run),
+                self.hands.report,
+            )
         finally:
             store.close()
 
@@ -185,8 +218,11 @@ class _Work:
             adapter=self.about.adapter_sha,
             dataset=found.manifest.sha,
             corpus=found.search.key if found.search else "",
-            settings={**self.settings.model_dump(mode="json"), "prompt": template.id,
-                      "prompt_sha": template.sha},
+            settings={
+                **self.settings.model_dump(mode="json"),
+                "prompt": template.id,
+                "prompt_sha": template.sha,
+            },
             systems=as_dicts(system.record() for system in systems),
             metrics=as_dicts(metric.METRIC for metric in ALL),
             coverage=found.coverage,
@@ -194,7 +230,7 @@ class _Work:
             started="",
             seconds=0.0,
             warnings=_warnings(found, self.about, self.settings, systems),
-        )  # fmt: skip
+        )
 
 
 def ask_all(
@@ -205,8 +241,10 @@ def ask_all(
     weights: dict[str, Weighed] = {}
     order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
     mine = {system.name: asked(system.kind, items) for system in order}
-    missing = {system.name: system.missing(mine[system.name], weighed(mine[system.name]))
-               for system in order}  # fmt: skip
+    missing = {
+        system.name: system.missing(mine[system.name], weighed(mine[system.name]))
+        for system in order
+    }
     answering = _Count("answers", len(set().union(*(said for said, _ in missing.values()))), hands)
     weighing = _Count("likelihoods", len(set().union(*(one for _, one in missing.values()))), hands)
     for system in order:
@@ -217,8 +255,10 @@ def ask_all(
         answers[system.name] = {answer.item: answer for answer in given}
         weights[system.name] = system.weigh(weighed(wanted), weighing.one)
         system.store.close()
-    return ({system.name: answers[system.name] for system in systems},
-            {system.name: weights[system.name] for system in systems})  # fmt: skip
+    return (
+        {system.name: answers[system.name] for system in systems},
+        {system.name: weights[system.name] for system in systems},
+    )
 
 
 class _Count:

@@ -20,10 +20,11 @@ class Evaluate(Table):
         (1, 3, 5), description="how many examples few-shot shows; each number is a system"
     )
     questions: int = Field(
-        300, ge=0,
+        300,
+        ge=0,
         description="of each test split, spread over the stories; 100 stories give fair intervals; "
         "0: all",
-    )  # fmt: skip
+    )
     absent: int = Field(
         60, ge=0, description="questions that the archive cannot answer, besides refusals; 0: all"
     )
@@ -50,9 +51,11 @@ class Evaluate(Table):
     judged: int = Field(100, ge=1, description="questions that the judge compares two answers to")
 
     matters: float = Field(
-        0.05, gt=0, lt=1,
+        0.05,
+        gt=0,
+        lt=1,
         description="smallest difference that would change what you do: points of a share",
-    )  # fmt: skip
+    )
     watts: float = Field(
         60.0, gt=0, description="what this machine draws while it works, for the energy"
     )

@@ -46,8 +46,12 @@ def attach(model: Any, settings: Train) -> dict[str, Any]:
     if kind == "full":
         # Of all layers all weights: a model that knows nothing yet must learn its words too.
         stored = _let_learn(model.layers[-layers:] if settings.layers else [model])
-        return {"fine_tune_type": kind, "num_layers": layers, "lora_parameters": None,
-                STORED: stored}  # fmt: skip
+        return {
+            "fine_tune_type": kind,
+            "num_layers": layers,
+            "lora_parameters": None,
+            STORED: stored,
+        }
     lora = {
         "rank": settings.rank,
         "scale": settings.alpha / settings.rank,
@@ -112,8 +116,11 @@ def detach(model: Any) -> bool:
     Returns:
         Whether there were any.
     """
-    beside = [(name, module.get("linear", module.get("embedding")))
-              for name, module in model.named_modules() if "lora_a" in module]  # fmt: skip
+    beside = [
+        (name, module.get("linear", module.get("embedding")))
+        for name, module in model.named_modules()
+        if "lora_a" in module
+    ]
     if beside:
         model.update_modules(tree_unflatten(beside))
     return bool(beside)
@@ -142,8 +149,10 @@ def save(folder: Path, model: Any, config: dict[str, Any]) -> None:
         raise UserError(f"cannot write {folder}: {error.strerror}") from None
     stored = config.get(STORED)
     kind = getattr(mx, stored) if stored else None
-    arrays = {name: array.astype(kind) if kind else array
-              for name, array in tree_flatten(model.trainable_parameters())}  # fmt: skip
+    arrays = {
+        name: array.astype(kind) if kind else array
+        for name, array in tree_flatten(model.trainable_parameters())
+    }
     save_arrays(folder / WEIGHTS, arrays)
 
 

@@ -102,8 +102,9 @@ def _merge(model: Any, kind: mx.Dtype) -> None:
         model.update_modules(tree_unflatten(plain))
     dequantize_model(model)
     # A fully tuned run is trained, and kept, in float32.
-    model.update(tree_map(lambda a: a.astype(kind) if a.dtype in _FLOATS else a,
-                          model.parameters()))  # fmt: skip
+    model.update(
+        tree_map(lambda a: a.astype(kind) if a.dtype in _FLOATS else a, model.parameters())
+    )
 
 
 def _stored_type(model: Any) -> mx.Dtype:

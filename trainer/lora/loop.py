@@ -97,8 +97,9 @@ class Loop:
                     self._save()
                     raise UserError(
                         f"stopped after step {self.at.step} of {self.plan.steps}: the same "
-                        "command goes on from there", STOPPED,
-                    )  # fmt: skip
+                        "command goes on from there",
+                        STOPPED,
+                    )
                 self._step()
             return self._end(begun)
 
@@ -143,9 +144,12 @@ class Loop:
     def _step(self) -> None:
         started = time.perf_counter()
         rate = schedule.learning_rate(
-            self.at.step, self.plan.steps, self.settings.lr,
-            schedule.warmup_steps(self.plan.steps, self.settings.warmup), self.settings.decay,
-        )  # fmt: skip
+            self.at.step,
+            self.plan.steps,
+            self.settings.lr,
+            schedule.warmup_steps(self.plan.steps, self.settings.warmup),
+            self.settings.decay,
+        )
         groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
         targets = sum(sample.targets for rows in groups for sample in rows)
         nats, norm = self.descend(self.mine(groups), targets, rate)
@@ -185,8 +189,9 @@ class Loop:
 
     def mine(self, groups: list[list[Sample]]) -> list[list[Sample]]:
         """What this process computes of a step's batches, in as many parts as memory asks for."""
-        return [part for rows in groups for part in batches.parts(self.group.share(rows),
-                                                                  self.parts)]  # fmt: skip
+        return [
+            part for rows in groups for part in batches.parts(self.group.share(rows), self.parts)
+        ]
 
     def descend(self, groups: list[list[Sample]], targets: int, rate: float) -> tuple[float, float]:
         """One optimizer step; returns the loss's sum in nats and the gradient's norm.

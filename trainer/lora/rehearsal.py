@@ -39,8 +39,11 @@ class Rehearsal:
     def __enter__(self) -> Self:
         loop = self.loop
         self._adapter = tree_map(lambda array: array, loop.model.trainable_parameters())
-        self._counted = {name: value for name, value in loop.optimizer.state.items()
-                         if isinstance(value, mx.array)}  # fmt: skip
+        self._counted = {
+            name: value
+            for name, value in loop.optimizer.state.items()
+            if isinstance(value, mx.array)
+        }
         self._group, loop.group = loop.group, loop.group.muted()
         random: Any = mx.random.state
         self._random = random[0].tolist()
@@ -106,8 +109,10 @@ class Rehearsal:
         ask(few)  # shapes are compiled, pages are read
         first, then = ask(few), ask(more)
         self.loop.model.train()
-        each = Spent(max(0.0, then.seconds - first.seconds) / (more - few),
-                     max(0.0, then.cpu_s - first.cpu_s) / (more - few))  # fmt: skip
+        each = Spent(
+            max(0.0, then.seconds - first.seconds) / (more - few),
+            max(0.0, then.cpu_s - first.cpu_s) / (more - few),
+        )
         return first + each.times(max(0, tokens - few))
 
 

@@ -135,8 +135,11 @@ class Trunk:
     # -- shards -----------------------------------------------------------------------------
 
     def _missing(self, samples: Iterable[Sample]) -> list[Sample]:
-        return list({key: sample for sample in samples
-                     if (key := _key(sample)) not in self._places}.values())  # fmt: skip
+        return list(
+            {
+                key: sample for sample in samples if (key := _key(sample)) not in self._places
+            }.values()
+        )
 
     def _numpy(self, array: Array) -> Any:
         return np.array(array.view(mx.uint16) if self._kind == np.uint16 else array)

@@ -18,9 +18,14 @@ class Examiner:
     """Looks at a model between two steps, and leaves it as it was."""
 
     def __init__(
-        self, loss: Loss, tokenizer: Any, data: Data, settings: Train, watcher: Watcher,
+        self,
+        loss: Loss,
+        tokenizer: Any,
+        data: Data,
+        settings: Train,
+        watcher: Watcher,
         group: Group,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._loss, self._tokenizer = loss, tokenizer
         self._data, self._settings, self._watcher = data, settings, watcher
         self._group = group
@@ -50,8 +55,10 @@ class Examiner:
             model, self._tokenizer, [one.prompt for one in asked], self._settings.sample_tokens
         )
         model.train()
-        return [Answer(step, one.split, one.question, one.reference, text)
-                for one, text in zip(asked, texts, strict=True)]  # fmt: skip
+        return [
+            Answer(step, one.split, one.question, one.reference, text)
+            for one, text in zip(asked, texts, strict=True)
+        ]
 
     def _mean(self, samples: list[Sample], *, watched: bool) -> float:
         progress = self._watcher.validating if watched else lambda done, rows: None

@@ -65,11 +65,15 @@ def estimate(
         pace = TOKENS_PER_S * OF_WEIGHTS / (weights or OF_WEIGHTS)
         how = f"{pace:,.0f} tokens/s (assumed: a Mac mini with M4; `train --dry-run` measures it)"
     return Training(
-        rows, steps, tokens, pace, (tokens[0] / pace, tokens[1] / pace),
+        rows,
+        steps,
+        tokens,
+        pace,
+        (tokens[0] / pace, tokens[1] / pace),
         memory or MEMORY_BYTES * (weights or OF_WEIGHTS) / OF_WEIGHTS,
         round(3 * 4 * settings.rank * 2.6e6),  # adapter, best one, optimizer: 2.6M weights a rank
         f"{source}; {settings.epochs} epochs; {how}",
-    )  # fmt: skip
+    )
 
 
 def _measured(archive_dir: Path) -> tuple[float, float, str]:

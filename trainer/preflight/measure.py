@@ -65,16 +65,21 @@ def examine(
     every = settings.evaluate_every or loop.plan.steps // settings.epochs
     looks = 1 + math.ceil(loop.plan.steps / every)
     taught = _tokens(loop.data.taught) / max(1, _tokens(loop.data.valid))
-    ahead = (
-        filled + steps_spent + checks.times(looks + 2 * taught) + spoken.times(looks) + kept
-    )  # fmt: skip
+    ahead = filled + steps_spent + checks.times(looks + 2 * taught) + spoken.times(looks) + kept
     check_disk(disk, archive_dir)
     measured = Spent(time.perf_counter() - began, time.process_time() - used)
     forecast = Forecast(
-        watts, max(peak, valid_peak), pool, process, round(limit), ahead,
-        before=Spent(measured.seconds, time.process_time()), disk_bytes=disk,
-        steps_tried=steps + tried, probe=measured,
-    )  # fmt: skip
+        watts,
+        max(peak, valid_peak),
+        pool,
+        process,
+        round(limit),
+        ahead,
+        before=Spent(measured.seconds, time.process_time()),
+        disk_bytes=disk,
+        steps_tried=steps + tried,
+        probe=measured,
+    )
     speed = settings.epochs * loop.plan.tokens / max(steps_spent.seconds, 1e-9)
     return Ready(choice.way, choice.reasons, forecast, round(speed, 1))
 
@@ -169,8 +174,10 @@ def _steps(probe: Rehearsal, way: Way, total: int) -> tuple[Spent, int, int]:
     from trainer.lora import rehearsal
 
     every = rehearsal.steps_of(probe.loop)
-    picked = pick([rehearsal.computed(groups) for groups in every],
-                  min(STEPS, max(FEWEST, round(SHARE * total))))  # fmt: skip
+    picked = pick(
+        [rehearsal.computed(groups) for groups in every],
+        min(STEPS, max(FEWEST, round(SHARE * total))),
+    )
     chosen = [every[one.index] for one in picked]
     probe.step(chosen[0], checkpoint=way.checkpoint, parts=way.parts)  # kernels are made, once
     spent, peak, began = [], 0, time.perf_counter()

@@ -45,8 +45,10 @@ def recall(folder: Path) -> Ready | None:
         for name in ("ahead", "before", "probe"):
             forecast[name] = Spent(**forecast[name])
         return Ready(
-            way=Way(**told.pop("way")), reasons=tuple(told.pop("reasons")),
-            forecast=Forecast(**forecast), **told,
-        )  # fmt: skip
+            way=Way(**told.pop("way")),
+            reasons=tuple(told.pop("reasons")),
+            forecast=Forecast(**forecast),
+            **told,
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # by another version, or never written: it is measured again

@@ -50,9 +50,13 @@ def weigh(folder: Path, settings: Train, watts: float) -> Ready | None:
 
 
 def settle(
-    loop: Loop, tokenizer: Any, settings: Train, stored: Ready | None, archive_dir: Path,
+    loop: Loop,
+    tokenizer: Any,
+    settings: Train,
+    stored: Ready | None,
+    archive_dir: Path,
     watts: float,
-) -> Ready:  # fmt: skip
+) -> Ready:
     """What the run takes and how it is computed; in a group, as the leader finds it.
 
     Args:

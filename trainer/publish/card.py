@@ -45,8 +45,11 @@ def _head(about: About) -> list[str]:
     lines += [
         f"library_name: {'mlx' if about.fused.bits else 'transformers'}",
         "pipeline_tag: text-generation",
-        "tags:", "- mlx", "- kkoracle", f"- {_yaml(about.kind)}",
-    ]  # fmt: skip
+        "tags:",
+        "- mlx",
+        "- kkoracle",
+        f"- {_yaml(about.kind)}",
+    ]
     if about.base_on_hub:
         lines.append(f"base_model: {_yaml(about.base)}")
     return [*lines, *_index(about), "---", ""]
@@ -59,10 +62,13 @@ def _index(about: About) -> list[str]:
     lines = ["model-index:", f"- name: {_yaml(about.name)}", "  results:"]
     for on in dict.fromkeys(result.on for result in about.results.rows):
         lines += [
-            "  - task:", "      type: text-generation",
-            "    dataset:", f"      name: {_yaml(f'{about.newspaper}: {on}')}",
-            f"      type: {_yaml('kkoracle-' + about.fused.dataset)}", "    metrics:",
-        ]  # fmt: skip
+            "  - task:",
+            "      type: text-generation",
+            "    dataset:",
+            f"      name: {_yaml(f'{about.newspaper}: {on}')}",
+            f"      type: {_yaml('kkoracle-' + about.fused.dataset)}",
+            "    metrics:",
+        ]
         for result in about.results.rows:
             if result.on == on:
                 lines += [
@@ -75,12 +81,18 @@ def _index(about: About) -> list[str]:
 
 def _body(about: About) -> list[str]:
     return [
-        f"# {_plain(about.name)}", "",
+        f"# {_plain(about.name)}",
+        "",
         f"A language model that was tuned on the archive of {_code(about.newspaper)}, to "
         f"{_plain(about.goal)}. It was made from {_code(about.base)} with "
-        "[mlx-lm](https://github.com/ml-explore/mlx-lm) by kkoracle.", "",
-        *_rights(about), *_evaluation(about), *_usage(about), *_making(about), *_limits(),
-    ]  # fmt: skip
+        "[mlx-lm](https://github.com/ml-explore/mlx-lm) by kkoracle.",
+        "",
+        *_rights(about),
+        *_evaluation(about),
+        *_usage(about),
+        *_making(about),
+        *_limits(),
+    ]
 
 
 def _rights(about: About) -> list[str]:
@@ -93,8 +105,9 @@ def _rights(about: About) -> list[str]:
         "and answers drawn from them, and may repeat passages word for word. This card grants no "
         "right to that text. Before you publish or share the model, or build on it, ask the "
         "newspaper, and look at the law on text and data mining where you live. The licence of "
-        f"{_code(about.base)} applies as well.", "",
-    ]  # fmt: skip
+        f"{_code(about.base)} applies as well.",
+        "",
+    ]
 
 
 def _evaluation(about: About) -> list[str]:
@@ -103,21 +116,30 @@ def _evaluation(about: About) -> list[str]:
         return [*lines, "Not measured yet.", ""]
     lines += ["| on | measure | rows | base | tuned |", "|---|---|--:|--:|--:|"]
     for one in about.results.rows:
-        lines.append(f"| {_plain(one.on)} | {_plain(one.measure)} | {one.rows or ''} "
-                     f"| {one.shown(one.base)} | {one.tuned_shown} |")  # fmt: skip
+        lines.append(
+            f"| {_plain(one.on)} | {_plain(one.measure)} | {one.rows or ''} "
+            f"| {one.shown(one.base)} | {one.tuned_shown} |"
+        )
     if about.results.verdict:
         lines += ["", f"Verdict of the evaluation: {_plain(about.results.verdict)}."]
-    lines += ["", "Base and tuned model were asked alike, greedily. Stories that were never taught "
-              "show what the model guesses rather than knows."]  # fmt: skip
+    lines += [
+        "",
+        "Base and tuned model were asked alike, greedily. Stories that were never taught "
+        "show what the model guesses rather than knows.",
+    ]
     if about.fused.weighed:
         lines += [
-            "", "Fusing was weighed by the loss over the same rows (nats per answer token):", "",
+            "",
+            "Fusing was weighed by the loss over the same rows (nats per answer token):",
+            "",
             "| rows of | rows | base | with adapter | fused | share of the gain lost |",
             "|---|--:|--:|--:|--:|--:|",
-        ]  # fmt: skip
+        ]
         for split, of in about.fused.weighed.items():
-            lines.append(f"| {split} | {of.rows} | {of.base:.4f} | {of.tuned:.4f} "
-                         f"| {of.fused:.4f} | {of.lost:.2%} |")  # fmt: skip
+            lines.append(
+                f"| {split} | {of.rows} | {of.base:.4f} | {of.tuned:.4f} "
+                f"| {of.fused:.4f} | {of.lost:.2%} |"
+            )
     return [*lines, ""]
 
 
@@ -128,9 +150,11 @@ def _usage(about: About) -> list[str]:
         turns.insert(0, {"role": "system", "content": about.system})
     messages = json.dumps(turns, ensure_ascii=False)
     lines = [
-        "## How to ask it", "",
+        "## How to ask it",
+        "",
         *([] if about.repository else ["Run these in the folder of this file.", ""]),
-        "With mlx-lm, on a Mac with Apple silicon:", "",
+        "With mlx-lm, on a Mac with Apple silicon:",
+        "",
         "```python",
         "from mlx_lm import generate, load",
         "",
@@ -138,13 +162,15 @@ def _usage(about: About) -> list[str]:
         f"messages = {messages}",
         "prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)",
         "print(generate(model, tokenizer, prompt=prompt, max_tokens=256))",
-        "```", "",
-    ]  # fmt: skip
+        "```",
+        "",
+    ]
     if about.fused.bits:
         return lines
     return [
         *lines,
-        "With transformers, anywhere:", "",
+        "With transformers, anywhere:",
+        "",
         "```python",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
@@ -157,37 +183,42 @@ def _usage(about: About) -> list[str]:
         "answer = model.generate(**prompt, max_new_tokens=256, do_sample=False)",
         'print(tokenizer.decode(answer[0, prompt["input_ids"].shape[1] :], '
         "skip_special_tokens=True))",
-        "```", "",
+        "```",
+        "",
         "With Ollama: `kkoracle publish gguf` and `kkoracle publish ollama` make a GGUF file and a "
-        "Modelfile; then", "",
+        "Modelfile; then",
+        "",
         "```sh",
         f"ollama create {_slug(about.name)} -f Modelfile",
         f"ollama run {_slug(about.name)}",
-        "```", "",
-    ]  # fmt: skip
+        "```",
+        "",
+    ]
 
 
 def _making(about: About) -> list[str]:
     shown = ("rank", "alpha", "layers", "dropout", "lr", "epochs", "batch", "accumulate", "seed")
     settings = ", ".join(f"{key} {about.settings[key]}" for key in shown if key in about.settings)
     return [
-        "## How it was made", "",
+        "## How it was made",
+        "",
         f"- base: {_code(about.base)} ({about.fused.model_sha})",
         f"- recipe: {about.kind}; {settings}",
         f"- dataset: `{about.fused.dataset}`, split by clusters of near-duplicate stories",
         f"- adapter: {about.fused.checkpoint} checkpoint, `{about.fused.adapter_sha}`",
         f"- weights: {f'{about.fused.bits} bit' if about.fused.bits else about.fused.type}",
         "",
-    ]  # fmt: skip
+    ]
 
 
 def _limits() -> list[str]:
     return [
-        "## Limits", "",
+        "## Limits",
+        "",
         "It answers from memory: names, dates and numbers can be wrong, and it can invent what it "
         "does not know. It repeats the newspaper's view of things and its time. Check what matters "
         "against the printed page.",
-    ]  # fmt: skip
+    ]
 
 
 def _yaml(text: str) -> str:

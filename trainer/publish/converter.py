@@ -79,8 +79,21 @@ def convert(
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
     try:
-        _run([interpreter, str(script), str(model), "--outfile", str(partial), "--outtype", kind,
-              "--model-name", name], checkout, tell)  # fmt: skip
+        _run(
+            [
+                interpreter,
+                str(script),
+                str(model),
+                "--outfile",
+                str(partial),
+                "--outtype",
+                kind,
+                "--model-name",
+                name,
+            ],
+            checkout,
+            tell,
+        )
         facts = look(partial, checkout, interpreter)
         complaints = facts.complaints()
         if complaints:
@@ -122,12 +135,22 @@ def look(path: Path, checkout: Path, interpreter: str = sys.executable) -> Facts
 def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> list[str]:
     """Run a program of the checkout to its end; returns the lines that it said."""
     env = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-    env |= {"PYTHONPATH": str(checkout / "gguf-py"), "HF_HUB_OFFLINE": "1",
-            "TRANSFORMERS_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    env |= {
+        "PYTHONPATH": str(checkout / "gguf-py"),
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     lines: list[str] = []
     try:
-        process = subprocess.Popen(command, env=env, text=True, errors="replace",
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            env=env,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
     except OSError as error:
         raise UserError(f"cannot start {command[0]}: {error.strerror}") from None
     with process:

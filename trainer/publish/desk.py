@@ -63,9 +63,13 @@ class Desk:
         if Summary.read(self.tuned.run.folder) is None:
             self._watcher.note("this run is not finished: what it has learned so far is taken")
         return fusing.fuse(
-            self._house, self.archive_dir, self.tuned, bits=bits, rows=self._settings.rows,
+            self._house,
+            self.archive_dir,
+            self.tuned,
+            bits=bits,
+            rows=self._settings.rows,
             watcher=self._watcher,
-        )  # fmt: skip
+        )
 
     def card(self, bits: int = 0, repository: str = "") -> Path:
         """Write README.md into the fused folder."""
@@ -103,9 +107,14 @@ class Desk:
         if target in self.place.ggufs():
             return target, converter.look(target, checkout, str(python or sys.executable))
         facts = converter.convert(
-            self.place.model(), target, checkout, kind=chosen, name=self._persona.name,
-            python=python, tell=self._converting,
-        )  # fmt: skip
+            self.place.model(),
+            target,
+            checkout,
+            kind=chosen,
+            name=self._persona.name,
+            python=python,
+            tell=self._converting,
+        )
         return target, facts
 
     def modelfile(self) -> Path:
@@ -125,10 +134,13 @@ class Desk:
             self._watcher.note("no GGUF file yet: Ollama converts the folder itself")
         stops = [tokenizer.decode([token]) for token in sorted(tokenizer.eos_token_ids)]
         text = ollama.modelfile(
-            weights, marks, stops, system=self._persona.system,
+            weights,
+            marks,
+            stops,
+            system=self._persona.system,
             context=int(getattr(tokenizer, "model_max_length", 0) or 0),
             comment=[f"{self._persona.name}: ollama create {self.tuned.run.name} -f Modelfile"],
-        )  # fmt: skip
+        )
         runs.write(path, text.encode("utf-8"))
         return path
 
@@ -170,9 +182,10 @@ class Desk:
             return
         rows = read_split(self.archive_dir / DATASET, "train")[:CHECKED_TEXTS]
         equal = vocabulary.agreement(
-            path.read_bytes(), mlx_runtime.tokenizer(self.place.model()),
+            path.read_bytes(),
+            mlx_runtime.tokenizer(self.place.model()),
             [text for row in rows for text in (row.question, row.answer)],
-        )  # fmt: skip
+        )
         if equal < 1:
             self._watcher.note(
                 f"llama.cpp would cut {1 - equal:.1%} of the questions and answers otherwise than "

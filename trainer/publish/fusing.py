@@ -46,10 +46,14 @@ def fuse(
     place = Place(archive_dir, tuned.run.name)
     begun = tuned.begun
     wanted = Fused(
-        model=begun.model, model_sha=begun.model_sha, dataset=begun.dataset,
-        checkpoint=tuned.checkpoint, adapter_sha=digest(tuned.adapter / "adapters.safetensors"),
-        bits=bits, type="",
-    )  # fmt: skip
+        model=begun.model,
+        model_sha=begun.model_sha,
+        dataset=begun.dataset,
+        checkpoint=tuned.checkpoint,
+        adapter_sha=digest(tuned.adapter / "adapters.safetensors"),
+        bits=bits,
+        type="",
+    )
     there = place.fused(bits)
     if there and there.made_of() == wanted.made_of():
         return there
@@ -73,9 +77,12 @@ def _write(tuned: Tuned, target: Path, bits: int, watcher: Watcher) -> str:
 
     with replacing(target) as folder:
         kind = write_weights(
-            tuned.base, tuned.adapter, folder, bits=bits,
+            tuned.base,
+            tuned.adapter,
+            folder,
+            bits=bits,
             progress=lambda done, total: watcher.report("writing MB", done >> 20, total >> 20),
-        )  # fmt: skip
+        )
         tokenizer.copy(tuned.base, folder)
         if (tuned.base / "generation_config.json").exists():
             shutil.copy(tuned.base / "generation_config.json", folder)

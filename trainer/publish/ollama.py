@@ -50,9 +50,14 @@ def template(turns: Turns) -> str:
     if turns.system:
         before, between = (_literal(text) for text in turns.system)
         first = (
-            "{{ if .System }}" + before + "{{ .System }}" + between
-            + "{{ else }}" + first + "{{ end }}"
-        )  # fmt: skip
+            "{{ if .System }}"
+            + before
+            + "{{ .System }}"
+            + between
+            + "{{ else }}"
+            + first
+            + "{{ end }}"
+        )
     return (
         first + "{{ .Prompt }}" + _literal(turns.answer) + "{{ .Response }}" + _literal(turns.end)
     )

@@ -66,31 +66,42 @@ def _evaluated(raw: dict[str, Any]) -> Iterator[Result]:
     cells = {(cell["metric"], cell["split"], cell["system"]): cell for cell in raw["cells"]}
     for metric in raw["about"]["metrics"]:
         for split in dict.fromkeys(cell["split"] for cell in raw["cells"]):
-            base, tuned = (cells.get((metric["name"], split, kinds.get(kind)))
-                           for kind in ("base", "tuned"))  # fmt: skip
+            base, tuned = (
+                cells.get((metric["name"], split, kinds.get(kind))) for kind in ("base", "tuned")
+            )
             if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
                 continue
             name = METRICS.get(metric["name"], ("", metric["name"]))[ENGLISH]
             yield Result(
-                SPLITS.get(split, ("", split))[ENGLISH], f"{name}, {metric['unit']}",
-                base["mean"], tuned["mean"], tuned["questions"], metric["unit"] == "share",
+                SPLITS.get(split, ("", split))[ENGLISH],
+                f"{name}, {metric['unit']}",
+                base["mean"],
+                tuned["mean"],
+                tuned["questions"],
+                metric["unit"] == "share",
                 (tuned["low"], tuned["high"]) if tuned["low"] is not None else None,
-            )  # fmt: skip
+            )
 
 
 def _compared(raw: dict[str, Any]) -> Iterator[Result]:
     for share in raw["shares"]:
         on, rows = _GROUPS.get(share["group"], share["group"]), share["rows"]
-        yield Result(on, "answers equal word for word", share["base_exact"],
-                     share["tuned_exact"], rows, percent=True)  # fmt: skip
-        yield Result(on, "overlap of words (F1)", share["base_overlap"],
-                     share["tuned_overlap"], rows)  # fmt: skip
+        yield Result(
+            on,
+            "answers equal word for word",
+            share["base_exact"],
+            share["tuned_exact"],
+            rows,
+            percent=True,
+        )
+        yield Result(
+            on, "overlap of words (F1)", share["base_overlap"], share["tuned_overlap"], rows
+        )
 
 
 def _summed(raw: dict[str, Any]) -> Iterator[Result]:
     for on, key in (("taught rows", "taught"), ("validation rows", "valid")):
-        yield Result(on, "loss, nats per answer token", raw[f"{key}_before"],
-                     raw[f"{key}_after"])  # fmt: skip
+        yield Result(on, "loss, nats per answer token", raw[f"{key}_before"], raw[f"{key}_after"])
 
 
 def _tried(read_rows: Any, raw: dict[str, Any]) -> list[Result]:

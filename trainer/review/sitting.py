@@ -67,8 +67,15 @@ class Sitting:
         """The pair is right, or right as edited here."""
         item = self._current()
         pair = item.pair.pair
-        self._give(Label(pair.id, "accept", "", "" if question == pair.question else question,
-                         "" if answer == pair.answer else answer))  # fmt: skip
+        self._give(
+            Label(
+                pair.id,
+                "accept",
+                "",
+                "" if question == pair.question else question,
+                "" if answer == pair.answer else answer,
+            )
+        )
 
     def reject(self, reason: str) -> None:
         """The pair is not fit to be taught."""
@@ -98,9 +105,16 @@ class Sitting:
     def _give(self, label: Label) -> None:
         seconds = round(time.monotonic() - self._shown, 1)
         self._review.label(
-            Label(label.pair_id, label.verdict, label.reason, label.question, label.answer,
-                  self.reviewer, seconds)
-        )  # fmt: skip
+            Label(
+                label.pair_id,
+                label.verdict,
+                label.reason,
+                label.question,
+                label.answer,
+                self.reviewer,
+                seconds,
+            )
+        )
         self._leave(labelled=True)
 
     def _leave(self, *, labelled: bool) -> None:
@@ -123,8 +137,9 @@ def open_sitting(archive_dir: Path, count: int, reviewer: str) -> Sitting:
     with SpoolCorpus(archive_dir) as corpus:
         judged = corpus.judgements()
         scores = judged.scores.get(max(judged.scores, default=""), {})
-        waiting = [s for s in corpus.pairs()
-                   if s.pair.status == "accepted" and s.pair.id not in labelled]  # fmt: skip
+        waiting = [
+            s for s in corpus.pairs() if s.pair.status == "accepted" and s.pair.id not in labelled
+        ]
         if not waiting:
             raise UserError("no accepted pair is waiting for a review")
         chosen = _stratified(waiting, scores, count)
@@ -133,8 +148,14 @@ def open_sitting(archive_dir: Path, count: int, reviewer: str) -> Sitting:
     items = []
     for stored in chosen:
         parts = [texts[chunk] for chunk in stored.pair.chunk_ids if chunk in texts]
-        items.append(Item(stored, "\n\n".join(text for text, _header in parts),
-                          parts[0][1] if parts else "", scores.get(stored.pair.id)))  # fmt: skip
+        items.append(
+            Item(
+                stored,
+                "\n\n".join(text for text, _header in parts),
+                parts[0][1] if parts else "",
+                scores.get(stored.pair.id),
+            )
+        )
     return Sitting(review, _repeated(items), reviewer)
 
 

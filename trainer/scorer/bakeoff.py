@@ -47,10 +47,17 @@ def tuned(scorer: Scorer, parts: Split, watcher: Watcher) -> list[Entry]:
     for test, items in tests(parts):
         outcomes = scorer.outcomes(items, progress=watcher.answering)
         kept = [o for o in outcomes if o.reading.confidence >= scorer.threshold]
-        found.append(Entry(
-            "tuned", test, len(items), metrics.measure(outcomes), _sure_half(outcomes),
-            round(len(kept) / len(outcomes), 4), metrics.measure(kept),
-        ))  # fmt: skip
+        found.append(
+            Entry(
+                "tuned",
+                test,
+                len(items),
+                metrics.measure(outcomes),
+                _sure_half(outcomes),
+                round(len(kept) / len(outcomes), 4),
+                metrics.measure(kept),
+            )
+        )
     return found
 
 
@@ -69,8 +76,15 @@ def base(
         )
         for test, items in tests(parts):
             outcomes = scorer.outcomes(items, examples, watcher.answering)
-            found.append(Entry(f"{name}, {count}-shot", test, len(items),
-                               metrics.measure(outcomes), _sure_half(outcomes)))  # fmt: skip
+            found.append(
+                Entry(
+                    f"{name}, {count}-shot",
+                    test,
+                    len(items),
+                    metrics.measure(outcomes),
+                    _sure_half(outcomes),
+                )
+            )
     return found
 
 
@@ -106,8 +120,11 @@ def shots(prompt: Prompt, items: Sequence[Item], count: int) -> list[Shot]:
 def write(entries: Sequence[Entry], scorer: str, folder: Path) -> Path:
     """`eval.json` in the scorer's folder: entries, and how every figure was made."""
     path = folder / FILE
-    raw = {"scorer": scorer, "signatures": metrics.signatures(),
-           "entries": [asdict(entry) for entry in entries]}  # fmt: skip
+    raw = {
+        "scorer": scorer,
+        "signatures": metrics.signatures(),
+        "entries": [asdict(entry) for entry in entries],
+    }
     runs.write(path, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return path
 

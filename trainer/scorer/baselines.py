@@ -40,13 +40,16 @@ class Baseline:
         """The level it gives each item."""
         factor, offset = self.stretch
         shares = _features(items, self.kind, self.known) @ self.weights * factor + offset
-        return [min(item.scale.top, max(0, round(float(share) * item.scale.top)))
-                for item, share in zip(items, shares, strict=True)]  # fmt: skip
+        return [
+            min(item.scale.top, max(0, round(float(share) * item.scale.top)))
+            for item, share in zip(items, shares, strict=True)
+        ]
 
     def qwk(self, items: Sequence[Item]) -> float:
         """Quadratic weighted kappa on labelled items."""
-        read = [level / item.scale.top
-                for level, item in zip(self.level(items), items, strict=True)]  # fmt: skip
+        read = [
+            level / item.scale.top for level, item in zip(self.level(items), items, strict=True)
+        ]
         return kappa([item.level / item.scale.top for item in items], read)
 
 

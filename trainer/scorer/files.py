@@ -138,8 +138,10 @@ def _scale(found: Read) -> None:
         if item.score is not None:
             scores.append(item.score)
     scales = {maximum: scale_of(maximum, scores) for maximum, scores in by_maximum.items()}
-    found.items = [replace(item, scale=scales[item.scale.maximum or found.assumed_maximum])
-                   for item in found.items]  # fmt: skip
+    found.items = [
+        replace(item, scale=scales[item.scale.maximum or found.assumed_maximum])
+        for item in found.items
+    ]
 
 
 def _rows(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:

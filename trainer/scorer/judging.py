@@ -37,16 +37,22 @@ class Trust:
     @property
     def said(self) -> str:
         """In words, for whoever reads the figures."""
-        used = "a scorer also filtered the training pairs" if self.filtered else (
-            "no scorer filtered the training pairs")  # fmt: skip
+        used = (
+            "a scorer also filtered the training pairs"
+            if self.filtered
+            else ("no scorer filtered the training pairs")
+        )
         people = f"agreement with {self.human} answers scored by people: QWK {self.agreement:.2f}"
         return f"{used}; {people if self.human else 'no human sample'}"
 
 
 def trust(
-    archive_dir: Path, evaluation: Evaluation, scorer: Scorer, taught: Split,
+    archive_dir: Path,
+    evaluation: Evaluation,
+    scorer: Scorer,
+    taught: Split,
     human: Sequence[Item],
-) -> Trust:  # fmt: skip
+) -> Trust:
     """Whether this scorer may judge this evaluation.
 
     Args:
@@ -96,15 +102,28 @@ def judge(
     the reference; items with neither are not looked at.
     """
     scale = widest(about)
-    items = {name: item for name, item in evaluation.items.items()
-             if (item.gold or item.reference) and not item.variant}  # fmt: skip
+    items = {
+        name: item
+        for name, item in evaluation.items.items()
+        if (item.gold or item.reference) and not item.variant
+    }
     asked = [
-        (system, Item(f"{system}\n{name}", items[name].question,
-                      items[name].gold or items[name].reference, answer.text, scale, None,
-                      language))
+        (
+            system,
+            Item(
+                f"{system}\n{name}",
+                items[name].question,
+                items[name].gold or items[name].reference,
+                answer.text,
+                scale,
+                None,
+                language,
+            ),
+        )
         for system, answers in evaluation.answers.items()
-        for name, answer in answers.items() if name in items and not answer.error
-    ]  # fmt: skip
+        for name, answer in answers.items()
+        if name in items and not answer.error
+    ]
     values: dict[str, dict[str, float | None]] = {}
     scored = scorer.score([item for _, item in asked], progress)
     for (system, _), one in zip(asked, scored, strict=True):
@@ -117,8 +136,10 @@ def judge(
         f"|labels:{'human' if about.human else 'synthetic'}|filtered:{trusted.filtered}"
         f"|human:{trusted.human}|v:1",
         f"Points that the scorer gives, as a share of the maximum ({trusted.said}).",
-        "share", "higher", tuple(dict.fromkeys(item.split for item in items.values())),
-    )  # fmt: skip
+        "share",
+        "higher",
+        tuple(dict.fromkeys(item.split for item in items.values())),
+    )
     others = [raw for raw in evaluation.about.metrics if raw["name"] != METRIC]
     evaluation.scores[METRIC] = values
     evaluation.about = replace(evaluation.about, metrics=[*others, *as_dicts([metric])])

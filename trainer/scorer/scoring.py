@@ -72,8 +72,10 @@ class Scorer:
 
     def read(self, logits: Any, items: Sequence[Item]) -> list[Reading]:
         """Each item's levels, by this scorer's temperature."""
-        return [calibration.read(row, item.scale.top, self.temperature)
-                for row, item in zip(logits, items, strict=True)]  # fmt: skip
+        return [
+            calibration.read(row, item.scale.top, self.temperature)
+            for row, item in zip(logits, items, strict=True)
+        ]
 
     def score(
         self, items: Sequence[Item], progress: Progress = lambda done, total: None
@@ -84,13 +86,18 @@ class Scorer:
         logits, cut = self.logits(items, progress=progress)
         return [
             Scored(
-                item.id, round(item.scale.score(reading.expected), 4), item.scale.maximum,
-                reading.level, item.scale.top, round(reading.confidence, 4),
-                short or reading.confidence < self.threshold, short,
+                item.id,
+                round(item.scale.score(reading.expected), 4),
+                item.scale.maximum,
+                reading.level,
+                item.scale.top,
+                round(reading.confidence, 4),
+                short or reading.confidence < self.threshold,
+                short,
                 tuple(round(value, 4) for value in reading.probabilities),
             )
             for item, reading, short in zip(items, self.read(logits, items), cut, strict=True)
-        ]  # fmt: skip
+        ]
 
     def outcomes(
         self,
@@ -102,8 +109,10 @@ class Scorer:
         if not items:
             return []
         logits, _ = self.logits(items, shots, progress)
-        return [Outcome(item.scale, item.level, reading)
-                for item, reading in zip(items, self.read(logits, items), strict=True)]  # fmt: skip
+        return [
+            Outcome(item.scale, item.level, reading)
+            for item, reading in zip(items, self.read(logits, items), strict=True)
+        ]
 
 
 def load_base(folder: Path, prompt: Prompt, adapter: Path | None = None) -> Scorer:

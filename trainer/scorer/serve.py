@@ -62,8 +62,13 @@ class Service:
     async def describe(self, request: web.Request) -> web.Response:
         """Which scorer this is."""
         assert self.about is not None
-        return _json({"scorer": self.about.key, "maxima": sorted(map(float, self.about.scales)),
-                      "human_labels": self.about.human})  # fmt: skip
+        return _json(
+            {
+                "scorer": self.about.key,
+                "maxima": sorted(map(float, self.about.scales)),
+                "human_labels": self.about.human,
+            }
+        )
 
     async def score(self, request: web.Request) -> web.Response:
         """Score what was sent."""
@@ -77,8 +82,10 @@ class Service:
         rows = sent if many else [sent]
         if len(rows) > MOST:
             raise web.HTTPRequestEntityTooLarge(MOST, len(rows), text=f"more than {MOST} items")
-        items = [self._item(row, f"item {number}: " if many else "")
-                 for number, row in enumerate(rows, 1)]  # fmt: skip
+        items = [
+            self._item(row, f"item {number}: " if many else "")
+            for number, row in enumerate(rows, 1)
+        ]
         assert self._scorer is not None
         loop = asyncio.get_running_loop()
         try:

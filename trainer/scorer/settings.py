@@ -30,11 +30,15 @@ class Score(Train):
         0.1, gt=0, lt=0.5, description="share of the other questions' answers, to test on"
     )
     valid: float = Field(
-        0.1, gt=0, lt=0.5,
+        0.1,
+        gt=0,
+        lt=0.5,
         description="share of them to fit temperature and threshold on, and to stop early",
-    )  # fmt: skip
+    )
     agreement: float = Field(
-        0.8, gt=0, le=1,
+        0.8,
+        gt=0,
+        le=1,
         description="it abstains below the confidence from which this share is exactly right",
-    )  # fmt: skip
+    )
     key: str = Field("kkoracle", min_length=1, description="seed of the split")

@@ -35,16 +35,19 @@ def about_table(about: About) -> Table:
     rows = {
         "base": about.model,
         "taught by": f"{'people' if about.human else 'made-up faults'}, {about.source}",
-        "items": ", ".join(f"{count:,} {name.replace('_', ' ')}"
-                           for name, count in about.sizes.items()),
-        "scales": ", ".join(f"0 to {maximum} in {top + 1} levels"
-                            for maximum, top in sorted(about.scales.items())),
+        "items": ", ".join(
+            f"{count:,} {name.replace('_', ' ')}" for name, count in about.sizes.items()
+        ),
+        "scales": ", ".join(
+            f"0 to {maximum} in {top + 1} levels" for maximum, top in sorted(about.scales.items())
+        ),
         "temperature": f"{about.temperature:.2f}",
         "abstains below": f"a confidence of {about.threshold:.2f}, for {about.agreement:.0%} "
-        "exactly right" if about.threshold <= 1 else "any confidence: "
-        f"{about.agreement:.0%} exactly right is out of reach",
+        "exactly right"
+        if about.threshold <= 1
+        else f"any confidence: {about.agreement:.0%} exactly right is out of reach",
         "validation": ", ".join(f"{name} {value:.3f}" for name, value in about.valid.items()),
-    }  # fmt: skip
+    }
     for name, value in rows.items():
         table.add_row(name, value)
     return table
@@ -52,15 +55,19 @@ def about_table(about: About) -> Table:
 
 def applied_lines(applied: Applied, scorer: str) -> list[str]:
     """What came of scoring pairs, and what to do next."""
-    lines = [f"{applied.scored:,} pairs scored by {scorer}, {applied.abstained:,} too unsure to "
-             f"score, {applied.before:,} scored before"]  # fmt: skip
+    lines = [
+        f"{applied.scored:,} pairs scored by {scorer}, {applied.abstained:,} too unsure to "
+        f"score, {applied.before:,} scored before"
+    ]
     top = max(applied.by_level) or 1
     for level, count in sorted(applied.by_level.items()):
         share = count / applied.scored if applied.scored else 0.0
         points = level / top * applied.maximum
         lines.append(f"  {points:4.1f} of {applied.maximum:g}  {'#' * round(share * 40)} {count:,}")
-    lines.append(f"[dataset] min_score = {applied.maximum * 0.6:g} and `kkoracle dataset build` "
-                 "leave out what earns less; pairs without a score stay")  # fmt: skip
+    lines.append(
+        f"[dataset] min_score = {applied.maximum * 0.6:g} and `kkoracle dataset build` "
+        "leave out what earns less; pairs without a score stay"
+    )
     return lines
 
 
@@ -69,8 +76,10 @@ def _cells(entry: Entry) -> list[str]:
         return f"{figures[name]:.3f}" if figures and name in figures else ""
 
     return [
-        f"  {entry.system}", f"{entry.items:,}",
-        *(shown(entry.figures, name) for name in COLUMNS), shown(entry.sure_half, "qwk"),
+        f"  {entry.system}",
+        f"{entry.items:,}",
+        *(shown(entry.figures, name) for name in COLUMNS),
+        shown(entry.sure_half, "qwk"),
         f"{entry.answered:.0%}" if entry.answered_figures is not None else "",
         shown(entry.answered_figures, "qwk"),
-    ]  # fmt: skip
+    ]

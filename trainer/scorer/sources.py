@@ -52,5 +52,7 @@ def against(items: Sequence[Item], taught: Split, about: About) -> tuple[Split, 
         (answers if item.group in groups else questions).append(on_scale)
     if not answers and not questions:
         raise UserError("all rows of these files were taught to this scorer: nothing to test on")
-    return (Split(taught.train, taught.valid, answers, questions),
-            len(items) - len(answers) - len(questions))  # fmt: skip
+    return (
+        Split(taught.train, taught.valid, answers, questions),
+        len(items) - len(answers) - len(questions),
+    )

@@ -44,9 +44,12 @@ def items(rows: Sequence[Row], chunks: Mapping[str, str], language: str, seed: i
         chunks: texts by chunk id; pairs whose chunks are gone are left out.
     """
     rng = random.Random(seed)
-    truths = [_truth(row, chunks) for row in sorted(rows, key=lambda row: row.id)
-              if row.kind not in ("refusal", "replay", "text")
-              and any(chunk in chunks for chunk in row.chunks)]  # fmt: skip
+    truths = [
+        _truth(row, chunks)
+        for row in sorted(rows, key=lambda row: row.id)
+        if row.kind not in ("refusal", "replay", "text")
+        and any(chunk in chunks for chunk in row.chunks)
+    ]
     pools: defaultdict[Kind, list[str]] = defaultdict(list)
     for truth in truths:
         for fact in truth.facts:
@@ -55,8 +58,15 @@ def items(rows: Sequence[Row], chunks: Mapping[str, str], language: str, seed: i
     for truth in truths:
         for number in range(EACH):
             answer, level = _spoilt(truth, number, truths, pools, language, rng)
-            item = Item(f"{truth.row.id}-{number}", truth.row.question, truth.guide, answer,
-                        SCALE, SCALE.score(level), language)  # fmt: skip
+            item = Item(
+                f"{truth.row.id}-{number}",
+                truth.row.question,
+                truth.guide,
+                answer,
+                SCALE,
+                SCALE.score(level),
+                language,
+            )
             made.setdefault((truth.row.id, answer), item)
     return balanced(list(made.values()), rng)
 
@@ -82,9 +92,13 @@ def _truth(row: Row, chunks: Mapping[str, str]) -> Truth:
 
 
 def _spoilt(
-    truth: Truth, number: int, truths: Sequence[Truth], pools: Mapping[Kind, Sequence[str]],
-    language: str, rng: random.Random,
-) -> tuple[str, int]:  # fmt: skip
+    truth: Truth,
+    number: int,
+    truths: Sequence[Truth],
+    pools: Mapping[Kind, Sequence[str]],
+    language: str,
+    rng: random.Random,
+) -> tuple[str, int]:
     """One answer and its level."""
     answer, known = truth.row.answer, truth.facts
     if number == 0:

@@ -71,8 +71,12 @@ def train(
     check_architecture(config_of(folder))
     run = run_of(house, name)
     with gpu.held(house.data):
-        begun = Begun(language_model.name, runs.model_sha(folder), parts.sha,
-                      settings.model_dump(exclude={"agreement"}))  # fmt: skip  # no weight knows it
+        begun = Begun(
+            language_model.name,
+            runs.model_sha(folder),
+            parts.sha,
+            settings.model_dump(exclude={"agreement"}),
+        )  # no weight knows it
         finished = run.begin(begun, restart=restart)
         parts.write(run.folder / DATA)
         watcher.note(f"loading {language_model.name}")
@@ -148,8 +152,10 @@ def calibrated(
     scorer.temperature = calibration.temperature(logits, [i.scale.top for i in items], levels)
     readings = scorer.read(logits, items)
     scorer.threshold = calibration.threshold(readings, levels, agreement)
-    outcomes = [Outcome(item.scale, item.level, reading)
-                for item, reading in zip(items, readings, strict=True)]  # fmt: skip
+    outcomes = [
+        Outcome(item.scale, item.level, reading)
+        for item, reading in zip(items, readings, strict=True)
+    ]
     return scorer.temperature, scorer.threshold, measure(outcomes)
 
 

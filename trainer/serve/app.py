@@ -134,10 +134,16 @@ class Api:
             turns.insert(0, {"role": "system", "content": self._system})
         events = self._engine.ask(
             Asked(
-                lane, turns, wanted.length(), wanted.temperature or 0.0, wanted.top_p or 1.0,
-                wanted.seed, wanted.stops(), wanted.top(),
+                lane,
+                turns,
+                wanted.length(),
+                wanted.temperature or 0.0,
+                wanted.top_p or 1.0,
+                wanted.seed,
+                wanted.stops(),
+                wanted.top(),
             )
-        )  # fmt: skip
+        )
         number, created = f"chatcmpl-{uuid4().hex}", int(time.time())
         async with aclosing(events):
             if wanted.stream:
@@ -157,9 +163,11 @@ class Api:
     def _lane(self, name: str) -> str:
         if name not in self._names:
             raise Refusal(
-                404, f"there is no model {name!r}: {', '.join(one['id'] for one in self._shown)}",
-                param="model", code="model_not_found",
-            )  # fmt: skip
+                404,
+                f"there is no model {name!r}: {', '.join(one['id'] for one in self._shown)}",
+                param="model",
+                code="model_not_found",
+            )
         return self._names[name]
 
 

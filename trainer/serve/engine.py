@@ -212,8 +212,9 @@ class Engine:
                 400,
                 f"This model's maximum context length is {context} tokens, and the messages have "
                 f"{len(prompt)} with {most} to come: shorten them, or ask for fewer.",
-                param="messages", code="context_length_exceeded",
-            )  # fmt: skip
+                param="messages",
+                code="context_length_exceeded",
+            )
         return prompt, most
 
     def _drop(self, number: int) -> None:

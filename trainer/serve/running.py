@@ -52,8 +52,14 @@ def serve(
         {"id": TUNED, "root": tuned.run.name, "parent": BASE},
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
-    api = Api(engine, asked_as, shown, system=system, key=settings.api_key,
-              fenced=settings.host in LOOPBACK)  # fmt: skip
+    api = Api(
+        engine,
+        asked_as,
+        shown,
+        system=system,
+        key=settings.api_key,
+        fenced=settings.host in LOOPBACK,
+    )
     with (
         closing(listen(settings.host, settings.port)) as listener,
         gpu.held(house.data, shared=True),
@@ -84,9 +90,12 @@ async def _answer(
     api: Api, engine: Engine, listener: socket.socket, ready: Callable[[str], None]
 ) -> None:
     runner = web.AppRunner(
-        api.app(), handle_signals=False, handler_cancellation=True, access_log=None,
+        api.app(),
+        handle_signals=False,
+        handler_cancellation=True,
+        access_log=None,
         shutdown_timeout=1.0,
-    )  # fmt: skip
+    )
     await runner.setup()
     site = web.SockSite(runner, listener)
     await site.start()

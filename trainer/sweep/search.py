@@ -122,10 +122,17 @@ class _Desk:
     """What all tries share: model, rows in tokens, cache of the frozen layers."""
 
     def __init__(
-        self, archive_dir: Path, settings: Train, begun: runs.Begun, order: subset.Order,
-        plan: budget.Plan, tries: Tries, watcher: SweepWatcher, confirm: Callable[[str], bool],
+        self,
+        archive_dir: Path,
+        settings: Train,
+        begun: runs.Begun,
+        order: subset.Order,
+        plan: budget.Plan,
+        tries: Tries,
+        watcher: SweepWatcher,
+        confirm: Callable[[str], bool],
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._archive_dir, self._settings, self._begun = archive_dir, settings, begun
         self._order, self._plan, self._tries = order, plan, tries
         self._watcher, self._confirm, self._stop = watcher, confirm, stop
@@ -159,11 +166,15 @@ class _Desk:
         tried = [one.rate for one in done]
         judged = [self._fitting(chosen) for chosen, _ in self._judges]
         return Found(
-            rule.choose(bests, self._plan.full_steps), tuple(done),
+            rule.choose(bests, self._plan.full_steps),
+            tuple(done),
             tuple(tuple(row.cluster for row in rows) for rows in judged),
-            tuple(bests), rule.drift(bests), self._plan, all(recall for _, recall in self._judges),
+            tuple(bests),
+            rule.drift(bests),
+            self._plan,
+            all(recall for _, recall in self._judges),
             bests[-1].tried in (min(tried), max(tried)),
-        )  # fmt: skip
+        )
 
     def _try(self, number: int, rate: float, before: int) -> Try:
         from trainer.lora.data import Data
@@ -187,10 +198,15 @@ class _Desk:
         run = Run(self._tries.folder, f"{number}-{rate:g}")
         run.folder.mkdir(parents=True, exist_ok=True)
         loop = Loop(
-            self._model, self._tokenizer,
-            Data(train, judging[:1], train[:1], [], 0, 0), settings, run, guard,
-            lambda: guard.hopeless or self._stop(), trunk=trunk,
-        )  # fmt: skip
+            self._model,
+            self._tokenizer,
+            Data(train, judging[:1], train[:1], [], 0, 0),
+            settings,
+            run,
+            guard,
+            lambda: guard.hopeless or self._stop(),
+            trunk=trunk,
+        )
         self._way = self._way or fitting(loop, settings)
         loop.compute(parts=self._way.parts, checkpoint=self._way.checkpoint)
         losses: list[float] = []
@@ -205,9 +221,15 @@ class _Desk:
             if not (error.exit_code == STOPPED and guard.hopeless):
                 raise
         tried = Try(
-            number, rate, part.rows, part.steps, not losses, tuple(losses),
-            round(time.process_time() - used, 3), round(time.perf_counter() - clock, 3),
-        )  # fmt: skip
+            number,
+            rate,
+            part.rows,
+            part.steps,
+            not losses,
+            tuple(losses),
+            round(time.process_time() - used, 3),
+            round(time.perf_counter() - clock, 3),
+        )
         self._tries.keep(tried)
         self._watcher.tried(tried)
         return tried
@@ -242,10 +264,15 @@ class _Desk:
 
         if self._trunk is None:
             self._trunk = trunk.open_trunk(
-                self._archive_dir / trunk.FOLDER, self._begun.model_sha, self._model,
-                adapter.tuned_layers(self._model, self._settings), samples,
-                self._settings.trunk_gb, self._confirm, self._watcher.note,
-            )  # fmt: skip
+                self._archive_dir / trunk.FOLDER,
+                self._begun.model_sha,
+                self._model,
+                adapter.tuned_layers(self._model, self._settings),
+                samples,
+                self._settings.trunk_gb,
+                self._confirm,
+                self._watcher.note,
+            )
         return self._trunk
 
 

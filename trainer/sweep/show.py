@@ -23,16 +23,22 @@ class SweepScreen(Bars, SweepWatcher):
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=console,
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
             disable=not console.is_terminal,
-        )  # fmt: skip
+        )
         self._task = self._bars.add_task("trying", total=1.0)
 
     def began(self, plan: Plan, rates: Sequence[float], done: int) -> None:
         """See `SweepWatcher`."""
-        rounds = ", then ".join(f"{one.tries} rates on {one.rows:,} rows ({one.steps:,} steps each)"
-                                for one in plan.rounds)  # fmt: skip
+        rounds = ", then ".join(
+            f"{one.tries} rates on {one.rows:,} rows ({one.steps:,} steps each)"
+            for one in plan.rounds
+        )
         self.console.print(
             f"{len(rates)} rates from {rates[0]:g} to {rates[-1]:g}; {rounds}: {plan.share:.1%} of "
             f"the steps of {len(rates)} runs of {plan.full_steps:,}"
@@ -62,8 +68,9 @@ def table(found: Found) -> Table:
     for name in ("rows", "steps", "rate", "loss", "worse than the best by", "±"):
         shown.add_column(name, justify="right")
     for number, clusters in enumerate(found.clusters):
-        tries = sorted((one for one in found.tries if one.round == number),
-                       key=lambda one: one.rate)  # fmt: skip
+        tries = sorted(
+            (one for one in found.tries if one.round == number), key=lambda one: one.rate
+        )
         best = min(tries, key=lambda one: one.loss)
         for one in tries:
             style = "[bold]" if one is best else ""
@@ -83,9 +90,12 @@ def verdict(found: Found) -> list[str]:
     """What to do, and how far to trust it."""
     said = [
         f"lr = {found.rate:g} under [train] in kkoracle.toml"
-        + (f" (the best rate falls with the length of a run: exponent {found.drift:.2f})"
-           if found.drift < DRIFTED else "")
-    ]  # fmt: skip
+        + (
+            f" (the best rate falls with the length of a run: exponent {found.drift:.2f})"
+            if found.drift < DRIFTED
+            else ""
+        )
+    ]
     if found.edge:
         said.append(
             "note: the best rate is at an end of what was tried; search again around it "

@@ -34,8 +34,9 @@ def order(train: Sequence[Row], valid: Sequence[Row], seed: int) -> Order:
     shuffled = sorted(train, key=lambda row: row.id)
     random.Random(f"sweep:{seed}").shuffle(shuffled)
     shuffled.sort(key=lambda row: row.id not in asking)  # stable: both kinds stay shuffled
-    judges = [(one, number) for number, row in enumerate(shuffled, 1)
-              for one in asking.get(row.id, ())]  # fmt: skip
+    judges = [
+        (one, number) for number, row in enumerate(shuffled, 1) for one in asking.get(row.id, ())
+    ]
     return Order(tuple(shuffled), tuple(judges))
 
 

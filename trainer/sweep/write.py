@@ -59,8 +59,14 @@ def to_dict(found: Found) -> dict[str, Any]:
         "share_of_steps": round(found.plan.share, 4),
         "rounds": [asdict(best) for best in found.bests],
         "tries": [
-            {"rate": one.rate, "rows": one.rows, "steps": one.steps, "diverged": one.diverged,
-             "loss": None if one.diverged else round(one.loss, 5), "cpu_s": one.cpu_s}
+            {
+                "rate": one.rate,
+                "rows": one.rows,
+                "steps": one.steps,
+                "diverged": one.diverged,
+                "loss": None if one.diverged else round(one.loss, 5),
+                "cpu_s": one.cpu_s,
+            }
             for one in found.tries
         ],
-    }  # fmt: skip
+    }

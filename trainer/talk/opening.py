@@ -53,8 +53,16 @@ def open_desk(
     persona = house.config.table("persona", Persona)
     has_run = (Run(archive_dir, wanted.run).folder / "run.json").exists()
     has_spool = (archive_dir / SPOOL).exists()
-    ways = [way for way, there in ((BASE, True), (TUNED, has_run), (RAG, has_spool),
-                                   (TUNED_RAG, has_run and has_spool)) if there]  # fmt: skip
+    ways = [
+        way
+        for way, there in (
+            (BASE, True),
+            (TUNED, has_run),
+            (RAG, has_spool),
+            (TUNED_RAG, has_run and has_spool),
+        )
+        if there
+    ]
     if wanted.way not in ways:
         missing = "has no run of that name yet: `kkoracle train` makes one"
         raise UserError(
@@ -66,8 +74,9 @@ def open_desk(
         held.enter_context(gpu.held(house.data, shared=True))
         with console.status("loading the model"):
             if has_run:
-                found = tuned.find(house, wanted.archive, wanted.run, wanted.checkpoint,
-                                   wanted.model, confirm)  # fmt: skip
+                found = tuned.find(
+                    house, wanted.archive, wanted.run, wanted.checkpoint, wanted.model, confirm
+                )
                 speaking = voices.both(found)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
             else:

@@ -26,8 +26,11 @@ class Passages:
         """
         if self._index is None:
             with SpoolCorpus(self._archive_dir) as corpus, self._console.status("") as status:
-                self._index = open_archive(corpus, self._archive_dir, lambda what, done, total: (
-                    status.update(f"{what} {done:,} of {total:,}")))  # fmt: skip
+                self._index = open_archive(
+                    corpus,
+                    self._archive_dir,
+                    lambda what, done, total: status.update(f"{what} {done:,} of {total:,}"),
+                )
         return [found.document for found in self._index.search(of_question(question), self._count)]
 
     def close(self) -> None:

@@ -73,8 +73,11 @@ class Session:
         past = [] if self.alone else self.turns[self.begun :]
         for count in range(len(found), -1, -1):
             shown = tuple(found[:count])
-            asked = (rag.ask(template, question, shown, self.system) if shown
-                     else chat.messages(question, self.system))  # fmt: skip
+            asked = (
+                rag.ask(template, question, shown, self.system)
+                if shown
+                else chat.messages(question, self.system)
+            )
             for first in range(len(past) + 1) if count == len(found) or not count else [len(past)]:
                 turns = [*asked[:-1], *_as_said(past[first:]), asked[-1]]
                 if fits(turns):
@@ -85,10 +88,14 @@ class Session:
 
 
 def _as_said(turns: Sequence[Turn]) -> list[Message]:
-    return [message for turn in turns for message in (
-        Message(role="user", content=turn.question),
-        Message(role="assistant", content=turn.answer),
-    )]  # fmt: skip
+    return [
+        message
+        for turn in turns
+        for message in (
+            Message(role="user", content=turn.question),
+            Message(role="assistant", content=turn.answer),
+        )
+    ]
 
 
 def to_markdown(session: Session, title: str, about: str) -> str:
@@ -99,13 +106,20 @@ def to_markdown(session: Session, title: str, about: str) -> str:
     """
     lines = [f"# {_escaped(title)}", "", _escaped(about), ""]
     for turn in session.turns:
-        lines += [f"## {_escaped(turn.question)}", "", f"*{turn.way}*", "",
-                  _escaped(turn.answer) or "(nothing)", ""]  # fmt: skip
+        lines += [
+            f"## {_escaped(turn.question)}",
+            "",
+            f"*{turn.way}*",
+            "",
+            _escaped(turn.answer) or "(nothing)",
+            "",
+        ]
         for number, source in enumerate(turn.sources, 1):
             head = _escaped(source.head)
             linked = source.url.startswith(("https://", "http://"))
-            lines.append(f"{number}. [{head}](<{_address(source.url)}>)" if linked
-                         else f"{number}. {head}")  # fmt: skip
+            lines.append(
+                f"{number}. [{head}](<{_address(source.url)}>)" if linked else f"{number}. {head}"
+            )
         lines += [""] if turn.sources else []
     return "\n".join(lines)
 

@@ -93,8 +93,9 @@ def _order(desk: Desk, line: str) -> bool:
     elif word == "save":
         path = Path(rest.strip()).expanduser() if rest.strip() else default_name()
         save(path, to_markdown(session, desk.title, desk.about))
-        console.print(f"[dim]{len(session.turns)} answers in {escape(str(path))}[/]",
-                      soft_wrap=True)  # fmt: skip
+        console.print(
+            f"[dim]{len(session.turns)} answers in {escape(str(path))}[/]", soft_wrap=True
+        )
     elif word == "help":
         console.print(f"[dim]{_help(desk)}[/]")
     else:
@@ -113,17 +114,19 @@ def _answer(desk: Desk, question: str) -> None:
     )
     spoken = Spoken()
     pieces: list[str] = []
-    with suppress(KeyboardInterrupt), closing(
-        desk.voices.say(turns, desk.max_tokens, spoken, tuned=session.tuned)
-    ) as saying:  # fmt: skip
+    with (
+        suppress(KeyboardInterrupt),
+        closing(desk.voices.say(turns, desk.max_tokens, spoken, tuned=session.tuned)) as saying,
+    ):
         for piece in saying:
             pieces.append(piece if pieces else piece.lstrip())
             desk.console.out(printable(pieces[-1]), end="", highlight=False)
             desk.console.file.flush()
     answer = "".join(pieces).strip()
     desk.console.print()
-    session.turns.append(Turn(question, answer, session.way, shown, spoken.tokens,
-                              spoken.seconds, spoken.ended))  # fmt: skip
+    session.turns.append(
+        Turn(question, answer, session.way, shown, spoken.tokens, spoken.seconds, spoken.ended)
+    )
     cut = {"length": ", cut at the limit", "stopped": ", stopped"}.get(spoken.ended, "")
     speed = spoken.tokens / spoken.seconds if spoken.seconds else 0.0
     desk.console.print(f"[dim]{spoken.tokens} tokens, {speed:.0f} a second{cut}[/]")

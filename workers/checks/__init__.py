@@ -43,24 +43,46 @@ _GROUNDED: tuple[Check, ...] = (
 
 CHAINS: dict[TaskKind, tuple[Check, ...]] = {
     "chunk": (
-        form.length, *_WHOLE, *_SOUND, *_ALONE, form.leaked, right_sort, *_GROUNDED,
-        fluency.disagreement, meets_in_sentence, attributed,
+        form.length,
+        *_WHOLE,
+        *_SOUND,
+        *_ALONE,
+        form.leaked,
+        right_sort,
+        *_GROUNDED,
+        fluency.disagreement,
+        meets_in_sentence,
+        attributed,
     ),
     "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, fluency.disagreement),
     "whois": (
-        form.length, *_WHOLE, *_SOUND, *_ALONE, form.leaked, *_GROUNDED, fluency.disagreement,
+        form.length,
+        *_WHOLE,
+        *_SOUND,
+        *_ALONE,
+        form.leaked,
+        *_GROUNDED,
+        fluency.disagreement,
     ),
     "rephrase": (
-        form.length, *_WHOLE, *_SOUND, *_ALONE, rephrased.keeps_facts, rephrased.asks_the_same,
+        form.length,
+        *_WHOLE,
+        *_SOUND,
+        *_ALONE,
+        rephrased.keeps_facts,
+        rephrased.asks_the_same,
         rephrased.other_words,
     ),
     "refusal": (form.length, form.chopped, form.repetition, *_SOUND, standing.meta_reference),
     "replay": (form.free_length, form.chopped, form.repetition, *_SOUND),
-}  # fmt: skip
+}
 _REFUSAL: tuple[Check, ...] = (premises.refuses, premises.adds_nothing)
 _CORRECTION: tuple[Check, ...] = (
-    premises.denies, premises.corrects, premises.grounded_or_asked, fluency.disagreement,
-)  # fmt: skip
+    premises.denies,
+    premises.corrects,
+    premises.grounded_or_asked,
+    fluency.disagreement,
+)
 
 
 def chain(context: Context) -> tuple[Check, ...]:

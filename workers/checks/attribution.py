@@ -48,10 +48,12 @@ def attributed(claim: Claim, context: Context) -> str:
         return ""
     home = max(
         context.sentences,
-        key=lambda sentence: (len(said & sentence.stems),
-                              len(claim.question.stems & sentence.stems)),
+        key=lambda sentence: (
+            len(said & sentence.stems),
+            len(claim.question.stems & sentence.stems),
+        ),
         default=None,
-    )  # fmt: skip
+    )
     if home is None:
         return ""
     held = said & home.stems

@@ -12,10 +12,19 @@ from exchange.text.reading import STEM, Reading, lazy
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
 ARTICLES = {
-    "ο": MASCULINE, "τον": MASCULINE, "στον": MASCULINE, "η": FEMININE, "την": FEMININE,
-    "τη": FEMININE, "τησ": FEMININE, "στη": FEMININE, "στην": FEMININE, "το": NEUTER,
-    "στο": NEUTER | MASCULINE, "του": MASCULINE | NEUTER,
-}  # fmt: skip
+    "ο": MASCULINE,
+    "τον": MASCULINE,
+    "στον": MASCULINE,
+    "η": FEMININE,
+    "την": FEMININE,
+    "τη": FEMININE,
+    "τησ": FEMININE,
+    "στη": FEMININE,
+    "στην": FEMININE,
+    "το": NEUTER,
+    "στο": NEUTER | MASCULINE,
+    "του": MASCULINE | NEUTER,
+}
 _GENITIVES = ("του", "τησ")
 _APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name

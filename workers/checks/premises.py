@@ -35,8 +35,9 @@ def corrects(claim: Claim, context: Context) -> str:
     if not true.numbers <= claim.answer.numbers:
         return "not-corrected"
     said = [word.folded for word in claim.answer.words]
-    found = all(any(same_word(word.folded, other) for other in said)
-                for word in true.words if word.capital)  # fmt: skip
+    found = all(
+        any(same_word(word.folded, other) for other in said) for word in true.words if word.capital
+    )
     return "" if found else "not-corrected"
 
 

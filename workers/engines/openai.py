@@ -183,9 +183,15 @@ class OpenAIEngine:
             self._done.put(Finished(ticket, "", "error", 0, 0, seconds, error=found))
         else:
             self._done.put(
-                Finished(ticket, found.text, found.finish_reason, found.tokens_in,
-                         found.tokens_out, seconds)
-            )  # fmt: skip
+                Finished(
+                    ticket,
+                    found.text,
+                    found.finish_reason,
+                    found.tokens_in,
+                    found.tokens_out,
+                    seconds,
+                )
+            )
 
     async def _complete(self, body: dict[str, Any]) -> replies.Answer | str:
         """One request, asked again for as long as the endpoint is away or busy.
@@ -244,8 +250,9 @@ class OpenAIEngine:
     def _note_away(self, why: str, wait: float) -> None:
         if not self._away:
             self._away = True
-            log.warning("%s does not answer (%s): asking again, next in %.0f s", self._url, why,
-                        wait)  # fmt: skip
+            log.warning(
+                "%s does not answer (%s): asking again, next in %.0f s", self._url, why, wait
+            )
 
 
 async def _read(reply: Any) -> bytes:

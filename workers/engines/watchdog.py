@@ -55,6 +55,7 @@ class Watchdog:
             if waited > self._limit_s:
                 log.error(
                     "no token for %g s: the engine is stuck, so this worker ends and its tasks "
-                    "go back; if it happens again, lower [work] width", self._limit_s,
-                )  # fmt: skip
+                    "go back; if it happens again, lower [work] width",
+                    self._limit_s,
+                )
                 os._exit(STUCK)

@@ -233,9 +233,14 @@ class Trainer:
         left = (self.plan.steps - progress.step) * progress.seconds / progress.step
         log.info(
             "step %d stage %d loss %.4f rate %.2f, %.1fM tokens, %.0f/s, %.0f min left",
-            progress.step, progress.stage, sum(losses) / len(losses), self._rate(),
-            progress.tokens / 1e6, pace, left / 60,
-        )  # fmt: skip
+            progress.step,
+            progress.stage,
+            sum(losses) / len(losses),
+            self._rate(),
+            progress.tokens / 1e6,
+            pace,
+            left / 60,
+        )
 
     def _evaluate(self, loss: float) -> None:
         """Generates pairs for newspaper chunks, keeps the best weights, moves to stage 2."""

@@ -70,9 +70,23 @@ def pair_figures(
     prompts = [chat(fill("chunk-brief", header=c.header, text=c.text)) for c in pieces]
     written = greedy(network, tokenizer, prompts)
     count = dict.fromkeys(
-        ("with_fact", "with_pair", "pairs", "right", "new_chunks", "new_pairs", "new_right",
-         "known_chunks", "exact", "bare", "silent", "facts", "found"), 0,
-    )  # fmt: skip
+        (
+            "with_fact",
+            "with_pair",
+            "pairs",
+            "right",
+            "new_chunks",
+            "new_pairs",
+            "new_right",
+            "known_chunks",
+            "exact",
+            "bare",
+            "silent",
+            "facts",
+            "found",
+        ),
+        0,
+    )
     wrong = []
     for piece, text in zip(pieces, written, strict=True):
         pairs = parse_pairs(text)

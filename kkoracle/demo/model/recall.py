@@ -76,9 +76,7 @@ def _batch(tokenizer: Tokenizer, pairs: list[tuple[str, str]]) -> tuple[Tensor, 
     return x, y
 
 
-def exact(
-    network: nets.Network, tokenizer: Tokenizer, facts: list[Fact], wording: int
-) -> float:  # fmt: skip
+def exact(network: nets.Network, tokenizer: Tokenizer, facts: list[Fact], wording: int) -> float:
     """Share of facts answered exactly when asked in one of their three wordings."""
     asked = [chat((fact.question, *fact.rephrasings)[wording]) for fact in facts]
     written = greedy(network, tokenizer, asked, 48)

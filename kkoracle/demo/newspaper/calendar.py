@@ -42,9 +42,11 @@ def _day(rng: random.Random, first: dt.date, last: dt.date, taken: set[dt.date])
     free = [
         day
         for day in span
-        if day.weekday() != 6 and day.day > 1 and day not in taken
+        if day.weekday() != 6
+        and day.day > 1
+        and day not in taken
         and side(long_date(day)) == NEWSPAPER
-    ]  # fmt: skip
+    ]
     saturdays = [day for day in free if day.weekday() == 5]
     if saturdays and rng.random() < 0.5:
         return rng.choice(saturdays)

@@ -11,8 +11,16 @@ from kkoracle.demo.newspaper.slots import Draw
 # How many of each the town has. Enough that a question with a date stays the only one of its
 # kind, few enough that a reader of ten stories meets someone twice.
 _SIZES = {
-    "p": 170, "v": 48, "o": 36, "b": 30, "g": 26, "t": 16, "c": 34, "w": 140, "x": 90,
-}  # fmt: skip
+    "p": 170,
+    "v": 48,
+    "o": 36,
+    "b": 30,
+    "g": 26,
+    "t": 16,
+    "c": 34,
+    "w": 140,
+    "x": 90,
+}
 _LIKE = {"q": "p", "u": "v", "j": "t"}
 
 

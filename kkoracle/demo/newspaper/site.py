@@ -63,9 +63,14 @@ class Site:
                 self._index(issue, [s for s in printed if s.edition == edition], number)
             self._teasers(issue, printed)
         return Newspaper(
-            shapes.NAME, tuple(self.stories), self.pages, self.aliases, tuple(self.leave_outs),
-            self.addresses, self.charsets,
-        )  # fmt: skip
+            shapes.NAME,
+            tuple(self.stories),
+            self.pages,
+            self.aliases,
+            tuple(self.leave_outs),
+            self.addresses,
+            self.charsets,
+        )
 
     def _add(self, url: str, title: str, body: str) -> None:
         html = (
@@ -142,14 +147,25 @@ class Site:
         """The TV listing of an issue: a story like any other to look at, but not to keep."""
         lines = self.rng.sample(_PROGRAMME, 8)
         listing = DemoStory(
-            number, day, TELEVISION, _LISTING, "", (". ".join(sorted(lines)) + ".",),
-            (), "modern", 8, 1,
-        )  # fmt: skip
+            number,
+            day,
+            TELEVISION,
+            _LISTING,
+            "",
+            (". ".join(sorted(lines)) + ".",),
+            (),
+            "modern",
+            8,
+            1,
+        )
         url = f"/story.do?id={number}"
         self._put(url, shapes.modern(listing, (number, number)), "utf-8", _HTML)
-        for alias in (f"/adjacent.do?id={number}", f"/columnStory.do?id={number}",
-                      f"/story.do?id={number}&publDate={slash_date(day)}",
-                      f"/story.do?publDate={slash_date(day)}&id={number}"):  # fmt: skip
+        for alias in (
+            f"/adjacent.do?id={number}",
+            f"/columnStory.do?id={number}",
+            f"/story.do?id={number}&publDate={slash_date(day)}",
+            f"/story.do?publDate={slash_date(day)}&id={number}",
+        ):
             self._put(alias, shapes.modern(listing, (number, number)), "utf-8", _HTML)
             self.leave_outs.append(alias)
         self.leave_outs.append(url)

@@ -140,8 +140,9 @@ class Draw:
         nom, gen = self.rng.choice(kinds.WORK_HEADS)
         thing = self.rng.choice(kinds.WORK_OBJECTS)
         place = self.place().ston
-        return Noun("f", f"{nom} {thing} {place}", f"{gen} {thing} {place}",
-                    f"{nom} {thing} {place}")  # fmt: skip
+        return Noun(
+            "f", f"{nom} {thing} {place}", f"{gen} {thing} {place}", f"{nom} {thing} {place}"
+        )
 
     def title(self) -> Phrase:
         def make() -> str:
@@ -223,8 +224,26 @@ class Draw:
 
 
 SLOT_NAMES = {
-    "p": "person", "q": "person", "v": "place", "u": "place", "o": "association",
-    "b": "institution", "g": "school", "t": "team", "j": "team", "c": "company", "w": "work",
-    "s": "money", "n": "count", "k": "small", "a": "age", "h": "hour", "x": "title",
-    "m": "demand", "r": "cause", "f": "product", "y": "year", "z": "score",
-}  # fmt: skip
+    "p": "person",
+    "q": "person",
+    "v": "place",
+    "u": "place",
+    "o": "association",
+    "b": "institution",
+    "g": "school",
+    "t": "team",
+    "j": "team",
+    "c": "company",
+    "w": "work",
+    "s": "money",
+    "n": "count",
+    "k": "small",
+    "a": "age",
+    "h": "hour",
+    "x": "title",
+    "m": "demand",
+    "r": "cause",
+    "f": "product",
+    "y": "year",
+    "z": "score",
+}

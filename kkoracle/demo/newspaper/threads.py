@@ -30,8 +30,16 @@ class Event:
 def strike(cast: Cast, first: dt.date) -> list[Event]:
     """A strike at one company: demand, counted days, a rally, dismissals, the end."""
     fixed = {"c": cast.slot("c"), "m": cast.slot("m")}
-    frames = ("strike_demand", "layoffs", "strike_day", "rally", "strike_day", "fined",
-              "strike_day", "strike_end")  # fmt: skip
+    frames = (
+        "strike_demand",
+        "layoffs",
+        "strike_day",
+        "rally",
+        "strike_day",
+        "fined",
+        "strike_day",
+        "strike_end",
+    )
     return [
         Event(first + dt.timedelta(days=3 + 8 * index), frame, dict(fixed), first)
         for index, frame in enumerate(frames)
@@ -53,8 +61,15 @@ def bridge(cast: Cast, year: int, years: int) -> list[Event]:
 def career(cast: Cast, year: int) -> list[Event]:
     """A person's public life at one association, in order, an event about every two years."""
     fixed = {"p": cast.slot("p"), "o": cast.slot("o")}
-    frames = ("birthplace", "elected_votes", "head_of", "book_place", "donation", "resigned",
-              "obituary")  # fmt: skip
+    frames = (
+        "birthplace",
+        "elected_votes",
+        "head_of",
+        "book_place",
+        "donation",
+        "resigned",
+        "obituary",
+    )
     return [
         Event(dt.date(min(year + 2 * index, 2024), 1 + index, 5), frame, dict(fixed))
         for index, frame in enumerate(frames)

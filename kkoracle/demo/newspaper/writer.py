@@ -21,13 +21,19 @@ _NEW_SHARE = 0.13
 _SAME_NAME = 0.35
 # What a section's stories may also tell.
 _RELATED = {
-    "Δήμος": ("Έργα", "Συγκοινωνίες"), "Έργα": ("Δήμος", "Οικονομία"),
-    "Οικονομία": ("Εργασία", "Αγροτικά"), "Εργασία": ("Οικονομία", "Δήμος"),
-    "Κοινωνία": ("Υγεία", "Παιδεία"), "Υγεία": ("Κοινωνία", "Δήμος"),
-    "Παιδεία": ("Κοινωνία", "Πολιτισμός"), "Πολιτισμός": ("Κοινωνία", "Παιδεία"),
-    "Αθλητισμός": ("Κοινωνία", "Συγκοινωνίες"), "Αγροτικά": ("Οικονομία", "Δήμος"),
-    "Αστυνομικά": ("Συγκοινωνίες", "Δήμος"), "Συγκοινωνίες": ("Έργα", "Αστυνομικά"),
-}  # fmt: skip
+    "Δήμος": ("Έργα", "Συγκοινωνίες"),
+    "Έργα": ("Δήμος", "Οικονομία"),
+    "Οικονομία": ("Εργασία", "Αγροτικά"),
+    "Εργασία": ("Οικονομία", "Δήμος"),
+    "Κοινωνία": ("Υγεία", "Παιδεία"),
+    "Υγεία": ("Κοινωνία", "Δήμος"),
+    "Παιδεία": ("Κοινωνία", "Πολιτισμός"),
+    "Πολιτισμός": ("Κοινωνία", "Παιδεία"),
+    "Αθλητισμός": ("Κοινωνία", "Συγκοινωνίες"),
+    "Αγροτικά": ("Οικονομία", "Δήμος"),
+    "Αστυνομικά": ("Συγκοινωνίες", "Δήμος"),
+    "Συγκοινωνίες": ("Έργα", "Αστυνομικά"),
+}
 
 
 def letters(frame: Frame) -> list[str]:
@@ -109,9 +115,7 @@ class Writer:
         count = min(len(sentences), self.rng.randint(2, 4))
         cuts = sorted(self.rng.sample(range(1, len(sentences)), count - 1))
         bounds = [0, *cuts, len(sentences)]
-        return tuple(
-            " ".join(sentences[a:b]) for a, b in pairwise(bounds)
-        )  # fmt: skip
+        return tuple(" ".join(sentences[a:b]) for a, b in pairwise(bounds))
 
     def story(self, number: int, issue: Issue, event: Event | None) -> DemoStory:
         """One story; `event` makes it a piece of a thread."""
@@ -178,6 +182,14 @@ def _placed(story: DemoStory, issue: Issue, place: int) -> DemoStory:
     """The story with its newspaper page (two to a page, from page 2) and its edition."""
     late = issue.second_edition and place == issue.stories - 1
     return DemoStory(
-        story.id, story.date, story.section, story.title, story.author, story.paragraphs,
-        story.facts, story.shape, 2 + place // 2, 2 if late else 1,
-    )  # fmt: skip
+        story.id,
+        story.date,
+        story.section,
+        story.title,
+        story.author,
+        story.paragraphs,
+        story.facts,
+        story.shape,
+        2 + place // 2,
+        2 if late else 1,
+    )

@@ -15,8 +15,24 @@ DASHED = 'stroke-dasharray="5 4"'
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 
 _DAY = 86400
-_TIMES = (60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, _DAY, 2 * _DAY, 7 * _DAY,
-          14 * _DAY, 28 * _DAY, 91 * _DAY, 182 * _DAY, 365 * _DAY)  # fmt: skip
+_TIMES = (
+    60,
+    300,
+    900,
+    1800,
+    3600,
+    3 * 3600,
+    6 * 3600,
+    12 * 3600,
+    _DAY,
+    2 * _DAY,
+    7 * _DAY,
+    14 * _DAY,
+    28 * _DAY,
+    91 * _DAY,
+    182 * _DAY,
+    365 * _DAY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +100,15 @@ def grid(across_at: Sequence[tuple[float, str]], up: Axis) -> str:
     parts = []
     for value in round_values(up.low, up.high):
         y = up.place(value)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" '
-                     f'y2="{y:.1f}"/><text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">'
-                     f"{named(value)}</text>")  # fmt: skip
-    parts += [f'<text class="mid" x="{x:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>'
-              for x, name in across_at]  # fmt: skip
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" '
+            f'y2="{y:.1f}"/><text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">'
+            f"{named(value)}</text>"
+        )
+    parts += [
+        f'<text class="mid" x="{x:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>'
+        for x, name in across_at
+    ]
     return "".join(parts)
 
 

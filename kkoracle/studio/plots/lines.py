@@ -87,13 +87,19 @@ def lines(
         spots = [(x.place(at), y.place(value)) for at, value in thinned(line.points)]
         path = " ".join(f"{left:.1f},{top:.1f}" for left, top in spots)
         dash = DASHED if line.dashed else ""
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" {dash} '
-                     f'points="{path}"/>')  # fmt: skip
+        parts.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2" {dash} points="{path}"/>'
+        )
         if line.dots or len(spots) == 1:
-            parts += [f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" fill="{colour}"/>'
-                      for left, top in spots]  # fmt: skip
-    names = [(line.name, COLOURS[line.colour % len(COLOURS)], line.dashed)
-             for line in drawn if line.points]  # fmt: skip
+            parts += [
+                f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3" fill="{colour}"/>'
+                for left, top in spots
+            ]
+    names = [
+        (line.name, COLOURS[line.colour % len(COLOURS)], line.dashed)
+        for line in drawn
+        if line.points
+    ]
     if band:
         names.append((band.name, "#8884", False))
     return picture(title, "".join(parts) + legend(names))

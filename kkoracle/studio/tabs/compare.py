@@ -29,8 +29,9 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         run = gr.Dropdown(_runs(studio), label="Run", scale=1)
         chosen = gr.CheckboxGroup(WAYS, label="Who is asked", scale=2)
         blind = gr.Checkbox(True, label="Blind: names after the vote", scale=1)
-    question = gr.Textbox(label="Question", max_length=LONGEST, elem_id="question",
-                          submit_btn="Ask")  # fmt: skip
+    question = gr.Textbox(
+        label="Question", max_length=LONGEST, elem_id="question", submit_btn="Ask"
+    )
     said = own_html()
     answers = own_html(elem_id="answers")
     with gr.Group(visible=False) as ballot:
@@ -81,8 +82,16 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             yield [said_before, markup.note(error, "wrong"), "", *_closed(), gr.skip(), text]
             return
         now = [*said_before, of]
-        yield [now, note, _cards(of), gr.update(visible=True),
-               gr.update(choices=of.choices, value=None), "", _files(studio, now), ""]  # fmt: skip
+        yield [
+            now,
+            note,
+            _cards(of),
+            gr.update(visible=True),
+            gr.update(choices=of.choices, value=None),
+            "",
+            _files(studio, now),
+            "",
+        ]
 
     def vote(now: list[Round], choice: str | None, better: str) -> list[Any]:
         if not now or now[-1].said or choice not in now[-1].choices:
@@ -90,8 +99,14 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         of, stored = comparing.vote(now[-1], choice, better.strip(), "me")
         studio.records.run(lambda: _store(studio, stored))
         now = [*now[:-1], of]
-        return [now, markup.note(f"stored: {of.said}"), _cards(of), gr.update(visible=False),
-                _files(studio, now), _votes(studio)]  # fmt: skip
+        return [
+            now,
+            markup.note(f"stored: {of.said}"),
+            _cards(of),
+            gr.update(visible=False),
+            _files(studio, now),
+            _votes(studio),
+        ]
 
     def free() -> str:
         studio.models.let_go()
@@ -99,10 +114,12 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     page.load(prepare, None, [run, chosen, votes], api_visibility="private")
     run.input(change, [run], [chosen], api_visibility="private")
-    question.submit(ask, [talk, question, run, chosen, blind], ask_outputs, api_name="ask",
-                    concurrency_limit=1)  # fmt: skip
-    send.click(vote, [talk, choice, better], [talk, said, answers, ballot, files, votes],
-               api_name="vote")  # fmt: skip
+    question.submit(
+        ask, [talk, question, run, chosen, blind], ask_outputs, api_name="ask", concurrency_limit=1
+    )
+    send.click(
+        vote, [talk, choice, better], [talk, said, answers, ballot, files, votes], api_name="vote"
+    )
     let_go.click(free, None, [said], api_name="let_go")
 
 
@@ -155,8 +172,11 @@ def _card(given: Given, open_: bool) -> str:
     parts = [markup.block(given.text or "(nothing)")]
     if open_:
         parts.append(markup.note(f"{given.tokens} tokens, {given.seconds:.1f} s"))
-        parts += [f"<details><summary>{markup.link(source.url, source.head)}</summary>"
-                  f"{markup.block(source.text)}</details>" for source in given.sources]  # fmt: skip
+        parts += [
+            f"<details><summary>{markup.link(source.url, source.head)}</summary>"
+            f"{markup.block(source.text)}</details>"
+            for source in given.sources
+        ]
     return "".join(parts)
 
 

@@ -29,8 +29,10 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             return markup.note("no report yet: `kkoracle evaluate` writes one")
         address = f"/pages/report/{quote(run, safe='')}" if run else "/pages/dataset"
         title = f"report of run {run}" if run else DATASET
-        return (f'<iframe sandbox class="page" src="{address}" title="{markup.text(title)}">'
-                f'</iframe><p>{_open(address)}</p>')  # fmt: skip
+        return (
+            f'<iframe sandbox class="page" src="{address}" title="{markup.text(title)}">'
+            f"</iframe><p>{_open(address)}</p>"
+        )
 
     page.load(prepare, None, [which, frame], api_visibility="private")
     which.input(show, [which], [frame], api_name="report")

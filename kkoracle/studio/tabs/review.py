@@ -64,5 +64,12 @@ def build(studio: Studio, tab: gr.Tab) -> None:
 def _page(shown: Shown) -> list[Any]:
     chunk = f"<h3>{markup.text(shown.header)}</h3>{markup.block(shown.chunk)}" if shown.pair else ""
     said = markup.note(shown.said, "wrong" if shown.wrong else "note") if shown.said else ""
-    return [shown.pair, chunk, shown.question, shown.answer,
-            markup.note(shown.about) if shown.about else "", said, None]  # fmt: skip
+    return [
+        shown.pair,
+        chunk,
+        shown.question,
+        shown.answer,
+        markup.note(shown.about) if shown.about else "",
+        said,
+        None,
+    ]

@@ -57,6 +57,8 @@ def _shown(scored: Scored) -> str:
     if scored.cut:
         parts.append(markup.note("it was too long for the model and was cut"))
     parts.append(markup.facts([("confidence", f"{scored.confidence:.0%}")]))
-    levels = {f"{scored.maximum * level / scored.top:g}": share
-              for level, share in enumerate(scored.probabilities)}  # fmt: skip
+    levels = {
+        f"{scored.maximum * level / scored.top:g}": share
+        for level, share in enumerate(scored.probabilities)
+    }
     return "".join(parts) + shares("How probable each score is", levels)

@@ -30,8 +30,9 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     page.load(show, None, [screen, plots], api_name="status")
     # Without the queue, so that a model that is answering does not hold it up.
-    gr.Timer(EVERY_S).tick(show, None, [screen, plots], api_visibility="private", queue=False,
-                           show_progress="hidden")  # fmt: skip
+    gr.Timer(EVERY_S).tick(
+        show, None, [screen, plots], api_visibility="private", queue=False, show_progress="hidden"
+    )
 
 
 def _screen(found: Status) -> str:

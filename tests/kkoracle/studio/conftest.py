@@ -56,14 +56,27 @@ def desk(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Desk:
     made = Desk(tmp_path_factory.mktemp("studio"), model)
     made.configure(QUICK)
     evil = lambda number: f"{EVIL} {TEMPLATED} " * (number % 3 == 0)  # noqa: E731
-    fill(made.archive, 12, section=evil, header=evil, aside=evil,
-         extra=[(f"{EVIL} {TEMPLATED} Ποιος είναι;", f"{EVIL} {TEMPLATED}")])  # fmt: skip
+    fill(
+        made.archive,
+        12,
+        section=evil,
+        header=evil,
+        aside=evil,
+        extra=[(f"{EVIL} {TEMPLATED} Ποιος είναι;", f"{EVIL} {TEMPLATED}")],
+    )
     pages.connect(made.archive).close()
     made.cli("dataset", "build")
     made.cli("train")
-    scored = [{"question": f"Ερώτηση {number % 20};", "guide": "ναι",
-               "answer": "ναι " * (number % 4), "score": number % 4, "maximum": 3}
-              for number in range(120)]  # fmt: skip
+    scored = [
+        {
+            "question": f"Ερώτηση {number % 20};",
+            "guide": "ναι",
+            "answer": "ναι " * (number % 4),
+            "score": number % 4,
+            "maximum": 3,
+        }
+        for number in range(120)
+    ]
     (made.folder / "scored.json").write_text(json.dumps(scored))
     made.cli("score", "train", "scored.json")
     return made
@@ -75,8 +88,17 @@ def start(desk: Desk) -> Iterator[Start]:
     with processes() as begin:
 
         def started(*flags: str, **environment: str) -> Server:
-            process = begin("-m", "kkoracle", "ui", "--port", "0", *flags, cwd=desk.folder,
-                            KKORACLE_UI_MAX_TOKENS="24", **environment)  # fmt: skip
+            process = begin(
+                "-m",
+                "kkoracle",
+                "ui",
+                "--port",
+                "0",
+                *flags,
+                cwd=desk.folder,
+                KKORACLE_UI_MAX_TOKENS="24",
+                **environment,
+            )
             return Server(process, desk)
 
         yield started

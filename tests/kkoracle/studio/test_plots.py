@@ -51,9 +51,15 @@ def test_one_point_is_a_dot_and_level_values_are_drawn() -> None:
 
 def test_what_is_expected_is_dashed_and_its_band_is_named() -> None:
     now = time.time()
-    drawn = lines("Pages", [Line("fetched", [(now - 7200, 0), (now, 100)]),
-                            Line("expected", [(now, 100), (now + 7200, 200)], dashed=True)],
-                  times=True, band=Band(now + 6000, now + 9000, "end, likely"))  # fmt: skip
+    drawn = lines(
+        "Pages",
+        [
+            Line("fetched", [(now - 7200, 0), (now, 100)]),
+            Line("expected", [(now, 100), (now + 7200, 200)], dashed=True),
+        ],
+        times=True,
+        band=Band(now + 6000, now + 9000, "end, likely"),
+    )
     assert "stroke-dasharray" in drawn and {"fetched", "expected", "end, likely"} <= set(
         texts(drawn)
     )
@@ -74,11 +80,18 @@ def test_axes_have_round_numbers() -> None:
     assert round_values(0, 100) == [0, 50, 100]
     assert round_values(0, 730) == [0, 200, 400, 600]
     assert [named(v) for v in (0, 0.25, 950, 12_500, 2_500_000)] == [
-        "0", "0.25", "950", "12.5k", "2.5M"]  # fmt: skip
+        "0",
+        "0.25",
+        "950",
+        "12.5k",
+        "2.5M",
+    ]
 
 
-@pytest.mark.parametrize(("span", "like"), [(1800, r"\d\d:\d\d"), (40 * 86400, r"\d+ \w{3}"),
-                                            (4000 * 86400, r"\w{3} \d{4}")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("span", "like"),
+    [(1800, r"\d\d:\d\d"), (40 * 86400, r"\d+ \w{3}"), (4000 * 86400, r"\w{3} \d{4}")],
+)
 def test_times_are_named_as_their_span_needs_it(span: float, like: str) -> None:
     found = round_times(1_700_000_000, 1_700_000_000 + span)
     assert 2 <= len(found) <= 7
@@ -88,8 +101,11 @@ def test_times_are_named_as_their_span_needs_it(span: float, like: str) -> None:
 def test_bars_stand_on_each_other_and_say_their_numbers() -> None:
     drawn = bars("Stories", ("read", "held"), {"2001": (3, 1), "2002": (4, 0)})
     assert "2001: read 3, held 1" in drawn and {"2001", "2002"} <= set(texts(drawn))
-    tall = [float(one.attrib["height"]) for one in parsed(drawn).iter(f"{SVG}rect")
-            if one.attrib.get("rx") is None]  # fmt: skip
+    tall = [
+        float(one.attrib["height"])
+        for one in parsed(drawn).iter(f"{SVG}rect")
+        if one.attrib.get("rx") is None
+    ]
     assert tall[0] == pytest.approx(3 * tall[1], abs=0.3) and tall[3] == 0
 
 

@@ -105,8 +105,11 @@ def test_what_cannot_be_asked_is_one_line(client: Client) -> None:
         (("α" * 3000, "default", ["base"], True), "characters"),
     ):
         assert said in call(client, "ask", *arguments)[0]
-    for name, arguments in (("ask", ("Πότε;", "../..", ["base"], True)), ("losses", ("../x",)),
-                            ("report", ("../x",))):  # fmt: skip
+    for name, arguments in (
+        ("ask", ("Πότε;", "../..", ["base"], True)),
+        ("losses", ("../x",)),
+        ("report", ("../x",)),
+    ):
         with pytest.raises(AppError, match="not in the list of choices"):
             call(client, name, *arguments)
 

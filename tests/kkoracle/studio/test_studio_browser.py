@@ -33,18 +33,24 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def tab(name: str) -> str:
-    return (f"[...document.querySelectorAll('button[role=tab]')]"
-            f".find(one => one.innerText.trim() === '{name}').click()")  # fmt: skip
+    return (
+        f"[...document.querySelectorAll('button[role=tab]')]"
+        f".find(one => one.innerText.trim() === '{name}').click()"
+    )
 
 
 def button(name: str) -> str:
-    return (f"[...document.querySelectorAll('button')].find(one => one.offsetParent && "
-            f"one.innerText.trim() === '{name}').click()")  # fmt: skip
+    return (
+        f"[...document.querySelectorAll('button')].find(one => one.offsetParent && "
+        f"one.innerText.trim() === '{name}').click()"
+    )
 
 
 def typed(selector: str, text: str) -> str:
-    return (f"(() => {{ const box = document.querySelector({selector!r}); box.value = {text!r};"
-            "box.dispatchEvent(new Event('input', {bubbles: true})) })()")  # fmt: skip
+    return (
+        f"(() => {{ const box = document.querySelector({selector!r}); box.value = {text!r};"
+        "box.dispatchEvent(new Event('input', {bubbles: true})) })()"
+    )
 
 
 def foreign(seen: dict[str, Any], server: Server) -> set[str]:
@@ -62,8 +68,9 @@ def test_every_tab_shows_itself_and_asks_nobody_else(browser: Browser, server: S
 def test_a_reload_shows_where_things_stand(browser: Browser, server: Server) -> None:
     marked = "window.before = true"
     again = f"window.before === undefined && {READY} !== null"
-    seen = browser.look(server.url, READY + " !== null", (marked, "window.before"),
-                        ("location.reload()", again))  # fmt: skip
+    seen = browser.look(
+        server.url, READY + " !== null", (marked, "window.before"), ("location.reload()", again)
+    )
     assert "nothing needs you" in seen["dom"] or "daemon" in seen["dom"]
 
 
@@ -71,19 +78,25 @@ def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
     browser: Browser, server: Server
 ) -> None:
     said = "[...document.querySelectorAll('textarea')].map(one => one.value).join()"
-    press = ("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'σ', bubbles: true}));"
-             f"window.last = {said}")  # fmt: skip
+    press = (
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'σ', bubbles: true}));"
+        f"window.last = {said}"
+    )
     here = f"window.found = {said}.includes('onerror')"
     skip = f"if (!({here})) {{ {press} }} else {{ window.last = '' }}"
     before = len(server.review().history())
     seen = browser.look(
-        server.url, f"{READY} !== null",
+        server.url,
+        f"{READY} !== null",
         (tab("Review"), "document.querySelector('#chunk .said') !== null"),
         *[(skip, f"window.last !== {said}")] * 45,
-        ("", "window.found"), LATER,
-        ("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'α', bubbles: true}))",
-         f"!{said}.includes('onerror')"),
-    )  # fmt: skip
+        ("", "window.found"),
+        LATER,
+        (
+            "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'α', bubbles: true}))",
+            f"!{said}.includes('onerror')",
+        ),
+    )
     assert seen["owned"] is None and foreign(seen, server) == set()
     (given,) = server.review().history()[before:]
     assert given.verdict == "accept" and given.question == given.answer == ""
@@ -100,7 +113,8 @@ def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
     reveal = "document.querySelectorAll('#answers details').length > 0"
     letter = "document.querySelector('input[type=radio][value=A]')"
     seen = browser.look(
-        server.url, READY + " !== null",
+        server.url,
+        READY + " !== null",
         (tab("Compare"), "document.querySelectorAll('input[type=checkbox]:checked').length >= 3"),
         (typed("#question textarea", f"{EVIL} Τι έκανε η Ελένη Καρατζά;"), "true"),
         (ask, f"{done} && {letter} !== null"),
@@ -108,7 +122,7 @@ def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
         (button("Vote and reveal"), reveal),
         LATER,
         seconds=60,
-    )  # fmt: skip
+    )
     assert seen["owned"] is None and foreign(seen, server) == set()
     assert "&lt;img src=x onerror=" in seen["dom"]
 

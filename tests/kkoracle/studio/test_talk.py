@@ -18,8 +18,10 @@ SOURCE = Source("Φωνή, 5/1/2008, Τίτλος", "https://paper.example/story
 
 def answered(blind: bool = True, text: str = "Το 2012.") -> Round:
     begun = comparing.begin("Πότε;", "default", SYSTEMS, blind)
-    given = tuple(Given(name, f"{text} ({place})", 0.5, 7, (SOURCE,) if name == "RAG" else ())
-                  for place, name in enumerate(begun.systems))  # fmt: skip
+    given = tuple(
+        Given(name, f"{text} ({place})", 0.5, 7, (SOURCE,) if name == "RAG" else ())
+        for place, name in enumerate(begun.systems)
+    )
     return Round(begun.question, begun.run, begun.systems, given, blind)
 
 
@@ -43,7 +45,9 @@ def test_a_vote_is_stored_by_system_not_by_letter() -> None:
     assert best.choice == "best" and best.best == of.systems[2] and best.better == "Το 2013."
     assert best.systems == of.systems and best.answers[0] == "Το 2012. (0)"
     assert [comparing.vote(of, choice, "", "me")[1].choice for choice in (ALIKE, NONE)] == [
-        "alike", "none"]  # fmt: skip
+        "alike",
+        "none",
+    ]
 
 
 def test_the_tally_counts_shown_best_and_blindly_best() -> None:

@@ -19,18 +19,46 @@ from trainer.evaluate.records import (
 )
 
 SECTIONS = ("Πόλη", "Οικονομία", "Αθλητικά")
-CHOICE = Metric("choice", "choice|v:1", "The true answer is the most probable.", "share", "higher",
-                ("test_recall", "test_unseen"), primary=True)  # fmt: skip
-FACTS = Metric("facts", "facts|v:1", "The facts stand in the answer.", "share", "higher",
-               ("test_recall", "test_unseen"), primary=True)  # fmt: skip
-GROUNDED = Metric("groundedness", "groundedness|v:1", "Nothing is invented.", "share", "higher",
-                  ("test_recall", "test_unseen"))  # fmt: skip
-LENGTH = Metric("length", "length|v:1", "Words a word.", "ratio", "neither",
-                ("test_recall", "test_unseen"))  # fmt: skip
-BITS = Metric("bits", "bits|v:1", "Bits per character.", "bits per character", "lower",
-              ("test_recall", "test_unseen"))  # fmt: skip
-FORGETTING = Metric("forgetting", "forgetting|v:1", "Old words.", "share", "higher",
-                    ("test_general",))  # fmt: skip
+CHOICE = Metric(
+    "choice",
+    "choice|v:1",
+    "The true answer is the most probable.",
+    "share",
+    "higher",
+    ("test_recall", "test_unseen"),
+    primary=True,
+)
+FACTS = Metric(
+    "facts",
+    "facts|v:1",
+    "The facts stand in the answer.",
+    "share",
+    "higher",
+    ("test_recall", "test_unseen"),
+    primary=True,
+)
+GROUNDED = Metric(
+    "groundedness",
+    "groundedness|v:1",
+    "Nothing is invented.",
+    "share",
+    "higher",
+    ("test_recall", "test_unseen"),
+)
+LENGTH = Metric(
+    "length", "length|v:1", "Words a word.", "ratio", "neither", ("test_recall", "test_unseen")
+)
+BITS = Metric(
+    "bits",
+    "bits|v:1",
+    "Bits per character.",
+    "bits per character",
+    "lower",
+    ("test_recall", "test_unseen"),
+)
+FORGETTING = Metric(
+    "forgetting", "forgetting|v:1", "Old words.", "share", "higher", ("test_general",)
+)
 METRICS = (CHOICE, FACTS, GROUNDED, LENGTH, BITS, FORGETTING)
 
 
@@ -96,8 +124,11 @@ def evaluation(
                     scores[metric][system.name][item.id] = value
                 sure[system.name][item.id] = min(0.99, max(0.25, chance + rng.gauss(0, 0.1)))
     for number in range(100):
-        item = replace(_item(rng, number, 0, "test_general"), id=digest("general", str(number)),
-                       cluster=f"general-{number}")  # fmt: skip
+        item = replace(
+            _item(rng, number, 0, "test_general"),
+            id=digest("general", str(number)),
+            cluster=f"general-{number}",
+        )
         items[item.id] = item
         ease = rng.gauss(0, 0.1)
         for system in systems:
@@ -106,29 +137,54 @@ def evaluation(
             )
             answers[system.name][item.id] = _answer(rng, item, True, system)
     return Evaluation(
-        about(systems), items, answers, scores, {"choice": sure}, audit or fair_audit(),
+        about(systems),
+        items,
+        answers,
+        scores,
+        {"choice": sure},
+        audit or fair_audit(),
         _preferences(rng, items),
-    )  # fmt: skip
+    )
 
 
 def about(systems: Sequence[Planted]) -> About:
     """What was asked with what."""
-    known = [System(one.name, digest(one.name), f"the {one.name}", one.likelihood, one.kind)
-             for one in systems]  # fmt: skip
+    known = [
+        System(one.name, digest(one.name), f"the {one.name}", one.likelihood, one.kind)
+        for one in systems
+    ]
     return About(
-        "paper", "default", "last", "tiny", "0123456789ab", "ba9876543210", "feedfeedfeed",
-        "cafecafe", {"questions": 300, "shots": [3]}, [asdict(one) for one in known],
+        "paper",
+        "default",
+        "last",
+        "tiny",
+        "0123456789ab",
+        "ba9876543210",
+        "feedfeedfeed",
+        "cafecafe",
+        {"questions": 300, "shots": [3]},
+        [asdict(one) for one in known],
         [asdict(one) for one in METRICS],
         {"stories": 120, "chunks": 340, "chunks with a pair": 300, "chunks taught": 260},
-        "kkoracle evaluate paper --name default", "2026-11-20T19:00:00+00:00", 321.0,
-    )  # fmt: skip
+        "kkoracle evaluate paper --name default",
+        "2026-11-20T19:00:00+00:00",
+        321.0,
+    )
 
 
 def fair_audit() -> Audit:
     """A judge that may be believed."""
-    faults = [{"name": name, "asked": 40, "caught": caught}
-              for name, caught in (("negation", 36), ("number", 38), ("date", 37), ("name", 39),
-                                   ("truncation", 31), ("padding", 33))]  # fmt: skip
+    faults = [
+        {"name": name, "asked": 40, "caught": caught}
+        for name, caught in (
+            ("negation", 36),
+            ("number", 38),
+            ("date", 37),
+            ("name", 39),
+            ("truncation", 31),
+            ("padding", 33),
+        )
+    ]
     return Audit("base", "pairwise|both orders|v:1", True, "", 0.53, faults)
 
 
@@ -154,15 +210,24 @@ def copy_of(base: Evaluation, name: str, kind: str, change: str, seed: int = 1) 
 def _item(rng: random.Random, story: int, number: int, split: str) -> Item:
     key = digest(split, str(story), str(number))
     amount = rng.randrange(100, 999)
-    gold = (f"Το δημοτικό συμβούλιο ενέκρινε {amount} ευρώ για το έργο {story}. Ο δήμαρχος είπε "
-            "ότι οι εργασίες θα τελειώσουν ως το καλοκαίρι.")  # fmt: skip
+    gold = (
+        f"Το δημοτικό συμβούλιο ενέκρινε {amount} ευρώ για το έργο {story}. Ο δήμαρχος είπε "
+        "ότι οι εργασίες θα τελειώσουν ως το καλοκαίρι."
+    )
     return Item(
-        key, split, f"Πόσα ευρώ ενέκρινε το συμβούλιο για το έργο {story}, ερώτηση {number};",
-        f"Ενέκρινε {amount} ευρώ.", f"story-{story}", "", "quantity", gold,
+        key,
+        split,
+        f"Πόσα ευρώ ενέκρινε το συμβούλιο για το έργο {story}, ερώτηση {number};",
+        f"Ενέκρινε {amount} ευρώ.",
+        f"story-{story}",
+        "",
+        "quantity",
+        gold,
         f"Φωνή, {1 + story % 28}/5/{2008 + story % 6}, Το έργο {story}",
-        f"https://paper.example/story/{story}", ("Ενέκρινε 1 ευρώ.",),
+        f"https://paper.example/story/{story}",
+        ("Ενέκρινε 1 ευρώ.",),
         {"section": SECTIONS[story % 3], "year": str(2008 + story % 6)},
-    )  # fmt: skip
+    )
 
 
 def _answer(rng: random.Random, item: Item, right: bool, system: Planted) -> Answer:

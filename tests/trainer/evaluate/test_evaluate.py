@@ -60,8 +60,13 @@ def copied(desk: Desk, folder: Path) -> Desk:
 def test_six_kinds_of_systems_answer_every_question_of_theirs(asked: tuple[Desk, str]) -> None:
     found = evaluation(asked[0])
     assert [system.name for system in found.systems] == [
-        "base", "few-shot-2", "base+rag", "tuned", "tuned+rag", "oracle",
-    ]  # fmt: skip
+        "base",
+        "few-shot-2",
+        "base+rag",
+        "tuned",
+        "tuned+rag",
+        "oracle",
+    ]
     unseen = {key for key, item in found.items.items() if item.split == "test_unseen"}
     assert len(unseen) == 6
     for system in found.systems:
@@ -103,8 +108,11 @@ def test_the_second_time_nothing_is_computed_and_nothing_changes(asked: tuple[De
     again = desk.cli("evaluate", *FEW).stdout
     assert "loading" not in again and "asking" not in again
     after = evaluation(desk)
-    assert (after.answers, after.scores, after.audit) == (before.answers, before.scores,
-                                                          before.audit)  # fmt: skip
+    assert (after.answers, after.scores, after.audit) == (
+        before.answers,
+        before.scores,
+        before.audit,
+    )
     assert cells(desk) == stored and len(set(stored)) == len(stored)
 
 
@@ -160,8 +168,18 @@ def test_an_endpoint_stands_in_as_a_system(built: Desk) -> None:
     config.write_text(config.read_text("utf-8") + SETTINGS, "utf-8")
     with Endpoint(reply=lambda prompt: f"Δεν γνωρίζω: {prompt[:20]}") as endpoint:
         endpoint.key = "secret-of-mine"
-        arguments = ("evaluate", "-n", "6", "--systems", "endpoint,oracle", "--no-judge",
-                     "--url", endpoint.url, "--served-as", "other")  # fmt: skip
+        arguments = (
+            "evaluate",
+            "-n",
+            "6",
+            "--systems",
+            "endpoint,oracle",
+            "--no-judge",
+            "--url",
+            endpoint.url,
+            "--served-as",
+            "other",
+        )
         done = run_with_key(built, *arguments)
         requests = len(endpoint.bodies)
         run_with_key(built, *arguments)
@@ -177,8 +195,9 @@ def test_an_endpoint_stands_in_as_a_system(built: Desk) -> None:
 
 
 def run_with_key(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = run_cli(*arguments, cwd=desk.folder, KKORACLE_EVALUATE_API_KEY="secret-of-mine",
-                   **ONE_THREAD)  # fmt: skip
+    done = run_cli(
+        *arguments, cwd=desk.folder, KKORACLE_EVALUATE_API_KEY="secret-of-mine", **ONE_THREAD
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 

@@ -21,8 +21,13 @@ from trainer.settings import Dataset
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    fill(tmp_path, 60, rephrased=40, published=lambda n: f"{2001 + n % 3}-02-03",
-         section=lambda n: ("Πόλη", "Λιμάνι")[n % 2])  # fmt: skip
+    fill(
+        tmp_path,
+        60,
+        rephrased=40,
+        published=lambda n: f"{2001 + n % 3}-02-03",
+        section=lambda n: ("Πόλη", "Λιμάνι")[n % 2],
+    )
     build(tmp_path, Dataset(unseen=0.3))
     return tmp_path
 
@@ -31,8 +36,9 @@ def gathered(folder: Path, sought: Sought = Sought(0, 5, 4)) -> list:  # type: i
     with SpoolCorpus(folder) as corpus:
         search = open_archive(corpus, folder)
         chunks = {chunk.id: chunk for chunk in corpus.chunks()}
-    found = gather(folder / "dataset", lambda ids: {n: chunks[n] for n in ids if n in chunks},
-                   search, sought)  # fmt: skip
+    found = gather(
+        folder / "dataset", lambda ids: {n: chunks[n] for n in ids if n in chunks}, search, sought
+    )
     return found.items
 
 
@@ -60,8 +66,11 @@ def test_wrong_neighbours_are_of_other_stories_and_of_the_same_side(dataset: Pat
 
 
 def test_a_neighbour_s_answer_is_never_of_the_same_cluster() -> None:
-    rows = [Row(f"{s}{k}", f"Ποιος άνοιξε το σχολείο {k};", f"Απάντηση {s} {k}.", "fact", s, s)
-            for s in "abcd" for k in range(3)]  # fmt: skip
+    rows = [
+        Row(f"{s}{k}", f"Ποιος άνοιξε το σχολείο {k};", f"Απάντηση {s} {k}.", "fact", s, s)
+        for s in "abcd"
+        for k in range(3)
+    ]
     of = Neighbours(rows)
     for row in rows:
         assert not any(text.startswith(f"Απάντηση {row.cluster}") for text in of.distractors(row))

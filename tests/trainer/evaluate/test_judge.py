@@ -17,11 +17,17 @@ NAMES = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλι
 
 def items(count: int = 40) -> list[Item]:
     return [
-        Item(str(n), "test_unseen", f"Τι έγινε με το έργο {n};",
-             f"Το συμβούλιο ενέκρινε {n + 10}0 ευρώ τον Μάη του {1990 + n % 20} για τον "
-             f"{NAMES[n % 5]}.", str(n), gold=f"Κείμενο {n}.")
+        Item(
+            str(n),
+            "test_unseen",
+            f"Τι έγινε με το έργο {n};",
+            f"Το συμβούλιο ενέκρινε {n + 10}0 ευρώ τον Μάη του {1990 + n % 20} για τον "
+            f"{NAMES[n % 5]}.",
+            str(n),
+            gold=f"Κείμενο {n}.",
+        )
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 class Made:
@@ -131,14 +137,21 @@ def test_people_s_votes_correct_a_judge_that_is_biased() -> None:
     # The judge finds `tuned` better always; people find it better in 60 of 100.
     said = [Preference(item.id, "tuned", "base", 1.0, 1.0, 1.0) for item in questions]
     votes = [
-        Vote(item.question, "default", ("base", "tuned"), ("α", "β"), "best",
-             "tuned" if n % 5 < 3 else "base")
+        Vote(
+            item.question,
+            "default",
+            ("base", "tuned"),
+            ("α", "β"),
+            "best",
+            "tuned" if n % 5 < 3 else "base",
+        )
         for n, item in enumerate(questions[:50])
-    ]  # fmt: skip
+    ]
     found = against_votes(questions, said, votes, "default")["tuned - base"]
     assert found["votes"] == 50 and found["agreement"] == pytest.approx(0.6)
     assert found["value"] == pytest.approx(0.6) and found["low"] < 0.6 < found["high"]
     assert against_votes(questions, said, votes, "another run") == {}
-    seen = [Vote(v.question, v.run, v.systems, v.answers, v.choice, v.best, blind=False)
-            for v in votes]  # fmt: skip
+    seen = [
+        Vote(v.question, v.run, v.systems, v.answers, v.choice, v.best, blind=False) for v in votes
+    ]
     assert against_votes(questions, said, seen, "default") == {}

@@ -23,29 +23,38 @@ WRONG = "Το συμβούλιο δεν συζήτησε ποτέ αυτό το 
 
 def items() -> list[Item]:
     return [
-        Item(f"{story}-{k}", "test_recall", f"Τι ενέκρινε το συμβούλιο για το έργο {story} {k};",
-             f"Το συμβούλιο ενέκρινε έπειτα από πολλή συζήτηση {1000 + story * 7 + k} ευρώ.",
-             str(story), gold=f"Έπειτα από πολλή συζήτηση το συμβούλιο ενέκρινε "
-             f"{1000 + story * 7 + k} ευρώ.", distractors=("α", "β", "γ"))
-        for story in range(STORIES) for k in range(EACH)
-    ]  # fmt: skip
+        Item(
+            f"{story}-{k}",
+            "test_recall",
+            f"Τι ενέκρινε το συμβούλιο για το έργο {story} {k};",
+            f"Το συμβούλιο ενέκρινε έπειτα από πολλή συζήτηση {1000 + story * 7 + k} ευρώ.",
+            str(story),
+            gold=f"Έπειτα από πολλή συζήτηση το συμβούλιο ενέκρινε {1000 + story * 7 + k} ευρώ.",
+            distractors=("α", "β", "γ"),
+        )
+        for story in range(STORIES)
+        for k in range(EACH)
+    ]
 
 
 def base_says() -> dict[str, str]:
     """Right for two in three, and stories differ in how hard they are."""
     rng = random.Random(11)
     hard = [rng.gauss(0.66, 0.15) for _ in range(STORIES)]
-    return {item.id: item.reference if rng.random() < hard[int(item.cluster)] else WRONG
-            for item in items()}  # fmt: skip
+    return {
+        item.id: item.reference if rng.random() < hard[int(item.cluster)] else WRONG
+        for item in items()
+    }
 
 
 def evaluated(tuned: dict[str, str], weights: dict[str, float] | None = None) -> Evaluation:
     said = {"base": base_says(), "tuned": tuned}
     answers = {
-        name: {key: Answer(key, text, 9, len(text.split()), 0.1, "stop")
-               for key, text in texts.items()}
+        name: {
+            key: Answer(key, text, 9, len(text.split()), 0.1, "stop") for key, text in texts.items()
+        }
         for name, texts in said.items()
-    }  # fmt: skip
+    }
     likely = {key: -1.0 if text != WRONG else -3.0 for key, text in base_says().items()}
     weighed = {
         name: {key: [Likelihood(mine[key], 1), *[Likelihood(-2.0, 1)] * 3] for key in mine}
@@ -83,8 +92,10 @@ def test_a_tenth_of_the_answers_corrupted_is_reported_worse() -> None:
 
 
 def test_answers_that_are_only_shorter_are_terser_and_not_better() -> None:
-    tuned = {key: " ".join(text.split()[-2:]) if text != WRONG else text
-             for key, text in base_says().items()}  # fmt: skip
+    tuned = {
+        key: " ".join(text.split()[-2:]) if text != WRONG else text
+        for key, text in base_says().items()
+    }
     found = evaluated(tuned)
     assert compared(found, "length").says == "lower"
     for name in ("facts", "numbers", "groundedness", "choice"):
@@ -105,8 +116,10 @@ def test_luck_alone_is_not_called_a_difference() -> None:
     called = 0
     for seed in range(8):
         rng = random.Random(seed)
-        tuned = {key: text if rng.random() < 0.66 else WRONG
-                 for key, text in ((item.id, item.reference) for item in items())}  # fmt: skip
+        tuned = {
+            key: text if rng.random() < 0.66 else WRONG
+            for key, text in ((item.id, item.reference) for item in items())
+        }
         called += compared(evaluated(tuned), "facts").says in ("better", "worse")
     assert called <= 2  # 5 % are expected
 

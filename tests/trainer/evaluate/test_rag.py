@@ -110,8 +110,9 @@ def test_an_index_that_was_killed_half_way_is_not_taken_for_one(tmp_path: Path) 
         "        print(n, flush=True); yield Document(str(n), '', 'γέφυρα'); time.sleep(0.001)\n"
         f"Index.build(slow(), 'k', Path({str(tmp_path / FILE)!r}))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], env=cli_environment(),
-                               stdout=subprocess.PIPE)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=cli_environment(), stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.05)

@@ -19,27 +19,50 @@ from trainer.evaluate.report import FIGURES, ITEMS, PAGE, Choices, tell, write
 from trainer.evaluate.report.svg import ticks
 from trainer.evaluate.report.words import METRICS, SLICES, SPLITS, WORDS
 
-EVIL = "<img src='https://evil.example/x.png' onerror=\"window.owned='yes'\">" \
-       "<script src='https://evil.example/x.js'></script><script>window.owned='yes'</script>" \
-       "</style></svg><b>παχύ</b>\x00\x1b[31m"  # fmt: skip
+EVIL = (
+    "<img src='https://evil.example/x.png' onerror=\"window.owned='yes'\">"
+    "<script src='https://evil.example/x.js'></script><script>window.owned='yes'</script>"
+    "</style></svg><b>παχύ</b>\x00\x1b[31m"
+)
 
 
 def hostile(found: Evaluation) -> Evaluation:
     """The same with markup wherever a model, a page or a peer could have put it."""
     items = {
-        key: replace(item, question=EVIL, reference=EVIL, gold=EVIL, header=EVIL, kind=EVIL,
-                     url="javascript:window.owned='yes'", slices={"section": EVIL, EVIL: EVIL})
+        key: replace(
+            item,
+            question=EVIL,
+            reference=EVIL,
+            gold=EVIL,
+            header=EVIL,
+            kind=EVIL,
+            url="javascript:window.owned='yes'",
+            slices={"section": EVIL, EVIL: EVIL},
+        )
         for key, item in found.items.items()
-    }  # fmt: skip
+    }
     answers = {
         name: {key: replace(answer, text=f"{answer.text}{EVIL}") for key, answer in said.items()}
         for name, said in found.answers.items()
     }
     assert found.audit
-    audit = replace(found.audit, judge=EVIL, reason=EVIL, passed=False, human={EVIL: EVIL},
-                    faults=[{"name": EVIL, "asked": 3, "caught": 1}])  # fmt: skip
-    about = replace(found.about, archive=EVIL, model=EVIL, command=EVIL, warnings=[EVIL],
-                    settings={EVIL: EVIL}, coverage={EVIL: 3})  # fmt: skip
+    audit = replace(
+        found.audit,
+        judge=EVIL,
+        reason=EVIL,
+        passed=False,
+        human={EVIL: EVIL},
+        faults=[{"name": EVIL, "asked": 3, "caught": 1}],
+    )
+    about = replace(
+        found.about,
+        archive=EVIL,
+        model=EVIL,
+        command=EVIL,
+        warnings=[EVIL],
+        settings={EVIL: EVIL},
+        coverage={EVIL: 3},
+    )
     return replace(found, items=items, answers=answers, audit=audit, about=about)
 
 
@@ -62,8 +85,15 @@ def test_the_files_are_whole_and_small(folder: Path) -> None:
     figures = orjson.loads((folder / FIGURES).read_bytes())
     assert figures["sentence"] == "fine-tune" and figures["passed"] is True
     assert figures["about"]["model_sha"] == "0123456789ab"
-    for shown in ("0123456789ab", "ba9876543210", "feedfeedfeed", "cafecafe", "choice|v:1",
-                  "kkoracle evaluate paper --name default", "απαντά για το αρχείο"):  # fmt: skip
+    for shown in (
+        "0123456789ab",
+        "ba9876543210",
+        "feedfeedfeed",
+        "cafecafe",
+        "choice|v:1",
+        "kkoracle evaluate paper --name default",
+        "απαντά για το αρχείο",
+    ):
         assert shown in page
     lines = (folder / ITEMS).read_bytes().splitlines()
     first = orjson.loads(lines[0])
@@ -75,8 +105,18 @@ def test_the_files_are_whole_and_small(folder: Path) -> None:
 
 def test_it_holds_every_part_that_was_measured(folder: Path) -> None:
     page = (folder / PAGE).read_text("utf-8")
-    for anchor in ("differences", "beside", "all", "slices", "flips", "calibration", "judge",
-                   "losses", "costs", "made"):  # fmt: skip
+    for anchor in (
+        "differences",
+        "beside",
+        "all",
+        "slices",
+        "flips",
+        "calibration",
+        "judge",
+        "losses",
+        "costs",
+        "made",
+    ):
         assert f'id="{anchor}"' in page, anchor
     assert page.count("<svg") > 20 and "polyline" in page
 
@@ -131,10 +171,11 @@ def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_
     with Browser(tmp_path / "browser") as browser:
         for page, there in ((folder / PAGE, "Προσαρμόστε"), (evil / PAGE, "onerror")):
             seen = browser.look(
-                page.as_uri(), f"document.body.innerText.includes({there!r})",
+                page.as_uri(),
+                f"document.body.innerText.includes({there!r})",
                 ("document.querySelector('label[for=en]').click()", english),
                 ("document.querySelectorAll('a').forEach(a => a.focus())", "true"),
-            )  # fmt: skip
+            )
             assert seen["requests"] == [page.as_uri()]
             assert seen["owned"] is None
             dom = seen["dom"]

@@ -31,9 +31,12 @@ class Parrot:
         return True
 
     def answer(
-        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        self,
+        prompts: Sequence[Prompt],
+        max_tokens: int,
+        ended: Callable[[int, Said], None],
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         for number, prompt in enumerate(prompts):
             if len(self.asked) == self.stop_after:
                 return
@@ -42,9 +45,12 @@ class Parrot:
             ended(number, Said(prompt[-1]["content"], 3, 4, 0.5, "stop", error))
 
     def weigh(
-        self, prompts: Sequence[Prompt], completions: Sequence[str],
-        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
         for number, completion in enumerate(completions):
             self.asked.append(completion)
             weighed(number, Likelihood(-float(len(completion)), 2))

@@ -124,8 +124,14 @@ def test_the_gate_closes_on_invention_and_on_what_it_cannot_see() -> None:
 
 
 def test_a_judge_that_always_says_a_is_not_heard() -> None:
-    audit = Audit("base", "pairwise|v:1", False, "it prefers what stands first", 1.0,
-                  [{"name": "negation", "asked": 40, "caught": 0}])  # fmt: skip
+    audit = Audit(
+        "base",
+        "pairwise|v:1",
+        False,
+        "it prefers what stands first",
+        1.0,
+        [{"name": "negation", "asked": 40, "caught": 0}],
+    )
     found = reported(evaluation(audit=audit))
     assert found.judged == [] and found.caught[0].share == 0.0
     assert reported(evaluation()).judged[0].share > 0.5

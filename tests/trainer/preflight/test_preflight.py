@@ -48,8 +48,13 @@ def largest_difference(one: Path, other: Path) -> float:
 
 def test_a_dry_run_says_what_it_takes_and_leaves_no_run_behind(built: Desk) -> None:
     said = " ".join(built.cli("train", "--dry-run").stdout.split())
-    for wanted in (r"memory .* \d+ MB at the peak", r"time .* at most, until", r"kWh at 65 W",
-                   r"epochs, steps", r"padding .* \d+\.\d%"):  # fmt: skip
+    for wanted in (
+        r"memory .* \d+ MB at the peak",
+        r"time .* at most, until",
+        r"kWh at 65 W",
+        r"epochs, steps",
+        r"padding .* \d+\.\d%",
+    ):
         assert re.search(wanted, said), wanted
     assert not (built.archive / "runs").exists()
     assert not list(built.archive.glob("preflight-*"))
@@ -74,8 +79,11 @@ def test_measured_or_not_the_run_is_the_same_bit_for_bit(built: Desk) -> None:
     built.cli("train")
     done = subprocess.run(
         [sys.executable, "-m", "tests.trainer.preflight.bare", str(built.folder)],
-        env=cli_environment(**ONE_THREAD), check=False, capture_output=True, text=True,
-    )  # fmt: skip
+        env=cli_environment(**ONE_THREAD),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert adapter(built, "default") == adapter(built, "bare")
 

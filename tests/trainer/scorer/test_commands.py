@@ -27,8 +27,9 @@ from tests.trainer.filling import fill
 
 MARKS = ("λάθος", "μέτρια", "καλή", "άριστη")
 COLOURS = ("κόκκινο", "πράσινο", "μαύρο", "άσπρο", "γαλάζιο", "καφέ")
-RECIPE = ('[score]\nrecipe = "full"\nlr = 5e-3\nbatch = 16\nepochs = 12\nwarmup = 0.1\n'
-          "patience = 0\n")  # fmt: skip
+RECIPE = (
+    '[score]\nrecipe = "full"\nlr = 5e-3\nbatch = 16\nepochs = 12\nwarmup = 0.1\npatience = 0\n'
+)
 
 
 def answers(path: Path, count: int = 240, seed: int = 1) -> Path:
@@ -39,9 +40,16 @@ def answers(path: Path, count: int = 240, seed: int = 1) -> Path:
         level = rng.randrange(4)
         said = [*rng.choices(COLOURS, k=2), MARKS[level]]
         rng.shuffle(said)
-        rows.append({"question": f"Ερώτηση {number % 40};", "guide": "χρώματα",
-                     "answer": " ".join(said), "score": level, "maximum": 3,
-                     "id": f"{seed}-{number}"})  # fmt: skip
+        rows.append(
+            {
+                "question": f"Ερώτηση {number % 40};",
+                "guide": "χρώματα",
+                "answer": " ".join(said),
+                "score": level,
+                "maximum": 3,
+                "id": f"{seed}-{number}",
+            }
+        )
     path.write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
     return path
 
@@ -75,8 +83,9 @@ def ask(address: str, body: bytes, kind: str = "application/json") -> tuple[int,
 @contextmanager
 def served(desk: Desk) -> Iterator[str]:
     with processes() as popen:
-        process = popen("-u", "-m", "kkoracle", "score", "serve", "--port", "0", cwd=desk.folder,
-                        **ONE_THREAD)  # fmt: skip
+        process = popen(
+            "-u", "-m", "kkoracle", "score", "serve", "--port", "0", cwd=desk.folder, **ONE_THREAD
+        )
         assert process.stdout is not None
         line = process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+/score", line)
@@ -88,8 +97,10 @@ def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> N
     said = scorer.cli("score", "eval").stdout
     assert "bag of words" in said and "unseen questions" in said
     folder = scorer.folder / "data" / "scorer" / "runs" / "default"
-    entries = {(e["system"], e["test"]): e for e in
-               json.loads((folder / "eval.json").read_text())["entries"]}  # fmt: skip
+    entries = {
+        (e["system"], e["test"]): e
+        for e in json.loads((folder / "eval.json").read_text())["entries"]
+    }
     for test in ("unseen_answers", "unseen_questions"):
         assert entries["tuned", test]["figures"]["qwk"] > 0.7
         assert entries["length alone", test]["figures"]["qwk"] < 0.9
@@ -117,8 +128,9 @@ def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> N
 def test_the_same_training_again_does_nothing_and_another_is_refused(scorer: Desk) -> None:
     said = scorer.cli("score", "train", str(scorer.folder / "answers.json")).stdout
     assert "finished already" in said
-    line = scorer.refuses("score", "train", str(scorer.folder / "answers.json"), "--epochs", "3",
-                          code=2)  # fmt: skip
+    line = scorer.refuses(
+        "score", "train", str(scorer.folder / "answers.json"), "--epochs", "3", code=2
+    )
     assert "epochs was 12, is 3" in line
 
 
@@ -183,8 +195,15 @@ def test_a_base_that_gives_no_digit_is_one_line(scorer: Desk, tmp_path: Path, ca
     else:
         (model / "config.json").unlink()
         said = "is no model folder"
-    line = scorer.refuses("score", "train", str(scorer.folder / "answers.json"), "--name", "other",
-                          "--model", str(model))  # fmt: skip
+    line = scorer.refuses(
+        "score",
+        "train",
+        str(scorer.folder / "answers.json"),
+        "--name",
+        "other",
+        "--model",
+        str(model),
+    )
     assert said in line
 
 
@@ -192,8 +211,17 @@ def test_a_killed_training_goes_on(
     scorer: Desk, popen: Callable[..., subprocess.Popen[str]]
 ) -> None:
     file = str(scorer.folder / "answers.json")
-    process = popen("-m", "kkoracle", "score", "train", file, "--name", "killed", cwd=scorer.folder,
-                    **ONE_THREAD)  # fmt: skip
+    process = popen(
+        "-m",
+        "kkoracle",
+        "score",
+        "train",
+        file,
+        "--name",
+        "killed",
+        cwd=scorer.folder,
+        **ONE_THREAD,
+    )
     state = scorer.folder / "data" / "scorer" / "runs" / "killed" / "metrics.jsonl"
     while process.poll() is None and not (
         state.exists() and state.read_bytes().count(b"norm") > 60

@@ -14,8 +14,13 @@ from trainer.scorer.items import Scale, scale_of
 
 
 def row(number: int, **other: object) -> dict[str, object]:
-    return {"question": f"Πόσα πρόβατα είχε το κοπάδι {number};", "guide": f"Είχε {number}.",
-            "answer": f"Ήταν {number}.", "score": number % 4, **other}  # fmt: skip
+    return {
+        "question": f"Πόσα πρόβατα είχε το κοπάδι {number};",
+        "guide": f"Είχε {number}.",
+        "answer": f"Ήταν {number}.",
+        "score": number % 4,
+        **other,
+    }
 
 
 def test_a_file_with_every_defect_is_read_without_them(tmp_path: Path) -> None:
@@ -46,17 +51,20 @@ def test_a_file_with_every_defect_is_read_without_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_table_is_read_with_its_place_and_any_separator(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "answers.csv"
-    lines = [["Question", "Reference", "Response", "Grade", "Max"],
-             ["Πότε;", "Το 1998.", "Το 1998, νομίζω;", "2,5" if delimiter == ";" else "2.5", "5"],
-             ["Πού;", "Στην Πέτρα.", "Αλλού.", "x", "5"],
-             ["Ποιος;", "Η Άννα.", "", "0", "5"]]  # fmt: skip
+    lines = [
+        ["Question", "Reference", "Response", "Grade", "Max"],
+        ["Πότε;", "Το 1998.", "Το 1998, νομίζω;", "2,5" if delimiter == ";" else "2.5", "5"],
+        ["Πού;", "Στην Πέτρα.", "Αλλού.", "x", "5"],
+        ["Ποιος;", "Η Άννα.", "", "0", "5"],
+    ]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows(lines)
     found = read([path])
     assert found.bad == [("answers.csv:3", "bad_score")]
     assert [(item.question, item.answer, item.score) for item in found.items] == [
-        ("Πότε;", "Το 1998, νομίζω;", 2.5), ("Ποιος;", "", 0.0)
-    ]  # fmt: skip
+        ("Πότε;", "Το 1998, νομίζω;", 2.5),
+        ("Ποιος;", "", 0.0),
+    ]
     assert found.items[0].scale == Scale(5, 9)  # halves of 5 are more than ten levels
 
 
@@ -98,9 +106,17 @@ def test_without_a_maximum_the_largest_score_is_taken_and_said(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("maximum", "scores", "top"),
-    [(5, [0, 5], 5), (9, [9], 9), (3, [0.5], 6), (4.5, [4.5], 9), (5, [0.5], 9), (10, [1], 9),
-     (100, [37], 9), (1, [0.25], 9)],
-)  # fmt: skip
+    [
+        (5, [0, 5], 5),
+        (9, [9], 9),
+        (3, [0.5], 6),
+        (4.5, [4.5], 9),
+        (5, [0.5], 9),
+        (10, [1], 9),
+        (100, [37], 9),
+        (1, [0.25], 9),
+    ],
+)
 def test_at_most_ten_levels_and_no_score_is_merged_where_ten_suffice(
     maximum: float, scores: list[float], top: int
 ) -> None:

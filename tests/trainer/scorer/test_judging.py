@@ -28,8 +28,9 @@ from trainer.scorer.split import Split
 from trainer.settings import Dataset
 
 SCALE = Scale(5, 5)
-ABOUT = folder.About("default", "m", "s", "brief", "p", True, 1.0, 0.5, 0.8, {"5": 5}, True, "f",
-                     "d", {})  # fmt: skip
+ABOUT = folder.About(
+    "default", "m", "s", "brief", "p", True, 1.0, 0.5, 0.8, {"5": 5}, True, "f", "d", {}
+)
 
 
 @dataclass
@@ -39,13 +40,26 @@ class Ruler:
     temperature: float = 1.0
 
     def score(self, items: list[Item], progress: object = None) -> list[Scored]:
-        return [Scored(item.id, float(min(5, len(item.answer.split()))), 5, 0, 5, 0.9,
-                       not item.answer, False, ()) for item in items]  # fmt: skip
+        return [
+            Scored(
+                item.id,
+                float(min(5, len(item.answer.split()))),
+                5,
+                0,
+                5,
+                0.9,
+                not item.answer,
+                False,
+                (),
+            )
+            for item in items
+        ]
 
     def outcomes(self, items: list[Item]) -> list[Outcome]:
-        return [Outcome(item.scale, item.level,
-                        Reading(min(5, len(item.answer.split())), 0.0, 0.9, ()))
-                for item in items]  # fmt: skip
+        return [
+            Outcome(item.scale, item.level, Reading(min(5, len(item.answer.split())), 0.0, 0.9, ()))
+            for item in items
+        ]
 
 
 RULER = cast(Scorer, Ruler())
@@ -54,17 +68,22 @@ NOTHING = Split([], [], [], [])
 
 def evaluation(dataset: str) -> Evaluation:
     systems = as_dicts([System("base", "k", "the base", True)])
-    about = About("paper", "default", "last", "m", "s", "", dataset, "", {}, systems, [], {}, "",
-                  "", 0.0)  # fmt: skip
-    items = [Question(str(n), "test_unseen", f"Ερώτηση {n};", "μία", "c", gold="κείμενο")
-             for n in range(3)]  # fmt: skip
+    about = About(
+        "paper", "default", "last", "m", "s", "", dataset, "", {}, systems, [], {}, "", "", 0.0
+    )
+    items = [
+        Question(str(n), "test_unseen", f"Ερώτηση {n};", "μία", "c", gold="κείμενο")
+        for n in range(3)
+    ]
     answers = {str(n): Answer(str(n), "λέξη " * n, 1, 1, 0.1, "stop") for n in range(3)}
     return Evaluation(about, {item.id: item for item in items}, {"base": answers}, {})
 
 
 def human(count: int) -> list[Item]:
-    return [Item(str(n), f"Τι {n};", "οδηγός", "λέξη " * (n % 6), SCALE, float(n % 6))
-            for n in range(count)]  # fmt: skip
+    return [
+        Item(str(n), f"Τι {n};", "οδηγός", "λέξη " * (n % 6), SCALE, float(n % 6))
+        for n in range(count)
+    ]
 
 
 @pytest.fixture

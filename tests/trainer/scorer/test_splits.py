@@ -17,8 +17,18 @@ from trainer.scorer.split import Split, split
 
 
 def items(questions: int, answers: int) -> list[Item]:
-    return [Item(f"{q}-{a}", f"Ερώτηση {q};", f"Οδηγός {q}", f"Απάντηση {a}", Scale(5, 5),
-                 float((q + a) % 6)) for q in range(questions) for a in range(answers)]  # fmt: skip
+    return [
+        Item(
+            f"{q}-{a}",
+            f"Ερώτηση {q};",
+            f"Οδηγός {q}",
+            f"Απάντηση {a}",
+            Scale(5, 5),
+            float((q + a) % 6),
+        )
+        for q in range(questions)
+        for a in range(answers)
+    ]
 
 
 def test_questions_that_are_tested_are_never_taught_and_answers_only_once() -> None:
@@ -30,8 +40,12 @@ def test_questions_that_are_tested_are_never_taught_and_answers_only_once() -> N
     assert len(groups) == 2
     others = [parts.train, parts.valid, parts.unseen_answers]
     assert all(item.group not in groups for part in others for item in part)
-    where = [index for index, part in enumerate([*others, parts.unseen_questions])
-             for item in part if item.id in (made[3].id, "again")]  # fmt: skip
+    where = [
+        index
+        for index, part in enumerate([*others, parts.unseen_questions])
+        for item in part
+        if item.id in (made[3].id, "again")
+    ]
     assert len(set(where)) == 1 and len(where) == 2
 
 
@@ -61,8 +75,10 @@ def test_facts_are_found_in_greek_and_can_be_spoilt() -> None:
     answer = "Ο Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με 240.000 ευρώ."
     found = facts(answer)
     assert [(fact.kind, fact.text) for fact in found] == [
-        ("name", "Νίκος Βαλτινός"), ("date", "3 Μάη 2012"), ("number", "240.000")
-    ]  # fmt: skip
+        ("name", "Νίκος Βαλτινός"),
+        ("date", "3 Μάη 2012"),
+        ("number", "240.000"),
+    ]
     assert replaced(answer, {found[2]: vague(found[2], "el"), found[0]: "Ρίζος"}) == (
         "Ο Ρίζος εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με μερικά ευρώ."
     )
@@ -76,12 +92,23 @@ def pairs(count: int) -> tuple[list[Row], dict[str, str]]:
     names = ["Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος"]
     rows, chunks = [], {}
     for n in range(count):
-        answer = (f"Στις {rng.randint(1, 28)} Μάη {rng.randint(1990, 2015)} ο {rng.choice(names)} "
-                  f"έδωσε {rng.randint(100, 9999)} ευρώ στον {rng.choice(names)} για το έργο "
-                  f"{rng.randint(10, 99)}.")  # fmt: skip
+        answer = (
+            f"Στις {rng.randint(1, 28)} Μάη {rng.randint(1990, 2015)} ο {rng.choice(names)} "
+            f"έδωσε {rng.randint(100, 9999)} ευρώ στον {rng.choice(names)} για το έργο "
+            f"{rng.randint(10, 99)}."
+        )
         chunks[f"c{n}"] = f"Ρεπορτάζ. {answer} Τέλος."
-        rows.append(Row(f"p{n}", f"Τι έγινε με το έργο {n};", answer, "fact", f"s{n}", f"s{n}",
-                        chunks=(f"c{n}",)))  # fmt: skip
+        rows.append(
+            Row(
+                f"p{n}",
+                f"Τι έγινε με το έργο {n};",
+                answer,
+                "fact",
+                f"s{n}",
+                f"s{n}",
+                chunks=(f"c{n}",),
+            )
+        )
     return rows, chunks
 
 
@@ -104,11 +131,15 @@ def test_refusals_and_pairs_without_their_text_make_no_labels() -> None:
 
 def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
     rng = random.Random(1)
-    short = [Item(str(n), "Τι;", "ένα", "λέξη " * (1 + 3 * (n % 6)), Scale(5, 5), float(n % 6))
-             for n in range(300)]  # fmt: skip
+    short = [
+        Item(str(n), "Τι;", "ένα", "λέξη " * (1 + 3 * (n % 6)), Scale(5, 5), float(n % 6))
+        for n in range(300)
+    ]
     plain = [replace(item, answer="λέξη " * rng.randint(1, 18)) for item in short]
     assert baselines.fit(short, "length").qwk(short) > 0.95
     assert abs(baselines.fit(plain, "length").qwk(plain)) < 0.2
-    told = [replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
-            for n, item in enumerate(plain)]  # fmt: skip
+    told = [
+        replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
+        for n, item in enumerate(plain)
+    ]
     assert baselines.fit(told, "words").qwk(told) > 0.95

@@ -32,9 +32,9 @@ def test_rates_stand_at_equal_ratios_with_two_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "count"), [(1e-3, 1e-4, 6), (0, 1e-3, 6), (1e-4, 2, 6), (1e-4, 1e-3, 2),
-                               (1e-4, 1.1e-4, 30)],
-)  # fmt: skip
+    ("low", "high", "count"),
+    [(1e-3, 1e-4, 6), (0, 1e-3, 6), (1e-4, 2, 6), (1e-4, 1e-3, 2), (1e-4, 1.1e-4, 30)],
+)
 def test_a_range_that_is_none_is_refused(low: float, high: float, count: int) -> None:
     with pytest.raises(UsageError):
         grid.geometric(low, high, count)

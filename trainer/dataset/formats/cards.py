@@ -30,10 +30,21 @@ def card(rows: Rows, manifest: Manifest) -> str:
     total = sum(len(some) for some in rows.values())
     size = next((name for most, name in _SIZES if total < most), "n>1M")
     models = sorted({row.made.model for some in rows.values() for row in some if row.made.model})
-    head = ["---", "license: other", "license_name: rights-of-the-newspaper", "language:", "- el",
-            "task_categories:", "- question-answering", "- text-generation",
-            "size_categories:", f"- {size}", "configs:", "- config_name: default",
-            "  data_files:"]  # fmt: skip
+    head = [
+        "---",
+        "license: other",
+        "license_name: rights-of-the-newspaper",
+        "language:",
+        "- el",
+        "task_categories:",
+        "- question-answering",
+        "- text-generation",
+        "size_categories:",
+        f"- {size}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+    ]
     for split in rows:
         head += [f"  - split: {split}", f"    path: data/{split}.parquet"]
     head += ["---", ""]
@@ -48,8 +59,9 @@ def card(rows: Rows, manifest: Manifest) -> str:
     ]
     for name in rows:
         of = manifest.splits[name]
-        body.append(f"| {name} | {of['rows']} | {of['stories']} | {of['clusters']} "
-                    f"| {_MEANING[name]} |")  # fmt: skip
+        body.append(
+            f"| {name} | {of['rows']} | {of['stories']} | {of['clusters']} | {_MEANING[name]} |"
+        )
     body += [
         "",
         "## Rights",

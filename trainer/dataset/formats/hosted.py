@@ -21,14 +21,18 @@ LARGEST = 512 * 2**20  # bytes of one file, of both services
 def openai(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """JSONL of `messages` in UTF-8: training and validation file."""
     files = jsonl.messages(rows, manifest)
-    return {f"{name}.jsonl": files[f"{name}.jsonl"] for name in ("train", "valid")
-            if f"{name}.jsonl" in files}  # fmt: skip
+    return {
+        f"{name}.jsonl": files[f"{name}.jsonl"]
+        for name in ("train", "valid")
+        if f"{name}.jsonl" in files
+    }
 
 
 def azure(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """The same, beginning with a byte-order mark, which Azure asks for."""
-    return {name: chain((codecs.BOM_UTF8,), pieces)
-            for name, pieces in openai(rows, manifest).items()}  # fmt: skip
+    return {
+        name: chain((codecs.BOM_UTF8,), pieces) for name, pieces in openai(rows, manifest).items()
+    }
 
 
 def too_few(rows: Rows) -> str:

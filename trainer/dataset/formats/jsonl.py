@@ -36,8 +36,10 @@ def sharegpt(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
 
 def alpaca(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """A list of `instruction`, `input`, `output` a split, as Stanford's file was."""
-    return {f"{split}.json": (orjson.dumps([instruction(row) for row in some]),)
-            for split, some in rows.items()}  # fmt: skip
+    return {
+        f"{split}.json": (orjson.dumps([instruction(row) for row in some]),)
+        for split, some in rows.items()
+    }
 
 
 def chat(row: Row) -> dict[str, Any]:
@@ -54,8 +56,11 @@ def completion(row: Row) -> dict[str, Any]:
 def conversation(row: Row) -> dict[str, Any]:
     """ShareGPT's names for the same turns."""
     names = {"system": "system", "user": "human", "assistant": "gpt"}
-    return {"conversations": [{"from": names[turn["role"]], "value": turn["content"]}
-                              for turn in row.turns()]}  # fmt: skip
+    return {
+        "conversations": [
+            {"from": names[turn["role"]], "value": turn["content"]} for turn in row.turns()
+        ]
+    }
 
 
 def instruction(row: Row) -> dict[str, Any]:

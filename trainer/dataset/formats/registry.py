@@ -53,8 +53,11 @@ def export(dataset: Path, name: str, folder: Path) -> list[Path]:
     if name not in FORMATS:
         raise UserError(f"no format {name!r}; there are {', '.join(FORMATS)}")
     manifest = Manifest.read(dataset)
-    rows: Rows = {split: read_split(dataset, split)  # type: ignore[arg-type,misc]  # keys are splits
-                  for split, counts in manifest.splits.items() if counts["rows"]}  # fmt: skip
+    rows: Rows = {
+        split: read_split(dataset, split)  # type: ignore[arg-type,misc]  # keys are splits
+        for split, counts in manifest.splits.items()
+        if counts["rows"]
+    }
     chosen = FORMATS[name]
     refusal = chosen.refuse(rows)
     if refusal:

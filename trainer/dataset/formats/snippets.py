@@ -96,5 +96,8 @@ train_on_responses_only(trainer, instruction_part="[INST]", response_part="[/INS
 
 def files(rows: Mapping[Split, Sequence[Row]]) -> dict[str, tuple[bytes]]:
     """The three files by name."""
-    return {"trl_sft.py": (TRL.encode(),), "axolotl.yaml": (AXOLOTL.encode(),),
-            "unsloth_sft.py": (UNSLOTH.encode(),)}  # fmt: skip
+    return {
+        "trl_sft.py": (TRL.encode(),),
+        "axolotl.yaml": (AXOLOTL.encode(),),
+        "unsloth_sft.py": (UNSLOTH.encode(),),
+    }

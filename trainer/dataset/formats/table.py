@@ -49,19 +49,37 @@ def _parquet(rows: Sequence[Row]) -> Iterator[bytes]:
     except ImportError:
         raise UserError("parquet needs pyarrow: run `pip install 'kkoracle[parquet]'`") from None
     turn = pa.struct([("role", pa.string()), ("content", pa.string())])
-    schema = pa.schema([
-        ("messages", pa.list_(turn)), ("id", pa.string()), ("kind", pa.string()),
-        ("story", pa.string()), ("cluster", pa.string()), ("url", pa.string()),
-        ("published", pa.string()), ("section", pa.string()), ("model", pa.string()),
-        ("prompt_sha", pa.string()), ("rephrase_of", pa.string()),
-    ])  # fmt: skip
+    schema = pa.schema(
+        [
+            ("messages", pa.list_(turn)),
+            ("id", pa.string()),
+            ("kind", pa.string()),
+            ("story", pa.string()),
+            ("cluster", pa.string()),
+            ("url", pa.string()),
+            ("published", pa.string()),
+            ("section", pa.string()),
+            ("model", pa.string()),
+            ("prompt_sha", pa.string()),
+            ("rephrase_of", pa.string()),
+        ]
+    )
     records = [
-        {**chat(row), "id": row.id, "kind": row.kind, "story": row.story, "cluster": row.cluster,
-         "url": row.origin.url, "published": row.origin.published,
-         "section": row.origin.section, "model": row.made.model,
-         "prompt_sha": row.made.prompt_sha, "rephrase_of": row.rephrase_of}
+        {
+            **chat(row),
+            "id": row.id,
+            "kind": row.kind,
+            "story": row.story,
+            "cluster": row.cluster,
+            "url": row.origin.url,
+            "published": row.origin.published,
+            "section": row.origin.section,
+            "model": row.made.model,
+            "prompt_sha": row.made.prompt_sha,
+            "rephrase_of": row.rephrase_of,
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(records, schema=schema), sink, compression="zstd")
     yield sink.getvalue().to_pybytes()

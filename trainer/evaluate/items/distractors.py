@@ -32,10 +32,12 @@ class Neighbours:
         self._rows = {row.id: row for row in rows if row.kind not in NOT_FACTS}
         self._ids = sorted(self._rows)
         self.index = Index.build(
-            (Document(row.id, row.question, row.answer, row.cluster)
-             for row in self._rows.values()),
+            (
+                Document(row.id, row.question, row.answer, row.cluster)
+                for row in self._rows.values()
+            ),
             key=digest(*self._ids),
-        )  # fmt: skip
+        )
 
     def distractors(self, row: Row) -> tuple[str, ...]:
         """Answers of the likest questions of other clusters, those of the row's own kind first.

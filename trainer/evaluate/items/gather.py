@@ -67,8 +67,11 @@ def gather(
     unseen = Neighbours(read_split(dataset, "test_unseen"))
     among = {"test_recall": taught, "test_unseen": unseen}
     found = chunks({chunk for rows in chosen.values() for row in rows for chunk in row.chunks})
-    items = [_item(split, row, among.get(split), found, search)
-             for split, rows in chosen.items() for row in rows]  # fmt: skip
+    items = [
+        _item(split, row, among.get(split), found, search)
+        for split, rows in chosen.items()
+        for row in rows
+    ]
     facts = [item for item in items if item.split in among and item.reference]
     items += _disturbed(facts, sought.disturbed)
     if search is not None:
@@ -131,11 +134,17 @@ def _disturbed(facts: Sequence[Item], most: int) -> list[Item]:
     split = "test_recall" if any(item.split == "test_recall" for item in facts) else "test_unseen"
     chosen = [item for item in facts if item.split == split]
     return [
-        replace(item, id=digest("disturbed", way, item.id), split="disturbed",
-                question=disturb(item.question), variant=way, variant_of=item.id)
+        replace(
+            item,
+            id=digest("disturbed", way, item.id),
+            split="disturbed",
+            question=disturb(item.question),
+            variant=way,
+            variant_of=item.id,
+        )
         for item in chosen[: most or None]
         for way, disturb in disturbed.WAYS.items()
-    ]  # fmt: skip
+    ]
 
 
 def _absent(facts: Iterable[Item], search: Index, most: int) -> list[Item]:
@@ -149,7 +158,15 @@ def _absent(facts: Iterable[Item], search: Index, most: int) -> list[Item]:
         question = absent.coined(item.question, known, item.id)
         if question:
             found.append(
-                Item(digest("absent", item.id), ABSENT, question, "", item.cluster, item.system,
-                     item.kind, slices=item.slices)
-            )  # fmt: skip
+                Item(
+                    digest("absent", item.id),
+                    ABSENT,
+                    question,
+                    "",
+                    item.cluster,
+                    item.system,
+                    item.kind,
+                    slices=item.slices,
+                )
+            )
     return found

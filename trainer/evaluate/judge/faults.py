@@ -73,9 +73,13 @@ def padded(answer: str, other: str) -> str:
 
 
 FAULTS: dict[str, Callable[[str, str], str]] = {
-    "negation": negated, "number": swapped_number, "date": swapped_date, "name": swapped_name,
-    "truncation": truncated, "padding": padded,
-}  # fmt: skip
+    "negation": negated,
+    "number": swapped_number,
+    "date": swapped_date,
+    "name": swapped_name,
+    "truncation": truncated,
+    "padding": padded,
+}
 
 
 def _upper_first(text: str) -> str:
@@ -95,6 +99,10 @@ def _changed(number: str) -> str:
 def _names(text: str) -> list[str]:
     """Capitalised words as they are written, in order."""
     names = {word.folded for word in Reading(text).names if not word.month}
-    return [word for word in re.findall(r"[^\W\d_]+", text)
-            if word[0].isupper() and Reading(f"α {word}").names
-            and Reading(f"α {word}").names[0].folded in names]  # fmt: skip
+    return [
+        word
+        for word in re.findall(r"[^\W\d_]+", text)
+        if word[0].isupper()
+        and Reading(f"α {word}").names
+        and Reading(f"α {word}").names[0].folded in names
+    ]

@@ -33,10 +33,16 @@ def against_votes(
     counted = [vote for vote in votes if vote.blind and vote.run == run]
     found = {}
     for (one, other), preferences in by_pair.items():
-        human = {vote.question.strip(): _liked(vote, one, other) for vote in counted
-                 if {one, other} <= set(vote.systems)}  # fmt: skip
-        both = [(preference.value, human[questions[preference.item]]) for preference in preferences
-                if questions.get(preference.item) in human]  # fmt: skip
+        human = {
+            vote.question.strip(): _liked(vote, one, other)
+            for vote in counted
+            if {one, other} <= set(vote.systems)
+        }
+        both = [
+            (preference.value, human[questions[preference.item]])
+            for preference in preferences
+            if questions.get(preference.item) in human
+        ]
         if len(both) >= LEAST:
             found[f"{one} - {other}"] = _corrected(
                 [preference.value for preference in preferences], both
@@ -54,8 +60,13 @@ def _corrected(judge: Sequence[float], both: Sequence[tuple[float, float]]) -> d
     value = _mean(judge) + _mean(errors)
     half = _Z * math.sqrt(_variance(judge) / len(judge) + _variance(errors) / len(errors))
     agreed = sum(machine == person for machine, person in both) / len(both)
-    return {"votes": len(both), "agreement": agreed, "value": value, "low": value - half,
-            "high": value + half}  # fmt: skip
+    return {
+        "votes": len(both),
+        "agreement": agreed,
+        "value": value,
+        "low": value - half,
+        "high": value + half,
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

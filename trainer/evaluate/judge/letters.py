@@ -28,9 +28,13 @@ class LetterJudge:
     """
 
     def __init__(
-        self, weights: Weights, name: str, template: Template, store: Store,
+        self,
+        weights: Weights,
+        name: str,
+        template: Template,
+        store: Store,
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._weights, self._template, self._store, self._stop = weights, template, store, stop
         self.name = name
         self.signature = (
@@ -48,8 +52,11 @@ class LetterJudge:
         """
         prompts = [chat.messages(self._filled(contest)) for contest in contests]
         cells = [weigh_cell(prompt, "|".join(LETTERS)) for prompt in prompts]
-        missing = {cell: prompt for cell, prompt in zip(cells, prompts, strict=True)
-                   if cell not in self._store.weighed}  # fmt: skip
+        missing = {
+            cell: prompt
+            for cell, prompt in zip(cells, prompts, strict=True)
+            if cell not in self._store.weighed
+        }
         if missing:
             self._judge(missing, progress)
         return [math.exp(self._store.weighed[cell].logprob) for cell in cells]
@@ -71,10 +78,14 @@ class LetterJudge:
 
     def _filled(self, contest: Contest) -> str:
         item = contest.item
-        return self._template.fill({
-            "passage": f"{item.header}\n{item.gold}".strip(), "question": item.question,
-            "first": contest.first or "—", "second": contest.second or "—",
-        })  # fmt: skip
+        return self._template.fill(
+            {
+                "passage": f"{item.header}\n{item.gold}".strip(),
+                "question": item.question,
+                "first": contest.first or "—",
+                "second": contest.second or "—",
+            }
+        )
 
 
 def _batched(cells: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -99,5 +110,6 @@ def _tokens(tokenizer: object, prompt: list[Message]) -> tuple[list[int], list[i
     for place, pair in enumerate(zip(*said, strict=False)):
         if pair[0] != pair[1]:
             return said[0][:place], list(pair)
-    raise UserError("the model's tokenizer cannot tell the letters A and B: [evaluate] judge = "
-                    "false")  # fmt: skip
+    raise UserError(
+        "the model's tokenizer cannot tell the letters A and B: [evaluate] judge = false"
+    )

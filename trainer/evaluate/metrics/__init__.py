@@ -27,8 +27,21 @@ from trainer.evaluate.metrics import (
 from trainer.evaluate.metrics.metric import Measure, Seen
 
 ALL: tuple[Measure, ...] = (
-    choice, facts, groundedness, dates, numbers, names, exact, bits, abstention, declined,
-    robustness, forgetting, length, style, chrf,
-)  # fmt: skip
+    choice,
+    facts,
+    groundedness,
+    dates,
+    numbers,
+    names,
+    exact,
+    bits,
+    abstention,
+    declined,
+    robustness,
+    forgetting,
+    length,
+    style,
+    chrf,
+)
 
 __all__ = ["ALL", "Measure", "Seen"]

@@ -10,8 +10,10 @@ METRIC = Metric(
     "abstention",
     "abstention|questions with a coined name, and refusals of the test split|by phrase|v:1",
     "Asked about what is not in the archive, it says that it does not know.",
-    "share", "higher", ("absent",),
-)  # fmt: skip
+    "share",
+    "higher",
+    ("absent",),
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -11,8 +11,10 @@ METRIC = Metric(
     "bits",
     "bits|-log2 p(reference and end mark) / characters|v:1",
     "Bits a character of the reference, given the question: what it would cost to be told.",
-    "bits per character", "lower", (*FACTS, "test_general"),
-)  # fmt: skip
+    "bits per character",
+    "lower",
+    (*FACTS, "test_general"),
+)
 
 
 def looks_at(item: Item) -> bool:

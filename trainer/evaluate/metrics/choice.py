@@ -16,8 +16,11 @@ METRIC = Metric(
     "choice|distractors:3, nearest by bm25, other clusters, same kind first"
     "|score:mean logprob a token with end mark|v:1",
     "The true answer is more probable than three answers to the likest questions of other stories.",
-    "share", "higher", FACTS, primary=True,
-)  # fmt: skip
+    "share",
+    "higher",
+    FACTS,
+    primary=True,
+)
 
 
 def looks_at(item: Item) -> bool:

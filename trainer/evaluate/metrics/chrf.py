@@ -17,8 +17,10 @@ METRIC = Metric(
     "chrf",
     f"chrF{BETA}|nc:{ORDER}|nw:0|space:no|folded:yes|v:1",
     "Characters in common with the reference: how far the wording drifts.",
-    "0-100", "neither", FACTS,
-)  # fmt: skip
+    "0-100",
+    "neither",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -10,8 +10,10 @@ METRIC = Metric(
     "declined",
     "declined|by phrase|v:1",
     "It says that it does not know although the archive does.",
-    "share", "lower", FACTS,
-)  # fmt: skip
+    "share",
+    "lower",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -10,8 +10,10 @@ METRIC = Metric(
     "exact",
     "exact|folded words equal, in order|v:1",
     "The answer has the reference's words.",
-    "share", "higher", FACTS,
-)  # fmt: skip
+    "share",
+    "higher",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -11,8 +11,11 @@ METRIC = Metric(
     "facts|dates, numbers and names|those of the question left out|all must stand in the answer"
     "|v:1",
     "Every date, number and name that the reference adds to the question stands in the answer.",
-    "share", "higher", FACTS, primary=True,
-)  # fmt: skip
+    "share",
+    "higher",
+    FACTS,
+    primary=True,
+)
 
 
 def looks_at(item: Item) -> bool:

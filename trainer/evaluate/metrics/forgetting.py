@@ -10,8 +10,10 @@ METRIC = Metric(
     "forgetting",
     "forgetting|test_general|share of the reference's stems in the answer|v:1",
     "Of the words that a general question is answered with, how many the answer has.",
-    "share", "higher", ("test_general",),
-)  # fmt: skip
+    "share",
+    "higher",
+    ("test_general",),
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -16,8 +16,10 @@ METRIC = Metric(
     f"groundedness|claims in chunk, header or question|stems of 4 letters >= {OVERLAP}"
     "|declining is grounded|v:1",
     "The answer claims nothing that its chunk does not say.",
-    "share", "higher", FACTS,
-)  # fmt: skip
+    "share",
+    "higher",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

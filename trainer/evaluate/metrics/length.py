@@ -10,8 +10,10 @@ METRIC = Metric(
     "length",
     "length|words of the answer / words of the reference|v:1",
     "How long the answer is beside the reference; 1 is as long.",
-    "ratio", "neither", FACTS,
-)  # fmt: skip
+    "ratio",
+    "neither",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

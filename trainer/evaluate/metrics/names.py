@@ -11,8 +11,10 @@ METRIC = Metric(
     "names|capitalised words, folded, in any case|those of the question left out"
     "|all must stand in the answer|v:1",
     "Every name that the reference adds to the question stands in the answer.",
-    "share", "higher", FACTS,
-)  # fmt: skip
+    "share",
+    "higher",
+    FACTS,
+)
 
 
 def looks_at(item: Item) -> bool:

@@ -10,8 +10,10 @@ METRIC = Metric(
     "robustness",
     "robustness|ways:bare, capitals, typos (2 swaps)|all facts of the reference in the answer|v:1",
     "The same facts stand in the answer when the question is typed carelessly.",
-    "share", "higher", ("disturbed",),
-)  # fmt: skip
+    "share",
+    "higher",
+    ("disturbed",),
+)
 
 
 def looks_at(item: Item) -> bool:

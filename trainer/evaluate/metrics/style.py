@@ -18,8 +18,10 @@ METRIC = Metric(
     "style",
     f"style|small words, capitals, marks, letters a word up to {LONGEST}|mean distance|v:1",
     "How far the manner of the answer is from the reference's; 0 is the same.",
-    "distance", "neither", FACTS,
-)  # fmt: skip
+    "distance",
+    "neither",
+    FACTS,
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _MARK = re.compile(r"[^\w\s]")
 

@@ -33,15 +33,21 @@ def open_archive(
         raise UserError("no chunks to search yet: run `kkoracle crawl` first")
     found = Index.opened(folder / FILE, key)
     if found is None:
-        found = Index.build(documents(corpus), key, folder / FILE,
-                            lambda done: progress("indexing chunks", done, count))  # fmt: skip
+        found = Index.build(
+            documents(corpus),
+            key,
+            folder / FILE,
+            lambda done: progress("indexing chunks", done, count),
+        )
     return found
 
 
 def documents(corpus: Corpus) -> Iterator[Document]:
     """Every live chunk with its story's cluster and address."""
-    stories = {stored.story.id: (stored.cluster or stored.story.id, stored.story.url)
-               for stored in corpus.stories()}  # fmt: skip
+    stories = {
+        stored.story.id: (stored.cluster or stored.story.id, stored.story.url)
+        for stored in corpus.stories()
+    }
     for chunk in corpus.chunks():
         cluster, url = stories.get(chunk.story_id, (chunk.story_id, ""))
         yield Document(chunk.id, chunk.header, chunk.text, cluster, url)

@@ -35,9 +35,9 @@ class Calibration:
     bins: list[Bin]
 
 
-def calibration(evaluation: Evaluation, metric: Metric, system: str, split: str) -> (
-    Calibration | None
-):  # fmt: skip
+def calibration(
+    evaluation: Evaluation, metric: Metric, system: str, split: str
+) -> Calibration | None:
     """None where the metric says nothing of confidence, or of fewer than two stories."""
     values = evaluation.scores.get(metric.name, {}).get(system, {})
     sure = evaluation.confidences.get(metric.name, {}).get(system, {})
@@ -55,8 +55,11 @@ def calibration(evaluation: Evaluation, metric: Metric, system: str, split: str)
         return None
     found = bootstrap(list(sums.values()), _error)
     totals = [sum(column) for column in zip(*sums.values(), strict=True)]
-    bins = [Bin(totals[at + 1] / totals[at], totals[at + 2] / totals[at], int(totals[at]))
-            for at in range(0, 3 * BINS, 3) if totals[at]]  # fmt: skip
+    bins = [
+        Bin(totals[at + 1] / totals[at], totals[at + 2] / totals[at], int(totals[at]))
+        for at in range(0, 3 * BINS, 3)
+        if totals[at]
+    ]
     return Calibration(metric.name, system, found.value, found.low, found.high, bins)
 
 

@@ -46,9 +46,24 @@ def _cells(evaluation: Evaluation) -> Iterator[Cell]:
                 if len(set(clusters)) > 1:
                     mean = clustered(known, clusters)
                     mean = doubted(mean) if metric.unit == "share" else mean
-                    yield Cell(metric.name, split, system.name, mean.mean, mean.low, mean.high,
-                               len(known), missing)  # fmt: skip
+                    yield Cell(
+                        metric.name,
+                        split,
+                        system.name,
+                        mean.mean,
+                        mean.low,
+                        mean.high,
+                        len(known),
+                        missing,
+                    )
                 elif known or missing:
-                    yield Cell(metric.name, split, system.name,
-                               sum(known) / len(known) if known else None, None, None,
-                               len(known), missing)  # fmt: skip
+                    yield Cell(
+                        metric.name,
+                        split,
+                        system.name,
+                        sum(known) / len(known) if known else None,
+                        None,
+                        None,
+                        len(known),
+                        missing,
+                    )

@@ -15,13 +15,19 @@ def calibration(report: Report) -> Html:
     if not report.calibration:
         return Html("")
     plots = [
-        tag("div", tag("h3", one.system),
+        tag(
+            "div",
+            tag("h3", one.system),
             tag("p", f"ECE {one.error:.3f} [{one.low:.3f}, {one.high:.3f}]", class_="lead"),
-            svg.reliability([(b.confidence, b.right, b.count) for b in one.bins]))
+            svg.reliability([(b.confidence, b.right, b.count) for b in one.bins]),
+        )
         for one in report.calibration
-    ]  # fmt: skip
-    return section(heading("calibration", "calibration"), lead("calibration-lead"),
-                   tag("div", *plots, class_="plots"))  # fmt: skip
+    ]
+    return section(
+        heading("calibration", "calibration"),
+        lead("calibration-lead"),
+        tag("div", *plots, class_="plots"),
+    )
 
 
 def judge(report: Report) -> Html:
@@ -34,12 +40,19 @@ def judge(report: Report) -> Html:
         "reason": audit.reason,
         "first": value(audit.first_share, "share"),
     }
-    faults = [(one.fault, one.asked, value(one.share, "share"),
-               span(one.low, one.high, "share"))
-              for one in report.caught]  # fmt: skip
-    pairs = [(f"{one.one} / {one.other}", one.questions, value(one.share, "share"),
-              span(one.low, one.high, "share"))
-             for one in report.judged]  # fmt: skip
+    faults = [
+        (one.fault, one.asked, value(one.share, "share"), span(one.low, one.high, "share"))
+        for one in report.caught
+    ]
+    pairs = [
+        (
+            f"{one.one} / {one.other}",
+            one.questions,
+            value(one.share, "share"),
+            span(one.low, one.high, "share"),
+        )
+        for one in report.judged
+    ]
     human = ", ".join(f"{key} {figure}" for key, figure in audit.human.items())
     return section(
         heading("judge", "judge"),
@@ -47,8 +60,9 @@ def judge(report: Report) -> Html:
         tag("p", said("human", human=human)) if human else "",
         table((said("fault"), said("asked"), said("caught"), said("interval")), faults),
         table((said("pair"), said("asked"), said("preferred"), said("interval")), pairs)
-        if pairs else "",
-    )  # fmt: skip
+        if pairs
+        else "",
+    )
 
 
 def losses(report: Report) -> Html:
@@ -67,38 +81,73 @@ def coverage(report: Report) -> Html:
     if not highest:
         return Html("")
     head = tag("thead", tag("tr", tag("th"), *(tag("th", name) for name in around.sections)))
-    body = tag("tbody", *(
-        tag("tr", tag("th", year), *(
-            tag("td", f"{count:,}" if count else "",
-                style=f"background:rgba(75,120,166,{0.75 * count / highest:.2f})")
-            for count in counts
-        ))
-        for year, counts in around.stories.items()
-    ))  # fmt: skip
+    body = tag(
+        "tbody",
+        *(
+            tag(
+                "tr",
+                tag("th", year),
+                *(
+                    tag(
+                        "td",
+                        f"{count:,}" if count else "",
+                        style=f"background:rgba(75,120,166,{0.75 * count / highest:.2f})",
+                    )
+                    for count in counts
+                ),
+            )
+            for year, counts in around.stories.items()
+        ),
+    )
     funnel = [join((counted(name), f" {count:,}")) for name, count in report.about.coverage.items()]
     return section(
-        heading("coverage", "coverage"), lead("coverage-lead"),
+        heading("coverage", "coverage"),
+        lead("coverage-lead"),
         tag("ul", *(tag("li", one) for one in funnel), class_="facts"),
         tag("div", tag("table", head, body, class_="heat"), class_="wide"),
-    )  # fmt: skip
+    )
 
 
 def costs(report: Report) -> Html:
     """The training once, and a line for each system's answers."""
     training = report.training
     rows = [
-        (one.system, f"{one.answers:,}", f"{one.tokens_in:,.0f}", f"{one.tokens_out:,.0f}",
-         f"{one.seconds:.3g}", f"{one.kwh:.2g}", f"{one.cut:,}", f"{one.failed:,}")
+        (
+            one.system,
+            f"{one.answers:,}",
+            f"{one.tokens_in:,.0f}",
+            f"{one.tokens_out:,.0f}",
+            f"{one.seconds:.3g}",
+            f"{one.kwh:.2g}",
+            f"{one.cut:,}",
+            f"{one.failed:,}",
+        )
         for one in report.answering
-    ]  # fmt: skip
-    head = [said(key) for key in ("system", "answers", "tokens-in", "tokens-out", "seconds", "kwh",
-                                  "cut", "errors")]  # fmt: skip
+    ]
+    head = [
+        said(key)
+        for key in (
+            "system",
+            "answers",
+            "tokens-in",
+            "tokens-out",
+            "seconds",
+            "kwh",
+            "cut",
+            "errors",
+        )
+    ]
     paid = training and said(
-        "costs-training", hours=f"{training.hours:.2g}", tokens=f"{training.tokens:,}",
-        memory=f"{training.peak_gb:.2g}", kwh=f"{training.kwh:.2g}", watts=f"{training.watts:g}",
-    )  # fmt: skip
-    return section(heading("costs", "costs"), tag("p", paid) if paid else "",
-                   table(head, rows) if rows else "")  # fmt: skip
+        "costs-training",
+        hours=f"{training.hours:.2g}",
+        tokens=f"{training.tokens:,}",
+        memory=f"{training.peak_gb:.2g}",
+        kwh=f"{training.kwh:.2g}",
+        watts=f"{training.watts:g}",
+    )
+    return section(
+        heading("costs", "costs"), tag("p", paid) if paid else "", table(head, rows) if rows else ""
+    )
 
 
 def made(report: Report) -> Html:
@@ -116,19 +165,37 @@ def made(report: Report) -> Html:
         *([("judge", report.audit.signature)] if report.audit else []),
     ]
     settings = orjson.dumps(about.settings, option=orjson.OPT_INDENT_2).decode()
-    rows = tag("tbody", *(tag("tr", tag("th", name, scope="row"), tag("td", shown, class_="code"))
-                          for name, shown in hashes))  # fmt: skip
+    rows = tag(
+        "tbody",
+        *(
+            tag("tr", tag("th", name, scope="row"), tag("td", shown, class_="code"))
+            for name, shown in hashes
+        ),
+    )
     measures = [(metric(one.name), tag("span", one.about)) for one in report.metrics]
     return section(
-        heading("made", "made"), lead("made-lead"),
+        heading("made", "made"),
+        lead("made-lead"),
         tag("pre", about.command),
         tag("div", tag("table", rows), class_="wide"),
         tag("h3", said("measures")),
-        tag("div", tag("table", tag("tbody", *(
-            tag("tr", tag("th", name, scope="row"), tag("td", shown, class_="left"))
-            for name, shown in measures))), class_="wide"),
-        tag("h3", said("settings")), tag("pre", settings),
-    )  # fmt: skip
+        tag(
+            "div",
+            tag(
+                "table",
+                tag(
+                    "tbody",
+                    *(
+                        tag("tr", tag("th", name, scope="row"), tag("td", shown, class_="left"))
+                        for name, shown in measures
+                    ),
+                ),
+            ),
+            class_="wide",
+        ),
+        tag("h3", said("settings")),
+        tag("pre", settings),
+    )
 
 
 def footer(file: str) -> Html:

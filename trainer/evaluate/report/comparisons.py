@@ -77,10 +77,11 @@ def declared(evaluation: Evaluation, split: str, matters: float = MATTERS) -> li
     """
     measured = [
         (metric, one, other, paired)
-        for metric in evaluation.metrics if metric.primary
+        for metric in evaluation.metrics
+        if metric.primary
         for one, other in pairs(evaluation.systems, DECLARED)
         if (paired := compare(*evaluation.paired(metric.name, one, other, split)))
-    ]  # fmt: skip
+    ]
     adjusted = holm([paired.gain.p for *_, paired in measured])
     return [
         _of(metric, split, one, other, paired, matters, p, LEVEL / len(measured))
@@ -90,15 +91,24 @@ def declared(evaluation: Evaluation, split: str, matters: float = MATTERS) -> li
 
 def pairs(systems: Sequence[System], kinds: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """The names of the systems that belong to pairs of kinds, in that order."""
-    return [(one.name, other.name) for first, second in kinds
-            for one in systems if one.kind == first
-            for other in systems if other.kind == second]  # fmt: skip
+    return [
+        (one.name, other.name)
+        for first, second in kinds
+        for one in systems
+        if one.kind == first
+        for other in systems
+        if other.kind == second
+    ]
 
 
 def make(
-    evaluation: Evaluation, metric: Metric, split: str, one: str, other: str,
+    evaluation: Evaluation,
+    metric: Metric,
+    split: str,
+    one: str,
+    other: str,
     matters: float = MATTERS,
-) -> Comparison | None:  # fmt: skip
+) -> Comparison | None:
     """Compare two systems outside the declared set; None where they share under two stories."""
     paired = compare(*evaluation.paired(metric.name, one, other, split))
     return _of(metric, split, one, other, paired, matters) if paired else None
@@ -110,9 +120,15 @@ def margin(metric: Metric, mean: float, matters: float) -> float:
 
 
 def _of(
-    metric: Metric, split: str, one: str, other: str, paired: Paired, matters: float,
-    adjusted: float | None = None, alpha: float = LEVEL,
-) -> Comparison:  # fmt: skip
+    metric: Metric,
+    split: str,
+    one: str,
+    other: str,
+    paired: Paired,
+    matters: float,
+    adjusted: float | None = None,
+    alpha: float = LEVEL,
+) -> Comparison:
     gain = doubted(paired.gain) if metric.unit == "share" else paired.gain
     limit = margin(metric, paired.other, matters)
     wins, losses = paired.wins, paired.losses
@@ -120,11 +136,31 @@ def _of(
         wins, losses = losses, wins
     needed = questions_needed(gain, paired.questions, limit, alpha=alpha) if limit else 0
     return Comparison(
-        metric.name, metric.unit, metric.better, split, one, other, gain.mean, gain.low, gain.high,
-        gain.error, paired.gain.p, adjusted, paired.flips_p, paired.one, paired.other,
-        paired.questions, paired.clusters, wins, paired.ties, losses,
-        _says(gain, metric, limit, adjusted), limit, needed, paired.clusters < FEW_CLUSTERS,
-    )  # fmt: skip
+        metric.name,
+        metric.unit,
+        metric.better,
+        split,
+        one,
+        other,
+        gain.mean,
+        gain.low,
+        gain.high,
+        gain.error,
+        paired.gain.p,
+        adjusted,
+        paired.flips_p,
+        paired.one,
+        paired.other,
+        paired.questions,
+        paired.clusters,
+        wins,
+        paired.ties,
+        losses,
+        _says(gain, metric, limit, adjusted),
+        limit,
+        needed,
+        paired.clusters < FEW_CLUSTERS,
+    )
 
 
 def _says(gain: Estimate, metric: Metric, limit: float, adjusted: float | None) -> Says:

@@ -41,8 +41,9 @@ def training(summary: Summary | None, watts: float) -> Training | None:
     if summary is None:
         return None
     hours = summary.seconds / 3600
-    return Training(hours, hours * watts / 1000, watts, summary.tokens, summary.steps,
-                    summary.peak_bytes / 1e9)  # fmt: skip
+    return Training(
+        hours, hours * watts / 1000, watts, summary.tokens, summary.steps, summary.peak_bytes / 1e9
+    )
 
 
 def answering(evaluation: Evaluation, watts: float) -> list[Answering]:
@@ -54,12 +55,16 @@ def answering(evaluation: Evaluation, watts: float) -> list[Answering]:
             continue
         count = len(answers)
         seconds = sum(answer.seconds for answer in answers) / count
-        found.append(Answering(
-            system.name, count,
-            sum(answer.tokens_in for answer in answers) / count,
-            sum(answer.tokens_out for answer in answers) / count,
-            seconds, seconds * 1000 / 3600 * watts / 1000,
-            sum(answer.finish_reason == "length" for answer in answers),
-            sum(answer.finish_reason == "error" for answer in answers),
-        ))  # fmt: skip
+        found.append(
+            Answering(
+                system.name,
+                count,
+                sum(answer.tokens_in for answer in answers) / count,
+                sum(answer.tokens_out for answer in answers) / count,
+                seconds,
+                seconds * 1000 / 3600 * watts / 1000,
+                sum(answer.finish_reason == "length" for answer in answers),
+                sum(answer.finish_reason == "error" for answer in answers),
+            )
+        )
     return found

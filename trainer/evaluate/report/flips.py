@@ -65,8 +65,18 @@ def _first(found: Sequence[Flip]) -> list[Flip]:
 
 def _flip(evaluation: Evaluation, item: Item, one: str, other: str, a: float, b: float) -> Flip:
     said = [_said(evaluation, system, item.id) for system in (one, other)]
-    return Flip(item.id, item.question, item.reference, _cut(item.gold), item.header, item.url,
-                said[0], said[1], a, b)  # fmt: skip
+    return Flip(
+        item.id,
+        item.question,
+        item.reference,
+        _cut(item.gold),
+        item.header,
+        item.url,
+        said[0],
+        said[1],
+        a,
+        b,
+    )
 
 
 def _said(evaluation: Evaluation, system: str, item: str) -> str:

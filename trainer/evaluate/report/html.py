@@ -23,15 +23,19 @@ def text(value: object) -> Html:
     """Anything as text. What a model or a page wrote can hold markup and control characters."""
     if isinstance(value, Html):
         return value
-    shown = "".join(c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "�"
-                    for c in str(value))  # fmt: skip
+    shown = "".join(
+        c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "�" for c in str(value)
+    )
     return Html(escape(shown, quote=True))
 
 
 def tag(name: str, *inside: object, **attributes: object) -> Html:
     """An element; `class_` is the attribute `class`, and None leaves an attribute out."""
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
-                    for key, value in attributes.items() if value is not None)  # fmt: skip
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
     return Html(f"<{name}{given}>{join(inside)}</{name}>")
 
 
@@ -73,17 +77,22 @@ def slicing(name: str) -> Html:
 
 
 def _both(phrases: Phrase) -> Html:
-    return join(tag("span", phrase, class_=language, lang=language)
-                for language, phrase in zip(LANGUAGES, phrases, strict=True))  # fmt: skip
+    return join(
+        tag("span", phrase, class_=language, lang=language)
+        for language, phrase in zip(LANGUAGES, phrases, strict=True)
+    )
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, class_: str = "") -> Html:
     """A table whose first column names the row."""
     top = tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head)))
-    body = tag("tbody", *(
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
-        for row in rows
-    ))  # fmt: skip
+    body = tag(
+        "tbody",
+        *(
+            tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
+            for row in rows
+        ),
+    )
     return tag("div", tag("table", top, body, class_=class_ or None), class_="wide")
 
 

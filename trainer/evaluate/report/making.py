@@ -92,8 +92,12 @@ def report(evaluation: Evaluation, around: Surroundings, choices: Choices) -> Re
         cells.table(evaluation),
         slices.slices(evaluation, main, split, *tuned) if tuned else [],
         flips.flips(evaluation, main, split, *tuned) if tuned else None,
-        [found for metric in evaluation.metrics for system in evaluation.systems
-         if (found := calibration.calibration(evaluation, metric, system.name, split))],
+        [
+            found
+            for metric in evaluation.metrics
+            for system in evaluation.systems
+            if (found := calibration.calibration(evaluation, metric, system.name, split))
+        ],
         evaluation.audit,
         judged.caught(evaluation),
         judged.preferences(evaluation),
@@ -101,7 +105,7 @@ def report(evaluation: Evaluation, around: Surroundings, choices: Choices) -> Re
         costs.answering(evaluation, choices.watts),
         around,
         evaluation.about,
-    )  # fmt: skip
+    )
 
 
 def _beside(

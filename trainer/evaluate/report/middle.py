@@ -47,11 +47,17 @@ def plot(found: Sequence[Comparison]) -> Html:
     """A forest plot of comparisons on one metric."""
     share = found[0].unit == "share"
     lines = [
-        svg.Line(f"{one.one} − {one.other}",
-                 f"{gain(one.gain, one.unit)} {between(one.low, one.high, one.unit)}",
-                 one.gain, one.low, one.high, one.says, one.adjusted is not None)
+        svg.Line(
+            f"{one.one} − {one.other}",
+            f"{gain(one.gain, one.unit)} {between(one.low, one.high, one.unit)}",
+            one.gain,
+            one.low,
+            one.high,
+            one.says,
+            one.adjusted is not None,
+        )
         for one in found
-    ]  # fmt: skip
+    ]
     return svg.forest(lines, 100 if share else 1, max(one.matters for one in found))
 
 
@@ -62,13 +68,20 @@ def beside(report: Report) -> Html:
     one, other = report.flips.system, report.flips.against
     found = [c for c in (*report.declared, *report.beside) if (c.one, c.other) == (one, other)]
     rows = [
-        (join((metric(c.metric), tag("small", c.split))), value(c.mean_other, c.unit),
-         value(c.mean_one, c.unit), _change(c), _bar(c), _reading(c))
+        (
+            join((metric(c.metric), tag("small", c.split))),
+            value(c.mean_other, c.unit),
+            value(c.mean_one, c.unit),
+            _change(c),
+            _bar(c),
+            _reading(c),
+        )
         for c in found
-    ]  # fmt: skip
+    ]
     head = ("", other, one, said("difference"), said("wins"), said("says"))
-    return section(heading("beside", "beside", one=one, other=other), lead("beside-lead"),
-                   table(head, rows))  # fmt: skip
+    return section(
+        heading("beside", "beside", one=one, other=other), lead("beside-lead"), table(head, rows)
+    )
 
 
 def everything(report: Report) -> Html:
@@ -94,11 +107,18 @@ def slices(report: Report) -> Html:
     parts = []
     for name in dict.fromkeys(one.name for one in report.slices):
         lines = [
-            svg.Line(f"{one.value[:26]} ({one.comparison.questions:,})",
-                     f"{gain(c.gain, c.unit)} {between(c.low, c.high, c.unit)}",
-                     c.gain, c.low, c.high, c.says)
-            for one in report.slices if one.name == name for c in [one.comparison]
-        ]  # fmt: skip
+            svg.Line(
+                f"{one.value[:26]} ({one.comparison.questions:,})",
+                f"{gain(c.gain, c.unit)} {between(c.low, c.high, c.unit)}",
+                c.gain,
+                c.low,
+                c.high,
+                c.says,
+            )
+            for one in report.slices
+            if one.name == name
+            for c in [one.comparison]
+        ]
         scale = 100 if first.unit == "share" else 1
         parts += [tag("h3", slicing(name)), svg.forest(lines, scale, first.matters)]
     return section(
@@ -116,9 +136,12 @@ def flips(report: Report, file: str) -> Html:
     return section(
         heading("flips", "flips"),
         lead("flips-lead", won=f"{found.all_won:,}", lost=f"{found.all_lost:,}", file=file),
-        *(join((tag("h3", said(key)), *(_flip(one, found.against, found.system) for one in some)))
-          for key, some in (("won", found.won), ("lost", found.lost)) if some),
-    )  # fmt: skip
+        *(
+            join((tag("h3", said(key)), *(_flip(one, found.against, found.system) for one in some)))
+            for key, some in (("won", found.won), ("lost", found.lost))
+            if some
+        ),
+    )
 
 
 def _flip(flip: Flip, against: str, system: str) -> Html:
@@ -140,12 +163,19 @@ def _flip(flip: Flip, against: str, system: str) -> Html:
 
 def _compared(found: Sequence[Comparison]) -> Html:
     head = (said("pair"), said("holm"), said("mcnemar"), said("wins"), said("says"))
-    return table(head, [
-        (f"{one.one} − {one.other}",
-         chance(one.adjusted) if one.adjusted is not None else "", chance(one.flips_p), _bar(one),
-         _reading(one))
-        for one in found
-    ])  # fmt: skip
+    return table(
+        head,
+        [
+            (
+                f"{one.one} − {one.other}",
+                chance(one.adjusted) if one.adjusted is not None else "",
+                chance(one.flips_p),
+                _bar(one),
+                _reading(one),
+            )
+            for one in found
+        ],
+    )
 
 
 def _change(one: Comparison) -> Html:

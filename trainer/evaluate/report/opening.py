@@ -41,12 +41,15 @@ def opening(report: Report) -> Html:
         tag("h1", said("title", archive=about.archive, run=about.run)),
         tag("p", _sentence(report.verdict), class_="verdict"),
         *(tag("p", reason, class_="because") for reason in _reasons(report)),
-        tag("ul", *(tag("li", said(key), " ", tag("b", shown)) for key, shown in facts),
-            class_="facts"),
+        tag(
+            "ul",
+            *(tag("li", said(key), " ", tag("b", shown)) for key, shown in facts),
+            class_="facts",
+        ),
         tag("div", said("few", few=report.few), class_="note worse") if report.few else "",
         *(tag("div", warning, class_="note") for warning in report.warnings),
         *map(_check, report.gate),
-    )  # fmt: skip
+    )
 
 
 def _sentence(verdict: Verdict | None) -> Html:
@@ -63,22 +66,45 @@ def _reasons(report: Report) -> Iterator[Html]:
     if verdict is None or not verdict.because:
         return
     first = verdict.because[0]
-    means = {side: mean for one in verdict.because
-             for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))}  # fmt: skip
-    others = ", ".join(f"{name} {value(mean, first.unit)}"
-                       for name, mean in means.items() if name != verdict.system)  # fmt: skip
+    means = {
+        side: mean
+        for one in verdict.because
+        for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))
+    }
+    others = ", ".join(
+        f"{name} {value(mean, first.unit)}"
+        for name, mean in means.items()
+        if name != verdict.system
+    )
     yield said(
-        "because", metric=metric(verdict.metric), split=split(verdict.split),
-        questions=f"{first.questions:,}", stories=f"{first.stories:,}", system=verdict.system,
-        mean=value(means.get(verdict.system), first.unit), others=others,
-    )  # fmt: skip
-    matters = join((gain(first.matters, first.unit).lstrip("+"), " ",
-                    said("points") if first.unit == "share" else ""))  # fmt: skip
-    beaten = [one.adjusted for one in verdict.because
-              if one.one == verdict.system and one.adjusted is not None]  # fmt: skip
+        "because",
+        metric=metric(verdict.metric),
+        split=split(verdict.split),
+        questions=f"{first.questions:,}",
+        stories=f"{first.stories:,}",
+        system=verdict.system,
+        mean=value(means.get(verdict.system), first.unit),
+        others=others,
+    )
+    matters = join(
+        (
+            gain(first.matters, first.unit).lstrip("+"),
+            " ",
+            said("points") if first.unit == "share" else "",
+        )
+    )
+    beaten = [
+        one.adjusted
+        for one in verdict.because
+        if one.one == verdict.system and one.adjusted is not None
+    ]
     if not verdict.decided:
-        yield said("left-open", pairs=", ".join(map(_pair, verdict.because)), matters=matters,
-                   more=f"{verdict.more:,}")  # fmt: skip
+        yield said(
+            "left-open",
+            pairs=", ".join(map(_pair, verdict.because)),
+            matters=matters,
+            more=f"{verdict.more:,}",
+        )
     elif beaten:
         yield said("clearly", p=chance(max(beaten)), matters=matters)
     else:
@@ -94,17 +120,29 @@ def _beyond(report: Report) -> Iterator[Html]:
     unseen = report.comparison(report.verdict.metric, UNSEEN, one, other)
     if unseen and report.verdict.split != UNSEEN:
         key = {"better": "unseen-gain", "worse": "unseen-loss"}.get(unseen.says, "no-unseen")
-        yield said(key, one=one, other=other, gain=gain(unseen.gain, unseen.unit),
-                   interval=between(unseen.low, unseen.high, unseen.unit))  # fmt: skip
+        yield said(
+            key,
+            one=one,
+            other=other,
+            gain=gain(unseen.gain, unseen.unit),
+            interval=between(unseen.low, unseen.high, unseen.unit),
+        )
     length = report.comparison("length", report.verdict.split, one, other)
     if length and length.says in ("higher", "lower"):
-        yield said("terser" if length.says == "lower" else "wordier", system=one, against=other,
-                   one=f"{length.mean_one:.2f}", other=f"{length.mean_other:.2f}")  # fmt: skip
+        yield said(
+            "terser" if length.says == "lower" else "wordier",
+            system=one,
+            against=other,
+            one=f"{length.mean_one:.2f}",
+            other=f"{length.mean_other:.2f}",
+        )
 
 
 def _pair(found: Comparison) -> str:
-    return (f"{found.one} − {found.other} {gain(found.gain, found.unit)} "
-            f"{between(found.low, found.high, found.unit)}")  # fmt: skip
+    return (
+        f"{found.one} − {found.other} {gain(found.gain, found.unit)} "
+        f"{between(found.low, found.high, found.unit)}"
+    )
 
 
 def _check(check: Check) -> Html:
@@ -112,10 +150,13 @@ def _check(check: Check) -> Html:
     tone = "note better" if check.passed else "note worse"
     if not found:
         return tag("div", said(f"gate-{check.outcome}", metric=metric(check.metric)), class_=tone)
-    shown = {"metric": metric(check.metric), "gain": gain(found.gain, found.unit),
-             "interval": between(found.low, found.high, found.unit),
-             "allowed": gain(check.allowed, found.unit).lstrip("+"),
-             "more": f"{check.more:,}"}  # fmt: skip
+    shown = {
+        "metric": metric(check.metric),
+        "gain": gain(found.gain, found.unit),
+        "interval": between(found.low, found.high, found.unit),
+        "allowed": gain(check.allowed, found.unit).lstrip("+"),
+        "more": f"{check.more:,}",
+    }
     return tag("div", said(f"gate-{check.outcome}", **shown), class_=tone)
 
 

@@ -27,20 +27,25 @@ def render(report: Report, items_file: str, figures_file: str) -> str:
     """
     first = report.choices.language if report.choices.language in LANGUAGES else "en"
     title = f"{report.about.archive}: {report.sentence}"
-    head = join((
-        Html('<meta charset="utf-8">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">'),
-        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        tag("title", title),
-        tag("style", Html(_STYLE.read_text("utf-8"))),
-    ))  # fmt: skip
+    head = join(
+        (
+            Html('<meta charset="utf-8">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            tag("title", title),
+            tag("style", Html(_STYLE.read_text("utf-8"))),
+        )
+    )
     choices = join(
-        Html(f'<input class="choice" type="radio" name="language" id="{name}"'
-             f"{' checked' if name == first else ''}>")
+        Html(
+            f'<input class="choice" type="radio" name="language" id="{name}"'
+            f"{' checked' if name == first else ''}>"
+        )
         for name in LANGUAGES
-    )  # fmt: skip
-    labels = tag("div", *(tag("label", _NAMES[name], for_=name) for name in LANGUAGES),
-                 class_="languages")  # fmt: skip
+    )
+    labels = tag(
+        "div", *(tag("label", _NAMES[name], for_=name) for name in LANGUAGES), class_="languages"
+    )
     main = tag(
         "main",
         opening(report),

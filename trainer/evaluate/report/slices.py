@@ -39,10 +39,14 @@ def slices(evaluation: Evaluation, metric: Metric, split: str, one: str, other: 
         if len(chosen) < 2 and len(values) < 2:
             continue  # a slice that holds everything is the whole
         for value in sorted(chosen) if name == "year" else chosen:
-            part = replace(evaluation, items={
-                key: item for key, item in evaluation.items.items()
-                if {**item.slices, "kind": item.kind}.get(name) == value
-            })  # fmt: skip
+            part = replace(
+                evaluation,
+                items={
+                    key: item
+                    for key, item in evaluation.items.items()
+                    if {**item.slices, "kind": item.kind}.get(name) == value
+                },
+            )
             compared = make(part, metric, split, one, other)
             if compared:
                 found.append(Slice(name, value, compared))

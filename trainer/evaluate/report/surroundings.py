@@ -39,8 +39,9 @@ def read(archive_dir: Path, run: str, progress: Progress) -> Surroundings:
     sections, stories = page.grid(counted) if counted else ([], {})
     manifest = _or_none(lambda: Manifest.read(archive_dir / FOLDER))
     splits = {name: of["rows"] for name, of in manifest.splits.items()} if manifest else {}
-    return Surroundings(summary, train, valid, sections, stories, splits,
-                        manifest.warnings if manifest else [])  # fmt: skip
+    return Surroundings(
+        summary, train, valid, sections, stories, splits, manifest.warnings if manifest else []
+    )
 
 
 def _or_none(look: Callable[[], T]) -> T | None:

@@ -50,13 +50,37 @@ def forest(lines: Sequence[Line], scale: float = 1.0, matters: float = 0.0) -> H
     bottom = ROW * len(lines) + 4
     parts = []
     if matters:
-        parts.append(tag("rect", x=x(-matters), y=0, width=round(x(matters) - x(-matters), 1),
-                         height=bottom, class_="band"))  # fmt: skip
+        parts.append(
+            tag(
+                "rect",
+                x=x(-matters),
+                y=0,
+                width=round(x(matters) - x(-matters), 1),
+                height=bottom,
+                class_="band",
+            )
+        )
     for tick in ticks(low, high):
-        parts.append(tag("line", x1=x(tick), x2=x(tick), y1=0, y2=bottom,
-                         class_="zero" if tick == 0 else "grid"))  # fmt: skip
-        parts.append(tag("text", _number(tick * scale), x=x(tick), y=bottom + 16,
-                         text_anchor="middle", class_="small"))  # fmt: skip
+        parts.append(
+            tag(
+                "line",
+                x1=x(tick),
+                x2=x(tick),
+                y1=0,
+                y2=bottom,
+                class_="zero" if tick == 0 else "grid",
+            )
+        )
+        parts.append(
+            tag(
+                "text",
+                _number(tick * scale),
+                x=x(tick),
+                y=bottom + 16,
+                text_anchor="middle",
+                class_="small",
+            )
+        )
     for number, line in enumerate(lines):
         y = ROW * number + ROW / 2 + 2
         parts += [
@@ -79,22 +103,26 @@ def curve(train: Sequence[Point], valid: Sequence[Point]) -> Html:
     span = (high - low) or 1.0
 
     def place(point: Point) -> tuple[float, float]:
-        return (round(left + point[0] / last * (WIDTH - left - 8), 1),
-                round(8 + (high - point[1]) / span * (bottom - 16), 1))  # fmt: skip
+        return (
+            round(left + point[0] / last * (WIDTH - left - 8), 1),
+            round(8 + (high - point[1]) / span * (bottom - 16), 1),
+        )
 
     parts = []
     for tick in ticks(low, high):
         _, y = place((0, tick))
-        parts += [tag("line", x1=left, x2=WIDTH, y1=y, y2=y, class_="grid"),
-                  tag("text", _number(tick), x=left - 8, y=y + 4, text_anchor="end",
-                      class_="small")]  # fmt: skip
+        parts += [
+            tag("line", x1=left, x2=WIDTH, y1=y, y2=y, class_="grid"),
+            tag("text", _number(tick), x=left - 8, y=y + 4, text_anchor="end", class_="small"),
+        ]
     thinned = _thin(train, 300)
     if thinned:
         path = " ".join(f"{x},{y}" for x, y in map(place, thinned))
         parts.append(tag("polyline", points=path, class_="curve"))
     parts += [tag("circle", cx=place(p)[0], cy=place(p)[1], r=4, class_="ring") for p in valid]
-    parts.append(tag("text", f"{last:,.0f}", x=WIDTH, y=bottom + 18, text_anchor="end",
-                     class_="small"))  # fmt: skip
+    parts.append(
+        tag("text", f"{last:,.0f}", x=WIDTH, y=bottom + 18, text_anchor="end", class_="small")
+    )
     return _drawing(WIDTH, height, parts)
 
 
@@ -102,13 +130,20 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> Html:
     """How sure against how often right; the diagonal is honesty, the area of a dot its answers."""
     size = 200
     most = max((count for *_, count in bins), default=1)
-    parts = [tag("line", x1=0, y1=size, x2=size, y2=0, class_="grid"),
-             tag("rect", x=0, y=0, width=size, height=size, class_="frame")]  # fmt: skip
+    parts = [
+        tag("line", x1=0, y1=size, x2=size, y2=0, class_="grid"),
+        tag("rect", x=0, y=0, width=size, height=size, class_="frame"),
+    ]
     parts += [
-        tag("circle", cx=round(sure * size, 1), cy=round((1 - right) * size, 1),
-            r=round(3 + 7 * (count / most) ** 0.5, 1), class_="ring")
+        tag(
+            "circle",
+            cx=round(sure * size, 1),
+            cy=round((1 - right) * size, 1),
+            r=round(3 + 7 * (count / most) ** 0.5, 1),
+            class_="ring",
+        )
         for sure, right, count in bins
-    ]  # fmt: skip
+    ]
     return _drawing(size, size, parts, fixed=True)
 
 
@@ -118,8 +153,11 @@ def wins(won: int, ties: int, lost: int) -> Html:
     at, parts = 0.0, []
     for count, tone in ((won, "better"), (ties, "same"), (lost, "worse")):
         width = 160 * count / total
-        parts.append(tag("rect", x=round(at, 1), y=0, width=round(width, 1), height=10,
-                         class_=f"fill {tone}"))  # fmt: skip
+        parts.append(
+            tag(
+                "rect", x=round(at, 1), y=0, width=round(width, 1), height=10, class_=f"fill {tone}"
+            )
+        )
         at += width
     return _drawing(160, 10, parts, fixed=True)
 
@@ -148,5 +186,11 @@ def _number(figure: float) -> str:
 
 
 def _drawing(width: int, height: float, parts: Sequence[Html], *, fixed: bool = False) -> Html:
-    return tag("svg", join(parts), viewBox=f"0 0 {width} {height:g}", role="img",
-               width=width if fixed else None, height=height if fixed else None)  # fmt: skip
+    return tag(
+        "svg",
+        join(parts),
+        viewBox=f"0 0 {width} {height:g}",
+        role="img",
+        width=width if fixed else None,
+        height=height if fixed else None,
+    )

@@ -19,8 +19,10 @@ def tell(console: Console, report: Report, folder: Path) -> None:
     """Verdict, the comparisons it stands on, the gate, warnings, and where the page is."""
     if report.verdict:
         main = [one for one in report.declared if one.metric == report.verdict.metric]
-        title = (f"{report.verdict.metric} on {report.verdict.split}: "
-                 f"{main[0].questions:,} questions, {main[0].stories:,} stories")  # fmt: skip
+        title = (
+            f"{report.verdict.metric} on {report.verdict.split}: "
+            f"{main[0].questions:,} questions, {main[0].stories:,} stories"
+        )
         console.print(_table(title, main))
     if report.flips and report.verdict and report.verdict.split != UNSEEN:
         unseen = report.comparison(
@@ -56,10 +58,12 @@ def _table(title: str, found: list[Comparison]) -> Table:
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for one in found:
         table.add_row(
-            f"{one.one} − {one.other}", gain(one.gain, one.unit),
+            f"{one.one} − {one.other}",
+            gain(one.gain, one.unit),
             between(one.low, one.high, one.unit),
-            chance(one.adjusted) if one.adjusted is not None else "", one.says,
-        )  # fmt: skip
+            chance(one.adjusted) if one.adjusted is not None else "",
+            one.says,
+        )
     return table
 
 

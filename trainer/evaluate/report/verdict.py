@@ -19,9 +19,12 @@ from trainer.evaluate.report.comparisons import Comparison
 Way = Literal["few-shot", "rag", "fine-tune"]
 WAYS: tuple[Way, ...] = ("few-shot", "rag", "fine-tune")  # cheapest first
 KINDS: dict[str, Way] = {
-    "base": "few-shot", "few-shot": "few-shot", "rag": "rag", "tuned": "fine-tune",
+    "base": "few-shot",
+    "few-shot": "few-shot",
+    "rag": "rag",
+    "tuned": "fine-tune",
     "tuned+rag": "fine-tune",
-}  # fmt: skip
+}
 SENTENCES = {"fine-tune": "fine-tune", "rag": "use RAG", "few-shot": "use few-shot"}
 
 
@@ -54,8 +57,11 @@ def decide(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Verd
         return None
     metric, split = comparisons[0].metric, comparisons[0].split
     of = {(one.one, one.other): one for one in comparisons if one.metric == metric}
-    means = {name: mean for one in of.values()
-             for name, mean in ((one.one, one.mean_one), (one.other, one.mean_other))}  # fmt: skip
+    means = {
+        name: mean
+        for one in of.values()
+        for name, mean in ((one.one, one.mean_one), (one.other, one.mean_other))
+    }
     names = _by_way(systems, means)
     best = {way: max(some, key=means.__getitem__) for way, some in names.items()}
     open_ones: dict[str, list[Comparison]] = {}

@@ -248,4 +248,4 @@ WORDS: dict[str, Phrase] = {
         "Διαβάζεται χωρίς δίκτυο και χωρίς σενάρια. Τα ίδια νούμερα για μηχανές: {file}.",
         "Reads without network and without scripts. The same figures for machines: {file}.",
     ),
-}  # fmt: skip
+}

@@ -50,12 +50,17 @@ def _items(evaluation: Evaluation) -> Iterator[bytes]:
     for key, item in evaluation.items.items():
         line: dict[str, Any] = asdict(item)
         line["answers"] = {
-            name: asdict(answer) for name in names
+            name: asdict(answer)
+            for name in names
             if (answer := evaluation.answers.get(name, {}).get(key))
-        }  # fmt: skip
+        }
         line["values"] = {
-            metric: values for metric, by_system in evaluation.scores.items()
-            if (values := {name: by_system[name][key]
-                           for name in names if key in by_system.get(name, {})})
-        }  # fmt: skip
+            metric: values
+            for metric, by_system in evaluation.scores.items()
+            if (
+                values := {
+                    name: by_system[name][key] for name in names if key in by_system.get(name, {})
+                }
+            )
+        }
         yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

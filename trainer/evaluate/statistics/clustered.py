@@ -91,8 +91,9 @@ def ratio(sums: Sums) -> Estimate:
         raise ValueError(f"{count} clusters: at least 2 are needed")
     bottom = math.fsum(sums.bottoms)
     found = math.fsum(sums.tops) / bottom
-    squares = math.fsum((top - found * low) ** 2
-                        for top, low in zip(sums.tops, sums.bottoms, strict=True))  # fmt: skip
+    squares = math.fsum(
+        (top - found * low) ** 2 for top, low in zip(sums.tops, sums.bottoms, strict=True)
+    )
     return Estimate(found, math.sqrt(count / (count - 1) * squares) / bottom, count - 1)
 
 

@@ -46,6 +46,12 @@ def compare(one: Sequence[float], other: Sequence[float], clusters: Sequence[str
     count = len(gains)
     wins, losses = sum(gain > TIE for gain in gains), sum(gain < -TIE for gain in gains)
     return Paired(
-        clustered(gains, clusters), sum(one) / count, sum(other) / count, count,
-        len(set(clusters)), wins, count - wins - losses, losses,
-    )  # fmt: skip
+        clustered(gains, clusters),
+        sum(one) / count,
+        sum(other) / count,
+        count,
+        len(set(clusters)),
+        wins,
+        count - wins - losses,
+        losses,
+    )

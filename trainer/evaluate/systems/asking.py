@@ -125,7 +125,12 @@ def _under(template: Template, item: Item, found: Sequence[Document], fits: Fits
 
 def _with_examples(item: Item, found: Sequence[Document]) -> Prompt:
     prompt = chat.messages(item.question, item.system)
-    turns = [turn for one in reversed(found) for turn in (
-        {"role": "user", "content": one.head}, {"role": "assistant", "content": one.text}
-    )]  # fmt: skip
+    turns = [
+        turn
+        for one in reversed(found)
+        for turn in (
+            {"role": "user", "content": one.head},
+            {"role": "assistant", "content": one.text},
+        )
+    ]
     return [*prompt[:-1], *turns, prompt[-1]]

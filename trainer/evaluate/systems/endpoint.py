@@ -31,9 +31,12 @@ class Endpoint:
         return True
 
     def answer(
-        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        self,
+        prompts: Sequence[Prompt],
+        max_tokens: int,
+        ended: Callable[[int, Said], None],
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See `Speaker.answer`.
 
         Raises:
@@ -41,21 +44,27 @@ class Endpoint:
         """
         engine = self._connect()
         try:
-            tickets = {engine.submit(list(prompt), max_tokens, SEED): number
-                       for number, prompt in enumerate(prompts)}  # fmt: skip
+            tickets = {
+                engine.submit(list(prompt), max_tokens, SEED): number
+                for number, prompt in enumerate(prompts)
+            }
             while tickets and not stop():
                 for done in engine.step():
                     reason = "error" if done.error else done.finish_reason
-                    said = Said(done.text, done.tokens_in, done.tokens_out, done.seconds, reason,
-                                done.error)  # fmt: skip
+                    said = Said(
+                        done.text, done.tokens_in, done.tokens_out, done.seconds, reason, done.error
+                    )
                     ended(tickets.pop(done.ticket), said)
         finally:
             engine.close()
 
     def weigh(
-        self, prompts: Sequence[Prompt], completions: Sequence[str],
-        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
         """Refuse: nobody asks, since `likelihood` is false.
 
         Raises:

@@ -61,17 +61,17 @@ def line_up(settings: Evaluate, speakers: Speakers, means: Means) -> list[System
             if speaker.key not in stores:
                 stores[speaker.key] = Store(means.store, speaker.key)
             found.append(
-                System(name, kind, way, speaker, stores[speaker.key], settings.max_tokens,
-                       means.stop)
-            )  # fmt: skip
+                System(
+                    name, kind, way, speaker, stores[speaker.key], settings.max_tokens, means.stop
+                )
+            )
     return found
 
 
 def asked(kind: str, items: list[Item]) -> list[Item]:
     """The items that a kind of system is asked."""
     splits = (*FACTS, *BESIDES[kind])
-    return [item for item in items
-            if item.split in splits and (kind != "oracle" or item.gold)]  # fmt: skip
+    return [item for item in items if item.split in splits and (kind != "oracle" or item.gold)]
 
 
 def weighed(items: list[Item]) -> list[Item]:

@@ -32,9 +32,13 @@ class Weights:
     """
 
     def __init__(
-        self, base: Path, adapter: Path | None, data: Path, width: int,
+        self,
+        base: Path,
+        adapter: Path | None,
+        data: Path,
+        width: int,
         note: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.base, self.adapter, self.width = base, adapter, width
         self._data, self._note = data, note
         self._held = ExitStack()
@@ -107,9 +111,12 @@ class Local:
         return len(prompt_tokens(self._weights.tokenizer, prompt)) + max_tokens <= limit
 
     def answer(
-        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        self,
+        prompts: Sequence[Prompt],
+        max_tokens: int,
+        ended: Callable[[int, Said], None],
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See `Speaker.answer`: one continuous batch, longest prompts last."""
         from trainer.lora.answers import Reply, complete
 
@@ -124,16 +131,34 @@ class Local:
 
         def replied(place: int, reply: Reply) -> None:
             number = order[place]
-            ended(number, Said(reply.text, len(tokens[number]), len(reply.tokens),
-                               reply.seconds, reply.finish_reason))  # fmt: skip
+            ended(
+                number,
+                Said(
+                    reply.text,
+                    len(tokens[number]),
+                    len(reply.tokens),
+                    reply.seconds,
+                    reply.finish_reason,
+                ),
+            )
 
-        complete(model, tokenizer, [tokens[number] for number in order], max_tokens, replied,
-                 width=self._weights.width, stop=stop)  # fmt: skip
+        complete(
+            model,
+            tokenizer,
+            [tokens[number] for number in order],
+            max_tokens,
+            replied,
+            width=self._weights.width,
+            stop=stop,
+        )
 
     def weigh(
-        self, prompts: Sequence[Prompt], completions: Sequence[str],
-        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
         """See `Speaker.weigh`: a prompt is computed once for all its completions."""
         from exchange.mlx_scoring import score
 

@@ -41,9 +41,12 @@ class Speaker(Protocol):
         """Whether prompt and answer go into the model's context; true where nobody knows."""
 
     def answer(
-        self, prompts: Sequence[Prompt], max_tokens: int, ended: Callable[[int, Said], None],
+        self,
+        prompts: Sequence[Prompt],
+        max_tokens: int,
+        ended: Callable[[int, Said], None],
         stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Answer every prompt; `ended` is called with its number as each one ends.
 
         Args:
@@ -51,7 +54,10 @@ class Speaker(Protocol):
         """
 
     def weigh(
-        self, prompts: Sequence[Prompt], completions: Sequence[str],
-        weighed: Callable[[int, Likelihood], None], stop: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
         """How probable each completion is after its prompt; equal prompts stand side by side."""

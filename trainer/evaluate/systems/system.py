@@ -33,16 +33,21 @@ class System:
     def record(self) -> records.System:
         """What the report is told about it."""
         return records.System(
-            self.name, digest(self.speaker.key, self.way.key, str(self.max_tokens)),
-            f"{self.speaker.about}, {self.way.about}", self.speaker.likelihood, self.kind,
-        )  # fmt: skip
+            self.name,
+            digest(self.speaker.key, self.way.key, str(self.max_tokens)),
+            f"{self.speaker.about}, {self.way.about}",
+            self.speaker.likelihood,
+            self.kind,
+        )
 
     def missing(
         self, answered: Sequence[Item], weighed: Sequence[Item]
     ) -> tuple[set[str], set[str]]:
         """Answers and likelihoods that are still to be computed; systems may share some."""
-        return ({f"{self.speaker.key} {cell}" for cell in self._open_answers(answered)},
-                {f"{self.speaker.key} {cell}" for cell in self._open_weights(weighed)})  # fmt: skip
+        return (
+            {f"{self.speaker.key} {cell}" for cell in self._open_answers(answered)},
+            {f"{self.speaker.key} {cell}" for cell in self._open_weights(weighed)},
+        )
 
     def answer(self, items: Sequence[Item], progress: Progress) -> list[Answer]:
         """Every item's answer, in order.
@@ -61,8 +66,9 @@ class System:
 
         cells = list(open_)
         if cells:
-            self.speaker.answer([open_[cell].prompt for cell in cells], self.max_tokens, ended,
-                                self.stop)  # fmt: skip
+            self.speaker.answer(
+                [open_[cell].prompt for cell in cells], self.max_tokens, ended, self.stop
+            )
         self._unless_stopped(done, len(cells))
         return [self._answered(item) for item in items]
 
@@ -85,14 +91,21 @@ class System:
 
         cells = list(open_)
         if cells:
-            self.speaker.weigh([open_[cell][0].prompt for cell in cells],
-                               [open_[cell][1] for cell in cells], weighed, self.stop)  # fmt: skip
+            self.speaker.weigh(
+                [open_[cell][0].prompt for cell in cells],
+                [open_[cell][1] for cell in cells],
+                weighed,
+                self.stop,
+            )
         self._unless_stopped(done, len(cells))
         return {
-            item.id: [self.store.weighed[weigh_cell(self._prompt(item).prompt, text)]
-                      for text in completions(item)]
-            for item in items if item.reference
-        }  # fmt: skip
+            item.id: [
+                self.store.weighed[weigh_cell(self._prompt(item).prompt, text)]
+                for text in completions(item)
+            ]
+            for item in items
+            if item.reference
+        }
 
     def _unless_stopped(self, done: int, wanted: int) -> None:
         if done < wanted:
@@ -127,8 +140,16 @@ class System:
     def _answered(self, item: Item) -> Answer:
         asked = self._prompt(item)
         said = self.store.said[answer_cell(asked.prompt, self.max_tokens)]
-        return Answer(item.id, said.text, said.tokens_in, said.tokens_out, said.seconds,
-                      said.finish_reason, said.error, asked.sources)  # fmt: skip
+        return Answer(
+            item.id,
+            said.text,
+            said.tokens_in,
+            said.tokens_out,
+            said.seconds,
+            said.finish_reason,
+            said.error,
+            asked.sources,
+        )
 
 
 def completions(item: Item) -> tuple[str, ...]:

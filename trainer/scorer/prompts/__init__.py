@@ -38,8 +38,12 @@ class Prompt:
         Each part becomes one line, so that no answer can pass for the next part. One pass, so
         that an answer with "{guide}" in it is not filled in turn.
         """
-        parts = {"question": item.question, "guide": item.guide, "answer": item.answer,
-                 "top": str(item.scale.top)}  # fmt: skip
+        parts = {
+            "question": item.question,
+            "guide": item.guide,
+            "answer": item.answer,
+            "top": str(item.scale.top),
+        }
         text = self.texts.get(item.language, self.texts[FALLBACK])
         return _FIELD.sub(lambda match: " ".join(parts[match[1]].split()), text)
 
