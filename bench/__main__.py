@@ -11,8 +11,8 @@ import sys
 import orjson
 
 from bench import registry
-from exchange import openblas
 from exchange.errors import STOPPED, UserError
+from exchange.inference import openblas
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     bench = registry.load(given.name)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no child is left behind
-    settings = registry.Settings(given.quick, lambda text: print(text, file=sys.stderr, flush=True))
+    settings = registry.BenchSettings(
+        given.quick, lambda text: print(text, file=sys.stderr, flush=True)
+    )
     try:
         figures = bench.run(given, settings)
     except UserError as error:

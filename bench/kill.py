@@ -24,10 +24,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bench.crawl import commands, stored
-from bench.crawl.serving import seen, serving
-from bench.registry import Figures, Settings
+from bench.crawl.serving import read_requests, serve_site
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
-from exchange.spool import Spool
+from exchange.store.spool import Spool
 
 SEED = 7
 KILLS, QUICK_KILLS = 20, 3
@@ -43,7 +43,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the moments of the kills")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """First the kills, then the undisturbed crawl."""
     quick = settings.quick
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
@@ -62,20 +62,20 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     return {**killed, **calm, "kill_seed": given.seed}
 
 
-def _kill(folder: Path, stories: int, kills: int, seed: int, settings: Settings) -> Figures:
-    from crawler.crawling import BATCH
+def _kill(folder: Path, stories: int, kills: int, seed: int, settings: BenchSettings) -> Figures:
+    from crawler.fetch.loop import BATCH
 
     moments = random.Random(seed)
     log = folder / "requests"
-    with serving(stories, SEED, "--log", str(log)) as url:
-        start = commands.Command(
+    with serve_site(stories, SEED, "--log", str(log)) as url:
+        start = commands.CrawlCommand(
             commands.ours(url, folder, CONCURRENCY, "profile", DELAY_S), folder
         )
         try:
             done = 0
             while done < kills:
-                process, before = start(), len(seen(log))
-                while len(seen(log)) == before and process.poll() is None:
+                process, before = start(), len(read_requests(log))
+                while len(read_requests(log)) == before and process.poll() is None:
                     time.sleep(0.01)
                 time.sleep(moments.uniform(0, LIFE_S))
                 if process.poll() is not None:
@@ -86,30 +86,30 @@ def _kill(folder: Path, stories: int, kills: int, seed: int, settings: Settings)
                 process.kill()
                 process.wait()
                 done += 1
-                settings.say(f"kill {done} of {kills}, {len(seen(log))} requests so far")
+                settings.say(f"kill {done} of {kills}, {len(read_requests(log))} requests so far")
             code = start().wait(PATIENCE_S)
         finally:
             start.end()
     if code:
         raise UserError(f"the last crawl ended with {code}: {stored.last_line(folder / 'log')}")
     found = _stories(folder)
-    asked = Counter(one.path for one in seen(log) if one.path != "/robots.txt")
+    asked = Counter(one.path for one in read_requests(log) if one.path != "/robots.txt")
     return {
         "kills": kills,
         "stories": stories,
         "lost": len({f"/story/{n}" for n in range(stories)} - set(found)),
-        "stored_twice": twice(found),
-        "refetched_per_kill": round(again(asked.values()) / kills, 2),
+        "stored_twice": count_duplicates(found),
+        "refetched_per_kill": round(count_repeats(asked.values()) / kills, 2),
         "refetch_limit": CONCURRENCY + BATCH,
     }
 
 
 def _undisturbed(folder: Path, stories: int) -> Figures:
-    from kkoracle.demo.newspaper import build
+    from kkoracle.demo.newspaper import build_newspaper
 
     log = folder / "requests"
-    with serving(stories, SEED, "--demo", "--log", str(log)) as url:
-        start = commands.Command(commands.ours(url, folder, CONCURRENCY, "demo"), folder)
+    with serve_site(stories, SEED, "--demo", "--log", str(log)) as url:
+        start = commands.CrawlCommand(commands.ours(url, folder, CONCURRENCY, "demo"), folder)
         try:
             code = start().wait(PATIENCE_S)
         finally:
@@ -121,10 +121,10 @@ def _undisturbed(folder: Path, stories: int) -> Figures:
         titles = {(story.title, story.published) for story in spool.stories()}
     finally:
         spool.close()
-    newspaper = build(SEED, stories)
+    newspaper = build_newspaper(SEED, stories)
     addresses = sum("edition" not in url for url in newspaper.pages)
     wanted = {(story.title, story.date.isoformat()) for story in newspaper.stories}
-    asked = [one for one in seen(log) if _holds_stories(unquote(one.path))]
+    asked = [one for one in read_requests(log) if _holds_stories(unquote(one.path))]
     return {
         "demo_stories": len(wanted),
         "addresses": addresses,
@@ -149,11 +149,11 @@ def _stories(folder: Path) -> list[str]:
         spool.close()
 
 
-def twice(found: Iterable[str]) -> int:
+def count_duplicates(found: Iterable[str]) -> int:
     """How many are there more than once."""
     return sum(count > 1 for count in Counter(found).values())
 
 
-def again(counts: Iterable[int]) -> int:
+def count_repeats(counts: Iterable[int]) -> int:
     """Requests beyond the first of each address."""
     return sum(count - 1 for count in counts)

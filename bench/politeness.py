@@ -26,9 +26,9 @@ from pathlib import Path
 
 from bench import peers
 from bench.crawl import commands
-from bench.crawl.commands import Command
-from bench.crawl.serving import Seen, seen, serving
-from bench.registry import Figures, Settings
+from bench.crawl.commands import CrawlCommand
+from bench.crawl.serving import ServedRequest, read_requests, serve_site
+from bench.registry import BenchSettings, Figures
 
 SEED = 7
 DELAY_S, LATENCY_S, CONCURRENCY = 0.2, 0.25, 4
@@ -38,7 +38,7 @@ UNDER_WAY_S = 0.05  # a request that came this soon after the refusal was begun 
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RequestWindow:
     """What the server saw in one window."""
 
     rate_used: float
@@ -50,12 +50,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     """None of its own."""
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Ours in one long run, then the refusals, then Scrapy."""
     window_s = QUICK_WINDOW_S if settings.quick else WINDOW_S
     python = peers.python("scrapy", settings.say)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
-        bench = _Bench(Path(name), python, settings)
+        bench = _PolitenessBench(Path(name), python, settings)
         settings.say(f"ours at {1 / DELAY_S:.0f} requests a second, {WINDOWS} windows")
         windows = bench.windows("ours", window_s, WINDOWS)
         early = {
@@ -84,7 +84,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     return figures
 
 
-def judge(times: list[float], begin: float, window_s: float) -> Window:
+def judge(times: list[float], begin: float, window_s: float) -> RequestWindow:
     """The figures of the window that begins at `begin`.
 
     Args:
@@ -93,10 +93,12 @@ def judge(times: list[float], begin: float, window_s: float) -> Window:
     inside = [at for at in times if begin <= at < begin + window_s]
     busiest = max((sum(at <= other < at + 1.0 for other in inside) for at in inside), default=0)
     gaps = [late - soon for soon, late in pairwise(times) if begin <= late < begin + window_s]
-    return Window(len(inside) * DELAY_S / window_s, busiest, min(gaps, default=0.0) / DELAY_S)
+    return RequestWindow(
+        len(inside) * DELAY_S / window_s, busiest, min(gaps, default=0.0) / DELAY_S
+    )
 
 
-def too_early(requests: list[Seen]) -> int:
+def too_early(requests: list[ServedRequest]) -> int:
     """Requests begun between a refusal and the time that it named.
 
     Raises:
@@ -109,23 +111,23 @@ def too_early(requests: list[Seen]) -> int:
     return sum(sent + UNDER_WAY_S < one.at < sent + RETRY_AFTER_S for one in requests)
 
 
-class _Bench:
-    def __init__(self, folder: Path, python: Path, settings: Settings) -> None:
+class _PolitenessBench:
+    def __init__(self, folder: Path, python: Path, settings: BenchSettings) -> None:
         self._folder = folder
         self._python = python
         self._say = settings.say
 
-    def windows(self, who: str, window_s: float, count: int) -> list[Window]:
+    def windows(self, who: str, window_s: float, count: int) -> list[RequestWindow]:
         """Crawl for that long, from the first story on."""
         with self._crawling(who, "windows") as (log, start):
             start()
             self._wait(
                 log, lambda found: sum("/story/" in one.path for one in found) >= CONCURRENCY
             )
-            begin = next(one.at for one in seen(log) if "/story/" in one.path)
+            begin = next(one.at for one in read_requests(log) if "/story/" in one.path)
             while time.monotonic() < begin + window_s * count:
                 time.sleep(0.2)
-            times = [one.at for one in seen(log)]
+            times = [one.at for one in read_requests(log)]
         found = [judge(times, begin + turn * window_s, window_s) for turn in range(count)]
         for window in found:
             self._say(
@@ -146,21 +148,21 @@ class _Bench:
                 process.kill()
                 process.wait()
                 start()
-            refused = next(one.at for one in seen(log) if one.status == 429)
+            refused = next(one.at for one in read_requests(log) if one.status == 429)
             self._wait(log, lambda found: found[-1].at > refused + RETRY_AFTER_S + 1)
-            count = too_early(seen(log))
+            count = too_early(read_requests(log))
         self._say(f"{who}: {count} requests before Retry-After" + " (killed, restarted)" * restart)
         return count
 
     @contextmanager
-    def _crawling(self, who: str, what: str, *options: str) -> Iterator[tuple[Path, Command]]:
+    def _crawling(self, who: str, what: str, *options: str) -> Iterator[tuple[Path, CrawlCommand]]:
         folder = self._folder / f"{who}-{what}"
         folder.mkdir()
         log = folder / "requests"
         shown = ("--log", str(log), "--latency", str(LATENCY_S), *options)
         with ExitStack() as stack:
-            url = stack.enter_context(serving(1000, SEED, *shown))
-            start = Command(self._command(who, url, folder), folder)
+            url = stack.enter_context(serve_site(1000, SEED, *shown))
+            start = CrawlCommand(self._command(who, url, folder), folder)
             stack.callback(start.end)
             yield log, start
 
@@ -171,9 +173,9 @@ class _Bench:
             self._python, url, folder, CONCURRENCY, "text", DELAY_S, auto=who == "autothrottle"
         )
 
-    def _wait(self, log: Path, enough: Callable[[list[Seen]], bool]) -> None:
+    def _wait(self, log: Path, enough: Callable[[list[ServedRequest]], bool]) -> None:
         deadline = time.monotonic() + 60
-        while not ((found := seen(log)) and enough(found)):
+        while not ((found := read_requests(log)) and enough(found)):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no such request within a minute; see {log}")
             time.sleep(0.05)

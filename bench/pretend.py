@@ -18,10 +18,10 @@ import time
 from collections import deque
 from pathlib import Path
 
-from exchange.engine import Description, Engine, Finished, Message
+from exchange.inference.engine import Engine, EngineDescription, Message, RequestOutput
 from exchange.settings import Config
 from workers import run
-from workers.settings import Work
+from workers.settings import WorkSettings
 
 DELAY, LOG, MLX = "KKORACLE_PRETEND_DELAY", "KKORACLE_PRETEND_LOG", "KKORACLE_PRETEND_MLX"
 POISON = "Δηλητήριο"  # a chunk with this word kills its worker, as a fault in a library would
@@ -46,7 +46,7 @@ class PretendEngine:
         self._waiting.append((self._tickets, messages[-1]["content"], takes))
         return self._tickets
 
-    def step(self) -> list[Finished]:
+    def step(self) -> list[RequestOutput]:
         """See `Engine.step`."""
         moment = time.monotonic()
         while self._waiting and len(self._running) < self._width:
@@ -57,12 +57,12 @@ class PretendEngine:
             time.sleep(max(0.0, min(STEP_S, min(at for *_, at in self._running.values()) - moment)))
         return [self._finish(ticket, moment) for ticket in due]
 
-    def _finish(self, ticket: int, moment: float) -> Finished:
+    def _finish(self, ticket: int, moment: float) -> RequestOutput:
         text, started, _ = self._running.pop(ticket)
         if POISON in text:
             os.kill(os.getpid(), signal.SIGKILL)
         reply = REPLY.format(number=number_of(text))
-        return Finished(ticket, reply, "stop", 100, 20, moment - started)
+        return RequestOutput(ticket, reply, "stop", 100, 20, moment - started)
 
     def cancel(self, ticket: int) -> None:
         """See `Engine.cancel`."""
@@ -72,12 +72,12 @@ class PretendEngine:
     def close(self) -> None:
         """See `Engine.close`."""
 
-    def describe(self) -> Description:
+    def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
-        return Description("pretend", self._name, "none", self._width)
+        return EngineDescription("pretend", self._name, "none", self._width)
 
 
-class Counted:
+class CountingEngine:
     """Any engine, with a line in a file per request."""
 
     def __init__(self, engine: Engine, log: Path) -> None:
@@ -98,7 +98,7 @@ def number_of(prompt: str) -> str:
     return prompt.rpartition(MARK)[2].split(".")[0].strip()
 
 
-def open_pretend(config: Config, work: Work) -> Engine:
+def open_pretend(config: Config, work: WorkSettings) -> Engine:
     """The engine that the environment asks for."""
     log = os.environ.get(LOG)
     if os.environ.get(MLX):
@@ -106,7 +106,7 @@ def open_pretend(config: Config, work: Work) -> Engine:
     else:
         low, _, high = os.environ.get(DELAY, "0-0").partition("-")
         engine = PretendEngine(work.width or 16, (float(low), float(high)), "pretend")
-    return Counted(engine, Path(log)) if log else engine  # type: ignore[return-value]
+    return CountingEngine(engine, Path(log)) if log else engine  # type: ignore[return-value]
 
 
 if __name__ == "__main__":

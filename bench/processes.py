@@ -15,7 +15,7 @@ _LIBRARY, _THREADS = "LD_PRELOAD", "OPENBLAS_NUM_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ResourceUsage:
     """What a command took. `rss_mb` is the largest sum over all processes alive at one time.
 
     Pages that two processes share count in both, so it is an upper bound; a peak shorter than
@@ -28,7 +28,7 @@ class Taken:
     rss_mb: float
 
 
-def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> Taken:
+def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> ResourceUsage:
     """Run to the end, its output in `log`. Stopped by Ctrl-C, the command is stopped too."""
     started = time.monotonic()
     with log.open("wb") as output:
@@ -41,9 +41,9 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        memory: _Memory | None = None
+        memory: _MemorySampler | None = None
         try:
-            memory = _Memory(process.pid)
+            memory = _MemorySampler(process.pid)
             # Not `getrusage`: that would count the looks at the memory too.
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -55,7 +55,7 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
             if memory is not None:
                 memory.stop()
     cpu_s = used.ru_utime + used.ru_stime
-    return Taken(process.returncode, time.monotonic() - started, cpu_s, memory.peak / 2**10)
+    return ResourceUsage(process.returncode, time.monotonic() - started, cpu_s, memory.peak / 2**10)
 
 
 def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
@@ -69,7 +69,7 @@ def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
-class _Memory:
+class _MemorySampler:
     """Looks at the process tree until stopped. One that lost its parent stays one of it."""
 
     def __init__(self, root: int) -> None:

@@ -13,7 +13,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BenchSettings:
     """What every bench is told."""
 
     quick: bool
@@ -29,7 +29,7 @@ class Bench(Protocol):
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Add the bench's own options."""
 
-    def run(self, given: argparse.Namespace, settings: Settings) -> Figures:
+    def run(self, given: argparse.Namespace, settings: BenchSettings) -> Figures:
         """Measure, and return the figures by name."""
 
 

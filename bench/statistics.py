@@ -30,14 +30,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 from trainer.evaluate.statistics import (
-    Estimate,
-    Sums,
-    bootstrap,
-    holm,
+    ClusteredEstimate,
+    ClusterSums,
+    bootstrap_interval,
+    clustered_ratio,
+    holm_adjust,
     questions_needed,
-    ratio,
 )
 from trainer.evaluate.statistics.clustered import LEVEL
 
@@ -55,7 +55,7 @@ RESAMPLED = 2000  # as many as the project's own bootstrap draws
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _StoryShape:
     """How the questions of one evaluation lie in stories."""
 
     stories: int
@@ -69,7 +69,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", type=int, help=f"default: {DRAWS}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Every setting in turn."""
     import numpy as np
 
@@ -84,7 +84,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
             (STORIES[0], True),
         ):
             name = f"{size}_questions_icc_{icc}_{stories}_stories" + "_uneven" * varied
-            covered[name] = _coverage(rng, _Shape(stories, size, icc, varied), draws)
+            covered[name] = _coverage(rng, _StoryShape(stories, size, icc, varied), draws)
             settings.say(f"{name}: {covered[name]}")
     few = [found for name, found in covered.items() if f"_{FEW}_stories" in name]
     uneven = [found for name, found in covered.items() if name.endswith("_uneven")]
@@ -113,7 +113,7 @@ def _ends(name: str, found: list[dict[str, float]], kinds: tuple[str, ...]) -> F
     return {f"{name}_low": min(values), f"{name}_high": max(values)}
 
 
-def _coverage(rng: Any, shape: _Shape, draws: int) -> dict[str, float]:
+def _coverage(rng: Any, shape: _StoryShape, draws: int) -> dict[str, float]:
     """The share of draws in which each interval holds the true difference."""
     truth = CHANCES[0] - CHANCES[2]
     hits = dict.fromkeys((*OURS, *NAIVE, "plain_percentile"), 0)
@@ -121,8 +121,10 @@ def _coverage(rng: Any, shape: _Shape, draws: int) -> dict[str, float]:
         won, lost, sizes = _evaluation(rng, shape)
         sums = _sums(won - lost, sizes)
         rows = list(zip(sums.tops, sums.bottoms, strict=True))
-        found = ratio(sums)
-        wide, plain = (bootstrap(rows, _mean, expanded=expanded) for expanded in (True, False))
+        found = clustered_ratio(sums)
+        wide, plain = (
+            bootstrap_interval(rows, _mean, expanded=expanded) for expanded in (True, False)
+        )
         for name, (low, high) in {
             "clustered_t": (found.low, found.high),
             "cluster_bootstrap": (wide.low, wide.high),
@@ -150,9 +152,10 @@ def _families(rng: Any, draws: int) -> Figures:
     corrected = plain = 0
     for _ in range(draws):
         values = [
-            _gain(rng, _Shape(100, *SHAPES[0]), (even, CHANCES[1], even)).p for _ in range(FIGURES)
+            _gain(rng, _StoryShape(100, *SHAPES[0]), (even, CHANCES[1], even)).p
+            for _ in range(FIGURES)
         ]
-        corrected += min(holm(values)) < 1 - LEVEL
+        corrected += min(holm_adjust(values)) < 1 - LEVEL
         plain += min(values) < 1 - LEVEL
     return {
         "holm_false": round(corrected / draws, 4),
@@ -165,19 +168,21 @@ def _power(rng: Any, draws: int) -> float:
     seen = 0
     size, icc = SHAPES[0]
     for _ in range(draws):
-        first = _gain(rng, _Shape(100, size, icc))
+        first = _gain(rng, _StoryShape(100, size, icc))
         wanted = questions_needed(first, 100 * size, CHANCES[0] - CHANCES[2])
-        seen += _gain(rng, _Shape(round(wanted / size), size, icc)).low > 0
+        seen += _gain(rng, _StoryShape(round(wanted / size), size, icc)).low > 0
     return round(seen / draws, 4)
 
 
-def _gain(rng: Any, shape: _Shape, chances: tuple[float, float, float] = CHANCES) -> Estimate:
+def _gain(
+    rng: Any, shape: _StoryShape, chances: tuple[float, float, float] = CHANCES
+) -> ClusteredEstimate:
     won, lost, sizes = _evaluation(rng, shape, chances)
-    return ratio(_sums(won - lost, sizes))
+    return clustered_ratio(_sums(won - lost, sizes))
 
 
 def _evaluation(
-    rng: Any, shape: _Shape, chances: tuple[float, float, float] = CHANCES
+    rng: Any, shape: _StoryShape, chances: tuple[float, float, float] = CHANCES
 ) -> tuple[Any, Any, Any]:
     """Wins, losses and questions of every story; their correlation within one is
     1 / (sum of alphas + 1)."""
@@ -193,8 +198,8 @@ def _evaluation(
     return counts[:, 0], counts[:, 2], sizes
 
 
-def _sums(gains: Any, sizes: Any) -> Sums:
-    return Sums(tuple(map(float, gains)), tuple(map(float, sizes)))
+def _sums(gains: Any, sizes: Any) -> ClusterSums:
+    return ClusterSums(tuple(map(float, gains)), tuple(map(float, sizes)))
 
 
 def _mean(totals: Any) -> Any:

@@ -25,15 +25,15 @@ from pathlib import Path
 
 import orjson
 
-from bench.faults import stage
+from bench.faults import fixture
 from bench.processes import as_from_a_shell
-from bench.registry import Figures, Settings
-from crawler import pages
-from exchange import history
-from exchange.db import transaction
+from bench.registry import BenchSettings, Figures
+from crawler.frontier import pages
 from exchange.errors import UserError
-from exchange.house import House
-from exchange.spool import Spool
+from exchange.project import Project
+from exchange.store import history
+from exchange.store.db import transaction
+from exchange.store.spool import Spool
 
 SEED = 7
 CHUNKS, QUICK_CHUNKS = 1_000_000, 20_000
@@ -42,8 +42,8 @@ DAYS, DAY_S = 40, 86_400
 RUNS = 5
 ROOT = Path(__file__).parent.parent
 IMPORTS = (
-    "import kkoracle.cli, kkoracle.status.look, kkoracle.status.queue, kkoracle.status.show, redis;"
-    "import redis.backoff, redis.retry, rich.console, rich.table, workers.show"
+    "import kkoracle.cli.app, kkoracle.status.read, kkoracle.status.queue, kkoracle.status.console, redis;"
+    "import redis.backoff, redis.retry, rich.console, rich.table, workers.console"
 )
 _SERIES = "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {})"
 _RECORD = "CAST(printf('%0400d', n) AS BLOB)"  # as long as a short chunk's
@@ -78,19 +78,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="keep the archive here, and use it again")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill, look, and count."""
     count = given.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS)
     with ExitStack() as stack:
         folder = given.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
         folder.mkdir(parents=True, exist_ok=True)
-        house = stage.make_house(folder, model="pretend", engine="openai", width=16, lease_s=60)
+        project = fixture.make_project(
+            folder, model="pretend", engine="openai", width=16, lease_s=60
+        )
         settings.say(f"filling {count:,} chunks")
-        pairs = _fill(house, count)
+        pairs = _fill(project, count)
         settings.say("looking")
         looks = [_taken([sys.executable, "-m", "kkoracle", "status"], folder) for _ in range(RUNS)]
         bare = [_taken([sys.executable, "-c", IMPORTS], folder)[0] for _ in range(RUNS)]
-        counting = _count(house)
+        counting = _count(project)
     cpu, imports = min(cpu for cpu, _ in looks), min(bare)
     return {
         "chunks": count,
@@ -103,18 +105,18 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     }
 
 
-def _fill(house: House, count: int) -> int:
+def _fill(project: Project, count: int) -> int:
     """Rows as real ones, but for their texts; the counters are kept by the file's own triggers."""
-    spool = Spool.open(house.archive_dir())
+    spool = Spool.open(project.archive_dir())
     if not spool.counters():
         spool.db.execute("PRAGMA synchronous=OFF")  # it can be made again
         pairs = int(PAIRS_SHARE * count)
         sizes = {
-            "stories": count // stage.CHUNKS,
+            "stories": count // fixture.CHUNKS,
             "chunks": count,
             "pairs": pairs,
             "three": 3,
-            "each": stage.CHUNKS,
+            "each": fixture.CHUNKS,
             "done": pairs // 3,
         }
         with spool.transaction() as db:
@@ -123,12 +125,12 @@ def _fill(house: House, count: int) -> int:
             _remember(db)
     made = sum(spool.counters().get(f"pairs.{s}", 0) for s in ("accepted", "rejected"))
     spool.close()
-    _pages(house, count // stage.CHUNKS)
+    _pages(project, count // fixture.CHUNKS)
     return made
 
 
-def _pages(house: House, count: int) -> None:
-    db = pages.connect(house.archive_dir())
+def _pages(project: Project, count: int) -> None:
+    db = pages.connect(project.archive_dir())
     if not pages.counters(db):
         with transaction(db):
             db.execute(PAGES, {"stories": count})
@@ -162,8 +164,8 @@ def _taken(command: list[str], folder: Path) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 
 
-def _count(house: House) -> float:
-    spool = Spool.read(house.archive_dir())
+def _count(project: Project) -> float:
+    spool = Spool.read(project.archive_dir())
     before = time.process_time()
     for statement in COUNTED:
         spool.db.execute(statement).fetchall()

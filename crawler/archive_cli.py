@@ -7,11 +7,47 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crawler.learn.cli import learn
-from exchange.house import House
+from exchange.project import Project
 
 if TYPE_CHECKING:
-    from crawler.links import Site
+    from crawler.scope import CrawlScope
+
+
+# `kkoracle archive learn`: propose a profile for a newspaper from a few dozen of its pages.
+
+
+def learn(
+    ctx: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="A web address to begin at, a folder of HTML files, or a crawl's.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="The profile; default: HOST.toml here.")] = None,
+    name: Annotated[str, typer.Option(help="The newspaper as its readers call it.")] = "",
+    pages: Annotated[int, typer.Option(help="About how many pages to look at.")] = 60,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    contact: Annotated[
+        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
+    ] = None,
+    delay: Annotated[float | None, typer.Option(help="Least seconds between requests.")] = None,
+) -> None:
+    """Propose a profile: where headline, text, date, section and author stand on its pages.
+
+    What changes from page to page is content, what repeats is furniture. It shows what is found
+    without and with the new profile, and writes a file that `crawl --profile` takes as it is.
+
+    A web address is asked for about 60 pages, at the crawl's own pace and rules; they are kept, so
+    that a second run asks for none again. A folder may hold saved pages, or be that of an archive
+    crawled with the generic profile: then nothing is asked for at all.
+    """
+    from crawler.learn import command
+    from crawler.settings import CrawlSettings
+
+    project: Project = ctx.obj
+    settings = project.config.table("crawl", CrawlSettings, {"contact": contact, "delay": delay})
+    kept = project.data / ".learn"  # no archive can have such a name
+    for line in command.learn(source, out, kept, pages, settings, name=name, force=force):
+        typer.echo(line)
+
 
 Name = Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")]
 
@@ -61,13 +97,17 @@ def probe(
     sitemaps, words against training, and the route to take where a profile knows two.
     Exit code 0: will work; 1: not as it is.
     """
+    from crawler.probe.run import print_result
     from crawler.probe.run import probe as look
-    from crawler.probe.run import show
-    from crawler.settings import Crawl
+    from crawler.settings import CrawlSettings
 
-    house: House = ctx.obj
-    settings = house.config.table("crawl", Crawl, {"contact": contact, "profile": profile})
-    raise typer.Exit(show(look(url, settings.model_copy(update={"base_url": ""})), as_json=json))
+    project: Project = ctx.obj
+    settings = project.config.table(
+        "crawl", CrawlSettings, {"contact": contact, "profile": profile}
+    )
+    raise typer.Exit(
+        print_result(look(url, settings.model_copy(update={"base_url": ""})), as_json=json)
+    )
 
 
 def coverage(
@@ -81,13 +121,13 @@ def coverage(
     """
     import datetime as dt
 
-    from crawler import coverage as counted
+    from crawler.status import coverage as counted
 
-    house: House = ctx.obj
-    found = counted.look(
-        house.archive_dir(name), _site(house, house.archive(name)), dt.date.today()
+    project: Project = ctx.obj
+    found = counted.measure_coverage(
+        project.archive_dir(name), _scope_of(project, project.archive(name)), dt.date.today()
     )
-    counted.show(found, as_json=json)
+    counted.print_coverage(found, as_json=json)
 
 
 Reason = Annotated[str | None, typer.Option(help="Only pages with this reason, such as http-500.")]
@@ -101,14 +141,14 @@ def review(
     json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
 ) -> None:
     """List the pages that came to nothing: state, reason, address, and how to try them again."""
-    from crawler import review as failures
+    from crawler.status import failed_pages as failures
 
-    house: House = ctx.obj
-    archive = house.archive(name)
-    failures.show(
-        house.archive_dir(archive),
+    project: Project = ctx.obj
+    archive = project.archive(name)
+    failures.print_failures(
+        project.archive_dir(archive),
         archive,
-        _site(house, archive),
+        _scope_of(project, archive),
         reason=reason,
         limit=limit,
         as_json=json,
@@ -120,25 +160,25 @@ def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
 
     Pages that are here but yielded no story are read again from disk instead.
     """
-    from crawler import review as failures
+    from crawler.status import failed_pages as failures
 
-    house: House = ctx.obj
-    archive = house.archive(name)
-    asked, read = failures.retry(house.archive_dir(archive), reason)
+    project: Project = ctx.obj
+    archive = project.archive(name)
+    asked, read = failures.retry_failed_pages(project.archive_dir(archive), reason)
     typer.echo(
         f"{archive}: {asked:,} to ask for again, {read:,} to read again from disk; "
         f"`kkoracle crawl {archive}` does it"
     )
 
 
-def _site(house: House, archive: str) -> Site:
+def _scope_of(project: Project, archive: str) -> CrawlScope:
     from crawler import profiles
-    from crawler.links import Site
-    from crawler.settings import Crawl
+    from crawler.scope import CrawlScope
+    from crawler.settings import CrawlSettings
 
-    settings = house.config.table("crawl", Crawl)
+    settings = project.config.table("crawl", CrawlSettings)
     profile = profiles.load(settings, archive, imported=True)
-    return Site(profile, settings.since, settings.until, settings.weekdays)
+    return CrawlScope(profile, settings.since, settings.until, settings.weekdays)
 
 
 def import_(
@@ -164,27 +204,27 @@ def import_(
 
     WARC needs `pip install 'kkoracle\\[warc]'`, PDF `pip install 'kkoracle\\[pdf]'`.
     """
-    from crawler.importing import names
-    from crawler.importing.command import bring_in
-    from crawler.importing.store import Tally
-    from crawler.settings import Crawl
-    from crawler.show import Bar, Show
+    from crawler.importing import file_names
+    from crawler.importing.command import import_files
+    from crawler.importing.store import ImportTally
+    from crawler.settings import CrawlSettings
+    from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import STOPPED
 
-    house: House = ctx.obj
-    archive = house.archive(name)
-    settings = house.config.table("crawl", Crawl, {"profile": profile})
-    date = names.pattern(date_pattern) if date_pattern else None
-    bar = Bar("reading", " MB")
+    project: Project = ctx.obj
+    archive = project.archive(name)
+    settings = project.config.table("crawl", CrawlSettings, {"profile": profile})
+    date = file_names.compile_date_pattern(date_pattern) if date_pattern else None
+    bar = StepProgressBar("reading", " MB")
 
-    def tell(tally: Tally, done: int, total: int) -> None:
+    def tell(tally: ImportTally, done: int, total: int) -> None:
         bar(done // 10**6, total // 10**6, f"{tally.new:,} new, {tally.known:,} known")
 
-    with Show() as show:
-        done = bring_in(house, archive, settings, path, date=date, tell=tell, watch=show)
+    with CrawlConsole() as show:
+        done = import_files(project, archive, settings, path, date=date, tell=tell, watch=show)
     bar.close()
     typer.echo(
-        f"{archive}: {_said(done.tally.new, done.tally.known, done.tally.rejected)}; "
+        f"{archive}: {_format_tally(done.tally.new, done.tally.known, done.tally.rejected)}; "
         f"{show.stories()}"
     )
     if done.tally.foreign:
@@ -202,7 +242,7 @@ def import_(
         typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
 
 
-def _said(new: int, known: int, rejected: dict[str, int]) -> str:
+def _format_tally(new: int, known: int, rejected: dict[str, int]) -> str:
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
     total = sum(rejected.values())
     return f"{new:,} new, {known:,} known, {total:,} rejected{f' ({reasons})' if total else ''}"
@@ -217,19 +257,19 @@ def warc(
 
     Needs `pip install 'kkoracle\\[warc]'`. `kkoracle import` reads such a file back.
     """
-    from crawler import pages
-    from crawler.importing.warc import write
-    from crawler.show import Bar
+    from crawler.frontier import pages
+    from crawler.importing.warc import write_warc
+    from crawler.status.console import StepProgressBar
     from exchange.errors import UsageError
 
-    house: House = ctx.obj
+    project: Project = ctx.obj
     if not file.name.endswith((".warc", ".warc.gz")):
         raise UsageError(f"{file} must end in .warc or .warc.gz")
-    site = _site(house, house.archive(name))
-    connection = pages.connect_readonly(house.archive_dir(name))
-    bar = Bar("writing", " pages")
+    site = _scope_of(project, project.archive(name))
+    connection = pages.connect_readonly(project.archive_dir(name))
+    bar = StepProgressBar("writing", " pages")
     try:
-        count = write(connection, site, file, bar)
+        count = write_warc(connection, site, file, bar)
     finally:
         connection.close()
         bar.close()

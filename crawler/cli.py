@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crawler import archive_cli
-from exchange.house import House
+from exchange.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -67,12 +67,12 @@ def crawl(
     import logging
 
     from crawler import profiles
-    from crawler.beacon import Beacon
-    from crawler.daemon import run
-    from crawler.optout.door import confirmed
-    from crawler.progress import Snapshot
-    from crawler.settings import Crawl
-    from crawler.show import Show
+    from crawler.daemon import run_daemon
+    from crawler.optout.confirm import confirm_opt_outs
+    from crawler.settings import CrawlSettings
+    from crawler.status.console import CrawlConsole
+    from crawler.status.progress import CrawlSnapshot
+    from crawler.status.report import HeartbeatWriter
     from exchange import logs
     from exchange.errors import STOPPED, UsageError
 
@@ -80,12 +80,12 @@ def crawl(
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
     if follow and no_fetch:
         raise UsageError("--follow asks for new issues, --no-fetch for none: choose one")
-    house: House = ctx.obj
-    logs.configure(house.config, logging.WARNING)
-    archive = house.archive(name)
-    settings = house.config.table(
+    project: Project = ctx.obj
+    logs.configure(project.config, logging.WARNING)
+    archive = project.archive(name)
+    settings = project.config.table(
         "crawl",
-        Crawl,
+        CrawlSettings,
         {
             "contact": contact,
             "delay": delay,
@@ -94,13 +94,13 @@ def crawl(
             "every": every,
         },
     )
-    if house.redis.url:
-        from exchange import redis_client
+    if project.redis.url:
+        from exchange.queue import redis_client
 
-        redis_client.check(house.redis.url)  # the newspaper is asked nothing in vain
+        redis_client.check_redis(project.redis.url)  # the newspaper is asked nothing in vain
     if not no_fetch:
-        confirmed(
-            house.archive_dir(archive),
+        confirm_opt_outs(
+            project.archive_dir(archive),
             archive,
             profiles.load(settings, archive),
             settings,
@@ -108,21 +108,25 @@ def crawl(
             say=typer.echo,
         )
     if re_extract:
-        from crawler.extract.asking import agreed
+        from crawler.changes import confirm_re_extraction
 
-        if not agreed(
-            house.archive_dir(archive), archive, settings, accept=accept_opt_outs, imported=no_fetch
+        if not confirm_re_extraction(
+            project.archive_dir(archive),
+            archive,
+            settings,
+            accept=accept_opt_outs,
+            imported=no_fetch,
         ):
             raise typer.Exit(STOPPED)
-    beacon = Beacon(house.archive_dir(archive))
-    with Show() as show, house.beside(archive):
+    beacon = HeartbeatWriter(project.archive_dir(archive))
+    with CrawlConsole() as show, project.beside(archive):
 
-        def watch(now: Snapshot) -> None:
+        def watch(now: CrawlSnapshot) -> None:
             show(now)
             beacon(now)
 
-        work = run(
-            house,
+        work = run_daemon(
+            project,
             archive,
             settings,
             fetch=not no_fetch,
@@ -138,5 +142,5 @@ def crawl(
         again = f"kkoracle crawl {archive}{flag}"
         typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
-    house.entry.tell(result=show.summary())
+    project.entry.tell(result=show.summary())
     typer.echo(f"{archive}: {show.summary()}")

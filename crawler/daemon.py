@@ -19,39 +19,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from crawler import profiles, progress, recipe
-from crawler.client import Client, is_local
-from crawler.crawling import Crawling
-from crawler.discovery.follow import Follow
-from crawler.extract.desk import Desk, extract_again, outdated
-from crawler.frontier import Frontier
-from crawler.hosts import HostBook
-from crawler.links import Site
+from crawler import changes, profiles
+from crawler.discovery.follow import FollowSchedule
+from crawler.extract.thread import ExtractionThread, count_outdated, mark_outdated_due
+from crawler.fetch.client import HttpClient, is_local
+from crawler.fetch.hosts import HostTable
+from crawler.fetch.loop import FetchLoop
+from crawler.frontier.frontier import Frontier
 from crawler.profile import Profile
-from crawler.settings import Crawl, user_agent
-from crawler.stopping import on_signals
-from crawler.watching import Watching
-from exchange.background import Background
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings, user_agent
+from crawler.signals import on_signals
+from crawler.status import progress
+from crawler.status.snapshots import SnapshotMaker
 from exchange.errors import OK, STOPPED, UsageError, UserError
-from exchange.house import House
 from exchange.lock import FileLock
-from exchange.spool import Spool, open_tasks
+from exchange.project import Project
+from exchange.queue.background import BackgroundThread
+from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
-    from exchange.flow import Flow
+    from exchange.queue.pump import QueuePump
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
 LOCK_TRIES = 5
 DISK_EVERY_S = 5.0
-Watch = Callable[[progress.Snapshot], None]
+SnapshotCallback = Callable[[progress.CrawlSnapshot], None]
 
 
-async def run(
-    house: House,
+async def run_daemon(
+    project: Project,
     archive: str,
-    settings: Crawl,
+    settings: CrawlSettings,
     *,
     fetch: bool = True,
     new_recipe: bool = False,
@@ -60,7 +61,7 @@ async def run(
     retry_failed: bool = False,
     extract: bool = True,
     generate: bool = True,
-    watch: Watch | None = None,
+    watch: SnapshotCallback | None = None,
 ) -> int:
     """Run the daemon; returns 0 when all is done, 3 when it was stopped and can go on.
 
@@ -80,34 +81,36 @@ async def run(
     """
     agent = user_agent(settings) if fetch else ""
     profile = profiles.load(settings, archive, imported=not fetch)
-    directory = house.archive_dir(archive)
+    directory = project.archive_dir(archive)
     with ExitStack() as stack:
         await take_lock(stack, directory)
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
-        _agree_on_extraction(frontier.db, profile, archive, re_extract)
+        _require_same_extraction(frontier.db, profile, archive, re_extract)
         flow = None
         if generate:
-            wanted = house.recipe_for(profile.language)
-            recipe.agree(spool, wanted, archive, language=profile.language, adopt=new_recipe)
-            flow = _flow(stack, house, directory, archive, wanted, profile.language)
+            wanted = project.recipe_for(profile.language)
+            changes.adopt_recipe(
+                spool, wanted, archive, language=profile.language, adopt=new_recipe
+            )
+            flow = _flow(stack, project, directory, archive, wanted, profile.language)
         stack.enter_context(_full_disk(directory))
-        desk = Desk(directory, archive, profile, settings) if extract else None
+        desk = ExtractionThread(directory, archive, profile, settings) if extract else None
         daemon = Daemon(archive, directory, frontier, spool, flow, desk, settings, watch)
         if not fetch:
             return await daemon.run(None)
-        site = Site(profile, settings.since, settings.until, settings.weekdays)
+        site = CrawlScope(profile, settings.since, settings.until, settings.weekdays)
         frontier.seed(site.seeds(dt.date.today()))
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())
         local = is_local(urlsplit(profile.base).hostname or "")
-        async with Client(
+        async with HttpClient(
             agent, allow_private=profile.allow_private or local, concurrency=settings.concurrency
         ) as client:
-            looks = _follow(frontier, site, settings, directory) if follow else None
-            return await daemon.run(Crawling(frontier, client, site, settings, looks))
+            looks = _follow_schedule(frontier, site, settings, directory) if follow else None
+            return await daemon.run(FetchLoop(frontier, client, site, settings, looks))
 
 
 class Daemon:
@@ -119,10 +122,10 @@ class Daemon:
         directory: Path,
         frontier: Frontier,
         spool: Spool,
-        flow: Flow | None,
-        desk: Desk | None,
-        settings: Crawl,
-        watch: Watch | None,
+        flow: QueuePump | None,
+        desk: ExtractionThread | None,
+        settings: CrawlSettings,
+        watch: SnapshotCallback | None,
     ) -> None:
         self._directory = directory
         self._frontier = frontier
@@ -132,10 +135,10 @@ class Daemon:
         self._settings = settings
         self._watch = watch
         self._stopping = False
-        self._watching = Watching(archive, directory, frontier, spool)
+        self._watching = SnapshotMaker(archive, directory, frontier, spool)
         self._disk_at = 0.0
 
-    async def run(self, crawling: Crawling | None) -> int:
+    async def run(self, crawling: FetchLoop | None) -> int:
         """Start everything, wait, stop everything; in that order on every way out."""
         fetching = asyncio.create_task(crawling.run()) if crawling else None
 
@@ -144,10 +147,10 @@ class Daemon:
 
         with on_signals(stop):
             try:
-                for half in self._halves():
+                for half in self._background_threads():
                     half.start()
                 while not self._stopping and not self._finished(crawling, fetching):
-                    self._mind_the_disk(crawling)
+                    self._hold_on_low_disk(crawling)
                     self._show(crawling, fetching)
                     await asyncio.sleep(LOOK_S)
             finally:
@@ -159,7 +162,7 @@ class Daemon:
             self._show(crawling, fetching)
         return STOPPED if self._stopping and not self._finished(crawling, fetching) else OK
 
-    def _finished(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> bool:
+    def _finished(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> bool:
         """Nothing to fetch, nothing to extract, no task open: looked at in this order."""
         self._raise_errors(fetching)
         if crawling is not None and not crawling.finished:
@@ -174,19 +177,19 @@ class Daemon:
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):
             raise error
-        for half in self._halves():
+        for half in self._background_threads():
             if half.error is not None:
                 raise half.error
 
     def _stop_threads(self) -> None:
-        for half in self._halves():
+        for half in self._background_threads():
             half.stop()
 
-    def _halves(self) -> list[Background]:
+    def _background_threads(self) -> list[BackgroundThread]:
         """What works in threads of its own."""
         return [half for half in (self._desk, self._flow) if half is not None]
 
-    def _mind_the_disk(self, crawling: Crawling | None) -> None:
+    def _hold_on_low_disk(self, crawling: FetchLoop | None) -> None:
         """Hold fetching while the disk is low; extraction and results need little and go on."""
         if crawling is None or time.monotonic() < self._disk_at:
             return
@@ -202,19 +205,23 @@ class Daemon:
             )
         crawling.hold = f"{free} MB of disk free" if low else ""
 
-    def _show(self, crawling: Crawling | None, fetching: asyncio.Task[None] | None) -> None:
+    def _show(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> None:
         if self._watch is not None:
             busy = fetching is not None and not fetching.done()
             self._watch(self._watching.look(crawling, busy))
 
 
-def _follow(frontier: Frontier, site: Site, settings: Crawl, directory: Path) -> Follow:
-    from crawler.optout.door import still_confirmed
+def _follow_schedule(
+    frontier: Frontier, site: CrawlScope, settings: CrawlSettings, directory: Path
+) -> FollowSchedule:
+    from crawler.optout.confirm import require_still_confirmed
 
     def allowed() -> None:
-        still_confirmed(directory, site, HostBook(frontier.db).load(site.origin).robots or "")
+        require_still_confirmed(
+            directory, site, HostTable(frontier.db).load(site.origin).robots or ""
+        )
 
-    return Follow(frontier, site, settings.every, allowed=allowed)
+    return FollowSchedule(frontier, site, settings.every, allowed=allowed)
 
 
 async def take_lock(stack: ExitStack | AsyncExitStack, directory: Path) -> None:
@@ -227,10 +234,10 @@ async def take_lock(stack: ExitStack | AsyncExitStack, directory: Path) -> None:
     stack.enter_context(lock)
 
 
-def _agree_on_extraction(
+def _require_same_extraction(
     connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
 ) -> None:
-    old = outdated(connection, profile.extraction)
+    old = count_outdated(connection, profile.extraction)
     if not old:
         return
     if not accept:
@@ -239,30 +246,30 @@ def _agree_on_extraction(
             "--re-extract` extracts them anew from disk (no requests; changed chunks are "
             "generated anew), or put the former profile back"
         )
-    extract_again(connection, profile.extraction)
+    mark_outdated_due(connection, profile.extraction)
 
 
 def _flow(
     stack: ExitStack,
-    house: House,
+    project: Project,
     directory: Path,
     archive: str,
-    wanted: recipe.Recipe,
+    wanted: changes.Recipe,
     language: str,
-) -> Flow:
-    from exchange.flow import Flow
-    from exchange.plan import Plan, Planner
-    from exchange.redis_server import redis_for
+) -> QueuePump:
+    from exchange.planning.planner import Planner, PlanSettings
+    from exchange.queue.pump import QueuePump
+    from exchange.queue.redis_endpoint import redis_for
 
-    questions = house.questions(language) if house.questions else ()
-    planner = Planner(archive, wanted, house.config.table("plan", Plan), questions)
-    handle = stack.enter_context(redis_for(house))
-    return Flow(
+    questions = project.questions(language) if project.questions else ()
+    planner = Planner(archive, wanted, project.config.table("plan", PlanSettings), questions)
+    handle = stack.enter_context(redis_for(project))
+    return QueuePump(
         directory,
         archive,
         wanted,
         handle.connect,
-        reconcile_s=house.redis.reconcile_s,
+        reconcile_s=project.redis.reconcile_s,
         planner=planner,
     )
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from crawler.kinds import BUDGETS
 from exchange.records import digest
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 from exchange.text import dates
 
 CODE_VERSION = "2"  # raise it when the same page and profile would yield other text
@@ -80,7 +80,7 @@ XPath = Annotated[str, AfterValidator(_xpath)]
 Role = Literal["index", "story", "both", "none"]  # none: such pages are not asked for
 
 
-class Kind(Table):
+class LinkKind(SettingsTable):
     """One kind of link. `path` must match the whole path; `key` names what tells two apart.
 
     The values come from query parameters and from the path's named groups. Whole numbers lose
@@ -104,42 +104,43 @@ class Kind(Table):
         return self.priority if self.priority is not None else int(self.role == "story")
 
 
-class Range(Table):
+class IssueRange(SettingsTable):
     """Addresses that can be written down without asking: one per issue date."""
 
-    url: Annotated[str, _template(**dates.fields(dt.date(1996, 1, 2)))]
+    url: Annotated[str, _template(**dates.date_fields(dt.date(1996, 1, 2)))]
     since: dt.date
     until: dt.date | None = None  # None: today
     weekdays: tuple[Literal[dates.WEEKDAYS], ...] = dates.WEEKDAYS  # type: ignore[valid-type]
 
 
-class Selector(Table):
+class ValueSelector(SettingsTable):
     """Where a value stands: an XPath, and optionally a pattern whose group 1 is the value."""
 
     xpath: XPath
     match: Regex = ""
 
 
-Select = Annotated[
-    Selector, BeforeValidator(lambda value: {"xpath": value} if isinstance(value, str) else value)
+SelectorField = Annotated[
+    ValueSelector,
+    BeforeValidator(lambda value: {"xpath": value} if isinstance(value, str) else value),
 ]
 
 
-class Shape(Table):
+class PageShape(SettingsTable):
     """One layout of a page; the first that matches is used. XPaths start at the story's element."""
 
     name: str
     kinds: tuple[str, ...] = ()  # empty: all kinds that hold stories
     story: XPath = ""  # the element of each story, where a page holds several
     text: XPath
-    title: Select | None = None
-    section: Select | None = None
-    author: Select | None = None
-    date: Select | None = None
+    title: SelectorField | None = None
+    section: SelectorField | None = None
+    author: SelectorField | None = None
+    date: SelectorField | None = None
     drop: tuple[XPath, ...] = ()
 
 
-class LeaveOut(Table):
+class ExclusionRules(SettingsTable):
     """What is no story: sections by name, addresses, titles and texts by pattern."""
 
     sections: tuple[str, ...] = ()  # compared folded: accents and case do not matter
@@ -148,7 +149,7 @@ class LeaveOut(Table):
     texts: tuple[Regex, ...] = ()
 
 
-class ChunkShape(Table):
+class ChunkSettings(SettingsTable):
     """How stories are cut: about `size` characters, whole sentences."""
 
     size: int = Field(default=1200, ge=80, le=20_000)
@@ -157,7 +158,7 @@ class ChunkShape(Table):
     )
 
 
-class Profile(Table):
+class Profile(SettingsTable):
     """One newspaper."""
 
     name: str = Field(min_length=1)  # as readers know it; opens every chunk's header
@@ -168,15 +169,15 @@ class Profile(Table):
     block_marks: tuple[Regex, ...] = ()  # what a page says that is a refusal with status 200
     charset: str = "greek"  # "greek": judge by the bytes; else a codec, for pages not in UTF-8
     start: tuple[str, ...] = ()
-    ranges: tuple[Range, ...] = ()
+    ranges: tuple[IssueRange, ...] = ()
     sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
     feeds: tuple[str, ...] = ()  # RSS or Atom
-    kinds: dict[str, Kind] = Field(min_length=1)
+    kinds: dict[str, LinkKind] = Field(min_length=1)
     routes: dict[str, dict[str, Role]] = Field(default_factory=dict)  # other roles for the kinds
-    shapes: tuple[Shape, ...] = ()
-    leave_out: LeaveOut = LeaveOut()
+    shapes: tuple[PageShape, ...] = ()
+    leave_out: ExclusionRules = ExclusionRules()
     teasers: tuple[Regex, ...] = ()  # texts that lead to a story elsewhere: kept, and held back
-    chunk: ChunkShape = Field(default_factory=lambda: ChunkShape(size=1200))
+    chunk: ChunkSettings = Field(default_factory=lambda: ChunkSettings(size=1200))
     months: dict[str, int] = Field(default_factory=dict)  # beyond the table of `crawler.dates`
     min_words: int = Field(5, ge=0)  # a shorter text is no story
 

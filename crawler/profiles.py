@@ -9,16 +9,24 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from crawler.profile import ChunkShape, Kind, LeaveOut, Profile, Range, Selector, Shape
-from crawler.settings import Crawl
+from crawler.profile import (
+    ChunkSettings,
+    ExclusionRules,
+    IssueRange,
+    LinkKind,
+    PageShape,
+    Profile,
+    ValueSelector,
+)
+from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
 
 _MODELS: dict[str, type[BaseModel]] = {
-    "kinds": Kind,
-    "ranges": Range,
-    "shapes": Shape,
-    "chunk": ChunkShape,
-    "leave_out": LeaveOut,
+    "kinds": LinkKind,
+    "ranges": IssueRange,
+    "shapes": PageShape,
+    "chunk": ChunkSettings,
+    "leave_out": ExclusionRules,
 }
 
 
@@ -32,7 +40,7 @@ def builtin() -> dict[str, Profile]:
     }
 
 
-def load(settings: Crawl, archive: str, *, imported: bool = False) -> Profile:
+def load(settings: CrawlSettings, archive: str, *, imported: bool = False) -> Profile:
     """The profile that an archive is crawled with, the settings' overrides put in.
 
     Args:
@@ -85,7 +93,7 @@ def _based(profile: Profile, url: str) -> Profile:
     try:
         return Profile.model_validate(profile.model_dump(exclude_unset=True) | {"base": url})
     except ValidationError as error:
-        raise UsageError(f"crawl.base_url: {_say(error)}") from None
+        raise UsageError(f"crawl.base_url: {_first_error(error)}") from None
 
 
 def parse(text: str, where: str) -> Profile:
@@ -99,10 +107,10 @@ def parse(text: str, where: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"profile {where} is not valid TOML: {error}") from None
     except ValidationError as error:
-        raise UsageError(f"profile {where}: {_say(error)}") from None
+        raise UsageError(f"profile {where}: {_first_error(error)}") from None
 
 
-def _say(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     """One error in one line. A misspelt key comes first: it explains the one that is missing."""
     errors = error.errors()
     first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
@@ -113,9 +121,9 @@ def _say(error: ValidationError) -> str:
     key = str(first["loc"][-1])
     owner: type[BaseModel] = Profile
     if len(first["loc"]) > 1:
-        owner = _MODELS.get(str(first["loc"][0]), Selector)
+        owner = _MODELS.get(str(first["loc"][0]), ValueSelector)
         if len(first["loc"]) > 3:
-            owner = Selector
+            owner = ValueSelector
     near = get_close_matches(key, list(owner.model_fields), n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(owner.model_fields)}"
     return f"unknown key {place!r}; {hint}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from exchange.records import Chunk, Story
 
-State = Literal["waiting", "leased", "done", "failed", "left_out"]
+PageState = Literal["waiting", "leased", "done", "failed", "left_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PageClaim:
     """One page that is ours to fetch now."""
 
     id: int
@@ -39,7 +39,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchOutcome:
     """How one request ended; errors are outcomes too.
 
     `reason` is "" for a page that was kept, else a code such as "http-404" or "not-html".
@@ -47,7 +47,7 @@ class Outcome:
     """
 
     page: int
-    state: State
+    state: PageState
     reason: str = ""
     next_at: float = 0.0
     counts_as_try: bool = True
@@ -63,7 +63,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
+class ExtractionResult:
     """What a page yielded; `outcome` is "done", or why there is no story."""
 
     outcome: str

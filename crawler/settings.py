@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from exchange.errors import UsageError
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 AGENT = "kkoracle"  # the product token that robots.txt rules are looked up by
 VERSION = "0.1"
@@ -30,7 +30,7 @@ def _seconds(value: object) -> object:
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
-class Crawl(Table):
+class CrawlSettings(SettingsTable):
     """[crawl]"""
 
     contact: str = Field("", description="your e-mail or web page; sent with every request")
@@ -58,7 +58,7 @@ class Crawl(Table):
     extract_s: float = Field(20, gt=0, description="seconds that one page's extraction may take")
 
 
-def user_agent(settings: Crawl) -> str:
+def user_agent(settings: CrawlSettings) -> str:
     """What we call ourselves: the site's owner must be able to reach whoever crawls.
 
     Raises:

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import orjson
 
-from exchange import masking
+from exchange import logs
 from exchange.errors import FAILED, OK, STOPPED, USAGE
 from exchange.lock import FileLock
 from exchange.settings import Config
 
-FILE, OPEN, LOCK = "journal.md", "journal.open", "journal.lock"
+FILE, RUNNING_DIR, LOCK = "journal.md", "journal.open", "journal.lock"
 CRASHED = -1  # in place of an exit code: an error of ours, not of the person
 _HEAD = "# Journal\n\nWhat was done in this folder, oldest first; written by the commands.\n"
 _ENDINGS = {
@@ -39,12 +39,12 @@ _ENDINGS = {
     STOPPED: "stopped, resumable",
     CRASHED: "crashed",
 }
-_LONGEST = 300  # characters of one line that a command said
+_MAX_LINE = 300  # characters of one line that a command said
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Entry:
+class JournalEntry:
     """One command's entry. Until it is opened, nothing that the command does leaves a trace."""
 
     words: Sequence[str] = ()  # of the command line, without the program's name
@@ -61,7 +61,7 @@ class Entry:
     def open(self, data: Path, config: Config) -> None:
         """From now on the end of this command is worth an entry in this data directory."""
         self.data, self.config = data, config
-        _unless_unwritable(self._open)
+        _ignore_unwritable(self._open)
 
     def close(self, code: int, said: str = "") -> None:
         """Append the entry, if it was opened.
@@ -70,24 +70,24 @@ class Entry:
             code: the exit code, or `CRASHED`.
             said: the line that told a person why it did not end well.
         """
-        _unless_unwritable(lambda: self._close(code, said))
+        _ignore_unwritable(lambda: self._close(code, said))
 
     def _open(self) -> None:
         if self.data is None or not self.data.is_dir():
             return  # a command that makes the folder writes into it when it ends
-        notes = self.data / OPEN
+        notes = self.data / RUNNING_DIR
         notes.mkdir(exist_ok=True)
         mine = notes / str(os.getpid())
-        with _held(self.data):
+        with _locked(self.data):
             for path in sorted(notes.iterdir()):
-                note = _read(path)
-                if path == mine and note and note.words == masking.words(self.words):
+                note = _read_running(path)
+                if path == mine and note and note.words == logs.mask_arguments(self.words):
                     self.started = note.started  # this process has executed itself anew
-                elif path == mine or not _alive(path.name):
+                elif path == mine or not _is_alive(path.name):
                     if note:
                         _append(
                             self.data,
-                            _text(
+                            _format_entry(
                                 note.words,
                                 note.started,
                                 ["ended: killed; nothing was written after its beginning"],
@@ -95,7 +95,7 @@ class Entry:
                         )
                     path.unlink(missing_ok=True)
             mine.write_bytes(
-                orjson.dumps({"words": masking.words(self.words), "started": self.started})
+                orjson.dumps({"words": logs.mask_arguments(self.words), "started": self.started})
             )
 
     def _close(self, code: int, said: str) -> None:
@@ -104,32 +104,37 @@ class Entry:
         number = "" if code == CRASHED else f" (exit code {code})"
         lines = [
             f"ended: {_ENDINGS.get(code, 'failed')}{number} after "
-            f"{duration(time.time() - self.started)}"
+            f"{format_duration(time.time() - self.started)}"
         ]
-        lines += [f"said: {_line(said)}"] if said else []
+        lines += [f"said: {_one_line(said)}"] if said else []
         lines += [
-            f"{name.replace('_', ' ')}: {_figure(value)}" for name, value in self.figures.items()
+            f"{name.replace('_', ' ')}: {_format_figure(value)}"
+            for name, value in self.figures.items()
         ]
-        settings = [f"`{_line(text)}`" for text in differing(self.config)] if self.config else []
+        settings = (
+            [f"`{_one_line(text)}`" for text in changed_settings(self.config)]
+            if self.config
+            else []
+        )
         lines += [f"settings: {', '.join(settings)}"] if settings else []
         lines.append(
             f"with: kkoracle {self.version}, Python {platform.python_version()}, "
             f"{platform.system()} {platform.machine()}"
         )
-        with _held(self.data):
-            _append(self.data, _text(self.words, self.started, lines))
-            (self.data / OPEN / str(os.getpid())).unlink(missing_ok=True)
+        with _locked(self.data):
+            _append(self.data, _format_entry(self.words, self.started, lines))
+            (self.data / RUNNING_DIR / str(os.getpid())).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Note:
+class _RunningCommand:
     """What is known of a command that runs."""
 
     words: list[str]
     started: float
 
 
-def differing(config: Config) -> Iterator[str]:
+def changed_settings(config: Config) -> Iterator[str]:
     """The settings of the tables that were read, where they are not the defaults."""
     for name, table in config.read.items():
         for key, described in type(table).model_fields.items():
@@ -137,10 +142,10 @@ def differing(config: Config) -> Iterator[str]:
             value = getattr(table, key)
             default = described.get_default(call_default_factory=True, validated_data={})
             if value != default:
-                yield f"{dotted} = {masking.setting(dotted, value)} ({config.sources[dotted]})"
+                yield f"{dotted} = {logs.mask_setting(dotted, value)} ({config.sources[dotted]})"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """In words: "3.1 s", "4 min 05 s", "2 h 03 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -150,12 +155,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
-def _text(words: Iterable[str], started: float, lines: Iterable[str]) -> str:
-    shown = masking.words(list(words))
+def _format_entry(words: Iterable[str], started: float, lines: Iterable[str]) -> str:
+    shown = logs.mask_arguments(list(words))
     title = " ".join(_until_an_option(shown)) or "kkoracle"
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))
-    command = _line(shlex.join(["kkoracle", *shown]), longest=4000, markdown=False)
-    return f"\n## {at} {_line(title)}\n\n    {command}\n\n" + "".join(
+    command = _one_line(shlex.join(["kkoracle", *shown]), longest=4000, markdown=False)
+    return f"\n## {at} {_one_line(title)}\n\n    {command}\n\n" + "".join(
         f"- {line}\n" for line in lines
     )
 
@@ -167,29 +172,29 @@ def _until_an_option(words: Sequence[str]) -> Iterator[str]:
         yield word
 
 
-def _line(text: str, longest: int = _LONGEST, *, markdown: bool = True) -> str:
+def _one_line(text: str, longest: int = _MAX_LINE, *, markdown: bool = True) -> str:
     """One line, whatever a file name, a model or a peer has put into it."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in masking.text(text)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in logs.mask_logins(text)).split())
     line = line if len(line) <= longest else line[: longest - 1] + "…"
     return line.replace("<", "&lt;").replace("`", "'") if markdown else line
 
 
-def _figure(value: object) -> str:
+def _format_figure(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.4g}" if isinstance(value, float) else _line(str(value))
+    return f"{value:,.4g}" if isinstance(value, float) else _one_line(str(value))
 
 
-def _read(path: Path) -> _Note | None:
+def _read_running(path: Path) -> _RunningCommand | None:
     try:
-        return _Note(**orjson.loads(path.read_bytes()))
+        return _RunningCommand(**orjson.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _alive(pid: str) -> bool:
+def _is_alive(pid: str) -> bool:
     """A number taken over by another process only delays the tale of the dead."""
     try:
         os.kill(int(pid), 0)
@@ -207,7 +212,7 @@ def _append(data: Path, text: str) -> None:
 
 
 @contextmanager
-def _held(data: Path) -> Iterator[None]:
+def _locked(data: Path) -> Iterator[None]:
     lock = FileLock(data / LOCK)
     lock.acquire(wait=True)
     try:
@@ -216,7 +221,7 @@ def _held(data: Path) -> Iterator[None]:
         lock.release()
 
 
-def _unless_unwritable(write: Callable[[], None]) -> None:
+def _ignore_unwritable(write: Callable[[], None]) -> None:
     """A journal that cannot be written must not make a command fail."""
     try:
         write()

@@ -17,7 +17,7 @@ PREFIX = "kkoracle_"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricValue:
     """One number as it is now. Names are Prometheus's own kind: `disk_free_bytes`."""
 
     name: str
@@ -27,11 +27,11 @@ class Figure:
     kind: Literal["gauge", "counter"] = "gauge"  # a counter never falls while the process lives
 
 
-Figures = Callable[[], Iterable[Figure]]
+MetricSource = Callable[[], Iterable[MetricValue]]
 
 
 @contextmanager
-def serving(host: str, port: int, figures: Figures) -> Iterator[int]:
+def serve_metrics(host: str, port: int, figures: MetricSource) -> Iterator[int]:
     """Answer `GET /metrics` while the block runs; yields the port.
 
     Args:
@@ -71,7 +71,7 @@ def serving(host: str, port: int, figures: Figures) -> Iterator[int]:
         thread.join()
 
 
-def _families(figures: Figures) -> Iterator[Any]:
+def _families(figures: MetricSource) -> Iterator[Any]:
     """Prometheus's own records. A look that fails is itself a figure: a scrape must not break."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 

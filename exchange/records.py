@@ -32,7 +32,7 @@ PairKind = Literal[
 ]
 
 
-_Field = tuple[str, Any, bool]  # its name, its type, and whether it must be there
+_FieldSpec = tuple[str, Any, bool]  # its name, its type, and whether it must be there
 
 
 class RecordError(ValueError):
@@ -75,11 +75,11 @@ class Record:
         if not isinstance(raw, dict):
             raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
         values: dict[str, Any] = {}
-        shape: tuple[_Field, ...] = _shape(cls)  # type: ignore[arg-type]  # classes are hashable
+        shape: tuple[_FieldSpec, ...] = _fields_of(cls)  # type: ignore[arg-type]  # classes are hashable
         for name, hint, required in shape:
             if name in raw:
                 value = raw[name]
-                values[name] = value if type(value) is hint else _fit(cls, name, hint, value)
+                values[name] = value if type(value) is hint else _coerce(cls, name, hint, value)
             elif required:
                 raise RecordError(f"{cls.__name__}: field {name!r} is missing")
         if len(values) < len(raw):
@@ -88,7 +88,7 @@ class Record:
 
 
 @cache
-def _shape(cls: type) -> tuple[_Field, ...]:
+def _fields_of(cls: type) -> tuple[_FieldSpec, ...]:
     """The fields in order. Resolving annotations takes longer than everything else here."""
     hints = get_type_hints(cls)
     missing = dataclasses.MISSING
@@ -102,7 +102,7 @@ def _shape(cls: type) -> tuple[_Field, ...]:
     )
 
 
-def _fit(cls: type, name: str, hint: Any, value: Any) -> Any:
+def _coerce(cls: type, name: str, hint: Any, value: Any) -> Any:
     """Check `value` against the few shapes that our records use; tuples come as JSON lists."""
     origin = getattr(hint, "__origin__", None)
     if origin is Literal:
@@ -139,7 +139,7 @@ class Story(Record):
     words_expected: int | None = None  # what the site itself prints, where it does
     cluster: str = ""  # near-duplicates share one; "" means the story is its own cluster
     low_confidence: bool = False  # extracted without a profile's selectors
-    marks: tuple[str, ...] = ()  # what the quality gates say, see `exchange.marks`
+    marks: tuple[str, ...] = ()  # what the quality gates say, see `exchange.store.marks`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

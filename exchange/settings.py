@@ -18,24 +18,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from exchange.errors import UsageError
 
 FILE = "kkoracle.toml"
-PREFIX = "KKORACLE_"
+ENV_PREFIX = "KKORACLE_"
 
 
-class Table(BaseModel):
+class SettingsTable(BaseModel):
     """Base of every table: unknown keys are errors, values never change after loading."""
 
     # Built when first used: a command reads few of the tables that it imports.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class General(Table):
+class GeneralSettings(SettingsTable):
     """The keys at the top of the file, outside any table."""
 
     data: Path = Field(Path("kkoracle-data"), description="folder for everything we keep")
     archive: str = Field("", description="the archive that commands work on by default")
 
 
-class Redis(Table):
+class RedisSettings(SettingsTable):
     """[redis]"""
 
     url: str = Field("", description="an existing Redis; empty: start our own, per data folder")
@@ -43,7 +43,7 @@ class Redis(Table):
     reconcile_s: float = Field(30, ge=1, description="seconds between two checks for lost jobs")
 
 
-class Persona(Table):
+class PersonaSettings(SettingsTable):
     """[persona]: who the model is; used in prompts, data, chat and model card."""
 
     name: str = Field("kkOracle", description="what the tuned model calls itself")
@@ -52,7 +52,7 @@ class Persona(Table):
     system: str = Field("", description="system message put before every question; may be empty")
 
 
-T = TypeVar("T", bound=Table)
+T = TypeVar("T", bound=SettingsTable)
 
 
 class Config:
@@ -63,7 +63,9 @@ class Config:
         self.path = path
         self._env = env
         self.sources: dict[str, str] = {}  # "crawl.delay" -> where its value came from
-        self.read: dict[str, Table] = {}  # the tables that were asked for, as they last were
+        self.read: dict[
+            str, SettingsTable
+        ] = {}  # the tables that were asked for, as they last were
 
     @classmethod
     def find(cls, path: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
@@ -100,7 +102,7 @@ class Config:
         values: dict[str, Any] = {}
         for key, field in model.model_fields.items():
             dotted = f"{name}.{key}" if name else key
-            variable = PREFIX + dotted.replace(".", "_").upper()
+            variable = ENV_PREFIX + dotted.replace(".", "_").upper()
             self.sources[dotted] = "default"
             for source, found in (
                 (self._where(), raw.get(key)),

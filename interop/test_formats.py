@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from datasets import load_dataset, load_from_disk
 
+from tests.trainer.dataset.test_build import SETTINGS, where
 from tests.trainer.filling import fill
-from tests.trainer.test_dataset import SETTINGS, where
-from trainer.dataset import Asked, build, read_split
+from trainer.dataset import DatasetRequest, build_dataset, read_split
 from trainer.dataset.formats import export
 
 SYSTEM = "Είσαι το αρχείο της «Φωνής»."
@@ -23,7 +23,7 @@ SYSTEM = "Είσαι το αρχείο της «Φωνής»."
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("formats")
     fill(folder, 120, rephrased=60)
-    build(folder, SETTINGS, Asked(system=SYSTEM))
+    build_dataset(folder, SETTINGS, DatasetRequest(system=SYSTEM))
     return folder / "dataset"
 
 
@@ -77,7 +77,7 @@ def test_the_hub_folder_loads_by_its_card_and_comes_back_as_rows(
             for path in source.glob("*.parquet"):
                 if path != folder:
                     path.unlink()
-        built = build(tmp_path / f"again-{number}", SETTINGS, Asked(origin=source))
+        built = build_dataset(tmp_path / f"again-{number}", SETTINGS, DatasetRequest(origin=source))
         assert not built.bad
         assert set(where(tmp_path / f"again-{number}")) == {
             row.id for row in read_split(dataset, "train")
@@ -88,7 +88,7 @@ def test_trl_trains_two_steps_with_our_snippet(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The snippet as it is written, on a tiny model on the CPU, stopped after two steps."""
-    from kkoracle.demo.tiny import make_tiny_model
+    from tools.tiny_model import make_tiny_model
 
     rows = [row.question + row.answer for row in read_split(dataset, "train")]
     model = make_tiny_model(tmp_path / "model", rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kkoracle.demo.plan import MODEL
-from kkoracle.demo.tiny import make_tiny_model
+from tools.tiny_model import make_tiny_model
 
 QUESTIONS = [
     "Πότε άνοιξε η γέφυρα;",
@@ -47,7 +47,7 @@ def test_both_continue_greedily_with_the_same_tokens(folder: Path) -> None:
     from mlx_lm import stream_generate
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from exchange.mlx_runtime import load
+    from exchange.inference.runtime import load
 
     model, tokenizer = load(folder)
     peer = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kkoracle.demo.plan import MODEL
-from kkoracle.demo.tiny import make_tiny_model
+from tools.tiny_model import make_tiny_model
 
 QUESTIONS = [
     "Πότε άνοιξε η γέφυρα;",
@@ -39,11 +39,11 @@ def made(
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    from exchange import mlx_runtime
-    from exchange.models import convert
-    from trainer.lora import adapter, fuse
+    from exchange.inference import runtime
+    from exchange.inference.models import convert
     from trainer.publish import tokenizer
-    from trainer.settings import Train
+    from trainer.training import adapter, fuse
+    from trainer.training.settings import TrainSettings
 
     which, kind = request.param.split("-")
     folder = tmp_path_factory.mktemp(request.param)
@@ -51,9 +51,9 @@ def made(
     if kind == "4bit":
         convert(str(base), folder / "4bit", 4)
         base = folder / "4bit"
-    model, _ = mlx_runtime.load(base)
+    model, _ = runtime.load(base)
     recipe = "sft" if kind == "4bit" else kind
-    config = adapter.attach(model, Train(recipe=recipe, rank=4, alpha=8))
+    config = adapter.attach(model, TrainSettings(recipe=recipe, rank=4, alpha=8))
     mx.random.seed(3)
     learned = [
         (name, array + 0.03 * mx.random.normal(array.shape))
@@ -62,8 +62,8 @@ def made(
     model.load_weights(learned, strict=False)
     adapter.save(folder / "adapter", model, config)
     (folder / "fused").mkdir()
-    fuse.fuse(base, folder / "adapter", folder / "fused")
-    tokenizer.copy(base, folder / "fused")
+    fuse.write_fused(base, folder / "adapter", folder / "fused")
+    tokenizer.copy_tokenizer(base, folder / "fused")
     return base, folder / "adapter", folder / "fused"
 
 
@@ -78,10 +78,10 @@ def test_transformers_says_what_base_and_adapter_say(made: tuple[Path, Path, Pat
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from trainer.lora import twin
+    from exchange.inference.mlx import base_and_adapter
 
     base, adapter, fused = made
-    untouched, tuned, tokenizer = twin.load(base, adapter)
+    untouched, tuned, tokenizer = base_and_adapter.load(base, adapter)
     peer = AutoModelForCausalLM.from_pretrained(fused, dtype=torch.float32).eval()
     words = AutoTokenizer.from_pretrained(fused)
     changed = 0
@@ -107,7 +107,7 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
     from sentencepiece import SentencePieceProcessor
     from transformers import AutoTokenizer
 
-    from trainer.publish import converter, vocabulary
+    from trainer.publish import converter, sentencepiece_model
 
     fused = made[2]
     path = tmp_path / "oracle.gguf"
@@ -133,7 +133,12 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
         assert tokens[number] == pieces.IdToPiece(number)
         assert scores[number] == pytest.approx(pieces.GetScore(number))
     assert len({scores[number] for number in normal}) > 100
-    assert vocabulary.agreement((fused / "tokenizer.model").read_bytes(), words, QUESTIONS) == 1
+    assert (
+        sentencepiece_model.tokenization_agreement(
+            (fused / "tokenizer.model").read_bytes(), words, QUESTIONS
+        )
+        == 1
+    )
     assert value("tokenizer.ggml.bos_token_id") == words.bos_token_id
     assert value("tokenizer.ggml.eos_token_id") == words.eos_token_id
     tensors = {tensor.name: tensor.data for tensor in reader.tensors}
@@ -147,7 +152,7 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
     from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
     from transformers import LlamaTokenizer
 
-    from trainer.publish import vocabulary
+    from trainer.publish import sentencepiece_model
 
     (tmp_path / "text").write_text("\n".join(QUESTIONS * 40), "utf-8")
     SentencePieceTrainer.train(
@@ -163,7 +168,7 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
     true = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
     LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path / "saved")
     raw = json.loads((tmp_path / "saved" / "tokenizer.json").read_text("utf-8"))
-    rebuilt = vocabulary.rebuild(raw)
+    rebuilt = sentencepiece_model.rebuild_model(raw)
     assert rebuilt
     again = SentencePieceProcessor(model_proto=rebuilt)
     for text in (*QUESTIONS, "Άλλες λέξεις,  με κενά\nκαι 1998."):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from exchange import openblas
-from exchange.house import House
+from exchange.inference import openblas
+from exchange.project import Project
 from exchange.records import Chunk, Story, digest
-from exchange.settings import Config, General, Redis
-from exchange.spool import Spool
+from exchange.settings import Config, GeneralSettings, RedisSettings
+from exchange.store.spool import Spool
 from workers import recipe
 
 ROOT = Path(__file__).parent.parent
@@ -45,18 +45,18 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the newspaper model's architecture with random weights."""
-    from kkoracle.demo.tiny import make_tiny_model
+    from tools.tiny_model import make_tiny_model
 
     return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", SENTENCES * 4)
 
 
 @pytest.fixture
-def make_house(tmp_path: Path, tiny_model: Path) -> Callable[..., House]:
+def make_project(tmp_path: Path, tiny_model: Path) -> Callable[..., Project]:
     """Writes a config file in the temporary folder and opens its house."""
-    return partial(write_house, tmp_path, tiny_model)
+    return partial(write_project, tmp_path, tiny_model)
 
 
-def write_house(folder: Path, model: Path, extra: str = "", archive: str = "paper") -> House:
+def write_project(folder: Path, model: Path, extra: str = "", archive: str = "paper") -> Project:
     """A config file with short leases, and its house."""
     path = folder / "kkoracle.toml"
     path.write_text(
@@ -68,19 +68,19 @@ def write_house(folder: Path, model: Path, extra: str = "", archive: str = "pape
         "utf-8",
     )
     config = Config.find(path)
-    return House(
+    return Project(
         config,
-        config.table("", General),
-        config.table("redis", Redis),
-        lambda: recipe.current(config),
+        config.table("", GeneralSettings),
+        config.table("redis", RedisSettings),
+        lambda: recipe.current_recipe(config),
     )
 
 
-def fill_spool(house: House, count: int, *, archive: str = "paper", first: int = 0) -> Spool:
+def fill_spool(project: Project, count: int, *, archive: str = "paper", first: int = 0) -> Spool:
     """`count` stories of one chunk each, with tasks of the house's recipe."""
-    spool = Spool.open(house.archive_dir(archive))
-    if spool.meta("recipe") != house.recipe().id:
-        spool.adopt_recipe(house.recipe().id)
+    spool = Spool.open(project.archive_dir(archive))
+    if spool.meta("recipe") != project.recipe().id:
+        spool.adopt_recipe(project.recipe().id)
     with spool.transaction():
         for number in range(first, first + count):
             text = f"{SENTENCES[number % len(SENTENCES)]} Αριθμός {number}."

@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from bench.registry import NAMES, load
-from kkoracle.cli import app
+from kkoracle.cli.app import app
 from tests.conftest import run_cli
 from tests.trainer.filling import fill
 

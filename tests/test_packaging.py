@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from kkoracle.cli import app
+from kkoracle.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"exchange", "crawler", "workers", "trainer", "kkoracle"}

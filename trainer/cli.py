@@ -8,16 +8,14 @@ from typing import Annotated
 
 import typer
 
-from exchange.house import House
-from trainer import (
-    dataset_cli,
-    evaluate_cli,
-    publish_cli,
-    score_cli,
-    serve_cli,
-    sweep_cli,
-    talk_cli,
-)
+from exchange.project import Project
+from trainer.chat.cli import register as talk_cli_register
+from trainer.dataset.cli import register as dataset_cli_register
+from trainer.evaluate.cli import register as evaluate_cli_register
+from trainer.publish.cli import register as publish_cli_register
+from trainer.scorer.cli import register as score_cli_register
+from trainer.serve.cli import register as serve_cli_register
+from trainer.training.sweep.cli import register as sweep_cli_register
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -25,15 +23,15 @@ Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the mode
 
 def register(app: typer.Typer) -> None:
     """Add the trainer's commands to the front door."""
-    dataset_cli.register(app)
-    score_cli.register(app)
+    dataset_cli_register(app)
+    score_cli_register(app)
     app.command("train")(train)
-    sweep_cli.register(app)
+    sweep_cli_register(app)
     app.command("compare")(compare)
-    evaluate_cli.register(app)
-    publish_cli.register(app)
-    serve_cli.register(app)
-    talk_cli.register(app)
+    evaluate_cli_register(app)
+    publish_cli_register(app)
+    serve_cli_register(app)
+    talk_cli_register(app)
 
 
 def train(
@@ -86,20 +84,20 @@ def train(
     steps are measured first: what does not fit in memory is made to fit, or refused. Under
     `mlx.launch` several Macs share every batch.
     """
-    from exchange import openblas
+    from exchange.inference import openblas
 
     openblas.ensure()
     from rich.console import Console
 
-    from exchange.models import Model
-    from trainer.recipes import RESEARCHER
-    from trainer.settings import Train
-    from trainer.several import follows
-    from trainer.show import Screen, tell_end
-    from trainer.stop import stoppable
-    from trainer.training import train as run_training
+    from exchange.inference.models import ModelSettings
+    from trainer.console import TrainingScreen, print_summary
+    from trainer.training.distributed import is_follower
+    from trainer.training.recipes import RESEARCHER
+    from trainer.training.settings import TrainSettings
+    from trainer.training.signals import stop_on_signal
+    from trainer.training.train import train as run_training
 
-    house: House = ctx.obj
+    project: Project = ctx.obj
     given = {
         "recipe": recipe,
         "epochs": epochs,
@@ -115,15 +113,15 @@ def train(
     }
     preset = RESEARCHER if researcher else {}
     flags = {**preset, **{name: value for name, value in given.items() if value is not None}}
-    settings = house.config.table("train", Train, flags)
-    language_model = house.config.table("model", Model, {"name": model})
-    console = Console(highlight=False, quiet=follows())
+    settings = project.config.table("train", TrainSettings, flags)
+    language_model = project.config.table("model", ModelSettings, {"name": model})
+    console = Console(highlight=False, quiet=is_follower())
     with (
-        Screen(console) as screen,
-        stoppable(lambda: screen.note("ending after this step; once more: at once")) as stop,
+        TrainingScreen(console) as screen,
+        stop_on_signal(lambda: screen.note("ending after this step; once more: at once")) as stop,
     ):
         outcome = run_training(
-            house,
+            project,
             archive,
             settings,
             name=name,
@@ -137,14 +135,14 @@ def train(
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
     if outcome.summary:
-        house.entry.tell(
+        project.entry.tell(
             run=name,
             steps=outcome.summary.steps,
             tokens=outcome.summary.tokens,
             validation_loss_before=outcome.summary.valid_before,
             validation_loss_after=outcome.summary.valid_after,
         )
-        tell_end(console, outcome.run, outcome.summary)
+        print_summary(console, outcome.run, outcome.summary)
 
 
 def compare(
@@ -163,22 +161,22 @@ def compare(
     yes: Yes = False,
 ) -> None:
     """Ask the model with and without its adapter the same questions, side by side."""
-    from exchange import openblas
+    from exchange.inference import openblas
 
     openblas.ensure()
     from rich.console import Console
 
-    from exchange.models import Model
-    from trainer.compare import compare as ask_both
-    from trainer.compare import read_questions
-    from trainer.show import Screen, comparison_table, share_table
+    from exchange.inference.models import ModelSettings
+    from trainer.console import TrainingScreen, comparison_table, share_table
+    from trainer.evaluate.compare import compare as ask_both
+    from trainer.evaluate.compare import read_questions
 
-    house: House = ctx.obj
+    project: Project = ctx.obj
     asked = read_questions(questions) if questions else []
     console = Console(highlight=False)
-    with Screen(console) as screen:
+    with TrainingScreen(console) as screen:
         found = ask_both(
-            house,
+            project,
             archive,
             run=name,
             checkpoint="best" if best else "last",
@@ -186,13 +184,13 @@ def compare(
             questions=asked,
             max_tokens=max_tokens,
             watcher=screen,
-            language_model=house.config.table("model", Model, {"name": model}),
+            language_model=project.config.table("model", ModelSettings, {"name": model}),
             confirm=lambda text: yes or _asked(text),
         )
     console.print(comparison_table(found))
     if found.shares:
         console.print(share_table(found))
-    folder = house.archive_dir(archive) / "runs" / name
+    folder = project.archive_dir(archive) / "runs" / name
     console.print(f"all of it in {folder / 'compare.md'}", soft_wrap=True)
 
 

@@ -6,26 +6,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exchange.errors import UserError
-from trainer import chat
-from trainer.chat import Sample
-from trainer.dataset.rows import Row
+from trainer import tokenization
+from trainer.dataset.rows import DatasetRow
+from trainer.tokenization import TokenizedSample
 
 REPORT_EVERY = 256  # rows
 
 
-def context(model: Any) -> int:
+def context_length(model: Any) -> int:
     """The longest text the model was made for, in tokens; 0 when it does not say."""
     about = getattr(model, "args", None)
     names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
     return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
 
 
-def encode(
+def encode_rows(
     tokenizer: Any,
-    rows: Sequence[Row],
+    rows: Sequence[DatasetRow],
     longest: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[Sample], int]:
+) -> tuple[list[TokenizedSample], int]:
     """All rows that fit, and how many do not.
 
     A row that is too long is left out and counted, never cut: a chopped answer teaches to chop.
@@ -37,7 +37,7 @@ def encode(
     for number, row in enumerate(rows):
         if number % REPORT_EVERY == 0:
             progress(number, len(rows))
-        sample = chat.sample(tokenizer, row.id, row.turns())
+        sample = tokenization.tokenize_sample(tokenizer, row.id, row.turns())
         if len(sample.tokens) <= longest:
             samples.append(sample)
     progress(len(rows), len(rows))

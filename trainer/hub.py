@@ -8,7 +8,7 @@ from typing import Literal
 from exchange.errors import UserError
 
 
-def send(
+def upload_folder(
     folder: Path,
     repository: str,
     *,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from exchange.house import House
+from exchange.project import Project
 from workers import failed
 
 
@@ -48,29 +48,29 @@ def work(
     import logging
     from functools import partial
 
-    from exchange import logs, models, openblas
-    from exchange.redis_server import redis_for
+    from exchange import logs
+    from exchange.inference import models, openblas
+    from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
     from workers import control, recipe
-    from workers.figures import of_worker
-    from workers.progress import Progress
-    from workers.settings import Work
-    from workers.supervisor import Supervisor
+    from workers.console import WorkerProgress
+    from workers.settings import WorkSettings
+    from workers.supervisor import Supervisor, worker_metrics
 
-    house: House = ctx.obj
-    run = logs.configure(house.config, logging.WARNING)
+    project: Project = ctx.obj
+    run = logs.configure(project.config, logging.WARNING)
     if pause is not None:
-        typer.echo(control.set_paused(house, pause))
+        typer.echo(control.set_paused(project, pause))
         return
-    settings = house.config.table("work", Work, {"width": width, "engine": engine})
-    language_model = house.config.table("model", models.Model, {"name": model})
-    recipe.current(house.config)  # a wrong prompt is told before anything starts
+    settings = project.config.table("work", WorkSettings, {"width": width, "engine": engine})
+    language_model = project.config.table("model", models.ModelSettings, {"name": model})
+    recipe.current_recipe(project.config)  # a wrong prompt is told before anything starts
     if settings.engine == "mlx":
-        house.models.mkdir(parents=True, exist_ok=True)
-        models.locate(language_model, house.models, lambda text: yes or typer.confirm(text))
+        project.models.mkdir(parents=True, exist_ok=True)
+        models.locate(language_model, project.models, lambda text: yes or typer.confirm(text))
     variables: dict[str, Any] = {
-        "KKORACLE_DATA": house.data,
-        "KKORACLE_CONFIG": house.config.path.resolve() if house.config.path else "",
+        "KKORACLE_DATA": project.data,
+        "KKORACLE_CONFIG": project.config.path.resolve() if project.config.path else "",
         "KKORACLE_WORK_WIDTH": settings.width,
         "KKORACLE_WORK_ENGINE": settings.engine,
         "KKORACLE_MODEL_NAME": language_model.name,
@@ -78,20 +78,20 @@ def work(
     }
     environment = {key: str(value) for key, value in variables.items()}
     if probe:
-        from workers.probe_show import measure
+        from workers.probe.report import run_command
 
         openblas.ensure()
-        config = Config(house.config.raw, house.config.path, {**os.environ, **environment})
-        raise typer.Exit(measure(house, config, as_json=json))
-    with redis_for(house) as redis, Progress(redis.connect()) as progress:
+        config = Config(project.config.raw, project.config.path, {**os.environ, **environment})
+        raise typer.Exit(run_command(project, config, as_json=json))
+    with redis_for(project) as redis, WorkerProgress(redis.connect()) as progress:
         supervisor = Supervisor(
             redis.url,
             environment,
             burst=burst,
             grace_s=settings.grace_s,
         )
-        figures = partial(of_worker, supervisor, redis.connect())
-        with house.beside("", figures):
+        figures = partial(worker_metrics, supervisor, redis.connect())
+        with project.beside("", figures):
             code = supervisor.run(progress.tick, progress.did_work)
     raise typer.Exit(code)
 
@@ -110,16 +110,16 @@ def recheck(
     label that a person gave is never overruled. A running daemon is asked to take the new
     verdicts over; Ctrl-C before that leaves the old ones whole.
     """
-    from exchange import requests
     from exchange.errors import UserError
     from exchange.lock import FileLock
+    from exchange.store import requests
     from workers.checks import VERSION
+    from workers.console import print_changes, progress_bar
     from workers.recheck import recheck as judge_anew
-    from workers.show import changes, progress_bar
 
-    house: House = ctx.obj
-    archive = house.archive(name)
-    directory = house.archive_dir(archive)
+    project: Project = ctx.obj
+    archive = project.archive(name)
+    directory = project.archive_dir(archive)
     if not directory.is_dir():
         raise UserError(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     with FileLock(directory / "recheck.lock"):
@@ -127,12 +127,12 @@ def recheck(
             staged = judge_anew(directory, archive, processes=processes, progress=progress)
         try:
             found = staged.changes()
-            changes(found, staged.count(), VERSION)
+            print_changes(found, staged.count(), VERSION)
             if not (yes or typer.confirm("Take these verdicts over?")):
                 typer.echo("nothing was changed")
                 return
-            changed = requests.hand_over(directory, staged.path.name)
+            changed = requests.submit_request(directory, staged.path.name)
         finally:
             staged.discard()
-    house.entry.tell(new_verdicts=changed)
+    project.entry.tell(new_verdicts=changed)
     typer.echo(f"{archive}: {changed:,} pairs have a new verdict")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.house import House
+from exchange.project import Project
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,22 +28,22 @@ def list_failed(
     archive: ARCHIVE = None,
 ) -> None:
     """Show how many failed and why, and the first of them."""
-    from exchange import failures
-    from exchange.spool import Spool
-    from workers.show import plain
+    from exchange.store import failures
+    from exchange.store.spool import Spool
+    from workers.console import printable
 
-    house: House = ctx.obj
-    name = house.archive(archive)
-    spool = Spool.read(house.archive_dir(name))
-    found = failures.reasons(spool)
+    project: Project = ctx.obj
+    name = project.archive(archive)
+    spool = Spool.read(project.archive_dir(name))
+    found = failures.count_reasons(spool)
     if not found:
         typer.echo(f"{name}: no task has failed")
         return
     for code, count in found.items():
         typer.echo(f"{count:7,} {code}")
     typer.echo("")
-    for one in failures.listed(spool, name, failures.Selection((), reason), limit):
-        typer.echo(f"{one.task.id}  {one.task.kind:8} {one.reason:16} {plain(one.task.header)}")
+    for one in failures.list_failed(spool, name, failures.FailedSelection((), reason), limit):
+        typer.echo(f"{one.task.id}  {one.task.kind:8} {one.reason:16} {printable(one.task.header)}")
     spool.close()
 
 
@@ -54,23 +54,23 @@ def show(
     archive: ARCHIVE = None,
 ) -> None:
     """Show what one task was asked and what the model answered."""
-    from exchange import failures
-    from exchange.spool import Spool
-    from workers.show import plain
+    from exchange.store import failures
+    from exchange.store.spool import Spool
+    from workers.console import printable
 
-    house: House = ctx.obj
-    name = house.archive(archive)
-    spool = Spool.read(house.archive_dir(name))
-    for one in failures.listed(spool, name, failures.Selection((task,)), 1):
+    project: Project = ctx.obj
+    name = project.archive(archive)
+    spool = Spool.read(project.archive_dir(name))
+    for one in failures.list_failed(spool, name, failures.FailedSelection((task,)), 1):
         typer.echo(f"{one.task.id}  {one.task.kind}, failed: {one.reason}\n")
-        typer.echo(f"{plain(one.task.header)}\n{plain(one.task.text)}\n")
+        typer.echo(f"{printable(one.task.header)}\n{printable(one.task.text)}\n")
         if one.completion is None:
             typer.echo("no reply is stored")
         else:
             said = one.completion
             typer.echo(
                 f"{said.model} ({said.engine}), {said.tokens_out} tokens, ended by "
-                f"{said.finish_reason}, {said.generated_at}:\n{plain(said.text)}"
+                f"{said.finish_reason}, {said.generated_at}:\n{printable(said.text)}"
             )
     spool.close()
 
@@ -84,7 +84,7 @@ def retry(
     archive: ARCHIVE = None,
 ) -> None:
     """Ask for failed tasks again."""
-    from exchange import failures
+    from exchange.store import failures
 
     count = _change(ctx.obj, archive, failures.RETRY, tasks, reason, everything)
     typer.echo(f"{count:,} tasks wait to be generated again")
@@ -99,22 +99,22 @@ def drop(
     archive: ARCHIVE = None,
 ) -> None:
     """Give failed tasks up: they are no longer counted, and not tried again."""
-    from exchange import failures
+    from exchange.store import failures
 
     count = _change(ctx.obj, archive, failures.DROP, tasks, reason, everything)
     typer.echo(f"{count:,} tasks dropped")
 
 
 def _change(
-    house: House, archive: str | None, kind: str, ids: list[str] | None, reason: str, all_: bool
+    project: Project, archive: str | None, kind: str, ids: list[str] | None, reason: str, all_: bool
 ) -> int:
-    from exchange import failures, requests
     from exchange.errors import UsageError, UserError
+    from exchange.store import failures, requests
 
     if sum((bool(ids), bool(reason), all_)) != 1:
         raise UsageError("which tasks? give ids, or --reason CODE, or --all")
-    directory = house.archive_dir(archive)
+    directory = project.archive_dir(archive)
     if not directory.is_dir():
         raise UserError("nothing yet: `kkoracle crawl` begins")
-    selection = failures.Selection(tuple(ids or ()), reason)
-    return requests.hand_over(directory, selection.to_json(), kind=kind)
+    selection = failures.FailedSelection(tuple(ids or ()), reason)
+    return requests.submit_request(directory, selection.to_json(), kind=kind)

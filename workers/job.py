@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from exchange import keys
+from exchange.queue import keys
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -56,12 +56,12 @@ class TaskJob(Job):
             fine
             and isinstance(args, list)
             and len(args) == 2
-            and keys.valid(*args)
+            and keys.is_valid_job(*args)
             and args[1] == self.id
         )
 
 
-def read(redis: Redis, ids: Sequence[str]) -> list[TaskJob | None]:
+def read_jobs(redis: Redis, ids: Sequence[str]) -> list[TaskJob | None]:
     """Jobs by id in one round trip; None for one that is gone or whose hash makes no sense."""
     with redis.pipeline(transaction=False) as pipe:
         for job_id in ids:

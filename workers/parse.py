@@ -20,7 +20,7 @@ _FINAL = tuple('.!…»")]·;?%€')
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PairDraft:
     """A pair as the model wrote it; `chopped` when the reply was cut inside it."""
 
     question: str
@@ -28,14 +28,14 @@ class Draft:
     chopped: bool = False
 
 
-def parse(text: str, *, chopped: bool = False) -> list[Draft]:
+def parse(text: str, *, chopped: bool = False) -> list[PairDraft]:
     """The pairs of one completion, in order.
 
     Args:
         chopped: the model was cut off (finish reason other than "stop"), so the last answer may
             lack its end; it is marked unless it closes with final punctuation.
     """
-    drafts: list[Draft] = []
+    drafts: list[PairDraft] = []
     question: list[str] = []
     answer: list[str] | None = None
     for line in _lines(text):
@@ -52,7 +52,7 @@ def parse(text: str, *, chopped: bool = False) -> list[Draft]:
     whole = len(drafts)
     _close(drafts, question, answer)
     if chopped and len(drafts) > whole and not drafts[-1].answer.endswith(_FINAL):
-        drafts[-1] = Draft(drafts[-1].question, drafts[-1].answer, chopped=True)
+        drafts[-1] = PairDraft(drafts[-1].question, drafts[-1].answer, chopped=True)
     return drafts
 
 
@@ -82,10 +82,10 @@ def _lines(text: str) -> list[str]:
     return unicodedata.normalize("NFC", text).replace("\u037e", ";").splitlines()
 
 
-def _close(drafts: list[Draft], question: list[str], answer: list[str] | None) -> None:
+def _close(drafts: list[PairDraft], question: list[str], answer: list[str] | None) -> None:
     if not question or answer is None:
         return
-    draft = Draft(_clean(question), _clean(answer))
+    draft = PairDraft(_clean(question), _clean(answer))
     if draft.question and draft.answer:
         drafts.append(draft)
 

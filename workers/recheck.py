@@ -1,7 +1,7 @@
 """Judge what is stored anew, with the rules of today: the raw replies are kept for this.
 
 Reading and judging run in processes that open the spool for reading; this one gathers their
-verdicts in a file of its own (`exchange.verdicts`). Nothing is generated, no model is loaded.
+verdicts in a file of its own (`exchange.store.verdicts`). Nothing is generated, no model is loaded.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 
 import zstandard
 
-from exchange import inputs
 from exchange.errors import UserError
 from exchange.lock import FileLock
 from exchange.records import Completion
-from exchange.review import Review
-from exchange.spool import FILE, Spool
-from exchange.verdicts import Row, Staged, remove, staged_row
-from workers.judged import judge
+from exchange.store import inputs
+from exchange.store.review import Review
+from exchange.store.spool import FILE, Spool
+from exchange.store.verdicts import StagedRow, StagedVerdicts, remove_staged, staged_row
+from workers.grading import grade
 
-SPAN = 1000  # tasks of one errand: about a second of work, so that progress is seen
+SPAN_TASKS = 1000  # tasks of one errand: about a second of work, so that progress is seen
 AHEAD = 2  # errands waiting beside each process: results are gathered as they come
-Verdicts = tuple[list[str], list[Row]]
+Verdicts = tuple[list[str], list[StagedRow]]
 
 _ROWS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input, k.record AS reply,
 COALESCE(i.story_id, c.story_id, '') AS story_id
@@ -40,7 +40,7 @@ def recheck(
     *,
     processes: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Staged:
+) -> StagedVerdicts:
     """Judge every stored reply; the verdicts are in the staged file, nothing is changed yet.
 
     Args:
@@ -59,28 +59,28 @@ def recheck(
     finally:
         spool.close()
     for left in directory.glob("recheck-*.sqlite"):  # of a run that was killed
-        remove(left)
+        remove_staged(left)
     path = directory / f"recheck-{secrets.token_hex(4)}.sqlite"
     try:
-        staged = Staged.open(path)
+        staged = StagedVerdicts.open(path)
         done = 0
-        for tasks, rows in _judge_all(directory, archive, last, processes):
+        for tasks, rows in _grade_all(directory, archive, last, processes):
             staged.put(tasks, rows)
-            done += SPAN
+            done += SPAN_TASKS
             progress(min(done, last), last)
         staged.settle(*_labels(directory))
     except BaseException:
-        remove(path)
+        remove_staged(path)
         raise
     return staged
 
 
-def _judge_all(directory: Path, archive: str, last: int, processes: int) -> Iterator[Verdicts]:
+def _grade_all(directory: Path, archive: str, last: int, processes: int) -> Iterator[Verdicts]:
     """The verdicts of all spans in order, however the processes finish."""
-    firsts = range(1, last + 1, SPAN)
+    firsts = range(1, last + 1, SPAN_TASKS)
     count = min(processes or os.cpu_count() or 1, len(firsts))
     if count <= 1:
-        yield from (judge_span(directory, archive, first) for first in firsts)
+        yield from (grade_span(directory, archive, first) for first in firsts)
         return
     # Spawned: a process that has threads, or has evaluated with MLX, must not fork.
     context = multiprocessing.get_context("spawn")
@@ -90,7 +90,7 @@ def _judge_all(directory: Path, archive: str, last: int, processes: int) -> Iter
             waiting = iter(firsts)
             for wanted in firsts:
                 for first in waiting:
-                    pending[first] = pool.submit(judge_span, directory, archive, first)
+                    pending[first] = pool.submit(grade_span, directory, archive, first)
                     if len(pending) >= count * (1 + AHEAD):
                         break
                 while not pending[wanted].done():
@@ -101,20 +101,20 @@ def _judge_all(directory: Path, archive: str, last: int, processes: int) -> Iter
             raise
 
 
-def judge_span(directory: Path, archive: str, first: int) -> Verdicts:
+def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
     """The tasks with serial numbers from `first` on, and their pairs with their stories."""
     spool = Spool.read(directory)
     try:
-        spoken = inputs.language(spool)
+        spoken = inputs.archive_language(spool)
         tasks: list[str] = []
-        rows: list[Row] = []
-        for row in spool.db.execute(_ROWS, (first, first + SPAN - 1)):
-            task = inputs.of_row(row, archive, spoken)
+        rows: list[StagedRow] = []
+        for row in spool.db.execute(_ROWS, (first, first + SPAN_TASKS - 1)):
+            task = inputs.task_from_row(row, archive, spoken)
             if task is None:
                 continue
             reply = Completion.from_json(zstandard.decompress(row["reply"]))
             tasks.append(task.id)
-            for pair in judge(task, reply.text, reply.finish_reason).pairs:
+            for pair in grade(task, reply.text, reply.finish_reason).pairs:
                 rows.append(staged_row(pair, row["story_id"]))
         return tasks, rows
     finally:

@@ -8,17 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from exchange.engine import Message
-from exchange.house import Recipe
-from exchange.models import Model
+from exchange.inference.engine import Message
+from exchange.inference.models import ModelSettings
+from exchange.project import Recipe
+from exchange.recipes import prompts
+from exchange.recipes.prompts import TaskPrompt
 from exchange.records import Task, digest
-from exchange.settings import Config, Persona
-from workers import prompts
-from workers.prompts import Prompt
-from workers.settings import Work
+from exchange.settings import Config, PersonaSettings
+from workers.settings import WorkSettings
 
 # The prompts of each kind beside `chunk`. A refusal that corrects has a chunk to correct by.
-KINDS = {
+PROMPTS_BY_KIND = {
     "dense": ("dense",),
     "whois": ("whois",),
     "rephrase": ("rephrase",),
@@ -27,14 +27,14 @@ KINDS = {
 }
 
 
-class Book:
+class PromptRegistry:
     """The prompts and recipes of these settings, for every language and kind of task.
 
     The model counts by the name asked for, not by where it runs: a converted copy in MLX and an
     endpoint that serves the original are the same request.
     """
 
-    def __init__(self, work: Work, model: Model, persona: Persona) -> None:
+    def __init__(self, work: WorkSettings, model: ModelSettings, persona: PersonaSettings) -> None:
         self._work = work
         self._model = model
         self._persona = persona
@@ -58,27 +58,27 @@ class Book:
             self._model.name,
         )
         kinds = {"chunk": found.id}
-        for kind, names in KINDS.items():
+        for kind, names in PROMPTS_BY_KIND.items():
             asked = [self.prompt(name, language) for name in names if self._has(name, language)]
             if len(asked) == len(names):
                 shas = [self.sha(one) for one in asked]
                 if kind == "replay":
-                    shas.append(digest(*prompts.general(self._language(language))))
+                    shas.append(digest(*prompts.general_questions(self._language(language))))
                 kinds[kind] = self._id(shas, sampling)
         return replace(found, kinds=kinds)
 
     def _id(self, shas: list[str], sampling: str) -> str:
         return digest(*shas, sampling, self._model.name, size=3)
 
-    def sha(self, prompt: Prompt) -> str:
+    def sha(self, prompt: TaskPrompt) -> str:
         """The hash of what is constant in a request: the prompt, and the persona's system text."""
         system = self._persona.system
-        return digest(prompt.sha, system, size=prompts.SHA_BYTES) if system else prompt.sha
+        return digest(prompt.sha, system, size=prompts.PROMPT_SHA_BYTES) if system else prompt.sha
 
-    def _prompt(self, name: str, language: str = "") -> Prompt:
+    def _prompt(self, name: str, language: str = "") -> TaskPrompt:
         if name == "chunk" and not self._is_own():
-            return prompts.load(self._work.prompt)
-        return prompts.load(self._named(name, language))
+            return prompts.load_prompt(self._work.prompt)
+        return prompts.load_prompt(self._named(name, language))
 
     def _named(self, name: str, language: str) -> str:
         """«el/chunk-brief» has the family "-brief": its other kinds are «el/rephrase-brief» ..."""
@@ -93,11 +93,11 @@ class Book:
         return "/chunk" in self._work.prompt and not self._work.prompt.endswith(".txt")
 
     def _has(self, name: str, language: str) -> bool:
-        return self._named(name, language) in prompts.names()
+        return self._named(name, language) in prompts.prompt_names()
 
-    def prompts(self, language: str = "") -> list[Prompt]:
+    def prompts(self, language: str = "") -> list[TaskPrompt]:
         """The prompts of all kinds in a language, the chunks' first."""
-        names = [name for some in KINDS.values() for name in some]
+        names = [name for some in PROMPTS_BY_KIND.values() for name in some]
         others = [self.prompt(name, language) for name in names if self._has(name, language)]
         return [self.prompt("chunk", language), *others]
 
@@ -110,7 +110,7 @@ class Book:
         except prompts.UsageError:  # a language without prompts
             return False
 
-    def prompt_of(self, task: Task) -> Prompt:
+    def prompt_of(self, task: Task) -> TaskPrompt:
         """The prompt that a task is asked with."""
         name = "correction" if task.kind == "refusal" and task.given.get("true") else task.kind
         return self.prompt(name, task.language)
@@ -123,18 +123,20 @@ class Book:
         return self.prompt_of(task).messages(task.header, text, self._persona.system)
 
 
-def of(work: Work, model: Model, persona: Persona) -> Recipe:
+def recipe_for(work: WorkSettings, model: ModelSettings, persona: PersonaSettings) -> Recipe:
     """The recipe of these settings, in the language of their prompt."""
-    return Book(work, model, persona).recipe("")
+    return PromptRegistry(work, model, persona).recipe("")
 
 
-def book(config: Config) -> Book:
+def prompt_registry(config: Config) -> PromptRegistry:
     """The prompts and recipes of the settings as they are now."""
-    return Book(
-        config.table("work", Work), config.table("model", Model), config.table("persona", Persona)
+    return PromptRegistry(
+        config.table("work", WorkSettings),
+        config.table("model", ModelSettings),
+        config.table("persona", PersonaSettings),
     )
 
 
-def current(config: Config, language: str = "") -> Recipe:
+def current_recipe(config: Config, language: str = "") -> Recipe:
     """The recipe that the settings ask for now; `language` is the newspaper's."""
-    return book(config).recipe(language)
+    return prompt_registry(config).recipe(language)

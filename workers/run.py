@@ -19,12 +19,12 @@ from collections.abc import Callable
 from functools import partial
 
 from exchange import logs
-from exchange.engine import Engine
 from exchange.errors import OK, STOPPED, USAGE, UserError
-from exchange.settings import Config, Persona
-from workers.engines.opening import open_engine, processor_share
-from workers.quiet import is_quiet
-from workers.settings import Work
+from exchange.inference.engine import Engine
+from exchange.settings import Config, PersonaSettings
+from workers.control import is_quiet
+from workers.open_engine import hold_gpu_share, open_engine
+from workers.settings import WorkSettings
 
 REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
@@ -33,7 +33,7 @@ CRASHED = 70  # an error of ours, which may pass: Python's own 1 would say "must
 
 ORPHAN_S = 5.0  # between two looks for the supervisor, and what a goodbye to Redis may take
 
-OpenEngine = Callable[[Config, Work], Engine]
+OpenEngine = Callable[[Config, WorkSettings], Engine]
 
 
 def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> int:
@@ -45,14 +45,14 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
     parser = argparse.ArgumentParser(prog="python -m workers.run", description=__doc__)
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     burst = parser.parse_args(argv).burst
-    logging.basicConfig(level=logging.INFO, format=logs.TEXT, stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=logs.TEXT_FORMAT, stream=sys.stderr)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     try:
         config = Config.find()
         logs.configure(config, logging.INFO)
-        work = config.table("work", Work)
+        work = config.table("work", WorkSettings)
         end_when_orphaned(work.grace_s)
-        with processor_share(config, work):
+        with hold_gpu_share(config, work):
             return _work(config, work, open_with or open_engine, burst=burst)
     except UserError as error:
         logging.error("%s", error)
@@ -62,19 +62,19 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
         return CRASHED
 
 
-def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> int:
-    from exchange.announce import refuse_to_work
-    from exchange.redis_client import connect
+def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: bool) -> int:
+    from exchange.queue.announce import require_wanted_model
+    from exchange.queue.redis_client import connect_redis
     from workers import recipe
-    from workers.desk import Desk
-    from workers.intake import WrongRecipe
+    from workers.queue.intake import WrongRecipe
+    from workers.request_builder import RequestBuilder
     from workers.worker import GenerationWorker
 
-    persona = config.table("persona", Persona)
-    book = recipe.book(config)
+    persona = config.table("persona", PersonaSettings)
+    book = recipe.prompt_registry(config)
     wanted = book.recipe(persona.language)
-    redis = connect(os.environ[REDIS_VARIABLE])
-    refuse_to_work(redis, wanted)  # before a model is loaded for nothing
+    redis = connect_redis(os.environ[REDIS_VARIABLE])
+    require_wanted_model(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
         for prompt in book.prompts(persona.language):
@@ -89,7 +89,7 @@ def _work(config: Config, work: Work, open_with: OpenEngine, *, burst: bool) -> 
         redis,
         engine,
         wanted,
-        Desk(work, book, description),
+        RequestBuilder(work, book, description),
         name=os.environ.get(NAME_VARIABLE) or make_name(),
         width=description.width,
         lease_s=work.lease_s,

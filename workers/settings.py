@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 
-class Work(Table):
+class WorkSettings(SettingsTable):
     """The settings of a generation worker."""
 
     engine: Literal["mlx", "openai"] = Field(

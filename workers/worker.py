@@ -22,19 +22,19 @@ from rq import SimpleWorker
 from rq.job import Job
 from rq.worker.base import WorkerStatus
 
-from exchange import keys
-from exchange.engine import Engine, Finished
-from exchange.house import Recipe
+from exchange.inference.engine import Engine, RequestOutput
+from exchange.project import Recipe
+from exchange.queue import keys
 from exchange.records import Task
-from workers import inflight, poison
 from workers.control import PAUSE
-from workers.desk import Desk
-from workers.inflight import InFlight
-from workers.intake import Intake
 from workers.job import TaskJob
-from workers.outbox import Outbox, cannot_write
-from workers.pulse import Pulse
-from workers.upkeep import TaskQueue, open_queue
+from workers.queue import leased_queue, quarantine
+from workers.queue.heartbeat import HeartbeatReporter
+from workers.queue.intake import JobIntake
+from workers.queue.leased_queue import LeasedJob
+from workers.queue.maintenance import TaskQueue, open_queue
+from workers.queue.result_writer import ResultWriter, is_write_refused
+from workers.request_builder import RequestBuilder
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class GenerationWorker(SimpleWorker):
         connection: Any,
         engine: Engine,
         recipe: Recipe,
-        desk: Desk,
+        desk: RequestBuilder,
         *,
         name: str,
         width: int,
@@ -85,7 +85,7 @@ class GenerationWorker(SimpleWorker):
             serializer=queue.serializer,
             worker_ttl=lease_s,
             maintenance_interval=max(1, lease_s // 2),
-            exception_handlers=[poison.note_expired],
+            exception_handlers=[quarantine.count_expired_lease],
             disable_default_exception_handler=True,
         )
         self.engine = engine
@@ -96,15 +96,15 @@ class GenerationWorker(SimpleWorker):
         self._wanted = wanted
         self._resting = resting
         self.done = 0
-        self._outbox = Outbox(self)
-        self._intake = Intake(self, self._outbox)
-        self._held: dict[int, InFlight] = {}  # in the engine, by its ticket
+        self._outbox = ResultWriter(self)
+        self._intake = JobIntake(self, self._outbox)
+        self._held: dict[int, LeasedJob] = {}  # in the engine, by its ticket
         self._stop_at: float | None = None
         self._command: bytes | None = None
         self._told = WorkerStatus.IDLE  # what the dashboard shows
         self._renewed_at = float("-inf")
         self._next_renewal = self._next_report = self._next_command = self._next_pop = 0.0
-        self.pulse = Pulse(connection, name, width, lease_s, recipe)
+        self.pulse = HeartbeatReporter(connection, name, width, lease_s, recipe)
 
     # -- what RQ would do otherwise ---------------------------------------------------------
 
@@ -148,7 +148,7 @@ class GenerationWorker(SimpleWorker):
         try:
             return self._loop(burst)
         finally:
-            self._patiently(lambda: inflight.give_back(self, self._all_held()))
+            self._patiently(lambda: leased_queue.give_back(self, self._all_held()))
             self.engine.close()
             self.register_death()
             self.pulse.end()
@@ -190,7 +190,7 @@ class GenerationWorker(SimpleWorker):
             self._next_report = moment + REPORT_S
 
     def _renew(self) -> None:
-        inflight.renew(self, self._all_held(), self.lease_s)
+        leased_queue.renew(self, self._all_held(), self.lease_s)
         moment = time.monotonic()
         # After a pause (Redis was away, or we were frozen or not born) the others may be as late
         # as we are: they get the time to renew before anybody takes their jobs away.
@@ -230,13 +230,13 @@ class GenerationWorker(SimpleWorker):
             self._next_pop = moment + POLL_S
         return given
 
-    def _submit(self, held: InFlight, task: Task) -> None:
+    def _submit(self, held: LeasedJob, task: Task) -> None:
         try:
             self._held[self.desk.submit(self.engine, task)] = held
         except ValueError:
             self._outbox.fail(held, "too-long")
 
-    def _collect(self, finished: list[Finished]) -> None:
+    def _collect(self, finished: list[RequestOutput]) -> None:
         """Hand what the engine has finished to the outbox, or ask once more."""
         for one in finished:
             held = self._held.pop(one.ticket, None)
@@ -251,7 +251,7 @@ class GenerationWorker(SimpleWorker):
 
     # -- small things -----------------------------------------------------------------------
 
-    def _all_held(self) -> list[InFlight]:
+    def _all_held(self) -> list[LeasedJob]:
         return [*self._held.values(), *self._intake.held(), *self._outbox.held()]
 
     def _tell_state(self, *, again: bool = False) -> None:
@@ -271,7 +271,7 @@ class GenerationWorker(SimpleWorker):
             try:
                 return call()
             except ResponseError as error:
-                if not cannot_write(error):
+                if not is_write_refused(error):
                     raise
                 log.warning("Redis cannot take more (%s): waiting, nothing is lost", error)
                 time.sleep(FULL_S)

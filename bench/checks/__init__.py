@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import processes
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 
 if TYPE_CHECKING:
-    from bench.checks.labelled import Judgement
+    from bench.checks.labelled import LabelledVerdict
 
 SEED = 7
 PAIRS, QUICK = 150_000, 6_000
@@ -41,7 +41,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, help=f"pairs to judge, default {PAIRS:,}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Score the rules, then time the chain, the collector and the recheck."""
     from bench.checks import labelled, stored
 
@@ -58,7 +58,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     return found
 
 
-def _rules(judged: list[Judgement]) -> Figures:
+def _rules(judged: list[LabelledVerdict]) -> Figures:
     from bench.checks.labelled import scores
 
     table = scores(judged)
@@ -67,7 +67,7 @@ def _rules(judged: list[Judgement]) -> Figures:
     wrong = [one for one in judged if one.wanted]
     twins = [one for one in judged if one.twin]
 
-    def share(some: list[Judgement], whole: list[Judgement]) -> float:
+    def share(some: list[LabelledVerdict], whole: list[LabelledVerdict]) -> float:
         return round(len(some) / len(whole), 4)
 
     return {
@@ -88,7 +88,7 @@ def _rules(judged: list[Judgement]) -> Figures:
     }
 
 
-def _chain(pairs: int, settings: Settings) -> Figures:
+def _chain(pairs: int, settings: BenchSettings) -> Figures:
     """In a process of its own, so that its memory is its own too."""
     settings.say(f"judging {pairs:,} pairs")
     command = [sys.executable, "-m", "bench.checks.chain", str(pairs), str(SEED)]

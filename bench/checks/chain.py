@@ -8,7 +8,7 @@ import time
 
 from bench.checks.corpus import chunks
 from exchange.records import Task
-from workers.judged import judge
+from workers.grading import grade
 
 
 def main(pairs: int, seed: int) -> None:
@@ -20,7 +20,7 @@ def main(pairs: int, seed: int) -> None:
         nonlocal spent, judged, accepted
         started = time.process_time()
         for task, reply in waiting:
-            found = judge(task, reply, "stop")
+            found = grade(task, reply, "stop")
             judged += len(found.pairs)
             accepted += found.accepted
         spent += time.process_time() - started

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from crawler.chunk import cut
+from crawler.extract.chunk import pack_sentences
 from exchange.text import dates
-from kkoracle.demo.newspaper import build
+from kkoracle.demo.newspaper import build_newspaper
 
 SIZE = 1200  # characters of a chunk, as the built-in profiles have it
 STORIES = 320  # of one newspaper, the most it is made of
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SampleReply:
     """One chunk and what a model wrote about it."""
 
     header: str
@@ -37,7 +37,7 @@ class Told:
         return "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a in self.pairs)
 
 
-def chunks(pairs: int, seed: int) -> Iterator[Told]:
+def chunks(pairs: int, seed: int) -> Iterator[SampleReply]:
     """Chunks that hold `pairs` pairs in all, the last one perhaps a few more."""
     made = 0
     base = [told for number in range(NEWSPAPERS) for told in _newspaper(seed + number)]
@@ -49,16 +49,16 @@ def chunks(pairs: int, seed: int) -> Iterator[Told]:
             yield _shifted(told, version) if version else told
 
 
-def _newspaper(seed: int) -> Iterator[Told]:
-    newspaper = build(seed, STORIES)
+def _newspaper(seed: int) -> Iterator[SampleReply]:
+    newspaper = build_newspaper(seed, STORIES)
     rng = random.Random(seed)
     # Some stories are short: what was printed on one day makes one long story.
     stories = sorted(newspaper.stories, key=lambda story: story.date)
     for start in range(0, len(stories), 4):
         some = stories[start : start + 4]
         day, facts = some[0].date, [fact for story in some for fact in story.facts]
-        header = f"{newspaper.name}, {dates.written(day.isoformat())}, {some[0].title}"
-        for text in cut([p for story in some for p in story.paragraphs], SIZE):
+        header = f"{newspaper.name}, {dates.format_date(day.isoformat())}, {some[0].title}"
+        for text in pack_sentences([p for story in some for p in story.paragraphs], SIZE):
             held = [fact for fact in facts if fact.sentence in text]
             rng.shuffle(held)
             for one, other, third in zip(held[::3], held[1::3], held[2::3], strict=False):
@@ -67,14 +67,14 @@ def _newspaper(seed: int) -> Iterator[Told]:
                     (other.rephrasings[0], other.answer),
                     (third.question, one.answer),
                 )
-                yield Told(header, text, day.isoformat(), pairs)
+                yield SampleReply(header, text, day.isoformat(), pairs)
 
 
-def _shifted(told: Told, version: int) -> Told:
+def _shifted(told: SampleReply, version: int) -> SampleReply:
     def shift(text: str) -> str:
         return _NUMBER.sub(lambda found: str(int(found[0]) + version), text)
 
-    return Told(
+    return SampleReply(
         told.header,
         shift(told.text),
         told.published,

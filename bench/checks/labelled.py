@@ -15,15 +15,15 @@ from pathlib import Path
 
 import orjson
 
-from exchange import dedup
 from exchange.records import Task
-from workers.checks import Claim, Context, first_objection
+from exchange.store import dedup
+from workers.checks import CheckContext, TokenizedPair, first_objection
 
 FILE = Path(__file__).parent / "labelled.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class LabelledVerdict:
     """One labelled pair and what the chain said; "" is accepted."""
 
     question: str
@@ -34,7 +34,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class RuleScore:
     """How well one rule does: of its objections those that are its own, of its pairs those met.
 
     `caught` counts its pairs that any rule rejects: two rules may both be right, and the cheaper
@@ -55,26 +55,26 @@ class Score:
         return round(self.hit / self.wanted, 4) if self.wanted else None
 
 
-def judge_all() -> list[Judgement]:
+def judge_all() -> list[LabelledVerdict]:
     """Every labelled pair through the chain, and through the index of questions after it."""
     connection = sqlite3.connect(":memory:")
-    connection.executescript(dedup.TABLE)
+    connection.executescript(dedup.QUESTIONS_TABLE)
     index = dedup.QuestionIndex(connection)
     return list(_judge(index))
 
 
-def _judge(index: dedup.QuestionIndex) -> Iterator[Judgement]:
+def _judge(index: dedup.QuestionIndex) -> Iterator[LabelledVerdict]:
     number = 0
     for line in FILE.read_bytes().splitlines():
         told = orjson.loads(line)
         task = Task("0" * 24, "paper", "chunk", ("c",), "000000", told["text"], told["header"])
-        context = Context.of(task)
+        context = CheckContext.of(task)
         for pair in told["pairs"]:
             number += 1
-            reason = first_objection(Claim.of(pair["question"], pair["answer"]), context)
+            reason = first_objection(TokenizedPair.of(pair["question"], pair["answer"]), context)
             if not reason and index.keep(str(number), pair["question"]):
-                reason = dedup.REASON
-            yield Judgement(
+                reason = dedup.DUPLICATE
+            yield LabelledVerdict(
                 pair["question"],
                 pair["answer"],
                 pair.get("reason", ""),
@@ -83,13 +83,13 @@ def _judge(index: dedup.QuestionIndex) -> Iterator[Judgement]:
             )
 
 
-def scores(judged: list[Judgement]) -> dict[str, Score]:
+def scores(judged: list[LabelledVerdict]) -> dict[str, RuleScore]:
     """By reason code; "" stands for accepted."""
     wanted = Counter(one.wanted for one in judged)
     found = Counter(one.found for one in judged)
     hit = Counter(one.wanted for one in judged if one.wanted == one.found)
     caught = Counter(one.wanted for one in judged if one.wanted and one.found)
     return {
-        reason: Score(wanted[reason], found[reason], hit[reason], caught[reason])
+        reason: RuleScore(wanted[reason], found[reason], hit[reason], caught[reason])
         for reason in sorted({*wanted, *found})
     }

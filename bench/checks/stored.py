@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from bench.checks.corpus import Told, chunks
+from bench.checks.corpus import SampleReply, chunks
 from bench.registry import Figures
-from exchange import dedup, tasks
-from exchange.db import connect, transaction
 from exchange.records import Chunk, Completion, Result, Story, Task, digest
-from exchange.spool import Spool
-from workers.judged import judge
+from exchange.store import dedup, tasks
+from exchange.store.db import connect, transaction
+from exchange.store.spool import Spool
+from workers.grading import grade
 
 RECIPE = "abcdef"
 BATCH = 256  # results that the collector takes home at once
@@ -44,9 +44,9 @@ def _index(path: Path, spool: Spool) -> Figures:
         (pair.id, pair.question)
         for status in ("accepted", "rejected")
         for pair, _ in spool.pairs(status)
-        if pair.reason in ("", dedup.REASON)
+        if pair.reason in ("", dedup.DUPLICATE)
     ]
-    db = connect(path, dedup.TABLE, version=1)
+    db = connect(path, dedup.QUESTIONS_TABLE, version=1)
     index = dedup.QuestionIndex(db)
     started = time.process_time()
     duplicates = 0
@@ -58,7 +58,7 @@ def _index(path: Path, spool: Spool) -> Figures:
     return {"dedup_questions": len(asked), "dedup_cpu_s": round(spent, 1), "duplicates": duplicates}
 
 
-def _results(spool: Spool, some: list[tuple[int, Told]]) -> Iterator[Result]:
+def _results(spool: Spool, some: list[tuple[int, SampleReply]]) -> Iterator[Result]:
     with spool.transaction():
         for number, told in some:
             story_id = digest("paper", str(number))
@@ -84,4 +84,4 @@ def _results(spool: Spool, some: list[tuple[int, Told]]) -> Iterator[Result]:
                 "2024-01-01T00:00:00",
             )
             task = Task(task_id, "paper", "chunk", (chunk.id,), RECIPE, chunk.text, chunk.header)
-            yield Result.of(done, "paper", judge(task, told.reply, "stop").pairs)
+            yield Result.of(done, "paper", grade(task, told.reply, "stop").pairs)

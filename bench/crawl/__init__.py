@@ -22,9 +22,9 @@ from pathlib import Path
 
 from bench import peers, processes
 from bench.crawl import commands, stored
-from bench.crawl.serving import serving
+from bench.crawl.serving import serve_site
 from bench.crawl.site import pages, paragraphs
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 
 SEED = 7
 STORIES, QUICK = 2000, 200
@@ -47,13 +47,16 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stories", type=int, help=f"default: {STORIES}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Each side in turn; a crawl that did not store every story ends the bench."""
     stories = given.stories or (QUICK if settings.quick else STORIES)
     known = QUICK_KNOWN if settings.quick else KNOWN
     python = peers.python("scrapy", settings.say)
-    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(stories, SEED) as url:
-        sides = _Sides(Path(folder), url, python, stories, settings)
+    with (
+        tempfile.TemporaryDirectory(prefix="kk-bench-") as folder,
+        serve_site(stories, SEED) as url,
+    ):
+        sides = _Contestants(Path(folder), url, python, stories, settings)
         cpu = dict.fromkeys(_TURNS, float("inf"))
         for turn in range(given.rounds):  # in turn, so that a machine's slow minute meets both
             for who, what in _TURNS:
@@ -80,11 +83,11 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     }
 
 
-class _Sides:
+class _Contestants:
     """Runs either side as a command of its own and looks at what it stored."""
 
     def __init__(
-        self, folder: Path, url: str, python: Path, stories: int, settings: Settings
+        self, folder: Path, url: str, python: Path, stories: int, settings: BenchSettings
     ) -> None:
         self._folder = folder
         self._url = url
@@ -92,13 +95,13 @@ class _Sides:
         self._stories = stories
         self._say = settings.say
 
-    def crawl(self, who: str, what: str, turn: int) -> processes.Taken:
+    def crawl(self, who: str, what: str, turn: int) -> processes.ResourceUsage:
         """One crawl into an empty folder."""
         folder = self._folder / f"{who}-{what}-{turn}"
         folder.mkdir()
         return self._run(who, what, folder)
 
-    def knowing(self, who: str, known: int) -> processes.Taken:
+    def knowing(self, who: str, known: int) -> processes.ResourceUsage:
         """One crawl that fetches, where `known` addresses were seen before."""
         folder = self._folder / f"{who}-known"
         folder.mkdir()
@@ -106,13 +109,13 @@ class _Sides:
         self._command(who, f"know-{known}", folder)
         return self._run(who, "fetch", folder)
 
-    def _run(self, who: str, what: str, folder: Path) -> processes.Taken:
+    def _run(self, who: str, what: str, folder: Path) -> processes.ResourceUsage:
         taken = self._command(who, what, folder)
         self._check(who, what, folder)
         self._say(f"{who} {what}: {taken.cpu_s:.2f} s of processor, {taken.rss_mb:.0f} MB")
         return taken
 
-    def _command(self, who: str, what: str, folder: Path) -> processes.Taken:
+    def _command(self, who: str, what: str, folder: Path) -> processes.ResourceUsage:
         chosen = (self._url, folder, CONCURRENCY, what)
         command = (
             commands.ours(*chosen) if who == "ours" else commands.scrapy(self._python, *chosen)
@@ -120,20 +123,22 @@ class _Sides:
         log = folder / "log"
         taken = processes.run(command, folder, commands.environment(), log)
         if taken.code:
-            raise stored.Unequal(f"{who} {what} ended with {taken.code}: {stored.last_line(log)}")
+            raise stored.StoredMismatch(
+                f"{who} {what} ended with {taken.code}: {stored.last_line(log)}"
+            )
         return taken
 
     def _check(self, who: str, what: str, folder: Path) -> None:
         found = stored.ours(folder, what) if who == "ours" else stored.scrapy(folder)
         if what == "fetch":
             wanted = pages(self._stories, SEED)
-            stored.same(
+            stored.check_bodies(
                 found,
                 {f"/story/{n}": wanted[f"/story/{n}"] for n in range(self._stories)},
                 f"{who} {what}",
             )
             return
-        stored.holds(
+        stored.check_texts(
             found,
             {f"/story/{n}": paragraphs(n, SEED) for n in range(self._stories)},
             f"{who} {what}",

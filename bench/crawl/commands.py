@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
     return processes.as_from_a_shell(os.environ) | {"PYTHONPATH": str(ROOT)}
 
 
-class Command:
+class CrawlCommand:
     """Call it to start the command once more; `end` ends whatever of it still runs."""
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:

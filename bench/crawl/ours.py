@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from crawler.daemon import run
-from crawler.frontier import Frontier
+from crawler.daemon import run_daemon
+from crawler.frontier.frontier import Frontier
 from crawler.records import Link
-from crawler.settings import Crawl
-from exchange.house import House, Recipe
-from exchange.settings import Config, General, Redis
+from crawler.settings import CrawlSettings
+from exchange.project import Project, Recipe
+from exchange.settings import Config, GeneralSettings, RedisSettings
 
 PROFILE = r"""
 name = "Η Εφημερίδα"
@@ -70,14 +70,16 @@ def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> i
         None,
         {},
     )
-    house = House(
+    project = Project(
         config,
-        config.table("", General),
-        config.table("redis", Redis),
+        config.table("", GeneralSettings),
+        config.table("redis", RedisSettings),
         lambda: Recipe("000000", "", "", "", ""),
     )
-    settings = config.table("crawl", Crawl)
-    return asyncio.run(run(house, "paper", settings, extract=what != "fetch", generate=False))
+    settings = config.table("crawl", CrawlSettings)
+    return asyncio.run(
+        run_daemon(project, "paper", settings, extract=what != "fetch", generate=False)
+    )
 
 
 def _known(count: int) -> Iterator[Link]:

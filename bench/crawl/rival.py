@@ -23,7 +23,7 @@ DELAY, AUTO = float((sys.argv[5:] or [0])[0]), sys.argv[6:] == ["auto"]
 BATCH = 32
 
 
-class Store:
+class StoryPipeline:
     """One commit for as many pages as ours."""
 
     def open_spider(self):
@@ -50,7 +50,7 @@ class Store:
         self.db.close()
 
 
-class Newspaper(scrapy.Spider):
+class NewspaperSpider(scrapy.Spider):
     name = "newspaper"
 
     async def start(self):
@@ -73,7 +73,7 @@ class Newspaper(scrapy.Spider):
         yield {"url": response.url, "body": (text or "").encode()}
 
 
-def know(count):
+def write_seen_requests(count):
     """Two bytes of length and the fingerprint, as `RFPDupeFilter` writes and reads them."""
     path = Path(FOLDER, "job", "requests.seen")
     path.parent.mkdir()
@@ -92,18 +92,18 @@ def crawl():
             "CONCURRENT_REQUESTS_PER_DOMAIN": int(CONCURRENCY),
             "DOWNLOAD_DELAY": DELAY,
             "AUTOTHROTTLE_ENABLED": AUTO,
-            "ITEM_PIPELINES": {Store: 100},
+            "ITEM_PIPELINES": {StoryPipeline: 100},
             "LOG_LEVEL": "WARNING",
             "TELNETCONSOLE_ENABLED": False,
             "COOKIES_ENABLED": False,
         }
     )
-    process.crawl(Newspaper)
+    process.crawl(NewspaperSpider)
     process.start()
 
 
 if __name__ == "__main__":
     if MODE.startswith("know-"):
-        know(int(MODE.removeprefix("know-")))
+        write_seen_requests(int(MODE.removeprefix("know-")))
     else:
         crawl()

@@ -25,7 +25,7 @@ Page = tuple[str, bytes]  # content type, body
 Find = Callable[[str], Page | None]
 
 
-class Site:
+class ServedSite:
     """What is shown, how slowly, and when it refuses: once, at request number `refuse_at`."""
 
     def __init__(
@@ -72,7 +72,7 @@ def _answer(status: str, kind: str, body: bytes, more: str = "") -> bytes:
 class _Connection(asyncio.Protocol):
     """Just enough HTTP to cost next to nothing: keep-alive, GET, one request at a time."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: ServedSite) -> None:
         self._site = site
         self._received = b""
 
@@ -101,14 +101,14 @@ def _generated(stories: int, seed: int) -> Find:
 
 
 def _demo(stories: int, seed: int) -> Find:
-    from kkoracle.demo.newspaper import build
+    from kkoracle.demo.newspaper import build_newspaper
 
-    newspaper = build(seed, stories)
+    newspaper = build_newspaper(seed, stories)
     found = {unquote(url): (page.content_type, page.body) for url, page in newspaper.pages.items()}
     return lambda path: found.get(unquote(path))
 
 
-async def _serve(site: Site) -> None:
+async def _serve(site: ServedSite) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(site), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
@@ -128,7 +128,7 @@ def main() -> None:
     given = parser.parse_args()
     find = (_demo if given.demo else _generated)(given.stories, given.seed)
     log = given.log.open("a") if given.log else None
-    asyncio.run(_serve(Site(find, log, given.latency, given.refuse_at, given.retry_after)))
+    asyncio.run(_serve(ServedSite(find, log, given.latency, given.refuse_at, given.retry_after)))
 
 
 if __name__ == "__main__":

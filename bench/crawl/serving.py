@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ServedRequest:
     """One request as the server saw it; `at` counts on the monotonic clock."""
 
     at: float
@@ -22,7 +22,7 @@ class Seen:
 
 
 @contextlib.contextmanager
-def serving(stories: int, seed: int, *options: str) -> Iterator[str]:
+def serve_site(stories: int, seed: int, *options: str) -> Iterator[str]:
     """The site in a process of its own; yields its address.
 
     Args:
@@ -53,10 +53,10 @@ def serving(stories: int, seed: int, *options: str) -> Iterator[str]:
         server.stdout.close()
 
 
-def seen(log: Path) -> list[Seen]:
+def read_requests(log: Path) -> list[ServedRequest]:
     """The requests so far, in order."""
     found = []
     for line in log.read_text().splitlines() if log.exists() else ():
         at, status, path = line.split(" ", 2)
-        found.append(Seen(float(at), int(status), path))
+        found.append(ServedRequest(float(at), int(status), path))
     return found

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from crawler import pages
-from crawler.bodies import Bodies
+from crawler.frontier import pages
+from crawler.frontier.raw_store import RawStore
 from exchange.errors import UserError
-from exchange.spool import Spool
+from exchange.store.spool import Spool
 
 Found = dict[str, bytes]
 
 
-class Unequal(UserError):
+class StoredMismatch(UserError):
     """A crawl that did not store what it should: its speed means nothing."""
 
 
@@ -29,7 +29,7 @@ def ours(folder: Path, what: str) -> Found:
         finally:
             spool.close()
     connection = pages.connect_readonly(archive)
-    bodies = Bodies(connection)
+    bodies = RawStore(connection)
     try:
         return {
             _path(row["url"]): bodies.get(row["id"]) or b""
@@ -52,21 +52,21 @@ def scrapy(folder: Path) -> Found:
         connection.close()
 
 
-def same(found: Found, wanted: Mapping[str, bytes], who: str) -> None:
+def check_bodies(found: Found, wanted: Mapping[str, bytes], who: str) -> None:
     """Raises Unequal unless exactly these bodies were stored."""
     _all_there(found, wanted, who)
     differ = [path for path, body in wanted.items() if found[path] != body]
     if differ:
-        raise Unequal(f"{who}: {len(differ)} bodies differ, such as that of {differ[0]}")
+        raise StoredMismatch(f"{who}: {len(differ)} bodies differ, such as that of {differ[0]}")
 
 
-def holds(found: Found, wanted: Mapping[str, list[str]], who: str) -> None:
+def check_texts(found: Found, wanted: Mapping[str, list[str]], who: str) -> None:
     """Raises Unequal unless each text has its story's first and last paragraph."""
     _all_there(found, wanted, who)
     for path, paragraphs in wanted.items():
         text = found[path].decode()
         if paragraphs[0] not in text or paragraphs[-1] not in text:
-            raise Unequal(f"{who}: the text of {path} is not whole")
+            raise StoredMismatch(f"{who}: the text of {path} is not whole")
 
 
 def last_line(log: Path) -> str:
@@ -78,7 +78,7 @@ def last_line(log: Path) -> str:
 def _all_there(found: Found, wanted: Mapping[str, object], who: str) -> None:
     if found.keys() != wanted.keys():
         missing = sorted(wanted.keys() - found.keys())
-        raise Unequal(
+        raise StoredMismatch(
             f"{who}: stored {len(found)} stories of {len(wanted)}"
             + (f"; missing {missing[0]}" if missing else "")
         )

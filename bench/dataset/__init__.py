@@ -18,10 +18,10 @@ import orjson
 
 from bench import processes
 from bench.dataset import filling, repeated
-from bench.registry import Figures, Settings
-from trainer.dataset import Row, read_split
+from bench.registry import BenchSettings, Figures
+from trainer.dataset import DatasetRow, read_split
 from trainer.dataset.build import FOLDER
-from trainer.dataset.researcher import FOLDER as RANDOM
+from trainer.dataset.random_split import FOLDER as RANDOM
 from trainer.dataset.split import Split
 
 SEED = 11
@@ -35,7 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="keep the files here")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill, build, build again, add, build; then judge what was written against what was put in."""
     stories = given.stories or (QUICK if settings.quick else STORIES)
     folder = given.dir or Path(tempfile.mkdtemp(prefix="kk-bench-dataset-"))
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measure(folder: Path, stories: int, settings: Settings) -> Figures:
+def _measure(folder: Path, stories: int, settings: BenchSettings) -> Figures:
     one, other = folder / "one" / "data" / "paper", folder / "other" / "data" / "paper"
     settings.say(f"filling a spool with {stories:,} stories ...")
     truth = filling.fill(one, stories, SEED)
@@ -85,19 +85,19 @@ def _measure(folder: Path, stories: int, settings: Settings) -> Figures:
     }
 
 
-def _build(house: Path, *arguments: str) -> processes.Taken:
+def _build(project: Path, *arguments: str) -> processes.ResourceUsage:
     """`kkoracle dataset build` as a user runs it, in a process of its own."""
-    (house / "kkoracle.toml").write_text('data = "data"\narchive = "paper"\n', "utf-8")
+    (project / "kkoracle.toml").write_text('data = "data"\narchive = "paper"\n', "utf-8")
     command = [sys.executable, "-m", "kkoracle", "dataset", "build", *arguments]
     root = str(Path(__file__).parents[2])
     env = processes.as_from_a_shell(os.environ) | {"PYTHONPATH": root}
-    taken = processes.run(command, house, env, house / "build.log")
+    taken = processes.run(command, project, env, project / "build.log")
     if taken.code:
-        raise RuntimeError((house / "build.log").read_text("utf-8"))
+        raise RuntimeError((project / "build.log").read_text("utf-8"))
     return taken
 
 
-def _rows(archive: Path) -> dict[Split, list[Row]]:
+def _rows(archive: Path) -> dict[Split, list[DatasetRow]]:
     counts = orjson.loads((archive / FOLDER / "manifest.json").read_bytes())["splits"]
     return {split: read_split(archive / FOLDER, split) for split in SIDES if counts[split]["rows"]}
 
@@ -106,13 +106,13 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def _moved(before: dict[Split, list[Row]], after: dict[Split, list[Row]]) -> int:
+def _moved(before: dict[Split, list[DatasetRow]], after: dict[Split, list[DatasetRow]]) -> int:
     """Rows that stand in another split than before, or in none."""
     now = {row.id: split for split, rows in after.items() for row in rows}
     return sum(now.get(row.id) != split for split, rows in before.items() for row in rows)
 
 
-def _crossing(rows: dict[Split, list[Row]], truth: dict[str, str]) -> int:
+def _crossing(rows: dict[Split, list[DatasetRow]], truth: dict[str, str]) -> int:
     """Planted clusters of stories that stand both in train and in a test of unseen stories."""
     taught = {truth[row.story] for row in rows["train"]}
     return len({truth[row.story] for row in rows["test_unseen"]} & taught)

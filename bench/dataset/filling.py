@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from exchange import tasks
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
-from exchange.spool import Spool
-from kkoracle.demo.newspaper import DemoStory, Fact, build
+from exchange.store import tasks
+from exchange.store.spool import Spool
+from kkoracle.demo.newspaper import DemoStory, PrintedFact, build_newspaper
 
 RECIPE = "benchs"
 PAIRS = 3  # a story
@@ -28,7 +28,7 @@ def fill(archive: Path, count: int, seed: int) -> dict[str, str]:
     draw = random.Random(seed)
     spool = Spool.open(archive)
     spool.set_meta("recipe", RECIPE)
-    batch: list[tuple[Story, Sequence[Fact]]] = []
+    batch: list[tuple[Story, Sequence[PrintedFact]]] = []
     last = ""
     for number, (printed, facts) in enumerate(_stories(seed, 0, count)):
         name = digest("bench", str(seed), str(number))
@@ -51,7 +51,7 @@ def add(archive: Path, before: int, count: int, seed: int) -> dict[str, str]:
     truth: dict[str, str] = {}
     draw = random.Random(seed + 1)
     spool = Spool.open(archive)
-    batch: list[tuple[Story, Sequence[Fact]]] = []
+    batch: list[tuple[Story, Sequence[PrintedFact]]] = []
     for number, (printed, facts) in enumerate(_stories(seed, before, count)):
         name = digest("bench", str(seed), "more", str(number))
         truth[name] = cluster = name
@@ -75,12 +75,12 @@ def add(archive: Path, before: int, count: int, seed: int) -> dict[str, str]:
     return truth
 
 
-def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequence[Fact]]]:
+def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequence[PrintedFact]]]:
     """Stories with three facts each; one newspaper after the other, all of other names."""
     number, edition = 0, seed * 1000
     while number < skip + count:
         edition += 1
-        for printed in build(seed=edition).stories:
+        for printed in build_newspaper(seed=edition).stories:
             if len(printed.facts) < PAIRS:
                 continue
             if skip <= number < skip + count:
@@ -88,14 +88,16 @@ def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequ
             number += 1
 
 
-def _story(name: str, cluster: str, date: str, facts: Sequence[Fact]) -> Story:
+def _story(name: str, cluster: str, date: str, facts: Sequence[PrintedFact]) -> Story:
     text = " ".join(fact.sentence for fact in facts)
     return Story(
         name, f"http://bench/{name}", "paper", date, "Ειδήσεις", "Τίτλος", "", text, cluster=cluster
     )
 
 
-def _put(spool: Spool, batch: Sequence[tuple[Story, Sequence[Fact]]], draw: random.Random) -> None:
+def _put(
+    spool: Spool, batch: Sequence[tuple[Story, Sequence[PrintedFact]]], draw: random.Random
+) -> None:
     results = []
     with spool.transaction():
         for story, facts in batch:
@@ -105,7 +107,7 @@ def _put(spool: Spool, batch: Sequence[tuple[Story, Sequence[Fact]]], draw: rand
     tasks.finish(spool, results)
 
 
-def _result(chunk: Chunk, facts: Sequence[Fact], draw: random.Random) -> Result:
+def _result(chunk: Chunk, facts: Sequence[PrintedFact], draw: random.Random) -> Result:
     task = Task.make_id("chunk", (chunk.id,), RECIPE)
     completion = Completion(
         task,
@@ -131,7 +133,7 @@ def _result(chunk: Chunk, facts: Sequence[Fact], draw: random.Random) -> Result:
     return Result(task, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
 
 
-def _pair(task: str, chunk: Chunk, fact: Fact, question: str, source: str) -> Pair:
+def _pair(task: str, chunk: Chunk, fact: PrintedFact, question: str, source: str) -> Pair:
     return Pair(
         Pair.make_id(task, question, fact.answer),
         task,

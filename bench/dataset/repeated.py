@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 from bench.registry import Figures
 from exchange.text.fold import fold
-from kkoracle.demo.newspaper import build
-from trainer.dataset import Row
-from trainer.dataset.placing import distinct
-from trainer.dataset.source import Source
+from kkoracle.demo.newspaper import build_newspaper
+from trainer.dataset import DatasetRow
+from trainer.dataset.assign import without_repeated_questions
+from trainer.dataset.source import DatasetSource
 
 REPEATED = 0.2  # share of the set that are planted repeats
 _DATED = re.compile(r"^(?P<head>.*?) (?P<date>στις \d+ \w+ \d{4})(?P<tail>.*);$")
@@ -27,24 +27,28 @@ _ARTICLE = re.compile(r" (?:ο|η|το|τον|την|του|της|τις|οι|�
 def measure(count: int, seed: int) -> Figures:
     """`distinct_dropped` and `repeats_caught`, as shares, on a set of `count` questions."""
     draw = random.Random(seed)
-    originals: dict[str, Row] = {}
+    originals: dict[str, DatasetRow] = {}
     edition = seed * 2000
     while len(originals) < count * (1 - REPEATED):
         edition += 1
-        for story in build(seed=edition).stories:
+        for story in build_newspaper(seed=edition).stories:
             for fact in story.facts:
                 name = f"{len(originals):06d}"
                 originals.setdefault(
                     fold(fact.question),
-                    Row(name, fact.question, fact.answer, "fact", f"{edition}.{story.id}", name),
+                    DatasetRow(
+                        name, fact.question, fact.answer, "fact", f"{edition}.{story.id}", name
+                    ),
                 )
     rows = list(originals.values())[: int(count * (1 - REPEATED))]
     repeats = []
     for number, row in enumerate(draw.sample(rows, count - len(rows))):
         said = _CHANGES[number % len(_CHANGES)](row.question, draw)
-        repeats.append(Row(f"z{row.id}", said, row.answer, "fact", f"again.{row.id}", row.id))
-    source = Source(rows=rows + repeats)
-    kept = {row.id for row in distinct(source, {})}
+        repeats.append(
+            DatasetRow(f"z{row.id}", said, row.answer, "fact", f"again.{row.id}", row.id)
+        )
+    source = DatasetSource(rows=rows + repeats)
+    kept = {row.id for row in without_repeated_questions(source, {})}
     lost = sum(row.id not in kept for row in rows)
     missed = sum(row.id in kept for row in repeats)
     return {

@@ -38,9 +38,9 @@ import tempfile
 from pathlib import Path
 
 from bench import processes
-from bench.registry import Figures, Settings
-from exchange import openblas
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
+from exchange.inference import openblas
 
 SEED = 7  # of the demo's newspaper
 QUICK = 60  # stories: the fewest that the newspaper is made of
@@ -56,7 +56,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the demo, then compute every figure from its files."""
     openblas.ensure()
     if given.dir:
@@ -66,13 +66,13 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         return _run_in(Path(folder), given, settings)
 
 
-def _run_in(folder: Path, given: argparse.Namespace, settings: Settings) -> Figures:
+def _run_in(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
     from bench.demo import pairs, questions, recall
-    from bench.demo.printed import Printed
+    from bench.demo.results import DemoResults
 
     directory = folder / "demo"
     taken = _demo(directory, given, settings)
-    printed = Printed.read(directory)
+    printed = DemoResults.read(directory)
     held = questions.read(printed)
     settings.say(f"asking {len(held.items)} questions of base and tuned")
     return {
@@ -86,7 +86,7 @@ def _run_in(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
     }
 
 
-def _demo(directory: Path, given: argparse.Namespace, settings: Settings) -> Figures:
+def _demo(directory: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """What the demo took; nulls when it was begun before. A finished one is left as it is."""
     unknown: Figures = {"seconds": None, "cpu_s": None, "rss_mb": None}
     begun = (directory / "demo.json").exists()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.demo.printed import Piece, Printed, spelled
+from bench.demo.results import ChunkFacts, DemoResults, folded_words
 from bench.registry import Figures
-from crawler.sentences import split
 from exchange.records import Pair
-from kkoracle.demo.newspaper import Fact
+from exchange.text.sentences import split_sentences
+from kkoracle.demo.newspaper import PrintedFact
 
 
-def figures(printed: Printed) -> Figures:
+def figures(printed: DemoResults) -> Figures:
     """The shares, and the counts that they are made of."""
     made = [pair for pair in printed.accepted if not pair.rephrase_of]
     again = [pair for pair in printed.accepted if pair.rephrase_of]
@@ -42,15 +42,15 @@ def figures(printed: Printed) -> Figures:
     }
 
 
-def _about(pair: Pair, piece: Piece | None) -> Fact | None:
+def _about(pair: Pair, piece: ChunkFacts | None) -> PrintedFact | None:
     """The fact of the sentence that a wrong pair shares most words with, if it holds one."""
     if piece is None:
         return None
-    said = set(spelled(f"{pair.question} {pair.answer}").split())
+    said = set(folded_words(f"{pair.question} {pair.answer}").split())
     lines = piece.chunk.text.splitlines()
-    sentences = [spelled(sentence) for line in lines for sentence in split(line)]
+    sentences = [folded_words(sentence) for line in lines for sentence in split_sentences(line)]
     nearest = max(sentences, key=lambda sentence: len(said & set(sentence.split())), default="")
-    return next((fact for fact in piece.facts if spelled(fact.sentence) == nearest), None)
+    return next((fact for fact in piece.facts if folded_words(fact.sentence) == nearest), None)
 
 
 def share(part: float, whole: float) -> float | None:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.demo.printed import Printed, spelled, wordings
+from bench.demo.results import DemoResults, folded_words, wordings
 from bench.registry import Figures
-from kkoracle.demo.newspaper import Fact
-from trainer.dataset import Manifest, Row, read_split
+from kkoracle.demo.newspaper import PrintedFact
+from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.split import Split
 from trainer.evaluate.items import distractors
@@ -19,15 +19,15 @@ HELD_OUT: Split = "test_unseen"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TaughtFact:
     """A fact with a right pair in a split."""
 
     cluster: str
-    fact: Fact
+    fact: PrintedFact
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ClosedBookQuestion:
     """One question: `answers[0]` is true, the others belong to other stories."""
 
     split: Split
@@ -37,10 +37,10 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class ClosedBookTest:
     """All items, and how many questions have too few distinct answers to be held against."""
 
-    items: tuple[Item, ...]
+    items: tuple[ClosedBookQuestion, ...]
     left_out: int
     facts: dict[Split, int]
     clusters: dict[str, int]  # of the dataset, by split
@@ -65,48 +65,52 @@ class Questions:
         }
 
 
-def read(printed: Printed) -> Questions:
+def read(printed: DemoResults) -> ClosedBookTest:
     """The questions that a demo's dataset allows."""
     folder = printed.archive / FOLDER
     manifest = Manifest.read(folder)
     accepted = {pair.id: pair for pair in printed.accepted}
-    rows: dict[Split, list[Row]] = {name: read_split(folder, name) for name in (TAUGHT, HELD_OUT)}
-    asked = {spelled(row.question) for row in rows[TAUGHT]}
-    items: list[Item] = []
+    rows: dict[Split, list[DatasetRow]] = {
+        name: read_split(folder, name) for name in (TAUGHT, HELD_OUT)
+    }
+    asked = {folded_words(row.question) for row in rows[TAUGHT]}
+    items: list[ClosedBookQuestion] = []
     left_out = 0
     facts: dict[Split, int] = {}
     for split, found in rows.items():
-        taken: dict[tuple[str, str], Taken] = {}
+        taken: dict[tuple[str, str], TaughtFact] = {}
         for row in found:
             fact = printed.right(accepted[row.id])
             if fact:
-                taken[row.cluster, fact.sentence] = Taken(row.cluster, fact)
+                taken[row.cluster, fact.sentence] = TaughtFact(row.cluster, fact)
         facts[split] = len(taken)
-        by_frame: dict[str, list[Taken]] = defaultdict(list)
+        by_frame: dict[str, list[TaughtFact]] = defaultdict(list)
         for one in taken.values():
             by_frame[one.fact.frame].append(one)
         for one in taken.values():
             for question in one.fact.rephrasings:
-                if spelled(question) in asked:
+                if folded_words(question) in asked:
                     continue
                 wrong = nearest(one, question, by_frame[one.fact.frame])
                 if not wrong:
                     left_out += 1
                 else:
-                    items.append(Item(split, one.cluster, question, (one.fact.answer, *wrong)))
+                    items.append(
+                        ClosedBookQuestion(split, one.cluster, question, (one.fact.answer, *wrong))
+                    )
     clusters = {name: int(about["clusters"]) for name, about in manifest.splits.items()}
-    return Questions(tuple(items), left_out, facts, clusters, manifest.system)
+    return ClosedBookTest(tuple(items), left_out, facts, clusters, manifest.system)
 
 
-def nearest(one: Taken, question: str, others: Sequence[Taken]) -> tuple[str, ...]:
+def nearest(one: TaughtFact, question: str, others: Sequence[TaughtFact]) -> tuple[str, ...]:
     """Answers to the questions of other clusters that share most words; no two alike."""
-    said = set(spelled(question).split())
+    said = set(folded_words(question).split())
 
-    def likeness(other: Taken) -> float:
+    def likeness(other: TaughtFact) -> float:
         theirs = [set(wording.split()) for wording in wordings(other.fact)]
         return max(len(said & words) / len(said | words) for words in theirs)
 
     ranked = sorted(others, key=lambda other: (-likeness(other), other.fact.question))
-    return distractors.choose(
+    return distractors.pick_distractors(
         one.fact.answer, (other.fact.answer for other in ranked if other.cluster != one.cluster)
     )

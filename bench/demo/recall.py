@@ -6,28 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.demo.printed import Printed, spelled
-from bench.demo.questions import HELD_OUT, TAUGHT, Item, Questions
+from bench.demo.questions import HELD_OUT, TAUGHT, ClosedBookQuestion, ClosedBookTest
+from bench.demo.results import DemoResults, folded_words
 from bench.registry import Figures, Say
-from trainer.evaluate.statistics import Estimate, clustered, difference
+from trainer.evaluate.statistics import ClusteredEstimate, clustered_mean, difference
 
 MAX_TOKENS = 48  # the truth's answers are shorter
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class SystemMarks:
     """For one system and every question: 1.0 or 0.0."""
 
     choice: list[float]  # the true answer is the most probable of the four
     exact: list[float]  # the greedy answer has the truth's words
 
 
-def ask(printed: Printed, held: Questions, say: Say) -> tuple[Marks, Marks]:
+def ask(printed: DemoResults, held: ClosedBookTest, say: Say) -> tuple[SystemMarks, SystemMarks]:
     """The marks of base and tuned, the last checkpoint. Evaluates MLX: do not fork after it."""
-    from trainer.lora import twin
-    from trainer.runs import Run
+    from exchange.inference.mlx import base_and_adapter
+    from trainer.training.runs import TrainingRun
 
-    loaded = twin.load(printed.model, Run(printed.archive, "default").adapter("last"))
+    loaded = base_and_adapter.load(
+        printed.model, TrainingRun(printed.archive, "default").adapter("last")
+    )
     base_model, tuned_model, tokenizer = loaded
     tuned = _marks(tuned_model, tokenizer, held)
     say("tuned has answered")
@@ -35,7 +37,7 @@ def ask(printed: Printed, held: Questions, say: Say) -> tuple[Marks, Marks]:
     return base, tuned
 
 
-def figures(held: Questions, marks: tuple[Marks, Marks]) -> Figures:
+def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Figures:
     """Shares of both, gains with their intervals, and the difference of the gains."""
     base, tuned = marks
     found: Figures = {}
@@ -49,41 +51,43 @@ def figures(held: Questions, marks: tuple[Marks, Marks]) -> Figures:
     return found
 
 
-def _marks(model: Any, tokenizer: Any, held: Questions) -> Marks:
-    from exchange import chat_template
-    from exchange.mlx_scoring import score
-    from trainer import chat
-    from trainer.evaluate.metrics import choice
-    from trainer.lora.answers import answer
+def _marks(model: Any, tokenizer: Any, held: ClosedBookTest) -> SystemMarks:
+    from exchange.inference import chat_template
+    from exchange.inference.mlx.generate import generate_texts
+    from exchange.inference.mlx.likelihood import loglikelihood
+    from trainer import tokenization
+    from trainer.evaluate.metrics import likelihood
 
-    asked = [chat.messages(item.question, held.system) for item in held.items]
+    asked = [tokenization.chat_messages(item.question, held.system) for item in held.items]
     rows = [
-        chat_template.conversation(tokenizer, [*turns, {"role": "assistant", "content": text}])
+        chat_template.encode_conversation(
+            tokenizer, [*turns, {"role": "assistant", "content": text}]
+        )
         for turns, item in zip(asked, held.items, strict=True)
         for text in item.answers
     ]
-    values = iter(score(model, rows))
+    values = iter(loglikelihood(model, rows))
     chosen = []
     for item in held.items:
         true, *wrong = (next(values).mean for _ in item.answers)
-        chosen.append(choice.right(true, wrong))
-    prompts = [chat.prompt_tokens(tokenizer, turns) for turns in asked]
-    said = answer(model, tokenizer, prompts, MAX_TOKENS)
+        chosen.append(likelihood.is_most_probable(true, wrong))
+    prompts = [tokenization.prompt_tokens(tokenizer, turns) for turns in asked]
+    said = generate_texts(model, tokenizer, prompts, MAX_TOKENS)
     exact = [
-        float(spelled(text) == spelled(item.answers[0]))
+        float(folded_words(text) == folded_words(item.answers[0]))
         for text, item in zip(said, held.items, strict=True)
     ]
-    return Marks(chosen, exact)
+    return SystemMarks(chosen, exact)
 
 
 def _gain(
     found: Figures,
     name: str,
     split: str,
-    items: Sequence[Item],
+    items: Sequence[ClosedBookQuestion],
     base: list[float],
     tuned: list[float],
-) -> Estimate | None:
+) -> ClusteredEstimate | None:
     chosen = [index for index, item in enumerate(items) if item.split == split]
     clusters = [items[index].cluster for index in chosen]
     for system, marks in (("base", base), ("tuned", tuned)):
@@ -91,12 +95,12 @@ def _gain(
         found[f"{name}{system}"] = round(right / len(chosen), 4) if chosen else None
     gain = None
     if len(set(clusters)) > 1:
-        gain = clustered([tuned[index] - base[index] for index in chosen], clusters)
+        gain = clustered_mean([tuned[index] - base[index] for index in chosen], clusters)
     _put(found, f"{name}gain", gain)
     return gain
 
 
-def _put(found: Figures, name: str, estimate: Estimate | None) -> None:
+def _put(found: Figures, name: str, estimate: ClusteredEstimate | None) -> None:
     for end, value in (
         ("", estimate.mean if estimate else None),
         ("_low", estimate.low if estimate else None),

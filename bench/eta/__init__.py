@@ -2,7 +2,7 @@
 
 Seven kinds of run, of three to forty-five days: steady, changes for good, wandering, quiet hours,
 pauses, a slope, and the first three of these together. Each is asked when it ends at every
-twentieth of its work from the fifth on; `exchange.eta` sees the samples until then and no more.
+twentieth of its work from the fifth on; `kkoracle.status.eta` sees the samples until then and no more.
 
 in_range       share of the answers whose range holds the true end
 in_range_KIND  the same of each kind alone
@@ -22,9 +22,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from bench.eta.simulate import KINDS, Run, simulate
-from bench.registry import Figures, Settings
-from exchange.eta import Range, eta
+from bench.eta.simulate import KINDS, SimulatedRun, simulate
+from bench.registry import BenchSettings, Figures
+from kkoracle.status.eta import EtaRange, eta
 
 SEED = 7
 RUNS, QUICK_RUNS = 60, 8  # of each kind
@@ -32,7 +32,7 @@ MARKS = range(20, 100, 5)  # percent done
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RangeForecast:
     """What was said at one mark of one run, and what came."""
 
     kind: str
@@ -57,10 +57,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help=f"default: {SEED}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Simulate, ask, and count."""
     count = given.runs or (QUICK_RUNS if settings.quick else RUNS)
-    answers: list[Answer] = []
+    answers: list[RangeForecast] = []
     used = 0.0
     for kind in KINDS:
         for number in range(count):
@@ -84,7 +84,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     }
 
 
-def ask(simulated: Run) -> list[Answer]:
+def ask(simulated: SimulatedRun) -> list[RangeForecast]:
     """The answers at every mark; no answer counts as a range that holds nothing."""
     done = [count for _, count in simulated.samples]
     answers = []
@@ -93,12 +93,14 @@ def ask(simulated: Run) -> list[Answer]:
         if seen >= len(done):
             continue
         now, reached = simulated.samples[seen]
-        found: Range | None = eta(simulated.samples[: seen + 1], simulated.total, now)
+        found: EtaRange | None = eta(simulated.samples[: seen + 1], simulated.total, now)
         low, middle, high = found or (0.0, 0.0, 0.0)
         naive = (simulated.total - reached) * now / reached
-        answers.append(Answer(simulated.kind, low, middle, high, naive, simulated.finish - now))
+        answers.append(
+            RangeForecast(simulated.kind, low, middle, high, naive, simulated.finish - now)
+        )
     return answers
 
 
-def _share(answers: list[Answer]) -> float:
+def _share(answers: list[RangeForecast]) -> float:
     return round(fmean(answer.holds for answer in answers), 3)

@@ -14,7 +14,7 @@ DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SimulatedRun:
     """One simulated run: what was done by when, and when all was."""
 
     kind: str
@@ -88,7 +88,7 @@ KINDS: dict[str, Callable[[random.Random, int], Rates]] = {
 }
 
 
-def simulate(kind: str, drawn: random.Random) -> Run:
+def simulate(kind: str, drawn: random.Random) -> SimulatedRun:
     """One run of a kind; its length, its rates and its changes are drawn."""
     steps = round(drawn.uniform(*DAYS) * DAY_S / STEP_S)
     total, done = float(steps), 0.0
@@ -101,7 +101,7 @@ def simulate(kind: str, drawn: random.Random) -> Run:
         samples.append(((step + 1) * STEP_S, done))
         if step > LONGEST * steps:
             raise AssertionError(f"a {kind} run does not end")
-    return Run(kind, samples, total, finish)
+    return SimulatedRun(kind, samples, total, finish)
 
 
 def _forever() -> Iterator[int]:

@@ -31,11 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import pretend
-from bench.faults import chaos, stage
-from bench.faults.crew import Crew
-from bench.registry import Figures, Settings
-from exchange.house import House
-from exchange.spool import Spool
+from bench.faults import chaos, fixture
+from bench.faults.deployment import Deployment
+from bench.registry import BenchSettings, Figures
+from exchange.project import Project
+from exchange.store.spool import Spool
 from kkoracle.demo.plan import MODEL
 from workers.supervisor import MODULE_VARIABLE
 
@@ -61,7 +61,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunks", type=int, help="chunks in the spool of --flow")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the faults, or with `--flow` the measurement of the way through Redis."""
     with ExitStack() as stack:
         folder = given.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
@@ -73,24 +73,24 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         return _faults(folder, given, settings)
 
 
-def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figures:
+def _faults(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
     tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
     kills = given.kills or (QUICK_KILLS if settings.quick else KILLS)
-    house, variables = _house(folder, mlx=given.mlx)
+    project, variables = _project(folder, mlx=given.mlx)
     poisoned = set[str]()
     if given.mlx:
-        stage.fill_printed(house, tasks, given.seed)
+        fixture.fill_from_newspaper(project, tasks, given.seed)
     else:
-        poisoned = stage.fill(house, tasks, given.seed, poison=given.poison)
-    faults = chaos.deck(kills, random.Random(given.seed))
+        poisoned = fixture.fill(project, tasks, given.seed, poison=given.poison)
+    faults = chaos.fault_order(kills, random.Random(given.seed))
     settings.say(f"seed {given.seed}: {tasks} tasks, {len(faults)} faults ({kills} kills)")
     started = time.monotonic()
     with ExitStack() as stack:
-        crew = stack.enter_context(Crew(house, SUPERVISORS, variables))
-        storm = chaos.Chaos(crew, tasks, faults, LEASE_S, given.seed)
+        crew = stack.enter_context(Deployment(project, SUPERVISORS, variables))
+        storm = chaos.FaultInjector(crew, tasks, faults, LEASE_S, given.seed)
         seen = storm.run(given.seconds or SECONDS, settings.say)
         seconds = time.monotonic() - started
-    found = _count(house, poisoned, mlx=given.mlx)
+    found = _count(project, poisoned, mlx=given.mlx)
     crashes = crew.crashes()
     for crash in [*crashes, *found["wrong_failures"]]:
         settings.say(f"unexpected: {crash}")
@@ -121,22 +121,22 @@ def _faults(folder: Path, given: argparse.Namespace, settings: Settings) -> Figu
     }
 
 
-def _house(folder: Path, *, mlx: bool) -> tuple[House, dict[str, str]]:
+def _project(folder: Path, *, mlx: bool) -> tuple[Project, dict[str, str]]:
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.LOG: str(folder / "requests")}
     (folder / "requests").touch()
-    make = partial(stage.make_house, folder, width=WIDTH, lease_s=LEASE_S)
+    make = partial(fixture.make_project, folder, width=WIDTH, lease_s=LEASE_S)
     if mlx:
         variables[pretend.MLX] = "1"
-        house = make(model=str(MODEL), engine="mlx", max_tokens=160, prompt="el/chunk-demo")
+        project = make(model=str(MODEL), engine="mlx", max_tokens=160, prompt="el/chunk-demo")
     else:
         variables[pretend.DELAY] = "0.1-0.5"
-        house = make(model="pretend", engine="openai")
-    return house, variables
+        project = make(model="pretend", engine="openai")
+    return project, variables
 
 
-def _count(house: House, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
+def _count(project: Project, poisoned: set[str], *, mlx: bool) -> dict[str, Any]:
     """What the spool holds, counted row by row and held against its counters."""
-    spool = Spool.read(house.archive_dir())
+    spool = Spool.read(project.archive_dir())
     counters = spool.counters()
     states = Counter(row["state"] for row in spool.db.execute("SELECT state FROM tasks"))
     pairs = Counter(row["status"] for row in spool.db.execute("SELECT status FROM pairs"))

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bench.faults.crew import Crew, wait_until_stopped
-from bench.faults.stage import ARCHIVE
-from exchange import keys
-from exchange.spool import Spool, open_tasks
+from bench.faults.deployment import Deployment, wait_until_stopped
+from bench.faults.fixture import ARCHIVE
+from exchange.queue import keys
+from exchange.store.spool import Spool, open_tasks
 
 LOOK_S = 0.1
 DEALT_BY = 0.8  # share of the tasks closed when the last fault is due; it may come later
@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Seen:
+class FaultReport:
     """What the faults were, and what came of them."""
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Seen:
         return sum(self.faults[kind] for kind in SHARES)
 
 
-def deck(kills: int, drawn: random.Random) -> list[str]:
+def fault_order(kills: int, drawn: random.Random) -> list[str]:
     """The faults in the order in which they come."""
     cards: list[str] = []
     others = max(1, round(kills * sum(OTHERS.values()) / 30))
@@ -53,21 +53,23 @@ def deck(kills: int, drawn: random.Random) -> list[str]:
     return cards
 
 
-class Chaos:
+class FaultInjector:
     """Deals one fault whenever some more tasks have been closed, until all is done."""
 
-    def __init__(self, crew: Crew, tasks: int, faults: list[str], lease_s: int, seed: int) -> None:
+    def __init__(
+        self, crew: Deployment, tasks: int, faults: list[str], lease_s: int, seed: int
+    ) -> None:
         self._crew = crew
         self._faults = faults
         self._every = DEALT_BY * tasks / (len(faults) + 1)
         self._lease_s = lease_s
         self._drawn = random.Random(seed)
-        self._spool = Spool.read(crew.house.archive_dir())
+        self._spool = Spool.read(crew.project.archive_dir())
         self._pending: list[tuple[float, set[str]]] = []  # when it struck, who it touched
         self._asleep: list[tuple[float, int]] = []  # until when, process id
-        self.seen = Seen()
+        self.seen = FaultReport()
 
-    def run(self, seconds: float, say: Say) -> Seen:
+    def run(self, seconds: float, say: Say) -> FaultReport:
         """Go on until the daemon says that all is done, or the time is over."""
         started = last = told = time.monotonic()
         dealt = 0

@@ -16,11 +16,11 @@ from pathlib import Path
 from redis import Redis
 
 from bench import pretend
-from bench.faults import stage
-from bench.faults.crew import Crew
-from bench.registry import Figures, Settings
+from bench.faults import fixture
+from bench.faults.deployment import Deployment
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
-from exchange.spool import Spool
+from exchange.store.spool import Spool
 from workers.supervisor import MODULE_VARIABLE
 
 TASKS, QUICK_TASKS = 100_000, 4_000
@@ -33,19 +33,21 @@ STUCK_S = 60.0
 MB = 1e6
 
 
-def run(folder: Path, given: argparse.Namespace, settings: Settings) -> Figures:
+def run(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill the spool, let the tasks flow, stop the daemon half-way for a while."""
     tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
     chunks = max(tasks, given.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS))
     stopped = QUICK_STOPPED_S if settings.quick else STOPPED_S
-    house = stage.make_house(folder, model="pretend", engine="openai", width=WIDTH, lease_s=60)
+    project = fixture.make_project(
+        folder, model="pretend", engine="openai", width=WIDTH, lease_s=60
+    )
     settings.say(f"storing {chunks} chunks")
     before = time.process_time()
-    stage.fill(house, chunks, given.seed, characters=CHARACTERS)
+    fixture.fill(project, chunks, given.seed, characters=CHARACTERS)
     filling = time.process_time() - before
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.DELAY: "0-0"}
-    with Crew(house, 1, variables) as crew:
-        flow = _Flow(crew, Spool.read(house.archive_dir()), settings)
+    with Deployment(project, 1, variables) as crew:
+        flow = _FlowMonitor(crew, Spool.read(project.archive_dir()), settings)
         flow.until(tasks // 20)  # everybody is awake and warm
         begun, used = time.monotonic(), flow.processor()
         first = flow.done()
@@ -67,10 +69,10 @@ def run(folder: Path, given: argparse.Namespace, settings: Settings) -> Figures:
     }
 
 
-class _Flow:
+class _FlowMonitor:
     """Looks at a running crew from outside."""
 
-    def __init__(self, crew: Crew, spool: Spool, settings: Settings) -> None:
+    def __init__(self, crew: Deployment, spool: Spool, settings: BenchSettings) -> None:
         self._crew, self._spool, self._say = crew, spool, settings.say
         self._told = time.monotonic()
 

@@ -22,9 +22,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from bench.registry import Figures, Settings
-from exchange import openblas
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
+from exchange.inference import openblas
 
 SEED = 7
 CHUNKS, QUICK = 64, 8
@@ -38,10 +38,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=int, default=HIDDEN, help="the model's width")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """The three in turn."""
-    from bench.generate.house import run_pipeline
-    from bench.generate.material import make
+    from bench.generate.fixture import run_pipeline
+    from bench.generate.workload import make
 
     count = given.chunks or (QUICK if settings.quick else CHUNKS)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
@@ -83,11 +83,13 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
 
 
 def _alone(module: str, folder: Path) -> Any:
-    from bench.generate.timing import Timed
+    from bench.generate.timing import RunTiming
 
     command = [sys.executable, "-m", f"bench.generate.{module}", str(folder)]
     env = openblas.environment(os.environ)
-    return Timed.parse(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout)
+    return RunTiming.parse(
+        subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout
+    )
 
 
 def _same(ours: list[str], theirs: list[str]) -> float:

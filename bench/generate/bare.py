@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.generate.material import WARM_UP, Material
-from bench.generate.timing import Answers, timed
-from exchange import mlx_runtime
+from bench.generate.timing import Answers, measure_run
+from bench.generate.workload import WARM_UP, GenerationWorkload
+from exchange.inference import runtime
 
 
 def main(folder: Path) -> None:
     """Load, warm up, generate, say."""
-    material = Material.read(folder)
-    model, tokenizer = mlx_runtime.load(material.model)
+    material = GenerationWorkload.read(folder)
+    model, tokenizer = runtime.load(material.model)
     import mlx.core as mx
     from mlx_lm.generate import BatchGenerator
     from mlx_lm.models.cache import make_prompt_cache
@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
     count = len(prompts) - WARM_UP
     work(list(range(count, len(prompts))))
     order = sorted(range(count), key=lambda n: len(material.texts[n]))
-    timed(lambda: work(order), [len(prompt) for prompt in prompts[:count]], shared).say()
+    measure_run(lambda: work(order), [len(prompt) for prompt in prompts[:count]], shared).say()
 
 
 def _common(prompts: list[list[int]]) -> int:

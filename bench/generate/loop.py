@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from bench.generate.material import WARM_UP, Material
-from bench.generate.timing import Answers, timed
-from exchange import mlx_runtime
+from bench.generate.timing import Answers, measure_run
+from bench.generate.workload import WARM_UP, GenerationWorkload
+from exchange.inference import runtime
 
 
 def main(folder: Path) -> None:
     """Load, warm up, generate, say."""
-    material = Material.read(folder)
-    model, tokenizer = mlx_runtime.load(material.model)
+    material = GenerationWorkload.read(folder)
+    model, tokenizer = runtime.load(material.model)
     import mlx.core as mx
     from mlx_lm import generate
 
@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
 
     count = len(prompts) - WARM_UP
     work(count, len(prompts))
-    timed(lambda: work(0, count), [len(prompt) for prompt in prompts[:count]]).say()
+    measure_run(lambda: work(0, count), [len(prompt) for prompt in prompts[:count]]).say()
 
 
 if __name__ == "__main__":

@@ -12,22 +12,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.generate.material import WARM_UP, Material
-from bench.generate.timing import Timed
-from exchange.engine import Engine, Finished, Message
+from bench.generate.timing import RunTiming
+from bench.generate.workload import WARM_UP, GenerationWorkload
+from exchange.inference.engine import Engine, Message, RequestOutput
+from exchange.inference.mlx.engine import MlxEngine
 from exchange.settings import Config
 from workers import run
-from workers.engines.mlx import MlxEngine
-from workers.engines.opening import open_engine
-from workers.settings import Work
+from workers.open_engine import open_engine
+from workers.settings import WorkSettings
 
 LOOK = 80  # characters that tell one prompt from another
 
 
-class Bounded:
+class BoundedEngine:
     """An engine whose answers have the lengths of the material."""
 
-    def __init__(self, engine: MlxEngine, material: Material) -> None:
+    def __init__(self, engine: MlxEngine, material: GenerationWorkload) -> None:
         self._engine = engine
         self._messages = material.messages()
         self._number = {one[-1]["content"]: n for n, one in enumerate(self._messages)}
@@ -57,13 +57,13 @@ class Bounded:
         self._by_ticket[ticket] = number
         return ticket
 
-    def step(self) -> list[Finished]:
+    def step(self) -> list[RequestOutput]:
         return [self._note(finished) for finished in self._engine.step()]
 
     def close(self) -> None:
         cpu, wall = self._began or (0.0, 0.0)
         count = len(self._texts) - WARM_UP
-        Timed(
+        RunTiming(
             time.process_time() - cpu,
             self._last - wall,
             self._answers[:count],
@@ -72,7 +72,7 @@ class Bounded:
         ).say()
         self._engine.close()
 
-    def _note(self, finished: Finished) -> Finished:
+    def _note(self, finished: RequestOutput) -> RequestOutput:
         number = self._by_ticket[finished.ticket]
         self._last = time.perf_counter()
         self._prompts[number] = finished.tokens_in
@@ -101,12 +101,12 @@ def _pairs(text: str) -> str:
 
 def main(folder: Path) -> int:
     """Work as `python -m workers.run --burst` does, with lengths as the material has them."""
-    material = Material.read(folder)
+    material = GenerationWorkload.read(folder)
 
-    def bounded(config: Config, work: Work) -> Engine:
+    def bounded(config: Config, work: WorkSettings) -> Engine:
         engine = open_engine(config, work)
         assert isinstance(engine, MlxEngine)
-        return Bounded(engine, material)
+        return BoundedEngine(engine, material)
 
     return run.main(["--burst"], open_with=bounded)
 

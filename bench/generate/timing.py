@@ -14,7 +14,7 @@ Answers = list[str]  # in the order of the chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class RunTiming:
     """Seconds of processor and clock, without loading and warming up."""
 
     cpu_s: float
@@ -32,8 +32,10 @@ class Timed:
         sys.stdout.write(orjson.dumps(self).decode() + "\n")
 
 
-def timed(work: Callable[[], Answers], prompts: list[int], shared: int = 0) -> Timed:
+def measure_run(work: Callable[[], Answers], prompts: list[int], shared: int = 0) -> RunTiming:
     """Do it, and look at both clocks."""
     cpu, wall = time.process_time(), time.perf_counter()
     answers = work()
-    return Timed(time.process_time() - cpu, time.perf_counter() - wall, answers, prompts, shared)
+    return RunTiming(
+        time.process_time() - cpu, time.perf_counter() - wall, answers, prompts, shared
+    )

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 
 SEED = 7
 ROWS, QUICK_ROWS = 600, 200
@@ -32,11 +32,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Both sizes in turn."""
-    from bench.sweep.house import EPOCHS, make
-    from kkoracle.demo.newspaper import build
-    from kkoracle.demo.tiny import make_tiny_model
+    from bench.sweep.fixture import EPOCHS, make
+    from kkoracle.demo.newspaper import build_newspaper
+    from tools.tiny_model import make_tiny_model
 
     rows = QUICK_ROWS if settings.quick else ROWS
     figures: Figures = {}
@@ -44,7 +44,9 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         folder = Path(name)
         settings.say("making pairs, dataset and a larger model")
         desk = make(folder, rows * EPOCHS // 2, SEED)
-        texts = [paragraph for story in build(SEED).stories for paragraph in story.paragraphs]
+        texts = [
+            paragraph for story in build_newspaper(SEED).stories for paragraph in story.paragraphs
+        ]
         large = make_tiny_model(folder / "large", texts, vocab=4096, hidden=384, layers=6, heads=8)
         for size, flags in (
             ("small", ("--layers", "0", "--batch", "8", "--epochs", "4")),

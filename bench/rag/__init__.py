@@ -23,11 +23,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.rag.corpus import WAYS, Asked, Made, make
-from bench.registry import Figures, Settings
+from bench.rag.corpus import VARIANTS, QuestionVariants, SampleCorpus, make
+from bench.registry import BenchSettings, Figures
 
 if TYPE_CHECKING:
-    from trainer.evaluate.rag import Index
+    from trainer.evaluate.rag import SearchIndex
 
 SEED = 7
 CHUNKS, QUICK = 50_000, 4_000
@@ -42,9 +42,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunks", type=int, help=f"default {CHUNKS:,}; quick {QUICK:,}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Make the archive, index it both ways, ask."""
-    from trainer.evaluate.rag import Document, Index, terms
+    from trainer.evaluate.rag import Document, SearchIndex, terms
 
     count = given.chunks or (QUICK if settings.quick else CHUNKS)
     settings.say(f"making {count:,} chunks")
@@ -54,21 +54,21 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         settings.say("indexing")
         documents = [Document(str(n), head, text) for n, (head, text) in enumerate(made.chunks)]
         began = time.process_time()
-        index = Index.build(documents, "bench", Path(folder) / "rag.sqlite")
+        index = SearchIndex.build(documents, "bench", Path(folder) / "rag.sqlite")
         index_cpu = time.process_time() - began
         size = (Path(folder) / "rag.sqlite").stat().st_size
-        settings.say(f"asking {len(asked):,} questions in {len(WAYS)} ways")
+        settings.say(f"asking {len(asked):,} questions in {len(VARIANTS)} ways")
         found = {
-            way: sum(_finds(index, terms.of_question(one.ways[way]), one) for one in asked)
-            for way in WAYS
+            way: sum(_finds(index, terms.question_terms(one.ways[way]), one) for one in asked)
+            for way in VARIANTS
         }
         query_ms = _query_ms(index, asked)
         index.close()
     settings.say("asking the peer")
-    plain = _Plain(made)
+    plain = _PlainIndex(made)
     few = asked[:PEER]
-    peer = {way: sum(plain.finds(one.ways[way], one) for one in few) for way in WAYS}
-    counted = [way for way in WAYS if way != "plain"]
+    peer = {way: sum(plain.finds(one.ways[way], one) for one in few) for way in VARIANTS}
+    counted = [way for way in VARIANTS if way != "plain"]
     return {
         "chunks": count,
         "characters": round(sum(len(text) for _, text in made.chunks) / count),
@@ -77,31 +77,31 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         "index_mb": round(size / 1e6, 1),
         "query_cpu_ms": round(query_ms, 2),
         "recall_at_5": round(sum(found[way] for way in counted) / len(counted) / len(asked), 4),
-        **{f"recall_{way}": round(found[way] / len(asked), 4) for way in WAYS},
+        **{f"recall_{way}": round(found[way] / len(asked), 4) for way in VARIANTS},
         "fts5_index_cpu_s": round(plain.index_cpu, 1),
         "fts5_query_cpu_ms": round(plain.query_ms, 2),
-        **{f"fts5_recall_{way}": round(peer[way] / len(few), 4) for way in WAYS},
+        **{f"fts5_recall_{way}": round(peer[way] / len(few), 4) for way in VARIANTS},
     }
 
 
-def _finds(index: Index, terms: list[str], one: Asked) -> bool:
+def _finds(index: SearchIndex, terms: list[str], one: QuestionVariants) -> bool:
     return any(found.document.id == str(one.chunk) for found in index.search(terms, AMONG))
 
 
-def _query_ms(index: Index, asked: list[Asked]) -> float:
+def _query_ms(index: SearchIndex, asked: list[QuestionVariants]) -> float:
     from trainer.evaluate.rag import terms
 
-    questions = [one.ways[way] for one in asked for way in WAYS]
+    questions = [one.ways[way] for one in asked for way in VARIANTS]
     began = time.process_time()
     for question in questions:
-        index.search(terms.of_question(question), SHOWN)
+        index.search(terms.question_terms(question), SHOWN)
     return (time.process_time() - began) / len(questions) * 1e3
 
 
-class _Plain:
+class _PlainIndex:
     """FTS5 with its own tokenizer, asked with every word."""
 
-    def __init__(self, made: Made) -> None:
+    def __init__(self, made: SampleCorpus) -> None:
         self._db = sqlite3.connect(":memory:")
         self._db.execute(
             "CREATE VIRTUAL TABLE words USING fts5(text, content='', "
@@ -120,7 +120,7 @@ class _Plain:
     def query_ms(self) -> float:
         return self._cpu / self._asked * 1e3 if self._asked else 0.0
 
-    def finds(self, question: str, one: Asked) -> bool:
+    def finds(self, question: str, one: QuestionVariants) -> bool:
         words = "".join(c if c.isalnum() else " " for c in question).split()
         began = time.process_time()
         rows = self._db.execute(

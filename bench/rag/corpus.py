@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 from exchange.text.fold import fold
 from kkoracle.demo.newspaper.connectives import SENTENCES
-from kkoracle.demo.newspaper.frames import Frame, known_frames, new_frames
+from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import Noun, slash_date, upper_first
 from kkoracle.demo.newspaper.pools import TRAINING
-from kkoracle.demo.newspaper.slots import Draw
-from kkoracle.demo.newspaper.writer import letters
+from kkoracle.demo.newspaper.slots import SlotSampler
+from kkoracle.demo.newspaper.writer import slot_letters
 
 CHARACTERS = 1_200  # a chunk
 FACTS = 4  # in a chunk
 INVENTED = 0.5  # share of names made of syllables: an archive has tens of thousands of names
-ASKED = 4_000  # facts that are kept to choose questions from
-WAYS = ("plain", "inflected", "bare", "capitals")
+QUESTION_POOL = 4_000  # facts that are kept to choose questions from
+VARIANTS = ("plain", "inflected", "bare", "capitals")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionVariants:
     """One fact's question in every way, and the number of its chunk."""
 
     chunk: int
@@ -32,22 +32,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SampleCorpus:
     """Chunks as (head, text), and questions that only one of them answers."""
 
     chunks: list[tuple[str, str]]
-    asked: list[Asked]
+    asked: list[QuestionVariants]
 
 
-def make(count: int, seed: int) -> Made:
+def make(count: int, seed: int) -> SampleCorpus:
     """The same for the same seed."""
     rng = random.Random(seed)
-    draw = Draw(TRAINING, rng, INVENTED)
-    frames = [(frame, letters(frame)) for frame in (*known_frames(), *new_frames())]
+    draw = SlotSampler(TRAINING, rng, INVENTED)
+    frames = [(frame, slot_letters(frame)) for frame in (*known_frames(), *new_frames())]
     chunks: list[tuple[str, str]] = []
     kept: list[tuple[int, str, str]] = []
     told: Counter[str] = Counter()
-    share = ASKED / (count * FACTS)
+    share = QUESTION_POOL / (count * FACTS)
     for number in range(count):
         day = dt.date(1998 + number % 25, 1 + number % 12, 2 + number % 27)
         sentences = []
@@ -65,28 +65,28 @@ def make(count: int, seed: int) -> Made:
         rng.shuffle(sentences)
         chunks.append((f"Φωνή, {slash_date(day)}, {upper_first(title)}", " ".join(sentences)))
     asked = [
-        Asked(
+        QuestionVariants(
             number,
             {
                 "plain": question,
                 "inflected": inflected,
-                "bare": bare(inflected),
-                "capitals": bare(inflected).upper(),
+                "bare": without_accents(inflected),
+                "capitals": without_accents(inflected).upper(),
             },
         )
         for number, question, inflected in kept
         if told[fold(question)] == 1
     ]
-    return Made(chunks, asked)
+    return SampleCorpus(chunks, asked)
 
 
-def bare(text: str) -> str:
+def without_accents(text: str) -> str:
     """The text as people type who leave the accents out."""
     marks = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(c for c in marks if not unicodedata.combining(c)))
 
 
-def _otherwise(frame: Frame, slots: dict[str, object]) -> str:
+def _otherwise(frame: SentenceFrame, slots: dict[str, object]) -> str:
     """The frame's question with every noun moved on by one case."""
     moved = {
         letter: Noun(value.gender, value.gen, value.acc, value.nom)
@@ -97,7 +97,7 @@ def _otherwise(frame: Frame, slots: dict[str, object]) -> str:
     return frame.fill(moved)[2]
 
 
-def _filler(draw: Draw, rng: random.Random) -> str:
+def _filler(draw: SlotSampler, rng: random.Random) -> str:
     """A sentence without a fact."""
     sentence = rng.choice(SENTENCES)
     slots = {

@@ -33,9 +33,9 @@ from statistics import median
 
 import orjson
 
-from bench.registry import Figures, Settings
-from exchange import openblas
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
+from exchange.inference import openblas
 
 SEED = 7
 SEEDS = 3
@@ -50,7 +50,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=2, help="trainings beside each other")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """All trainings, each in a process of its own."""
     rows = given.train or (QUICK if settings.quick else TRAIN)
     seeds = range(SEED, SEED + (given.seeds or (1 if settings.quick else SEEDS)))

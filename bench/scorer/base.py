@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kkoracle.demo.tiny import BOS, EOS, SPECIALS, UNK, write_tokenizer
+from tools.tiny_model import BOS, EOS, SPECIALS, UNK, write_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,19 +17,18 @@ import orjson
 
 from bench.registry import Figures
 from bench.scorer import base
-from bench.scorer.task import Examination, Sizes
-from exchange import models
+from bench.scorer.task import Examination, ExaminationSizes
 from exchange.errors import UserError
-from exchange.house import House
-from exchange.settings import Config, General, Redis
-from trainer.runs import Summary
-from trainer.scorer import bakeoff, prompts
+from exchange.inference import models
+from exchange.project import Project
+from exchange.settings import Config, GeneralSettings, RedisSettings
+from trainer.scorer import evaluate, prompts
 from trainer.scorer.head import DIGITS
-from trainer.scorer.metrics import measure
-from trainer.scorer.metrics.qwk import kappa
-from trainer.scorer.settings import Score
-from trainer.scorer.split import Split
-from trainer.watch import Step, Validation, Watcher
+from trainer.scorer.metrics import measure, quadratic_kappa
+from trainer.scorer.settings import ScoreSettings
+from trainer.scorer.split import ScorerSplit
+from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
+from trainer.training.runs import RunSummary
 
 TESTED = 2_000  # answers of each test, and of valid
 RECIPE: dict[str, Any] = {
@@ -44,13 +43,13 @@ RECIPE: dict[str, Any] = {
 }
 
 
-class Lines(Watcher):
+class ProgressLines(Callback):
     """Progress for people, on standard error."""
 
     def __init__(self, name: str) -> None:
         self.name, self.said = name, time.monotonic()
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepMetrics) -> None:
         if time.monotonic() - self.said > 20:
             self.said = time.monotonic()
             print(
@@ -59,7 +58,7 @@ class Lines(Watcher):
                 flush=True,
             )
 
-    def validated(self, validation: Validation) -> None:
+    def validated(self, validation: ValidationMetrics) -> None:
         print(
             f"{self.name}: step {validation.step} validation {validation.valid_loss:.4f}",
             file=sys.stderr,
@@ -83,55 +82,57 @@ def main(argv: Sequence[str] | None = None) -> None:
 def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
     """The figures of one seed."""
     from trainer.scorer.training import load_tuned
-    from trainer.scorer.training import train as teach_scorer
+    from trainer.scorer.training import train_scorer as teach_scorer
 
     examination = Examination(seed)
-    sizes = Sizes(train, max(1, train // 10), min(TESTED, max(100, train // 10)))
+    sizes = ExaminationSizes(train, max(1, train // 10), min(TESTED, max(100, train // 10)))
     parts, true = examination.split(sizes)
     model = base.make(folder / "base", _texts(parts), seed)
     config = Config({}, None, {})
-    house = House(
+    project = Project(
         config,
-        config.table("", General, {"data": folder / "data"}),
-        config.table("redis", Redis),
+        config.table("", GeneralSettings, {"data": folder / "data"}),
+        config.table("redis", RedisSettings),
         _no_recipe,
     )
-    settings = Score(**RECIPE, seed=seed, only_digits=only_digits)
+    settings = ScoreSettings(**RECIPE, seed=seed, only_digits=only_digits)
     name = f"seed {seed}, {'digits' if only_digits else 'vocabulary'}"
     started = time.process_time()
     taught = teach_scorer(
-        house,
+        project,
         parts,
         settings,
-        watcher=Lines(name),
+        watcher=ProgressLines(name),
         human=False,
         source="made up",
-        language_model=models.Model(name=str(model), bits=0),
+        language_model=models.ModelSettings(name=str(model), bits=0),
     )
     found: Figures = {"train_cpu_s": round(time.process_time() - started, 1)}
-    summary = Summary.read(taught.run.folder)
+    summary = RunSummary.read(taught.run.folder)
     found["parameters"] = summary.parameters if summary else 0
-    scorer = load_tuned(taught.run, model, prompts.load(settings.prompt))
-    for test, items in bakeoff.tests(parts):
+    scorer = load_tuned(taught.run, model, prompts.load_score_prompt(settings.prompt))
+    for test, items in evaluate.held_out_parts(parts):
         found[f"ece_before_{test}"] = measure(scorer.outcomes(items))["ece"]
         labels = [item.level for item in items]
-        found[f"ceiling_{test}"] = round(kappa(labels, [true[item.id] for item in items]), 4)
+        found[f"ceiling_{test}"] = round(
+            quadratic_kappa(labels, [true[item.id] for item in items]), 4
+        )
     scorer.temperature, scorer.threshold = taught.about.temperature, taught.about.threshold
-    for entry in bakeoff.tuned(scorer, parts, Watcher()):
+    for entry in evaluate.evaluate_tuned(scorer, parts, Callback()):
         found |= {f"{figure}_{entry.test}": value for figure, value in entry.figures.items()}
         found[f"qwk_sure_half_{entry.test}"] = entry.sure_half["qwk"]
         found[f"answered_{entry.test}"] = entry.answered
         found[f"agreement_answered_{entry.test}"] = (entry.answered_figures or {}).get(
             "accuracy", 0
         )
-    for entry in bakeoff.simple(parts) if only_digits else ():
+    for entry in evaluate.evaluate_baselines(parts) if only_digits else ():
         found[f"qwk_{entry.system.split()[0]}_{entry.test}"] = entry.figures["qwk"]
     return found
 
 
-def _texts(parts: Split) -> Iterator[str]:
+def _texts(parts: ScorerSplit) -> Iterator[str]:
     """All that is ever said, so that every word has a token."""
-    prompt = prompts.load(Score.model_validate({}).prompt)
+    prompt = prompts.load_score_prompt(ScoreSettings.model_validate({}).prompt)
     for item in parts.all:
         yield prompt.fill(item)
     yield " ".join(DIGITS)

@@ -20,11 +20,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.scorer.items import Item, Scale
-from trainer.scorer.split import Split
+from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.split import ScorerSplit
 
 CONCEPTS = 5
-SCALE = Scale(CONCEPTS, CONCEPTS)
+SCALE = ScoreScale(CONCEPTS, CONCEPTS)
 WORDS = 16  # first words, and as many second ones
 FILLERS = 16
 HELD_OUT = 0.2  # share of concepts
@@ -43,7 +43,7 @@ Concept = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class ExaminationSizes:
     """How many of what."""
 
     train: int
@@ -69,12 +69,12 @@ class Examination:
         held = int(HELD_OUT * len(concepts))
         self.held, self.taught = concepts[:held], concepts[held:]
 
-    def split(self, sizes: Sizes) -> tuple[Split, dict[str, int]]:
+    def split(self, sizes: ExaminationSizes) -> tuple[ScorerSplit, dict[str, int]]:
         """All parts, and the true level of every item by its id."""
         questions = [self._question(self.taught) for _ in range(sizes.questions)]
         new = [self._question(self.held) for _ in range(max(1, sizes.tested // 5))]
         self.true: dict[str, int] = {}
-        return Split(
+        return ScorerSplit(
             self._items("train", questions, sizes.train),
             self._items("valid", questions, sizes.tested),
             self._items("answers", questions, sizes.tested),
@@ -93,7 +93,7 @@ class Examination:
 
     def _items(
         self, part: str, questions: Sequence[tuple[str, list[Concept]]], count: int
-    ) -> list[Item]:
+    ) -> list[ScoreItem]:
         found = []
         for number in range(count):
             plain = part == "train" and self.rng.random() < PLAIN
@@ -101,7 +101,7 @@ class Examination:
             found.append(self._item(f"{part}-{number}", asked, guide, plain=plain))
         return found
 
-    def _item(self, name: str, asked: str, guide: list[Concept], *, plain: bool) -> Item:
+    def _item(self, name: str, asked: str, guide: list[Concept], *, plain: bool) -> ScoreItem:
         level = label = self.rng.randint(0, CONCEPTS)
         if self.rng.random() < NOISE:
             label += self.rng.choice((-1, 1))
@@ -111,7 +111,7 @@ class Examination:
             " ".join(self.words[kind][word][0] for kind, word in enumerate(concept))
             for concept in guide
         )
-        return Item(
+        return ScoreItem(
             name, asked, spelled, self._answer(guide, level, plain=plain), SCALE, float(label), "en"
         )
 

@@ -17,7 +17,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 
 SEED = 7
 REQUESTS, QUICK = 96, 16
@@ -30,10 +30,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, default=CLIENTS, help="requests at a time")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Both servers, both kinds of requests."""
-    from bench.serve.material import make
-    from bench.serve.servers import Mine, Theirs, same, serve
+    from bench.serve.servers import KkoracleServer, MlxLmServer, serve, share_equal
+    from bench.serve.workload import make
 
     count = given.requests or (QUICK if settings.quick else REQUESTS)
     figures: Figures = {"requests": count, "clients": given.clients}
@@ -41,23 +41,23 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
         settings.say("making model, adapter and questions")
         material = make(Path(name), count, SEED)
         idle = {}
-        for kind in (Mine, Theirs):
+        for kind in (KkoracleServer, MlxLmServer):
             settings.say(f"{kind.name}: starting and ending")
             idle[kind.name] = serve(kind, material, [], given.clients).cpu_s
         for what, mixed in (("tuned", False), ("mixed", True)):
             models = ["base" if mixed and number % 2 else "tuned" for number in range(count)]
             took = []
-            for kind in (Mine, Theirs):
+            for kind in (KkoracleServer, MlxLmServer):
                 settings.say(f"{kind.name}: {count} requests, {what}")
                 took.append(serve(kind, material, models, given.clients))
             ours, theirs = took
-            mine_s = ours.cpu_s - idle[Mine.name]
-            peer_s = theirs.cpu_s - idle[Theirs.name]
+            mine_s = ours.cpu_s - idle[KkoracleServer.name]
+            peer_s = theirs.cpu_s - idle[MlxLmServer.name]
             figures |= {
                 f"{what}_ratio": round(peer_s / mine_s, 2),
                 f"{what}_cpu_s": round(mine_s, 2),
                 f"{what}_peer_cpu_s": round(peer_s, 2),
-                f"{what}_identical": same(ours.answers, theirs.answers),
+                f"{what}_identical": share_equal(ours.answers, theirs.answers),
                 f"{what}_tokens_out": ours.tokens,
             }
     return figures

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.serve.material import TOKENS, Material
-from exchange import openblas
+from bench.serve.workload import TOKENS, ServeWorkload
 from exchange.errors import UserError
+from exchange.inference import openblas
 
 PATIENCE_S = 120.0  # until a server answers
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServerRun:
     """One life of a server."""
 
     cpu_s: float  # start and end included
@@ -34,29 +34,29 @@ class Served:
     tokens: int
 
 
-class Mine:
+class KkoracleServer:
     """`kkoracle serve`."""
 
     name = "kkoracle serve"
 
     @staticmethod
-    def command(material: Material, port: int) -> list[str]:
+    def command(material: ServeWorkload, port: int) -> list[str]:
         """To be run in the house."""
         return ["-m", "kkoracle", "serve", "--port", str(port)]
 
     @staticmethod
-    def choose(model: str, material: Material) -> dict[str, Any]:
+    def choose(model: str, material: ServeWorkload) -> dict[str, Any]:
         """The fields of a request that name the model."""
         return {"model": model}
 
 
-class Theirs:
+class MlxLmServer:
     """mlx-lm's own server."""
 
     name = "mlx_lm.server"
 
     @staticmethod
-    def command(material: Material, port: int) -> list[str]:
+    def command(material: ServeWorkload, port: int) -> list[str]:
         """To be run anywhere."""
         return [
             "-m",
@@ -71,15 +71,18 @@ class Theirs:
         ]
 
     @staticmethod
-    def choose(model: str, material: Material) -> dict[str, Any]:
+    def choose(model: str, material: ServeWorkload) -> dict[str, Any]:
         """The fields of a request that name model and adapter."""
         tuned = {"adapters": str(material.adapter)} if model == "tuned" else {}
         return {"model": str(material.model)} | tuned
 
 
 def serve(
-    kind: type[Mine] | type[Theirs], material: Material, models: Sequence[str], clients: int
-) -> Served:
+    kind: type[KkoracleServer] | type[MlxLmServer],
+    material: ServeWorkload,
+    models: Sequence[str],
+    clients: int,
+) -> ServerRun:
     """Start a server, ask it one question for each of the models, and end it.
 
     Raises:
@@ -92,11 +95,11 @@ def serve(
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     before = _cpu()
-    log = material.house / "server.log"
+    log = material.project / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *kind.command(material, port)],
-            cwd=material.house,
+            cwd=material.project,
             env=env,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -114,10 +117,10 @@ def serve(
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
-    return Served(_cpu() - before, [text for text, _ in said], sum(tokens for _, tokens in said))
+    return ServerRun(_cpu() - before, [text for text, _ in said], sum(tokens for _, tokens in said))
 
 
-def same(ours: Sequence[str], theirs: Sequence[str]) -> float:
+def share_equal(ours: Sequence[str], theirs: Sequence[str]) -> float:
     """The share of equal answers, by their Greek letters: stray bytes are spelled in two ways."""
     equal = [_letters(one) == _letters(other) for one, other in zip(ours, theirs, strict=True)]
     return round(sum(equal) / len(equal), 4)

@@ -20,7 +20,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
 
 SEED = 7
@@ -32,16 +32,16 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=Path, help="work in this folder, and leave it there")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Search, then train in full with every rate."""
-    from bench.sweep.house import Desk, make
+    from bench.sweep.fixture import SweepProject, make
     from bench.sweep.judge import losses
-    from trainer.evaluate.statistics import compare
+    from trainer.evaluate.statistics import paired_difference
 
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = given.keep or Path(name)
         settings.say("making pairs and dataset")
-        desk: Desk = make(folder, QUICK_STEPS if settings.quick else STEPS, SEED)
+        desk: SweepProject = make(folder, QUICK_STEPS if settings.quick else STEPS, SEED)
         settings.say("searching")
         found, search_cpu = desk.sweep()
         rates = sorted(
@@ -59,7 +59,7 @@ def run(given: argparse.Namespace, settings: Settings) -> Figures:
     mean = {label: sum(values) / len(values) for label, values in judged.items()}
     best = min(names, key=lambda label: mean[label])
     label = f"{found['lr']:g}"
-    paired = compare(judged[label], judged[best], clusters)
+    paired = paired_difference(judged[label], judged[best], clusters)
     if paired is None:
         raise UserError("all validation rows are of one story")
     full_cpu = sum(cpu[one] for one in names)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import orjson
 
-from bench.sweep.house import Desk
-from exchange import openblas
+from bench.sweep.fixture import SweepProject
+from exchange.inference import openblas
 
 ROWS = 32  # computed together
 
 
-def losses(desk: Desk, runs: list[str]) -> tuple[dict[str, list[float]], list[str]]:
+def losses(desk: SweepProject, runs: list[str]) -> tuple[dict[str, list[float]], list[str]]:
     """By run; and the story cluster of each row."""
     env = openblas.environment({**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     command = [sys.executable, "-m", "bench.sweep.judge", str(desk.archive), *runs]
@@ -25,19 +25,19 @@ def losses(desk: Desk, runs: list[str]) -> tuple[dict[str, list[float]], list[st
 
 def main(archive: Path, runs: list[str]) -> None:
     """Print them as one JSON object."""
-    from exchange import mlx_runtime
+    from exchange.inference import runtime
     from kkoracle.demo.plan import MODEL
-    from trainer import chat
+    from trainer import tokenization
     from trainer.dataset import read_split
-    from trainer.lora.loss import Loss, each
-    from trainer.runs import Run
+    from trainer.training.loss import Loss, row_losses
+    from trainer.training.runs import TrainingRun
 
     rows = read_split(archive / "dataset", "valid")
     found = {}
     for name in runs:
-        model, tokenizer = mlx_runtime.load(MODEL, Run(archive, name).adapter("best"))
-        samples = [chat.sample(tokenizer, row.id, row.turns()) for row in rows]
-        found[name] = each(Loss(model), samples, ROWS)
+        model, tokenizer = runtime.load(MODEL, TrainingRun(archive, name).adapter("best"))
+        samples = [tokenization.tokenize_sample(tokenizer, row.id, row.turns()) for row in rows]
+        found[name] = row_losses(Loss(model), samples, ROWS)
     told = {"losses": found, "clusters": [row.cluster for row in rows]}
     sys.stdout.write(orjson.dumps(told).decode())
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench.registry import Figures, Settings
+from bench.registry import BenchSettings, Figures
 
 SEED = 7
 STORIES, QUICK = 320, 80
@@ -35,12 +35,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layouts", type=int, nargs="*", help="seeds of made layouts")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """The three parts in turn."""
     from bench.text import encoded, learned, shapes
-    from kkoracle.demo.newspaper import build
+    from kkoracle.demo.newspaper import build_newspaper
 
-    newspaper = build(SEED, given.stories or (QUICK if settings.quick else STORIES))
+    newspaper = build_newspaper(SEED, given.stories or (QUICK if settings.quick else STORIES))
     settings.say(f"{len(newspaper.stories)} stories in four shapes")
     figures = shapes.measure(newspaper)
     seeds = DICE[: 1 if settings.quick else None] if given.layouts is None else given.layouts

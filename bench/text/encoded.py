@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.decode import decode
+from crawler.extract.charset import decode
 from exchange.text import dates
 
 _SCRIPT = "<script>" + "var place = 'top'; document.write(place);\n" * 300 + "</script>"
@@ -53,7 +53,7 @@ def _reads(codec: str, label: str, script: bool) -> bool:
 def months() -> dict[str, bool]:
     """A dated line of each month as newspapers print it, and whether it is read right."""
     return {
-        name: dates.parse(f"Σάββατο {day} {name} - Κυριακή {day + 1} {name} 1998")
+        name: dates.parse_date(f"Σάββατο {day} {name} - Κυριακή {day + 1} {name} 1998")
         == f"1998-{day:02}-{day:02}"
         for day, name in enumerate(_DEMOTIC, 1)
     }

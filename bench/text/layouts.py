@@ -33,7 +33,7 @@ _NICKS = ("Πολίτης", "Γείτονας", "Ανώνυμος", "Περασ�
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RandomLayout:
     """One made design. Everything else follows from the seed."""
 
     seed: int

@@ -16,12 +16,12 @@ from aiohttp import web
 
 from bench.processes import as_from_a_shell
 from bench.registry import Figures, Say
-from bench.text import aside, portal
-from bench.text.layouts import Layout
-from bench.text.measures import Tally, worst
+from bench.text import modern_layout, portal_layout
+from bench.text.layouts import RandomLayout
+from bench.text.measures import WordTally, worst
 from crawler import profiles
-from crawler.extract.page import Reader, StoredPage
-from crawler.links import Site
+from crawler.extract.page import PageReader, StoredPage
+from crawler.scope import CrawlScope
 from exchange.errors import UserError
 from exchange.records import Story
 from kkoracle.demo.newspaper import DemoStory
@@ -33,12 +33,19 @@ TIMEOUT_S = 300
 def measure(stories: list[DemoStory], seeds: Sequence[int], say: Say) -> Figures:
     """Learn each layout and read every story by what was learned."""
     say("archive learn on the layout kept aside")
-    kept, fields = _learn(portal.site(stories), portal.url, portal.paragraphs, stories)
+    kept, fields = _learn(
+        portal_layout.site(stories), portal_layout.url, portal_layout.paragraphs, stories
+    )
     say("archive learn on a layout of today")
-    tallies = [kept, _learn(aside.site(stories), aside.url, aside.paragraphs, stories)[0]]
+    tallies = [
+        kept,
+        _learn(modern_layout.site(stories), modern_layout.url, modern_layout.paragraphs, stories)[
+            0
+        ],
+    ]
     for seed in seeds:
         say(f"archive learn on the made layout {seed}")
-        layout = Layout(seed)
+        layout = RandomLayout(seed)
         tallies.append(
             _learn(layout.site(stories), layout.url, lambda story: story.paragraphs, stories)[0]
         )
@@ -63,11 +70,11 @@ def _learn(
     url: Callable[[DemoStory], str],
     printed: Callable[[DemoStory], tuple[str, ...]],
     stories: list[DemoStory],
-) -> tuple[Tally, Counter[str]]:
+) -> tuple[WordTally, Counter[str]]:
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(site) as base:
         profile = profiles.parse(_command(base, Path(folder)), "learned")
-    reader, addresses = Reader(profile, "learned"), Site(profile)
-    tally: Tally = Tally()
+    reader, addresses = PageReader(profile, "learned"), CrawlScope(profile)
+    tally: WordTally = WordTally()
     fields: Counter[str] = Counter()
     for story in stories:
         link = addresses.link(url(story))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Tally:
+class WordTally:
     """Sums over pages. Blanks do not count: both texts are compared word by word."""
 
     printed: int = 0
@@ -41,7 +41,7 @@ class Tally:
         return self.more / self.words if self.words else 0.0
 
 
-def worst(tallies: Iterable[Tally]) -> tuple[float, float]:
+def worst(tallies: Iterable[WordTally]) -> tuple[float, float]:
     """The lowest recall and the highest share of extra words; they may be of two shapes."""
     held = list(tallies)
     return min(t.recall for t in held), max(t.extra for t in held)

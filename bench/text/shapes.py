@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.registry import Figures
-from bench.text.measures import Tally, worst
+from bench.text.measures import WordTally, worst
 from crawler import profiles
-from crawler.decode import decode
-from crawler.extract.page import Reader, StoredPage
-from crawler.links import Site
+from crawler.extract.charset import decode
+from crawler.extract.page import PageReader, StoredPage
+from crawler.scope import CrawlScope
 from exchange.records import Story
-from kkoracle.demo.newspaper import DemoStory, Newspaper
+from kkoracle.demo.newspaper import DemoStory, SampleNewspaper
 
 
-class _Clock:
+class _CpuTimer:
     def __init__(self) -> None:
         self.seconds = 0.0
 
@@ -29,18 +29,18 @@ class _Clock:
         self.seconds += time.process_time() - begun
 
 
-def measure(newspaper: Newspaper) -> Figures:
+def measure(newspaper: SampleNewspaper) -> Figures:
     """Figures of the profile and of the peer, the worst shape first, each shape beside."""
     from trafilatura import extract
 
     profile = profiles.builtin()["demo"]
-    reader, site = Reader(profile, "demo"), Site(profile)
+    reader, site = PageReader(profile, "demo"), CrawlScope(profile)
     by_page: dict[str, list[DemoStory]] = defaultdict(list)
     for story in newspaper.stories:
         by_page[newspaper.addresses[story.id].partition("#")[0]].append(story)
-    ours = {shape: Tally() for shape in dict.fromkeys(s.shape for s in newspaper.stories)}
-    full, fast = ({shape: Tally() for shape in ours} for _ in range(2))
-    clocks = {"profile": _Clock(), "trafilatura": _Clock(), "trafilatura_fast": _Clock()}
+    ours = {shape: WordTally() for shape in dict.fromkeys(s.shape for s in newspaper.stories)}
+    full, fast = ({shape: WordTally() for shape in ours} for _ in range(2))
+    clocks = {"profile": _CpuTimer(), "trafilatura": _CpuTimer(), "trafilatura_fast": _CpuTimer()}
     right = 0
     for url, printed in by_page.items():
         shape = printed[0].shape

@@ -25,9 +25,9 @@ from typing import Any
 
 import orjson
 
-from bench.registry import Figures, Settings
-from exchange import openblas
+from bench.registry import BenchSettings, Figures
 from exchange.errors import UserError
+from exchange.inference import openblas
 
 SEED = 7
 ROWS, QUICK = 203, 83  # not divisible by the batch: what is left over should be seen too
@@ -39,9 +39,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help=f"default: {ROWS}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: Settings) -> Figures:
+def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     """All of them in turn."""
-    from bench.train.material import BATCH, SIZES, make
+    from bench.train.workload import BATCH, SIZES, make
 
     count = given.rows or (QUICK if settings.quick else ROWS)
     layers: int = SIZES["layers"]

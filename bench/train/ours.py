@@ -15,43 +15,43 @@ from typing import Any
 
 import orjson
 
-from bench.train.material import ALPHA, BATCH, RANK, SEED, Material
-from exchange import mlx_runtime
-from trainer import chat
-from trainer.runs import Begun, Run
-from trainer.settings import Train
-from trainer.watch import Plan, Step, Validation, Watcher
+from bench.train.workload import ALPHA, BATCH, RANK, SEED, TrainWorkload
+from exchange.inference import runtime
+from trainer import tokenization
+from trainer.training.callbacks import Callback, RunPlan, StepMetrics, ValidationMetrics
+from trainer.training.runs import RunConfig, TrainingRun
+from trainer.training.settings import TrainSettings
 
 NEVER = 10**6
 
 
-class Clock(Watcher):
+class StepTimer(Callback):
     """Reads the processor's clock after every step."""
 
     def __init__(self) -> None:
         self.read: list[float] = []
         self._filling = False
 
-    def planned(self, plan: Plan, resumed_at: int) -> None:
+    def planned(self, plan: RunPlan, resumed_at: int) -> None:
         self.read, self._filling = [time.process_time()], plan.trunk
 
-    def validated(self, validation: Validation) -> None:
+    def validated(self, validation: ValidationMetrics) -> None:
         if validation.step == 0 and not self._filling:
             self.read = [time.process_time()]
 
-    def stepped(self, step: Step) -> None:
+    def on_step(self, step: StepMetrics) -> None:
         self.read.append(time.process_time())
 
 
 def main(folder: Path, layers: int, epochs: int, name: str) -> None:
     """Train, and say what it took."""
-    material = Material.read(folder)
-    model, tokenizer = mlx_runtime.load(material.model)
-    from trainer.lora.data import Data
-    from trainer.lora.loop import Loop
-    from trainer.lora.trunk import FOLDER, Trunk
+    material = TrainWorkload.read(folder)
+    model, tokenizer = runtime.load(material.model)
+    from trainer.training.activation_cache import FOLDER, ActivationCache
+    from trainer.training.data import TrainingData
+    from trainer.training.loop import TrainingLoop
 
-    settings = Train.model_validate(
+    settings = TrainSettings.model_validate(
         {
             "rank": RANK,
             "alpha": ALPHA,
@@ -65,16 +65,23 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
             "save_every": NEVER,
         }
     )
-    clock, used = Clock(), time.process_time()
+    clock, used = StepTimer(), time.process_time()
     rows = [
-        chat.sample(tokenizer, str(number), turns) for number, turns in enumerate(material.turns())
+        tokenization.tokenize_sample(tokenizer, str(number), turns)
+        for number, turns in enumerate(material.turns())
     ]
     reading = time.process_time() - used
-    data = Data(rows, rows[:1], rows[:1], [], 0, settings.max_length)
-    kept = Trunk(folder / FOLDER, "bench", model, layers) if layers < len(model.layers) else None
-    loop = Loop(model, tokenizer, data, settings, Run(folder, name), clock, trunk=kept)
+    data = TrainingData(rows, rows[:1], rows[:1], [], 0, settings.max_length)
+    kept = (
+        ActivationCache(folder / FOLDER, "bench", model, layers)
+        if layers < len(model.layers)
+        else None
+    )
+    loop = TrainingLoop(
+        model, tokenizer, data, settings, TrainingRun(folder, name), clock, trunk=kept
+    )
     seen = _count_rows(loop)
-    loop.fit(Begun("bench", "bench", "bench", settings.model_dump()))
+    loop.fit(RunConfig("bench", "bench", "bench", settings.model_dump()))
     each = loop.plan.steps // epochs
     clock.read[0] -= reading
     told = {
@@ -93,13 +100,13 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
 def _count_rows(loop: Any) -> Counter[str]:
     """How often each row goes into a gradient."""
     seen: Counter[str] = Counter()
-    compute = loop.descend
+    compute = loop.train_step
 
-    def descend(groups: list[list[chat.Sample]], *rest: Any) -> Any:
+    def train_step(groups: list[list[tokenization.TokenizedSample]], *rest: Any) -> Any:
         seen.update(row.id for rows in groups for row in rows)
         return compute(groups, *rest)
 
-    loop.descend = descend
+    loop.train_step = train_step
     return seen
 
 

@@ -13,41 +13,43 @@ from typing import Any
 
 import orjson
 
-from bench.train.material import ALPHA, BATCH, RANK, SEED, Material
-from exchange import mlx_runtime
-from trainer import chat
-from trainer.settings import Train
+from bench.train.workload import ALPHA, BATCH, RANK, SEED, TrainWorkload
+from exchange.inference import runtime
+from trainer import tokenization
+from trainer.training.settings import TrainSettings
 
 
 def main(folder: Path, count: int) -> None:
     """Compare, and say the largest difference of any number of the gradient."""
-    material = Material.read(folder)
-    model, tokenizer = mlx_runtime.load(material.model)
-    from trainer.lora.trunk import FOLDER, Trunk
+    material = TrainWorkload.read(folder)
+    model, tokenizer = runtime.load(material.model)
+    from trainer.training.activation_cache import FOLDER, ActivationCache
 
     rows = [
-        chat.sample(tokenizer, "", turns)
+        tokenization.tokenize_sample(tokenizer, "", turns)
         for turns, _ in zip(material.turns(), range(count), strict=False)
     ]
     half = len(model.layers) // 2
-    bare, _tokenizer = mlx_runtime.load(material.model)
+    bare, _tokenizer = runtime.load(material.model)
     told = {"grad_max_diff": _difference(model, bare, rows, 0, None)}
-    kept = Trunk(folder / FOLDER, "bench", model, half)
+    kept = ActivationCache(folder / FOLDER, "bench", model, half)
     kept.fill(rows)
     told["grad_max_diff_cached"] = _difference(
-        model, mlx_runtime.load(material.model)[0], rows, half, kept
+        model, runtime.load(material.model)[0], rows, half, kept
     )
     sys.stdout.write(orjson.dumps(told).decode() + "\n")
 
 
-def _difference(model: Any, bare: Any, rows: list[chat.Sample], layers: int, trunk: Any) -> float:
+def _difference(
+    model: Any, bare: Any, rows: list[tokenization.TokenizedSample], layers: int, trunk: Any
+) -> float:
     import mlx.core as mx
     import mlx.nn as nn
     from mlx.utils import tree_flatten, tree_map
     from mlx_lm.tuner.utils import linear_to_lora_layers
 
-    from trainer.lora import adapter, batches
-    from trainer.lora.loss import Loss, gradient, number
+    from trainer.training import adapter, batches
+    from trainer.training.loss import Loss, loss_and_gradient, scalar
 
     config = adapter.attach(model, _settings(layers))
     for _, module in model.named_modules():
@@ -58,7 +60,7 @@ def _difference(model: Any, bare: Any, rows: list[chat.Sample], layers: int, tru
     bare.load_weights(tree_flatten(model.trainable_parameters()), strict=False)
     targets = sum(row.targets for row in rows)
 
-    def alone(row: chat.Sample) -> Any:
+    def alone(row: tokenization.TokenizedSample) -> Any:
         logits = bare(mx.array([row.tokens[:-1]]))[0, row.start - 1 :]
         return nn.losses.cross_entropy(logits, mx.array(row.tokens[row.start :]), reduction="sum")
 
@@ -72,15 +74,17 @@ def _difference(model: Any, bare: Any, rows: list[chat.Sample], layers: int, tru
     for row in rows:
         reference = added(reference, plainly(row)[1])
     loss = Loss(model, trunk)
-    compute = gradient(loss)
-    for chosen in batches.epoch([row.length for row in rows], BATCH, SEED, 0):
+    compute = loss_and_gradient(loss)
+    for chosen in batches.epoch_batches([row.length for row in rows], BATCH, SEED, 0):
         ours = added(ours, compute(loss.batch([rows[i] for i in chosen]), 1 / targets)[1])
     theirs = dict(tree_flatten(reference))
-    return max(number(mx.abs(a - theirs[k]).max()) for k, a in tree_flatten(ours))
+    return max(scalar(mx.abs(a - theirs[k]).max()) for k, a in tree_flatten(ours))
 
 
-def _settings(layers: int) -> Train:
-    return Train.model_validate({"rank": RANK, "alpha": ALPHA, "layers": layers, "seed": SEED})
+def _settings(layers: int) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {"rank": RANK, "alpha": ALPHA, "layers": layers, "seed": SEED}
+    )
 
 
 if __name__ == "__main__":

@@ -15,18 +15,18 @@ from typing import Any
 
 import orjson
 
-from bench.train.material import ALPHA, BATCH, RANK, SEED, Material
-from exchange import mlx_runtime
+from bench.train.workload import ALPHA, BATCH, RANK, SEED, TrainWorkload
+from exchange.inference import runtime
 
 
 def main(folder: Path, layers: int) -> None:
     """Train, and say what it took."""
-    mlx_runtime.require()
+    runtime.require_mlx()
     import mlx_lm
     from mlx_lm import lora
     from mlx_lm.tuner import trainer
 
-    material = Material.read(folder)
+    material = TrainWorkload.read(folder)
     steps = material.rows // BATCH  # what is left over it never sees
     taken: dict[str, Any] = {}
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from crawler.discovery.sitemaps import Entry, day
-from crawler.discovery.xml import elements, local
+from crawler.discovery.sitemaps import SitemapEntry, day
+from crawler.discovery.xml_stream import elements, local
 
 _NAMES = frozenset({"item", "entry"})
 _DATES = ("pubdate", "published", "date", "issued", "updated")  # the first that is there counts
 
 
-def read(body: bytes) -> Iterator[Entry]:
+def read(body: bytes) -> Iterator[SitemapEntry]:
     """The entries of a feed, newest first as feeds are; the day is the writer's own.
 
     Raises:
@@ -24,7 +24,7 @@ def read(body: bytes) -> Iterator[Entry]:
         if url:
             told = {local(child): (child.text or "").strip() for child in element}
             written = next((told[name] for name in _DATES if told.get(name)), "")
-            yield Entry(url, is_map=False, published=day(written) or _mail_day(written))
+            yield SitemapEntry(url, is_map=False, published=day(written) or _mail_day(written))
 
 
 def _address(entry: Any) -> str:

@@ -12,19 +12,20 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from crawler import kinds, pages
-from crawler.frontier import Frontier
-from crawler.links import Site
-from exchange import db
+from crawler import kinds
+from crawler.frontier import pages
+from crawler.frontier.frontier import Frontier
+from crawler.scope import CrawlScope
+from exchange.store import db
 
 log = logging.getLogger(__name__)
 
 LATE_DAYS = 7  # an issue that is not out a week after its date will never be
 STORIES_AGAIN_S = 6 * 3600.0  # the current issue's stories; corrections are not worth more
-_LOOKED = "follow.looked"
+_LAST_CHECK = "follow.looked"
 
 
-class Follow:
+class FollowSchedule:
     """When to look, and what to ask for then.
 
     Args:
@@ -35,7 +36,7 @@ class Follow:
     def __init__(
         self,
         frontier: Frontier,
-        site: Site,
+        site: CrawlScope,
         every: float,
         *,
         allowed: Callable[[], None] = lambda: None,
@@ -46,14 +47,14 @@ class Follow:
         self._every = every
         self._allowed = allowed
         self._clock = clock
-        self._looked = float(pages.note(frontier.db, _LOOKED) or 0)
+        self._looked = float(pages.note(frontier.db, _LAST_CHECK) or 0)
 
     @property
     def next_at(self) -> float:
         """When the next look is due, in seconds since the epoch."""
         return self._looked + self._every
 
-    def look_if_due(self) -> None:
+    def check_if_due(self) -> None:
         """Look, if it is time; the pages that are due then stand in the frontier."""
         if self._clock() >= self.next_at:
             self.look()
@@ -67,7 +68,7 @@ class Follow:
         with db.transaction(self._frontier.db):
             found += self._again(today, now)
             self._looked = now
-            pages.set_note(self._frontier.db, _LOOKED, str(now))
+            pages.set_note(self._frontier.db, _LAST_CHECK, str(now))
         log.info("looking for new issues: %d pages to ask for", found)
         return found
 
@@ -81,11 +82,11 @@ class Follow:
         late = (today - dt.timedelta(days=LATE_DAYS)).isoformat()
         return sum(
             (
-                again(f"key IN ({_marks(start)})", [*start]),
-                again(f"kind IN ({_marks(kinds.LISTS)})", kinds.LISTS),
-                again(f"kind IN ({_marks(changing)})", changing),
+                again(f"key IN ({_placeholders(start)})", [*start]),
+                again(f"kind IN ({_placeholders(kinds.LISTS)})", kinds.LISTS),
+                again(f"kind IN ({_placeholders(changing)})", changing),
                 again(
-                    f"kind IN ({_marks(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
+                    f"kind IN ({_placeholders(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
                     "AND issue<>''",
                     [*indexes, newest, late],
                 ),
@@ -104,5 +105,5 @@ class Follow:
         return row[0] or ""
 
 
-def _marks(values: Iterable[object]) -> str:
+def _placeholders(values: Iterable[object]) -> str:
     return ",".join("?" for _ in values)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.discovery.xml import elements, local
+from crawler.discovery.xml_stream import elements, local
 
-_NAMED = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.I | re.M)
+_SITEMAP_LINE = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.I | re.M)
 _NAMES = frozenset({"url", "sitemap"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SitemapEntry:
     """One line of a sitemap."""
 
     url: str
@@ -24,12 +24,12 @@ class Entry:
     published: str = ""  # ISO date, where the sitemap is a news one
 
 
-def named_by(robots: str) -> list[str]:
+def sitemaps_in_robots(robots: str) -> list[str]:
     """The sitemaps that a robots.txt names, each once."""
-    return list(dict.fromkeys(_NAMED.findall(robots)))
+    return list(dict.fromkeys(_SITEMAP_LINE.findall(robots)))
 
 
-def read(body: bytes) -> Iterator[Entry]:
+def read(body: bytes) -> Iterator[SitemapEntry]:
     """The entries of a sitemap, in order.
 
     Raises:
@@ -38,12 +38,12 @@ def read(body: bytes) -> Iterator[Entry]:
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"http://", b"https://")):
         for line in body.decode("utf-8", "replace").splitlines():
             if line.strip():
-                yield Entry(line.strip().lstrip("\ufeff"), is_map=False)
+                yield SitemapEntry(line.strip().lstrip("\ufeff"), is_map=False)
         return
     for name, element in elements(body, _NAMES):
         told = {local(child): _text(child) for child in element}
         if "loc" in told:
-            yield Entry(
+            yield SitemapEntry(
                 told["loc"], name == "sitemap", told.get("lastmod", ""), _published(element)
             )
 

@@ -14,16 +14,18 @@ import orjson
 
 from crawler.duplicates import shingles
 from exchange.records import Story
-from exchange.spool import Spool
+from exchange.store.spool import Spool
 
 CONTAINED = 0.8  # of a text's shingles in another one: it is part of that
 NUMBERS = 0.9  # of its numbers too, or it is this week's issue of what comes every week
 TEASER = 0.5  # of the other's length at most; longer ones are editions
 COMMON = 40  # stories with one fingerprint in common: a phrase of the house, no copy
-FURNITURE = 12  # stories with one paragraph in common: it is the site's
+SITE_PARAGRAPH = 12  # stories with one paragraph in common: it is the site's
 BOILERPLATE = 0.5  # of a story's words in such paragraphs
-LOOKED_AT = 12
-SHORT_LOOKED_AT = 40  # a teaser has few fingerprints in common, and phrases of the house among them
+MAX_COMPARED = 12
+MAX_COMPARED_SHORT = (
+    40  # a teaser has few fingerprints in common, and phrases of the house among them
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS near_stories (
@@ -41,11 +43,11 @@ SELECT (SELECT group_concat(serial)
 FROM json_each(?1)
 """
 _VERSION = "near"  # the spool's note: the version of extraction that the index is of
-OWN = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
+OWN_MARKS = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _ComparedText:
     """A text as it is compared, the site's own paragraphs left out."""
 
     prints: frozenset[int]
@@ -54,7 +56,7 @@ class _Text:
     length: int
 
 
-class Near:
+class NearDuplicates:
     """The index of one spool; call `place` inside the spool's transaction."""
 
     def __init__(self, spool: Spool) -> None:
@@ -82,18 +84,18 @@ class Near:
 
         Placing the same story with the same text again changes nothing.
         """
-        paragraphs = shingles.bare(story.text).split("\n\n")
-        whole = shingles.number("\n".join(paragraphs))
+        paragraphs = shingles.without_jump_line(story.text).split("\n\n")
+        whole = shingles.stable_hash("\n".join(paragraphs))
         known = self._db.execute(
             "SELECT serial, text FROM near_stories WHERE story_id=?", (story.id,)
         ).fetchone()
         if known is not None and known["text"] == whole:
-            return self._as_it_was(story)
+            return self._restore(story)
         furniture = self._count(paragraphs)
-        text = _read(paragraphs, furniture)
+        text = _compared_text(paragraphs, furniture)
         serial = self._enter(story.id, whole, None if known is None else known["serial"])
         marks = set(story.marks)
-        if _share(paragraphs, furniture) >= BOILERPLATE:
+        if _boilerplate_share(paragraphs, furniture) >= BOILERPLATE:
             marks.add("boilerplate")
         alike: list[str] = []
         for other in self._same(whole, serial):
@@ -113,9 +115,9 @@ class Near:
         )
         return replace(story, cluster=self._join(story.id, alike), marks=tuple(sorted(marks)))
 
-    def _as_it_was(self, story: Story) -> Story:
+    def _restore(self, story: Story) -> Story:
         row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
-        kept = {mark for mark in self.spool.marks(story.id) if mark in OWN}
+        kept = {mark for mark in self.spool.marks(story.id) if mark in OWN_MARKS}
         marks = tuple(sorted({*story.marks, *kept}))
         alone = row is None or row["cluster"] == story.id
         return replace(story, cluster="" if alone else row["cluster"], marks=marks)
@@ -137,9 +139,9 @@ class Near:
             row = self._db.execute(
                 "INSERT INTO near_paragraphs VALUES (?,1) ON CONFLICT(print) DO UPDATE SET "
                 "stories=stories+1 RETURNING stories",
-                (shingles.number(paragraph),),
+                (shingles.stable_hash(paragraph),),
             ).fetchone()
-            if row[0] > FURNITURE:
+            if row[0] > SITE_PARAGRAPH:
                 found.append(paragraph)
         return frozenset(found)
 
@@ -150,7 +152,7 @@ class Near:
         ).fetchall()
         return [row["story_id"] for row in rows]
 
-    def _candidates(self, text: _Text, serial: int) -> list[str]:
+    def _candidates(self, text: _ComparedText, serial: int) -> list[str]:
         """Stories with the most and rarest fingerprints in common, phrases of the house aside."""
         hits: dict[int, float] = defaultdict(float)
         # Those of the other are a sample: ask for all of ours, in one statement.
@@ -161,7 +163,7 @@ class Near:
                     hits[int(number)] += 1 / len(found)  # a rare one says more
         hits.pop(serial, None)
         best = sorted(hits, key=lambda number: (-hits[number], number))[
-            : SHORT_LOOKED_AT if len(text.prints) <= shingles.SHORT else LOOKED_AT
+            : MAX_COMPARED_SHORT if len(text.prints) <= shingles.SHORT else MAX_COMPARED
         ]
         marks = ",".join("?" * len(best))
         return [
@@ -171,13 +173,15 @@ class Near:
             )
         ]
 
-    def _compare(self, text: _Text, other: str, furniture: frozenset[str]) -> tuple[str, str]:
+    def _compare(
+        self, text: _ComparedText, other: str, furniture: frozenset[str]
+    ) -> tuple[str, str]:
         """The mark that one of the two deserves, and which: "this" or "other"; "" for none."""
         row = self._db.execute("SELECT record FROM stories WHERE id=?", (other,)).fetchone()
         if row is None:  # it stands on the page that is being stored
             return "", ""
         there = Story.from_json(row["record"]).text
-        others = _read(shingles.bare(there).split("\n\n"), furniture)
+        others = _compared_text(shingles.without_jump_line(there).split("\n\n"), furniture)
         mine = text.length < others.length
         small, large = (text, others) if mine else (others, text)
         if shingles.containment(set(small.prints), set(large.prints)) < CONTAINED:
@@ -203,19 +207,19 @@ class Near:
         return clusters[0] if clusters else story_id
 
 
-def _read(paragraphs: list[str], furniture: frozenset[str]) -> _Text:
+def _compared_text(paragraphs: list[str], furniture: frozenset[str]) -> _ComparedText:
     own = [paragraph for paragraph in paragraphs if paragraph not in furniture]
-    words = shingles.folded(own)
+    words = shingles.folded_words(own)
     prints = shingles.shingles(words)
-    return _Text(
+    return _ComparedText(
         frozenset(prints),
         frozenset(shingles.winnow(prints)),
-        frozenset(shingles.numbers(" ".join(own))),
+        frozenset(shingles.numbers_in(" ".join(own))),
         len(words),
     )
 
 
-def _share(paragraphs: list[str], furniture: frozenset[str]) -> float:
+def _boilerplate_share(paragraphs: list[str], furniture: frozenset[str]) -> float:
     """Words in the site's own paragraphs, of all."""
     whole = sum(len(paragraph.split()) for paragraph in paragraphs)
     return sum(len(p.split()) for p in paragraphs if p in furniture) / max(1, whole)

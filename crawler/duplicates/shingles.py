@@ -33,7 +33,7 @@ _PAGE = re.compile(r"(?:\bσελ(?:[ιί]δα)?\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def bare(text: str) -> str:
+def without_jump_line(text: str) -> str:
     """The text without the line that says on which page it goes on."""
     return _PAGE.sub("", text.rstrip())
 
@@ -43,7 +43,7 @@ def shingles(folded: Sequence[str]) -> list[int]:
     if not folded:
         return []
     if len(folded) < LENGTH:
-        return [number(" ".join(folded))]
+        return [stable_hash(" ".join(folded))]
     a = [crc32(word.encode()) for word in folded]
     return [
         ((v * _MIX[0] + w * _MIX[1] + x * _MIX[2] + y * _MIX[3] + z * _MIX[4]) >> 24) & _MASK
@@ -51,7 +51,7 @@ def shingles(folded: Sequence[str]) -> list[int]:
     ]
 
 
-def number(text: str) -> int:
+def stable_hash(text: str) -> int:
     """A stable hash of a text."""
     return int.from_bytes(blake2b(text.encode(), digest_size=_BYTES).digest(), "big")
 
@@ -63,12 +63,12 @@ def winnow(hashes: Sequence[int]) -> set[int]:
     return {min(hashes[i : i + WINDOW]) for i in range(len(hashes) - WINDOW + 1)}
 
 
-def folded(paragraphs: Iterable[str]) -> list[str]:
+def folded_words(paragraphs: Iterable[str]) -> list[str]:
     """The words of paragraphs as they are compared."""
     return words(" ".join(paragraphs))
 
 
-def numbers(text: str) -> set[str]:
+def numbers_in(text: str) -> set[str]:
     """The numbers of a text: what stories that come every week differ in."""
     return set(_NUMBER.findall(text))
 

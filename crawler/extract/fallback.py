@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.decode import clean
-from crawler.extract.shapes import Parts
+from crawler.extract.charset import clean
+from crawler.extract.shapes import StoryParts
 from exchange.text import dates
 
 _TITLES = ('//meta[@property="og:title"]/@content', "//h1", "//title")
@@ -23,15 +23,15 @@ _DATES = (
 )
 
 _COVERS = 0.8  # of the page's prose; half would do by the rule above
-_FURNITURE = """
+_BOILERPLATE_TAGS = """
 a aside footer form head header nav noscript option script select style
 """
-_NO_PROSE = frozenset(_FURNITURE.split())
+_NO_PROSE = frozenset(_BOILERPLATE_TAGS.split())
 # Trafilatura deletes these too, but first it walks through them several times.
 _DELETED = ("aside", "footer", "iframe", "nav", "noscript", "script", "style", "svg")
 
 
-def read(text: str, root: Any) -> Parts | None:
+def read(text: str, root: Any) -> StoryParts | None:
     """The one story that a page seems to hold; None when there is no text.
 
     Args:
@@ -42,14 +42,14 @@ def read(text: str, root: Any) -> Parts | None:
     from trafilatura import extract
 
     asked = {"include_comments": False, "include_formatting": False}
-    title, date = _first(root, _TITLES), dates.parse(_first(root, _DATES))
+    title, date = _first(root, _TITLES), dates.parse_date(_first(root, _DATES))
     enough = _COVERS * _prose(root)
     etree.strip_elements(root, *_DELETED, with_tail=False)
     found = extract(root, fast=True, **asked)
     if len(found or "") < enough:
         found = extract(text, **asked)
     paragraphs = tuple(line for raw in (found or "").split("\n") if (line := clean(raw)))
-    return Parts(title, "", "", date, paragraphs) if paragraphs else None
+    return StoryParts(title, "", "", date, paragraphs) if paragraphs else None
 
 
 def _prose(root: Any) -> int:

@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from crawler import pages
-from crawler.extract.pool import Pool
+from crawler.extract.pool import ExtractionPool
+from crawler.frontier import pages
 from crawler.profile import Profile
-from crawler.settings import Crawl
-from exchange import db, marks
+from crawler.settings import CrawlSettings
 from exchange.records import Completion
-from exchange.spool import FILE, Spool
+from exchange.store import db, marks
+from exchange.store.spool import FILE, Spool
 
-LOOKED_AT = 2000
+SAMPLE_PAGES = 2000
 RECENT = 500  # completions whose pace is taken; older ones may be of another model
 IDLE_S = 600.0  # a longer gap between two completions was a pause
-Say = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ReExtractionForecast:
     """Numbers of chunks, of all outdated pages or scaled up from those that were looked at."""
 
     pages: int
@@ -54,15 +54,19 @@ class Forecast:
         return f"{said}; about {self.hours:.1f} hours of generation"
 
 
-def look(
-    directory: Path, archive: str, profile: Profile, settings: Crawl, say: Say | None = None
-) -> Forecast | None:
+def forecast_re_extraction(
+    directory: Path,
+    archive: str,
+    profile: Profile,
+    settings: CrawlSettings,
+    say: ProgressCallback | None = None,
+) -> ReExtractionForecast | None:
     """Compare; None when no page was extracted by another version."""
     if not (directory / pages.FILE).exists() or not (directory / FILE).exists():
         return None
     raw = db.connect_readonly(directory / pages.FILE)
     spool = Spool.read(directory)
-    pool = Pool(
+    pool = ExtractionPool(
         directory,
         archive,
         profile,
@@ -80,7 +84,7 @@ def look(
             wanted = {
                 chunk.id
                 for story, chunks in found.stories
-                if not marks.held(story.marks)
+                if not marks.is_withheld(story.marks)
                 for chunk in chunks
             }
             live, known = _chunks(spool, keys[page], wanted)
@@ -91,7 +95,9 @@ def look(
         scale = total / len(keys)
         kept, new, stale, reclaimed = (round(n * scale) for n in (kept, new, stale, reclaimed))
         pace = tasks_per_hour(spool)
-        return Forecast(total, len(keys), kept, new, stale, reclaimed, new / pace if pace else None)
+        return ReExtractionForecast(
+            total, len(keys), kept, new, stale, reclaimed, new / pace if pace else None
+        )
     finally:
         pool.close()
         spool.close()
@@ -102,7 +108,7 @@ def _outdated(raw: sqlite3.Connection, version: str) -> tuple[dict[int, str], in
     """Pages to look at (id to key), and how many there are in all."""
     where = "FROM pages WHERE text NOT IN ('', 'waiting') AND extraction<>?"
     total = int(raw.execute(f"SELECT COUNT(*) {where}", (version,)).fetchone()[0])
-    step = max(1, -(-total // LOOKED_AT))
+    step = max(1, -(-total // SAMPLE_PAGES))
     rows = raw.execute(
         f"SELECT id, key FROM (SELECT id, key, row_number() OVER (ORDER BY id) AS n {where}) "
         "WHERE n % ? = 0",

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crawler import kinds
-from crawler.chunk import chunks
-from crawler.decode import as_utf8
-from crawler.extract import fallback
-from crawler.extract.shapes import Parts, Shapes
-from crawler.html import parse
-from crawler.importing import reading
-from crawler.importing.reading import Unreadable
-from crawler.quality import gates
-from crawler.records import Extracted
+from crawler.extract import fallback, quality
+from crawler.extract.charset import as_utf8
+from crawler.extract.chunk import chunks
+from crawler.extract.html import parse
+from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.importing.parse import UnreadableDocument, fill_from_name
+from crawler.importing.parse import read as reading_read
+from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold
 
@@ -37,24 +36,24 @@ class StoredPage:
     body: bytes
 
 
-class Reader:
+class PageReader:
     """Reads the pages of one archive by one profile."""
 
     def __init__(self, profile: Profile, archive: str) -> None:
         self._profile = profile
         self._archive = archive
-        self._shapes = Shapes(profile)
+        self._shapes = ShapeMatcher(profile)
         self._sections = frozenset(map(fold, profile.leave_out.sections))
         self._titles = [re.compile(pattern) for pattern in profile.leave_out.titles]
         self._texts = [re.compile(pattern) for pattern in profile.leave_out.texts]
         self._teasers = [re.compile(pattern) for pattern in profile.teasers]
 
-    def read(self, page: StoredPage) -> Extracted:
+    def read(self, page: StoredPage) -> ExtractionResult:
         """The stories of a page. The date comes from the address or index first."""
         try:
             found, low = self._parts(page)
-        except Unreadable as error:
-            return Extracted(str(error))
+        except UnreadableDocument as error:
+            return ExtractionResult(str(error))
         made: list[tuple[Story, list[Chunk]]] = []
         reason = ""
         for index, parts in enumerate(found):
@@ -63,25 +62,25 @@ class Reader:
             if not refused:
                 story = self._story(page, parts, index, len(found), low)
                 made.append((story, chunks(story, self._profile.chunk, self._profile.name)))
-        return Extracted("done" if made else reason, tuple(made))
+        return ExtractionResult("done" if made else reason, tuple(made))
 
-    def _parts(self, page: StoredPage) -> tuple[list[Parts], bool]:
+    def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:
         """The stories as they stand on the page, and whether no selector found them."""
         if page.kind in kinds.FILES and page.kind != kinds.HTML:
-            return [reading.read(page.kind, page.body, page.url, self._profile.charset)], False
+            return [reading_read(page.kind, page.body, page.url, self._profile.charset)], False
         markup = as_utf8(page.body, page.charset, self._profile.charset)
         root = parse(markup)
         if root is None:
-            raise Unreadable("empty")
+            raise UnreadableDocument("empty")
         found = self._shapes.read(root, page.kind)
         if found:
-            return [reading.named(parts, page.url) for parts in found], False
+            return [fill_from_name(parts, page.url) for parts in found], False
         parts = fallback.read(markup.decode("utf-8"), root)
         if parts is None:
-            raise Unreadable("no-text")
-        return [reading.named(parts, page.url)], True
+            raise UnreadableDocument("no-text")
+        return [fill_from_name(parts, page.url)], True
 
-    def _refuse(self, parts: Parts) -> str:
+    def _refuse(self, parts: StoryParts) -> str:
         """Why a story is left out, "" to keep it."""
         if parts.section and fold(parts.section) in self._sections:
             return "left-out-section"
@@ -93,11 +92,13 @@ class Reader:
         least = self._profile.min_words
         return "too-short" if len(text.split(None, least)) < least else ""
 
-    def _story(self, page: StoredPage, parts: Parts, index: int, count: int, low: bool) -> Story:
+    def _story(
+        self, page: StoredPage, parts: StoryParts, index: int, count: int, low: bool
+    ) -> Story:
         place = (str(index),) if index else ()  # so the first keeps its id when a second appears
         story = Story(
             id=digest(self._archive, page.key, *place),
-            url=_at(page.url, parts.anchor, index, count),
+            url=_story_url(page.url, parts.anchor, index, count),
             archive=self._archive,
             published=page.issue or parts.date,
             section=parts.section,
@@ -107,13 +108,13 @@ class Reader:
             words_expected=page.words if count == 1 else None,
             low_confidence=low,
         )
-        marks = gates.judge(story, parts.date, self._profile.language)
+        marks = quality.story_marks(story, parts.date, self._profile.language)
         if any(pattern.search(story.text) for pattern in self._teasers):
             marks = tuple(sorted({*marks, "teaser"}))
         return replace(story, marks=marks) if marks else story
 
 
-def _at(url: str, anchor: str, index: int, count: int) -> str:
+def _story_url(url: str, anchor: str, index: int, count: int) -> str:
     """The address of a story: with the name of its place, where a page holds several.
 
     A page that names no places gets `#story-2`, which leads to the page and tells them apart.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from crawler.decode import clean
+from crawler.extract.charset import clean
 
 
 def _names(text: str) -> frozenset[str]:

@@ -19,9 +19,9 @@ from typing import IO
 import orjson
 
 import crawler
-from crawler.extract import sent
+from crawler.extract import profile_codec
 from crawler.profile import Profile
-from crawler.records import Extracted
+from crawler.records import ExtractionResult
 from exchange.errors import UserError
 from exchange.records import Chunk, Story
 
@@ -35,7 +35,7 @@ START_S = 60.0  # a process on a busy machine imports for a while
 
 
 @dataclass(slots=True)
-class _Process:
+class _PoolProcess:
     popen: subprocess.Popen[bytes]
     received: bytearray
     pages: deque[int] = field(default_factory=deque)  # the first is being read
@@ -52,7 +52,7 @@ class _Process:
         return self.popen.stdout
 
 
-class Pool:
+class ExtractionPool:
     """A few extracting processes; used by one thread.
 
     A page over its time is killed with its process and yields "hung"; one that takes its
@@ -63,14 +63,14 @@ class Pool:
         self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
     ) -> None:
         self._command = [sys.executable, "-m", "crawler.extract.worker", str(directory), archive]
-        self._profile = sent.pack(profile)
+        self._profile = profile_codec.pack(profile)
         self._limit = limit_s
         self._size = processes
-        self._processes: list[_Process] = []
+        self._processes: list[_PoolProcess] = []
         self._selector = selectors.DefaultSelector()
         self._waiting: deque[int] = deque()
 
-    def run(self, page_ids: Iterable[int]) -> Iterator[tuple[int, Extracted]]:
+    def run(self, page_ids: Iterable[int]) -> Iterator[tuple[int, ExtractionResult]]:
         """Extract pages; results come as they are ready, one for every id."""
         self._waiting.extend(page_ids)
         while self._waiting or any(process.pages for process in self._processes):
@@ -85,7 +85,7 @@ class Pool:
             self._end(process)
         self._selector.close()
 
-    def _idle(self) -> _Process | None:
+    def _idle(self) -> _PoolProcess | None:
         """The process with the least to do; a new one before any is given a second page."""
         least = min(self._processes, key=lambda process: len(process.pages), default=None)
         if least is not None and not least.pages:
@@ -94,7 +94,7 @@ class Pool:
             return self._start()
         return least if least is not None and len(least.pages) < DEPTH else None
 
-    def _start(self) -> _Process:
+    def _start(self) -> _PoolProcess:
         root = str(Path(crawler.__file__).parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
         try:
@@ -106,7 +106,7 @@ class Pool:
             )
         except OSError as error:
             raise UserError(f"cannot start a process to extract text: {error}") from None
-        process = _Process(popen, bytearray())
+        process = _PoolProcess(popen, bytearray())
         with contextlib.suppress(AttributeError, OSError):
             fcntl.fcntl(process.output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._processes.append(process)
@@ -128,13 +128,13 @@ class Pool:
             process.received += piece
         return process
 
-    def _give(self, process: _Process, page: int) -> None:
+    def _give(self, process: _PoolProcess, page: int) -> None:
         if not process.pages:
             process.deadline = time.monotonic() + self._limit
         process.pages.append(page)
         self._send(process, str(page).encode())
 
-    def _send(self, process: _Process, frame: bytes) -> None:
+    def _send(self, process: _PoolProcess, frame: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where results are read
             process.input.write(len(frame).to_bytes(4, "big") + frame)
 
@@ -143,12 +143,12 @@ class Pool:
             with contextlib.suppress(BrokenPipeError):
                 process.input.flush()
 
-    def _results(self) -> Iterator[tuple[int, Extracted]]:
+    def _results(self) -> Iterator[tuple[int, ExtractionResult]]:
         if all(len(process.pages) > 1 for process in self._processes):
             time.sleep(NAP_S)  # a look after every page would cost as much as reading it
         nearest = min(process.deadline for process in self._processes if process.pages)
         for key, _ in self._selector.select(max(0.0, nearest - time.monotonic())):
-            process: _Process = key.data
+            process: _PoolProcess = key.data
             piece = os.read(process.output.fileno(), 1 << 20)
             process.received += piece
             if not piece:
@@ -160,16 +160,18 @@ class Pool:
         for process in [p for p in self._processes if p.pages and p.deadline <= now]:
             yield from self._give_up(process, "hung")
 
-    def _give_up(self, process: _Process, outcome: str) -> Iterator[tuple[int, Extracted]]:
+    def _give_up(
+        self, process: _PoolProcess, outcome: str
+    ) -> Iterator[tuple[int, ExtractionResult]]:
         """End a process: the page in its hands is to blame, those behind it are given anew."""
         self._end(process)
         if process.pages:
             guilty = process.pages.popleft()
             self._waiting.extendleft(reversed(process.pages))
             process.pages.clear()
-            yield guilty, Extracted(outcome)
+            yield guilty, ExtractionResult(outcome)
 
-    def _end(self, process: _Process) -> None:
+    def _end(self, process: _PoolProcess) -> None:
         self._processes.remove(process)
         self._selector.unregister(process.output)
         process.popen.kill()
@@ -188,9 +190,9 @@ def _frame(received: bytearray) -> bytes | None:
     return frame
 
 
-def _decode(frame: bytes) -> Extracted:
+def _decode(frame: bytes) -> ExtractionResult:
     raw = orjson.loads(frame)
-    return Extracted(
+    return ExtractionResult(
         raw["outcome"],
         tuple(
             (Story.from_dict(story), [Chunk.from_dict(chunk) for chunk in chunks])

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crawler import kinds
-from crawler.decode import clean
+from crawler.extract.charset import clean
 from crawler.extract.paragraphs import paragraphs
 from exchange.text import dates
 
 if TYPE_CHECKING:
-    from crawler.profile import Profile, Select, Shape
+    from crawler.profile import PageShape, Profile, SelectorField
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class StoryParts:
     """One story as it stands on a page."""
 
     title: str
@@ -27,14 +27,14 @@ class Parts:
     anchor: str = ""  # the name of its place on the page, for addresses
 
 
-class Shapes:
+class ShapeMatcher:
     """A profile's shapes, compiled once."""
 
     def __init__(self, profile: Profile) -> None:
         self._months = profile.months
-        self._shapes = [_Compiled(shape) for shape in profile.shapes]
+        self._shapes = [_CompiledShape(shape) for shape in profile.shapes]
 
-    def read(self, root: Any, kind: str) -> list[Parts]:
+    def read(self, root: Any, kind: str) -> list[StoryParts]:
         """The stories of a page, [] when no shape matches."""
         for shape in self._shapes:
             if shape.kinds and kind not in shape.kinds and kind != kinds.HTML:
@@ -49,7 +49,7 @@ class Shapes:
                 return found
         return []
 
-    def _parts(self, shape: _Compiled, story: Any, *, alone: bool) -> Parts | None:
+    def _parts(self, shape: _CompiledShape, story: Any, *, alone: bool) -> StoryParts | None:
         # Before anything is cut out: a headline may stand in what is no part of the text.
         values = {name: _value(story, select) for name, select in shape.selects.items()}
         for drop in shape.drop:
@@ -59,11 +59,11 @@ class Shapes:
         text = paragraphs(element for element in shape.text(story) if hasattr(element, "tag"))
         if not text:
             return None
-        return Parts(
+        return StoryParts(
             values["title"],
             values["section"],
             values["author"],
-            dates.parse(values["date"], self._months),
+            dates.parse_date(values["date"], self._months),
             tuple(text),
             "" if alone else _anchor(story),
         )
@@ -77,8 +77,8 @@ def _anchor(story: Any) -> str:
     return str(next(iter(story.xpath("(.//a/@name | .//@id)[1]")), ""))
 
 
-class _Compiled:
-    def __init__(self, shape: Shape) -> None:
+class _CompiledShape:
+    def __init__(self, shape: PageShape) -> None:
         from lxml import etree
 
         self.kinds = shape.kinds
@@ -87,7 +87,7 @@ class _Compiled:
         self._story = etree.XPath(shape.story) if shape.story else None
         self.selects: dict[str, tuple[Any, re.Pattern[str] | None] | None] = {}
         for name in ("title", "section", "author", "date"):
-            select: Select | None = getattr(shape, name)
+            select: SelectorField | None = getattr(shape, name)
             pattern = re.compile(select.match) if select and select.match else None
             self.selects[name] = (etree.XPath(select.xpath), pattern) if select else None
 

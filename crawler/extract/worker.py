@@ -18,11 +18,12 @@ from typing import BinaryIO
 
 import orjson
 
-from crawler import links, pages
-from crawler.bodies import Bodies
-from crawler.extract import sent
-from crawler.extract.page import Reader, StoredPage
-from crawler.records import Extracted
+from crawler import scope
+from crawler.extract import profile_codec
+from crawler.extract.page import PageReader, StoredPage
+from crawler.frontier import pages
+from crawler.frontier.raw_store import RawStore
+from crawler.records import ExtractionResult
 
 READY = b"ready"
 NICE = 5  # text can wait, the next request's turn cannot
@@ -44,7 +45,7 @@ def write_frame(stream: BinaryIO, body: bytes) -> None:
 
 
 def load(
-    connection: sqlite3.Connection, bodies: Bodies, page: int, origin: str
+    connection: sqlite3.Connection, bodies: RawStore, page: int, origin: str
 ) -> StoredPage | None:
     """A page with its body, None when it is not stored."""
     row = connection.execute(
@@ -56,7 +57,7 @@ def load(
         return None
     return StoredPage(
         row["key"],
-        links.absolute(origin, row["url"]),
+        scope.absolute(origin, row["url"]),
         row["kind"],
         row["issue"],
         row["words"],
@@ -65,7 +66,7 @@ def load(
     )
 
 
-def encode(found: Extracted) -> bytes:
+def encode(found: ExtractionResult) -> bytes:
     """What goes back over the pipe."""
     return orjson.dumps({"outcome": found.outcome, "stories": found.stories})
 
@@ -81,17 +82,17 @@ def main(arguments: list[str]) -> int:
     told = read_frame(sys.stdin.buffer)
     if told is None:
         return 0
-    profile = sent.unpack(told)
-    origin, reader = links.origin(profile.base), Reader(profile, archive)
+    profile = profile_codec.unpack(told)
+    origin, reader = scope.origin(profile.base), PageReader(profile, archive)
     connection = pages.connect_readonly(directory)
-    bodies = Bodies(connection)
+    bodies = RawStore(connection)
     write_frame(replies, READY)
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         try:
             page = load(connection, bodies, int(frame), origin)
-            found = reader.read(page) if page else Extracted("no-body")
+            found = reader.read(page) if page else ExtractionResult("no-body")
         except Exception as error:
-            found = Extracted("crashed")
+            found = ExtractionResult("crashed")
             if told:  # once: the first says what the others would
                 sys.stderr.write(f"extraction failed: {type(error).__name__}: {str(error)[:200]}\n")
                 told = b""

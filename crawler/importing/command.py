@@ -12,38 +12,39 @@ from itertools import islice
 from pathlib import Path
 
 from crawler import profiles
-from crawler.daemon import Watch, run, take_lock
-from crawler.frontier import Frontier
-from crawler.importing import items
-from crawler.importing.items import Item
-from crawler.importing.store import BATCH, Store, Tally
-from crawler.links import Site
+from crawler.daemon import SnapshotCallback, run_daemon, take_lock
+from crawler.frontier.frontier import Frontier
+from crawler.importing.files import ImportDocument, read_documents, walk_files
+from crawler.importing.store import BATCH, DocumentStore, ImportTally
 from crawler.profile import Profile
-from crawler.settings import Crawl
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
-from exchange.house import House
+from exchange.project import Project
 
-Tell = Callable[[Tally, int, int], None]  # what it came to, bytes read, bytes in all
+ImportProgressCallback = Callable[
+    [ImportTally, int, int], None
+]  # what it came to, bytes read, bytes in all
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """How an import ended: exit code, and what it came to."""
 
     code: int
-    tally: Tally
+    tally: ImportTally
 
 
-def bring_in(
-    house: House,
+def import_files(
+    project: Project,
     archive: str,
-    settings: Crawl,
+    settings: CrawlSettings,
     path: Path,
     *,
     date: re.Pattern[str] | None,
-    tell: Tell,
-    watch: Watch,
-) -> Imported:
+    tell: ImportProgressCallback,
+    watch: SnapshotCallback,
+) -> ImportResult:
     """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
 
     Raises:
@@ -53,21 +54,27 @@ def bring_in(
     if not path.exists():
         raise UsageError(f"{path} does not exist")
     profile = profiles.load(settings, archive, imported=True)
-    files = _Files(path, house.data)
-    tally = asyncio.run(_store(house.archive_dir(archive), profile, files, date, tell))
-    code = asyncio.run(run(house, archive, settings, fetch=False, generate=False, watch=watch))
-    return Imported(code, tally)
+    files = _DocumentSource(path, project.data)
+    tally = asyncio.run(_store(project.archive_dir(archive), profile, files, date, tell))
+    code = asyncio.run(
+        run_daemon(project, archive, settings, fetch=False, generate=False, watch=watch)
+    )
+    return ImportResult(code, tally)
 
 
 async def _store(
-    directory: Path, profile: Profile, files: _Files, date: re.Pattern[str] | None, tell: Tell
-) -> Tally:
+    directory: Path,
+    profile: Profile,
+    files: _DocumentSource,
+    date: re.Pattern[str] | None,
+    tell: ImportProgressCallback,
+) -> ImportTally:
     total = files.size()
     with ExitStack() as stack:
         await take_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
-        store = Store(frontier, Site(profile), date)
+        store = DocumentStore(frontier, CrawlScope(profile), date)
         everything = iter(files)
         while batch := list(islice(everything, BATCH)):
             store.put(batch)
@@ -76,7 +83,7 @@ async def _store(
     return store.tally
 
 
-class _Files:
+class _DocumentSource:
     """All items under a path, what we keep ourselves left out; counts the bytes read."""
 
     def __init__(self, path: Path, ours: Path) -> None:
@@ -84,14 +91,14 @@ class _Files:
         self._path = path
         self._ours = ours
 
-    def __iter__(self) -> Iterator[Item]:
-        for found, name in items.walk(self._path, self._ours):
-            yield from items.read(found, name, self._tell)
+    def __iter__(self) -> Iterator[ImportDocument]:
+        for found, name in walk_files(self._path, self._ours):
+            yield from read_documents(found, name, self._tell)
 
     def size(self) -> int:
         """Bytes of all files, for the time left."""
         total = 0
-        for found, _ in items.walk(self._path, self._ours):
+        for found, _ in walk_files(self._path, self._ours):
             with contextlib.suppress(OSError):
                 total += found.lstat().st_size
         return total

@@ -10,21 +10,23 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import quote
 
-from crawler import discover, kinds, pages
-from crawler.bodies import Bodies, fingerprint
-from crawler.decode import as_utf8
-from crawler.frontier import Frontier
-from crawler.importing import names
-from crawler.importing.items import Item
-from crawler.links import Site
+from crawler import kinds
+from crawler.discovery import index_links
+from crawler.extract.charset import as_utf8
+from crawler.frontier import pages
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.raw_store import RawStore, fingerprint
+from crawler.importing import file_names
+from crawler.importing.files import ImportDocument
 from crawler.records import Link
-from exchange import db
+from crawler.scope import CrawlScope
+from exchange.store import db
 
 BATCH = 128
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportTally:
     """What an import has come to so far."""
 
     new: int = 0
@@ -37,23 +39,23 @@ class Tally:
         return self.new + self.known + self.rejected.total()
 
 
-class Store:
+class DocumentStore:
     """Writes batches; one transaction each, so that a crash keeps whole batches.
 
     Args:
         date: finds the date in an item's name, where the operator gave a pattern.
     """
 
-    def __init__(self, frontier: Frontier, site: Site, date: re.Pattern[str] | None) -> None:
-        self.tally = Tally()
+    def __init__(self, frontier: Frontier, site: CrawlScope, date: re.Pattern[str] | None) -> None:
+        self.tally = ImportTally()
         self._frontier = frontier
         self._db = frontier.db
-        self._bodies = Bodies(frontier.db)
+        self._bodies = RawStore(frontier.db)
         self._site = site
         self._date = date
         self._starts = {site.absolute(link.url): link for link in site.starts()}
 
-    def put(self, items: Sequence[Item]) -> None:
+    def put(self, items: Sequence[ImportDocument]) -> None:
         """Store a batch: new ones are due for extraction, what is wrong is kept with its reason."""
         self._bodies.prepare()
         found: list[Link] = []
@@ -63,7 +65,7 @@ class Store:
         if found:
             self._frontier.seed(found)
 
-    def _take(self, item: Item) -> list[Link]:
+    def _take(self, item: ImportDocument) -> list[Link]:
         """Store one document; the links of an index page that came in are worth following."""
         page = self._place(item)
         inserted = self._db.execute(
@@ -94,9 +96,9 @@ class Store:
         if page.kind in kinds.FILES or not self._site.follows(page.kind):
             return []
         markup = as_utf8(item.body, item.charset, self._site.profile.charset)
-        return list(discover.links(markup, item.url, self._site, page.kind, page.issue))
+        return list(index_links.extract_links(markup, item.url, self._site, page.kind, page.issue))
 
-    def _reject(self, item: Item) -> list[Link]:
+    def _reject(self, item: ImportDocument) -> list[Link]:
         """Count it, and keep it for the review list, once. Nothing of it is worth following."""
         self.tally.rejected[item.reason] += 1
         if not item.kind:
@@ -111,25 +113,25 @@ class Store:
             pages.count(self._db, f"reason.{item.reason}")
         return []
 
-    def _place(self, item: Item) -> Link:
+    def _place(self, item: ImportDocument) -> Link:
         """The page that an item is: one of the newspaper's own, or a file."""
-        issue = names.date_by(self._date, item.name) if self._date else ""
+        issue = file_names.date_by_pattern(self._date, item.name) if self._date else ""
         if item.kind == kinds.HTML and item.url:
             own = self._site.link(item.url, issue=issue) or self._starts.get(item.url)
             if own is not None:
                 return own
             if not self._site.in_scope(item.url):
-                self.tally.foreign = self.tally.foreign or _web(item.url)
+                self.tally.foreign = self.tally.foreign or _own_address(item.url)
         key = f"@file:{_digest(item.body or item.name.encode('utf-8', 'surrogateescape'))}"
         named = "import:" + quote(item.name.encode("utf-8", "surrogateescape"), safe="/#")
-        return Link(key, _web(item.url) or named, item.kind, issue, 1)
+        return Link(key, _own_address(item.url) or named, item.kind, issue, 1)
 
 
 def _digest(body: bytes) -> str:
     return blake2b(body, digest_size=16).hexdigest()
 
 
-def _web(url: str) -> str:
+def _own_address(url: str) -> str:
     """An address that a document names as its own, if it is one."""
     fits = url.startswith(("http://", "https://")) and len(url) <= 2000 and url.isprintable()
     return url if fits else ""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from crawler import kinds
-from crawler.bodies import Bodies
-from crawler.client import HTML, MAX_BODY
-from crawler.importing.items import Found, Item, Tell
-from crawler.links import Site
+from crawler.fetch.client import HTML, MAX_BODY
+from crawler.frontier.raw_store import RawStore
+from crawler.importing.files import BytesReadCallback, Documents, ImportDocument
+from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 
 _COLUMNS = "p.url, p.charset, p.etag, p.last_modified, p.leased_at, b.body"
@@ -21,7 +21,7 @@ _COLUMNS = "p.url, p.charset, p.etag, p.last_modified, p.leased_at, b.body"
 _STORED = "FROM bodies b JOIN pages p ON p.id=b.page WHERE p.kind NOT LIKE '@%'"
 
 
-def needed() -> Any:
+def require_warcio() -> Any:
     """The module, or one line that says how to get it."""
     try:
         import warcio
@@ -30,9 +30,9 @@ def needed() -> Any:
     return warcio
 
 
-def read(path: Path, name: str, tell: Tell) -> Found:
+def read_warc(path: Path, name: str, tell: BytesReadCallback) -> Documents:
     """The HTML pages of a WARC, in order; a damaged file yields what comes before the damage."""
-    needed()
+    require_warcio()
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 
@@ -46,13 +46,13 @@ def read(path: Path, name: str, tell: Tell) -> Found:
                 tell(stream.tell() - at)
                 at = stream.tell()
         except (ArchiveLoadFailed, ValueError, KeyError, AttributeError, IndexError):
-            yield Item(f"{name}#{number + 1}", kinds.HTML, reason="broken-warc")
+            yield ImportDocument(f"{name}#{number + 1}", kinds.HTML, reason="broken-warc")
             return
     if not number:
-        yield Item(name, kinds.HTML, reason="broken-warc")
+        yield ImportDocument(name, kinds.HTML, reason="broken-warc")
 
 
-def _page(record: Any, name: str) -> Item | None:
+def _page(record: Any, name: str) -> ImportDocument | None:
     """A response with status 200 that is HTML; everything else in a WARC is passed over."""
     if record.rec_type != "response" or record.http_headers is None:
         return None
@@ -65,17 +65,17 @@ def _page(record: Any, name: str) -> Item | None:
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
     body = record.content_stream().read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        return Item(name, kinds.HTML, url.encode(), url, reason="too-big")
+        return ImportDocument(name, kinds.HTML, url.encode(), url, reason="too-big")
     if getattr(record.raw_stream, "limit", 0):  # the file ends before the record does
-        return Item(name, kinds.HTML, body, url, reason="broken-warc")
+        return ImportDocument(name, kinds.HTML, body, url, reason="broken-warc")
     if not body.strip():
         return None
     charset = rest.lower().partition("charset=")[2].strip(" \"'")
-    return Item(name, kinds.HTML, body, url, charset if charset.isascii() else "")
+    return ImportDocument(name, kinds.HTML, body, url, charset if charset.isascii() else "")
 
 
-def write(
-    connection: sqlite3.Connection, site: Site, to: Path, tell: Callable[[int, int], None]
+def write_warc(
+    connection: sqlite3.Connection, site: CrawlScope, to: Path, tell: Callable[[int, int], None]
 ) -> int:
     """Write the raw store as WARC responses, gzip if the name says so; returns how many.
 
@@ -85,7 +85,7 @@ def write(
     Args:
         tell: called with how many are written, and of how many.
     """
-    needed()
+    require_warcio()
     partial = to.with_name(f".{to.name}.partial")
     try:
         with partial.open("wb") as stream:
@@ -98,7 +98,7 @@ def write(
 
 def _write(
     connection: sqlite3.Connection,
-    site: Site,
+    site: CrawlScope,
     stream: BinaryIO,
     name: str,
     tell: Callable[[int, int], None],
@@ -108,7 +108,7 @@ def _write(
 
     writer = WARCWriter(stream, gzip=name.endswith(".gz"))
     writer.write_record(writer.create_warcinfo_record(name, {"software": "kkoracle"}))
-    bodies = Bodies(connection)
+    bodies = RawStore(connection)
     (total,) = connection.execute(f"SELECT COUNT(*) {_STORED}").fetchone()
     count = 0
     for row in connection.execute(f"SELECT {_COLUMNS} {_STORED} ORDER BY b.page"):

@@ -17,17 +17,17 @@ _DATE_GROUP = r"(?P<date>\d{4}[/-]\d{1,2}[/-]\d{1,2})"
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class AddressPattern:
     """A family of addresses: the regular expression of their paths, and where their date stands."""
 
     path: str
     date: str = ""  # a query parameter, or the named group "date"
 
 
-Steps = tuple[str, ...]
+PathSteps = tuple[str, ...]
 
 
-def steps(url: str) -> Steps:
+def steps(url: str) -> PathSteps:
     """The steps of an address's path as regular expressions, a record's name left open.
 
     >>> steps("http://a.gr/nea/2008/07/07/1234-titlos.html?x=1")[-1]
@@ -52,24 +52,25 @@ def _step(segment: str) -> str:
     return re.escape(segment).replace(r"\-", "-")
 
 
-def families(urls: Iterable[str]) -> dict[str, Pattern]:
+def families(urls: Iterable[str]) -> dict[str, AddressPattern]:
     """The family of each address; places that hold many different words are left open too."""
     known = {url: steps(url) for url in urls}
     opened = _open_words(set(known.values()))
-    members: dict[Steps, list[str]] = defaultdict(list)
+    members: dict[PathSteps, list[str]] = defaultdict(list)
     for url, path in known.items():
         members[opened[path]].append(url)
     made = {
-        path: Pattern("/" + "/".join(path), _date(path, urls)) for path, urls in members.items()
+        path: AddressPattern("/" + "/".join(path), _date(path, urls))
+        for path, urls in members.items()
     }
     return {url: made[opened[path]] for url, path in known.items()}
 
 
-def _open_words(paths: set[Steps]) -> dict[Steps, Steps]:
+def _open_words(paths: set[PathSteps]) -> dict[PathSteps, PathSteps]:
     """`/politiki/\\d+`, `/athlitika/\\d+` and more of the kind become `/[^/]+/\\d+`."""
     current = {path: path for path in paths}
     for place in range(max(map(len, paths), default=0)):
-        alike: dict[tuple[Steps, Steps], set[Steps]] = defaultdict(set)
+        alike: dict[tuple[PathSteps, PathSteps], set[PathSteps]] = defaultdict(set)
         for path in set(current.values()):
             if len(path) > place and _fixed(path[place]):
                 alike[path[:place], path[place + 1 :]].add(path)
@@ -89,7 +90,7 @@ def _common_ending(words: Iterable[str]) -> str:
     return endings.pop() if len(endings) == 1 else ""
 
 
-def _date(path: Steps, urls: Sequence[str]) -> str:
+def _date(path: PathSteps, urls: Sequence[str]) -> str:
     if _DATE_GROUP in path:
         return "date"
     values: dict[str, list[str]] = defaultdict(list)
@@ -97,6 +98,6 @@ def _date(path: Steps, urls: Sequence[str]) -> str:
         for name, value in parse_qsl(urlsplit(url).query):
             values[name].append(value)
     for name, found in values.items():
-        if len(found) >= 0.8 * len(urls) and all(map(dates.parse, found)):
+        if len(found) >= 0.8 * len(urls) and all(map(dates.parse_date, found)):
             return name
     return ""

@@ -7,17 +7,118 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.learn import cuts, tails
-from crawler.learn.candidates import ranked
-from crawler.learn.coverage import LOOKED_AT, Coverage, spread_out
-from crawler.learn.units import Page
+from crawler.learn.labels import NEVER_DROPPED, PROSE_WORDS
+from crawler.learn.units import ParsedPage
+from crawler.learn.xpaths import (
+    SAMPLE_PAGES,
+    UncutUnits,
+    XPathCoverage,
+    ranked,
+    relative,
+    spread_out,
+)
+
+# What must be cut out of a text: XPaths that remove furniture and never a word of the story.
+
+
+def find_drops(coverage: XPathCoverage, text: str) -> tuple[list[str], UncutUnits]:
+    """XPaths, inside the text, of what is not of the story; none that costs a story's word.
+
+    Returns:
+        The XPaths, and the bad units (page, unit) that they leave in.
+    """
+    paths: dict[str, None] = {}
+    left: UncutUnits = set()
+    for number, (page, found) in enumerate(
+        zip(coverage.pages, coverage.elements(text), strict=True)
+    ):
+        inside = set(found)
+        for place, unit in enumerate(page.units):
+            if unit.why in NEVER_DROPPED or not page.inside(unit, found):
+                continue
+            left.add((number, place))
+            element = unit.owner
+            while element is not None and element not in inside:
+                paths.update(dict.fromkeys(relative(element)))
+                element = element.getparent()
+    gains = {path: _units_dropped(coverage, text, path) for path in paths}
+    chosen: list[str] = []
+    while left:
+        # One with a name first: a bare `.//p` may cut text out of pages not seen here.
+        useful = [path for path, gained in gains.items() if len(gained & left) > 1]
+        path = max(useful, key=lambda p: ("@" in p, len(gains[p] & left), -len(p), p), default="")
+        if not path:
+            break
+        chosen.append(path)
+        left -= gains.pop(path)
+    return chosen, left
+
+
+def _units_dropped(coverage: XPathCoverage, text: str, path: str) -> UncutUnits:
+    """The bad units that dropping `path` would remove; none at all if it removed a good one."""
+    from lxml import etree
+
+    find = etree.XPath(path)
+    gained: UncutUnits = set()
+    for number, (page, roots) in enumerate(
+        zip(coverage.pages, coverage.elements(text), strict=True)
+    ):
+        found = [element for root in roots for element in find(root) if element in page.span]
+        if not found:
+            continue
+        for place, unit in enumerate(page.units):
+            if page.inside(unit, found):
+                if unit.weight > 0:
+                    return set()
+                gained.add((number, place))
+    return gained
+
+
+# Readers' comments: they read like text, but not every page has them and nothing follows them.
+
+LAYOUT_SHARE = 0.9  # of the pages; what fewer have is no part of the layout
+LAST_SHARE = 0.75  # of the pages that have it; beside it a box may look like text
+MIN_PAGES_WITH_COMMENTS = 4
+
+
+def demote_comments(coverage: XPathCoverage, paths: Iterable[str]) -> bool:
+    """Weigh such units as furniture; true when there were any."""
+    pages, found_any = coverage.pages, False
+    for path in paths:
+        if "@" not in path.rpartition("/")[2]:
+            continue  # a paragraph by its place: short stories have no third one
+        held = [good for good, _ in coverage.weights(path)]
+        having = [number for number, good in enumerate(held) if good]
+        if not MIN_PAGES_WITH_COMMENTS <= len(having) < LAYOUT_SHARE * len(pages):
+            continue
+        if sum(held) < 2 * PROSE_WORDS * len(having):
+            continue
+        last = [_is_last(pages[n], coverage.elements(path)[n]) for n in having]
+        if sum(last) < LAST_SHARE * len(last):
+            continue
+        for page, found in zip(pages, coverage.elements(path), strict=True):
+            for unit in page.units:
+                if unit.weight > 0 and page.inside(unit, found):
+                    unit.why, unit.weight = "comment", -unit.words
+                    found_any = True
+    return found_any
+
+
+def _is_last(page: ParsedPage, elements: Sequence[Any]) -> bool:
+    """Does other text stand before the elements, and none after the first of them?"""
+    first = min(page.span[element][0] for element in elements)
+    others = [u for u in page.units if not page.inside(u, elements)]
+    before = [u.weight > 0 for u in others if page.span[u.owner][0] < first]
+    after = [u.weight > 0 for u in others if page.span[u.owner][0] >= first]
+    return any(before) and not any(after)
+
 
 DROP_COSTS = 0.01  # each XPath to cut out is one that may fail on pages not seen
 FINALISTS = 6  # XPaths that are looked at more closely
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BodySelectors:
     """XPaths of the text and of what is cut out of it; `share` of the story words they hold."""
 
     text: str
@@ -25,23 +126,25 @@ class Body:
     share: float
 
 
-def find(pages: Sequence[Page]) -> Body | None:
+def find_body(pages: Sequence[ParsedPage]) -> BodySelectors | None:
     """The body of a layout; None when no XPath gathers half of what seems to be text.
 
     Containers are judged by what is left when all has been cut out of them that can be.
     """
-    coverage = Coverage(pages)
+    coverage = XPathCoverage(pages)
     paths = _candidates(pages)
-    while tails.demote(coverage, paths):  # what was demoted may have hidden another tail
-        coverage = Coverage(pages)
+    while demote_comments(coverage, paths):  # what was demoted may have hidden another tail
+        coverage = XPathCoverage(pages)
     if not any(coverage.good):
         return None
     order = sorted(
         paths, key=lambda p: (-round(coverage.score(p), 3), coverage.matches(p), paths[p], p)
     )
     finalists = _finalists(coverage, order)
-    finalists += [f"{lead} | {p}" for p in finalists if (lead := _lead(coverage, p, order))]
-    drops = {path: cuts.find(coverage, path) for path in finalists}
+    finalists += [
+        f"{lead} | {p}" for p in finalists if (lead := _lead_paragraph(coverage, p, order))
+    ]
+    drops = {path: find_drops(coverage, path) for path in finalists}
     scores = {
         path: coverage.score(path, left) - DROP_COSTS * len(cut)
         for path, (cut, left) in drops.items()
@@ -54,10 +157,10 @@ def find(pages: Sequence[Page]) -> Body | None:
     if not best or scores[best] <= 0:
         return None
     words = sum(good for good, _ in coverage.weights(best))
-    return Body(best, tuple(drops[best][0]), words / sum(coverage.good))
+    return BodySelectors(best, tuple(drops[best][0]), words / sum(coverage.good))
 
 
-def _finalists(coverage: Coverage, order: list[str]) -> list[str]:
+def _finalists(coverage: XPathCoverage, order: list[str]) -> list[str]:
     """The best as they are, and the containers that hold most; one of each that are alike."""
     whole = sorted(
         (path for path in order if coverage.matches(path) <= 1.2),
@@ -69,16 +172,16 @@ def _finalists(coverage: Coverage, order: list[str]) -> list[str]:
     return list(chosen.values())[: 2 * FINALISTS]
 
 
-def _candidates(pages: Sequence[Page]) -> dict[str, int]:
+def _candidates(pages: Sequence[ParsedPage]) -> dict[str, int]:
     """XPaths worth asking, with the order in which their element offered them (plainest first)."""
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
-    sample = spread_out(pages, LOOKED_AT)
+    sample = spread_out(pages, SAMPLE_PAGES)
     for page in sample:
         elements: set[Any] = set()
         for unit in page.units:
             if unit.weight > 0:
-                elements.update(_up(unit.owner))
+                elements.update(_containers(unit.owner))
         paths: set[str] = set()
         for element in elements:
             for path, rank in ranked(element):
@@ -89,13 +192,13 @@ def _candidates(pages: Sequence[Page]) -> dict[str, int]:
     return {path: order[path] for path, count in seen.items() if count >= least}
 
 
-def _up(element: Any) -> Iterable[Any]:
+def _containers(element: Any) -> Iterable[Any]:
     while element is not None and element.tag not in ("body", "html"):
         yield element
         element = element.getparent()
 
 
-def _lead(coverage: Coverage, best: str, order: list[str]) -> str:
+def _lead_paragraph(coverage: XPathCoverage, best: str, order: list[str]) -> str:
     """A paragraph that stands by itself between headline and text, on most pages."""
     for path in order:
         if coverage.matches(path) > 1.2 or path == best:
@@ -114,7 +217,7 @@ def _lead(coverage: Coverage, best: str, order: list[str]) -> str:
     return ""
 
 
-def _just_before(page: Page, lead: Any, text: Any) -> bool:
+def _just_before(page: ParsedPage, lead: Any, text: Any) -> bool:
     """No more than a label or two stand between the end of `lead` and the beginning of `text`."""
     end, start = page.span[lead][1], page.span[text][0]
     if end >= start:

@@ -3,17 +3,110 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from crawler import profiles
-from crawler.learn import sample, show, toml
-from crawler.learn.propose import Proposal, propose
-from crawler.settings import Crawl
+from crawler.extract import fallback
+from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.learn import sample
+from crawler.learn.propose import ProfileProposal, propose
+from crawler.learn.xpaths import spread_out
+from crawler.profile import Profile
+from crawler.settings import CrawlSettings
 from exchange.errors import UsageError, UserError
+
+# Before and after on a few pages: what is found without a profile, and what with the new one.
+
+PAGES_SHOWN = 2  # pages shown of a layout
+LINE_WIDTH = 76
+
+
+def comparison_lines(proposal: ProfileProposal) -> Iterator[str]:
+    """The comparison, line by line. Pages are cut up by this: nothing else may need them."""
+    from lxml import html
+
+    shapes = ShapeMatcher(proposal.profile)
+    for name, pages in proposal.told.items():
+        yield f"{name}: {len(pages)} pages"
+        for page in spread_out(pages, PAGES_SHOWN):
+            text = html.tostring(page.root, encoding="unicode")
+            before = fallback.read(text, page.root)
+            after = shapes.read(html.document_fromstring(text), "")
+            yield f"  {page.url}"
+            yield from _story_lines("before", [before] if before else [])
+            yield from _story_lines("after", after)
+    if proposal.left:
+        yield f"{proposal.left} other pages: indexes, or too few of one layout"
+
+
+def _story_lines(when: str, stories: list[StoryParts]) -> Iterator[str]:
+    if not stories:
+        yield f"    {when:6} no text"
+    for parts in stories:
+        words = sum(len(paragraph.split()) for paragraph in parts.paragraphs)
+        facts = ", ".join(filter(None, (parts.date, parts.section, parts.author)))
+        size = f"{words} words, {len(parts.paragraphs)} paragraphs"
+        yield f"    {when:6} {size}; {facts or 'no date'}"
+        yield f"           {_shorten(parts.title) or '(no headline)'}"
+        yield f"           {_shorten(parts.paragraphs[0])}"
+        if len(parts.paragraphs) > 1:
+            yield f"           {_shorten(parts.paragraphs[-1], end=True)}"
+
+
+def _shorten(text: str, *, end: bool = False) -> str:
+    if len(text) <= LINE_WIDTH:
+        return text
+    return "..." + text[-LINE_WIDTH:] if end else text[:LINE_WIDTH] + "..."
+
+
+# A profile as the TOML file that a crawl reads, in the order in which people read one.
+
+
+def profile_to_toml(profile: Profile, notes: str) -> str:
+    """The whole file.
+
+    Args:
+        notes: lines for the top, without their mark.
+    """
+    raw = profile.model_dump(mode="json", exclude_defaults=True)
+    lines = [f"# {line}".rstrip() for line in notes.splitlines()]
+    tables = ("kinds", "shapes", "leave_out", "chunk", "ranges")
+    lines += [f"{key} = {_toml_value(value)}" for key, value in raw.items() if key not in tables]
+    for name, kind in raw["kinds"].items():
+        lines += ["", f"[kinds.{name}]", *_toml_pairs(kind)]
+    for name in ("leave_out", "chunk"):
+        if raw.get(name):
+            lines += ["", f"[{name}]", *_toml_pairs(raw[name])]
+    for name in ("ranges", "shapes"):
+        for entry in raw.get(name, ()):
+            lines += ["", f"[[{name}]]", *_toml_pairs(entry)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_pairs(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, str):
+        plain = "'" not in value and "\n" not in value and ('"' in value or "\\" in value)
+        return f"'{value}'" if plain else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    if isinstance(value, dict):
+        if not value.get("match") and "xpath" in value:
+            return _toml_value(value["xpath"])
+        return (
+            "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+        )
+    return json.dumps(value)
+
 
 FEWEST, MOST = 10, 500
 NOTES = """Learned from {pages} pages of {source}.
@@ -26,7 +119,7 @@ def learn(
     out: Path | None,
     folder: Path,
     count: int,
-    settings: Crawl,
+    settings: CrawlSettings,
     *,
     name: str = "",
     force: bool = False,
@@ -53,19 +146,19 @@ def learn(
         raise UsageError(f"{file} exists already: give another --out, or --force to write over it")
     if online:
         kept = folder / host
-        raws = asyncio.run(sample.from_site(source, kept, count, settings, _Progress()))
+        raws = asyncio.run(sample.from_site(source, kept, count, settings, _ProgressLine()))
         yield f"{len(raws)} pages, kept in {kept}"
     else:
         raws = sample.from_folder(Path(source), count)
         yield f"{len(raws)} pages of {source}"
     path = urlsplit(source).path or "/" if online else "/"
-    proposal = propose(sample.parsed(raws), name, path)
-    yield from show.lines(proposal)
+    proposal = propose(sample.parse_pages(raws), name, path)
+    yield from comparison_lines(proposal)
     yield from _write(proposal, file, source, len(raws))
 
 
-def _write(proposal: Proposal, file: Path, source: str, pages: int) -> Iterator[str]:
-    text = toml.write(proposal.profile, NOTES.format(pages=pages, source=source, file=file))
+def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> Iterator[str]:
+    text = profile_to_toml(proposal.profile, NOTES.format(pages=pages, source=source, file=file))
     profiles.parse(text, str(file))  # what the crawl would say, before it is written
     try:
         file.write_text(text, "utf-8")
@@ -75,7 +168,7 @@ def _write(proposal: Proposal, file: Path, source: str, pages: int) -> Iterator[
     yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
 
 
-class _Progress:
+class _ProgressLine:
     """One line on standard error, renewed in a terminal."""
 
     def __init__(self) -> None:

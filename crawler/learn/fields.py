@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.decode import clean
-from crawler.learn import candidates
-from crawler.learn.coverage import LOOKED_AT, Coverage, spread_out
-from crawler.learn.units import Page
-from crawler.profile import Selector
+from crawler.extract.charset import clean
+from crawler.learn import xpaths
+from crawler.learn.units import ParsedPage
+from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, spread_out
+from crawler.profile import ValueSelector
 from exchange.text import dates
 from exchange.text.fold import fold
 
@@ -31,7 +31,7 @@ _ATTRIBUTES = ("//meta[@property]", "//meta[@name]", "//meta[@itemprop]", "//tim
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class XPathValues:
     """What an XPath yields: the first text that is not empty on each page, and how many match."""
 
     path: str
@@ -50,18 +50,18 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Fields:
+class FieldSelectors:
     """Selectors by name; a missing one was not found."""
 
-    title: Selector | None = None
-    date: Selector | None = None
-    section: Selector | None = None
-    author: Selector | None = None
+    title: ValueSelector | None = None
+    date: ValueSelector | None = None
+    section: ValueSelector | None = None
+    author: ValueSelector | None = None
 
 
-def find(pages: Sequence[Page], text: str, drop: Sequence[str] = ()) -> Fields:
+def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()) -> FieldSelectors:
     """The fields of a layout whose text stands at the XPath `text`, without what `drop` names."""
-    coverage = Coverage(pages)
+    coverage = XPathCoverage(pages)
     short = _short(pages, _spans(coverage, text, drop))
     found = [_values(coverage, path, rank, None) for path, rank in short.items()]
     found = [values for values in found if values.present >= AUTHORS]
@@ -70,45 +70,47 @@ def find(pages: Sequence[Page], text: str, drop: Sequence[str] = ()) -> Fields:
     found = [_values(coverage, v.path, v.rank, places) for v in found] if places else found
     date = _date(pages, found)
     taken = {v.path for v in (title, date) if v}
-    found = [v for v in found if v.path not in taken and not any(map(dates.parse, v.texts))]
+    found = [v for v in found if v.path not in taken and not any(map(dates.parse_date, v.texts))]
     author = _author(found)
     section = _section([v for v in found if not author or v.texts != author[0].texts])
-    return Fields(
+    return FieldSelectors(
         _selector(title) or _from_head(pages),
         _selector(date),
         _selector(section),
-        Selector(xpath=author[0].path, match=author[1]) if author else None,
+        ValueSelector(xpath=author[0].path, match=author[1]) if author else None,
     )
 
 
-def of_each(pages: Sequence[Page], story: str, text: str, drop: Sequence[str] = ()) -> Fields:
+def find_story_fields(
+    pages: Sequence[ParsedPage], story: str, text: str, drop: Sequence[str] = ()
+) -> FieldSelectors:
     """The fields of pages that hold several stories, as XPaths from a story's element.
 
     A page's date stands once, over all of them, so its XPath stays one from the root.
     """
     parts = [
-        Page(page.url, element, page.issue)
-        for page, elements in zip(pages, Coverage(pages).elements(story), strict=True)
+        ParsedPage(page.url, element, page.issue)
+        for page, elements in zip(pages, XPathCoverage(pages).elements(story), strict=True)
         for element in elements
     ]
-    own, common = find(parts, text, drop), find(pages, text, drop)
+    own, common = find_fields(parts, text, drop), find_fields(pages, text, drop)
 
-    def inside(selector: Selector | None) -> Selector | None:
+    def inside(selector: ValueSelector | None) -> ValueSelector | None:
         if selector is None or selector.xpath == "//title":
             return None
-        return Selector(xpath=f".{selector.xpath}", match=selector.match)
+        return ValueSelector(xpath=f".{selector.xpath}", match=selector.match)
 
-    return Fields(inside(own.title), common.date, inside(own.section), inside(own.author))
+    return FieldSelectors(inside(own.title), common.date, inside(own.section), inside(own.author))
 
 
-def _selector(values: Values | None) -> Selector | None:
-    return Selector(xpath=values.path) if values else None
+def _selector(values: XPathValues | None) -> ValueSelector | None:
+    return ValueSelector(xpath=values.path) if values else None
 
 
 Spans = tuple[list[tuple[int, int]], list[tuple[int, int]]]
 
 
-def _spans(coverage: Coverage, text: str, drop: Sequence[str]) -> list[Spans]:
+def _spans(coverage: XPathCoverage, text: str, drop: Sequence[str]) -> list[Spans]:
     """Of each page, where the text's elements lie, and where those lie that are cut out of it."""
     made: list[Spans] = []
     for page, found in zip(coverage.pages, coverage.elements(text), strict=True):
@@ -117,15 +119,15 @@ def _spans(coverage: Coverage, text: str, drop: Sequence[str]) -> list[Spans]:
     return made
 
 
-def _in(element: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+def _is_inside(element: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
     return any(start <= element[0] and element[1] <= end for start, end in spans)
 
 
-def _short(pages: Sequence[Page], spans: Sequence[Spans]) -> dict[str, int]:
+def _short(pages: Sequence[ParsedPage], spans: Sequence[Spans]) -> dict[str, int]:
     """XPaths of elements with a short text of their own, not of the story's text, by plainness."""
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
-    chosen = spread_out(list(zip(pages, spans, strict=True)), LOOKED_AT)
+    chosen = spread_out(list(zip(pages, spans, strict=True)), SAMPLE_PAGES)
     for page, (inside, cut) in chosen:
         paths: set[str] = set()
         for element in page.span:
@@ -133,9 +135,9 @@ def _short(pages: Sequence[Page], spans: Sequence[Spans]) -> dict[str, int]:
                 continue
             if not 0 < len(clean(element.text_content()[:400]).split()) <= LONGEST:
                 continue
-            if _in(page.span[element], inside) and not _in(page.span[element], cut):
+            if _is_inside(page.span[element], inside) and not _is_inside(page.span[element], cut):
                 continue
-            for path, rank in candidates.ranked(element):
+            for path, rank in xpaths.ranked(element):
                 paths.add(path)
                 order[path] = min(rank, order.get(path, rank))
         seen.update(paths)
@@ -143,7 +145,9 @@ def _short(pages: Sequence[Page], spans: Sequence[Spans]) -> dict[str, int]:
     return {path: order[path] for path, count in seen.items() if count >= least}
 
 
-def _values(coverage: Coverage, path: str, rank: int, heads: list[list[Any]] | None) -> Values:
+def _values(
+    coverage: XPathCoverage, path: str, rank: int, heads: list[list[Any]] | None
+) -> XPathValues:
     texts: list[str] = []
     counts: list[int] = []
     far: list[int] = []
@@ -156,7 +160,7 @@ def _values(coverage: Coverage, path: str, rank: int, heads: list[list[Any]] | N
             counts.append(len(held))
             if heads and heads[number]:
                 far.append(abs(page.span[held[0][0]][0] - page.span[heads[number][0]][0]))
-    return Values(
+    return XPathValues(
         path,
         rank,
         tuple(texts),
@@ -165,7 +169,9 @@ def _values(coverage: Coverage, path: str, rank: int, heads: list[list[Any]] | N
     )
 
 
-def _best(found: list[Values], score: Callable[[Values], float], least: float) -> Values | None:
+def _best(
+    found: list[XPathValues], score: Callable[[XPathValues], float], least: float
+) -> XPathValues | None:
     """The highest score; among equals the one with fewest matches, then the plainest XPath."""
     ranked = [(round(score(v), 2), v) for v in found]
     ranked = [(value, v) for value, v in ranked if value >= least]
@@ -174,10 +180,10 @@ def _best(found: list[Values], score: Callable[[Values], float], least: float) -
     )[1]
 
 
-def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:
+def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues | None:
     heads = [fold("".join(page.root.xpath("string(//title)"))) for page in pages]
 
-    def score(values: Values) -> float:
+    def score(values: XPathValues) -> float:
         if values.distinct < 0.5 * sum(map(bool, values.texts)) or values.matches > 2:
             return 0.0
         right = 0.0
@@ -192,16 +198,16 @@ def _title(pages: Sequence[Page], found: list[Values]) -> Values | None:
     return _best(found, score, ENOUGH) or _best(found, _looks_like_a_title, ENOUGH)
 
 
-def _looks_like_a_title(values: Values) -> float:
+def _looks_like_a_title(values: XPathValues) -> float:
     """Without anything to compare with: short, different everywhere, set large."""
     if values.distinct < 0.7 * len(values.texts) or values.matches > 1.1:
         return 0.0
-    short = [2 <= len(t.split()) <= 20 and not dates.parse(t) for t in values.texts]
+    short = [2 <= len(t.split()) <= 20 and not dates.parse_date(t) for t in values.texts]
     large = re.search(r'/(h[1-4]\b|b\b)|size="[4-7]"', values.path) is not None
     return sum(short) / len(short) * (1.0 if large else 0.7)
 
 
-def _from_head(pages: Sequence[Page]) -> Selector | None:
+def _from_head(pages: Sequence[ParsedPage]) -> ValueSelector | None:
     """The page's own title without what all pages add to it."""
     heads = [clean(page.root.xpath("string(//title)")) for page in pages]
     ends: Counter[str] = Counter()
@@ -213,12 +219,12 @@ def _from_head(pages: Sequence[Page]) -> Selector | None:
         return None
     end, count = ends.most_common(1)[0] if ends else ("", 0)
     match = f"^(.+?){re.escape(end)}$" if count >= 0.9 * len(heads) else ""
-    return Selector(xpath="//title", match=match)
+    return ValueSelector(xpath="//title", match=match)
 
 
-def _date(pages: Sequence[Page], found: list[Values]) -> Values | None:
-    def score(values: Values) -> float:
-        read = [dates.parse(text) for text in values.texts]
+def _date(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues | None:
+    def score(values: XPathValues) -> float:
+        read = [dates.parse_date(text) for text in values.texts]
         long = sum(len(t.split()) > DATE_WORDS or t.endswith(".") for t in values.texts)
         if len(set(read)) < 2 or values.matches > 2 or long > 0.1 * len(read):
             return 0.0
@@ -229,27 +235,27 @@ def _date(pages: Sequence[Page], found: list[Values]) -> Values | None:
     return _best([*found, *_attributes(pages)], score, ENOUGH)
 
 
-def _attributes(pages: Sequence[Page]) -> list[Values]:
+def _attributes(pages: Sequence[ParsedPage]) -> list[XPathValues]:
     """Dates that stand in attributes: `<time datetime>`, `<meta content>`."""
     paths: Counter[str] = Counter()
-    for page in spread_out(pages, LOOKED_AT):
+    for page in spread_out(pages, SAMPLE_PAGES):
         for path in _ATTRIBUTES:
             for element in page.root.xpath(path):
                 name = path.partition("@")[2].rstrip("]")
                 if element.tag == "time":
                     paths["//time/@datetime"] += 1
-                elif dates.parse(element.get("content") or ""):
+                elif dates.parse_date(element.get("content") or ""):
                     paths[f'//meta[@{name}="{element.get(name)}"]/@content'] += 1
     made = []
     for path in paths:
         found = [page.root.xpath(path) for page in pages]
         texts = tuple(clean(str(items[0])) if items else "" for items in found)
-        made.append(Values(path, -1, texts, sum(map(len, found)) / len(found), 0.0))
+        made.append(XPathValues(path, -1, texts, sum(map(len, found)) / len(found), 0.0))
     return made
 
 
-def _section(found: list[Values]) -> Values | None:
-    def score(values: Values) -> float:
+def _section(found: list[XPathValues]) -> XPathValues | None:
+    def score(values: XPathValues) -> float:
         texts = [text for text in values.texts if text]
         short = sum(len(t.split()) <= 4 and not re.search(r"\d|[.!;]$", t) for t in texts)
         few = 2 <= values.distinct <= max(3, 0.6 * len(texts))
@@ -260,9 +266,9 @@ def _section(found: list[Values]) -> Values | None:
     return _best(found, score, ENOUGH)
 
 
-def _author(found: list[Values]) -> tuple[Values, str] | None:
+def _author(found: list[XPathValues]) -> tuple[XPathValues, str] | None:
     """The author's place, and a pattern that leaves out what stands before every name."""
-    ranked: list[tuple[float, Values, str]] = []
+    ranked: list[tuple[float, XPathValues, str]] = []
     for values in found:
         texts = [text for text in values.texts if text]
         before = Counter(m[1] for text in texts if (m := _PREFIX.match(text)))

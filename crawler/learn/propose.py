@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-from crawler.learn import body, fields, labels, layouts, several
-from crawler.learn.addresses import Pattern, families
-from crawler.learn.units import Page
-from crawler.profile import Kind, LeaveOut, Profile, Shape
+from crawler.learn import body, fields, labels, layouts
+from crawler.learn.addresses import AddressPattern, families
+from crawler.learn.units import ParsedPage
+from crawler.profile import ExclusionRules, LinkKind, PageShape, Profile
 from exchange.errors import UserError
 from exchange.text.fold import fold
 
@@ -26,15 +26,15 @@ _STATIC = (
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProfileProposal:
     """What was learned. `told` are pages by layout name, to show it on; `left` had no layout."""
 
     profile: Profile
-    told: dict[str, list[Page]]
+    told: dict[str, list[ParsedPage]]
     left: int
 
 
-def propose(pages: Sequence[Page], name: str = "", start: str = "") -> Proposal:
+def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> ProfileProposal:
     """Propose a profile for the newspaper that the pages are from.
 
     Args:
@@ -44,10 +44,10 @@ def propose(pages: Sequence[Page], name: str = "", start: str = "") -> Proposal:
     Raises:
         UserError: no layout has enough pages with text.
     """
-    _tell_headlines(pages)
-    shapes: list[Shape] = []
-    told: dict[str, list[Page]] = {}
-    for group in layouts.group(pages):
+    _attach_link_texts(pages)
+    shapes: list[PageShape] = []
+    told: dict[str, list[ParsedPage]] = {}
+    for group in layouts.group_by_layout(pages):
         shape = _shape(f"layout{len(shapes) + 1}", group)
         if shape is not None:
             shapes.append(shape)
@@ -68,32 +68,32 @@ def propose(pages: Sequence[Page], name: str = "", start: str = "") -> Proposal:
             "start": (start or "/",),
             "kinds": kinds,
             "shapes": tuple(shapes),
-            "leave_out": LeaveOut(urls=(_STATIC,)),
+            "leave_out": ExclusionRules(urls=(_STATIC,)),
         }
     )
-    return Proposal(profile, told, len(pages) - len(stories))
+    return ProfileProposal(profile, told, len(pages) - len(stories))
 
 
-def _shape(name: str, group: Sequence[Page]) -> Shape | None:
+def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
     if len(group) < FEWEST:
         return None
     labels.label(group)
     words = sorted(sum(u.weight for u in page.units if u.weight > 0) for page in group)
     if words[len(words) // 2] < STORY_WORDS:
         return None  # an index, or a form
-    found = body.find(group)
+    found = body.find_body(group)
     if found is None:
         return None
-    story = several.find(group, found.text)
+    story = layouts.find_story_element(group, found.text)
     where = (
-        fields.of_each(group, story, found.text, found.drop)
+        fields.find_story_fields(group, story, found.text, found.drop)
         if story
-        else fields.find(group, found.text, found.drop)
+        else fields.find_fields(group, found.text, found.drop)
     )
     text = " | ".join(f".{part}" for part in found.text.split(" | ")) if story else found.text
     drop = tuple(_anchored(path, text) for path in found.drop)
     known = {"name": name, "story": story, "text": text, "drop": drop, **vars(where)}
-    return Shape.model_validate({key: value for key, value in known.items() if value})
+    return PageShape.model_validate({key: value for key, value in known.items() if value})
 
 
 def _anchored(drop: str, text: str) -> str:
@@ -101,7 +101,7 @@ def _anchored(drop: str, text: str) -> str:
     return " | ".join(f"{part}{drop.removeprefix('.')}" for part in text.split(" | "))
 
 
-def _strays(shape: Shape, told: dict[str, list[Page]]) -> int:
+def _strays(shape: PageShape, told: dict[str, list[ParsedPage]]) -> int:
     """Pages of other layouts that the shape would take for its own."""
     return sum(
         bool(page.root.xpath(shape.story or shape.text))
@@ -111,7 +111,7 @@ def _strays(shape: Shape, told: dict[str, list[Page]]) -> int:
     )
 
 
-def _tell_headlines(pages: Sequence[Page]) -> None:
+def _attach_link_texts(pages: Sequence[ParsedPage]) -> None:
     """What the links that lead to a page say; a text that leads to several says nothing."""
     by_url = {page.url: page for page in pages}
     said: dict[str, Counter[str]] = defaultdict(Counter)
@@ -132,7 +132,7 @@ def _tell_headlines(pages: Sequence[Page]) -> None:
         by_url[target].told = max((t for t in best if t in own), key=len, default="")
 
 
-def _base(pages: Sequence[Page]) -> str:
+def _base(pages: Sequence[ParsedPage]) -> str:
     hosts = Counter(
         f"{parts.scheme}://{parts.netloc}"
         for parts in (urlsplit(page.url) for page in pages)
@@ -141,7 +141,7 @@ def _base(pages: Sequence[Page]) -> str:
     return hosts.most_common(1)[0][0] if hosts else "http://localhost"
 
 
-def _name(pages: Sequence[Page], base: str) -> str:
+def _name(pages: Sequence[ParsedPage], base: str) -> str:
     """What the titles of most pages share, or the host."""
     parts = Counter(
         part.strip()
@@ -152,13 +152,13 @@ def _name(pages: Sequence[Page], base: str) -> str:
     return best if best and count >= 0.6 * len(pages) else urlsplit(base).hostname or "archive"
 
 
-def _kinds(pages: Sequence[Page], stories: set[str], base: str) -> dict[str, Kind]:
+def _kinds(pages: Sequence[ParsedPage], stories: set[str], base: str) -> dict[str, LinkKind]:
     """A kind for each family of addresses that holds stories or leads to them."""
     urls = [page.url for page in pages if page.url.startswith(base)]
     if len(urls) < len(pages) / 2:
-        return {"page": Kind(role="both", path=".*")}
+        return {"page": LinkKind(role="both", path=".*")}
     of = families(urls)
-    members: dict[Pattern, list[Page]] = defaultdict(list)
+    members: dict[AddressPattern, list[ParsedPage]] = defaultdict(list)
     for page in pages:
         if page.url in of:
             members[of[page.url]].append(page)
@@ -170,20 +170,26 @@ def _kinds(pages: Sequence[Page], stories: set[str], base: str) -> dict[str, Kin
     reached = {
         url for page, found in links.items() if share[of[page]] < SHARE for url in found
     }  # from indexes
-    made: dict[str, Kind] = {}
-    for family, group in sorted(members.items(), key=lambda item: _open(item[0].path)):
+    made: dict[str, LinkKind] = {}
+    for family, group in sorted(
+        members.items(), key=lambda item: _order_by_specificity(item[0].path)
+    ):
         role: Literal["index", "story", "both"] = "story"
         if share[family] < SHARE:
             role = "index"
             if not any(of[url] != family for page in group for url in links[page.url] if url in of):
                 continue  # it leads nowhere
-        elif share[family] < 1 - SHARE or not _mostly(page.url in reached for page in group):
+        elif share[family] < 1 - SHARE or not _most_common_kind(
+            page.url in reached for page in group
+        ):
             role = "both"
-        made[_kind_name(family.path, made)] = Kind(role=role, path=family.path, date=family.date)
+        made[_kind_name(family.path, made)] = LinkKind(
+            role=role, path=family.path, date=family.date
+        )
     return made
 
 
-def _links(page: Page) -> set[str]:
+def _links(page: ParsedPage) -> set[str]:
     found = set()
     for link in page.root.iter("a"):
         with contextlib.suppress(ValueError):
@@ -191,17 +197,17 @@ def _links(page: Page) -> set[str]:
     return found - {page.url}
 
 
-def _mostly(values: Iterable[bool]) -> bool:
+def _most_common_kind(values: Iterable[bool]) -> bool:
     held = list(values)
     return sum(held) >= 0.7 * len(held)
 
 
-def _open(path: str) -> tuple[int, str]:
+def _order_by_specificity(path: str) -> tuple[int, str]:
     """The most particular patterns first: the first that matches an address is its kind."""
     return len(re.findall(r"\[\^/\]\+|\\d\+", path)), path
 
 
-def _kind_name(path: str, taken: dict[str, Kind]) -> str:
+def _kind_name(path: str, taken: dict[str, LinkKind]) -> str:
     words = re.findall(r"[a-z]{3,}", re.sub(r"\\.|\(\?P<date>[^)]*\)|\[[^]]*\]\+", " ", path))
     name = words[0] if words else "page"
     number = 2

@@ -19,24 +19,24 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 
-from crawler import pages as store
 from crawler import profiles
-from crawler.client import Client, is_local
-from crawler.decode import as_utf8
-from crawler.doorbell import Doorbell
-from crawler.fetch import PageFetcher
-from crawler.hosts import HostBook
-from crawler.html import parse
+from crawler.extract.charset import as_utf8
+from crawler.extract.html import parse
+from crawler.fetch.client import HttpClient, is_local
+from crawler.fetch.hosts import HostTable
+from crawler.fetch.page_fetcher import PageFetcher
+from crawler.fetch.politeness import HostThrottle
+from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.frontier import pages as store
 from crawler.learn.addresses import steps
 from crawler.learn.labels import PROSE_WORDS
-from crawler.learn.units import Page
-from crawler.links import Site
-from crawler.politeness import Gate
+from crawler.learn.units import ParsedPage
 from crawler.profile import Profile
-from crawler.records import Claim, Link
-from crawler.settings import Crawl, user_agent
-from exchange import db
+from crawler.records import Link, PageClaim
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings, user_agent
 from exchange.errors import UserError
+from exchange.store import db
 
 LIST = "pages.jsonl"  # one line a page: file and address
 KIND = "page"  # the one kind of the generic profile
@@ -45,11 +45,11 @@ INDEX_LINKS = 10
 WANTED = {"story": 8.0, "index": 1.5, "other": 0.4}  # how often to ask again for more of a family
 LONGEST_WAIT_S = 120.0  # a pause that a site asks for; a longer one is for the operator to wait
 _SAVED = re.compile(r"saved from url=\(\d+\)(\S+)")
-Say = Callable[[int, int], None]  # pages so far, pages wanted
+ProgressCallback = Callable[[int, int], None]  # pages so far, pages wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawPage:
     """A page as it was sent."""
 
     url: str
@@ -58,13 +58,13 @@ class Raw:
     issue: str = ""
 
 
-def parsed(raws: Iterable[Raw]) -> list[Page]:
+def parse_pages(raws: Iterable[RawPage]) -> list[ParsedPage]:
     """Pages with their units; what cannot be parsed is left out."""
     made = []
     for raw in raws:
         root = parse(as_utf8(raw.body, raw.charset))
         if root is not None:
-            made.append(Page(raw.url or address(raw.body, root), root, raw.issue))
+            made.append(ParsedPage(raw.url or address(raw.body, root), root, raw.issue))
     return made
 
 
@@ -77,7 +77,7 @@ def address(body: bytes, root: object) -> str:
     return saved[1] if saved else told if told.startswith("http") else ""
 
 
-def from_folder(folder: Path, limit: int) -> list[Raw]:
+def from_folder(folder: Path, limit: int) -> list[RawPage]:
     """Pages of a folder: a raw store, what an earlier run kept, or saved HTML files.
 
     Raises:
@@ -94,40 +94,42 @@ def from_folder(folder: Path, limit: int) -> list[Raw]:
         raise UserError(f"no pages in {folder}: neither HTML files nor what a crawl has stored")
     step = max(1.0, len(files) / limit)
     return [
-        Raw("", files[math.floor(i * step)].read_bytes()) for i in range(min(limit, len(files)))
+        RawPage("", files[math.floor(i * step)].read_bytes()) for i in range(min(limit, len(files)))
     ]
 
 
-def _kept(folder: Path) -> Iterator[Raw]:
+def _kept(folder: Path) -> Iterator[RawPage]:
     for line in (folder / LIST).read_bytes().splitlines():
         try:
             entry = orjson.loads(line)
             body = (folder / Path(entry["file"]).name).read_bytes()
         except (orjson.JSONDecodeError, KeyError, TypeError, OSError):
             continue  # a line that a kill cut short
-        yield Raw(str(entry["url"]), body, str(entry.get("charset", "")))
+        yield RawPage(str(entry["url"]), body, str(entry.get("charset", "")))
 
 
-def _from_store(folder: Path, limit: int) -> list[Raw]:
+def _from_store(folder: Path, limit: int) -> list[RawPage]:
     """Pages that a crawl has stored, spread over all that it has."""
-    from crawler.bodies import Bodies
     from crawler.extract.worker import load
+    from crawler.frontier.raw_store import RawStore
 
     connection = db.connect_readonly(folder / store.FILE)
     try:
         ids = [row[0] for row in connection.execute("SELECT page FROM bodies ORDER BY page")]
         random.Random(len(ids)).shuffle(ids)
         base = next((row[0] for row in connection.execute("SELECT origin FROM hosts")), "")
-        bodies = Bodies(connection)
+        bodies = RawStore(connection)
         found = [load(connection, bodies, page, base or "http://x") for page in ids[:limit]]
     except sqlite3.OperationalError:
         return []
     finally:
         connection.close()
-    return [Raw(page.url, page.body, page.charset, page.issue) for page in found if page]
+    return [RawPage(page.url, page.body, page.charset, page.issue) for page in found if page]
 
 
-async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Say) -> list[Raw]:
+async def from_site(
+    url: str, folder: Path, limit: int, settings: CrawlSettings, say: ProgressCallback
+) -> list[RawPage]:
     """Ask a site for about `limit` pages, most of them stories, and keep them in the folder.
 
     Raises:
@@ -137,23 +139,23 @@ async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Sa
     agent = user_agent(settings)
     folder.mkdir(parents=True, exist_ok=True)
     kept = list(_kept(folder)) if (folder / LIST).exists() else []
-    choice = _Choice(_profile(url), url)
+    choice = _PageQueue(_profile(url), url)
     for raw in kept:
         choice.had(raw)
     hosts = store.connect(folder)
     try:
-        async with Client(
+        async with HttpClient(
             agent, allow_private=is_local(urlsplit(url).hostname or ""), concurrency=1
         ) as client:
-            bell = Doorbell(client, HostBook(hosts), settings)
+            bell = ThrottlePool(client, HostTable(hosts), settings)
             fetcher = PageFetcher(client, choice.site, bell.gate, _turn, settings)
             while len(kept) < limit and (link := choice.next()):
                 say(len(kept), limit)
-                outcome = await fetcher.fetch(Claim(0, link.key, link.url, link.kind, "", 0))
+                outcome = await fetcher.fetch(PageClaim(0, link.key, link.url, link.kind, "", 0))
                 if outcome.body is None:
                     choice.failed(link, outcome.reason)
                     continue
-                raw = Raw(choice.site.absolute(link.url), outcome.body, outcome.charset)
+                raw = RawPage(choice.site.absolute(link.url), outcome.body, outcome.charset)
                 _keep(folder, raw)
                 kept.append(raw)
                 choice.had(raw)
@@ -164,7 +166,7 @@ async def from_site(url: str, folder: Path, limit: int, settings: Crawl, say: Sa
     return kept
 
 
-async def _turn(gate: Gate) -> float:
+async def _turn(gate: HostThrottle) -> float:
     wait = gate.paused_for()
     if wait > LONGEST_WAIT_S:
         raise UserError(
@@ -174,7 +176,7 @@ async def _turn(gate: Gate) -> float:
     return await gate.turn()
 
 
-def _keep(folder: Path, raw: Raw) -> None:
+def _keep(folder: Path, raw: RawPage) -> None:
     name = hashlib.blake2b(raw.url.encode(), digest_size=8).hexdigest() + ".html"
     (folder / name).write_bytes(raw.body)
     with (folder / LIST).open("ab") as out:
@@ -188,11 +190,11 @@ def _profile(url: str) -> Profile:
     return generic.model_copy(update={"base": base, "start": (url,)})
 
 
-class _Choice:
+class _PageQueue:
     """Which page to ask for next: every family of addresses in turn, those of stories most."""
 
     def __init__(self, profile: Profile, start: str) -> None:
-        self.site = Site(profile)
+        self.site = CrawlScope(profile)
         self.why = ""
         first = self.site.link(start)
         self._waiting: dict[tuple[str, ...], list[Link]] = defaultdict(list)
@@ -210,9 +212,9 @@ class _Choice:
         family = min(families, key=lambda f: (self._asked[f] / self._weight(f), f))
         self._asked[family] += 1
         links = self._waiting[family]
-        return links.pop(min(range(len(links)), key=lambda i: _dice(links[i].key)))
+        return links.pop(min(range(len(links)), key=lambda i: _seeded_random(links[i].key)))
 
-    def had(self, raw: Raw) -> None:
+    def had(self, raw: RawPage) -> None:
         """Learn from a page that came what its family is, and where it leads."""
         link = self.site.link(raw.url)
         if link is not None:
@@ -230,7 +232,7 @@ class _Choice:
         for other in found:
             self._add(other)
         if link is not None:
-            self._told[self._family(link)].append(_kind(Page(raw.url, root), len(found)))
+            self._told[self._family(link)].append(_kind(ParsedPage(raw.url, root), len(found)))
 
     def failed(self, link: Link, reason: str) -> None:
         self.why = reason
@@ -252,7 +254,7 @@ class _Choice:
         return kind * math.log2(2 + self._asked[family] + len(self._waiting[family]))
 
 
-def _kind(page: Page, links: int) -> str:
+def _kind(page: ParsedPage, links: int) -> str:
     """Does a page seem to tell a story, to lead to others, or neither?"""
     prose = sum(u.words for u in page.units if u.words >= PROSE_WORDS and u.linked * 2 < u.words)
     linked = sum(unit.linked for unit in page.units)
@@ -261,5 +263,5 @@ def _kind(page: Page, links: int) -> str:
     return "index" if links > INDEX_LINKS else "other"
 
 
-def _dice(key: str) -> bytes:
+def _seeded_random(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=8).digest()

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.decode import clean
+from crawler.extract.charset import clean
 from crawler.extract.paragraphs import BLOCKS, SILENT
 from exchange.text.fold import fold
 
 
 @dataclass(slots=True)
-class Unit:
+class TextUnit:
     """One run of text between block boundaries or double line breaks."""
 
     text: str
@@ -32,21 +32,21 @@ class Unit:
 
 
 @dataclass(slots=True)
-class Page:
+class ParsedPage:
     """A parsed page with its units in reading order."""
 
     url: str
     root: Any
     issue: str = ""  # the date that an address or index gave, "" when none did
     told: str = ""  # the headline, as the links that lead here say it
-    units: list[Unit] = field(default_factory=list)
+    units: list[TextUnit] = field(default_factory=list)
     span: dict[Any, tuple[int, int]] = field(default_factory=dict)  # first and last of a subtree
 
     def __post_init__(self) -> None:
         self.units = list(_units(self.root))
         _number(self.root, self.span)
 
-    def inside(self, unit: Unit, elements: Iterable[Any]) -> bool:
+    def inside(self, unit: TextUnit, elements: Iterable[Any]) -> bool:
         """Does the unit stand wholly inside one of the elements?"""
         first, last = self.span[unit.owner]
         return any(
@@ -68,7 +68,7 @@ def _number(root: Any, span: dict[Any, tuple[int, int]]) -> None:
             span[element] = (opened.pop(element), count - 1)
 
 
-def _units(root: Any) -> Iterable[Unit]:
+def _units(root: Any) -> Iterable[TextUnit]:
     """Walks as `crawler.extract.paragraphs` does, and remembers where each piece stood."""
     from lxml import etree
 
@@ -77,11 +77,11 @@ def _units(root: Any) -> Iterable[Unit]:
     breaks = 0
     linked: list[str] = []
 
-    def close() -> Unit | None:
+    def close() -> TextUnit | None:
         nonlocal breaks
         text = clean("".join(piece for piece, _ in pieces))
         holders = [holder for piece, holder in pieces if piece.strip()]
-        made = Unit(text, _common(holders), len(" ".join(linked).split())) if text else None
+        made = TextUnit(text, _common(holders), len(" ".join(linked).split())) if text else None
         pieces.clear()
         linked.clear()
         breaks = 0

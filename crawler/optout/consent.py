@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from crawler.optout.signals import Signal
+from crawler.optout.signals import OptOutSignal
 
 FILE = "opt-outs.json"
 FRESH_S = 86_400.0  # as robots.txt: looked at again every day
@@ -20,8 +20,8 @@ class Consent:
     """The last look, and what was confirmed."""
 
     looked_at: float
-    signals: tuple[Signal, ...]
-    accepted: tuple[Signal, ...] | None  # None: never confirmed
+    signals: tuple[OptOutSignal, ...]
+    accepted: tuple[OptOutSignal, ...] | None  # None: never confirmed
     accepted_at: str = ""
     how: str = ""
 
@@ -30,7 +30,7 @@ class Consent:
         return 0 <= time.time() - self.looked_at < FRESH_S
 
     @property
-    def needed(self) -> tuple[Signal, ...]:
+    def needed(self) -> tuple[OptOutSignal, ...]:
         """Wishes that the operator has not confirmed; fewer than before need no new word."""
         return tuple(signal for signal in self.signals if signal not in (self.accepted or ()))
 
@@ -50,7 +50,7 @@ def load(directory: Path) -> Consent | None:
         return None
 
 
-def looked(directory: Path, signals: tuple[Signal, ...]) -> Consent:
+def record_survey(directory: Path, signals: tuple[OptOutSignal, ...]) -> Consent:
     """Keep what a look has found; what was confirmed before stays confirmed."""
     before = load(directory)
     now = Consent(
@@ -77,5 +77,5 @@ def _write(directory: Path, consent: Consent) -> Consent:
     return consent
 
 
-def _signals(raw: list[dict[str, str]]) -> tuple[Signal, ...]:
-    return tuple(Signal(str(item["where"]), str(item["says"])) for item in raw)
+def _signals(raw: list[dict[str, str]]) -> tuple[OptOutSignal, ...]:
+    return tuple(OptOutSignal(str(item["where"]), str(item["says"])) for item in raw)

@@ -64,18 +64,18 @@ _ABOUT = re.compile(
     r"|τεχνητή.?ς?.νοημοσύνη|μηχανική.?ς?.μάθηση|εξόρυξη",
     re.I,
 )
-MAX_SAID = 300  # characters of a site's own words that are shown
+MAX_QUOTED = 300  # characters of a site's own words that are shown
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Signal:
+class OptOutSignal:
     """One wish of the site: where it stands, and what it says."""
 
     where: str
     says: str
 
 
-def from_robots(text: str, urls: Iterable[str]) -> list[Signal]:
+def from_robots(text: str, urls: Iterable[str]) -> list[OptOutSignal]:
     """Groups of training crawlers that may not fetch all of `urls`, directives, comments."""
     from protego import Protego
 
@@ -86,31 +86,31 @@ def from_robots(text: str, urls: Iterable[str]) -> list[Signal]:
         {agent for agent in named for url in urls if not rules.can_fetch(url, agent)}, key=str.lower
     )
     if refused:
-        found.append(Signal("robots.txt", f"forbids {', '.join(refused)}"))
+        found.append(OptOutSignal("robots.txt", f"forbids {', '.join(refused)}"))
     for line in text.splitlines():
         rule, _, comment = line.partition("#")
         directive = _DIRECTIVE.match(rule)
         if directive and _NO_TRAINING.search(directive[1]):
-            found.append(Signal("robots.txt", plain(rule)))
+            found.append(OptOutSignal("robots.txt", printable(rule)))
         if _ABOUT.search(comment):
-            found.append(Signal("robots.txt, a comment", plain(comment)))
+            found.append(OptOutSignal("robots.txt, a comment", printable(comment)))
     return found
 
 
-def from_headers(headers: Iterable[tuple[str, str]]) -> list[Signal]:
+def from_headers(headers: Iterable[tuple[str, str]]) -> list[OptOutSignal]:
     """`X-Robots-Tag` with a word against training, and `TDM-Reservation`."""
     found = []
     told = [(name.lower(), value) for name, value in headers]
     policy = next((value for name, value in told if name == "tdm-policy"), "")
     for name, value in told:
         if name == "x-robots-tag" and _NO_TRAINING.search(value):
-            found.append(Signal("X-Robots-Tag header", plain(value)))
+            found.append(OptOutSignal("X-Robots-Tag header", printable(value)))
         if name == "tdm-reservation" and value.strip() == "1":
             found.append(_reserved("header", policy))
     return found
 
 
-def from_page(root: Any) -> list[Signal]:
+def from_page(root: Any) -> list[OptOutSignal]:
     """The same wishes as `<meta>` of a page.
 
     Args:
@@ -126,13 +126,13 @@ def from_page(root: Any) -> list[Signal]:
     found = []
     for name, value in metas:
         if (name == "robots" or name in _KNOWN) and _NO_TRAINING.search(value):
-            found.append(Signal(f"<meta name={name}>", plain(value)))
+            found.append(OptOutSignal(f"<meta name={name}>", printable(value)))
         if name == "tdm-reservation" and value.strip() == "1":
             found.append(_reserved("<meta>", policy))
     return found
 
 
-def from_tdmrep(body: bytes, url: str) -> list[Signal]:
+def from_tdmrep(body: bytes, url: str) -> list[OptOutSignal]:
     """The rules of `/.well-known/tdmrep.json` (TDMRep, W3C) that reserve `url`.
 
     Broken or hostile JSON reserves nothing; the first rule that matches decides, as it says.
@@ -150,15 +150,15 @@ def from_tdmrep(body: bytes, url: str) -> list[Signal]:
     return []
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """A site's own words, safe on a terminal: one line, no control characters, not too long."""
     said = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return said if len(said) <= MAX_SAID else said[:MAX_SAID] + " ..."
+    return said if len(said) <= MAX_QUOTED else said[:MAX_QUOTED] + " ..."
 
 
-def _reserved(where: str, policy: str) -> Signal:
-    said = "reserves text and data mining" + (f", policy {plain(policy)}" if policy else "")
-    return Signal(f"tdm-reservation, {where}", said)
+def _reserved(where: str, policy: str) -> OptOutSignal:
+    said = "reserves text and data mining" + (f", policy {printable(policy)}" if policy else "")
+    return OptOutSignal(f"tdm-reservation, {where}", said)
 
 
 def _agent(line: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from crawler.decode import clean
+from crawler.extract.charset import clean
 from crawler.extract.paragraphs import paragraphs
 
 APP_ROOTS = frozenset({"root", "app", "__next", "__nuxt", "___gatsby", "main-app", "q-app"})
@@ -31,7 +31,7 @@ _PAYWALL_CLASS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PageFacts:
     """One page, judged without a profile."""
 
     words: int  # that a reader sees
@@ -40,13 +40,15 @@ class Facts:
     tables: bool  # laid out with tables, as pages were once
 
 
-def facts(root: Any) -> Facts:
+def page_facts(root: Any) -> PageFacts:
     """Look at a page; None (nothing to parse) is an empty one."""
     if root is None:
-        return Facts(0, False, "", False)
+        return PageFacts(0, False, "", False)
     seen = " ".join(paragraphs([root]))
     words = len(seen.split())
-    return Facts(words, _scripted(root, words), _locked(root, seen, words), _tables(root, words))
+    return PageFacts(
+        words, _scripted(root, words), _locked(root, seen, words), _tables(root, words)
+    )
 
 
 def _scripted(root: Any, words: int) -> bool:

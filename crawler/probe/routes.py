@@ -9,27 +9,29 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, deque
 
-from crawler.asking import Asker
-from crawler.client import Refused
-from crawler.decode import as_utf8
-from crawler.discover import links
-from crawler.extract.page import Reader, StoredPage
-from crawler.links import Site
+from crawler.discovery.index_links import extract_links
+from crawler.extract.charset import as_utf8
+from crawler.extract.page import PageReader, StoredPage
+from crawler.fetch.client import FetchError
+from crawler.fetch.polite_client import PoliteClient
 from crawler.profile import Profile
 from crawler.profiles import by_route
+from crawler.scope import CrawlScope
 
 COMPARED = 2  # stories that are asked for
 WHOLE = 0.95  # of a story's words stand on the page: it is there whole
 
 
-async def choose(asker: Asker, profile: Profile, url: str, today: dt.date) -> list[str]:
+async def choose_route(
+    asker: PoliteClient, profile: Profile, url: str, today: dt.date
+) -> list[str]:
     """Say which route to take, and why; [] for a profile that knows one at most.
 
     A route whose stories stand on pages that another route only follows is the shorter one. Such
     a page is the one that was named, else that of an issue of last week.
     """
     for short, long in ((a, b) for a in profile.routes for b in profile.routes if a != b):
-        one, other = Site(by_route(profile, short)), Site(by_route(profile, long))
+        one, other = CrawlScope(by_route(profile, short)), CrawlScope(by_route(profile, long))
         dated = one.dated(today - dt.timedelta(days=7))
         for link in (one.link(url), *deque(dated, maxlen=1)):
             if link and one.tells(link.kind) and not other.tells(link.kind):
@@ -38,28 +40,30 @@ async def choose(asker: Asker, profile: Profile, url: str, today: dt.date) -> li
     return []
 
 
-async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, other: Site) -> str:
+async def _compare(
+    asker: PoliteClient, url: str, short: str, long: str, one: CrawlScope, other: CrawlScope
+) -> str:
     try:
         asked = await asker.get(url)
-    except Refused as refusal:
+    except FetchError as refusal:
         return f"the routes {short!r} and {long!r} could not be compared ({refusal.reason})"
     page = _texts(one, url, asked.got.body, asked.got.charset)
     markup = as_utf8(asked.got.body, asked.got.charset, one.profile.charset)
     link = other.link(url)
     found = [
         each
-        for each in links(markup, url, other, link.kind if link else "", "")
+        for each in extract_links(markup, url, other, link.kind if link else "", "")
         if other.tells(each.kind)
     ]
     shares = []
     for each in found[:COMPARED]:
         try:
             told = await asker.get(other.absolute(each.url))
-        except Refused:
+        except FetchError:
             continue
         stories = _texts(other, other.absolute(each.url), told.got.body, told.got.charset)
         if stories:
-            shares.append(max((_held(stories[0], known) for known in page), default=0.0))
+            shares.append(max((_shared_words(stories[0], known) for known in page), default=0.0))
     if not shares:
         return f"route {long!r}: no story could be compared, and it is the safe one"
     share = min(shares)
@@ -74,12 +78,12 @@ async def _compare(asker: Asker, url: str, short: str, long: str, one: Site, oth
     )
 
 
-def _texts(site: Site, url: str, body: bytes, charset: str) -> list[list[str]]:
+def _texts(site: CrawlScope, url: str, body: bytes, charset: str) -> list[list[str]]:
     link = site.link(url)
     page = StoredPage("probe", url, link.kind if link else "", "", None, charset, body)
-    return [story.text.split() for story, _ in Reader(site.profile, "probe").read(page).stories]
+    return [story.text.split() for story, _ in PageReader(site.profile, "probe").read(page).stories]
 
 
-def _held(story: list[str], page: list[str]) -> float:
+def _shared_words(story: list[str], page: list[str]) -> float:
     """Share of a story's words, counted, that stand in another text."""
     return (Counter(story) & Counter(page)).total() / max(1, len(story))

@@ -13,23 +13,24 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 
-from crawler import pages, profiles
-from crawler.asking import Asked, Asker
-from crawler.blocked import is_block_page
-from crawler.client import Client, Refused, is_local
-from crawler.decode import as_utf8
+from crawler import profiles
 from crawler.discovery import sitemaps
-from crawler.doorbell import Doorbell
-from crawler.extract.page import Reader, StoredPage
-from crawler.hosts import HostBook
-from crawler.html import parse
-from crawler.links import Site
-from crawler.optout.signals import Signal, from_headers, from_page, from_robots, plain
+from crawler.extract.charset import as_utf8
+from crawler.extract.html import parse
+from crawler.extract.page import PageReader, StoredPage
+from crawler.fetch.client import FetchError, HttpClient, is_local
+from crawler.fetch.hosts import HostTable
+from crawler.fetch.page_fetcher import is_block_page
+from crawler.fetch.polite_client import FetchedPage, PoliteClient
+from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.frontier import pages
+from crawler.optout.signals import OptOutSignal, from_headers, from_page, from_robots, printable
 from crawler.probe import routes
-from crawler.probe.facts import facts, headlines
-from crawler.probe.judge import Answer, Seen, Verdict, judge
+from crawler.probe.facts import headlines, page_facts
+from crawler.probe.verdict import ProbeAnswer, ProbedPage, ProbeVerdict, judge
 from crawler.profile import Profile
-from crawler.settings import Crawl, user_agent
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings, user_agent
 from exchange.errors import FAILED, OK, UsageError, UserError
 
 STORIES = 3  # pages that are asked for beside the one that was named
@@ -48,16 +49,16 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ArchiveProbe:
     """How a probe ended."""
 
     url: str
-    verdict: Verdict
+    verdict: ProbeVerdict
     requests: int
-    signals: tuple[Signal, ...]
+    signals: tuple[OptOutSignal, ...]
 
 
-def probe(url: str, settings: Crawl) -> Probed:
+def probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
     """Look at an archive through one of its addresses, best that of a story.
 
     Raises:
@@ -73,79 +74,79 @@ def probe(url: str, settings: Crawl) -> Probed:
         raise UserError(f"{parts.netloc} makes us wait for minutes: try again later") from None
 
 
-async def _probe(url: str, settings: Crawl) -> Probed:
+async def _probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
     name, profile = _profile_of(url, settings)
     local = is_local(urlsplit(url).hostname or "")
     with tempfile.TemporaryDirectory(prefix="kkoracle-probe-") as folder:
         connection = pages.connect(Path(folder))
         try:
-            async with Client(
+            async with HttpClient(
                 user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
             ) as client:
-                asker = Asker(client, Doorbell(client, HostBook(connection), settings))
-                return await _Probing(url, name, profile, asker).run()
+                asker = PoliteClient(client, ThrottlePool(client, HostTable(connection), settings))
+                return await _ProbeRun(url, name, profile, asker).run()
         finally:
             connection.close()
 
 
-def _profile_of(url: str, settings: Crawl) -> tuple[str, Profile]:
+def _profile_of(url: str, settings: CrawlSettings) -> tuple[str, Profile]:
     """The profile that knows the address; else the generic one, with no name."""
     parts = urlsplit(url)
     here = {"base": f"{parts.scheme}://{parts.netloc}"}
     if settings.profile:
         named = profiles.load(settings, settings.profile)
-        fits = Site(named).in_scope(url)
+        fits = CrawlScope(named).in_scope(url)
         return settings.profile, named if fits else named.model_copy(update=here)
     for name, profile in profiles.builtin().items():
-        if name != "generic" and Site(profile).in_scope(url):
+        if name != "generic" and CrawlScope(profile).in_scope(url):
             return name, profile
     generic = profiles.builtin()["generic"]
     return "", generic.model_copy(update={**here, "min_words": MIN_WORDS})
 
 
-class _Probing:
+class _ProbeRun:
     """One probe; each of its pages is kept as it was seen."""
 
-    def __init__(self, url: str, name: str, profile: Profile, asker: Asker) -> None:
+    def __init__(self, url: str, name: str, profile: Profile, asker: PoliteClient) -> None:
         self._url = url
         self._name = name
         self._profile = profile
         self._asker = asker
-        self._site = Site(profile)
-        self._reader = Reader(profile, "probe")
-        self._seen: list[Seen] = []
-        self._signals: set[Signal] = set()
+        self._site = CrawlScope(profile)
+        self._reader = PageReader(profile, "probe")
+        self._seen: list[ProbedPage] = []
+        self._signals: set[OptOutSignal] = set()
         self._notes: list[str] = []
 
-    async def run(self) -> Probed:
+    async def run(self) -> ArchiveProbe:
         robots = await self._asker.robots(self._url)
         self._signals |= set(from_robots(robots, [self._url]))
-        named = sitemaps.named_by(robots)
+        named = sitemaps.sitemaps_in_robots(robots)
         if named:
-            self._notes.append(f"robots.txt names sitemaps, such as {plain(named[0])}")
+            self._notes.append(f"robots.txt names sitemaps, such as {printable(named[0])}")
         try:
             first = await self._asker.get(self._url)
-        except Refused as refusal:
+        except FetchError as refusal:
             return self._end(self._refused(refusal))
         if first.got.status != 200:
-            return self._end(_status(first))
+            return self._end(_status_verdict(first))
         if is_block_page(first.got.body, "", []):
             why = "it shows a block page instead: the site keeps programs out"
-            return self._end(Verdict("cannot be had", (why,), "ask the newspaper for access"))
+            return self._end(ProbeVerdict("cannot be had", (why,), "ask the newspaper for access"))
         root = self._look(first, named=True)
         for url in await self._stories(first.url, root):
             await self._ask(url)
         if self._profile.routes:
-            self._notes += await routes.choose(
+            self._notes += await routes.choose_route(
                 self._asker, self._profile, first.url, dt.date.today()
             )
         return self._end(judge(self._seen, self._name))
 
-    def _end(self, verdict: Verdict) -> Probed:
+    def _end(self, verdict: ProbeVerdict) -> ArchiveProbe:
         told = replace(verdict, notes=(*verdict.notes, *self._notes))
-        return Probed(self._url, told, self._asker.requests, tuple(sorted(self._signals)))
+        return ArchiveProbe(self._url, told, self._asker.requests, tuple(sorted(self._signals)))
 
-    def _look(self, asked: Asked, *, named: bool = False) -> Any:
+    def _look(self, asked: FetchedPage, *, named: bool = False) -> Any:
         """Read a page and note what it shows.
 
         Args:
@@ -171,10 +172,10 @@ class _Probing:
         words = sum(len(story.text.split()) for story in stories)
         expected = self._site.tells(kind) if self._name else not named
         self._seen.append(
-            Seen(
+            ProbedPage(
                 asked.url,
                 expected,
-                facts(root),
+                page_facts(root),
                 words,
                 len(stories),
                 any(story.low_confidence for story in stories),
@@ -185,7 +186,7 @@ class _Probing:
         if named and root is not None:
             feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
             if feeds and feeds[0]:
-                self._notes.append(f"it has a feed: {plain(urljoin(asked.url, feeds[0]))}")
+                self._notes.append(f"it has a feed: {printable(urljoin(asked.url, feeds[0]))}")
         return root
 
     async def _stories(self, url: str, root: Any) -> list[str]:
@@ -218,11 +219,11 @@ class _Probing:
         if asked := await self._had(url):
             self._look(asked)
 
-    async def _had(self, url: str) -> Asked | None:
+    async def _had(self, url: str) -> FetchedPage | None:
         """A page with status 200, or a note why there is none."""
         try:
             asked = await self._asker.get(url)
-        except Refused as refusal:
+        except FetchError as refusal:
             self._notes.append(f"{url}: {refusal.reason}")
             return None
         if asked.got.status != 200:
@@ -230,27 +231,27 @@ class _Probing:
             return None
         return asked
 
-    def _refused(self, refusal: Refused) -> Verdict:
+    def _refused(self, refusal: FetchError) -> ProbeVerdict:
         if refusal.reason == "robots":
-            return Verdict(
+            return ProbeVerdict(
                 "refused by robots.txt",
                 ("its rules for us do not allow this address",),
                 "ask the newspaper; the crawl obeys in any case",
             )
-        return Verdict("cannot be had", (f"the request ended as {refusal.reason}",))
+        return ProbeVerdict("cannot be had", (f"the request ended as {refusal.reason}",))
 
 
-def _status(asked: Asked) -> Verdict:
+def _status_verdict(asked: FetchedPage) -> ProbeVerdict:
     status = asked.got.status
-    answer: Answer = "paywalled" if status in (401, 402) else "cannot be had"
-    return Verdict(answer, (f"it {_STATUS.get(status, 'answers')} (http-{status})",))
+    answer: ProbeAnswer = "paywalled" if status in (401, 402) else "cannot be had"
+    return ProbeVerdict(answer, (f"it {_STATUS.get(status, 'answers')} (http-{status})",))
 
 
 def _links(root: Any) -> Iterable[str]:
     return [] if root is None else [each.get("href") for each in root.iter("a") if each.get("href")]
 
 
-def show(found: Probed, *, as_json: bool) -> int:
+def print_result(found: ArchiveProbe, *, as_json: bool) -> int:
     """Print what it came to; returns the exit code."""
     code = OK if found.verdict.answer == "will work" else FAILED
     if as_json:

@@ -41,7 +41,7 @@ _WORDED = re.compile(
 )
 
 
-def parse(text: str, months: Mapping[str, int] | None = None) -> str:
+def parse_date(text: str, months: Mapping[str, int] | None = None) -> str:
     """The first date in a text as ISO, day before month; "" when there is none.
 
     Of a weekend issue's two dates ("8 Απρίλη - Κυριακή 9 Απρίλη 2017") it is the first.
@@ -56,19 +56,21 @@ def parse(text: str, months: Mapping[str, int] | None = None) -> str:
     for match in _NUMERIC.finditer(folded):
         found.append((match.start(), _iso(*reversed(match.groups()))))
     for match in _WORDED.finditer(folded):
-        number = month(match[2], months)
+        number = month_number(match[2], months)
         if number:
             found.append((match.start(), _iso(match[3], str(number), match[1])))
             found.append(_first_of_two(folded[: match.start()], int(match[3]), number, months))
     return min((item for item in found if item[1]), default=(0, ""))[1]
 
 
-def every(text: str) -> set[str]:
+def find_dates(text: str) -> set[str]:
     """All full dates of a text as YYYY-MM-DD, also those that no calendar has (30 February)."""
     # Unfolded, since this is asked of every pair; only «του» would differ, and has no accent.
     parts = [match.groups() for match in _ISO.finditer(text)]
     parts += [match.groups()[::-1] for match in _NUMERIC.finditer(text)]
-    parts += [(m[3], str(month(m[2])), m[1]) for m in _WORDED.finditer(text) if month(m[2])]
+    parts += [
+        (m[3], str(month_number(m[2])), m[1]) for m in _WORDED.finditer(text) if month_number(m[2])
+    ]
     return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in parts}
 
 
@@ -77,13 +79,13 @@ def _first_of_two(
 ) -> tuple[int, str]:
     """The date without a year that stands before the dash, if there is one."""
     match = _BEFORE_DASH.search(before)
-    number = month(match[2], months) if match else 0
+    number = month_number(match[2], months) if match else 0
     if match is None or not number:
         return 0, ""
     return match.start(), _iso(str(year - (number > second)), str(number), match[1])
 
 
-def month(word: str, extra: Mapping[str, int] | None = None) -> int:
+def month_number(word: str, extra: Mapping[str, int] | None = None) -> int:
     """The month a word means, 0 for none; a profile's own words come first."""
     folded = fold(word)
     for known, number in (extra or {}).items():
@@ -103,13 +105,13 @@ def _iso(year: str, month_: str, day: str) -> str:
     return date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else ""
 
 
-def written(iso: str) -> str:
+def format_date(iso: str) -> str:
     """An ISO date as a reader of the newspaper writes it: 2/1/1998."""
     year, month_, day = iso.split("-")
     return f"{int(day)}/{int(month_)}/{year}"
 
 
-def fields(date: dt.date) -> dict[str, str]:
+def date_fields(date: dt.date) -> dict[str, str]:
     """What an address template may ask of a date."""
     return {
         "d": str(date.day),
@@ -120,7 +122,7 @@ def fields(date: dt.date) -> dict[str, str]:
     }
 
 
-def days(since: dt.date, until: dt.date, weekdays: frozenset[int]) -> Iterator[dt.date]:
+def days_between(since: dt.date, until: dt.date, weekdays: frozenset[int]) -> Iterator[dt.date]:
     """Every day of a range, both ends included, that falls on one of the weekdays (Monday 0)."""
     for ordinal in range(since.toordinal(), until.toordinal() + 1):
         date = dt.date.fromordinal(ordinal)

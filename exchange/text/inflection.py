@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from exchange.text.reading import STEM, wordset
+from exchange.text.tokens import STEM, word_set
 
 # Endings of Greek names and nouns, folded: two words that agree up to these are cases of one.
-_ENDINGS = wordset(
+_ENDINGS = word_set(
     """
     α ασ αν ε εσ εα η ησ ην ι ια ιασ ιο ιον ιοσ ιου ιων ιουσ ιοι ο ον οσ ου ουσ οι οσι οντα
     οντοσ ω ωσ ων εωσ εων εισ εασ αδα αδασ αδοσ αδεσ αδων εδεσ εδων ιδα ιδασ ιδοσ ισ ιδεσ ιδων
@@ -14,7 +14,7 @@ _ENDINGS = wordset(
 ) | {""}
 
 
-def same_word(one: str, other: str) -> bool:
+def is_same_word(one: str, other: str) -> bool:
     """Cases of one word: a common beginning of at least three letters, then only endings."""
     if one == other:
         return True

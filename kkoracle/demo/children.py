@@ -18,7 +18,7 @@ from exchange.errors import UserError
 STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some more
 
 
-class Children:
+class ChildProcesses:
     """Starts processes with their output in log files, and leaves none behind.
 
     Each runs in a session of its own, so that Ctrl-C reaches only the demo, which then stops

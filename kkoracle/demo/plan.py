@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from exchange import models, openblas
 from exchange.errors import UserError
+from exchange.inference import models, openblas
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
 FULL, SMALL = (180, 20), (60, 8)
@@ -66,7 +66,7 @@ samples = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """The choices of one demo."""
 
     stories: int
@@ -78,7 +78,7 @@ class Plan:
         return f"http://127.0.0.1:{self.port}"
 
 
-def settle(directory: Path, stories: int | None, model: Path) -> Plan:
+def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> DemoPlan:
     """The plan of a folder: the stored one, or a new one with its config file.
 
     Args:
@@ -91,7 +91,7 @@ def settle(directory: Path, stories: int | None, model: Path) -> Plan:
     stored = directory / "demo.json"
     if stored.exists():
         try:
-            plan = Plan(**orjson.loads(stored.read_bytes()))
+            plan = DemoPlan(**orjson.loads(stored.read_bytes()))
         except (TypeError, ValueError):
             raise UserError(f"{stored} is damaged: remove the folder {directory}") from None
         if stories not in (None, plan.stories):
@@ -100,10 +100,10 @@ def settle(directory: Path, stories: int | None, model: Path) -> Plan:
                 "choose another with --dir"
             )
         return plan
-    models.check(model)
+    models.check_folder(model)
     fast = not openblas.needed() or openblas.find() is not None
     usual, epochs = FULL if fast else SMALL
-    plan = Plan(stories or usual, _free_port(), seed=7)
+    plan = DemoPlan(stories or usual, _free_port(), seed=7)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "kkoracle.toml").write_text(

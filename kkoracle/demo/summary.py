@@ -7,19 +7,19 @@ from typing import Any
 
 import orjson
 
-from crawler.report import read_counters
-from kkoracle.demo.plan import Plan
-from kkoracle.demo.watch import spool_counters
+from crawler.status.report import read_counters
+from kkoracle.demo.plan import DemoPlan
+from kkoracle.demo.progress import spool_counters
 
 
-def summarise(directory: Path, plan: Plan, seconds: dict[str, float]) -> None:
+def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) -> None:
     """Print the figures of a finished demo from the files it left."""
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
     archive = directory / "data" / "demo"
     console.print("\n[bold]== what came of it[/]")
-    for name, text in facts(archive, plan):
+    for name, text in summary_lines(archive, plan):
         console.print(f"[bold]{name:12}[/] ", end="")
         console.print(text, markup=False)
     times = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items())
@@ -38,7 +38,7 @@ def summarise(directory: Path, plan: Plan, seconds: dict[str, float]) -> None:
     )
 
 
-def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
+def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
     """The figures as lines: a name and a sentence."""
     pages, spool = read_counters(archive), spool_counters(archive)
     rejected = {
@@ -66,11 +66,11 @@ def facts(archive: Path, plan: Plan) -> list[tuple[str, str]]:
             f"taught stories {_change(run, 'taught')}, stories never seen "
             f"{_change(run, 'valid')} (per token, before -> after)",
         ),
-        *((f"{part['group']}", _shares(part)) for part in compare.get("shares", [])),
+        *((f"{part['group']}", _exact_shares(part)) for part in compare.get("shares", [])),
     ]
 
 
-def _shares(part: dict[str, Any]) -> str:
+def _exact_shares(part: dict[str, Any]) -> str:
     return (
         f"{part['rows']} questions: {part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of "
         f"answers exact, loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"

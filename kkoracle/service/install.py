@@ -10,32 +10,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exchange.errors import UserError
-from kkoracle.service import launchd, systemd
-from kkoracle.service.plan import Service
+from kkoracle.service import definitions
+from kkoracle.service.services import UserService
 
 NAMES = ("redis", "daemon", "worker")  # in the order in which they start
-TOLD_S = 60.0
+COMMAND_TIMEOUT_S = 60.0
 
 
-def files(
-    services: Sequence[Service], archive: str, home: Path, platform: str = sys.platform
+def service_files(
+    services: Sequence[UserService], archive: str, home: Path, platform: str = sys.platform
 ) -> dict[Path, str]:
     """The files and what is in them, in their order."""
     if platform == "darwin":
         return {
-            path(archive, one.name, home, platform): launchd.agent(one, archive) for one in services
+            service_path(archive, one.name, home, platform): definitions.launchd_agent(one, archive)
+            for one in services
         }
-    return {path(archive, one.name, home, platform): systemd.unit(one, archive) for one in services}
+    return {
+        service_path(archive, one.name, home, platform): definitions.systemd_unit(one, archive)
+        for one in services
+    }
 
 
-def path(archive: str, name: str, home: Path, platform: str = sys.platform) -> Path:
+def service_path(archive: str, name: str, home: Path, platform: str = sys.platform) -> Path:
     """Where the file of a service lies."""
     if platform == "darwin":
-        return home / launchd.FOLDER / f"{launchd.label(archive, name)}.plist"
-    return home / systemd.FOLDER / systemd.unit_name(archive, name)
+        return (
+            home / definitions.LAUNCHD_FOLDER / f"{definitions.launchd_label(archive, name)}.plist"
+        )
+    return home / definitions.SYSTEMD_FOLDER / definitions.unit_name(archive, name)
 
 
-def install(services: Sequence[Service], archive: str, home: Path) -> str:
+def install_services(services: Sequence[UserService], archive: str, home: Path) -> str:
     """Write the files and start the services; returns what to tell.
 
     Raises:
@@ -43,36 +49,36 @@ def install(services: Sequence[Service], archive: str, home: Path) -> str:
     """
     for service in services:
         service.log.parent.mkdir(parents=True, exist_ok=True)
-    written = files(services, archive, home)
+    written = service_files(services, archive, home)
     for where, text in written.items():
         where.parent.mkdir(parents=True, exist_ok=True)
         partial = where.with_name(where.name + ".partial")
         partial.touch(mode=0o600)
         partial.write_text(text, "utf-8")
         partial.replace(where)
-    for command in _starting(list(written)):
-        _tell(command, list(written))
+    for command in _start_commands(list(written)):
+        _run_command(command, list(written))
     logs = services[0].log.parent
     return (
         f"{len(services)} services run and come back after a crash and a login; logs in {logs}"
-        + _lingering()
+        + _logout_note()
     )
 
 
-def uninstall(archive: str, home: Path) -> list[Path]:
+def uninstall_services(archive: str, home: Path) -> list[Path]:
     """Stop the services and remove their files; returns those that were there."""
-    found = [one for name in NAMES if (one := path(archive, name, home)).exists()]
-    for command in _stopping(found):
-        subprocess.run(command, capture_output=True, timeout=2 * TOLD_S, check=False)
+    found = [one for name in NAMES if (one := service_path(archive, name, home)).exists()]
+    for command in _stop_commands(found):
+        subprocess.run(command, capture_output=True, timeout=2 * COMMAND_TIMEOUT_S, check=False)
     for one in found:
         one.unlink(missing_ok=True)
     if found and sys.platform != "darwin" and shutil.which("systemctl"):
         reload = ["systemctl", "--user", "daemon-reload"]
-        subprocess.run(reload, capture_output=True, timeout=TOLD_S, check=False)
+        subprocess.run(reload, capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False)
     return found
 
 
-def _starting(written: Sequence[Path]) -> list[list[str]]:
+def _start_commands(written: Sequence[Path]) -> list[list[str]]:
     if sys.platform == "darwin":
         domain = f"gui/{os.getuid()}"
         again = [["launchctl", "bootout", f"{domain}/{one.stem}"] for one in written]
@@ -84,7 +90,7 @@ def _starting(written: Sequence[Path]) -> list[list[str]]:
     ]
 
 
-def _stopping(found: Sequence[Path]) -> list[list[str]]:
+def _stop_commands(found: Sequence[Path]) -> list[list[str]]:
     """The last that started stops first."""
     if sys.platform == "darwin":
         domain = f"gui/{os.getuid()}"
@@ -94,10 +100,12 @@ def _stopping(found: Sequence[Path]) -> list[list[str]]:
     return [["systemctl", "--user", "disable", "--now", *(one.name for one in reversed(found))]]
 
 
-def _tell(command: list[str], written: Sequence[Path]) -> None:
+def _run_command(command: list[str], written: Sequence[Path]) -> None:
     said = ""
     if shutil.which(command[0]):
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=TOLD_S, check=False)
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
         if ended.returncode == 0 or "bootout" in command:  # it was not there: all the better
             return
         said = f" ({ended.stderr.strip().splitlines()[-1]})" if ended.stderr.strip() else ""
@@ -107,7 +115,7 @@ def _tell(command: list[str], written: Sequence[Path]) -> None:
     )
 
 
-def _lingering() -> str:
+def _logout_note() -> str:
     """systemd ends a user's services at logout unless told otherwise."""
     if sys.platform == "darwin":
         return ""

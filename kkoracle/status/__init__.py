@@ -5,7 +5,7 @@ whether a thousand or a million pages are stored. `stages` says how fast each st
 it ends, `problems` what is wrong, `show` puts all of it on one screen.
 """
 
-from kkoracle.status.look import look
+from kkoracle.status.read import read_status
 from kkoracle.status.records import Status
 
-__all__ = ["Status", "look"]
+__all__ = ["Status", "read_status"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crawler.progress import duration
-from kkoracle.status.records import Problem, Queue, Stage, Status
+from crawler.status.progress import duration
+from kkoracle.status.records import Problem, QueueStatus, StageProgress, Status
 
 CODES = (
     "failing",
@@ -22,44 +22,46 @@ CODES = (
 )
 STALLED_S = 600.0  # nothing done for so long, while there is work: it is not just slow
 SILENT_S = 180.0  # the daemon says something every few seconds, but for a long first minute
-FAILING = 0.5  # share of the tasks that fail: the model or the prompt is wrong
+FAILING_SHARE = 0.5  # share of the tasks that fail: the model or the prompt is wrong
 FAILING_LEAST = 10  # of them: one bad chunk out of one says nothing
-FULL = 0.70  # of Redis's memory, where the feeder stops
+FULL_SHARE = 0.70  # of Redis's memory, where the feeder stops
 WORKER_LATE_S = 120.0  # a daemon runs for so long before a missing worker is anybody's fault
 
 
-def find(status: Status) -> tuple[Problem, ...]:
+def find_problems(status: Status) -> tuple[Problem, ...]:
     """Everything that is wrong, the gravest first."""
-    return tuple(_all(status))
+    return tuple(_problems(status))
 
 
-def _all(status: Status) -> Iterator[Problem]:
-    yield from _failing(status)
+def _problems(status: Status) -> Iterator[Problem]:
+    yield from _failure_problems(status)
     if not status.daemon:
         if status.work_left:
-            yield Problem("stopped", f"no daemon runs and work is left: {_again(status)} goes on")
+            yield Problem(
+                "stopped", f"no daemon runs and work is left: {_crawl_command(status)} goes on"
+            )
         return
     if status.crawl.silent_s > SILENT_S:
         yield Problem(
             "daemon-silent",
             f"the daemon holds its lock and has said nothing for {duration(status.crawl.silent_s)}"
-            f": it hangs or the machine slept; stop it, then {_again(status)}",
+            f": it hangs or the machine slept; stop it, then {_crawl_command(status)}",
         )
-    yield from _machine(status)
-    yield from _tasks(status)
-    yield from _pages(status)
+    yield from _machine_problems(status)
+    yield from _task_problems(status)
+    yield from _page_problems(status)
 
 
-def _failing(status: Status) -> Iterator[Problem]:
+def _failure_problems(status: Status) -> Iterator[Problem]:
     failed, done = (status.counters.get(f"tasks.{state}", 0) for state in ("failed", "done"))
-    most = failed >= FAILING_LEAST and failed > FAILING * (failed + done)
+    most = failed >= FAILING_LEAST and failed > FAILING_SHARE * (failed + done)
     if most or (failed and not done):
         yield Problem(
             "failing",
             f"{failed:,} of {failed + done:,} tasks failed: `kkoracle failed list` shows why",
         )
     given_up, fetched = (status.pages.get(f"pages.{state}", 0) for state in ("failed", "done"))
-    if given_up >= FAILING_LEAST and given_up > FAILING * (given_up + fetched):
+    if given_up >= FAILING_LEAST and given_up > FAILING_SHARE * (given_up + fetched):
         yield Problem(
             "pages-failing",
             f"{given_up:,} of {given_up + fetched:,} pages failed: "
@@ -67,7 +69,7 @@ def _failing(status: Status) -> Iterator[Problem]:
         )
 
 
-def _machine(status: Status) -> Iterator[Problem]:
+def _machine_problems(status: Status) -> Iterator[Problem]:
     machine, queue = status.machine, status.queue
     if machine.free_mb < machine.least_mb:
         yield Problem(
@@ -75,7 +77,7 @@ def _machine(status: Status) -> Iterator[Problem]:
             f"only {machine.free_mb:,} MB of disk are free and fetching "
             f"waits below {machine.least_mb:,}: make room",
         )
-    if queue.limit_mb and queue.used_mb > FULL * queue.limit_mb:
+    if queue.limit_mb and queue.used_mb > FULL_SHARE * queue.limit_mb:
         yield Problem(
             "redis-full",
             f"Redis holds {queue.used_mb} of {queue.limit_mb} MB: the "
@@ -83,7 +85,7 @@ def _machine(status: Status) -> Iterator[Problem]:
         )
 
 
-def _tasks(status: Status) -> Iterator[Problem]:
+def _task_problems(status: Status) -> Iterator[Problem]:
     stage, queue = status.stage("tasks"), status.queue
     if not stage.open:
         return
@@ -99,18 +101,20 @@ def _tasks(status: Status) -> Iterator[Problem]:
     elif not queue.workers:
         if queue.lost or stalled or status.crawl.running_s > WORKER_LATE_S:
             said = waited if stalled else "no worker"
-            yield Problem("no-worker", f"{said}: {_gone(queue)}; `kkoracle work` starts one")
+            yield Problem(
+                "no-worker", f"{said}: {_lost_worker_text(queue)}; `kkoracle work` starts one"
+            )
     elif stalled and not all(worker.state == "quiet" for worker in queue.workers):
         who = ", ".join(
             f"worker {worker.name} is {worker.state} with {worker.inflight} in flight, "
             f"{worker.tokens_per_s:.0f} tokens/s"
             for worker in queue.workers
         )
-        lost = f"; {_gone(queue)}" if queue.lost else ""
+        lost = f"; {_lost_worker_text(queue)}" if queue.lost else ""
         yield Problem("stalled", f"{waited}: {who}{lost}")
 
 
-def _pages(status: Status) -> Iterator[Problem]:
+def _page_problems(status: Status) -> Iterator[Problem]:
     stage, crawl = status.stage("pages"), status.crawl
     idle = _idle(stage, status)
     if not stage.open or idle <= STALLED_S or not crawl.fetching:
@@ -124,13 +128,13 @@ def _pages(status: Status) -> Iterator[Problem]:
     yield Problem("pages-stalled", f"no page for {duration(idle)}: {why}")
 
 
-def _idle(stage: Stage, status: Status) -> float:
+def _idle(stage: StageProgress, status: Status) -> float:
     """Seconds without anything done, as far as this daemon was there."""
     idle = status.crawl.running_s if stage.idle_s is None else stage.idle_s
     return min(idle, status.crawl.running_s)
 
 
-def _gone(queue: Queue) -> str:
+def _lost_worker_text(queue: QueueStatus) -> str:
     """The workers that fell silent, or that there never was one."""
     if not queue.lost:
         return "no worker runs"
@@ -139,5 +143,5 @@ def _gone(queue: Queue) -> str:
     return f"worker {name} last seen {duration(ago)} ago{more}"
 
 
-def _again(status: Status) -> str:
+def _crawl_command(status: Status) -> str:
     return f"`kkoracle crawl {status.archive}`"

@@ -6,50 +6,50 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from exchange import keys
 from exchange.errors import UserError
-from exchange.house import House
-from kkoracle.status.records import Queue, Worker
-from workers.show import plain
+from exchange.project import Project
+from exchange.queue import keys
+from kkoracle.status.records import QueueStatus, WorkerStatus
+from workers.console import printable
 
 if TYPE_CHECKING:
     from redis import Redis
 
 LOST_S = 86_400.0  # a worker that was silent for longer is nobody's concern
-ANSWER_S = 1.0  # a Redis that needs longer is as good as away; `status` must not hang
+TIMEOUT_S = 1.0  # a Redis that needs longer is as good as away; `status` must not hang
 
 
-def ask(house: House) -> Queue:
+def read_queue(project: Project) -> QueueStatus:
     """Ask the Redis of this house; one that is away is an answer too."""
     from redis.exceptions import RedisError
 
-    from exchange import redis_client
+    from exchange.queue import redis_client
 
-    url = address(house)
+    url = redis_url(project)
     if not url:
-        return Queue("not running")
-    client = redis_client.connect(url, patient=False, answer_s=ANSWER_S)
+        return QueueStatus("not running")
+    client = redis_client.connect_redis(url, patient=False, answer_s=TIMEOUT_S)
     try:
-        return _read(client)
+        return _query_redis(client)
     except RedisError as error:
-        return Queue(f"away ({type(error).__name__})")
+        return QueueStatus(f"away ({type(error).__name__})")
     except UserError as error:
-        return Queue(f"away ({error})")
+        return QueueStatus(f"away ({error})")
     finally:
         client.close()
 
 
-def address(house: House) -> str:
+def redis_url(project: Project) -> str:
     """The URL of the Redis in use; "" when it would be ours and does not run."""
-    from exchange.redis_child import ChildServer
+    from exchange.queue.redis_process import RedisProcess
 
-    if house.redis.url:
-        return house.redis.url
-    server = ChildServer(house.redis_dir, house.redis.maxmemory_mb)
+    if project.redis.url:
+        return project.redis.url
+    server = RedisProcess(project.redis_dir, project.redis.maxmemory_mb)
     return server.address() if server.is_alive() else ""
 
 
-def _read(redis: Redis) -> Queue:
+def _query_redis(redis: Redis) -> QueueStatus:
     """Two round trips, however many jobs and workers there are."""
     queue = f"rq:queue:{keys.QUEUE}"
     moment = time.time()
@@ -69,26 +69,28 @@ def _read(redis: Redis) -> Queue:
         since, *beats = pipe.execute()
     beaten = zip(names, beats, strict=True)
     living = {name: beat for name, beat in beaten if beat}
-    return Queue(
+    return QueueStatus(
         redis=str(server["redis_version"]),
         up=True,
         waiting=int(waiting),
-        oldest_s=_age(since, moment) if first else None,
+        oldest_s=_seconds_since(since, moment) if first else None,
         used_mb=int(memory["used_memory"]) // 2**20,
         limit_mb=int(memory.get("maxmemory") or 0) // 2**20,
         paused=control == b"pause",
         workers=tuple(_worker(name, beat) for name, beat in sorted(living.items())),
         lost={
-            plain(n): max(0.0, moment - at) for n, at in sorted(names.items()) if n not in living
+            printable(n): max(0.0, moment - at)
+            for n, at in sorted(names.items())
+            if n not in living
         },
     )
 
 
-def _worker(name: str, beat: dict[bytes, bytes]) -> Worker:
+def _worker(name: str, beat: dict[bytes, bytes]) -> WorkerStatus:
     said = {key.decode(): value.decode("utf-8", "replace") for key, value in beat.items()}
-    return Worker(
-        plain(name),
-        plain(said.get("state", "")),
+    return WorkerStatus(
+        printable(name),
+        printable(said.get("state", "")),
         int(_number(said.get("width"))),
         int(_number(said.get("inflight"))),
         int(_number(said.get("done"))),
@@ -103,7 +105,7 @@ def _number(said: Any) -> float:
         return 0.0
 
 
-def _age(raw: bytes | None, moment: float) -> float | None:
+def _seconds_since(raw: bytes | None, moment: float) -> float | None:
     """Seconds since a time as RQ writes it."""
     try:
         at = datetime.strptime((raw or b"").decode(), "%Y-%m-%dT%H:%M:%S.%fZ")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from exchange.errors import FAILED, OK, STOPPED
-from exchange.eta import Range
-from exchange.spool import open_tasks
+from exchange.store.spool import open_tasks
+from kkoracle.status.eta import EtaRange
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageProgress:
     """One stage of the way: pages, text or tasks."""
 
     name: str
@@ -19,7 +19,7 @@ class Stage:
     hour: float = 0.0  # done an hour, over the last quarter of one
     day: float = 0.0  # done an hour, over the last day
     idle_s: float | None = None  # since something was last done; None: never, or unknown
-    left: Range | None = None  # None: unknown
+    left: EtaRange | None = None  # None: unknown
     note: str = ""  # why it is unknown
 
     @property
@@ -28,7 +28,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairProgress:
     """What has come of the tasks."""
 
     accepted: int
@@ -41,7 +41,7 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Crawl:
+class DaemonState:
     """What the running daemon says of itself; all zero while none runs."""
 
     pid: int = 0
@@ -56,7 +56,7 @@ class Crawl:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerStatus:
     """One living worker, as it says itself."""
 
     name: str
@@ -68,7 +68,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueStatus:
     """Redis and who works on it."""
 
     redis: str  # its version, or why there is none
@@ -78,12 +78,12 @@ class Queue:
     used_mb: int = 0
     limit_mb: int = 0
     paused: bool = False
-    workers: tuple[Worker, ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
     lost: dict[str, float] = field(default_factory=dict)  # workers that fell silent: seconds ago
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingStatus:
     """The run that wrote last. Losses are nats per answer token."""
 
     run: str
@@ -93,11 +93,11 @@ class Training:
     valid_loss: float | None
     silent_s: float  # since it last wrote
     finished: bool
-    left: Range | None = None
+    left: EtaRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineStatus:
     """What is left of this machine, in megabytes."""
 
     disk_mb: int  # what this archive takes
@@ -122,15 +122,15 @@ class Status:
     daemon: bool  # a crawl daemon holds the lock
     counters: dict[str, int]  # of the spool
     pages: dict[str, int]  # counters of the crawl
-    crawl: Crawl
-    stages: tuple[Stage, ...]
-    pairs: Pairs
-    queue: Queue
-    machine: Machine
-    training: Training | None = None
+    crawl: DaemonState
+    stages: tuple[StageProgress, ...]
+    pairs: PairProgress
+    queue: QueueStatus
+    machine: MachineStatus
+    training: TrainingStatus | None = None
     problems: tuple[Problem, ...] = ()
 
-    def stage(self, name: str) -> Stage:
+    def stage(self, name: str) -> StageProgress:
         return next(stage for stage in self.stages if stage.name == name)
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-from exchange.eta import Range, eta
-from exchange.history import Sample, last_change
-from kkoracle.status.records import Pairs, Stage
+from exchange.store.history import CounterSample, last_change
+from kkoracle.status.eta import EtaRange, eta
+from kkoracle.status.records import PairProgress, StageProgress
 
 QUARTER_S, HOUR_S, DAY_S = 900.0, 3600.0, 86_400.0
 Counters = Mapping[str, int]
@@ -15,43 +15,45 @@ ENDED = ("pages.done", "pages.failed", "pages.left_out")
 OPEN_PAGES = ("pages.waiting", "pages.leased")
 CLOSED = ("tasks.done", "tasks.failed")
 OPEN_TASKS = ("tasks.new", "tasks.queued")
-POINTS = 400  # of the history are enough to tell an end from
-FINDING = 0.02  # new pages per page done, below which the crawl is taken to know all of them
+MOST_POINTS = 400  # of the history are enough to tell an end from
+LEAST_DISCOVERY = (
+    0.02  # new pages per page done, below which the crawl is taken to know all of them
+)
 
 
-def all_of(
+def stage_progress(
     pages: Counters,
-    pages_past: Sequence[Sample],
+    pages_past: Sequence[CounterSample],
     spool: Counters,
-    spool_past: Sequence[Sample],
+    spool_past: Sequence[CounterSample],
     now: float,
-) -> tuple[Stage, ...]:
+) -> tuple[StageProgress, ...]:
     """The three stages in their order."""
-    fetched = _pages(pages, pages_past, now)
+    fetched = _page_stage(pages, pages_past, now)
     return (
         fetched,
-        _text(pages, pages_past, now),
-        _tasks(spool, spool_past, fetched, pages.get("text.waiting", 0), now),
+        _text_stage(pages, pages_past, now),
+        _task_stage(spool, spool_past, fetched, pages.get("text.waiting", 0), now),
     )
 
 
-def _pages(counters: Counters, past: Sequence[Sample], now: float) -> Stage:
+def _page_stage(counters: Counters, past: Sequence[CounterSample], now: float) -> StageProgress:
     done, waiting = _sum(counters, *ENDED), _sum(counters, *OPEN_PAGES)
-    finding = _finding(past)
+    finding = _discovery_rate(past)
     left, note = None, ""
     if waiting and finding >= 1:
         note = "more pages are found than fetched"
     else:
         # Every page may lead to others, they to others again: a geometric series.
-        left = _left(past, ENDED, done + waiting, now)
+        left = _time_left(past, ENDED, done + waiting, now)
         found = waiting / (1 - finding) if waiting else 0.0
-        more = _left(past, ENDED, done + found, now)
+        more = _time_left(past, ENDED, done + found, now)
         if left and more:
             left = (left[0], (left[1] + more[1]) / 2, more[2])
-    return _stage("pages", past, ENDED, done, done + waiting, now, left, note)
+    return _make_stage("pages", past, ENDED, done, done + waiting, now, left, note)
 
 
-def _finding(past: Sequence[Sample]) -> float:
+def _discovery_rate(past: Sequence[CounterSample]) -> float:
     """New pages per page done, over the last third of what was done."""
     if len(past) < 2:
         return 0.0
@@ -61,81 +63,89 @@ def _finding(past: Sequence[Sample]) -> float:
     grown = last - past[start].count(*ENDED)
     known = [past[at].count(*ENDED, *OPEN_PAGES) for at in (start, -1)]
     found = (known[1] - known[0]) / grown if grown > 0 else 0.0
-    return found if found > FINDING else 0.0
+    return found if found > LEAST_DISCOVERY else 0.0
 
 
-def _text(counters: Counters, past: Sequence[Sample], now: float) -> Stage:
+def _text_stage(counters: Counters, past: Sequence[CounterSample], now: float) -> StageProgress:
     names = tuple(name for name in counters if name.startswith("text.") and name != "text.waiting")
     done, waiting = _sum(counters, *names), counters.get("text.waiting", 0)
-    left = _left(past, names, done + waiting, now)
-    return _stage("text", past, names, done, done + waiting, now, left)
+    left = _time_left(past, names, done + waiting, now)
+    return _make_stage("text", past, names, done, done + waiting, now, left)
 
 
-def _tasks(
-    counters: Counters, past: Sequence[Sample], fetched: Stage, unread: int, now: float
-) -> Stage:
+def _task_stage(
+    counters: Counters,
+    past: Sequence[CounterSample],
+    fetched: StageProgress,
+    unread: int,
+    now: float,
+) -> StageProgress:
     """Tasks that pages yet to be read will bring are counted as those of the pages so far."""
     done, waiting = _sum(counters, *CLOSED), _sum(counters, *OPEN_TASKS)
     total = done + waiting
     read = max(1, fetched.done - unread)
     expected = total * (1 + (fetched.open + unread) / read)
-    left = _left(past, CLOSED, expected, now)
+    left = _time_left(past, CLOSED, expected, now)
     note = fetched.note
     if fetched.note or (fetched.open and fetched.left is None):
         left = None
     elif left and fetched.left:
         left = tuple(max(pair) for pair in zip(left, fetched.left, strict=True))  # type: ignore[assignment]
-    return _stage("tasks", past, CLOSED, done, total, now, left, note)
+    return _make_stage("tasks", past, CLOSED, done, total, now, left, note)
 
 
-def pairs(counters: Counters, past: Sequence[Sample], now: float) -> Pairs:
+def pair_progress(counters: Counters, past: Sequence[CounterSample], now: float) -> PairProgress:
     """What came of the tasks, and what of those of the last day."""
     accepted, rejected = (counters.get(f"pairs.{s}", 0) for s in ("accepted", "rejected"))
-    kept, dropped = (_grown(past, (f"pairs.{s}",), DAY_S, now) for s in ("accepted", "rejected"))
+    kept, dropped = (_growth(past, (f"pairs.{s}",), DAY_S, now) for s in ("accepted", "rejected"))
     reasons = {
         n.removeprefix("rejected."): c for n, c in counters.items() if n.startswith("rejected.")
     }
-    return Pairs(
+    return PairProgress(
         accepted,
         rejected,
-        _an_hour(past, ("pairs.accepted",), QUARTER_S, now),
-        _an_hour(past, ("pairs.accepted",), DAY_S, now),
+        _per_hour(past, ("pairs.accepted",), QUARTER_S, now),
+        _per_hour(past, ("pairs.accepted",), DAY_S, now),
         _share(accepted, rejected),
         _share(kept, dropped),
         dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
     )
 
 
-def _stage(
+def _make_stage(
     name: str,
-    past: Sequence[Sample],
+    past: Sequence[CounterSample],
     names: Sequence[str],
     done: int,
     total: int,
     now: float,
-    left: Range | None,
+    left: EtaRange | None,
     note: str = "",
-) -> Stage:
+) -> StageProgress:
     changed = last_change(list(past), *names)
-    return Stage(
+    return StageProgress(
         name,
         done,
         total,
-        hour=_an_hour(past, names, QUARTER_S, now),
-        day=_an_hour(past, names, DAY_S, now),
+        hour=_per_hour(past, names, QUARTER_S, now),
+        day=_per_hour(past, names, DAY_S, now),
         idle_s=None if changed is None else max(0.0, now - changed),
         left=left,
         note=note or ("" if left or done == total else "too little was done yet to tell"),
     )
 
 
-def _left(past: Sequence[Sample], names: Sequence[str], total: float, now: float) -> Range | None:
-    seen = [*past[:: len(past) // POINTS + 1], *past[-1:]]
+def _time_left(
+    past: Sequence[CounterSample], names: Sequence[str], total: float, now: float
+) -> EtaRange | None:
+    seen = [*past[:: len(past) // MOST_POINTS + 1], *past[-1:]]
     points = [(sample.at, sample.count(*names)) for sample in seen]
     return eta(points, total, max(now, points[-1][0])) if points else None
 
 
-def _grown(past: Sequence[Sample], names: Sequence[str], window: float, now: float) -> float:
+def _growth(
+    past: Sequence[CounterSample], names: Sequence[str], window: float, now: float
+) -> float:
     """How much a count has grown over the last seconds; a straight line between two samples."""
     if not past:
         return 0.0
@@ -151,12 +161,14 @@ def _grown(past: Sequence[Sample], names: Sequence[str], window: float, now: flo
     return max(0.0, past[-1].count(*names) - first)
 
 
-def _an_hour(past: Sequence[Sample], names: Sequence[str], window: float, now: float) -> float:
+def _per_hour(
+    past: Sequence[CounterSample], names: Sequence[str], window: float, now: float
+) -> float:
     """How many an hour; of a history that is shorter than the window, over all of it."""
     if not past:
         return 0.0
     seconds = min(window, now - past[0].at)
-    return _grown(past, names, window, now) / seconds * HOUR_S if seconds >= 1 else 0.0
+    return _growth(past, names, window, now) / seconds * HOUR_S if seconds >= 1 else 0.0
 
 
 def _share(yes: float, no: float) -> float | None:

@@ -8,29 +8,29 @@ from typing import Any
 
 import orjson
 
-from exchange.eta import Range, eta
-from kkoracle.status.records import Training
+from kkoracle.status.eta import EtaRange, eta
+from kkoracle.status.records import TrainingStatus
 
 TAIL_BYTES = 128 * 1024  # of metrics.jsonl: some 800 steps
 
 
-def newest(directory: Path, now: float) -> Training | None:
+def newest_run(directory: Path, now: float) -> TrainingStatus | None:
     """The run that wrote last; None while there is none."""
-    found = sorted(directory.glob("runs/*/metrics.jsonl"), key=_written)
+    found = sorted(directory.glob("runs/*/metrics.jsonl"), key=_modified_at)
     if not found:
         return None
     path = found[-1]
-    entries = _tail(path)
+    entries = _read_tail(path)
     steps = [entry for entry in entries if "loss" in entry and "step" in entry]
     if not steps:
         return None
     last = steps[-1]
     step, epoch = int(last["step"]), float(last.get("epoch") or 0)
-    total = round(step * _epochs(path.parent) / epoch) if epoch else 0
+    total = round(step * _planned_epochs(path.parent) / epoch) if epoch else 0
     finished = (path.parent / "summary.json").exists()
     valid = [float(entry["valid_loss"]) for entry in entries if "valid_loss" in entry]
-    silent = max(0.0, now - _written(path))
-    return Training(
+    silent = max(0.0, now - _modified_at(path))
+    return TrainingStatus(
         path.parent.name,
         step,
         max(step, total),
@@ -38,11 +38,11 @@ def newest(directory: Path, now: float) -> Training | None:
         valid[-1] if valid else None,
         silent,
         finished,
-        None if finished else _left(steps, step, total),
+        None if finished else _time_left(steps, step, total),
     )
 
 
-def _left(steps: Sequence[dict[str, Any]], step: int, total: int) -> Range | None:
+def _time_left(steps: Sequence[dict[str, Any]], step: int, total: int) -> EtaRange | None:
     """Seconds at the pace of the steps read; what a step lasts stands beside it."""
     at, points = 0.0, []
     for entry in steps:
@@ -51,14 +51,14 @@ def _left(steps: Sequence[dict[str, Any]], step: int, total: int) -> Range | Non
     return eta(points, total, at) if total > step else None
 
 
-def _epochs(run: Path) -> float:
+def _planned_epochs(run: Path) -> float:
     try:
         return float(orjson.loads((run / "run.json").read_bytes())["settings"]["epochs"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 
 
-def _tail(path: Path) -> list[dict[str, Any]]:
+def _read_tail(path: Path) -> list[dict[str, Any]]:
     """The last entries; a line cut short by a kill, or by where we begin, is left out."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -74,7 +74,7 @@ def _tail(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _written(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:  # thrown away this very moment

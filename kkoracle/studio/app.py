@@ -11,28 +11,28 @@ from fastapi.responses import HTMLResponse
 
 from exchange.errors import UserError
 from kkoracle.studio import markup, pages
-from kkoracle.studio.guard import SANDBOX, Guard
-from kkoracle.studio.settings import Ui
+from kkoracle.studio.guard import SANDBOX, RequestGuard
+from kkoracle.studio.settings import StudioSettings
 from kkoracle.studio.studio import Studio
-from kkoracle.studio.tabs import compare, plots, report, review, score, status
+from kkoracle.studio.tabs import compare, overview, review, score
 
 UPLOAD_BYTES = 1024  # nothing here takes a file, and Gradio cannot be told so
 SANS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
 MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 
 
-def make_app(studio: Studio, settings: Ui) -> Any:
+def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
     """The whole application, for an ASGI server."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     dataset = pages.DatasetPage(studio.directory)
 
     @app.get("/pages/report/{run}")
     def report_of(run: str) -> HTMLResponse:
-        return _framed(lambda: pages.report(studio.directory, run))
+        return _sandboxed(lambda: pages.report_html(studio.directory, run))
 
     @app.get("/pages/dataset")
     def dataset_page() -> HTMLResponse:
-        return _framed(dataset.html)
+        return _sandboxed(dataset.html)
 
     gr.mount_gradio_app(
         app,
@@ -47,11 +47,11 @@ def make_app(studio: Studio, settings: Ui) -> Any:
         enable_monitoring=False,
         max_file_size=UPLOAD_BYTES,
         theme=gr.themes.Base(font=SANS, font_mono=MONO),
-        css=_file("studio.css"),
-        head=f"<script>{_file('keys.js')}</script>",
+        css=_static_file("studio.css"),
+        head=f"<script>{_static_file('keys.js')}</script>",
     )
     login = (settings.user, settings.password) if settings.password else None
-    return Guard(app, settings.host, login)
+    return RequestGuard(app, settings.host, login)
 
 
 def _blocks(studio: Studio) -> gr.Blocks:
@@ -60,9 +60,9 @@ def _blocks(studio: Studio) -> gr.Blocks:
         gr.HTML(f"<h1>{markup.text(title)}</h1>")
         with gr.Tabs():
             with gr.Tab("Status"):
-                status.build(studio, page)
+                overview.build_status(studio, page)
             with gr.Tab("Plots") as counted:
-                plots.build(studio, counted)
+                overview.build_plots(studio, counted)
             with gr.Tab("Review") as read:
                 review.build(studio, read)
             with gr.Tab("Compare"):
@@ -70,11 +70,11 @@ def _blocks(studio: Studio) -> gr.Blocks:
             with gr.Tab("Score"):
                 score.build(studio, page)
             with gr.Tab("Report"):
-                report.build(studio, page)
+                overview.build_report(studio, page)
     return page
 
 
-def _framed(html: Any) -> HTMLResponse:
+def _sandboxed(html: Any) -> HTMLResponse:
     headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "no-store"}
     try:
         return HTMLResponse(html(), headers=headers)
@@ -82,5 +82,5 @@ def _framed(html: Any) -> HTMLResponse:
         return HTMLResponse(markup.note(error), status_code=404, headers=headers)
 
 
-def _file(name: str) -> str:
+def _static_file(name: str) -> str:
     return resources.files(__package__).joinpath("static", name).read_text("utf-8")

@@ -14,7 +14,7 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from exchange.listening import LOOPBACK
+from exchange.net import LOOPBACK
 
 # Gradio's page starts with scripts of its own and compiles its HTML component in the browser.
 POLICY = "; ".join(
@@ -40,7 +40,7 @@ _ALWAYS = [
 ]
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware in front of everything that the studio answers."""
 
     def __init__(self, app: Any, host: str, login: tuple[str, str] | None) -> None:
@@ -81,12 +81,12 @@ class Guard:
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
             return 403, b"asked by a page of another site", []
-        if self._login and not hmac.compare_digest(_given(headers), self._login):
+        if self._login and not hmac.compare_digest(_basic_credentials(headers), self._login):
             return 401, b"login needed", [(b"www-authenticate", b'Basic realm="kkoracle"')]
         return None
 
 
-def _given(headers: dict[bytes, bytes]) -> bytes:
+def _basic_credentials(headers: dict[bytes, bytes]) -> bytes:
     kind, _, value = headers.get(b"authorization", b"").partition(b" ")
     if kind.lower() != b"basic":
         return b""

@@ -11,27 +11,27 @@ import time
 from pathlib import Path
 
 from exchange.errors import UserError
-from trainer.dataset import page, statistics
-from trainer.runs import RUNS, Run
+from trainer.dataset import archive_stats, stats_page
+from trainer.training.runs import RUNS, TrainingRun
 
 REPORT = Path("evaluation") / "report.html"  # in a run's folder
-KEPT_S = 300.0  # the dataset's figures are counted anew after so long
+CACHE_S = 300.0  # the dataset's figures are counted anew after so long
 
 
-def reports(archive_dir: Path) -> list[str]:
+def runs_with_report(archive_dir: Path) -> list[str]:
     """Runs with a report, the newest first."""
     found = [path.parent.parent for path in (archive_dir / RUNS).glob(f"*/{REPORT}")]
     found.sort(key=lambda folder: (folder / REPORT).stat().st_mtime, reverse=True)
     return [folder.name for folder in found]
 
 
-def report(archive_dir: Path, run: str) -> str:
+def report_html(archive_dir: Path, run: str) -> str:
     """The report of a run as HTML.
 
     Raises:
         UserError: no such run, or it has none.
     """
-    path = Run(archive_dir, run).folder / REPORT  # refuses a name that leads elsewhere
+    path = TrainingRun(archive_dir, run).folder / REPORT  # refuses a name that leads elsewhere
     try:
         return path.read_text("utf-8")
     except OSError:
@@ -49,7 +49,9 @@ class DatasetPage:
     def html(self) -> str:
         """Raises UserError when nothing was crawled yet."""
         with self._lock:
-            if not self._page or time.monotonic() - self._at > KEPT_S:
-                found = statistics.read(self._directory, None, lambda what, done, total: None)
-                self._page, self._at = page.render(found), time.monotonic()
+            if not self._page or time.monotonic() - self._at > CACHE_S:
+                found = archive_stats.read_statistics(
+                    self._directory, None, lambda what, done, total: None
+                )
+                self._page, self._at = stats_page.render_page(found), time.monotonic()
             return self._page

@@ -9,31 +9,31 @@ from types import ModuleType
 import typer
 
 from exchange.errors import UserError
-from exchange.house import House
-from exchange.listening import fenced, listen
-from kkoracle.studio.settings import Ui
+from exchange.net import listen, require_password
+from exchange.project import Project
+from kkoracle.studio.settings import StudioSettings
 
 
-def serve(house: House, archive: str, settings: Ui) -> None:
+def serve_studio(project: Project, archive: str, settings: StudioSettings) -> None:
     """Serve until Ctrl-C.
 
     Raises:
         UsageError: another address than loopback, without a password.
         UserError: the extra is missing, or the port is taken.
     """
-    fenced("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
+    require_password("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
     listener = listen(settings.host, settings.port)
     with listener, tempfile.TemporaryDirectory(prefix="kkoracle-ui-") as scratch:
         os.environ["GRADIO_TEMP_DIR"] = scratch  # where Gradio keeps what is downloaded
-        require()
+        require_gradio()
         import uvicorn
 
-        from kkoracle.studio.app import make_app
+        from kkoracle.studio.app import make_studio_app
         from kkoracle.studio.studio import Studio
 
-        with Studio(house, archive, settings) as studio:
+        with Studio(project, archive, settings) as studio:
             config = uvicorn.Config(
-                make_app(studio, settings),
+                make_studio_app(studio, settings),
                 log_level="warning",
                 access_log=False,
                 ws="none",
@@ -48,7 +48,7 @@ def serve(house: House, archive: str, settings: Ui) -> None:
                 typer.echo("studio stopped")
 
 
-def require() -> ModuleType:
+def require_gradio() -> ModuleType:
     """Gradio, with everything off by which it asks other machines.
 
     Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 
-class Ui(Table):
+class StudioSettings(SettingsTable):
     """[ui]: the studio in a browser."""
 
     host: str = Field("127.0.0.1", description="address to listen on")

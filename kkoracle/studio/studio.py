@@ -5,20 +5,20 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from exchange.house import House
-from kkoracle.studio.settings import Ui
-from kkoracle.studio.threads import ModelThread, OneThread
+from exchange.project import Project
+from kkoracle.studio.settings import StudioSettings
+from kkoracle.studio.threads import ModelThread, SingleThread
 
 
 class Studio:
     """One archive's studio; use it as a context."""
 
-    def __init__(self, house: House, archive: str, settings: Ui) -> None:
-        self.house = house
+    def __init__(self, project: Project, archive: str, settings: StudioSettings) -> None:
+        self.project = project
         self.archive = archive
-        self.directory = house.archive_dir(archive)
-        self.records = OneThread("records")  # owns the connection to what people say
-        self.models = ModelThread(house.data, settings.idle_minutes * 60)
+        self.directory = project.archive_dir(archive)
+        self.records = SingleThread("records")  # owns the connection to what people say
+        self.models = ModelThread(project.data, settings.idle_minutes * 60)
         self.max_tokens = settings.max_tokens
 
     def __enter__(self) -> Self:

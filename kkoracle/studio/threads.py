@@ -13,15 +13,14 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exchange import gpu
 from exchange.errors import UserError
-from exchange.lock import FileLock
+from exchange.lock import GPU_LOCK, FileLock, hold_gpu
 
 T = TypeVar("T")
 M = TypeVar("M")
 
 
-class OneThread:
+class SingleThread:
     """Does one thing after the other, all in a thread of its own."""
 
     def __init__(self, name: str) -> None:
@@ -51,7 +50,7 @@ class ModelThread:
     def __init__(self, data: Path, idle_s: float) -> None:
         self._data = data
         self._idle_s = idle_s
-        self._thread = OneThread("model")
+        self._thread = SingleThread("model")
         self._key = ""
         self._model: Any = None
         self._held = ExitStack()
@@ -89,7 +88,7 @@ class ModelThread:
         """True while workers share the GPU with us, or would if we took it now."""
         if self._key:
             return False  # they may have come since, but the wait for loading is over
-        lock = FileLock(self._data / gpu.LOCK)
+        lock = FileLock(self._data / GPU_LOCK)
         alone = lock.acquire()
         lock.release()
         return not alone
@@ -102,7 +101,7 @@ class ModelThread:
         if key != self._key:
             self._drop()
             try:
-                self._held.enter_context(gpu.held(self._data, shared=True))
+                self._held.enter_context(hold_gpu(self._data, shared=True))
                 self._model = self._held.enter_context(load())
                 self._key = key
             except BaseException:

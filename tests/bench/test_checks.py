@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.checks.labelled import Judgement, judge_all, scores
+from bench.checks.labelled import LabelledVerdict, judge_all, scores
 from workers.checks import CHAINS
 
 FEWEST = 200  # labelled pairs
@@ -27,11 +27,11 @@ CAUGHT = ("chopped", "garbled", "unanchored", "unattributed-claim", "undated-eve
 
 
 @pytest.fixture(scope="module")
-def judged() -> list[Judgement]:
+def judged() -> list[LabelledVerdict]:
     return judge_all()
 
 
-def test_there_are_enough_of_every_sort(judged: list[Judgement]) -> None:
+def test_there_are_enough_of_every_sort(judged: list[LabelledVerdict]) -> None:
     assert len(judged) >= FEWEST
     assert sum(not one.wanted for one in judged) >= 100
     assert sum(one.twin for one in judged) >= 8
@@ -40,26 +40,26 @@ def test_there_are_enough_of_every_sort(judged: list[Judgement]) -> None:
 
 
 @pytest.mark.parametrize("reason", EXACT)
-def test_a_rule_that_is_exact_stays_so(judged: list[Judgement], reason: str) -> None:
+def test_a_rule_that_is_exact_stays_so(judged: list[LabelledVerdict], reason: str) -> None:
     score = scores(judged)[reason]
     assert (score.precision, score.recall) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("reason", CAUGHT)
-def test_what_a_rule_is_for_is_caught(judged: list[Judgement], reason: str) -> None:
+def test_what_a_rule_is_for_is_caught(judged: list[LabelledVerdict], reason: str) -> None:
     score = scores(judged)[reason]
     assert score.caught == score.wanted
     assert score.precision is not None and score.precision >= 0.8
 
 
-def test_right_pairs_are_kept_and_kept_pairs_are_right(judged: list[Judgement]) -> None:
+def test_right_pairs_are_kept_and_kept_pairs_are_right(judged: list[LabelledVerdict]) -> None:
     right = [one for one in judged if not one.wanted]
     kept = [one for one in judged if not one.found]
     assert sum(not one.found for one in right) / len(right) >= 0.97
     assert sum(not one.wanted for one in kept) / len(kept) >= 0.96
 
 
-def test_a_dated_twin_is_never_called_a_duplicate(judged: list[Judgement]) -> None:
+def test_a_dated_twin_is_never_called_a_duplicate(judged: list[LabelledVerdict]) -> None:
     assert all(one.found != "duplicate" for one in judged if one.twin)
 
 
@@ -74,7 +74,7 @@ def test_a_dated_twin_is_never_called_a_duplicate(judged: list[Judgement]) -> No
     ids=["the Summit", "a lobby's demand", "a garbled answer", "an entity of elsewhere"],
 )
 def test_four_known_defects_are_caught_with_their_reason(
-    judged: list[Judgement], question: str, reason: str
+    judged: list[LabelledVerdict], question: str, reason: str
 ) -> None:
     (one,) = [one for one in judged if one.question == question]
     assert one.found == one.wanted == reason

@@ -13,7 +13,7 @@ import pytest
 
 from bench import kill, politeness
 from bench.crawl import site, stored
-from bench.crawl.serving import Seen, seen, serving
+from bench.crawl.serving import ServedRequest, read_requests, serve_site
 from tests.conftest import ROOT, cli_environment
 
 
@@ -27,28 +27,28 @@ def test_a_window_counts_what_the_server_saw_in_it() -> None:
 
 
 def test_requests_that_were_under_way_when_the_refusal_came_are_not_too_early() -> None:
-    refused = Seen(100.0, 429, "/a")
+    refused = ServedRequest(100.0, 429, "/a")
     sent = 100.0 + politeness.LATENCY_S
-    late = Seen(sent + politeness.RETRY_AFTER_S + 1, 200, "/z")
-    assert politeness.too_early([refused, Seen(sent - 0.01, 200, "/b"), late]) == 0
-    assert politeness.too_early([refused, Seen(sent + 1, 200, "/b"), late]) == 1
+    late = ServedRequest(sent + politeness.RETRY_AFTER_S + 1, 200, "/z")
+    assert politeness.too_early([refused, ServedRequest(sent - 0.01, 200, "/b"), late]) == 0
+    assert politeness.too_early([refused, ServedRequest(sent + 1, 200, "/b"), late]) == 1
     with pytest.raises(ValueError, match="ended before"):
-        politeness.too_early([refused, Seen(sent + 1, 200, "/b")])
+        politeness.too_early([refused, ServedRequest(sent + 1, 200, "/b")])
 
 
 def test_a_crawl_that_did_not_store_all_of_it_ends_the_bench() -> None:
     wanted = {"/story/1": b"a", "/story/2": b"b"}
-    stored.same(dict(wanted), wanted, "ours")
+    stored.check_bodies(dict(wanted), wanted, "ours")
     for found in ({"/story/1": b"a"}, {"/story/1": b"a", "/story/2": b"c"}):
-        with pytest.raises(stored.Unequal, match="ours"):
-            stored.same(found, wanted, "ours")
-    with pytest.raises(stored.Unequal, match="not whole"):
-        stored.holds({"/story/1": b"first"}, {"/story/1": ["first", "last"]}, "ours")
+        with pytest.raises(stored.StoredMismatch, match="ours"):
+            stored.check_bodies(found, wanted, "ours")
+    with pytest.raises(stored.StoredMismatch, match="not whole"):
+        stored.check_texts({"/story/1": b"first"}, {"/story/1": ["first", "last"]}, "ours")
 
 
 def test_what_is_there_twice_and_what_was_asked_again_are_counted() -> None:
-    assert kill.twice(["a", "b", "a", "c", "a"]) == 1
-    assert kill.again([1, 3, 1, 2]) == 3
+    assert kill.count_duplicates(["a", "b", "a", "c", "a"]) == 1
+    assert kill.count_repeats([1, 3, 1, 2]) == 3
 
 
 def test_the_site_is_the_same_for_both_sides_and_its_server_writes_down_what_it_saw(
@@ -59,9 +59,12 @@ def test_the_site_is_the_same_for_both_sides_and_its_server_writes_down_what_it_
     links = set(re.findall(rb'href="(/story/\d+)"', pages["/list/0"] + pages["/list/1"]))
     assert links == {f"/story/{n}".encode() for n in range(60)}
     log = tmp_path / "log"
-    with serving(60, 7, "--log", str(log)) as url, urllib.request.urlopen(url + "/story/3") as got:
+    with (
+        serve_site(60, 7, "--log", str(log)) as url,
+        urllib.request.urlopen(url + "/story/3") as got,
+    ):
         assert got.read() == pages["/story/3"]
-    assert [(one.status, one.path) for one in seen(log)] == [(200, "/story/3")]
+    assert [(one.status, one.path) for one in read_requests(log)] == [(200, "/story/3")]
 
 
 def test_a_quick_kill_bench_loses_nothing() -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from bench.demo import pairs, questions, recall
-from bench.demo.printed import Piece, Printed, held
+from bench.demo.results import ChunkFacts, DemoResults, facts_in
 from exchange.records import Chunk, Pair
-from kkoracle.demo.newspaper import Fact, Newspaper
+from kkoracle.demo.newspaper import PrintedFact, SampleNewspaper
 
 ASIDE = "Η συζήτηση συνεχίζεται."
 
 
-def fact(frame: str, place: str, number: int, known: bool = True) -> Fact:
-    return Fact(
+def fact(frame: str, place: str, number: int, known: bool = True) -> PrintedFact:
+    return PrintedFact(
         f"Η πυρκαγιά {place} έκαψε {number} στρέμματα.",
         f"Πόσα στρέμματα έκαψε η πυρκαγιά {place};",
         f"{number} στρέμματα.",
@@ -34,17 +34,17 @@ def pair(question: str, answer: str, chunk: str = "c1") -> Pair:
     return Pair(name, "t", (chunk,), question, answer, "quantity", "accepted")
 
 
-def printed(*accepted: Pair) -> Printed:
+def printed(*accepted: Pair) -> DemoResults:
     texts = {
         "c1": (f"{FIRE.sentence} {ASIDE}", (FIRE,)),
         "c2": (FLOOD.sentence, (FLOOD,)),
         "c3": (ASIDE, ()),
     }
     pieces = {
-        name: Piece(Chunk(name, "s", index, text, "h"), facts)
+        name: ChunkFacts(Chunk(name, "s", index, text, "h"), facts)
         for index, (name, (text, facts)) in enumerate(texts.items())
     }
-    return Printed(Newspaper("n", (), {}), Path(), Path(), pieces, {}, accepted)
+    return DemoResults(SampleNewspaper("n", (), {}), Path(), Path(), pieces, {}, accepted)
 
 
 def test_a_pair_is_right_in_any_wording_whatever_accents_and_points() -> None:
@@ -68,9 +68,9 @@ def test_any_other_word_or_chunk_makes_it_wrong(question: str, answer: str, chun
 
 
 def test_a_fact_is_held_only_whole() -> None:
-    assert held([FIRE, FLOOD], f"{ASIDE} {FIRE.sentence}") == (FIRE,)
-    assert held([FIRE], FIRE.sentence[:-12]) == ()
-    assert held([FIRE], "X" + FIRE.sentence) == ()
+    assert facts_in([FIRE, FLOOD], f"{ASIDE} {FIRE.sentence}") == (FIRE,)
+    assert facts_in([FIRE], FIRE.sentence[:-12]) == ()
+    assert facts_in([FIRE], "X" + FIRE.sentence) == ()
 
 
 def test_a_wrong_pair_counts_against_the_frame_it_is_about() -> None:
@@ -95,14 +95,14 @@ def test_nothing_accepted_gives_nulls_and_no_error() -> None:
 
 
 def test_wrong_answers_are_distinct_and_of_other_stories_nearest_first() -> None:
-    one = questions.Taken("a", FIRE)
+    one = questions.TaughtFact("a", FIRE)
     others = [
-        questions.Taken("a", fact("fire", "στην Πέτρα του Λόφου", 1)),  # of the same story
-        questions.Taken("b", fact("fire", "κάπου πολύ μακριά", 2)),
-        questions.Taken("c", fact("fire", "στην Άνω Πέτρα", 3)),
-        questions.Taken("d", fact("fire", "στην Κάτω Πέτρα", 40)),  # the same answer
-        questions.Taken("e", fact("fire", "στην Άνω Κάτω Πέτρα", 3)),  # as c's
-        questions.Taken("f", fact("fire", "στη Χώρα", 5)),
+        questions.TaughtFact("a", fact("fire", "στην Πέτρα του Λόφου", 1)),  # of the same story
+        questions.TaughtFact("b", fact("fire", "κάπου πολύ μακριά", 2)),
+        questions.TaughtFact("c", fact("fire", "στην Άνω Πέτρα", 3)),
+        questions.TaughtFact("d", fact("fire", "στην Κάτω Πέτρα", 40)),  # the same answer
+        questions.TaughtFact("e", fact("fire", "στην Άνω Κάτω Πέτρα", 3)),  # as c's
+        questions.TaughtFact("f", fact("fire", "στη Χώρα", 5)),
     ]
     wrong = questions.nearest(one, FIRE.rephrasings[0], [one, *others])
     assert wrong == ("3 στρέμματα.", "5 στρέμματα.", "2 στρέμματα.")
@@ -110,14 +110,14 @@ def test_wrong_answers_are_distinct_and_of_other_stories_nearest_first() -> None
 
 def test_the_gain_is_that_of_the_taught_over_that_of_the_unseen() -> None:
     items = tuple(
-        questions.Item(split, f"{split}{n // 2}", "q", ("a", "b", "c", "d"))
+        questions.ClosedBookQuestion(split, f"{split}{n // 2}", "q", ("a", "b", "c", "d"))
         for split, count in ((questions.TAUGHT, 40), (questions.HELD_OUT, 20))
         for n in range(count)
     )
-    asked = questions.Questions(items, 0, {}, {}, "")
-    base = recall.Marks([0.0] * 60, [0.0] * 60)
+    asked = questions.ClosedBookTest(items, 0, {}, {}, "")
+    base = recall.SystemMarks([0.0] * 60, [0.0] * 60)
     taught = [float(n % 4 > 0) for n in range(40)]
-    tuned = recall.Marks(taught + [float(n % 4 == 0) for n in range(20)], taught + [0.0] * 20)
+    tuned = recall.SystemMarks(taught + [float(n % 4 == 0) for n in range(20)], taught + [0.0] * 20)
     found = recall.figures(asked, (base, tuned))
     assert (found["recall_gain"], found["unseen_gain"]) == (0.75, 0.25)
     assert found["recall_minus_unseen"] == 0.5

@@ -9,7 +9,7 @@ import pytest
 
 from bench import eta
 from bench.eta.simulate import KINDS, simulate
-from bench.registry import Settings
+from bench.registry import BenchSettings
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -22,11 +22,11 @@ def test_a_run_ends_once_its_work_is_done_and_is_the_same_for_the_same_seed(kind
 
 
 def test_the_bench_counts_answers_of_every_kind() -> None:
-    figures = eta.run(argparse.Namespace(runs=2, seed=3), Settings(True, lambda text: None))
+    figures = eta.run(argparse.Namespace(runs=2, seed=3), BenchSettings(True, lambda text: None))
     assert figures["answers"] > 150 and 0.5 < figures["in_range"] <= 1
     assert all(0 <= figures[f"in_range_{kind}"] <= 1 for kind in KINDS)
 
 
 def test_a_range_that_misses_is_counted_as_a_miss() -> None:
-    missed = eta.Answer("steady", low=5, middle=6, high=7, naive=6, true=8)
+    missed = eta.RangeForecast("steady", low=5, middle=6, high=7, naive=6, true=8)
     assert not missed.holds and missed.width == 0.25

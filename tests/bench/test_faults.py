@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from bench.faults.chaos import OTHERS, SHARES, deck
+from bench.faults.chaos import OTHERS, SHARES, fault_order
 from tests.conftest import ROOT, cli_environment
 
 
@@ -45,8 +45,8 @@ def test_redis_stays_small_while_tasks_flow() -> None:
 
 
 def test_the_faults_are_the_same_for_the_same_seed_and_of_every_kind() -> None:
-    first = deck(30, random.Random(3))
-    assert first == deck(30, random.Random(3)) != deck(30, random.Random(4))
+    first = fault_order(30, random.Random(3))
+    assert first == fault_order(30, random.Random(3)) != fault_order(30, random.Random(4))
     counted = Counter(first)
     assert sum(counted[kind] for kind in SHARES) == 30 and set(SHARES) <= set(counted)
     assert sum(counted[kind] for kind in OTHERS) == sum(OTHERS.values())

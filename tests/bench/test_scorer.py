@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from bench.scorer.task import CONCEPTS, NOT, Examination, Sizes
+from bench.scorer.task import CONCEPTS, NOT, Examination, ExaminationSizes
 from trainer.scorer import baselines
-from trainer.scorer.items import Item
-from trainer.scorer.split import Split
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.split import ScorerSplit
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Examination, Split, dict[str, int]]:
+def made() -> tuple[Examination, ScorerSplit, dict[str, int]]:
     examination = Examination(3)
-    return examination, *examination.split(Sizes(2000, 200, 600))
+    return examination, *examination.split(ExaminationSizes(2000, 200, 600))
 
 
-def guide(item: Item) -> list[tuple[str, str]]:
+def guide(item: ScoreItem) -> list[tuple[str, str]]:
     words = item.guide.split()
     return list(zip(words[::2], words[1::2], strict=True))
 
 
-def recounted(examination: Examination, item: Item) -> int:
+def recounted(examination: Examination, item: ScoreItem) -> int:
     """Concepts said and not denied, read from the text alone."""
     plain = [{form: forms[0] for forms in kind for form in forms} for kind in examination.words]
     said = item.answer.split()
@@ -33,20 +33,22 @@ def recounted(examination: Examination, item: Item) -> int:
 
 
 def test_the_true_score_can_be_counted_in_the_text(
-    made: tuple[Examination, Split, dict[str, int]],
+    made: tuple[Examination, ScorerSplit, dict[str, int]],
 ) -> None:
     examination, parts, true = made
     assert all(recounted(examination, item) == true[item.id] for item in parts.all)
 
 
-def test_one_label_in_ten_is_off_by_one(made: tuple[Examination, Split, dict[str, int]]) -> None:
+def test_one_label_in_ten_is_off_by_one(
+    made: tuple[Examination, ScorerSplit, dict[str, int]],
+) -> None:
     _, parts, true = made
     off = [abs(item.level - true[item.id]) for item in parts.all]
     assert set(off) == {0, 1} and 0.07 < sum(off) / len(off) < 0.13
 
 
 def test_concepts_of_unseen_questions_stand_in_no_taught_guide(
-    made: tuple[Examination, Split, dict[str, int]],
+    made: tuple[Examination, ScorerSplit, dict[str, int]],
 ) -> None:
     _, parts, _ = made
     taught = {
@@ -59,8 +61,8 @@ def test_concepts_of_unseen_questions_stand_in_no_taught_guide(
 
 
 def test_length_tells_nothing_and_words_alone_little(
-    made: tuple[Examination, Split, dict[str, int]],
+    made: tuple[Examination, ScorerSplit, dict[str, int]],
 ) -> None:
     _, parts, _ = made
-    assert abs(baselines.fit(parts.train, "length").qwk(parts.unseen_questions)) < 0.2
-    assert baselines.fit(parts.train, "words").qwk(parts.unseen_questions) < 0.6
+    assert abs(baselines.fit_baseline(parts.train, "length").qwk(parts.unseen_questions)) < 0.2
+    assert baselines.fit_baseline(parts.train, "words").qwk(parts.unseen_questions) < 0.6

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from bench import statistics
-from bench.registry import Settings
+from bench.registry import BenchSettings
 from trainer.evaluate.statistics import design_effect
 
 
 def test_the_simulated_stories_have_the_correlation_and_the_truth_that_they_claim() -> None:
     rng = np.random.default_rng(1)
-    shape = statistics._Shape(4000, 10, 0.5)
+    shape = statistics._StoryShape(4000, 10, 0.5)
     won, lost, sizes = statistics._evaluation(rng, shape)
     assert (won.sum() - lost.sum()) / sizes.sum() == pytest.approx(0.15, abs=0.02)
     values = [
@@ -25,12 +25,12 @@ def test_the_simulated_stories_have_the_correlation_and_the_truth_that_they_clai
     clusters = [str(story) for story, n in enumerate(sizes) for _ in range(n)]
     # Ten questions that share half of their luck are worth 10 / (1 + 9 * 0.5) independent ones.
     assert design_effect(values, clusters) == pytest.approx(5.5, rel=0.1)
-    *_, uneven = statistics._evaluation(rng, statistics._Shape(4000, 5, 0.3, uneven=True))
+    *_, uneven = statistics._evaluation(rng, statistics._StoryShape(4000, 5, 0.3, uneven=True))
     assert uneven.min() == 1 and uneven.max() == 9 and uneven.mean() == pytest.approx(5, abs=0.2)
 
 
 def test_ours_cover_more_often_than_those_that_forget_the_stories() -> None:
-    found = statistics.run(argparse.Namespace(draws=30), Settings(True, lambda text: None))
+    found = statistics.run(argparse.Namespace(draws=30), BenchSettings(True, lambda text: None))
     assert found["coverage_low"] >= 0.8 > found["naive_low"]
     assert found["uneven_low"] >= 0.8 and found["few_low"] >= 0.8
     assert found["holm_false"] < found["holm_uncorrected"] and 0.6 <= found["power"] <= 1

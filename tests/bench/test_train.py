@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from bench.train import material
+from bench.train import workload
 
 
 def test_rows_have_the_lengths_of_questions_and_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(material, "SIZES", {**material.SIZES, "hidden": 24, "layers": 1})
-    made = material.make(tmp_path, 203)
-    assert material.Material.read(tmp_path) == made
+    monkeypatch.setattr(workload, "SIZES", {**workload.SIZES, "hidden": 24, "layers": 1})
+    made = workload.make(tmp_path, 203)
+    assert workload.TrainWorkload.read(tmp_path) == made
     tokenizer = Tokenizer.from_file(str(made.model / "tokenizer.json"))
     asked, answered = [], []
     for question, answer in made.turns():

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from crawler import recipe
-from crawler.daemon import run
-from crawler.report import read_counters
+from crawler import changes
+from crawler.daemon import run_daemon
+from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
-from exchange.house import Recipe
 from exchange.lock import FileLock
-from exchange.spool import Spool
-from tests.crawler.house import PROFILE, crawl, crawling, open_house, settings, stories
+from exchange.project import Recipe
+from exchange.store.spool import Spool
+from tests.crawler.harness import PROFILE, crawl, make_project, run_crawl, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story
 
 
@@ -44,7 +44,7 @@ def test_a_site_that_goes_away_is_waited_for_and_counted(tmp_path: Path) -> None
         site = Loopback(paper("/story/1", "/story/2", "/story/3"))
         site.__enter__()
         wanted = settings(tmp_path, site.url, delay=0.3, retry_s=0.2)
-        task = asyncio.create_task(crawling(tmp_path, wanted))
+        task = asyncio.create_task(run_crawl(tmp_path, wanted))
         while not any(path == "/story/1" for _, path, _ in site.log):
             await asyncio.sleep(0.02)
         await asyncio.to_thread(site.__exit__)
@@ -86,10 +86,10 @@ def test_two_daemons_of_one_archive_do_not_run_together(tmp_path: Path) -> None:
 def test_without_fetching_no_contact_is_needed_and_nothing_is_asked(tmp_path: Path) -> None:
     with Loopback(paper("/story/1")) as site:
         wanted = settings(tmp_path, site.url, contact="")
-        assert asyncio.run(crawling(tmp_path, wanted, fetch=False)) == 0
+        assert asyncio.run(run_crawl(tmp_path, wanted, fetch=False)) == 0
         assert site.log == []
         with pytest.raises(UsageError, match="contact"):
-            asyncio.run(crawling(tmp_path, wanted))
+            asyncio.run(run_crawl(tmp_path, wanted))
 
 
 def test_a_changed_profile_extracts_again_from_disk_only_when_told_to(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_changed_profile_extracts_again_from_disk_only_when_told_to(tmp_path: 
         with pytest.raises(UsageError, match="--re-extract"):
             crawl(tmp_path, site.url, changed)
         wanted = settings(tmp_path, site.url, changed)
-        assert asyncio.run(crawling(tmp_path, wanted, re_extract=True)) == 0
+        assert asyncio.run(run_crawl(tmp_path, wanted, re_extract=True)) == 0
         assert len(site.log) == asked
         after = stories(tmp_path)
         with pytest.raises(UsageError, match="--re-extract"):
@@ -115,11 +115,11 @@ def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Pa
         crawl(tmp_path, site.url)
     spool = Spool.open(tmp_path / "paper")
     one, two = (Recipe(name * 6, "p", "", "", "m") for name in "ab")
-    recipe.agree(spool, one, "paper", language="el", adopt=False)
+    changes.adopt_recipe(spool, one, "paper", language="el", adopt=False)
     assert spool.counters()["tasks.new"] == 1
     with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
-        recipe.agree(spool, two, "paper", language="el", adopt=False)
-    recipe.agree(spool, two, "paper", language="el", adopt=True)
+        changes.adopt_recipe(spool, two, "paper", language="el", adopt=False)
+    changes.adopt_recipe(spool, two, "paper", language="el", adopt=True)
     assert spool.meta("recipe") == "bbbbbb"
     assert spool.counters()["tasks.new"] == 1
 
@@ -130,7 +130,7 @@ def test_low_disk_holds_fetching_and_says_so(tmp_path: Path) -> None:
     async def look(url: str) -> None:
         wanted = settings(tmp_path, url, min_free_mb=10**9)
         task = asyncio.create_task(
-            crawling(tmp_path, wanted, watch=lambda now: seen.append(now.hold))
+            run_crawl(tmp_path, wanted, watch=lambda now: seen.append(now.hold))
         )
         await asyncio.sleep(0.8)
         assert not task.done()
@@ -160,7 +160,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite's own limit on the file's pages raises the same error as a full disk."""
-    from crawler import pages
+    from crawler.frontier import pages
 
     real = pages.connect
 
@@ -189,8 +189,8 @@ def test_the_daemon_reports_while_it_runs(tmp_path: Path) -> None:
     seen: list[int] = []
     with Loopback(paper("/story/1")) as site:
         wanted = settings(tmp_path, site.url)
-        work = run(
-            open_house(tmp_path),
+        work = run_daemon(
+            make_project(tmp_path),
             "paper",
             wanted,
             generate=False,

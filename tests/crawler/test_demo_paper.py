@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.report import read_counters
-from crawler.settings import Crawl
+from crawler.settings import CrawlSettings
+from crawler.status.report import read_counters
 from exchange.records import Story
-from kkoracle.demo.newspaper import Newspaper, build
-from tests.crawler.house import open_house, stories
+from kkoracle.demo.newspaper import SampleNewspaper, build_newspaper
+from tests.crawler.harness import make_project, stories
 from tests.crawler.loopback import Answer, Loopback
 
 SHAPES = ("tables", "storybody", "several", "modern")
@@ -21,17 +21,19 @@ class Crawled:
     """The newspaper, what was found, and what was asked for."""
 
     def __init__(self, folder: Path) -> None:
-        from crawler.daemon import run
+        from crawler.daemon import run_daemon
 
-        self.newspaper: Newspaper = build(stories=64)
+        self.newspaper: SampleNewspaper = build_newspaper(stories=64)
         routes = {
             url: Answer(page.body, kind=page.content_type)
             for url, page in self.newspaper.pages.items()
         }
         routes["/robots.txt"] = Answer("User-agent: *\nDisallow: /private/", kind="text/plain")
         with Loopback(routes) as site:  # type: ignore[arg-type]
-            wanted = Crawl(contact="tests@example.org", delay=0.0, base_url=site.url, min_free_mb=0)
-            code = asyncio.run(run(open_house(folder), "demo", wanted, generate=False))
+            wanted = CrawlSettings(
+                contact="tests@example.org", delay=0.0, base_url=site.url, min_free_mb=0
+            )
+            code = asyncio.run(run_daemon(make_project(folder), "demo", wanted, generate=False))
             assert code == 0
             self.asked = site.visits()
         self.counters = read_counters(folder / "demo")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from crawler import profiles
-from crawler.links import Site
+from crawler.scope import CrawlScope
 
 PAGE = Path(__file__).parents[2] / "docs" / "archives.md"
 
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "archives.md"
 def test_the_example_profile_is_sound_and_does_what_is_said_of_it() -> None:
     whole, routes = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     profile = profiles.parse(whole, "the example")
-    site = Site(profile)
+    site = CrawlScope(profile)
     keys = {
         site.link(url).key for url in ("/story/7", "/article/007", "//www.paper.example/story/7")
     }  # type: ignore[union-attr]

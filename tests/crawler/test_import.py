@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler.importing import items, names, reading
-from crawler.importing.items import Item
+from crawler.importing import file_names, parse
+from crawler.importing.files import ImportDocument, read_documents, walk_files
 from exchange.errors import UsageError, UserError
 from exchange.records import Story
 from tests.conftest import cli_environment, run_cli
-from tests.crawler.house import PROFILE, crawl, stories
+from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Loopback, paper
 
 TEXT = "Η γέφυρα του Ξηροπόταμου κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες."
@@ -56,7 +56,7 @@ WARC = (
 )
 
 
-def house(folder: Path, more: str = "") -> None:
+def project(folder: Path, more: str = "") -> None:
     (folder / "kkoracle.toml").write_text(f'data = "data"\narchive = "paper"\n{more}', "utf-8")
 
 
@@ -71,7 +71,7 @@ def found(folder: Path) -> dict[str, Story]:
 
 
 def test_every_format_becomes_stories_with_title_and_date(tmp_path: Path) -> None:
-    house(tmp_path)
+    project(tmp_path)
     files = tmp_path / "files"
     (files / "2001/05").mkdir(parents=True)
     (files / "2001/05/03 Το γεφύρι.txt").write_text(f"{TEXT}\n\n{MORE}", "utf-8")
@@ -168,7 +168,7 @@ def _hostile(folder: Path) -> dict[str, int]:
 
 
 def test_hostile_files_are_counted_rejections_and_stop_nothing(tmp_path: Path) -> None:
-    house(tmp_path)
+    project(tmp_path)
     files = tmp_path / "files"
     files.mkdir()
     rejected = _hostile(files)
@@ -191,13 +191,13 @@ def test_hostile_files_are_counted_rejections_and_stop_nothing(tmp_path: Path) -
 
 
 def counted(folder: Path) -> dict[str, int]:
-    from crawler.report import read_counters
+    from crawler.status.report import read_counters
 
     return read_counters(folder / "data" / "paper")
 
 
 def test_a_pattern_says_where_the_date_stands(tmp_path: Path) -> None:
-    house(tmp_path)
+    project(tmp_path)
     (tmp_path / "in/98").mkdir(parents=True)
     (tmp_path / "in/98/0305_x.txt").write_text(f"{TEXT} {MORE}", "utf-8")
     bring_in(tmp_path, "in", "--date-pattern", "{yy}/{mm}{dd}_*")
@@ -220,13 +220,13 @@ def test_a_pattern_says_where_the_date_stands(tmp_path: Path) -> None:
     ],
 )
 def test_names_tell_dates_and_titles(name: str, date: str, title: str) -> None:
-    assert names.date_in(name) == date
+    assert file_names.date_in(name) == date
     if date or "2001" not in name:
-        assert names.title_in(name) == title
+        assert file_names.title_in(name) == title
 
 
 def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> None:
-    house(tmp_path)
+    project(tmp_path)
     lines = (f'{{"title": "{n}", "text": "{TEXT} {n}. {MORE}"}}' for n in range(MANY))
     (tmp_path / "big.jsonl").write_text("\n".join(lines), "utf-8")
     command = [sys.executable, "-m", "kkoracle", "import", "big.jsonl"]
@@ -275,8 +275,8 @@ def test_raw_pages_go_out_as_warc_and_come_back_without_a_request(tmp_path: Path
             'contact = "t@example.org"\nmin_free_mb = 0\n'
         )
         crawl(tmp_path / "out" / "data", site.url)
-        house(tmp_path / "out", more)
-        house(tmp_path / "back", more)
+        project(tmp_path / "out", more)
+        project(tmp_path / "back", more)
         asked = len(site.log)
         said = run_cli("archive", "warc", "paper", "p.warc.gz", cwd=tmp_path / "out")
         assert said.returncode == 0 and "p.warc.gz: 4 pages" in said.stdout, said.stderr
@@ -289,7 +289,7 @@ def test_raw_pages_go_out_as_warc_and_come_back_without_a_request(tmp_path: Path
 
 
 def test_pages_of_another_site_are_files_and_it_is_said(tmp_path: Path) -> None:
-    house(tmp_path)
+    project(tmp_path)
     (tmp_path / "a.warc").write_bytes(WARC)
     said = run_cli("import", "a.warc", cwd=tmp_path).stdout
     assert "1 new, 0 known" in said
@@ -301,7 +301,7 @@ def test_pages_of_another_site_are_files_and_it_is_said(tmp_path: Path) -> None:
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
     (tmp_path / "warcio.py").write_text("raise ImportError")
     (tmp_path / "a.warc").write_bytes(b"WARC/1.0\r\n")
-    house(tmp_path)
+    project(tmp_path)
     path = f"{tmp_path}{os.pathsep}{cli_environment()['PYTHONPATH']}"
     said = run_cli("import", "a.warc", cwd=tmp_path, PYTHONPATH=path)
     assert said.returncode == 2
@@ -309,33 +309,31 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_front_matter_may_be_toml_and_broken_front_matter_is_no_harm() -> None:
-    told = reading.read(
+    told = parse.read(
         "@markdown", f"+++\ntitle = 'Τ'\n+++\n{TEXT}".encode(), "import:x.md", "greek"
     )
     assert (told.title, told.paragraphs) == ("Τ", (TEXT,))
-    broken = reading.read(
-        "@markdown", f"+++\ntitle = \n+++\n{TEXT}".encode(), "import:x.md", "greek"
-    )
+    broken = parse.read("@markdown", f"+++\ntitle = \n+++\n{TEXT}".encode(), "import:x.md", "greek")
     assert (broken.title, broken.paragraphs) == ("x", (TEXT,))
 
 
 def test_words_cut_at_the_end_of_a_pdfs_line_are_whole_again() -> None:
     body = pdf("bri-) Tj 0 -14 Td (dge of stone").replace(b"/Length 63", b"/Length 70")
-    assert reading.read("@pdf", body, "import:x.pdf", "greek").paragraphs == ("bridge of stone",)
+    assert parse.read("@pdf", body, "import:x.pdf", "greek").paragraphs == ("bridge of stone",)
 
 
 def test_a_folder_of_ours_is_not_imported_and_hidden_files_are_not(tmp_path: Path) -> None:
     for name in ("a.txt", ".hidden/b.txt", "data/c.txt", ".d.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    seen = [name for _, name in items.walk(tmp_path, (tmp_path / "data").resolve())]
+    seen = [name for _, name in walk_files(tmp_path, (tmp_path / "data").resolve())]
     assert seen == ["a.txt"]
-    assert list(items.read(tmp_path / "gone.txt", "gone.txt", lambda n: None)) == [
-        Item("gone.txt", "", reason="unreadable")
+    assert list(read_documents(tmp_path / "gone.txt", "gone.txt", lambda n: None)) == [
+        ImportDocument("gone.txt", "", reason="unreadable")
     ]
 
 
 @pytest.mark.parametrize("bad", ["{yyyy}-{mm}", "{year}-{mm}-{dd}", "{dd}{d}{yyyy}", ""])
 def test_a_pattern_that_means_no_date_is_refused(bad: str) -> None:
     with pytest.raises(UsageError, match="--date-pattern"):
-        names.pattern(bad)
+        file_names.compile_date_pattern(bad)

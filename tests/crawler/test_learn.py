@@ -9,36 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from bench.text import aside
-from bench.text.layouts import Layout
+from bench.text import modern_layout
+from bench.text.layouts import RandomLayout
 from crawler import profiles
-from crawler.decode import decode
-from crawler.extract.shapes import Parts, Shapes
-from crawler.html import parse
-from crawler.learn import addresses, command, labels, sample, toml
-from crawler.learn.propose import Proposal, propose
-from crawler.learn.units import Page
-from crawler.links import Site
+from crawler.extract.charset import decode
+from crawler.extract.html import parse
+from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.learn import addresses, command, labels, sample
+from crawler.learn.propose import ProfileProposal, propose
+from crawler.learn.units import ParsedPage
 from crawler.profile import Profile
-from crawler.settings import Crawl
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings
 from exchange.errors import UsageError, UserError
-from kkoracle.demo.newspaper import DemoStory, Newspaper, build
+from kkoracle.demo.newspaper import DemoStory, SampleNewspaper, build_newspaper
 from tests.conftest import run_cli
-from tests.crawler.house import crawl
+from tests.crawler.harness import crawl
 from tests.crawler.loopback import Answer, Loopback
 
 
 @pytest.fixture(scope="module")
-def newspaper() -> Newspaper:
-    return build(7, 120)
+def newspaper() -> SampleNewspaper:
+    return build_newspaper(7, 120)
 
 
-def pages_of(site: dict[str, str], urls: list[str]) -> list[Page]:
-    return [Page(f"http://x{url}", parse(site[url])) for url in urls]
+def pages_of(site: dict[str, str], urls: list[str]) -> list[ParsedPage]:
+    return [ParsedPage(f"http://x{url}", parse(site[url])) for url in urls]
 
 
 @pytest.fixture(scope="module")
-def learned(newspaper: Newspaper) -> Proposal:
+def learned(newspaper: SampleNewspaper) -> ProfileProposal:
     """From the demo's pages as they lie, indexes among them."""
     urls = [
         url
@@ -47,21 +47,21 @@ def learned(newspaper: Newspaper) -> Proposal:
     ]
     return propose(
         [
-            Page(f"http://127.0.0.1:8765{url}", parse(decode(newspaper.pages[url].body)))
+            ParsedPage(f"http://127.0.0.1:8765{url}", parse(decode(newspaper.pages[url].body)))
             for url in urls[::2]
         ]
     )
 
 
-def read(newspaper: Newspaper, profile: Profile, story: DemoStory) -> Parts | None:
+def read(newspaper: SampleNewspaper, profile: Profile, story: DemoStory) -> StoryParts | None:
     url = newspaper.addresses[story.id].partition("#")[0]
-    found = Shapes(profile).read(parse(decode(newspaper.pages[url].body)), "")
+    found = ShapeMatcher(profile).read(parse(decode(newspaper.pages[url].body)), "")
     return next((parts for parts in found if parts.title == story.title), None)
 
 
 @pytest.mark.parametrize("shape", ["tables", "storybody", "several", "modern"])
 def test_every_shape_of_the_demo_is_learned_without_its_profile(
-    newspaper: Newspaper, learned: Proposal, shape: str
+    newspaper: SampleNewspaper, learned: ProfileProposal, shape: str
 ) -> None:
     printed = [story for story in newspaper.stories if story.shape == shape]
     for story in printed:
@@ -71,7 +71,7 @@ def test_every_shape_of_the_demo_is_learned_without_its_profile(
         assert (found.date, found.author) == (story.date.isoformat(), story.author)
 
 
-def test_indexes_and_stories_are_told_apart_by_their_addresses(learned: Proposal) -> None:
+def test_indexes_and_stories_are_told_apart_by_their_addresses(learned: ProfileProposal) -> None:
     roles = {kind.path: kind.role for kind in learned.profile.kinds.values()}
     assert roles[r"/year\.do"] == roles[r"/issue\.do"] == "index"
     assert roles[r"/story\.do"] in ("story", "both")
@@ -79,37 +79,41 @@ def test_indexes_and_stories_are_told_apart_by_their_addresses(learned: Proposal
     assert dated == ["publDate"]
 
 
-def test_what_was_learned_survives_being_written_and_read(learned: Proposal) -> None:
-    text = toml.write(learned.profile, "two\nlines")
+def test_what_was_learned_survives_being_written_and_read(learned: ProfileProposal) -> None:
+    text = command.profile_to_toml(learned.profile, "two\nlines")
     assert text.startswith("# two\n# lines\n")
     assert profiles.parse(text, "made") == learned.profile
     assert tomllib.loads(text)["name"] == "Φωνή της Πετρολίμνης"
 
 
 @pytest.mark.parametrize("seed", (3, 5, 10))
-def test_layouts_without_telling_names_are_learned(newspaper: Newspaper, seed: int) -> None:
+def test_layouts_without_telling_names_are_learned(newspaper: SampleNewspaper, seed: int) -> None:
     stories = list(newspaper.stories)
-    layout = Layout(seed)
+    layout = RandomLayout(seed)
     site = layout.site(stories)
     profile = propose(pages_of(site, [layout.url(s) for s in stories[::3]])).profile
-    shapes = Shapes(profile)
+    shapes = ShapeMatcher(profile)
     for story in stories[1::3]:
         (found,) = shapes.read(parse(site[layout.url(story)]), "")
         assert (found.title, found.paragraphs) == (story.title, story.paragraphs)
 
 
-def test_leads_subheadings_and_quotations_stay_and_comments_do_not(newspaper: Newspaper) -> None:
+def test_leads_subheadings_and_quotations_stay_and_comments_do_not(
+    newspaper: SampleNewspaper,
+) -> None:
     stories = list(newspaper.stories)
-    site = aside.site(stories)
-    shapes = Shapes(propose(pages_of(site, [aside.url(s) for s in stories[::2]])).profile)
+    site = modern_layout.site(stories)
+    shapes = ShapeMatcher(
+        propose(pages_of(site, [modern_layout.url(s) for s in stories[::2]])).profile
+    )
     for story in stories[1::2]:
-        (found,) = shapes.read(parse(site[aside.url(story)]), "")
-        assert (found.title, found.paragraphs) == (story.title, aside.paragraphs(story))
+        (found,) = shapes.read(parse(site[modern_layout.url(story)]), "")
+        assert (found.title, found.paragraphs) == (story.title, modern_layout.paragraphs(story))
 
 
 def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
     pages = [
-        Page(
+        ParsedPage(
             f"http://x/{n}",
             parse(
                 f"<div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει κανείς.</p>"
@@ -123,9 +127,9 @@ def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
 
 
 @pytest.fixture
-def made(newspaper: Newspaper) -> Iterator[tuple[Loopback, Layout, list[DemoStory]]]:
+def made(newspaper: SampleNewspaper) -> Iterator[tuple[Loopback, RandomLayout, list[DemoStory]]]:
     stories = list(newspaper.stories)
-    layout = Layout(5)
+    layout = RandomLayout(5)
     routes: dict[str, Answer] = {url: Answer(page) for url, page in layout.site(stories).items()}
     routes["/robots.txt"] = Answer("User-agent: *\nDisallow: /m1.html", kind="text/plain")
     with Loopback(routes) as site:  # type: ignore[arg-type]
@@ -133,7 +137,7 @@ def made(newspaper: Newspaper) -> Iterator[tuple[Loopback, Layout, list[DemoStor
 
 
 def test_the_command_learns_from_a_site_and_the_crawl_takes_its_file(
-    made: tuple[Loopback, Layout, list[DemoStory]], tmp_path: Path
+    made: tuple[Loopback, RandomLayout, list[DemoStory]], tmp_path: Path
 ) -> None:
     site, _layout, stories = made
     arguments = (
@@ -159,7 +163,7 @@ def test_the_command_learns_from_a_site_and_the_crawl_takes_its_file(
     again = run_cli(*arguments, "--force", cwd=tmp_path)
     assert again.returncode == 0 and len(site.log) == asked  # the pages were kept
     crawl(tmp_path / "run", site.url, (tmp_path / "mine.toml").read_text("utf-8"))
-    from tests.crawler.house import stories as stored
+    from tests.crawler.harness import stories as stored
 
     found = {(s.title, s.published, s.text) for s in stored(tmp_path / "run")}
     wanted = {(s.title, s.date.isoformat(), "\n\n".join(s.paragraphs)) for s in stories}
@@ -167,23 +171,25 @@ def test_the_command_learns_from_a_site_and_the_crawl_takes_its_file(
 
 
 def test_a_crawl_by_the_generic_profile_can_be_learned_from_without_a_request(
-    made: tuple[Loopback, Layout, list[DemoStory]], tmp_path: Path
+    made: tuple[Loopback, RandomLayout, list[DemoStory]], tmp_path: Path
 ) -> None:
     site, _, _ = made
     generic = profiles.builtin()["generic"]
-    crawl(tmp_path, site.url, toml.write(generic, "any"))
+    crawl(tmp_path, site.url, command.profile_to_toml(generic, "any"))
     asked = len(site.log)
-    lines = list(command.learn(str(tmp_path / "paper"), tmp_path / "x.toml", tmp_path, 60, Crawl()))
+    lines = list(
+        command.learn(str(tmp_path / "paper"), tmp_path / "x.toml", tmp_path, 60, CrawlSettings())
+    )
     assert len(site.log) == asked
     assert profiles.parse((tmp_path / "x.toml").read_text("utf-8"), "x").base == site.url
     assert lines[-1].startswith("next: ")
 
 
 def test_turns_are_kept_while_learning(
-    made: tuple[Loopback, Layout, list[DemoStory]], tmp_path: Path
+    made: tuple[Loopback, RandomLayout, list[DemoStory]], tmp_path: Path
 ) -> None:
     site, _, _ = made
-    wanted = Crawl(contact="t@example.org", delay=0.1)
+    wanted = CrawlSettings(contact="t@example.org", delay=0.1)
     list(command.learn(f"{site.url}/", tmp_path / "x.toml", tmp_path, 24, wanted))
     times = sorted(site.times())
     assert len(times) >= 24
@@ -191,14 +197,14 @@ def test_turns_are_kept_while_learning(
 
 
 def test_saved_pages_without_addresses_are_enough_for_selectors(
-    newspaper: Newspaper, tmp_path: Path
+    newspaper: SampleNewspaper, tmp_path: Path
 ) -> None:
     stories = [story for story in newspaper.stories if story.shape == "modern"]
     for story in stories:
         page = newspaper.pages[newspaper.addresses[story.id]]
         (tmp_path / f"{story.id}.html").write_bytes(page.body)
     out = tmp_path / "x.toml"
-    list(command.learn(str(tmp_path), out, tmp_path, 60, Crawl()))
+    list(command.learn(str(tmp_path), out, tmp_path, 60, CrawlSettings()))
     profile = profiles.parse(out.read_text("utf-8"), "x")
     assert {kind.path for kind in profile.kinds.values()} == {".*"}
     for story in stories:
@@ -225,7 +231,7 @@ def test_what_cannot_be_learned_from_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=said) as caught:
-        list(command.learn(source, tmp_path / "x.toml", tmp_path, count, Crawl()))
+        list(command.learn(source, tmp_path / "x.toml", tmp_path, count, CrawlSettings()))
     assert "\n" not in str(caught.value)
 
 
@@ -243,14 +249,14 @@ def test_pages_that_are_all_different_or_hostile_make_no_profile(tmp_path: Path)
     for number, content in enumerate(odd * 2):
         (tmp_path / f"{number}.html").write_bytes(content)
     with pytest.raises(UserError, match="no layout found"):
-        list(command.learn(str(tmp_path), tmp_path / "x.toml", tmp_path, 60, Crawl()))
+        list(command.learn(str(tmp_path), tmp_path / "x.toml", tmp_path, 60, CrawlSettings()))
 
 
 def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     out = tmp_path / "x.toml"
     out.write_text("mine", "utf-8")
     with pytest.raises(UsageError, match="--force"):
-        list(command.learn(str(tmp_path), out, tmp_path, 60, Crawl()))
+        list(command.learn(str(tmp_path), out, tmp_path, 60, CrawlSettings()))
     assert out.read_text("utf-8") == "mine"
 
 
@@ -273,10 +279,10 @@ def test_addresses_become_patterns(urls: list[str], path: str, date: str) -> Non
 
 
 def test_the_sample_prefers_stories_and_takes_every_family(
-    made: tuple[Loopback, Layout, list[DemoStory]], tmp_path: Path
+    made: tuple[Loopback, RandomLayout, list[DemoStory]], tmp_path: Path
 ) -> None:
     site, layout, stories = made
-    wanted = Crawl(contact="t@example.org", delay=0)
+    wanted = CrawlSettings(contact="t@example.org", delay=0)
     list(command.learn(f"{site.url}/", tmp_path / "x.toml", tmp_path, 30, wanted))
     asked = set(site.visits())
     assert len(asked & {layout.url(story) for story in stories}) >= 18
@@ -286,7 +292,7 @@ def test_the_sample_prefers_stories_and_takes_every_family(
 def test_a_date_in_the_path_is_the_issues_date() -> None:
     """`/2008/07/07/` in addresses becomes a named group, whose value the crawl reads as a date."""
     pages = [
-        Page(
+        ParsedPage(
             f"http://x/2008/07/{n:02}/{n}-titlos",
             parse(
                 f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
@@ -296,6 +302,6 @@ def test_a_date_in_the_path_is_the_issues_date() -> None:
         )
         for n in range(1, 13)
     ]
-    site = Site(propose(pages).profile)
+    site = CrawlScope(propose(pages).profile)
     link = site.link("/2008/07/05/5-titlos")
     assert link is not None and link.issue == "2008-07-05"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from crawler.duplicates import shingles
-from crawler.duplicates.near import FURNITURE, Near
+from crawler.duplicates.near import SITE_PARAGRAPH, NearDuplicates
 from exchange.records import Chunk, Story, digest
-from exchange.spool import Spool
-from kkoracle.demo.newspaper import build
+from exchange.store.spool import Spool
+from kkoracle.demo.newspaper import build_newspaper
 
 WORDS = ("εργάτες", "λιμάνι", "νερό", "σχολείο", "δρόμος", "απεργία", "βουνό", "ψάρι", "ψωμί")
 
@@ -37,7 +37,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.spool = Spool.open(folder)
         self.spool.adopt_recipe("aaaaaa")
-        self.near = Near(self.spool)
+        self.near = NearDuplicates(self.spool)
 
     def put(self, name: str, text: str) -> Story:
         story = make(name, text)
@@ -69,7 +69,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 def test_of_two_hundred_teasers_all_are_found_and_nothing_else(shelf: Shelf) -> None:
     """The sample newspaper's stories, and of 200 of them the first sentences on page one."""
-    stories = build(7, 320).stories
+    stories = build_newspaper(7, 320).stories
     dice = random.Random(7)
     chosen = dice.sample([s for s in stories if len(s.paragraphs[0].split()) >= 14], 200)
     late = set(dice.sample(range(200), 100))  # half of the teasers come before their stories
@@ -173,12 +173,12 @@ def test_a_changed_text_is_no_duplicate_any_more_and_gets_its_task(shelf: Shelf)
 
 
 def test_paragraphs_of_the_site_are_no_sign_of_a_copy(shelf: Shelf) -> None:
-    house = text_of("house", 40)
-    for number in range(3 * FURNITURE):
-        shelf.put(str(number), text_of(number, 40) + "\n\n" + house)
-    assert len(set(shelf.spool.clusters().values())) == 3 * FURNITURE
+    project = text_of("house", 40)
+    for number in range(3 * SITE_PARAGRAPH):
+        shelf.put(str(number), text_of(number, 40) + "\n\n" + project)
+    assert len(set(shelf.spool.clusters().values())) == 3 * SITE_PARAGRAPH
     assert shelf.spool.counters().get("marks.edition", 0) == 0
-    last = shelf.put("last", house + "\n\nΜία μόνο φράση του ίδιου.")
+    last = shelf.put("last", project + "\n\nΜία μόνο φράση του ίδιου.")
     assert "boilerplate" in last.marks
 
 

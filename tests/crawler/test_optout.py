@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from crawler import profiles
-from crawler.html import parse
-from crawler.links import Site
+from crawler.extract.html import parse
 from crawler.optout import consent, signals
-from crawler.optout.door import confirmed, still_confirmed
+from crawler.optout.confirm import confirm_opt_outs, require_still_confirmed
+from crawler.scope import CrawlScope
 from exchange.errors import UsageError, UserError
 from tests.conftest import run_cli
-from tests.crawler.house import PROFILE, crawling, settings
+from tests.crawler.harness import PROFILE, run_crawl, settings
 from tests.crawler.loopback import Answer, Loopback, paper
 
 URL = "http://x.org/story/1"
@@ -117,7 +117,7 @@ def against(site: Loopback) -> None:
 def ask(folder: Path, site: Loopback, *, accept: bool) -> list[str]:
     said: list[str] = []
     wanted = settings(folder, site.url)
-    confirmed(
+    confirm_opt_outs(
         folder / "paper",
         "paper",
         profiles.load(wanted, "paper"),
@@ -175,17 +175,19 @@ def test_a_site_that_says_nothing_is_asked_for_nothing_more(tmp_path: Path) -> N
     with Loopback(paper("/story/1")) as site:
         (said,) = ask(tmp_path, site, accept=False)
         assert "no word against training" in said
-        assert asyncio.run(crawling(tmp_path, settings(tmp_path, site.url))) == 0
+        assert asyncio.run(run_crawl(tmp_path, settings(tmp_path, site.url))) == 0
         assert site.visits()["/robots.txt"] == 1  # read for the report, good for the crawl
 
 
 def test_a_crawl_that_follows_stops_when_robots_says_something_new(tmp_path: Path) -> None:
-    site = Site(profiles.parse(PROFILE, "t"))
-    still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /")  # nobody has looked yet
-    consent.accept(tmp_path, consent.looked(tmp_path, ()), "asked")
-    still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /private")
+    site = CrawlScope(profiles.parse(PROFILE, "t"))
+    require_still_confirmed(
+        tmp_path, site, "User-agent: GPTBot\nDisallow: /"
+    )  # nobody has looked yet
+    consent.accept(tmp_path, consent.record_survey(tmp_path, ()), "asked")
+    require_still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /private")
     with pytest.raises(UsageError, match="forbids GPTBot"):
-        still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /")
+        require_still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /")
 
 
 def test_a_broken_note_is_as_none(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from crawler import profiles
-from crawler.links import Site
-from crawler.probe.run import Probed, probe
-from crawler.settings import Crawl
+from crawler.probe.run import ArchiveProbe, probe
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
 from tests.conftest import run_cli
-from tests.crawler.house import PROFILE
+from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Answer, Loopback, Route
 
 WORDS = "Η γέφυρα του Ξηροπόταμου κόστισε πολλά και χτίστηκε σε δεκατέσσερις μήνες. " * 20
@@ -44,9 +44,11 @@ def site_of(story: Route) -> dict[str, Route]:
     return {"/": front(*paths), **dict.fromkeys(paths, story)}
 
 
-def look(routes: dict[str, Route], path: str = "/", **changes: object) -> tuple[Probed, Loopback]:
+def look(
+    routes: dict[str, Route], path: str = "/", **changes: object
+) -> tuple[ArchiveProbe, Loopback]:
     with Loopback(routes) as site:
-        wanted = Crawl(contact="t@example.org", delay=0.0, retry_s=0.05, **changes)  # type: ignore[arg-type]
+        wanted = CrawlSettings(contact="t@example.org", delay=0.0, retry_s=0.05, **changes)  # type: ignore[arg-type]
         return probe(site.url + path, wanted), site
 
 
@@ -134,7 +136,7 @@ def test_a_profile_that_knows_the_site_is_tried_on_it_through_its_indexes(
         pages[f"/story/{number}"] = Answer(f"<h1>Τ</h1><div class={box}><p>{WORDS}</div>")
     with Loopback(pages) as site:
         profile = fitting(tmp_path, PROFILE.replace("http://127.0.0.1:1", site.url))
-        wanted = Crawl(contact="t@example.org", delay=0.0, profile=profile)
+        wanted = CrawlSettings(contact="t@example.org", delay=0.0, profile=profile)
         found = probe(site.url, wanted)
         assert found.verdict.answer == answer
         lost = probe(f"{site.url}/story/9", wanted).verdict
@@ -190,7 +192,7 @@ def test_of_two_routes_the_shorter_is_chosen_where_pages_show_stories_whole(
     pages |= {f"/story/{n}": Answer(one(n, WORDS)) for n in range(1, 6)}
     with Loopback(pages) as site:
         profile = fitting(tmp_path, ROUTES.replace("http://127.0.0.1:1", site.url))
-        wanted = Crawl(contact="t@example.org", delay=0.0, profile=profile)
+        wanted = CrawlSettings(contact="t@example.org", delay=0.0, profile=profile)
         for path in ("/page?date=2001-01-03", "/"):  # the second finds a page by itself
             said = next(n for n in probe(site.url + path, wanted).verdict.notes if "route" in n)
             assert said.startswith(f"route '{route}'") and f'[crawl] route = "{route}"' in said
@@ -198,12 +200,12 @@ def test_of_two_routes_the_shorter_is_chosen_where_pages_show_stories_whole(
 
 def test_a_route_changes_what_is_asked_for_and_a_wrong_one_is_one_line(tmp_path: Path) -> None:
     path = fitting(tmp_path, ROUTES)
-    short = Site(profiles.load(Crawl(profile=path, route="page"), "paper"))
-    long = Site(profiles.load(Crawl(profile=path), "paper"))
+    short = CrawlScope(profiles.load(CrawlSettings(profile=path, route="page"), "paper"))
+    long = CrawlScope(profiles.load(CrawlSettings(profile=path), "paper"))
     assert long.link("/story/7") and not short.link("/story/7")
     assert short.tells("page") and not long.tells("page")
     with pytest.raises(UsageError, match="routes are page, story"):
-        profiles.load(Crawl(profile=path, route="pages"), "paper")
+        profiles.load(CrawlSettings(profile=path, route="pages"), "paper")
     with pytest.raises(UsageError, match="unknown kind 'stories'"):
         profiles.parse(ROUTES.replace("[routes.story]", '[routes.story]\nstories = "none"'), "t")
 
@@ -213,7 +215,7 @@ def test_the_newspapers_own_profile_knows_both_routes() -> None:
     assert {"page", "story"} <= set(known.routes)
     page = "/page.do?publDate=3/1/1998&pageNo=7"
     for route, tells in (("page", True), ("story", False)):
-        site = Site(profiles.by_route(known, route))
+        site = CrawlScope(profiles.by_route(known, route))
         link = site.link(page)
         assert link is not None and site.tells(link.kind) is tells and site.follows(link.kind)
         assert bool(site.link("/story.do?id=5")) is not tells

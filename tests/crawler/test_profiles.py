@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from crawler import profiles
-from crawler.settings import Crawl, user_agent
+from crawler.settings import CrawlSettings, user_agent
 from exchange.errors import UsageError
-from tests.crawler.house import PROFILE
+from tests.crawler.harness import PROFILE
 
 
 def test_every_built_in_profile_is_sound() -> None:
@@ -48,19 +48,19 @@ def test_a_faulty_profile_is_told_in_one_line(old: str, new: str, said: str) -> 
 
 def test_an_unknown_profile_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'rizospastis'"):
-        profiles.load(Crawl(), "rizospatis")
+        profiles.load(CrawlSettings(), "rizospatis")
 
 
 def test_a_profile_file_of_the_users_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(PROFILE, "utf-8")
-    found = profiles.load(Crawl(profile=str(path), base_url="http://example.org"), "paper")
+    found = profiles.load(CrawlSettings(profile=str(path), base_url="http://example.org"), "paper")
     assert (found.name, found.base) == ("Δοκιμή", "http://example.org")
 
 
 def test_a_wrong_base_url_is_told() -> None:
     with pytest.raises(UsageError, match="http or https"):
-        profiles.load(Crawl(base_url="example.org"), "demo")
+        profiles.load(CrawlSettings(base_url="example.org"), "demo")
 
 
 def test_the_extraction_version_follows_the_shapes_and_not_the_address() -> None:
@@ -73,8 +73,8 @@ def test_the_extraction_version_follows_the_shapes_and_not_the_address() -> None
 @pytest.mark.parametrize("contact", ["", "me", "a b@c.d", "γ@d.e", "a@b.c\r\nX: y"])
 def test_nobody_crawls_without_a_contact(contact: str) -> None:
     with pytest.raises(UsageError):
-        user_agent(Crawl(contact=contact))
+        user_agent(CrawlSettings(contact=contact))
 
 
 def test_the_contact_stands_in_the_user_agent() -> None:
-    assert user_agent(Crawl(contact="a@b.gr")) == "kkoracle/0.1 (+a@b.gr)"
+    assert user_agent(CrawlSettings(contact="a@b.gr")) == "kkoracle/0.1 (+a@b.gr)"

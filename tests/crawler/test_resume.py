@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from crawler.crawling import BATCH
-from tests.crawler.house import crawl, stories
+from crawler.fetch.loop import BATCH
+from tests.crawler.harness import crawl, stories
 from tests.crawler.loopback import Loopback, Route, index, story
 
 ROOT = Path(__file__).parents[2]

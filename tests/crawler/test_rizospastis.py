@@ -7,24 +7,27 @@ import datetime as dt
 import pytest
 
 from crawler import profiles
-from crawler.extract import sent
-from crawler.extract.page import Reader, StoredPage
-from crawler.links import Site
-from crawler.records import Extracted
+from crawler.extract import profile_codec
+from crawler.extract.page import PageReader, StoredPage
+from crawler.records import ExtractionResult
+from crawler.scope import CrawlScope
 
 PROFILE = profiles.builtin()["rizospastis"]
-SITE = Site(PROFILE)
+SITE = CrawlScope(PROFILE)
 BODY = (
     "Στις 14 Μάη οι εργαζόμενοι της πόλης βγήκαν στους δρόμους. Ζητούσαν δουλειά για όλους, "
     "μέτρα για τους ανέργους και φτηνό ψωμί."
 )
 
 
-def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> Extracted:
+def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> ExtractionResult:
     body = html.encode("cp1253", "xmlcharrefreplace")
     page = StoredPage(f"{kind}:1", "https://www.rizospastis.gr/x", kind, issue, None, "", body)
-    found = Reader(PROFILE, "rizospastis").read(page)
-    assert Reader(sent.unpack(sent.pack(PROFILE)), "rizospastis").read(page) == found
+    found = PageReader(PROFILE, "rizospastis").read(page)
+    assert (
+        PageReader(profile_codec.unpack(profile_codec.pack(PROFILE)), "rizospastis").read(page)
+        == found
+    )
     return found
 
 
@@ -88,7 +91,7 @@ def test_every_day_of_an_issue_is_asked_for_and_no_other() -> None:
 
 
 def test_the_researchers_weekend_issues_are_a_setting() -> None:
-    site = Site(SITE.profile, dt.date(2008, 1, 1), dt.date(2024, 12, 31), ("sat", "sun"))
+    site = CrawlScope(SITE.profile, dt.date(2008, 1, 1), dt.date(2024, 12, 31), ("sat", "sun"))
     dated = [dt.date.fromisoformat(link.issue) for link in site.dated(dt.date(2026, 1, 1))]
     assert {date.weekday() for date in dated} == {5, 6}
     assert (min(dated), max(dated)) == (dt.date(2008, 1, 5), dt.date(2024, 12, 28))

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from exchange import journal, masking
-from exchange.house import House
-from exchange.journal import Entry
-from kkoracle import journalled
-from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, write_house
+from exchange import journal, logs
+from exchange.journal import JournalEntry
+from exchange.project import Project
+from kkoracle.cli import app
+from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, write_project
 
 WRITER = """
 import sys
@@ -32,29 +32,29 @@ for number in range(20):
 
 
 @pytest.fixture
-def house(tmp_path: Path, tiny_model: Path) -> House:
-    found = write_house(tmp_path, tiny_model)
+def project(tmp_path: Path, tiny_model: Path) -> Project:
+    found = write_project(tmp_path, tiny_model)
     fill_spool(found, 2).close()
     return found
 
 
-def entries(house: House) -> list[str]:
+def entries(project: Project) -> list[str]:
     """The entries of the journal, oldest first."""
-    text = (house.data / journal.FILE).read_text("utf-8")
+    text = (project.data / journal.FILE).read_text("utf-8")
     head, *found = text.split("\n## ")
     assert head.startswith("# Journal")
     return found
 
 
-def command(house: House, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    assert house.config.path
-    return run_cli(*words, cwd=house.config.path.parent, **environment)
+def command(project: Project, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    assert project.config.path
+    return run_cli(*words, cwd=project.config.path.parent, **environment)
 
 
-def test_a_command_writes_how_it_was_called_with_what_and_how_it_ended(house: House) -> None:
-    done = command(house, "dataset", "build", "--unseen", "0.1", KKORACLE_DATASET_VALID="0.2")
+def test_a_command_writes_how_it_was_called_with_what_and_how_it_ended(project: Project) -> None:
+    done = command(project, "dataset", "build", "--unseen", "0.1", KKORACLE_DATASET_VALID="0.2")
     assert done.returncode == 1  # no pair was generated yet
-    (found,) = entries(house)
+    (found,) = entries(project)
     title, _, text = found.partition("\n")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d dataset build", title)
     assert "    kkoracle dataset build --unseen 0.1\n" in text
@@ -94,86 +94,88 @@ def test_looking_around_leaves_no_entry_and_what_fails_makes_no_folder(tmp_path:
     ],
 )
 def test_only_what_changes_something_is_kept(words: str, kept: bool) -> None:
-    assert journalled.changes_something(words.split()) is kept
+    assert app.is_journalled(words.split()) is kept
 
 
-def test_a_command_that_was_killed_is_told_of_by_the_next_one(house: House, tmp_path: Path) -> None:
+def test_a_command_that_was_killed_is_told_of_by_the_next_one(
+    project: Project, tmp_path: Path
+) -> None:
     holding = (
         "import sys, time; sys.argv[1:] = ['train', '--name', 'x']\n"
         "from exchange.journal import Entry\nfrom exchange.settings import Config\n"
         "from pathlib import Path\n"
-        f"Entry(sys.argv[1:]).open(Path({str(house.data)!r}), Config({{}}, None, {{}}))\n"
+        f"Entry(sys.argv[1:]).open(Path({str(project.data)!r}), Config({{}}, None, {{}}))\n"
         "print('open', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", holding], env=cli_environment(), stdout=subprocess.PIPE, text=True
     )
     assert process.stdout and process.stdout.readline() == "open\n"
-    command(house, "recheck", "--help")
-    assert not (house.data / journal.FILE).exists()  # it still runs
+    command(project, "recheck", "--help")
+    assert not (project.data / journal.FILE).exists()  # it still runs
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    command(house, "dataset", "build")
-    killed, failed = entries(house)
+    command(project, "dataset", "build")
+    killed, failed = entries(project)
     assert "train\n" in killed and "    kkoracle train --name x\n" in killed
     assert "- ended: killed" in killed and "- ended: failed" in failed
-    assert not list((house.data / journal.OPEN).iterdir())
+    assert not list((project.data / journal.RUNNING_DIR).iterdir())
 
 
-def test_stopped_by_ctrl_c_it_is_resumable(house: House) -> None:
-    assert house.config.path
+def test_stopped_by_ctrl_c_it_is_resumable(project: Project) -> None:
+    assert project.config.path
     process = subprocess.Popen(
         [sys.executable, "-m", "kkoracle", "recheck"],
-        cwd=house.config.path.parent,
+        cwd=project.config.path.parent,
         env=cli_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    notes = house.data / journal.OPEN
+    notes = project.data / journal.RUNNING_DIR
     deadline = time.monotonic() + 30
     while not (notes.is_dir() and list(notes.iterdir())):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 3
-    assert "- ended: stopped, resumable (exit code 3)" in entries(house)[-1]
+    assert "- ended: stopped, resumable (exit code 3)" in entries(project)[-1]
 
 
-def test_many_processes_write_at_once_and_no_entry_is_torn(house: House) -> None:
+def test_many_processes_write_at_once_and_no_entry_is_torn(project: Project) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(house.data), name], cwd=ROOT, env=cli_environment()
+            [sys.executable, "-c", WRITER, str(project.data), name], cwd=ROOT, env=cli_environment()
         )
         for name in "abcd"
     ]
     assert [writer.wait(60) for writer in writers] == [0] * 4
-    found = entries(house)
+    found = entries(project)
     assert len(found) == 80
     shape = r"[\d: -]+ work [a-d] \d+\n\n    kkoracle work [a-d] \d+\n\n- ended: done .*\n- pairs"
     assert all(re.match(shape, text) for text in found)
 
 
-def test_the_process_that_executes_itself_anew_is_one_entry(house: House) -> None:
+def test_the_process_that_executes_itself_anew_is_one_entry(project: Project) -> None:
     for _ in range(2):  # as `openblas.ensure` does it: the same process, the same words
-        entry = Entry(["train"], "9")
-        entry.open(house.data, house.config)
+        entry = JournalEntry(["train"], "9")
+        entry.open(project.data, project.config)
     entry.close(0)
-    (found,) = entries(house)
+    (found,) = entries(project)
     assert "- ended: done (exit code 0)" in found
 
 
-def test_no_secret_and_no_markup_reaches_the_journal(house: House) -> None:
-    house.config._env = {
+def test_no_secret_and_no_markup_reaches_the_journal(project: Project) -> None:
+    project.config._env = {
         "KKORACLE_REDIS_URL": "redis://me:hush@10.0.0.1:6380/0?password=hush",
         "KKORACLE_WORK_API_KEY": "hush",
     }
-    from exchange.settings import Redis
-    from workers.settings import Work
+    from exchange.settings import RedisSettings
+    from workers.settings import WorkSettings
 
-    house.config.table("redis", Redis)
-    house.config.table("work", Work)
+    project.config.table("redis", RedisSettings)
+    project.config.table("work", WorkSettings)
     words = [
         "publish",
         "--token",
@@ -182,40 +184,46 @@ def test_no_secret_and_no_markup_reaches_the_journal(house: House) -> None:
         "https://me:hush@x.org/a",
         "<b>`x`\n# y",
     ]
-    entry = Entry(words, "9")
-    entry.open(house.data, house.config)
-    assert "hush" not in (house.data / journal.OPEN / str(os.getpid())).read_text("utf-8")
+    entry = JournalEntry(words, "9")
+    entry.open(project.data, project.config)
+    assert "hush" not in (project.data / journal.RUNNING_DIR / str(os.getpid())).read_text("utf-8")
     entry.close(1, "cannot reach redis://me:hush@10.0.0.1: <script>`no`\nat all")
-    text = (house.data / journal.FILE).read_text("utf-8")
+    text = (project.data / journal.FILE).read_text("utf-8")
     assert "hush" not in text and "redis.url = redis://10.0.0.1:6380" in text
     assert "- said: cannot reach redis://***@10.0.0.1: &lt;script>'no' at all" in text
     assert "\n# y" not in text
 
 
-def test_figures_that_a_command_tells_stand_in_its_entry(house: House) -> None:
-    entry = Entry(["train"], "9")
-    entry.open(house.data, house.config)
+def test_figures_that_a_command_tells_stand_in_its_entry(project: Project) -> None:
+    entry = JournalEntry(["train"], "9")
+    entry.open(project.data, project.config)
     entry.tell(pairs=12345, validation_loss=1.23456, best=None, resumed=True, run="a <b>")
     entry.close(journal.CRASHED)
-    (text,) = entries(house)
+    (text,) = entries(project)
     assert "- pairs: 12,345\n- validation loss: 1.235\n- resumed: yes\n- run: a &lt;b>\n" in text
     assert "- ended: crashed after" in text and "best" not in text
 
 
-def test_a_journal_that_cannot_be_written_fails_no_command(house: House) -> None:
-    (house.data / journal.FILE).mkdir()
-    done = command(house, "dataset", "build")
+def test_a_journal_that_cannot_be_written_fails_no_command(project: Project) -> None:
+    (project.data / journal.FILE).mkdir()
+    done = command(project, "dataset", "build")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "journal cannot be written" in done.stderr
 
 
 def test_durations_are_words() -> None:
-    assert [journal.duration(s) for s in (3.14, 245, 7380)] == ["3.1 s", "4 min 05 s", "2 h 03 min"]
+    assert [journal.format_duration(s) for s in (3.14, 245, 7380)] == [
+        "3.1 s",
+        "4 min 05 s",
+        "2 h 03 min",
+    ]
 
 
 def test_settings_that_are_no_secret_stay_as_they_are() -> None:
-    assert masking.setting("train.sample_tokens", 64) == "64"
-    assert masking.setting("dataset.key", "kkoracle") == "kkoracle"
-    assert masking.setting("redis.url", "") == ""
-    assert masking.setting("redis.url", "unix:///tmp/x.sock?db=0") == "unix:///tmp/x.sock"
-    assert masking.setting("notify.webhook", "https://hooks.example/a/b") == "https://hooks.example"
+    assert logs.mask_setting("train.sample_tokens", 64) == "64"
+    assert logs.mask_setting("dataset.key", "kkoracle") == "kkoracle"
+    assert logs.mask_setting("redis.url", "") == ""
+    assert logs.mask_setting("redis.url", "unix:///tmp/x.sock?db=0") == "unix:///tmp/x.sock"
+    assert (
+        logs.mask_setting("notify.webhook", "https://hooks.example/a/b") == "https://hooks.example"
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UsageError
-from exchange.settings import Config, General, Redis
+from exchange.settings import Config, GeneralSettings, RedisSettings
 
 
 def config(tmp_path: Path, text: str, **env: str) -> Config:
@@ -24,7 +24,7 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
         ({"KKORACLE_REDIS_MAXMEMORY_MB": "200"}, {"maxmemory_mb": 300}, 300, "flag"),
     ):
         found = config(tmp_path, text, **env)
-        assert found.table("redis", Redis, flags).maxmemory_mb == value
+        assert found.table("redis", RedisSettings, flags).maxmemory_mb == value
         assert found.sources["redis.maxmemory_mb"].endswith(source)
         assert found.sources["redis.url"] == "default"
 
@@ -42,7 +42,7 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(
     tmp_path: Path, text: str, words: list[str]
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        config(tmp_path, text).table("redis", Redis)
+        config(tmp_path, text).table("redis", RedisSettings)
     assert all(word in str(caught.value) for word in words)
     assert "\n" not in str(caught.value)
 
@@ -54,7 +54,7 @@ def test_a_wrong_table_is_refused_with_the_nearest_right_one(tmp_path: Path) -> 
 
 def test_an_unknown_key_at_the_top_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'archive'"):
-        config(tmp_path, "archiv = 'x'\n").table("", General)
+        config(tmp_path, "archiv = 'x'\n").table("", GeneralSettings)
 
 
 def test_a_broken_file_and_a_missing_one_are_told_apart(tmp_path: Path) -> None:

@@ -13,40 +13,41 @@ from pathlib import Path
 
 import pytest
 
-from crawler import pages
-from exchange import keys, tasks
-from exchange.feeder import enqueue
-from exchange.house import House
-from exchange.redis_server import redis_for
+from crawler.frontier import pages
+from exchange.project import Project
+from exchange.queue import keys
+from exchange.queue.feeder import enqueue
+from exchange.queue.redis_endpoint import redis_for
+from exchange.store import tasks
 from tests.conftest import fill_spool
-from tests.kkoracle.rules import RULES, Scrape, fires, firing, scrape, seen
-from tests.kkoracle.test_status import beat, daemon, store
+from tests.kkoracle.alert_rules import RULES, Scrape, fires, firing, scrape, seen
+from tests.kkoracle.status.test_status import beat, daemon, store
 from tests.workers.endpoint import Endpoint
 
 HOUR = 3600.0
-Maker = Callable[..., House]
+Maker = Callable[..., Project]
 
 
 @dataclass
 class Town:
     """What a situation may need."""
 
-    make_house: Maker
+    make_project: Maker
     popen: Callable[..., subprocess.Popen[str]]
     folder: Path
 
     @contextmanager
-    def working(self, extra: str = "", done: int = 4, ago: float = 60) -> Iterator[House]:
+    def working(self, extra: str = "", done: int = 4, ago: float = 60) -> Iterator[Project]:
         """A daemon of two hours, a Redis, and some tasks of which a few ended."""
-        house = self.make_house(extra)
-        spool = fill_spool(house, done + 5)
+        project = self.make_project(extra)
+        spool = fill_spool(project, done + 5)
         store(spool, done, ago=ago)
         spool.close()
-        with redis_for(house), daemon(house, running_s=2 * HOUR, fetching=True):
-            yield house
+        with redis_for(project), daemon(project, running_s=2 * HOUR, fetching=True):
+            yield project
 
-    def pages(self, house: House, **states: int) -> None:
-        db = pages.connect(house.archive_dir())
+    def pages(self, project: Project, **states: int) -> None:
+        db = pages.connect(project.archive_dir())
         for state, count in states.items():
             db.executemany(
                 "INSERT INTO pages(key, url, kind, priority, state) VALUES (?,'u','story',1,?)",
@@ -56,83 +57,83 @@ class Town:
 
 
 def stalled(town: Town) -> Scrape:
-    with town.working(ago=20 * 60) as house, redis_for(house) as handle:
+    with town.working(ago=20 * 60) as project, redis_for(project) as handle:
         beat(handle.connect(), "m4", tokens_per_s=0)
-        return seen(house)
+        return seen(project)
 
 
 def no_worker(town: Town) -> Scrape:
-    with town.working(ago=20 * 60) as house:
-        return seen(house)
+    with town.working(ago=20 * 60) as project:
+        return seen(project)
 
 
 def paused(town: Town) -> Scrape:
-    with town.working(ago=20 * 60) as house, redis_for(house) as handle:
+    with town.working(ago=20 * 60) as project, redis_for(project) as handle:
         handle.connect().set(keys.CONTROL, "pause")
-        return seen(house)
+        return seen(project)
 
 
 def silent(town: Town) -> Scrape:
-    house = town.make_house()
-    fill_spool(house, 0).close()
-    with daemon(house, running_s=HOUR, at=time.time() - 600):
-        return seen(house)
+    project = town.make_project()
+    fill_spool(project, 0).close()
+    with daemon(project, running_s=HOUR, at=time.time() - 600):
+        return seen(project)
 
 
 def blind(town: Town) -> Scrape:
-    return seen(town.make_house())  # nothing was crawled: there is nothing to look at
+    return seen(town.make_project())  # nothing was crawled: there is nothing to look at
 
 
 def crawl_stalled(town: Town) -> Scrape:
-    with town.working() as house:
-        town.pages(house, waiting=3)
-        return seen(house)
+    with town.working() as project:
+        town.pages(project, waiting=3)
+        return seen(project)
 
 
 def tasks_failing(town: Town) -> Scrape:
-    house = town.make_house()
-    spool = fill_spool(house, 20)
+    project = town.make_project()
+    spool = fill_spool(project, 20)
     store(spool, 12, ago=60, failed="poison")
     spool.close()
-    return seen(house)
+    return seen(project)
 
 
 def pages_failing(town: Town) -> Scrape:
-    with town.working() as house:
-        town.pages(house, failed=4, done=10)
-        return seen(house)
+    with town.working() as project:
+        town.pages(project, failed=4, done=10)
+        return seen(project)
 
 
 def redis_away(town: Town) -> Scrape:
-    with town.working() as house:
-        object.__setattr__(house.redis, "url", "redis://127.0.0.1:9/0")
-        return seen(house)
+    with town.working() as project:
+        object.__setattr__(project.redis, "url", "redis://127.0.0.1:9/0")
+        return seen(project)
 
 
 def redis_full(town: Town) -> Scrape:
-    with town.working() as house, redis_for(house) as handle:
+    with town.working() as project, redis_for(project) as handle:
         redis = handle.connect()
         redis.config_set("maxmemory", "16mb")
         for number in range(11):
             redis.set(f"kk:ballast:{number}", b"x" * 2**20)
-        return seen(house)
+        return seen(project)
 
 
 def queue_old(town: Town) -> Scrape:
-    with town.working() as house, redis_for(house) as handle:
+    with town.working() as project, redis_for(project) as handle:
         redis = handle.connect()
-        spool = fill_spool(house, 2, first=500)
+        spool = fill_spool(project, 2, first=500)
         queued = tasks.claim(spool, "paper", 2)
         spool.close()
         enqueue(redis, queued)
         (first,) = redis.lrange(f"rq:queue:{keys.QUEUE}", 0, 0)
         redis.hset(b"rq:job:" + first, "enqueued_at", "2020-01-01T00:00:00.000000Z")
-        return seen(house)
+        return seen(project)
 
 
 def disk_low(town: Town) -> Scrape:
-    with town.working("[crawl]\nmin_free_mb = 99999999\n") as house:
-        return seen(house)
+    with town.working("[crawl]\nmin_free_mb = 99999999\n") as project:
+        return seen(project)
 
 
 SITUATIONS: dict[str, Callable[[Town], Scrape]] = {
@@ -153,8 +154,8 @@ IN_PROCESSES = {"KkoracleDaemonDown", "KkoracleWorkerDown", "KkoracleWorkerCrash
 
 
 @pytest.fixture
-def town(make_house: Maker, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Town:
-    return Town(make_house, popen, tmp_path)
+def town(make_project: Maker, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Town:
+    return Town(make_project, popen, tmp_path)
 
 
 def test_every_rule_has_a_situation_a_severity_and_a_sentence_that_says_what_to_do() -> None:
@@ -170,10 +171,10 @@ def test_a_rule_fires_where_its_situation_is_caused(rule: str, town: Town) -> No
 
 
 def test_no_rule_fires_while_all_is_well(town: Town) -> None:
-    with town.working() as house, redis_for(house) as handle:
+    with town.working() as project, redis_for(project) as handle:
         beat(handle.connect(), "m4")
-        town.pages(house, done=20, failed=1)
-        assert firing(seen(house)) == set()
+        town.pages(project, done=20, failed=1)
+        assert firing(seen(project)) == set()
 
 
 def free_ports(count: int) -> list[int]:
@@ -198,11 +199,11 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
 def test_rules_on_processes_fire_when_the_processes_die(town: Town) -> None:
     one, two = free_ports(2)
     with Endpoint(delay=0.3) as endpoint:
-        house = town.make_house(
+        project = town.make_project(
             f'engine = "openai"\nurl = "{endpoint.url}"\n'
             f"[operate]\ncrawl_port = {one}\nwork_port = {two}\n"
         )
-        fill_spool(house, 200).close()
+        fill_spool(project, 200).close()
         crawl = town.popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=town.folder)
         work = town.popen("-m", "kkoracle", "work", cwd=town.folder)
         until(lambda: endpoint.asked.total() > 5)

@@ -15,9 +15,9 @@ import yaml
 from redis import Redis
 from redis.exceptions import RedisError
 
-from exchange import keys, redis_access
-from exchange.house import House
-from exchange.spool import Spool, open_tasks
+from exchange.project import Project
+from exchange.queue import keys, redis_access
+from exchange.store.spool import Spool, open_tasks
 from tests.conftest import ROOT, fill_spool
 from tests.kkoracle.test_alerts import free_ports, until
 from tests.workers.endpoint import Endpoint
@@ -28,7 +28,7 @@ PASSWORDS = {"REDIS_PASSWORD": "adminsecret", "WORKER_PASSWORD": "workersecret"}
 
 def test_the_composed_workers_rights_are_those_that_the_code_gives() -> None:
     given = (ROOT / "docs" / "redis-worker.acl").read_text().strip()
-    assert given == f"user {redis_access.WORKER} on {redis_access.rights()}"
+    assert given == f"user {redis_access.WORKER} on {redis_access.acl_rights()}"
     mounted = SERVICES["redis"]["volumes"][-1]
     assert mounted == "./docs/redis-worker.acl:/etc/kkoracle/worker.acl:ro"
 
@@ -115,13 +115,13 @@ def test_passwords_are_asked_for_and_the_health_check_tells_up_from_down(
 
 def test_crawler_and_workers_outlive_restarts_in_any_order_and_a_native_one_joins(
     tmp_path: Path,
-    make_house: Callable[..., House],
+    make_project: Callable[..., Project],
     composed: Composed,
     popen: Callable[..., subprocess.Popen[str]],
 ) -> None:
     with Endpoint(delay=0.3) as endpoint:
-        house = make_house(f'url = "{endpoint.url}"\n')
-        fill_spool(house, 60).close()
+        project = make_project(f'url = "{endpoint.url}"\n')
+        fill_spool(project, 60).close()
         until(composed.healthy, 20)
 
         def start(service: str, **more: str) -> subprocess.Popen[str]:
@@ -147,19 +147,19 @@ def test_crawler_and_workers_outlive_restarts_in_any_order_and_a_native_one_join
         native = start("worker")  # on the host, by the same line as in the container
         until(lambda: len(admin.keys(keys.heartbeat("*"))) == 2, 120)
         worker.kill()  # its worker ends, or its jobs come back with their leases
-        until(lambda: not open_tasks(counted(house)), 180)
+        until(lambda: not open_tasks(counted(project)), 180)
         assert crawler.wait(30) == 0
         refused = {entry["object"] for entry in admin.acl_log()}
         assert refused <= {"client|setinfo", "info"}, refused  # redis-py and RQ do without
         native.terminate()
         assert native.wait(30) == 3
-    assert not house.redis_dir.exists()
-    found = counted(house)
+    assert not project.redis_dir.exists()
+    found = counted(project)
     assert found["tasks.done"] + found.get("tasks.failed", 0) >= 60
 
 
-def counted(house: House) -> dict[str, int]:
-    spool = Spool.read(house.archive_dir())
+def counted(project: Project) -> dict[str, int]:
+    spool = Spool.read(project.archive_dir())
     try:
         return spool.counters()
     finally:

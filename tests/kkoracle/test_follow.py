@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.house import House
-from exchange.spool import Spool, open_tasks
-from tests.crawler.house import PROFILE
+from exchange.project import Project
+from exchange.store.spool import Spool, open_tasks
+from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Answer, Loopback, paper, story
 from tests.workers.endpoint import Endpoint
 
@@ -42,18 +42,20 @@ def wait_for(folder: Path, stories: int, *processes: subprocess.Popen[str]) -> N
 
 
 def test_a_story_that_appears_while_following_is_generated_and_collected(
-    tmp_path: Path, make_house: Callable[..., House], popen: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path,
+    make_project: Callable[..., Project],
+    popen: Callable[..., subprocess.Popen[str]],
 ) -> None:
     (tmp_path / "profile.toml").write_text(
         PROFILE.replace('start = ["/"]', 'start = ["/"]\nfeeds = ["/rss"]'), "utf-8"
     )
     with Loopback(paper("/story/1")) as site, Endpoint() as endpoint:
         site.routes["/rss"] = Answer("<rss></rss>", kind="application/rss+xml")
-        house = make_house(
+        project = make_project(
             f'[crawl]\ncontact = "t@example.org"\ndelay = 0.0\nmin_free_mb = 0\nevery = "2s"\n'
             f'profile = "profile.toml"\nbase_url = "{site.url}"\n'
         )
-        folder = house.archive_dir("paper")
+        folder = project.archive_dir("paper")
         crawl = popen("-m", "kkoracle", "crawl", "--follow", cwd=tmp_path)
         work = popen(
             "-m",

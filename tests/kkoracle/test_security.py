@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from exchange.errors import UsageError
-from exchange.house import House
-from kkoracle.tables import TABLES, model_of
+from exchange.project import Project
+from kkoracle.cli.tables import TABLES, settings_model
 from tests.conftest import ROOT, run_cli
 
-Maker = Callable[..., House]
+Maker = Callable[..., Project]
 
 
 def test_a_model_folder_that_wants_its_own_code_run_is_refused_in_one_line(
@@ -40,12 +40,12 @@ def test_a_model_folder_that_wants_its_own_code_run_is_refused_in_one_line(
 
 
 def test_an_archive_cannot_be_named_out_of_the_data_folder(
-    tmp_path: Path, make_house: Maker
+    tmp_path: Path, make_project: Maker
 ) -> None:
-    house = make_house()
+    project = make_project()
     for name in ("../x", "/etc", "a/b", "..", "x\n", "Χ", "-x"):
         with pytest.raises(UsageError, match="no archive name"):
-            house.archive_dir(name)
+            project.archive_dir(name)
     before = sorted(tmp_path.iterdir())
     said = run_cli("backup", "kept", "../x", cwd=tmp_path)
     assert said.returncode == 2 and "no archive name" in said.stderr
@@ -56,7 +56,7 @@ def test_every_address_that_something_listens_on_is_loopback_by_default() -> Non
     hosts = {
         f"{table}.{key}": str(field.default)
         for table in TABLES
-        for key, field in model_of(table).model_fields.items()
+        for key, field in settings_model(table).model_fields.items()
         if key in ("host", "metrics_host", "listen", "bind")
     }
     assert len(hosts) >= 2 and set(hosts.values()) == {"127.0.0.1"}
@@ -65,15 +65,17 @@ def test_every_address_that_something_listens_on_is_loopback_by_default() -> Non
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_a_data_folders_secrets_are_for_its_owner_alone(tmp_path: Path, make_house: Maker) -> None:
-    from exchange.redis_server import redis_for
+def test_a_data_folders_secrets_are_for_its_owner_alone(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    from exchange.queue.redis_endpoint import redis_for
 
-    house = make_house()
+    project = make_project()
     before = os.umask(0)
     try:
-        with redis_for(house):
+        with redis_for(project):
             for name in ("access.json", "redis.json"):
-                assert (house.redis_dir / name).stat().st_mode & 0o077 == 0, name
-            assert (house.redis_dir / "redis.sock").stat().st_mode & 0o077 == 0
+                assert (project.redis_dir / name).stat().st_mode & 0o077 == 0, name
+            assert (project.redis_dir / "redis.sock").stat().st_mode & 0o077 == 0
     finally:
         os.umask(before)

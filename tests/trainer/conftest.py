@@ -74,7 +74,7 @@ def built(desk: Desk) -> Desk:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A finished run that has really learned its rows; nobody changes it."""
-    from kkoracle.demo.tiny import make_tiny_model
+    from tools.tiny_model import make_tiny_model
 
     folder = tmp_path_factory.mktemp("trained")
     # Twice as wide as the smallest: with frozen random weights that one cannot tell towns apart.

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from exchange import tasks
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
-from exchange.spool import Spool
+from exchange.store import tasks
+from exchange.store.spool import Spool
 
 PEOPLE = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")
 ACTS = ("άνοιξε το σχολείο", "έκλεισε το λιμάνι", "έγραψε το τραγούδι", "έχτισε τη γέφυρα")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from exchange.flow import Flow
-from exchange.house import House
-from exchange.redis_server import Handle, redis_for
-from exchange.spool import Spool
+from exchange.project import Project
+from exchange.queue.pump import QueuePump
+from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
+from exchange.store.spool import Spool
 from tests.conftest import fill_spool
 from tests.workers.endpoint import Endpoint
 
@@ -24,19 +24,19 @@ from tests.workers.endpoint import Endpoint
 class Shop:
     """One archive with open tasks and its flow running."""
 
-    house: House
+    project: Project
     endpoint: Endpoint
-    flow: Flow
+    flow: QueuePump
     url: str
     redis: Redis
     popen: Callable[..., subprocess.Popen[str]]
 
     @property
     def folder(self) -> Path:
-        return self.house.data.parent
+        return self.project.data.parent
 
     def counters(self) -> dict[str, int]:
-        spool = Spool.read(self.house.archive_dir())
+        spool = Spool.read(self.project.archive_dir())
         try:
             return spool.counters()
         finally:
@@ -76,7 +76,7 @@ class Shop:
 
 @pytest.fixture
 def open_shop(
-    make_house: Callable[..., House], popen: Callable[..., subprocess.Popen[str]]
+    make_project: Callable[..., Project], popen: Callable[..., subprocess.Popen[str]]
 ) -> Iterator[Callable[..., object]]:
     """`with open_shop(count, delay=..) as shop:`"""
 
@@ -84,7 +84,7 @@ def open_shop(
     def opened(
         count: int, *, delay: float = 0.0, endpoint: Endpoint | None = None, extra: str = ""
     ) -> Iterator[Shop]:
-        with shop_in(make_house(extra), count, endpoint or Endpoint(delay=delay), popen) as shop:
+        with shop_in(make_project(extra), count, endpoint or Endpoint(delay=delay), popen) as shop:
             yield shop
 
     yield opened
@@ -92,12 +92,14 @@ def open_shop(
 
 @contextmanager
 def shop_in(
-    house: House, count: int, endpoint: Endpoint, popen: Callable[..., subprocess.Popen[str]]
+    project: Project, count: int, endpoint: Endpoint, popen: Callable[..., subprocess.Popen[str]]
 ) -> Iterator[Shop]:
     """A house's spool with `count` tasks, its Redis, its flow and an endpoint."""
-    fill_spool(house, count).close()
-    with endpoint as serving, redis_for(house) as handle:
-        shop = Shop(house, serving, make_flow(house, handle), handle.url, handle.connect(), popen)
+    fill_spool(project, count).close()
+    with endpoint as serving, redis_for(project) as handle:
+        shop = Shop(
+            project, serving, make_flow(project, handle), handle.url, handle.connect(), popen
+        )
         shop.flow.start()
         try:
             yield shop
@@ -105,6 +107,8 @@ def shop_in(
             shop.flow.stop()
 
 
-def make_flow(house: House, handle: Handle) -> Flow:
+def make_flow(project: Project, handle: RedisEndpoint) -> QueuePump:
     """The daemon's half that moves tasks and results."""
-    return Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1)
+    return QueuePump(
+        project.archive_dir(), "paper", project.recipe(), handle.connect, reconcile_s=1
+    )

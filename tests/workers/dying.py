@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from exchange import tasks
-from exchange.flow import Flow
-from exchange.house import House
-from exchange.redis_server import Handle
-from exchange.settings import Config, General, Redis
-from workers import inflight, recipe, run
-from workers.intake import Intake
-from workers.outbox import Outbox
-from workers.upkeep import LeasedIntermediateQueue
+from exchange.project import Project
+from exchange.queue.pump import QueuePump
+from exchange.queue.redis_endpoint import RedisEndpoint
+from exchange.settings import Config, GeneralSettings, RedisSettings
+from exchange.store import tasks
+from workers import recipe, run
+from workers.queue import leased_queue
+from workers.queue.intake import JobIntake
+from workers.queue.maintenance import LeasedIntermediateQueue
+from workers.queue.result_writer import ResultWriter
 from workers.worker import GenerationWorker
 
 
@@ -60,16 +61,16 @@ def of_worker(worker: GenerationWorker, *_: Any) -> list[str]:
     return [held.task_id for held in worker._all_held()]
 
 
-def of_box(box: Intake | Outbox, *_: Any) -> list[str]:
+def of_box(box: JobIntake | ResultWriter, *_: Any) -> list[str]:
     return [held.task_id for held in box.held()]
 
 
 def popped() -> None:
-    before(inflight, "take", lambda worker, jobs: [job.id for job in jobs])
+    before(leased_queue, "take", lambda worker, jobs: [job.id for job in jobs])
 
 
 def leased() -> None:
-    before(Intake, "ready", of_box)
+    before(JobIntake, "ready", of_box)
 
 
 def submitted() -> None:
@@ -87,11 +88,11 @@ def mid_way() -> None:
 
 
 def result_set() -> None:
-    after(Outbox, "_store", of_box)
+    after(ResultWriter, "_store", of_box)
 
 
 def acknowledged() -> None:
-    after(Outbox, "_acknowledge", of_box)
+    after(ResultWriter, "_acknowledge", of_box)
 
 
 def maintaining() -> None:
@@ -107,14 +108,16 @@ POINTS = (popped, leased, submitted, mid_way, result_set, acknowledged)
 
 def flow() -> None:
     config = Config.find()
-    house = House(
+    project = Project(
         config,
-        config.table("", General),
-        config.table("redis", Redis),
-        lambda: recipe.current(config),
+        config.table("", GeneralSettings),
+        config.table("redis", RedisSettings),
+        lambda: recipe.current_recipe(config),
     )
-    handle = Handle(os.environ[run.REDIS_VARIABLE], "")
-    Flow(house.archive_dir(), "paper", house.recipe(), handle.connect, reconcile_s=1).work()
+    handle = RedisEndpoint(os.environ[run.REDIS_VARIABLE], "")
+    QueuePump(
+        project.archive_dir(), "paper", project.recipe(), handle.connect, reconcile_s=1
+    ).work()
 
 
 if __name__ == "__main__":

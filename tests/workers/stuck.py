@@ -7,20 +7,20 @@ import sys
 import time
 from pathlib import Path
 
+from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
 from workers import run
-from workers.engines.mlx_batch import Batch, Row
 
 MARK = "KKORACLE_TEST_STUCK"
 
 if __name__ == "__main__":
-    step = Batch.step
+    step = ContinuousBatch.step
 
-    def stuck(batch: Batch) -> list[tuple[Row, str]]:
+    def stuck(batch: ContinuousBatch) -> list[tuple[BatchRow, str]]:
         mark = Path(os.environ[MARK])
         if batch.rows and not mark.exists():
             mark.touch()
             time.sleep(600)  # as a GPU that hangs: the interpreter goes on, the call never returns
         return step(batch)
 
-    Batch.step = stuck  # type: ignore[method-assign]
+    ContinuousBatch.step = stuck  # type: ignore[method-assign]
     sys.exit(run.main())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from exchange.records import Task
-from exchange.text.reading import Reading
-from workers.checks import Claim, Context, first_objection, kind_of
-from workers.judged import judge
+from exchange.text.tokens import TokenizedText
+from workers.checks import CheckContext, TokenizedPair, first_objection, kind_of
+from workers.grading import grade
 
 TASK = Task(
     "a" * 24,
@@ -21,7 +21,7 @@ TASK = Task(
     "Η δασκάλα Ελένη Καρατζά δίδαξε 31 χρόνια στο σχολείο της Πέτρας.",
     "Φωνή της Πετρολίμνης, 5/5/2012, Η γέφυρα",
 )
-CONTEXT = Context.of(TASK)
+CONTEXT = CheckContext.of(TASK)
 
 RIGHT = [
     ("Ποιος εγκαινίασε τη γέφυρα του Ξηροπόταμου;", "Ο δήμαρχος Νίκος Βαλτινός."),
@@ -84,16 +84,16 @@ WRONG = [
 
 @pytest.mark.parametrize(("question", "answer"), RIGHT)
 def test_a_right_pair_passes(question: str, answer: str) -> None:
-    assert first_objection(Claim.of(question, answer), CONTEXT) == ""
+    assert first_objection(TokenizedPair.of(question, answer), CONTEXT) == ""
 
 
 @pytest.mark.parametrize(("question", "answer", "reason"), WRONG)
 def test_a_wrong_pair_is_rejected_with_its_reason(question: str, answer: str, reason: str) -> None:
-    assert first_objection(Claim.of(question, answer), CONTEXT) == reason
+    assert first_objection(TokenizedPair.of(question, answer), CONTEXT) == reason
 
 
 def test_a_chopped_answer_is_rejected() -> None:
-    draft = Claim.of("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240.000", chopped=True)
+    draft = TokenizedPair.of("Πόσο κόστισε η γέφυρα του Ξηροπόταμου;", "240.000", chopped=True)
     assert first_objection(draft, CONTEXT) == "chopped"
 
 
@@ -109,12 +109,12 @@ def test_a_chopped_answer_is_rejected() -> None:
     ],
 )
 def test_the_kind_follows_the_opening_words(question: str, kind: str) -> None:
-    assert kind_of(Reading(question)) == kind
+    assert kind_of(TokenizedText(question)) == kind
 
 
 def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
     text = "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a, *_ in [*RIGHT, *WRONG])
-    first, second = judge(TASK, text, "stop"), judge(TASK, text, "stop")
+    first, second = grade(TASK, text, "stop"), grade(TASK, text, "stop")
     assert first == second
     assert first.accepted == len(RIGHT)
     assert all(pair.reason for pair in first.pairs if pair.status == "rejected")
@@ -122,10 +122,10 @@ def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
 
 
 def test_a_reply_without_any_pair_has_a_reason() -> None:
-    assert judge(TASK, "Δεν μπορώ να βοηθήσω.", "stop").problem == "no-pair"
+    assert grade(TASK, "Δεν μπορώ να βοηθήσω.", "stop").problem == "no-pair"
 
 
-TWO_DATES = Context.of(
+TWO_DATES = CheckContext.of(
     Task(
         "b" * 24,
         "paper",
@@ -151,5 +151,7 @@ TWO_DATES = Context.of(
     ],
 )
 def test_a_date_must_stand_whole_and_in_the_answers_sentence(date: str, reason: str) -> None:
-    draft = Claim.of(f"Σε ποιον ανατέθηκε στις {date} η ενίσχυση του θεάτρου;", "Στο «Θερμό Μέλι».")
+    draft = TokenizedPair.of(
+        f"Σε ποιον ανατέθηκε στις {date} η ενίσχυση του θεάτρου;", "Στο «Θερμό Μέλι»."
+    )
     assert first_objection(draft, TWO_DATES) == reason

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from exchange import failures, requests, tasks
-from exchange.house import House
 from exchange.lock import FileLock
+from exchange.project import Project
 from exchange.records import Completion, Result
-from exchange.review import Review
-from exchange.spool import Spool
+from exchange.store import failures, requests, tasks
+from exchange.store.review import Review
+from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 
-Maker = Callable[..., House]
+Maker = Callable[..., Project]
 
 
 @pytest.fixture
-def house(make_house: Maker) -> House:
+def project(make_project: Maker) -> Project:
     """Five tasks: two failed without a pair, one is poison, one is done, one is new."""
-    found = make_house()
+    found = make_project()
     spool = fill_spool(found, 5)
     batch = tasks.claim(spool, "paper", 4)
     said = [
@@ -43,64 +43,70 @@ def house(make_house: Maker) -> House:
     return found
 
 
-def counters(house: House) -> dict[str, int]:
-    spool = Spool.read(house.archive_dir())
+def counters(project: Project) -> dict[str, int]:
+    spool = Spool.read(project.archive_dir())
     found = {k: v for k, v in spool.counters().items() if k.startswith(("tasks.", "failed."))}
     spool.close()
     return found
 
 
-def failed_ids(house: House, reason: str) -> list[str]:
-    spool = Spool.read(house.archive_dir())
-    found = failures.listed(spool, "paper", failures.Selection((), reason), 10)
+def failed_ids(project: Project, reason: str) -> list[str]:
+    spool = Spool.read(project.archive_dir())
+    found = failures.list_failed(spool, "paper", failures.FailedSelection((), reason), 10)
     ids = [one.task.id for one in found]
     spool.close()
     return ids
 
 
-def cli(house: House, *arguments: str) -> tuple[int, str]:
-    said = run_cli("failed", *arguments, cwd=house.data.parent)
+def cli(project: Project, *arguments: str) -> tuple[int, str]:
+    said = run_cli("failed", *arguments, cwd=project.data.parent)
     return said.returncode, said.stdout + said.stderr
 
 
-def test_the_list_says_how_many_and_why(house: House) -> None:
-    code, said = cli(house, "list")
+def test_the_list_says_how_many_and_why(project: Project) -> None:
+    code, said = cli(project, "list")
     assert code == 0 and "2 no-pair" in said and "1 poison" in said and "Φωνή" in said
-    code, said = cli(house, "list", "--reason", "poison")
-    assert failed_ids(house, "poison")[0] in said and failed_ids(house, "no-pair")[0] not in said
+    code, said = cli(project, "list", "--reason", "poison")
+    assert (
+        failed_ids(project, "poison")[0] in said and failed_ids(project, "no-pair")[0] not in said
+    )
 
 
-def test_one_task_is_shown_with_its_reply_and_no_escape_reaches_the_terminal(house: House) -> None:
-    code, said = cli(house, "show", failed_ids(house, "no-pair")[0][:8])
+def test_one_task_is_shown_with_its_reply_and_no_escape_reaches_the_terminal(
+    project: Project,
+) -> None:
+    code, said = cli(project, "show", failed_ids(project, "no-pair")[0][:8])
     assert code == 0 and "Αριθμός" in said and "λόγια" in said and "\x1b" not in said
-    assert "no reply is stored" in cli(house, "show", failed_ids(house, "poison")[0])[1]
+    assert "no reply is stored" in cli(project, "show", failed_ids(project, "poison")[0])[1]
 
 
-def test_tasks_are_tried_again_by_reason_and_dropped_by_id(house: House) -> None:
-    assert cli(house, "retry", "--reason", "no-pair")[1].startswith("2 tasks")
-    assert counters(house) == {
+def test_tasks_are_tried_again_by_reason_and_dropped_by_id(project: Project) -> None:
+    assert cli(project, "retry", "--reason", "no-pair")[1].startswith("2 tasks")
+    assert counters(project) == {
         "tasks.done": 1,
         "tasks.failed": 1,
         "tasks.new": 3,
         "failed.poison": 1,
     }
-    assert cli(house, "drop", failed_ids(house, "poison")[0])[0] == 0
-    assert counters(house) == {"tasks.done": 1, "tasks.new": 3, "tasks.stale": 1}
-    assert "no task has failed" in cli(house, "list")[1]
+    assert cli(project, "drop", failed_ids(project, "poison")[0])[0] == 0
+    assert counters(project) == {"tasks.done": 1, "tasks.new": 3, "tasks.stale": 1}
+    assert "no task has failed" in cli(project, "list")[1]
 
 
-def test_a_running_daemon_is_asked_and_answers(house: House) -> None:
-    directory = house.archive_dir()
+def test_a_running_daemon_is_asked_and_answers(project: Project) -> None:
+    directory = project.archive_dir()
     with FileLock(directory / "daemon.lock"):
         spool = Spool.open(directory)
-        count = requests.hand_over(
+        count = requests.submit_request(
             directory,
-            failures.Selection((), "").to_json(),
+            failures.FailedSelection((), "").to_json(),
             kind=failures.RETRY,
-            waiting=lambda: requests.carry_out(spool, directory) and None,  # as the daemon does
+            waiting=lambda: (
+                requests.answer_requests(spool, directory) and None
+            ),  # as the daemon does
         )
         spool.close()
-    assert count == 3 and "tasks.failed" not in counters(house)
+    assert count == 3 and "tasks.failed" not in counters(project)
 
 
 @pytest.mark.parametrize(
@@ -113,20 +119,20 @@ def test_a_running_daemon_is_asked_and_answers(house: House) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_line(
-    house: House, arguments: tuple[str, ...], code: int, what: str
+    project: Project, arguments: tuple[str, ...], code: int, what: str
 ) -> None:
-    before = counters(house)
-    found, said = cli(house, *arguments)
+    before = counters(project)
+    found, said = cli(project, *arguments)
     assert found == code and what in said and "Traceback" not in said
-    assert counters(house) == before
+    assert counters(project) == before
 
 
-def test_a_request_that_nobody_understands_is_answered_and_stops_nobody(house: House) -> None:
-    directory = house.archive_dir()
+def test_a_request_that_nobody_understands_is_answered_and_stops_nobody(project: Project) -> None:
+    directory = project.archive_dir()
     review = Review.open(directory)
     serial = review.ask(failures.RETRY, "no json")
     spool = Spool.open(directory)
-    assert requests.carry_out(spool, directory) == 1
+    assert requests.answer_requests(spool, directory) == 1
     assert (review.outcome(serial) or "").startswith("failed: ")
 
 
@@ -137,7 +143,7 @@ def test_a_task_that_is_tried_again_is_done_by_the_next_worker(
         shop.endpoint.status = [400, 400]
         shop.start_worker("--burst")
         assert shop.until_done()["failed.endpoint-400"] == 2
-        with FileLock(shop.house.archive_dir() / "daemon.lock"):  # the shop's flow is the daemon
-            assert cli(shop.house, "retry", "--all")[0] == 0
+        with FileLock(shop.project.archive_dir() / "daemon.lock"):  # the shop's flow is the daemon
+            assert cli(shop.project, "retry", "--all")[0] == 0
         shop.start_worker("--burst")
         assert shop.until_done()["tasks.done"] == 2

@@ -18,13 +18,13 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from exchange import keys
-from exchange.feeder import enqueue, make_queue
+from exchange.queue import keys
+from exchange.queue.feeder import enqueue, make_queue
 from exchange.records import Task, digest
 from tests.workers import bait
 from tests.workers.conftest import Shop
 from workers.job import TaskJob
-from workers.upkeep import open_queue
+from workers.queue.maintenance import open_queue
 
 Open = Callable[..., object]
 
@@ -168,7 +168,7 @@ def good_task(shop: Shop, name: str = "") -> Task:
         lambda: bool(shop.redis.exists(keys.recipe("paper")))
     )  # the flow's first sweep is over
     task = Task(
-        digest(name), "paper", "chunk", ("c",), shop.house.recipe().id, "Αριθμός 1.", "κεφαλίδα"
+        digest(name), "paper", "chunk", ("c",), shop.project.recipe().id, "Αριθμός 1.", "κεφαλίδα"
     )
     enqueue(shop.redis, [task])
     return task

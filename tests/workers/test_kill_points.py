@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exchange import keys
-from exchange.redis_server import Handle
-from exchange.spool import Spool
-from tests.conftest import processes, write_house
+from exchange.queue import keys
+from exchange.queue.redis_endpoint import RedisEndpoint
+from exchange.store.spool import Spool
+from tests.conftest import processes, write_project
 from tests.workers import dying
 from tests.workers.conftest import Shop, make_flow, shop_in
 from tests.workers.endpoint import Endpoint, number_of
@@ -37,8 +37,8 @@ class Lives:
 
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Lives]:
-    house = write_house(tmp_path_factory.mktemp("lives"), tiny_model)
-    with processes() as popen, shop_in(house, TASKS, Endpoint(delay=0.1), popen) as shop:
+    project = write_project(tmp_path_factory.mktemp("lives"), tiny_model)
+    with processes() as popen, shop_in(project, TASKS, Endpoint(delay=0.1), popen) as shop:
         shop.until(lambda: shop.counters().get("tasks.queued") == TASKS)
         shop.flow.stop()  # so that results stay where the victims left them
         victims = [kill_at(shop, point) for point in POINTS]
@@ -48,7 +48,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterato
         in_hand = {
             point: notes(shop, point).read_text().split() for point in [*POINTS, "collected"]
         }
-        shop.flow = make_flow(house, Handle(shop.url, ""))
+        shop.flow = make_flow(project, RedisEndpoint(shop.url, ""))
         shop.flow.start()
         shop.start_worker("--burst")
         counters = shop.until_done()
@@ -76,7 +76,7 @@ def notes(shop: Shop, point: str) -> Path:
 
 
 def look(shop: Shop, in_hand: dict[str, list[str]], counters: dict[str, int]) -> Lives:
-    spool = Spool.read(shop.house.archive_dir())
+    spool = Spool.read(shop.project.archive_dir())
     states = {row["id"]: row["state"] for row in spool.db.execute("SELECT id, state FROM tasks")}
     pairs = dict(
         spool.db.execute("SELECT task_id, COUNT(*) FROM pairs GROUP BY task_id").fetchall()
@@ -112,8 +112,8 @@ def test_all_the_others_are_done_too(lives: Lives) -> None:
 def test_a_kill_inside_maintenance_is_recovered_from_within_30_seconds(
     tmp_path: Path, tiny_model: Path
 ) -> None:
-    house = write_house(tmp_path, tiny_model)
-    with processes() as popen, shop_in(house, 12, Endpoint(), popen) as shop:
+    project = write_project(tmp_path, tiny_model)
+    with processes() as popen, shop_in(project, 12, Endpoint(), popen) as shop:
         shop.until(lambda: shop.counters().get("tasks.queued") == 12)
         assert kill_at(shop, "leased").wait(20) == -9
         assert kill_at(shop, "maintaining").wait(20) == -9

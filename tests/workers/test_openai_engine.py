@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 from rq import Worker
 
-from exchange.engine import Engine, Finished
 from exchange.errors import UserError
+from exchange.inference import openai_engine, openai_replies
+from exchange.inference.engine import Engine, RequestOutput
+from exchange.inference.mlx.engine import MlxEngine
+from exchange.inference.openai_engine import OpenAIEngine
+from exchange.recipes.prompts import load_prompt
 from tests.conftest import cli_environment
-from tests.kkoracle import test_dashboard as dashboard
+from tests.kkoracle.cli import test_dashboard as dashboard
 from tests.workers.endpoint import Endpoint, Said, answer_about
-from workers.engines import openai, replies
-from workers.engines.mlx import MlxEngine
-from workers.engines.openai import OpenAIEngine
-from workers.prompts import load
 
 TOKENS = 24
 KEY = "sk-topsecret"
@@ -36,13 +36,13 @@ def opened(url: str, *, width: int = 4, temperature: float = 0.0, **more: str) -
 
 
 def ask(text: str) -> list[dict[str, str]]:
-    return load("el/chunk-brief").messages("Φωνή, 5/1/2008, Τίτλος", text)
+    return load_prompt("el/chunk-brief").messages("Φωνή, 5/1/2008, Τίτλος", text)
 
 
-def run(engine: Engine, count: int, first: int = 0, seconds: float = 30) -> list[Finished]:
+def run(engine: Engine, count: int, first: int = 0, seconds: float = 30) -> list[RequestOutput]:
     """`count` requests to their end, in the order of their tickets."""
     tickets = {engine.submit(ask(f"Αριθμός {first + n}."), TOKENS, n) for n in range(count)}
-    done: dict[int, Finished] = {}
+    done: dict[int, RequestOutput] = {}
     deadline = time.monotonic() + seconds
     while tickets - set(done):
         assert time.monotonic() < deadline, "a request never ended"
@@ -154,22 +154,24 @@ def test_nonsense_fails_one_request_and_nothing_but_nonsense_ends_the_engine(bod
         assert [done.error for done in run(engine, 1)] == ["endpoint-bad-reply"]
         assert [done.error for done in run(engine, 1)] == [""]
     with Endpoint() as endpoint, closing(opened(endpoint.url)) as engine:
-        endpoint.script = [(200, body, {})] * openai.REFUSALS
+        endpoint.script = [(200, body, {})] * openai_engine.REFUSALS
         with pytest.raises(UserError, match="served none"):
-            run(engine, openai.REFUSALS)
+            run(engine, openai_engine.REFUSALS)
             engine.step()
 
 
 def test_numbers_and_reasons_that_are_none_are_not_believed() -> None:
-    found = replies.parse(
+    found = openai_replies.parse(
         b'{"choices": [{"message": {"content": null}, "finish_reason": "<b>"}],'
         b' "usage": {"prompt_tokens": -5, "completion_tokens": "many"}}'
     )
-    assert found == replies.Answer("", "other", 0, 0)
+    assert found == openai_replies.ChatCompletion("", "other", 0, 0)
 
 
 def test_the_words_of_a_refusal_are_one_short_line() -> None:
-    said = replies.message(b'{"error": {"message": "a\\u001b[31m\\nb' + b"c" * 999 + b'"}}')
+    said = openai_replies.error_message(
+        b'{"error": {"message": "a\\u001b[31m\\nb' + b"c" * 999 + b'"}}'
+    )
     assert said.startswith("a [31m bc") and len(said) == 160
 
 

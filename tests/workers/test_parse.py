@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.parse import Draft, parse
+from workers.parse import PairDraft, parse
 
 Q, A = "Πότε άνοιξε η γέφυρα του Ξηροπόταμου;", "Στις 3 Μάη 2012."
 
@@ -25,7 +25,7 @@ Q, A = "Πότε άνοιξε η γέφυρα του Ξηροπόταμου;", "
     ],
 )
 def test_a_pair_is_read_through_what_models_add(text: str) -> None:
-    assert parse(text) == [Draft(Q, A)]
+    assert parse(text) == [PairDraft(Q, A)]
 
 
 def test_pairs_keep_their_order() -> None:
@@ -34,7 +34,7 @@ def test_pairs_keep_their_order() -> None:
 
 
 def test_a_question_without_an_answer_is_no_pair() -> None:
-    assert parse(f"Ερώτηση: {Q}\nΕρώτηση: {Q}\nΑπάντηση: {A}") == [Draft(Q, A)]
+    assert parse(f"Ερώτηση: {Q}\nΕρώτηση: {Q}\nΑπάντηση: {A}") == [PairDraft(Q, A)]
     assert parse(f"Απάντηση: {A}") == []
     assert parse(f"Ερώτηση: {Q}\nΑπάντηση:") == []
     assert parse("") == []
@@ -48,7 +48,7 @@ def test_a_reply_cut_off_marks_only_a_last_answer_without_an_end() -> None:
         False,
         True,
     ]
-    assert parse(whole, chopped=True) == [Draft(Q, A)]
+    assert parse(whole, chopped=True) == [PairDraft(Q, A)]
     # Cut inside a question: the pair before it is whole, whatever its last character.
     cut = f"Ερώτηση: {Q}\nΑπάντηση: Το 2012\nΕρώτηση: Πόσο κό"
-    assert parse(cut, chopped=True) == [Draft(Q, "Το 2012")]
+    assert parse(cut, chopped=True) == [PairDraft(Q, "Το 2012")]

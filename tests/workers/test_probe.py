@@ -14,31 +14,31 @@ import orjson
 import pytest
 from rich.cells import cell_len
 
-from exchange.engine import Description
-from exchange.house import House
+from exchange.inference.engine import EngineDescription
+from exchange.project import Project
 from exchange.records import Result, Task
-from exchange.spool import Spool
+from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 from tests.workers.endpoint import Endpoint
-from workers.probe import Probe, Tried
-from workers.probe_show import summary
+from workers.probe.report import summary_lines
+from workers.probe.trial import GenerationProbe, ProbedTask
 
-MakeHouse = Callable[..., House]
+MakeHouse = Callable[..., Project]
 
 
-def contents(house: House) -> str:
+def contents(project: Project) -> str:
     """A hash over every row of the spool."""
-    spool = Spool.read(house.archive_dir())
+    spool = Spool.read(project.archive_dir())
     try:
         return hashlib.sha256("\n".join(spool.db.iterdump()).encode()).hexdigest()
     finally:
         spool.close()
 
 
-def test_it_measures_shows_and_changes_nothing(make_house: MakeHouse, tmp_path: Path) -> None:
-    house = make_house()
-    fill_spool(house, 50).close()
-    before = contents(house)
+def test_it_measures_shows_and_changes_nothing(make_project: MakeHouse, tmp_path: Path) -> None:
+    project = make_project()
+    fill_spool(project, 50).close()
+    before = contents(project)
     said = run_cli("work", "--probe", "--json", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     found = orjson.loads(said.stdout)
@@ -47,14 +47,14 @@ def test_it_measures_shows_and_changes_nothing(make_house: MakeHouse, tmp_path: 
     assert {len(one["completion"]["text"]) > 0 for one in found["tried"]} == {True}
     least, most = found["hours_left"]
     assert 0 < least <= most and found["tokens_per_s"] > 0
-    kept = orjson.loads((house.archive_dir() / "probe.json").read_bytes())  # for the estimate
+    kept = orjson.loads((project.archive_dir() / "probe.json").read_bytes())  # for the estimate
     assert kept == {name: value for name, value in found.items() if name != "tried"}
-    assert contents(house) == before
-    assert not house.redis_dir.exists()
+    assert contents(project) == before
+    assert not project.redis_dir.exists()
 
 
-def test_it_can_be_read_in_80_columns(make_house: MakeHouse, tmp_path: Path) -> None:
-    fill_spool(make_house(), 25).close()
+def test_it_can_be_read_in_80_columns(make_project: MakeHouse, tmp_path: Path) -> None:
+    fill_spool(make_project(), 25).close()
     with Endpoint() as endpoint:
         said = run_cli(
             "work",
@@ -75,9 +75,9 @@ def test_it_can_be_read_in_80_columns(make_house: MakeHouse, tmp_path: Path) -> 
 
 
 def test_ctrl_c_prints_what_it_has(
-    make_house: MakeHouse, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    make_project: MakeHouse, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    fill_spool(make_house(), 25).close()
+    fill_spool(make_project(), 25).close()
     with Endpoint(delay=0.7) as endpoint:
         process = popen(
             "-m",
@@ -99,14 +99,14 @@ def test_ctrl_c_prints_what_it_has(
     assert "(stopped)" in said and "open tasks of paper" in said and "Traceback" not in said
 
 
-def test_an_archive_without_open_tasks_is_one_line(make_house: MakeHouse, tmp_path: Path) -> None:
-    fill_spool(make_house(), 0).close()
+def test_an_archive_without_open_tasks_is_one_line(make_project: MakeHouse, tmp_path: Path) -> None:
+    fill_spool(make_project(), 0).close()
     said = run_cli("work", "--probe", cwd=tmp_path)
     assert said.returncode == 1
     assert "no task of paper is open" in said.stderr and "Traceback" not in said.stderr
 
 
-def tried(seconds: float, pairs: int) -> Tried:
+def tried(seconds: float, pairs: int) -> ProbedTask:
     task = Task("a" * 24, "paper", "chunk", ("c",), "r", "t", "h")
     result = Result(
         "a" * 24,
@@ -114,21 +114,27 @@ def tried(seconds: float, pairs: int) -> Tried:
         completion={"tokens_in": 400, "tokens_out": 100},
         pairs=({"status": "accepted"},) * pairs,
     )
-    return Tried(task, result, seconds)
+    return ProbedTask(task, result, seconds)
 
 
 def test_the_range_goes_from_what_was_measured_to_a_batch_that_is_always_full() -> None:
     # Four tasks of 10 s each within 20 s: two rows at a time, in a batch that could hold eight.
-    found = Probe(4, 7200, Description("mlx", "m", "4bit", 8), [tried(10, 3)] * 4, 20.0)
+    found = GenerationProbe(
+        4, 7200, EngineDescription("mlx", "m", "4bit", 8), [tried(10, 3)] * 4, 20.0
+    )
     assert found.tasks_per_h == (720, 2880)
     assert found.hours_left == (2.5, 10)
     assert found.pairs_per_task == 3 and found.tokens_per_s == 20
-    said = "\n".join(summary(found, "paper", datetime(2026, 5, 1, 8, 0)))
+    said = "\n".join(summary_lines(found, "paper", datetime(2026, 5, 1, 8, 0)))
     assert "2,160 to 8,640 pairs" in said
     assert "2.5 h to 10.0 h, done between 10:30 and 18:00" in said
 
 
 @pytest.mark.parametrize("done", [[], [tried(0.0, 0)]])
-def test_nothing_measured_is_said_so(done: list[Tried]) -> None:
-    found = Probe(20, 9, Description("mlx", "m", "4bit", 8), done, 0.0, stopped=True)
-    assert summary(found, "paper", datetime(2026, 5, 1))[-1].startswith("nothing was finished")
+def test_nothing_measured_is_said_so(done: list[ProbedTask]) -> None:
+    found = GenerationProbe(
+        20, 9, EngineDescription("mlx", "m", "4bit", 8), done, 0.0, stopped=True
+    )
+    assert summary_lines(found, "paper", datetime(2026, 5, 1))[-1].startswith(
+        "nothing was finished"
+    )

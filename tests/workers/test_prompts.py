@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UsageError
-from exchange.models import Model
+from exchange.inference.models import ModelSettings
+from exchange.recipes import prompts
 from exchange.records import Task
-from exchange.settings import Persona
-from workers import prompts, recipe
-from workers.settings import Work
+from exchange.settings import PersonaSettings
+from workers import recipe
+from workers.settings import WorkSettings
 
 
-@pytest.mark.parametrize("name", prompts.names())
+@pytest.mark.parametrize("name", prompts.prompt_names())
 def test_every_prompt_of_ours_begins_with_a_constant_instruction(name: str) -> None:
-    prompt = prompts.load(name)
+    prompt = prompts.load_prompt(name)
     one, other = prompt.messages("κεφαλίδα", "ένα"), prompt.messages("άλλη", "δύο")
     assert one[-1]["content"].startswith(prompt.instruction)
     assert other[-1]["content"].startswith(prompt.instruction)
@@ -24,7 +25,7 @@ def test_every_prompt_of_ours_begins_with_a_constant_instruction(name: str) -> N
 
 
 def test_braces_in_a_chunk_stay_as_they_are() -> None:
-    prompt = prompts.load("el/chunk-brief")
+    prompt = prompts.load_prompt("el/chunk-brief")
     (message,) = prompt.messages("{text}", "{header} {0} {x!r}")
     assert "{header} {0} {x!r}" in message["content"] and "{text}" in message["content"]
 
@@ -32,26 +33,26 @@ def test_braces_in_a_chunk_stay_as_they_are() -> None:
 @pytest.mark.parametrize("name", ["el/none", "../../etc/passwd", "/etc/hosts", "el"])
 def test_an_unknown_prompt_names_those_there_are(name: str) -> None:
     with pytest.raises(UsageError, match="el/chunk"):
-        prompts.load(name)
+        prompts.load_prompt(name)
 
 
 def test_a_users_prompt_must_hold_both_places(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("Γράψε για {text}", "utf-8")
     with pytest.raises(UsageError, match="header"):
-        prompts.load(str(path))
+        prompts.load_prompt(str(path))
 
 
 def test_the_recipe_changes_with_prompt_sampling_and_model_and_nothing_else() -> None:
-    def made(work: Work = Work(), model: str = "a/b", system: str = "") -> str:
-        return recipe.of(work, Model(name=model), Persona(system=system)).id
+    def made(work: WorkSettings = WorkSettings(), model: str = "a/b", system: str = "") -> str:
+        return recipe.recipe_for(work, ModelSettings(name=model), PersonaSettings(system=system)).id
 
     base = made()
-    assert made(Work(width=3, lease_s=10, engine="openai", url="http://x")) == base
+    assert made(WorkSettings(width=3, lease_s=10, engine="openai", url="http://x")) == base
     changed = {
-        made(Work(prompt="el/chunk-brief")),
-        made(Work(temperature=0.5)),
-        made(Work(max_tokens=100)),
+        made(WorkSettings(prompt="el/chunk-brief")),
+        made(WorkSettings(temperature=0.5)),
+        made(WorkSettings(max_tokens=100)),
         made(model="a/c"),
         made(system="Είσαι δημοσιογράφος."),
     }
@@ -62,19 +63,19 @@ def test_the_recipe_changes_with_prompt_sampling_and_model_and_nothing_else() ->
 @pytest.mark.parametrize("language", ["el", "en"])
 def test_every_kind_of_task_has_its_prompt_and_its_recipe(language: str) -> None:
     found = book().recipe(language)
-    assert set(found.kinds) == {"chunk", *recipe.KINDS}
+    assert set(found.kinds) == {"chunk", *recipe.PROMPTS_BY_KIND}
     assert found.kinds["chunk"] == found.id
     assert len(set(found.kinds.values())) == len(found.kinds)
 
 
 def test_a_family_of_prompts_has_only_the_kinds_that_it_has_files_for() -> None:
-    assert set(book(Work(prompt="el/chunk-brief")).recipe("el").kinds) == {"chunk"}
+    assert set(book(WorkSettings(prompt="el/chunk-brief")).recipe("el").kinds) == {"chunk"}
 
 
 def test_a_prompt_of_the_users_stands_beside_ours_for_the_other_kinds(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("Γράψε.\n{header}\n{text}", "utf-8")
-    mine = book(Work(prompt=str(path)))
+    mine = book(WorkSettings(prompt=str(path)))
     assert mine.prompt("chunk", "el").id == str(path)
     assert mine.recipe("el").kinds["dense"] == book().recipe("el").kinds["dense"]
 
@@ -100,10 +101,10 @@ def test_a_worker_takes_tasks_of_any_language_and_kind_that_its_settings_make() 
 
 
 def test_there_are_a_hundred_general_questions_and_none_twice() -> None:
-    asked = prompts.general("el")
+    asked = prompts.general_questions("el")
     assert len(asked) >= 100 and len(set(asked)) == len(asked)
-    assert prompts.general("en") and prompts.general("xx") == ()
+    assert prompts.general_questions("en") and prompts.general_questions("xx") == ()
 
 
-def book(work: Work = Work()) -> recipe.Book:
-    return recipe.Book(work, Model(name="a/b"), Persona())
+def book(work: WorkSettings = WorkSettings()) -> recipe.PromptRegistry:
+    return recipe.PromptRegistry(work, ModelSettings(name="a/b"), PersonaSettings())

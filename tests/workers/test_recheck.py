@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from exchange import requests, tasks
 from exchange.errors import UserError
-from exchange.house import House
 from exchange.lock import FileLock
+from exchange.project import Project
 from exchange.records import Completion, Pair, Result
-from exchange.review import Label, Review
-from exchange.spool import Spool
+from exchange.store import requests, tasks
+from exchange.store.review import Label, Review
+from exchange.store.spool import Spool
 from tests.conftest import SENTENCES, cli_environment, fill_spool, run_cli
-from tests.exchange.test_spool import counted
+from tests.exchange.store.test_spool import counted
 from workers.recheck import recheck
 
 GOOD = ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στο σχολείο της Πέτρας;", "31 χρόνια.")
@@ -28,10 +28,10 @@ UNREAD = ("Ποιος δίδαξε στο σχολείο της Πέτρας;", 
 
 
 @pytest.fixture
-def old(make_house: Callable[..., House]) -> House:
+def old(make_project: Callable[..., Project]) -> Project:
     """A spool judged by an old rule set, wrongly in every way: see `before`."""
-    house = make_house()
-    spool = fill_spool(house, 12)
+    project = make_project()
+    spool = fill_spool(project, 12)
     for number, task in enumerate(tasks.claim(spool, "paper", 12)):
         told = GOOD if SENTENCES[3] in task.text else None
         said = [GOOD, INVENTED] if told else []
@@ -62,7 +62,7 @@ def old(make_house: Callable[..., House]) -> House:
         )
         tasks.finish(spool, [Result.of(done, "paper", tuple(pairs), "" if pairs else "no-pair")])
     spool.close()
-    return house
+    return project
 
 
 def pair(task_id: str, said: tuple[str, str], status: str, reason: str = "") -> Pair:
@@ -71,9 +71,9 @@ def pair(task_id: str, said: tuple[str, str], status: str, reason: str = "") -> 
     )  # type: ignore[arg-type]
 
 
-def verdicts(house: House) -> dict[str, list[tuple[str, str]]]:
+def verdicts(project: Project) -> dict[str, list[tuple[str, str]]]:
     """Status and reason of every pair, by its question."""
-    spool = Spool.read(house.archive_dir())
+    spool = Spool.read(project.archive_dir())
     try:
         found: dict[str, list[tuple[str, str]]] = {}
         for (record,) in spool.db.execute("SELECT record FROM pairs ORDER BY rowid"):
@@ -85,11 +85,11 @@ def verdicts(house: House) -> dict[str, list[tuple[str, str]]]:
         spool.close()
 
 
-def run(house: House, *flags: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return run_cli("recheck", "paper", *flags, cwd=house.data.parent, **more)
+def run(project: Project, *flags: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return run_cli("recheck", "paper", *flags, cwd=project.data.parent, **more)
 
 
-def test_what_each_rule_gains_and_loses_is_shown_and_nothing_changes_unasked(old: House) -> None:
+def test_what_each_rule_gains_and_loses_is_shown_and_nothing_changes_unasked(old: Project) -> None:
     before = verdicts(old)
     shown = run(old)  # nobody answers
     assert shown.returncode == 3
@@ -100,7 +100,7 @@ def test_what_each_rule_gains_and_loses_is_shown_and_nothing_changes_unasked(old
     assert not list(old.archive_dir().glob("recheck-*"))
 
 
-def test_new_verdicts_stand_beside_the_old_with_their_rule_set(old: House) -> None:
+def test_new_verdicts_stand_beside_the_old_with_their_rule_set(old: Project) -> None:
     assert run(old, "--yes", "--processes", "2").returncode == 0
     after = verdicts(old)
     # One good pair is kept and its likes are duplicates of it; what is no longer read is marked.
@@ -119,7 +119,7 @@ def test_new_verdicts_stand_beside_the_old_with_their_rule_set(old: House) -> No
     assert verdicts(old) == after
 
 
-def test_a_persons_label_is_never_overruled(old: House) -> None:
+def test_a_persons_label_is_never_overruled(old: Project) -> None:
     spool = Spool.read(old.archive_dir())
     (kept,) = spool.db.execute(
         "SELECT id FROM pairs WHERE status='accepted' AND CAST(record AS TEXT) LIKE '%53 χρόνια%'"
@@ -132,7 +132,7 @@ def test_a_persons_label_is_never_overruled(old: House) -> None:
     assert ("accepted", "") in verdicts(old)[INVENTED[0]]
 
 
-def test_a_label_given_after_the_judging_counts_too(old: House) -> None:
+def test_a_label_given_after_the_judging_counts_too(old: Project) -> None:
     directory = old.archive_dir()
     staged = recheck(directory, "paper", processes=1)
     spool = Spool.read(directory)
@@ -141,7 +141,7 @@ def test_a_label_given_after_the_judging_counts_too(old: House) -> None:
     review = Review.open(directory)
     review.label(Label(kept, "accept"))
     review.close()
-    requests.hand_over(directory, staged.path.name)
+    requests.submit_request(directory, staged.path.name)
     staged.discard()
     spool = Spool.read(directory)
     (status,) = spool.db.execute("SELECT status FROM pairs WHERE id=?", (kept,)).fetchone()
@@ -150,7 +150,7 @@ def test_a_label_given_after_the_judging_counts_too(old: House) -> None:
 
 
 def test_a_running_daemon_is_asked_and_carries_it_out(
-    old: House, open_shop: Callable[..., object]
+    old: Project, open_shop: Callable[..., object]
 ) -> None:
     with FileLock(old.archive_dir() / "daemon.lock"), open_shop(0):  # type: ignore[attr-defined]
         done = run(old, "--yes")
@@ -159,17 +159,17 @@ def test_a_running_daemon_is_asked_and_carries_it_out(
     assert Review.open(old.archive_dir()).open_requests() == []
 
 
-def test_a_request_that_names_another_file_is_answered_and_harms_nothing(old: House) -> None:
+def test_a_request_that_names_another_file_is_answered_and_harms_nothing(old: Project) -> None:
     before = verdicts(old)
     with pytest.raises(UserError, match="no file of verdicts"):
-        requests.hand_over(old.archive_dir(), "../../etc/passwd")
+        requests.submit_request(old.archive_dir(), "../../etc/passwd")
     (old.archive_dir() / "recheck-00000000.sqlite").write_text("no database " * 200)
     with pytest.raises(UserError, match="run recheck again"):
-        requests.hand_over(old.archive_dir(), "recheck-00000000.sqlite")
+        requests.submit_request(old.archive_dir(), "recheck-00000000.sqlite")
     assert verdicts(old) == before
 
 
-def test_ctrl_c_leaves_the_old_verdicts_whole(old: House) -> None:
+def test_ctrl_c_leaves_the_old_verdicts_whole(old: Project) -> None:
     before = verdicts(old)
     with subprocess.Popen(
         [sys.executable, "-m", "kkoracle", "recheck", "paper"],
@@ -188,8 +188,8 @@ def test_ctrl_c_leaves_the_old_verdicts_whole(old: House) -> None:
 
 
 def test_without_a_reply_there_is_nothing_to_judge(
-    make_house: Callable[..., House], tmp_path: Path
+    make_project: Callable[..., Project], tmp_path: Path
 ) -> None:
-    house = make_house()
-    fill_spool(house, 2).close()
-    assert "kkoracle work" in run(house).stderr
+    project = make_project()
+    fill_spool(project, 2).close()
+    assert "kkoracle work" in run(project).stderr

@@ -13,18 +13,18 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError
 
-from exchange import keys
-from exchange.feeder import BATCH, HIGH, Feeder, make_queue
-from exchange.flow import Flow
-from exchange.house import House
-from exchange.redis_child import find_binary
-from exchange.redis_server import Handle, redis_for
-from exchange.spool import Spool
+from exchange.project import Project
+from exchange.queue import keys
+from exchange.queue.feeder import BATCH, HIGH, Feeder, make_queue
+from exchange.queue.pump import QueuePump
+from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
+from exchange.queue.redis_process import find_binary
+from exchange.store.spool import Spool
 from tests.conftest import fill_spool
 from tests.workers.conftest import Shop
 
 Open = Callable[..., object]
-Maker = Callable[..., House]
+Maker = Callable[..., Project]
 AWAY_S = 60
 
 
@@ -94,10 +94,10 @@ def test_redis_away_for_a_minute_ends_no_worker_and_loses_nothing(
         assert shop.asked() <= 30 + 12  # width and the jobs ahead
 
 
-def test_memory_that_ends_while_enqueuing_leaves_no_half_of_a_batch(make_house: Maker) -> None:
-    house = make_house()
-    spool = fill_spool(house, 2 * BATCH)
-    with redis_for(house) as handle:
+def test_memory_that_ends_while_enqueuing_leaves_no_half_of_a_batch(make_project: Maker) -> None:
+    project = make_project()
+    spool = fill_spool(project, 2 * BATCH)
+    with redis_for(project) as handle:
         redis, feeder = handle.connect(), Feeder(spool, "paper")
         make_queue(redis).get_redis_server_version()
         used = redis.info("memory")["used_memory"]
@@ -109,10 +109,10 @@ def test_memory_that_ends_while_enqueuing_leaves_no_half_of_a_batch(make_house: 
         assert feeder.feed(redis) == BATCH == redis.llen("rq:queue:generate")
 
 
-def test_the_feeder_never_puts_more_into_redis_than_its_high_mark(make_house: Maker) -> None:
-    house = make_house()
-    spool = fill_spool(house, HIGH + 300)
-    with redis_for(house) as handle:
+def test_the_feeder_never_puts_more_into_redis_than_its_high_mark(make_project: Maker) -> None:
+    project = make_project()
+    spool = fill_spool(project, HIGH + 300)
+    with redis_for(project) as handle:
         redis, feeder = handle.connect(), Feeder(spool, "paper")
         assert sum(feeder.feed(redis) for _ in range(HIGH // BATCH + 3)) == HIGH
         assert redis.llen("rq:queue:generate") == HIGH
@@ -134,21 +134,23 @@ def test_memory_that_ends_before_the_ack_keeps_the_result_until_there_is_room(
 
 
 @contextmanager
-def second_archive(shop: Shop, house: House, count: int) -> Iterator[Flow]:
-    fill_spool(house, count, archive="other").close()
-    connect = Handle(shop.url, "").connect
-    flow = Flow(house.archive_dir("other"), "other", house.recipe(), connect, reconcile_s=1)
+def second_archive(shop: Shop, project: Project, count: int) -> Iterator[QueuePump]:
+    fill_spool(project, count, archive="other").close()
+    connect = RedisEndpoint(shop.url, "").connect
+    flow = QueuePump(
+        project.archive_dir("other"), "other", project.recipe(), connect, reconcile_s=1
+    )
     flow.start()
     yield flow
     flow.stop()
 
 
 def test_two_archives_on_one_redis_keep_apart(open_shop: Open) -> None:
-    with open_shop(20, delay=0.05) as shop, second_archive(shop, shop.house, 30):
+    with open_shop(20, delay=0.05) as shop, second_archive(shop, shop.project, 30):
         shop.start_worker()
         assert shop.until_done()["tasks.done"] == 20
         shop.until(lambda: not shop.redis.keys("kk:other:task:*"))
-        spool = Spool.read(shop.house.archive_dir("other"))
+        spool = Spool.read(shop.project.archive_dir("other"))
         assert spool.counters()["tasks.done"] == 30
         spool.close()
 
@@ -159,7 +161,7 @@ def test_a_second_model_on_one_redis_is_refused_in_one_line(
     with open_shop(4) as shop:
         shop.until(lambda: bool(shop.redis.exists(keys.recipe("paper"))))
         monkeypatch.setenv("KKORACLE_MODEL_NAME", "another/model")
-        with second_archive(shop, shop.house, 4) as rival:
+        with second_archive(shop, shop.project, 4) as rival:
             shop.until(lambda: rival.error is not None)
         assert "another/model" in str(rival.error) and "paper" in str(rival.error)
         assert not shop.redis.keys("kk:other:task:*")

@@ -13,8 +13,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from exchange import gpu, keys
+from exchange import lock
 from exchange.errors import UserError
+from exchange.queue import keys
 from tests.workers.conftest import Shop
 from tests.workers.endpoint import Endpoint
 from workers import supervisor
@@ -85,7 +86,7 @@ def test_an_orphan_ends_even_when_redis_is_gone_too(open_shop: Open) -> None:
         child = child_of(supervisor)
         supervisor.kill()
         shop.flow.stop()
-        pid = int(orjson.loads((shop.house.redis_dir / "redis.json").read_bytes())["pid"])
+        pid = int(orjson.loads((shop.project.redis_dir / "redis.json").read_bytes())["pid"])
         os.kill(pid, signal.SIGSTOP)  # the shop would start a dead one again
         try:
             shop.until(lambda: not Path(f"/proc/{child}").exists(), 25)
@@ -114,7 +115,7 @@ def test_a_wrong_key_is_one_line_and_no_loop(open_shop: Open) -> None:
 
 def test_while_a_run_trains_no_worker_generates(open_shop: Open) -> None:
     with open_shop(1) as shop:
-        with gpu.held(shop.house.data):
+        with lock.hold_gpu(shop.project.data):
             process = shop.popen(
                 "-m", "kkoracle", "work", cwd=shop.folder, KKORACLE_WORK_ENGINE="mlx"
             )

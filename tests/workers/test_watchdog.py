@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange import keys
-from exchange.engine import DEADLINE
-from exchange.spool import Spool
+from exchange.inference.engine import DEADLINE
+from exchange.inference.watchdog import STUCK_EXIT_CODE, Watchdog
+from exchange.queue import keys
+from exchange.store.spool import Spool
 from tests.conftest import cli_environment
 from tests.workers.stuck import MARK
-from workers.engines.watchdog import STUCK, Watchdog
 from workers.supervisor import MODULE_VARIABLE
 
 
@@ -43,7 +43,7 @@ def test_a_stuck_engine_ends_the_worker_and_its_tasks_come_back(
 def test_the_interpreter_runs_on_while_mlx_computes() -> None:
     """Else no thread of ours could notice that a computation never ends."""
     code = (
-        "import mlx.core as mx, os, threading; from workers.engines.watchdog import Watchdog;"
+        "import mlx.core as mx, os, threading; from exchange.inference.watchdog import Watchdog;"
         "big = mx.random.normal((2048, 2048)); mx.eval(big);"
         "watch = Watchdog(0.1);\n"
         "with watch:\n"
@@ -58,7 +58,7 @@ def test_the_interpreter_runs_on_while_mlx_computes() -> None:
         timeout=120,
         check=False,
     )
-    assert ended.returncode == STUCK, ended.stderr
+    assert ended.returncode == STUCK_EXIT_CODE, ended.stderr
     assert "engine is stuck" in ended.stderr
 
 
@@ -85,7 +85,7 @@ def test_tasks_beyond_their_deadline_are_counted_and_what_they_said_is_kept(
         )
         shop.until_done()
         assert shop.redis.get(keys.stat(DEADLINE)) == b"5"
-        spool = Spool.read(shop.house.archive_dir())
+        spool = Spool.read(shop.project.archive_dir())
         ids = [row["id"] for row in spool.db.execute("SELECT id FROM tasks")]
         found = [spool.completion(task_id) for task_id in ids]
         assert [one.finish_reason for one in found if one] == [DEADLINE] * 5

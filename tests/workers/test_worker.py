@@ -13,10 +13,11 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from exchange import keys, tasks
-from exchange.feeder import enqueue, make_queue
+from exchange.queue import keys
+from exchange.queue.feeder import enqueue, make_queue
 from exchange.records import Task
-from exchange.spool import Spool
+from exchange.store import tasks
+from exchange.store.spool import Spool
 from tests.workers.conftest import Shop
 from tests.workers.endpoint import Endpoint, answer_about
 
@@ -66,7 +67,7 @@ def test_a_killed_redis_costs_nothing(open_shop: Open) -> None:
     with open_shop(30, delay=0.2) as shop:
         shop.start_worker()
         shop.until(lambda: shop.asked() >= 8)
-        pid = int(orjson.loads((shop.house.redis_dir / "redis.json").read_bytes())["pid"])
+        pid = int(orjson.loads((shop.project.redis_dir / "redis.json").read_bytes())["pid"])
         os.kill(pid, signal.SIGKILL)
         counters = shop.until_done()
         assert counters["tasks.done"] == counters["pairs.accepted"] == 30
@@ -174,7 +175,7 @@ def test_a_stored_result_is_acknowledged_without_asking_again(open_shop: Open) -
         shop.start_worker("--burst").wait(20)
         shop.until_done()
         shop.flow.stop()
-        task = Task("e" * 24, "paper", "chunk", ("c",), shop.house.recipe().id, "t", "h")
+        task = Task("e" * 24, "paper", "chunk", ("c",), shop.project.recipe().id, "t", "h")
         enqueue(shop.redis, [task])
         shop.redis.hset(keys.result("paper"), task.id, b"{}")
         before = shop.asked()
@@ -253,7 +254,7 @@ def test_a_result_collected_twice_is_stored_once(open_shop: Open) -> None:
     with open_shop(5) as shop:
         shop.start_worker("--burst")
         counters = shop.until_done()
-        spool = Spool.open(shop.house.archive_dir())
+        spool = Spool.open(shop.project.archive_dir())
         ids = [row["id"] for row in spool.db.execute("SELECT id FROM tasks")]
         again = [tasks.Result(i, "paper", failed="late") for i in ids]
         assert tasks.finish(spool, again) == 0

@@ -4,8 +4,15 @@ A split by pair would put a sibling of nine test questions in ten into train; he
 near-duplicate stories goes to one split as a whole, by a hash whose key stands in the manifest.
 """
 
-from trainer.dataset.build import Asked, Built, build
+from trainer.dataset.build import DatasetBuild, DatasetRequest, build_dataset
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row, read_split
+from trainer.dataset.rows import DatasetRow, read_split
 
-__all__ = ["Asked", "Built", "Manifest", "Row", "build", "read_split"]
+__all__ = [
+    "DatasetBuild",
+    "DatasetRequest",
+    "DatasetRow",
+    "Manifest",
+    "build_dataset",
+    "read_split",
+]

@@ -8,37 +8,37 @@ from pathlib import Path
 
 import orjson
 
-from exchange.corpus import Corpus, SpoolCorpus
 from exchange.errors import UserError
-from exchange.export import FILE as EXPORTED
-from exchange.export import FolderCorpus
 from exchange.lock import FileLock
-from trainer.dataset import general, leakage, lines, memory, placing, recall, writing
+from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.export import FILE as EXPORTED
+from exchange.store.export import FolderCorpus
+from trainer.dataset import assign, leakage, readers, recall_split, split_history, write
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row
-from trainer.dataset.source import Source
+from trainer.dataset.rows import DatasetRow
+from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
-    LEAST,
-    WANTED,
-    Line,
-    Place,
+    MIN_HELD_OUT,
+    WANTED_CLUSTERS,
     Split,
+    SplitAssignment,
+    SplitRule,
+    assign_stories,
     check_crossing,
-    place_all,
 )
-from trainer.settings import Dataset
+from trainer.training.settings import DatasetSettings
 
 FOLDER = "dataset"
 LEAKAGE = "leakage.json"
-_APART: tuple[Split, ...] = ("train", "valid", "test_unseen")
-LATE = 0.3  # share of stories after the cut-off from which we say how to teach them
-Report = Callable[[str, int, int], None]
+_DISJOINT: tuple[Split, ...] = ("train", "valid", "test_unseen")
+LATE_SHARE = 0.3  # share of stories after the cut-off from which we say how to teach them
+StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DatasetRequest:
     """What a build is asked for beside the settings."""
 
     system: str = ""
@@ -48,7 +48,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class DatasetBuild:
     """A manifest, the lines that were no rows (place, reason), and where the files are."""
 
     manifest: Manifest
@@ -56,12 +56,12 @@ class Built:
     folder: Path
 
 
-def build(
+def build_dataset(
     archive_dir: Path,
-    settings: Dataset,
-    asked: Asked | None = None,
-    report: Report = lambda what, done, total: None,
-) -> Built:
+    settings: DatasetSettings,
+    asked: DatasetRequest | None = None,
+    report: StageProgress = lambda what, done, total: None,
+) -> DatasetBuild:
     """Write the splits, `places.tsv`, `leakage.json`, `manifest.json` in the archive's `dataset`.
 
     The same input and settings give the same bytes. What an earlier build placed stays where it
@@ -71,38 +71,40 @@ def build(
         UserError: nothing crawled or accepted yet, too few stories, a crossing cluster, a full
             disk. The earlier dataset is then as it was.
     """
-    asked = asked or Asked()
+    asked = asked or DatasetRequest()
     system = asked.system if settings.system else ""
     folder = archive_dir / FOLDER
     with FileLock(archive_dir / "dataset.lock"):
-        source, corpus = read(archive_dir, settings, asked, report)
+        source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
             raise UserError("no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first")
-        before = memory.load(folder)
-        rows = placing.distinct(source, before.places if before else {})
-        plain, rephrased = recall.apart(rows)
-        drawn = placing.draw(source, settings, len(rephrased), before, new_cutoff=asked.new_cutoff)
+        before = split_history.load_history(folder)
+        rows = assign.without_repeated_questions(source, before.places if before else {})
+        plain, rephrased = recall_split.separate_rephrasings(rows)
+        drawn = assign.decide_split(
+            source, settings, len(rephrased), before, new_cutoff=asked.new_cutoff
+        )
         line = drawn.line
-        places = place_all(source.stories, line, drawn.places)
-        sides = placing.by_side(plain, source, places, line)
-        train = mixing.mix(sides["train"], settings, line, drawn.places, source.left_out)
-        split: dict[Split, list[Row]] = {"train": train}
+        places = assign_stories(source.stories, line, drawn.places)
+        sides = assign.rows_by_side(plain, source, places, line)
+        train = mixing.mix_train(sides["train"], settings, line, drawn.places, source.left_out)
+        split: dict[Split, list[DatasetRow]] = {"train": train}
         if line.valid:
             split["valid"] = sides["valid"]
             split["test_recall"] = []
             source.left_out["few_rephrasings"] += len(rephrased)
         else:
-            split["valid"], split["test_recall"] = recall.choose(
+            split["valid"], split["test_recall"] = recall_split.split_rephrasings(
                 rephrased, train, line, settings.recall, source.left_out
             )
         split["test_unseen"] = sides["unseen"]
         check_crossing(
             (row.cluster, name)
-            for name in _APART
+            for name in _DISJOINT
             if name != "valid" or line.valid
             for row in split[name]
         )
-        leak = leakage.nearest(
+        leak = leakage.nearest_train_rows(
             {name: rows for name, rows in split.items() if name != "train"},
             train,
             lambda done, total: report("looking for leaks", done, total),
@@ -111,10 +113,10 @@ def build(
             count = int(settings.text / (1 - settings.text) * len(train))
             origins = {row.story: row.origin for row in train}
             with corpus:
-                split["train"] = train + mixing.texts(
+                split["train"] = train + mixing.text_rows(
                     corpus.chunks(), origins, places, count, line, asked.language, system
                 )
-        split["test_general"] = general.rows(asked.language, system)
+        split["test_general"] = general_rows(asked.language, system)
         _refuse_empty(split, len(source.rows))
         manifest = Manifest(
             archive=corpus.archive if corpus else archive_dir.name,
@@ -129,26 +131,26 @@ def build(
             system=system,
             input=source.described,
             left_out=dict(sorted((+source.left_out).items())),
-            mix=mixing.describe(split["train"], settings),
-            splits={name: writing.describe(rows) for name, rows in split.items()},
+            mix=mixing.describe_mix(split["train"], settings),
+            splits={name: write.describe_rows(rows) for name, rows in split.items()},
             leak={
-                "siblings_in_train": leakage.siblings(split["test_unseen"], train),
-                "siblings_if_random": round(leakage.random_siblings(plain, 0.7), 4),
+                "siblings_in_train": leakage.sibling_share(split["test_unseen"], train),
+                "siblings_if_random": round(leakage.random_sibling_share(plain, 0.7), 4),
                 "near_train": {name: found["near"] for name, found in leak.items()},
             },
             files={},
             warnings=_warnings(split, places, line, source),
         )
         extra = {
-            memory.FILE: memory.to_bytes(places),
+            split_history.FILE: split_history.assignments_to_bytes(places),
             LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
         }
-        return Built(writing.write(folder, split, extra, manifest), source.bad, folder)
+        return DatasetBuild(write.write_dataset(folder, split, extra, manifest), source.bad, folder)
 
 
-def read(
-    archive_dir: Path, settings: Dataset, asked: Asked, report: Report
-) -> tuple[Source, Corpus | None]:
+def read_source(
+    archive_dir: Path, settings: DatasetSettings, asked: DatasetRequest, report: StageProgress
+) -> tuple[DatasetSource, Corpus | None]:
     """The rows of a build, and the archive they are from (None: rows that others made)."""
     system = asked.system if settings.system else ""
 
@@ -161,14 +163,14 @@ def read(
     elif (asked.origin / EXPORTED).exists():
         corpus = FolderCorpus(asked.origin)
     else:
-        return lines.read(asked.origin, system, reading), None
+        return readers.read_rows(asked.origin, system, reading), None
     with corpus:
-        return sources.read(corpus, settings, system, reading), corpus
+        return sources.rows_of_corpus(corpus, settings, system, reading), corpus
 
 
-def _refuse_empty(split: dict[Split, list[Row]], count: int) -> None:
+def _refuse_empty(split: dict[Split, list[DatasetRow]], count: int) -> None:
     settings = ("key", "valid", "unseen")
-    for name, setting in zip(_APART, settings, strict=True):
+    for name, setting in zip(_DISJOINT, settings, strict=True):
         if not split[name]:
             raise UserError(
                 f"{name} would be empty ({count} rows in all): raise [dataset] {setting}, or crawl "
@@ -177,13 +179,16 @@ def _refuse_empty(split: dict[Split, list[Row]], count: int) -> None:
 
 
 def _warnings(
-    split: dict[Split, list[Row]], places: dict[str, Place], line: Line, source: Source
+    split: dict[Split, list[DatasetRow]],
+    places: dict[str, SplitAssignment],
+    line: SplitRule,
+    source: DatasetSource,
 ) -> list[str]:
     found = []
     held = {row.cluster for row in split["test_unseen"]}
-    if len(held) < WANTED:
+    if len(held) < WANTED_CLUSTERS:
         found.append(
-            f"only {len(held)} clusters are held out ({WANTED} wanted, and {LEAST:.0%} at least): "
+            f"only {len(held)} clusters are held out ({WANTED_CLUSTERS} wanted, and {MIN_HELD_OUT:.0%} at least): "
             "intervals will be wide"
         )
     if line.valid:
@@ -191,7 +196,7 @@ def _warnings(
     late = sum(
         bool(line.cutoff) and date[:10] > line.cutoff for _cluster, date in source.stories.values()
     )
-    if late > LATE * len(source.stories):
+    if late > LATE_SHARE * len(source.stories):
         found.append(
             f"{late} of {len(source.stories)} stories were printed after the cut-off "
             f"{line.cutoff} and are not taught: `--new-cutoff` begins a new version that does"

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from exchange.text.guard import guarded, similarity
-from trainer.dataset.rows import Row
+from exchange.text.similarity import jaccard, question_signature
+from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
 NEAR = 0.8  # Jaccard index of question and answer from which a row counts as the same
@@ -16,8 +16,8 @@ _COMMON = 400  # rows of train; a stem in more of them tells nothing
 Progress = Callable[[int, int], None]
 
 
-def nearest(
-    tests: Mapping[Split, Sequence[Row]], train: Sequence[Row], progress: Progress
+def nearest_train_rows(
+    tests: Mapping[Split, Sequence[DatasetRow]], train: Sequence[DatasetRow], progress: Progress
 ) -> dict[str, Any]:
     """The nearest train row of every other row, by the stems of question and answer.
 
@@ -48,7 +48,7 @@ def nearest(
             rare = sorted((s for s in bag if s in postings), key=lambda s: (len(postings[s]), s))
             candidates = _candidates(rare[:_RAREST], postings)
             value, number = max(
-                ((similarity(bag, train_bags[n]), -n) for n in candidates), default=(0.0, 1)
+                ((jaccard(bag, train_bags[n]), -n) for n in candidates), default=(0.0, 1)
             )
             other = train[-number] if candidates else None
             near += value >= NEAR
@@ -74,13 +74,13 @@ def _candidates(rare: Sequence[str], postings: Mapping[str, list[int]]) -> set[i
     return found or set(postings[rare[0]][:_COMMON] if rare else ())
 
 
-def siblings(tests: Sequence[Row], train: Sequence[Row]) -> float:
+def sibling_share(tests: Sequence[DatasetRow], train: Sequence[DatasetRow]) -> float:
     """Share of test rows that have a row of the same story in train."""
     taught = {row.story for row in train if row.story}
     return sum(row.story in taught for row in tests) / len(tests) if tests else 0.0
 
 
-def random_siblings(rows: Sequence[Row], taught: float) -> float:
+def random_sibling_share(rows: Sequence[DatasetRow], taught: float) -> float:
     """The share of `siblings` to expect when rows are split at random, `taught` of them in train.
 
     A row of a story with n rows has none of the others in train with chance (1 - taught)^(n - 1).
@@ -91,5 +91,5 @@ def random_siblings(rows: Sequence[Row], taught: float) -> float:
     return sum(n * (1 - (1 - taught) ** (n - 1)) for n in count.values()) / len(rows)
 
 
-def _bag(row: Row) -> frozenset[str]:
-    return guarded(row.question).stems | guarded(row.answer).stems
+def _bag(row: DatasetRow) -> frozenset[str]:
+    return question_signature(row.question).stems | question_signature(row.answer).stems

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from exchange.records import Chunk, digest
-from exchange.text.dates import written
+from exchange.text.dates import format_date
 from exchange.text.fold import fold
-from exchange.text.guard import guarded
-from trainer.dataset.rows import Origin, Row
-from trainer.dataset.split import Line, Place, point
-from trainer.settings import Dataset
+from exchange.text.similarity import question_signature
+from trainer.dataset.rows import DatasetRow, StoryOrigin
+from trainer.dataset.split import SplitAssignment, SplitRule, hash_fraction
+from trainer.training.settings import DatasetSettings
 
 SHORT, MEDIUM = 60, 240  # characters of an answer: up to here it is short, medium; else long
 FEW = 200  # rows about one name that are never too many
@@ -27,25 +27,25 @@ _TEXT = {
 }
 
 
-def length(answer: str) -> str:
+def answer_length(answer: str) -> str:
     """The class of an answer: short, medium or long."""
     return "short" if len(answer) <= SHORT else "medium" if len(answer) <= MEDIUM else "long"
 
 
-def mix(
-    rows: Sequence[Row],
-    settings: Dataset,
-    line: Line,
+def mix_train(
+    rows: Sequence[DatasetRow],
+    settings: DatasetSettings,
+    line: SplitRule,
     placed: Collection[str],
     left_out: Counter[str],
-) -> list[Row]:
+) -> list[DatasetRow]:
     """The rows of train after caps and shares, in the order given.
 
     Args:
         placed: stories of earlier builds; their rows are chosen first, so that new ones displace
             none of them.
     """
-    order = sorted(rows, key=lambda r: (r.story not in placed, point(r.id, line.key), r.id))
+    order = sorted(rows, key=lambda r: (r.story not in placed, hash_fraction(r.id, line.key), r.id))
     order = _capped(order, settings, left_out)
     order = _shared(order, settings, left_out)
     if settings.balance:
@@ -54,14 +54,16 @@ def mix(
     return [row for row in rows if row.id in kept]
 
 
-def _capped(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+def _capped(
+    rows: Sequence[DatasetRow], settings: DatasetSettings, left_out: Counter[str]
+) -> list[DatasetRow]:
     """No answer and no name more often than allowed: «Ναι.» would be learned as the answer."""
     answers: Counter[str] = Counter()
     entities: Counter[str] = Counter()
     most = max(FEW, int(settings.entity_share * len(rows)))
     kept = []
     for row in rows:
-        answer, asked = fold(row.answer), guarded(row.question).names
+        answer, asked = fold(row.answer), question_signature(row.question).names
         if settings.answer_cap and answers[answer] >= settings.answer_cap:
             left_out["answer_cap"] += 1
         elif settings.entity_share and any(entities[name] >= most for name in asked):
@@ -75,7 +77,9 @@ def _capped(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> l
     return kept
 
 
-def _shared(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+def _shared(
+    rows: Sequence[DatasetRow], settings: DatasetSettings, left_out: Counter[str]
+) -> list[DatasetRow]:
     """Refusals, corrections and replay up to their share of what train will be."""
     most = {
         "refusal": settings.refusals,
@@ -96,15 +100,17 @@ def _shared(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> l
     return kept
 
 
-def _balanced(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) -> list[Row]:
+def _balanced(
+    rows: Sequence[DatasetRow], settings: DatasetSettings, left_out: Counter[str]
+) -> list[DatasetRow]:
     """As many rows as give the lengths asked for; the rest is left out."""
     wanted = {"short": settings.short, "medium": settings.medium, "long": settings.long}
-    have = Counter(length(row.answer) for row in rows)
+    have = Counter(answer_length(row.answer) for row in rows)
     whole = min(have[name] / share for name, share in wanted.items() if share)
     room = {name: int(share * whole) for name, share in wanted.items()}
     kept = []
     for row in rows:
-        name = length(row.answer)
+        name = answer_length(row.answer)
         if room[name]:
             room[name] -= 1
             kept.append(row)
@@ -113,31 +119,31 @@ def _balanced(rows: Sequence[Row], settings: Dataset, left_out: Counter[str]) ->
     return kept
 
 
-def texts(
+def text_rows(
     chunks: Iterable[Chunk],
-    origins: dict[str, Origin],
-    places: dict[str, Place],
+    origins: dict[str, StoryOrigin],
+    places: dict[str, SplitAssignment],
     count: int,
-    line: Line,
+    line: SplitRule,
     language: str,
     system: str,
-) -> list[Row]:
+) -> list[DatasetRow]:
     """`count` chunks of taught stories as completions: the paper's own words, for its style."""
     taught = (
         chunk
         for chunk in chunks
         if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
     )
-    chosen = heapq.nsmallest(count, ((point(c.id, line.key), c.id, c) for c in taught))
+    chosen = heapq.nsmallest(count, ((hash_fraction(c.id, line.key), c.id, c) for c in taught))
     ask, more = _TEXT[language]
     rows = []
     for _point, _id, chunk in sorted(chosen, key=lambda item: item[1]):
         origin = origins[chunk.story_id]
-        date = written(origin.published) if origin.published else "—"
+        date = format_date(origin.published) if origin.published else "—"
         question = ask.format(date=date, title=origin.title)
         question += more.format(part=chunk.index + 1) if chunk.index else ""
         rows.append(
-            Row(
+            DatasetRow(
                 id=digest("text", chunk.id),
                 question=question,
                 answer=chunk.text,
@@ -152,10 +158,10 @@ def texts(
     return rows
 
 
-def describe(rows: Sequence[Row], settings: Dataset) -> dict[str, Any]:
+def describe_mix(rows: Sequence[DatasetRow], settings: DatasetSettings) -> dict[str, Any]:
     """What train came to, and what was asked for, as shares."""
     count = max(1, len(rows))
-    lengths = Counter(length(row.answer) for row in rows if row.kind != "text")
+    lengths = Counter(answer_length(row.answer) for row in rows if row.kind != "text")
     answers = max(1, sum(lengths.values()))
     kinds = Counter(row.kind for row in rows)
     return {
@@ -178,4 +184,4 @@ def describe(rows: Sequence[Row], settings: Dataset) -> dict[str, Any]:
     }
 
 
-_NOWHERE = Place("quarantine", "")
+_NOWHERE = SplitAssignment("quarantine", "")

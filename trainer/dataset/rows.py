@@ -15,16 +15,16 @@ from typing import Any
 
 import orjson
 
-from exchange.corpus import Made
-from exchange.engine import Message
 from exchange.errors import UserError
-from trainer import chat
+from exchange.inference.engine import Message
+from exchange.store.corpus import PairProvenance
+from trainer import tokenization
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.split import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class StoryOrigin:
     """Where a row's story was printed: its address, and its page's key in the raw store."""
 
     url: str = ""
@@ -35,11 +35,11 @@ class Origin:
     title: str = ""
 
 
-_NO_ORIGIN, _NOT_MADE = Origin(), Made()  # of rows that belong to no story
+_NO_ORIGIN, _NOT_MADE = StoryOrigin(), PairProvenance()  # of rows that belong to no story
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DatasetRow:
     """A question with its answer, and where both came from."""
 
     id: str  # of the pair
@@ -54,8 +54,8 @@ class Row:
     rephrase_of: str = ""  # id of the pair whose question this one asks in other words
     label: str = ""  # "accept" or "edited" when a person looked at it
     score: float | None = None  # of the newest scorer
-    origin: Origin = _NO_ORIGIN
-    made: Made = _NOT_MADE
+    origin: StoryOrigin = _NO_ORIGIN
+    made: PairProvenance = _NOT_MADE
 
     def turns(self) -> list[Message]:
         """The conversation that is taught; the last turn is the answer."""
@@ -63,12 +63,12 @@ class Row:
 
     def asked(self) -> list[Message]:
         """The conversation up to the answer."""
-        return chat.messages(self.question, self.system)
+        return tokenization.chat_messages(self.question, self.system)
 
     def to_line(self) -> bytes:
         """One line of JSON with its newline; equal rows are equal bytes."""
         fields: dict[str, Any] = {"messages": self.turns()}
-        for name in _KEPT:
+        for name in _LINE_FIELDS:
             fields[name] = getattr(self, name)
         # Readers guess that these are times, and then an empty one is no time.
         fields["origin"] = _without_empty(self.origin, "published")
@@ -76,28 +76,28 @@ class Row:
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
-    def from_line(cls, line: bytes) -> Row:
+    def from_line(cls, line: bytes) -> DatasetRow:
         """Raises KeyError, ValueError or TypeError when the line is not one of ours."""
         raw = orjson.loads(line)
         turns = raw["messages"]
         system = turns[0]["content"] if turns[0]["role"] == "system" else ""
-        kept = {name: raw[name] for name in _KEPT}
+        kept = {name: raw[name] for name in _LINE_FIELDS}
         kept["chunks"] = tuple(kept["chunks"])
-        kept["origin"] = Origin(**_with_empty(kept["origin"], "published"))
-        kept["made"] = Made(**_with_empty(kept["made"], "generated_at"))
+        kept["origin"] = StoryOrigin(**_with_empty(kept["origin"], "published"))
+        kept["made"] = PairProvenance(**_with_empty(kept["made"], "generated_at"))
         return cls(
             question=turns[-2]["content"], answer=turns[-1]["content"], system=system, **kept
         )
 
 
-_KEPT = [
+_LINE_FIELDS = [
     field.name
-    for field in dataclasses.fields(Row)
+    for field in dataclasses.fields(DatasetRow)
     if field.name not in ("question", "answer", "system")
 ]
 
 
-def _without_empty(record: Origin | Made, name: str) -> dict[str, Any]:
+def _without_empty(record: StoryOrigin | PairProvenance, name: str) -> dict[str, Any]:
     fields = dataclasses.asdict(record)
     return {**fields, name: fields[name] or None}
 
@@ -106,7 +106,7 @@ def _with_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {**fields, name: fields[name] or ""}
 
 
-def read_split(directory: Path, split: Split) -> list[Row]:
+def read_split(directory: Path, split: Split) -> list[DatasetRow]:
     """The rows of a built dataset, checked against its manifest.
 
     Raises:
@@ -133,9 +133,9 @@ def read_split(directory: Path, split: Split) -> list[Row]:
     return rows
 
 
-def _parse(path: Path, data: bytes) -> Iterator[Row]:
+def _parse(path: Path, data: bytes) -> Iterator[DatasetRow]:
     for number, line in enumerate(data.splitlines(), 1):
         try:
-            yield Row.from_line(line)
+            yield DatasetRow.from_line(line)
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise UserError(f"{path} line {number} is no row of ours: {error!r}") from None

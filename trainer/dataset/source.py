@@ -6,21 +6,23 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
-from exchange.corpus import Corpus, StoredPair
-from trainer.dataset.rows import Origin, Row
-from trainer.settings import Dataset
+from exchange.records import digest
+from exchange.store.corpus import Corpus, StoredPair
+from trainer.dataset.rows import DatasetRow, StoryOrigin
+from trainer.training.settings import DatasetSettings
 
 REPORT_EVERY = 1000  # rows
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class Source:
+class DatasetSource:
     """All usable rows by id, what was left out of them, and what stories they are about."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DatasetRow] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     described: dict[str, Any] = field(default_factory=dict)
     stories: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> cluster, ISO date
@@ -28,20 +30,22 @@ class Source:
     bad: list[tuple[str, str]] = field(default_factory=list)  # file and line, reason code
 
 
-def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> Source:
+def rows_of_corpus(
+    corpus: Corpus, settings: DatasetSettings, system: str, progress: Progress
+) -> DatasetSource:
     """Rows of every pair that is accepted, by its rules or by a person.
 
     Args:
         progress: called now and then with pairs read and pairs in all.
     """
-    source = Source()
+    source = DatasetSource()
     counters = corpus.counters()
     total = counters.get("pairs.accepted", 0) + counters.get("pairs.rejected", 0)
-    origins: dict[str, Origin] = {}
+    origins: dict[str, StoryOrigin] = {}
     clusters: dict[str, str] = {}
     for stored in corpus.stories():
         story = stored.story
-        origins[story.id] = Origin(
+        origins[story.id] = StoryOrigin(
             story.url, stored.page, stored.extraction, story.published, story.section, story.title
         )
         clusters[story.id] = stored.cluster or story.id
@@ -62,14 +66,14 @@ def read(corpus: Corpus, settings: Dataset, system: str, progress: Progress) -> 
             continue
         row = _row(stored_pair, clusters, origins, system)
         if label is not None:
-            row = _labelled(row, label.question, label.answer)
+            row = _apply_label(row, label.question, label.answer)
         if pair.id in scores:
-            row = _scored(row, scores[pair.id])
+            row = _apply_score(row, scores[pair.id])
         sha.update(row.to_line())
         if row.score is not None and row.score < settings.min_score:
             source.left_out["low_score"] += 1
             continue
-        reason = unusable(row)
+        reason = unusable_reason(row)
         if reason:
             source.left_out[reason] += 1
             continue
@@ -101,7 +105,7 @@ def _scorer(known: list[str], wanted: str) -> str:
     return next(named, wanted)
 
 
-def unusable(row: Row) -> str:
+def unusable_reason(row: DatasetRow) -> str:
     """A reason code, "" when the row can be taught."""
     for text, name in ((row.question, "question"), (row.answer, "answer")):
         if not text:
@@ -116,10 +120,10 @@ def unusable(row: Row) -> str:
 
 
 def _row(
-    stored: StoredPair, clusters: dict[str, str], origins: dict[str, Origin], system: str
-) -> Row:
+    stored: StoredPair, clusters: dict[str, str], origins: dict[str, StoryOrigin], system: str
+) -> DatasetRow:
     pair = stored.pair
-    return Row(
+    return DatasetRow(
         id=pair.id,
         question=pair.question.strip(),
         answer=pair.answer.strip(),
@@ -130,12 +134,12 @@ def _row(
         chunks=pair.chunk_ids,
         system=system,
         rephrase_of=pair.rephrase_of,
-        origin=origins.get(stored.story, Origin()),
+        origin=origins.get(stored.story, StoryOrigin()),
         made=stored.made,
     )
 
 
-def _labelled(row: Row, question: str, answer: str) -> Row:
+def _apply_label(row: DatasetRow, question: str, answer: str) -> DatasetRow:
     return replace(
         row,
         question=question.strip() or row.question,
@@ -144,9 +148,37 @@ def _labelled(row: Row, question: str, answer: str) -> Row:
     )
 
 
-def _scored(row: Row, score: float) -> Row:
+def _apply_score(row: DatasetRow, score: float) -> DatasetRow:
     return replace(row, score=score)
 
 
-def _date(origins: dict[str, Origin], story: str) -> str:
+def _date(origins: dict[str, StoryOrigin], story: str) -> str:
     return origins[story].published if story in origins else ""
+
+
+# `test_general`: 200 general prompts of ours, with answers, that no newspaper is needed for.
+#
+# What a model could do before tuning and cannot do after is forgotten; these rows show it.
+
+
+def general_rows(language: str, system: str) -> list[DatasetRow]:
+    """The rows of a language, in the file's order; none where we have no prompts in it."""
+    path = files("trainer.dataset") / f"general_{language}.tsv"
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text("utf-8").splitlines():
+        kind, question, answer = line.split("\t")
+        name = digest("general", question)
+        found.append(
+            DatasetRow(
+                id=name,
+                question=question,
+                answer=answer,
+                kind=f"general.{kind}",
+                story="",
+                cluster="",
+                system=system,
+            )
+        )
+    return found

@@ -19,14 +19,14 @@ Split = Literal["train", "valid", "test_recall", "test_unseen", "test_general", 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test_recall", "test_unseen", "test_general")
 Side = Literal["train", "valid", "unseen", "quarantine"]
 SIDES: tuple[Side, ...] = ("train", "valid", "unseen", "quarantine")
-WANTED = 60  # held-out clusters; with fewer, intervals are too wide to say anything
-MOST = 0.4  # of a small archive that may be held out to get there
-LEAST = 0.03  # of any archive
+WANTED_CLUSTERS = 60  # held-out clusters; with fewer, intervals are too wide to say anything
+MAX_HELD_OUT = 0.4  # of a small archive that may be held out to get there
+MIN_HELD_OUT = 0.03  # of any archive
 _TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SplitRule:
     """Everything that decides a side; chosen at the first build, then kept in the manifest."""
 
     key: str
@@ -36,28 +36,30 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SplitAssignment:
     """Where a story stands, and the cluster it belonged to when it was put there."""
 
     side: Side
     cluster: str
 
 
-def point(name: str, key: str) -> float:
+def hash_fraction(name: str, key: str) -> float:
     """A number in [0, 1) for a name; others do not matter, so new ones never move old ones."""
     raw = blake2b(name.encode("utf-8", "surrogatepass"), key=key.encode()[:64], digest_size=8)
     return int.from_bytes(raw.digest(), "big") / 2**64
 
 
-def side_of(cluster: str, line: Line) -> Side:
+def side_of(cluster: str, line: SplitRule) -> Side:
     """The side of a cluster by its hash alone."""
-    at = point(cluster, line.key)
+    at = hash_fraction(cluster, line.key)
     if at < line.unseen:
         return "unseen"
     return "valid" if at < line.unseen + line.valid else "train"
 
 
-def choose(seed: str, clusters: Collection[str], unseen: float, valid: float, cutoff: str) -> Line:
+def choose_rule(
+    seed: str, clusters: Collection[str], unseen: float, valid: float, cutoff: str
+) -> SplitRule:
     """The line of a first build: enough held out, and no side left empty.
 
     Raises:
@@ -70,27 +72,27 @@ def choose(seed: str, clusters: Collection[str], unseen: float, valid: float, cu
             f"only {count} stories have accepted pairs and {sides} are needed at least, one for "
             "each split: crawl and generate more first"
         )
-    share = max(unseen, LEAST, min(WANTED / count, MOST))
-    enough = min(WANTED, int(share * count))
+    share = max(unseen, MIN_HELD_OUT, min(WANTED_CLUSTERS / count, MAX_HELD_OUT))
+    enough = min(WANTED_CLUSTERS, int(share * count))
     fallback = ""
     for number in range(_TRIES):
-        line = Line(f"{seed}:{number}", share, valid, cutoff)
+        line = SplitRule(f"{seed}:{number}", share, valid, cutoff)
         placed = [side_of(cluster, line) for cluster in clusters]
         if len(set(placed)) == sides:
             if placed.count("unseen") >= enough:
                 return line
             fallback = fallback or line.key
     if fallback:
-        return Line(fallback, share, valid, cutoff)
+        return SplitRule(fallback, share, valid, cutoff)
     raise UserError(
         f"no split of {count} stories fills train, valid and test: raise [dataset] valid and "
         "unseen, or crawl more first"
     )
 
 
-def place_all(
-    stories: Mapping[str, tuple[str, str]], line: Line, earlier: Mapping[str, Place]
-) -> dict[str, Place]:
+def assign_stories(
+    stories: Mapping[str, tuple[str, str]], line: SplitRule, earlier: Mapping[str, SplitAssignment]
+) -> dict[str, SplitAssignment]:
     """A place for every story; those of an earlier build keep theirs.
 
     A story that would tie two sides together (its near-duplicates stand on both, or its cluster
@@ -108,11 +110,11 @@ def place_all(
         standing = sorted(
             {(place.side, place.cluster) for place in known if place.side != "quarantine"}
         )
-        home: Place | None
+        home: SplitAssignment | None
         if not standing:
-            home = Place(side_of(cluster, line), cluster)
+            home = SplitAssignment(side_of(cluster, line), cluster)
         elif len({side for side, _group in standing}) == 1:
-            home = Place(*standing[0])
+            home = SplitAssignment(*standing[0])
         else:
             home = None
         for story in members[cluster]:
@@ -121,9 +123,9 @@ def place_all(
             late = bool(line.cutoff) and stories[story][1][:10] > line.cutoff
             early = any(stories[other][1][:10] <= line.cutoff for other in members[cluster])
             if home is None or (late and early and home.side != "unseen"):
-                places[story] = Place("quarantine", cluster)
+                places[story] = SplitAssignment("quarantine", cluster)
             else:
-                places[story] = Place("unseen", home.cluster) if late else home
+                places[story] = SplitAssignment("unseen", home.cluster) if late else home
     return places
 
 

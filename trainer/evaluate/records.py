@@ -37,7 +37,7 @@ Better = Literal["higher", "lower", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Record):
+class EvalItem(Record):
     """One question with all that it is measured against."""
 
     id: str
@@ -57,7 +57,7 @@ class Item(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Record):
+class EvalAnswer(Record):
     """What one system said to one item, and what it took."""
 
     item: str
@@ -71,7 +71,7 @@ class Answer(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Score(Record):
+class ItemScore(Record):
     """What one metric says about one answer; None is "n/a"."""
 
     system: str
@@ -81,7 +81,7 @@ class Score(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class System(Record):
+class SystemInfo(Record):
     """One of those that were asked."""
 
     name: str
@@ -92,7 +92,7 @@ class System(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Metric(Record):
+class MetricInfo(Record):
     """One thing that is measured; the mean of its values over items is the figure."""
 
     name: str
@@ -117,7 +117,7 @@ class Preference(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault(Record):
+class FaultCount(Record):
     """One kind of planted fault: right answers against the same with the fault in it."""
 
     name: str
@@ -126,7 +126,7 @@ class Fault(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Audit(Record):
+class JudgeAudit(Record):
     """Whether the judge may be believed; its figures are shown only when it `passed`."""
 
     judge: str
@@ -134,12 +134,12 @@ class Audit(Record):
     passed: bool
     reason: str  # why not, "" when it passed
     first_share: float  # how often what stood first was preferred; 0.5 is fair
-    faults: list[dict[str, Any]]  # of `Fault`
+    faults: list[dict[str, Any]]  # of `FaultCount`
     human: dict[str, Any] = field(default_factory=dict)  # agreement with a human sample, if any
 
 
 @dataclass(frozen=True, slots=True)
-class About(Record):
+class EvaluationInfo(Record):
     """What was asked of whom with what, so that it can be done again."""
 
     archive: str
@@ -165,23 +165,23 @@ class About(Record):
 class Evaluation:
     """A whole evaluation in memory."""
 
-    about: About
-    items: dict[str, Item]
-    answers: dict[str, dict[str, Answer]]  # by system, then item
+    about: EvaluationInfo
+    items: dict[str, EvalItem]
+    answers: dict[str, dict[str, EvalAnswer]]  # by system, then item
     scores: dict[str, dict[str, dict[str, float | None]]]  # by metric, system, item
     confidences: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # as scores
-    audit: Audit | None = None
+    audit: JudgeAudit | None = None
     preferences: list[Preference] = field(default_factory=list)
 
     @property
-    def systems(self) -> list[System]:
+    def systems(self) -> list[SystemInfo]:
         """In the order to be shown."""
-        return [System.from_dict(raw) for raw in self.about.systems]
+        return [SystemInfo.from_dict(raw) for raw in self.about.systems]
 
     @property
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[MetricInfo]:
         """In the order to be shown; the first one is the main one."""
-        return [Metric.from_dict(raw) for raw in self.about.metrics]
+        return [MetricInfo.from_dict(raw) for raw in self.about.metrics]
 
     def paired(
         self, metric: str, one: str, other: str, split: str = ""
@@ -213,33 +213,33 @@ class Evaluation:
         """
         if not (folder / ABOUT).exists():
             raise UserError(f"no finished evaluation in {folder}: run `kkoracle evaluate`")
-        about = next(_records(folder / ABOUT, About), None)
+        about = next(_records(folder / ABOUT, EvaluationInfo), None)
         if about is None or about.format != FORMAT:
             raise UserError(f"{folder / ABOUT} is of another version: run `kkoracle evaluate`")
         scores: dict[str, dict[str, dict[str, float | None]]] = {}
         confidences: dict[str, dict[str, dict[str, float]]] = {}
         for raw in about.metrics:
-            name = Metric.from_dict(raw).name
+            name = MetricInfo.from_dict(raw).name
             by_system = scores.setdefault(name, {})
-            for score in _records(folder / SCORES / f"{name}.jsonl", Score):
+            for score in _records(folder / SCORES / f"{name}.jsonl", ItemScore):
                 by_system.setdefault(score.system, {})[score.item] = score.value
                 if score.confidence is not None:
                     sure = confidences.setdefault(name, {}).setdefault(score.system, {})
                     sure[score.item] = score.confidence
-        names = [System.from_dict(raw).name for raw in about.systems]
+        names = [SystemInfo.from_dict(raw).name for raw in about.systems]
         return cls(
             about,
-            {item.id: item for item in _records(folder / ITEMS, Item)},
+            {item.id: item for item in _records(folder / ITEMS, EvalItem)},
             {
                 name: {
                     answer.item: answer
-                    for answer in _records(folder / ANSWERS / f"{name}.jsonl", Answer)
+                    for answer in _records(folder / ANSWERS / f"{name}.jsonl", EvalAnswer)
                 }
                 for name in names
             },
             scores,
             confidences,
-            next(_records(folder / AUDIT, Audit), None),
+            next(_records(folder / AUDIT, JudgeAudit), None),
             list(_records(folder / PREFERENCES, Preference)),
         )
 
@@ -259,7 +259,7 @@ class Evaluation:
                 write_records(
                     folder / SCORES / f"{metric}.jsonl",
                     (
-                        Score(system, item, value, sure.get(system, {}).get(item))
+                        ItemScore(system, item, value, sure.get(system, {}).get(item))
                         for system, values in by_system.items()
                         for item, value in values.items()
                     ),

@@ -10,32 +10,47 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from exchange import models
 from exchange.errors import UsageError
-from exchange.house import House
+from exchange.inference import models
 from exchange.lock import FileLock
-from exchange.settings import Persona
-from trainer import runs
-from trainer.evaluate import material, prompts
-from trainer.evaluate.items.gather import Sought
-from trainer.evaluate.judge import letters
-from trainer.evaluate.judge.letters import LetterJudge
-from trainer.evaluate.judging import judged
-from trainer.evaluate.material import Material, Subject
-from trainer.evaluate.measuring import Weighed, measure
-from trainer.evaluate.metrics import ALL
-from trainer.evaluate.prompts import Template
-from trainer.evaluate.rag.prompt import PLACES
-from trainer.evaluate.records import About, Answer, Audit, Evaluation, Item, Preference, as_dicts
-from trainer.evaluate.settings import Evaluate
-from trainer.evaluate.systems.endpoint import Endpoint
-from trainer.evaluate.systems.lineup import Means, Speakers, asked, line_up, weighed
-from trainer.evaluate.systems.local import Local, Weights
-from trainer.evaluate.systems.store import FOLDER as ANSWERS
-from trainer.evaluate.systems.store import Store
-from trainer.evaluate.systems.system import System
-from trainer.runs import Checkpoint
-from trainer.watch import Watcher
+from exchange.project import Project
+from exchange.recipes import prompts
+from exchange.recipes.prompts import PromptTemplate
+from exchange.settings import PersonaSettings
+from trainer.evaluate import inputs
+from trainer.evaluate.inputs import EvaluatedModel, EvaluationInputs
+from trainer.evaluate.items.build import ItemCounts
+from trainer.evaluate.judge import letter_judge
+from trainer.evaluate.judge.letter_judge import LetterJudge
+from trainer.evaluate.judge.run import run_judge
+from trainer.evaluate.metrics import ALL_METRICS
+from trainer.evaluate.metrics.measure import Likelihoods, measure
+from trainer.evaluate.rag.prompt import PLACEHOLDERS
+from trainer.evaluate.records import (
+    EvalAnswer,
+    EvalItem,
+    Evaluation,
+    EvaluationInfo,
+    JudgeAudit,
+    Preference,
+    as_dicts,
+)
+from trainer.evaluate.settings import EvaluateSettings
+from trainer.evaluate.systems.answer_cache import FOLDER as ANSWERS
+from trainer.evaluate.systems.answer_cache import AnswerCache
+from trainer.evaluate.systems.build import (
+    ModelClients,
+    SystemResources,
+    build_systems,
+    items_for,
+    likelihood_items,
+)
+from trainer.evaluate.systems.endpoint import EndpointClient
+from trainer.evaluate.systems.local import LocalModel, LocalWeights
+from trainer.evaluate.systems.system import EvalSystem
+from trainer.training import runs
+from trainer.training.callbacks import Callback
+from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
 LOCK = "evaluation.lock"
@@ -43,28 +58,30 @@ KEY = "KKORACLE_EVALUATE_API_KEY"  # of the endpoint; never in a file that is sh
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluationRequest:
     """What one evaluation is about, beside the settings."""
 
     archive: str | None = None
     run: str = "default"
-    checkpoint: Checkpoint = "last"
+    checkpoint: CheckpointName = "last"
     origin: Path | None = None  # an export in place of the spool
-    model: models.Model | None = None  # default: the one of the settings
+    model: models.ModelSettings | None = None  # default: the one of the settings
     command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class EvaluationHooks:
     """How an evaluation speaks with whoever started it."""
 
-    note: Callable[[str], None] = Watcher().note
+    note: Callable[[str], None] = Callback().note
     report: Callable[[str, int, int], None] = lambda what, done, total: None
     confirm: Callable[[str], bool] = lambda text: False
     stop: Callable[[], bool] = lambda: False
 
 
-def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Path:
+def evaluate(
+    project: Project, settings: EvaluateSettings, what: EvaluationRequest, hands: EvaluationHooks
+) -> Path:
     """Ask every system, measure, and write the run's `evaluation` folder.
 
     Answers that were given before are taken from the archive's `answers` folder, so that the same
@@ -78,10 +95,10 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
         UserError: no dataset, no such run, another model than the run's, the GPU in use, stopped.
     """
     began, started = time.monotonic(), dt.datetime.now(dt.UTC)
-    archive_dir = house.archive_dir(what.archive)
+    archive_dir = project.archive_dir(what.archive)
     tuned = any(name.startswith("tuned") for name in settings.systems)
-    about = material.subject(
-        house,
+    about = inputs.find_model(
+        project,
         what.archive,
         what.run,
         what.checkpoint,
@@ -89,14 +106,16 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
         language_model=what.model,
         confirm=hands.confirm,
     )
-    work = _Work(house, settings, what, hands, archive_dir, about)
+    work = _EvaluationRun(project, settings, what, hands, archive_dir, about)
     with FileLock(archive_dir / LOCK):
-        sought = Sought(settings.questions, settings.absent, settings.disturbed)
-        found = material.read(archive_dir, what.origin, sought, hands.report)
+        sought = ItemCounts(settings.questions, settings.absent, settings.disturbed)
+        found = inputs.read_inputs(archive_dir, what.origin, sought, hands.report)
         items = found.gathered.items
-        with Weights(about.folder, about.adapter, house.data, settings.width, hands.note) as loaded:
+        with LocalWeights(
+            about.folder, about.adapter, project.data, settings.width, hands.note
+        ) as loaded:
             systems = work.systems(found, loaded)
-            answers, weights = ask_all(systems, items, hands)
+            answers, weights = answer_all(systems, items, hands)
             audit, preferences = work.judgement(items, answers, loaded)
         scores, confidences = measure(items, answers, weights)
         recorded = replace(
@@ -118,41 +137,41 @@ def evaluate(house: House, settings: Evaluate, what: Asked, hands: Hands) -> Pat
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _EvaluationRun:
     """What does not change while an evaluation runs."""
 
-    house: House
-    settings: Evaluate
-    what: Asked
-    hands: Hands
+    project: Project
+    settings: EvaluateSettings
+    what: EvaluationRequest
+    hands: EvaluationHooks
     archive_dir: Path
-    about: Subject
+    about: EvaluatedModel
 
     @property
     def language(self) -> str:
-        return self.house.config.table("persona", Persona).language
+        return self.project.config.table("persona", PersonaSettings).language
 
     @property
-    def template(self) -> Template:
+    def template(self) -> PromptTemplate:
         """How passages are put before a question."""
         if self.settings.prompt:
-            return prompts.load(self.settings.prompt, PLACES)
-        return prompts.in_language("rag", self.language, PLACES)
+            return prompts.load_template(self.settings.prompt, PLACEHOLDERS)
+        return prompts.template_in_language("rag", self.language, PLACEHOLDERS)
 
-    def systems(self, found: Material, weights: Weights) -> list[System]:
+    def systems(self, found: EvaluationInputs, weights: LocalWeights) -> list[EvalSystem]:
         """Those of the settings that can be asked here.
 
         Raises:
             UsageError: none of them.
         """
-        means = Means(
+        means = SystemResources(
             found.gathered.examples,
             found.search,
             self.template,
             self.archive_dir / ANSWERS,
             self.hands.stop,
         )
-        systems = line_up(self.settings, self.speakers(weights), means)
+        systems = build_systems(self.settings, self.speakers(weights), means)
         if not systems:
             raise UsageError(
                 f"nobody to ask among {', '.join(self.settings.systems)}: passages need the "
@@ -160,42 +179,45 @@ class _Work:
             )
         return systems
 
-    def speakers(self, weights: Weights) -> Speakers:
+    def speakers(self, weights: LocalWeights) -> ModelClients:
         """Base, tuned if a run is looked at, and the endpoint if it is asked for."""
         settings, about, endpoint = self.settings, self.about, None
         if "endpoint" in settings.systems:
-            if not settings.url or not settings.served_as or self.house.endpoint is None:
+            if not settings.url or not settings.served_as or self.project.endpoint is None:
                 raise UsageError("endpoint: set [evaluate] url and served_as, its model's name")
-            endpoint = Endpoint(
+            endpoint = EndpointClient(
                 settings.url,
                 settings.served_as,
                 partial(
-                    self.house.endpoint,
+                    self.project.endpoint,
                     settings.url,
                     settings.served_as,
                     os.environ.get(KEY, ""),
                     settings.width,
                 ),
             )
-        return Speakers(
-            Local(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
-            Local(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
+        return ModelClients(
+            LocalModel(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
+            LocalModel(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
             if about.adapter
             else None,
             endpoint,
         )
 
     def judgement(
-        self, items: list[Item], answers: dict[str, dict[str, Answer]], weights: Weights
-    ) -> tuple[Audit | None, list[Preference]]:
+        self,
+        items: list[EvalItem],
+        answers: dict[str, dict[str, EvalAnswer]],
+        weights: LocalWeights,
+    ) -> tuple[JudgeAudit | None, list[Preference]]:
         """What the base says of the others' answers, if it is asked and may be believed."""
         if not self.settings.judge:
             return None, []
-        store = Store(self.archive_dir / ANSWERS, self.speakers(weights).base.key)
-        rules = prompts.in_language("judge", self.language, letters.PLACES)
+        store = AnswerCache(self.archive_dir / ANSWERS, self.speakers(weights).base.key)
+        rules = prompts.template_in_language("judge", self.language, letter_judge.PLACEHOLDERS)
         judge = LetterJudge(weights, self.about.title, rules, store, self.hands.stop)
         try:
-            return judged(
+            return run_judge(
                 judge,
                 items,
                 answers,
@@ -206,10 +228,10 @@ class _Work:
         finally:
             store.close()
 
-    def recorded(self, found: Material, systems: Sequence[System]) -> About:
+    def recorded(self, found: EvaluationInputs, systems: Sequence[EvalSystem]) -> EvaluationInfo:
         """What was asked of whom with what."""
         template = self.template
-        return About(
+        return EvaluationInfo(
             archive=self.archive_dir.name,
             run=self.what.run,
             checkpoint=self.what.checkpoint,
@@ -224,7 +246,7 @@ class _Work:
                 "prompt_sha": template.sha,
             },
             systems=as_dicts(system.record() for system in systems),
-            metrics=as_dicts(metric.METRIC for metric in ALL),
+            metrics=as_dicts(metric.info for metric in ALL_METRICS),
             coverage=found.coverage,
             command=self.what.command,
             started="",
@@ -233,27 +255,31 @@ class _Work:
         )
 
 
-def ask_all(
-    systems: Sequence[System], items: list[Item], hands: Hands
-) -> tuple[dict[str, dict[str, Answer]], dict[str, Weighed]]:
+def answer_all(
+    systems: Sequence[EvalSystem], items: list[EvalItem], hands: EvaluationHooks
+) -> tuple[dict[str, dict[str, EvalAnswer]], dict[str, Likelihoods]]:
     """Answers and likelihoods by system and item, those that are missing computed now."""
-    answers: dict[str, dict[str, Answer]] = {}
-    weights: dict[str, Weighed] = {}
+    answers: dict[str, dict[str, EvalAnswer]] = {}
+    weights: dict[str, Likelihoods] = {}
     order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
-    mine = {system.name: asked(system.kind, items) for system in order}
+    mine = {system.name: items_for(system.kind, items) for system in order}
     missing = {
-        system.name: system.missing(mine[system.name], weighed(mine[system.name]))
+        system.name: system.missing(mine[system.name], likelihood_items(mine[system.name]))
         for system in order
     }
-    answering = _Count("answers", len(set().union(*(said for said, _ in missing.values()))), hands)
-    weighing = _Count("likelihoods", len(set().union(*(one for _, one in missing.values()))), hands)
+    answering = _ProgressCounter(
+        "answers", len(set().union(*(said for said, _ in missing.values()))), hands
+    )
+    weighing = _ProgressCounter(
+        "likelihoods", len(set().union(*(one for _, one in missing.values()))), hands
+    )
     for system in order:
         wanted = mine[system.name]
         if any(missing[system.name]):
             hands.note(f"asking {system.name}: {system.record().about}")
         given = system.answer(wanted, answering.one)
         answers[system.name] = {answer.item: answer for answer in given}
-        weights[system.name] = system.weigh(weighed(wanted), weighing.one)
+        weights[system.name] = system.weigh(likelihood_items(wanted), weighing.one)
         system.store.close()
     return (
         {system.name: answers[system.name] for system in systems},
@@ -261,10 +287,10 @@ def ask_all(
     )
 
 
-class _Count:
+class _ProgressCounter:
     """One bar over all systems."""
 
-    def __init__(self, what: str, total: int, hands: Hands) -> None:
+    def __init__(self, what: str, total: int, hands: EvaluationHooks) -> None:
         self._what, self._total, self._hands = what, total, hands
         self._done = 0
 
@@ -274,7 +300,10 @@ class _Count:
 
 
 def _warnings(
-    found: Material, about: Subject, settings: Evaluate, systems: Sequence[System]
+    found: EvaluationInputs,
+    about: EvaluatedModel,
+    settings: EvaluateSettings,
+    systems: Sequence[EvalSystem],
 ) -> list[str]:
     warnings = list(found.gathered.warnings)
     if about.dataset and about.dataset != found.manifest.sha:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 KNOWN = ("base", "few-shot", "rag", "tuned", "tuned+rag", "oracle", "endpoint")
 
 
-class Evaluate(Table):
+class EvaluateSettings(SettingsTable):
     """The settings of `kkoracle evaluate`."""
 
     systems: tuple[str, ...] = Field(

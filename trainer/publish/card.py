@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from trainer.publish.place import Fused
-from trainer.publish.results import Results
+from trainer.publish.artifacts import FusedModel
+from trainer.publish.results import CardResults
 
 QUESTION = "…"  # the reader's own
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ModelCard:
     """Everything that stands on the card."""
 
     name: str  # what the model calls itself
@@ -24,19 +24,19 @@ class About:
     base_on_hub: bool
     license: str  # "" for "other"
     rights: str  # agreed with the newspaper; may be empty
-    fused: Fused
+    fused: FusedModel
     kind: str  # lora, dora or full
     settings: dict[str, object]
-    results: Results
+    results: CardResults
     repository: str = ""  # on the Hub; "" before it has one
 
 
-def card(about: About) -> str:
+def render_card(about: ModelCard) -> str:
     """The text of README.md, with its YAML head."""
     return "\n".join([*_head(about), *_body(about)]) + "\n"
 
 
-def _head(about: About) -> list[str]:
+def _head(about: ModelCard) -> list[str]:
     lines = ["---", f"language: {_yaml(about.language)}"]
     if about.license:
         lines.append(f"license: {_yaml(about.license)}")
@@ -55,7 +55,7 @@ def _head(about: About) -> list[str]:
     return [*lines, *_index(about), "---", ""]
 
 
-def _index(about: About) -> list[str]:
+def _index(about: ModelCard) -> list[str]:
     """The results once more, as the Hub reads them."""
     if not about.results.rows:
         return []
@@ -79,7 +79,7 @@ def _index(about: About) -> list[str]:
     return lines
 
 
-def _body(about: About) -> list[str]:
+def _body(about: ModelCard) -> list[str]:
     return [
         f"# {_plain(about.name)}",
         "",
@@ -95,7 +95,7 @@ def _body(about: About) -> list[str]:
     ]
 
 
-def _rights(about: About) -> list[str]:
+def _rights(about: ModelCard) -> list[str]:
     lines = ["## Rights", ""]
     if about.rights:
         lines += [_plain(about.rights), ""]
@@ -110,7 +110,7 @@ def _rights(about: About) -> list[str]:
     ]
 
 
-def _evaluation(about: About) -> list[str]:
+def _evaluation(about: ModelCard) -> list[str]:
     lines = ["## Evaluation", ""]
     if not about.results.rows:
         return [*lines, "Not measured yet.", ""]
@@ -143,7 +143,7 @@ def _evaluation(about: About) -> list[str]:
     return [*lines, ""]
 
 
-def _usage(about: About) -> list[str]:
+def _usage(about: ModelCard) -> list[str]:
     where = json.dumps(about.repository or ".", ensure_ascii=False)
     turns = [{"role": "user", "content": QUESTION}]
     if about.system:
@@ -196,7 +196,7 @@ def _usage(about: About) -> list[str]:
     ]
 
 
-def _making(about: About) -> list[str]:
+def _making(about: ModelCard) -> list[str]:
     shown = ("rank", "alpha", "layers", "dropout", "lr", "epochs", "batch", "accumulate", "seed")
     settings = ", ".join(f"{key} {about.settings[key]}" for key in shown if key in about.settings)
     return [

@@ -20,15 +20,15 @@ import orjson
 
 from exchange.errors import UsageError, UserError
 
-Type = Literal["auto", "f32", "f16", "bf16", "q8_0"]
-TYPES: tuple[Type, ...] = get_args(Type)
+GgufType = Literal["auto", "f32", "f16", "bf16", "q8_0"]
+TYPES: tuple[GgufType, ...] = get_args(GgufType)
 CONVERTER = "convert_hf_to_gguf.py"
 _LOOK = Path(__file__).parent / "outside" / "look_at_gguf.py"
 _ENOUGH = 20  # lines of the converter's last words
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class GgufFacts:
     """What a GGUF file says of itself."""
 
     architecture: str
@@ -56,11 +56,11 @@ def convert(
     target: Path,
     checkout: Path,
     *,
-    kind: Type,
+    kind: GgufType,
     name: str,
     python: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
-) -> Facts:
+) -> GgufFacts:
     """Write one GGUF file, whole or not at all.
 
     Args:
@@ -74,7 +74,7 @@ def convert(
         UsageError: the folder is no checkout of llama.cpp.
         UserError: the converter fails, or the file would not work.
     """
-    script = find(checkout)
+    script = find_converter(checkout)
     interpreter = str(python or sys.executable)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
@@ -94,7 +94,7 @@ def convert(
             checkout,
             tell,
         )
-        facts = look(partial, checkout, interpreter)
+        facts = read_gguf(partial, checkout, interpreter)
         complaints = facts.complaints()
         if complaints:
             raise UserError(f"the GGUF would not work: {'; '.join(complaints)}")
@@ -104,7 +104,7 @@ def convert(
     return facts
 
 
-def find(checkout: Path) -> Path:
+def find_converter(checkout: Path) -> Path:
     """The converter of a checkout.
 
     Raises:
@@ -119,7 +119,7 @@ def find(checkout: Path) -> Path:
     return script
 
 
-def look(path: Path, checkout: Path, interpreter: str = sys.executable) -> Facts:
+def read_gguf(path: Path, checkout: Path, interpreter: str = sys.executable) -> GgufFacts:
     """Read a GGUF file's metadata with the reader of the checkout.
 
     Raises:
@@ -127,7 +127,7 @@ def look(path: Path, checkout: Path, interpreter: str = sys.executable) -> Facts
     """
     said = _run([interpreter, str(_LOOK), str(path)], checkout, lambda line: None)
     try:
-        return Facts(**orjson.loads(said[-1]))
+        return GgufFacts(**orjson.loads(said[-1]))
     except (IndexError, TypeError, ValueError):
         raise UserError(f"{path} cannot be read as GGUF") from None
 

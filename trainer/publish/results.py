@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from trainer.evaluate.report.words import METRICS, SPLITS
+from trainer.evaluate.report.strings import METRICS, SPLITS
 
 ENGLISH = 1  # of the two languages that a phrase is in
 _GROUPS = {"trained": "questions that were taught", "held out": "stories that were never taught"}
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CardResult:
     """One measure of base and tuned model."""
 
     on: str  # what was asked
@@ -41,14 +41,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class CardResults:
     """A table, and the sentence that an evaluation ended with."""
 
-    rows: tuple[Result, ...] = ()
+    rows: tuple[CardResult, ...] = ()
     verdict: str = ""
 
 
-def read(run: Path) -> Results:
+def read_results(run: Path) -> CardResults:
     """All results found in a run's folder; a file that is missing or damaged adds none.
 
     Where the run was evaluated, that stands instead of the quicker comparison.
@@ -57,10 +57,10 @@ def read(run: Path) -> Results:
     evaluated = _tried(_evaluated, report)
     rows = evaluated or _tried(_compared, _load(run / "compare.json"))
     rows += _tried(_summed, _load(run / "summary.json"))
-    return Results(tuple(rows), str(report.get("sentence", "")) if evaluated else "")
+    return CardResults(tuple(rows), str(report.get("sentence", "")) if evaluated else "")
 
 
-def _evaluated(raw: dict[str, Any]) -> Iterator[Result]:
+def _evaluated(raw: dict[str, Any]) -> Iterator[CardResult]:
     """Base and tuned model in an evaluation's report."""
     kinds = {system["kind"]: system["name"] for system in raw["about"]["systems"]}
     cells = {(cell["metric"], cell["split"], cell["system"]): cell for cell in raw["cells"]}
@@ -72,7 +72,7 @@ def _evaluated(raw: dict[str, Any]) -> Iterator[Result]:
             if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
                 continue
             name = METRICS.get(metric["name"], ("", metric["name"]))[ENGLISH]
-            yield Result(
+            yield CardResult(
                 SPLITS.get(split, ("", split))[ENGLISH],
                 f"{name}, {metric['unit']}",
                 base["mean"],
@@ -83,10 +83,10 @@ def _evaluated(raw: dict[str, Any]) -> Iterator[Result]:
             )
 
 
-def _compared(raw: dict[str, Any]) -> Iterator[Result]:
+def _compared(raw: dict[str, Any]) -> Iterator[CardResult]:
     for share in raw["shares"]:
         on, rows = _GROUPS.get(share["group"], share["group"]), share["rows"]
-        yield Result(
+        yield CardResult(
             on,
             "answers equal word for word",
             share["base_exact"],
@@ -94,17 +94,19 @@ def _compared(raw: dict[str, Any]) -> Iterator[Result]:
             rows,
             percent=True,
         )
-        yield Result(
+        yield CardResult(
             on, "overlap of words (F1)", share["base_overlap"], share["tuned_overlap"], rows
         )
 
 
-def _summed(raw: dict[str, Any]) -> Iterator[Result]:
+def _summed(raw: dict[str, Any]) -> Iterator[CardResult]:
     for on, key in (("taught rows", "taught"), ("validation rows", "valid")):
-        yield Result(on, "loss, nats per answer token", raw[f"{key}_before"], raw[f"{key}_after"])
+        yield CardResult(
+            on, "loss, nats per answer token", raw[f"{key}_before"], raw[f"{key}_after"]
+        )
 
 
-def _tried(read_rows: Any, raw: dict[str, Any]) -> list[Result]:
+def _tried(read_rows: Any, raw: dict[str, Any]) -> list[CardResult]:
     try:
         return list(read_rows(raw))
     except (KeyError, TypeError, ValueError):

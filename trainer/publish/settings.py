@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 
-class Publish(Table):
+class PublishSettings(SettingsTable):
     """The settings of `kkoracle publish`."""
 
     newspaper: str = Field(

@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from exchange import mlx_runtime
-from trainer.publish import vocabulary
+from exchange.inference import runtime
+from trainer.publish import sentencepiece_model
 
 FILES = (
     "tokenizer.json",
@@ -28,7 +28,7 @@ CONFIG, TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
 _GENERIC = "PreTrainedTokenizerFast"  # what every transformers knows
 
 
-def copy(base: Path, folder: Path) -> None:
+def copy_tokenizer(base: Path, folder: Path) -> None:
     """Put the tokenizer of a base model's folder into another folder.
 
     Raises:
@@ -37,13 +37,13 @@ def copy(base: Path, folder: Path) -> None:
     for name in FILES:
         if (base / name).exists():
             shutil.copy(base / name, folder)
-    loaded = mlx_runtime.tokenizer(base)
+    loaded = runtime.tokenizer(base)
     if not (folder / "tokenizer.json").exists():
         loaded.save_pretrained(str(folder))
     _configure(folder, loaded.chat_template)
     if not (folder / "tokenizer.model").exists():
         raw = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-        rebuilt = vocabulary.rebuild(raw)
+        rebuilt = sentencepiece_model.rebuild_model(raw)
         if rebuilt:
             (folder / "tokenizer.model").write_bytes(rebuilt)
 

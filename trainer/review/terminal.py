@@ -14,14 +14,14 @@ from rich.prompt import Prompt
 from rich.text import Text
 
 from exchange.errors import UserError
-from exchange.review import Review
-from trainer.review.sitting import REASONS, Item, Sitting, agreement, open_sitting
+from exchange.store.review import Review
+from trainer.review.session import REASONS, ReviewItem, ReviewSession, open_review, self_agreement
 
 _SAME_KEY = {"α": "a", "ε": "e", "ρ": "r", "σ": "s", "θ": "u", ";": "q"}
 KEYS = "[a]ccept  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit"
 
 
-def run(archive_dir: Path, count: int, reviewer: str) -> None:
+def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
     """A sitting on this terminal; ends with what was said and how far it agrees with itself.
 
     Raises:
@@ -30,12 +30,12 @@ def run(archive_dir: Path, count: int, reviewer: str) -> None:
     if not sys.stdin.isatty():
         raise UserError("a review needs a terminal: run `kkoracle dataset review` in one")
     console = Console(highlight=False)
-    sitting = open_sitting(archive_dir, count, reviewer)
+    sitting = open_review(archive_dir, count, reviewer)
     try:
-        read_all(sitting, console, read_key)
+        review_items(sitting, console, read_key)
     finally:
         review = Review.open(archive_dir)
-        found = agreement(review)
+        found = self_agreement(review)
         labels = f"{sitting.labelled} label{'' if sitting.labelled == 1 else 's'}"
         console.print(f"{labels} stored; the next sitting goes on")
         if found.pairs:
@@ -43,7 +43,7 @@ def run(archive_dir: Path, count: int, reviewer: str) -> None:
         review.close()
 
 
-def read_all(sitting: Sitting, console: Console, key: Callable[[], str]) -> None:
+def review_items(sitting: ReviewSession, console: Console, key: Callable[[], str]) -> None:
     """Show each item and do what the key says, until the end or `q`."""
     while (item := sitting.item) is not None:
         console.clear()
@@ -68,7 +68,7 @@ def read_all(sitting: Sitting, console: Console, key: Callable[[], str]) -> None
                 sitting.reject(reason)
 
 
-def screen(sitting: Sitting, item: Item) -> Group:
+def screen(sitting: ReviewSession, item: ReviewItem) -> Group:
     """What one item looks like; text of others is never read as markup."""
     pair = item.pair.pair
     place = f"{sitting.place + 1}/{len(sitting.items)}"

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exchange.corpus import SpoolCorpus
-from exchange.review import Review
-from trainer.scorer.folder import About
-from trainer.scorer.items import Item, Scale
+from exchange.store.corpus import SpoolCorpus
+from exchange.store.review import Review
+from trainer.scorer.folder import ScorerInfo
+from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer
 
-TOGETHER = 64  # pairs scored, then stored in one transaction: what a kill can cost
+BATCH_PAIRS = 64  # pairs scored, then stored in one transaction: what a kill can cost
 
 
 @dataclass(slots=True)
-class Applied:
+class ApplyResult:
     """What came of it."""
 
     maximum: float
@@ -30,14 +30,14 @@ class Applied:
     by_level: dict[int, int] = field(default_factory=dict)
 
 
-def apply(
+def score_pairs(
     archive_dir: Path,
     scorer: Scorer,
-    about: About,
+    about: ScorerInfo,
     language: str,
     report: Callable[[str, int, int], None] = lambda what, done, total: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Applied:
+) -> ApplyResult:
     """Score every accepted pair that this scorer has not scored yet.
 
     Args:
@@ -46,18 +46,18 @@ def apply(
     Raises:
         UserError: nothing was crawled yet.
     """
-    scale = widest(about)
-    applied = Applied(scale.maximum, by_level=dict.fromkeys(range(scale.top + 1), 0))
+    scale = widest_scale(about)
+    applied = ApplyResult(scale.maximum, by_level=dict.fromkeys(range(scale.top + 1), 0))
     review = Review.open(archive_dir)
     try:
         known = review.scores(about.key)
         items = list(_pairs(archive_dir, scale, language))
         todo = [item for item in items if item.id not in known]
         applied.before = len(items) - len(todo)
-        for first in range(0, len(todo), TOGETHER):
+        for first in range(0, len(todo), BATCH_PAIRS):
             if stop():
                 break
-            block = scorer.score(todo[first : first + TOGETHER])
+            block = scorer.score(todo[first : first + BATCH_PAIRS])
             sure = [one for one in block if not one.abstained]
             review.add_scores(about.key, ((one.id, one.score) for one in sure))
             applied.scored += len(sure)
@@ -70,17 +70,17 @@ def apply(
     return applied
 
 
-def widest(about: About) -> Scale:
+def widest_scale(about: ScorerInfo) -> ScoreScale:
     """The scale that a scorer is used with when nobody names one: its largest maximum."""
     maximum = max(about.scales, key=float)
-    return Scale(float(maximum), about.scales[maximum])
+    return ScoreScale(float(maximum), about.scales[maximum])
 
 
-def _pairs(archive_dir: Path, scale: Scale, language: str) -> Iterator[Item]:
+def _pairs(archive_dir: Path, scale: ScoreScale, language: str) -> Iterator[ScoreItem]:
     with SpoolCorpus(archive_dir) as corpus:
         texts = {chunk.id: chunk.text for chunk in corpus.chunks()}
         for stored in corpus.pairs():
             pair = stored.pair
             guide = "\n".join(texts[chunk] for chunk in pair.chunk_ids if chunk in texts)
             if pair.status == "accepted" and guide:
-                yield Item(pair.id, pair.question, guide, pair.answer, scale, None, language)
+                yield ScoreItem(pair.id, pair.question, guide, pair.answer, scale, None, language)

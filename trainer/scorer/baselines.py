@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from exchange.text.fold import words
-from trainer.scorer.items import Item
-from trainer.scorer.metrics.qwk import kappa
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.metrics import quadratic_kappa
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 VOCABULARY = 500  # commonest words of the answers that are taught
 RIDGE = 1.0
 BLOCK = 4096  # rows whose features are held at once
-Kind = Literal["length", "words"]
+BaselineKind = Literal["length", "words"]
 
 
 @dataclass(slots=True)
 class Baseline:
     """A fitted one."""
 
-    kind: Kind
+    kind: BaselineKind
     known: dict[str, int]
     weights: Array
     stretch: tuple[float, float]  # factor and offset
 
-    def level(self, items: Sequence[Item]) -> list[int]:
+    def level(self, items: Sequence[ScoreItem]) -> list[int]:
         """The level it gives each item."""
         factor, offset = self.stretch
         shares = _features(items, self.kind, self.known) @ self.weights * factor + offset
@@ -45,15 +45,15 @@ class Baseline:
             for item, share in zip(items, shares, strict=True)
         ]
 
-    def qwk(self, items: Sequence[Item]) -> float:
+    def qwk(self, items: Sequence[ScoreItem]) -> float:
         """Quadratic weighted kappa on labelled items."""
         read = [
             level / item.scale.top for level, item in zip(self.level(items), items, strict=True)
         ]
-        return kappa([item.level / item.scale.top for item in items], read)
+        return quadratic_kappa([item.level / item.scale.top for item in items], read)
 
 
-def fit(items: Sequence[Item], kind: Kind) -> Baseline:
+def fit_baseline(items: Sequence[ScoreItem], kind: BaselineKind) -> Baseline:
     """Fit to labelled items."""
     import numpy as np
 
@@ -75,7 +75,7 @@ def fit(items: Sequence[Item], kind: Kind) -> Baseline:
     return Baseline(kind, known, weights, (factor, float(true.mean() - factor * read.mean())))
 
 
-def _features(items: Sequence[Item], kind: Kind, known: dict[str, int]) -> Array:
+def _features(items: Sequence[ScoreItem], kind: BaselineKind, known: dict[str, int]) -> Array:
     """(items, features); the first is a constant."""
     import numpy as np
 

@@ -20,7 +20,7 @@ _GOLDEN, _ROUNDS = 0.6180339887498949, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LevelPrediction:
     """What the digits' logits say about one answer."""
 
     level: int  # the expected level, rounded
@@ -29,7 +29,7 @@ class Reading:
     probabilities: tuple[float, ...]  # of the levels 0 to top
 
 
-def read(logits: Sequence[float], top: int, temperature: float) -> Reading:
+def predict_level(logits: Sequence[float], top: int, temperature: float) -> LevelPrediction:
     """p = softmax(logits / T) over the levels 0 to `top`; the other digits do not exist here."""
     import numpy as np
 
@@ -38,10 +38,10 @@ def read(logits: Sequence[float], top: int, temperature: float) -> Reading:
     p = powers / powers.sum()
     expected = float(p @ np.arange(top + 1))
     level = min(top, int(expected + 0.5))
-    return Reading(level, expected, float(p[level]), tuple(float(value) for value in p))
+    return LevelPrediction(level, expected, float(p[level]), tuple(float(value) for value in p))
 
 
-def temperature(logits: Array, tops: Sequence[int], levels: Sequence[int]) -> float:
+def fit_temperature(logits: Array, tops: Sequence[int], levels: Sequence[int]) -> float:
     """The temperature of the lowest cross-entropy of the true levels, by golden section.
 
     Args:
@@ -67,7 +67,9 @@ def temperature(logits: Array, tops: Sequence[int], levels: Sequence[int]) -> fl
     return float(np.exp((low + high) / 2))
 
 
-def threshold(readings: Sequence[Reading], levels: Sequence[int], agreement: float) -> float:
+def fit_threshold(
+    readings: Sequence[LevelPrediction], levels: Sequence[int], agreement: float
+) -> float:
     """The lowest confidence from which on at least this share of the levels is exactly right.
 
     Returns:

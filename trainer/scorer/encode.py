@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exchange.errors import UserError
-from trainer.chat import Sample
-from trainer.scorer.head import Head, Shot
-from trainer.scorer.items import Item
-from trainer.scorer.prompts import Prompt
+from trainer.scorer.head import DigitHead, Shot
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.prompts import ScorePrompt
+from trainer.tokenization import TokenizedSample
 
 REPORT_EVERY = 256  # items
 _TRIES = 8
 Progress = Callable[[int, int], None]
 
 
-def samples(
-    head: Head,
-    prompt: Prompt,
-    items: Sequence[Item],
+def training_samples(
+    head: DigitHead,
+    prompt: ScorePrompt,
+    items: Sequence[ScoreItem],
     longest: int,
     progress: Progress = lambda done, total: None,
-) -> tuple[list[Sample], int]:
+) -> tuple[list[TokenizedSample], int]:
     """Rows to train on, whose only target is the digit, and how many did not fit.
 
     What is too long is left out and counted, never cut: its score is that of the whole answer.
@@ -37,7 +37,7 @@ def samples(
         tokens = head.prompt(prompt.fill(item))
         if len(tokens) < longest:
             label = head.digits[item.level]
-            found.append(Sample(item.id, [*tokens, label], len(tokens), 1))
+            found.append(TokenizedSample(item.id, [*tokens, label], len(tokens), 1))
     progress(len(items), len(items))
     if not found:
         raise UserError(
@@ -47,8 +47,8 @@ def samples(
     return found, len(items) - len(found)
 
 
-def to_score(
-    head: Head, prompt: Prompt, item: Item, longest: int, shots: Sequence[Shot] = ()
+def encode_to_fit(
+    head: DigitHead, prompt: ScorePrompt, item: ScoreItem, longest: int, shots: Sequence[Shot] = ()
 ) -> tuple[list[int], bool]:
     """A prompt that fits, and whether its answer or guide had to be cut for that.
 

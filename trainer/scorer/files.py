@@ -14,8 +14,8 @@ from typing import Any
 
 from exchange.errors import UserError
 from exchange.records import digest
-from trainer.dataset.lines import LONGEST, BadLine, decoded, numbered
-from trainer.scorer.items import Item, Scale, scale_of
+from trainer.dataset.readers import MAX_LINE_BYTES, BadLine, decode_line, numbered_lines
+from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
 
 NAMES: dict[str, tuple[str, ...]] = {
     "question": ("question", "prompt", "ερώτηση"),
@@ -28,14 +28,14 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t"
-_UNKNOWN = Scale(0, 0)  # until all rows are read: the maximum may be the largest score
+_UNKNOWN = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
 
 
 @dataclass(slots=True)
-class Read:
+class ItemReadResult:
     """The rows that are items, and those that are not."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[ScoreItem] = field(default_factory=list)
     bad: list[tuple[str, str]] = field(default_factory=list)  # file and row, reason code
     assumed_maximum: float = 0.0  # where no row and no flag named one; 0: it was not needed
 
@@ -45,9 +45,9 @@ class Read:
         return Counter(reason for _, reason in self.bad)
 
 
-def read(
+def read_items(
     paths: Sequence[Path], *, maximum: float = 0.0, language: str = "el", scored: bool = True
-) -> Read:
+) -> ItemReadResult:
     """The items of files, each row judged on its own.
 
     Args:
@@ -58,12 +58,14 @@ def read(
     Raises:
         UserError: a file that cannot be read, is of no known kind, or no usable row at all.
     """
-    found = Read()
+    found = ItemReadResult()
     known: set[str] = set()
     for path in paths:
         for where, raw in _rows(path):
             try:
-                item = parse(decoded(raw) if isinstance(raw, bytes) else raw, maximum, language)
+                item = parse_item(
+                    decode_line(raw) if isinstance(raw, bytes) else raw, maximum, language
+                )
                 if scored and item.score is None:
                     raise BadLine("no_score")
                 if item.id in known:
@@ -83,7 +85,7 @@ def read(
     return found
 
 
-def parse(fields: Mapping[str, Any], maximum: float = 0.0, language: str = "el") -> Item:
+def parse_item(fields: Mapping[str, Any], maximum: float = 0.0, language: str = "el") -> ScoreItem:
     """One row as an item; its scale is still unknown when no maximum is.
 
     Raises:
@@ -114,7 +116,7 @@ def parse(fields: Mapping[str, Any], maximum: float = 0.0, language: str = "el")
     spoken = _text(plain, "language") or language
     name = _text(plain, "id") or digest(question, guide, answer, str(score), str(most))
     scale = scale_of(most) if most else _UNKNOWN
-    return Item(name, question, guide, answer.strip(), scale, score, spoken)
+    return ScoreItem(name, question, guide, answer.strip(), scale, score, spoken)
 
 
 def _check(text: str) -> None:
@@ -127,7 +129,7 @@ def _check(text: str) -> None:
         raise BadLine("surrogate") from None
 
 
-def _scale(found: Read) -> None:
+def _scale(found: ItemReadResult) -> None:
     """Give every item its scale, by all scores under the same maximum."""
     if any(item.scale is _UNKNOWN for item in found.items):
         largest = max((item.score for item in found.items if item.score is not None), default=0.0)
@@ -147,7 +149,7 @@ def _scale(found: Read) -> None:
 def _rows(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
     kind = path.suffix.lower()
     if kind == ".jsonl":
-        return numbered(path)
+        return numbered_lines(path)
     if kind == ".json":
         return _json(path)
     if kind in (".csv", ".tsv"):
@@ -187,7 +189,7 @@ def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise UserError(f"{path.name} is not UTF-8: save it as CSV UTF-8") from None
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
-    csv.field_size_limit(LONGEST)
+    csv.field_size_limit(MAX_LINE_BYTES)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     while True:
         try:

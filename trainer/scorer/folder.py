@@ -15,16 +15,16 @@ from typing import Any, Self
 import orjson
 
 from exchange.errors import UserError
-from exchange.house import House
-from trainer import runs
-from trainer.runs import Run
+from exchange.project import Project
+from trainer.training import runs
+from trainer.training.runs import TrainingRun
 
 FOLDER, FILE, DATA = "scorer", "scorer.json", "data"
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ScorerInfo:
     """All that a scorer is, beside its weights."""
 
     name: str
@@ -50,12 +50,12 @@ class About:
         raw = orjson.dumps([self.model_sha, self.prompt_sha, self.data, self.temperature])
         return f"{self.name}:{sha256(raw).hexdigest()[:8]}"
 
-    def write(self, run: Run) -> None:
+    def write(self, run: TrainingRun) -> None:
         """From now on the scorer can score."""
         runs.write(run.folder / FILE, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
 
     @classmethod
-    def read(cls, run: Run) -> Self:
+    def read(cls, run: TrainingRun) -> Self:
         """Read a finished scorer.
 
         Raises:
@@ -77,10 +77,10 @@ class About:
             ) from None
 
 
-def run_of(house: House, name: str) -> Run:
+def scorer_run(project: Project, name: str) -> TrainingRun:
     """The folder of a scorer; one serves all archives.
 
     Raises:
         UsageError: a name that is none.
     """
-    return Run(house.data / FOLDER, name)
+    return TrainingRun(project.data / FOLDER, name)

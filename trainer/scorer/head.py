@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exchange import chat_template
 from exchange.errors import UserError
-from trainer import chat
+from exchange.inference import chat_template
+from trainer import tokenization
 
 DIGITS = "0123456789"
 _PROBE = "1 α:"
@@ -23,7 +23,7 @@ Shot = tuple[str, int]  # a filled prompt and its level: an example put before t
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class DigitHead:
     """Encodes prompts of one tokenizer up to the label."""
 
     tokenizer: Any
@@ -48,7 +48,7 @@ class Head:
         return whole[:at]
 
 
-def find(tokenizer: Any) -> Head:
+def find_digit_head(tokenizer: Any) -> DigitHead:
     """The head of a tokenizer.
 
     Raises:
@@ -65,7 +65,7 @@ def find(tokenizer: Any) -> Head:
             "this model's tokenizer has no token of its own for each of the ten digits, so no "
             "score can be read from it: choose a base that has (Mistral, Llama, Qwen, Gemma do)"
         )
-    return Head(tokenizer, digits, len(tried[0]) - common)
+    return DigitHead(tokenizer, digits, len(tried[0]) - common)
 
 
 def check_architecture(config: dict[str, Any]) -> None:
@@ -85,10 +85,10 @@ def check_architecture(config: dict[str, Any]) -> None:
 
 def _encode(tokenizer: Any, text: str, shots: Sequence[Shot], digit: str) -> list[int]:
     """A whole conversation, label and all; as plain text where there is no chat template."""
-    if not chat_template.present(tokenizer):
+    if not chat_template.has_template(tokenizer):
         before = "".join(f"{asked} {level}\n\n" for asked, level in shots)
         return [int(token) for token in tokenizer.encode(f"{before}{text} {digit}")]
     turns = []
     for asked, level in (*shots, (text, int(digit))):
-        turns += [*chat.messages(asked), {"role": "assistant", "content": str(level)}]
+        turns += [*tokenization.chat_messages(asked), {"role": "assistant", "content": str(level)}]
     return chat_template.apply(tokenizer, turns, add_generation_prompt=False)

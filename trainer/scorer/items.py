@@ -17,7 +17,7 @@ _STEPS = (1.0, 0.5)  # what people count in: whole points, then halves
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """Scores from 0 to `maximum`, as levels from 0 to `top`.
 
     A maximum up to 9 in whole points (or up to 4.5 in halves) keeps every score apart. Anything
@@ -37,25 +37,25 @@ class Scale:
         return level / self.top * self.maximum
 
 
-def scale_of(maximum: float, scores: Iterable[float] = ()) -> Scale:
+def scale_of(maximum: float, scores: Iterable[float] = ()) -> ScoreScale:
     """The scale of a maximum; with scores, one that keeps them apart where ten levels can."""
     known = list(scores)
     for step in _STEPS:
         top = maximum / step
         if top <= HIGHEST and top.is_integer() and all((s / step).is_integer() for s in known):
-            return Scale(maximum, int(top))
-    return Scale(maximum, HIGHEST)
+            return ScoreScale(maximum, int(top))
+    return ScoreScale(maximum, HIGHEST)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ScoreItem:
     """One answer to one question. `score` is None where nobody has scored it."""
 
     id: str
     question: str
     guide: str  # a scoring guide, or a reference answer
     answer: str
-    scale: Scale
+    scale: ScoreScale
     score: float | None = None
     language: str = "el"
 
@@ -80,7 +80,7 @@ class Item:
         return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
-    def from_line(cls, line: bytes) -> Item:
+    def from_line(cls, line: bytes) -> ScoreItem:
         """Raises KeyError, ValueError or TypeError when the line is not one of ours."""
         raw: dict[str, Any] = orjson.loads(line)
-        return cls(**{**raw, "scale": Scale(**raw["scale"])})
+        return cls(**{**raw, "scale": ScoreScale(**raw["scale"])})

@@ -9,23 +9,23 @@ from typing import Any
 
 import orjson
 
-from exchange import mlx_runtime
 from exchange.errors import UserError
+from exchange.inference import runtime
 from trainer import encode
 from trainer.scorer import calibration
-from trainer.scorer.calibration import Reading
-from trainer.scorer.encode import Progress, to_score
-from trainer.scorer.head import Head, Shot, check_architecture, find
-from trainer.scorer.items import Item
-from trainer.scorer.metrics import Outcome
-from trainer.scorer.prompts import Prompt
+from trainer.scorer.calibration import LevelPrediction
+from trainer.scorer.encode import Progress, encode_to_fit
+from trainer.scorer.head import DigitHead, Shot, check_architecture, find_digit_head
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.metrics import LabelledPrediction
+from trainer.scorer.prompts import ScorePrompt
 
 ROWS = 32  # prompts computed together, if they are short
 UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoreResult:
     """What the scorer says about one item."""
 
     id: str
@@ -47,14 +47,14 @@ class Scorer:
     """
 
     model: Any
-    head: Head
-    prompt: Prompt
+    head: DigitHead
+    prompt: ScorePrompt
     temperature: float = 1.0
     threshold: float = 0.0
 
     def logits(
         self,
-        items: Sequence[Item],
+        items: Sequence[ScoreItem],
         shots: Sequence[Shot] = (),
         progress: Progress = lambda done, total: None,
     ) -> tuple[Any, list[bool]]:
@@ -62,30 +62,32 @@ class Scorer:
 
         Memory stays bounded however many and long the items are.
         """
-        from trainer.lora import digits
+        from trainer.training import next_token_logits
 
-        longest = encode.context(self.model) or UNLIMITED
-        fitted = [to_score(self.head, self.prompt, item, longest, shots) for item in items]
+        longest = encode.context_length(self.model) or UNLIMITED
+        fitted = [encode_to_fit(self.head, self.prompt, item, longest, shots) for item in items]
         prompts = [tokens for tokens, _ in fitted]
-        found = digits.logits(self.model, prompts, self.head.digits, ROWS, progress)
+        found = next_token_logits.next_token_logits(
+            self.model, prompts, self.head.digits, ROWS, progress
+        )
         return found, [cut for _, cut in fitted]
 
-    def read(self, logits: Any, items: Sequence[Item]) -> list[Reading]:
+    def read(self, logits: Any, items: Sequence[ScoreItem]) -> list[LevelPrediction]:
         """Each item's levels, by this scorer's temperature."""
         return [
-            calibration.read(row, item.scale.top, self.temperature)
+            calibration.predict_level(row, item.scale.top, self.temperature)
             for row, item in zip(logits, items, strict=True)
         ]
 
     def score(
-        self, items: Sequence[Item], progress: Progress = lambda done, total: None
-    ) -> list[Scored]:
+        self, items: Sequence[ScoreItem], progress: Progress = lambda done, total: None
+    ) -> list[ScoreResult]:
         """A score for every item, in order."""
         if not items:
             return []
         logits, cut = self.logits(items, progress=progress)
         return [
-            Scored(
+            ScoreResult(
                 item.id,
                 round(item.scale.score(reading.expected), 4),
                 item.scale.maximum,
@@ -101,30 +103,30 @@ class Scorer:
 
     def outcomes(
         self,
-        items: Sequence[Item],
+        items: Sequence[ScoreItem],
         shots: Sequence[Shot] = (),
         progress: Progress = lambda done, total: None,
-    ) -> list[Outcome]:
+    ) -> list[LabelledPrediction]:
         """Scored items beside their true levels."""
         if not items:
             return []
         logits, _ = self.logits(items, shots, progress)
         return [
-            Outcome(item.scale, item.level, reading)
+            LabelledPrediction(item.scale, item.level, reading)
             for item, reading in zip(items, self.read(logits, items), strict=True)
         ]
 
 
-def load_base(folder: Path, prompt: Prompt, adapter: Path | None = None) -> Scorer:
+def load_base(folder: Path, prompt: ScorePrompt, adapter: Path | None = None) -> Scorer:
     """A model as a scorer, uncalibrated.
 
     Raises:
         UserError: a model whose head or tokenizer gives no digits, or that cannot be loaded.
     """
     check_architecture(config_of(folder))
-    model, tokenizer = mlx_runtime.load(folder, adapter)
+    model, tokenizer = runtime.load(folder, adapter)
     model.eval()
-    return Scorer(model, find(tokenizer), prompt)
+    return Scorer(model, find_digit_head(tokenizer), prompt)
 
 
 def config_of(folder: Path) -> dict[str, Any]:

@@ -18,30 +18,30 @@ import orjson
 from aiohttp import web
 
 from exchange.errors import UserError
-from trainer.dataset.lines import BadLine
-from trainer.scorer.apply import widest
-from trainer.scorer.files import parse
-from trainer.scorer.folder import About
-from trainer.scorer.items import Item, Scale
+from trainer.dataset.readers import BadLine
+from trainer.scorer.apply import widest_scale
+from trainer.scorer.files import parse_item
+from trainer.scorer.folder import ScorerInfo
+from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer
 
 HOST = "127.0.0.1"
-BODY = 1 << 20  # bytes; a long essay with its guide is a fiftieth of that
-MOST = 256  # items of one request
-TEXT = 200_000  # characters of an item
+MAX_BODY_BYTES = 1 << 20  # bytes; a long essay with its guide is a fiftieth of that
+MAX_ITEMS = 256  # items of one request
+MAX_CHARACTERS = 200_000  # characters of an item
 
 
-class Service:
+class ScoreServer:
     """The scorer behind its door."""
 
-    def __init__(self, load: Callable[[], tuple[Scorer, About]]) -> None:
+    def __init__(self, load: Callable[[], tuple[Scorer, ScorerInfo]]) -> None:
         """Nothing is loaded yet: the thread that loads is the one that scores."""
         self._thread = ThreadPoolExecutor(1, "scorer")
         self._load = load
         self._scorer: Scorer | None = None
-        self.about: About | None = None
+        self.about: ScorerInfo | None = None
 
-    async def start(self) -> About:
+    async def start(self) -> ScorerInfo:
         """Load the model.
 
         Raises:
@@ -54,7 +54,7 @@ class Service:
 
     def app(self) -> web.Application:
         """The routes."""
-        app = web.Application(client_max_size=BODY, middlewares=[_plain_errors])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_plain_errors])
         app.router.add_get("/", self.describe)
         app.router.add_post("/score", self.score)
         return app
@@ -80,8 +80,10 @@ class Service:
             raise web.HTTPBadRequest(text="not_json") from None
         many = isinstance(sent, list)
         rows = sent if many else [sent]
-        if len(rows) > MOST:
-            raise web.HTTPRequestEntityTooLarge(MOST, len(rows), text=f"more than {MOST} items")
+        if len(rows) > MAX_ITEMS:
+            raise web.HTTPRequestEntityTooLarge(
+                MAX_ITEMS, len(rows), text=f"more than {MAX_ITEMS} items"
+            )
         items = [
             self._item(row, f"item {number}: " if many else "")
             for number, row in enumerate(rows, 1)
@@ -95,23 +97,25 @@ class Service:
         found = [asdict(one) for one in scored]
         return _json(found if many else found[0])
 
-    def _item(self, row: Any, where: str) -> Item:
+    def _item(self, row: Any, where: str) -> ScoreItem:
         """One sent row, on a scale that was taught where there is one of its maximum."""
         assert self.about is not None
         try:
             if not isinstance(row, dict):
                 raise BadLine("not_object")
-            usual = widest(self.about)
-            item = parse(row, usual.maximum)
-            if len(item.question) + len(item.guide) + len(item.answer) > TEXT:
+            usual = widest_scale(self.about)
+            item = parse_item(row, usual.maximum)
+            if len(item.question) + len(item.guide) + len(item.answer) > MAX_CHARACTERS:
                 raise BadLine("too_long")
         except BadLine as bad:
             raise web.HTTPUnprocessableEntity(text=f"{where}{bad}") from None
         top = self.about.scales.get(f"{item.scale.maximum:g}")
-        return replace(item, scale=Scale(item.scale.maximum, top)) if top else item
+        return replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
 
 
-async def run(service: Service, port: int, told: Callable[[str, About], None]) -> None:
+async def run_server(
+    service: ScoreServer, port: int, told: Callable[[str, ScorerInfo], None]
+) -> None:
     """Serve until cancelled.
 
     Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from trainer.settings import Train
+from trainer.training.settings import TrainSettings
 
 
-class Score(Train):
+class ScoreSettings(TrainSettings):
     """The settings of `kkoracle score`; what is not named here is as in [train]."""
 
     lr: float = Field(

@@ -12,26 +12,26 @@ from hashlib import sha256
 from pathlib import Path
 
 from exchange.errors import UserError
-from trainer import runs
-from trainer.dataset.split import point
-from trainer.scorer.items import Item
-from trainer.scorer.settings import Score
+from trainer.dataset.split import hash_fraction
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.settings import ScoreSettings
+from trainer.training import runs
 
 FEWEST = 20  # items; a split of fewer tells nothing
 ENOUGH = 5  # questions, for one to be held out
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class ScorerSplit:
     """Items by what they are for; no question of `unseen_questions` stands in another part."""
 
-    train: list[Item]
-    valid: list[Item]
-    unseen_answers: list[Item]
-    unseen_questions: list[Item]
+    train: list[ScoreItem]
+    valid: list[ScoreItem]
+    unseen_answers: list[ScoreItem]
+    unseen_questions: list[ScoreItem]
 
     @property
-    def all(self) -> list[Item]:
+    def all(self) -> list[ScoreItem]:
         """The items of all parts."""
         return [item for field in fields(self) for item in getattr(self, field.name)]
 
@@ -58,7 +58,7 @@ class Split:
             runs.write(folder / f"{field.name}.jsonl", lines)
 
     @classmethod
-    def read(cls, folder: Path) -> Split:
+    def read(cls, folder: Path) -> ScorerSplit:
         """What `write` wrote.
 
         Raises:
@@ -69,7 +69,7 @@ class Split:
             path = folder / f"{field.name}.jsonl"
             try:
                 lines = path.read_bytes().splitlines()
-                parts[field.name] = [Item.from_line(line) for line in lines]
+                parts[field.name] = [ScoreItem.from_line(line) for line in lines]
             except (OSError, KeyError, ValueError, TypeError) as error:
                 raise UserError(
                     f"{path} is unusable ({error}): train this scorer again with --restart"
@@ -77,7 +77,7 @@ class Split:
         return cls(**parts)
 
 
-def split(items: Sequence[Item], settings: Score) -> Split:
+def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSplit:
     """Divide by hashes of names, so that the same items always stand in the same part.
 
     With fewer than five questions none is held out: `unseen_questions` is empty then. The same
@@ -88,20 +88,22 @@ def split(items: Sequence[Item], settings: Score) -> Split:
     """
     if len(items) < FEWEST:
         raise UserError(f"{len(items)} scored answers are too few to teach and test on: {FEWEST}")
-    groups = sorted({item.group for item in items}, key=lambda name: point(name, settings.key))
+    groups = sorted(
+        {item.group for item in items}, key=lambda name: hash_fraction(name, settings.key)
+    )
     held = set(groups[: math.ceil(settings.unseen * len(groups))] if len(groups) >= ENOUGH else [])
     rest = [item for item in items if item.group not in held]
     answers = {item.id: f"{item.group} {' '.join(item.answer.split())}" for item in rest}
-    order = sorted(set(answers.values()), key=lambda name: point(name, settings.key))
+    order = sorted(set(answers.values()), key=lambda name: hash_fraction(name, settings.key))
     tested = max(1, round(settings.test * len(order)))
     fitted = tested + max(1, round(settings.valid * len(order)))
     part = dict.fromkeys(order[:tested], "test") | dict.fromkeys(order[tested:fitted], "valid")
-    by_part: dict[str, list[Item]] = {"train": [], "valid": [], "test": []}
+    by_part: dict[str, list[ScoreItem]] = {"train": [], "valid": [], "test": []}
     for item in rest:
         by_part[part.get(answers[item.id], "train")].append(item)
     if not by_part["train"]:
         raise UserError("nothing is left to teach: lower [score] unseen, test and valid")
-    return Split(
+    return ScorerSplit(
         by_part["train"],
         by_part["valid"],
         by_part["test"],

@@ -14,29 +14,45 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from exchange.errors import UserError
+from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import fold
-from trainer.dataset.rows import Row
-from trainer.scorer.faults import Fact, Kind, denied, facts, replaced, vague
-from trainer.scorer.items import Item, Scale
+from trainer.dataset import read_split
+from trainer.dataset.build import FOLDER
+from trainer.dataset.rows import DatasetRow
+from trainer.scorer.fact_spans import (
+    FactKind,
+    FactSpan,
+    deny,
+    find_facts,
+    replace_facts,
+    vague_text,
+)
+from trainer.scorer.folder import ScorerInfo
+from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.split import ScorerSplit
 
-SCALE = Scale(5.0, 5)
+SCALE = ScoreScale(5.0, 5)
 EACH = 8  # spoilt answers tried for a pair; most of them are left out again by the balance
 SWAPPED = 0.5  # share of the spoilt facts that are replaced by others; the rest are left out
 BAND = 1.15  # lengths of one band differ by at most this factor
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class PairFacts:
     """A pair with the text it was made from."""
 
-    row: Row
+    row: DatasetRow
     guide: str
-    facts: list[Fact]
+    facts: list[FactSpan]
 
 
-def items(rows: Sequence[Row], chunks: Mapping[str, str], language: str, seed: int) -> list[Item]:
+def synthetic_items(
+    rows: Sequence[DatasetRow], chunks: Mapping[str, str], language: str, seed: int
+) -> list[ScoreItem]:
     """Labelled items of pairs; the same input gives the same items.
 
     Args:
@@ -50,15 +66,15 @@ def items(rows: Sequence[Row], chunks: Mapping[str, str], language: str, seed: i
         if row.kind not in ("refusal", "replay", "text")
         and any(chunk in chunks for chunk in row.chunks)
     ]
-    pools: defaultdict[Kind, list[str]] = defaultdict(list)
+    pools: defaultdict[FactKind, list[str]] = defaultdict(list)
     for truth in truths:
         for fact in truth.facts:
             pools[fact.kind].append(fact.text)
-    made: dict[tuple[str, str], Item] = {}
+    made: dict[tuple[str, str], ScoreItem] = {}
     for truth in truths:
         for number in range(EACH):
             answer, level = _spoilt(truth, number, truths, pools, language, rng)
-            item = Item(
+            item = ScoreItem(
                 f"{truth.row.id}-{number}",
                 truth.row.question,
                 truth.guide,
@@ -68,16 +84,16 @@ def items(rows: Sequence[Row], chunks: Mapping[str, str], language: str, seed: i
                 language,
             )
             made.setdefault((truth.row.id, answer), item)
-    return balanced(list(made.values()), rng)
+    return balance_lengths(list(made.values()), rng)
 
 
-def balanced(made: Sequence[Item], rng: random.Random) -> list[Item]:
+def balance_lengths(made: Sequence[ScoreItem], rng: random.Random) -> list[ScoreItem]:
     """As many of each level within each band of lengths; the rest is left out."""
-    bands: dict[tuple[int, int], defaultdict[int, list[Item]]] = {}
+    bands: dict[tuple[int, int], defaultdict[int, list[ScoreItem]]] = {}
     levels = {item.level for item in made}
     for item in made:
         bands.setdefault(_band(item.answer), defaultdict(list))[item.level].append(item)
-    kept: list[Item] = []
+    kept: list[ScoreItem] = []
     for by_level in bands.values():
         if by_level.keys() == levels:
             fewest = min(map(len, by_level.values()))
@@ -86,16 +102,16 @@ def balanced(made: Sequence[Item], rng: random.Random) -> list[Item]:
     return sorted(kept, key=lambda item: item.id)
 
 
-def _truth(row: Row, chunks: Mapping[str, str]) -> Truth:
+def _truth(row: DatasetRow, chunks: Mapping[str, str]) -> PairFacts:
     guide = "\n".join(chunks[chunk] for chunk in row.chunks if chunk in chunks)
-    return Truth(row, guide, facts(row.answer))
+    return PairFacts(row, guide, find_facts(row.answer))
 
 
 def _spoilt(
-    truth: Truth,
+    truth: PairFacts,
     number: int,
-    truths: Sequence[Truth],
-    pools: Mapping[Kind, Sequence[str]],
+    truths: Sequence[PairFacts],
+    pools: Mapping[FactKind, Sequence[str]],
     language: str,
     rng: random.Random,
 ) -> tuple[str, int]:
@@ -104,26 +120,26 @@ def _spoilt(
     if number == 0:
         return answer, SCALE.top
     if number == 1:
-        return denied(answer, language), 0
+        return deny(answer, language), 0
     if number == 2:
         foreign = rng.choice(truths).row.answer
         known_too = fold(foreign) in fold(truth.guide)
         return (answer, SCALE.top) if known_too else (foreign, 0)
     if not known:
         return answer, SCALE.top
-    changes: dict[Fact, str] = {}
+    changes: dict[FactSpan, str] = {}
     wrong = 0
     for fact in rng.sample(known, rng.randint(1, len(known))):
         other = _other(fact, truth, pools, rng) if rng.random() < SWAPPED else ""
-        changes[fact] = other or vague(fact, language)
+        changes[fact] = other or vague_text(fact, language)
         wrong += bool(other)
     right = len(known) - len(changes)
     share = max(0.0, (right - wrong) / len(known))
-    return replaced(answer, changes), SCALE.level(share * SCALE.maximum)
+    return replace_facts(answer, changes), SCALE.level(share * SCALE.maximum)
 
 
 def _other(
-    fact: Fact, truth: Truth, pools: Mapping[Kind, Sequence[str]], rng: random.Random
+    fact: FactSpan, truth: PairFacts, pools: Mapping[FactKind, Sequence[str]], rng: random.Random
 ) -> str:
     """A fact of the same kind that the guide does not hold; "" when ten tries find none."""
     guide = fold(truth.guide)
@@ -141,3 +157,50 @@ def _band(answer: str) -> tuple[int, int]:
         edge *= BAND
         band += 1
     return len(answer.split()), band
+
+
+# Items from an archive's dataset, and a file's items sorted by what a scorer has seen of them.
+
+
+def items_of_pairs(archive_dir: Path, language: str, seed: int) -> list[ScoreItem]:
+    """Scored answers made from the pairs that an archive teaches.
+
+    Only those of `train`: what tests the tuned model stays unseen by what may judge it.
+
+    Raises:
+        UserError: no dataset, or its pairs hold too few facts to spoil.
+    """
+    with SpoolCorpus(archive_dir) as corpus:
+        chunks = {chunk.id: chunk.text for chunk in corpus.chunks()}
+    made = synthetic_items(read_split(archive_dir / FOLDER, "train"), chunks, language, seed)
+    if not made:
+        raise UserError(
+            "no scored answers could be made of these pairs: they hold too few numbers, dates and "
+            "names for every level; generate more pairs first"
+        )
+    return made
+
+
+def held_out_of_file(
+    items: Sequence[ScoreItem], taught: ScorerSplit, about: ScorerInfo
+) -> tuple[ScorerSplit, int]:
+    """A file's items as tests of a scorer, and how many it was taught.
+
+    Scales are those it was taught, where the maximum is.
+    """
+    known = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
+    groups = {group for group, _ in known}
+    answers: list[ScoreItem] = []
+    questions: list[ScoreItem] = []
+    for item in items:
+        if (item.group, item.answer) in known:
+            continue
+        top = about.scales.get(f"{item.scale.maximum:g}")
+        on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
+        (answers if item.group in groups else questions).append(on_scale)
+    if not answers and not questions:
+        raise UserError("all rows of these files were taught to this scorer: nothing to test on")
+    return (
+        ScorerSplit(taught.train, taught.valid, answers, questions),
+        len(items) - len(answers) - len(questions),
+    )

@@ -7,51 +7,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange import gpu, mlx_runtime, models
+from exchange import lock
 from exchange.errors import UserError
-from exchange.house import House
-from trainer import encode, runs
-from trainer.runs import Begun, Run
+from exchange.inference import models, runtime
+from exchange.project import Project
+from trainer import encode
 from trainer.scorer import calibration, prompts
-from trainer.scorer.encode import samples
-from trainer.scorer.folder import DATA, About, run_of
-from trainer.scorer.head import Head, check_architecture, find
-from trainer.scorer.items import Item
-from trainer.scorer.metrics import Outcome, measure
-from trainer.scorer.prompts import Prompt
+from trainer.scorer.encode import training_samples
+from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
+from trainer.scorer.head import DigitHead, check_architecture, find_digit_head
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.metrics import LabelledPrediction, measure
+from trainer.scorer.prompts import ScorePrompt
 from trainer.scorer.scoring import Scorer, config_of, load_base
-from trainer.scorer.settings import Score
-from trainer.scorer.split import Split
-from trainer.watch import Watcher
+from trainer.scorer.settings import ScoreSettings
+from trainer.scorer.split import ScorerSplit
+from trainer.training import runs
+from trainer.training.callbacks import Callback
+from trainer.training.runs import RunConfig, TrainingRun
 
 if TYPE_CHECKING:
-    from trainer.lora.data import Data
+    from trainer.training.data import TrainingData
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class TrainedScorer:
     """A finished scorer."""
 
-    run: Run
-    about: About
-    split: Split
+    run: TrainingRun
+    about: ScorerInfo
+    split: ScorerSplit
     already: bool = False  # it was finished before; nothing was trained now
 
 
-def train(
-    house: House,
-    parts: Split,
-    settings: Score,
+def train_scorer(
+    project: Project,
+    parts: ScorerSplit,
+    settings: ScoreSettings,
     *,
     name: str = "default",
     source: str = "",
     human: bool = True,
     restart: bool = False,
-    watcher: Watcher | None = None,
-    language_model: models.Model | None = None,
+    watcher: Callback | None = None,
+    language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
     stop: Callable[[], bool] = lambda: False,
-) -> Taught:
+) -> TrainedScorer:
     """Teach a scorer from a split of labelled items, or go on with the one of this name.
 
     Evaluates MLX: a process that called this must not fork.
@@ -64,14 +66,14 @@ def train(
         UserError: a base that gives no digits, a run begun otherwise, the GPU in
             use, stopped, a loss that is no number, a full disk.
     """
-    watcher = watcher or Watcher()
-    prompt = prompts.load(settings.prompt)
-    language_model = language_model or house.config.table("model", models.Model)
-    folder = models.locate(language_model, house.models, confirm)
+    watcher = watcher or Callback()
+    prompt = prompts.load_score_prompt(settings.prompt)
+    language_model = language_model or project.config.table("model", models.ModelSettings)
+    folder = models.locate(language_model, project.models, confirm)
     check_architecture(config_of(folder))
-    run = run_of(house, name)
-    with gpu.held(house.data):
-        begun = Begun(
+    run = scorer_run(project, name)
+    with lock.hold_gpu(project.data):
+        begun = RunConfig(
             language_model.name,
             runs.model_sha(folder),
             parts.sha,
@@ -80,17 +82,19 @@ def train(
         finished = run.begin(begun, restart=restart)
         parts.write(run.folder / DATA)
         watcher.note(f"loading {language_model.name}")
-        model, tokenizer = mlx_runtime.load(folder)
-        head = find(tokenizer)
+        model, tokenizer = runtime.load(folder)
+        head = find_digit_head(tokenizer)
         if not finished:
-            from trainer.lora.loop import Loop
+            from trainer.training.loop import TrainingLoop
 
             data = _data(model, head, prompt, parts, settings, watcher)
             among = head.digits if settings.only_digits else None
-            Loop(model, tokenizer, data, settings, run, watcher, stop, among=among).fit(begun)
+            TrainingLoop(model, tokenizer, data, settings, run, watcher, stop, among=among).fit(
+                begun
+            )
         scorer = load_tuned(run, folder, prompt)
-        temperature, threshold, valid = calibrated(scorer, parts.valid, settings.agreement, watcher)
-        about = About(
+        temperature, threshold, valid = calibrate(scorer, parts.valid, settings.agreement, watcher)
+        about = ScorerInfo(
             name=name,
             model=language_model.name,
             model_sha=begun.model_sha,
@@ -108,10 +112,10 @@ def train(
             valid=valid,
         )
         about.write(run)
-    return Taught(run, about, parts, already=finished is not None)
+    return TrainedScorer(run, about, parts, already=finished is not None)
 
 
-def load_tuned(run: Run, base: Path, prompt: Prompt) -> Scorer:
+def load_tuned(run: TrainingRun, base: Path, prompt: ScorePrompt) -> Scorer:
     """The scorer of a run that has been trained, uncalibrated.
 
     The best checkpoint, not the last: validation asks for what was taught, on other answers.
@@ -119,23 +123,23 @@ def load_tuned(run: Run, base: Path, prompt: Prompt) -> Scorer:
     return load_base(base, prompt, run.adapter("best"))
 
 
-def load(
-    house: House,
+def load_scorer(
+    project: Project,
     name: str = "default",
     confirm: Callable[[str], bool] = lambda text: False,
-) -> tuple[Scorer, About]:
+) -> tuple[Scorer, ScorerInfo]:
     """A finished scorer, calibrated, with its own base whatever [model] says now.
 
     Raises:
         UserError: no such scorer, its base is gone or another, its prompt was changed.
     """
-    run = run_of(house, name)
-    about = About.read(run)
-    prompt = prompts.load(about.prompt)
+    run = scorer_run(project, name)
+    about = ScorerInfo.read(run)
+    prompt = prompts.load_score_prompt(about.prompt)
     if prompt.sha != about.prompt_sha:
         raise UserError(f"scorer {name!r} was taught with another prompt: train it again")
-    bits = house.config.table("model", models.Model).bits
-    base = models.locate(models.Model(name=about.model, bits=bits), house.models, confirm)
+    bits = project.config.table("model", models.ModelSettings).bits
+    base = models.locate(models.ModelSettings(name=about.model, bits=bits), project.models, confirm)
     if runs.model_sha(base) != about.model_sha:
         raise UserError(f"scorer {name!r} was trained on another {about.model}: train it again")
     scorer = load_tuned(run, base, prompt)
@@ -143,32 +147,37 @@ def load(
     return scorer, about
 
 
-def calibrated(
-    scorer: Scorer, items: Sequence[Item], agreement: float, watcher: Watcher
+def calibrate(
+    scorer: Scorer, items: Sequence[ScoreItem], agreement: float, watcher: Callback
 ) -> tuple[float, float, dict[str, float]]:
     """Fit temperature and threshold on items; returns both, and the figures on those items."""
     logits, _ = scorer.logits(items, progress=watcher.validating)
     levels = [item.level for item in items]
-    scorer.temperature = calibration.temperature(logits, [i.scale.top for i in items], levels)
+    scorer.temperature = calibration.fit_temperature(logits, [i.scale.top for i in items], levels)
     readings = scorer.read(logits, items)
-    scorer.threshold = calibration.threshold(readings, levels, agreement)
+    scorer.threshold = calibration.fit_threshold(readings, levels, agreement)
     outcomes = [
-        Outcome(item.scale, item.level, reading)
+        LabelledPrediction(item.scale, item.level, reading)
         for item, reading in zip(items, readings, strict=True)
     ]
     return scorer.temperature, scorer.threshold, measure(outcomes)
 
 
 def _data(
-    model: Any, head: Head, prompt: Prompt, parts: Split, settings: Score, watcher: Watcher
-) -> Data:
-    from trainer.lora.data import Data
+    model: Any,
+    head: DigitHead,
+    prompt: ScorePrompt,
+    parts: ScorerSplit,
+    settings: ScoreSettings,
+    watcher: Callback,
+) -> TrainingData:
+    from trainer.training.data import TrainingData
 
-    limit = encode.context(model)
+    limit = encode.context_length(model)
     longest = min(settings.max_length, limit) if limit else settings.max_length
-    train, left = samples(head, prompt, parts.train, longest, watcher.encoding)
-    valid, left_valid = samples(head, prompt, parts.valid, longest, watcher.encoding)
-    return Data(
+    train, left = training_samples(head, prompt, parts.train, longest, watcher.encoding)
+    valid, left_valid = training_samples(head, prompt, parts.valid, longest, watcher.encoding)
+    return TrainingData(
         train=train,
         valid=valid,
         taught=train[: len(valid)],

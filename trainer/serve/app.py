@@ -14,11 +14,10 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from exchange.listening import LOOPBACK
+from exchange.net import LOOPBACK
 from trainer.serve import replies
-from trainer.serve.engine import Engine
-from trainer.serve.events import Asked, End, Piece
-from trainer.serve.refusal import Refusal
+from trainer.serve.events import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from trainer.serve.inference_thread import InferenceThread
 from trainer.serve.request import parse
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ RETRY_S = 5  # told to clients that find the house full
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Api:
+class ChatApi:
     """The handlers.
 
     Args:
@@ -41,7 +40,7 @@ class Api:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: InferenceThread,
         names: Mapping[str, str],
         shown: list[dict[str, Any]],
         *,
@@ -84,27 +83,27 @@ class Api:
         try:
             self._check(asked)
             return await handler(asked)
-        except Refusal as refusal:
+        except ApiError as refusal:
             return _refuse(refusal)
         except web.HTTPRequestEntityTooLarge:
-            return _refuse(Refusal(413, f"the body is larger than {LARGEST_BODY:,} bytes"))
+            return _refuse(ApiError(413, f"the body is larger than {LARGEST_BODY:,} bytes"))
         except web.HTTPException as error:
-            return _refuse(Refusal(error.status, f"{asked.method} {asked.path}: {error.reason}"))
+            return _refuse(ApiError(error.status, f"{asked.method} {asked.path}: {error.reason}"))
         except ConnectionResetError:
             raise  # the client has left
         except Exception:
             log.exception("a request failed")
-            return _refuse(Refusal(500, "the server failed at this request"))
+            return _refuse(ApiError(500, "the server failed at this request"))
 
     def _check(self, asked: web.Request) -> None:
         # A page in somebody's browser may reach this port under a name of its own (DNS rebinding).
         if self._fenced and (asked.url.host or "") not in LOOPBACK:
-            raise Refusal(403, f"this server answers to localhost, not to {asked.url.host!r}")
+            raise ApiError(403, f"this server answers to localhost, not to {asked.url.host!r}")
         if asked.path == "/health" or not self._key:
             return
         given = asked.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
-            raise Refusal(401, "a wrong API key, or none", code="invalid_api_key")
+            raise ApiError(401, "a wrong API key, or none", code="invalid_api_key")
 
     async def _health(self, asked: web.Request) -> web.Response:
         broken = self._engine.broken
@@ -126,14 +125,14 @@ class Api:
     async def _chat(self, asked: web.Request) -> web.StreamResponse:
         if asked.content_type != "application/json":
             # Also keeps out forms that a page of another site may send without being asked.
-            raise Refusal(415, "send the body as application/json")
+            raise ApiError(415, "send the body as application/json")
         wanted = parse(await asked.read())
         lane = self._lane(wanted.model)
         turns = wanted.turns()
         if self._system and lane == "tuned" and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": self._system})
         events = self._engine.ask(
-            Asked(
+            GenerationRequest(
                 lane,
                 turns,
                 wanted.length(),
@@ -149,10 +148,10 @@ class Api:
             if wanted.stream:
                 usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
                 return await _stream(asked, events, number, created, lane, wanted.top(), usage)
-            pieces: list[Piece] = []
-            end = End("stop", 0, 0)
+            pieces: list[TextDelta] = []
+            end = GenerationEnd("stop", 0, 0)
             async for event in events:
-                if isinstance(event, Piece):
+                if isinstance(event, TextDelta):
                     pieces.append(event)
                 else:
                     end = event
@@ -162,7 +161,7 @@ class Api:
 
     def _lane(self, name: str) -> str:
         if name not in self._names:
-            raise Refusal(
+            raise ApiError(
                 404,
                 f"there is no model {name!r}: {', '.join(one['id'] for one in self._shown)}",
                 param="model",
@@ -193,14 +192,14 @@ async def _stream(
 
     try:
         async for event in events:
-            if isinstance(event, Piece):
+            if isinstance(event, TextDelta):
                 told = event.told if top is not None else None
                 await send(replies.chunk(number, created, model, {"content": event.text}, told))
                 continue
             await send(replies.chunk(number, created, model, {}, None, event.reason))
             if usage:
-                await send(replies.closing(number, created, model, event))
-    except Refusal as refusal:
+                await send(replies.usage_chunk(number, created, model, event))
+    except ApiError as refusal:
         if not response.prepared:
             raise
         await send(refusal.body())
@@ -209,7 +208,7 @@ async def _stream(
     return response
 
 
-def _refuse(refusal: Refusal) -> web.Response:
+def _refuse(refusal: ApiError) -> web.Response:
     headers = {"Retry-After": str(RETRY_S)} if refusal.code == "overloaded" else {}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

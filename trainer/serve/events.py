@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from exchange.engine import Message
+from exchange.inference.engine import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GenerationRequest:
     """One request, checked."""
 
     model: str  # name of a lane
@@ -22,7 +23,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Likely:
+class TopLogprob:
     """A token's text with its log-probability."""
 
     text: str
@@ -30,25 +31,55 @@ class Likely:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ChosenLogprob:
     """The probabilities at one token."""
 
-    chosen: Likely
-    top: tuple[Likely, ...]
+    chosen: TopLogprob
+    top: tuple[TopLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextDelta:
     """Some text, and what was asked to be told of its tokens."""
 
     text: str
-    told: tuple[Told, ...] = ()
+    told: tuple[ChosenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class GenerationEnd:
     """The end of an answer."""
 
     reason: str  # "stop" or "length"
     tokens_in: int
     tokens_out: int
+
+
+# A request that cannot be served, in the shape in which OpenAI's clients expect to be told.
+
+
+class ApiError(Exception):
+    """One HTTP error.
+
+    Args:
+        status: of HTTP.
+        param: the field of the request that is at fault, if one is.
+        code: a short word for programs.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.param = param
+        self.code = code
+
+    def body(self) -> dict[str, Any]:
+        """The JSON that goes with the status."""
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        if self.status == 401:
+            kind = "authentication_error"
+        return {
+            "error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}
+        }

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trainer.serve.events import End, Likely, Told
+from trainer.serve.events import ChosenLogprob, GenerationEnd, TopLogprob
 
 
 def completion(
-    number: str, created: int, model: str, text: str, told: Sequence[Told] | None, end: End
+    number: str,
+    created: int,
+    model: str,
+    text: str,
+    told: Sequence[ChosenLogprob] | None,
+    end: GenerationEnd,
 ) -> dict[str, Any]:
     """A whole answer."""
     choice = {
@@ -29,7 +34,7 @@ def chunk(
     created: int,
     model: str,
     delta: dict[str, str],
-    told: Sequence[Told] | None = None,
+    told: Sequence[ChosenLogprob] | None = None,
     reason: str | None = None,
 ) -> dict[str, Any]:
     """A part of a stream."""
@@ -37,7 +42,7 @@ def chunk(
     return _head(number, created, model, "chat.completion.chunk") | {"choices": [choice]}
 
 
-def closing(number: str, created: int, model: str, end: End) -> dict[str, Any]:
+def usage_chunk(number: str, created: int, model: str, end: GenerationEnd) -> dict[str, Any]:
     """The last chunk of a stream that asked for its usage."""
     return _head(number, created, model, "chat.completion.chunk") | {
         "choices": [],
@@ -45,7 +50,7 @@ def closing(number: str, created: int, model: str, end: End) -> dict[str, Any]:
     }
 
 
-def usage(end: End) -> dict[str, int]:
+def usage(end: GenerationEnd) -> dict[str, int]:
     """Tokens in and out; the end mark counts."""
     return {
         "prompt_tokens": end.tokens_in,
@@ -58,7 +63,7 @@ def _head(number: str, created: int, model: str, kind: str) -> dict[str, Any]:
     return {"id": number, "object": kind, "created": created, "model": model}
 
 
-def _told(told: Sequence[Told] | None) -> dict[str, Any] | None:
+def _told(told: Sequence[ChosenLogprob] | None) -> dict[str, Any] | None:
     if told is None:
         return None
     return {
@@ -69,5 +74,5 @@ def _told(told: Sequence[Told] | None) -> dict[str, Any] | None:
     }
 
 
-def _likely(one: Likely) -> dict[str, Any]:
+def _likely(one: TopLogprob) -> dict[str, Any]:
     return {"token": one.text, "logprob": one.logprob, "bytes": list(one.text.encode())}

@@ -11,26 +11,26 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from exchange.engine import Message
-from trainer.serve.refusal import Refusal
+from exchange.inference.engine import Message
+from trainer.serve.events import ApiError
 
 MOST_STOPS = 16
 LONGEST_STOP = 256  # characters
 MOST_TOP = 20  # likeliest tokens told with each token
 
 
-class Part(BaseModel):
+class TextPart(BaseModel):
     """A piece of a message; this model reads text alone."""
 
     type: Literal["text"]
     text: str
 
 
-class Turn(BaseModel):
+class RequestMessage(BaseModel):
     """One message."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part]
+    content: str | list[TextPart]
 
     def message(self) -> Message:
         """As chat templates know it."""
@@ -59,7 +59,7 @@ class ChatRequest(BaseModel):
     """The body of POST /v1/chat/completions."""
 
     model: str = ""
-    messages: list[Turn] = Field(min_length=1, max_length=4096)
+    messages: list[RequestMessage] = Field(min_length=1, max_length=4096)
     max_tokens: int | None = Field(None, ge=1, le=1 << 20)
     max_completion_tokens: int | None = Field(None, ge=1, le=1 << 20)
     temperature: float | None = Field(None, ge=0, le=2)
@@ -103,12 +103,12 @@ def parse(body: bytes) -> ChatRequest:
     try:
         raw = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"the body is not JSON: {error}", code="invalid_json") from None
+        raise ApiError(400, f"the body is not JSON: {error}", code="invalid_json") from None
     if not isinstance(raw, dict):
-        raise Refusal(400, "the body must be a JSON object", code="invalid_json")
+        raise ApiError(400, "the body must be a JSON object", code="invalid_json")
     try:
         return ChatRequest.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         param = ".".join(str(part) for part in first["loc"])
-        raise Refusal(400, f"{param}: {first['msg']}", param=param, code="invalid_value") from None
+        raise ApiError(400, f"{param}: {first['msg']}", param=param, code="invalid_value") from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from exchange.settings import Table
+from exchange.settings import SettingsTable
 
 
-class Serve(Table):
+class ServeSettings(SettingsTable):
     """The settings of `kkoracle serve`."""
 
     host: str = Field("127.0.0.1", description="address; another one needs an api_key")

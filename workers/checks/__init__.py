@@ -11,28 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exchange.records import TaskKind
-from exchange.text.reading import Claim
-from workers.checks import fluency, form, grounding, premises, rephrased, standing
+from exchange.text.tokens import TokenizedPair
+from workers.checks import fluency, form, grounding, self_contained, task_specific
+from workers.checks.answer_type import kind_of, larger_kind_of, right_answer_type
 from workers.checks.attribution import attributed
-from workers.checks.context import Context
+from workers.checks.context import CheckContext
 from workers.checks.events import undated_event
-from workers.checks.kinds import kind_of, larger_kind_of
-from workers.checks.language import mixed_language
-from workers.checks.meeting import meets_in_sentence
-from workers.checks.sort import right_sort
+from workers.checks.fluency import mixed_language
+from workers.checks.grounding import co_occurs_in_sentence
 
 VERSION = "2"
 
-Check = Callable[[Claim, Context], str]
+Check = Callable[[TokenizedPair, CheckContext], str]
 
 _WHOLE: tuple[Check, ...] = (form.question_mark, form.repetition, form.chopped)
 _SOUND: tuple[Check, ...] = (form.prompt_echo, mixed_language, fluency.garbled)
 _ALONE: tuple[Check, ...] = (
     undated_event,
-    standing.unanchored,
-    standing.meta_reference,
-    standing.deictic,
-    standing.pronoun_only,
+    self_contained.unanchored,
+    self_contained.meta_reference,
+    self_contained.deictic,
+    self_contained.pronoun_only,
 )
 _GROUNDED: tuple[Check, ...] = (
     grounding.grounded_number,
@@ -48,10 +47,10 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         *_SOUND,
         *_ALONE,
         form.leaked,
-        right_sort,
+        right_answer_type,
         *_GROUNDED,
         fluency.disagreement,
-        meets_in_sentence,
+        co_occurs_in_sentence,
         attributed,
     ),
     "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, fluency.disagreement),
@@ -69,23 +68,23 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         *_WHOLE,
         *_SOUND,
         *_ALONE,
-        rephrased.keeps_facts,
-        rephrased.asks_the_same,
-        rephrased.other_words,
+        task_specific.keeps_facts,
+        task_specific.asks_the_same,
+        task_specific.other_words,
     ),
-    "refusal": (form.length, form.chopped, form.repetition, *_SOUND, standing.meta_reference),
+    "refusal": (form.length, form.chopped, form.repetition, *_SOUND, self_contained.meta_reference),
     "replay": (form.free_length, form.chopped, form.repetition, *_SOUND),
 }
-_REFUSAL: tuple[Check, ...] = (premises.refuses, premises.adds_nothing)
+_REFUSAL: tuple[Check, ...] = (task_specific.refuses, task_specific.adds_nothing)
 _CORRECTION: tuple[Check, ...] = (
-    premises.denies,
-    premises.corrects,
-    premises.grounded_or_asked,
+    task_specific.denies,
+    task_specific.corrects,
+    task_specific.grounded_or_asked,
     fluency.disagreement,
 )
 
 
-def chain(context: Context) -> tuple[Check, ...]:
+def chain(context: CheckContext) -> tuple[Check, ...]:
     """The checks of a task, in order."""
     found = CHAINS[context.task.kind]
     if context.task.kind != "refusal":
@@ -93,7 +92,7 @@ def chain(context: Context) -> tuple[Check, ...]:
     return found + (_CORRECTION if context.task.given.get("true") else _REFUSAL)
 
 
-def first_objection(claim: Claim, context: Context) -> str:
+def first_objection(claim: TokenizedPair, context: CheckContext) -> str:
     """The reason code of the first rule that objects, or "" when the pair is accepted."""
     for check in chain(context):
         reason = check(claim, context)
@@ -102,4 +101,12 @@ def first_objection(claim: Claim, context: Context) -> str:
     return ""
 
 
-__all__ = ["CHAINS", "VERSION", "Claim", "Context", "first_objection", "kind_of", "larger_kind_of"]
+__all__ = [
+    "CHAINS",
+    "VERSION",
+    "CheckContext",
+    "TokenizedPair",
+    "first_objection",
+    "kind_of",
+    "larger_kind_of",
+]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from exchange.text.reading import Claim, Reading
-from workers.checks.context import Context
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.context import CheckContext
 
 # Verbs of wanting and maintaining, folded beginnings. Plain telling («είπε», «ανακοίνωσε») is not
 # among them: a newspaper has most of its facts from somebody.
@@ -15,7 +15,7 @@ _CLAIMS = re.compile(
     r"|επιδιωκ|πιεζ|πρεσβευ|φερετ|φεροντ|καταγγελ|κατηγγειλ|κατηγορ|διατεινετ|διατεινοντ|προσδοκ|θεωρ(ει|ουν|ησ)"
     r"|εκτιμα$|εκτιμουν|αιτημα|demand|claim|alleg|propos|urg(e|ed|es)$|argu)"
 )
-_TOLD = re.compile(
+_ATTRIBUTES = re.compile(
     r"(συμφωνα|αποψ|θεσ(η|εισ|εων)$|γνωμ|αιτημ|ζητ|απαιτ|αξιωσ|αξιων|διεκδικ|υποστηρ|ισχυρ|προτ(ειν"
     r"|ασ|αθ)|επιδιω|πιεζ|πιεσ|φερετ|φεροντ|καταγγελ|κατηγγειλ|κατηγορ|διατειν|λεει$|λενε$|ειπ(ε|αν)$|δηλω|τονι|θεωρ|εκτιμ"
     r"|θελ(ει|ουν)$|ηθελ|πιστευ|σημειω|επισημα|ανακοινωσ|καλεσ|καλει$|καλουν$|χαρακτηρι|αποκαλ|προσδοκ"
@@ -35,13 +35,13 @@ def _is_claim(folded: str) -> bool:
 
 
 @lru_cache(maxsize=1 << 16)
-def _is_told(folded: str) -> bool:
-    return _TOLD.match(folded) is not None
+def _is_attribution(folded: str) -> bool:
+    return _ATTRIBUTES.match(folded) is not None
 
 
-def attributed(claim: Claim, context: Context) -> str:
+def attributed(claim: TokenizedPair, context: CheckContext) -> str:
     """What stands behind «ζητά», «ισχυρίζεται» is said with its speaker, or not at all."""
-    if _tells(claim.question) or _tells(claim.answer):
+    if _names_speaker(claim.question) or _names_speaker(claim.answer):
         return ""
     said = claim.answer.stems - claim.question.stems or claim.answer.stems
     if not said:
@@ -63,7 +63,7 @@ def attributed(claim: Claim, context: Context) -> str:
     return ""
 
 
-def _behind(sentence: Reading) -> frozenset[str]:
+def _behind(sentence: TokenizedText) -> frozenset[str]:
     """The stems that follow the sentence's first verb of claiming; none without such a verb."""
     for index, word in enumerate(sentence.words):
         if not word.digits and _is_claim(word.folded):
@@ -71,7 +71,7 @@ def _behind(sentence: Reading) -> frozenset[str]:
     return frozenset()
 
 
-def _tells(reading: Reading) -> bool:
-    if any(_is_told(word.folded) for word in reading.words if not word.digits):
+def _names_speaker(reading: TokenizedText) -> bool:
+    if any(_is_attribution(word.folded) for word in reading.words if not word.digits):
         return True
     return _AFTER.search(reading.line) is not None

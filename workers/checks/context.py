@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exchange.records import Task
-from exchange.text.inflection import same_word
-from exchange.text.reading import STEM, Reading, lazy
+from exchange.text.inflection import is_same_word
+from exchange.text.tokens import STEM, TokenizedText, lazy_attribute
 
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
@@ -30,7 +30,7 @@ _APART = 6  # words between an article and the name it belongs to: «η δασκ
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name
 
 
-class Context:
+class CheckContext:
     """What one task asked about, as the checks see it.
 
     Attributes:
@@ -41,9 +41,9 @@ class Context:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.header = Reading(task.header)
+        self.header = TokenizedText(task.header)
         self.sentences = tuple(
-            Reading(part) for part in _SENTENCE_END.split(task.text) if part.strip()
+            TokenizedText(part) for part in _SENTENCE_END.split(task.text) if part.strip()
         )
         self._every = (self.header, *self.sentences)
         words: dict[str, list[str]] = {}
@@ -55,31 +55,31 @@ class Context:
         self._genders: dict[str, int] = {}
 
     @classmethod
-    def of(cls, task: Task) -> Context:
+    def of(cls, task: Task) -> CheckContext:
         """Read what a task asks about."""
         return cls(task)
 
-    @lazy
+    @lazy_attribute
     def numbers(self) -> frozenset[str]:
         return frozenset().union(*[part.numbers for part in self._every])
 
-    @lazy
+    @lazy_attribute
     def months(self) -> frozenset[int]:
         return frozenset().union(*[part.months for part in self._every])
 
-    @lazy
+    @lazy_attribute
     def dates(self) -> frozenset[str]:
         return frozenset().union(*[part.dates for part in self._every])
 
-    @lazy
+    @lazy_attribute
     def initials(self) -> frozenset[str]:
         """Of neighbouring capitalised words: «Ευρωπαϊκή Ένωση» is ΕΕ too."""
         return frozenset(_initials(self._every))
 
-    @lazy
-    def _capitals(self) -> dict[str, list[tuple[Reading, int]]]:
+    @lazy_attribute
+    def _capitals(self) -> dict[str, list[tuple[TokenizedText, int]]]:
         """Where capitalised words stand, by their first letters."""
-        found: dict[str, list[tuple[Reading, int]]] = {}
+        found: dict[str, list[tuple[TokenizedText, int]]] = {}
         for sentence in self.sentences:
             for index, word in enumerate(sentence.words):
                 if word.capital:
@@ -93,7 +93,7 @@ class Context:
         name's end pass, and a fixed number of them one that doubles a part of it.
         """
         near = self.words.get(folded[:STEM], ())
-        if folded in near or any(same_word(word, folded) for word in near):
+        if folded in near or any(is_same_word(word, folded) for word in near):
             return True
         return folded in self.initials
 
@@ -103,13 +103,13 @@ class Context:
         if found is None:
             found = 0
             for sentence, index in self._capitals.get(folded[:STEM], ()):
-                if same_word(sentence.words[index].folded, folded):
+                if is_same_word(sentence.words[index].folded, folded):
                     found |= _article_before(sentence, index)
             self._genders[folded] = found
         return found
 
 
-def _initials(readings: Iterable[Reading]) -> Iterator[str]:
+def _initials(readings: Iterable[TokenizedText]) -> Iterator[str]:
     for reading in readings:
         run = ""
         for word in reading.words:
@@ -121,7 +121,7 @@ def _initials(readings: Iterable[Reading]) -> Iterator[str]:
                 run = ""
 
 
-def _article_before(sentence: Reading, index: int) -> int:
+def _article_before(sentence: TokenizedText, index: int) -> int:
     """The gender that an article gives to the name at `index`.
 
     «Η πρόεδρος του συλλόγου Χρυσάνθη»: a genitive in between belongs to something else, and so

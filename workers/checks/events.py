@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 from exchange.text.fold import fold
-from exchange.text.reading import Claim, Reading, Word, wordset
-from workers.checks.context import Context
+from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken, word_set
+from workers.checks.context import CheckContext
 
 # Beginnings, folded: gatherings, votes, strikes and papers of which there is one every year.
 _EVENT = re.compile(
@@ -24,14 +24,14 @@ Union
 """
 _GENERIC = frozenset(fold(word)[:5] for word in _NAMED_EVERY_TIME.split())
 _ABOUT = frozenset(("για", "που", "οταν", "ωστε", "και", "με", "σχετικα", "about", "on"))
-_DEFINITE = wordset(
+_DEFINITE = word_set(
     """ο η το οι τα του τησ των τον την τη στο στη στην στον στα στισ στουσ τισ τουσ the"""
 )
 _WINDOW = 9  # words after the event in which what tells it from others would stand
 _ORDINAL = re.compile(r"\d+\s*(?:ο|η|ος|ης|ου|ό|ή|ού)\b")
 
 
-def undated_event(claim: Claim, context: Context) -> str:
+def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
     """ "The Summit", "the strike": one of many, and neither its date nor its place is said."""
     asked = claim.question
     if any(len(number) == 4 for number in asked.numbers) or asked.dates:
@@ -53,12 +53,12 @@ def _is_event(folded: str) -> bool:
     return _EVENT.match(folded) is not None
 
 
-def _definite(asked: Reading, index: int) -> bool:
+def _definite(asked: TokenizedText, index: int) -> bool:
     """Somebody's own event ("a meeting") is introduced; "the meeting" is taken for known."""
     return any(word.folded in _DEFINITE for word in asked.words[max(0, index - 3) : index])
 
 
-def _pinned(after: tuple[Word, ...], *, stop: bool) -> bool:
+def _pinned(after: tuple[WordToken, ...], *, stop: bool) -> bool:
     for word in after:
         if stop and word.folded in _ABOUT:
             return False

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from exchange.text.reading import STEM, Claim, Reading, wordset
-from workers.checks.context import ADJACENT, ARTICLES, FEMININE, MASCULINE, Context
+from exchange.text.tokens import STEM, TokenizedPair, TokenizedText, word_set
+from workers.checks.context import ADJACENT, ARTICLES, FEMININE, MASCULINE, CheckContext
 
 # Articles that no other article follows; «το», «τα» and «του» may be pronouns before one.
-_STRONG = wordset("ο η οι τον την των στο στη στην στον στα στισ στουσ τισ")
-_NEVER_BEFORE_VERB = wordset("ο η οι τον των στον στισ στουσ")
-_PREPOSITIONS = wordset("με σε απο για")
-_DOUBLES = wordset("πολυ σιγα λιγο κατω πρωτα ενα μια δυο πλαι χερι ωρα μερα τι")
+_STRONG = word_set("ο η οι τον την των στο στη στην στον στα στισ στουσ τισ")
+_NEVER_BEFORE_VERB = word_set("ο η οι τον των στον στισ στουσ")
+_PREPOSITIONS = word_set("με σε απο για")
+_DOUBLES = word_set("πολυ σιγα λιγο κατω πρωτα ενα μια δυο πλαι χερι ωρα μερα τι")
 
 
-def garbled(claim: Claim, context: Context) -> str:
+def garbled(claim: TokenizedPair, context: CheckContext) -> str:
     """Piled-up articles, doubled words, or words spelt as no Greek word is."""
     if context.task.language != "el":
         return ""
@@ -30,12 +30,12 @@ def garbled(claim: Claim, context: Context) -> str:
     return ""
 
 
-def _printed(folded: str, context: Context) -> bool:
+def _printed(folded: str, context: CheckContext) -> bool:
     """Odd as it is, the newspaper has the word."""
     return folded in context.words.get(folded[:STEM], ())
 
 
-def _broken_order(reading: Reading) -> bool:
+def _broken_order(reading: TokenizedText) -> bool:
     words = reading.words
     for index, (before, word) in enumerate(pairwise(words)):
         one, two = before.folded, word.folded
@@ -54,7 +54,7 @@ def _broken_order(reading: Reading) -> bool:
     return False
 
 
-def disagreement(claim: Claim, context: Context) -> str:
+def disagreement(claim: TokenizedPair, context: CheckContext) -> str:
     """An article of another gender than the chunk puts before that name: «ο Μάγδα»."""
     if context.task.language != "el":
         return ""
@@ -77,3 +77,31 @@ def _unlike(given: int, name: str) -> bool:
     if given & FEMININE:
         return name.endswith("σ")
     return bool(given & MASCULINE) and not name.endswith("σ")
+
+
+# Language: the newspaper's script, save for words that the chunk itself holds.
+
+GREEK_SHARE = 0.7  # catches mixed language that language identifiers pass
+
+
+def mixed_language(claim: TokenizedPair, context: CheckContext) -> str:
+    """Too many letters outside the Greek alphabet that the chunk does not have.
+
+    A newspaper in another language than Greek is not judged by its script.
+    """
+    if context.task.language != "el":
+        return ""
+    letters = greek = 0
+    for reading in (claim.question, claim.answer):
+        for word in reading.words:
+            if word.digits:
+                continue
+            folded = word.folded
+            if word.greek < len(folded):
+                if folded in context.words.get(folded[:STEM], ()):
+                    continue  # an abbreviation or a foreign name, taken from the chunk
+                if word.greek:
+                    return "mixed-language"  # two alphabets in one word
+            letters += len(folded)
+            greek += word.greek
+    return "mixed-language" if letters and greek / letters < GREEK_SHARE else ""

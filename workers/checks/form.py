@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from exchange.text.reading import Claim, Word, wordset
-from workers.checks.context import Context
+from exchange.text.tokens import TokenizedPair, WordToken, word_set
+from workers.checks.context import CheckContext
 
 QUESTION_CHARS = (10, 400)
 ANSWER_CHARS = (1, 1500)
@@ -18,7 +18,7 @@ _MARKS = (";", "?")
 _FINAL = (".", "!", ";", "?", "…")
 _CLOSING = "»\"'”)]  "
 # What an answer cannot end with: the model was cut, or lost its thread.
-_DANGLING = wordset(
+_DANGLING = word_set(
     """
     ο η οι των τον την τισ στο στη στην στον στα στισ στουσ και να θα με για απο που οτι πωσ
     ωστε αν δεν μη μην προσ κατα υπο the a an of and to
@@ -30,7 +30,7 @@ _ECHO = re.compile(
 )
 
 
-def chopped(claim: Claim, context: Context) -> str:
+def chopped(claim: TokenizedPair, context: CheckContext) -> str:
     """The reply was cut inside this answer: by the engine's word, or by how it ends."""
     words, text = claim.answer.words, claim.answer.text.rstrip(_CLOSING)
     if claim.chopped or text.endswith((",", "-", "–", "(", "«", ":")):
@@ -41,7 +41,7 @@ def chopped(claim: Claim, context: Context) -> str:
     return "chopped" if len(words) >= SENTENCE_WORDS and not ended else ""
 
 
-def length(claim: Claim, context: Context) -> str:
+def length(claim: TokenizedPair, context: CheckContext) -> str:
     """Too short to ask anything, or so long that it cannot be one pair."""
     if not QUESTION_CHARS[0] <= len(claim.question.text) <= QUESTION_CHARS[1]:
         return "question-length"
@@ -50,7 +50,7 @@ def length(claim: Claim, context: Context) -> str:
     return ""
 
 
-def summary_length(claim: Claim, context: Context) -> str:
+def summary_length(claim: TokenizedPair, context: CheckContext) -> str:
     """The same for an answer that has to say much."""
     if not QUESTION_CHARS[0] <= len(claim.question.text) <= QUESTION_CHARS[1]:
         return "question-length"
@@ -59,19 +59,19 @@ def summary_length(claim: Claim, context: Context) -> str:
     return ""
 
 
-def free_length(claim: Claim, context: Context) -> str:
+def free_length(claim: TokenizedPair, context: CheckContext) -> str:
     """A general answer may be a word or a page."""
     if not ANSWER_CHARS[0] <= len(claim.answer.text) <= SUMMARY_CHARS[1] or not claim.answer.words:
         return "answer-length"
     return ""
 
 
-def question_mark(claim: Claim, context: Context) -> str:
+def question_mark(claim: TokenizedPair, context: CheckContext) -> str:
     """A question ends with `;` (U+037E counts, the parser made them one) or `?`."""
     return "" if claim.question.text.rstrip("»\"' ").endswith(_MARKS) else "no-question-mark"
 
 
-def repetition(claim: Claim, context: Context) -> str:
+def repetition(claim: TokenizedPair, context: CheckContext) -> str:
     """The model ran in circles, or the answer is the question."""
     words = claim.answer.words
     if words == claim.question.words or loops(words):
@@ -79,7 +79,7 @@ def repetition(claim: Claim, context: Context) -> str:
     return ""
 
 
-def loops(words: Sequence[Word]) -> bool:
+def loops(words: Sequence[WordToken]) -> bool:
     """The same word many times running, or the same three words many times."""
     if len(words) < REPEATS:
         return False
@@ -99,13 +99,13 @@ def loops(words: Sequence[Word]) -> bool:
     return False
 
 
-def prompt_echo(claim: Claim, context: Context) -> str:
+def prompt_echo(claim: TokenizedPair, context: CheckContext) -> str:
     """The model recites its instruction."""
     found = _ECHO.search(claim.question.line) or _ECHO.search(claim.answer.line)
     return "prompt-echo" if found else ""
 
 
-def leaked(claim: Claim, context: Context) -> str:
+def leaked(claim: TokenizedPair, context: CheckContext) -> str:
     """The question already says its answer, so that nothing is asked."""
     said = claim.answer.stems
     if claim.answer.numbers:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 
-from exchange.text.reading import Claim, Reading
-from workers.checks.context import Context
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.context import CheckContext
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold
 _HOME = ("ελλαδ", "ευρωπ")  # where the story is set need not stand in it
 _QUOTED = re.compile(r"[«“]([^»”]+)[»”]")
 
 
-def grounded_number(claim: Claim, context: Context) -> str:
+def grounded_number(claim: TokenizedPair, context: CheckContext) -> str:
     """Every number of the pair is one of the chunk's."""
     if claim.answer.numbers <= context.numbers and claim.question.numbers <= context.numbers:
         return ""
     return "ungrounded-number"
 
 
-def grounded_date(claim: Claim, context: Context) -> str:
+def grounded_date(claim: TokenizedPair, context: CheckContext) -> str:
     """Every date stands whole: its parts may all be there, of two different dates."""
     if claim.question.dates <= context.dates and claim.answer.dates <= context.dates:
         return ""
     return "ungrounded-date"
 
 
-def grounded_name(claim: Claim, context: Context) -> str:
+def grounded_name(claim: TokenizedPair, context: CheckContext) -> str:
     """Every capitalised name, and every title in quotation marks, is one of the chunk's."""
     for reading in (claim.question, claim.answer):
         for word in reading.names:
@@ -39,12 +39,60 @@ def grounded_name(claim: Claim, context: Context) -> str:
                 return "ungrounded-name"
         quoted = "«" in reading.text or "“" in reading.text
         for title in _QUOTED.findall(reading.text) if quoted else ():
-            if not all(context.names(w.folded) for w in Reading(title).words if not w.digits):
+            if not all(context.names(w.folded) for w in TokenizedText(title).words if not w.digits):
                 return "ungrounded-name"
     return ""
 
 
-def grounded(claim: Claim, context: Context) -> str:
+def grounded(claim: TokenizedPair, context: CheckContext) -> str:
     """Enough of the answer's words are the chunk's."""
     said = claim.answer.stems
     return "ungrounded" if said and len(said & context.stems) / len(said) < OVERLAP else ""
+
+
+# Question and answer meet in one place of the chunk.
+#
+# Grounding alone passes answers that mix facts of different sentences (48 such pairs, 5 right).
+
+CO_OCCURRENCE_OVERLAP = 0.5  # share of the question's stems that stand near the answer
+ENOUGH_STEMS = 2  # stems of the question in a sentence that goes on about its subject
+
+
+def co_occurs_in_sentence(claim: TokenizedPair, context: CheckContext) -> str:
+    """Question and answer meet in one sentence, or in two neighbours.
+
+    A neighbour may name whom the sentence speaks of, but the sentence that holds the answer must
+    itself hold a part of the question; else facts of two sentences were mixed.
+    """
+    if len(context.sentences) < 2:
+        return ""
+    said = (claim.answer.stems - claim.question.stems) & context.stems
+    asked = (claim.question.stems & context.stems) - context.header.stems
+    if not asked or not said:
+        return ""
+    dated = (claim.question.dates | claim.answer.dates) - context.header.dates
+    for index, home in enumerate(context.sentences):
+        if said.isdisjoint(home.stems) or asked.isdisjoint(home.stems):
+            continue
+        # A sentence that has a date of its own does not borrow its neighbour's.
+        if home.dates and not dated <= home.dates:
+            continue
+        near = frozenset().union(
+            *(s.stems for s in context.sentences[max(0, index - 1) : index + 2])
+        )
+        if said <= near and len(asked & near) / len(asked) >= CO_OCCURRENCE_OVERLAP:
+            return ""
+        if _goes_on(home, said, asked, claim):
+            return ""
+    return "facts-mixed"
+
+
+def _goes_on(
+    home: TokenizedText, said: frozenset[str], asked: frozenset[str], claim: TokenizedPair
+) -> bool:
+    """The sentence goes on about what was named further up: it holds the whole answer, enough of
+    the question, and names nobody whom the pair does not name."""
+    enough = len(asked & home.stems) >= min(ENOUGH_STEMS, len(asked))
+    told = {word.stem for word in home.names if word.stem and not word.month}
+    named = told <= claim.question.stems | claim.answer.stems
+    return enough and named and said <= home.stems

@@ -35,19 +35,31 @@ Aliases of a story: `/story.do?id=N&publDate=D`, `/story.do?publDate=D&id=N`,
 
 from __future__ import annotations
 
-from kkoracle.demo.newspaper.records import DemoStory, Fact, Newspaper, Page
-from kkoracle.demo.newspaper.server import serve
-from kkoracle.demo.newspaper.site import Site
-from kkoracle.demo.newspaper.truth import write_truth
+from kkoracle.demo.newspaper.records import (
+    DemoStory,
+    NewspaperPage,
+    PrintedFact,
+    SampleNewspaper,
+    write_truth,
+)
+from kkoracle.demo.newspaper.site import NewspaperSite, serve
 from kkoracle.demo.newspaper.writer import write_stories
 
-__all__ = ["DemoStory", "Fact", "Newspaper", "Page", "build", "serve", "write_truth"]
+__all__ = [
+    "DemoStory",
+    "NewspaperPage",
+    "PrintedFact",
+    "SampleNewspaper",
+    "build_newspaper",
+    "serve",
+    "write_truth",
+]
 
 
-def build(seed: int = 7, stories: int = 320) -> Newspaper:
+def build_newspaper(seed: int = 7, stories: int = 320) -> SampleNewspaper:
     """The newspaper of a seed; same input, same bytes.
 
     Fewer `stories` spread over the same years. Raises ValueError under 60.
     """
     plan, written = write_stories(seed, stories)
-    return Site(seed, plan, written).newspaper()
+    return NewspaperSite(seed, plan, written).newspaper()

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from kkoracle.demo.newspaper import Newspaper, build, serve, write_truth
+from kkoracle.demo.newspaper import SampleNewspaper, build_newspaper, serve, write_truth
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -27,7 +27,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-async def _serve(newspaper: Newspaper, args: argparse.Namespace) -> None:
+async def _serve(newspaper: SampleNewspaper, args: argparse.Namespace) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the server; 0 after a stop signal, 1 when it cannot listen, 2 on a bad number."""
     args = _arguments(argv)
     try:
-        newspaper = build(args.seed, args.stories)
+        newspaper = build_newspaper(args.seed, args.stories)
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kkoracle.demo.newspaper.inflect import long_date
 from kkoracle.demo.newspaper.pools import NEWSPAPER, side
-from kkoracle.demo.newspaper.threads import STRIKE_WEEKS, STRIKES
+from kkoracle.demo.newspaper.storylines import STRIKE_WEEKS, STRIKES
 
 FIRST_YEAR, LAST_YEAR = 2008, 2024
 # Stories of an ordinary issue; the plan spreads `stories` over issues of about this size.
@@ -16,7 +16,7 @@ _PER_ISSUE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
+class NewspaperIssue:
     """One issue. A `weekend` issue is dated Saturday and carries Sunday's date as well."""
 
     day: dt.date
@@ -36,7 +36,9 @@ def shape_of(day: dt.date) -> str:
     return "modern"
 
 
-def _day(rng: random.Random, first: dt.date, last: dt.date, taken: set[dt.date]) -> dt.date | None:
+def _free_day(
+    rng: random.Random, first: dt.date, last: dt.date, taken: set[dt.date]
+) -> dt.date | None:
     """A free day of the newspaper's side of the hash split, Saturdays preferred."""
     span = [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
     free = [
@@ -53,7 +55,7 @@ def _day(rng: random.Random, first: dt.date, last: dt.date, taken: set[dt.date])
     return rng.choice(free) if free else None
 
 
-def issues(rng: random.Random, stories: int) -> list[Issue]:
+def plan_issues(rng: random.Random, stories: int) -> list[NewspaperIssue]:
     """The issues of all years, by day, holding exactly `stories` stories.
 
     Raises ValueError under 60 stories: some year or shape would go without.
@@ -67,7 +69,7 @@ def issues(rng: random.Random, stories: int) -> list[Issue]:
         for first in STRIKES:
             for week in range(STRIKE_WEEKS):
                 start = first + dt.timedelta(days=7 * week)
-                day = _day(rng, start, start + dt.timedelta(days=6), taken)
+                day = _free_day(rng, start, start + dt.timedelta(days=6), taken)
                 if day is not None:
                     taken.add(day)
     turn = 0
@@ -76,14 +78,14 @@ def issues(rng: random.Random, stories: int) -> list[Issue]:
         year = FIRST_YEAR + turn % years
         month = 1 + (turn // years * 5 + turn) % 12
         first = dt.date(year, month, 1)
-        day = _day(rng, first, first + dt.timedelta(days=27), taken)
+        day = _free_day(rng, first, first + dt.timedelta(days=27), taken)
         if day is not None:
             taken.add(day)
         turn += 1
     days = sorted(taken)
     base, rest = divmod(stories, len(days))
     return [
-        Issue(
+        NewspaperIssue(
             day,
             day.weekday() == 5,
             base + (1 if index < rest else 0),

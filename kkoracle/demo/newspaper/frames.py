@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class SentenceFrame:
     """One sentence frame.
 
     `templates` are headline, sentence, question, answer and two rephrasings, in that order.
@@ -32,7 +32,7 @@ class Frame:
         return tuple(template.format(**slots) for template in self.templates)
 
 
-def table(text: str) -> tuple[Frame, ...]:
+def parse_frames(text: str) -> tuple[SentenceFrame, ...]:
     """Reads frames from text: blocks of seven lines, the first `id section kind`."""
     frames = []
     for block in text.strip().split("\n\n"):
@@ -40,19 +40,19 @@ def table(text: str) -> tuple[Frame, ...]:
         name, section, kind = head.split()
         if len(lines) != 6:
             raise ValueError(f"frame {name}: six lines expected, found {len(lines)}")
-        frames.append(Frame(name, section, kind, tuple(lines)))  # type: ignore[arg-type]
+        frames.append(SentenceFrame(name, section, kind, tuple(lines)))  # type: ignore[arg-type]
     return tuple(frames)
 
 
-def known_frames() -> tuple[Frame, ...]:
+def known_frames() -> tuple[SentenceFrame, ...]:
     """The frames that the model's training text uses."""
     from kkoracle.demo.newspaper.frames_known import TEXT
 
-    return table(TEXT)
+    return parse_frames(TEXT)
 
 
-def new_frames() -> tuple[Frame, ...]:
+def new_frames() -> tuple[SentenceFrame, ...]:
     """The frames held out from the model's training text."""
     from kkoracle.demo.newspaper.frames_new import TEXT
 
-    return table(TEXT)
+    return parse_frames(TEXT)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class PrintedFact:
     """One sentence of a story and what may be asked about it.
 
     `sentence` stands verbatim in one paragraph, `question` makes sense without the story,
@@ -34,7 +37,7 @@ class DemoStory:
     title: str
     author: str
     paragraphs: tuple[str, ...]
-    facts: tuple[Fact, ...]
+    facts: tuple[PrintedFact, ...]
     shape: str
     page_no: int
     edition: int
@@ -46,7 +49,7 @@ class DemoStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class NewspaperPage:
     """What the server sends for one address. The charset may be wrong or missing on purpose."""
 
     body: bytes
@@ -54,7 +57,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Newspaper:
+class SampleNewspaper:
     """The whole site. `pages` has every address (path with query) exactly as it is linked.
 
     `aliases` maps an address to the canonical one of the same story, `leave_outs` lists the
@@ -64,8 +67,38 @@ class Newspaper:
 
     name: str
     stories: tuple[DemoStory, ...]
-    pages: dict[str, Page]
+    pages: dict[str, NewspaperPage]
     aliases: dict[str, str] = field(default_factory=dict)
     leave_outs: tuple[str, ...] = ()
     addresses: dict[int, str] = field(default_factory=dict)
     charsets: dict[str, str] = field(default_factory=dict)
+
+
+# Writes what is true of a newspaper as JSON, for the stages that are measured against it.
+
+
+def truth_record(newspaper: SampleNewspaper) -> dict[str, object]:
+    """Stories with their address and facts, aliases, and the addresses to leave out."""
+    stories = []
+    for story in newspaper.stories:
+        record = asdict(story)
+        record["date"] = story.date.isoformat()
+        record["words"] = story.words
+        record["url"] = newspaper.addresses[story.id]
+        stories.append(record)
+    return {
+        "name": newspaper.name,
+        "stories": stories,
+        "aliases": newspaper.aliases,
+        "leave_outs": list(newspaper.leave_outs),
+    }
+
+
+def write_truth(newspaper: SampleNewspaper, path: str | os.PathLike[str]) -> None:
+    """Writes the truth to `path`, whole or not at all."""
+    target = Path(path)
+    draft = target.with_name(target.name + ".part")
+    draft.write_text(
+        json.dumps(truth_record(newspaper), ensure_ascii=False, indent=1), encoding="utf-8"
+    )
+    draft.replace(target)

@@ -6,12 +6,15 @@ import datetime as dt
 import random
 from html import escape
 from itertools import groupby
+from urllib.parse import unquote
+
+from aiohttp import web
 
 from kkoracle.demo.newspaper import shapes
-from kkoracle.demo.newspaper.calendar import FIRST_YEAR, LAST_YEAR, Issue
+from kkoracle.demo.newspaper.calendar import FIRST_YEAR, LAST_YEAR, NewspaperIssue
 from kkoracle.demo.newspaper.inflect import date_line, slash_date
 from kkoracle.demo.newspaper.pools import phrases
-from kkoracle.demo.newspaper.records import DemoStory, Newspaper, Page
+from kkoracle.demo.newspaper.records import DemoStory, NewspaperPage, SampleNewspaper
 
 _HTML = "text/html; charset=utf-8"
 ROBOTS = "User-agent: *\nCrawl-delay: 0.05\nDisallow: /private/\n"
@@ -27,22 +30,22 @@ _PROGRAMME = phrases(
 )
 
 
-class Site:
+class NewspaperSite:
     """Collects the pages of the site; `newspaper` hands the finished record over."""
 
-    def __init__(self, seed: int, plan: list[Issue], stories: list[DemoStory]) -> None:
+    def __init__(self, seed: int, plan: list[NewspaperIssue], stories: list[DemoStory]) -> None:
         self.rng = random.Random(f"kkoracle site {seed}")
         self.plan = plan
         self.stories = stories
-        self.pages: dict[str, Page] = {}
+        self.pages: dict[str, NewspaperPage] = {}
         self.aliases: dict[str, str] = {}
         self.leave_outs: list[str] = []
         self.addresses: dict[int, str] = {}
         self.charsets: dict[str, str] = {}
 
-    def newspaper(self) -> Newspaper:
+    def newspaper(self) -> SampleNewspaper:
         """Builds every page and returns the whole."""
-        self.pages["/robots.txt"] = Page(ROBOTS.encode(), "text/plain; charset=utf-8")
+        self.pages["/robots.txt"] = NewspaperPage(ROBOTS.encode(), "text/plain; charset=utf-8")
         self.charsets["/robots.txt"] = "utf-8"
         for name in ("login.do", "subscribers.do"):
             self._add(
@@ -62,7 +65,7 @@ class Site:
             for edition in sorted({story.edition for story in printed}):
                 self._index(issue, [s for s in printed if s.edition == edition], number)
             self._teasers(issue, printed)
-        return Newspaper(
+        return SampleNewspaper(
             shapes.NAME,
             tuple(self.stories),
             self.pages,
@@ -82,7 +85,7 @@ class Site:
         self._put(url, html, "utf-8", _HTML)
 
     def _put(self, url: str, html: str, charset: str, content_type: str) -> None:
-        self.pages[url] = Page(html.encode(charset), content_type)
+        self.pages[url] = NewspaperPage(html.encode(charset), content_type)
         self.charsets[url] = charset
 
     def _years(self) -> None:
@@ -170,7 +173,7 @@ class Site:
             self.leave_outs.append(alias)
         self.leave_outs.append(url)
 
-    def _index(self, issue: Issue, stories: list[DemoStory], television: int) -> None:
+    def _index(self, issue: NewspaperIssue, stories: list[DemoStory], television: int) -> None:
         day = slash_date(issue.day)
         rows = [f'<li><a href="/page.do?publDate={day}&amp;pageNo=1">Πρωτοσέλιδο</a></li>']
         for page_no, group in groupby(stories, lambda s: s.page_no):
@@ -197,7 +200,7 @@ class Site:
         url = f"/issue.do?publDate={day}" + ("&edition=2" if late else "")
         self._add(url, title, f'<ul class="issue">{"".join(rows)}</ul>')
 
-    def _teasers(self, issue: Issue, stories: list[DemoStory]) -> None:
+    def _teasers(self, issue: NewspaperIssue, stories: list[DemoStory]) -> None:
         """Page 1: a line or two of each story that stands inside, and where to find it."""
         boxes = []
         for story in stories:
@@ -210,3 +213,39 @@ class Site:
         url = f"/page.do?publDate={slash_date(issue.day)}&pageNo=1"
         self._add(url, f"Πρωτοσέλιδο, {date_line(issue.day, issue.weekend)}", "".join(boxes))
         self.leave_outs.append(url)
+
+
+# Serves a newspaper over HTTP; the pages lie in memory and are sent byte for byte.
+
+
+def _app(newspaper: SampleNewspaper) -> web.Application:
+    # Clients may send "/" in a query as %2F; both mean the same page.
+    pages: dict[str, NewspaperPage] = {unquote(url): page for url, page in newspaper.pages.items()}
+
+    async def answer(request: web.Request) -> web.Response:
+        page = pages.get(unquote(request.raw_path))
+        if page is None:
+            return web.Response(status=404, text="Η σελίδα δεν βρέθηκε.")
+        return web.Response(body=page.body, headers={"Content-Type": page.content_type})
+
+    app = web.Application()
+    app.router.add_route("GET", "/{path:.*}", answer)
+    return app
+
+
+async def serve(
+    newspaper: SampleNewspaper, host: str = "127.0.0.1", port: int = 0
+) -> tuple[web.AppRunner, int]:
+    """Starts serving and returns the runner (`await runner.cleanup()` stops it) and the port.
+
+    Port 0 takes a free one. Raises OSError when the port is in use.
+    """
+    runner = web.AppRunner(_app(newspaper), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner, runner.addresses[0][1]

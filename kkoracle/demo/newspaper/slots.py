@@ -10,8 +10,9 @@ import datetime as dt
 import random
 from collections.abc import Callable
 
-from kkoracle.demo.newspaper import kinds, pools
+from kkoracle.demo.newspaper import phrases, pools
 from kkoracle.demo.newspaper.inflect import Noun, Phrase, long_date
+from kkoracle.demo.newspaper.pools import NEWSPAPER
 
 _ACCENTS = str.maketrans("αεηιουω", "άέήίόύώ")
 _BARE = str.maketrans("άέήίόύώΆΈΉΊΌΎΏ", "αεηιουωΑΕΗΙΟΥΩ")
@@ -27,7 +28,7 @@ def accent_last(text: str) -> str:
     return text
 
 
-class Draw:
+class SlotSampler:
     """A seeded source of slot values that all belong to one side.
 
     With `invented` above 0 that share of first names, surnames and place names is made from
@@ -115,16 +116,16 @@ class Draw:
         return self._until(make)  # type: ignore[return-value]
 
     def association(self) -> Noun:
-        return self._of_place(kinds.ASSOCIATIONS)
+        return self._of_place(phrases.ASSOCIATIONS)
 
     def institution(self) -> Noun:
-        return self._of_place(kinds.INSTITUTIONS)
+        return self._of_place(phrases.INSTITUTIONS)
 
     def school(self) -> Noun:
-        return self._of_place(kinds.SCHOOLS)
+        return self._of_place(phrases.SCHOOLS)
 
     def team(self) -> Noun:
-        return self._of_place(kinds.TEAMS)
+        return self._of_place(phrases.TEAMS)
 
     def company(self) -> Noun:
         def brand() -> str:
@@ -132,13 +133,13 @@ class Draw:
             adjective = self.rng.choice(pools.BRAND_ADJECTIVES[gender])
             return f"{adjective} {self.rng.choice(pools.BRAND_NOUNS[gender])}"
 
-        gender, *cases = self.rng.choice(kinds.COMPANIES)
+        gender, *cases = self.rng.choice(phrases.COMPANIES)
         name = self._until(brand)
         return Noun(gender, *(f"{case} «{name}»" for case in cases))
 
     def work(self) -> Noun:
-        nom, gen = self.rng.choice(kinds.WORK_HEADS)
-        thing = self.rng.choice(kinds.WORK_OBJECTS)
+        nom, gen = self.rng.choice(phrases.WORK_HEADS)
+        thing = self.rng.choice(phrases.WORK_OBJECTS)
         place = self.place().ston
         return Noun(
             "f", f"{nom} {thing} {place}", f"{gen} {thing} {place}", f"{nom} {thing} {place}"
@@ -151,13 +152,13 @@ class Draw:
         return Phrase(str(self._until(make)))
 
     def cause(self) -> Phrase:
-        return Phrase(f"{self.rng.choice(kinds.CAUSES)} {self.place().ston}")
+        return Phrase(f"{self.rng.choice(phrases.CAUSES)} {self.place().ston}")
 
     def demand(self) -> Phrase:
-        return Phrase(self.rng.choice(kinds.DEMANDS).format(n=self.rng.randint(12, 480)))
+        return Phrase(self.rng.choice(phrases.DEMANDS).format(n=self.rng.randint(12, 480)))
 
     def product(self) -> Phrase:
-        return Phrase(self.rng.choice(kinds.PRODUCTS))
+        return Phrase(self.rng.choice(phrases.PRODUCTS))
 
     def money(self) -> Phrase:
         def make() -> str:
@@ -247,3 +248,42 @@ SLOT_NAMES = {
     "y": "year",
     "z": "score",
 }
+
+
+# The people, places and bodies of the town: a finite cast, so that they come back in the news.
+
+# How many of each the town has. Enough that a question with a date stays the only one of its
+# kind, few enough that a reader of ten stories meets someone twice.
+_SIZES = {
+    "p": 170,
+    "v": 48,
+    "o": 36,
+    "b": 30,
+    "g": 26,
+    "t": 16,
+    "c": 34,
+    "w": 140,
+    "x": 90,
+}
+_SAME_POOL = {"q": "p", "u": "v", "j": "t"}
+
+
+class TownCast(SlotSampler):
+    """A source of slot values for the newspaper that draws names from its cast."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(NEWSPAPER, rng)
+        self.members: dict[str, list[object]] = {}
+        for letter, size in _SIZES.items():
+            found: dict[str, object] = {}
+            while len(found) < size:
+                value = SlotSampler.slot(self, letter)
+                found.setdefault(str(value), value)
+            self.members[letter] = list(found.values())
+        self.authors = [str(SlotSampler.slot(self, "p")) for _ in range(14)]
+
+    def slot(self, letter: str, near: dt.date | None = None) -> object:
+        members = self.members.get(_SAME_POOL.get(letter, letter))
+        if members is None:
+            return super().slot(letter, near)
+        return self.rng.choice(members)

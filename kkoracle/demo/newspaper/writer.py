@@ -7,13 +7,13 @@ import string
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from kkoracle.demo.newspaper.calendar import Issue, issues, shape_of
-from kkoracle.demo.newspaper.cast import Cast
+from kkoracle.demo.newspaper.calendar import NewspaperIssue, plan_issues, shape_of
 from kkoracle.demo.newspaper.connectives import SENTENCES
-from kkoracle.demo.newspaper.frames import Frame, known_frames, new_frames
+from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import upper_first
-from kkoracle.demo.newspaper.records import DemoStory, Fact
-from kkoracle.demo.newspaper.threads import Event, events, strike_day
+from kkoracle.demo.newspaper.records import DemoStory, PrintedFact
+from kkoracle.demo.newspaper.slots import TownCast
+from kkoracle.demo.newspaper.storylines import StoryEvent, all_events, event_slots
 
 # Share of facts in frames that the model's training text does not use.
 _NEW_SHARE = 0.13
@@ -36,7 +36,7 @@ _RELATED = {
 }
 
 
-def letters(frame: Frame) -> list[str]:
+def slot_letters(frame: SentenceFrame) -> list[str]:
     """The slot letters of a frame, each once, in order of first use."""
     names = [
         name.split(".")[0]
@@ -47,7 +47,7 @@ def letters(frame: Frame) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def connective(draw: Cast, rng: random.Random) -> str:
+def connective(draw: TownCast, rng: random.Random) -> str:
     """A sentence without a fact."""
     text = rng.choice(SENTENCES)
     slots = {"p": draw.slot("p").o, "v": draw.slot("v").ston, "c": draw.slot("c").ston}  # type: ignore[attr-defined]
@@ -55,21 +55,25 @@ def connective(draw: Cast, rng: random.Random) -> str:
 
 
 @dataclass(slots=True)
-class Writer:
+class StoryWriter:
     """Writes one story after another; `asked` keeps every question the only one of its kind."""
 
     rng: random.Random
-    cast: Cast
-    known: dict[str, Frame]
-    new: dict[str, Frame]
+    cast: TownCast
+    known: dict[str, SentenceFrame]
+    new: dict[str, SentenceFrame]
     asked: set[str] = field(default_factory=set)
 
     def _fact(
-        self, frame: Frame, issue: Issue, fixed: dict[str, object], shared: dict[str, object]
-    ) -> tuple[Fact, str, dict[str, object]] | None:
+        self,
+        frame: SentenceFrame,
+        issue: NewspaperIssue,
+        fixed: dict[str, object],
+        shared: dict[str, object],
+    ) -> tuple[PrintedFact, str, dict[str, object]] | None:
         for _ in range(20):
             slots: dict[str, object] = {}
-            for letter in letters(frame):
+            for letter in slot_letters(frame):
                 if letter in fixed:
                     slots[letter] = fixed[letter]
                 elif letter in shared and self.rng.random() < _SAME_NAME:
@@ -87,7 +91,7 @@ class Writer:
             if question in self.asked:
                 continue
             self.asked.add(question)
-            fact = Fact(
+            fact = PrintedFact(
                 sentence,
                 question,
                 upper_first(answer),
@@ -99,7 +103,7 @@ class Writer:
             return fact, upper_first(title), slots
         return None
 
-    def _frames(self, section: str, lead: Frame, count: int) -> list[Frame]:
+    def _frames(self, section: str, lead: SentenceFrame, count: int) -> list[SentenceFrame]:
         """The lead frame and others of the section and its neighbours, none twice."""
         near = {section, *_RELATED[section]}
         chosen = [lead]
@@ -117,7 +121,7 @@ class Writer:
         bounds = [0, *cuts, len(sentences)]
         return tuple(" ".join(sentences[a:b]) for a, b in pairwise(bounds))
 
-    def story(self, number: int, issue: Issue, event: Event | None) -> DemoStory:
+    def story(self, number: int, issue: NewspaperIssue, event: StoryEvent | None) -> DemoStory:
         """One story; `event` makes it a piece of a thread."""
         frames = self.known | self.new
         if event is not None:
@@ -125,11 +129,11 @@ class Writer:
         else:
             pool = self.new if self.rng.random() < _NEW_SHARE else self.known
             lead = self.rng.choice(list(pool.values()))
-        facts: list[Fact] = []
+        facts: list[PrintedFact] = []
         title = ""
         shared: dict[str, object] = {}
         for frame in self._frames(lead.section, lead, self.rng.randint(3, 6)):
-            fixed = strike_day(event, issue.day, self.cast) if event and frame is lead else {}
+            fixed = event_slots(event, issue.day, self.cast) if event and frame is lead else {}
             made = self._fact(frame, issue, fixed, shared)
             if made is None:
                 continue
@@ -158,13 +162,15 @@ class Writer:
         )
 
 
-def write_stories(seed: int, count: int) -> tuple[list[Issue], list[DemoStory]]:
+def write_stories(seed: int, count: int) -> tuple[list[NewspaperIssue], list[DemoStory]]:
     """All issues and stories, the same for the same seed and count."""
     rng = random.Random(f"kkoracle newspaper {seed}")
-    cast = Cast(rng)
-    plan = issues(rng, count)
-    waiting = events(cast)
-    writer = Writer(rng, cast, {f.id: f for f in known_frames()}, {f.id: f for f in new_frames()})
+    cast = TownCast(rng)
+    plan = plan_issues(rng, count)
+    waiting = all_events(cast)
+    writer = StoryWriter(
+        rng, cast, {f.id: f for f in known_frames()}, {f.id: f for f in new_frames()}
+    )
     numbers = rng.sample(range(100_000, 100_000 + 40 * count), count)
     stories: list[DemoStory] = []
     for issue in plan:
@@ -174,11 +180,11 @@ def write_stories(seed: int, count: int) -> tuple[list[Issue], list[DemoStory]]:
             if waiting and waiting[0].day <= issue.day and place % 2 == 0:
                 event = waiting.pop(0)
             story = writer.story(numbers[len(stories)], issue, event)
-            stories.append(_placed(story, issue, place))
+            stories.append(_with_place(story, issue, place))
     return plan, stories
 
 
-def _placed(story: DemoStory, issue: Issue, place: int) -> DemoStory:
+def _with_place(story: DemoStory, issue: NewspaperIssue, place: int) -> DemoStory:
     """The story with its newspaper page (two to a page, from page 2) and its edition."""
     late = issue.second_edition and place == issue.stories - 1
     return DemoStory(

@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from kkoracle.studio.plots.bars import bars
-from kkoracle.studio.plots.lines import Band, Line, lines
+from kkoracle.studio.plots.lines import Band, Curve, lines
 
-__all__ = ["Band", "Line", "bars", "lines"]
+__all__ = ["Band", "Curve", "bars", "lines"]

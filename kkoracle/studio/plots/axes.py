@@ -49,12 +49,12 @@ class Axis:
         return self.start + part * (self.end - self.start)
 
 
-def across(low: float, high: float) -> Axis:
+def x_axis(low: float, high: float) -> Axis:
     """The axis along the bottom."""
     return Axis(low, max(high, low + 1e-9), LEFT, WIDTH - RIGHT)
 
 
-def upwards(low: float, high: float) -> Axis:
+def y_axis(low: float, high: float) -> Axis:
     """The axis along the left, from a round number to a round number."""
     step = _step((high - low) or abs(high) or 1.0, 4)
     floor = math.floor(low / step) * step
@@ -62,14 +62,14 @@ def upwards(low: float, high: float) -> Axis:
     return Axis(floor, ceiling if ceiling > floor else floor + step, HEIGHT - BOTTOM, TOP)
 
 
-def round_values(low: float, high: float, about: int = 4, least: float = 0.0) -> list[float]:
+def value_ticks(low: float, high: float, about: int = 4, least: float = 0.0) -> list[float]:
     """Round values between two others, about so many, not less than `least` apart."""
     step = max(_step((high - low) or 1.0, about), least)
     first = math.ceil(low / step - 1e-9)
     return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def round_times(low: float, high: float, about: int = 6) -> list[tuple[float, str]]:
+def time_ticks(low: float, high: float, about: int = 6) -> list[tuple[float, str]]:
     """Round moments of local time between two others (seconds since the epoch), named."""
     span = high - low
     step = next((one for one in _TIMES if span / one <= about), 2 * _TIMES[-1])
@@ -86,7 +86,7 @@ def round_times(low: float, high: float, about: int = 6) -> list[tuple[float, st
     return found
 
 
-def named(value: float) -> str:
+def format_tick(value: float) -> str:
     """A number as short as a label needs it."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= unit:
@@ -95,15 +95,15 @@ def named(value: float) -> str:
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def grid(across_at: Sequence[tuple[float, str]], up: Axis) -> str:
+def svg_grid(across_at: Sequence[tuple[float, str]], up: Axis) -> str:
     """Lines and labels of both axes; `across_at` are places with their names."""
     parts = []
-    for value in round_values(up.low, up.high):
+    for value in value_ticks(up.low, up.high):
         y = up.place(value)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" '
             f'y2="{y:.1f}"/><text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">'
-            f"{named(value)}</text>"
+            f"{format_tick(value)}</text>"
         )
     parts += [
         f'<text class="mid" x="{x:.1f}" y="{HEIGHT - 8}">{escape(name)}</text>'
@@ -112,7 +112,7 @@ def grid(across_at: Sequence[tuple[float, str]], up: Axis) -> str:
     return "".join(parts)
 
 
-def legend(names: Sequence[tuple[str, str, bool]]) -> str:
+def svg_legend(names: Sequence[tuple[str, str, bool]]) -> str:
     """Names with their colours, in a row above the plot; true for what is dashed."""
     parts, x = [], float(LEFT)
     for name, colour, dashed in names:
@@ -124,7 +124,7 @@ def legend(names: Sequence[tuple[str, str, bool]]) -> str:
     return "".join(parts)
 
 
-def picture(title: str, inside: str) -> str:
+def svg_figure(title: str, inside: str) -> str:
     """The whole plot under its title."""
     name = escape(title)
     return (

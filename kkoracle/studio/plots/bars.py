@@ -13,10 +13,10 @@ from kkoracle.studio.plots.axes import (
     LEFT,
     RIGHT,
     WIDTH,
-    grid,
-    legend,
-    picture,
-    upwards,
+    svg_figure,
+    svg_grid,
+    svg_legend,
+    y_axis,
 )
 
 LABELS = 12  # names that fit under the bars
@@ -31,7 +31,7 @@ def bars(title: str, parts: Sequence[str], counts: Mapping[str, Sequence[int]]) 
     highest = max((sum(each) for each in counts.values()), default=0)
     if not highest:
         return ""
-    up = upwards(0, highest)
+    up = y_axis(0, highest)
     room = (WIDTH - LEFT - RIGHT) / len(counts)
     every = -(-len(counts) // LABELS)
     marks, drawn = [], []
@@ -51,27 +51,27 @@ def bars(title: str, parts: Sequence[str], counts: Mapping[str, Sequence[int]]) 
             )
         drawn.append("</g>")
     names = [(part, colour, False) for part, colour in zip(parts, COLOURS, strict=False)]
-    told = legend(names) if len(names) > 1 else ""
-    return picture(title, grid(marks, up) + "".join(drawn) + told)
+    told = svg_legend(names) if len(names) > 1 else ""
+    return svg_figure(title, svg_grid(marks, up) + "".join(drawn) + told)
 
 
-def ranked(title: str, counts: Mapping[str, int], most: int = 15) -> str:
+def ranked_bars(title: str, counts: Mapping[str, int], most: int = 15) -> str:
     """Lying bars with their numbers, the longest first; "" when there is nothing to count."""
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
     total = sum(counts.values())
     if not total:
         return ""
-    return _lying(
+    return _horizontal_bars(
         title, [(name, count / total, f"{count:,}", count / order[0][1]) for name, count in order]
     )
 
 
-def shares(title: str, parts: Mapping[str, float]) -> str:
+def share_bars(title: str, parts: Mapping[str, float]) -> str:
     """Lying bars for parts of a whole, in their own order."""
-    return _lying(title, [(name, share, "", share) for name, share in parts.items()])
+    return _horizontal_bars(title, [(name, share, "", share) for name, share in parts.items()])
 
 
-def _lying(title: str, rows: Sequence[tuple[str, float, str, float]]) -> str:
+def _horizontal_bars(title: str, rows: Sequence[tuple[str, float, str, float]]) -> str:
     """Name, share, what stands before it, and length (0 to 1) of each bar."""
     lines = "".join(
         f'<tr><th>{text(name)}</th><td class="n">{said}</td><td class="n">{share:.1%}</td>'

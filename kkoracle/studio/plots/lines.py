@@ -15,14 +15,14 @@ from kkoracle.studio.plots.axes import (
     RIGHT,
     TOP,
     WIDTH,
-    across,
-    grid,
-    legend,
-    named,
-    picture,
-    round_times,
-    round_values,
-    upwards,
+    format_tick,
+    svg_figure,
+    svg_grid,
+    svg_legend,
+    time_ticks,
+    value_ticks,
+    x_axis,
+    y_axis,
 )
 
 Points = Sequence[tuple[float, float]]
@@ -30,7 +30,7 @@ COLUMNS = (WIDTH - LEFT - RIGHT) // 2  # more points than that cannot be told ap
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Curve:
     """One line with its name; `colour` counts through the palette."""
 
     name: str
@@ -51,7 +51,7 @@ class Band:
 
 def lines(
     title: str,
-    drawn: Sequence[Line],
+    drawn: Sequence[Curve],
     *,
     times: bool = False,
     zero: bool = True,
@@ -67,15 +67,15 @@ def lines(
     if not points:
         return ""
     ends = [x for x, _ in points] + ([band.low, band.high] if band else [])
-    x = across(min(ends), max(ends))
+    x = x_axis(min(ends), max(ends))
     values = [y for _, y in points]
-    y = upwards(0.0 if zero else min(values), max(values))
+    y = y_axis(0.0 if zero else min(values), max(values))
     if times:
-        marks = [(x.place(at), name) for at, name in round_times(x.low, x.high)]
+        marks = [(x.place(at), name) for at, name in time_ticks(x.low, x.high)]
     else:
-        steps = round_values(x.low, x.high, 6, least=1.0)
-        marks = [(x.place(at), named(at)) for at in steps]
-    parts = [grid(marks, y)]
+        steps = value_ticks(x.low, x.high, 6, least=1.0)
+        marks = [(x.place(at), format_tick(at)) for at in steps]
+    parts = [svg_grid(marks, y)]
     if band:
         left, wide = x.place(band.low), x.place(band.high) - x.place(band.low)
         parts.append(
@@ -84,7 +84,7 @@ def lines(
         )
     for line in drawn:
         colour = COLOURS[line.colour % len(COLOURS)]
-        spots = [(x.place(at), y.place(value)) for at, value in thinned(line.points)]
+        spots = [(x.place(at), y.place(value)) for at, value in downsample(line.points)]
         path = " ".join(f"{left:.1f},{top:.1f}" for left, top in spots)
         dash = DASHED if line.dashed else ""
         parts.append(
@@ -102,10 +102,10 @@ def lines(
     ]
     if band:
         names.append((band.name, "#8884", False))
-    return picture(title, "".join(parts) + legend(names))
+    return svg_figure(title, "".join(parts) + svg_legend(names))
 
 
-def thinned(points: Points, columns: int = COLUMNS) -> list[tuple[float, float]]:
+def downsample(points: Points, columns: int = COLUMNS) -> list[tuple[float, float]]:
     """At most so many points, each the mean of its neighbours; first and last stay."""
     if len(points) <= columns:
         return list(points)

@@ -10,16 +10,23 @@ from typing import Any
 import gradio as gr
 
 from exchange.errors import UserError
-from exchange.review import Review, Vote
-from kkoracle.studio import comparing, markup, saving
-from kkoracle.studio.asking import LONGEST, Asker, Given, names, open_asker, runs_of
-from kkoracle.studio.comparing import Round
+from exchange.store.review import Review, Vote
+from kkoracle.studio import comparison, markup, transcript
+from kkoracle.studio.comparison import ComparisonRound
 from kkoracle.studio.studio import Studio
-from kkoracle.studio.tabs.parts import own_html
-from trainer.talk.session import WAYS
+from kkoracle.studio.systems import (
+    LONGEST_QUESTION,
+    StudioAnswer,
+    StudioSystems,
+    open_systems,
+    runs_with_adapter,
+    system_names,
+)
+from kkoracle.studio.tabs import own_html
+from trainer.chat.session import SYSTEMS
 
-LOADING = "loading the model; the first question waits for it ..."
-SLOW = "A worker generates on this machine: the model is in memory twice and both go slower."
+LOADING_NOTE = "loading the model; the first question waits for it ..."
+SLOW_NOTE = "A worker generates on this machine: the model is in memory twice and both go slower."
 NO_RUN = "no run: base alone"
 
 
@@ -27,16 +34,16 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
     with gr.Row():
         run = gr.Dropdown(_runs(studio), label="Run", scale=1)
-        chosen = gr.CheckboxGroup(WAYS, label="Who is asked", scale=2)
+        chosen = gr.CheckboxGroup(SYSTEMS, label="Who is asked", scale=2)
         blind = gr.Checkbox(True, label="Blind: names after the vote", scale=1)
     question = gr.Textbox(
-        label="Question", max_length=LONGEST, elem_id="question", submit_btn="Ask"
+        label="Question", max_length=LONGEST_QUESTION, elem_id="question", submit_btn="Ask"
     )
     said = own_html()
     answers = own_html(elem_id="answers")
     with gr.Group(visible=False) as ballot:
-        choice = gr.Radio([*comparing.LETTERS, *comparing.OTHERWISE], label="Which is best?")
-        better = gr.Textbox(label="A better answer (if you know one)", max_length=LONGEST)
+        choice = gr.Radio([*comparison.LETTERS, *comparison.OTHER_CHOICES], label="Which is best?")
+        better = gr.Textbox(label="A better answer (if you know one)", max_length=LONGEST_QUESTION)
         send = gr.Button("Vote and reveal", variant="primary")
     with gr.Row():
         files = own_html(elem_id="files")
@@ -51,35 +58,37 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         return [gr.update(choices=runs, value=first), change(first), _votes(studio)]
 
     def change(name: str) -> Any:
-        asked = names(name)
+        asked = system_names(name)
         return gr.update(choices=asked, value=asked[: 3 if name else 2])
 
     def ask(
-        said_before: list[Round], text: str, name: str, systems: list[str], unseen: bool
+        said_before: list[ComparisonRound], text: str, name: str, systems: list[str], unseen: bool
     ) -> Iterator[list[Any]]:
         text = text.strip()
-        wrong = _refused(studio, text, name, systems)
+        wrong = _refusal(studio, text, name, systems)
         if wrong:
             yield [said_before, markup.note(wrong, "wrong"), *[gr.skip()] * 6]
             return
-        order = [one for one in names(name) if one in systems]
-        of = comparing.begin(text, name, order, unseen)
-        note = markup.note(SLOW) if studio.models.busy_elsewhere() else ""
+        order = [one for one in system_names(name) if one in systems]
+        of = comparison.begin_round(text, name, order, unseen)
+        note = markup.note(SLOW_NOTE) if studio.models.busy_elsewhere() else ""
         if studio.models.loaded != _key(name):
-            waiting = note + markup.note(LOADING)
-            yield [said_before, waiting, _cards(of), *_closed(), gr.skip(), text]
+            waiting = note + markup.note(LOADING_NOTE)
+            yield [said_before, waiting, _cards(of), *_hide_ballot(), gr.skip(), text]
         try:
             for system in of.systems:
                 given = studio.models.use(
                     _key(name),
-                    lambda: open_asker(studio.house, studio.archive, name, lambda _: None),
-                    partial(Asker.ask, name=system, question=text, max_tokens=studio.max_tokens),
+                    lambda: open_systems(studio.project, studio.archive, name, lambda _: None),
+                    partial(
+                        StudioSystems.ask, name=system, question=text, max_tokens=studio.max_tokens
+                    ),
                 )
                 of = replace(of, given=(*of.given, given))
                 if not of.whole:
-                    yield [said_before, note, _cards(of), *_closed(), gr.skip(), text]
+                    yield [said_before, note, _cards(of), *_hide_ballot(), gr.skip(), text]
         except UserError as error:
-            yield [said_before, markup.note(error, "wrong"), "", *_closed(), gr.skip(), text]
+            yield [said_before, markup.note(error, "wrong"), "", *_hide_ballot(), gr.skip(), text]
             return
         now = [*said_before, of]
         yield [
@@ -89,14 +98,14 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             gr.update(visible=True),
             gr.update(choices=of.choices, value=None),
             "",
-            _files(studio, now),
+            _downloads(studio, now),
             "",
         ]
 
-    def vote(now: list[Round], choice: str | None, better: str) -> list[Any]:
+    def vote(now: list[ComparisonRound], choice: str | None, better: str) -> list[Any]:
         if not now or now[-1].said or choice not in now[-1].choices:
             return [now, markup.note("ask first, then choose one", "wrong"), *[gr.skip()] * 4]
-        of, stored = comparing.vote(now[-1], choice, better.strip(), "me")
+        of, stored = comparison.record_vote(now[-1], choice, better.strip(), "me")
         studio.records.run(lambda: _store(studio, stored))
         now = [*now[:-1], of]
         return [
@@ -104,7 +113,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
             markup.note(f"stored: {of.said}"),
             _cards(of),
             gr.update(visible=False),
-            _files(studio, now),
+            _downloads(studio, now),
             _votes(studio),
         ]
 
@@ -124,26 +133,29 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
 
 def _runs(studio: Studio) -> list[tuple[str, str]]:
-    return [*((name, name) for name in runs_of(studio.house, studio.archive)), (NO_RUN, "")]
+    return [
+        *((name, name) for name in runs_with_adapter(studio.project, studio.archive)),
+        (NO_RUN, ""),
+    ]
 
 
 def _key(run: str) -> str:
     return f"compare {run}"
 
 
-def _refused(studio: Studio, text: str, run: str, systems: Sequence[str]) -> str:
+def _refusal(studio: Studio, text: str, run: str, systems: Sequence[str]) -> str:
     if not text:
         return "write a question first"
-    if len(text) > LONGEST:
-        return f"a question has {LONGEST} characters at most"
-    if run and run not in runs_of(studio.house, studio.archive):
+    if len(text) > LONGEST_QUESTION:
+        return f"a question has {LONGEST_QUESTION} characters at most"
+    if run and run not in runs_with_adapter(studio.project, studio.archive):
         return f"no run {run!r} with an adapter: `kkoracle train` makes one"
-    if not set(systems) & set(names(run)):
+    if not set(systems) & set(system_names(run)):
         return "choose at least one that is asked"
     return ""
 
 
-def _closed() -> list[Any]:
+def _hide_ballot() -> list[Any]:
     """No ballot while answers are coming."""
     return [gr.update(visible=False), gr.skip(), gr.skip()]
 
@@ -156,7 +168,7 @@ def _store(studio: Studio, vote: Vote) -> None:
         review.close()
 
 
-def _cards(of: Round) -> str:
+def _cards(of: ComparisonRound) -> str:
     """The answers side by side; sources only when it may be known who has read them."""
     cards = []
     for place in range(len(of.systems)):
@@ -166,7 +178,7 @@ def _cards(of: Round) -> str:
     return f'<h2>{markup.text(of.question)}</h2><div class="cards">{"".join(cards)}</div>'
 
 
-def _card(given: Given, open_: bool) -> str:
+def _card(given: StudioAnswer, open_: bool) -> str:
     if given.error:
         return markup.note(given.error, "wrong")
     parts = [markup.block(given.text or "(nothing)")]
@@ -180,8 +192,10 @@ def _card(given: Given, open_: bool) -> str:
     return "".join(parts)
 
 
-def _files(studio: Studio, talk: Sequence[Round]) -> str:
-    return saving.links(f"{studio.archive}-talk", f"{studio.archive}: questions and answers", talk)
+def _downloads(studio: Studio, talk: Sequence[ComparisonRound]) -> str:
+    return transcript.download_links(
+        f"{studio.archive}-talk", f"{studio.archive}: questions and answers", talk
+    )
 
 
 def _votes(studio: Studio) -> str:
@@ -189,7 +203,7 @@ def _votes(studio: Studio) -> str:
     if review is None:
         return ""
     try:
-        found = comparing.tally(review.votes())
+        found = comparison.count_votes(review.votes())
     finally:
         review.close()
     rows = [

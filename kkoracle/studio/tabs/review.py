@@ -7,17 +7,17 @@ from typing import Any
 import gradio as gr
 
 from kkoracle.studio import markup
-from kkoracle.studio.reviewing import Reviewing, Shown
+from kkoracle.studio.review_sessions import ReviewPage, ReviewSessions
 from kkoracle.studio.studio import Studio
-from kkoracle.studio.tabs.parts import own_html
-from trainer.review.sitting import REASONS
+from kkoracle.studio.tabs import own_html
+from trainer.review.session import REASONS
 
 LONGEST = 4000  # characters of an edited text
 
 
 def build(studio: Studio, tab: gr.Tab) -> None:
     """Put the tab on the page; pairs are chosen when it is first looked at."""
-    desk = Reviewing(studio.directory)
+    desk = ReviewSessions(studio.directory)
     run = studio.records.run
 
     with gr.Row():
@@ -39,19 +39,19 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     outputs = [pair, chunk, question, answer, about, said, reason]
 
     def show(name: str) -> list[Any]:
-        return _page(run(lambda: desk.show(name)))
+        return _page_outputs(run(lambda: desk.show(name)))
 
     def on_accept(name: str, shown: str, q: str, a: str) -> list[Any]:
-        return _page(run(lambda: desk.accept(name, shown, q, a)))
+        return _page_outputs(run(lambda: desk.accept(name, shown, q, a)))
 
     def on_reject(name: str, shown: str, why: str | None) -> list[Any]:
-        return _page(run(lambda: desk.reject(name, shown, why or "")))
+        return _page_outputs(run(lambda: desk.reject(name, shown, why or "")))
 
     def on_skip(name: str, shown: str) -> list[Any]:
-        return _page(run(lambda: desk.skip(name, shown)))
+        return _page_outputs(run(lambda: desk.skip(name, shown)))
 
     def on_undo(name: str) -> list[Any]:
-        return _page(run(lambda: desk.undo(name)))
+        return _page_outputs(run(lambda: desk.undo(name)))
 
     accept.click(on_accept, [reviewer, pair, question, answer], outputs, api_name="accept")
     reject.click(on_reject, [reviewer, pair, reason], outputs, api_name="reject")
@@ -61,7 +61,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
     tab.select(show, [reviewer], outputs, api_name="review")
 
 
-def _page(shown: Shown) -> list[Any]:
+def _page_outputs(shown: ReviewPage) -> list[Any]:
     chunk = f"<h3>{markup.text(shown.header)}</h3>{markup.block(shown.chunk)}" if shown.pair else ""
     said = markup.note(shown.said, "wrong" if shown.wrong else "note") if shown.said else ""
     return [

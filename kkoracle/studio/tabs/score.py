@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from exchange.errors import UserError
-from kkoracle.studio import markup, scoring
-from kkoracle.studio.plots.bars import shares
+from kkoracle.studio import markup, scorer
+from kkoracle.studio.plots.bars import share_bars
 from kkoracle.studio.studio import Studio
-from kkoracle.studio.tabs.parts import own_html
-from trainer.scorer.scoring import Scored
+from kkoracle.studio.tabs import own_html
+from trainer.scorer.scoring import ScoreResult
 
 LONGEST = 50_000  # characters of each part
 
@@ -20,7 +20,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     """Put the tab on the page."""
     with gr.Row():
         with gr.Column():
-            name = gr.Dropdown(scoring.scorers(studio.house), label="Scorer")
+            name = gr.Dropdown(scorer.scorer_names(studio.project), label="Scorer")
             question = gr.Textbox(label="Question", lines=2, max_length=LONGEST)
             guide = gr.Textbox(label="Guide, or a reference answer", lines=4, max_length=LONGEST)
             answer = gr.Textbox(label="Answer", lines=4, max_length=LONGEST)
@@ -29,7 +29,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         found = own_html(elem_id="score")
 
     def prepare() -> list[Any]:
-        known = scoring.scorers(studio.house)
+        known = scorer.scorer_names(studio.project)
         said = "" if known else markup.note("no scorer yet: `kkoracle score train` makes one")
         return [gr.update(choices=known, value=known[0] if known else None), said]
 
@@ -39,18 +39,18 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         try:
             scored = studio.models.use(
                 f"score {which}",
-                lambda: scoring.open_desk(studio.house, which),
+                lambda: scorer.open_scorer(studio.project, which),
                 lambda desk: desk.score(q, g, a, most),
             )
         except UserError as error:
             return markup.note(error, "wrong")
-        return _shown(scored)
+        return _score_html(scored)
 
     page.load(prepare, None, [name, found], api_visibility="private")
     send.click(score, [name, question, guide, answer, maximum], [found], api_name="score")
 
 
-def _shown(scored: Scored) -> str:
+def _score_html(scored: ScoreResult) -> str:
     parts = [f"<h2>{scored.score:.3g} of {scored.maximum:g}</h2>"]
     if scored.abstained:
         parts.append(markup.note("not sure enough: better ask a person", "wrong"))
@@ -61,4 +61,4 @@ def _shown(scored: Scored) -> str:
         f"{scored.maximum * level / scored.top:g}": share
         for level, share in enumerate(scored.probabilities)
     }
-    return "".join(parts) + shares("How probable each score is", levels)
+    return "".join(parts) + share_bars("How probable each score is", levels)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import pages
-from exchange.review import Review
+from crawler.frontier import pages
+from exchange.store.review import Review
 from tests.conftest import SENTENCES, processes
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill
@@ -44,7 +44,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from kkoracle.demo.tiny import make_tiny_model
+    from tools.tiny_model import make_tiny_model
 
     digits = [" ".join("0123456789")] * 8  # what a scorer reads
     return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", [*SENTENCES * 4, *digits])

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kkoracle.studio.plots import Band, Line, bars, lines
-from kkoracle.studio.plots.axes import named, round_times, round_values
-from kkoracle.studio.plots.bars import ranked
-from kkoracle.studio.plots.lines import thinned
+from kkoracle.studio.plots import Band, Curve, bars, lines
+from kkoracle.studio.plots.axes import format_tick, time_ticks, value_ticks
+from kkoracle.studio.plots.bars import ranked_bars
+from kkoracle.studio.plots.lines import downsample
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -31,21 +31,21 @@ def path(plot: str, number: int = 0) -> list[tuple[float, float]]:
 
 
 def test_nothing_to_draw_draws_nothing() -> None:
-    assert lines("Pages", [Line("fetched", [])]) == ""
+    assert lines("Pages", [Curve("fetched", [])]) == ""
     assert bars("Years", ("stories",), {}) == bars("Years", ("stories",), {"2001": (0,)}) == ""
-    assert ranked("Reasons", {}) == ranked("Reasons", {"none": 0}) == ""
+    assert ranked_bars("Reasons", {}) == ranked_bars("Reasons", {"none": 0}) == ""
 
 
 def test_a_line_rises_as_its_values_do_and_zero_is_on_the_axis() -> None:
-    spots = path(lines("Pages", [Line("fetched", [(0, 0), (10, 50), (20, 100)])]))
+    spots = path(lines("Pages", [Curve("fetched", [(0, 0), (10, 50), (20, 100)])]))
     assert [x for x, _ in spots] == sorted(x for x, _ in spots)
     (_, first), (_, middle), (_, last) = spots
     assert first > middle > last and middle == pytest.approx((first + last) / 2, abs=0.2)
 
 
 def test_one_point_is_a_dot_and_level_values_are_drawn() -> None:
-    assert "<circle" in lines("Loss", [Line("training", [(1, 2.5)])], zero=False)
-    (_, first), (_, last) = path(lines("Loss", [Line("t", [(1, 2.0), (9, 2.0)])], zero=False))
+    assert "<circle" in lines("Loss", [Curve("training", [(1, 2.5)])], zero=False)
+    (_, first), (_, last) = path(lines("Loss", [Curve("t", [(1, 2.0), (9, 2.0)])], zero=False))
     assert first == last
 
 
@@ -54,8 +54,8 @@ def test_what_is_expected_is_dashed_and_its_band_is_named() -> None:
     drawn = lines(
         "Pages",
         [
-            Line("fetched", [(now - 7200, 0), (now, 100)]),
-            Line("expected", [(now, 100), (now + 7200, 200)], dashed=True),
+            Curve("fetched", [(now - 7200, 0), (now, 100)]),
+            Curve("expected", [(now, 100), (now + 7200, 200)], dashed=True),
         ],
         times=True,
         band=Band(now + 6000, now + 9000, "end, likely"),
@@ -71,15 +71,15 @@ def test_what_is_expected_is_dashed_and_its_band_is_named() -> None:
 
 def test_many_points_become_as_many_as_can_be_seen() -> None:
     many = [(float(step), float(step % 7)) for step in range(100_000)]
-    few = thinned(many, 300)
+    few = downsample(many, 300)
     assert len(few) == 300 and few[0] == many[0] and few[-1] == many[-1]
     assert all(value == pytest.approx(3, abs=0.2) for _, value in few[1:-1])
 
 
 def test_axes_have_round_numbers() -> None:
-    assert round_values(0, 100) == [0, 50, 100]
-    assert round_values(0, 730) == [0, 200, 400, 600]
-    assert [named(v) for v in (0, 0.25, 950, 12_500, 2_500_000)] == [
+    assert value_ticks(0, 100) == [0, 50, 100]
+    assert value_ticks(0, 730) == [0, 200, 400, 600]
+    assert [format_tick(v) for v in (0, 0.25, 950, 12_500, 2_500_000)] == [
         "0",
         "0.25",
         "950",
@@ -93,7 +93,7 @@ def test_axes_have_round_numbers() -> None:
     [(1800, r"\d\d:\d\d"), (40 * 86400, r"\d+ \w{3}"), (4000 * 86400, r"\w{3} \d{4}")],
 )
 def test_times_are_named_as_their_span_needs_it(span: float, like: str) -> None:
-    found = round_times(1_700_000_000, 1_700_000_000 + span)
+    found = time_ticks(1_700_000_000, 1_700_000_000 + span)
     assert 2 <= len(found) <= 7
     assert all(re.fullmatch(like, name) for _, name in found), found
 
@@ -113,8 +113,8 @@ def test_names_of_others_stay_text() -> None:
     evil = '"><script>x</script>'
     for drawn in (
         bars(evil, (evil,), {evil: (1,)}),
-        ranked(evil, {evil: 1}),
-        lines(evil, [Line(evil, [(0, 1)])]),
+        ranked_bars(evil, {evil: 1}),
+        lines(evil, [Curve(evil, [(0, 1)])]),
     ):
         assert "<script>" not in drawn
         parsed(drawn)

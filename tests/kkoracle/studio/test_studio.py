@@ -11,7 +11,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from exchange import gpu
+from exchange import lock
 from tests.conftest import ROOT, run_cli
 from tests.kkoracle.studio.conftest import EVIL, Server, Start
 from tests.trainer.conftest import Desk
@@ -118,16 +118,16 @@ def test_while_a_run_trains_no_model_is_loaded_and_the_page_says_why(
     client: Client, desk: Desk
 ) -> None:
     call(client, "let_go")
-    with gpu.held(desk.folder / "data"):
+    with lock.hold_gpu(desk.folder / "data"):
         said = call(client, "ask", "Πότε;", "default", ["base"], False)[0]
     assert "training runs" in said
     said, cards, *_ = call(client, "ask", "Πότε;", "default", ["base"], False)
     assert "wrong" not in said and "A: base" in cards
-    with gpu.held(desk.folder / "data", shared=True):
+    with lock.hold_gpu(desk.folder / "data", shared=True):
         call(client, "let_go")
         assert "worker" in call(client, "ask", "Πότε;", "default", ["base"], False)[0]
     call(client, "let_go")
-    with gpu.held(desk.folder / "data"):
+    with lock.hold_gpu(desk.folder / "data"):
         pass  # the model's memory and the lock were given back
 
 

@@ -7,30 +7,30 @@ import re
 
 from markdown_it import MarkdownIt
 
-from kkoracle.studio import comparing, saving
-from kkoracle.studio.asking import Given, Source
-from kkoracle.studio.comparing import ALIKE, NONE, Round
+from kkoracle.studio import comparison, transcript
+from kkoracle.studio.comparison import ALL_ALIKE, NONE_RIGHT, ComparisonRound
+from kkoracle.studio.systems import StudioAnswer, StudioSource
 from tests.kkoracle.studio.conftest import EVIL
 
 SYSTEMS = ("base", "tuned", "RAG")
-SOURCE = Source("Φωνή, 5/1/2008, Τίτλος", "https://paper.example/story?id=1", "Κείμενο.")
+SOURCE = StudioSource("Φωνή, 5/1/2008, Τίτλος", "https://paper.example/story?id=1", "Κείμενο.")
 
 
-def answered(blind: bool = True, text: str = "Το 2012.") -> Round:
-    begun = comparing.begin("Πότε;", "default", SYSTEMS, blind)
+def answered(blind: bool = True, text: str = "Το 2012.") -> ComparisonRound:
+    begun = comparison.begin_round("Πότε;", "default", SYSTEMS, blind)
     given = tuple(
-        Given(name, f"{text} ({place})", 0.5, 7, (SOURCE,) if name == "RAG" else ())
+        StudioAnswer(name, f"{text} ({place})", 0.5, 7, (SOURCE,) if name == "RAG" else ())
         for place, name in enumerate(begun.systems)
     )
-    return Round(begun.question, begun.run, begun.systems, given, blind)
+    return ComparisonRound(begun.question, begun.run, begun.systems, given, blind)
 
 
 def test_a_blind_round_is_shuffled_and_names_nobody_before_the_vote() -> None:
-    orders = {comparing.begin("Πότε;", "", SYSTEMS, True).systems for _ in range(200)}
+    orders = {comparison.begin_round("Πότε;", "", SYSTEMS, True).systems for _ in range(200)}
     assert len(orders) == 6 and all(sorted(order) == sorted(SYSTEMS) for order in orders)
     of = answered()
     assert [of.name(place) for place in range(3)] == ["A", "B", "C"]
-    voted, _ = comparing.vote(of, "B", "", "me")
+    voted, _ = comparison.record_vote(of, "B", "", "me")
     assert voted.name(1) == f"B: {of.systems[1]}"
 
 
@@ -41,47 +41,55 @@ def test_an_open_round_keeps_its_order_and_says_who_it_is() -> None:
 
 def test_a_vote_is_stored_by_system_not_by_letter() -> None:
     of = answered()
-    _, best = comparing.vote(of, "C", "Το 2013.", "me")
+    _, best = comparison.record_vote(of, "C", "Το 2013.", "me")
     assert best.choice == "best" and best.best == of.systems[2] and best.better == "Το 2013."
     assert best.systems == of.systems and best.answers[0] == "Το 2012. (0)"
-    assert [comparing.vote(of, choice, "", "me")[1].choice for choice in (ALIKE, NONE)] == [
+    assert [
+        comparison.record_vote(of, choice, "", "me")[1].choice for choice in (ALL_ALIKE, NONE_RIGHT)
+    ] == [
         "alike",
         "none",
     ]
 
 
 def test_the_tally_counts_shown_best_and_blindly_best() -> None:
-    votes = [comparing.vote(answered(blind), "A", "", "me")[1] for blind in (False, False)]
+    votes = [comparison.record_vote(answered(blind), "A", "", "me")[1] for blind in (False, False)]
     blind = answered()
-    votes.append(comparing.vote(blind, comparing.LETTERS[blind.systems.index("RAG")], "", "me")[1])
-    assert comparing.tally(votes) == [("base", 3, 2, 0), ("RAG", 3, 1, 1), ("tuned", 3, 0, 0)]
+    votes.append(
+        comparison.record_vote(blind, comparison.LETTERS[blind.systems.index("RAG")], "", "me")[1]
+    )
+    assert comparison.count_votes(votes) == [
+        ("base", 3, 2, 0),
+        ("RAG", 3, 1, 1),
+        ("tuned", 3, 0, 0),
+    ]
 
 
 def test_the_files_hold_answers_votes_and_sources_once_it_is_open() -> None:
     of = answered()
-    for write in (saving.to_markdown, saving.to_html):
+    for write in (transcript.to_markdown, transcript.to_html):
         before = write("paper", [of])
         assert "Πότε" in before and "Το 2012." in before
         assert "tuned" not in before and SOURCE.url not in before
-        after = write("paper", [comparing.vote(of, "A", "Το 2013.", "me")[0]])
+        after = write("paper", [comparison.record_vote(of, "A", "Το 2013.", "me")[0]])
         assert "tuned" in after and SOURCE.url in after and "Φωνή, 5/1/2008" in after
         assert "A is best" in after and "Το 2013." in after
 
 
 def test_hostile_text_is_text_in_both_files() -> None:
     of = answered(text=f"{EVIL}\n# τίτλος\n[x](javascript:alert(1))")
-    html = saving.to_html(EVIL, [of])
+    html = transcript.to_html(EVIL, [of])
     assert "<img" not in html and "<script" not in html
-    read = MarkdownIt().render(saving.to_markdown(EVIL, [of]))
+    read = MarkdownIt().render(transcript.to_markdown(EVIL, [of]))
     assert "<img" not in read and "<script" not in read and "<a href" not in read
     assert read.count("<h1>") == 1 and "# τίτλος" in read
 
 
 def test_the_links_hold_the_files_themselves() -> None:
-    assert saving.links("paper-talk", "paper", []) == ""
+    assert transcript.download_links("paper-talk", "paper", []) == ""
     of = answered()
-    found = saving.links("paper-talk", "paper", [of])
+    found = transcript.download_links("paper-talk", "paper", [of])
     held = dict(re.findall(r'download="paper-talk\.(\w+)" href="data:[^,]*;base64,([^"]*)"', found))
     assert set(held) == {"md", "html"}
-    assert base64.b64decode(held["md"]).decode() == saving.to_markdown("paper", [of])
-    assert base64.b64decode(held["html"]).decode() == saving.to_html("paper", [of])
+    assert base64.b64decode(held["md"]).decode() == transcript.to_markdown("paper", [of])
+    assert base64.b64decode(held["html"]).decode() == transcript.to_html("paper", [of])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from exchange import gpu
+from exchange import lock
 from exchange.errors import UserError
-from kkoracle.studio.threads import ModelThread, OneThread
+from kkoracle.studio.threads import ModelThread, SingleThread
 
 SOON_S = 0.2
 
@@ -51,13 +51,13 @@ def test_one_model_at_a_time_in_one_thread(tmp_path: Path) -> None:
 def test_a_model_that_nobody_asks_for_gives_back_memory_and_gpu(tmp_path: Path) -> None:
     loads, thread = Loads(), ModelThread(tmp_path, SOON_S)
     use(thread, loads, "a")
-    with pytest.raises(UserError, match="the studio"), gpu.held(tmp_path):
+    with pytest.raises(UserError, match="the studio"), lock.hold_gpu(tmp_path):
         pass
     deadline = time.monotonic() + 20
     while thread.loaded:
         assert time.monotonic() < deadline
         time.sleep(SOON_S / 4)
-    with gpu.held(tmp_path):
+    with lock.hold_gpu(tmp_path):
         assert loads.said == ["load a", "free a"]
         with pytest.raises(UserError, match="training runs"):
             use(thread, loads, "a")
@@ -75,7 +75,7 @@ def test_what_cannot_be_loaded_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such model"):
         thread.use("a", broken, len)
     assert not thread.loaded
-    with gpu.held(tmp_path):
+    with lock.hold_gpu(tmp_path):
         pass
     thread.close()
 
@@ -94,12 +94,12 @@ def test_a_model_that_fails_is_let_go_and_told_in_one_line(tmp_path: Path) -> No
 def test_workers_beside_us_are_noticed_before_a_model_is_loaded(tmp_path: Path) -> None:
     thread = ModelThread(tmp_path, 60)
     assert not thread.busy_elsewhere()
-    with gpu.held(tmp_path, shared=True):
+    with lock.hold_gpu(tmp_path, shared=True):
         assert thread.busy_elsewhere()
     thread.close()
 
 
 def test_what_comes_after_the_end_is_dropped() -> None:
-    thread = OneThread("x")
+    thread = SingleThread("x")
     thread.close()
     thread.send(lambda: None)

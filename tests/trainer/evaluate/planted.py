@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, replace
 
 from exchange.records import digest
 from trainer.evaluate.records import (
-    About,
-    Answer,
-    Audit,
+    EvalAnswer,
+    EvalItem,
     Evaluation,
-    Item,
-    Metric,
+    EvaluationInfo,
+    JudgeAudit,
+    MetricInfo,
     Preference,
-    System,
+    SystemInfo,
 )
 
 SECTIONS = ("Πόλη", "Οικονομία", "Αθλητικά")
-CHOICE = Metric(
+CHOICE = MetricInfo(
     "choice",
     "choice|v:1",
     "The true answer is the most probable.",
@@ -28,7 +28,7 @@ CHOICE = Metric(
     ("test_recall", "test_unseen"),
     primary=True,
 )
-FACTS = Metric(
+FACTS = MetricInfo(
     "facts",
     "facts|v:1",
     "The facts stand in the answer.",
@@ -37,7 +37,7 @@ FACTS = Metric(
     ("test_recall", "test_unseen"),
     primary=True,
 )
-GROUNDED = Metric(
+GROUNDED = MetricInfo(
     "groundedness",
     "groundedness|v:1",
     "Nothing is invented.",
@@ -45,10 +45,10 @@ GROUNDED = Metric(
     "higher",
     ("test_recall", "test_unseen"),
 )
-LENGTH = Metric(
+LENGTH = MetricInfo(
     "length", "length|v:1", "Words a word.", "ratio", "neither", ("test_recall", "test_unseen")
 )
-BITS = Metric(
+BITS = MetricInfo(
     "bits",
     "bits|v:1",
     "Bits per character.",
@@ -56,7 +56,7 @@ BITS = Metric(
     "lower",
     ("test_recall", "test_unseen"),
 )
-FORGETTING = Metric(
+FORGETTING = MetricInfo(
     "forgetting", "forgetting|v:1", "Old words.", "share", "higher", ("test_general",)
 )
 METRICS = (CHOICE, FACTS, GROUNDED, LENGTH, BITS, FORGETTING)
@@ -91,16 +91,16 @@ def evaluation(
     stories: int = 120,
     each: int = 3,
     seed: int = 5,
-    audit: Audit | None = None,
+    audit: JudgeAudit | None = None,
 ) -> Evaluation:
     """Each story has its own difficulty, which all systems feel; each system its own luck."""
     rng = random.Random(seed)
-    items: dict[str, Item] = {}
+    items: dict[str, EvalItem] = {}
     scores: dict[str, dict[str, dict[str, float | None]]] = {
         metric.name: {system.name: {} for system in systems} for metric in METRICS
     }
     sure: dict[str, dict[str, float]] = {system.name: {} for system in systems}
-    answers: dict[str, dict[str, Answer]] = {system.name: {} for system in systems}
+    answers: dict[str, dict[str, EvalAnswer]] = {system.name: {} for system in systems}
     for story in range(stories):
         split = "test_recall" if story % 3 else "test_unseen"
         hard = rng.gauss(0, 0.12)
@@ -147,13 +147,13 @@ def evaluation(
     )
 
 
-def about(systems: Sequence[Planted]) -> About:
+def about(systems: Sequence[Planted]) -> EvaluationInfo:
     """What was asked with what."""
     known = [
-        System(one.name, digest(one.name), f"the {one.name}", one.likelihood, one.kind)
+        SystemInfo(one.name, digest(one.name), f"the {one.name}", one.likelihood, one.kind)
         for one in systems
     ]
-    return About(
+    return EvaluationInfo(
         "paper",
         "default",
         "last",
@@ -172,7 +172,7 @@ def about(systems: Sequence[Planted]) -> About:
     )
 
 
-def fair_audit() -> Audit:
+def fair_audit() -> JudgeAudit:
     """A judge that may be believed."""
     faults = [
         {"name": name, "asked": 40, "caught": caught}
@@ -185,7 +185,7 @@ def fair_audit() -> Audit:
             ("padding", 33),
         )
     ]
-    return Audit("base", "pairwise|both orders|v:1", True, "", 0.53, faults)
+    return JudgeAudit("base", "pairwise|both orders|v:1", True, "", 0.53, faults)
 
 
 def copy_of(base: Evaluation, name: str, kind: str, change: str, seed: int = 1) -> Evaluation:
@@ -203,18 +203,18 @@ def copy_of(base: Evaluation, name: str, kind: str, change: str, seed: int = 1) 
                 values[key] = 0.6 * (values[key] or 0.0)
         by_system[name] = values
     answers = {**base.answers, name: dict(base.answers["base"])}
-    systems = [*base.about.systems, asdict(System(name, digest(name), change, True, kind))]
+    systems = [*base.about.systems, asdict(SystemInfo(name, digest(name), change, True, kind))]
     return replace(base, about=replace(base.about, systems=systems), answers=answers, scores=scores)
 
 
-def _item(rng: random.Random, story: int, number: int, split: str) -> Item:
+def _item(rng: random.Random, story: int, number: int, split: str) -> EvalItem:
     key = digest(split, str(story), str(number))
     amount = rng.randrange(100, 999)
     gold = (
         f"Το δημοτικό συμβούλιο ενέκρινε {amount} ευρώ για το έργο {story}. Ο δήμαρχος είπε "
         "ότι οι εργασίες θα τελειώσουν ως το καλοκαίρι."
     )
-    return Item(
+    return EvalItem(
         key,
         split,
         f"Πόσα ευρώ ενέκρινε το συμβούλιο για το έργο {story}, ερώτηση {number};",
@@ -230,13 +230,13 @@ def _item(rng: random.Random, story: int, number: int, split: str) -> Item:
     )
 
 
-def _answer(rng: random.Random, item: Item, right: bool, system: Planted) -> Answer:
+def _answer(rng: random.Random, item: EvalItem, right: bool, system: Planted) -> EvalAnswer:
     text = item.reference if right else f"Ενέκρινε {rng.randrange(1000, 9999)} ευρώ."
     tokens_in = 700 if "rag" in system.kind else 40
-    return Answer(item.id, text, tokens_in, rng.randrange(6, 20), rng.uniform(0.1, 0.3), "stop")
+    return EvalAnswer(item.id, text, tokens_in, rng.randrange(6, 20), rng.uniform(0.1, 0.3), "stop")
 
 
-def _preferences(rng: random.Random, items: dict[str, Item]) -> list[Preference]:
+def _preferences(rng: random.Random, items: dict[str, EvalItem]) -> list[Preference]:
     found = []
     for key in list(items)[:80]:
         first, second = rng.uniform(0.3, 1), rng.uniform(0.3, 1)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from exchange.corpus import SpoolCorpus
+from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import words
 from tests.trainer.filling import fill
-from trainer.dataset import Row, build, read_split
-from trainer.evaluate.items import disturbed, gather
-from trainer.evaluate.items.absent import coined
-from trainer.evaluate.items.distractors import Neighbours, choose
-from trainer.evaluate.items.gather import Sought
+from trainer.dataset import DatasetRow, build_dataset, read_split
+from trainer.evaluate.items import build_items, perturb
+from trainer.evaluate.items.build import ItemCounts
+from trainer.evaluate.items.distractors import DistractorIndex, pick_distractors
+from trainer.evaluate.items.perturb import with_coined_name
 from trainer.evaluate.rag import open_archive
-from trainer.settings import Dataset
+from trainer.training.settings import DatasetSettings
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def dataset(tmp_path: Path) -> Path:
         published=lambda n: f"{2001 + n % 3}-02-03",
         section=lambda n: ("Πόλη", "Λιμάνι")[n % 2],
     )
-    build(tmp_path, Dataset(unseen=0.3))
+    build_dataset(tmp_path, DatasetSettings(unseen=0.3))
     return tmp_path
 
 
-def gathered(folder: Path, sought: Sought = Sought(0, 5, 4)) -> list:  # type: ignore[type-arg]
+def gathered(folder: Path, sought: ItemCounts = ItemCounts(0, 5, 4)) -> list:  # type: ignore[type-arg]
     with SpoolCorpus(folder) as corpus:
         search = open_archive(corpus, folder)
         chunks = {chunk.id: chunk for chunk in corpus.chunks()}
-    found = gather(
+    found = build_items(
         folder / "dataset", lambda ids: {n: chunks[n] for n in ids if n in chunks}, search, sought
     )
     return found.items
@@ -67,22 +67,28 @@ def test_wrong_neighbours_are_of_other_stories_and_of_the_same_side(dataset: Pat
 
 def test_a_neighbour_s_answer_is_never_of_the_same_cluster() -> None:
     rows = [
-        Row(f"{s}{k}", f"Ποιος άνοιξε το σχολείο {k};", f"Απάντηση {s} {k}.", "fact", s, s)
+        DatasetRow(f"{s}{k}", f"Ποιος άνοιξε το σχολείο {k};", f"Απάντηση {s} {k}.", "fact", s, s)
         for s in "abcd"
         for k in range(3)
     ]
-    of = Neighbours(rows)
+    of = DistractorIndex(rows)
     for row in rows:
         assert not any(text.startswith(f"Απάντηση {row.cluster}") for text in of.distractors(row))
 
 
 def test_fewer_than_three_distinct_answers_are_none() -> None:
-    assert choose("ένα", ["Ένα.", "δύο", "ΔΥΟ!", "τρία"]) == ()
-    assert choose("ένα", ["δύο", "τρία", "", "τέσσερα", "πέντε"]) == ("δύο", "τρία", "τέσσερα")
+    assert pick_distractors("ένα", ["Ένα.", "δύο", "ΔΥΟ!", "τρία"]) == ()
+    assert pick_distractors("ένα", ["δύο", "τρία", "", "τέσσερα", "πέντε"]) == (
+        "δύο",
+        "τρία",
+        "τέσσερα",
+    )
 
 
 def test_questions_are_spread_over_stories_before_a_story_has_two(dataset: Path) -> None:
-    items = [item for item in gathered(dataset, Sought(12, 5, 4)) if item.split == "test_unseen"]
+    items = [
+        item for item in gathered(dataset, ItemCounts(12, 5, 4)) if item.split == "test_unseen"
+    ]
     assert len(items) == 12 and len({item.cluster for item in items}) == 12
 
 
@@ -92,17 +98,17 @@ def test_the_same_items_are_asked_each_time(dataset: Path) -> None:
 
 def test_a_coined_name_stands_nowhere_in_the_archive() -> None:
     asked = "Πότε ήρθε ο Νίκος Βαλτινός στην πόλη;"
-    one = coined(asked, lambda word: False, "seed")
-    assert one != asked and one == coined(asked, lambda word: False, "seed")
+    one = with_coined_name(asked, lambda word: False, "seed")
+    assert one != asked and one == with_coined_name(asked, lambda word: False, "seed")
     assert one.startswith("Πότε ήρθε ο Νίκος ") and one.endswith("ός στην πόλη;")
-    assert coined(asked, lambda word: True, "seed") == ""
-    assert coined("Πότε ήρθε κάποιος;", lambda word: False, "seed") == ""
+    assert with_coined_name(asked, lambda word: True, "seed") == ""
+    assert with_coined_name("Πότε ήρθε κάποιος;", lambda word: False, "seed") == ""
 
 
 def test_careless_typing_keeps_the_words() -> None:
     asked = "Ποιος άνοιξε το σχολείο της Άνω Βρύσης;"
-    assert disturbed.bare(asked) == "Ποιος ανοιξε το σχολειο της Ανω Βρυσης;"
-    assert disturbed.capitals(asked) == "ΠΟΙΟΣ ΑΝΟΙΞΕ ΤΟ ΣΧΟΛΕΙΟ ΤΗΣ ΑΝΩ ΒΡΥΣΗΣ;"
-    slipped = disturbed.typos(asked)
+    assert perturb.strip_accents(asked) == "Ποιος ανοιξε το σχολειο της Ανω Βρυσης;"
+    assert perturb.to_capitals(asked) == "ΠΟΙΟΣ ΑΝΟΙΞΕ ΤΟ ΣΧΟΛΕΙΟ ΤΗΣ ΑΝΩ ΒΡΥΣΗΣ;"
+    slipped = perturb.add_typos(asked)
     assert slipped != asked and sorted(slipped) == sorted(asked)
-    assert slipped == disturbed.typos(asked) and disturbed.typos("Τι;") == "Τι;"
+    assert slipped == perturb.add_typos(asked) and perturb.add_typos("Τι;") == "Τι;"

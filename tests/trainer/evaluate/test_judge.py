@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from exchange.review import Vote
-from trainer.evaluate.judge import Contest, against_votes, audit, prefer
+from exchange.store.review import Vote
+from trainer.evaluate.judge import JudgeCase, audit_judge, correct_by_votes, prefer_both_orders
 from trainer.evaluate.judge.faults import FAULTS
-from trainer.evaluate.records import Item, Preference
+from trainer.evaluate.records import EvalItem, Preference
 
 NAMES = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")
 
 
-def items(count: int = 40) -> list[Item]:
+def items(count: int = 40) -> list[EvalItem]:
     return [
-        Item(
+        EvalItem(
             str(n),
             "test_unseen",
             f"Τι έγινε με το έργο {n};",
@@ -35,24 +35,24 @@ class Made:
 
     name, signature = "made", "judge|made|v:1"
 
-    def __init__(self, manner: Callable[[Contest], float]) -> None:
+    def __init__(self, manner: Callable[[JudgeCase], float]) -> None:
         self.manner = manner
         self.asked = 0
 
     def prefer(
-        self, contests: Sequence[Contest], progress: Callable[[], None] = lambda: None
+        self, contests: Sequence[JudgeCase], progress: Callable[[], None] = lambda: None
     ) -> list[float]:
         self.asked += len(contests)
         return [self.manner(contest) for contest in contests]
 
 
-def able(contest: Contest) -> float:
+def able(contest: JudgeCase) -> float:
     """Knows the reference."""
     return 0.9 if contest.first == contest.item.reference else 0.1
 
 
 def test_a_judge_that_finds_the_faults_passes() -> None:
-    found = audit(Made(able), items())
+    found = audit_judge(Made(able), items())
     assert found.passed and found.reason == ""
     assert {fault["name"] for fault in found.faults} == set(FAULTS)
     assert all(fault["asked"] == fault["caught"] == 30 for fault in found.faults)
@@ -60,19 +60,19 @@ def test_a_judge_that_finds_the_faults_passes() -> None:
 
 
 def test_a_judge_that_always_says_a_fails() -> None:
-    found = audit(Made(lambda contest: 1.0), items())
+    found = audit_judge(Made(lambda contest: 1.0), items())
     assert not found.passed and "stands first" in found.reason
     assert found.first_share == 1.0 and all(fault["caught"] == 0 for fault in found.faults)
 
 
 def test_a_judge_that_always_says_b_fails() -> None:
-    found = audit(Made(lambda contest: 0.0), items())
+    found = audit_judge(Made(lambda contest: 0.0), items())
     assert not found.passed and "stands second" in found.reason
 
 
 def test_a_judge_that_throws_a_coin_fails() -> None:
     rng = random.Random(3)
-    found = audit(Made(lambda contest: rng.random()), items())
+    found = audit_judge(Made(lambda contest: rng.random()), items())
     assert not found.passed and "surely enough" in found.reason
 
 
@@ -83,37 +83,37 @@ def test_a_judge_that_is_blind_to_one_fault_fails_and_the_fault_is_named(blind_t
         for n, item in enumerate(items())
     }
 
-    def manner(contest: Contest) -> float:
+    def manner(contest: JudgeCase) -> float:
         if contest.first in faulty or contest.second in faulty:
             return 0.9 if contest.first in faulty else 0.1
         return able(contest)
 
-    found = audit(Made(manner), items())
+    found = audit_judge(Made(manner), items())
     assert not found.passed and found.reason.endswith(blind_to)
 
 
 def test_a_judge_that_likes_length_fails_on_padding() -> None:
     longer = Made(lambda contest: 0.5 + 0.001 * (len(contest.first) - len(contest.second)))
-    assert "padding" in audit(longer, items()).reason
+    assert "padding" in audit_judge(longer, items()).reason
 
 
 def test_too_few_questions_to_try_a_judge_on_are_no_pass() -> None:
-    assert not audit(Made(able), items(3)).passed
-    assert not audit(Made(able), []).passed
+    assert not audit_judge(Made(able), items(3)).passed
+    assert not audit_judge(Made(able), []).passed
 
 
 def test_what_is_preferred_in_one_order_only_is_a_tie() -> None:
     (item,) = items(1)
-    (said,) = prefer(Made(lambda contest: 0.8), [(item, "a", "b", "ένα", "δύο")])
+    (said,) = prefer_both_orders(Made(lambda contest: 0.8), [(item, "a", "b", "ένα", "δύο")])
     assert (said.first, round(said.second, 6), said.value) == (0.8, 0.2, 0.5)
     manner = Made(lambda contest: 0.8 if contest.first == "ένα" else 0.3)
-    (said,) = prefer(manner, [(item, "a", "b", "ένα", "δύο")])
+    (said,) = prefer_both_orders(manner, [(item, "a", "b", "ένα", "δύο")])
     assert said.value == 1.0
 
 
 def test_equal_answers_are_a_tie_and_cost_nothing() -> None:
     judge = Made(able)
-    (said,) = prefer(judge, [(items(1)[0], "a", "b", "ίδια ", "ίδια")])
+    (said,) = prefer_both_orders(judge, [(items(1)[0], "a", "b", "ίδια ", "ίδια")])
     assert said.value == 0.5 and judge.asked == 0
 
 
@@ -147,11 +147,11 @@ def test_people_s_votes_correct_a_judge_that_is_biased() -> None:
         )
         for n, item in enumerate(questions[:50])
     ]
-    found = against_votes(questions, said, votes, "default")["tuned - base"]
+    found = correct_by_votes(questions, said, votes, "default")["tuned - base"]
     assert found["votes"] == 50 and found["agreement"] == pytest.approx(0.6)
     assert found["value"] == pytest.approx(0.6) and found["low"] < 0.6 < found["high"]
-    assert against_votes(questions, said, votes, "another run") == {}
+    assert correct_by_votes(questions, said, votes, "another run") == {}
     seen = [
         Vote(v.question, v.run, v.systems, v.answers, v.choice, v.best, blind=False) for v in votes
     ]
-    assert against_votes(questions, said, seen, "default") == {}
+    assert correct_by_votes(questions, said, seen, "default") == {}

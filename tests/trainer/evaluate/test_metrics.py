@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.engine import Likelihood
-from trainer.evaluate.metrics import ALL, Seen
-from trainer.evaluate.metrics import chrf as chrf_metric
-from trainer.evaluate.metrics.declining import declines
-from trainer.evaluate.records import NAME, Answer, Item
+from exchange.inference.engine import Likelihood
+from trainer.evaluate.metrics import ALL_METRICS, MetricInput
+from trainer.evaluate.metrics import wording as chrf_metric
+from trainer.evaluate.metrics.abstention import declines
+from trainer.evaluate.records import NAME, EvalAnswer, EvalItem
 
-BY_NAME = {measure.METRIC.name: measure for measure in ALL}
-ITEM = Item(
+BY_NAME = {measure.info.name: measure for measure in ALL_METRICS}
+ITEM = EvalItem(
     "i",
     "test_recall",
     "Πόσα χρήματα ενέκρινε στις 3 Μαΐου 2012 το συμβούλιο;",
@@ -26,16 +26,18 @@ ITEM = Item(
 RIGHT = "240000 ευρώ, στις 4/6/2012, είπε ο Βαλτινός (ο Νίκος)."
 
 
-def value(name: str, text: str, item: Item = ITEM, *weights: Likelihood) -> float | None:
-    return BY_NAME[name].value(Seen(item, Answer(item.id, text, 1, 1, 0.1, "stop"), weights))
+def value(name: str, text: str, item: EvalItem = ITEM, *weights: Likelihood) -> float | None:
+    return BY_NAME[name].value(
+        MetricInput(item, EvalAnswer(item.id, text, 1, 1, 0.1, "stop"), weights)
+    )
 
 
 def test_every_metric_has_a_name_of_its_own_and_a_versioned_signature() -> None:
-    assert len(BY_NAME) == len(ALL)
+    assert len(BY_NAME) == len(ALL_METRICS)
     for name, measure in BY_NAME.items():
         assert NAME.fullmatch(name)
-        assert "|v:" in measure.METRIC.signature and "\n" not in measure.METRIC.signature
-        assert measure.METRIC.splits
+        assert "|v:" in measure.info.signature and "\n" not in measure.info.signature
+        assert measure.info.splits
 
 
 @pytest.mark.parametrize(
@@ -59,8 +61,10 @@ def test_dates_numbers_and_names_are_compared_in_any_spelling_and_case(
 
 
 def test_what_the_question_says_already_is_no_fact_to_find() -> None:
-    echo = Item("i", "test_recall", "Τι έγινε στις 3 Μαΐου 2012;", "Στις 3 Μαΐου 2012 έβρεξε.", "c")
-    assert not BY_NAME["facts"].looks_at(echo) and not BY_NAME["dates"].looks_at(echo)
+    echo = EvalItem(
+        "i", "test_recall", "Τι έγινε στις 3 Μαΐου 2012;", "Στις 3 Μαΐου 2012 έβρεξε.", "c"
+    )
+    assert not BY_NAME["facts"].applies(echo) and not BY_NAME["dates"].applies(echo)
 
 
 @pytest.mark.parametrize(
@@ -143,15 +147,17 @@ def test_length_style_and_overlap_of_the_reference_with_itself() -> None:
 def test_overlap_agrees_with_the_published_definition() -> None:
     # By hand, orders 1 and 2 (longer ones do not exist): "αβ" and "αγ" share one letter of two
     # and no pair, so precision and recall are (0.5 + 0) / 2 each.
-    assert chrf_metric.score("αβ", "αγ") == pytest.approx(25.0)
-    assert chrf_metric.score("ΆΒΓ", "αβγ") == pytest.approx(100.0)
-    assert chrf_metric.score("", "αβγ") == 0.0
+    assert chrf_metric.chrf_score("αβ", "αγ") == pytest.approx(25.0)
+    assert chrf_metric.chrf_score("ΆΒΓ", "αβγ") == pytest.approx(100.0)
+    assert chrf_metric.chrf_score("", "αβγ") == 0.0
     # Recall counts twice: what is missing costs more than what is too much.
-    assert chrf_metric.score("αβγδ", "αβγ") > chrf_metric.score("αβγ", "αβγδ")
+    assert chrf_metric.chrf_score("αβγδ", "αβγ") > chrf_metric.chrf_score("αβγ", "αβγδ")
 
 
 def test_forgetting_counts_the_words_that_matter() -> None:
-    general = Item("g", "test_general", "Ποια είναι η πρωτεύουσα της Γαλλίας;", "Το Παρίσι.", "g")
+    general = EvalItem(
+        "g", "test_general", "Ποια είναι η πρωτεύουσα της Γαλλίας;", "Το Παρίσι.", "g"
+    )
     assert value("forgetting", "Η πρωτεύουσα είναι το Παρίσι", general) == 1.0
     assert value("forgetting", "Η Ρώμη.", general) == 0.0
-    assert not BY_NAME["forgetting"].looks_at(Item("g", "test_general", "Είναι;", "", "g"))
+    assert not BY_NAME["forgetting"].applies(EvalItem("g", "test_general", "Είναι;", "", "g"))

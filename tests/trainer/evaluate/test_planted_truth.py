@@ -7,23 +7,23 @@ from dataclasses import replace
 
 import pytest
 
-from exchange.engine import Likelihood
+from exchange.inference.engine import Likelihood
 from tests.trainer.evaluate import planted
 from trainer.evaluate.judge.faults import swapped_number
-from trainer.evaluate.measuring import measure
-from trainer.evaluate.metrics import ALL
-from trainer.evaluate.records import Answer, Evaluation, Item, Metric, as_dicts
-from trainer.evaluate.records import System as Recorded
-from trainer.evaluate.report.comparisons import Comparison, make
+from trainer.evaluate.metrics import ALL_METRICS
+from trainer.evaluate.metrics.measure import measure
+from trainer.evaluate.records import EvalAnswer, EvalItem, Evaluation, MetricInfo, as_dicts
+from trainer.evaluate.records import SystemInfo as Recorded
+from trainer.evaluate.report.comparisons import SystemComparison, compare_systems
 
-METRICS = {measure.METRIC.name: measure.METRIC for measure in ALL}
+METRICS = {measure.info.name: measure.info for measure in ALL_METRICS}
 STORIES, EACH = 120, 3
 WRONG = "Το συμβούλιο δεν συζήτησε ποτέ αυτό το θέμα εκείνη τη χρονιά."
 
 
-def items() -> list[Item]:
+def items() -> list[EvalItem]:
     return [
-        Item(
+        EvalItem(
             f"{story}-{k}",
             "test_recall",
             f"Τι ενέκρινε το συμβούλιο για το έργο {story} {k};",
@@ -51,7 +51,8 @@ def evaluated(tuned: dict[str, str], weights: dict[str, float] | None = None) ->
     said = {"base": base_says(), "tuned": tuned}
     answers = {
         name: {
-            key: Answer(key, text, 9, len(text.split()), 0.1, "stop") for key, text in texts.items()
+            key: EvalAnswer(key, text, 9, len(text.split()), 0.1, "stop")
+            for key, text in texts.items()
         }
         for name, texts in said.items()
     }
@@ -69,9 +70,9 @@ def evaluated(tuned: dict[str, str], weights: dict[str, float] | None = None) ->
     return Evaluation(about, {item.id: item for item in items()}, answers, scores, confidences)
 
 
-def compared(found: Evaluation, name: str) -> Comparison:
-    metric: Metric = METRICS[name]
-    made = make(found, metric, "test_recall", "tuned", "base")
+def compared(found: Evaluation, name: str) -> SystemComparison:
+    metric: MetricInfo = METRICS[name]
+    made = compare_systems(found, metric, "test_recall", "tuned", "base")
     assert made is not None
     return made
 
@@ -136,5 +137,5 @@ def test_a_system_without_likelihoods_is_measured_where_it_can_be() -> None:
     scores, _ = measure(list(found.items.values()), found.answers, {})
     assert set(scores["choice"]["base"].values()) == {None}
     bare = replace(found, scores=scores)
-    assert make(bare, METRICS["choice"], "test_recall", "tuned", "base") is None
-    assert make(bare, METRICS["facts"], "test_recall", "tuned", "base") is not None
+    assert compare_systems(bare, METRICS["choice"], "test_recall", "tuned", "base") is None
+    assert compare_systems(bare, METRICS["facts"], "test_recall", "tuned", "base") is not None

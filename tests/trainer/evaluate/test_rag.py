@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.rag.corpus import WAYS, make
-from exchange.corpus import SpoolCorpus
+from bench.rag.corpus import VARIANTS, make
 from exchange.errors import UserError
-from exchange.export import FolderCorpus, write
+from exchange.recipes.prompts import load_template
+from exchange.store.corpus import SpoolCorpus
+from exchange.store.export import FolderCorpus, write_export
 from tests.conftest import cli_environment
 from tests.trainer.filling import fill
-from trainer.evaluate.prompts import load
-from trainer.evaluate.rag import Document, Index, ask, open_archive, terms
+from trainer.evaluate.rag import Document, SearchIndex, open_archive, rag_messages, terms
 from trainer.evaluate.rag.archive import FILE
-from trainer.evaluate.rag.prompt import PLACES
+from trainer.evaluate.rag.prompt import PLACEHOLDERS
 
 TEXTS = (
     "Ο δήμαρχος Νίκος Καρτερόπουλος εγκαινίασε τη γέφυρα του Ξηροπόταμου.",
@@ -29,12 +29,12 @@ TEXTS = (
 )
 
 
-def index(texts: tuple[str, ...] = TEXTS) -> Index:
-    return Index.build((Document(str(n), "Φωνή", text) for n, text in enumerate(texts)), "k")
+def index(texts: tuple[str, ...] = TEXTS) -> SearchIndex:
+    return SearchIndex.build((Document(str(n), "Φωνή", text) for n, text in enumerate(texts)), "k")
 
 
-def found(of: Index, question: str, count: int = 1) -> list[str]:
-    return [one.document.id for one in of.search(terms.of_question(question), count)]
+def found(of: SearchIndex, question: str, count: int = 1) -> list[str]:
+    return [one.document.id for one in of.search(terms.question_terms(question), count)]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_question_finds_its_chunk_in_any_case_accent_and_date(
 
 def test_a_made_archive_is_found_whichever_way_it_is_asked() -> None:
     made = make(150, seed=3)
-    of = Index.build((Document(str(n), *chunk) for n, chunk in enumerate(made.chunks)), "k")
-    for way in WAYS:
+    of = SearchIndex.build((Document(str(n), *chunk) for n, chunk in enumerate(made.chunks)), "k")
+    for way in VARIANTS:
         hits = [str(one.chunk) in found(of, one.ways[way], 5) for one in made.asked[:100]]
         assert sum(hits) >= 95, way
 
@@ -65,13 +65,13 @@ def test_a_made_archive_is_found_whichever_way_it_is_asked() -> None:
 def test_no_question_is_an_operator() -> None:
     of = index()
     for hostile in ('" OR 1', "NEAR(", "terms:γέφυρα", "γέφυρα*", "-γέφυρα", "^", "", "\0", "((("):
-        of.search(terms.of_question(hostile), 4)
+        of.search(terms.question_terms(hostile), 4)
     assert found(of, 'γέφυρα" NEAR "x') == ["0"]
     assert found(of, "λέξη που δεν υπάρχει πουθενά") == []
 
 
 def test_documents_of_the_asking_group_are_left_out() -> None:
-    of = Index.build(
+    of = SearchIndex.build(
         [Document("a", "", "Γέφυρα Ξηροπόταμου", "one"), Document("b", "", "Γέφυρα", "two")], "k"
     )
     assert [one.document.id for one in of.search(["γεφυρ"], 4, beside="one")] == ["b"]
@@ -84,7 +84,7 @@ def test_the_index_is_kept_and_made_anew_only_when_the_chunks_change(tmp_path: P
         made = (tmp_path / FILE).stat().st_mtime_ns
         open_archive(corpus, tmp_path).close()
         assert (tmp_path / FILE).stat().st_mtime_ns == made
-        write(corpus, tmp_path / "out")
+        write_export(corpus, tmp_path / "out")
     with FolderCorpus(tmp_path / "out") as exported:
         again = open_archive(exported, tmp_path)
     assert again.count == 5 and (tmp_path / FILE).stat().st_mtime_ns == made
@@ -119,9 +119,9 @@ def test_an_index_that_was_killed_half_way_is_not_taken_for_one(tmp_path: Path) 
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert Index.opened(tmp_path / FILE, "k") is None
-    Index.build([Document("a", "", "γέφυρα")], "k", tmp_path / FILE).close()
-    again = Index.opened(tmp_path / FILE, "k")
+    assert SearchIndex.opened(tmp_path / FILE, "k") is None
+    SearchIndex.build([Document("a", "", "γέφυρα")], "k", tmp_path / FILE).close()
+    again = SearchIndex.opened(tmp_path / FILE, "k")
     assert again is not None and again.count == 1
 
 
@@ -133,5 +133,5 @@ def test_an_archive_without_chunks_is_one_line(tmp_path: Path) -> None:
 
 def test_passages_and_question_are_filled_in_whatever_they_hold() -> None:
     hostile = Document("a", "Φωνή", "{question} {passages} {nothing}")
-    (message,) = ask(load("el/rag", PLACES), "Τι {passages};", [hostile])
+    (message,) = rag_messages(load_template("el/rag", PLACEHOLDERS), "Τι {passages};", [hostile])
     assert message["content"].count("{passages}") == 2 and "{nothing}" in message["content"]

@@ -15,9 +15,9 @@ from exchange.errors import UserError
 from tests.kkoracle.browser import Browser
 from tests.trainer.evaluate import planted
 from trainer.evaluate.records import Evaluation
-from trainer.evaluate.report import FIGURES, ITEMS, PAGE, Choices, tell, write
-from trainer.evaluate.report.svg import ticks
-from trainer.evaluate.report.words import METRICS, SLICES, SPLITS, WORDS
+from trainer.evaluate.report import FIGURES, ITEMS, PAGE, ReportOptions, print_report, write_report
+from trainer.evaluate.report.plots import ticks
+from trainer.evaluate.report.strings import METRICS, SLICES, SPLITS, STRINGS
 
 EVIL = (
     "<img src='https://evil.example/x.png' onerror=\"window.owned='yes'\">"
@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [{"step": n, "loss": 3 - n / 100} for n in range(1, 101)]
     lines += [{"step": n, "valid_loss": 3.1 - n / 110} for n in (0, 50, 100)]
     (run / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-    write(found, run.parent.parent, Choices("απαντά για το αρχείο"))
+    write_report(found, run.parent.parent, ReportOptions("απαντά για το αρχείο"))
     return found
 
 
@@ -123,12 +123,12 @@ def test_it_holds_every_part_that_was_measured(folder: Path) -> None:
 
 def test_the_same_records_give_the_same_bytes(folder: Path) -> None:
     before = {name: (folder / name).read_bytes() for name in (PAGE, FIGURES, ITEMS)}
-    write(folder, folder.parent.parent.parent, Choices("απαντά για το αρχείο"))
+    write_report(folder, folder.parent.parent.parent, ReportOptions("απαντά για το αρχείο"))
     assert before == {name: (folder / name).read_bytes() for name in (PAGE, FIGURES, ITEMS)}
 
 
 def test_both_languages_say_everything() -> None:
-    for phrases in (*WORDS.values(), *METRICS.values(), *SLICES.values(), *SPLITS.values()):
+    for phrases in (*STRINGS.values(), *METRICS.values(), *SLICES.values(), *SPLITS.values()):
         greek, english = phrases
         assert greek and english
         places = [set(re.findall(r"{(\w+)}", phrase)) for phrase in phrases]
@@ -137,7 +137,7 @@ def test_both_languages_say_everything() -> None:
 
 def test_nothing_is_reported_of_an_evaluation_that_has_not_ended(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `kkoracle evaluate`"):
-        write(tmp_path, tmp_path, Choices())
+        write_report(tmp_path, tmp_path, ReportOptions())
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_nothing_is_reported_of_an_evaluation_that_has_not_ended(tmp_path: Path)
 )
 def test_the_least_evaluation_has_a_page(found: Evaluation, tmp_path: Path) -> None:
     found.write(tmp_path)
-    made = write(tmp_path, tmp_path, Choices())
+    made = write_report(tmp_path, tmp_path, ReportOptions())
     assert not made.passed and (tmp_path / PAGE).stat().st_size > 10_000
-    tell(Console(file=StringIO()), made, tmp_path)
+    print_report(Console(file=StringIO()), made, tmp_path)
 
 
 def test_ticks_are_round_and_inside() -> None:
@@ -166,7 +166,7 @@ def test_ticks_are_round_and_inside() -> None:
 def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
     evil = tmp_path / "evil" / "runs" / "x" / "evaluation"
     hostile(planted.evaluation(stories=60)).write(evil)
-    write(evil, tmp_path / "evil", Choices(EVIL, language="en"))
+    write_report(evil, tmp_path / "evil", ReportOptions(EVIL, language="en"))
     english = "getComputedStyle(document.querySelector('.verdict .en')).display !== 'none'"
     with Browser(tmp_path / "browser") as browser:
         for page, there in ((folder / PAGE, "Προσαρμόστε"), (evil / PAGE, "onerror")):

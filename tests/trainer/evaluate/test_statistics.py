@@ -9,21 +9,21 @@ import statistics as plain
 import pytest
 
 from trainer.evaluate.statistics import (
-    Estimate,
-    bootstrap,
-    clustered,
-    compare,
+    ClusteredEstimate,
+    bootstrap_interval,
+    clustered_mean,
+    clustered_ratio,
     design_effect,
     difference,
-    doubted,
-    gather,
-    holm,
-    mcnemar,
+    holm_adjust,
+    mcnemar_p,
+    paired_difference,
     questions_needed,
-    ratio,
+    sum_by_cluster,
     t_quantile,
-    two_sided,
-    wilson,
+    t_two_sided_p,
+    wilson_interval,
+    with_least_error,
 )
 
 DRAWS = 400
@@ -50,7 +50,7 @@ def test_students_t_is_that_of_the_tables(freedom: float, expected: float) -> No
 
 def test_one_value_a_cluster_gives_the_textbook_standard_error() -> None:
     values = [0.0, 1.0, 1.0, 0.0, 1.0, 3.0]
-    found = clustered(values, [str(n) for n in range(6)])
+    found = clustered_mean(values, [str(n) for n in range(6)])
     assert found.mean == pytest.approx(1.0)
     assert found.error == pytest.approx(plain.stdev(values) / math.sqrt(6))
     assert found.freedom == 5
@@ -58,7 +58,7 @@ def test_one_value_a_cluster_gives_the_textbook_standard_error() -> None:
 
 def test_a_question_asked_twice_teaches_nothing_new() -> None:
     values, clusters = [0.0, 1.0, 1.0, 0.0, 1.0], list("abcde")
-    once, twice = clustered(values, clusters), clustered(values * 2, clusters * 2)
+    once, twice = clustered_mean(values, clusters), clustered_mean(values * 2, clusters * 2)
     assert twice.error == pytest.approx(once.error) and twice.mean == pytest.approx(once.mean)
 
 
@@ -67,7 +67,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     hits = naive = 0
     for _ in range(DRAWS):
         values, clusters = stories(rng, 30, 0.3)
-        found = clustered(values, clusters)
+        found = clustered_mean(values, clusters)
         hits += found.low <= 0.3 <= found.high
         alone = 1.96 * plain.stdev(values) / math.sqrt(len(values))
         naive += abs(plain.fmean(values) - 0.3) <= alone
@@ -79,8 +79,8 @@ def test_the_difference_of_two_gains_is_covered_too() -> None:
     rng = random.Random(4)
     hits = 0
     for _ in range(DRAWS // 2):
-        one = clustered(*stories(rng, 40, 0.5))
-        other = clustered(*stories(rng, 15, 0.1))
+        one = clustered_mean(*stories(rng, 40, 0.5))
+        other = clustered_mean(*stories(rng, 15, 0.1))
         found = difference(one, other)
         hits += found.low <= 0.4 <= found.high
         assert 14 <= found.freedom <= 53
@@ -88,67 +88,74 @@ def test_the_difference_of_two_gains_is_covered_too() -> None:
 
 
 def test_no_spread_is_no_interval_and_one_story_is_no_sample() -> None:
-    found = clustered([1.0, 1.0, 1.0], ["a", "b", "b"])
+    found = clustered_mean([1.0, 1.0, 1.0], ["a", "b", "b"])
     assert (found.low, found.high) == (1.0, 1.0)
-    assert difference(found, found) == Estimate(0.0, 0.0, 2)
+    assert difference(found, found) == ClusteredEstimate(0.0, 0.0, 2)
     with pytest.raises(ValueError, match="1 clusters"):
-        clustered([0.0, 1.0], ["a", "a"])
+        clustered_mean([0.0, 1.0], ["a", "a"])
 
 
 def test_a_ratio_of_lengths_weighs_long_references_more() -> None:
-    sums = gather([10.0, 30.0, 5.0], ["a", "b", "b"], weights=[10.0, 10.0, 20.0])
-    assert ratio(sums).mean == pytest.approx(45 / 40)
-    alike = gather([2.0, 4.0, 6.0], ["a", "b", "c"], weights=[1.0, 2.0, 3.0])
-    assert (ratio(alike).low, ratio(alike).high) == (2.0, 2.0)  # every answer twice as long
+    sums = sum_by_cluster([10.0, 30.0, 5.0], ["a", "b", "b"], weights=[10.0, 10.0, 20.0])
+    assert clustered_ratio(sums).mean == pytest.approx(45 / 40)
+    alike = sum_by_cluster([2.0, 4.0, 6.0], ["a", "b", "c"], weights=[1.0, 2.0, 3.0])
+    assert (clustered_ratio(alike).low, clustered_ratio(alike).high) == (
+        2.0,
+        2.0,
+    )  # every answer twice as long
 
 
 def test_a_p_value_is_where_the_interval_touches_zero() -> None:
-    edge = Estimate(t_quantile(0.975, 12), 1.0, 12)
+    edge = ClusteredEstimate(t_quantile(0.975, 12), 1.0, 12)
     assert edge.p == pytest.approx(0.05) and edge.low == pytest.approx(0.0)
-    assert two_sided(2.2281389, 10) == pytest.approx(0.05, rel=1e-5)
-    assert clustered([0.0] * 4, list("abcd")).p == 1.0
-    assert clustered([1.0] * 4, list("abcd")).p == 2 * 0.5**4  # four stories, all won
+    assert t_two_sided_p(2.2281389, 10) == pytest.approx(0.05, rel=1e-5)
+    assert clustered_mean([0.0] * 4, list("abcd")).p == 1.0
+    assert clustered_mean([1.0] * 4, list("abcd")).p == 2 * 0.5**4  # four stories, all won
 
 
 def test_the_bootstrap_agrees_with_students_t_and_plain_percentiles_are_narrower() -> None:
     values, clusters = stories(random.Random(5), 60, 0.3)
-    sums = gather(values, clusters)
+    sums = sum_by_cluster(values, clusters)
     rows = list(zip(sums.tops, sums.bottoms, strict=True))
-    t = ratio(sums)
-    found = bootstrap(rows, lambda totals: totals[:, 0] / totals[:, 1])
-    plain_one = bootstrap(rows, lambda totals: totals[:, 0] / totals[:, 1], expanded=False)
+    t = clustered_ratio(sums)
+    found = bootstrap_interval(rows, lambda totals: totals[:, 0] / totals[:, 1])
+    plain_one = bootstrap_interval(rows, lambda totals: totals[:, 0] / totals[:, 1], expanded=False)
     assert found.value == pytest.approx(t.mean)
     assert found.low == pytest.approx(t.low, abs=0.06 * (t.high - t.low))
     assert found.high == pytest.approx(t.high, abs=0.06 * (t.high - t.low))
     assert found.low < plain_one.low < plain_one.high < found.high
-    assert found == bootstrap(rows, lambda totals: totals[:, 0] / totals[:, 1])  # no luck in it
+    assert found == bootstrap_interval(
+        rows, lambda totals: totals[:, 0] / totals[:, 1]
+    )  # no luck in it
 
 
 def test_the_bootstrap_takes_figures_that_are_no_mean() -> None:
     rows = [(float(n % 3), float(n % 2), 1.0) for n in range(80)]
-    found = bootstrap(rows, lambda t: 2 * t[:, 0] * t[:, 1] / (t[:, 0] + t[:, 1]) / t[:, 2])
+    found = bootstrap_interval(
+        rows, lambda t: 2 * t[:, 0] * t[:, 1] / (t[:, 0] + t[:, 1]) / t[:, 2]
+    )
     assert 0 < found.low < found.value < found.high < 1
 
 
 def test_mcnemar_is_the_coin_of_the_flips() -> None:
-    assert mcnemar(0, 0) == 1.0 and mcnemar(5, 5) == 1.0
-    assert mcnemar(1, 9) == mcnemar(9, 1) == pytest.approx(22 / 1024)
-    assert mcnemar(500, 700) < 1e-7
+    assert mcnemar_p(0, 0) == 1.0 and mcnemar_p(5, 5) == 1.0
+    assert mcnemar_p(1, 9) == mcnemar_p(9, 1) == pytest.approx(22 / 1024)
+    assert mcnemar_p(500, 700) < 1e-7
 
 
 def test_wilson_stays_between_zero_and_one_and_widens_where_questions_repeat() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
-    low, high = wilson(0, 10)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    low, high = wilson_interval(0, 10)
     assert low == pytest.approx(0.0) and high == pytest.approx(0.2775, abs=1e-4)
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    one, other = wilson(80, 100), wilson(80, 100, effect=4.0)
+    assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    one, other = wilson_interval(80, 100), wilson_interval(80, 100, effect=4.0)
     assert other[0] < one[0] and other[1] > one[1]
 
 
 def test_holm_multiplies_the_smallest_most_and_never_reorders() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert holm([]) == []
+    assert holm_adjust([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm_adjust([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm_adjust([]) == []
 
 
 def test_questions_that_repeat_each_other_are_worth_less() -> None:
@@ -159,27 +166,27 @@ def test_questions_that_repeat_each_other_are_worth_less() -> None:
 
 
 def test_half_the_difference_needs_four_times_the_questions() -> None:
-    seen = clustered(*stories(random.Random(6), 100, 0.3))
+    seen = clustered_mean(*stories(random.Random(6), 100, 0.3))
     one, other = (questions_needed(seen, 400, matters) for matters in (0.4, 0.2))
     assert other == pytest.approx(4 * one, rel=0.05)
     assert questions_needed(seen, 400, 0.4, alpha=0.01) > one
 
 
 def test_a_comparison_counts_wins_ties_and_losses_and_warns_under_fifty_stories() -> None:
-    found = compare([1, 1, 0, 1], [0, 1, 1, 1], ["a", "a", "b", "c"])
+    found = paired_difference([1, 1, 0, 1], [0, 1, 1, 1], ["a", "a", "b", "c"])
     assert found is not None
     assert (found.wins, found.ties, found.losses) == (1, 2, 1)
     assert (found.one, found.other, found.gain.mean) == (0.75, 0.75, 0.0)
     assert found.clusters == 3 and "only 3 stories" in found.warning and found.flips_p == 1.0
-    assert compare([1, 0], [0, 0], ["a", "a"]) is None
-    many = compare([1.0] * 50, [0.5] * 50, [str(n) for n in range(50)])
+    assert paired_difference([1, 0], [0, 0], ["a", "a"]) is None
+    many = paired_difference([1.0] * 50, [0.5] * 50, [str(n) for n in range(50)])
     assert many is not None and not many.warning
 
 
 def test_that_nobody_of_few_differs_is_no_certainty() -> None:
-    few = doubted(clustered([0.0] * 20, [str(n) for n in range(20)]))
-    many = doubted(clustered([0.0] * 400, [str(n) for n in range(400)]))
-    assert few.high == pytest.approx(wilson(0, 20)[1]) and few.low == -few.high
+    few = with_least_error(clustered_mean([0.0] * 20, [str(n) for n in range(20)]))
+    many = with_least_error(clustered_mean([0.0] * 400, [str(n) for n in range(400)]))
+    assert few.high == pytest.approx(wilson_interval(0, 20)[1]) and few.low == -few.high
     assert many.high < 0.01 < 0.15 < few.high
-    seen = clustered([0.0, 1.0, 1.0], ["a", "b", "c"])
-    assert doubted(seen) == seen
+    seen = clustered_mean([0.0, 1.0, 1.0], ["a", "b", "c"])
+    assert with_least_error(seen) == seen

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from exchange.engine import Likelihood
 from exchange.errors import UserError
-from trainer.evaluate.records import Item
-from trainer.evaluate.systems.asking import Plain
-from trainer.evaluate.systems.speaker import Prompt, Said
-from trainer.evaluate.systems.store import Store, answer_cell
-from trainer.evaluate.systems.system import System
+from exchange.inference.engine import Likelihood
+from trainer.evaluate.records import EvalItem
+from trainer.evaluate.systems.answer_cache import AnswerCache, answer_key
+from trainer.evaluate.systems.client import Messages, ModelOutput
+from trainer.evaluate.systems.strategies import ZeroShotStrategy
+from trainer.evaluate.systems.system import EvalSystem
 
-ITEMS = [Item(str(n), "test_recall", f"Ερώτηση {n};", f"Απάντηση {n}.", str(n)) for n in range(5)]
+ITEMS = [
+    EvalItem(str(n), "test_recall", f"Ερώτηση {n};", f"Απάντηση {n}.", str(n)) for n in range(5)
+]
 
 
 class Parrot:
@@ -27,14 +29,14 @@ class Parrot:
         self.asked: list[str] = []
         self.stop_after, self.fails = stop_after, fails
 
-    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+    def fits(self, prompt: Messages, max_tokens: int) -> bool:
         return True
 
     def answer(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         max_tokens: int,
-        ended: Callable[[int, Said], None],
+        ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
     ) -> None:
         for number, prompt in enumerate(prompts):
@@ -42,11 +44,11 @@ class Parrot:
                 return
             self.asked.append(prompt[-1]["content"])
             error = "too-long" if self.fails else ""
-            ended(number, Said(prompt[-1]["content"], 3, 4, 0.5, "stop", error))
+            ended(number, ModelOutput(prompt[-1]["content"], 3, 4, 0.5, "stop", error))
 
     def weigh(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         completions: Sequence[str],
         weighed: Callable[[int, Likelihood], None],
         stop: Callable[[], bool],
@@ -56,8 +58,10 @@ class Parrot:
             weighed(number, Likelihood(-float(len(completion)), 2))
 
 
-def system(parrot: Parrot, folder: Path) -> System:
-    return System("base", "base", Plain(), parrot, Store(folder, parrot.key), 16)
+def system(parrot: Parrot, folder: Path) -> EvalSystem:
+    return EvalSystem(
+        "base", "base", ZeroShotStrategy(), parrot, AnswerCache(folder, parrot.key), 16
+    )
 
 
 def nothing() -> None:
@@ -82,7 +86,7 @@ def test_another_length_or_question_is_another_cell(tmp_path: Path) -> None:
     longer = system(Parrot(), tmp_path)
     longer.max_tokens = 32
     assert len(longer.missing(ITEMS, [])[0]) == 5
-    changed = [Item("0", "test_recall", "Άλλη ερώτηση;", "Απάντηση 0.", "0"), *ITEMS[1:]]
+    changed = [EvalItem("0", "test_recall", "Άλλη ερώτηση;", "Απάντηση 0.", "0"), *ITEMS[1:]]
     assert len(system(Parrot(), tmp_path).missing(changed, [])[0]) == 1
 
 
@@ -102,7 +106,7 @@ def test_a_line_that_was_cut_short_costs_that_line_alone(tmp_path: Path) -> None
     rest = Parrot()
     system(rest, tmp_path).answer(ITEMS, nothing)
     assert rest.asked == [ITEMS[-1].question]
-    whole = Store(tmp_path, "parrot")
+    whole = AnswerCache(tmp_path, "parrot")
     assert len(whole.said) == 5 and whole.damaged == 1
 
 
@@ -119,7 +123,7 @@ def test_a_line_that_was_cut_short_costs_that_line_alone(tmp_path: Path) -> None
 )
 def test_lines_that_are_none_of_ours_are_passed_over(tmp_path: Path, hostile: bytes) -> None:
     (tmp_path / "parrot.jsonl").write_bytes(hostile + b"\n")
-    store = Store(tmp_path, "parrot")
+    store = AnswerCache(tmp_path, "parrot")
     assert store.damaged == 1 and not store.said and not store.weighed
 
 
@@ -131,8 +135,11 @@ def test_an_answer_that_failed_is_asked_again(tmp_path: Path) -> None:
 
 
 def test_two_items_with_one_prompt_are_one_cell(tmp_path: Path) -> None:
-    twins = [Item(name, "test_recall", "Ίδια;", "Α.", name) for name in ("a", "b")]
+    twins = [EvalItem(name, "test_recall", "Ίδια;", "Α.", name) for name in ("a", "b")]
     parrot = Parrot()
     said = system(parrot, tmp_path).answer(twins, nothing)
     assert len(parrot.asked) == 1 and [one.item for one in said] == ["a", "b"]
-    assert answer_cell([{"role": "user", "content": "Ίδια;"}], 16) in Store(tmp_path, "parrot").said
+    assert (
+        answer_key([{"role": "user", "content": "Ίδια;"}], 16)
+        in AnswerCache(tmp_path, "parrot").said
+    )

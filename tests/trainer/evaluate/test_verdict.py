@@ -9,14 +9,14 @@ import pytest
 
 from tests.trainer.evaluate import planted
 from tests.trainer.evaluate.planted import SIX, Planted, evaluation
-from trainer.evaluate.records import Audit, Evaluation
-from trainer.evaluate.report import Choices, Report
-from trainer.evaluate.report.making import report
-from trainer.evaluate.report.surroundings import Surroundings
+from trainer.evaluate.records import Evaluation, JudgeAudit
+from trainer.evaluate.report import EvaluationReport, ReportOptions
+from trainer.evaluate.report.build import build_report
+from trainer.evaluate.report.context import ReportContext
 
 
-def reported(found: Evaluation, matters: float = 0.05) -> Report:
-    return report(found, Surroundings(), Choices(matters=matters))
+def reported(found: Evaluation, matters: float = 0.05) -> EvaluationReport:
+    return build_report(found, ReportContext(), ReportOptions(matters=matters))
 
 
 def changed(name: str, **values: object) -> list[Planted]:
@@ -25,7 +25,7 @@ def changed(name: str, **values: object) -> list[Planted]:
 
 
 def against_base(
-    found: Report, metric: str, split: str = "test_recall", name: str = "tuned"
+    found: EvaluationReport, metric: str, split: str = "test_recall", name: str = "tuned"
 ) -> str:
     compared = found.comparison(metric, split, "tuned", "base")
     assert compared is not None
@@ -124,7 +124,7 @@ def test_the_gate_closes_on_invention_and_on_what_it_cannot_see() -> None:
 
 
 def test_a_judge_that_always_says_a_is_not_heard() -> None:
-    audit = Audit(
+    audit = JudgeAudit(
         "base",
         "pairwise|v:1",
         False,

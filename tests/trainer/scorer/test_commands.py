@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from exchange.review import Review
-from kkoracle.demo.tiny import make_tiny_model
+from exchange.store.review import Review
 from tests.conftest import SENTENCES, processes
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.filling import fill
+from tools.tiny_model import make_tiny_model
 
 MARKS = ("λάθος", "μέτρια", "καλή", "άριστη")
 COLOURS = ("κόκκινο", "πράσινο", "μαύρο", "άσπρο", "γαλάζιο", "καφέ")

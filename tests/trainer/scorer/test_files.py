@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
-from trainer.scorer.files import read
-from trainer.scorer.items import Scale, scale_of
+from trainer.scorer.files import read_items
+from trainer.scorer.items import ScoreScale, scale_of
 
 
 def row(number: int, **other: object) -> dict[str, object]:
@@ -43,7 +43,7 @@ def test_a_file_with_every_defect_is_read_without_them(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     lines = [broken[n][0] if n in broken else json.dumps(row(n)).encode() for n in range(1, 21)]
     path.write_bytes(b"\n".join(lines))
-    found = read([path])
+    found = read_items([path])
     assert found.bad == [(f"answers.jsonl:{n}", reason) for n, (_, reason) in broken.items()]
     assert len(found.items) == 6
 
@@ -59,19 +59,19 @@ def test_a_table_is_read_with_its_place_and_any_separator(tmp_path: Path, delimi
     ]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file, delimiter=delimiter).writerows(lines)
-    found = read([path])
+    found = read_items([path])
     assert found.bad == [("answers.csv:3", "bad_score")]
     assert [(item.question, item.answer, item.score) for item in found.items] == [
         ("Πότε;", "Το 1998, νομίζω;", 2.5),
         ("Ποιος;", "", 0.0),
     ]
-    assert found.items[0].scale == Scale(5, 9)  # halves of 5 are more than ten levels
+    assert found.items[0].scale == ScoreScale(5, 9)  # halves of 5 are more than ten levels
 
 
 def test_a_list_in_json_may_stand_under_a_key_and_its_guide_may_be_points(tmp_path: Path) -> None:
     path = tmp_path / "answers.json"
     path.write_text(json.dumps({"answers": [row(1, guide=["πρώτο", "δεύτερο"]), 7]}), "utf-8")
-    found = read([path])
+    found = read_items([path])
     assert found.items[0].guide == "πρώτο\nδεύτερο"
     assert found.bad == [("answers.json[2]", "no_question")]
 
@@ -92,16 +92,16 @@ def test_a_file_of_another_kind_is_one_line(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said):
-        read([tmp_path / name])
+        read_items([tmp_path / name])
 
 
 def test_without_a_maximum_the_largest_score_is_taken_and_said(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text("\n".join(json.dumps(row(n)) for n in range(8)))
-    found = read([path])
+    found = read_items([path])
     assert found.assumed_maximum == 3
-    assert {item.scale for item in found.items} == {Scale(3, 3)}
-    assert read([path], maximum=10).items[0].scale == Scale(10, 9)
+    assert {item.scale for item in found.items} == {ScoreScale(3, 3)}
+    assert read_items([path], maximum=10).items[0].scale == ScoreScale(10, 9)
 
 
 @pytest.mark.parametrize(

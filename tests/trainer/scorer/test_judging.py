@@ -11,24 +11,24 @@ from typing import cast
 
 import pytest
 
-from exchange.corpus import SpoolCorpus
 from exchange.errors import UserError
-from exchange.review import Review
+from exchange.store.corpus import SpoolCorpus
+from exchange.store.review import Review
 from tests.trainer.filling import fill
-from trainer.dataset import Asked, Manifest, build
+from trainer.dataset import DatasetRequest, Manifest, build_dataset
 from trainer.dataset.build import FOLDER
-from trainer.evaluate.records import About, Answer, Evaluation, System, as_dicts
-from trainer.evaluate.records import Item as Question
-from trainer.scorer import folder, judging
-from trainer.scorer.calibration import Reading
-from trainer.scorer.items import Item, Scale
-from trainer.scorer.metrics import Outcome
-from trainer.scorer.scoring import Scored, Scorer
-from trainer.scorer.split import Split
-from trainer.settings import Dataset
+from trainer.evaluate.records import EvalAnswer, Evaluation, EvaluationInfo, SystemInfo, as_dicts
+from trainer.evaluate.records import EvalItem as Question
+from trainer.scorer import folder, judge_evaluation
+from trainer.scorer.calibration import LevelPrediction
+from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.metrics import LabelledPrediction
+from trainer.scorer.scoring import Scorer, ScoreResult
+from trainer.scorer.split import ScorerSplit
+from trainer.training.settings import DatasetSettings
 
-SCALE = Scale(5, 5)
-ABOUT = folder.About(
+SCALE = ScoreScale(5, 5)
+ABOUT = folder.ScorerInfo(
     "default", "m", "s", "brief", "p", True, 1.0, 0.5, 0.8, {"5": 5}, True, "f", "d", {}
 )
 
@@ -39,9 +39,9 @@ class Ruler:
 
     temperature: float = 1.0
 
-    def score(self, items: list[Item], progress: object = None) -> list[Scored]:
+    def score(self, items: list[ScoreItem], progress: object = None) -> list[ScoreResult]:
         return [
-            Scored(
+            ScoreResult(
                 item.id,
                 float(min(5, len(item.answer.split()))),
                 5,
@@ -55,33 +55,37 @@ class Ruler:
             for item in items
         ]
 
-    def outcomes(self, items: list[Item]) -> list[Outcome]:
+    def outcomes(self, items: list[ScoreItem]) -> list[LabelledPrediction]:
         return [
-            Outcome(item.scale, item.level, Reading(min(5, len(item.answer.split())), 0.0, 0.9, ()))
+            LabelledPrediction(
+                item.scale,
+                item.level,
+                LevelPrediction(min(5, len(item.answer.split())), 0.0, 0.9, ()),
+            )
             for item in items
         ]
 
 
 RULER = cast(Scorer, Ruler())
-NOTHING = Split([], [], [], [])
+NOTHING = ScorerSplit([], [], [], [])
 
 
 def evaluation(dataset: str) -> Evaluation:
-    systems = as_dicts([System("base", "k", "the base", True)])
-    about = About(
+    systems = as_dicts([SystemInfo("base", "k", "the base", True)])
+    about = EvaluationInfo(
         "paper", "default", "last", "m", "s", "", dataset, "", {}, systems, [], {}, "", "", 0.0
     )
     items = [
         Question(str(n), "test_unseen", f"Ερώτηση {n};", "μία", "c", gold="κείμενο")
         for n in range(3)
     ]
-    answers = {str(n): Answer(str(n), "λέξη " * n, 1, 1, 0.1, "stop") for n in range(3)}
+    answers = {str(n): EvalAnswer(str(n), "λέξη " * n, 1, 1, 0.1, "stop") for n in range(3)}
     return Evaluation(about, {item.id: item for item in items}, {"base": answers}, {})
 
 
-def human(count: int) -> list[Item]:
+def human(count: int) -> list[ScoreItem]:
     return [
-        Item(str(n), f"Τι {n};", "οδηγός", "λέξη " * (n % 6), SCALE, float(n % 6))
+        ScoreItem(str(n), f"Τι {n};", "οδηγός", "λέξη " * (n % 6), SCALE, float(n % 6))
         for n in range(count)
     ]
 
@@ -93,11 +97,11 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_an_unfiltered_dataset_may_be_judged_and_the_metric_says_so(archive: Path) -> None:
-    build(archive, Dataset(), Asked())
+    build_dataset(archive, DatasetSettings(), DatasetRequest())
     found = evaluation(Manifest.read(archive / FOLDER).sha)
-    trusted = judging.trust(archive, found, RULER, NOTHING, [])
-    assert trusted == judging.Trust(False, 0, 0.0)
-    judged = judging.judge(found, RULER, ABOUT, trusted, "el")
+    trusted = judge_evaluation.check_trust(archive, found, RULER, NOTHING, [])
+    assert trusted == judge_evaluation.JudgeTrust(False, 0, 0.0)
+    judged = judge_evaluation.judge_evaluation(found, RULER, ABOUT, trusted, "el")
     assert judged.scores["scorer"]["base"] == {"0": None, "1": 0.2, "2": 0.4}
     metric = next(metric for metric in judged.metrics if metric.name == "scorer")
     assert "no human sample" in metric.about and ABOUT.key in metric.signature
@@ -107,29 +111,29 @@ def test_an_unfiltered_dataset_may_be_judged_and_the_metric_says_so(archive: Pat
 
 
 def test_who_chose_the_pairs_needs_people_beside_him(archive: Path) -> None:
-    plain = build(archive, Dataset(), Asked()).manifest
+    plain = build_dataset(archive, DatasetSettings(), DatasetRequest()).manifest
     review = Review.open(archive)
     review.add_scores("default:1", [("any", 1.0)])
     review.close()
-    build(archive, Dataset(min_score=0.5), Asked())
+    build_dataset(archive, DatasetSettings(min_score=0.5), DatasetRequest())
     sha = Manifest.read(archive / FOLDER).sha
     assert sha != plain.sha
     found = evaluation(sha)
     with pytest.raises(UserError, match="--human FILE"):
-        judging.trust(archive, found, RULER, NOTHING, [])
+        judge_evaluation.check_trust(archive, found, RULER, NOTHING, [])
     with pytest.raises(UserError, match="30 are needed"):
-        judging.trust(archive, found, RULER, NOTHING, human(10))
-    taught = Split(human(12), [], [], [])
+        judge_evaluation.check_trust(archive, found, RULER, NOTHING, human(10))
+    taught = ScorerSplit(human(12), [], [], [])
     with pytest.raises(UserError, match="28 of 40"):
-        judging.trust(archive, found, RULER, taught, human(40))
-    trusted = judging.trust(archive, found, RULER, NOTHING, human(60))
+        judge_evaluation.check_trust(archive, found, RULER, taught, human(40))
+    trusted = judge_evaluation.check_trust(archive, found, RULER, NOTHING, human(60))
     assert trusted.filtered and trusted.human == 60 and trusted.agreement == 1.0
     assert "a scorer also filtered" in trusted.said and "60 answers" in trusted.said
 
 
 def test_a_dataset_that_is_gone_counts_as_filtered(archive: Path) -> None:
     with pytest.raises(UserError, match="--human FILE"):
-        judging.trust(archive, evaluation("other"), RULER, NOTHING, [])
+        judge_evaluation.check_trust(archive, evaluation("other"), RULER, NOTHING, [])
 
 
 def test_the_newest_scorer_of_a_name_counts(archive: Path) -> None:
@@ -141,5 +145,7 @@ def test_the_newest_scorer_of_a_name_counts(archive: Path) -> None:
     review.add_scores("mild:1", ((pair, 0.0) for pair in ids[:1]))
     review.close()
     for wanted, left in (("", 1), ("mild", 1), ("mild:2", 2), ("strict", 3), ("nobody", 0)):
-        manifest = build(archive, Dataset(min_score=0.5, scorer=wanted), Asked()).manifest
+        manifest = build_dataset(
+            archive, DatasetSettings(min_score=0.5, scorer=wanted), DatasetRequest()
+        ).manifest
         assert manifest.left_out.get("low_score", 0) == left, wanted

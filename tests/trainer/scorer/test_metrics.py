@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from trainer.scorer import calibration, metrics
-from trainer.scorer.calibration import Reading
-from trainer.scorer.items import Scale
-from trainer.scorer.metrics import Outcome, ece, qwk
+from trainer.scorer.calibration import LevelPrediction
+from trainer.scorer.items import ScoreScale
+from trainer.scorer.metrics import LabelledPrediction
 
 
-def outcome(level: int, read: int, confidence: float = 0.5, top: int = 3) -> Outcome:
-    return Outcome(Scale(top, top), level, Reading(read, float(read), confidence, ()))
+def outcome(level: int, read: int, confidence: float = 0.5, top: int = 3) -> LabelledPrediction:
+    return LabelledPrediction(
+        ScoreScale(top, top), level, LevelPrediction(read, float(read), confidence, ())
+    )
 
 
 def kappa_by_table(pairs: list[tuple[int, int]], top: int) -> float:
@@ -32,9 +34,11 @@ def kappa_by_table(pairs: list[tuple[int, int]], top: int) -> float:
 def test_weighted_kappa_is_that_of_the_table() -> None:
     rng = random.Random(1)
     pairs = [(rng.randint(0, 3), rng.randint(0, 3)) for _ in range(200)]
-    assert qwk.value([outcome(a, b) for a, b in pairs]) == pytest.approx(kappa_by_table(pairs, 3))
-    assert qwk.value([outcome(2, 2)] * 5) == 1.0
-    assert qwk.value([outcome(0, 3), outcome(3, 0)]) == -1.0
+    assert metrics.qwk_score([outcome(a, b) for a, b in pairs]) == pytest.approx(
+        kappa_by_table(pairs, 3)
+    )
+    assert metrics.qwk_score([outcome(2, 2)] * 5) == 1.0
+    assert metrics.qwk_score([outcome(0, 3), outcome(3, 0)]) == -1.0
 
 
 def test_the_other_figures_by_hand() -> None:
@@ -52,8 +56,8 @@ def test_calibration_error_sees_a_scorer_that_is_too_sure() -> None:
     boastful = [outcome(0, int(i >= 70), 0.99) for i in range(100)] * 15
     random.Random(1).shuffle(honest)
     random.Random(1).shuffle(boastful)
-    assert ece.value(honest) < 0.06
-    assert ece.value(boastful) == pytest.approx(0.29, abs=0.01)
+    assert metrics.expected_calibration_error(honest) < 0.06
+    assert metrics.expected_calibration_error(boastful) == pytest.approx(0.29, abs=0.01)
 
 
 def test_a_temperature_undoes_what_made_the_logits_too_sharp() -> None:
@@ -62,13 +66,13 @@ def test_a_temperature_undoes_what_made_the_logits_too_sharp() -> None:
     tops = [5] * 4000
     powers = np.exp(true[:, :6])
     levels = [int(rng.choice(6, p=row / row.sum())) for row in powers]
-    assert calibration.temperature(true * 3, tops, levels) == pytest.approx(3, rel=0.1)
-    assert calibration.temperature(true, tops, levels) == pytest.approx(1, rel=0.1)
+    assert calibration.fit_temperature(true * 3, tops, levels) == pytest.approx(3, rel=0.1)
+    assert calibration.fit_temperature(true, tops, levels) == pytest.approx(1, rel=0.1)
 
 
 def test_a_reading_knows_no_digit_above_the_top() -> None:
     logits = [0.0, 1.0, 2.0, 50.0, 50.0, 50.0, 50.0, 50.0, 50.0, 50.0]
-    read = calibration.read(logits, 2, 1.0)
+    read = calibration.predict_level(logits, 2, 1.0)
     assert len(read.probabilities) == 3
     assert math.isclose(sum(read.probabilities), 1)
     assert read.expected == pytest.approx(sum(k * p for k, p in enumerate(read.probabilities)))
@@ -76,8 +80,8 @@ def test_a_reading_knows_no_digit_above_the_top() -> None:
 
 
 def test_the_threshold_is_the_lowest_at_which_enough_is_right() -> None:
-    right = [Reading(1, 1.0, 0.5 + number / 1000, ()) for number in range(100)]
+    right = [LevelPrediction(1, 1.0, 0.5 + number / 1000, ()) for number in range(100)]
     levels = [1 if number >= 40 else 0 for number in range(100)]
-    assert calibration.threshold(right, levels, 0.8) == pytest.approx(0.525)
-    assert calibration.threshold(right, levels, 0.6) == 0.5
-    assert calibration.threshold(right, [0] * 100, 0.6) > 1
+    assert calibration.fit_threshold(right, levels, 0.8) == pytest.approx(0.525)
+    assert calibration.fit_threshold(right, levels, 0.6) == 0.5
+    assert calibration.fit_threshold(right, [0] * 100, 0.6) > 1

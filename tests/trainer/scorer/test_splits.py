@@ -8,22 +8,22 @@ from dataclasses import replace
 import pytest
 
 from exchange.errors import UserError
-from trainer.dataset.rows import Row
+from trainer.dataset.rows import DatasetRow
 from trainer.scorer import baselines, synthetic
-from trainer.scorer.faults import denied, facts, replaced, vague
-from trainer.scorer.items import Item, Scale
-from trainer.scorer.settings import Score
-from trainer.scorer.split import Split, split
+from trainer.scorer.fact_spans import deny, find_facts, replace_facts, vague_text
+from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.settings import ScoreSettings
+from trainer.scorer.split import ScorerSplit, split_items
 
 
-def items(questions: int, answers: int) -> list[Item]:
+def items(questions: int, answers: int) -> list[ScoreItem]:
     return [
-        Item(
+        ScoreItem(
             f"{q}-{a}",
             f"Ερώτηση {q};",
             f"Οδηγός {q}",
             f"Απάντηση {a}",
-            Scale(5, 5),
+            ScoreScale(5, 5),
             float((q + a) % 6),
         )
         for q in range(questions)
@@ -34,7 +34,7 @@ def items(questions: int, answers: int) -> list[Item]:
 def test_questions_that_are_tested_are_never_taught_and_answers_only_once() -> None:
     made = items(20, 10)
     twice = replace(made[3], id="again", score=1.0)  # the same answer, scored by another person
-    parts = split([*made, twice], Score())
+    parts = split_items([*made, twice], ScoreSettings())
     assert len(parts.all) == 201
     groups = {item.group for item in parts.unseen_questions}
     assert len(groups) == 2
@@ -53,41 +53,41 @@ def test_a_split_is_the_same_whatever_the_order_and_comes_back_from_the_disk(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     made = items(20, 10)
-    one = split(made, Score())
+    one = split_items(made, ScoreSettings())
     random.Random(1).shuffle(made)
-    other = split(made, Score())
+    other = split_items(made, ScoreSettings())
     assert {item.id for item in one.train} == {item.id for item in other.train}
     folder = tmp_path_factory.mktemp("split")
     one.write(folder)
-    assert Split.read(folder) == one
+    assert ScorerSplit.read(folder) == one
     (folder / "valid.jsonl").write_bytes(b"{")
     with pytest.raises(UserError, match="--restart"):
-        Split.read(folder)
+        ScorerSplit.read(folder)
 
 
 def test_too_few_items_are_refused_and_few_questions_are_all_taught() -> None:
     with pytest.raises(UserError, match="too few"):
-        split(items(1, 5), Score())
-    assert split(items(3, 30), Score()).unseen_questions == []
+        split_items(items(1, 5), ScoreSettings())
+    assert split_items(items(3, 30), ScoreSettings()).unseen_questions == []
 
 
 def test_facts_are_found_in_greek_and_can_be_spoilt() -> None:
     answer = "Ο Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με 240.000 ευρώ."
-    found = facts(answer)
+    found = find_facts(answer)
     assert [(fact.kind, fact.text) for fact in found] == [
         ("name", "Νίκος Βαλτινός"),
         ("date", "3 Μάη 2012"),
         ("number", "240.000"),
     ]
-    assert replaced(answer, {found[2]: vague(found[2], "el"), found[0]: "Ρίζος"}) == (
+    assert replace_facts(answer, {found[2]: vague_text(found[2], "el"), found[0]: "Ρίζος"}) == (
         "Ο Ρίζος εγκαινίασε στις 3 Μάη 2012 τη γέφυρα με μερικά ευρώ."
     )
-    assert denied("Η γέφυρα χτίστηκε και άνοιξε.", "el") != "Η γέφυρα χτίστηκε και άνοιξε."
-    assert denied("It opened.", "en") == "It is not true that it opened."
-    assert facts("Χθες άνοιξε.") == []
+    assert deny("Η γέφυρα χτίστηκε και άνοιξε.", "el") != "Η γέφυρα χτίστηκε και άνοιξε."
+    assert deny("It opened.", "en") == "It is not true that it opened."
+    assert find_facts("Χθες άνοιξε.") == []
 
 
-def pairs(count: int) -> tuple[list[Row], dict[str, str]]:
+def pairs(count: int) -> tuple[list[DatasetRow], dict[str, str]]:
     rng = random.Random(5)
     names = ["Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος"]
     rows, chunks = [], {}
@@ -99,7 +99,7 @@ def pairs(count: int) -> tuple[list[Row], dict[str, str]]:
         )
         chunks[f"c{n}"] = f"Ρεπορτάζ. {answer} Τέλος."
         rows.append(
-            Row(
+            DatasetRow(
                 f"p{n}",
                 f"Τι έγινε με το έργο {n};",
                 answer,
@@ -114,32 +114,35 @@ def pairs(count: int) -> tuple[list[Row], dict[str, str]]:
 
 def test_made_labels_are_balanced_and_length_tells_nothing() -> None:
     rows, chunks = pairs(300)
-    made = synthetic.items(rows, chunks, "el", 7)
+    made = synthetic.synthetic_items(rows, chunks, "el", 7)
     counts = {level: sum(item.level == level for item in made) for level in range(6)}
     assert len(set(counts.values())) == 1 and counts[0] > 30
-    assert abs(baselines.fit(made, "length").qwk(made)) < 0.2
-    assert made == synthetic.items(rows[::-1], chunks, "el", 7)
+    assert abs(baselines.fit_baseline(made, "length").qwk(made)) < 0.2
+    assert made == synthetic.synthetic_items(rows[::-1], chunks, "el", 7)
     full = next(item for item in made if item.level == 5)
     assert full.answer in full.guide
 
 
 def test_refusals_and_pairs_without_their_text_make_no_labels() -> None:
     rows, chunks = pairs(20)
-    assert synthetic.items([replace(row, kind="refusal") for row in rows], chunks, "el", 7) == []
-    assert synthetic.items(rows, {}, "el", 7) == []
+    assert (
+        synthetic.synthetic_items([replace(row, kind="refusal") for row in rows], chunks, "el", 7)
+        == []
+    )
+    assert synthetic.synthetic_items(rows, {}, "el", 7) == []
 
 
 def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
     rng = random.Random(1)
     short = [
-        Item(str(n), "Τι;", "ένα", "λέξη " * (1 + 3 * (n % 6)), Scale(5, 5), float(n % 6))
+        ScoreItem(str(n), "Τι;", "ένα", "λέξη " * (1 + 3 * (n % 6)), ScoreScale(5, 5), float(n % 6))
         for n in range(300)
     ]
     plain = [replace(item, answer="λέξη " * rng.randint(1, 18)) for item in short]
-    assert baselines.fit(short, "length").qwk(short) > 0.95
-    assert abs(baselines.fit(plain, "length").qwk(plain)) < 0.2
+    assert baselines.fit_baseline(short, "length").qwk(short) > 0.95
+    assert abs(baselines.fit_baseline(plain, "length").qwk(plain)) < 0.2
     told = [
         replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
         for n, item in enumerate(plain)
     ]
-    assert baselines.fit(told, "words").qwk(told) > 0.95
+    assert baselines.fit_baseline(told, "words").qwk(told) > 0.95

@@ -1,5 +1,5 @@
 """What other trainers read: each format is a pure function of rows, in a file of its own."""
 
-from trainer.dataset.formats.registry import FORMATS, Format, export
+from trainer.dataset.formats.registry import FORMATS, ExportFormat, export
 
-__all__ = ["FORMATS", "Format", "export"]
+__all__ = ["FORMATS", "ExportFormat", "export"]

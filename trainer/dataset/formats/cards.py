@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row
+from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
-Rows = Mapping[Split, Sequence[Row]]
+Rows = Mapping[Split, Sequence[DatasetRow]]
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _MEANING = {
     "train": "what is taught",
@@ -20,7 +20,7 @@ _MEANING = {
 }
 
 
-def files(rows: Rows, manifest: Manifest) -> dict[str, tuple[bytes]]:
+def card_files(rows: Rows, manifest: Manifest) -> dict[str, tuple[bytes]]:
     """`README.md` with its YAML head."""
     return {"README.md": (card(rows, manifest).encode("utf-8"),)}
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row
+from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
-Rows = Mapping[Split, Sequence[Row]]
+Rows = Mapping[Split, Sequence[DatasetRow]]
 
 
 def mlx_chat(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
@@ -42,18 +44,18 @@ def alpaca(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     }
 
 
-def chat(row: Row) -> dict[str, Any]:
+def chat(row: DatasetRow) -> dict[str, Any]:
     """The conversation, nothing else."""
     return {"messages": row.turns()}
 
 
-def completion(row: Row) -> dict[str, Any]:
+def completion(row: DatasetRow) -> dict[str, Any]:
     """The question as prompt; a system text stands before it, for there is no place of its own."""
     prompt = f"{row.system}\n\n{row.question}" if row.system else row.question
     return {"prompt": prompt, "completion": row.answer}
 
 
-def conversation(row: Row) -> dict[str, Any]:
+def conversation(row: DatasetRow) -> dict[str, Any]:
     """ShareGPT's names for the same turns."""
     names = {"system": "system", "user": "human", "assistant": "gpt"}
     return {
@@ -63,18 +65,58 @@ def conversation(row: Row) -> dict[str, Any]:
     }
 
 
-def instruction(row: Row) -> dict[str, Any]:
+def instruction(row: DatasetRow) -> dict[str, Any]:
     """Alpaca's fields; `system` only where there is one."""
     fields = {"instruction": row.question, "input": "", "output": row.answer}
     return {**fields, "system": row.system} if row.system else fields
 
 
-def _three(rows: Rows, shape: Callable[[Row], dict[str, Any]]) -> dict[str, Iterable[bytes]]:
+def _three(rows: Rows, shape: Callable[[DatasetRow], dict[str, Any]]) -> dict[str, Iterable[bytes]]:
     test = rows.get("test_unseen") or rows.get("test") or ()
     named = {"train": rows.get("train", ()), "valid": rows.get("valid", ()), "test": test}
     return {f"{name}.jsonl": _lines(some, shape) for name, some in named.items()}
 
 
-def _lines(rows: Sequence[Row], shape: Callable[[Row], dict[str, Any]]) -> Iterator[bytes]:
+def _lines(
+    rows: Sequence[DatasetRow], shape: Callable[[DatasetRow], dict[str, Any]]
+) -> Iterator[bytes]:
     for row in rows:
         yield orjson.dumps(shape(row), option=orjson.OPT_APPEND_NEWLINE)
+
+
+# Files for trainers in the cloud; their documented rules, checked before anything is sent.
+
+_HostedRows = Mapping[Split, Sequence[DatasetRow]]
+MIN_HOSTED_EXAMPLES = 10  # examples; both services refuse fewer
+MAX_HOSTED_BYTES = 512 * 2**20  # bytes of one file, of both services
+
+
+def openai(rows: _HostedRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """JSONL of `messages` in UTF-8: training and validation file."""
+    files = messages(rows, manifest)
+    return {
+        f"{name}.jsonl": files[f"{name}.jsonl"]
+        for name in ("train", "valid")
+        if f"{name}.jsonl" in files
+    }
+
+
+def azure(rows: _HostedRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+    """The same, beginning with a byte-order mark, which Azure asks for."""
+    return {
+        name: chain((codecs.BOM_UTF8,), pieces) for name, pieces in openai(rows, manifest).items()
+    }
+
+
+def hosted_limits_error(rows: _HostedRows) -> str:
+    """What these services would refuse, "" when nothing."""
+    for name in ("train", "valid"):
+        found = rows.get(name, ())
+        if name == "train" and len(found) < MIN_HOSTED_EXAMPLES:
+            return f"{len(found)} examples in train, and {MIN_HOSTED_EXAMPLES} are the least that is accepted"
+        size = sum(len(orjson.dumps(chat(row))) + 1 for row in found)
+        if size > MAX_HOSTED_BYTES:
+            return (
+                f"{name} has {size / 2**20:.0f} MB, and {MAX_HOSTED_BYTES // 2**20} MB are the most"
+            )
+    return ""

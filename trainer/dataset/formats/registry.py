@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import UserError
-from trainer.dataset.formats import cards, hosted, jsonl, snippets, table
+from trainer.dataset.formats import cards, jsonl, snippets, table
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row, read_split
+from trainer.dataset.rows import DatasetRow, read_split
 from trainer.dataset.split import Split
 
-Rows = Mapping[Split, Sequence[Row]]
+Rows = Mapping[Split, Sequence[DatasetRow]]
 _PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ExportFormat:
     """One format: what it is for, its files, and what would make its reader refuse them."""
 
     about: str
@@ -25,21 +25,26 @@ class Format:
     refuse: Callable[[Rows], str] = lambda rows: ""
 
 
-FORMATS: dict[str, Format] = {
-    "mlx": Format("mlx_lm.lora, chat: train, valid and test", jsonl.mlx_chat),
-    "mlx-completions": Format("mlx_lm.lora, prompt and completion", jsonl.mlx_completions),
-    "messages": Format(
+FORMATS: dict[str, ExportFormat] = {
+    "mlx": ExportFormat("mlx_lm.lora, chat: train, valid and test", jsonl.mlx_chat),
+    "mlx-completions": ExportFormat("mlx_lm.lora, prompt and completion", jsonl.mlx_completions),
+    "messages": ExportFormat(
         "TRL, Axolotl and Unsloth: one messages file a split, and how to use it in each",
-        lambda rows, manifest: {**jsonl.messages(rows, manifest), **snippets.files(rows)},
+        lambda rows, manifest: {**jsonl.messages(rows, manifest), **snippets.snippet_files(rows)},
     ),
-    "openai": Format("OpenAI's fine-tuning files", hosted.openai, hosted.too_few),
-    "azure": Format("Azure OpenAI: the same with a byte-order mark", hosted.azure, hosted.too_few),
-    "sharegpt": Format("ShareGPT conversations", jsonl.sharegpt),
-    "alpaca": Format("Alpaca: instruction, input, output", jsonl.alpaca),
-    "autotrain": Format("AutoTrain: CSV with a text column", table.autotrain),
-    "parquet": Format(
+    "openai": ExportFormat("OpenAI's fine-tuning files", jsonl.openai, jsonl.hosted_limits_error),
+    "azure": ExportFormat(
+        "Azure OpenAI: the same with a byte-order mark", jsonl.azure, jsonl.hosted_limits_error
+    ),
+    "sharegpt": ExportFormat("ShareGPT conversations", jsonl.sharegpt),
+    "alpaca": ExportFormat("Alpaca: instruction, input, output", jsonl.alpaca),
+    "autotrain": ExportFormat("AutoTrain: CSV with a text column", table.autotrain),
+    "parquet": ExportFormat(
         "Parquet with a card for the Hugging Face Hub (needs the extra `parquet`)",
-        lambda rows, manifest: {**table.parquet(rows, manifest), **cards.files(rows, manifest)},
+        lambda rows, manifest: {
+            **table.parquet(rows, manifest),
+            **cards.card_files(rows, manifest),
+        },
     ),
 }
 

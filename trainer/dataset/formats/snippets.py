@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from trainer.dataset.rows import Row
+from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
 TRL = """\
@@ -94,7 +94,7 @@ train_on_responses_only(trainer, instruction_part="[INST]", response_part="[/INS
 """
 
 
-def files(rows: Mapping[Split, Sequence[Row]]) -> dict[str, tuple[bytes]]:
+def snippet_files(rows: Mapping[Split, Sequence[DatasetRow]]) -> dict[str, tuple[bytes]]:
     """The three files by name."""
     return {
         "trl_sft.py": (TRL.encode(),),

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from exchange.errors import UserError
 from trainer.dataset.formats.jsonl import chat
 from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import Row
+from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
-Rows = Mapping[Split, Sequence[Row]]
+Rows = Mapping[Split, Sequence[DatasetRow]]
 
 
 def autotrain(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
@@ -29,7 +29,7 @@ def parquet(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     return {f"data/{split}.parquet": _parquet(some) for split, some in rows.items()}
 
 
-def _csv(rows: Sequence[Row]) -> Iterator[bytes]:
+def _csv(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(("text", "system", "prompt", "completion", "id"))
@@ -42,7 +42,7 @@ def _csv(rows: Sequence[Row]) -> Iterator[bytes]:
         buffer.truncate()
 
 
-def _parquet(rows: Sequence[Row]) -> Iterator[bytes]:
+def _parquet(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

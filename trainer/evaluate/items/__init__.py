@@ -6,6 +6,6 @@ that the archive cannot answer, `disturbed` writes questions as hurried people d
 
 from __future__ import annotations
 
-from trainer.evaluate.items.gather import Gathered, gather
+from trainer.evaluate.items.build import BuiltItems, build_items
 
-__all__ = ["Gathered", "gather"]
+__all__ = ["BuiltItems", "build_items"]

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable
 
-from exchange.text.reading import Reading
+from exchange.text.tokens import TokenizedText
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
@@ -98,11 +98,11 @@ def _changed(number: str) -> str:
 
 def _names(text: str) -> list[str]:
     """Capitalised words as they are written, in order."""
-    names = {word.folded for word in Reading(text).names if not word.month}
+    names = {word.folded for word in TokenizedText(text).names if not word.month}
     return [
         word
         for word in re.findall(r"[^\W\d_]+", text)
         if word[0].isupper()
-        and Reading(f"α {word}").names
-        and Reading(f"α {word}").names[0].folded in names
+        and TokenizedText(f"α {word}").names
+        and TokenizedText(f"α {word}").names[0].folded in names
     ]

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from trainer.evaluate.metrics.declining import declines
-from trainer.evaluate.metrics.metric import Seen
-from trainer.evaluate.records import Item, Metric
+import re
 
-METRIC = Metric(
+from exchange.text.fold import words
+from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
+from trainer.evaluate.records import EvalItem, MetricInfo
+
+# Tell an answer that says it does not know from one that answers.
+
+_NO = r"(?:δεν|δε)"
+_DECLINES = re.compile(
+    rf"\b{_NO} (?:το |τα |μου |μασ )?(?:γνωριζ|ξερ|θυμαμαι|βρισκ|βρηκ|βρεθηκ|ειναι γνωστ|προκυπτ)"
+    rf"|\b{_NO} (?:υπαρχ|εχ|διαθετ|δινετ|δινοντ)\w* (?:\w+ ){{0,3}}(?:πληροφορι|στοιχει|αναφορ|γνωσ"
+    r"|απαντησ|καταγραφ|δεδομεν)"
+    rf"|\b{_NO} (?:μπορ\w+ να (?:το |σασ |σου )?(?:απαντησ|πω|βρω|ξερω|επιβεβαιωσ)"
+    r"|αναφερετ|αναφεροντ)"
+    r"|\bαγνωστ\w+ (?:ειναι|παραμενει)|\bμου ειναι αγνωστ"
+    r"|\b(?:do not|don t|does not|doesn t|did not|cannot|can t|could not) "
+    r"(?:know|find|have|answer|mention|say|provide)\b"
+    r"|\bno (?:information|record|mention|answer)\b"
+    r"|\bnot (?:mentioned|known|found|in the archive)\b"
+    r"|\bunknown to me\b"
+)
+
+
+def declines(text: str) -> bool:
+    """Whether the text says that it does not know, in Greek or English, any accents and case."""
+    return bool(_DECLINES.search(" ".join(words(text))))
+
+
+ABSTENTION_INFO = MetricInfo(
     "abstention",
     "abstention|questions with a coined name, and refusals of the test split|by phrase|v:1",
     "Asked about what is not in the archive, it says that it does not know.",
@@ -16,9 +41,33 @@ METRIC = Metric(
 )
 
 
-def looks_at(item: Item) -> bool:
+def abstention_applies(item: EvalItem) -> bool:
     return True
 
 
-def value(seen: Seen) -> float | None:
+def abstention_value(seen: MetricInput) -> float | None:
     return float(declines(seen.text))
+
+
+# The price of abstention: questions that have an answer, and were declined.
+
+DECLINED_INFO = MetricInfo(
+    "declined",
+    "declined|by phrase|v:1",
+    "It says that it does not know although the archive does.",
+    "share",
+    "lower",
+    FACT_SPLITS,
+)
+
+
+def declined_applies(item: EvalItem) -> bool:
+    return not declines(item.reference)
+
+
+def declined_value(seen: MetricInput) -> float | None:
+    return float(declines(seen.text))
+
+
+ABSTENTION = EvalMetric(info=ABSTENTION_INFO, applies=abstention_applies, value=abstention_value)
+DECLINED = EvalMetric(info=DECLINED_INFO, applies=declined_applies, value=declined_value)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from exchange.text.inflection import same_word
-from exchange.text.reading import Reading
-from trainer.evaluate.records import Item
+from exchange.text.inflection import is_same_word
+from exchange.text.tokens import TokenizedText
+from trainer.evaluate.records import EvalItem
 
-Sort = Literal["dates", "numbers", "names"]
+ClaimKind = Literal["dates", "numbers", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +30,41 @@ _NONE = Claims(frozenset(), frozenset(), frozenset())
 
 
 @lru_cache(maxsize=1 << 12)  # several metrics look at the same texts
-def read(text: str) -> Reading:
+def read_text(text: str) -> TokenizedText:
     """A text cut into words, once for all metrics."""
-    return Reading(text)
+    return TokenizedText(text)
 
 
-def of(text: str) -> Claims:
+def claims_of(text: str) -> Claims:
     """All claims of a text."""
-    reading = read(text)
+    reading = read_text(text)
     names = frozenset(word.folded for word in reading.names if not word.month)
     return Claims(reading.dates, reading.numbers, names)
 
 
-def asked_for(item: Item, only: Sort | None = None) -> Claims:
+def claims_asked_for(item: EvalItem, only: ClaimKind | None = None) -> Claims:
     """What the reference says, of one sort or of all, and the question has not said already."""
-    told, known = of(item.reference), of(item.question)
-    said = [word.folded for word in read(item.question).words]
+    told, known = claims_of(item.reference), claims_of(item.question)
+    said = [word.folded for word in read_text(item.question).words]
     asked = Claims(
         told.dates - known.dates,
         told.numbers - known.numbers,
-        frozenset(name for name in told.names if not named(name, said)),
+        frozenset(name for name in told.names if not has_name(name, said)),
     )
     return replace(_NONE, **{only: getattr(asked, only)}) if only else asked
 
 
-def named(name: str, words: Iterable[str]) -> bool:
+def has_name(name: str, words: Iterable[str]) -> bool:
     """Whether a name stands among folded words, in whatever case."""
-    return any(same_word(name, word) for word in words)
+    return any(is_same_word(name, word) for word in words)
 
 
-def holds(text: str, wanted: Claims) -> bool:
+def states_all(text: str, wanted: Claims) -> bool:
     """Whether a text states all of these."""
-    reading = read(text)
+    reading = read_text(text)
     words = {word.folded for word in reading.words}
     return (
         wanted.dates <= reading.dates
         and wanted.numbers <= reading.numbers
-        and all(named(name, words) for name in wanted.names)
+        and all(has_name(name, words) for name in wanted.names)
     )

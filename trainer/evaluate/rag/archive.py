@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-from exchange.corpus import Corpus
 from exchange.errors import UserError
 from exchange.records import Chunk
+from exchange.store.corpus import Corpus
 from trainer.evaluate.rag import terms
-from trainer.evaluate.rag.index import Document, Index
+from trainer.evaluate.rag.index import Document, SearchIndex
 
 FILE = "rag.sqlite"
 Progress = Callable[[str, int, int], None]
@@ -18,7 +18,7 @@ Progress = Callable[[str, int, int], None]
 
 def open_archive(
     corpus: Corpus, folder: Path, progress: Progress = lambda what, done, total: None
-) -> Index:
+) -> SearchIndex:
     """The index over an open corpus, kept in a folder.
 
     Args:
@@ -31,9 +31,9 @@ def open_archive(
     key, count = _key(corpus)
     if not count:
         raise UserError("no chunks to search yet: run `kkoracle crawl` first")
-    found = Index.opened(folder / FILE, key)
+    found = SearchIndex.opened(folder / FILE, key)
     if found is None:
-        found = Index.build(
+        found = SearchIndex.build(
             documents(corpus),
             key,
             folder / FILE,

@@ -18,9 +18,9 @@ import zstandard
 
 from exchange.errors import UserError
 
-RAREST = 4  # terms of a question that are searched
-MOST = 2_500  # documents that are ranked for a question: two milliseconds
-BESIDE = 200  # more than a group has documents: so many are looked at to leave it out
+RAREST_TERMS = 4  # terms of a question that are searched
+MAX_RANKED = 2_500  # documents that are ranked for a question: two milliseconds
+GROUP_MARGIN = 200  # more than a group has documents: so many are looked at to leave it out
 BATCH = 1000  # documents between two reports
 _LEVEL = 3  # of zstd: half the size, and no slower to make than SQLite writes
 _SCHEMA = (
@@ -46,14 +46,14 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """A document and how well it fits; higher is better, the unit is BM25's."""
 
     document: Document
     score: float
 
 
-class Index:
+class SearchIndex:
     """Open for searching. One object belongs to one thread."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -112,7 +112,7 @@ class Index:
     def close(self) -> None:
         self._db.close()
 
-    def search(self, terms: Sequence[str], count: int, beside: str = "") -> list[Found]:
+    def search(self, terms: Sequence[str], count: int, beside: str = "") -> list[SearchHit]:
         """The best documents for some terms, best first.
 
         Args:
@@ -122,15 +122,15 @@ class Index:
         query = self._query(terms)
         if not query:
             return []
-        found: list[Found] = []
+        found: list[SearchHit] = []
         rows = self._db.execute(
             "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?",
-            (query, count + BESIDE if beside else count),
+            (query, count + GROUP_MARGIN if beside else count),
         )
         for number, score in rows:
             document = self._document(number)
             if not beside or document.group != beside:
-                found.append(Found(document, score))
+                found.append(SearchHit(document, score))
             if len(found) == count:
                 break
         return found
@@ -147,12 +147,12 @@ class Index:
         rank them, so that a question with common words does not read half the archive.
         """
         counted = ((self.documents(term), term) for term in dict.fromkeys(terms))
-        known = sorted((documents, term) for documents, term in counted if documents)[:RAREST]
+        known = sorted((documents, term) for documents, term in counted if documents)[:RAREST_TERMS]
         finding: list[str] = []
         total = 0
         for documents, term in known:
             total += documents
-            if finding and total > MOST:
+            if finding and total > MAX_RANKED:
                 break
             finding.append(term)
         every = [term for _, term in known]
@@ -196,7 +196,7 @@ def _fill(
             (document.id, document.head, document.text, document.group, document.url)
         )
         db.execute("INSERT INTO documents VALUES (?,?)", (count, pack.compress(record)))
-        said = terms.of_text(f"{document.head}\n{document.text}")
+        said = terms.text_terms(f"{document.head}\n{document.text}")
         db.execute("INSERT INTO words(rowid, terms) VALUES (?,?)", (count, " ".join(said)))
         if count % BATCH == 0:
             progress(count)

@@ -8,7 +8,7 @@ from re import compile as pattern
 
 from exchange.text import dates
 from exchange.text.fold import fold
-from exchange.text.guard import guarded, stem
+from exchange.text.similarity import question_signature, stem
 
 VERSION = 1  # of these rules; an index made by others is made anew
 _WORD = pattern(r"[^\W_]+")
@@ -20,21 +20,21 @@ def _term(word: str) -> str:
     return stem(fold(word))
 
 
-def of_text(text: str) -> list[str]:
+def text_terms(text: str) -> list[str]:
     """The terms of a text in its order, as often as they stand in it."""
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     return [_term(word) for word in _WORD.findall(text)] + _dates(text)
 
 
-def of_question(question: str) -> list[str]:
+def question_terms(question: str) -> list[str]:
     """The terms that a question can be found by: no asking word, no small word, none twice."""
     question = unicodedata.normalize("NFC", question)
-    return sorted(guarded(question).stems) + _dates(question)
+    return sorted(question_signature(question).stems) + _dates(question)
 
 
 def _dates(text: str) -> list[str]:
     """«12 Μαρτίου 2014» and 12/3/2014 as one term, rarer than day, month and year are."""
     if not _DATED.search(text):
         return []
-    return sorted("d" + date.replace("-", "") for date in dates.every(text))
+    return sorted("d" + date.replace("-", "") for date in dates.find_dates(text))

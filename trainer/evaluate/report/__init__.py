@@ -8,8 +8,16 @@
     report.jsonl   every question with all answers and values, one a line
 """
 
-from trainer.evaluate.report.making import Choices, Report
-from trainer.evaluate.report.telling import tell
-from trainer.evaluate.report.writing import FIGURES, ITEMS, PAGE, write
+from trainer.evaluate.report.build import EvaluationReport, ReportOptions
+from trainer.evaluate.report.console import print_report
+from trainer.evaluate.report.write import FIGURES, ITEMS, PAGE, write_report
 
-__all__ = ["FIGURES", "ITEMS", "PAGE", "Choices", "Report", "tell", "write"]
+__all__ = [
+    "FIGURES",
+    "ITEMS",
+    "PAGE",
+    "EvaluationReport",
+    "ReportOptions",
+    "print_report",
+    "write_report",
+]

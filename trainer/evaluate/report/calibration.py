@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainer.evaluate.records import Evaluation, Metric
-from trainer.evaluate.statistics import bootstrap
+from trainer.evaluate.records import Evaluation, MetricInfo
+from trainer.evaluate.statistics import bootstrap_interval
 
 BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class ConfidenceBin:
     """Answers of about the same confidence."""
 
     confidence: float  # their mean
@@ -23,7 +23,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class CalibrationCurve:
     """One system on one metric. `error` is the expected calibration error: the mean distance
     between confidence and share of right answers, over bins of equal width."""
 
@@ -32,12 +32,12 @@ class Calibration:
     error: float
     low: float
     high: float
-    bins: list[Bin]
+    bins: list[ConfidenceBin]
 
 
-def calibration(
-    evaluation: Evaluation, metric: Metric, system: str, split: str
-) -> Calibration | None:
+def calibration_curve(
+    evaluation: Evaluation, metric: MetricInfo, system: str, split: str
+) -> CalibrationCurve | None:
     """None where the metric says nothing of confidence, or of fewer than two stories."""
     values = evaluation.scores.get(metric.name, {}).get(system, {})
     sure = evaluation.confidences.get(metric.name, {}).get(system, {})
@@ -53,14 +53,14 @@ def calibration(
         row[at + 2] += value
     if len(sums) < 2:
         return None
-    found = bootstrap(list(sums.values()), _error)
+    found = bootstrap_interval(list(sums.values()), _error)
     totals = [sum(column) for column in zip(*sums.values(), strict=True)]
     bins = [
-        Bin(totals[at + 1] / totals[at], totals[at + 2] / totals[at], int(totals[at]))
+        ConfidenceBin(totals[at + 1] / totals[at], totals[at + 2] / totals[at], int(totals[at]))
         for at in range(0, 3 * BINS, 3)
         if totals[at]
     ]
-    return Calibration(metric.name, system, found.value, found.low, found.high, bins)
+    return CalibrationCurve(metric.name, system, found.value, found.low, found.high, bins)
 
 
 def _error(totals):  # type: ignore[no-untyped-def]  # numpy arrays, imported by the caller

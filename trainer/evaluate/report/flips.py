@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.evaluate.records import Evaluation, Item, Metric
+from trainer.evaluate.records import EvalItem, Evaluation, MetricInfo
 from trainer.evaluate.statistics.paired import TIE
 
 SHOWN = 8  # of either direction; the file beside the page has all
@@ -13,7 +13,7 @@ LONGEST = 1500  # characters of a text that is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class FlippedAnswer:
     """One question with what both said."""
 
     item: str
@@ -29,19 +29,21 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Flips:
+class FlippedAnswers:
     """Wins and losses of `system` against `against`; the first ones by id, not the best ones."""
 
     metric: str
     system: str
     against: str
-    won: list[Flip]
-    lost: list[Flip]
+    won: list[FlippedAnswer]
+    lost: list[FlippedAnswer]
     all_won: int
     all_lost: int
 
 
-def flips(evaluation: Evaluation, metric: Metric, split: str, one: str, other: str) -> Flips:
+def find_flips(
+    evaluation: Evaluation, metric: MetricInfo, split: str, one: str, other: str
+) -> FlippedAnswers:
     """What became right and what became wrong.
 
     Ids are hashes, so the first ones come from all over the archive.
@@ -49,23 +51,25 @@ def flips(evaluation: Evaluation, metric: Metric, split: str, one: str, other: s
     sign = -1 if metric.better == "lower" else 1
     scores = evaluation.scores.get(metric.name, {})
     mine, theirs = scores.get(one, {}), scores.get(other, {})
-    won: list[Flip] = []
-    lost: list[Flip] = []
+    won: list[FlippedAnswer] = []
+    lost: list[FlippedAnswer] = []
     for key in sorted(evaluation.items):
         item, a, b = evaluation.items[key], mine.get(key), theirs.get(key)
         if item.split != split or a is None or b is None or abs(a - b) <= TIE:
             continue
         (won if sign * (a - b) > 0 else lost).append(_flip(evaluation, item, one, other, a, b))
-    return Flips(metric.name, one, other, _first(won), _first(lost), len(won), len(lost))
+    return FlippedAnswers(metric.name, one, other, _first(won), _first(lost), len(won), len(lost))
 
 
-def _first(found: Sequence[Flip]) -> list[Flip]:
+def _first(found: Sequence[FlippedAnswer]) -> list[FlippedAnswer]:
     return list(found[:SHOWN])
 
 
-def _flip(evaluation: Evaluation, item: Item, one: str, other: str, a: float, b: float) -> Flip:
-    said = [_said(evaluation, system, item.id) for system in (one, other)]
-    return Flip(
+def _flip(
+    evaluation: Evaluation, item: EvalItem, one: str, other: str, a: float, b: float
+) -> FlippedAnswer:
+    said = [_answer_text(evaluation, system, item.id) for system in (one, other)]
+    return FlippedAnswer(
         item.id,
         item.question,
         item.reference,
@@ -79,7 +83,7 @@ def _flip(evaluation: Evaluation, item: Item, one: str, other: str, a: float, b:
     )
 
 
-def _said(evaluation: Evaluation, system: str, item: str) -> str:
+def _answer_text(evaluation: Evaluation, system: str, item: str) -> str:
     answer = evaluation.answers.get(system, {}).get(item)
     return _cut(answer.text) if answer else ""
 

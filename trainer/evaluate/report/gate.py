@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.evaluate.records import Evaluation, Metric
-from trainer.evaluate.report.comparisons import Comparison, make, pairs
-from trainer.evaluate.statistics import Estimate, questions_needed
+from trainer.evaluate.records import Evaluation, MetricInfo
+from trainer.evaluate.report.comparisons import SystemComparison, compare_systems, system_pairs
+from trainer.evaluate.statistics import ClusteredEstimate, questions_needed
 
 GUARDED = ("forgetting", "groundedness")  # metrics by name
 ALLOWED = 0.1  # part of the base's value that may be lost
 FLOOR = 0.02  # of a share: a base near zero has no tenth to lose
-Outcome = Literal["passed", "worse", "too wide", "not measured"]
+GateOutcome = Literal["passed", "worse", "too wide", "not measured"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class GateCheck:
     """One metric of the gate."""
 
     metric: str
-    outcome: Outcome
+    outcome: GateOutcome
     allowed: float  # how far behind the base the tuned model may be, in the metric's unit
-    comparison: Comparison | None
+    comparison: SystemComparison | None
     more: int = 0  # questions still needed to see so small a loss
 
     @property
@@ -37,25 +37,25 @@ class Check:
         return self.outcome == "passed"
 
 
-def check(evaluation: Evaluation) -> list[Check]:
+def check_gate(evaluation: Evaluation) -> list[GateCheck]:
     """Every guarded metric, in order; `passed` only if all of them are."""
     metrics = {metric.name: metric for metric in evaluation.metrics}
-    tuned = pairs(evaluation.systems, [("tuned", "base")])
-    return [_check(evaluation, metrics.get(name), name, tuned) for name in GUARDED]
+    tuned = system_pairs(evaluation.systems, [("tuned", "base")])
+    return [_check_metric(evaluation, metrics.get(name), name, tuned) for name in GUARDED]
 
 
-def _check(
-    evaluation: Evaluation, metric: Metric | None, name: str, tuned: Sequence[tuple[str, str]]
-) -> Check:
-    found = metric and tuned and make(evaluation, metric, "", *tuned[0])
+def _check_metric(
+    evaluation: Evaluation, metric: MetricInfo | None, name: str, tuned: Sequence[tuple[str, str]]
+) -> GateCheck:
+    found = metric and tuned and compare_systems(evaluation, metric, "", *tuned[0])
     if not metric or not found:
-        return Check(name, "not measured", 0.0, None)
+        return GateCheck(name, "not measured", 0.0, None)
     allowed = max(ALLOWED * abs(found.mean_other), FLOOR if metric.unit == "share" else 0.0)
     worst = -found.high if metric.better == "lower" else found.low
     if worst >= -allowed:
-        return Check(name, "passed", allowed, found)
+        return GateCheck(name, "passed", allowed, found)
     if found.says == "worse":
-        return Check(name, "worse", allowed, found)
-    seen = Estimate(found.gain, found.error, found.stories - 1)
+        return GateCheck(name, "worse", allowed, found)
+    seen = ClusteredEstimate(found.gain, found.error, found.stories - 1)
     needed = questions_needed(seen, found.questions, allowed) if allowed else found.questions
-    return Check(name, "too wide", allowed, found, max(1, needed - found.questions))
+    return GateCheck(name, "too wide", allowed, found, max(1, needed - found.questions))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from trainer.evaluate.report.words import COUNTED, METRICS, SLICES, SPLITS, WORDS, Phrase
+from trainer.evaluate.report.strings import COUNTED, METRICS, SLICES, SPLITS, STRINGS, Phrase
 
 LANGUAGES = ("el", "en")
 
@@ -44,14 +44,14 @@ def join(parts: Iterable[object]) -> Html:
     return Html("".join(text(part) for part in parts))
 
 
-def said(key: str, **values: object) -> Html:
+def bilingual(key: str, **values: object) -> Html:
     """A phrase in both languages.
 
     Args:
         values: what stands in its places; escaped like everything.
     """
     shown = {name: text(value) for name, value in values.items()}
-    greek, english = (Html(phrase.format(**shown)) for phrase in WORDS[key])
+    greek, english = (Html(phrase.format(**shown)) for phrase in STRINGS[key])
     return _both((greek, english))
 
 
@@ -103,32 +103,32 @@ def link(address: str, shown: object) -> Html:
     return text(shown)
 
 
-def value(figure: float | None, unit: str) -> str:
+def mean_value(figure: float | None, unit: str) -> str:
     """A mean in its unit: shares in per cent, the rest with two digits."""
     if figure is None:
         return "n/a"
     return f"{100 * figure:.1f}%" if unit == "share" else _plain(figure)
 
 
-def span(low: float, high: float, unit: str) -> str:
+def mean_interval(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of a mean; that of a share is cut where shares end."""
     if unit == "share":
         return f"{100 * max(0.0, low):.1f} – {100 * min(1.0, high):.1f}"
     return f"{_plain(low)} – {_plain(high)}"
 
 
-def gain(figure: float, unit: str) -> str:
+def signed_difference(figure: float, unit: str) -> str:
     """A difference with its sign; of shares in points of a per cent."""
     digits = 1 if unit == "share" else 2 if abs(figure) > 1 else 3
     shown = f"{100 * figure if unit == 'share' else figure:+.{digits}f}"
     return shown.replace("-", "−")
 
 
-def between(low: float, high: float, unit: str) -> str:
+def difference_interval(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of differences; that of shares is cut where they end."""
     if unit == "share":
         low, high = max(-1.0, low), min(1.0, high)
-    return f"[{gain(low, unit)}, {gain(high, unit)}]"
+    return f"[{signed_difference(low, unit)}, {signed_difference(high, unit)}]"
 
 
 def _plain(figure: float) -> str:
@@ -136,6 +136,6 @@ def _plain(figure: float) -> str:
     return f"{round(figure, digits) + 0.0:.{digits}f}".replace("-", "−")  # no minus before zero
 
 
-def chance(p: float) -> str:
+def p_value(p: float) -> str:
     """A p value."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from trainer.evaluate.records import System
-from trainer.evaluate.report.comparisons import Comparison
+from trainer.evaluate.records import SystemInfo
+from trainer.evaluate.report.comparisons import SystemComparison
 
-Way = Literal["few-shot", "rag", "fine-tune"]
-WAYS: tuple[Way, ...] = ("few-shot", "rag", "fine-tune")  # cheapest first
-KINDS: dict[str, Way] = {
+Approach = Literal["few-shot", "rag", "fine-tune"]
+APPROACHES: tuple[Approach, ...] = ("few-shot", "rag", "fine-tune")  # cheapest first
+KINDS: dict[str, Approach] = {
     "base": "few-shot",
     "few-shot": "few-shot",
     "rag": "rag",
@@ -29,13 +29,13 @@ SENTENCES = {"fine-tune": "fine-tune", "rag": "use RAG", "few-shot": "use few-sh
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EvaluationVerdict:
     """What to do, and the comparisons that it stands on."""
 
-    decided: Way | None
+    decided: Approach | None
     system: str  # the one to take, or the best one where nothing is decided
     more: int  # questions still needed, 0 when it is decided
-    because: list[Comparison]  # those that decided it, or those that left it open
+    because: list[SystemComparison]  # those that decided it, or those that left it open
     split: str
     metric: str
 
@@ -47,7 +47,9 @@ class Verdict:
         return f"not decided: {self.more:,} more questions needed"
 
 
-def decide(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Verdict | None:
+def decide_verdict(
+    systems: Sequence[SystemInfo], comparisons: Sequence[SystemComparison]
+) -> EvaluationVerdict | None:
     """The verdict from the declared comparisons on one metric; None where nothing was compared.
 
     Of examples and of RAG the best one by its mean must be beaten. Tuned without retrieval is
@@ -62,27 +64,31 @@ def decide(systems: Sequence[System], comparisons: Sequence[Comparison]) -> Verd
         for one in of.values()
         for name, mean in ((one.one, one.mean_one), (one.other, one.mean_other))
     }
-    names = _by_way(systems, means)
+    names = _by_approach(systems, means)
     best = {way: max(some, key=means.__getitem__) for way, some in names.items()}
-    open_ones: dict[str, list[Comparison]] = {}
+    open_ones: dict[str, list[SystemComparison]] = {}
     for way, some in names.items():
-        at = WAYS.index(way)
+        at = APPROACHES.index(way)
         for name in some if way == "fine-tune" else [best[way]]:
-            cheaper = [of[name, best[w]] for w in WAYS[:at] if (name, best.get(w, "")) in of]
-            dearer = [of[best[w], name] for w in WAYS[at + 1 :] if (best.get(w, ""), name) in of]
+            cheaper = [of[name, best[w]] for w in APPROACHES[:at] if (name, best.get(w, "")) in of]
+            dearer = [
+                of[best[w], name] for w in APPROACHES[at + 1 :] if (best.get(w, ""), name) in of
+            ]
             missing = [one for one in cheaper if not one.clear]
             missing += [one for one in dearer if _could_matter(one)]
             if not missing:
-                return Verdict(way, name, 0, cheaper + dearer, split, metric)
+                return EvaluationVerdict(way, name, 0, cheaper + dearer, split, metric)
             open_ones[name] = missing
     champion = max(open_ones, key=means.__getitem__)
     left = open_ones[champion]
-    return Verdict(None, champion, max(map(_still_needed, left)), left, split, metric)
+    return EvaluationVerdict(None, champion, max(map(_still_needed, left)), left, split, metric)
 
 
-def _by_way(systems: Sequence[System], means: Mapping[str, float]) -> dict[Way, list[str]]:
+def _by_approach(
+    systems: Sequence[SystemInfo], means: Mapping[str, float]
+) -> dict[Approach, list[str]]:
     """The systems that were compared, by way, the cheaper kinds first."""
-    found: dict[Way, list[str]] = {}
+    found: dict[Approach, list[str]] = {}
     for kind, way in KINDS.items():
         names = [one.name for one in systems if one.kind == kind and one.name in means]
         if names:
@@ -90,12 +96,12 @@ def _by_way(systems: Sequence[System], means: Mapping[str, float]) -> dict[Way, 
     return found
 
 
-def _could_matter(dearer: Comparison) -> bool:
+def _could_matter(dearer: SystemComparison) -> bool:
     """Whether the dearer system may be better by as much as matters."""
     return dearer.says == "better" or (dearer.says == "unclear" and dearer.high >= dearer.matters)
 
 
-def _still_needed(found: Comparison) -> int:
+def _still_needed(found: SystemComparison) -> int:
     """By the power formula; if that many were asked already, until the interval decides.
 
     An interval shorter than what matters cannot hold both zero and a difference that matters.

@@ -6,41 +6,46 @@ the questions still needed are computed from these sums. Each module names its s
 intervals promise is checked by simulation: `python -m bench statistics`.
 """
 
-from trainer.evaluate.statistics.bootstrap import Interval, bootstrap
+from trainer.evaluate.statistics.bootstrap import BootstrapInterval, bootstrap_interval
 from trainer.evaluate.statistics.clustered import (
-    Estimate,
-    Sums,
-    clustered,
+    ClusteredEstimate,
+    ClusterSums,
+    clustered_mean,
+    clustered_ratio,
     design_effect,
     difference,
-    gather,
-    ratio,
+    sum_by_cluster,
+    wilson_interval,
+    with_least_error,
 )
-from trainer.evaluate.statistics.flips import mcnemar
-from trainer.evaluate.statistics.holm import holm
-from trainer.evaluate.statistics.paired import FEW_CLUSTERS, Paired, compare
-from trainer.evaluate.statistics.power import questions_needed
-from trainer.evaluate.statistics.share import doubted, wilson
-from trainer.evaluate.statistics.student import t_quantile, two_sided
+from trainer.evaluate.statistics.paired import (
+    FEW_CLUSTERS,
+    PairedDifference,
+    holm_adjust,
+    mcnemar_p,
+    paired_difference,
+    questions_needed,
+)
+from trainer.evaluate.statistics.student import t_quantile, t_two_sided_p
 
 __all__ = [
     "FEW_CLUSTERS",
-    "Estimate",
-    "Interval",
-    "Paired",
-    "Sums",
-    "bootstrap",
-    "clustered",
-    "compare",
+    "BootstrapInterval",
+    "ClusterSums",
+    "ClusteredEstimate",
+    "PairedDifference",
+    "bootstrap_interval",
+    "clustered_mean",
+    "clustered_ratio",
     "design_effect",
     "difference",
-    "doubted",
-    "gather",
-    "holm",
-    "mcnemar",
+    "holm_adjust",
+    "mcnemar_p",
+    "paired_difference",
     "questions_needed",
-    "ratio",
+    "sum_by_cluster",
     "t_quantile",
-    "two_sided",
-    "wilson",
+    "t_two_sided_p",
+    "wilson_interval",
+    "with_least_error",
 ]

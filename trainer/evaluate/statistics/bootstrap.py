@@ -29,7 +29,7 @@ SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class BootstrapInterval:
     """A figure and both ends of its 95 % interval."""
 
     value: float
@@ -37,14 +37,14 @@ class Interval:
     high: float
 
 
-def bootstrap(
+def bootstrap_interval(
     sums: Sequence[Sequence[float]],
     figure: Callable[[Totals], Totals],
     *,
     draws: int = DRAWS,
     seed: int = SEED,
     expanded: bool = True,
-) -> Interval:
+) -> BootstrapInterval:
     """The interval of any figure that is made of totals over clusters.
 
     Args:
@@ -65,16 +65,18 @@ def bootstrap(
     count = len(each)
     if count < 2:
         raise ValueError(f"{count} clusters: at least 2 are needed")
-    drawn = figure(_times(count, draws, seed) @ each)
+    drawn = figure(_draw_counts(count, draws, seed) @ each)
     tail = (1 - LEVEL) / 2
     if expanded:
         tail = NormalDist().cdf(-sqrt(count / (count - 1)) * t_quantile(1 - tail, count - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(float(figure(each.sum(axis=0, keepdims=True))[0]), float(low), float(high))
+    return BootstrapInterval(
+        float(figure(each.sum(axis=0, keepdims=True))[0]), float(low), float(high)
+    )
 
 
 @lru_cache(maxsize=1)  # figures of one evaluation share their clusters; 16 kB a cluster
-def _times(count: int, draws: int, seed: int) -> Totals:
+def _draw_counts(count: int, draws: int, seed: int) -> Totals:
     """How often each of `count` clusters is in each draw, shape (draws, count)."""
     import numpy as np
 

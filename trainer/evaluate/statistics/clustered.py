@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
-from trainer.evaluate.statistics.student import t_quantile, two_sided
+from trainer.evaluate.statistics.student import t_quantile, t_two_sided_p
 
 LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class ClusteredEstimate:
     """A figure with its standard error and degrees of freedom; both ends of its 95 % interval."""
 
     mean: float
@@ -40,7 +41,7 @@ class Estimate:
         Without any spread t says nothing; then it is the sign test's over the clusters.
         """
         if self.error:
-            return two_sided(self.mean / self.error, self.freedom)
+            return t_two_sided_p(self.mean / self.error, self.freedom)
         return 2.0**-self.freedom if self.mean else 1.0
 
     @property
@@ -49,7 +50,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class ClusterSums:
     """All that an interval needs: for each cluster two sums, whose ratio over all is the figure.
 
     Of a mean: the values, and how many there are.
@@ -59,9 +60,9 @@ class Sums:
     bottoms: tuple[float, ...]
 
 
-def gather(
+def sum_by_cluster(
     values: Sequence[float], clusters: Sequence[str], weights: Sequence[float] | None = None
-) -> Sums:
+) -> ClusterSums:
     """Sum the values by cluster; paired differences go in as differences.
 
     Args:
@@ -76,10 +77,12 @@ def gather(
         sums = found.setdefault(cluster, [0.0, 0.0])
         sums[0] += value
         sums[1] += weight
-    return Sums(tuple(top for top, _ in found.values()), tuple(low for _, low in found.values()))
+    return ClusterSums(
+        tuple(top for top, _ in found.values()), tuple(low for _, low in found.values())
+    )
 
 
-def ratio(sums: Sums) -> Estimate:
+def clustered_ratio(sums: ClusterSums) -> ClusteredEstimate:
     """The ratio R of two totals, linearised: SE = sqrt(G/(G-1) * sum over clusters of
     (top - R * bottom)^2) / the bottoms' total. A mean is the case whose bottoms are counts.
 
@@ -94,15 +97,15 @@ def ratio(sums: Sums) -> Estimate:
     squares = math.fsum(
         (top - found * low) ** 2 for top, low in zip(sums.tops, sums.bottoms, strict=True)
     )
-    return Estimate(found, math.sqrt(count / (count - 1) * squares) / bottom, count - 1)
+    return ClusteredEstimate(found, math.sqrt(count / (count - 1) * squares) / bottom, count - 1)
 
 
-def clustered(values: Sequence[float], clusters: Sequence[str]) -> Estimate:
+def clustered_mean(values: Sequence[float], clusters: Sequence[str]) -> ClusteredEstimate:
     """The mean of `values`; see `ratio`."""
-    return ratio(gather(values, clusters))
+    return clustered_ratio(sum_by_cluster(values, clusters))
 
 
-def difference(one: Estimate, other: Estimate) -> Estimate:
+def difference(one: ClusteredEstimate, other: ClusteredEstimate) -> ClusteredEstimate:
     """`one` minus `other`, of clusters that have nothing to do with each other.
 
     Variances add; the degrees of freedom are Welch's and Satterthwaite's (Welch 1947, Biometrika
@@ -111,7 +114,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
     first, second = one.error**2, other.error**2
     spread = first**2 / one.freedom + second**2 / other.freedom
     freedom = (first + second) ** 2 / spread if spread else one.freedom + other.freedom
-    return Estimate(one.mean - other.mean, math.sqrt(first + second), freedom)
+    return ClusteredEstimate(one.mean - other.mean, math.sqrt(first + second), freedom)
 
 
 def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
@@ -120,5 +123,43 @@ def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
     The clustered variance of the mean over that of as many independent draws; 1 where the values
     do not vary.
     """
-    found, alone = clustered(values, clusters), clustered(values, [*map(str, range(len(values)))])
+    found, alone = (
+        clustered_mean(values, clusters),
+        clustered_mean(values, [*map(str, range(len(values)))]),
+    )
     return max(1.0, (found.error / alone.error) ** 2) if alone.error else 1.0
+
+
+# An interval for a share that stays inside 0 and 1, also of few questions and near the ends.
+
+
+def wilson_interval(right: float, count: float, effect: float = 1.0) -> tuple[float, float]:
+    """Wilson's score interval of 95 % for `right` of `count` (Wilson 1927, JASA 22:209).
+
+    Recommended over the textbook one for small counts by Brown, Cai and DasGupta (2001,
+    Statistical Science 16:101).
+
+    Args:
+        effect: the design effect; clustered questions count as `count / effect` independent ones.
+    """
+    if not count:
+        return 0.0, 1.0
+    size, share = count / effect, right / count
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    middle = (share + z * z / (2 * size)) / (1 + z * z / size)
+    half = (
+        z * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / (1 + z * z / size)
+    )
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def with_least_error(found: ClusteredEstimate) -> ClusteredEstimate:
+    """The mean of shares, or of their differences, with the doubt that is left without any spread.
+
+    That none of G stories differs is no certainty: the standard error becomes that of Wilson's
+    interval for 0 of G.
+    """
+    if found.error:
+        return found
+    _, high = wilson_interval(0, found.freedom + 1)
+    return replace(found, error=high / t_quantile((1 + LEVEL) / 2, found.freedom))

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.evaluate.statistics.clustered import Estimate, clustered
-from trainer.evaluate.statistics.flips import mcnemar
+from trainer.evaluate.statistics.clustered import LEVEL, ClusteredEstimate, clustered_mean
+from trainer.evaluate.statistics.student import t_quantile
+
+# Answers that became right against answers that became wrong.
+
+
+def mcnemar_p(won: int, lost: int) -> float:
+    """Exact two-sided p that flips go both ways equally often (McNemar 1947, Psychometrika 12:153).
+
+    It takes the questions as independent, so where stories have several it says too little doubt:
+    shown beside the clustered interval, which decides.
+    """
+    flips = won + lost
+    tail = sum(math.comb(flips, k) for k in range(min(won, lost) + 1))
+    return min(1.0, 2 * tail / 2**flips)
+
 
 FEW_CLUSTERS = 50  # below, a clustered interval may be too narrow (Cameron and Miller 2015)
 TIE = 1e-9  # values closer than this are equal
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedDifference:
     """One system's values minus another's, over the questions that both have."""
 
-    gain: Estimate
+    gain: ClusteredEstimate
     one: float  # mean of the first
     other: float  # mean of the second
     questions: int
@@ -28,7 +43,7 @@ class Paired:
     @property
     def flips_p(self) -> float:
         """McNemar's, of wins against losses."""
-        return mcnemar(self.wins, self.losses)
+        return mcnemar_p(self.wins, self.losses)
 
     @property
     def warning(self) -> str:
@@ -38,15 +53,17 @@ class Paired:
         return ""
 
 
-def compare(one: Sequence[float], other: Sequence[float], clusters: Sequence[str]) -> Paired | None:
+def paired_difference(
+    one: Sequence[float], other: Sequence[float], clusters: Sequence[str]
+) -> PairedDifference | None:
     """Paired and clustered; None where fewer than two stories were asked."""
     if len(set(clusters)) < 2:
         return None
     gains = [mine - theirs for mine, theirs in zip(one, other, strict=True)]
     count = len(gains)
     wins, losses = sum(gain > TIE for gain in gains), sum(gain < -TIE for gain in gains)
-    return Paired(
-        clustered(gains, clusters),
+    return PairedDifference(
+        clustered_mean(gains, clusters),
         sum(one) / count,
         sum(other) / count,
         count,
@@ -55,3 +72,51 @@ def compare(one: Sequence[float], other: Sequence[float], clusters: Sequence[str
         count - wins - losses,
         losses,
     )
+
+
+# Several questions asked of one evaluation: each answer must stand for all of them together.
+
+
+def holm_adjust(values: Sequence[float]) -> list[float]:
+    """p values adjusted for being one of several (Holm 1979, Scandinavian J. of Statistics 6:65).
+
+    With those under 0.05 called real, the chance that even one of them is not stays under 5 %,
+    whatever depends on what.
+    """
+    order = sorted(range(len(values)), key=values.__getitem__)
+    adjusted, highest = [0.0] * len(values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+# How many questions would be needed to see a difference that matters.
+#
+# Never computed from the difference that was seen: that only says its p value again (Hoenig and
+# Heisey 2001, The American Statistician 55:19). It takes the smallest difference that would change
+# what one does, and the spread that was seen.
+
+POWER = 0.8  # the chance to see it that is asked for
+_ROUNDS = 3  # until the number of clusters changes no more
+_NORMAL = 1000  # degrees of freedom; beyond, Student's t is the normal distribution
+
+
+def questions_needed(
+    seen: ClusteredEstimate, questions: int, matters: float, *, alpha: float = 1 - LEVEL
+) -> int:
+    """Questions in all, in as many more stories, to see a difference of `matters` with power 0.8.
+
+    The standard error shrinks with the root of the number of clusters: G' = G * ((t_alpha/2 +
+    t_power) * SE / matters)^2 (Miller 2024, section 5, with the clustered SE and Student's t).
+
+    Args:
+        questions: how many `seen` was made of.
+        alpha: level of the test; under Holm's correction the level divided by the set's size.
+    """
+    clusters = wanted = seen.freedom + 1
+    for _ in range(_ROUNDS):  # the quantiles depend on the clusters that are sought
+        freedom = min(_NORMAL, max(1, round(wanted) - 1))
+        steps = t_quantile(1 - alpha / 2, freedom) + t_quantile(POWER, freedom)
+        wanted = max(2.0, clusters * (steps * seen.error / matters) ** 2)
+    return math.ceil(wanted * questions / clusters)

@@ -16,18 +16,18 @@ _EPS, _TINY, _TERMS = 1e-14, 1e-300, 10_000
 def t_quantile(p: float, freedom: float) -> float:
     """The value that a share `p` (over a half) lies below."""
     low, high = 0.0, 1.0
-    while 1 - two_sided(high, freedom) / 2 < p:
+    while 1 - t_two_sided_p(high, freedom) / 2 < p:
         low, high = high, high * 2
     for _ in range(200):
         middle = (low + high) / 2
-        below = 1 - two_sided(middle, freedom) / 2 < p
+        below = 1 - t_two_sided_p(middle, freedom) / 2 < p
         low, high = (middle, high) if below else (low, middle)
         if high - low <= 1e-12 * high:
             break
     return (low + high) / 2
 
 
-def two_sided(t: float, freedom: float) -> float:
+def t_two_sided_p(t: float, freedom: float) -> float:
     """The chance of a value at least as far from zero as `t`."""
     return _beta_share(freedom / (freedom + t * t), freedom / 2, 0.5)
 
@@ -46,21 +46,21 @@ def _beta_share(x: float, a: float, b: float) -> float:
 
 def _fraction(x: float, a: float, b: float) -> float:
     """The continued fraction of the incomplete beta function, by Lentz's method."""
-    c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
+    c, d = 1.0, 1 / _nonzero(1 - (a + b) * x / (a + 1))
     value = d
     for m in range(1, _TERMS):
         for term in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
-            d = 1 / _away(1 + term * d)
-            c = _away(1 + term / c)
+            d = 1 / _nonzero(1 + term * d)
+            c = _nonzero(1 + term / c)
             value *= c * d
         if abs(c * d - 1) < _EPS:
             break
     return value
 
 
-def _away(value: float) -> float:
+def _nonzero(value: float) -> float:
     """Keep a divisor away from zero."""
     return value if abs(value) > _TINY else _TINY

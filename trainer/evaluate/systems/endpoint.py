@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from exchange.engine import Engine, Likelihood
 from exchange.errors import UserError
+from exchange.inference.engine import Engine, Likelihood
 from exchange.records import digest
-from trainer.evaluate.systems.speaker import Prompt, Said
+from trainer.evaluate.systems.client import Messages, ModelOutput
 
 SEED = 7  # decoding is greedy; some endpoints want one
 
 
-class Endpoint:
+class EndpointClient:
     """Speaks through an engine, which is opened when first asked.
 
     Args:
@@ -26,15 +26,15 @@ class Endpoint:
         self.key = digest("endpoint", url, model, size=8)
         self.about = f"{model} at an endpoint"
 
-    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+    def fits(self, prompt: Messages, max_tokens: int) -> bool:
         """See `Speaker.fits`: only the endpoint knows."""
         return True
 
     def answer(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         max_tokens: int,
-        ended: Callable[[int, Said], None],
+        ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.answer`.
@@ -51,7 +51,7 @@ class Endpoint:
             while tickets and not stop():
                 for done in engine.step():
                     reason = "error" if done.error else done.finish_reason
-                    said = Said(
+                    said = ModelOutput(
                         done.text, done.tokens_in, done.tokens_out, done.seconds, reason, done.error
                     )
                     ended(tickets.pop(done.ticket), said)
@@ -60,7 +60,7 @@ class Endpoint:
 
     def weigh(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         completions: Sequence[str],
         weighed: Callable[[int, Likelihood], None],
         stop: Callable[[], bool],

@@ -11,18 +11,19 @@ from typing import Any, Self
 
 import orjson
 
-from exchange import chat_template, gpu, mlx_runtime
-from exchange.engine import Likelihood
+from exchange import lock
+from exchange.inference import chat_template, runtime
+from exchange.inference.engine import Likelihood
 from exchange.records import digest
-from trainer.chat import prompt_tokens
-from trainer.evaluate.systems.speaker import Prompt, Said
+from trainer.evaluate.systems.client import Messages, ModelOutput
+from trainer.tokenization import prompt_tokens
 
 VERSION = 1  # of how answers are decoded and weighed: others are not taken from the store
 _TOKENS_A_CHARACTER = 2  # at most: a Greek letter is two bytes, and a token at least one
 _TEMPLATE = 64  # tokens that a template may add to a turn
 
 
-class Weights:
+class LocalWeights:
     """The model, loaded when first needed; a context that gives the memory and the GPU back.
 
     Args:
@@ -65,7 +66,7 @@ class Weights:
         if self._loaded:
             return self._loaded[2]
         if self._tokenizer is None:
-            self._tokenizer = mlx_runtime.tokenizer(self.base)
+            self._tokenizer = runtime.tokenizer(self.base)
         return self._tokenizer
 
     def use(self, tuned: bool) -> tuple[Any, Any]:
@@ -75,7 +76,7 @@ class Weights:
             UserError: the model cannot be loaded, or another run has the GPU.
         """
         if self._loaded is None:
-            self._held.enter_context(gpu.held(self._data, shared=True))
+            self._held.enter_context(lock.hold_gpu(self._data, shared=True))
             self._note(f"loading {self.base.name}" + (" and its adapter" if self.adapter else ""))
             self._loaded = self._load()
         base, learned, tokenizer = self._loaded
@@ -83,24 +84,26 @@ class Weights:
 
     def _load(self) -> tuple[Any, Any, Any]:
         if self.adapter is None:
-            model, tokenizer = mlx_runtime.load(self.base)
+            model, tokenizer = runtime.load(self.base)
             return model, model, tokenizer
-        from trainer.lora import twin
+        from exchange.inference.mlx import base_and_adapter
 
-        return twin.load(self.base, self.adapter)
+        return base_and_adapter.load(self.base, self.adapter)
 
 
-class Local:
+class LocalModel:
     """One of the two that live in the weights."""
 
     likelihood = True
 
-    def __init__(self, weights: Weights, *, tuned: bool, model_sha: str, adapter_sha: str) -> None:
+    def __init__(
+        self, weights: LocalWeights, *, tuned: bool, model_sha: str, adapter_sha: str
+    ) -> None:
         self._weights, self._tuned = weights, tuned
         self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
         self.about = "the tuned model" if tuned else "the model as it was"
 
-    def fits(self, prompt: Prompt, max_tokens: int) -> bool:
+    def fits(self, prompt: Messages, max_tokens: int) -> bool:
         """See `Speaker.fits`. Counts tokens only where characters alone cannot tell."""
         limit = self._weights.context
         if not limit:
@@ -112,28 +115,28 @@ class Local:
 
     def answer(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         max_tokens: int,
-        ended: Callable[[int, Said], None],
+        ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.answer`: one continuous batch, longest prompts last."""
-        from trainer.lora.answers import Reply, complete
+        from exchange.inference.mlx.generate import GreedyReply, generate_each
 
         model, tokenizer = self._weights.use(self._tuned)
         tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
         order = []
         for number in sorted(range(len(tokens)), key=lambda n: len(tokens[n])):
             if self._weights.context and len(tokens[number]) >= self._weights.context:
-                ended(number, Said("", len(tokens[number]), 0, 0.0, "error", "too-long"))
+                ended(number, ModelOutput("", len(tokens[number]), 0, 0.0, "error", "too-long"))
             else:
                 order.append(number)
 
-        def replied(place: int, reply: Reply) -> None:
+        def replied(place: int, reply: GreedyReply) -> None:
             number = order[place]
             ended(
                 number,
-                Said(
+                ModelOutput(
                     reply.text,
                     len(tokens[number]),
                     len(reply.tokens),
@@ -142,7 +145,7 @@ class Local:
                 ),
             )
 
-        complete(
+        generate_each(
             model,
             tokenizer,
             [tokens[number] for number in order],
@@ -154,13 +157,13 @@ class Local:
 
     def weigh(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Messages],
         completions: Sequence[str],
         weighed: Callable[[int, Likelihood], None],
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.weigh`: a prompt is computed once for all its completions."""
-        from exchange.mlx_scoring import score
+        from exchange.inference.mlx.likelihood import loglikelihood
 
         model, tokenizer = self._weights.use(self._tuned)
         model.eval()
@@ -169,10 +172,10 @@ class Local:
                 return
             numbers = list(group)
             rows = [
-                chat_template.conversation(
+                chat_template.encode_conversation(
                     tokenizer, [*prompts[n], {"role": "assistant", "content": completions[n]}]
                 )
                 for n in numbers
             ]
-            for number, likelihood in zip(numbers, score(model, rows), strict=True):
+            for number, likelihood in zip(numbers, loglikelihood(model, rows), strict=True):
                 weighed(number, likelihood)

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from exchange.engine import Likelihood
 from exchange.errors import STOPPED, UserError
+from exchange.inference.engine import Likelihood
 from exchange.records import digest
 from trainer.evaluate import records
-from trainer.evaluate.records import Answer, Item
-from trainer.evaluate.systems.asking import Asked, Way
-from trainer.evaluate.systems.speaker import Said, Speaker
-from trainer.evaluate.systems.store import Store, answer_cell, weigh_cell
+from trainer.evaluate.records import EvalAnswer, EvalItem
+from trainer.evaluate.systems.answer_cache import AnswerCache, answer_key, likelihood_key
+from trainer.evaluate.systems.client import ModelClient, ModelOutput
+from trainer.evaluate.systems.strategies import EvalPrompt, PromptStrategy
 
 Progress = Callable[[], None]  # called after every cell
 
 
 @dataclass(slots=True)
-class System:
+class EvalSystem:
     """One column of the evaluation."""
 
     name: str
     kind: str  # base, few-shot, rag, tuned, tuned+rag, oracle or endpoint
-    way: Way
-    speaker: Speaker
-    store: Store
+    way: PromptStrategy
+    speaker: ModelClient
+    store: AnswerCache
     max_tokens: int
     stop: Callable[[], bool] = lambda: False
-    _asked: dict[str, Asked] = field(default_factory=dict)  # prompts by item
+    _asked: dict[str, EvalPrompt] = field(default_factory=dict)  # prompts by item
 
-    def record(self) -> records.System:
+    def record(self) -> records.SystemInfo:
         """What the report is told about it."""
-        return records.System(
+        return records.SystemInfo(
             self.name,
             digest(self.speaker.key, self.way.key, str(self.max_tokens)),
             f"{self.speaker.about}, {self.way.about}",
@@ -41,7 +41,7 @@ class System:
         )
 
     def missing(
-        self, answered: Sequence[Item], weighed: Sequence[Item]
+        self, answered: Sequence[EvalItem], weighed: Sequence[EvalItem]
     ) -> tuple[set[str], set[str]]:
         """Answers and likelihoods that are still to be computed; systems may share some."""
         return (
@@ -49,7 +49,7 @@ class System:
             {f"{self.speaker.key} {cell}" for cell in self._open_weights(weighed)},
         )
 
-    def answer(self, items: Sequence[Item], progress: Progress) -> list[Answer]:
+    def answer(self, items: Sequence[EvalItem], progress: Progress) -> list[EvalAnswer]:
         """Every item's answer, in order.
 
         Raises:
@@ -58,10 +58,10 @@ class System:
         open_ = self._open_answers(items)
         done = 0
 
-        def ended(number: int, said: Said) -> None:
+        def ended(number: int, said: ModelOutput) -> None:
             nonlocal done
             done += 1
-            self.store.keep_said(cells[number], said)
+            self.store.add_output(cells[number], said)
             progress()
 
         cells = list(open_)
@@ -72,7 +72,7 @@ class System:
         self._unless_stopped(done, len(cells))
         return [self._answered(item) for item in items]
 
-    def weigh(self, items: Sequence[Item], progress: Progress) -> dict[str, list[Likelihood]]:
+    def weigh(self, items: Sequence[EvalItem], progress: Progress) -> dict[str, list[Likelihood]]:
         """By item: how probable its reference is, and then each distractor; {} without likelihoods.
 
         Raises:
@@ -86,7 +86,7 @@ class System:
         def weighed(number: int, likelihood: Likelihood) -> None:
             nonlocal done
             done += 1
-            self.store.keep_weighed(cells[number], likelihood)
+            self.store.add_likelihood(cells[number], likelihood)
             progress()
 
         cells = list(open_)
@@ -100,7 +100,7 @@ class System:
         self._unless_stopped(done, len(cells))
         return {
             item.id: [
-                self.store.weighed[weigh_cell(self._prompt(item).prompt, text)]
+                self.store.weighed[likelihood_key(self._prompt(item).prompt, text)]
                 for text in completions(item)
             ]
             for item in items
@@ -111,36 +111,36 @@ class System:
         if done < wanted:
             raise UserError("stopped; run the same command again to go on", STOPPED)
 
-    def _prompt(self, item: Item) -> Asked:
+    def _prompt(self, item: EvalItem) -> EvalPrompt:
         if item.id not in self._asked:
             self._asked[item.id] = self.way.ask(
                 item, lambda prompt: self.speaker.fits(prompt, self.max_tokens)
             )
         return self._asked[item.id]
 
-    def _open_answers(self, items: Sequence[Item]) -> dict[str, Asked]:
+    def _open_answers(self, items: Sequence[EvalItem]) -> dict[str, EvalPrompt]:
         found = {}
         for item in items:
             asked = self._prompt(item)
-            cell = answer_cell(asked.prompt, self.max_tokens)
+            cell = answer_key(asked.prompt, self.max_tokens)
             if cell not in self.store.said:
                 found[cell] = asked
         return found
 
-    def _open_weights(self, items: Sequence[Item]) -> dict[str, tuple[Asked, str]]:
+    def _open_weights(self, items: Sequence[EvalItem]) -> dict[str, tuple[EvalPrompt, str]]:
         found = {}
         for item in items if self.speaker.likelihood else ():
             asked = self._prompt(item)
             for text in completions(item):
-                cell = weigh_cell(asked.prompt, text)
+                cell = likelihood_key(asked.prompt, text)
                 if cell not in self.store.weighed:
                     found[cell] = (asked, text)
         return found
 
-    def _answered(self, item: Item) -> Answer:
+    def _answered(self, item: EvalItem) -> EvalAnswer:
         asked = self._prompt(item)
-        said = self.store.said[answer_cell(asked.prompt, self.max_tokens)]
-        return Answer(
+        said = self.store.said[answer_key(asked.prompt, self.max_tokens)]
+        return EvalAnswer(
             item.id,
             said.text,
             said.tokens_in,
@@ -152,6 +152,6 @@ class System:
         )
 
 
-def completions(item: Item) -> tuple[str, ...]:
+def completions(item: EvalItem) -> tuple[str, ...]:
     """What is weighed: the reference first, then what is to be less probable."""
     return (item.reference, *item.distractors) if item.reference else ()

@@ -1,0 +1,126 @@
+"""The extracting half of the daemon: pages from the raw store into the spool, in its own thread.
+
+First the spool commits a batch of stories, then the pages are marked. A crash between the two
+extracts the batch again, which changes nothing: the step is idempotent by page and version.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from crawler.duplicates.near import NearDuplicates
+from crawler.extract.pool import ExtractionPool
+from crawler.frontier import pages
+from crawler.profile import Profile
+from crawler.records import ExtractionResult
+from crawler.settings import CrawlSettings
+from exchange.queue.background import BackgroundThread
+from exchange.store import db, history
+from exchange.store.spool import Spool
+
+BATCH = 128  # pages in one commit, which the disk takes as long for as for one
+IDLE_S = 0.1
+_STALE = "extraction"  # the note: every page that is extracted was by this version
+
+
+class ExtractionThread(BackgroundThread):
+    """Extracts whatever is stored and not yet extracted by the profile's version.
+
+    Runs until `stop`. An error that ends it (a full disk) is found in `error`.
+    """
+
+    def __init__(
+        self, directory: Path, archive: str, profile: Profile, settings: CrawlSettings
+    ) -> None:
+        super().__init__("extract")
+        self.directory = directory
+        self.archive = archive
+        self.profile = profile
+        self._settings = settings
+
+    def work(self) -> None:
+        """See `Background.work`."""
+        pool = ExtractionPool(
+            self.directory,
+            self.archive,
+            self.profile,
+            processes=self._settings.extract_processes,
+            limit_s=self._settings.extract_s,
+        )
+        spool = Spool.open(self.directory)
+        near = NearDuplicates(spool)
+        near.begin(self.profile.extraction)
+        connection = pages.connect(self.directory)
+        try:
+            while not self.stopping.is_set():
+                waiting = pages_to_extract(connection, BATCH)
+                if waiting:
+                    self._batch(pool, near, connection, waiting)
+                else:
+                    self.stopping.wait(IDLE_S)
+        finally:
+            connection.close()
+            spool.close()
+            pool.close()
+
+    def _batch(
+        self,
+        pool: ExtractionPool,
+        near: NearDuplicates,
+        connection: sqlite3.Connection,
+        waiting: list[tuple[int, str]],
+    ) -> None:
+        keys = dict(waiting)
+        done: list[tuple[int, ExtractionResult]] = []
+        for page, found in pool.run(keys):
+            done.append((page, found))
+            if self.stopping.is_set():
+                break
+        version = self.profile.extraction
+        with near.spool.transaction():
+            for page, found in done:
+                stories = found.stories
+                if self._settings.near_duplicates:
+                    stories = tuple((near.place(story), chunks) for story, chunks in stories)
+                near.spool.put_page(keys[page], version, stories)
+            history.record_counters(near.spool.db)
+        with db.transaction(connection):
+            connection.executemany(
+                "UPDATE pages SET text=?, extraction=? WHERE id=?",
+                [(found.outcome, version, page) for page, found in done],
+            )
+
+
+def pages_to_extract(connection: sqlite3.Connection, limit: int) -> list[tuple[int, str]]:
+    """Ids and keys of pages whose text is due."""
+    rows = connection.execute(
+        "SELECT id, key FROM pages WHERE text='waiting' ORDER BY id LIMIT ?", (limit,)
+    )
+    return [(row["id"], row["key"]) for row in rows]
+
+
+def count_outdated(connection: sqlite3.Connection, version: str) -> int:
+    """How many pages were extracted by another version of profile or code.
+
+    Looking through a million pages takes a while, so it is noted when none was found.
+    """
+    if pages.note(connection, _STALE) == version:
+        return 0
+    row = connection.execute(
+        "SELECT COUNT(*) FROM pages WHERE text NOT IN ('', 'waiting') AND extraction<>?", (version,)
+    ).fetchone()
+    if not row[0]:
+        with db.transaction(connection):
+            pages.set_note(connection, _STALE, version)
+    return int(row[0])
+
+
+def mark_outdated_due(connection: sqlite3.Connection, version: str) -> None:
+    """Make the text of those pages due again. Asks the newspaper for nothing."""
+    with db.transaction(connection):
+        connection.execute(
+            "UPDATE pages SET text='waiting' WHERE text NOT IN ('', 'waiting') AND extraction<>?",
+            (version,),
+        )
+        pages.set_note(connection, _STALE, version)

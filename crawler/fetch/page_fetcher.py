@@ -1,0 +1,280 @@
+"""One page, from its claim to its outcome: robots, turn, redirects, body, links.
+
+Whatever a server does ends in an outcome with a reason code; nothing here raises for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from urllib.parse import urljoin
+
+from crawler import kinds
+from crawler.discovery import index_links, lists
+from crawler.extract.charset import as_utf8, decode
+from crawler.fetch.client import MAX_BODY, FetchError, HttpClient, HttpResponse
+from crawler.fetch.politeness import HostThrottle
+from crawler.records import FetchOutcome, Link, PageClaim
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings
+from exchange.net import parse_retry_after
+
+# Pages that say "you are blocked" with status 200. To store one would be to lose a story.
+
+BLOCK_PAGE_BYTES = 32 * 1024  # bytes; such pages are short, and say so at once
+# The titles of widespread protections. A story's title does not consist of one of these alone.
+_BLOCK_TITLES = re.compile(
+    rb"<title[^>]{0,200}>\s*(?:just a moment\W*|attention required!?[^<]{0,40}|access denied"
+    rb"|are you (?:a robot|human)\??|request rejected|too many requests|ddos-guard"
+    rb"|checking your browser[^<]{0,40}|verifying you are human[^<]{0,40})\s*</title",
+    re.I,
+)
+
+
+def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
+    """True when a page is no story but a refusal.
+
+    Args:
+        text: the decoded beginning of the body; may be "" when there are no marks.
+        marks: the profile's own patterns.
+    """
+    return _has_block_title(body) or any(mark.search(text) for mark in marks)
+
+
+def _has_block_title(body: bytes) -> bool:
+    """Nearly every page has its title early and in lower case: then only that is looked at."""
+    at = body.find(b"<title", 0, BLOCK_PAGE_BYTES)
+    found = (
+        _BLOCK_TITLES.match(body, at)
+        if at >= 0
+        else _BLOCK_TITLES.search(body, 0, BLOCK_PAGE_BYTES)
+    )
+    return found is not None
+
+
+log = logging.getLogger(__name__)
+
+MAX_REDIRECTS = 10
+LONGEST_RETRY_S = 6 * 3600.0
+RETRY_GROWTH = 4.0
+BUSY_TRIES = 12  # refusals come from the host, rarely from the page; their pauses grow to a day
+_REDIRECTS = (301, 302, 303, 307, 308)
+_RETRIED = {"timeout", "broken"}  # may be better next time
+# What a host does that is in trouble, or does not want us. 429 and 503 pause it by themselves.
+_TROUBLE = _RETRIED | {"blocked", "http-403", "http-408", "http-425"}
+_PAUSED = {"http-429", "http-503", "connect"}
+ThrottleLookup = Callable[[str], Awaitable[HostThrottle]]
+AcquireTurn = Callable[[HostThrottle], Awaitable[float]]
+
+
+class PageFetcher:
+    """Turns claims into outcomes.
+
+    Args:
+        gates: the gate of an address's host, its robots rules read.
+        turn: waits for a gate's turn; the crawl wraps it to know which requests are under way.
+    """
+
+    def __init__(
+        self,
+        client: HttpClient,
+        site: CrawlScope,
+        gates: ThrottleLookup,
+        turn: AcquireTurn,
+        settings: CrawlSettings,
+    ) -> None:
+        self._client = client
+        self._site = site
+        self._gates = gates
+        self._turn = turn
+        self._settings = settings
+        self._marks = [re.compile(mark) for mark in site.profile.block_marks]
+
+    async def fetch(self, claim: PageClaim) -> FetchOutcome:
+        """Ask for one page, following redirects that stay what they were."""
+        url = self._site.absolute(claim.url)
+        if claim.kind == kinds.ROBOTS:
+            return lists.from_robots(claim, (await self._gates(url)).host.robots, self._site)
+        page = not kinds.is_list(claim.kind)
+        seen = {url}
+        requests = 0
+        while True:
+            gate = await self._gates(url)
+            if not gate.rules.allows(url):
+                return _left_out(claim, "robots", requests)
+            started = await self._turn(gate)
+            requests += 1
+            try:
+                got = await self._client.get(
+                    url,
+                    html=page,
+                    limit=MAX_BODY if page else lists.MAX_BYTES,
+                    etag=claim.etag,
+                    last_modified=claim.last_modified,
+                )
+            except FetchError as refusal:
+                return _count_for_breaker(
+                    gate, self._refused(claim, refusal, gate, started, requests)
+                )
+            gate.answered(started)
+            if got.status == 200 and not page:
+                return await lists.read(claim, url, got, self._site, requests)
+            if got.status not in _REDIRECTS:
+                return _count_for_breaker(
+                    gate, self._judge(claim, url, got, gate, started, requests)
+                )
+            target = _redirect_target(url, got.location)
+            ended = self._redirected(claim, target, seen, requests)
+            if ended is not None:
+                return ended
+            seen.add(target)
+            url = target
+
+    def _redirected(
+        self, claim: PageClaim, target: str, seen: set[str], requests: int
+    ) -> FetchOutcome | None:
+        """The outcome if a redirect ends here; None to follow it."""
+        if target in seen:
+            return _failed(claim, "redirect-loop", requests)
+        if len(seen) > MAX_REDIRECTS:
+            return _failed(claim, "redirect-many", requests)
+        if not self._site.in_scope(target):
+            return _left_out(claim, "redirect-out", requests)
+        if kinds.is_list(claim.kind):
+            return None
+        link = self._site.link(target, issue=claim.issue)
+        if link is not None and link.key == claim.key:
+            return None
+        if link is not None:  # another page of ours: it has an entry of its own
+            return FetchOutcome(claim.id, "left_out", "moved", requests=requests, links=(link,))
+        return None if not claim.kind else _left_out(claim, "redirect-out", requests)
+
+    def _refused(
+        self,
+        claim: PageClaim,
+        refusal: FetchError,
+        gate: HostThrottle,
+        started: float,
+        requests: int,
+    ) -> FetchOutcome:
+        if refusal.reason == "connect":
+            gate.unreachable(started)
+            return FetchOutcome(
+                claim.id,
+                "waiting",
+                "connect",
+                gate.host.paused_until,
+                counts_as_try=False,
+                requests=requests,
+            )
+        if refusal.reason == "timeout":
+            gate.took(started)
+        if refusal.reason in _RETRIED:
+            return self._again(claim, refusal.reason, requests, received=refusal.received)
+        left = refusal.reason == "not-html"
+        return FetchOutcome(
+            claim.id,
+            "left_out" if left else "failed",
+            refusal.reason,
+            status=refusal.status,
+            received=refusal.received,
+            requests=requests,
+        )
+
+    def _judge(
+        self,
+        claim: PageClaim,
+        url: str,
+        got: HttpResponse,
+        gate: HostThrottle,
+        started: float,
+        requests: int,
+    ) -> FetchOutcome:
+        reason = f"http-{got.status}"
+        if got.status in (429, 503):
+            gate.refuse(parse_retry_after(got.retry_after, time.time()), started)
+            return self._again(
+                claim, reason, requests, got.status, gate.host.paused_until, tries=BUSY_TRIES
+            )
+        if got.status >= 500 or got.status in (408, 425):
+            return self._again(claim, reason, requests, got.status)
+        if got.status == 304 and (claim.etag or claim.last_modified):
+            return FetchOutcome(claim.id, "done", status=304, requests=requests)
+        if got.status != 200:
+            return _failed(claim, reason, requests, got.status)
+        if self._blocked(got):
+            gate.refuse(None, started)
+            return self._again(
+                claim, "blocked", requests, 200, gate.host.paused_until, received=len(got.body)
+            )
+        links: tuple[Link, ...] = ()
+        if self._site.follows(claim.kind):
+            markup = as_utf8(got.body, got.charset, self._site.profile.charset)
+            links = index_links.extract_links(markup, url, self._site, claim.kind, claim.issue)
+        return FetchOutcome(
+            claim.id,
+            "done",
+            status=200,
+            etag=got.etag,
+            last_modified=got.last_modified,
+            charset=got.charset,
+            body=got.body,
+            received=len(got.body),
+            requests=requests,
+            has_story=self._site.tells(claim.kind),
+            links=links,
+        )
+
+    def _blocked(self, got: HttpResponse) -> bool:
+        text = ""
+        if self._marks:
+            text = decode(got.body[:BLOCK_PAGE_BYTES], got.charset, self._site.profile.charset)
+        return is_block_page(got.body, text, self._marks)
+
+    def _again(
+        self,
+        claim: PageClaim,
+        reason: str,
+        requests: int,
+        status: int = 0,
+        not_before: float = 0.0,
+        received: int = 0,
+        tries: int = 0,
+    ) -> FetchOutcome:
+        """Ask again later, each time four times later, until the tries are used up."""
+        if claim.tries + 1 >= max(tries, self._settings.tries):
+            return _failed(claim, reason, requests, status)
+        wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
+        at = not_before or time.time() + wait
+        return FetchOutcome(
+            claim.id, "waiting", reason, at, status=status, received=received, requests=requests
+        )
+
+
+def _count_for_breaker(gate: HostThrottle, outcome: FetchOutcome) -> FetchOutcome:
+    """Let the host's breaker know. Whom it fails as it opens is asked for again."""
+    if outcome.reason in _PAUSED:
+        return outcome
+    trouble = outcome.reason in _TROUBLE or outcome.status >= 500
+    if gate.ended(good=not trouble) and outcome.state == "failed":
+        return replace(outcome, state="waiting", next_at=gate.host.paused_until)
+    return outcome
+
+
+def _redirect_target(url: str, location: str) -> str:
+    """Where a redirect leads; nowhere means to itself, which is a loop."""
+    try:
+        return urljoin(url, location.strip()).partition("#")[0]
+    except ValueError:
+        return location  # out of scope, whatever it is
+
+
+def _failed(claim: PageClaim, reason: str, requests: int, status: int = 0) -> FetchOutcome:
+    return FetchOutcome(claim.id, "failed", reason, status=status, requests=requests)
+
+
+def _left_out(claim: PageClaim, reason: str, requests: int) -> FetchOutcome:
+    return FetchOutcome(claim.id, "left_out", reason, requests=requests)

@@ -1,0 +1,96 @@
+"""The file `pages.sqlite`: the frontier, the raw bodies, what hosts asked of us, counters.
+
+Losing its last batch costs only a second request, so it is written with `synchronous` NORMAL.
+The counters are kept by triggers inside the writing transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from exchange.store import db, history
+
+FILE = "pages.sqlite"
+# 2: notes; 3: dictionaries, pages that wait for their time apart from those due; 4: history
+VERSION = 4
+
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+{history.HISTORY_TABLE}
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS hosts (
+    origin TEXT PRIMARY KEY, paused_until REAL NOT NULL DEFAULT 0,
+    backoff REAL NOT NULL DEFAULT 0, refused_at REAL NOT NULL DEFAULT 0,
+    robots TEXT, robots_at REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pages (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, url TEXT NOT NULL, kind TEXT NOT NULL,
+    issue TEXT NOT NULL DEFAULT '', words INTEGER, priority INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting'
+        CHECK (state IN ('waiting', 'leased', 'done', 'failed', 'left_out')),
+    reason TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL DEFAULT 0, leased_at REAL NOT NULL DEFAULT 0,
+    status INTEGER NOT NULL DEFAULT 0, etag TEXT NOT NULL DEFAULT '',
+    last_modified TEXT NOT NULL DEFAULT '', body_hash TEXT NOT NULL DEFAULT '',
+    charset TEXT NOT NULL DEFAULT '', text TEXT NOT NULL DEFAULT '',
+    extraction TEXT NOT NULL DEFAULT '');
+DROP INDEX IF EXISTS pages_waiting;
+CREATE INDEX IF NOT EXISTS pages_due ON pages(priority, id)
+    WHERE state = 'waiting' AND next_at = 0;
+CREATE INDEX IF NOT EXISTS pages_later ON pages(next_at) WHERE state = 'waiting' AND next_at > 0;
+CREATE INDEX IF NOT EXISTS pages_leased ON pages(id) WHERE state = 'leased';
+CREATE INDEX IF NOT EXISTS pages_to_extract ON pages(id) WHERE text = 'waiting';
+
+CREATE TABLE IF NOT EXISTS bodies (
+    page INTEGER PRIMARY KEY REFERENCES pages(id), body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dictionaries (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+
+CREATE TRIGGER IF NOT EXISTS page_added AFTER INSERT ON pages BEGIN
+    {db.counter_sql("'pages.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS page_moved AFTER UPDATE OF state ON pages
+    WHEN OLD.state <> NEW.state BEGIN
+    {db.counter_sql("'pages.' || OLD.state", "-1")} {db.counter_sql("'pages.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
+    WHEN OLD.text <> NEW.text BEGIN
+    {db.counter_sql("'text.' || OLD.text", "-(OLD.text <> '')")}
+    {db.counter_sql("'text.' || NEW.text", "(NEW.text <> '')")} END;
+"""
+
+
+def connect(directory: Path) -> sqlite3.Connection:
+    """Open for writing, creating the file on first use."""
+    return db.connect(directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL")
+
+
+def connect_readonly(directory: Path) -> sqlite3.Connection:
+    """Open for reading only; raises UserError when nothing was crawled yet."""
+    return db.connect_readonly(directory / FILE)
+
+
+def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:
+    """Add to a counter; call inside a transaction."""
+    connection.execute(
+        "INSERT INTO counters(name, value) VALUES (?, ?) "
+        "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value",
+        (name, delta),
+    )
+
+
+def counters(connection: sqlite3.Connection) -> dict[str, int]:
+    """All counters that are not zero."""
+    return dict(connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall())
+
+
+def note(connection: sqlite3.Connection, name: str) -> str:
+    """A small fact that outlives the process, "" when it was never noted."""
+    row = connection.execute("SELECT value FROM notes WHERE name=?", (name,)).fetchone()
+    return row[0] if row else ""
+
+
+def set_note(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a small fact."""
+    connection.execute("INSERT OR REPLACE INTO notes(name, value) VALUES (?, ?)", (name, value))

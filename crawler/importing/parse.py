@@ -1,0 +1,210 @@
+"""A stored file to a story's parts. Runs where a parser that hangs or crashes is only counted."""
+
+from __future__ import annotations
+
+import io
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from crawler import kinds
+from crawler.extract.charset import clean, decode
+from crawler.extract.html import parse
+from crawler.extract.paragraphs import paragraphs
+from crawler.extract.shapes import StoryParts
+from crawler.importing import file_names
+from exchange.text import dates
+
+MAX_PDF_PAGES = 2000
+_TITLE = 160  # characters: a longer first line is text
+_SAME_WORD = re.compile(r"(\w)[-\u00ad]\n(?=\w)")
+_BLANK = re.compile(r"\n[ \t\f\r]*\n")
+_MARKUP = re.compile(r"<(?:p|br|div|span|li)\b[^>]*>", re.I)
+_FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\r?\n(.*?)\r?\n\1[ \t]*(?:\r?\n|\Z)", re.S)
+# The names that people's exports give to the same five things.
+_FIELDS = {
+    "text": ("text", "content", "body", "article", "maintext", "full_text", "articleBody"),
+    "title": ("title", "headline", "name"),
+    "date": (
+        "date",
+        "published",
+        "date_publish",
+        "datePublished",
+        "published_at",
+        "pubdate",
+        "timestamp",
+        "created_at",
+    ),
+    "author": ("author", "authors", "byline"),
+    "section": ("section", "category", "rubric"),
+}
+
+
+class UnreadableDocument(Exception):
+    """A file that yields no text; the reason is a code."""
+
+
+def read(kind: str, body: bytes, url: str, charset: str) -> StoryParts:
+    """A file of any kind but HTML, which the profile's shapes read.
+
+    Args:
+        url: the page's address; for files it holds their name.
+        charset: the profile's.
+
+    Raises:
+        Unreadable: broken-pdf, encrypted-pdf, no-pdf-support, no-text-field, no-text.
+    """
+    if kind == kinds.PDF:
+        parts = _pdf(body)
+    elif kind == kinds.JSON:
+        parts = _record(orjson.loads(body))
+    elif kind == kinds.MARKDOWN:
+        parts = _markdown(decode(body, "", charset))
+    else:
+        parts = _text(decode(body, "", charset))
+    if not parts.paragraphs:
+        raise UnreadableDocument("no-text")
+    return fill_from_name(parts, url)
+
+
+def fill_from_name(parts: StoryParts, url: str) -> StoryParts:
+    """Fill in what only the file's name tells."""
+    if not url.startswith("import:"):
+        return parts
+    name = unquote(url.removeprefix("import:"))
+    return StoryParts(
+        parts.title or clean(file_names.title_in(name)),
+        parts.section,
+        parts.author,
+        parts.date or file_names.date_in(name),
+        parts.paragraphs,
+    )
+
+
+def _text(text: str) -> StoryParts:
+    """Blank lines part paragraphs; a short first one without a full stop is the title."""
+    found = _paragraphs(text)
+    title = ""
+    if len(found) > 1 and len(found[0]) <= _TITLE and found[0][-1] not in ".;!·…,":
+        title, found = found[0], found[1:]
+    return StoryParts(title, "", "", "", tuple(found))
+
+
+def _markdown(text: str) -> StoryParts:
+    from markdown_it import MarkdownIt
+
+    told: Mapping[str, Any] = {}
+    if front := _FRONT.match(text):
+        told, text = _front_matter(front[1], front[2]), text[front.end() :]
+    title, found = _value(told, "title"), []
+    heading = False
+    for token in MarkdownIt("commonmark").parse(text):
+        heading = token.type == "heading_open" or (heading and token.type != "heading_close")
+        if token.type in ("fence", "code_block"):
+            found.append(clean(token.content))
+        elif token.type == "inline":
+            said = clean("".join(_inline(token.children or [])))
+            if heading and not title:
+                title = said
+            elif said:
+                found.append(said)
+    return _parts(told, title, found)
+
+
+def _inline(tokens: Iterable[Any]) -> Iterable[str]:
+    for token in tokens:
+        if token.type in ("text", "code_inline"):
+            yield token.content
+        elif token.type in ("softbreak", "hardbreak"):
+            yield " "
+
+
+def _front_matter(fence: str, text: str) -> Mapping[str, Any]:
+    """TOML between +++, or the plain `key: value` lines of YAML between ---."""
+    if fence == "+++":
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            return {}
+    lines = (line.partition(":") for line in text.splitlines())
+    return {key.strip().lower(): value.strip().strip("\"'") for key, _, value in lines if value}
+
+
+def _record(told: dict[str, Any]) -> StoryParts:
+    text = next((told[name] for name in _FIELDS["text"] if isinstance(told.get(name), str)), None)
+    if text is None:
+        raise UnreadableDocument("no-text-field")
+    root = parse(text) if _MARKUP.search(text) else None
+    found = paragraphs([root]) if root is not None else _paragraphs(text)
+    return _parts(told, _value(told, "title"), found)
+
+
+def _pdf(body: bytes) -> StoryParts:
+    try:
+        from pypdf import PdfReader
+        from pypdf.errors import PyPdfError
+    except ImportError:
+        raise UnreadableDocument("no-pdf-support") from None
+    try:
+        reader = PdfReader(io.BytesIO(body))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise UnreadableDocument("encrypted-pdf")
+        pages = [page.extract_text() for page in reader.pages[:MAX_PDF_PAGES]]
+        title = str((reader.metadata and reader.metadata.title) or "")
+    except UnreadableDocument:
+        raise
+    except (
+        PyPdfError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        OSError,
+        NotImplementedError,
+    ):
+        raise UnreadableDocument("broken-pdf") from None
+    text = _SAME_WORD.sub(r"\1", "\n".join(pages))
+    return StoryParts(clean(title), "", "", "", tuple(_paragraphs(text)))
+
+
+def _parts(told: Mapping[str, Any], title: str, found: list[str]) -> StoryParts:
+    return StoryParts(
+        clean(title), _value(told, "section"), _value(told, "author"), _date(told), tuple(found)
+    )
+
+
+def _date(told: Mapping[str, Any]) -> str:
+    """ISO, as the record's own date says: a string, or seconds since the epoch."""
+    for name in _FIELDS["date"]:
+        value = told.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e11:
+            return str(_day(value / 1000 if value > 1e10 else value))
+        if value and (found := dates.parse_date(str(value))):
+            return found
+    return ""
+
+
+def _day(seconds: float) -> str:
+    import datetime as dt
+
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).date().isoformat()
+
+
+def _value(told: Mapping[str, Any], field: str) -> str:
+    for name in _FIELDS[field]:
+        value = told.get(name)
+        if isinstance(value, list):
+            value = ", ".join(str(each) for each in value if isinstance(each, str))
+        if isinstance(value, str) and value.strip():
+            return clean(value)
+    return ""
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [said for piece in _BLANK.split(text.replace("\r\n", "\n")) if (said := clean(piece))]

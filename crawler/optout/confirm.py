@@ -1,0 +1,184 @@
+"""Before a crawl asks for its first page: has the operator seen what the site says?"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+from crawler.daemon import take_lock
+from crawler.extract.charset import as_utf8
+from crawler.extract.html import parse
+from crawler.fetch.client import FetchError, HttpClient, is_local
+from crawler.fetch.hosts import HostTable
+from crawler.fetch.polite_client import PoliteClient
+from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.frontier.frontier import Frontier
+from crawler.optout import consent, signals
+from crawler.optout.signals import OptOutSignal
+from crawler.profile import Profile
+from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings, user_agent
+from exchange.errors import UsageError, UserError
+
+# Look for a site's wishes: robots.txt, one page, and `/.well-known/tdmrep.json`.
+
+TDMREP = "/.well-known/tdmrep.json"
+_UNREACHABLE = ("connect", "timeout", "broken")
+MAX_TDMREP = 256 * 1024
+
+
+async def survey_site(asker: PoliteClient, urls: Sequence[str]) -> tuple[OptOutSignal, ...]:
+    """All wishes against training that concern these addresses, each once, in a fixed order.
+
+    Three requests at most: robots.txt, the first address, and tdmrep.json. What cannot be had
+    says nothing, but a site that cannot be reached has not been looked at.
+
+    Raises:
+        UserError: the site cannot be reached.
+    """
+    url = urls[0]
+    found = set(signals.from_robots(await asker.robots(url), urls))
+    try:
+        asked = await asker.get(url)
+    except FetchError as refusal:
+        if refusal.reason in _UNREACHABLE:
+            raise UserError(f"cannot reach {url} ({refusal.reason})") from None
+    else:
+        found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
+        found |= set(signals.from_page(parse(as_utf8(asked.got.body, asked.got.charset))))
+    try:
+        told = await asker.get(urljoin(url, TDMREP), html=False, limit=MAX_TDMREP)
+    except FetchError:
+        pass
+    else:
+        for address in urls:
+            found |= set(signals.from_tdmrep(told.got.body, address))
+    return tuple(sorted(found))
+
+
+FIRST_S = 600.0  # three requests, however long the delay that robots.txt asks for
+AGAIN_S = 60.0  # a known site that makes us wait longer is looked at again at the next start
+
+
+def confirm_opt_outs(
+    directory: Path,
+    archive: str,
+    profile: Profile,
+    settings: CrawlSettings,
+    *,
+    accept: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Look once a day, show what is new, and let the operator confirm it.
+
+    Args:
+        accept: the operator confirms unseen (`--accept-opt-outs`); it is kept as such.
+        say: where the report goes.
+
+    Raises:
+        UsageError: there is something to confirm and nobody to ask, or the answer is no.
+    """
+    known = consent.load(directory)
+    if known is None:
+        known = consent.record_survey(
+            directory, _survey_within(directory, profile, settings, FIRST_S)
+        )
+        if not known.signals:
+            say(
+                f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
+                "tdm-reservation)"
+            )
+    elif not known.fresh:
+        try:
+            known = consent.record_survey(
+                directory, _survey_within(directory, profile, settings, AGAIN_S)
+            )
+        except UsageError:
+            raise
+        except UserError as error:  # a site that is away is waited for by the crawl
+            say(f"{archive}: could not look again at what the site says on training ({error})")
+    if not known.needed:
+        return
+    before = "" if known.accepted is None else "since you confirmed, this is new: "
+    say(f"{archive}: {before}the site speaks against training models on its text:")
+    for signal in known.needed:
+        say(f"  {signal.where}: {signal.says}")
+    say(
+        "The crawl obeys robots.txt in any case. Whether you may train on the text depends on your "
+        "licence and your law; see who decides before you go on."
+    )
+    how = "--accept-opt-outs" if accept else _ask_operator(archive)
+    consent.accept(directory, known, how)
+    say(f"confirmed ({how}); kept in {directory / consent.FILE}")
+
+
+def _ask_operator(archive: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{archive}: the site's words above need your confirmation: run "
+            f"`kkoracle crawl {archive}` in a terminal, or add --accept-opt-outs"
+        )
+    answer = input("Go on? [y/N] ")
+    if answer.strip().lower() not in ("y", "yes", "ν", "ναι"):
+        raise UsageError(f"{archive}: not confirmed, nothing was crawled")
+    return "asked"
+
+
+def require_still_confirmed(directory: Path, site: CrawlScope, robots: str) -> None:
+    """While a crawl follows a site for months: nothing new may stand in its robots.txt.
+
+    Raises:
+        UsageError: it says something that was not confirmed.
+    """
+    known = consent.load(directory)
+    if known is None:
+        return
+    for signal in signals.from_robots(robots, _addresses(site)):
+        if signal not in (*known.signals, *(known.accepted or ())):
+            raise UsageError(
+                f"{site.origin}/robots.txt has changed: it {signal.says}; run the same command "
+                "again to see and confirm it; nothing was lost"
+            )
+
+
+def _survey_within(
+    directory: Path, profile: Profile, settings: CrawlSettings, longest: float
+) -> tuple[OptOutSignal, ...]:
+    try:
+        return asyncio.run(asyncio.wait_for(_survey_archive(directory, profile, settings), longest))
+    except TimeoutError:
+        raise UserError(
+            f"{profile.base} makes us wait (robots.txt cannot be had, or it paused us): try again "
+            "later; no page was asked for"
+        ) from None
+
+
+async def _survey_archive(
+    directory: Path, profile: Profile, settings: CrawlSettings
+) -> tuple[OptOutSignal, ...]:
+    """Under the daemon's lock, as what the host asks of us is kept for the crawl."""
+    local = is_local(urlsplit(profile.base).hostname or "")
+    async with contextlib.AsyncExitStack() as stack:
+        await take_lock(stack, directory)
+        frontier = Frontier.open(directory)
+        stack.callback(frontier.close)
+        client = await stack.enter_async_context(
+            HttpClient(
+                user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
+            )
+        )
+        asker = PoliteClient(client, ThrottlePool(client, HostTable(frontier.db), settings))
+        return await survey_site(asker, _addresses(CrawlScope(profile)))
+
+
+def _addresses(site: CrawlScope) -> list[str]:
+    """The front page, and a page of the archive's own kind: rules may differ between them."""
+    first = next(site.starts(), None)
+    dated = next((link for link in site.seeds(dt.date.today()) if link.issue), None)
+    front = site.absolute(first.url) if first else site.profile.base
+    return [front, *([site.absolute(dated.url)] if dated else [])]

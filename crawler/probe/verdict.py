@@ -1,0 +1,127 @@
+"""From what a probe has seen to what it means. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from crawler.probe.facts import SHORT_STORY, PageFacts
+
+ProbeAnswer = Literal[
+    "will work",
+    "needs a profile",
+    "paywalled",
+    "JavaScript only",
+    "refused by robots.txt",
+    "cannot be had",
+]
+MIN_READ_SHARE = 0.25  # of the words on a story's page, the least that its story makes
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedPage:
+    """One page that was asked for."""
+
+    url: str
+    story: bool  # expected to hold a story, by the profile or by how it was linked
+    facts: PageFacts
+    words: int = 0  # of the stories that were read from it
+    stories: int = 0
+    low: bool = False  # no selector found them
+    title: bool = False
+    date: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeVerdict:
+    """What a person wants to know."""
+
+    answer: ProbeAnswer
+    why: tuple[str, ...]
+    then: str = ""  # the next command, or what to do
+    notes: tuple[str, ...] = field(default=())
+
+
+def judge(seen: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
+    """Judge the pages that came.
+
+    Args:
+        profile: the name of the profile that read them, "" when the generic one did.
+    """
+    told = [page for page in seen if page.story] or ([] if profile else list(seen))
+    scripted = [page for page in seen if page.facts.scripted]
+    if len(scripted) * 2 > len(seen):
+        return ProbeVerdict(
+            "JavaScript only",
+            (f"{len(scripted)} of {len(seen)} pages are empty until scripts run",),
+            "pages that a browser must build are out of scope: look for an export, a feed or an "
+            "older address of the archive, or `kkoracle import` what you have",
+        )
+    if not told or not any(page.story or page.stories or page.facts.locked for page in seen):
+        why = "no story was found from this address"
+        return ProbeVerdict(
+            "needs a profile", (why,), "name the address of a story, if there are any"
+        )
+    # Where selectors find stories, an invitation to subscribe is only that.
+    locked = [
+        page
+        for page in told
+        if page.facts.locked and not (profile and page.stories and not page.low)
+    ]
+    if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
+        return ProbeVerdict(
+            "paywalled",
+            tuple(dict.fromkeys(p.facts.locked for p in locked)),
+            "logins are out of scope: ask the newspaper for access to its text, and "
+            "`kkoracle import` what it gives you",
+        )
+    return _by_text(told, profile)
+
+
+def _by_text(told: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
+    read = [page for page in told if page.stories]
+    if profile:
+        return _by_profile(told, [page for page in read if not page.low], profile)
+    said = f"{len(read)} of {len(told)} pages gave a story"
+    if poor := _shortcomings(told, read):
+        then = "`kkoracle archive learn` proposes one; docs/archives.md says how to write it"
+        return ProbeVerdict("needs a profile", (said, *poor), then)
+    why = f"{said} without a profile, {_average(read)} words on average, of low confidence"
+    then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/archives.md"
+    return ProbeVerdict("will work", (why,), then)
+
+
+def _by_profile(
+    told: Sequence[ProbedPage], fits: Sequence[ProbedPage], profile: str
+) -> ProbeVerdict:
+    share = f"{len(fits)} of {len(told)} pages"
+    if len(fits) * 2 > len(told):
+        why = f"the profile {profile!r} fits: {share} gave stories, {_average(fits)} words each"
+        return ProbeVerdict("will work", (why,))
+    why = f"the profile {profile!r} does not fit: its selectors found a story on {share}"
+    then = "see docs/archives.md: the layout may have changed, or be another in those years"
+    return ProbeVerdict("needs a profile", (why,), then)
+
+
+def _average(pages: Sequence[ProbedPage]) -> int:
+    return sum(page.words for page in pages) // max(1, len(pages))
+
+
+def _shortcomings(told: Sequence[ProbedPage], read: Sequence[ProbedPage]) -> list[str]:
+    """Why the generic profile is not enough."""
+    poor = []
+    if len(read) * 2 <= len(told):
+        poor.append("on the others no text was found by rule")
+    thin = [page for page in read if page.words < MIN_READ_SHARE * page.facts.words]
+    if thin and len(thin) * 2 > len(read):
+        poor.append(f"of the words on a page only {_share(thin):.0%} were read as story")
+    if sum(page.facts.tables for page in told) * 2 > len(told):
+        poor.append("the pages are laid out with tables, where navigation is taken for text")
+    if read and not any(page.title for page in read):
+        poor.append("no title was found")
+    return poor
+
+
+def _share(pages: Sequence[ProbedPage]) -> float:
+    return sum(p.words for p in pages) / max(1, sum(p.facts.words for p in pages))

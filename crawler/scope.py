@@ -1,0 +1,231 @@
+"""What an address is to us: its kind and semantic key, or nothing. Pure functions.
+
+Every spelling of an address (aliases, padded dates, %2F, host names) has one key, so a page is
+asked for once. What no kind matches is not followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
+
+from crawler import kinds
+from crawler.records import Link
+from exchange.text import dates
+from exchange.text.fold import fold
+
+if TYPE_CHECKING:
+    from crawler.profile import LinkKind, Profile
+
+MAX_URL = 2000  # characters; longer ones are traps
+_SAFE = "/:;,@&=+$!*'()~-._"
+MAX_REPEATS = 3  # the same path segment more often than this is a trap
+
+
+class CrawlScope:
+    """One newspaper's addresses, seen through its profile."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        weekdays: Collection[str] = (),
+    ) -> None:
+        """Take the issues from `since` to `until` that fall on `weekdays`; none named: on any."""
+        self.profile = profile
+        self.since = since.isoformat() if since else ""
+        self.until = until.isoformat() if until else "9999"
+        self.weekdays = frozenset(map(dates.WEEKDAYS.index, weekdays or dates.WEEKDAYS))
+        self._sections = frozenset(map(fold, profile.leave_out.sections))
+        self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
+        self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme and host of the base; paths count from here."""
+        return origin(self.profile.base)
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        return frozenset(
+            {_host(urlsplit(self.profile.base)), *(h.lower() for h in self.profile.hosts)}
+        )
+
+    def absolute(self, url: str) -> str:
+        """The full address of a stored one."""
+        return absolute(self.origin, url)
+
+    def leaves_out(self, section: str) -> bool:
+        """Is a section of this name left out?"""
+        return fold(section) in self._sections
+
+    def in_scope(self, url: str) -> bool:
+        """True for http and https addresses of the newspaper's hosts."""
+        try:
+            return self._ours(urlsplit(url))
+        except ValueError:  # such as a port that is no number
+            return False
+
+    def _ours(self, parts: SplitResult) -> bool:
+        return parts.scheme in ("http", "https") and _host(parts) in self.hosts
+
+    def link(
+        self, url: str, page: str = "", issue: str = "", words: int | None = None
+    ) -> Link | None:
+        """Classify an address found on `page`; None when it is not to be followed.
+
+        Args:
+            issue: the date of the issue that the page belongs to, for addresses without one.
+        """
+        try:
+            parts = urlsplit(urljoin(page or self.profile.base, url.strip()))
+            if not self._ours(parts):
+                return None
+        except ValueError:  # such as a bracket that is no IPv6 address
+            return None
+        path = unquote(parts.path) or "/"
+        address = quote(path, safe=_SAFE)
+        if parts.query:
+            address += "?" + quote(parts.query, safe=_SAFE + "%?")
+        if len(address) > MAX_URL or _repeats(path):
+            return None
+        if any(pattern.search(address) for pattern in self._left_out):
+            return None
+        for name, kind, pattern in self._kinds:
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            if kind.role == "none":
+                return None
+            values = match.groupdict("") | dict(parse_qsl(parts.query, keep_blank_values=True))
+            found = self._as_kind(name, kind, values, address, issue, words)
+            if found is not None:
+                return found
+        return None
+
+    def _as_kind(
+        self,
+        name: str,
+        kind: LinkKind,
+        values: dict[str, str],
+        address: str,
+        issue: str,
+        words: int | None,
+    ) -> Link | None:
+        own = dates.parse_date(values.get(kind.date, "")) if kind.date else ""
+        if kind.date and values.get(kind.date) and not own:
+            return None  # a date that is none
+        parts = [name]
+        for wanted in kind.key:
+            parameter = wanted.removesuffix("?")
+            value = own if kind.date == parameter else _plain(values.get(parameter, ""))
+            if value:
+                parts.append(value)
+            elif parameter == wanted:
+                return None
+            else:
+                parts.append("")
+        if not kind.key:
+            parts.append(_sorted(address))
+        date = own or issue
+        if date and not self._wanted(date):
+            return None
+        if kind.url:
+            told = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
+            told |= dates.date_fields(dt.date.fromisoformat(date)) if date else {}
+            # What the template asks for may be missing (a date, say): then as it was found.
+            with contextlib.suppress(KeyError, IndexError, ValueError):
+                address = kind.url.format_map(told)
+        return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
+
+    def _wanted(self, date: str) -> bool:
+        if not self.since <= date <= self.until:
+            return False
+        return len(self.weekdays) == 7 or dt.date.fromisoformat(date).weekday() in self.weekdays
+
+    def seeds(self, today: dt.date) -> Iterator[Link]:
+        """Where to begin: start pages, sitemaps, feeds, and an address per date of the ranges."""
+        yield from self.starts()
+        for url in self.profile.sitemaps:
+            named = url == "robots.txt"
+            yield self.list_link(
+                "/robots.txt" if named else url, kinds.ROBOTS if named else kinds.SITEMAP
+            )
+        for url in self.profile.feeds:
+            yield self.list_link(url, kinds.FEED)
+        yield from self.dated(today)
+
+    def dated(self, today: dt.date) -> Iterator[Link]:
+        """One address per issue date of the ranges, up to today."""
+        for item in self.profile.ranges:
+            weekdays = frozenset(map(dates.WEEKDAYS.index, item.weekdays))
+            for date in dates.days_between(item.since, min(item.until or today, today), weekdays):
+                link = self.link(item.url.format_map(dates.date_fields(date)))
+                if link is not None:
+                    yield link
+
+    def starts(self) -> Iterator[Link]:
+        """The start pages; one that is no kind of the profile is only read for its links."""
+        for url in self.profile.start:
+            yield self.link(url) or Link(f"start:{url}", url, kinds.START, "", -1)
+
+    def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
+        """A sitemap or feed of the newspaper; its address alone tells two apart."""
+        parts = urlsplit(urljoin(self.profile.base, url.strip()))
+        address = quote(parts.path or "/", safe=_SAFE + "%")
+        if parts.query:
+            address += "?" + quote(parts.query, safe=_SAFE + "%?")
+        return Link(
+            f"{kind.partition(':')[0]}:{address}", address, kind, priority=-1, changed=changed
+        )
+
+    def follows(self, kind: str) -> bool:
+        """True when the links of such pages are followed. Start pages have no kind."""
+        return kinds.is_ours(kind) or self.profile.kinds[kind].role in ("index", "both")
+
+    def tells(self, kind: str) -> bool:
+        """True when such pages hold stories."""
+        return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
+
+
+def origin(base: str) -> str:
+    """Scheme and host of an address, which stored paths are put behind."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def absolute(origin: str, url: str) -> str:
+    """The full address of a stored one."""
+    if url.startswith("/") and not url.startswith("//") and "/." not in url:
+        return origin + url  # nearly all: nothing to work out
+    return urljoin(origin + "/", url)
+
+
+def _host(parts: SplitResult) -> str:
+    """Host and port in lower case, default ports left out."""
+    port = parts.port
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = (parts.hostname or "").lower()
+    return host if port is None or port == usual else f"{host}:{port}"
+
+
+def _plain(value: str) -> str:
+    """Whole numbers without leading zeros; nothing that could run into the next part."""
+    value = value.strip()
+    return str(int(value)) if value.isdecimal() and value.isascii() else value.replace(":", "%3A")
+
+
+def _sorted(address: str) -> str:
+    path, _, query = address.partition("?")
+    return path + ("?" + "&".join(sorted(query.split("&"))) if query else "")
+
+
+def _repeats(path: str) -> bool:
+    segments = [segment for segment in path.split("/") if segment]
+    return any(segments.count(segment) > MAX_REPEATS for segment in set(segments))

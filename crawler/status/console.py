@@ -1,0 +1,142 @@
+"""The crawl's live display: Rich in a terminal, one plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from crawler.status.progress import (
+    CrawlSnapshot,
+    ProgressRate,
+    disk,
+    progress_line,
+    rate,
+    span,
+    states,
+    times,
+)
+
+PLAIN_EVERY_S = 5.0
+
+
+class CrawlConsole:
+    """Call it with snapshots, inside `with`. Nothing is drawn before the first."""
+
+    def __init__(self) -> None:
+        self._plain = not sys.stdout.isatty()
+        self._said = 0.0
+        self._last: CrawlSnapshot | None = None
+        self._progress: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        elif self._last is not None:
+            self._say(self._last)
+
+    def __call__(self, now: CrawlSnapshot) -> None:
+        self._last = now
+        if self._plain:
+            if time.monotonic() - self._said >= PLAIN_EVERY_S:
+                self._said = time.monotonic()
+                self._say(now)
+            return
+        if self._progress is None:
+            self._start()
+        failed = f", {now.tasks_failed} failed" if now.tasks_failed else ""
+        busy = now.fetching and not now.next_look
+        self._bar(
+            self._pages,
+            now.pages_done,
+            now.pages_open,
+            f"{rate(now) if busy else 'fetched'}{states(now)}",
+        )
+        self._bar(
+            self._tasks,
+            now.tasks_done,
+            now.tasks_open,
+            f"{now.tasks_open} open{failed}; {now.stories} stories, {now.chunks} chunks; "
+            f"{times(now)}",
+        )
+        self._bar(self._disk, now.disk_mb, now.free_mb, disk(now).removeprefix("disk "), "")
+
+    def _bar(self, task: Any, done: int, left: int, say: str, count: str | None = None) -> None:
+        count = f"{done}/{done + left} " if count is None else count
+        self._progress.update(task, completed=done, total=done + left, say=count + say)
+
+    def _start(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description:>6}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[say]}"),
+        )
+        self._pages, self._tasks, self._disk = (
+            self._progress.add_task(name, total=0, say="") for name in ("pages", "tasks", "disk")
+        )
+        self._progress.start()
+
+    def summary(self) -> str:
+        """What a finished crawl has come to."""
+        now = self._last
+        if now is None:
+            return "nothing to do"
+        hints = []
+        if now.pages_failed:
+            hints.append(
+                f"{now.pages_failed} pages failed (`kkoracle archive review "
+                f"{now.archive}` lists them)"
+            )
+        if now.tasks_failed:
+            hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status` says why)")
+        hint = "; " + ", ".join(hints) if hints else ""
+        return f"all done: {now.stories} stories in {now.chunks} chunks, no task open{hint}"
+
+    def stories(self) -> str:
+        """What is in the spool."""
+        now = self._last
+        return "no story" if now is None else f"{now.stories} stories in {now.chunks} chunks"
+
+    def _say(self, now: CrawlSnapshot) -> None:
+        sys.stdout.write(progress_line(now) + "\n")
+        sys.stdout.flush()
+
+
+class StepProgressBar:
+    """Progress of one long step with rate and time left; call it with how much is done."""
+
+    def __init__(self, what: str, unit: str = "", every: float = PLAIN_EVERY_S) -> None:
+        self._what = what
+        self._unit = unit
+        self._every = every
+        self._pace = ProgressRate()
+        self._said = time.monotonic()  # a step that takes no longer says nothing
+
+    def __call__(self, done: int, total: int, said: str = "") -> None:
+        left = self._pace.left(done, max(total - done, 0))
+        now = time.monotonic()
+        tty = sys.stderr.isatty()
+        if now - self._said < (self._every / 10 if tty else self._every):
+            return
+        self._said = now
+        share = f"{done:,} of {total:,}{self._unit}"
+        text = f"{self._what}: {share}{f', {said}' if said else ''}; time left {span(left)}"
+        sys.stderr.write(f"\r\x1b[2K{text}" if tty else f"{text}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave a clean line."""
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()

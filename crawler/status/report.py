@@ -1,0 +1,108 @@
+"""What the crawl has counted, for other commands; reads only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+
+from crawler.frontier import pages
+from crawler.status.progress import CrawlSnapshot
+from exchange.store import db, history
+
+# What the running daemon says of itself, in a small file beside its lock.
+#
+# Counters say how far it is; how fast it asks, what it may ask and why it waits only the daemon
+# knows. A reader believes the file only while the lock is held, and sees by its time whether the
+# daemon still breathes.
+
+FILE = "daemon.json"
+EVERY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonHeartbeat:
+    """The daemon's own word. Rates are requests a second."""
+
+    pid: int
+    at: float  # seconds since the epoch
+    fetching: bool
+    rate: float
+    allowed: float  # 0 while unknown
+    pause_s: float
+    hold: str
+    next_look: float
+
+
+class HeartbeatWriter:
+    """Call it with snapshots; it writes one now and then. A disk that is full is not its matter."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._next = 0.0
+
+    def __call__(self, now: CrawlSnapshot) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY_S
+        said = DaemonHeartbeat(
+            os.getpid(),
+            time.time(),
+            now.fetching,
+            round(now.rate, 3),
+            round(now.allowed, 3),
+            round(now.pause_s, 1),
+            now.hold,
+            now.next_look,
+        )
+        partial = self._path.with_suffix(".partial")
+        with contextlib.suppress(OSError):
+            partial.write_bytes(orjson.dumps(asdict(said)))
+            partial.replace(self._path)
+
+
+def read_heartbeat(directory: Path) -> DaemonHeartbeat | None:
+    """The last word of the last daemon, None when there is none that can be read."""
+    try:
+        return DaemonHeartbeat(**orjson.loads((directory / FILE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+__all__ = ["DaemonHeartbeat", "read_counters", "read_heartbeat", "read_history"]
+
+T = TypeVar("T")
+
+
+def read_counters(directory: Path) -> dict[str, int]:
+    """The crawl's counters of one archive; {} when nothing was crawled yet.
+
+    `pages.<state>` (waiting, leased, done, failed, left_out), `reason.<code>` for pages given up
+    or left out, `retry.<code>`, `text.<outcome>` (done, waiting, or why there is no story),
+    `requests` and `bytes`.
+    """
+    return _read(directory, pages.counters, {})
+
+
+def read_history(directory: Path) -> list[history.CounterSample]:
+    """What those counters were, minute by minute; [] when nothing was crawled yet."""
+    return _read(directory, history.read_samples, [])
+
+
+def _read(directory: Path, what: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+    if not (directory / pages.FILE).exists():
+        return nothing
+    connection = db.connect_readonly(directory / pages.FILE)
+    try:
+        return what(connection)
+    except sqlite3.OperationalError:  # the file is being created this very moment
+        return nothing
+    finally:
+        connection.close()

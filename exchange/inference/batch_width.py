@@ -1,0 +1,87 @@
+"""How many requests fit into memory together: model weights, keys and values against what is free.
+
+On Apple's GPUs 10 to 32 rows cost the same time per token, so the widths worth having are 32, and
+16 where memory asks for it; below that every halving doubles the time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WIDTHS = (32, 16, 8, 4, 2, 1)
+PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, with room to spare
+STRETCH = 256  # tokens by which the buffers of keys and values grow, all rows alike
+RESERVE = 2 << 30  # bytes: MLX's pool of freed buffers, which is capped at this much
+SLACK = 1.1  # a layer's buffers are there twice while they grow
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFootprint:
+    """Bytes that a model takes once, and per token and row."""
+
+    weights: int
+    per_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWidth:
+    """A width and why."""
+
+    rows: int
+    per_row: int  # bytes
+    room: int  # bytes left for keys and values
+    asked: bool = False
+
+    @property
+    def fits(self) -> bool:
+        return self.rows * self.per_row * SLACK <= self.room
+
+    def __str__(self) -> str:
+        sizes = f"{self.per_row / 1e6:.0f} MB of keys and values each, {self.room / 1e9:.1f} GB"
+        said = f"width {self.rows}: {sizes} free for them"
+        if self.asked and not self.fits:
+            return f"{said}; it may not fit, --width {choose(0, self.per_row, self.room).rows} does"
+        if not self.asked and self.rows < WIDTHS[0]:
+            return f"{said}; close other programs, or lower [work] max_tokens, to widen it"
+        return said
+
+
+def plan(folder: Path, asked: int, max_tokens: int, usable: int, *, float32: bool) -> BatchWidth:
+    """The width for a model folder on this machine.
+
+    Args:
+        asked: a width that was asked for; 0 for the largest that fits.
+        usable: bytes that the model may take, before it is loaded.
+        float32: weights and keys are kept in 32 bit, as on a CPU.
+    """
+    size = footprint(folder, float32=float32)
+    per_row = size.per_token * STRETCH * math.ceil((PROMPT_TOKENS + max_tokens) / STRETCH)
+    return choose(asked, per_row, max(0, usable - size.weights - RESERVE))
+
+
+def choose(asked: int, per_row: int, room: int) -> BatchWidth:
+    """The width that was asked for, else the largest that fits, else 1."""
+    if asked:
+        return BatchWidth(asked, per_row, room, asked=True)
+    options = [BatchWidth(rows, per_row, room) for rows in WIDTHS]
+    return next((option for option in options if option.fits), options[-1])
+
+
+def footprint(folder: Path, *, float32: bool) -> ModelFootprint:
+    """Read off a model folder, without loading it."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    quantised = "quantization" in config
+    config = config.get("text_config", config)  # a model that also reads images
+    weights = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
+    stored = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16")
+    if float32 and not quantised and "16" in stored:
+        weights *= 2
+    heads = int(config.get("num_attention_heads") or 1)
+    size = int(config.get("head_dim") or config.get("hidden_size", 0) // heads)
+    kv_heads = int(config.get("num_key_value_heads") or heads)
+    layers = int(config.get("num_hidden_layers") or 0)
+    return ModelFootprint(weights, 2 * layers * kv_heads * size * (4 if float32 else 2))

@@ -1,0 +1,52 @@
+"""Base and tuned model side by side from one copy of the weights.
+
+The tuned model is a second tree of modules over the same arrays; only what the adapter brings is
+its own. So the base answers bit for bit as without an adapter, whatever kind of run it was (a DoRA
+layer at scale 0 would not), and nothing has to be switched between two requests.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_map
+from mlx_lm.tuner.utils import load_adapters
+
+from exchange.errors import UserError
+from exchange.inference import runtime
+
+
+def load(folder: Path, adapter: Path) -> tuple[Any, Any, Any]:
+    """Base model, tuned model and tokenizer, ready to run on this machine.
+
+    A fully tuned run has weights of its own in every layer that it tuned: those are in memory
+    twice.
+
+    Raises:
+        UserError: the folder or the adapter cannot be loaded, in one line.
+    """
+    base, tokenizer = runtime.load(folder)
+    tuned = share_weights(base)
+    try:
+        load_adapters(tuned, str(adapter))
+    except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
+        raise UserError(f"cannot load the adapter in {adapter}: {error}") from None
+    if runtime.on_cpu():
+        tuned.update(tree_map(_widened, tuned.parameters()))
+    tuned.eval()
+    mx.eval(tuned.parameters())
+    return base, tuned, tokenizer
+
+
+def share_weights(model: Any) -> Any:
+    """A copy of the modules over the very same arrays."""
+    same = {id(array): array for _, array in tree_flatten(model.parameters())}
+    return copy.deepcopy(model, same)
+
+
+def _widened(array: mx.array) -> mx.array:
+    """In float32, which alone is fast on a CPU; the very same array if it is so already."""
+    return array.astype(mx.float32) if array.dtype in (mx.float16, mx.bfloat16) else array

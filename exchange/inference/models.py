@@ -1,0 +1,133 @@
+"""Where a model is: a local folder, or a Hub name that is converted once and kept.
+
+Nothing here evaluates an array; `exchange.inference.runtime` loads what this module finds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import Field
+
+from exchange.errors import UserError
+from exchange.settings import SettingsTable
+
+DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
+
+
+class ModelSettings(SettingsTable):
+    """[model]: the language model that writes the pairs and is tuned on them."""
+
+    name: str = Field(DEFAULT, description="Hub name, or a local folder in Hugging Face layout")
+    bits: int = Field(4, description="quantisation of a converted Hub model: 4, 8, or 0 for none")
+
+
+def locate(settings: ModelSettings, models: Path, confirm: Callable[[str], bool]) -> Path:
+    """The folder of the model, fetched and converted on first use.
+
+    Args:
+        models: the data directory's folder of converted models.
+        confirm: asked once, with the size in words, before anything is downloaded.
+
+    Raises:
+        UserError: a folder that is no model, no network, not confirmed, a full disk.
+    """
+    folder = Path(settings.name).expanduser()
+    if folder.exists():
+        check_folder(folder)
+        return folder.resolve()
+    if settings.name.startswith((".", "/", "~")) or settings.name.count("/") != 1:
+        raise UserError(
+            f"no model folder at {settings.name}: give a folder, or a Hub name such as {DEFAULT}"
+        )
+    kept = converted_folder(settings, models)
+    if kept.exists():
+        check_folder(kept)
+        return kept
+    return _fetch(settings, kept, confirm)
+
+
+def converted_folder(settings: ModelSettings, models: Path) -> Path:
+    """Where the converted copy of a Hub model is kept."""
+    suffix = f"-{settings.bits}bit" if settings.bits else ""
+    return models / (settings.name.replace("/", "--") + suffix)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that mlx-lm could not load, with the missing piece named.
+
+    Raises:
+        UserError: no config, no weights, no tokenizer, or code of its own.
+    """
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} is no model folder: config.json is missing")
+    if not any(folder.glob("model*.safetensors")):
+        raise UserError(
+            f"{folder} holds no weights (model*.safetensors): copy the whole model folder"
+        )
+    if not any((folder / name).is_file() for name in _TOKENIZER_FILES[:2]):
+        raise UserError(
+            f"{folder} has no tokenizer (tokenizer.json or tokenizer.model): copy it from the "
+            "model's page into this folder"
+        )
+
+
+def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) -> Path:
+    try:
+        import mlx_lm  # noqa: F401  # asked for before the download, not after
+        from huggingface_hub import HfApi
+    except ImportError:
+        raise UserError(
+            "this needs mlx-lm: pip install 'kkoracle[mlx]' (or name a local model folder)"
+        ) from None
+    try:
+        info = HfApi().model_info(settings.name, files_metadata=True)
+    except Exception as error:  # the Hub's client raises many kinds; all mean the same here
+        raise UserError(
+            f"cannot reach {settings.name} on the Hub ({type(error).__name__}): check the name "
+            "and the network, or set [model] name to a local folder"
+        ) from None
+    size = sum(file.size or 0 for file in info.siblings or []) / 1e9
+    share = settings.bits / 16 if settings.bits else 1.0
+    after = size * share * 1.1
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(kept.parent).free / 1e9
+    if free < size + after + 2:
+        raise UserError(
+            f"{settings.name} needs {size + after:.0f} GB while it is converted and "
+            f"{free:.0f} GB are free: make room, then run this again"
+        )
+    if not confirm(
+        f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB in {kept}?"
+    ):
+        raise UserError("no model, nothing to do: name another one in [model]")
+    convert(settings.name, kept, settings.bits)
+    return kept
+
+
+def convert(source: str, kept: Path, bits: int) -> None:
+    """Make an MLX copy of a model, quantised unless `bits` is 0; `kept` is whole or not there.
+
+    Args:
+        source: Hub name or local folder; what was downloaded stays in the Hub's own cache.
+
+    Raises:
+        UserError: the download broke off, the disk is full, or mlx-lm cannot read the model.
+    """
+    from mlx_lm import convert as make
+
+    partial = kept.with_name(kept.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        make(source, mlx_path=str(partial), quantize=bool(bits), q_bits=bits or None)
+    except Exception as error:  # of the Hub, the network, the disk or the model
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"{source} could not be fetched and converted ({type(error).__name__}: {error}): run "
+            "this again, what was downloaded is kept"
+        ) from None
+    check_folder(partial)
+    partial.rename(kept)

@@ -1,0 +1,108 @@
+"""Read what an OpenAI-compatible endpoint says: a completion, a refusal, or nonsense.
+
+Nothing in a reply is trusted: sizes are bounded, types checked, and words of the endpoint reach a
+person only as one short printable line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from exchange.errors import UserError
+
+LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
+FINISH_REASONS = ("stop", "length")
+_TOO_LONG = re.compile(
+    r"context[ _](length|window|size)|max(imum)?[ _]context|max_model_len|too many tokens"
+    r"|(prompt|input) is too long",
+    re.IGNORECASE,
+)
+
+
+class BadReply(ValueError):
+    """Status 200, but no chat completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCompletion:
+    """What we need of a chat completion."""
+
+    text: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+
+
+def parse(body: bytes) -> ChatCompletion:
+    """One chat completion.
+
+    Raises:
+        BadReply: it is none.
+    """
+    try:
+        raw = orjson.loads(body)
+        choice = raw["choices"][0]
+        text = choice["message"]["content"]
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
+        raise BadReply from None
+    if not isinstance(text, str | None):
+        raise BadReply
+    usage = raw.get("usage")
+    reason = choice.get("finish_reason") or "stop"
+    return ChatCompletion(
+        text=(text or "").strip(),
+        finish_reason=reason if reason in FINISH_REASONS else "other",
+        tokens_in=_count(usage, "prompt_tokens"),
+        tokens_out=_count(usage, "completion_tokens"),
+    )
+
+
+def is_too_long(said: str) -> bool:
+    """True when a refusal is about the prompt's length and the model's context."""
+    return bool(_TOO_LONG.search(said))
+
+
+def error_message(body: bytes, secret: str = "") -> str:
+    """The words of a refusal in one line of at most 160 printable characters, without the key."""
+    try:
+        raw: Any = orjson.loads(body)
+        error = raw.get("error", raw) if isinstance(raw, dict) else raw
+        said = error.get("message", "") if isinstance(error, dict) else str(error)
+    except orjson.JSONDecodeError:
+        said = body.decode("utf-8", "replace")
+    said = str(said).replace(secret, "***") if secret else str(said)
+    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:160]
+
+
+def configuration_error(
+    status: int, url: str, model: str, said: str, table: str = "work"
+) -> UserError | None:
+    """The error that every request would meet alike, so that no task is spent on it.
+
+    Args:
+        table: of the settings that name the endpoint.
+    """
+    quoted = f"; it says: {said}" if said else ""
+    if status in (401, 403):
+        key = f"KKORACLE_{table.upper()}_API_KEY"
+        return UserError(f"{url} refuses the key ({status}): set {key}{quoted}")
+    if status == 404:
+        return UserError(
+            f"{url} does not serve {model!r} (404): set [{table}] served_as to the name that it "
+            f"has there, and let [{table}] url end as the endpoint's own documents say{quoted}"
+        )
+    if 300 <= status < 400 or status == 405:
+        return UserError(
+            f"{url} is not where the endpoint is ({status}): correct [{table}] url; it usually "
+            f"ends in /v1{quoted}"
+        )
+    return None
+
+
+def _count(usage: Any, name: str) -> int:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and 0 <= value < 1 << 31 else 0

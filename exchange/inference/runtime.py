@@ -1,0 +1,106 @@
+"""MLX with its traps disarmed: the one place that loads a model for generation or training.
+
+- The wired limit is never set: on an M4 Mac it panics the kernel under concurrent streams
+  (ml-explore/mlx#3186). mlx-lm calls the setter from two modules; both get a no-op.
+- The allocator's pool grows with every new shape; it is capped.
+- On a CPU only float32 has fast kernels, so weights are cast there.
+- A chat template that forgets BOS is completed (`chat_template`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import UserError
+from exchange.inference import chat_template
+
+CACHE_LIMIT_BYTES = 2 << 30
+_SETTER = "maybe_set_recommended_wired_limit"
+
+
+def require_mlx() -> Any:
+    """Import mlx.core with our limits set.
+
+    Raises:
+        UserError: mlx or mlx-lm is not installed.
+    """
+    try:
+        mx = importlib.import_module("mlx.core")
+        modules = [
+            importlib.import_module(f"mlx_lm.{name}") for name in ("generate", "tuner.trainer")
+        ]
+    except ImportError as error:
+        raise UserError(
+            f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1
+        ) from None
+    for module in modules:
+        if hasattr(module, _SETTER):
+            setattr(module, _SETTER, lambda *_: None)
+    mx.set_cache_limit(CACHE_LIMIT_BYTES)
+    return mx
+
+
+def on_cpu() -> bool:
+    """True when MLX's default device is the CPU."""
+    mx = require_mlx()
+    return bool(mx.default_device().type == mx.DeviceType.cpu)
+
+
+def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+    """A model and its tokenizer from a local folder, ready to run on this machine.
+
+    Raises:
+        UserError: the folder or the adapter cannot be loaded, in one line.
+    """
+    mx = require_mlx()
+    from mlx_lm.utils import load as load_model
+
+    try:
+        model, tokenizer, *_ = load_model(
+            str(folder), adapter_path=str(adapter) if adapter else None
+        )
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        what = f"{folder} with adapter {adapter}" if adapter else str(folder)
+        raise UserError(f"cannot load the model in {what}: {_short(error)}") from None
+    chat_template.ensure_bos(tokenizer)
+    if on_cpu():
+        model.set_dtype(mx.float32)
+        mx.eval(model.parameters())
+    return model, tokenizer
+
+
+def tokenizer(folder: Path) -> Any:
+    """A model's tokenizer without the model, the same that `load` gives.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    require_mlx()
+    from mlx_lm.utils import load_tokenizer
+
+    try:
+        found = load_tokenizer(folder)
+    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        raise UserError(f"cannot load the tokenizer in {folder}: {error}") from None
+    chat_template.ensure_bos(found)
+    return found
+
+
+def _short(error: Exception) -> str:
+    """Its first two lines: mlx-lm names every array of an adapter that is another model's."""
+    first, *rest = str(error).strip().splitlines() or [type(error).__name__]
+    more = f" (and {len(rest) - 1} more)" if len(rest) > 1 else ""
+    return " ".join([first, *rest[:1]]) + more
+
+
+def quantisation(model: Any) -> str:
+    """How the loaded weights are stored: "4bit", or the name of their type."""
+    from mlx.utils import tree_flatten
+
+    for _, module in model.named_modules():
+        bits = getattr(module, "bits", None)
+        if bits:
+            return f"{bits}bit"
+    return str(tree_flatten(model.parameters())[0][1].dtype).split(".")[-1]

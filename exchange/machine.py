@@ -1,0 +1,75 @@
+"""How much memory this machine has, and how much of it is free for a model."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import Field
+
+from exchange.settings import SettingsTable
+
+GPU_SHARE = 2 / 3  # of an Apple machine's memory; what its GPU may hold without being evicted
+_FREE_PAGES = ("free", "inactive", "speculative", "purgeable")
+
+
+def total_memory() -> int:
+    """Bytes of memory in this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def usable_memory() -> int:
+    """Bytes that a model may take now: what is free, within what the GPU may hold."""
+    if sys.platform == "darwin":
+        said = subprocess.run(["vm_stat"], capture_output=True, text=True, check=False).stdout
+        return min(parse_vm_stat(said) or total_memory(), int(total_memory() * GPU_SHARE))
+    return min(_linux_available(), _container_limit() or total_memory())
+
+
+def parse_vm_stat(said: str) -> int:
+    """Bytes that macOS could hand out, from the output of its `vm_stat`; 0 when unreadable."""
+    size = re.search(r"page size of (\d+) bytes", said)
+    pages = {name: int(count) for name, count in re.findall(r"^Pages (\w+):\s+(\d+)\.", said, re.M)}
+    return int(size[1]) * sum(pages.get(name, 0) for name in _FREE_PAGES) if size else 0
+
+
+def _linux_available() -> int:
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        return total_memory()
+    return int(found[1]) * 1024 if found else total_memory()
+
+
+def _container_limit() -> int:
+    """What is left of a container's own limit; 0 when there is none."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        return int((folder / "memory.max").read_text()) - int(
+            (folder / "memory.current").read_text()
+        )
+    except (OSError, ValueError):  # no such file, or "max"
+        return 0
+
+
+# What a machine draws while it works, for the kilowatt-hours of an estimate.
+
+
+class PowerSettings(SettingsTable):
+    """[power]"""
+
+    watts: float = Field(
+        65,
+        gt=0,
+        le=100_000,
+        description="what this machine draws while it works; 65: the most that Apple states for a "
+        "Mac mini with M4 (testers measured 40 to 45)",
+    )
+
+
+def kwh(watts: float, seconds: float) -> float:
+    """Energy of so many seconds at work."""
+    return watts * seconds / 3.6e6

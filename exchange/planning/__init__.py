@@ -1,0 +1,1 @@
+"""Which tasks beside the chunk ones an archive needs: dense, who-is, rephrased, refusal, correction and replay."""

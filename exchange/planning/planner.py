@@ -1,0 +1,128 @@
+"""Plans the tasks of the other kinds, as what was crawled and generated allows.
+
+Runs in the daemon's flow, in small steps: each reads a few hundred new chunks or pairs and makes
+the tasks that follow from them. A task's id follows from what it is about, so a step that is done
+again makes nothing twice, and a new archive, one that grows and one of an older version are
+planned alike.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from exchange.planning import kinds, refusal, survey, whois
+from exchange.planning.context import PlanningContext
+from exchange.planning.settings import PlanSettings
+from exchange.project import Recipe
+from exchange.records import TaskKind
+from exchange.store.spool import Spool, open_tasks
+
+log = logging.getLogger(__name__)
+
+CHUNKS_PER_STEP = 200  # read in one step: about 0.1 s
+TASKS_PER_STEP = 500  # tasks of one kind made in one step
+BUDGET_S = 0.5  # of steps running; then feeding and collecting have their turn
+_WATCHED_COUNTERS = (
+    "chunks.live",
+    "chunks.stale",
+    "pairs.accepted",
+    "pairs.rejected",
+    "tasks.done",
+    "tasks.failed",
+)
+
+
+class Planner:
+    """Makes tasks in one archive's spool. Belongs to the thread that owns the spool."""
+
+    def __init__(
+        self, archive: str, recipe: Recipe, settings: PlanSettings, questions: tuple[str, ...] = ()
+    ) -> None:
+        self._archive = archive
+        self._recipe = recipe
+        self._settings = settings
+        self._planners: dict[TaskKind, Callable[[PlanningContext], int]] = {
+            "dense": kinds.plan_dense,
+            "whois": whois.plan_whois,
+            "rephrase": kinds.plan_rephrase,
+            "refusal": refusal.plan_refusal,
+            "replay": lambda making: kinds.plan_replay(making, questions),
+        }
+        wanted = {
+            "dense": settings.dense,
+            "whois": settings.whois,
+            "replay": settings.replay,
+            "rephrase": settings.rephrase or settings.rephrase_least,
+            "refusal": settings.refusal or settings.correction,
+        }
+        # With nothing to plan, no chunk is read for it.
+        self._kinds = [k for k in self._planners if k in recipe.kinds and wanted[k]]
+        self._retired = False
+        self._settled: tuple[int, ...] = ()
+
+    def run(self, spool: Spool) -> int:
+        """Take steps until nothing is left to plan now, or time is up; returns tasks made."""
+        if not self._kinds:
+            return 0
+        made = 0
+        until = time.monotonic() + BUDGET_S
+        while time.monotonic() < until:
+            counters = spool.counters()
+            if self.settled(counters):
+                break
+            read, new = self._step(spool, counters)
+            made += new
+            if not read and not new:
+                self._settled = _counter_state(counters)
+        return made
+
+    def settled(self, counters: Mapping[str, int]) -> bool:
+        """True when the spool is as it was when there was nothing left to plan."""
+        return not self._kinds or self._settled == _counter_state(counters)
+
+    def _step(self, spool: Spool, counters: Mapping[str, int]) -> tuple[int, int]:
+        with spool.transaction():
+            if not self._retired:
+                self._retire(spool)
+            # Chunks first: who is named where decides what can be made of a pair.
+            read = survey.survey_chunks(spool, CHUNKS_PER_STEP)
+            resting = not read and not open_tasks(counters)
+            made = 0
+            for kind in self._kinds:
+                making = PlanningContext(
+                    spool,
+                    self._archive,
+                    kind,
+                    self._recipe.kinds[kind],
+                    self._settings,
+                    counters,
+                    resting,
+                    TASKS_PER_STEP,
+                )
+                position = spool.meta(f"plan.pairs.{kind}")
+                made += self._planners[kind](making)
+                read += spool.meta(f"plan.pairs.{kind}") != position
+        return read, made
+
+    def _retire(self, spool: Spool) -> None:
+        """Tasks of these kinds that another prompt or model asks for wait no more."""
+        for kind in self._planners:
+            spool.db.execute(
+                "UPDATE tasks SET state='stale' WHERE kind=? AND recipe<>? "
+                "AND state IN ('new','queued')",
+                (kind, self._recipe.kinds.get(kind, "")),
+            )
+            recipe = self._recipe.kinds.get(kind, "")
+            if spool.meta(f"plan.recipe.{kind}") != recipe:
+                spool.db.execute("DELETE FROM meta WHERE key=?", (f"plan.pairs.{kind}",))
+                spool.set_meta(f"plan.recipe.{kind}", recipe)
+        self._retired = True
+
+
+def _counter_state(counters: Mapping[str, int]) -> tuple[int, ...]:
+    return (*(counters.get(name, 0) for name in _WATCHED_COUNTERS), open_tasks(counters) > 0)
+
+
+__all__ = ["PlanSettings", "Planner"]

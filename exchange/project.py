@@ -1,0 +1,102 @@
+"""What every command is handed: the settings, the data directory, the chosen archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exchange.errors import UsageError
+from exchange.inference.engine import Engine
+from exchange.journal import JournalEntry
+from exchange.metrics import MetricSource
+from exchange.queue.keys import ARCHIVE_PATTERN
+from exchange.settings import Config, GeneralSettings, RedisSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How pairs are asked for: 6 hex over prompt, sampling and the model asked for."""
+
+    id: str
+    prompt: str  # id of the prompt, such as "el/chunk"
+    prompt_sha: str
+    sampling: str
+    model: str
+    kinds: dict[str, str] = field(default_factory=dict)  # recipe id of every kind of task
+
+
+@dataclass(slots=True)
+class Project:
+    """Built once by the front door and handed to each command as Typer's `ctx.obj`.
+
+    `recipe` is given by the front door, since the crawler may not know the workers: it makes
+    the recipe that the settings ask for, and `in_language` that for a newspaper's language.
+    """
+
+    config: Config
+    general: GeneralSettings
+    redis: RedisSettings
+    recipe: Callable[[], Recipe]
+    in_language: Callable[[str], Recipe] | None = None
+    questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
+    companions: (
+        Callable[[Project, str, MetricSource | None], AbstractContextManager[None]] | None
+    ) = None
+    endpoint: Callable[[str, str, str, int], Engine] | None = None  # url, served as, key, width
+    entry: JournalEntry = field(
+        default_factory=JournalEntry
+    )  # in the journal: commands tell it their figures
+
+    def beside(
+        self, archive: str, figures: MetricSource | None = None
+    ) -> AbstractContextManager[None]:
+        """What runs beside a command of weeks: metrics, notices, a machine kept awake.
+
+        Args:
+            figures: what a worker knows of itself; None for the archive's daemon.
+        """
+        return self.companions(self, archive, figures) if self.companions else nullcontext()
+
+    def recipe_for(self, language: str) -> Recipe:
+        """The recipe for a newspaper in this language.
+
+        Raises:
+            UsageError: no prompt of the wanted name in that language.
+        """
+        return self.in_language(language) if self.in_language else self.recipe()
+
+    @property
+    def data(self) -> Path:
+        """The data directory, absolute; relative paths count from the config file's folder."""
+        base = self.config.path.parent if self.config.path else Path()
+        return (base / self.general.data.expanduser()).resolve()
+
+    def archive(self, name: str | None = None) -> str:
+        """The archive a command works on.
+
+        Raises:
+            UsageError: none is named, or the name is not one of ours (this guards paths too).
+        """
+        chosen = name or self.general.archive
+        if not chosen:
+            raise UsageError(
+                "which archive? name one, or set `archive` in kkoracle.toml "
+                "(`kkoracle archive list` shows those known)"
+            )
+        if not ARCHIVE_PATTERN.fullmatch(chosen):
+            raise UsageError(f"{chosen!r} is no archive name: lower-case letters, digits, - and _")
+        return chosen
+
+    def archive_dir(self, name: str | None = None) -> Path:
+        """Where one archive's files are: pages, spool, review, dataset, runs."""
+        return self.data / self.archive(name)
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def redis_dir(self) -> Path:
+        return self.data / "redis"

@@ -1,0 +1,67 @@
+"""The legend of every Redis key we use. Redis only buffers: all of it can be rebuilt.
+
+rq:*                        RQ's own. One queue, `generate`; one job is one task, job id = task id.
+kk:<archive>:task:<id>      string, the task's input as JSON (exchange.records.Task).
+kk:<archive>:result         hash, task id -> JSON (exchange.records.Result), until collected.
+kk:<archive>:recipe         string, JSON: the recipe id and what it was made of.
+kk:archives                 set of the archives that ever had a recipe here.
+kk:inflight:<worker>        hash, task id -> `batch`, or `alone` while it is the only one running.
+kk:popped                   hash, job id -> since when it was seen popped but not leased.
+kk:suspect                  hash, task id -> how many leases expired while it was in flight.
+kk:strike                   hash, task id -> deaths while it ran alone.
+kk:hb:<worker>              hash, the worker's heartbeat: width, tokens a second, ...; expires.
+kk:seen                     sorted set, worker -> when it last beat; one that ended in order is out.
+kk:stat:<name>              string, counters for people: tokens, gone, deadline, refused.
+kk:control                  string, `pause` or `stop`; absent means run.
+"""
+
+from __future__ import annotations
+
+import re
+
+QUEUE = "generate"
+FUNCTION = "workers.job.generate"  # the one function that a job may name
+
+SUSPECT = "kk:suspect"
+STRIKE = "kk:strike"
+POPPED = "kk:popped"
+CONTROL = "kk:control"
+SEEN = "kk:seen"
+ARCHIVES = "kk:archives"
+
+ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+TASK_PATTERN = re.compile(r"[0-9a-f]{24}")
+
+
+def task(archive: str, task_id: str) -> str:
+    return f"kk:{archive}:task:{task_id}"
+
+
+def result(archive: str) -> str:
+    return f"kk:{archive}:result"
+
+
+def recipe(archive: str) -> str:
+    return f"kk:{archive}:recipe"
+
+
+def inflight(worker: str) -> str:
+    return f"kk:inflight:{worker}"
+
+
+def heartbeat(worker: str) -> str:
+    return f"kk:hb:{worker}"
+
+
+def stat(name: str) -> str:
+    return f"kk:stat:{name}"
+
+
+def is_valid_job(archive: object, task_id: object) -> bool:
+    """True when both are what our feeder writes; anything else is not run."""
+    return (
+        isinstance(archive, str)
+        and isinstance(task_id, str)
+        and ARCHIVE_PATTERN.fullmatch(archive) is not None
+        and TASK_PATTERN.fullmatch(task_id) is not None
+    )

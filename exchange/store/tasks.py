@@ -1,0 +1,162 @@
+"""The life of a task in the spool: new, queued, then done or failed; stale when unwanted.
+
+Every function is one short transaction. Only the daemon's flow calls them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from sqlite3 import Connection
+
+import zstandard
+
+from exchange.records import Completion, Pair, Result, Task
+from exchange.store import history, inputs
+from exchange.store.dedup import DUPLICATE, QuestionIndex
+from exchange.store.spool import Spool
+
+log = logging.getLogger(__name__)
+
+ZSTD_LEVEL = 3  # completions are short; higher levels save about 2 % and cost three times as much
+REOPEN_AFTER = 2  # passes: one alone may have looked while a job was moving
+
+
+def claim(spool: Spool, archive: str, limit: int) -> list[Task]:
+    """Move up to `limit` new tasks to `queued`, round-robin over years, shortest text first.
+
+    Sorted by length, since a batch of similar lengths wastes the least work on padding.
+    """
+    with spool.transaction() as db:
+        years = _years(db)
+        serials: list[int] = []
+        while years and len(serials) < limit:
+            share = max(1, (limit - len(serials)) // len(years))
+            for year in list(years):
+                rows = db.execute(
+                    "SELECT serial FROM tasks WHERE state='new' AND year=? ORDER BY serial LIMIT ?",
+                    (year, min(share, limit - len(serials))),
+                ).fetchall()
+                if len(rows) < share:
+                    years.remove(year)
+                db.executemany("UPDATE tasks SET state='queued', missing=0 WHERE serial=?", rows)
+                serials += (serial for (serial,) in rows)
+                if len(serials) >= limit:
+                    break
+        return _load(spool, archive, serials)
+
+
+def _years(db: Connection) -> list[int]:
+    """The years that have new tasks, by a step of the index each; DISTINCT would read all of it."""
+    years: list[int] = []
+    least = "SELECT MIN(year) FROM tasks WHERE state='new' AND year>?"
+    while (year := db.execute(least, (years[-1] if years else -1,)).fetchone()[0]) is not None:
+        years.append(year)
+    return years
+
+
+def _load(spool: Spool, archive: str, serials: Sequence[int]) -> list[Task]:
+    marks = ",".join("?" * len(serials))
+    where = f"t.serial IN ({marks}) ORDER BY t.length, t.serial"
+    return list(inputs.load_tasks(spool, archive, where, tuple(serials)))
+
+
+def reopen(spool: Spool, ids: Iterable[str]) -> int:
+    """Queued tasks become new again; others are left as they are. Returns how many moved."""
+    with spool.transaction() as db:
+        return sum(
+            db.execute(
+                "UPDATE tasks SET state='new', missing=0 WHERE id=? AND state='queued'", (task_id,)
+            ).rowcount
+            for task_id in ids
+        )
+
+
+def queued_ids(spool: Spool) -> set[str]:
+    """The ids of all queued tasks (bounded by the feeder's high mark)."""
+    return {row["id"] for row in spool.db.execute("SELECT id FROM tasks WHERE state='queued'")}
+
+
+def record_missing(spool: Spool, present: set[str], missing: set[str]) -> int:
+    """Record one reconcile pass; a task missing in `REOPEN_AFTER` passes running becomes new.
+
+    Returns:
+        How many tasks became new.
+    """
+    with spool.transaction() as db:
+        for task_id in present:
+            db.execute("UPDATE tasks SET missing=0 WHERE id=? AND missing>0", (task_id,))
+        for task_id in missing:
+            db.execute(
+                "UPDATE tasks SET missing=missing+1 WHERE id=? AND state='queued'", (task_id,)
+            )
+        return db.execute(
+            "UPDATE tasks SET state='new', missing=0 WHERE state='queued' AND missing>=?",
+            (REOPEN_AFTER,),
+        ).rowcount
+
+
+def finish(spool: Spool, results: Sequence[Result]) -> int:
+    """Store what the workers sent, each task exactly once; a second result is ignored.
+
+    Returns:
+        How many tasks were open before and are closed now.
+    """
+    closed: list[tuple[Result, str]] = []
+    index = QuestionIndex(spool.db)
+    with spool.transaction() as db:
+        for result in results:
+            row = db.execute(
+                "SELECT t.state, t.subject, COALESCE(i.story_id, c.story_id, '') AS story_id "
+                "FROM tasks t LEFT JOIN chunks c ON c.id=t.subject "
+                "LEFT JOIN inputs i ON i.task_id=t.id WHERE t.id=?",
+                (result.task_id,),
+            ).fetchone()
+            if row is None or row["state"] in ("done", "failed"):
+                continue
+            closed.append((result, row["subject"]))
+            db.execute(
+                "UPDATE tasks SET state=?, reason=?, missing=0 WHERE id=?",
+                ("failed" if result.failed else "done", result.failed, result.task_id),
+            )
+            if result.completion is not None:
+                _store_result(spool, result, row["story_id"], index)
+        history.record_counters(db)
+    for result, subject in closed:
+        log.info(
+            "a task has ended",
+            extra={
+                "archive": result.archive,
+                "task": result.task_id,
+                "chunk": subject,
+                "state": "failed" if result.failed else "done",
+                "reason": result.failed,
+            },
+        )
+    return len(closed)
+
+
+def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIndex) -> None:
+    completion = Completion.from_dict(result.completion)
+    spool.db.execute(
+        "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
+        (result.task_id, zstandard.compress(completion.to_json(), ZSTD_LEVEL)),
+    )
+    for raw in result.pairs:
+        pair = reject_duplicate(Pair.from_dict(raw), index)
+        spool.db.execute(
+            "INSERT OR IGNORE INTO pairs(id, task_id, story_id, status, reason, record) "
+            "VALUES (?,?,?,?,?,?)",
+            (pair.id, result.task_id, story_id, pair.status, pair.reason, pair.to_json()),
+        )
+
+
+def reject_duplicate(pair: Pair, index: QuestionIndex) -> Pair:
+    """The pair, or the pair rejected because another one was kept that asks the same."""
+    if pair.status != "accepted":
+        return pair
+    kept = index.keep(pair.id, pair.question)
+    if not kept:
+        return pair
+    return replace(pair, status="rejected", reason=DUPLICATE, duplicate_of=kept)

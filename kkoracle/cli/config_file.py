@@ -1,0 +1,93 @@
+"""Write the config file, and show what is in force."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange import logs
+from exchange.errors import UsageError
+from exchange.queue.keys import ARCHIVE_PATTERN
+from exchange.settings import Config, SettingsTable
+from kkoracle.cli.tables import TABLES, settings_model
+
+
+def write_config(path: Path, archive: str, contact: str) -> Path:
+    """Write a new config file that names every setting; the defaults stand as comments.
+
+    Args:
+        archive: its name, or the file of a profile, which is then the one used.
+
+    Raises:
+        UsageError: there is one already, the archive's name cannot be one, or there is no such
+            profile.
+    """
+    if path.exists():
+        raise UsageError(f"{path} exists already: edit it, or move it away first")
+    profile = ""
+    if archive.endswith(".toml"):
+        if not Path(archive).is_file():
+            raise UsageError(
+                f"there is no profile {archive}: `kkoracle archive learn` proposes one"
+            )
+        profile = archive
+        archive = re.sub(r"[^a-z0-9_]+", "-", Path(archive).stem.lower()).strip("-")
+    if not ARCHIVE_PATTERN.fullmatch(archive):
+        raise UsageError(f"{archive!r} is no archive name: lower-case letters, digits, - and _")
+    given = {"archive": archive, "crawl.contact": contact, "crawl.profile": profile}
+    lines = [
+        "# kkoracle: every setting, with its default as a comment. `kkoracle config` shows",
+        "# what is in force. Environment variables (KKORACLE_CRAWL_DELAY=2) come first.",
+        "",
+    ]
+    for table in TABLES:
+        if table:
+            lines += ["", f"[{table}]"]
+        lines += _table_lines(table, settings_model(table), given)
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(lines) + "\n", "utf-8")
+    partial.rename(path)
+    return path
+
+
+def _table_lines(table: str, model: type[SettingsTable], given: dict[str, str]) -> list[str]:
+    lines = []
+    for key, field in model.model_fields.items():
+        value = given.get(f"{table}.{key}" if table else key)
+        default = field.get_default(call_default_factory=True, validated_data={})
+        mark = "" if value else "# "
+        lines.append(
+            f"{mark}{key} = {_to_toml(value or default)}  # {field.description or ''}".rstrip()
+        )
+    return lines
+
+
+def _to_toml(value: Any) -> str:
+    """TOML for the few kinds of values we have; None is shown as an empty string."""
+    if isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_to_toml(item) for item in value) + "]"
+    text = "" if value is None else str(value)
+    return orjson.dumps(text).decode()
+
+
+def print_config(config: Config) -> None:
+    """Print each value with its source; secrets are named but not shown."""
+    from rich.console import Console
+    from rich.table import Table as Screen
+
+    screen = Screen("setting", "value", "from", box=None, pad_edge=False)
+    for name in TABLES:
+        loaded = config.table(name, settings_model(name))
+        for key in type(loaded).model_fields:
+            value = getattr(loaded, key)
+            dotted = f"{name}.{key}" if name else key
+            shown = logs.mask_setting(dotted, value)
+            screen.add_row(
+                dotted, _to_toml(value if shown == str(value) else shown), config.sources[dotted]
+            )
+    Console(soft_wrap=True).print(screen)

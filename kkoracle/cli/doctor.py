@@ -1,0 +1,189 @@
+"""Look at this machine and these settings before forty days are spent on them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from exchange import machine
+from exchange.errors import FAILED, OK, UserError
+from exchange.inference import models, openblas
+from exchange.project import Project
+from exchange.queue import redis_client, redis_process
+
+Level = Literal["ok", "warn", "bad"]
+NEEDED_DISK_GB = 20  # a 4-bit model, its download, and an archive of a gigabyte
+NEEDED_MEMORY_GB = 14  # a 7B model in 4 bit with 16 rows of keys and values
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and what to do about it."""
+
+    level: Level
+    subject: str
+    text: str
+
+
+def run_checks(project: Project) -> list[Finding]:
+    """Run every check; a check that cannot run is itself a finding."""
+    findings = []
+    for check in CHECKS:
+        try:
+            findings += list(check(project))
+        except UserError as error:
+            findings.append(Finding("bad", check.__name__.strip("_"), str(error)))
+    return findings
+
+
+def print_findings(findings: list[Finding]) -> int:
+    """Print them; returns the exit code."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {"ok": "[green]ok  [/]", "warn": "[yellow]note[/]", "bad": "[red]BAD [/]"}
+    for finding in findings:
+        console.print(f"{marks[finding.level]} {finding.subject:9} ", end="")
+        console.print(finding.text, markup=False)
+    return FAILED if any(finding.level == "bad" for finding in findings) else OK
+
+
+def _python(project: Project) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 14)
+    yield Finding(
+        "ok" if fits else "bad",
+        "python",
+        version if fits else f"{version}: install Python 3.11 to 3.14",
+    )
+
+
+def _config(project: Project) -> Iterator[Finding]:
+    from kkoracle.cli.tables import TABLES, settings_model
+
+    for name in TABLES:
+        project.config.table(name, settings_model(name))
+    where = project.config.path or "none: defaults (`kkoracle init` writes one)"
+    yield Finding("ok" if project.config.path else "warn", "config", str(where))
+    contact = getattr(project.config.table("crawl", settings_model("crawl")), "contact", "")
+    if not contact:
+        yield Finding(
+            "bad",
+            "contact",
+            "set [crawl] contact to your e-mail or web address: newspapers must know who asks",
+        )
+
+
+def _redis(project: Project) -> Iterator[Finding]:
+    if project.redis.url:
+        version = redis_client.check_redis(project.redis.url)
+        yield Finding(
+            "ok", "redis", f"{redis_client.safe_url(project.redis.url)}, version {version}"
+        )
+        return
+    binary = redis_process.find_binary()
+    yield Finding(
+        "ok" if binary else "bad",
+        "redis",
+        f"ours, started when needed: {binary}" if binary else redis_process.INSTALL_HINT,
+    )
+
+
+def _mlx(project: Project) -> Iterator[Finding]:
+    if importlib.util.find_spec("mlx_lm") is None:
+        yield Finding(
+            "warn", "mlx", "not installed: pip install 'kkoracle[mlx]' (or use the openai engine)"
+        )
+        return
+    yield Finding("ok", "mlx", "installed")
+    if openblas.needed():
+        library = openblas.find()
+        yield Finding("ok" if library else "warn", "blas", str(library or openblas.ADVICE))
+
+
+def _model(project: Project) -> Iterator[Finding]:
+    settings = project.config.table("model", models.ModelSettings)
+    try:
+        found = models.locate(settings, project.models, confirm=lambda _: False)
+        yield Finding("ok", "model", str(found))
+    except UserError as error:
+        yield Finding("warn", "model", f"{settings.name}: {error}")
+
+
+def _memory(project: Project) -> Iterator[Finding]:
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    fits = size >= NEEDED_MEMORY_GB
+    yield Finding(
+        "ok" if fits else "warn",
+        "memory",
+        f"{size:.0f} GB"
+        + (
+            ""
+            if fits
+            else f": a 7B model wants {NEEDED_MEMORY_GB}; choose a smaller one, or let an "
+            "endpoint on another machine generate"
+        ),
+    )
+
+
+def _width(project: Project) -> Iterator[Finding]:
+    from exchange.inference import batch_width
+    from workers.settings import WorkSettings
+
+    work = project.config.table("work", WorkSettings)
+    if work.engine != "mlx":
+        return
+    try:
+        settings = project.config.table("model", models.ModelSettings)
+        folder = models.locate(settings, project.models, confirm=lambda _: False)
+    except UserError:  # the model's own line says so
+        return
+    float32 = openblas.needed()
+    plan = batch_width.plan(
+        folder, work.width, work.max_tokens, machine.usable_memory(), float32=float32
+    )
+    yield Finding("ok" if plan.fits else "warn", "batch", str(plan))
+
+
+def _disk(project: Project) -> Iterator[Finding]:
+    folder = next(path for path in (project.data, *project.data.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    fits = free >= NEEDED_DISK_GB
+    yield Finding(
+        "ok" if fits else "warn",
+        "disk",
+        f"{free:.0f} GB free in {folder}"
+        + ("" if fits else f": an archive and a 7B model want about {NEEDED_DISK_GB}"),
+    )
+
+
+def _sleep(project: Project) -> Iterator[Finding]:
+    from kkoracle.monitor import awake
+    from kkoracle.monitor.settings import MonitorSettings
+
+    if not project.config.table("operate", MonitorSettings).keep_awake:
+        yield Finding("warn", "sleep", "[operate] keep_awake is off: a machine that sleeps waits")
+    elif tool := awake.inhibit_command():
+        yield Finding(
+            "ok", "sleep", f"held back by {tool[0]} while work is left (not by a closed lid)"
+        )
+    else:
+        yield Finding("ok", "sleep", "servers do not sleep; a laptop wants systemd-inhibit")
+
+
+CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
+    _python,
+    _config,
+    _redis,
+    _mlx,
+    _model,
+    _memory,
+    _width,
+    _disk,
+    _sleep,
+)

@@ -1,0 +1,130 @@
+"""`kkoracle demo`: the main job on a sample newspaper, with the same commands a person would run.
+
+The newspaper is served over HTTP on loopback, `kkoracle crawl` takes it, `kkoracle work` writes
+the pairs with a tiny model through Redis and RQ, then `dataset build`, `train` and `compare`.
+Every step is a process of its own; killed anywhere, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import OK, UserError
+from exchange.inference import openblas
+from exchange.lock import FileLock
+from kkoracle.demo import plan as plans
+from kkoracle.demo.children import ChildProcesses
+from kkoracle.demo.progress import watch_generation
+from kkoracle.demo.summary import print_summary
+
+START_S = 30.0
+
+
+def run_demo(directory: Path, stories: int | None, model: Path | None = None) -> int:
+    """Run or resume the demo in `directory`; returns the exit code.
+
+    Raises:
+        UserError: a step failed; the message says which, and where its messages are.
+    """
+    directory = directory.resolve()
+    plan = plans.load_or_create_plan(directory, stories, model or plans.MODEL)
+    say = _make_printer()
+    say(f"A sample newspaper of {plan.stories} stories; everything is kept in {directory}")
+    if openblas.needed() and openblas.find() is None:
+        say(f"No OpenBLAS here, so the newspaper is a small one. {openblas.ADVICE}")
+    clock = _StepTimer(say)
+    with FileLock(directory / "demo.lock"):
+        clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
+        for name, *command in (
+            ("build the dataset", "dataset", "build"),
+            ("train", "train"),
+            ("compare", "compare"),
+        ):
+            clock.step(name, lambda command=command: _run_command(directory, *command))  # type: ignore[misc]
+    print_summary(directory, plan, clock.seconds)
+    return OK
+
+
+def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
+    archive = directory / "data" / "demo"
+    with ChildProcesses(directory) as children:
+        children.start(
+            "newspaper",
+            "-m",
+            "kkoracle.demo.newspaper",
+            "--port",
+            str(plan.port),
+            "--stories",
+            str(plan.stories),
+            "--seed",
+            str(plan.seed),
+            "--truth",
+            "truth.json",
+            "--announce",
+            "address",
+        )
+        _wait_until(lambda: _accepts_connections(plan.port), children, "newspaper")
+        children.start("worker", "-m", "kkoracle", "work")
+        children.start("daemon", "-m", "kkoracle", "crawl")
+        watch_generation(children, archive)
+
+
+def _run_command(directory: Path, *arguments: str) -> None:
+    """Run one command in the foreground; its own progress is what a person sees."""
+    # A session of its own: Ctrl-C reaches only the demo, which passes it on exactly once.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kkoracle", *arguments], cwd=directory, start_new_session=True
+    )
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    if code:
+        raise UserError(f"`kkoracle {' '.join(arguments)}` ended with code {code}", code)
+
+
+def _wait_until(ready: Callable[[], bool], children: ChildProcesses, name: str) -> None:
+    deadline = time.monotonic() + START_S
+    while not ready():
+        if children.exit_code(name) is not None or time.monotonic() > deadline:
+            raise children.failure(name)
+        time.sleep(0.05)
+
+
+def _accepts_connections(port: int) -> bool:
+    import socket
+
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class _StepTimer:
+    """Names each step as it begins, and keeps how long it took."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._say = say
+
+    def step(self, name: str, work: Callable[[], Any]) -> None:
+        self._say(f"\n== {name}")
+        started = time.monotonic()
+        work()
+        self.seconds[name] = time.monotonic() - started
+
+
+def _make_printer() -> Callable[[str], None]:
+    from rich.console import Console
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    return lambda text: console.print(text, markup=False)

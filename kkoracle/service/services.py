@@ -1,0 +1,114 @@
+"""What runs as a service: three commands, in their order, with what they need around them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import UsageError
+from exchange.project import Project
+
+PASSED_VARIABLES = (
+    "PATH",
+    "PYTHONPATH",
+    "LANG",
+    "LC_ALL",
+    "HF_HOME",
+    "HF_HUB_OFFLINE",
+    "SSL_CERT_FILE",
+)
+STOP_S = 75  # what is under way may finish: 30 s of grace, and as much again for the last writes
+
+
+@dataclass(frozen=True, slots=True)
+class UserService:
+    """One command that is kept alive."""
+
+    name: str  # redis, daemon or worker
+    about: str
+    command: tuple[str, ...]
+    folder: Path  # it runs in there
+    environment: dict[str, str]
+    log: Path
+    after: tuple[str, ...] = ()  # services that should be there first
+
+
+def plan_services(
+    project: Project,
+    archive: str,
+    *,
+    redis: bool = True,
+    daemon: bool = True,
+    worker: bool = True,
+    follow: bool = False,
+    no_fetch: bool = False,
+) -> list[UserService]:
+    """The services of one archive, in the order in which they start.
+
+    Each of the commands starts our Redis if it is not there, so the order only saves a moment.
+
+    Raises:
+        UsageError: nothing is left to run, or this shell knows settings that a service would not.
+    """
+    config = project.config.path
+    folder = config.parent.resolve() if config else Path.cwd()
+    where = ("--config", str(config.resolve())) if config else ("--data", str(project.data))
+    front = (sys.executable, "-m", "kkoracle", *where)
+    environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
+    environment["PYTHONUNBUFFERED"] = "1"
+    _refuse_secrets()
+    logs = project.data / "logs"
+    made = []
+    if redis and not project.redis.url:
+        made.append(
+            UserService(
+                "redis",
+                f"kkoracle: Redis of {project.data}",
+                (*front, "redis"),
+                folder,
+                environment,
+                logs / "redis.log",
+            )
+        )
+    before = tuple(service.name for service in made)
+    flags = ("--follow",) * follow + ("--no-fetch",) * no_fetch
+    if daemon:
+        made.append(
+            UserService(
+                "daemon",
+                f"kkoracle: the daemon of {archive}",
+                (*front, "crawl", archive, *flags),
+                folder,
+                environment,
+                logs / "daemon.log",
+                before,
+            )
+        )
+    if worker:
+        made.append(
+            UserService(
+                "worker",
+                "kkoracle: a generation worker",
+                (*front, "work"),
+                folder,
+                environment,
+                logs / "worker.log",
+                before,
+            )
+        )
+    if not made:
+        raise UsageError("no service is left: keep one of redis, daemon and worker")
+    return made
+
+
+def _refuse_secrets() -> None:
+    """What stands in this shell's environment is not there when the service starts."""
+    ours = sorted(name for name in os.environ if name.startswith("KKORACLE_"))
+    ours = [name for name in ours if name not in ("KKORACLE_BLAS", "KKORACLE_CONFIG")]
+    if ours:
+        raise UsageError(
+            f"{', '.join(ours)} is set in this shell, and a service would not have it: write it "
+            "into kkoracle.toml (readable by you alone, if it is a secret), or unset it"
+        )

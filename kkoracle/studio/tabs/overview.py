@@ -1,0 +1,130 @@
+"""Status: what `kkoracle status` says, and pages and pairs over time. Looks again by itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from exchange.errors import UserError
+from kkoracle.status import Status, read_status
+from kkoracle.status.console import status_lines
+from kkoracle.studio import charts, markup, pages
+from kkoracle.studio.studio import Studio
+from kkoracle.studio.tabs import own_html
+
+EVERY_S = 10  # between two looks of a page that stands open
+
+
+def build_status(studio: Studio, page: gr.Blocks) -> None:
+    """Put the tab on the page."""
+    screen = own_html(elem_id="status")
+    plots = own_html(elem_id="progress")
+
+    def show() -> tuple[str, str]:
+        try:
+            found = read_status(studio.project, studio.archive)
+            return _status_html(found), markup.plots(
+                charts.progress_charts(studio.directory, found)
+            )
+        except UserError as error:
+            return markup.note(error), ""
+
+    page.load(show, None, [screen, plots], api_name="status")
+    # Without the queue, so that a model that is answering does not hold it up.
+    gr.Timer(EVERY_S).tick(
+        show, None, [screen, plots], api_visibility="private", queue=False, show_progress="hidden"
+    )
+
+
+def _status_html(found: Status) -> str:
+    problems = "".join(
+        markup.note(one.text, "note" if one.code == "stopped" else "wrong")
+        for one in found.problems
+    )
+    at = time.strftime("%H:%M:%S")
+    return (problems or markup.note("nothing needs you", "fine")) + markup.facts(
+        [*status_lines(found), ("looked at", at)]
+    )
+
+
+# Plots: coverage by year, reasons of rejection, losses of a run.
+
+
+def build_plots(studio: Studio, tab: gr.Tab) -> None:
+    """Put the tab on the page; what it shows is counted when it is first looked at."""
+    again = gr.Button("Count again", size="sm", scale=0)
+    drawn = own_html(elem_id="counted")
+    run = gr.Dropdown(charts.runs_with_metrics(studio.directory), label="Run")
+    losses = own_html(elem_id="losses")
+
+    def count() -> list[Any]:
+        names = charts.runs_with_metrics(studio.directory)
+        first = names[0] if names else None
+        return [_plots_html(studio), gr.update(choices=names, value=first), loss(first)]
+
+    def loss(name: str | None) -> str:
+        if not name:
+            return markup.note("no run yet: `kkoracle train` begins one")
+        try:
+            return charts.loss_chart(studio.directory, name) or markup.note("no step yet")
+        except UserError as error:
+            return markup.note(error, "wrong")
+
+    again.click(count, None, [drawn, run, losses], api_name="plots")
+    run.input(loss, [run], [losses], api_name="losses")
+    tab.select(count, None, [drawn, run, losses], api_visibility="private")
+
+
+def _plots_html(studio: Studio) -> str:
+    """What can be drawn; pairs may be here although no page is, as after an import."""
+    drawn = []
+    for draw in (
+        lambda: charts.coverage_charts(studio.project, studio.archive),
+        lambda: charts.rejection_charts(read_status(studio.project, studio.archive)),
+    ):
+        try:
+            drawn.append(draw())
+        except UserError as error:
+            drawn.append(markup.note(error))
+    return markup.plots("".join(drawn))
+
+
+# Report: what an evaluation found, and what the dataset is made of, each in a frame of its own.
+
+DATASET = "the dataset"
+
+
+def build_report(studio: Studio, page: gr.Blocks) -> None:
+    """Put the tab on the page."""
+    which = gr.Dropdown(_report_choices(studio), value=None, label="Page")
+    frame = own_html(elem_id="report")
+
+    def prepare() -> list[Any]:
+        choices = _report_choices(studio)
+        first = choices[0][1] or None
+        return [gr.update(choices=choices, value=first), show(first)]
+
+    def show(run: str | None) -> str:
+        if run is None:
+            return markup.note("no report yet: `kkoracle evaluate` writes one")
+        address = f"/pages/report/{quote(run, safe='')}" if run else "/pages/dataset"
+        title = f"report of run {run}" if run else DATASET
+        return (
+            f'<iframe sandbox class="page" src="{address}" title="{markup.text(title)}">'
+            f"</iframe><p>{_open_link(address)}</p>"
+        )
+
+    page.load(prepare, None, [which, frame], api_visibility="private")
+    which.input(show, [which], [frame], api_name="report")
+
+
+def _report_choices(studio: Studio) -> list[tuple[str, str]]:
+    runs = pages.runs_with_report(studio.directory)
+    return [*((f"report of run {run}", run) for run in runs), (DATASET, "")]
+
+
+def _open_link(address: str) -> str:
+    return f'<a href="{address}" target="_blank" rel="noopener">open in a tab of its own</a>'

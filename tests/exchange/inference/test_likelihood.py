@@ -1,0 +1,39 @@
+"""How probable answers are: computed together, and as if each stood alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, cli_environment
+
+
+def test_likelihoods_of_a_group_are_those_of_one_row_alone(tiny_model: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import mlx.core as mx
+import mlx.nn as nn
+from exchange import chat_template, mlx_runtime
+from exchange.inference.mlx.likelihood import score
+model, tokenizer = mlx_runtime.load(Path(sys.argv[1]))
+asked = [("Πόσα;", ["Η γέφυρα κόστισε 240.000 ευρώ.", "Λίγα.", "Όσα έγραψε."] * 7),
+         ("Πού έγινε στις 3 Μάη;", ["Εκεί."])]
+rows = [chat_template.conversation(tokenizer, [{"role": "user", "content": question},
+                                               {"role": "assistant", "content": answer}])
+        for question, answers in asked for answer in answers]
+for (tokens, start), found in zip(rows, score(model, rows), strict=True):
+    logits = nn.log_softmax(model(mx.array([tokens[:-1]]))[0], axis=-1)
+    of = [logits[at - 1, tokens[at]].item() for at in range(start, len(tokens))]
+    assert found.tokens == len(of) and abs(sum(of) - found.logprob) < 1e-3
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tiny_model)],
+        cwd=ROOT,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr

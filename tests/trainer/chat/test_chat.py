@@ -1,0 +1,172 @@
+"""The conversation in the terminal: who answers can change, sources are named, all can be saved."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import UserError
+from exchange.inference.engine import Message
+from exchange.recipes.prompts import PromptTemplate
+from tests.conftest import cli_environment
+from tests.trainer.conftest import ONE_THREAD, Desk
+from tests.trainer.filling import PEOPLE
+from trainer.chat.session import ChatSession, ChatTurn, save_transcript, transcript
+from trainer.chat.terminal import printable
+from trainer.dataset import read_split
+from trainer.evaluate.rag import Document
+
+TEMPLATE = PromptTemplate("t", "{passages}\n\n{question}")
+FOUND = [Document(str(n), f"Φωνή, {n}/5/2008, Τίτλος", f"κείμενο {n}") for n in range(3)]
+
+
+def asked(session: ChatSession, found: list[Document], room: int) -> tuple[list[str], int]:
+    """The prompt's texts and how many passages are in it, where `room` characters fit."""
+
+    def fits(turns: list[Message]) -> bool:
+        return sum(len(turn["content"]) for turn in turns) <= room
+
+    turns, shown = session.prompt("Πότε;", found, TEMPLATE, fits)
+    return [turn["content"] for turn in turns], len(shown)
+
+
+def said(count: int) -> ChatSession:
+    return ChatSession(
+        "tuned", "Σύστημα.", turns=[ChatTurn(f"ε{n};", f"α{n}", "base") for n in range(count)]
+    )
+
+
+def ask(desk: Desk, *arguments: str, lines: list[str]) -> str:
+    """Run `chat` with the lines as its input."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kkoracle", "chat", *arguments],
+        cwd=desk.folder,
+        env=cli_environment(**ONE_THREAD),
+        input="\n".join(lines) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_prompt_holds_what_was_said_and_the_passages_before_the_question() -> None:
+    texts, shown = asked(said(2), FOUND, 10_000)
+    assert texts[:5] == ["Σύστημα.", "ε0;", "α0", "ε1;", "α1"] and shown == 3
+    assert texts[5].index("κείμενο 2") < texts[5].index("κείμενο 0") < texts[5].index("Πότε;")
+
+
+def test_what_does_not_fit_goes_oldest_words_first_then_passages() -> None:
+    whole = sum(map(len, asked(said(2), FOUND, 10_000)[0]))
+    assert asked(said(2), FOUND, whole - 1)[0][1:3] == ["ε1;", "α1"]
+    texts, shown = asked(said(2), FOUND, 60)
+    assert texts[0] == "Σύστημα." and len(texts) == 2 and 0 < shown < 3
+    assert asked(said(2), FOUND, len("Σύστημα.Πότε;"))[1] == 0
+    with pytest.raises(UserError, match="--max-tokens"):
+        asked(said(0), [], 3)
+
+
+def test_what_was_said_can_be_forgotten_and_need_not_be_told() -> None:
+    session = said(2)
+    session.forget()
+    assert asked(session, [], 99)[0] == ["Σύστημα.", "Πότε;"] and len(session.turns) == 2
+    session = said(2)
+    session.alone = True
+    assert asked(session, [], 99)[0] == ["Σύστημα.", "Πότε;"]
+
+
+def test_markdown_names_the_sources_and_stays_text(tmp_path: Path) -> None:
+    evil = Document("x", "[τίτλος](javascript:1) <script>", "κ", "", "javascript:alert(1)")
+    good = Document("y", "Φωνή, 5/1/2008", "κ", "", "https://paper.example/a?b=1&c=<x>")
+    session = ChatSession("rag")
+    session.turns.append(
+        ChatTurn("# Τι;", "<img src=x>\n# όχι τίτλος\x1b[31m", "rag", (evil, good))
+    )
+    text = transcript(session, "Φωνή", "tiny, run default")
+    assert "## \\# Τι;" in text and "&lt;img src=x>\n\\# όχι τίτλος [31m" in text.replace(
+        "\\[", "["
+    )
+    assert "1. \\[τίτλος](javascript:1) &lt;script>" in text  # no link: not the web
+    assert "2. [Φωνή, 5/1/2008](<https://paper.example/a?b=1&c=x>)" in text
+    save_transcript(tmp_path / "a.md", text)
+    with pytest.raises(UserError, match="exists already"):
+        save_transcript(tmp_path / "a.md", text)
+    with pytest.raises(UserError, match="cannot write"):
+        save_transcript(tmp_path / "none" / "a.md", text)
+
+
+def test_what_a_model_writes_cannot_steer_the_terminal() -> None:
+    assert printable("α\x1b]0;x\x07\nβ\t\u202eγ\u009b2J") == "α ]0;x \nβ\t γ 2J"
+
+
+def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk) -> None:
+    row = read_split(trained.dataset, "train")[0]
+    known = f"Τι έκανε ο {PEOPLE[0]};"
+    file = trained.folder / "talk.md"
+    file.unlink(missing_ok=True)
+    shown = ask(
+        trained,
+        "--alone",
+        "--max-tokens",
+        "40",
+        lines=[
+            row.question,
+            "/base",
+            row.question,
+            "/tuned+rag",
+            known,
+            "/sources",
+            "/wrong",
+            f"/save {file}",
+            f"/save {file}",
+            "/quit",
+            "never asked",
+        ],
+    )
+    assert row.answer in shown and "base answers" in shown
+    assert "[1] Φωνή" in shown and "http://x/" in shown
+    assert "no such order: /wrong" in shown and "exists already" in shown
+    text = file.read_text("utf-8")
+    assert text.count("\n## ") == 3 and "never asked" not in text
+    assert [line for line in text.splitlines() if line in ("*tuned*", "*base*", "*tuned+rag*")] == [
+        "*tuned*",
+        "*base*",
+        "*tuned+rag*",
+    ]
+    assert "](<http://" in text
+
+
+def test_without_a_run_the_base_can_be_asked_and_the_rest_says_why_not(built: Desk) -> None:
+    assert "kkoracle train" in built.refuses("chat")
+    assert "--way tunned" in built.refuses("chat", "--way", "tunned", code=2)
+    shown = ask(built, "--way", "rag", "--max-tokens", "4", lines=["Πότε;", "/tuned", "/sources"])
+    assert "tuned is not here: there is base, rag" in shown
+
+
+def test_ctrl_c_ends_an_answer_and_not_the_conversation(built: Desk) -> None:
+    file = built.folder / "cut.md"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kkoracle", "chat", "--way", "base", "--max-tokens", "1800"],
+        cwd=built.folder,
+        env=cli_environment(**ONE_THREAD),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdin and process.stdout
+    process.stdin.write("Πότε έγινε;\n".encode())
+    process.stdin.flush()
+    seen = b""
+    while b"Ctrl-D ends\n" not in seen or seen.endswith(b"Ctrl-D ends\n"):
+        seen += process.stdout.read1(64)  # until the first words of the answer
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(f"/save {file}\n".encode(), timeout=60)
+    assert process.returncode == 0, rest
+    assert b"stopped" in rest and b"1 answers in" in rest
+    assert "## Πότε έγινε;" in file.read_text("utf-8")

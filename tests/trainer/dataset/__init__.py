@@ -1,0 +1,1 @@
+"""Tests of the dataset: sources, splits, leaks, formats."""

@@ -1,0 +1,1 @@
+"""Publishing: what is written from a finished run."""

@@ -1,0 +1,1 @@
+"""Reading pairs by eye."""

@@ -1,0 +1,64 @@
+"""The thread of the models when something goes wrong in it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.errors import UserError
+from exchange.inference import runtime
+from trainer.serve.events import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from trainer.serve.inference_thread import InferenceThread, ServedModels
+
+
+def load(folder: Path, loaded: list[Any]) -> ServedModels:
+    from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
+
+    model, tokenizer = runtime.load(folder)
+    loaded.append(model)
+    lane = StreamingBatch("base", model, sorted(tokenizer.eos_token_ids), 4, PrefixCache(0))
+    return ServedModels({"base": lane}, tokenizer, 2048)
+
+
+async def answer(engine: InferenceThread, tokens: int = 8) -> list[TextDelta | GenerationEnd]:
+    asked = GenerationRequest("base", [{"role": "user", "content": "Πότε;"}], tokens)
+    return [event async for event in engine.ask(asked)]
+
+
+def test_a_model_that_fails_fails_its_requests_and_says_so(tiny_model: Path) -> None:
+    loaded: list[Any] = []
+    engine = InferenceThread(lambda: load(tiny_model, loaded), max_tokens=16, room=4)
+    engine.start()
+    assert isinstance(asyncio.run(answer(engine))[-1], GenerationEnd)
+    del loaded[0].model.layers[1].mlp
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(answer(engine))
+    assert caught.value.status == 503 and "the models failed" in str(caught.value)
+    engine.wait()
+    assert engine.failed and not engine.under_way
+    with pytest.raises(ApiError):
+        asyncio.run(answer(engine))
+
+
+def test_a_full_house_tells_the_next_to_come_again(tiny_model: Path) -> None:
+    engine = InferenceThread(lambda: load(tiny_model, []), max_tokens=16, room=2)
+    engine.start()
+
+    async def three() -> list[Any]:
+        return await asyncio.gather(*(answer(engine) for _ in range(3)), return_exceptions=True)
+
+    full = asyncio.run(three())
+    engine.close()
+    assert sorted(type(one).__name__ for one in full) == ["Refusal", "list", "list"]
+    assert next(one for one in full if isinstance(one, ApiError)).code == "overloaded"
+    assert engine.broken and not engine.failed
+
+
+def test_a_model_that_cannot_be_loaded_is_told_at_once(tmp_path: Path) -> None:
+    engine = InferenceThread(lambda: load(tmp_path, []), max_tokens=16, room=2)
+    with pytest.raises(UserError, match="cannot load the model"):
+        engine.start()
+    engine.close()

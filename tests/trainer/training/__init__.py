@@ -1,0 +1,1 @@
+"""Training: the loop, its arithmetic, its checkpoints and its recipes."""

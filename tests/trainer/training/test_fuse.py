@@ -1,0 +1,125 @@
+"""Base and adapter as one plain model, whatever the recipe and however the base is stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import pytest
+from mlx.utils import tree_flatten
+
+from exchange.inference import runtime
+from exchange.inference.mlx import base_and_adapter
+from exchange.inference.models import convert
+from tests.conftest import SENTENCES
+from trainer.training import adapter, fuse
+from trainer.training.settings import TrainSettings
+
+TOKENS = mx.array([[1, 9, 40, 77, 300, 5, 270, 33]])
+
+
+def make_adapter(base: Path, folder: Path, recipe: str) -> Path:
+    """An adapter that really changes what the model says."""
+    model, _ = runtime.load(base)
+    config = adapter.attach(model, TrainSettings(recipe=recipe, rank=4, alpha=8, seed=1))
+    mx.random.seed(2)
+    learned = [
+        (name, array + 0.05 * mx.random.normal(array.shape))
+        for name, array in tree_flatten(model.trainable_parameters())
+    ]
+    model.load_weights(learned, strict=False)
+    adapter.save(folder, model, config)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same model in float32, in bfloat16, and in 4 bit."""
+    from tools.tiny_model import make_tiny_model
+
+    folder = tmp_path_factory.mktemp("bases")
+    plain = make_tiny_model(folder / "float32", SENTENCES * 4)
+    half = make_tiny_model(folder / "bfloat16", SENTENCES * 4)
+    weights: dict[str, Any] = mx.load(str(half / "model.safetensors"))  # type: ignore[assignment]
+    mx.eval(weights)
+    mx.save_safetensors(
+        str(half / "model.safetensors"), {k: a.astype(mx.bfloat16) for k, a in weights.items()}
+    )
+    config = json.loads((half / "config.json").read_text())
+    (half / "config.json").write_text(json.dumps(config | {"torch_dtype": "bfloat16"}))
+    convert(str(half), folder / "4bit", 4)
+    return {"float32": plain, "bfloat16": half, "4bit": folder / "4bit"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "recipe", "off"),
+    [
+        ("float32", "sft", 1e-4),
+        ("float32", "dora", 1e-4),
+        ("float32", "full", 1e-6),
+        ("bfloat16", "sft", 0.1),
+        ("bfloat16", "full", 0.1),
+        ("4bit", "sft", 0.1),
+        ("4bit", "dora", 0.1),
+    ],
+)
+def test_the_fused_model_says_what_base_and_adapter_say(
+    bases: dict[str, Path], stored: str, recipe: str, off: float, tmp_path: Path
+) -> None:
+    base = bases[stored]
+    with_adapter = make_adapter(base, tmp_path / "adapter", recipe)
+    (tmp_path / "fused").mkdir()
+    seen: list[tuple[int, int]] = []
+    kind = fuse.write_fused(
+        base,
+        with_adapter,
+        tmp_path / "fused",
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert kind == ("float32" if stored == "float32" else "bfloat16")
+    assert seen[-1][0] == seen[-1][1] > 0
+    for path in base.glob("tokenizer*"):
+        (tmp_path / "fused" / path.name).write_bytes(path.read_bytes())
+    plain, _ = runtime.load(tmp_path / "fused")
+    untouched, tuned, _ = base_and_adapter.load(base, with_adapter)
+    wanted, found, before = tuned(TOKENS), plain(TOKENS), untouched(TOKENS)
+    assert mx.abs(wanted - before).max().item() > 0.5
+    assert mx.abs(wanted - found).max().item() < off
+    config = json.loads((tmp_path / "fused" / "config.json").read_text())
+    assert "quantization" not in config and config["torch_dtype"] == kind
+    names = dict(tree_flatten(plain.parameters()))
+    assert not [name for name in names if name.endswith(("scales", "lora_a", "lora_b", ".m"))]
+
+
+def test_weights_are_written_in_several_files_that_mlx_lm_joins_again(
+    bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_adapter = make_adapter(bases["float32"], tmp_path / "adapter", "sft")
+    folder = tmp_path / "fused"
+    folder.mkdir()
+    monkeypatch.setattr(fuse, "SHARD_GB", 0)  # every array in a file of its own
+    fuse.write_fused(bases["float32"], with_adapter, folder)
+    index = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+    assert set(index.values()) == {path.name for path in folder.glob("*.safetensors")}
+    for path in bases["float32"].glob("tokenizer*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    plain, _ = runtime.load(folder)
+    _, tuned, _ = base_and_adapter.load(bases["float32"], with_adapter)
+    assert mx.abs(plain(TOKENS) - tuned(TOKENS)).max().item() < 1e-4
+
+
+@pytest.mark.parametrize("recipe", ["sft", "dora", "full"])
+def test_base_and_tuned_share_their_weights_and_the_base_stays_itself(
+    bases: dict[str, Path], recipe: str, tmp_path: Path
+) -> None:
+    with_adapter = make_adapter(bases["float32"], tmp_path / "adapter", recipe)
+    base, tuned, _ = base_and_adapter.load(bases["float32"], with_adapter)
+    alone, _ = runtime.load(bases["float32"])
+    assert mx.array_equal(base(TOKENS), alone(TOKENS))
+    shared = {id(array) for _, array in tree_flatten(base.parameters())}
+    own = [name for name, array in tree_flatten(tuned.parameters()) if id(array) not in shared]
+    assert set(own) == set(mx.load(str(with_adapter / "adapters.safetensors")))
+    again, _ = runtime.load(bases["float32"], with_adapter)
+    assert mx.array_equal(tuned(TOKENS), again(TOKENS))

@@ -1,0 +1,157 @@
+"""What was said so far, what goes into the next prompt, and the whole of it as Markdown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exchange.errors import UserError
+from exchange.inference.engine import Message
+from exchange.recipes.prompts import PromptTemplate
+from trainer import tokenization
+from trainer.evaluate import rag
+from trainer.evaluate.rag import Document
+
+BASE, TUNED, RAG, TUNED_RAG = "base", "tuned", "rag", "tuned+rag"
+SYSTEMS = (BASE, TUNED, RAG, TUNED_RAG)  # rag: the base with search
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """One question and its answer."""
+
+    question: str
+    answer: str
+    way: str
+    sources: tuple[Document, ...] = ()
+    tokens: int = 0
+    seconds: float = 0.0
+    ended: str = "stop"  # "length" where the limit cut it, "stopped" where the person did
+
+
+@dataclass(slots=True)
+class ChatSession:
+    """One conversation; which model is asked, and how, may change between two questions."""
+
+    way: str
+    system: str = ""
+    alone: bool = False  # every question by itself: what was said before is not shown
+    turns: list[ChatTurn] = field(default_factory=list)
+    begun: int = 0  # turns before this one are forgotten
+
+    @property
+    def tuned(self) -> bool:
+        """The tuned model is asked, not the base."""
+        return self.way.startswith(TUNED)
+
+    @property
+    def searching(self) -> bool:
+        """Passages are put before the question."""
+        return self.way.endswith(RAG)
+
+    def forget(self) -> None:
+        """Begin anew; the transcript keeps all."""
+        self.begun = len(self.turns)
+
+    def prompt(
+        self,
+        question: str,
+        found: Sequence[Document],
+        template: PromptTemplate,
+        fits: Callable[[list[Message]], bool],
+    ) -> tuple[list[Message], tuple[Document, ...]]:
+        """The next request, and the passages in it.
+
+        What does not fit the model's context goes: first what was said longest ago, then the
+        passages that fit the question least.
+
+        Raises:
+            UserError: the question alone is too long.
+        """
+        past = [] if self.alone else self.turns[self.begun :]
+        for count in range(len(found), -1, -1):
+            shown = tuple(found[:count])
+            asked = (
+                rag.rag_messages(template, question, shown, self.system)
+                if shown
+                else tokenization.chat_messages(question, self.system)
+            )
+            for first in range(len(past) + 1) if count == len(found) or not count else [len(past)]:
+                turns = [*asked[:-1], *_history_messages(past[first:]), asked[-1]]
+                if fits(turns):
+                    return turns, shown
+        raise UserError(
+            "question and answer exceed the model's context: ask shorter, or give less --max-tokens"
+        )
+
+
+def _history_messages(turns: Sequence[ChatTurn]) -> list[Message]:
+    return [
+        message
+        for turn in turns
+        for message in (
+            Message(role="user", content=turn.question),
+            Message(role="assistant", content=turn.answer),
+        )
+    ]
+
+
+def transcript(session: ChatSession, title: str, about: str) -> str:
+    """The conversation with its sources.
+
+    Args:
+        about: a line that says who was asked: model, run, dataset.
+    """
+    lines = [f"# {_escaped(title)}", "", _escaped(about), ""]
+    for turn in session.turns:
+        lines += [
+            f"## {_escaped(turn.question)}",
+            "",
+            f"*{turn.way}*",
+            "",
+            _escaped(turn.answer) or "(nothing)",
+            "",
+        ]
+        for number, source in enumerate(turn.sources, 1):
+            head = _escaped(source.head)
+            linked = source.url.startswith(("https://", "http://"))
+            lines.append(
+                f"{number}. [{head}](<{_address(source.url)}>)" if linked else f"{number}. {head}"
+            )
+        lines += [""] if turn.sources else []
+    return "\n".join(lines)
+
+
+def save_transcript(path: Path, text: str) -> None:
+    """Write a new file.
+
+    Raises:
+        UserError: there is one of that name already, or it cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError(f"{path} exists already: name another file") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def default_transcript_path() -> Path:
+    """A name in this folder that says when."""
+    return Path(time.strftime("chat-%Y%m%d-%H%M%S.md"))
+
+
+def _escaped(text: str) -> str:
+    """Text that stays text in Markdown: no headings, no HTML; lines are kept."""
+    clean = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return "\n".join(
+        f"\\{line}" if line[:1] in "#>-+*=`" else line
+        for line in clean.replace("<", "&lt;").replace("[", "\\[").splitlines()
+    )
+
+
+def _address(url: str) -> str:
+    return "".join(c for c in url if c.isprintable() and c not in "<> ")

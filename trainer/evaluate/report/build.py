@@ -1,0 +1,140 @@
+"""From the records of an evaluation to everything that a report says; pure, no disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.evaluate.records import Evaluation, EvaluationInfo, JudgeAudit, MetricInfo, SystemInfo
+from trainer.evaluate.report import calibration, comparisons, flips, gate, judge_results, tables
+from trainer.evaluate.report.comparisons import (
+    MIN_DIFFERENCE,
+    SECONDARY,
+    SystemComparison,
+    compare_systems,
+    declared_comparisons,
+    system_pairs,
+)
+from trainer.evaluate.report.context import ReportContext
+from trainer.evaluate.report.verdict import EvaluationVerdict, decide_verdict
+from trainer.evaluate.statistics import FEW_CLUSTERS
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a person may set."""
+
+    goal: str = ""  # the use case, in the person's words
+    language: str = "el"  # shown first
+    matters: float = MIN_DIFFERENCE
+    watts: float = tables.WATTS
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """All figures; `report.json` holds exactly this."""
+
+    format: int
+    choices: ReportOptions
+    verdict: EvaluationVerdict | None
+    sentence: str
+    gate: list[gate.GateCheck]
+    warnings: list[str]  # of the evaluation and the dataset
+    few: int  # stories compared, where they are too few to trust an interval; 0 otherwise
+    declared: list[SystemComparison]  # the primary set, on the split that the verdict is about
+    beside: list[SystemComparison]  # everything else: other metrics, splits and pairs
+    cells: list[tables.MetricCell]
+    slices: list[comparisons.SliceComparison]
+    flips: flips.FlippedAnswers | None
+    calibration: list[calibration.CalibrationCurve]
+    audit: JudgeAudit | None
+    caught: list[judge_results.FaultDetection]
+    judged: list[judge_results.JudgePreference]
+    training: tables.TrainingCost | None
+    answering: list[tables.AnswerCost]
+    surroundings: ReportContext
+    about: EvaluationInfo
+
+    @property
+    def systems(self) -> list[SystemInfo]:
+        """In the order to be shown."""
+        return [SystemInfo.from_dict(raw) for raw in self.about.systems]
+
+    @property
+    def metrics(self) -> list[MetricInfo]:
+        """In the order to be shown; the first one is the main one."""
+        return [MetricInfo.from_dict(raw) for raw in self.about.metrics]
+
+    @property
+    def passed(self) -> bool:
+        """The gate: nothing that is guarded was lost."""
+        return all(check.passed for check in self.gate)
+
+    def comparison(self, metric: str, split: str, one: str, other: str) -> SystemComparison | None:
+        """One of all those that were made."""
+        for found in (*self.declared, *self.beside):
+            if (found.metric, found.split, found.one, found.other) == (metric, split, one, other):
+                return found
+        return None
+
+
+def build_report(
+    evaluation: Evaluation, around: ReportContext, choices: ReportOptions
+) -> EvaluationReport:
+    """Compute everything. The main metric is the first primary one; without any, the first."""
+    main = next((one for one in evaluation.metrics if one.primary), evaluation.metrics[0])
+    split = comparisons.main_split(evaluation)
+    primary = declared_comparisons(evaluation, split, choices.matters)
+    verdict = decide_verdict(
+        evaluation.systems, [one for one in primary if one.metric == main.name]
+    )
+    tuned = next(iter(system_pairs(evaluation.systems, [("tuned", "base")])), None)
+    return EvaluationReport(
+        FORMAT,
+        choices,
+        verdict,
+        verdict.sentence if verdict else "not decided: fewer than two systems were compared",
+        gate.check_gate(evaluation),
+        list(dict.fromkeys([*evaluation.about.warnings, *around.dataset_warnings])),
+        _too_few_stories(primary),
+        primary,
+        _secondary(evaluation, split, primary, choices.matters),
+        tables.metric_table(evaluation),
+        comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
+        flips.find_flips(evaluation, main, split, *tuned) if tuned else None,
+        [
+            found
+            for metric in evaluation.metrics
+            for system in evaluation.systems
+            if (found := calibration.calibration_curve(evaluation, metric, system.name, split))
+        ],
+        evaluation.audit,
+        judge_results.fault_detection(evaluation),
+        judge_results.judge_preferences(evaluation),
+        tables.training_cost(around.summary, choices.watts),
+        tables.answer_costs(evaluation, choices.watts),
+        around,
+        evaluation.about,
+    )
+
+
+def _secondary(
+    evaluation: Evaluation, split: str, primary: list[SystemComparison], matters: float
+) -> list[SystemComparison]:
+    """Tuned against base everywhere, and other pairs of interest; no claim rests on them."""
+    done = {(one.metric, one.split, one.one, one.other) for one in primary}
+    kinds = [("tuned", "base"), ("tuned+rag", "rag"), ("rag", "base"), *SECONDARY]
+    return [
+        found
+        for metric in evaluation.metrics
+        for name in comparisons.splits_of(evaluation)
+        for one, other in system_pairs(evaluation.systems, kinds)
+        if (metric.name, name, one, other) not in done
+        and (found := compare_systems(evaluation, metric, name, one, other, matters))
+    ]
+
+
+def _too_few_stories(primary: list[SystemComparison]) -> int:
+    fewest = min((one.stories for one in primary), default=FEW_CLUSTERS)
+    return fewest if fewest < FEW_CLUSTERS else 0

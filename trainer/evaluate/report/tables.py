@@ -1,0 +1,135 @@
+"""The table of all systems and all metrics: each mean with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trainer.evaluate.records import Evaluation
+from trainer.evaluate.report import comparisons
+from trainer.evaluate.statistics import clustered_mean, with_least_error
+from trainer.training.runs import RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCell:
+    """One system on one metric and one split; no mean where nothing could be measured."""
+
+    metric: str
+    split: str
+    system: str
+    mean: float | None
+    low: float | None  # of the clustered 95 % interval; None with fewer than two stories
+    high: float | None
+    questions: int  # with a value
+    missing: int  # without one
+
+
+def metric_table(evaluation: Evaluation) -> list[MetricCell]:
+    """Every cell that has at least one question, by metric, split and system."""
+    return list(_cells(evaluation))
+
+
+def _cells(evaluation: Evaluation) -> Iterator[MetricCell]:
+    for metric in evaluation.metrics:
+        for split in comparisons.splits_of(evaluation):
+            for system in evaluation.systems:
+                scores = evaluation.scores.get(metric.name, {}).get(system.name, {})
+                known, clusters, missing = [], [], 0
+                for item, value in scores.items():
+                    if item not in evaluation.items or evaluation.items[item].split != split:
+                        continue
+                    if value is None:
+                        missing += 1
+                    else:
+                        known.append(value)
+                        clusters.append(evaluation.items[item].cluster)
+                if len(set(clusters)) > 1:
+                    mean = clustered_mean(known, clusters)
+                    mean = with_least_error(mean) if metric.unit == "share" else mean
+                    yield MetricCell(
+                        metric.name,
+                        split,
+                        system.name,
+                        mean.mean,
+                        mean.low,
+                        mean.high,
+                        len(known),
+                        missing,
+                    )
+                elif known or missing:
+                    yield MetricCell(
+                        metric.name,
+                        split,
+                        system.name,
+                        sum(known) / len(known) if known else None,
+                        None,
+                        None,
+                        len(known),
+                        missing,
+                    )
+
+
+# What it takes: hours and energy of the training, tokens and seconds of an answer.
+
+WATTS = 60.0  # of a Mac mini with an M4 Pro while its GPU works; the energy is no measurement
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCost:
+    """One run, once."""
+
+    hours: float
+    kwh: float
+    watts: float  # that `kwh` was computed with
+    tokens: int
+    steps: int
+    peak_gb: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCost:
+    """One system's answers; means over all of them."""
+
+    system: str
+    answers: int
+    tokens_in: float
+    tokens_out: float
+    seconds: float  # an answer, its share of the batch it was computed in
+    kwh: float  # a thousand answers
+    cut: int  # ended by the limit of tokens
+    failed: int
+
+
+def training_cost(summary: RunSummary | None, watts: float) -> TrainingCost | None:
+    """The run's costs; None for a run that has not ended."""
+    if summary is None:
+        return None
+    hours = summary.seconds / 3600
+    return TrainingCost(
+        hours, hours * watts / 1000, watts, summary.tokens, summary.steps, summary.peak_bytes / 1e9
+    )
+
+
+def answer_costs(evaluation: Evaluation, watts: float) -> list[AnswerCost]:
+    """One line a system that answered anything."""
+    found = []
+    for system in evaluation.systems:
+        answers = list(evaluation.answers.get(system.name, {}).values())
+        if not answers:
+            continue
+        count = len(answers)
+        seconds = sum(answer.seconds for answer in answers) / count
+        found.append(
+            AnswerCost(
+                system.name,
+                count,
+                sum(answer.tokens_in for answer in answers) / count,
+                sum(answer.tokens_out for answer in answers) / count,
+                seconds,
+                seconds * 1000 / 3600 * watts / 1000,
+                sum(answer.finish_reason == "length" for answer in answers),
+                sum(answer.finish_reason == "error" for answer in answers),
+            )
+        )
+    return found

@@ -1,0 +1,63 @@
+"""Somebody who can be asked: prompts go in, answers come out as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange.inference.engine import Likelihood, Message
+from exchange.records import Record
+
+Messages = list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput(Record):
+    """One answer and what it took."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float  # its share of the batch it was computed in
+    finish_reason: str  # "stop", "length" or "error"
+    error: str = ""
+
+
+class ModelClient(Protocol):
+    """Answers greedily. Opened when the first cell is missing, so that a full store loads no model.
+
+    Attributes:
+        key: hash of everything that its answers depend on, besides the prompt.
+        about: one line for people.
+        likelihood: `weigh` works.
+    """
+
+    key: str
+    about: str
+    likelihood: bool
+
+    def fits(self, prompt: Messages, max_tokens: int) -> bool:
+        """Whether prompt and answer go into the model's context; true where nobody knows."""
+
+    def answer(
+        self,
+        prompts: Sequence[Messages],
+        max_tokens: int,
+        ended: Callable[[int, ModelOutput], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Answer every prompt; `ended` is called with its number as each one ends.
+
+        Args:
+            stop: true leaves the rest unanswered.
+        """
+
+    def weigh(
+        self,
+        prompts: Sequence[Messages],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """How probable each completion is after its prompt; equal prompts stand side by side."""

@@ -1,0 +1,202 @@
+"""One sitting: which pairs are shown, what was said, what can be taken back.
+
+Knows nothing of screens; the terminal and a web page use it alike. Every label is stored at the
+moment it is given, so a sitting can end anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exchange.errors import UserError
+from exchange.records import digest
+from exchange.store.corpus import SpoolCorpus, StoredPair
+from exchange.store.review import Label, Review
+
+REASONS = ("wrong", "not in text", "not self-contained", "bad Greek", "trivial", "other")
+REPEAT_SHARE = 0.1  # share of pairs shown a second time, by the hash of their id
+REPEAT_AFTER = 10  # pairs between the first and the second showing
+STRATA = 4  # of confidence; as many pairs are shown from each
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """One pair to read, with the text it was made from."""
+
+    pair: StoredPair
+    chunk: str
+    header: str
+    confidence: float | None  # a scorer's, where there is one
+    again: bool = False  # shown before: does the reviewer agree with himself?
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAgreement:
+    """How often a second look came to the same verdict."""
+
+    pairs: int
+    same: int
+
+
+class ReviewSession:
+    """A queue of items with a place in it."""
+
+    def __init__(self, review: Review, items: Sequence[ReviewItem], reviewer: str) -> None:
+        self.items = list(items)
+        self.place = 0
+        self.reviewer = reviewer
+        self._review = review
+        self._steps: list[tuple[int, bool]] = []  # places left behind, and whether with a label
+        self._shown = time.monotonic()
+
+    @property
+    def item(self) -> ReviewItem | None:
+        """What is on the screen; None when the sitting is over."""
+        return self.items[self.place] if self.place < len(self.items) else None
+
+    @property
+    def labelled(self) -> int:
+        return sum(labelled for _, labelled in self._steps)
+
+    def accept(self, question: str = "", answer: str = "") -> None:
+        """The pair is right, or right as edited here."""
+        item = self._current()
+        pair = item.pair.pair
+        self._give(
+            Label(
+                pair.id,
+                "accept",
+                "",
+                "" if question == pair.question else question,
+                "" if answer == pair.answer else answer,
+            )
+        )
+
+    def reject(self, reason: str) -> None:
+        """The pair is not fit to be taught."""
+        self._give(Label(self._current().pair.pair.id, "reject", reason))
+
+    def skip(self) -> None:
+        """Say nothing; another sitting will show it again."""
+        self._current()
+        self._leave(labelled=False)
+
+    def undo(self) -> bool:
+        """Show the pair before and take back what was said of it; False at the first one."""
+        if not self._steps:
+            return False
+        place, labelled = self._steps.pop()
+        if labelled:
+            pair = self.items[place].pair.pair
+            self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
+        self._show(place)
+        return True
+
+    def _current(self) -> ReviewItem:
+        if self.item is None:
+            raise UserError("nothing is left to review in this sitting")
+        return self.item
+
+    def _give(self, label: Label) -> None:
+        seconds = round(time.monotonic() - self._shown, 1)
+        self._review.label(
+            Label(
+                label.pair_id,
+                label.verdict,
+                label.reason,
+                label.question,
+                label.answer,
+                self.reviewer,
+                seconds,
+            )
+        )
+        self._leave(labelled=True)
+
+    def _leave(self, *, labelled: bool) -> None:
+        self._steps.append((self.place, labelled))
+        self._show(self.place + 1)
+
+    def _show(self, place: int) -> None:
+        self.place = place
+        self._shown = time.monotonic()
+
+
+def open_review(archive_dir: Path, count: int, reviewer: str) -> ReviewSession:
+    """Choose what nobody has labelled yet, as much from each stratum of confidence.
+
+    Raises:
+        UserError: nothing crawled, or nothing left to review.
+    """
+    review = Review.open(archive_dir)
+    labelled = set(review.labels())
+    with SpoolCorpus(archive_dir) as corpus:
+        judged = corpus.judgements()
+        scores = judged.scores.get(max(judged.scores, default=""), {})
+        waiting = [
+            s for s in corpus.pairs() if s.pair.status == "accepted" and s.pair.id not in labelled
+        ]
+        if not waiting:
+            raise UserError("no accepted pair is waiting for a review")
+        chosen = _stratified(waiting, scores, count)
+        wanted = {chunk for stored in chosen for chunk in stored.pair.chunk_ids}
+        texts = {c.id: (c.text, c.header) for c in corpus.chunks() if c.id in wanted}
+    items = []
+    for stored in chosen:
+        parts = [texts[chunk] for chunk in stored.pair.chunk_ids if chunk in texts]
+        items.append(
+            ReviewItem(
+                stored,
+                "\n\n".join(text for text, _header in parts),
+                parts[0][1] if parts else "",
+                scores.get(stored.pair.id),
+            )
+        )
+    return ReviewSession(review, _repeated(items), reviewer)
+
+
+def self_agreement(review: Review) -> ReviewAgreement:
+    """Over all pairs with two labels or more: are the last two the same verdict?"""
+    twice = [given[-2:] for given in review.standing().values() if len(given) > 1]
+    return ReviewAgreement(len(twice), sum(first.verdict == last.verdict for first, last in twice))
+
+
+def _stratified(
+    waiting: Sequence[StoredPair], scores: dict[str, float], count: int
+) -> list[StoredPair]:
+    """Round-robin over quarters of confidence, each in the order of a hash; kinds stand in for
+    confidence while there is no scorer."""
+    strata: defaultdict[str, list[StoredPair]] = defaultdict(list)
+    ranked = sorted(scores.values())
+    for stored in sorted(waiting, key=lambda s: digest("review", s.pair.id)):
+        score = scores.get(stored.pair.id)
+        if score is None or not ranked:
+            strata[stored.pair.kind].append(stored)
+        else:
+            below = bisect_left(ranked, score)
+            strata[str(min(STRATA - 1, STRATA * below // len(ranked)))].append(stored)
+    chosen: list[StoredPair] = []
+    queues = [strata[name][::-1] for name in sorted(strata)]
+    while len(chosen) < count and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop())
+    return chosen
+
+
+def _repeated(items: list[ReviewItem]) -> list[ReviewItem]:
+    """One in ten a second time, some pairs later."""
+    queue: list[ReviewItem] = []
+    later: defaultdict[int, list[ReviewItem]] = defaultdict(list)
+    for number, item in enumerate(items):
+        queue.append(item)
+        if int(digest("twice", item.pair.pair.id)[:8], 16) / 2**32 < REPEAT_SHARE:
+            later[number + REPEAT_AFTER].append(
+                ReviewItem(item.pair, item.chunk, item.header, item.confidence, again=True)
+            )
+        queue += later.pop(number, [])
+    return queue + [item for number in sorted(later) for item in later[number]]

@@ -1,0 +1,85 @@
+"""What a person sees of a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from trainer.scorer.apply import ApplyResult
+from trainer.scorer.evaluate import ScorerResult
+from trainer.scorer.folder import ScorerInfo
+
+COLUMNS = ("qwk", "accuracy", "macro_f1", "mae", "ece")
+
+
+def results_table(entries: Sequence[ScorerResult]) -> Table:
+    """The bake-off: unseen answers first, then unseen questions."""
+    table = Table(title="Who scores best", title_justify="left")
+    table.add_column("system")
+    table.add_column("items", justify="right")
+    for name in (*COLUMNS, "qwk, surer half", "answered", "qwk, answered"):
+        table.add_column(name, justify="right")
+    for test in dict.fromkeys(entry.test for entry in entries):
+        table.add_section()
+        table.add_row(f"[bold]{test.replace('_', ' ')}[/]")
+        for entry in entries:
+            if entry.test == test:
+                table.add_row(*_cells(entry))
+    return table
+
+
+def scorer_table(about: ScorerInfo) -> Table:
+    """What was taught and how sure it is."""
+    table = Table(title=f"Scorer {about.key}", title_justify="left", show_header=False)
+    rows = {
+        "base": about.model,
+        "taught by": f"{'people' if about.human else 'made-up faults'}, {about.source}",
+        "items": ", ".join(
+            f"{count:,} {name.replace('_', ' ')}" for name, count in about.sizes.items()
+        ),
+        "scales": ", ".join(
+            f"0 to {maximum} in {top + 1} levels" for maximum, top in sorted(about.scales.items())
+        ),
+        "temperature": f"{about.temperature:.2f}",
+        "abstains below": f"a confidence of {about.threshold:.2f}, for {about.agreement:.0%} "
+        "exactly right"
+        if about.threshold <= 1
+        else f"any confidence: {about.agreement:.0%} exactly right is out of reach",
+        "validation": ", ".join(f"{name} {value:.3f}" for name, value in about.valid.items()),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def applied_lines(applied: ApplyResult, scorer: str) -> list[str]:
+    """What came of scoring pairs, and what to do next."""
+    lines = [
+        f"{applied.scored:,} pairs scored by {scorer}, {applied.abstained:,} too unsure to "
+        f"score, {applied.before:,} scored before"
+    ]
+    top = max(applied.by_level) or 1
+    for level, count in sorted(applied.by_level.items()):
+        share = count / applied.scored if applied.scored else 0.0
+        points = level / top * applied.maximum
+        lines.append(f"  {points:4.1f} of {applied.maximum:g}  {'#' * round(share * 40)} {count:,}")
+    lines.append(
+        f"[dataset] min_score = {applied.maximum * 0.6:g} and `kkoracle dataset build` "
+        "leave out what earns less; pairs without a score stay"
+    )
+    return lines
+
+
+def _cells(entry: ScorerResult) -> list[str]:
+    def shown(figures: dict[str, float] | None, name: str) -> str:
+        return f"{figures[name]:.3f}" if figures and name in figures else ""
+
+    return [
+        f"  {entry.system}",
+        f"{entry.items:,}",
+        *(shown(entry.figures, name) for name in COLUMNS),
+        shown(entry.sure_half, "qwk"),
+        f"{entry.answered:.0%}" if entry.answered_figures is not None else "",
+        shown(entry.answered_figures, "qwk"),
+    ]

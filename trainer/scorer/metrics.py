@@ -1,0 +1,140 @@
+"""What a scorer's figures are: one table, each with a signature of how it is made.
+
+All compare a true level with a predicted one; those that need points rather than levels put each
+on its own scale first, so that items of several maxima stand in one figure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from trainer.scorer.calibration import LevelPrediction
+from trainer.scorer.items import ScoreScale
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPrediction:
+    """One item: its scale, the true level, and what the scorer read."""
+
+    scale: ScoreScale
+    level: int
+    reading: LevelPrediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerMetric:
+    """A figure of at least one outcome, and how it is made."""
+
+    name: str
+    signature: str
+    value: Callable[[Sequence[LabelledPrediction]], float]
+
+
+def measure(outcomes: Sequence[LabelledPrediction]) -> dict[str, float]:
+    """All figures by name; none of an empty set."""
+    if not outcomes:
+        return {}
+    return {metric.name: round(metric.value(outcomes), 4) for metric in METRICS}
+
+
+def signatures() -> dict[str, str]:
+    """How each figure is made."""
+    return {metric.name: metric.signature for metric in METRICS}
+
+
+BINS = 15  # of equal numbers of items
+
+
+def qwk_score(outcomes: Sequence[LabelledPrediction]) -> float:
+    """Quadratic weighted kappa (Cohen 1968): agreement beyond chance, far misses cost their square.
+
+    From -1 to 1; 0 is chance. 1 where both are one and the same constant.
+    """
+    true = [outcome.level / outcome.scale.top for outcome in outcomes]
+    read = [outcome.reading.level / outcome.scale.top for outcome in outcomes]
+    return quadratic_kappa(true, read)
+
+
+def quadratic_kappa(true: Sequence[float], read: Sequence[float]) -> float:
+    """The kappa of any two equally long rows of numbers.
+
+    1 - (mean squared difference of the pairs) / (mean squared difference of all pairs of a true
+    and a predicted number). The denominator follows from means and variances, so nothing is
+    counted in a table, and items of several scales can stand together.
+    """
+    count = len(true)
+    mean_true, mean_read = sum(true) / count, sum(read) / count
+    spread = (
+        sum((a - mean_true) ** 2 for a in true) + sum((b - mean_read) ** 2 for b in read)
+    ) / count + (mean_true - mean_read) ** 2
+    missed = sum((a - b) ** 2 for a, b in zip(true, read, strict=True)) / count
+    return 1 - missed / spread if spread else 1.0
+
+
+def accuracy_score(outcomes: Sequence[LabelledPrediction]) -> float:
+    """The share of items whose level is exactly right."""
+    return sum(outcome.reading.level == outcome.level for outcome in outcomes) / len(outcomes)
+
+
+def macro_f1_score(outcomes: Sequence[LabelledPrediction]) -> float:
+    """F1 of each level, averaged: a scorer that never gives the rare levels is seen here.
+
+    From 0 to 1; levels of different scales are different classes.
+    """
+    true = Counter((o.scale.top, o.level) for o in outcomes)
+    read = Counter((o.scale.top, o.reading.level) for o in outcomes)
+    both = Counter((o.scale.top, o.level) for o in outcomes if o.level == o.reading.level)
+    classes = true.keys() | read.keys()
+    return sum(2 * both[c] / (true[c] + read[c]) for c in classes) / len(classes)
+
+
+def mean_absolute_error(outcomes: Sequence[LabelledPrediction]) -> float:
+    """How far the expected score lies from the true one, as a share of the maximum: 0 to 1."""
+    return sum(abs(o.reading.expected - o.level) / o.scale.top for o in outcomes) / len(outcomes)
+
+
+def expected_calibration_error(outcomes: Sequence[LabelledPrediction]) -> float:
+    """How far confidence and the share that is right lie apart: 0 to 1, lower is better.
+
+    Items go into bins of equal numbers by confidence (equal widths would leave most bins of a sure
+    scorer empty); the gaps of the bins, weighted by their items, are summed (Naeini et al. 2015,
+    with the bins of Nguyen and O'Connor 2015).
+    """
+    ranked = sorted(outcomes, key=lambda outcome: outcome.reading.confidence)
+    gaps = 0.0
+    for number in range(BINS):
+        first = number * len(ranked) // BINS
+        last = (number + 1) * len(ranked) // BINS
+        some = ranked[first:last]
+        right = sum(outcome.reading.level == outcome.level for outcome in some)
+        gaps += abs(sum(outcome.reading.confidence for outcome in some) - right)
+    return gaps / len(ranked)
+
+
+METRICS = (
+    ScorerMetric(
+        name="qwk",
+        signature="qwk|weights:quadratic|levels:rounded-expected|scale:share-of-top|v:1",
+        value=qwk_score,
+    ),
+    ScorerMetric(
+        name="accuracy", signature="accuracy|levels:rounded-expected|v:1", value=accuracy_score
+    ),
+    ScorerMetric(
+        name="macro_f1",
+        signature="macro_f1|classes:top+level, those that occur|levels:rounded-expected|v:1",
+        value=macro_f1_score,
+    ),
+    ScorerMetric(
+        name="mae",
+        signature="mae|read:expected|unit:share-of-maximum|v:1",
+        value=mean_absolute_error,
+    ),
+    ScorerMetric(
+        name="ece",
+        signature=f"ece|bins:{BINS}, equal-mass|confidence:probability-of-level|v:1",
+        value=expected_calibration_error,
+    ),
+)

@@ -1,0 +1,131 @@
+"""Load, listen, answer until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import closing, suppress
+
+from aiohttp import web
+
+from exchange import lock
+from exchange.errors import UserError
+from exchange.net import LOOPBACK, listen, require_password
+from exchange.project import Project
+from trainer.serve.app import ChatApi
+from trainer.serve.inference_thread import InferenceThread, ServedModels
+from trainer.serve.settings import ServeSettings
+from trainer.tuned_model import TunedModel
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 10.0  # that answers under way are given at the first signal; at the second they end
+BASE, TUNED = "base", "tuned"
+
+
+def run_server(
+    project: Project,
+    tuned: TunedModel,
+    settings: ServeSettings,
+    *,
+    system: str,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve base and tuned model until SIGINT or SIGTERM.
+
+    Evaluates MLX in a thread: a process that called this must not fork.
+
+    Args:
+        system: the persona's message, for conversations with the tuned model that bring none.
+        ready: told the address once requests are answered.
+
+    Raises:
+        UserError: the port is taken, open to others without a key, training runs, no model, or
+            the models failed.
+    """
+    require_password("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
+    engine = InferenceThread(
+        lambda: load_models(tuned, settings.width, settings.cache_mb),
+        max_tokens=settings.max_tokens,
+        room=2 * settings.width + settings.waiting,
+    )
+    asked_as = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
+    shown = [
+        {"id": TUNED, "root": tuned.run.name, "parent": BASE},
+        {"id": BASE, "root": tuned.title, "parent": ""},
+    ]
+    api = ChatApi(
+        engine,
+        asked_as,
+        shown,
+        system=system,
+        key=settings.api_key,
+        fenced=settings.host in LOOPBACK,
+    )
+    with (
+        closing(listen(settings.host, settings.port)) as listener,
+        lock.hold_gpu(project.data, shared=True),
+        closing(engine),
+    ):
+        engine.start()
+        asyncio.run(_answer(api, engine, listener, ready))
+        if engine.failed:
+            raise UserError(engine.broken)
+
+
+def load_models(tuned: TunedModel, width: int, cache_mb: int) -> ServedModels:
+    """Both models over one copy of the weights, each with its batch."""
+    from exchange.inference.mlx import base_and_adapter
+    from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
+    from trainer.encode import context_length
+
+    base, adapted, tokenizer = base_and_adapter.load(tuned.base, tuned.adapter)
+    ends, memory = sorted(tokenizer.eos_token_ids), PrefixCache(cache_mb << 20)
+    lanes = {
+        name: StreamingBatch(name, model, ends, width, memory)
+        for name, model in ((TUNED, adapted), (BASE, base))
+    }
+    return ServedModels(lanes, tokenizer, context_length(base))
+
+
+async def _answer(
+    api: ChatApi, engine: InferenceThread, listener: socket.socket, ready: Callable[[str], None]
+) -> None:
+    runner = web.AppRunner(
+        api.app(),
+        handle_signals=False,
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=1.0,
+    )
+    await runner.setup()
+    site = web.SockSite(runner, listener)
+    await site.start()
+    stop, at_once = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (at_once if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+    host, port = listener.getsockname()[:2]
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
+    gone = asyncio.create_task(asyncio.to_thread(engine.wait))
+    await asyncio.wait(
+        {asyncio.create_task(stop.wait()), gone}, return_when=asyncio.FIRST_COMPLETED
+    )
+    await site.stop()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_drained(engine, at_once), GRACE_S)
+    await asyncio.to_thread(engine.close)
+    await runner.cleanup()
+
+
+async def _drained(engine: InferenceThread, at_once: asyncio.Event) -> None:
+    """Return when no answer is under way, or nobody wants to wait for it."""
+    while engine.under_way and not at_once.is_set():
+        await asyncio.sleep(0.05)

@@ -1,0 +1,97 @@
+"""The state to resume from: adapter, optimizer, random numbers and position, in one file.
+
+One file and one rename, so that no kill leaves an adapter of one step beside an optimizer of
+another. Restored, the run goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_unflatten
+
+from exchange.errors import UserError
+from trainer.training.adapter import save_arrays
+from trainer.training.runs import STATE as FILE
+
+
+@dataclass(slots=True)
+class TrainingPosition:
+    """How far a run is, and what it has seen."""
+
+    step: int = 0
+    tokens: int = 0
+    targets: int = 0
+    seconds: float = 0.0
+    valid_before: float = 0.0
+    taught_before: float = 0.0
+    valid_last: float = 0.0
+    best_loss: float = 0.0
+    best_step: int = 0
+    waited: int = 0  # validations since the best
+
+
+def save_state(
+    folder: Path, model: Any, optimizer: Any, position: TrainingPosition, made_of: str
+) -> None:
+    """Write the state; the one before stays until this one is whole.
+
+    Args:
+        made_of: names model, dataset and settings; only with these it can go on (`load`).
+
+    Raises:
+        UserError: the disk is full; the state before is intact.
+    """
+    random: Any = mx.random.state  # one key of two numbers
+    arrays = {
+        **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
+        **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
+        "random": random[0],
+    }
+    about = {"position": json.dumps(asdict(position)), "made_of": made_of}
+    save_arrays(folder / FILE, arrays, about)
+
+
+def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> TrainingPosition | None:
+    """Put model, optimizer and random numbers back; None when there is nothing to resume.
+
+    Raises:
+        UserError: the file is damaged, or of another model, dataset or settings.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        loaded: Any = mx.load(str(path), return_metadata=True)
+        arrays, about = loaded
+        mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
+        if about["made_of"] != made_of:
+            raise ValueError("of another model, dataset or settings")
+        position = TrainingPosition(**json.loads(about["position"]))
+        model.load_weights(_under(arrays, "adapter/"), strict=False)
+        optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
+        high, low = arrays["random"].tolist()
+        mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): start this run again with --restart"
+        ) from None
+    return position
+
+
+def saved_step(folder: Path) -> int:
+    """The step that a run would go on after, without loading it; 0 where there is nothing."""
+    path = folder / FILE
+    try:
+        loaded: Any = mx.load(str(path), return_metadata=True) if path.exists() else None
+        return int(json.loads(loaded[1]["position"])["step"]) if loaded else 0
+    except (RuntimeError, ValueError, KeyError, TypeError):
+        return 0  # `load` says what is wrong
+
+
+def _under(arrays: dict[str, mx.array], prefix: str) -> list[tuple[str, mx.array]]:
+    return [(k.removeprefix(prefix), v) for k, v in arrays.items() if k.startswith(prefix)]

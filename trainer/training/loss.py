@@ -1,0 +1,197 @@
+"""The loss: cross-entropy of the answers' tokens, no pad among them, logits only where it looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from trainer.tokenization import TokenizedSample
+from trainer.training import batches
+
+if TYPE_CHECKING:
+    from trainer.training.activation_cache import ActivationCache
+
+Array = mx.array
+Head = Callable[[Array], Array]
+AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """Rows of about one length. Pads stand right of the rows, where a causal model never looks."""
+
+    inputs: Array  # (rows, length) token ids
+    places: Array  # (targets,) where in the flattened inputs each target is predicted
+    targets: Array  # (targets,) token ids
+    tokens: int  # positions that are no pads, prompt included
+    hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
+
+    @property
+    def size(self) -> int:
+        """How many targets there are."""
+        return int(self.targets.size)
+
+
+def make_batch(
+    samples: Sequence[TokenizedSample], trunk: ActivationCache | None = None
+) -> TrainingBatch:
+    """Lay rows into arrays; the last token of a row is only ever a target.
+
+    Args:
+        trunk: holds all these rows; their frozen layers are then not computed again.
+    """
+    length = batches.padded_length(max(sample.length for sample in samples))
+    inputs = np.zeros((len(samples), length), np.int32)
+    places, targets = [], []
+    for number, sample in enumerate(samples):
+        inputs[number, : sample.length] = sample.tokens[:-1]
+        first = number * length + sample.start - 1
+        places.append(np.arange(first, first + sample.targets, dtype=np.int32))
+        targets.append(np.array(sample.tokens[sample.start :], np.int32))
+    return TrainingBatch(
+        mx.array(inputs),
+        mx.array(np.concatenate(places)),
+        mx.array(np.concatenate(targets)),
+        sum(sample.length for sample in samples),
+        trunk.hidden(samples, length) if trunk else None,
+    )
+
+
+class Loss:
+    """Sums the cross-entropy over a batch's targets, in nats.
+
+    The head (the widest product of all) runs only at the places that are looked at, where the
+    model lets itself be taken apart; whether it does is tried once.
+    """
+
+    def __init__(
+        self, model: Any, trunk: ActivationCache | None = None, among: Sequence[int] | None = None
+    ) -> None:
+        """Look at a model; it may be changed by training, but not in its shape.
+
+        Args:
+            trunk: holds every row that is asked for; what is frozen is then not computed again.
+            among: the only token ids that can be a target; the model chooses among these alone.
+        """
+        self.model, self._trunk = model, trunk
+        self._among = mx.array(sorted(among)) if among else None
+        self._parts = _body_and_head(model)
+
+    @property
+    def sparse(self) -> bool:
+        """True when logits are computed only where the loss looks."""
+        return self._parts is not None
+
+    def batch(self, samples: Sequence[TokenizedSample]) -> TrainingBatch:
+        """Rows as this loss wants them."""
+        return make_batch(samples, self._trunk)
+
+    def __call__(self, batch: TrainingBatch) -> Array:
+        """The sum; divide by `batch.size` for a mean."""
+        logits, targets = self.logits(batch), batch.targets
+        if self._among is not None:
+            logits = logits[:, self._among]
+            targets = mx.argmax(targets[:, None] == self._among, axis=1)
+        return nn.losses.cross_entropy(logits.astype(mx.float32), targets, reduction="sum")
+
+    def logits(self, batch: TrainingBatch) -> Array:
+        """(targets, vocabulary), in the model's own number type."""
+        if self._trunk is None or batch.hidden is None:
+            return self._computed(batch)
+        with self._trunk.frozen.given(batch.hidden):
+            return self._computed(batch)
+
+    def _computed(self, batch: TrainingBatch) -> Array:
+        if self._parts is None:
+            logits = self.model(batch.inputs)
+            return logits.reshape(-1, logits.shape[-1])[batch.places]
+        body, head = self._parts
+        hidden = body(batch.inputs)
+        return head(hidden.reshape(-1, hidden.shape[-1])[batch.places])
+
+
+def loss_and_gradient(loss: Loss) -> Callable[[TrainingBatch, float], tuple[Array, Any]]:
+    """A function of a batch and a weight: the loss's plain sum, and the weighted gradient.
+
+    With the weight 1 / (targets of the whole step) the gradients of several batches add up to
+    that of their mean over tokens, whichever way the rows were grouped.
+    """
+
+    def weighted(batch: TrainingBatch, weight: float) -> tuple[Array, Array]:
+        nats = loss(batch)
+        return nats * weight, nats
+
+    both = nn.value_and_grad(loss.model, weighted)
+
+    def compute(batch: TrainingBatch, weight: float) -> tuple[Array, Any]:
+        (_, nats), gradients = both(batch, weight)
+        return nats, gradients
+
+    return compute
+
+
+def summed_loss(
+    loss: Loss,
+    samples: Sequence[TokenizedSample],
+    size: int,
+    progress: Callable[[int, int], None] = lambda done, rows: None,
+) -> float:
+    """The sum of the loss over a whole fixed set, in nats; dropout is off meanwhile."""
+    loss.model.eval()
+    done, nats = 0, 0.0
+    for chosen in batches.fixed_batches([sample.length for sample in samples], size):
+        nats += scalar(loss(loss.batch([samples[i] for i in chosen])))
+        done += len(chosen)
+        progress(done, len(samples))
+    loss.model.train()
+    return nats
+
+
+def row_losses(loss: Loss, samples: Sequence[TokenizedSample], size: int) -> list[float]:
+    """The mean loss of every row over its own targets, in their order; dropout is off meanwhile."""
+    loss.model.eval()
+    found = [0.0] * len(samples)
+    for chosen in batches.fixed_batches([sample.length for sample in samples], size):
+        batch = loss.batch([samples[i] for i in chosen])
+        logits = loss.logits(batch).astype(mx.float32)
+        nats: Any = nn.losses.cross_entropy(logits, batch.targets, reduction="none").tolist()
+        at = 0
+        for i in chosen:
+            count = samples[i].targets
+            found[i] = math.fsum(nats[at : at + count]) / count
+            at += count
+    loss.model.train()
+    return found
+
+
+def scalar(array: Array) -> float:
+    """The one value of a real scalar."""
+    value: Any = array.item()
+    return float(value)
+
+
+def _body_and_head(model: Any) -> tuple[Callable[[Array], Array], Head] | None:
+    """Body and head, if together they give what the whole model gives."""
+    body = getattr(model, "model", None)
+    if body is None:
+        return None
+    head: Head | None = getattr(model, "lm_head", None)
+    if head is None:
+        head = getattr(getattr(body, "embed_tokens", None), "as_linear", None)
+    if head is None:
+        return None
+    probe = mx.array([[1, 2, 3, 1]])
+    try:
+        whole, parts = model(probe), head(body(probe))
+    except Exception:  # any shape or signature of its own: the plain way always works
+        return None
+    if whole.shape != parts.shape:
+        return None
+    difference = scalar(mx.abs(whole.astype(mx.float32) - parts.astype(mx.float32)).max())
+    return (body, head) if difference <= AGREEMENT else None

@@ -1,0 +1,127 @@
+"""The decision before a run: go on as it began, as asked for, another way, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from exchange import machine
+from exchange.errors import UserError
+from exchange.inference import models, runtime
+from trainer.training.preflight.forecast import RunForecast
+from trainer.training.preflight.measure import measure_run, memory_limit
+from trainer.training.preflight.memory_fallback import (
+    BITS,
+    PER_WEIGHT,
+    ComputeMode,
+    format_bytes,
+    memory_error,
+)
+from trainer.training.preflight.plan import PreflightPlan
+from trainer.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from trainer.training.loop import TrainingLoop
+
+
+def check_weights(folder: Path, settings: TrainSettings, watts: float) -> PreflightPlan | None:
+    """Look at a model's files before they are loaded; None when they fit.
+
+    Returns:
+        The decision for a 4-bit copy, when these weights alone take more than may be used.
+
+    Raises:
+        UserError: a 4-bit copy would not fit either.
+    """
+    limit = settings.memory_gb * 1e9 or machine.usable_memory()
+    size = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    quantised = "quantization" in config or "quantization_config" in config
+    needed = float(size if quantised else size * _widened(config))
+    if needed <= limit:
+        return None
+    smaller = size / _bytes_each(config) * PER_WEIGHT
+    if quantised or smaller > limit:
+        raise memory_error(needed if quantised else smaller, limit)
+    reason = (
+        f"the weights alone take {format_bytes(needed)} and {format_bytes(limit)} may be used: a {BITS}-bit copy "
+        "of the model is tuned instead"
+    )
+    forecast = RunForecast(watts, round(smaller), 0, round(smaller), round(limit))
+    return PreflightPlan(ComputeMode(bits=BITS), (reason,), forecast, 0.0)
+
+
+def decide_mode(
+    loop: TrainingLoop,
+    tokenizer: Any,
+    settings: TrainSettings,
+    stored: PreflightPlan | None,
+    archive_dir: Path,
+    watts: float,
+) -> PreflightPlan:
+    """What the run takes and how it is computed; in a group, as the leader finds it.
+
+    Args:
+        stored: what was found when this run began; it stands, if it still fits.
+
+    Raises:
+        UserError: the run does not fit in memory or on the disk.
+    """
+    from trainer.training import dry_run
+
+    if not loop.group.leader:
+        way = ComputeMode(**orjson.loads(loop.group.from_leader(b"")))
+        return PreflightPlan(way, (), RunForecast(watts), 0.0)
+    ready = _recalled(loop, settings, stored) or measure_run(
+        loop, tokenizer, settings, watts=watts, archive_dir=archive_dir
+    )
+    if ready.way.bits and loop.group.size > 1:
+        raise UserError("this model does not fit: name one that is quantised already in [model]")
+    loop.group.from_leader(orjson.dumps(asdict(ready.way)))
+    dry_run.limit_pool(ready.forecast.pool_bytes)
+    return ready
+
+
+def quantized_copy(
+    folder: Path, kept_in: Path, reasons: tuple[str, ...], note: Callable[[str], None]
+) -> Path:
+    """The 4-bit copy of a model, made once and kept.
+
+    Raises:
+        UserError: the disk is full, or mlx-lm cannot read the model.
+    """
+    for reason in reasons:
+        note(reason)
+    kept = kept_in / f"{folder.name}-{BITS}bit"
+    if not kept.exists():
+        note(f"converting {folder} to {BITS} bit, once")
+        kept_in.mkdir(parents=True, exist_ok=True)
+        models.convert(str(folder), kept, BITS)
+    models.check_folder(kept)
+    return kept
+
+
+def _recalled(
+    loop: TrainingLoop, settings: TrainSettings, stored: PreflightPlan | None
+) -> PreflightPlan | None:
+    from trainer.training import checkpoints
+
+    if stored is None or stored.forecast.peak_bytes > memory_limit(settings):
+        return None
+    done = checkpoints.saved_step(loop.run.folder)
+    limited = replace(stored.forecast, limit_bytes=round(memory_limit(settings)))
+    return replace(stored, forecast=limited).left(1 - done / loop.plan.steps) if done else None
+
+
+def _bytes_each(config: dict[str, Any]) -> int:
+    return 4 if config.get("torch_dtype", config.get("dtype")) == "float32" else 2
+
+
+def _widened(config: dict[str, Any]) -> int:
+    """How much larger weights are in memory: on a CPU they are float32."""
+    return 4 // _bytes_each(config) if runtime.on_cpu() else 1

@@ -1,0 +1,263 @@
+"""The preflight itself: a few steps are measured, a way that fits is chosen, the whole is reckoned.
+
+Memory is approached from below. One short row comes first; only what is sure to fit by it is
+computed as it is, everything else is led up to, and nothing runs that the step before did not
+show to fit.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exchange import machine
+from exchange.errors import UserError
+from trainer.tokenization import TokenizedSample
+from trainer.training import batches
+from trainer.training.preflight.forecast import (
+    RowFootprint,
+    RunForecast,
+    TimeSpent,
+    extrapolate,
+    pick_strata,
+)
+from trainer.training.preflight.memory_fallback import (
+    PER_WEIGHT,
+    ComputeMode,
+    MemoryFallback,
+    choose_mode,
+    format_bytes,
+    memory_error,
+)
+from trainer.training.preflight.plan import PreflightPlan
+from trainer.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from trainer.training.dry_run import DryRun
+    from trainer.training.loop import TrainingLoop
+
+STEPS = 20  # measured at most: about a minute of a 7B model
+FEWEST = 4  # measured at least
+SHARE = 0.1  # of a short run's steps that may be measured
+LONGEST_S = 60.0  # of measuring, once the fewest are done
+POOLED = 0.5  # of the pool that is there beside the peak: the rest is what the peak is made of
+SLOW_DISK = 2e8  # bytes a second, for checkpoints too large to try
+
+
+def measure_run(
+    loop: TrainingLoop, tokenizer: Any, settings: TrainSettings, *, watts: float, archive_dir: Path
+) -> PreflightPlan:
+    """Measure; leaves loop, weights and random numbers as they were. Holds nothing: take the lock.
+
+    Raises:
+        UserError: the run does not fit in memory or on the disk, whatever is done.
+    """
+    from trainer.training import dry_run
+
+    began, used = time.perf_counter(), time.process_time()
+    limit = memory_limit(settings)
+    with dry_run.DryRun(loop) as probe:
+        choice, steps = _way(probe, settings, limit)
+        if choice.way.bits:
+            return PreflightPlan(choice.way, choice.reasons, _unmeasured(choice, limit, watts), 0.0)
+        steps_spent, peak, tried = _steps(probe, choice.way, loop.plan.steps)
+        checks, valid_peak = _validations(probe, choice.way.rows(settings.batch))
+        asked = [one.prompt for one in loop.data.asked]
+        spoken = probe.answer(tokenizer, asked, settings.sample_tokens)
+        filled = _filling(probe)
+        kept, disk = _saves(loop, settings, archive_dir)
+        pool = dry_run.limit_pool(max(peak, valid_peak) - dry_run.array_bytes())
+        arrays = max(peak, valid_peak) + round(POOLED * pool)
+        process = max(dry_run.peak_resident_bytes(), dry_run.other_bytes() + arrays)
+    every = settings.evaluate_every or loop.plan.steps // settings.epochs
+    looks = 1 + math.ceil(loop.plan.steps / every)
+    taught = _tokens(loop.data.taught) / max(1, _tokens(loop.data.valid))
+    ahead = filled + steps_spent + checks.times(looks + 2 * taught) + spoken.times(looks) + kept
+    check_disk(disk, archive_dir)
+    measured = TimeSpent(time.perf_counter() - began, time.process_time() - used)
+    forecast = RunForecast(
+        watts,
+        max(peak, valid_peak),
+        pool,
+        process,
+        round(limit),
+        ahead,
+        before=TimeSpent(measured.seconds, time.process_time()),
+        disk_bytes=disk,
+        steps_tried=steps + tried,
+        probe=measured,
+    )
+    speed = settings.epochs * loop.plan.tokens / max(steps_spent.seconds, 1e-9)
+    return PreflightPlan(choice.way, choice.reasons, forecast, round(speed, 1))
+
+
+def find_fitting_mode(loop: TrainingLoop, settings: TrainSettings) -> ComputeMode:
+    """Only how a run is computed so that it fits; a step or a few are measured.
+
+    Raises:
+        UserError: it would fit only with a 4-bit copy of the model, or not at all.
+    """
+    from trainer.training import dry_run
+
+    limit = memory_limit(settings)
+    with dry_run.DryRun(loop) as probe:
+        choice, _ = _way(probe, settings, limit)
+    if choice.way.bits:
+        raise memory_error(choice.bytes, limit)
+    return choice.way
+
+
+def memory_limit(settings: TrainSettings) -> float:
+    """Bytes that arrays may take, those that are there by now included."""
+    from trainer.training import dry_run
+
+    if settings.memory_gb:
+        return settings.memory_gb * 1e9
+    mine = machine.usable_memory() + dry_run.array_bytes()
+    return (
+        min(mine, machine.total_memory() * machine.GPU_SHARE) if sys.platform == "darwin" else mine
+    )
+
+
+def check_disk(needed: int, archive_dir: Path) -> None:
+    """Refuse a run whose checkpoints would fill the disk.
+
+    Raises:
+        UserError: with what is needed and what is free.
+    """
+    free = shutil.disk_usage(archive_dir).free
+    if needed > free:
+        raise UserError(
+            f"the checkpoints of this run take {format_bytes(needed)} and {format_bytes(free)} are free on this "
+            "disk: make room first, or lower [train] rank"
+        )
+
+
+def _way(probe: DryRun, settings: TrainSettings, limit: float) -> tuple[MemoryFallback, int]:
+    """How the run is computed, and how many steps were measured to know it."""
+    from trainer.training import dry_run
+
+    loop = probe.loop
+    rows = sorted(loop.data.train, key=lambda sample: sample.length)[-loop.settings.batch :]
+    longest, tried, sums = rows[-1], 0, 0
+    if settings.accumulate > 1:
+        sums = dry_run.trainable_bytes(loop)  # gradients that wait to be summed
+
+    def peak(samples: list[TokenizedSample], checkpoint: bool) -> int:
+        nonlocal tried
+        tried += 1
+        return probe.step([samples], checkpoint=checkpoint)[1]
+
+    def footprint(checkpoint: bool) -> RowFootprint:
+        held = dry_run.array_bytes() + 3 * dry_run.trainable_bytes(loop)
+        half = _near(loop.data.train, longest.length // 2)
+        guess = (longest.length / half.length) ** 2 * max(0, peak([half], checkpoint) - held)
+        if held + guess > limit:
+            return RowFootprint(held + sums, guess)
+        one = peak([longest], checkpoint)
+        if 2 * one - held > limit or len(rows) == 1:
+            return RowFootprint(held + sums, max(0, one - held))
+        two = RowFootprint.of(one, peak(rows[-2:], checkpoint))
+        return RowFootprint(two.fixed + sums, two.row)
+
+    first = _near(loop.data.train, longest.length // 4)
+    worst = (longest.length / first.length) ** 2  # attention grows so, all else more slowly
+    needed = max(0, peak([first], loop.checkpoint) - dry_run.array_bytes())
+    rough = dry_run.array_bytes() + round(worst * len(rows) * needed) + sums
+    if rough <= limit:
+        return MemoryFallback(ComputeMode(loop.checkpoint), rough), tried
+    count, size = dry_run.weights_bytes(loop.model)
+    smaller = max(0.0, size - count * PER_WEIGHT) if size > 1.5 * count else 0.0
+    choice = choose_mode(
+        footprint, len(rows), limit, checkpoint=loop.checkpoint, saved_by_4_bit=smaller
+    )
+    return choice, tried
+
+
+def _near(samples: Sequence[TokenizedSample], length: int) -> TokenizedSample:
+    """The longest row that is no longer than that, else the shortest of all."""
+    below = [sample for sample in samples if sample.length <= length]
+    return max(below or samples, key=lambda sample: sample.length if below else -sample.length)
+
+
+def _steps(probe: DryRun, way: ComputeMode, total: int) -> tuple[TimeSpent, int, int]:
+    """All steps of the run, the bytes at the peak, and how many were measured."""
+    from trainer.training import dry_run
+
+    every = dry_run.epoch_steps(probe.loop)
+    picked = pick_strata(
+        [dry_run.step_tokens(groups) for groups in every],
+        min(STEPS, max(FEWEST, round(SHARE * total))),
+    )
+    chosen = [every[one.index] for one in picked]
+    probe.step(chosen[0], checkpoint=way.checkpoint, parts=way.parts)  # kernels are made, once
+    spent, peak, began = [], 0, time.perf_counter()
+    order = [len(chosen) - 1, *range(len(chosen) - 1)]  # the longest first: it tells the memory
+    took: dict[int, TimeSpent] = {}
+    for number in order:
+        took[number], high = probe.step(chosen[number], checkpoint=way.checkpoint, parts=way.parts)
+        peak = max(peak, high)
+        dry_run.limit_pool(peak - dry_run.array_bytes())
+        if len(took) >= FEWEST and time.perf_counter() - began > LONGEST_S:
+            break
+    spent = [took.get(number) or _nearest(took, number) for number in range(len(chosen))]
+    return extrapolate(picked, spent).times(total / len(every)), peak, len(took) + 1
+
+
+def _nearest(took: dict[int, TimeSpent], number: int) -> TimeSpent:
+    """What the step of the most like cost took, where there was no time to measure this one."""
+    return took[min(took, key=lambda other: abs(other - number))]
+
+
+def _validations(probe: DryRun, size: int) -> tuple[TimeSpent, int]:
+    """The validation rows once, and the bytes at the peak."""
+    rows = probe.loop.data.valid
+    order = batches.fixed_batches([sample.length for sample in rows], size)
+    picked = pick_strata([_tokens([rows[i] for i in chosen]) for chosen in order], FEWEST)
+    spent, peak = [], 0
+    for one in picked:
+        took, high = probe.weigh([rows[i] for i in order[one.index]], size)
+        spent.append(took)
+        peak = max(peak, high)
+    return extrapolate(picked, spent), peak
+
+
+def _filling(probe: DryRun) -> TimeSpent:
+    """Computing the rest of the trunk cache, at the pace of the rows that are in it by now."""
+    loop = probe.loop
+    if not loop.trunk or not probe.filled:
+        return TimeSpent()
+    left = loop.trunk.bytes_for([*loop.data.train, *loop.data.valid])
+    return probe.filling.times(left / probe.filled)
+
+
+def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tuple[TimeSpent, int]:
+    """All checkpoints of the run, and the disk they take at most."""
+    from trainer.training import adapter, checkpoints, dry_run
+
+    size = dry_run.trainable_bytes(loop)
+    times = 2 + loop.plan.steps / settings.save_every
+    disk = 2 * size + 2 * 3 * size + loop.plan.trunk_bytes * loop.plan.trunk
+    if size > SLOW_DISK:
+        return TimeSpent(4 * size / SLOW_DISK).times(times), disk
+    with tempfile.TemporaryDirectory(prefix="preflight-", dir=archive_dir) as name:
+        clock, used = time.perf_counter(), time.process_time()
+        adapter.save(Path(name), loop.model, loop.config)
+        checkpoints.save_state(Path(name), loop.model, loop.optimizer, loop.at, "")
+        once = TimeSpent(time.perf_counter() - clock, time.process_time() - used)
+    return once.times(times), disk
+
+
+def _tokens(samples: Sequence[TokenizedSample]) -> int:
+    return sum(sample.length for sample in samples)
+
+
+def _unmeasured(choice: MemoryFallback, limit: float, watts: float) -> RunForecast:
+    """Before the 4-bit copy is loaded nothing but its memory is known."""
+    return RunForecast(watts, choice.bytes, 0, choice.bytes, round(limit))

@@ -1,0 +1,253 @@
+"""The folder of one run: what it was begun with, its metrics, its checkpoints, its summary."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from exchange.errors import UsageError, UserError
+from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
+from trainer.training.settings import TrainSettings
+
+RUNS = "runs"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# What is learned stays the same with any of these.
+FREE_SETTINGS = ("save_every", "samples", "sample_tokens", "trunk_gb", "memory_gb")
+STATE, SUMMARY = "state.safetensors", "summary.json"
+CheckpointName = Literal["last", "best"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What a run is made of; a run goes on only with exactly this."""
+
+    model: str  # as asked for: Hub name or folder
+    model_sha: str  # over its config, tokenizer and the sizes of its weights
+    dataset: str  # the manifest's name of it
+    settings: dict[str, Any]
+
+    @property
+    def sha(self) -> str:
+        """12 hex that name everything but the free settings."""
+        fixed = {name: value for name, value in self.settings.items() if name not in FREE_SETTINGS}
+        told = orjson.dumps([self.model_sha, self.dataset, fixed], option=orjson.OPT_SORT_KEYS)
+        return sha256(told).hexdigest()[:12]
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """In words: what another run's beginning has otherwise. Free settings do not count."""
+        found = []
+        for name in ("model", "model_sha", "dataset"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs and not (name == "model" and self.model_sha == other.model_sha):
+                found.append(f"{name} was {mine}, is {theirs}")
+        for key in sorted(set(self.settings) | set(other.settings)):
+            mine, theirs = self.settings.get(key), other.settings.get(key)
+            if mine != theirs and key not in FREE_SETTINGS:
+                found.append(f"{key} was {mine}, is {theirs}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended. Losses are nats per answer token."""
+
+    model: str
+    model_sha: str
+    dataset: str
+    valid_before: float
+    valid_after: float
+    taught_before: float  # over a fixed part of the training rows
+    taught_after: float
+    best_loss: float
+    best_step: int
+    steps: int
+    epochs: int
+    rows: int
+    tokens: int
+    targets: int
+    padding: float
+    trainable: int
+    parameters: int
+    seconds: float
+    peak_bytes: int
+    bits_before: float = 0.0  # of the validation rows, per character
+    bits_after: float = 0.0
+    early: bool = False  # ended by [train] patience, before its last step
+
+    @classmethod
+    def read(cls, folder: Path) -> RunSummary | None:
+        """The summary of a finished run; None while there is none.
+
+        Raises:
+            UserError: there is one, but not of this version: days of training are not to be
+                begun again unasked.
+        """
+        path = folder / SUMMARY
+        try:
+            return cls(**orjson.loads(path.read_bytes())) if path.exists() else None
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is unusable ({error}): give --restart") from None
+
+
+class TrainingRun:
+    """One run's folder. Only the process that holds the GPU's lock writes it."""
+
+    def __init__(self, archive_dir: Path, name: str) -> None:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"{name!r} is no name for a run: lower-case letters, digits, . - _")
+        self.name = name
+        self.folder = archive_dir / RUNS / name
+        self.best = self.folder / "best"
+
+    def begin(self, begun: RunConfig, *, restart: bool) -> RunSummary | None:
+        """Prepare the folder: new, or to go on.
+
+        Returns:
+            The summary when this very run is finished already.
+
+        Raises:
+            UsageError: the folder holds another run that has begun to train; the differences are
+                named.
+        """
+        if restart:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        path = self.folder / "run.json"
+        trained = any((self.folder / name).exists() for name in (STATE, SUMMARY))
+        if path.exists() and (trained or self.begun() == begun):
+            different = self.begun().differences(begun)
+            if different:
+                raise UsageError(
+                    f"run {self.name!r} was begun otherwise ({'; '.join(different)}): give "
+                    "another --name, or --restart to throw it away"
+                )
+            return RunSummary.read(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write(path, orjson.dumps(asdict(begun), option=orjson.OPT_INDENT_2))
+        return None
+
+    def begun(self) -> RunConfig:
+        """What this run was begun with.
+
+        Raises:
+            UserError: there is no such run, or its record is damaged.
+        """
+        path = self.folder / "run.json"
+        try:
+            return RunConfig(**orjson.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise UserError(f"no run {self.name!r} yet: `kkoracle train` makes it") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is unusable ({error}): give --restart") from None
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written after `step`: it is going to happen again."""
+        for name in ("metrics.jsonl", "samples.jsonl"):
+            path = self.folder / name
+            if path.exists():
+                write(
+                    path,
+                    b"".join(
+                        line
+                        for line in path.read_bytes().splitlines(keepends=True)
+                        if _step(line) <= step
+                    ),
+                )
+
+    def record(self, entries: Iterable[StepMetrics | ValidationMetrics]) -> None:
+        """Append to metrics.jsonl."""
+        self._append("metrics.jsonl", entries)
+
+    def record_answers(self, answers: Iterable[SampleAnswer]) -> None:
+        """Append to samples.jsonl."""
+        self._append("samples.jsonl", answers)
+
+    def _append(
+        self, name: str, entries: Iterable[StepMetrics | ValidationMetrics | SampleAnswer]
+    ) -> None:
+        lines = b"".join(orjson.dumps(asdict(e), option=orjson.OPT_APPEND_NEWLINE) for e in entries)
+        try:
+            with (self.folder / name).open("ab") as file:
+                file.write(lines)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {name} of run {self.name!r} ({error.strerror}): free some space, "
+                "then run the same command again"
+            ) from None
+
+    def metrics(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Training and validation losses by step, for the curve; a line being written waits."""
+        steps: list[tuple[int, float]] = []
+        valid: list[tuple[int, float]] = []
+        path = self.folder / "metrics.jsonl"
+        for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
+            entry = orjson.loads(line)
+            if "valid_loss" in entry:
+                valid.append((entry["step"], entry["valid_loss"]))
+            else:
+                steps.append((entry["step"], entry["loss"]))
+        return steps, valid
+
+    def finish(self, summary: RunSummary) -> None:
+        """Write summary.json: from now on the run counts as done."""
+        write(self.folder / SUMMARY, orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2))
+
+    def adapter(self, checkpoint: CheckpointName) -> Path:
+        """The folder of a checkpoint's adapter.
+
+        Raises:
+            UserError: there is none yet.
+        """
+        folder = self.best if checkpoint == "best" else self.folder
+        if not (folder / "adapters.safetensors").exists():
+            raise UserError(f"run {self.name!r} has no {checkpoint} adapter: run `kkoracle train`")
+        return folder
+
+
+def make_run_config(model: str, folder: Path, dataset: str, settings: TrainSettings) -> RunConfig:
+    """What a run with this model folder, dataset and settings is made of."""
+    return RunConfig(model, model_sha(folder), dataset, settings.model_dump())
+
+
+def model_sha(folder: Path) -> str:
+    """12 hex over config, tokenizer, and the size and last 4 kB of every file of weights.
+
+    Not over all weights: gigabytes would take a minute, and two models that agree in all of this
+    do not occur by accident.
+    """
+    sha = sha256()
+    for name in ("config.json", "tokenizer.json"):
+        if (folder / name).exists():
+            sha.update((folder / name).read_bytes())
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        sha.update(f"{path.name} {size}".encode())
+        with path.open("rb") as file:
+            file.seek(-min(size, 4096), 2)
+            sha.update(file.read())
+    return sha.hexdigest()[:12]
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a small file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _step(line: bytes) -> int:
+    """The step of a metrics line; a line cut short by a kill counts as after everything."""
+    try:
+        return int(orjson.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 2**62

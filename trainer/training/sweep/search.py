@@ -1,0 +1,296 @@
+"""The search itself: rounds of tries over growing parts of the rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exchange import lock
+from exchange.errors import STOPPED, UsageError, UserError
+from exchange.inference import models, runtime
+from exchange.project import Project
+from trainer.dataset import DatasetRow, Manifest, read_split
+from trainer.dataset.build import FOLDER
+from trainer.encode import context_length, encode_rows
+from trainer.training import runs
+from trainer.training.callbacks import Callback, StepMetrics
+from trainer.training.preflight.measure import find_fitting_mode
+from trainer.training.preflight.memory_fallback import ComputeMode
+from trainer.training.runs import TrainingRun
+from trainer.training.settings import TrainSettings
+from trainer.training.sweep import rule, search_space
+from trainer.training.sweep.trials import Trial, TrialStore
+from trainer.training.train import select_rows
+
+if TYPE_CHECKING:
+    from trainer.tokenization import TokenizedSample
+    from trainer.training.activation_cache import ActivationCache
+
+BUDGET = 0.10  # of what training with every rate in full would cost
+RATES = 6
+NEVER = 2**31  # steps to the next validation: a try is looked at once, at its end
+WORSE = 2.0  # a loss so many times the one it began with is going nowhere
+SMOOTH = 0.8  # of the running mean of losses that is judged
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What the search says."""
+
+    rate: float
+    tries: tuple[Trial, ...]
+    clusters: tuple[tuple[str, ...], ...]  # of each round's judging rows
+    bests: tuple[rule.RoundBest, ...]
+    drift: float
+    plan: search_space.SweepPlan
+    recall: bool  # judged by questions in other words; else by rows taught
+    edge: bool  # the best rate is at an end of all that was tried
+
+
+class SweepCallback(Callback):
+    """Looks at a search; every method may stay as it is."""
+
+    def began(self, plan: search_space.SweepPlan, rates: Sequence[float], done: int) -> None:
+        """The search is about to start, or to go on after `done` tries."""
+
+    def trying(self, number: int, of: int, rate: float, part: search_space.SweepRound) -> None:
+        """A try begins; numbers count from 1."""
+
+    def moved(self, share: float) -> None:
+        """How much of all steps of all tries is done, from 0 to 1."""
+
+    def tried(self, one: Trial) -> None:
+        """A try is done."""
+
+
+def search_rate(
+    project: Project,
+    archive: str | None,
+    settings: TrainSettings,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    count: int = RATES,
+    share: float = BUDGET,
+    restart: bool = False,
+    watcher: SweepCallback | None = None,
+    language_model: models.ModelSettings | None = None,
+    confirm: Callable[[str], bool] = lambda text: False,
+    stop: Callable[[], bool] = lambda: False,
+) -> SweepResult:
+    """Find the learning rate for a run with these settings; the same call goes on after a stop.
+
+    Evaluates MLX: a process that called this must not fork.
+
+    Args:
+        low, high: ends of the grid; default: around the configured rate.
+        count: rates on it.
+        share: of what training with all of them in full would cost.
+
+    Raises:
+        UserError: no dataset, too few rows, the GPU in use, stopped, every rate diverged.
+    """
+    watcher = watcher or SweepCallback()
+    ends = search_space.default_range(settings.lr)
+    rates = search_space.geometric_grid(low or ends[0], high or ends[1], count)
+    archive_dir = project.archive_dir(archive)
+    manifest = Manifest.read(archive_dir / FOLDER)
+    rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, watcher)
+    order = search_space.order_rows(rows, read_split(archive_dir / FOLDER, "valid"), settings.seed)
+    plan = search_space.plan_rounds(
+        len(rows), settings.batch * settings.accumulate, settings.epochs, count, share
+    )
+    if plan is None:
+        raise UsageError(
+            f"{len(rows)} rows are too few to search on a part of them: train with two or three "
+            "rates (`kkoracle train --name A --lr ...`), it is as cheap; or give a larger --budget"
+        )
+    language_model = language_model or project.config.table("model", models.ModelSettings)
+    folder = models.locate(language_model, project.models, confirm)
+    with lock.hold_gpu(project.data):
+        begun = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
+        tries = TrialStore(archive_dir, "default")
+        about = {"of": begun.sha, "rates": rates, "plan": asdict(plan)}
+        done = tries.begin(about, restart=restart)
+        desk = _TrialRunner(
+            archive_dir, settings, begun, order, plan, tries, watcher, confirm, stop
+        )
+        return desk.search(rates, done, folder)
+
+
+class _TrialRunner:
+    """What all tries share: model, rows in tokens, cache of the frozen layers."""
+
+    def __init__(
+        self,
+        archive_dir: Path,
+        settings: TrainSettings,
+        begun: runs.RunConfig,
+        order: search_space.RowOrder,
+        plan: search_space.SweepPlan,
+        tries: TrialStore,
+        watcher: SweepCallback,
+        confirm: Callable[[str], bool],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._archive_dir, self._settings, self._begun = archive_dir, settings, begun
+        self._order, self._plan, self._tries = order, plan, tries
+        self._watcher, self._confirm, self._stop = watcher, confirm, stop
+        self._judges = [search_space.judging_rows(order, part.rows) for part in plan.rounds]
+        self._tokens: dict[str, TokenizedSample] = {}
+        self._trunk: ActivationCache | None = None
+        self._way: ComputeMode | None = None
+
+    def search(self, rates: tuple[float, ...], done: list[Trial], folder: Path) -> SweepResult:
+        """All rounds, but for the tries that are done already."""
+        self._watcher.began(self._plan, rates, len(done))
+        self._load(folder)
+        bests: list[rule.RoundBest] = []
+        wanted: list[float] = list(rates)
+        ratio = search_space.grid_ratio(rates)
+        for number, part in enumerate(self._plan.rounds):
+            if number:
+                known = sorted({*rates, *(one.rate for one in done)})
+                wanted = rule.neighbouring_rates(known, bests[-1].tried, part.tries, ratio)
+            for rate in wanted:
+                if not any(one.round == number and one.rate == rate for one in done):
+                    done.append(self._try(number, rate, len(done)))
+            best = rule.best_of([one for one in done if one.round == number])
+            if best is None:
+                raise UserError(
+                    f"every rate from {wanted[0]:g} to {wanted[-1]:g} diverged: search below, with "
+                    "--from and --to"
+                )
+            bests.append(best)
+        self._tries.drop_runs()
+        tried = [one.rate for one in done]
+        judged = [self._fitting(chosen) for chosen, _ in self._judges]
+        return SweepResult(
+            rule.choose_rate(bests, self._plan.full_steps),
+            tuple(done),
+            tuple(tuple(row.cluster for row in rows) for rows in judged),
+            tuple(bests),
+            rule.drift(bests),
+            self._plan,
+            all(recall for _, recall in self._judges),
+            bests[-1].tried in (min(tried), max(tried)),
+        )
+
+    def _try(self, number: int, rate: float, before: int) -> Trial:
+        from trainer.training.data import TrainingData
+        from trainer.training.loop import NonFiniteLoss, TrainingLoop
+        from trainer.training.loss import row_losses
+
+        part = self._plan.rounds[number]
+        self._watcher.trying(before + 1, self._plan.tries, rate, part)
+        clock, used = time.perf_counter(), time.process_time()
+        settings = self._settings.model_copy(
+            update={"lr": rate, "evaluate_every": NEVER, "patience": 0, "samples": 0}
+        )
+        if settings.recipe == "full" and before:  # its weights are not those of the base any more
+            self._load(self._folder)
+        train, judging = (
+            [self._tokens[row.id] for row in self._fitting(rows)]
+            for rows in (self._order.train[: part.rows], self._judges[number][0])
+        )
+        trunk = self._cache([*train, *judging])
+        guard = _DivergenceGuard(self._watcher, part.steps, self._steps_before(number, before))
+        run = TrainingRun(self._tries.folder, f"{number}-{rate:g}")
+        run.folder.mkdir(parents=True, exist_ok=True)
+        loop = TrainingLoop(
+            self._model,
+            self._tokenizer,
+            TrainingData(train, judging[:1], train[:1], [], 0, 0),
+            settings,
+            run,
+            guard,
+            lambda: guard.hopeless or self._stop(),
+            trunk=trunk,
+        )
+        self._way = self._way or find_fitting_mode(loop, settings)
+        loop.compute(parts=self._way.parts, checkpoint=self._way.checkpoint)
+        losses: list[float] = []
+        try:
+            loop.fit(replace(self._begun, settings=settings.model_dump()))
+            if trunk:
+                trunk.fill(judging)
+            losses = row_losses(loop.loss, judging, self._way.rows(settings.batch))
+        except NonFiniteLoss:
+            pass  # no finite loss: as far from good as can be
+        except UserError as error:
+            if not (error.exit_code == STOPPED and guard.hopeless):
+                raise
+        tried = Trial(
+            number,
+            rate,
+            part.rows,
+            part.steps,
+            not losses,
+            tuple(losses),
+            round(time.process_time() - used, 3),
+            round(time.perf_counter() - clock, 3),
+        )
+        self._tries.keep(tried)
+        self._watcher.tried(tried)
+        return tried
+
+    def _steps_before(self, number: int, before: int) -> tuple[int, int]:
+        """Steps of the tries before this one, and of all."""
+        rounds = self._plan.rounds
+        total = sum(part.steps * part.tries for part in rounds)
+        past = sum(part.steps * part.tries for part in rounds[:number])
+        within = before - sum(part.tries for part in rounds[:number])
+        return past + within * rounds[number].steps, total
+
+    def _load(self, folder: Path) -> None:
+        """The model, and in tokens all rows that any try may need."""
+        self._folder = folder
+        self._watcher.note(f"loading {self._begun.model}")
+        self._model, tokenizer = runtime.load(folder)
+        self._tokenizer = tokenizer
+        limit = context_length(self._model)
+        longest = min(self._settings.max_length, limit) if limit else self._settings.max_length
+        rows = [*self._order.train[: self._plan.rounds[-1].rows], *self._judges[-1][0]]
+        samples, _ = encode_rows(tokenizer, rows, longest, self._watcher.encoding)
+        self._tokens = {sample.id: sample for sample in samples}
+
+    def _fitting(self, rows: Sequence[DatasetRow]) -> list[DatasetRow]:
+        """Without those that are too long."""
+        return [row for row in rows if row.id in self._tokens]
+
+    def _cache(self, samples: list[TokenizedSample]) -> ActivationCache | None:
+        """The cache of the frozen layers, shared by all tries and by the run that follows."""
+        from trainer.training import activation_cache, adapter
+
+        if self._trunk is None:
+            self._trunk = activation_cache.open_activation_cache(
+                self._archive_dir / activation_cache.FOLDER,
+                self._begun.model_sha,
+                self._model,
+                adapter.tuned_layers(self._model, self._settings),
+                samples,
+                self._settings.trunk_gb,
+                self._confirm,
+                self._watcher.note,
+            )
+        return self._trunk
+
+
+class _DivergenceGuard(Callback):
+    """Ends a try that diverges, and tells how far the search is."""
+
+    def __init__(self, watcher: SweepCallback, steps: int, before: tuple[int, int]) -> None:
+        self._watcher, self._before = watcher, before
+        self._first = self._mean = 0.0
+        self.hopeless = False
+
+    def on_step(self, step: StepMetrics) -> None:
+        """See `Callback`."""
+        self._first = self._first or step.loss
+        self._mean = SMOOTH * (self._mean or step.loss) + (1 - SMOOTH) * step.loss
+        self.hopeless = self._mean > WORSE * self._first
+        past, total = self._before
+        self._watcher.moved((past + step.step) / total)

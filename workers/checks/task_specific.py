@@ -1,0 +1,116 @@
+"""Answers to questions that rest on something false, or that the archive cannot answer.
+
+`given["false"]` is what was put into the question, `given["true"]` what stood there before.
+"""
+
+from __future__ import annotations
+
+import re
+
+from exchange.text.inflection import is_same_word
+from exchange.text.similarity import jaccard, question_signature
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.answer_type import kind_of
+from workers.checks.context import CheckContext
+
+_DENIES = re.compile(
+    r"\b(δεν|οχι|λαθοσ|λανθασμεν\w*|αντιθετα|αλλα|στην πραγματικοτητα|not|wrong|but|actually"
+    r"|rather)\b"
+)
+_REFUSES = re.compile(
+    r"δεν (το |τη |την )?(γνωριζω|ξερω|εχω|βρισκω|βρηκα|υπαρχ|προκυπτει|διαθετω|περιλαμβαν|αναφερ"
+    r"|μπορω|κανει λογο|περιεχει)"
+    r"|(do not|don t|cannot|can not|no) (know|have|find|information|record|tell|answer|mention)"
+)
+
+
+def denies(claim: TokenizedPair, context: CheckContext) -> str:
+    """It says that the question is wrong, and does not answer as if it were right."""
+    return "" if _DENIES.search(claim.answer.line) else "premise-accepted"
+
+
+def corrects(claim: TokenizedPair, context: CheckContext) -> str:
+    """It says what is right: the true date, or the true name."""
+    true = TokenizedText(context.task.given["true"])
+    if true.dates:
+        return "" if true.dates <= claim.answer.dates else "not-corrected"
+    if not true.numbers <= claim.answer.numbers:
+        return "not-corrected"
+    said = [word.folded for word in claim.answer.words]
+    found = all(
+        any(is_same_word(word.folded, other) for other in said)
+        for word in true.words
+        if word.capital
+    )
+    return "" if found else "not-corrected"
+
+
+def refuses(claim: TokenizedPair, context: CheckContext) -> str:
+    """It says that it does not know."""
+    return "" if _REFUSES.search(claim.answer.line) else "not-refused"
+
+
+def adds_nothing(claim: TokenizedPair, context: CheckContext) -> str:
+    """A refusal that tells names or numbers of its own invents while refusing."""
+    asked = claim.question
+    if not claim.answer.numbers <= asked.numbers:
+        return "invented-number"
+    known = [word.folded for word in asked.words]
+    for word in claim.answer.names:
+        if not any(is_same_word(word.folded, other) for other in known):
+            return "invented-name"
+    return ""
+
+
+def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
+    """A correction may repeat what the question says; the rest stands in the chunk."""
+    asked = claim.question
+    if not claim.answer.numbers <= context.numbers | asked.numbers:
+        return "ungrounded-number"
+    known = [word.folded for word in asked.words]
+    for word in claim.answer.names:
+        if word.month:
+            if word.month not in context.months | asked.months:
+                return "ungrounded-name"
+        elif not context.names(word.folded) and not any(
+            is_same_word(word.folded, other) for other in known
+        ):
+            return "ungrounded-name"
+    return ""
+
+
+# A question said otherwise: the same facts asked for, in other words.
+
+ALIKE = 0.6  # word Jaccard to the source from which it is the same wording
+
+
+def keeps_facts(claim: TokenizedPair, context: CheckContext) -> str:
+    """Digits, months and names are those of the source, none lost and none added."""
+    source, asked = TokenizedText(context.task.given["question"]), claim.question
+    if source.numbers != asked.numbers or source.months != asked.months:
+        return "rephrase-number"
+    one = {word.folded for word in source.names if not word.month}
+    other = {word.folded for word in asked.names if not word.month}
+    said = {word.folded for word in asked.words}
+    kept = all(any(is_same_word(name, word) for word in said) for name in one)
+    known = {word.folded for word in source.words}
+    added = not all(any(is_same_word(name, word) for word in known) for name in other)
+    return "rephrase-name" if added or not kept else ""
+
+
+def asks_the_same(claim: TokenizedPair, context: CheckContext) -> str:
+    """Who stays who and when stays when: another kind of question has another answer."""
+    kind, wanted = kind_of(claim.question), kind_of(TokenizedText(context.task.given["question"]))
+    return "" if kind == wanted or "fact" in (kind, wanted) else "rephrase-kind"
+
+
+def other_words(claim: TokenizedPair, context: CheckContext) -> str:
+    """Too near to its source to be a test of anything."""
+    source = context.task.given["question"]
+    one = {word.folded for word in claim.question.words}
+    other = {word.folded for word in TokenizedText(source).words}
+    if len(one & other) > ALIKE * len(one | other):
+        return "rephrase-alike"
+    # Small words apart it may still be the same one, and would be left out of every test set.
+    alike = jaccard(question_signature(claim.question.text).stems, question_signature(source).stems)
+    return "rephrase-alike" if alike > ALIKE else ""

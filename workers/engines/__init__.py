@@ -1,1 +1,0 @@
-"""Engines: where the tokens come from. Each satisfies `exchange.engine.Engine`."""

@@ -1,0 +1,1 @@
+"""Jobs leased from Redis: taken, renewed, acknowledged, set apart when they kill, given back."""
