@@ -26,3 +26,11 @@ class UsageError(UserError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, USAGE)
+
+
+class CannotWrite(UserError):
+    """A file or folder cannot be written; what stood there is as it was."""
+
+
+class DiskFull(CannotWrite):
+    """No space is left, on the disk or in the user's quota."""

@@ -1,0 +1,157 @@
+"""Files and folders that are whole or as they were before, whatever is killed or unplugged.
+
+Everything is written under a temporary name beside its place, forced to the disk, and renamed:
+without the first step a crash leaves half a file, without the second a power cut can leave the
+new name and no content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import CannotWrite, DiskFull
+
+PARTIAL = ".partial"  # how a name ends, or (with a dash) begins, until its file is whole
+
+
+def write_atomic(
+    path: Path, data: bytes | str, *, mode: int | None = None, sync: bool = True
+) -> None:
+    """Write a small file, and the folders above it where they are missing.
+
+    Args:
+        mode: the rights of the file, such as 0o600 for a secret, from its first byte on.
+        sync: False for what is worth nothing after a crash, such as a heartbeat.
+
+    Raises:
+        DiskFull: no space is left; what stood there is as it was.
+        CannotWrite: any other reason why it cannot be written.
+    """
+    with atomic_path(path, sync=sync) as partial:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(partial, flags, 0o666 if mode is None else mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_path(path: Path, *, sync: bool = True, keep_suffix: bool = False) -> Iterator[Path]:
+    """A temporary name to write to, by ourselves or by another program, renamed at the end.
+
+    Nothing stands under the name as the block begins. Where the block raises, the file before
+    stays and the temporary one goes.
+
+    Args:
+        keep_suffix: for writers that look at how the name ends.
+
+    Raises:
+        DiskFull: no space is left, also where the block says so by an `OSError`.
+        CannotWrite: any other `OSError`, also of the block.
+    """
+    name = f"{PARTIAL[1:]}-{path.name}" if keep_suffix else path.name + PARTIAL
+    partial = path.with_name(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        try:
+            yield partial
+            if sync:
+                sync_path(partial)
+            partial.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+        if sync:
+            sync_path(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from None
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A new folder to fill, that takes the target's place when the block ends well.
+
+    Raises:
+        DiskFull: no space is left, also where the block says so by an `OSError`.
+        CannotWrite: the folder cannot be made, filled or moved; the one before is as it was.
+    """
+    partial, old = (target.with_name(target.name + end) for end in (PARTIAL, ".old"))
+    try:
+        if old.exists() and not target.exists():  # a kill between the two renames below
+            old.rename(target)
+        for folder in (partial, old):
+            shutil.rmtree(folder, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            for path in (*partial.rglob("*"), partial):
+                sync_path(path)
+            _exchange(partial, target, old)
+            sync_path(target.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise write_error(target, error) from None
+
+
+def _exchange(partial: Path, target: Path, old: Path) -> None:
+    if target.exists():
+        target.rename(old)
+    try:
+        partial.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+
+
+def write_hashed(path: Path, pieces: Iterable[bytes]) -> dict[str, Any]:
+    """Write a stream of pieces, not atomically; returns what the file is: `sha256`, `bytes`.
+
+    Use it inside `atomic_path`.
+    """
+    sha, size = sha256(), 0
+    with path.open("wb") as file:
+        for piece in pieces:
+            sha.update(piece)
+            size += len(piece)
+            file.write(piece)
+    return {"sha256": sha.hexdigest(), "bytes": size}
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in hex, read in blocks."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def sync_path(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk, where the file system can."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some cannot do it for folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_error(path: Path, error: OSError) -> CannotWrite:
+    """What to raise for an operating system's error, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(
+            f"cannot write {path}: the disk is full; free some space, then run the same command "
+            "again"
+        )
+    return CannotWrite(f"cannot write {path}: {error.strerror or error}")
