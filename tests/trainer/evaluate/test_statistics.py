@@ -7,6 +7,7 @@ import random
 import statistics as plain
 
 import pytest
+from scipy import stats
 
 from trainer.evaluate.statistics import (
     ClusteredEstimate,
@@ -141,6 +142,15 @@ def test_mcnemar_is_the_coin_of_the_flips() -> None:
     assert mcnemar_p(0, 0) == 1.0 and mcnemar_p(5, 5) == 1.0
     assert mcnemar_p(1, 9) == mcnemar_p(9, 1) == pytest.approx(22 / 1024)
     assert mcnemar_p(500, 700) < 1e-7
+    assert mcnemar_p(26_000, 24_500) == pytest.approx(2.5417e-11, rel=1e-4)  # and it ends
+
+
+@pytest.mark.parametrize(("won", "lost"), [(0, 7), (12, 30), (499, 500), (2100, 1900)])
+def test_mcnemar_and_wilson_are_those_of_scipys_own_tests(won: int, lost: int) -> None:
+    found = stats.binomtest(won, won + lost, 0.5)
+    assert mcnemar_p(won, lost) == pytest.approx(found.pvalue, rel=1e-9)
+    interval = found.proportion_ci(0.95, method="wilson")
+    assert wilson_interval(won, won + lost) == pytest.approx((interval.low, interval.high))
 
 
 def test_wilson_stays_between_zero_and_one_and_widens_where_questions_repeat() -> None:

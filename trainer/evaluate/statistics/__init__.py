@@ -15,6 +15,8 @@ from trainer.evaluate.statistics.clustered import (
     design_effect,
     difference,
     sum_by_cluster,
+    t_quantile,
+    t_two_sided_p,
     wilson_interval,
     with_least_error,
 )
@@ -26,7 +28,6 @@ from trainer.evaluate.statistics.paired import (
     paired_difference,
     questions_needed,
 )
-from trainer.evaluate.statistics.student import t_quantile, t_two_sided_p
 
 __all__ = [
     "FEW_CLUSTERS",

@@ -15,8 +15,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from exchange.errors import UserError
-from trainer.evaluate.statistics.clustered import LEVEL
-from trainer.evaluate.statistics.student import t_quantile
+from trainer.evaluate.statistics.clustered import LEVEL, t_quantile
 
 if TYPE_CHECKING:
     import numpy as np

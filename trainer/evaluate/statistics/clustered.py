@@ -11,11 +11,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from statistics import NormalDist
+from typing import Any
 
-from trainer.evaluate.statistics.student import t_quantile, t_two_sided_p
+from exchange.errors import UserError
 
 LEVEL = 0.95
+
+
+def scipy_special() -> Any:
+    """`scipy.special`, imported when first needed: it costs a quarter of a second.
+
+    Raises:
+        UserError: scipy is not installed.
+    """
+    try:
+        from scipy import special
+    except ImportError:
+        raise UserError("intervals and tests need scipy: pip install 'kkoracle[report]'") from None
+    return special
+
+
+@cache
+def t_quantile(p: float, freedom: float) -> float:
+    """The value that a share `p` of Student's t lies below."""
+    return float(scipy_special().stdtrit(freedom, p))
+
+
+def t_two_sided_p(t: float, freedom: float) -> float:
+    """The chance of a value of Student's t at least as far from zero as `t`."""
+    return float(2 * scipy_special().stdtr(freedom, -abs(t)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +127,7 @@ def clustered_ratio(sums: ClusterSums) -> ClusteredEstimate:
 
 
 def clustered_mean(values: Sequence[float], clusters: Sequence[str]) -> ClusteredEstimate:
-    """The mean of `values`; see `ratio`."""
+    """The mean of `values`; see `clustered_ratio`."""
     return clustered_ratio(sum_by_cluster(values, clusters))
 
 
@@ -130,14 +156,12 @@ def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
     return max(1.0, (found.error / alone.error) ** 2) if alone.error else 1.0
 
 
-# An interval for a share that stays inside 0 and 1, also of few questions and near the ends.
-
-
 def wilson_interval(right: float, count: float, effect: float = 1.0) -> tuple[float, float]:
     """Wilson's score interval of 95 % for `right` of `count` (Wilson 1927, JASA 22:209).
 
-    Recommended over the textbook one for small counts by Brown, Cai and DasGupta (2001,
-    Statistical Science 16:101).
+    It stays inside 0 and 1, also of few questions and near the ends; recommended over the textbook
+    one for small counts by Brown, Cai and DasGupta (2001, Statistical Science 16:101). The formula
+    stands here because scipy's takes whole counts only, which a design effect does not leave.
 
     Args:
         effect: the design effect; clustered questions count as `count / effect` independent ones.

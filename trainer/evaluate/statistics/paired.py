@@ -1,4 +1,4 @@
-"""Two systems asked the same questions."""
+"""Two systems asked the same questions: the paired difference, its tests, and their power."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.evaluate.statistics.clustered import LEVEL, ClusteredEstimate, clustered_mean
-from trainer.evaluate.statistics.student import t_quantile
+from trainer.evaluate.statistics.clustered import (
+    LEVEL,
+    ClusteredEstimate,
+    clustered_mean,
+    scipy_special,
+    t_quantile,
+)
 
-# Answers that became right against answers that became wrong.
+FEW_CLUSTERS = 50  # below, a clustered interval may be too narrow (Cameron and Miller 2015)
+TIE = 1e-9  # values closer than this are equal
+POWER = 0.8  # the chance to see a difference that is asked for
+_ROUNDS = 3  # until the number of clusters changes no more
+_NORMAL = 1000  # degrees of freedom; beyond, Student's t is the normal distribution
 
 
 def mcnemar_p(won: int, lost: int) -> float:
@@ -18,13 +27,9 @@ def mcnemar_p(won: int, lost: int) -> float:
     It takes the questions as independent, so where stories have several it says too little doubt:
     shown beside the clustered interval, which decides.
     """
-    flips = won + lost
-    tail = sum(math.comb(flips, k) for k in range(min(won, lost) + 1))
-    return min(1.0, 2 * tail / 2**flips)
-
-
-FEW_CLUSTERS = 50  # below, a clustered interval may be too narrow (Cameron and Miller 2015)
-TIE = 1e-9  # values closer than this are equal
+    if won == lost:
+        return 1.0
+    return min(1.0, 2 * float(scipy_special().bdtr(min(won, lost), won + lost, 0.5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,6 @@ def paired_difference(
     )
 
 
-# Several questions asked of one evaluation: each answer must stand for all of them together.
-
-
 def holm_adjust(values: Sequence[float]) -> list[float]:
     """p values adjusted for being one of several (Holm 1979, Scandinavian J. of Statistics 6:65).
 
@@ -91,17 +93,6 @@ def holm_adjust(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-# How many questions would be needed to see a difference that matters.
-#
-# Never computed from the difference that was seen: that only says its p value again (Hoenig and
-# Heisey 2001, The American Statistician 55:19). It takes the smallest difference that would change
-# what one does, and the spread that was seen.
-
-POWER = 0.8  # the chance to see it that is asked for
-_ROUNDS = 3  # until the number of clusters changes no more
-_NORMAL = 1000  # degrees of freedom; beyond, Student's t is the normal distribution
-
-
 def questions_needed(
     seen: ClusteredEstimate, questions: int, matters: float, *, alpha: float = 1 - LEVEL
 ) -> int:
@@ -109,6 +100,9 @@ def questions_needed(
 
     The standard error shrinks with the root of the number of clusters: G' = G * ((t_alpha/2 +
     t_power) * SE / matters)^2 (Miller 2024, section 5, with the clustered SE and Student's t).
+    `matters` is the smallest difference that would change what one does, never the one that was
+    seen: that would only say its p value again (Hoenig and Heisey 2001, The American Statistician
+    55:19).
 
     Args:
         questions: how many `seen` was made of.
