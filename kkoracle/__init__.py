@@ -3,4 +3,4 @@
 It composes the stages and holds no logic of any of them.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -67,6 +67,7 @@ def test_the_site_is_the_same_for_both_sides_and_its_server_writes_down_what_it_
     assert [(one.status, one.path) for one in read_requests(log)] == [(200, "/story/3")]
 
 
+@pytest.mark.storm
 def test_a_quick_kill_bench_loses_nothing() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "bench", "kill", "--quick", "--json"],

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 import orjson
+import pytest
 
 from bench.faults.chaos import OTHERS, SHARES, fault_order
 from tests.conftest import ROOT, cli_environment
@@ -30,6 +31,7 @@ def bench(*options: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.storm
 def test_random_kills_lose_nothing_and_store_nothing_twice() -> None:
     found = bench("--tasks", "80", "--kills", "8", "--poison", "0")
     assert found["kills"] >= 4, found["said"]

@@ -63,7 +63,7 @@ def test_a_command_writes_how_it_was_called_with_what_and_how_it_ended(project: 
     assert "`dataset.unseen = 0.1 (flag)`" in text
     assert "`dataset.valid = 0.2 (KKORACLE_DATASET_VALID)`" in text
     assert "dataset.recall" not in text  # as it is by default
-    assert "- with: kkoracle 0.1.0, Python 3." in text
+    assert "- with: kkoracle 0.2.0, Python 3." in text
 
 
 def test_looking_around_leaves_no_entry_and_what_fails_makes_no_folder(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def server(tmp_path: Path) -> Iterator[OwnServer]:
     found.kill()
 
 
+@pytest.mark.storm
 def test_redis_away_for_a_minute_ends_no_worker_and_loses_nothing(
     open_shop: Open, server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

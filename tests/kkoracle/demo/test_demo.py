@@ -120,6 +120,7 @@ def pid_of(directory: Path, victim: str) -> int:
     return pid
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize("victim", ["daemon", "worker", "worker process", "redis", "the demo"])
 def test_killed_and_started_again_it_ends_as_if_undisturbed(
     undisturbed: Path, tmp_path: Path, popen: Popen, victim: str

@@ -233,6 +233,7 @@ def family(pids: set[int]) -> set[int]:
     return pids
 
 
+@pytest.mark.storm
 def test_all_killed_at_once_and_started_again_counts_as_if_undisturbed(
     tmp_path: Path, tiny_model: Path, start: Start
 ) -> None:
