@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 from bench.crawl import commands, stored
 from bench.crawl.serving import read_requests, serve_site
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.store.spool import Spool
 
 SEED = 7
@@ -79,7 +79,7 @@ def _kill(folder: Path, stories: int, kills: int, seed: int, settings: BenchSett
                     time.sleep(0.01)
                 time.sleep(moments.uniform(0, LIFE_S))
                 if process.poll() is not None:
-                    raise UserError(
+                    raise ProgramFailed(
                         f"the crawl ended after {done} kills of {kills}: "
                         + stored.last_line(folder / "log")
                     )
@@ -91,7 +91,7 @@ def _kill(folder: Path, stories: int, kills: int, seed: int, settings: BenchSett
         finally:
             start.end()
     if code:
-        raise UserError(f"the last crawl ended with {code}: {stored.last_line(folder / 'log')}")
+        raise ProgramFailed(f"the last crawl ended with {code}: {stored.last_line(folder / 'log')}")
     found = _stories(folder)
     asked = Counter(one.path for one in read_requests(log) if one.path != "/robots.txt")
     return {
@@ -115,7 +115,7 @@ def _undisturbed(folder: Path, stories: int) -> Figures:
         finally:
             start.end()
     if code:
-        raise UserError(f"the crawl ended with {code}: {stored.last_line(folder / 'log')}")
+        raise ProgramFailed(f"the crawl ended with {code}: {stored.last_line(folder / 'log')}")
     spool = Spool.read(folder / "paper")
     try:
         titles = {(story.title, story.published) for story in spool.stories()}

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.lock import FileLock
 
 PEERS: dict[str, tuple[str, ...]] = {
@@ -87,7 +87,7 @@ def _call(command: list[str]) -> None:
     )
     if said.returncode:
         last = (said.stderr or said.stdout).strip().splitlines()[-1:] or ["no word of why"]
-        raise UserError(f"cannot install the peer ({' '.join(command[-2:])}): {last[0]}")
+        raise ProgramFailed(f"cannot install the peer ({' '.join(command[-2:])}): {last[0]}")
 
 
 def _version(packages: tuple[str, ...]) -> str:

@@ -29,7 +29,7 @@ from bench.faults import fixture
 from bench.processes import as_from_a_shell
 from bench.registry import BenchSettings, Figures
 from crawler.frontier import pages
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.project import Project
 from exchange.store import history
 from exchange.store.db import transaction
@@ -160,7 +160,7 @@ def _taken(command: list[str], folder: Path) -> tuple[float, float]:
     ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False)
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if ended.returncode not in (0, 1, 3):
-        raise UserError(f"the command failed: {ended.stderr.decode()[-300:]}")
+        raise ProgramFailed(f"the command failed: {ended.stderr.decode()[-300:]}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 
 

@@ -32,7 +32,7 @@ from crawler.settings import CrawlSettings, user_agent
 from crawler.signals import on_signals
 from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
-from exchange.errors import OK, STOPPED, UsageError, UserError
+from exchange.errors import OK, STOPPED, DiskFull, UsageError
 from exchange.lock import FileLock
 from exchange.project import Project
 from exchange.queue.background import BackgroundThread
@@ -281,7 +281,7 @@ def _full_disk(directory: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if "full" in str(error) or "disk I/O" in str(error):
-            raise UserError(
+            raise DiskFull(
                 f"the disk of {directory} is full or failing ({error}): make room, then run the "
                 "same command again; nothing was lost"
             ) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exchange.errors import UserError
+from exchange.errors import Busy
 
 
 class FileLock:
@@ -65,7 +65,7 @@ class FileLock:
 
     def __enter__(self) -> Self:
         if not self.acquire():
-            raise UserError(
+            raise Busy(
                 f"another process (pid {self.holder() or 'unknown'}) holds {self.path.name}: "
                 "stop it first, or wait until it ends"
             )
@@ -101,7 +101,7 @@ def hold_gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
     lock = FileLock(data / GPU_LOCK)
     try:
         if not lock.acquire(shared=shared):
-            raise UserError(
+            raise Busy(
                 f"training runs on this machine (pid {lock.holder()}): generate or train, not "
                 "both; start again when it is done"
                 if shared

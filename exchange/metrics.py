@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
-from exchange.errors import UserError
+from exchange.errors import Busy, MissingExtra
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def serve_metrics(host: str, port: int, figures: MetricSource) -> Iterator[int]:
         from prometheus_client import CollectorRegistry, start_http_server
         from prometheus_client.registry import Collector
     except ImportError:
-        raise UserError(
+        raise MissingExtra(
             "metrics need their extra: pip install 'kkoracle[metrics]', or leave the port at 0"
         ) from None
 
@@ -59,7 +59,7 @@ def serve_metrics(host: str, port: int, figures: MetricSource) -> Iterator[int]:
     try:
         server, thread = start_http_server(port, addr=host, registry=registry)
     except OSError as error:
-        raise UserError(
+        raise Busy(
             f"metrics cannot listen on {host} port {port}: {error.strerror}; choose another "
             "port under [operate], or 0 for none"
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from email.utils import parsedate_to_datetime
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import Busy, UsageError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -39,7 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise UserError(
+        raise Busy(
             f"cannot listen on {host}:{port} ({error.strerror}): choose another with --port, or "
             "end what runs there"
         ) from None

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, cast, get_type_hints
 
 import orjson
 
+from exchange.errors import BadRecord
 from exchange.text.fold import fold
 
 ID_BYTES = 12  # 96 bits: a collision among 10^9 ids has a chance of about 10^-11
@@ -33,10 +34,6 @@ PairKind = Literal[
 
 
 _FieldSpec = tuple[str, Any, bool]  # its name, its type, and whether it must be there
-
-
-class RecordError(ValueError):
-    """Bytes that are not the record they should be: broken JSON, a missing or misshapen field."""
 
 
 def digest(*parts: str, size: int = ID_BYTES) -> str:
@@ -61,19 +58,19 @@ class Record:
         """Read one record.
 
         Raises:
-            RecordError: not JSON, not an object, an unknown or missing field, a wrong type.
+            BadRecord: not JSON, not an object, an unknown or missing field, a wrong type.
         """
         try:
             raw = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise RecordError(f"{cls.__name__}: not JSON ({error})") from None
+            raise BadRecord(f"{cls.__name__}: not JSON ({error})") from None
         return cls.from_dict(raw)
 
     @classmethod
     def from_dict(cls, raw: Any) -> Self:
         """Like `from_json`, from an object that is parsed already."""
         if not isinstance(raw, dict):
-            raise RecordError(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
+            raise BadRecord(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
         values: dict[str, Any] = {}
         shape: tuple[_FieldSpec, ...] = _fields_of(cls)  # type: ignore[arg-type]  # classes are hashable
         for name, hint, required in shape:
@@ -81,9 +78,9 @@ class Record:
                 value = raw[name]
                 values[name] = value if type(value) is hint else _coerce(cls, name, hint, value)
             elif required:
-                raise RecordError(f"{cls.__name__}: field {name!r} is missing")
+                raise BadRecord(f"{cls.__name__}: field {name!r} is missing")
         if len(values) < len(raw):
-            raise RecordError(f"{cls.__name__}: unknown field {min(raw.keys() - values.keys())!r}")
+            raise BadRecord(f"{cls.__name__}: unknown field {min(raw.keys() - values.keys())!r}")
         return cls(**values)
 
 
@@ -120,7 +117,7 @@ def _coerce(cls: type, name: str, hint: Any, value: Any) -> Any:
         fits = isinstance(value, hint)
     if not fits:
         kind = type(value).__name__
-        raise RecordError(f"{cls.__name__}: field {name!r} does not fit: {kind}")
+        raise BadRecord(f"{cls.__name__}: field {name!r} does not fit: {kind}")
     return value
 
 
@@ -245,7 +242,7 @@ class Result(Record):
     def from_dict(cls, raw: Any) -> Self:
         """Checked like any record, and the completion and pairs inside it too."""
         if not isinstance(raw, dict) or not isinstance(raw.get("pairs", []), list):
-            raise RecordError("Result: expected an object with a list of pairs")
+            raise BadRecord("Result: expected an object with a list of pairs")
         pairs = tuple(
             cast(dict[str, Any], orjson.loads(Pair.from_dict(p).to_json()))
             for p in raw.get("pairs", [])
@@ -255,10 +252,10 @@ class Result(Record):
             Completion.from_dict(completion)
         for name in ("task_id", "archive"):
             if not isinstance(raw.get(name), str):
-                raise RecordError(f"Result: field {name!r} is missing or no string")
+                raise BadRecord(f"Result: field {name!r} is missing or no string")
         failed = raw.get("failed", "")
         if not isinstance(failed, str):
-            raise RecordError("Result: field 'failed' does not fit")
+            raise BadRecord("Result: field 'failed' does not fit")
         if not failed and completion is None:
-            raise RecordError("Result: neither a completion nor a failure")
+            raise BadRecord("Result: neither a completion nor a failure")
         return cls(raw["task_id"], raw["archive"], failed, completion, pairs)

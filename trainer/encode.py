@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import TooLarge
 from trainer import tokenization
 from trainer.dataset.rows import DatasetRow
 from trainer.tokenization import TokenizedSample
@@ -42,7 +42,7 @@ def encode_rows(
             samples.append(sample)
     progress(len(rows), len(rows))
     if not samples:
-        raise UserError(
+        raise TooLarge(
             f"all {len(rows)} rows are longer than {longest} tokens: raise [train] max_length, or "
             "choose a model with a longer context"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra, NotAllowed, Unreachable
 
 
 def upload_folder(
@@ -30,18 +30,18 @@ def upload_folder(
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
     except ImportError:
-        raise UserError("this needs the Hub: run `pip install 'kkoracle[hub]'`") from None
+        raise MissingExtra("this needs the Hub: run `pip install 'kkoracle[hub]'`") from None
     api = HfApi()
     try:
         url = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
         if not public and api.repo_info(repository, repo_type=kind).private is False:
-            raise UserError(f"{repository} is public already: give --public if that is meant")
+            raise NotAllowed(f"{repository} is public already: give --public if that is meant")
         api.upload_folder(repo_id=repository, repo_type=kind, folder_path=folder, path_in_repo=to)
     except (LocalTokenNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         refused = getattr(getattr(error, "response", None), "status_code", 0)
         if isinstance(error, LocalTokenNotFoundError) or refused in (401, 403):
-            raise UserError(
+            raise Unreachable(
                 f"nobody is logged in who may write to {repository}: run `hf auth login`"
             ) from None
-        raise UserError(f"the Hub refused: {str(error).splitlines()[0]}") from None
+        raise Unreachable(f"the Hub refused: {str(error).splitlines()[0]}") from None
     return f"sent to {url}"

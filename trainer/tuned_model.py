@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.inference import models
 from exchange.project import Project
 from trainer.training import runs
@@ -58,7 +58,7 @@ def find_tuned_model(
     base = models.locate(language_model, project.models, confirm)
     begun = of.begun()
     if begun.model_sha != runs.model_sha(base):
-        raise UserError(
+        raise ModelUnfit(
             f"run {run!r} was trained on {begun.model}, and [model] name is "
             f"{language_model.name}: name the same model again"
         )

@@ -110,7 +110,7 @@ def recheck(
     label that a person gave is never overruled. A running daemon is asked to take the new
     verdicts over; Ctrl-C before that leaves the old ones whole.
     """
-    from exchange.errors import UserError
+    from exchange.errors import NotFound
     from exchange.lock import FileLock
     from exchange.store import requests
     from workers.checks import VERSION
@@ -121,7 +121,7 @@ def recheck(
     archive = project.archive(name)
     directory = project.archive_dir(archive)
     if not directory.is_dir():
-        raise UserError(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
+        raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     with FileLock(directory / "recheck.lock"):
         with progress_bar("tasks judged") as progress:
             staged = judge_anew(directory, archive, processes=processes, progress=progress)

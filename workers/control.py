@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, time
 
-from exchange.errors import UserError
+from exchange.errors import RedisUnfit
 from exchange.project import Project
 from exchange.queue import keys
 
@@ -34,7 +34,7 @@ def set_paused(project: Project, paused: bool) -> str:
             else:
                 redis.delete(keys.CONTROL)
         except NoPermissionError:
-            raise UserError(
+            raise RedisUnfit(
                 "a worker may not pause the others: run this on the machine whose Redis it is"
             ) from None
     return PAUSE_MESSAGES[paused]

@@ -108,13 +108,13 @@ def drop(
 def _change(
     project: Project, archive: str | None, kind: str, ids: list[str] | None, reason: str, all_: bool
 ) -> int:
-    from exchange.errors import UsageError, UserError
+    from exchange.errors import NotFound, UsageError
     from exchange.store import failures, requests
 
     if sum((bool(ids), bool(reason), all_)) != 1:
         raise UsageError("which tasks? give ids, or --reason CODE, or --all")
     directory = project.archive_dir(archive)
     if not directory.is_dir():
-        raise UserError("nothing yet: `kkoracle crawl` begins")
+        raise NotFound("nothing yet: `kkoracle crawl` begins")
     selection = failures.FailedSelection(tuple(ids or ()), reason)
     return requests.submit_request(directory, selection.to_json(), kind=kind)

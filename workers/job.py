@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from exchange.errors import Unsupported
 from exchange.queue import keys
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ REFUSED = "refused: not a generation task of ours"
 
 def generate(archive: str, task_id: str) -> None:
     """The function that jobs name. A `GenerationWorker` runs the task; RQ itself must not."""
-    raise RuntimeError("generation tasks run in `kkoracle work`, not in a plain rq worker")
+    raise Unsupported("generation tasks run in `kkoracle work`, not in a plain rq worker")
 
 
 class TaskJob(Job):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import zstandard
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.lock import FileLock
 from exchange.records import Completion
 from exchange.store import inputs
@@ -55,7 +55,7 @@ def recheck(
     try:
         last = spool.db.execute("SELECT MAX(serial) FROM tasks").fetchone()[0] or 0
         if spool.db.execute("SELECT 1 FROM completions LIMIT 1").fetchone() is None:
-            raise UserError("no replies are stored yet: run `kkoracle work` first")
+            raise NotEnoughData("no replies are stored yet: run `kkoracle work` first")
     finally:
         spool.close()
     for left in directory.glob("recheck-*.sqlite"):  # of a run that was killed

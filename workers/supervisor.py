@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from exchange.errors import OK, STOPPED, USAGE, UserError
+from exchange.errors import OK, STOPPED, USAGE, ProgramFailed
 from exchange.inference import openblas
 from exchange.metrics import MetricValue
 from exchange.queue import keys
@@ -84,7 +84,7 @@ class Supervisor:
             short = time.monotonic() - started < LOOP_LIFE_S
             quick = quick + 1 if short and not did_work(self.worker_name) else 1
             if quick >= LOOP_CRASHES:
-                raise UserError(
+                raise ProgramFailed(
                     f"the worker crashed {quick} times in a row (last exit code {code}): see its "
                     "messages above; `kkoracle doctor` checks model and memory"
                 )

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from bench import processes
 from bench.registry import BenchSettings, Figures
+from exchange.errors import ProgramFailed
 
 if TYPE_CHECKING:
     from bench.checks.labelled import LabelledVerdict
@@ -96,7 +97,7 @@ def _chain(pairs: int, settings: BenchSettings) -> Figures:
         log = Path(name) / "log"
         taken = processes.run(command, ROOT, dict(os.environ), log)
         if taken.code:
-            raise RuntimeError(log.read_text())
+            raise ProgramFailed(log.read_text())
         cpu, judged, accepted, rss = log.read_text().split()
     return {
         "judged": int(judged),
@@ -113,7 +114,7 @@ def _recheck(folder: Path) -> Figures:
     started = time.monotonic()
     taken = processes.run(command, folder, env, folder / "recheck.log")
     if taken.code:
-        raise RuntimeError((folder / "recheck.log").read_text("utf-8"))
+        raise ProgramFailed((folder / "recheck.log").read_text("utf-8"))
     return {
         "recheck_cpu_s": round(taken.cpu_s, 1),
         "recheck_s": round(time.monotonic() - started, 1),

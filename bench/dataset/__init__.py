@@ -19,6 +19,7 @@ import orjson
 from bench import processes
 from bench.dataset import filling, repeated
 from bench.registry import BenchSettings, Figures
+from exchange.errors import ProgramFailed
 from trainer.dataset import DatasetRow, read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.random_split import FOLDER as RANDOM
@@ -93,7 +94,7 @@ def _build(project: Path, *arguments: str) -> processes.ResourceUsage:
     env = processes.as_from_a_shell(os.environ) | {"PYTHONPATH": root}
     taken = processes.run(command, project, env, project / "build.log")
     if taken.code:
-        raise RuntimeError((project / "build.log").read_text("utf-8"))
+        raise ProgramFailed((project / "build.log").read_text("utf-8"))
     return taken
 
 

@@ -39,7 +39,7 @@ from pathlib import Path
 
 from bench import processes
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 SEED = 7  # of the demo's newspaper
@@ -103,7 +103,7 @@ def _demo(directory: Path, given: argparse.Namespace, settings: BenchSettings) -
     took = processes.run(command, directory.parent, env, log)
     if took.code:
         lines = log.read_text("utf-8", "replace").strip().splitlines()
-        raise UserError(f"the demo ended with code {took.code}: {lines[-1] if lines else ''}")
+        raise ProgramFailed(f"the demo ended with code {took.code}: {lines[-1] if lines else ''}")
     if begun:
         return unknown
     return {

@@ -12,7 +12,7 @@ from typing import Self
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile
 from exchange.records import Chunk, Pair
 from exchange.store.spool import Spool
 from exchange.text.fold import words
@@ -54,7 +54,7 @@ class DemoResults:
             for found in spool.stories():
                 same = by_title[found.published, folded_words(found.title)]
                 if not same:
-                    raise UserError(f"{found.title!r} of {found.published} was never printed")
+                    raise BadFile(f"{found.title!r} of {found.published} was never printed")
                 stories[found.id] = max(same, key=lambda s: len(facts_in(s.facts, found.text)))
             pieces = {
                 chunk.id: ChunkFacts(chunk, facts_in(stories[chunk.story_id].facts, chunk.text))

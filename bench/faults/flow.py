@@ -19,7 +19,7 @@ from bench import pretend
 from bench.faults import fixture
 from bench.faults.deployment import Deployment
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.store.spool import Spool
 from workers.supervisor import MODULE_VARIABLE
 
@@ -92,7 +92,7 @@ class _FlowMonitor:
             if done != last:
                 last, moved = done, moment
             if self._crew.wrong_exits or moment - moved > STUCK_S:
-                raise UserError(f"the flow is stuck at {done}: {self._crew.crashes()}")
+                raise ProgramFailed(f"the flow is stuck at {done}: {self._crew.crashes()}")
             if moment - self._told > 5:
                 self._told = moment
                 self._say(f"{done} of {count} done, Redis {self.peak() / MB:.1f} MB at most")
@@ -124,7 +124,7 @@ class _FlowMonitor:
     def _redis(self) -> Redis:
         redis = self._crew.redis()
         if redis is None:
-            raise UserError("Redis is gone, and nobody killed it")
+            raise ProgramFailed("Redis is gone, and nobody killed it")
         return redis
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 SEED = 7
@@ -56,7 +56,7 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
         loop = _alone("loop", folder)
         parameters = _parameters(material.model)
     if beside.done != count:
-        raise UserError(f"{beside.done} of {count} tasks were done: the pipeline is broken")
+        raise ProgramFailed(f"{beside.done} of {count} tasks were done: the pipeline is broken")
     tokens = sum(material.limits[:count])
     ours_cpu_s = ours.cpu_s + beside.redis_cpu_s + beside.flow_cpu_s
     return {

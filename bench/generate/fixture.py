@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.generate.timing import RunTiming
 from bench.generate.workload import PROMPT, TOKENS_OUT, WARM_UP, GenerationWorkload
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 from exchange.project import Project
 from exchange.queue.pump import QueuePump
@@ -97,7 +97,7 @@ def _worker(folder: Path, url: str) -> RunTiming:
     command = [sys.executable, "-m", "bench.generate.pipeline", str(folder)]
     ended = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
     if ended.returncode:
-        raise UserError(f"the worker ended with exit code {ended.returncode}: see above")
+        raise ProgramFailed(f"the worker ended with exit code {ended.returncode}: see above")
     return RunTiming.parse(ended.stdout)
 
 
@@ -117,5 +117,5 @@ def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise UserError(f"the pipeline stood still for {PATIENCE_S:.0f} s")
+            raise ProgramFailed(f"the pipeline stood still for {PATIENCE_S:.0f} s")
         time.sleep(0.2)

@@ -34,7 +34,7 @@ from statistics import median
 import orjson
 
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 SEED = 7
@@ -110,6 +110,6 @@ def _teach(folder: Path, rows: int, seed: int, loss: str) -> Figures:
     env = {**openblas.environment(os.environ), "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
     if done.returncode:
-        raise UserError(f"the training of seed {seed} ({loss}) ended with {done.returncode}")
+        raise ProgramFailed(f"the training of seed {seed} ({loss}) ended with {done.returncode}")
     found: Figures = orjson.loads(done.stdout.splitlines()[-1])
     return found

@@ -18,7 +18,7 @@ import orjson
 from bench.registry import Figures
 from bench.scorer import base
 from bench.scorer.task import Examination, ExaminationSizes
-from exchange.errors import UserError
+from exchange.errors import Unsupported
 from exchange.inference import models
 from exchange.project import Project
 from exchange.settings import Config, GeneralSettings, RedisSettings
@@ -139,7 +139,7 @@ def _texts(parts: ScorerSplit) -> Iterator[str]:
 
 
 def _no_recipe() -> Any:
-    raise UserError("nothing is generated here")
+    raise Unsupported("nothing is generated here")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.serve.workload import TOKENS, ServeWorkload
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 PATIENCE_S = 120.0  # until a server answers
@@ -145,7 +145,7 @@ def _ask(port: int, chosen: dict[str, Any], question: str) -> tuple[str, int]:
                 raise
             time.sleep(pause)
     if status != 200:
-        raise UserError(f"a server answers {status}: {said}")
+        raise ProgramFailed(f"a server answers {status}: {said}")
     return said["choices"][0]["message"]["content"], said["usage"]["completion_tokens"]
 
 
@@ -168,7 +168,7 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise UserError(f"a server did not start: {log.read_text('utf-8', 'replace')[-300:]}")
+    raise ProgramFailed(f"a server did not start: {log.read_text('utf-8', 'replace')[-300:]}")
 
 
 def _cpu() -> float:

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 
 SEED = 7
 STEPS, QUICK_STEPS = 2_000, 400  # at least so many in a full run
@@ -61,7 +61,7 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     label = f"{found['lr']:g}"
     paired = paired_difference(judged[label], judged[best], clusters)
     if paired is None:
-        raise UserError("all validation rows are of one story")
+        raise NotEnoughData("all validation rows are of one story")
     full_cpu = sum(cpu[one] for one in names)
     return {
         "steps": desk.steps,

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData, ProgramFailed
 from exchange.inference import openblas
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
@@ -79,7 +79,7 @@ class SweepProject:
             check=False,
         )
         if done.returncode:
-            raise UserError(
+            raise ProgramFailed(
                 f"kkoracle {arguments[0]} ended with {done.returncode}: "
                 f"{done.stderr.decode(errors='replace')[-300:]}"
             )
@@ -100,7 +100,7 @@ def make(folder: Path, steps: int, seed: int) -> SweepProject:
     rows = sum(1 for _ in (desk.archive / "dataset" / "train.jsonl").open("rb"))
     made = EPOCHS * -(-rows // BATCH)
     if made < steps:
-        raise UserError(f"{rows} rows make {made} steps and {steps} are wanted: fill in more")
+        raise NotEnoughData(f"{rows} rows make {made} steps and {steps} are wanted: fill in more")
     return SweepProject(folder, rows, made)
 
 

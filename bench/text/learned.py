@@ -22,7 +22,7 @@ from bench.text.measures import WordTally, worst
 from crawler import profiles
 from crawler.extract.page import PageReader, StoredPage
 from crawler.scope import CrawlScope
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.records import Story
 from kkoracle.demo.newspaper import DemoStory
 
@@ -121,7 +121,7 @@ def _command(base: str, folder: Path) -> str:
         check=False,
     )
     if said.returncode:
-        raise UserError(f"archive learn failed: {said.stderr.strip()[-300:]}")
+        raise ProgramFailed(f"archive learn failed: {said.stderr.strip()[-300:]}")
     return (folder / "made.toml").read_text("utf-8")
 
 

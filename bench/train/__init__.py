@@ -26,7 +26,7 @@ from typing import Any
 import orjson
 
 from bench.registry import BenchSettings, Figures
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 SEED = 7
@@ -92,6 +92,6 @@ def _alone(module: str, folder: Path, *given: Any) -> dict[str, Any]:
         command, env=openblas.environment(os.environ), stdout=subprocess.PIPE, check=False
     )
     if ended.returncode:
-        raise UserError(f"{module} ended with exit code {ended.returncode}: see above")
+        raise ProgramFailed(f"{module} ended with exit code {ended.returncode}: see above")
     told: dict[str, Any] = orjson.loads(ended.stdout.splitlines()[-1])
     return told

@@ -22,7 +22,7 @@ import crawler
 from crawler.extract import profile_codec
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from exchange.records import Chunk, Story
 
 DEPTH = 32  # pages given at once, so that a process need not wait for us after each
@@ -105,7 +105,7 @@ class ExtractionPool:
                 env={**_ALLOCATOR, **os.environ, "PYTHONPATH": path},
             )
         except OSError as error:
-            raise UserError(f"cannot start a process to extract text: {error}") from None
+            raise ProgramFailed(f"cannot start a process to extract text: {error}") from None
         process = _PoolProcess(popen, bytearray())
         with contextlib.suppress(AttributeError, OSError):
             fcntl.fcntl(process.output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -121,7 +121,7 @@ class ExtractionPool:
             piece = os.read(process.output.fileno(), 1 << 16) if ready else b""
             if not piece:
                 self._end(process)
-                raise UserError(
+                raise ProgramFailed(
                     "the process that extracts text does not start: run `kkoracle "
                     "doctor`, and see the lines above"
                 )

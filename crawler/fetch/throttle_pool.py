@@ -13,7 +13,7 @@ from crawler.fetch.hosts import HostTable
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.robots import RobotsResponse
 from crawler.settings import CrawlSettings
-from exchange.errors import UserError
+from exchange.errors import NotAllowed, Unreachable
 from exchange.net import parse_retry_after
 
 log = logging.getLogger(__name__)
@@ -103,12 +103,12 @@ class ThrottlePool:
     def _cannot(self, gate: HostThrottle, refusal: FetchError, started: float, asked: str) -> None:
         redirected = not asked.startswith(gate.host.origin + "/")
         if refusal.reason == "private" and not redirected:
-            raise UserError(
+            raise NotAllowed(
                 f"{gate.host.origin} is a private address: a profile must say allow_private = "
                 "true to crawl it"
             )
         if not self._reached:
-            raise UserError(
+            raise Unreachable(
                 f"cannot reach {gate.host.origin} ({refusal.reason}): check the network, and the "
                 "address in the profile's base or [crawl] base_url; nothing was lost"
             )

@@ -19,7 +19,7 @@ from crawler.learn.propose import ProfileProposal, propose
 from crawler.learn.xpaths import spread_out
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
-from exchange.errors import UsageError, UserError
+from exchange.errors import CannotWrite, UsageError
 
 # Before and after on a few pages: what is found without a profile, and what with the new one.
 
@@ -163,7 +163,7 @@ def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> It
     try:
         file.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {file}: {error.strerror}") from None
     yield f"wrote {file}: {', '.join(proposal.told)}; kinds {', '.join(proposal.profile.kinds)}"
     yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
 

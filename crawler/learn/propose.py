@@ -14,7 +14,7 @@ from crawler.learn import body, fields, labels, layouts
 from crawler.learn.addresses import AddressPattern, families
 from crawler.learn.units import ParsedPage
 from crawler.profile import ExclusionRules, LinkKind, PageShape, Profile
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.text.fold import fold
 
 FEWEST = 5  # pages of a layout; fewer do not tell content from furniture
@@ -53,7 +53,7 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
             shapes.append(shape)
             told[shape.name] = group
     if not shapes:
-        raise UserError(
+        raise NotEnoughData(
             f"no layout found: {len(pages)} pages, but fewer than {FEWEST} alike that hold text; "
             "give more pages of stories"
         )

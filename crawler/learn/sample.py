@@ -35,7 +35,7 @@ from crawler.profile import Profile
 from crawler.records import Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings, user_agent
-from exchange.errors import UserError
+from exchange.errors import Busy, NotFound, Unreachable
 from exchange.store import db
 
 LIST = "pages.jsonl"  # one line a page: file and address
@@ -84,14 +84,14 @@ def from_folder(folder: Path, limit: int) -> list[RawPage]:
         UserError: there is no such folder, or no page in it.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is neither a web address nor a folder of pages")
+        raise NotFound(f"{folder} is neither a web address nor a folder of pages")
     if (folder / store.FILE).exists() and (found := _from_store(folder, limit)):
         return found
     if (folder / LIST).exists():
         return list(_kept(folder))
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".html", ".htm", ".xhtml"))
     if not files:
-        raise UserError(f"no pages in {folder}: neither HTML files nor what a crawl has stored")
+        raise NotFound(f"no pages in {folder}: neither HTML files nor what a crawl has stored")
     step = max(1.0, len(files) / limit)
     return [
         RawPage("", files[math.floor(i * step)].read_bytes()) for i in range(min(limit, len(files)))
@@ -162,14 +162,14 @@ async def from_site(
     finally:
         hosts.close()
     if not kept:
-        raise UserError(f"{url} gave no page ({choice.why or 'nothing to follow'})")
+        raise Unreachable(f"{url} gave no page ({choice.why or 'nothing to follow'})")
     return kept
 
 
 async def _turn(gate: HostThrottle) -> float:
     wait = gate.paused_for()
     if wait > LONGEST_WAIT_S:
-        raise UserError(
+        raise Busy(
             f"the site asks us to wait {wait / 60:.0f} minutes: run the same command again then; "
             "the pages asked for so far are kept"
         )

@@ -23,7 +23,7 @@ from crawler.optout.signals import OptOutSignal
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings, user_agent
-from exchange.errors import UsageError, UserError
+from exchange.errors import Busy, Unreachable, UsageError, UserError
 
 # Look for a site's wishes: robots.txt, one page, and `/.well-known/tdmrep.json`.
 
@@ -47,7 +47,7 @@ async def survey_site(asker: PoliteClient, urls: Sequence[str]) -> tuple[OptOutS
         asked = await asker.get(url)
     except FetchError as refusal:
         if refusal.reason in _UNREACHABLE:
-            raise UserError(f"cannot reach {url} ({refusal.reason})") from None
+            raise Unreachable(f"cannot reach {url} ({refusal.reason})") from None
     else:
         found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
         found |= set(signals.from_page(parse(as_utf8(asked.got.body, asked.got.charset))))
@@ -152,7 +152,7 @@ def _survey_within(
     try:
         return asyncio.run(asyncio.wait_for(_survey_archive(directory, profile, settings), longest))
     except TimeoutError:
-        raise UserError(
+        raise Busy(
             f"{profile.base} makes us wait (robots.txt cannot be had, or it paused us): try again "
             "later; no page was asked for"
         ) from None

@@ -31,7 +31,7 @@ from crawler.probe.verdict import ProbeAnswer, ProbedPage, ProbeVerdict, judge
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings, user_agent
-from exchange.errors import FAILED, OK, UsageError, UserError
+from exchange.errors import FAILED, OK, Busy, UsageError
 
 STORIES = 3  # pages that are asked for beside the one that was named
 MIN_WORDS = 20  # that the generic profile takes for a story here; one was named, most likely
@@ -71,7 +71,7 @@ def probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
     try:
         return asyncio.run(asyncio.wait_for(_probe(url, settings), LONGEST_S))
     except TimeoutError:
-        raise UserError(f"{parts.netloc} makes us wait for minutes: try again later") from None
+        raise Busy(f"{parts.netloc} makes us wait for minutes: try again later") from None
 
 
 async def _probe(url: str, settings: CrawlSettings) -> ArchiveProbe:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit, UserError
 from exchange.inference.engine import Message
 
 _WRITE_BOS = "{{ bos_token }}"
@@ -29,7 +29,7 @@ def apply(
         UserError: the model has no chat template, or one that refuses these roles.
     """
     if not has_template(tokenizer):
-        raise UserError(
+        raise ModelUnfit(
             "the model's tokenizer has no chat template: choose a model tuned to follow "
             "instructions (its name often ends in Instruct or it)"
         )
@@ -40,7 +40,7 @@ def apply(
         )
     except Exception as error:  # the template is a program of the model's makers
         hint = "; set [persona] system to nothing" if turns[0]["role"] == "system" else ""
-        raise UserError(f"the model's chat template refuses a row ({error}){hint}") from None
+        raise ModelUnfit(f"the model's chat template refuses a row ({error}){hint}") from None
     return [int(token) for token in tokens]
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from pydantic import Field
 
-from exchange.errors import UserError
+from exchange.errors import (
+    DiskFull,
+    MissingExtra,
+    ModelUnfit,
+    NotAllowed,
+    NotFound,
+    Unreachable,
+)
 from exchange.settings import SettingsTable
 
 DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
@@ -40,7 +47,7 @@ def locate(settings: ModelSettings, models: Path, confirm: Callable[[str], bool]
         check_folder(folder)
         return folder.resolve()
     if settings.name.startswith((".", "/", "~")) or settings.name.count("/") != 1:
-        raise UserError(
+        raise NotFound(
             f"no model folder at {settings.name}: give a folder, or a Hub name such as {DEFAULT}"
         )
     kept = converted_folder(settings, models)
@@ -63,13 +70,13 @@ def check_folder(folder: Path) -> None:
         UserError: no config, no weights, no tokenizer, or code of its own.
     """
     if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} is no model folder: config.json is missing")
+        raise ModelUnfit(f"{folder} is no model folder: config.json is missing")
     if not any(folder.glob("model*.safetensors")):
-        raise UserError(
+        raise ModelUnfit(
             f"{folder} holds no weights (model*.safetensors): copy the whole model folder"
         )
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES[:2]):
-        raise UserError(
+        raise ModelUnfit(
             f"{folder} has no tokenizer (tokenizer.json or tokenizer.model): copy it from the "
             "model's page into this folder"
         )
@@ -80,13 +87,13 @@ def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) 
         import mlx_lm  # noqa: F401  # asked for before the download, not after
         from huggingface_hub import HfApi
     except ImportError:
-        raise UserError(
+        raise MissingExtra(
             "this needs mlx-lm: pip install 'kkoracle[mlx]' (or name a local model folder)"
         ) from None
     try:
         info = HfApi().model_info(settings.name, files_metadata=True)
     except Exception as error:  # the Hub's client raises many kinds; all mean the same here
-        raise UserError(
+        raise Unreachable(
             f"cannot reach {settings.name} on the Hub ({type(error).__name__}): check the name "
             "and the network, or set [model] name to a local folder"
         ) from None
@@ -96,14 +103,14 @@ def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) 
     kept.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(kept.parent).free / 1e9
     if free < size + after + 2:
-        raise UserError(
+        raise DiskFull(
             f"{settings.name} needs {size + after:.0f} GB while it is converted and "
             f"{free:.0f} GB are free: make room, then run this again"
         )
     if not confirm(
         f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB in {kept}?"
     ):
-        raise UserError("no model, nothing to do: name another one in [model]")
+        raise NotAllowed("no model, nothing to do: name another one in [model]")
     convert(settings.name, kept, settings.bits)
     return kept
 
@@ -125,7 +132,7 @@ def convert(source: str, kept: Path, bits: int) -> None:
         make(source, mlx_path=str(partial), quantize=bool(bits), q_bits=bits or None)
     except Exception as error:  # of the Hub, the network, the disk or the model
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(
+        raise Unreachable(
             f"{source} could not be fetched and converted ({type(error).__name__}: {error}): run "
             "this again, what was downloaded is kept"
         ) from None

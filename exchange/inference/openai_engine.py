@@ -18,7 +18,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import Unreachable, UserError
 from exchange.inference import openai_replies
 from exchange.inference.engine import EngineDescription, Message, RequestOutput
 from exchange.net import parse_retry_after
@@ -157,7 +157,7 @@ class OpenAIEngine:
             async with self._session.get(f"{self._url}/models", allow_redirects=False) as reply:
                 status, said = reply.status, await self._refusal(reply)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise UserError(
+            raise Unreachable(
                 f"nothing answers at {self._url} ({type(error).__name__}): start the endpoint, or "
                 f"correct [{self._table}] url"
             ) from None
@@ -239,7 +239,7 @@ class OpenAIEngine:
             status, self._url, self._served_as, said, self._table
         )
         if fatal is None and not self._served and self._refused >= REFUSALS:
-            fatal = UserError(
+            fatal = Unreachable(
                 f"{self._url} has refused {self._refused} requests and served none ({status}: "
                 f"{said or 'without a word'}): correct [{self._table}], then start again"
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import Unreachable, UserError
 
 LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
 FINISH_REASONS = ("stop", "length")
@@ -89,14 +89,14 @@ def configuration_error(
     quoted = f"; it says: {said}" if said else ""
     if status in (401, 403):
         key = f"KKORACLE_{table.upper()}_API_KEY"
-        return UserError(f"{url} refuses the key ({status}): set {key}{quoted}")
+        return Unreachable(f"{url} refuses the key ({status}): set {key}{quoted}")
     if status == 404:
-        return UserError(
+        return Unreachable(
             f"{url} does not serve {model!r} (404): set [{table}] served_as to the name that it "
             f"has there, and let [{table}] url end as the endpoint's own documents say{quoted}"
         )
     if 300 <= status < 400 or status == 405:
-        return UserError(
+        return Unreachable(
             f"{url} is not where the endpoint is ({status}): correct [{table}] url; it usually "
             f"ends in /v1{quoted}"
         )

@@ -13,7 +13,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra, ModelUnfit
 from exchange.inference import chat_template
 
 CACHE_LIMIT_BYTES = 2 << 30
@@ -32,7 +32,7 @@ def require_mlx() -> Any:
             importlib.import_module(f"mlx_lm.{name}") for name in ("generate", "tuner.trainer")
         ]
     except ImportError as error:
-        raise UserError(
+        raise MissingExtra(
             f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1
         ) from None
     for module in modules:
@@ -63,7 +63,7 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
         )
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         what = f"{folder} with adapter {adapter}" if adapter else str(folder)
-        raise UserError(f"cannot load the model in {what}: {_short(error)}") from None
+        raise ModelUnfit(f"cannot load the model in {what}: {_short(error)}") from None
     chat_template.ensure_bos(tokenizer)
     if on_cpu():
         model.set_dtype(mx.float32)
@@ -83,7 +83,7 @@ def tokenizer(folder: Path) -> Any:
     try:
         found = load_tokenizer(folder)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
-        raise UserError(f"cannot load the tokenizer in {folder}: {error}") from None
+        raise ModelUnfit(f"cannot load the tokenizer in {folder}: {error}") from None
     chat_template.ensure_bos(found)
     return found
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from exchange.errors import BadRecord
 from exchange.queue import keys
 from exchange.queue.feeder import make_queue
-from exchange.records import RecordError, Result
+from exchange.records import Result
 from exchange.store import tasks
 from exchange.store.spool import Spool
 
@@ -53,9 +54,9 @@ class Collector:
             try:
                 result = Result.from_json(value)
                 if result.task_id.encode() != field:
-                    raise RecordError("Result: stored under another task's id")
+                    raise BadRecord("Result: stored under another task's id")
                 good.append(result)
-            except RecordError as error:
+            except BadRecord as error:
                 # Dropped, not stored: reconcile misses the task and queues it again.
                 log.warning("a result in Redis is unusable and will be made again: %s", error)
         return good

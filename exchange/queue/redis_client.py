@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from exchange.errors import UserError
+from exchange.errors import RedisUnfit
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -43,7 +43,7 @@ def connect_redis(url: str, *, patient: bool = True, answer_s: float = ANSWER_TI
             socket_timeout=answer_s,
         )
     except ValueError as error:
-        raise UserError(
+        raise RedisUnfit(
             f"{safe_url(url)} is no Redis URL ({error}): write redis://host:6379/0"
         ) from None
 
@@ -54,7 +54,12 @@ def check_redis(url: str) -> str:
     Raises:
         UserError: it is not there, or asks for a password that was not given or is wrong.
     """
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+    from redis.exceptions import (
+        AuthenticationError,
+        NoPermissionError,
+        RedisError,
+        ResponseError,
+    )
 
     client = connect_redis(url, patient=False, answer_s=CHECK_TIMEOUT_S)
     try:
@@ -63,15 +68,15 @@ def check_redis(url: str) -> str:
             return str(client.info("server")["redis_version"])
         except ResponseError:  # an ACL user may not be allowed to ask
             return "unknown"
-    except (AuthenticationError, ResponseError) as error:
-        if isinstance(error, ResponseError) and "NOPERM" in str(error):
-            return "unknown"
-        raise UserError(
+    except NoPermissionError:
+        return "unknown"
+    except (AuthenticationError, ResponseError):
+        raise RedisUnfit(
             f"Redis at {safe_url(url)} asks for a password, or refuses the one given: set "
             "KKORACLE_REDIS_URL=redis://:PASSWORD@host:port/0"
         ) from None
     except RedisError as error:
-        raise UserError(
+        raise RedisUnfit(
             f"no Redis answers at {safe_url(url)} ({type(error).__name__}): start it, correct "
             "KKORACLE_REDIS_URL, or unset it to use our own"
         ) from None

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import RedisUnfit, UserError
 from exchange.lock import FileLock
 from exchange.queue import redis_access, redis_client, redis_config
 from exchange.queue.redis_access import RedisAccess
@@ -172,12 +172,12 @@ class RedisProcess:
     def _start(self, *, retry_without_aof: bool = True) -> tuple[str, str]:
         binary = find_binary()
         if binary is None:
-            raise UserError(INSTALL_HINT)
+            raise RedisUnfit(INSTALL_HINT)
         access = redis_access.load_access(self.directory)
         url, config = redis_config.make_config(
             self.directory, access, self.maxmemory_mb, self.address()
         )
-        failed = UserError(
+        failed = RedisUnfit(
             f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
         )
         if not self._run(binary, config, url):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, DiskFull, NotFound, UserError
 
 BUSY_TIMEOUT_S = 10.0  # another process's short transaction; longer means something hangs
 
@@ -53,7 +53,7 @@ def connect(
         db.execute("PRAGMA foreign_keys=ON")
         found = db.execute("PRAGMA user_version").fetchone()[0]
         if found > version:
-            raise UserError(
+            raise BadFile(
                 f"{path} was written by a newer kkoracle (format {found}, this one knows "
                 f"{version}): upgrade, or choose another data directory"
             )
@@ -72,7 +72,7 @@ def connect(
 def _sqlite_error(what: str, path: Path, error: sqlite3.DatabaseError) -> UserError:
     busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
     advice = "another process holds it, try again" if busy else "restore it from a backup"
-    return UserError(f"cannot {what} {path}: {error}; {advice}")
+    return BadFile(f"cannot {what} {path}: {error}; {advice}")
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:
@@ -82,7 +82,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
         UserError: there is no such file, or it is no database.
     """
     if not path.exists():
-        raise UserError(f"{path} does not exist yet: run `kkoracle crawl` first")
+        raise NotFound(f"{path} does not exist yet: run `kkoracle crawl` first")
     try:
         db = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro",
@@ -116,7 +116,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-            raise UserError(
+            raise DiskFull(
                 "the disk is full: free some space, then run the same command "
                 "again; nothing was lost"
             ) from None

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import orjson
 
-from exchange.errors import UserError
-from exchange.records import Chunk, Pair, RecordError, Story
+from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
+from exchange.records import Chunk, Pair, Story
 from exchange.store.corpus import Corpus, Judgements, PairProvenance, StoredPair, StoredStory
 from exchange.store.review import Label
 
@@ -74,7 +74,7 @@ def write_export(
         draft.write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2))
         draft.replace(folder / FILE)
     except OSError as error:
-        raise UserError(f"cannot write the export in {folder}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write the export in {folder}: {error.strerror}") from None
     return counts
 
 
@@ -101,12 +101,12 @@ class FolderCorpus:
                 if _sha256_of(self._folder / name) != sha:
                     raise ValueError(f"{name} is not the file that was exported")
         except FileNotFoundError:
-            raise UserError(
+            raise NotFound(
                 f"{self._folder} holds no finished export: run `kkoracle export {self._folder}` "
                 "where the archive is"
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self._folder} is unusable ({error}): export it again") from None
+            raise BadFile(f"{self._folder} is unusable ({error}): export it again") from None
         return self
 
     def __exit__(
@@ -123,7 +123,7 @@ class FolderCorpus:
                 try:
                     yield orjson.loads(line)
                 except orjson.JSONDecodeError as error:
-                    raise UserError(f"{self._folder / name} line {number}: {error}") from None
+                    raise BadFile(f"{self._folder / name} line {number}: {error}") from None
 
     def counters(self) -> dict[str, int]:
         return dict(self._described["counters"])
@@ -154,8 +154,8 @@ class FolderCorpus:
     def _record(self, kind: Any, raw: Any) -> Any:
         try:
             return kind.from_dict(raw)
-        except RecordError as error:
-            raise UserError(f"{self._folder} is of another version: {error}") from None
+        except BadRecord as error:
+            raise BadFile(f"{self._folder} is of another version: {error}") from None
 
 
 def _sha256_of(path: Path) -> str:

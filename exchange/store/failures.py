@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadRecord, NotFound
 from exchange.records import Completion, Task
 from exchange.store import inputs
 from exchange.store.spool import Spool
@@ -77,7 +77,7 @@ def apply_request(spool: Spool, kind: str, argument: str) -> int:
     try:
         where, values = _where(spool, FailedSelection.from_json(argument))
     except (ValueError, KeyError, TypeError):
-        raise UserError("a request about failed tasks that nobody understands") from None
+        raise BadRecord("a request about failed tasks that nobody understands") from None
     state, reason = ("new", "") if kind == RETRY else ("stale", DROPPED)
     with spool.transaction() as db:
         changed = db.execute(
@@ -99,11 +99,11 @@ def _where(spool: Spool, selection: FailedSelection) -> tuple[str, tuple[str, ..
 
 def _full_id(spool: Spool, start: str) -> str:
     if len(start) < MIN_ID_LETTERS or not start.isalnum():
-        raise UserError(f"{start!r} is no task: give at least {MIN_ID_LETTERS} letters of its id")
+        raise NotFound(f"{start!r} is no task: give at least {MIN_ID_LETTERS} letters of its id")
     rows = spool.db.execute(
         "SELECT id FROM tasks WHERE state='failed' AND id LIKE ? LIMIT 2", (f"{start}%",)
     ).fetchall()
     if len(rows) != 1:
         how = "several failed tasks begin" if rows else "no failed task begins"
-        raise UserError(f"{how} with {start!r}: `kkoracle failed list` shows them")
+        raise NotFound(f"{how} with {start!r}: `kkoracle failed list` shows them")
     return str(rows[0]["id"])

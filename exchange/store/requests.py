@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, UserError
 from exchange.lock import FileLock
 from exchange.store import failures, verdicts
 from exchange.store.review import DaemonRequest, Review
@@ -73,7 +73,7 @@ def _outcome(spool: Spool, directory: Path, request: DaemonRequest, review: Revi
 
 def _recheck(spool: Spool, directory: Path, name: str, review: Review) -> int:
     if not verdicts.NAME.fullmatch(name):
-        raise UserError(f"{name[:40]!r} is no file of verdicts")
+        raise BadFile(f"{name[:40]!r} is no file of verdicts")
     return verdicts.apply_verdicts(spool, directory / name, review.labels())
 
 
@@ -116,5 +116,5 @@ def submit_request(
         review.close()
     state, _, rest = outcome.partition(": ")
     if state != "done":
-        raise UserError(rest)
+        raise BadFile(rest)
     return int(rest)

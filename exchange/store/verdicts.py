@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import BadFile
 from exchange.records import Pair
 from exchange.store import db, dedup
 from exchange.store.dedup import DUPLICATE, QuestionIndex
@@ -189,7 +189,7 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
         UserError: no such file, or it is not a staged one.
     """
     if not NAME.fullmatch(path.name) or not path.is_file():
-        raise UserError(f"{path.name} holds no verdicts: run `kkoracle recheck` again")
+        raise BadFile(f"{path.name} holds no verdicts: run `kkoracle recheck` again")
     try:
         spool.db.execute("ATTACH ? AS staged", (str(path),))
         _record_history(spool)
@@ -198,7 +198,7 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
         with spool.transaction():
             return _take_over(spool.db)
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{path.name} cannot be used ({error}): run recheck again") from None
+        raise BadFile(f"{path.name} cannot be used ({error}): run recheck again") from None
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")
         with contextlib.suppress(sqlite3.OperationalError):  # it was never attached

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crawler.frontier import pages
 from crawler.status.console import StepProgressBar
-from exchange.errors import UserError
+from exchange.errors import BadFile, CannotWrite, DiskFull, NotFound, UserError
 from exchange.store import db, review, spool
 
 # In this order the moments are taken, a blink apart: what is told as done in an earlier file is
@@ -34,7 +34,7 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
     """
     present = [name for name in FILES if (directory / name).exists()]
     if spool.FILE not in present:
-        raise UserError(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
+        raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     target = folder / f"{archive}-{time.strftime('%Y%m%d-%H%M%S')}"
     partial = target.with_name(target.name + ".partial")
     try:
@@ -49,7 +49,7 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
         partial.rename(target)
     except (OSError, sqlite3.DatabaseError) as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(f"cannot back up to {folder}: {error}") from None
+        raise CannotWrite(f"cannot back up to {folder}: {error}") from None
     except UserError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -63,7 +63,7 @@ def _require_space(directory: Path, names: list[str], target: Path) -> None:
     )
     free = shutil.disk_usage(target).free
     if free < wanted:
-        raise UserError(
+        raise DiskFull(
             f"a backup takes {wanted / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are "
             f"free in {target.parent}"
         )
@@ -101,4 +101,4 @@ def _check_integrity(path: Path, name: str) -> None:
     with closing(db.connect_readonly(path)) as connection:
         found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise UserError(f"{name} is damaged ({found}): keep the older backups")
+        raise BadFile(f"{name} is damaged ({found}): keep the older backups")

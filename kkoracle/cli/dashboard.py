@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import Field
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
 from exchange.settings import SettingsTable
@@ -65,7 +65,7 @@ def make_dashboard_app(redis: Redis, settings: DashboardSettings) -> Flask:
         from flask import Flask
         from rq_dashboard import web
     except ImportError as error:
-        raise UserError(
+        raise MissingExtra(
             f"the dashboard needs its extra ({error}): pip install 'kkoracle[dashboard]'"
         ) from None
     from rq import requeue_job

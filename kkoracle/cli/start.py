@@ -118,7 +118,7 @@ def trace(
 
     from rich.console import Console
 
-    from exchange.errors import UserError
+    from exchange.errors import NotFound
     from kkoracle.cli import trace as tracing
 
     project: Project = ctx.obj
@@ -126,7 +126,7 @@ def trace(
     if not html:
         tracing.print_trace(Console(highlight=False), found)
     elif not found.body:
-        raise UserError(f"the page of {pair} is not in the raw store")
+        raise NotFound(f"the page of {pair} is not in the raw store")
     else:
         sys.stdout.buffer.write(found.body)
 

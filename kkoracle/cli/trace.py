@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
-from exchange.errors import UserError
+from exchange.errors import NotFound
 from exchange.records import Chunk, Completion, Pair, Story
 from exchange.store.spool import Spool
 
@@ -38,7 +38,7 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
         UserError: no such pair, or several begin so.
     """
     if len(name) < SHORTEST_ID or not name.isalnum():
-        raise UserError(
+        raise NotFound(
             f"{name!r} is no id of a pair: give at least {SHORTEST_ID} of its characters"
         )
     spool = Spool.read(archive_dir)
@@ -48,7 +48,7 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
             (name, name + "\x7f"),
         ).fetchall()
         if len(rows) != 1:
-            raise UserError(f"{'several pairs begin' if rows else 'no pair begins'} with {name}")
+            raise NotFound(f"{'several pairs begin' if rows else 'no pair begins'} with {name}")
         pair = Pair.from_json(rows[0]["record"])
         marks = ",".join("?" * len(pair.chunk_ids))
         chunks = [

@@ -13,7 +13,7 @@ from typing import Self
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed, UserError
 
 STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some more
 
@@ -73,7 +73,7 @@ class ChildProcesses:
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
         lines = self.log(name).read_text("utf-8", "replace").strip().splitlines()
         last = f" ({lines[-1].strip()[:200]})" if lines else ""
-        return UserError(
+        return ProgramFailed(
             f"the {name} {how}{last}: run the same command again to go on; its messages are in "
             f"{self.log(name)}"
         )

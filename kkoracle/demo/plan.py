@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, CannotWrite, Unsupported
 from exchange.inference import models, openblas
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
@@ -93,9 +93,9 @@ def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> De
         try:
             plan = DemoPlan(**orjson.loads(stored.read_bytes()))
         except (TypeError, ValueError):
-            raise UserError(f"{stored} is damaged: remove the folder {directory}") from None
+            raise BadFile(f"{stored} is damaged: remove the folder {directory}") from None
         if stories not in (None, plan.stories):
-            raise UserError(
+            raise Unsupported(
                 f"{directory} holds a demo of {plan.stories} stories: remove the folder, or "
                 "choose another with --dir"
             )
@@ -111,7 +111,7 @@ def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> De
         )
         stored.write_bytes(orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
     except OSError as error:
-        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write to {directory}: {error.strerror}") from None
     return plan
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import OK, UserError
+from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
 from exchange.lock import FileLock
 from kkoracle.demo import plan as plans
@@ -88,7 +88,7 @@ def _run_command(directory: Path, *arguments: str) -> None:
         process.wait()
         raise
     if code:
-        raise UserError(f"`kkoracle {' '.join(arguments)}` ended with code {code}", code)
+        raise ProgramFailed(f"`kkoracle {' '.join(arguments)}` ended with code {code}", code)
 
 
 def _wait_until(ready: Callable[[], bool], children: ChildProcesses, name: str) -> None:

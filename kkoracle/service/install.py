@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import ProgramFailed
 from kkoracle.service import definitions
 from kkoracle.service.services import UserService
 
@@ -109,7 +109,7 @@ def _run_command(command: list[str], written: Sequence[Path]) -> None:
         if ended.returncode == 0 or "bootout" in command:  # it was not there: all the better
             return
         said = f" ({ended.stderr.strip().splitlines()[-1]})" if ended.stderr.strip() else ""
-    raise UserError(
+    raise ProgramFailed(
         f"the files are written to {written[0].parent}, but `{' '.join(command)}` does not "
         f"work here{said}: run it where you are logged in"
     )

@@ -11,7 +11,7 @@ from sqlite3 import OperationalError
 from crawler.settings import CrawlSettings
 from crawler.status import report
 from exchange import machine
-from exchange.errors import UserError
+from exchange.errors import NotFound
 from exchange.lock import FileLock
 from exchange.project import Project
 from exchange.store import history
@@ -37,7 +37,7 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
     now = time.time() if now is None else now
     directory = project.archive_dir(archive)
     if not (directory / FILE).exists():
-        raise UserError(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
+        raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     counters, spool_past = _read_spool(directory)
     pages, pages_past = report.read_counters(directory), report.read_history(directory)
     daemon, since = _read_daemon(directory, now)

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotFound
 from trainer.dataset import archive_stats, stats_page
 from trainer.training.runs import RUNS, TrainingRun
 
@@ -35,7 +35,7 @@ def report_html(archive_dir: Path, run: str) -> str:
     try:
         return path.read_text("utf-8")
     except OSError:
-        raise UserError(f"run {run!r} has no report: `kkoracle evaluate` writes it") from None
+        raise NotFound(f"run {run!r} has no report: `kkoracle evaluate` writes it") from None
 
 
 class DatasetPage:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotFound, UserError
 from exchange.store.review import Review
 from trainer.review.session import ReviewSession, open_review, self_agreement
 
@@ -94,7 +94,7 @@ class ReviewSessions:
     def _shown(self, sitting: ReviewSession) -> ReviewPage:
         item = sitting.item
         if item is None:
-            raise UserError("this sitting is over")
+            raise NotFound("this sitting is over")
         pair = item.pair.pair
         about = [f"{sitting.place + 1} of {len(sitting.items)}", pair.kind]
         if item.confidence is not None:

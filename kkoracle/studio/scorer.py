@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from exchange.errors import UserError
+from exchange.errors import BadRecord
 from exchange.project import Project
 from exchange.settings import PersonaSettings
 from kkoracle.studio.systems import refuse_download
@@ -58,7 +58,7 @@ class LoadedScorer:
                 self._language,
             )
         except BadLine as bad:
-            raise UserError(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
+            raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
         return self._scorer.score([self._scaled(item)])[0]
 
     def _scaled(self, item: ScoreItem) -> ScoreItem:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import typer
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
 from kkoracle.studio.settings import StudioSettings
@@ -58,11 +58,11 @@ def require_gradio() -> ModuleType:
     try:
         import gradio
     except ImportError as error:
-        raise UserError(
+        raise MissingExtra(
             f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
         ) from None
     if not gradio.__version__.startswith("6."):
-        raise UserError(
+        raise MissingExtra(
             f"the studio needs Gradio 6, and {gradio.__version__} is here: pip install "
             "'kkoracle[ui]'"
         )

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotFound
 from exchange.inference import models
 from exchange.project import Project
 from exchange.recipes import prompts
@@ -150,7 +150,7 @@ def _locate_model(project: Project, archive: str, run: str) -> tuple[Path, Path 
 
 def refuse_download(size: str) -> bool:
     """May a model be downloaded? Not by a page, which could not show how far it is."""
-    raise UserError(
+    raise NotFound(
         "the model is not on this machine yet: `kkoracle work` or `kkoracle train` "
         "fetches it, and asks first"
     )

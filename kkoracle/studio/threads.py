@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.lock import GPU_LOCK, FileLock, hold_gpu
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class ModelThread:
             return work(self._model)
         except RuntimeError as error:  # of MLX: most often there is no memory left
             self._drop()
-            raise UserError(f"the model failed ({error}) and was unloaded; ask again") from error
+            raise ModelUnfit(f"the model failed ({error}) and was unloaded; ask again") from error
         finally:
             self._timer = threading.Timer(self._idle_s, self._thread.send, [self._drop])
             self._timer.daemon = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.records import Chunk, Completion, Pair, RecordError, Result, Story, Task
+from exchange.errors import BadRecord
+from exchange.records import Chunk, Completion, Pair, Result, Story, Task
 from exchange.text.fold import fold, words
 
 TASK = Task("a" * 24, "paper", "chunk", ("c1",), "abcdef", "κείμενο", "κεφαλίδα")
@@ -43,17 +44,17 @@ def test_a_record_survives_json(record: object) -> None:
     ],
 )
 def test_a_misshapen_task_is_refused_by_field(data: bytes, word: str) -> None:
-    with pytest.raises(RecordError, match=word):
+    with pytest.raises(BadRecord, match=word):
         Task.from_json(data)
 
 
 def test_a_result_checks_the_pairs_and_the_completion_inside_it() -> None:
     good = Result.of(DONE, "paper", (PAIR,)).to_json()
-    with pytest.raises(RecordError, match="status"):
+    with pytest.raises(BadRecord, match="status"):
         Result.from_json(good.replace(b'"accepted"', b'"perhaps"'))
-    with pytest.raises(RecordError, match="tokens_in"):
+    with pytest.raises(BadRecord, match="tokens_in"):
         Result.from_json(good.replace(b'"tokens_in":1', b'"tokens_in":"1"'))
-    with pytest.raises(RecordError, match="neither"):
+    with pytest.raises(BadRecord, match="neither"):
         Result.from_json(b'{"task_id": "t", "archive": "a"}')
 
 

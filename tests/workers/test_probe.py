@@ -23,7 +23,7 @@ from tests.workers.endpoint import Endpoint
 from workers.probe.report import summary_lines
 from workers.probe.trial import GenerationProbe, ProbedTask
 
-MakeHouse = Callable[..., Project]
+MakeProject = Callable[..., Project]
 
 
 def contents(project: Project) -> str:
@@ -35,7 +35,7 @@ def contents(project: Project) -> str:
         spool.close()
 
 
-def test_it_measures_shows_and_changes_nothing(make_project: MakeHouse, tmp_path: Path) -> None:
+def test_it_measures_shows_and_changes_nothing(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project()
     fill_spool(project, 50).close()
     before = contents(project)
@@ -53,7 +53,7 @@ def test_it_measures_shows_and_changes_nothing(make_project: MakeHouse, tmp_path
     assert not project.redis_dir.exists()
 
 
-def test_it_can_be_read_in_80_columns(make_project: MakeHouse, tmp_path: Path) -> None:
+def test_it_can_be_read_in_80_columns(make_project: MakeProject, tmp_path: Path) -> None:
     fill_spool(make_project(), 25).close()
     with Endpoint() as endpoint:
         said = run_cli(
@@ -75,7 +75,7 @@ def test_it_can_be_read_in_80_columns(make_project: MakeHouse, tmp_path: Path) -
 
 
 def test_ctrl_c_prints_what_it_has(
-    make_project: MakeHouse, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    make_project: MakeProject, popen: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     fill_spool(make_project(), 25).close()
     with Endpoint(delay=0.7) as endpoint:
@@ -99,7 +99,9 @@ def test_ctrl_c_prints_what_it_has(
     assert "(stopped)" in said and "open tasks of paper" in said and "Traceback" not in said
 
 
-def test_an_archive_without_open_tasks_is_one_line(make_project: MakeHouse, tmp_path: Path) -> None:
+def test_an_archive_without_open_tasks_is_one_line(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
     fill_spool(make_project(), 0).close()
     said = run_cli("work", "--probe", cwd=tmp_path)
     assert said.returncode == 1

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+from exchange.errors import NotEnoughData
 from kkoracle.demo.newspaper import build_newspaper
 from tools.demo_model import network as nets
 from tools.demo_model import tokenizer as tokens
@@ -110,7 +111,7 @@ class DemoModelTrainer:
             shape = self.plan.shape
             trained = tokens.train(texts, shape.vocabulary)
             if trained.get_vocab_size() != shape.vocabulary:
-                raise RuntimeError(f"vocabulary of {trained.get_vocab_size()} tokens")
+                raise NotEnoughData(f"vocabulary of {trained.get_vocab_size()} tokens")
             tokens.save(trained, self.work / "model", shape.context)
         return Tokenizer.from_file(str(path))
 

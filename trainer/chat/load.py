@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from exchange import lock
-from exchange.errors import UserError
+from exchange.errors import NotFound
 from exchange.inference.models import ModelSettings, locate
 from exchange.project import Project
 from exchange.recipes import prompts
@@ -102,7 +102,7 @@ def open_chat(
     ]
     if wanted.way not in ways:
         missing = "has no run of that name yet: `kkoracle train` makes one"
-        raise UserError(
+        raise NotFound(
             f"{wanted.way} cannot answer: {archive_dir.name} "
             + (missing if "tuned" in wanted.way and not has_run else "has no spool to search")
             + f" (--way {' or --way '.join(ways)} would)"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite, TooLarge
 from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
 from trainer import tokenization
@@ -82,7 +82,7 @@ class ChatSession:
                 turns = [*asked[:-1], *_history_messages(past[first:]), asked[-1]]
                 if fits(turns):
                     return turns, shown
-        raise UserError(
+        raise TooLarge(
             "question and answer exceed the model's context: ask shorter, or give less --max-tokens"
         )
 
@@ -134,9 +134,9 @@ def save_transcript(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except FileExistsError:
-        raise UserError(f"{path} exists already: name another file") from None
+        raise CannotWrite(f"{path} exists already: name another file") from None
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 
 
 def default_transcript_path() -> Path:

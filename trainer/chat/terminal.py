@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData, NotFound, UserError
 from exchange.recipes.prompts import PromptTemplate
 from trainer.chat.models import ChatModels, ReplyUsage
 from trainer.chat.session import (
@@ -89,7 +89,7 @@ def _order(desk: ChatContext, line: str) -> bool:
         return False
     if word in SYSTEMS:
         if word not in desk.ways:
-            raise UserError(f"{word} is not here: there is {', '.join(desk.ways)}")
+            raise NotFound(f"{word} is not here: there is {', '.join(desk.ways)}")
         session.way = word
         console.print(f"[dim]{word} answers[/]")
     elif word == "new":
@@ -106,7 +106,7 @@ def _order(desk: ChatContext, line: str) -> bool:
     elif word == "help":
         console.print(f"[dim]{_help(desk)}[/]")
     else:
-        raise UserError(f"no such order: /{word}; /help names them")
+        raise NotFound(f"no such order: /{word}; /help names them")
     return True
 
 
@@ -144,7 +144,7 @@ def _show_sources(desk: ChatContext, *, whole: bool = False) -> None:
     """Newspaper, date and title of each passage, with its address."""
     sources = desk.session.turns[-1].sources if desk.session.turns else ()
     if whole and not sources:
-        raise UserError("the last answer had no sources: /rag or /tuned+rag looks for some")
+        raise NotEnoughData("the last answer had no sources: /rag or /tuned+rag looks for some")
     for number, source in enumerate(sources, 1):
         desk.console.print(f"[dim][{number}][/] {escape(printable(source.head))}", soft_wrap=True)
         if source.url:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.lock import FileLock
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FILE as EXPORTED
@@ -77,7 +77,9 @@ def build_dataset(
     with FileLock(archive_dir / "dataset.lock"):
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
-            raise UserError("no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first")
+            raise NotEnoughData(
+                "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
+            )
         before = split_history.load_history(folder)
         rows = assign.without_repeated_questions(source, before.places if before else {})
         plain, rephrased = recall_split.separate_rephrasings(rows)
@@ -172,7 +174,7 @@ def _refuse_empty(split: dict[Split, list[DatasetRow]], count: int) -> None:
     settings = ("key", "valid", "unseen")
     for name, setting in zip(_DISJOINT, settings, strict=True):
         if not split[name]:
-            raise UserError(
+            raise NotEnoughData(
                 f"{name} would be empty ({count} rows in all): raise [dataset] {setting}, or crawl "
                 "more first"
             )

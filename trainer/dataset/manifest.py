@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, NotFound
 
 FILE = "manifest.json"
 FORMAT = 2
@@ -56,8 +56,8 @@ class Manifest:
                 raise ValueError(f"format {raw['format']}, this version knows {FORMAT}")
             return cls(**raw)
         except FileNotFoundError:
-            raise UserError(f"no dataset in {directory}: run `kkoracle dataset build`") from None
+            raise NotFound(f"no dataset in {directory}: run `kkoracle dataset build`") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
+            raise BadFile(
                 f"{path} is unusable ({error}): delete it and run `kkoracle dataset build`"
             ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.lock import FileLock
 from trainer.dataset import leakage, mix, write
 from trainer.dataset.build import DatasetBuild, DatasetRequest, StageProgress, read_source
@@ -36,7 +36,9 @@ def build_random_split(
     with FileLock(archive_dir / "dataset.lock"):
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
-            raise UserError("no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first")
+            raise NotEnoughData(
+                "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
+            )
         split: dict[Split, list[DatasetRow]] = {"train": [], "valid": [], "test": []}
         for row in source.rows:
             at = hash_fraction(row.id, settings.key)

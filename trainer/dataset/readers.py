@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, MissingExtra, NotFound
 from exchange.records import digest
 from trainer.dataset.rows import DatasetRow, StoryOrigin
 from trainer.dataset.source import REPORT_EVERY, DatasetSource, Progress, unusable_reason
@@ -36,7 +36,7 @@ def arrow_records(path: Path) -> Iterator[Mapping[str, Any]]:
         import pyarrow.ipc as ipc
         import pyarrow.parquet as pq
     except ImportError:
-        raise UserError(
+        raise MissingExtra(
             f"{path.name} needs pyarrow: run `pip install 'kkoracle[parquet]'`"
         ) from None
     try:
@@ -49,7 +49,7 @@ def arrow_records(path: Path) -> Iterator[Mapping[str, Any]]:
                 for batch in ipc.open_stream(file):
                     yield from batch.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+        raise BadFile(f"cannot read {path}: {str(error).splitlines()[0]}") from None
 
 
 MAX_LINE_BYTES = 1 << 20  # bytes of a line; a question with its answer is a thousandth of that
@@ -217,7 +217,7 @@ def _records(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
         yield from numbered_lines(path)
         return
     if not path.is_dir():
-        raise UserError(f"{path} does not exist")
+        raise NotFound(f"{path} does not exist")
     tables = sorted([*path.rglob("*.parquet"), *path.rglob("*.arrow")])
     files = sorted(path.rglob("*.jsonl"))
     if tables:
@@ -228,7 +228,7 @@ def _records(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
         for file in files:
             yield from numbered_lines(file)
     else:
-        raise UserError(f"{path} holds neither an export nor .jsonl, .parquet or .arrow files")
+        raise BadFile(f"{path} holds neither an export nor .jsonl, .parquet or .arrow files")
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -247,4 +247,4 @@ def numbered_lines(path: Path) -> Iterator[tuple[str, bytes]]:
                 if line.strip():
                     yield f"{path.name}:{number}", line
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        raise BadFile(f"cannot read {path}: {error.strerror}") from None

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, NotEnoughData, NotFound
 from exchange.inference.engine import Message
 from exchange.store.corpus import PairProvenance
 from trainer import tokenization
@@ -115,21 +115,21 @@ def read_split(directory: Path, split: Split) -> list[DatasetRow]:
     manifest = Manifest.read(directory)
     path = directory / f"{split}.jsonl"
     if path.name not in manifest.files:
-        raise UserError(
+        raise NotFound(
             f"the dataset in {directory} has no {split}: it holds {', '.join(manifest.splits)}"
         )
     try:
         data = path.read_bytes()
     except OSError:
-        raise UserError(f"{path} is missing: run `kkoracle dataset build` again") from None
+        raise NotFound(f"{path} is missing: run `kkoracle dataset build` again") from None
     if sha256(data).hexdigest() != manifest.files[path.name]["sha256"]:
-        raise UserError(
+        raise BadFile(
             f"{path} is not the file its manifest describes (edited, or a build was cut short): "
             "run `kkoracle dataset build` again"
         )
     rows = list(_parse(path, data))
     if not rows:
-        raise UserError(f"{path} holds no rows: build the dataset from more accepted pairs")
+        raise NotEnoughData(f"{path} holds no rows: build the dataset from more accepted pairs")
     return rows
 
 
@@ -138,4 +138,4 @@ def _parse(path: Path, data: bytes) -> Iterator[DatasetRow]:
         try:
             yield DatasetRow.from_line(line)
         except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise UserError(f"{path} line {number} is no row of ours: {error!r}") from None
+            raise BadFile(f"{path} line {number} is no row of ours: {error!r}") from None

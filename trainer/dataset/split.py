@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, NotEnoughData
 
 Split = Literal["train", "valid", "test_recall", "test_unseen", "test_general", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test_recall", "test_unseen", "test_general")
@@ -68,7 +68,7 @@ def choose_rule(
     count = len(clusters)
     sides = 3 if valid else 2
     if count < sides:
-        raise UserError(
+        raise NotEnoughData(
             f"only {count} stories have accepted pairs and {sides} are needed at least, one for "
             "each split: crawl and generate more first"
         )
@@ -84,7 +84,7 @@ def choose_rule(
             fallback = fallback or line.key
     if fallback:
         return SplitRule(fallback, share, valid, cutoff)
-    raise UserError(
+    raise NotEnoughData(
         f"no split of {count} stories fills train, valid and test: raise [dataset] valid and "
         "unseen, or crawl more first"
     )
@@ -141,7 +141,7 @@ def check_crossing(placed: Iterable[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for cluster, side in placed:
         if seen.setdefault(cluster, side) != side:
-            raise UserError(
+            raise BadFile(
                 f"cluster {cluster} stands in {seen[cluster]} and in {side}: this set would "
                 "test on what it trains on; nothing was written"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import BadFile
 from trainer.dataset import manifest as manifests
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.split import SIDES, SplitAssignment, SplitRule
@@ -39,7 +39,7 @@ def load_history(folder: Path) -> SplitHistory | None:
     except OSError:
         data = b""
     if sha256(data).hexdigest() != manifest.files.get(FILE, {}).get("sha256"):
-        raise UserError(
+        raise BadFile(
             f"{path} does not fit its manifest, so the split cannot be kept: restore it from a "
             f"backup, or delete {folder} to begin a new split"
         )
@@ -47,7 +47,7 @@ def load_history(folder: Path) -> SplitHistory | None:
     for row in data.decode("utf-8").splitlines():
         story, cluster, side = row.split("\t")
         if side not in SIDES:
-            raise UserError(f"{path} names a side {side!r}: delete {folder} to begin a new split")
+            raise BadFile(f"{path} names a side {side!r}: delete {folder} to begin a new split")
         places[story] = SplitAssignment(side, cluster)
     return SplitHistory(SplitRule(**manifest.line), manifest.version, places)
 

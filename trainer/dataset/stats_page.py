@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.markup import escape as plain
 from rich.table import Table
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite
 from trainer.dataset.archive_stats import ArchiveStatistics
 
 MAX_ROWS = 15  # rows of a table in a terminal; the page has all
@@ -97,7 +97,7 @@ def write_page(found: ArchiveStatistics, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(found), "utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 
 
 def render_page(found: ArchiveStatistics) -> str:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite
 from trainer.dataset import manifest as manifests
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
@@ -49,7 +49,7 @@ def write_dataset(
     except OSError as error:
         for name in names:
             (folder / (name + _PARTIAL)).unlink(missing_ok=True)
-        raise UserError(f"cannot write the dataset in {folder}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write the dataset in {folder}: {error.strerror}") from None
     for path in folder.glob("*.jsonl"):
         if path.name not in files:  # a split of the build before that this one does not have
             path.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import count as counted
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, TooLarge
 from exchange.inference import models
 from exchange.inference.engine import Likelihood
 from exchange.project import Project
@@ -121,9 +121,9 @@ def read_questions(path: Path) -> list[str]:
     try:
         found = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read questions from {path}: {error}") from None
+        raise BadFile(f"cannot read questions from {path}: {error}") from None
     if not found:
-        raise UserError(f"{path} holds no question: one a line")
+        raise BadFile(f"{path} holds no question: one a line")
     return found
 
 
@@ -147,7 +147,7 @@ def _choose(
 def _check_length(system: EvalSystem, items: Sequence[EvalItem], context: int) -> None:
     for item in items:
         if not system.speaker.fits(ZeroShotStrategy().ask(item).prompt, system.max_tokens):
-            raise UserError(
+            raise TooLarge(
                 f"question and {system.max_tokens} tokens of answer exceed the model's context of "
                 f"{context}: {item.question[:60]!r}"
             )

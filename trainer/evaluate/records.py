@@ -25,8 +25,8 @@ from typing import Any, Literal, Self, TypeVar
 
 import orjson
 
-from exchange.errors import UserError
-from exchange.records import Record, RecordError
+from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
+from exchange.records import Record
 
 ABOUT, ITEMS, ANSWERS, SCORES = "evaluation.json", "items.jsonl", "answers", "scores"
 AUDIT, PREFERENCES = "judge.json", "judge.jsonl"
@@ -212,10 +212,10 @@ class Evaluation:
             UserError: there is none, it has not ended, or a file of it is damaged.
         """
         if not (folder / ABOUT).exists():
-            raise UserError(f"no finished evaluation in {folder}: run `kkoracle evaluate`")
+            raise NotFound(f"no finished evaluation in {folder}: run `kkoracle evaluate`")
         about = next(_records(folder / ABOUT, EvaluationInfo), None)
         if about is None or about.format != FORMAT:
-            raise UserError(f"{folder / ABOUT} is of another version: run `kkoracle evaluate`")
+            raise BadFile(f"{folder / ABOUT} is of another version: run `kkoracle evaluate`")
         scores: dict[str, dict[str, dict[str, float | None]]] = {}
         confidences: dict[str, dict[str, dict[str, float]]] = {}
         for raw in about.metrics:
@@ -268,7 +268,7 @@ class Evaluation:
             write_records(folder / PREFERENCES, self.preferences)
             write_records(folder / ABOUT, [self.about])
         except OSError as error:
-            raise UserError(f"cannot write {folder}: {error.strerror}") from None
+            raise CannotWrite(f"cannot write {folder}: {error.strerror}") from None
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -296,10 +296,8 @@ def _records(path: Path, kind: type[R]) -> Iterator[R]:
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             yield kind.from_json(line)
-        except RecordError as error:
-            raise UserError(
-                f"{path} line {number}: {error}; run `kkoracle evaluate` again"
-            ) from None
+        except BadRecord as error:
+            raise BadFile(f"{path} line {number}: {error}; run `kkoracle evaluate` again") from None
 
 
 def as_dicts(records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite
 from trainer.training import runs
 
 FOLDER = "published"
@@ -125,14 +125,14 @@ def replace_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         partial.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"cannot write in {target.parent}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write in {target.parent}: {error.strerror}") from None
     try:
         yield partial
         if target.exists():
             target.rename(old)
         partial.rename(target)
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {target}: {error.strerror}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

@@ -145,7 +145,7 @@ def hub(
     """Send the fused model to the Hugging Face Hub: private unless told, and asked first."""
     from rich.filesize import decimal
 
-    from exchange.errors import UserError
+    from exchange.errors import NotAllowed
 
     with _desk(ctx, archive, name, best, model, yes) as (desk, console):
         parcel = desk.parcel(repository, public=public, with_gguf=with_gguf)
@@ -162,7 +162,7 @@ def hub(
     if dry_run:
         return
     if not yes and not typer.confirm("Have you the right to share what it learned? Send it?"):
-        raise UserError("nothing was sent")
+        raise NotAllowed("nothing was sent")
     console.print(parcel.send(), soft_wrap=True)
 
 

@@ -18,7 +18,7 @@ from typing import Literal, get_args
 
 import orjson
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import BadFile, ModelUnfit, ProgramFailed, UsageError
 
 GgufType = Literal["auto", "f32", "f16", "bf16", "q8_0"]
 TYPES: tuple[GgufType, ...] = get_args(GgufType)
@@ -97,7 +97,7 @@ def convert(
         facts = read_gguf(partial, checkout, interpreter)
         complaints = facts.complaints()
         if complaints:
-            raise UserError(f"the GGUF would not work: {'; '.join(complaints)}")
+            raise ModelUnfit(f"the GGUF would not work: {'; '.join(complaints)}")
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def read_gguf(path: Path, checkout: Path, interpreter: str = sys.executable) -> 
     try:
         return GgufFacts(**orjson.loads(said[-1]))
     except (IndexError, TypeError, ValueError):
-        raise UserError(f"{path} cannot be read as GGUF") from None
+        raise BadFile(f"{path} cannot be read as GGUF") from None
 
 
 def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> list[str]:
@@ -152,7 +152,7 @@ def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> lis
             stderr=subprocess.STDOUT,
         )
     except OSError as error:
-        raise UserError(f"cannot start {command[0]}: {error.strerror}") from None
+        raise ProgramFailed(f"cannot start {command[0]}: {error.strerror}") from None
     with process:
         try:
             for line in process.stdout or ():
@@ -162,7 +162,7 @@ def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> lis
             process.terminate()
             raise
     if process.returncode:
-        raise UserError(_why(lines, command[0], process.returncode))
+        raise ProgramFailed(_why(lines, command[0], process.returncode))
     return lines
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit, UserError
 from exchange.inference.engine import Message
 
 # A chat template taken apart into what stands around each turn.
@@ -96,7 +96,7 @@ def _render(tokenizer: Any, messages: list[Message]) -> str:
 
 
 def _odd(why: str) -> UserError:
-    return UserError(f"the model's chat template cannot be written as Ollama's: {why}")
+    return ModelUnfit(f"the model's chat template cannot be written as Ollama's: {why}")
 
 
 def _message(role: str, text: str) -> Message:
@@ -174,5 +174,5 @@ def _literal(text: str) -> str:
 
 def _quoted(text: str) -> str:
     if QUOTES in text or text.endswith('"'):
-        raise UserError(f"a Modelfile cannot hold this text, for its quotes: {text[:80]!r}")
+        raise ModelUnfit(f"a Modelfile cannot hold this text, for its quotes: {text[:80]!r}")
     return f"{QUOTES}{text}{QUOTES}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import NotFound, UsageError, UserError
 from exchange.inference import models, runtime
 from exchange.project import Project
 from exchange.settings import PersonaSettings
@@ -197,7 +197,7 @@ class Publisher:
         folders = [(self.place.model(), ".")]
         if with_gguf:
             if not self.place.ggufs():
-                raise UserError("no GGUF file of this model yet: run `kkoracle publish gguf`")
+                raise NotFound("no GGUF file of this model yet: run `kkoracle publish gguf`")
             folders.append((self.place.gguf, "gguf"))
         return HubUpload(repository, public, tuple(folders))
 
@@ -212,7 +212,7 @@ class Publisher:
     def _fused(self, bits: int) -> FusedModel:
         fused = self.place.fused(bits)
         if fused is None:
-            raise UserError("there is no fused model yet: run `kkoracle publish fuse`")
+            raise NotFound("there is no fused model yet: run `kkoracle publish fuse`")
         return fused
 
     def _check_tokenizer(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.records import digest
 from exchange.store.corpus import SpoolCorpus, StoredPair
 from exchange.store.review import Label, Review
@@ -99,7 +99,7 @@ class ReviewSession:
 
     def _current(self) -> ReviewItem:
         if self.item is None:
-            raise UserError("nothing is left to review in this sitting")
+            raise NotEnoughData("nothing is left to review in this sitting")
         return self.item
 
     def _give(self, label: Label) -> None:
@@ -141,7 +141,7 @@ def open_review(archive_dir: Path, count: int, reviewer: str) -> ReviewSession:
             s for s in corpus.pairs() if s.pair.status == "accepted" and s.pair.id not in labelled
         ]
         if not waiting:
-            raise UserError("no accepted pair is waiting for a review")
+            raise NotEnoughData("no accepted pair is waiting for a review")
         chosen = _stratified(waiting, scores, count)
         wanted = {chunk for stored in chosen for chunk in stored.pair.chunk_ids}
         texts = {c.id: (c.text, c.header) for c in corpus.chunks() if c.id in wanted}

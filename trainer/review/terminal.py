@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.prompt import Prompt
 from rich.text import Text
 
-from exchange.errors import UserError
+from exchange.errors import Unsupported
 from exchange.store.review import Review
 from trainer.review.session import REASONS, ReviewItem, ReviewSession, open_review, self_agreement
 
@@ -28,7 +28,7 @@ def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
         UserError: no terminal, or nothing to review.
     """
     if not sys.stdin.isatty():
-        raise UserError("a review needs a terminal: run `kkoracle dataset review` in one")
+        raise Unsupported("a review needs a terminal: run `kkoracle dataset review` in one")
     console = Console(highlight=False)
     sitting = open_review(archive_dir, count, reviewer)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from exchange.errors import UserError
+from exchange.errors import TooLarge
 from trainer.scorer.head import DigitHead, Shot
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.prompts import ScorePrompt
@@ -40,7 +40,7 @@ def training_samples(
             found.append(TokenizedSample(item.id, [*tokens, label], len(tokens), 1))
     progress(len(items), len(items))
     if not found:
-        raise UserError(
+        raise TooLarge(
             f"all {len(items)} rows are longer than {longest} tokens: raise [score] max_length, "
             "or choose a base with a longer context"
         )
@@ -72,7 +72,7 @@ def encode_to_fit(
         tokens = head.prompt(prompt.fill(item), shots)
     if len(tokens) < longest:
         return tokens, True
-    raise UserError(
+    raise TooLarge(
         f"the question and its examples alone exceed the {longest} tokens that this model reads: "
         f"{first.question[:60]!r}"
     )

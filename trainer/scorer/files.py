@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, TooLarge
 from exchange.records import digest
 from trainer.dataset.readers import MAX_LINE_BYTES, BadLine, decode_line, numbered_lines
 from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
@@ -77,7 +77,7 @@ def read_items(
             found.items.append(item)
     if not found.items:
         why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.most_common(3))
-        raise UserError(
+        raise BadFile(
             f"{', '.join(path.name for path in paths)}: no usable row ({why or 'empty'}); a row "
             "has question, guide, answer and score"
         )
@@ -154,26 +154,26 @@ def _rows(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
         return _json(path)
     if kind in (".csv", ".tsv"):
         return _csv(path)
-    raise UserError(f"{path.name}: known are .json, .jsonl and .csv")
+    raise BadFile(f"{path.name}: known are .json, .jsonl and .csv")
 
 
 def _json(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """A list of objects, or an object that holds one list of them."""
     try:
         if path.stat().st_size > _LARGEST_JSON:
-            raise UserError(f"{path.name} is larger than 1 GB: write it as JSONL, a line a row")
+            raise TooLarge(f"{path.name} is larger than 1 GB: write it as JSONL, a line a row")
         loaded = json.loads(path.read_bytes())
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        raise BadFile(f"cannot read {path}: {error.strerror}") from None
     except json.JSONDecodeError as error:
-        raise UserError(f"{path.name}:{error.lineno} is not JSON: {error.msg}") from None
+        raise BadFile(f"{path.name}:{error.lineno} is not JSON: {error.msg}") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path.name} is not JSON in UTF-8") from None
+        raise BadFile(f"{path.name} is not JSON in UTF-8") from None
     if isinstance(loaded, dict):
         lists = [value for value in loaded.values() if isinstance(value, list)]
         loaded = lists[0] if len(lists) == 1 else [loaded]
     if not isinstance(loaded, list):
-        raise UserError(f"{path.name} holds no list of rows")
+        raise BadFile(f"{path.name} holds no list of rows")
     for number, row in enumerate(loaded, 1):
         # What is no object becomes an empty one, which is refused with its place.
         yield f"{path.name}[{number}]", row if isinstance(row, dict) else {}
@@ -184,9 +184,9 @@ def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        raise BadFile(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path.name} is not UTF-8: save it as CSV UTF-8") from None
+        raise BadFile(f"{path.name} is not UTF-8: save it as CSV UTF-8") from None
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     csv.field_size_limit(MAX_LINE_BYTES)
@@ -195,7 +195,7 @@ def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise UserError(f"{path.name}:{reader.line_num}: {error}") from None
+            raise BadFile(f"{path.name}:{reader.line_num}: {error}") from None
         if row is None:
             return
         yield f"{path.name}:{reader.line_num}", row

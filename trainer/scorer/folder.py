@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, NotFound
 from exchange.project import Project
 from trainer.training import runs
 from trainer.training.runs import TrainingRun
@@ -68,11 +68,11 @@ class ScorerInfo:
                 raise ValueError(f"format {raw['format']}")
             return cls(**raw)
         except FileNotFoundError:
-            raise UserError(
+            raise NotFound(
                 f"no scorer {run.name!r} yet: `kkoracle score train FILE` makes it"
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
+            raise BadFile(
                 f"{path} is unusable ({error}): run `kkoracle score train` again"
             ) from None
 

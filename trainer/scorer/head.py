@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.inference import chat_template
 from trainer import tokenization
 
@@ -42,7 +42,7 @@ class DigitHead:
         whole = _encode(self.tokenizer, text, shots, DIGITS[0])
         at = len(whole) - self.tail
         if at < 1 or whole[at] != self.digits[0]:
-            raise UserError(
+            raise ModelUnfit(
                 "the tokenizer joins the label with what stands before it: choose another base"
             )
         return whole[:at]
@@ -61,7 +61,7 @@ def find_digit_head(tokenizer: Any) -> DigitHead:
     digits = tuple(tokens[common] if common < len(tokens) else -1 for tokens in tried)
     unknown = getattr(tokenizer, "unk_token_id", None)
     if len(set(digits)) < len(DIGITS) or -1 in digits or unknown in digits:
-        raise UserError(
+        raise ModelUnfit(
             "this model's tokenizer has no token of its own for each of the ten digits, so no "
             "score can be read from it: choose a base that has (Mistral, Llama, Qwen, Gemma do)"
         )
@@ -77,7 +77,7 @@ def check_architecture(config: dict[str, Any]) -> None:
     names = [str(name) for name in config.get("architectures") or []]
     if config.get("is_encoder_decoder") or not all(name.endswith(_DECODERS) for name in names):
         what = ", ".join(names) or str(config.get("model_type"))
-        raise UserError(
+        raise ModelUnfit(
             f"{what} has no head that the digits could be read from: the scorer needs a decoder "
             "(its config.json says ...ForCausalLM), such as Mistral, Llama, Qwen or Gemma"
         )

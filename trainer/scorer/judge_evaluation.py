@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData, UserError
 from trainer.dataset import Manifest
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.records import Evaluation, MetricInfo, as_dicts
@@ -66,12 +66,12 @@ def check_trust(
     seen = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
     fresh = [item for item in human if (item.group, item.answer) not in seen]
     if not human and filtered:
-        raise UserError(
+        raise NotEnoughData(
             "a scorer chose the pairs that the tuned system learned, so it cannot alone say how "
             "well: give --human FILE with answers that people scored and it never saw"
         )
     if human and len(fresh) < FEWEST:
-        raise UserError(
+        raise NotEnoughData(
             f"{len(fresh)} of {len(human)} answers of the human sample are new to the scorer: "
             f"{FEWEST} are needed"
         )

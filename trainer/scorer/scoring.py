@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadFile
 from exchange.inference import runtime
 from trainer import encode
 from trainer.scorer import calibration
@@ -138,5 +138,5 @@ def config_of(folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from None
+        raise BadFile(f"{folder / 'config.json'} cannot be read: {error}") from None
     return config

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from exchange.errors import UserError
+from exchange.errors import Busy, UserError
 from trainer.dataset.readers import BadLine
 from trainer.scorer.apply import widest_scale
 from trainer.scorer.files import parse_item
@@ -129,7 +129,7 @@ async def run_server(
         try:
             await site.start()
         except OSError as error:
-            raise UserError(
+            raise Busy(
                 f"cannot listen on {HOST}:{port} ({error.strerror}): give another --port"
             ) from None
         host, bound = runner.addresses[0][:2]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, NotEnoughData
 from trainer.dataset.split import hash_fraction
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.settings import ScoreSettings
@@ -71,7 +71,7 @@ class ScorerSplit:
                 lines = path.read_bytes().splitlines()
                 parts[field.name] = [ScoreItem.from_line(line) for line in lines]
             except (OSError, KeyError, ValueError, TypeError) as error:
-                raise UserError(
+                raise BadFile(
                     f"{path} is unusable ({error}): train this scorer again with --restart"
                 ) from None
         return cls(**parts)
@@ -87,7 +87,9 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
         UserError: too few items.
     """
     if len(items) < FEWEST:
-        raise UserError(f"{len(items)} scored answers are too few to teach and test on: {FEWEST}")
+        raise NotEnoughData(
+            f"{len(items)} scored answers are too few to teach and test on: {FEWEST}"
+        )
     groups = sorted(
         {item.group for item in items}, key=lambda name: hash_fraction(name, settings.key)
     )
@@ -102,7 +104,7 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
     for item in rest:
         by_part[part.get(answers[item.id], "train")].append(item)
     if not by_part["train"]:
-        raise UserError("nothing is left to teach: lower [score] unseen, test and valid")
+        raise NotEnoughData("nothing is left to teach: lower [score] unseen, test and valid")
     return ScorerSplit(
         by_part["train"],
         by_part["valid"],

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import fold
 from trainer.dataset import read_split
@@ -174,7 +174,7 @@ def items_of_pairs(archive_dir: Path, language: str, seed: int) -> list[ScoreIte
         chunks = {chunk.id: chunk.text for chunk in corpus.chunks()}
     made = synthetic_items(read_split(archive_dir / FOLDER, "train"), chunks, language, seed)
     if not made:
-        raise UserError(
+        raise NotEnoughData(
             "no scored answers could be made of these pairs: they hold too few numbers, dates and "
             "names for every level; generate more pairs first"
         )
@@ -199,7 +199,9 @@ def held_out_of_file(
         on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
         (answers if item.group in groups else questions).append(on_scale)
     if not answers and not questions:
-        raise UserError("all rows of these files were taught to this scorer: nothing to test on")
+        raise NotEnoughData(
+            "all rows of these files were taught to this scorer: nothing to test on"
+        )
     return (
         ScorerSplit(taught.train, taught.valid, answers, questions),
         len(items) - len(answers) - len(questions),

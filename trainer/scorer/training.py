@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange import lock
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import Project
 from trainer import encode
@@ -137,11 +137,11 @@ def load_scorer(
     about = ScorerInfo.read(run)
     prompt = prompts.load_score_prompt(about.prompt)
     if prompt.sha != about.prompt_sha:
-        raise UserError(f"scorer {name!r} was taught with another prompt: train it again")
+        raise ModelUnfit(f"scorer {name!r} was taught with another prompt: train it again")
     bits = project.config.table("model", models.ModelSettings).bits
     base = models.locate(models.ModelSettings(name=about.model, bits=bits), project.models, confirm)
     if runs.model_sha(base) != about.model_sha:
-        raise UserError(f"scorer {name!r} was trained on another {about.model}: train it again")
+        raise ModelUnfit(f"scorer {name!r} was trained on another {about.model}: train it again")
     scorer = load_tuned(run, base, prompt)
     scorer.temperature, scorer.threshold = about.temperature, about.threshold
     return scorer, about

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from aiohttp import web
 
 from exchange import lock
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.net import LOOPBACK, listen, require_password
 from exchange.project import Project
 from trainer.serve.app import ChatApi
@@ -73,7 +73,7 @@ def run_server(
         engine.start()
         asyncio.run(_answer(api, engine, listener, ready))
         if engine.failed:
-            raise UserError(engine.broken)
+            raise ModelUnfit(engine.broken)
 
 
 def load_models(tuned: TunedModel, width: int, cache_mb: int) -> ServedModels:

@@ -22,7 +22,7 @@ import mlx.core as mx
 import numpy as np
 import orjson
 
-from exchange.errors import STOPPED, UserError
+from exchange.errors import Stopped
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.adapter import save_arrays
@@ -118,7 +118,7 @@ class ActivationCache:
                 waiting, held = [], 0
             progress(done, len(missing))
             if stop() and done < len(missing):
-                raise UserError("stopped: the same command goes on from there", STOPPED)
+                raise Stopped("stopped: the same command goes on from there")
 
     def hidden(self, samples: Sequence[TokenizedSample], length: int) -> Array:
         """Rows of activations, zeros right of them: (rows, length, width) in the model's type.

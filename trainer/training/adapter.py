@@ -16,7 +16,7 @@ from mlx_lm.tuner.lora import LoRALinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import get_total_parameters
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import CannotWrite, UsageError
 from trainer.training.recipes import fine_tune
 from trainer.training.settings import TrainSettings
 
@@ -146,7 +146,7 @@ def save(folder: Path, model: Any, config: dict[str, Any]) -> None:
         partial.replace(folder / CONFIG)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {folder}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {folder}: {error.strerror}") from None
     stored = config.get(STORED_DTYPE)
     kind = getattr(mx, stored) if stored else None
     arrays = {
@@ -172,7 +172,7 @@ def save_arrays(
         partial.replace(path)
     except (RuntimeError, OSError) as error:
         partial.unlink(missing_ok=True)
-        raise UserError(
+        raise CannotWrite(
             f"cannot write {path.name} ({error}): free some disk space, then run the same command "
             "again; the checkpoint before is intact"
         ) from None

@@ -14,7 +14,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
-from exchange.errors import UserError
+from exchange.errors import BadFile
 from trainer.training.adapter import save_arrays
 from trainer.training.runs import STATE as FILE
 
@@ -77,7 +77,7 @@ def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> Traini
         high, low = arrays["random"].tolist()
         mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
+        raise BadFile(
             f"{path} cannot be read ({error}): start this run again with --restart"
         ) from None
     return position

@@ -20,7 +20,7 @@ from mlx.utils import tree_flatten, tree_map, tree_unflatten
 from mlx_lm.tuner.utils import load_adapters
 from mlx_lm.utils import dequantize_model, load_model, make_shards, quantize_model, save_config
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite, DiskFull, ModelUnfit
 from exchange.inference import runtime
 
 SHARD_GB = 2  # of one file of weights: what is in memory at a time
@@ -54,7 +54,7 @@ def write_fused(
         kind = _stored_type(model)
         load_adapters(model, str(adapter))
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
-        raise UserError(f"cannot load {base} with adapter {adapter}: {error}") from None
+        raise ModelUnfit(f"cannot load {base} with adapter {adapter}: {error}") from None
     _merge(model, kind)
     for name in ("quantization", "quantization_config"):
         config.pop(name, None)
@@ -70,7 +70,7 @@ def write_fused(
         _write(folder, weights, progress)
         save_config(config, folder / "config.json")
     except (RuntimeError, OSError) as error:
-        raise UserError(
+        raise CannotWrite(
             f"cannot write the fused model ({error}): free some disk space, then run the same "
             "command again"
         ) from None
@@ -81,7 +81,7 @@ def _need_room(folder: Path, size: int) -> None:
     """Say at once what would otherwise be known after an hour."""
     free = shutil.disk_usage(folder).free
     if free < size * 1.05:
-        raise UserError(
+        raise DiskFull(
             f"the fused model needs {size / 1e9:.1f} GB of disk and {free / 1e9:.1f} GB are free: "
             "make room, then run the same command again"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_map
 
-from exchange.errors import STOPPED, UserError
+from exchange.errors import Stopped, UserError
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches, checkpoints, schedule
 from trainer.training.activation_cache import ActivationCache
@@ -97,10 +97,9 @@ class TrainingLoop:
             while self.at.step < self.plan.steps and not self._waited_enough:
                 if self.group.any(self.stop()):
                     self._save()
-                    raise UserError(
+                    raise Stopped(
                         f"stopped after step {self.at.step} of {self.plan.steps}: the same "
                         "command goes on from there",
-                        STOPPED,
                     )
                 self._step()
             return self._end(begun)

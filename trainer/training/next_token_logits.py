@@ -8,7 +8,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from exchange.errors import UserError
+from exchange.errors import TooLarge
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.loss import Loss, make_batch
@@ -41,7 +41,7 @@ def next_token_logits(
         try:
             found[chosen] = np.array(loss.logits(make_batch(some))[:, wanted].astype(mx.float32))
         except RuntimeError as error:  # of MLX's allocator
-            raise UserError(
+            raise TooLarge(
                 f"{len(prompts[chosen[0]])} tokens do not fit the memory ({error}): take a "
                 "quantised base, or shorter guides"
             ) from None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from exchange.errors import UsageError, UserError
+from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
 from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.settings import TrainSettings
 
@@ -93,7 +93,7 @@ class RunSummary:
         try:
             return cls(**orjson.loads(path.read_bytes())) if path.exists() else None
         except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path} is unusable ({error}): give --restart") from None
+            raise BadFile(f"{path} is unusable ({error}): give --restart") from None
 
 
 class TrainingRun:
@@ -142,9 +142,9 @@ class TrainingRun:
         try:
             return RunConfig(**orjson.loads(path.read_bytes()))
         except FileNotFoundError:
-            raise UserError(f"no run {self.name!r} yet: `kkoracle train` makes it") from None
+            raise NotFound(f"no run {self.name!r} yet: `kkoracle train` makes it") from None
         except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path} is unusable ({error}): give --restart") from None
+            raise BadFile(f"{path} is unusable ({error}): give --restart") from None
 
     def rewind(self, step: int) -> None:
         """Forget what was written after `step`: it is going to happen again."""
@@ -176,7 +176,7 @@ class TrainingRun:
             with (self.folder / name).open("ab") as file:
                 file.write(lines)
         except OSError as error:
-            raise UserError(
+            raise CannotWrite(
                 f"cannot write {name} of run {self.name!r} ({error.strerror}): free some space, "
                 "then run the same command again"
             ) from None
@@ -206,7 +206,7 @@ class TrainingRun:
         """
         folder = self.best if checkpoint == "best" else self.folder
         if not (folder / "adapters.safetensors").exists():
-            raise UserError(f"run {self.name!r} has no {checkpoint} adapter: run `kkoracle train`")
+            raise NotFound(f"run {self.name!r} has no {checkpoint} adapter: run `kkoracle train`")
         return folder
 
 
@@ -242,7 +242,7 @@ def write(path: Path, data: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 
 
 def _step(line: bytes) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
 from exchange.project import Project
@@ -196,7 +196,7 @@ def select_rows(
     text = sum(row.kind == "text" for row in rows)
     if settings.recipe == "sft+text":
         if not text:
-            raise UserError(
+            raise NotEnoughData(
                 "recipe sft+text wants the paper's own text, and the dataset holds none: set "
                 "[dataset] text (0.2 is a good share) and run `kkoracle dataset build`"
             )
@@ -205,7 +205,7 @@ def select_rows(
     if text:
         watcher.note(f"{text} rows of the paper's own text are left out: recipe sft+text has them")
     if not kept:
-        raise UserError("the dataset teaches nothing but raw text: give --recipe sft+text")
+        raise NotEnoughData("the dataset teaches nothing but raw text: give --recipe sft+text")
     return kept
 
 

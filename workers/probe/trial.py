@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.inference.engine import Engine, EngineDescription
 from exchange.records import Result, Task
 from exchange.store import inputs
@@ -130,7 +130,7 @@ def sample_tasks(
     finally:
         spool.close()
     if not tasks:
-        raise UserError(
+        raise NotEnoughData(
             f"no task of {archive} is open: crawl more of it first (`kkoracle crawl {archive}`), "
             "or change [work] prompt or [model] and crawl again"
         )

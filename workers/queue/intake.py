@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exchange.records import RecordError, Task
+from exchange.errors import BadRecord
+from exchange.records import Task
 from workers.job import REFUSED
 from workers.queue import leased_queue, quarantine
 from workers.queue.leased_queue import LeasedJob
@@ -103,7 +104,7 @@ class JobIntake:
     def _read(self, raw: bytes) -> Task | None:
         try:
             task = Task.from_json(raw)
-        except RecordError:
+        except BadRecord:
             return None
         if not self._worker.desk.fits(task):
             raise WrongRecipe(task.recipe)

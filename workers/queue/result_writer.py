@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from redis.connection import DefaultParser
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from exchange.queue import keys
@@ -15,6 +16,14 @@ from workers.queue.leased_queue import LeasedJob
 
 if TYPE_CHECKING:
     from workers.worker import GenerationWorker
+
+
+class CannotPersistError(ResponseError):
+    """Redis takes no writes while it cannot write its file (its disk is full, most often)."""
+
+
+# redis-py makes its exceptions from the code of a reply, and knows no class for this one.
+DefaultParser.EXCEPTION_CLASSES["MISCONF"] = CannotPersistError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +93,4 @@ class ResultWriter:
 
 def is_write_refused(error: ResponseError) -> bool:
     """True when Redis is full, or for the moment cannot write its file: both pass."""
-    return isinstance(error, OutOfMemoryError | ReadOnlyError) or "MISCONF" in str(error)
+    return isinstance(error, OutOfMemoryError | ReadOnlyError | CannotPersistError)

@@ -15,7 +15,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import load_adapters
 
-from exchange.errors import UserError
+from exchange.errors import ModelUnfit
 from exchange.inference import runtime
 
 
@@ -33,7 +33,7 @@ def load(folder: Path, adapter: Path) -> tuple[Any, Any, Any]:
     try:
         load_adapters(tuned, str(adapter))
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
-        raise UserError(f"cannot load the adapter in {adapter}: {error}") from None
+        raise ModelUnfit(f"cannot load the adapter in {adapter}: {error}") from None
     if runtime.on_cpu():
         tuned.update(tree_map(_widened, tuned.parameters()))
     tuned.eval()

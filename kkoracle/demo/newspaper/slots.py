@@ -10,6 +10,7 @@ import datetime as dt
 import random
 from collections.abc import Callable
 
+from exchange.errors import NotEnoughData
 from kkoracle.demo.newspaper import phrases, pools
 from kkoracle.demo.newspaper.inflect import Noun, Phrase, long_date
 from kkoracle.demo.newspaper.pools import NEWSPAPER
@@ -45,7 +46,7 @@ class SlotSampler:
             value = make()
             if pools.side(key(value)) == self.side:
                 return value
-        raise RuntimeError(f"no value left on the {self.side} side")
+        raise NotEnoughData(f"no value left on the {self.side} side")
 
     def _stem(self, low: int, high: int) -> str:
         return "".join(self.rng.choices(pools.SYLLABLES, k=self.rng.randint(low, high)))
@@ -213,7 +214,7 @@ class SlotSampler:
             day = base + dt.timedelta(days=offset)
             if day.day > 1 and pools.side(long_date(day)) == self.side:
                 return day
-        raise RuntimeError(f"no {self.side} day near {near}")
+        raise NotEnoughData(f"no {self.side} day near {near}")
 
     def slot(self, letter: str, near: dt.date | None = None) -> object:
         """A value for the slot `letter`; dates lie within weeks of `near` when it is given."""

@@ -88,8 +88,9 @@ def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_proj
     project = make_project()
     script = (
         "import sys, time; from exchange.queue.redis_endpoint import redis_for\n"
-        "from exchange.project import House; from exchange.settings import *\n"
-        "c = Config.find(); h = House(c, c.table('', General), c.table('redis', Redis), None)\n"
+        "from exchange.project import Project; from exchange.settings import *\n"
+        "c = Config.find(); general, redis = c.table('', GeneralSettings), c.table('redis', "
+        "RedisSettings); h = Project(c, general, redis, None)\n"
         "with redis_for(h) as r: print('up', flush=True); time.sleep(60)\n"
     )
     user = subprocess.Popen(
@@ -114,7 +115,7 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
     project = make_project()
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from exchange import redis_client; from exchange.queue.redis_process import ChildServer\n"
+        "from exchange.queue import redis_client; from exchange.queue.redis_process import ChildServer\n"
         "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
         "ChildServer(Path(sys.argv[1]), 64).ensure()\n"
     )

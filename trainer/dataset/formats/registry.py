@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite, NotEnoughData, NotFound
 from trainer.dataset.formats import cards, jsonl, snippets, table
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow, read_split
@@ -56,7 +56,7 @@ def export(dataset: Path, name: str, folder: Path) -> list[Path]:
         UserError: no such format, no dataset, rows that its reader would refuse, a full disk.
     """
     if name not in FORMATS:
-        raise UserError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+        raise NotFound(f"no format {name!r}; there are {', '.join(FORMATS)}")
     manifest = Manifest.read(dataset)
     rows: Rows = {
         split: read_split(dataset, split)  # type: ignore[arg-type,misc]  # keys are splits
@@ -66,7 +66,7 @@ def export(dataset: Path, name: str, folder: Path) -> list[Path]:
     chosen = FORMATS[name]
     refusal = chosen.refuse(rows)
     if refusal:
-        raise UserError(f"{name}: {refusal}")
+        raise NotEnoughData(f"{name}: {refusal}")
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,5 +79,5 @@ def export(dataset: Path, name: str, folder: Path) -> list[Path]:
             draft.replace(path)
             written.append(path)
     except OSError as error:
-        raise UserError(f"cannot write in {folder}: {error.strerror}") from None
+        raise CannotWrite(f"cannot write in {folder}: {error.strerror}") from None
     return written

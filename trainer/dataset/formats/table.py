@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra
 from trainer.dataset.formats.jsonl import chat
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
@@ -47,7 +47,7 @@ def _parquet(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise UserError("parquet needs pyarrow: run `pip install 'kkoracle[parquet]'`") from None
+        raise MissingExtra("parquet needs pyarrow: run `pip install 'kkoracle[parquet]'`") from None
     turn = pa.struct([("role", pa.string()), ("content", pa.string())])
     schema = pa.schema(
         [

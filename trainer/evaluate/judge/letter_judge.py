@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from exchange.errors import STOPPED, UserError
+from exchange.errors import ModelUnfit, Stopped
 from exchange.inference import chat_template
 from exchange.inference.engine import Likelihood, Message
 from exchange.recipes.prompts import PromptTemplate
@@ -68,7 +68,7 @@ class LetterJudge:
         start, letters = _tokens(tokenizer, next(iter(missing.values())))
         for cells in _batched(missing, BATCH):
             if self._stop():
-                raise UserError("stopped; run the same command again to go on", STOPPED)
+                raise Stopped("stopped; run the same command again to go on")
             some = [
                 [*tokenization.prompt_tokens(tokenizer, missing[cell]), *start] for cell in cells
             ]
@@ -112,6 +112,6 @@ def _tokens(tokenizer: object, prompt: list[Message]) -> tuple[list[int], list[i
     for place, pair in enumerate(zip(*said, strict=False)):
         if pair[0] != pair[1]:
             return said[0][:place], list(pair)
-    raise UserError(
+    raise ModelUnfit(
         "the model's tokenizer cannot tell the letters A and B: [evaluate] judge = false"
     )

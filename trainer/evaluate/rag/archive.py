@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-from exchange.errors import UserError
+from exchange.errors import NotEnoughData
 from exchange.records import Chunk
 from exchange.store.corpus import Corpus
 from trainer.evaluate.rag import terms
@@ -30,7 +30,7 @@ def open_archive(
     """
     key, count = _key(corpus)
     if not count:
-        raise UserError("no chunks to search yet: run `kkoracle crawl` first")
+        raise NotEnoughData("no chunks to search yet: run `kkoracle crawl` first")
     found = SearchIndex.opened(folder / FILE, key)
     if found is None:
         found = SearchIndex.build(

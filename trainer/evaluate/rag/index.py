@@ -16,7 +16,7 @@ from typing import Self
 import orjson
 import zstandard
 
-from exchange.errors import UserError
+from exchange.errors import CannotWrite
 
 RAREST_TERMS = 4  # terms of a question that are searched
 MAX_RANKED = 2_500  # documents that are ranked for a question: two milliseconds
@@ -92,7 +92,7 @@ class SearchIndex:
         except (sqlite3.Error, OSError) as error:
             if partial:
                 partial.unlink(missing_ok=True)
-            raise UserError(f"cannot write the index {path}: {error}") from None
+            raise CannotWrite(f"cannot write the index {path}: {error}") from None
         return cls(db)
 
     @classmethod

@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra
 from trainer.evaluate.statistics.clustered import LEVEL, t_quantile
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def bootstrap_interval(
     try:
         import numpy as np
     except ImportError:
-        raise UserError("bootstrap intervals need numpy: pip install 'kkoracle[report]'") from None
+        raise MissingExtra(
+            "bootstrap intervals need numpy: pip install 'kkoracle[report]'"
+        ) from None
 
     each = np.asarray(sums, dtype=np.float64)
     count = len(each)

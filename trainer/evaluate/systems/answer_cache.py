@@ -13,9 +13,9 @@ from typing import IO, Any
 
 import orjson
 
-from exchange.errors import UserError
+from exchange.errors import BadRecord, CannotWrite
 from exchange.inference.engine import Likelihood
-from exchange.records import RecordError, digest
+from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
 
 FOLDER = "answers"  # in the archive's folder: runs share what they have in common
@@ -59,7 +59,7 @@ class AnswerCache:
                 self.said[raw["cell"]] = ModelOutput.from_dict(raw["said"])
             else:
                 self.weighed[raw["cell"]] = Likelihood(float(raw["logprob"]), int(raw["tokens"]))
-        except (RecordError, KeyError, TypeError, ValueError):
+        except (BadRecord, KeyError, TypeError, ValueError):
             self.damaged += 1
 
     def _lines(self) -> Iterator[Any]:
@@ -82,7 +82,7 @@ class AnswerCache:
                     line = b"\n" + line
             self._file.write(line)  # one write: two evaluations at once do not mix their lines
         except OSError as error:
-            raise UserError(
+            raise CannotWrite(
                 f"cannot write {self.path} ({error.strerror}): free some space, then run the same "
                 "command again; what was answered is kept"
             ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from exchange.errors import UserError
+from exchange.errors import Unsupported
 from exchange.inference.engine import Engine, Likelihood
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
@@ -70,4 +70,4 @@ class EndpointClient:
         Raises:
             UserError: always.
         """
-        raise UserError("an endpoint gives answers, and no likelihoods")
+        raise Unsupported("an endpoint gives answers, and no likelihoods")

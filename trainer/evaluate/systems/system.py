@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from exchange.errors import STOPPED, UserError
+from exchange.errors import Stopped
 from exchange.inference.engine import Likelihood
 from exchange.records import digest
 from trainer.evaluate import records
@@ -109,7 +109,7 @@ class EvalSystem:
 
     def _unless_stopped(self, done: int, wanted: int) -> None:
         if done < wanted:
-            raise UserError("stopped; run the same command again to go on", STOPPED)
+            raise Stopped("stopped; run the same command again to go on")
 
     def _prompt(self, item: EvalItem) -> EvalPrompt:
         if item.id not in self._asked:

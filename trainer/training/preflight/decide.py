@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from exchange import machine
-from exchange.errors import UserError
+from exchange.errors import TooLarge
 from exchange.inference import models, runtime
 from trainer.training.preflight.forecast import RunForecast
 from trainer.training.preflight.measure import measure_run, memory_limit
@@ -81,7 +81,7 @@ def decide_mode(
         loop, tokenizer, settings, watts=watts, archive_dir=archive_dir
     )
     if ready.way.bits and loop.group.size > 1:
-        raise UserError("this model does not fit: name one that is quantised already in [model]")
+        raise TooLarge("this model does not fit: name one that is quantised already in [model]")
     loop.group.from_leader(orjson.dumps(asdict(ready.way)))
     dry_run.limit_pool(ready.forecast.pool_bytes)
     return ready

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange import machine
-from exchange.errors import UserError
+from exchange.errors import DiskFull
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.preflight.forecast import (
@@ -133,7 +133,7 @@ def check_disk(needed: int, archive_dir: Path) -> None:
     """
     free = shutil.disk_usage(archive_dir).free
     if needed > free:
-        raise UserError(
+        raise DiskFull(
             f"the checkpoints of this run take {format_bytes(needed)} and {format_bytes(free)} are free on this "
             "disk: make room first, or lower [train] rank"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exchange.errors import UserError
+from exchange.errors import TooLarge, UserError
 from trainer.training.preflight.forecast import RowFootprint
 
 GB = 1e9
@@ -96,7 +96,7 @@ def choose_mode(
 
 def memory_error(needed: float, limit: float) -> UserError:
     """The one line with which a run is refused."""
-    return UserError(
+    return TooLarge(
         f"this run needs at least {format_bytes(needed)} of memory and {format_bytes(limit)} may be used; it would "
         "swap, so it is not started: end other programs, lower [train] max_length, layers or rank, "
         "or name a smaller [model]"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange import lock
-from exchange.errors import STOPPED, UsageError, UserError
+from exchange.errors import NotFound, Stopped, UsageError
 from exchange.inference import models, runtime
 from exchange.project import Project
 from trainer.dataset import DatasetRow, Manifest, read_split
@@ -160,7 +160,7 @@ class _TrialRunner:
                     done.append(self._try(number, rate, len(done)))
             best = rule.best_of([one for one in done if one.round == number])
             if best is None:
-                raise UserError(
+                raise NotFound(
                     f"every rate from {wanted[0]:g} to {wanted[-1]:g} diverged: search below, with "
                     "--from and --to"
                 )
@@ -220,8 +220,8 @@ class _TrialRunner:
             losses = row_losses(loop.loss, judging, self._way.rows(settings.batch))
         except NonFiniteLoss:
             pass  # no finite loss: as far from good as can be
-        except UserError as error:
-            if not (error.exit_code == STOPPED and guard.hopeless):
+        except Stopped:
+            if not guard.hopeless:
                 raise
         tried = Trial(
             number,
