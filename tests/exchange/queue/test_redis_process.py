@@ -115,9 +115,10 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
     project = make_project()
     script = (
         "import os, sys; from pathlib import Path\n"
-        "from exchange.queue import redis_client; from exchange.queue.redis_process import ChildServer\n"
+        "from exchange.queue import redis_client\n"
+        "from exchange.queue.redis_process import RedisProcess\n"
         "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
-        "ChildServer(Path(sys.argv[1]), 64).ensure()\n"
+        "RedisProcess(Path(sys.argv[1]), 64).ensure()\n"
     )
     subprocess.run(
         [sys.executable, "-c", script, str(project.redis_dir)], env=cli_environment(), check=False
