@@ -54,7 +54,7 @@ def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Fig
 def _marks(model: Any, tokenizer: Any, held: ClosedBookTest) -> SystemMarks:
     from exchange.inference import chat_template
     from exchange.inference.mlx.generate import generate_texts
-    from exchange.inference.mlx.likelihood import loglikelihood
+    from exchange.inference.mlx.scoring import loglikelihood
     from trainer import tokenization
     from trainer.evaluate.metrics import likelihood
 

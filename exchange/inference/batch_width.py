@@ -1,4 +1,4 @@
-"""How many requests fit into memory together: model weights, keys and values against what is free.
+"""How many rows are computed together: what fits into memory, and what is of about one length.
 
 On Apple's GPUs 10 to 32 rows cost the same time per token, so the widths worth having are 32, and
 16 where memory asks for it; below that every halving doubles the time.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, 
 STRETCH = 256  # tokens by which the buffers of keys and values grow, all rows alike
 RESERVE = 2 << 30  # bytes: MLX's pool of freed buffers, which is capped at this much
 SLACK = 1.1  # a layer's buffers are there twice while they grow
+PAD_TO = 8  # tokens: the kernels' tile; finer gains nothing, coarser computes more pads
+MAX_BATCH_TOKENS = 16384  # computed together, pads included: about 2 GB of activations at 7B
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +88,26 @@ def footprint(folder: Path, *, float32: bool) -> ModelFootprint:
     kv_heads = int(config.get("num_key_value_heads") or heads)
     layers = int(config.get("num_hidden_layers") or 0)
     return ModelFootprint(weights, 2 * layers * kv_heads * size * (4 if float32 else 2))
+
+
+def padded_length(length: int) -> int:
+    """The length that a row of this length is computed at, alone."""
+    return -(-length // PAD_TO) * PAD_TO
+
+
+def group_by_length(lengths: Sequence[int], rows: int) -> list[list[int]]:
+    """All indices in batches by length, longest first, each within `MAX_BATCH_TOKENS`."""
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    groups: list[list[int]] = []
+    for index in order:
+        last = groups[-1] if groups else []
+        # The first of a group is its longest: what all of it is padded to.
+        if (
+            last
+            and len(last) < rows
+            and (len(last) + 1) * padded_length(lengths[last[0]]) <= MAX_BATCH_TOKENS
+        ):
+            last.append(index)
+        else:
+            groups.append([index])
+    return groups

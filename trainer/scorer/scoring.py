@@ -62,13 +62,13 @@ class Scorer:
 
         Memory stays bounded however many and long the items are.
         """
-        from trainer.training import next_token_logits
+        from exchange.inference.mlx.scoring import choice_logits
 
         longest = encode.context_length(self.model) or UNLIMITED
         fitted = [encode_to_fit(self.head, self.prompt, item, longest, shots) for item in items]
         prompts = [tokens for tokens, _ in fitted]
-        found = next_token_logits.next_token_logits(
-            self.model, prompts, self.head.digits, ROWS, progress
+        found = choice_logits(
+            self.model, prompts, self.head.digits, ROWS, progress, advice="shorter guides"
         )
         return found, [cut for _, cut in fitted]
 

@@ -6,13 +6,9 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
+from exchange.inference.batch_width import padded_length
+
 T = TypeVar("T")
-PAD_TO = 8  # tokens: the kernels' tile; finer gains nothing, coarser computes more pads
-
-
-def padded_length(length: int) -> int:
-    """The length that a row of this length is computed at, alone."""
-    return -(-length // PAD_TO) * PAD_TO
 
 
 def epoch_batches(lengths: Sequence[int], size: int, seed: int, number: int) -> list[list[int]]:

@@ -19,6 +19,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
 
 from exchange.inference import runtime
+from exchange.inference.batch_width import padded_length
 from exchange.inference.mlx import generate
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches
@@ -132,9 +133,7 @@ def epoch_steps(loop: TrainingLoop) -> list[Groups]:
 
 def step_tokens(groups: Groups) -> int:
     """Tokens that a step computes, pads included."""
-    return sum(
-        len(rows) * batches.padded_length(max(sample.length for sample in rows)) for rows in groups
-    )
+    return sum(len(rows) * padded_length(max(sample.length for sample in rows)) for rows in groups)
 
 
 def trainable_bytes(loop: TrainingLoop) -> int:

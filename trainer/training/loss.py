@@ -11,6 +11,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from exchange.inference.batch_width import padded_length
+from exchange.inference.mlx.scoring import split_head
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from trainer.training.activation_cache import ActivationCache
 
 Array = mx.array
-Head = Callable[[Array], Array]
-AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def make_batch(
     Args:
         trunk: holds all these rows; their frozen layers are then not computed again.
     """
-    length = batches.padded_length(max(sample.length for sample in samples))
+    length = padded_length(max(sample.length for sample in samples))
     inputs = np.zeros((len(samples), length), np.int32)
     places, targets = [], []
     for number, sample in enumerate(samples):
@@ -81,7 +81,7 @@ class Loss:
         """
         self.model, self._trunk = model, trunk
         self._among = mx.array(sorted(among)) if among else None
-        self._parts = _body_and_head(model)
+        self._parts = split_head(model)
 
     @property
     def sparse(self) -> bool:
@@ -174,24 +174,3 @@ def scalar(array: Array) -> float:
     """The one value of a real scalar."""
     value: Any = array.item()
     return float(value)
-
-
-def _body_and_head(model: Any) -> tuple[Callable[[Array], Array], Head] | None:
-    """Body and head, if together they give what the whole model gives."""
-    body = getattr(model, "model", None)
-    if body is None:
-        return None
-    head: Head | None = getattr(model, "lm_head", None)
-    if head is None:
-        head = getattr(getattr(body, "embed_tokens", None), "as_linear", None)
-    if head is None:
-        return None
-    probe = mx.array([[1, 2, 3, 1]])
-    try:
-        whole, parts = model(probe), head(body(probe))
-    except Exception:  # any shape or signature of its own: the plain way always works
-        return None
-    if whole.shape != parts.shape:
-        return None
-    difference = scalar(mx.abs(whole.astype(mx.float32) - parts.astype(mx.float32)).max())
-    return (body, head) if difference <= AGREEMENT else None

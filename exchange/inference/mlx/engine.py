@@ -126,7 +126,7 @@ class MlxEngine:
         self, prompts: Sequence[list[Message]], completions: Sequence[str]
     ) -> list[Likelihood]:
         """See `Judges.loglikelihood`."""
-        from exchange.inference.mlx.likelihood import loglikelihood as score
+        from exchange.inference.mlx.scoring import loglikelihood as score
 
         rows = [
             chat_template.encode_conversation(

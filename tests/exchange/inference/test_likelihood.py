@@ -15,15 +15,15 @@ import sys
 from pathlib import Path
 import mlx.core as mx
 import mlx.nn as nn
-from exchange import chat_template, mlx_runtime
-from exchange.inference.mlx.likelihood import score
-model, tokenizer = mlx_runtime.load(Path(sys.argv[1]))
+from exchange.inference import chat_template, runtime
+from exchange.inference.mlx.scoring import loglikelihood
+model, tokenizer = runtime.load(Path(sys.argv[1]))
 asked = [("Πόσα;", ["Η γέφυρα κόστισε 240.000 ευρώ.", "Λίγα.", "Όσα έγραψε."] * 7),
          ("Πού έγινε στις 3 Μάη;", ["Εκεί."])]
-rows = [chat_template.conversation(tokenizer, [{"role": "user", "content": question},
+rows = [chat_template.encode_conversation(tokenizer, [{"role": "user", "content": question},
                                                {"role": "assistant", "content": answer}])
         for question, answers in asked for answer in answers]
-for (tokens, start), found in zip(rows, score(model, rows), strict=True):
+for (tokens, start), found in zip(rows, loglikelihood(model, rows), strict=True):
     logits = nn.log_softmax(model(mx.array([tokens[:-1]]))[0], axis=-1)
     of = [logits[at - 1, tokens[at]].item() for at in range(start, len(tokens))]
     assert found.tokens == len(of) and abs(sum(of) - found.logprob) < 1e-3

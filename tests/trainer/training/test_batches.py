@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from exchange.inference import batch_width
 from trainer.training import batches
 from trainer.training.schedule import learning_rate, warmup_steps
 
@@ -24,8 +25,8 @@ def test_hardly_any_pad_is_computed() -> None:
     order = batches.epoch_batches(LENGTHS, 8, 7, 0)
     assert 1 - sum(LENGTHS) / batches.computed_tokens(LENGTHS, order) <= 0.04
     for batch in order:
-        spread = {batches.padded_length(LENGTHS[index]) for index in batch}
-        assert max(spread) - min(spread) <= 2 * batches.PAD_TO
+        spread = {batch_width.padded_length(LENGTHS[index]) for index in batch}
+        assert max(spread) - min(spread) <= 2 * batch_width.PAD_TO
 
 
 def test_order_and_company_change_with_the_epoch_and_only_with_it() -> None:

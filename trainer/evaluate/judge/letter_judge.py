@@ -62,7 +62,7 @@ class LetterJudge:
         return [math.exp(self._store.weighed[cell].logprob) for cell in cells]
 
     def _judge(self, missing: Mapping[str, list[Message]], progress: Callable[[], None]) -> None:
-        from trainer.training.next_token_logits import next_token_logits
+        from exchange.inference.mlx.scoring import choice_logits
 
         model, tokenizer = self._weights.use(tuned=False)
         start, letters = _tokens(tokenizer, next(iter(missing.values())))
@@ -72,7 +72,7 @@ class LetterJudge:
             some = [
                 [*tokenization.prompt_tokens(tokenizer, missing[cell]), *start] for cell in cells
             ]
-            said = next_token_logits(model, some, letters, self._weights.width)
+            said = choice_logits(model, some, letters, self._weights.width)
             for cell, (a, b) in zip(cells, said, strict=True):
                 share = -math.log1p(math.exp(float(b) - float(a)))
                 self._store.add_likelihood(cell, Likelihood(share, 1))

@@ -163,7 +163,7 @@ class LocalModel:
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.weigh`: a prompt is computed once for all its completions."""
-        from exchange.inference.mlx.likelihood import loglikelihood
+        from exchange.inference.mlx.scoring import loglikelihood
 
         model, tokenizer = self._weights.use(self._tuned)
         model.eval()

@@ -1,0 +1,146 @@
+"""What a model says of given texts, without decoding: likelihoods, and logits among choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import mlx.core as mx
+import numpy as np
+from mlx_lm.generate import generation_stream
+from mlx_lm.models.cache import make_prompt_cache
+
+from exchange.errors import TooLarge
+from exchange.inference.batch_width import group_by_length, padded_length
+from exchange.inference.engine import Likelihood
+
+ROWS = 16  # completions at once; their scores over the whole vocabulary are what takes memory
+AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
+Layer = Callable[[mx.array], mx.array]
+
+
+def loglikelihood(model: Any, rows: Sequence[tuple[list[int], int]]) -> list[Likelihood]:
+    """The likelihood of each row's tokens from its start on, given those before.
+
+    Rows with the same beginning should stand beside each other: it is computed once for all.
+    """
+    found: list[Likelihood] = []
+    first = 0
+    while first < len(rows):
+        tokens, start = rows[first]
+        prompt = tokens[:start]
+        last = first
+        while last < min(first + ROWS, len(rows)) and rows[last][0][: rows[last][1]] == prompt:
+            last += 1
+        with mx.stream(generation_stream):
+            found += _group(model, prompt, [tokens[start:] for tokens, _ in rows[first:last]])
+        first = last
+    return found
+
+
+def _group(model: Any, prompt: list[int], completions: list[list[int]]) -> list[Likelihood]:
+    cache = make_prompt_cache(model)
+    if prompt[:-1]:
+        model(mx.array(prompt[:-1])[None], cache=cache)
+        mx.eval([layer.state for layer in cache])
+    longest = max(map(len, completions))
+    # Padding on the right is behind every token that counts, so that no mask is needed.
+    wanted = mx.array([one + [0] * (longest - len(one)) for one in completions])
+    first = mx.full((len(completions), 1), prompt[-1], wanted.dtype)
+    inputs = mx.concatenate([first, wanted[:, :-1]], 1)
+    logits = model(inputs, cache=[layer.merge([layer] * len(completions)) for layer in cache])
+    logits = logits.astype(mx.float32)
+    chosen = mx.take_along_axis(logits, wanted[..., None], axis=-1)[..., 0]
+    logprobs = chosen - mx.logsumexp(logits, axis=-1)
+    counted = mx.arange(longest) < mx.array([len(one) for one in completions])[:, None]
+    sums = mx.where(counted, logprobs, 0).sum(axis=1)
+    found = cast(list[float], sums.tolist())
+    return [Likelihood(value, len(one)) for value, one in zip(found, completions, strict=True)]
+
+
+def choice_logits(
+    model: Any,
+    prompts: Sequence[list[int]],
+    choices: Sequence[int],
+    rows: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    advice: str = "shorter prompts",
+) -> np.ndarray[Any, Any]:
+    """The logits of some token ids after each prompt: (prompts, choices), float32.
+
+    One pass over each prompt, and no generation.
+
+    Args:
+        rows: computed together at most; fewer of long prompts, so that memory is bounded.
+        progress: called with prompts done and prompts in all.
+        advice: what helps when a prompt does not fit the memory, for the message.
+
+    Raises:
+        TooLarge: even one prompt does not fit the memory.
+    """
+    model.eval()
+    parts, wanted = split_head(model), mx.array(list(choices))
+    found = np.zeros((len(prompts), len(choices)), np.float32)
+    done = 0
+    for chosen in group_by_length([len(prompt) for prompt in prompts], rows):
+        try:
+            logits = _last_logits(model, parts, [prompts[i] for i in chosen])
+            found[chosen] = np.array(logits[:, wanted].astype(mx.float32))
+        except RuntimeError as error:  # of MLX's allocator
+            raise TooLarge(
+                f"{len(prompts[chosen[0]])} tokens do not fit the memory ({error}): take a "
+                f"quantised base, or {advice}"
+            ) from None
+        done += len(chosen)
+        progress(done, len(prompts))
+        if done < len(prompts):
+            mx.clear_cache()
+    return found
+
+
+def _last_logits(
+    model: Any, parts: tuple[Layer, Layer] | None, prompts: Sequence[list[int]]
+) -> mx.array:
+    """(prompts, vocabulary) after each prompt's last token, in the model's own number type."""
+    length = padded_length(max(map(len, prompts)))
+    tokens = np.zeros((len(prompts), length), np.int32)
+    for number, prompt in enumerate(prompts):
+        tokens[number, : len(prompt)] = prompt
+    inputs = mx.array(tokens)
+    last = [number * length + len(prompt) - 1 for number, prompt in enumerate(prompts)]
+    places = mx.array(np.array(last, np.int32))
+    if parts is None:
+        logits = model(inputs)
+        return cast(mx.array, logits.reshape(-1, logits.shape[-1])[places])
+    body, head = parts
+    hidden = body(inputs)
+    return head(hidden.reshape(-1, hidden.shape[-1])[places])
+
+
+def split_head(model: Any) -> tuple[Layer, Layer] | None:
+    """Body and head, if together they give what the whole model gives; else None.
+
+    The head is the widest product of all: whoever looks at few places runs it only there.
+    """
+    body = getattr(model, "model", None)
+    if body is None:
+        return None
+    head: Layer | None = getattr(model, "lm_head", None)
+    if head is None:
+        head = getattr(getattr(body, "embed_tokens", None), "as_linear", None)
+    if head is None:
+        return None
+    probe = mx.array([[1, 2, 3, 1]])
+    try:
+        whole, parts = model(probe), head(body(probe))
+    except Exception:  # any shape or signature of its own: the plain way always works
+        return None
+    if whole.shape != parts.shape:
+        return None
+    difference = float(cast(float, mx.abs(_float32(whole) - _float32(parts)).max().item()))
+    return (body, head) if difference <= AGREEMENT else None
+
+
+def _float32(array: mx.array) -> mx.array:
+    return array.astype(mx.float32)
