@@ -21,10 +21,10 @@ from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, write_pro
 WRITER = """
 import sys
 from pathlib import Path
-from exchange.journal import Entry
+from exchange.journal import JournalEntry
 from exchange.settings import Config
 for number in range(20):
-    entry = Entry(["work", sys.argv[2], str(number)], "9")
+    entry = JournalEntry(["work", sys.argv[2], str(number)], "9")
     entry.open(Path(sys.argv[1]), Config({}, None, {}))
     entry.tell(pairs=number)
     entry.close(0)
@@ -102,9 +102,9 @@ def test_a_command_that_was_killed_is_told_of_by_the_next_one(
 ) -> None:
     holding = (
         "import sys, time; sys.argv[1:] = ['train', '--name', 'x']\n"
-        "from exchange.journal import Entry\nfrom exchange.settings import Config\n"
+        "from exchange.journal import JournalEntry\nfrom exchange.settings import Config\n"
         "from pathlib import Path\n"
-        f"Entry(sys.argv[1:]).open(Path({str(project.data)!r}), Config({{}}, None, {{}}))\n"
+        f"JournalEntry(sys.argv[1:]).open(Path({str(project.data)!r}), Config({{}}, None, {{}}))\n"
         "print('open', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
