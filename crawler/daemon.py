@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ from crawler.signals import on_signals
 from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
 from exchange.errors import OK, STOPPED, DiskFull, UsageError
-from exchange.lock import FileLock
+from exchange.lock import take_daemon_lock
 from exchange.project import Project
 from exchange.queue.background import BackgroundThread
 from exchange.store.spool import Spool, open_tasks
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
-LOCK_TRIES = 5
 DISK_EVERY_S = 5.0
 SnapshotCallback = Callable[[progress.CrawlSnapshot], None]
 
@@ -83,7 +82,7 @@ async def run_daemon(
     profile = profiles.load(settings, archive, imported=not fetch)
     directory = project.archive_dir(archive)
     with ExitStack() as stack:
-        await take_lock(stack, directory)
+        await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
@@ -222,16 +221,6 @@ def _follow_schedule(
         )
 
     return FollowSchedule(frontier, site, settings.every, allowed=allowed)
-
-
-async def take_lock(stack: ExitStack | AsyncExitStack, directory: Path) -> None:
-    """Hold `daemon.lock`. Commands that only look whether it is held have it for a moment."""
-    lock = FileLock(directory / "daemon.lock")
-    for _ in range(LOCK_TRIES):
-        if lock.acquire():
-            break
-        await asyncio.sleep(LOOK_S)
-    stack.enter_context(lock)
 
 
 def _require_same_extraction(

@@ -18,7 +18,6 @@ import platform
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +25,10 @@ import orjson
 
 from exchange import logs
 from exchange.errors import FAILED, OK, STOPPED, USAGE
-from exchange.lock import FileLock
+from exchange.lock import JOURNAL_LOCK, FileLock
 from exchange.settings import Config
 
-FILE, RUNNING_DIR, LOCK = "journal.md", "journal.open", "journal.lock"
+FILE, RUNNING_DIR = "journal.md", "journal.open"
 CRASHED = -1  # in place of an exit code: an error of ours, not of the person
 _HEAD = "# Journal\n\nWhat was done in this folder, oldest first; written by the commands.\n"
 _ENDINGS = {
@@ -78,7 +77,7 @@ class JournalEntry:
         notes = self.data / RUNNING_DIR
         notes.mkdir(exist_ok=True)
         mine = notes / str(os.getpid())
-        with _locked(self.data):
+        with FileLock(self.data / JOURNAL_LOCK).waiting():
             for path in sorted(notes.iterdir()):
                 note = _read_running(path)
                 if path == mine and note and note.words == logs.mask_arguments(self.words):
@@ -121,7 +120,7 @@ class JournalEntry:
             f"with: kkoracle {self.version}, Python {platform.python_version()}, "
             f"{platform.system()} {platform.machine()}"
         )
-        with _locked(self.data):
+        with FileLock(self.data / JOURNAL_LOCK).waiting():
             _append(self.data, _format_entry(self.words, self.started, lines))
             (self.data / RUNNING_DIR / str(os.getpid())).unlink(missing_ok=True)
 
@@ -209,16 +208,6 @@ def _append(data: Path, text: str) -> None:
     path = data / FILE
     with path.open("ab") as file:
         file.write(((_HEAD if not file.tell() else "") + text).encode("utf-8", "replace"))
-
-
-@contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    lock = FileLock(data / LOCK)
-    lock.acquire(wait=True)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _ignore_unwritable(write: Callable[[], None]) -> None:

@@ -1,16 +1,36 @@
-"""File locks that die with their owner: advisory `flock`, held by an open descriptor."""
+"""File locks that die with their owner: advisory `flock`, held by an open descriptor.
+
+Every lock of ours stands here by name, so that nobody takes it under another.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from exchange.errors import Busy
+
+# In an archive's folder.
+DAEMON_LOCK = "daemon.lock"  # its holder alone writes pages.sqlite and spool.sqlite
+RECHECK_LOCK = "recheck.lock"
+DATASET_LOCK = "dataset.lock"
+EVALUATION_LOCK = "evaluation.lock"
+# In the data folder.
+GPU_LOCK = "gpu.lock"
+JOURNAL_LOCK = "journal.lock"
+# In the folder of our Redis.
+REDIS_LOCK = "redis.lock"  # it is being started or stopped
+REDIS_USERS_LOCK = "redis.users"  # shared by all who use it
+REDIS_ALIVE_LOCK = "redis.alive"  # held by the server itself
+# In the demo's folder.
+DEMO_LOCK = "demo.lock"
+
+DAEMON_TRIES, DAEMON_TRY_S = 5, 0.2  # commands that only look at the lock hold it for a moment
 
 
 class FileLock:
@@ -56,6 +76,25 @@ class FileLock:
             raise ValueError(f"{self.path} is not held")
         return self._fd
 
+    def is_free(self, *, shared: bool = False) -> bool:
+        """Whether one could take it; it is not held afterwards.
+
+        Args:
+            shared: ask beside others who share it. Nothing is written into the file then.
+        """
+        free = self.acquire(shared=shared)
+        self.release()
+        return free
+
+    @contextmanager
+    def waiting(self) -> Iterator[Self]:
+        """Hold the lock for a block, after whoever has it now, however long that takes."""
+        self.acquire(wait=True)
+        try:
+            yield self
+        finally:
+            self.release()
+
     def holder(self) -> int | None:
         """The process id that last took the lock exclusively, for messages only."""
         try:
@@ -80,23 +119,39 @@ class FileLock:
         self.release()
 
 
-# Generate or train, not both: on one GPU they only take turns, and neither has its memory.
-#
-# Several workers may share it (though one wide batch is faster), a training run has it alone. The
-# lock is a file in the data folder, and ends with its holder.
+def daemon_lock(archive_dir: Path) -> FileLock:
+    """The lock of an archive's daemon, not taken yet."""
+    return FileLock(archive_dir / DAEMON_LOCK)
 
-GPU_LOCK = "gpu.lock"
+
+async def take_daemon_lock(stack: ExitStack | AsyncExitStack, archive_dir: Path) -> None:
+    """Hold an archive's daemon lock until the stack ends.
+
+    Raises:
+        Busy: another process has it, for longer than those who only look whether it is held.
+    """
+    import asyncio  # not for every command
+
+    lock = daemon_lock(archive_dir)
+    for _ in range(DAEMON_TRIES):
+        if lock.acquire():
+            break
+        await asyncio.sleep(DAEMON_TRY_S)
+    stack.enter_context(lock)
 
 
 @contextmanager
 def hold_gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
-    """This machine's GPU, or its processor where there is none.
+    """Hold this machine's GPU, or its processor where there is none.
+
+    Generate or train, not both: they would only take turns, and neither has its memory. Several
+    workers may share it (though one wide batch is faster), a training run has it alone.
 
     Args:
         shared: others may hold it too, if they also share it.
 
     Raises:
-        UserError: somebody else needs it alone, or we do and somebody has it.
+        Busy: somebody else needs it alone, or we do and somebody has it.
     """
     lock = FileLock(data / GPU_LOCK)
     try:

@@ -111,7 +111,7 @@ def recheck(
     verdicts over; Ctrl-C before that leaves the old ones whole.
     """
     from exchange.errors import NotFound
-    from exchange.lock import FileLock
+    from exchange.lock import RECHECK_LOCK, FileLock
     from exchange.store import requests
     from workers.checks import VERSION
     from workers.console import print_changes, progress_bar
@@ -122,7 +122,7 @@ def recheck(
     directory = project.archive_dir(archive)
     if not directory.is_dir():
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
-    with FileLock(directory / "recheck.lock"):
+    with FileLock(directory / RECHECK_LOCK):
         with progress_bar("tasks judged") as progress:
             staged = judge_anew(directory, archive, processes=processes, progress=progress)
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 import zstandard
 
 from exchange.errors import NotEnoughData
-from exchange.lock import FileLock
+from exchange.lock import daemon_lock
 from exchange.records import Completion
 from exchange.store import inputs
 from exchange.store.review import Review
@@ -123,7 +123,7 @@ def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
 
 def _upgrade(directory: Path) -> None:
     """Bring a spool of an earlier version up to date; a running daemon has done so already."""
-    lock = FileLock(directory / "daemon.lock")
+    lock = daemon_lock(directory)
     if (directory / FILE).exists() and lock.acquire():
         try:
             Spool.open(directory).close()

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from crawler import profiles
-from crawler.daemon import SnapshotCallback, run_daemon, take_lock
+from crawler.daemon import SnapshotCallback, run_daemon
 from crawler.frontier.frontier import Frontier
 from crawler.importing.files import ImportDocument, read_documents, walk_files
 from crawler.importing.store import BATCH, DocumentStore, ImportTally
@@ -20,6 +20,7 @@ from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
+from exchange.lock import take_daemon_lock
 from exchange.project import Project
 
 ImportProgressCallback = Callable[
@@ -71,7 +72,7 @@ async def _store(
 ) -> ImportTally:
     total = files.size()
     with ExitStack() as stack:
-        await take_lock(stack, directory)
+        await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         store = DocumentStore(frontier, CrawlScope(profile), date)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from crawler.daemon import take_lock
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
 from crawler.fetch.client import FetchError, HttpClient, is_local
@@ -24,6 +23,7 @@ from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings, user_agent
 from exchange.errors import Busy, Unreachable, UsageError, UserError
+from exchange.lock import take_daemon_lock
 
 # Look for a site's wishes: robots.txt, one page, and `/.well-known/tdmrep.json`.
 
@@ -164,7 +164,7 @@ async def _survey_archive(
     """Under the daemon's lock, as what the host asks of us is kept for the crawl."""
     local = is_local(urlsplit(profile.base).hostname or "")
     async with contextlib.AsyncExitStack() as stack:
-        await take_lock(stack, directory)
+        await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         client = await stack.enter_async_context(

@@ -12,7 +12,7 @@ import orjson
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.scope import CrawlScope
-from exchange.lock import FileLock
+from exchange.lock import daemon_lock
 from exchange.store import db
 
 # What a page's outcome says to people. The rest of the codes speak for themselves.
@@ -82,7 +82,7 @@ def retry_failed_pages(directory: Path, reason: str | None) -> tuple[int, int]:
     Raises:
         UserError: a daemon runs on this archive.
     """
-    with FileLock(directory / "daemon.lock"):
+    with daemon_lock(directory):
         frontier = Frontier.open(directory)
         try:
             with db.transaction(frontier.db):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from exchange.lock import FileLock
+from exchange.lock import REDIS_USERS_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import redis_client
 from exchange.queue.redis_process import RedisProcess
@@ -47,7 +47,7 @@ def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEnd
         yield RedisEndpoint(project.redis.url, redis_client.check_redis(project.redis.url))
         return
     server = RedisProcess(project.redis_dir, project.redis.maxmemory_mb)
-    users = FileLock(project.redis_dir / "redis.users")
+    users = FileLock(project.redis_dir / REDIS_USERS_LOCK)
     users.acquire(shared=True, wait=True)
     stop = threading.Event()
     watcher = threading.Thread(target=server.watch, args=(stop,), name="redis-watch", daemon=True)

@@ -16,14 +16,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from exchange.errors import RedisUnfit, UserError
-from exchange.lock import FileLock
+from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
 from exchange.queue import redis_access, redis_client, redis_config
 from exchange.queue.redis_access import RedisAccess
 
@@ -48,7 +48,7 @@ class RedisProcess:
     def ensure(self) -> tuple[str, str]:
         """Make sure that it runs; returns its URL and version."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self._lock():
+        with FileLock(self.directory / REDIS_LOCK).waiting():
             return self.running() or self._wait_for_running_server() or self._start()
 
     def is_alive(self) -> bool:
@@ -56,10 +56,7 @@ class RedisProcess:
 
         It inherits a lock when it is started; a process id could be somebody else's by now.
         """
-        lock = FileLock(self.directory / "redis.alive")
-        dead = lock.acquire(shared=True)
-        lock.release()
-        return not dead
+        return not FileLock(self.directory / REDIS_ALIVE_LOCK).is_free(shared=True)
 
     def running(self) -> tuple[str, str] | None:
         """URL and version of our server if it answers, else None."""
@@ -84,7 +81,7 @@ class RedisProcess:
             UserError: it does not start like that; it runs as it did before.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        with self._lock():
+        with FileLock(self.directory / REDIS_LOCK).waiting():
             before = redis_access.load_access(self.directory)
             after = change(before) if change else before
             if after == before:
@@ -126,8 +123,8 @@ class RedisProcess:
 
     def stop_if_last(self) -> None:
         """Shut the server down when no other process uses it."""
-        users = FileLock(self.directory / "redis.users")
-        with self._lock():
+        users = FileLock(self.directory / REDIS_USERS_LOCK)
+        with FileLock(self.directory / REDIS_LOCK).waiting():
             if not users.acquire():
                 return
             try:
@@ -160,15 +157,6 @@ class RedisProcess:
             time.sleep(0.1)
         return None
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        lock = FileLock(self.directory / "redis.lock")
-        lock.acquire(wait=True)
-        try:
-            yield
-        finally:
-            lock.release()
-
     def _start(self, *, retry_without_aof: bool = True) -> tuple[str, str]:
         binary = find_binary()
         if binary is None:
@@ -196,7 +184,7 @@ class RedisProcess:
         # of its own, so that Ctrl-C at the terminal does not reach it.
         # Noted before it starts: killed half-way, we leave a server that the next user can find.
         self._write_notes({"pid": None, "url": url})
-        alive = FileLock(self.directory / "redis.alive")
+        alive = FileLock(self.directory / REDIS_ALIVE_LOCK)
         alive.acquire(wait=True)
         process = subprocess.Popen(
             [binary, "-"],

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exchange.errors import BadFile, UserError
-from exchange.lock import FileLock
+from exchange.lock import daemon_lock
 from exchange.store import failures, verdicts
 from exchange.store.review import DaemonRequest, Review
 from exchange.store.spool import Spool
@@ -99,7 +99,7 @@ def submit_request(
     try:
         serial = review.ask(kind, argument)
         while (outcome := review.outcome(serial)) is None:
-            lock = FileLock(directory / "daemon.lock")
+            lock = daemon_lock(directory)
             if lock.acquire():
                 try:
                     spool = Spool.open(directory)

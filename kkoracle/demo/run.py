@@ -17,7 +17,7 @@ from typing import Any
 
 from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
-from exchange.lock import FileLock
+from exchange.lock import DEMO_LOCK, FileLock
 from kkoracle.demo import plan as plans
 from kkoracle.demo.children import ChildProcesses
 from kkoracle.demo.progress import watch_generation
@@ -39,7 +39,7 @@ def run_demo(directory: Path, stories: int | None, model: Path | None = None) ->
     if openblas.needed() and openblas.find() is None:
         say(f"No OpenBLAS here, so the newspaper is a small one. {openblas.ADVICE}")
     clock = _StepTimer(say)
-    with FileLock(directory / "demo.lock"):
+    with FileLock(directory / DEMO_LOCK):
         clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
         for name, *command in (
             ("build the dataset", "dataset", "build"),

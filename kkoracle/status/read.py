@@ -12,7 +12,7 @@ from crawler.settings import CrawlSettings
 from crawler.status import report
 from exchange import machine
 from exchange.errors import NotFound
-from exchange.lock import FileLock
+from exchange.lock import daemon_lock
 from exchange.project import Project
 from exchange.store import history
 from exchange.store.history import CounterSample
@@ -69,10 +69,8 @@ def _read_spool(directory: Path) -> tuple[dict[str, int], list[CounterSample]]:
 
 def _read_daemon(directory: Path, now: float) -> tuple[bool, float]:
     """Whether a daemon holds its lock, and for how many seconds it has."""
-    lock = FileLock(directory / "daemon.lock")
-    free = lock.acquire(shared=True)  # shared: it writes nothing into the file
-    lock.release()
-    return not free, max(0.0, now - lock.path.stat().st_mtime)
+    lock = daemon_lock(directory)
+    return not lock.is_free(shared=True), max(0.0, now - lock.path.stat().st_mtime)
 
 
 def _daemon_state(directory: Path, now: float, running_s: float) -> DaemonState:

@@ -88,10 +88,7 @@ class ModelThread:
         """True while workers share the GPU with us, or would if we took it now."""
         if self._key:
             return False  # they may have come since, but the wait for loading is over
-        lock = FileLock(self._data / GPU_LOCK)
-        alone = lock.acquire()
-        lock.release()
-        return not alone
+        return not FileLock(self._data / GPU_LOCK).is_free()
 
     def _use(
         self, key: str, load: Callable[[], AbstractContextManager[M]], work: Callable[[M], T]

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from exchange.errors import NotEnoughData
-from exchange.lock import FileLock
+from exchange.lock import DATASET_LOCK, FileLock
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
@@ -74,7 +74,7 @@ def build_dataset(
     asked = asked or DatasetRequest()
     system = asked.system if settings.system else ""
     folder = archive_dir / FOLDER
-    with FileLock(archive_dir / "dataset.lock"):
+    with FileLock(archive_dir / DATASET_LOCK):
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
             raise NotEnoughData(

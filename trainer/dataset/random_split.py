@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from exchange.errors import NotEnoughData
-from exchange.lock import FileLock
+from exchange.lock import DATASET_LOCK, FileLock
 from trainer.dataset import leakage, mix, write
 from trainer.dataset.build import DatasetBuild, DatasetRequest, StageProgress, read_source
 from trainer.dataset.manifest import Manifest
@@ -33,7 +33,7 @@ def build_random_split(
     """
     asked = asked or DatasetRequest()
     folder = archive_dir / FOLDER
-    with FileLock(archive_dir / "dataset.lock"):
+    with FileLock(archive_dir / DATASET_LOCK):
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
             raise NotEnoughData(

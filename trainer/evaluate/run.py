@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exchange.errors import UsageError
 from exchange.inference import models
-from exchange.lock import FileLock
+from exchange.lock import EVALUATION_LOCK, FileLock
 from exchange.project import Project
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
@@ -53,7 +53,6 @@ from trainer.training.callbacks import Callback
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
-LOCK = "evaluation.lock"
 KEY = "KKORACLE_EVALUATE_API_KEY"  # of the endpoint; never in a file that is shown
 
 
@@ -107,7 +106,7 @@ def evaluate(
         confirm=hands.confirm,
     )
     work = _EvaluationRun(project, settings, what, hands, archive_dir, about)
-    with FileLock(archive_dir / LOCK):
+    with FileLock(archive_dir / EVALUATION_LOCK):
         sought = ItemCounts(settings.questions, settings.absent, settings.disturbed)
         found = inputs.read_inputs(archive_dir, what.origin, sought, hands.report)
         items = found.gathered.items
