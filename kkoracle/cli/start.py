@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     for command in (init, doctor, config, estimate, status, dashboard, trace, export, demo):
         app.command()(command)
     operations.register(app)
+    operations.register_ui(app)
 
 
 def init(

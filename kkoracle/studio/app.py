@@ -57,7 +57,7 @@ def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
 def _blocks(studio: Studio) -> gr.Blocks:
     title = f"kkoracle: {studio.archive}"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(f"<h1>{markup.text(title)}</h1>")
+        gr.HTML(markup.render("heading", title))
         with gr.Tabs():
             with gr.Tab("Status"):
                 overview.build_status(studio, page)

@@ -6,27 +6,30 @@ import datetime as dt
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler import profiles
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from crawler.status import coverage as counted
 from crawler.status import report
+from exchange.html.axes import Points
+from exchange.html.plots import Band, Curve, bars, lines, ranked_bars
 from exchange.project import Project
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import Spool
 from kkoracle.status.records import StageProgress, Status
 from kkoracle.status.stages import CLOSED, ENDED
-from kkoracle.studio.plots import Band, Curve, bars, lines
-from kkoracle.studio.plots.bars import ranked_bars
-from kkoracle.studio.plots.lines import Points
 from trainer.training.runs import RUNS, TrainingRun
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 ACCEPTED, REJECTED = "pairs.accepted", "pairs.rejected"
 
 
-def progress_charts(directory: Path, found: Status) -> str:
+def progress_charts(directory: Path, found: Status) -> list[Markup]:
     """Pages and pairs over time, with where they will be when the stage ends."""
     now = time.time()
     spool = Spool.read(directory)
@@ -40,7 +43,7 @@ def progress_charts(directory: Path, found: Status) -> str:
     dropped = _points(spool_past, (REJECTED,), now)
     ended = sum(found.counters.get(name, 0) for name in CLOSED)
     share = found.pairs.accepted / ended if ended else 0.0
-    drawn = [
+    return [
         lines(
             "Pages",
             [Curve("fetched", pages), *_forecast_line(found.stage("pages"), now, pages, 0)],
@@ -58,10 +61,9 @@ def progress_charts(directory: Path, found: Status) -> str:
             band=_end_band(tasks, now),
         ),
     ]
-    return "".join(drawn)
 
 
-def coverage_charts(project: Project, archive: str) -> str:
+def coverage_charts(project: Project, archive: str) -> list[Markup]:
     """Stories and pages by year. Reads every story once.
 
     Raises:
@@ -76,21 +78,23 @@ def coverage_charts(project: Project, archive: str) -> str:
         name: tuple(year.pages[state] for state in ("done", "waiting", "failed"))
         for name, year in years.items()
     }
-    return bars("Stories by year", ("read", "held back"), stories) + bars(
-        "Pages by year", ("fetched", "waiting", "failed"), pages
-    )
+    return [
+        bars("Stories by year", ("read", "held back"), stories),
+        bars("Pages by year", ("fetched", "waiting", "failed"), pages),
+    ]
 
 
-def rejection_charts(found: Status) -> str:
+def rejection_charts(found: Status) -> list[Markup]:
     """Why pairs were rejected, why tasks failed."""
     failed = {
         name.removeprefix("failed."): count
         for name, count in found.counters.items()
         if name.startswith("failed.")
     }
-    return ranked_bars("Pairs rejected, by reason", found.pairs.reasons) + ranked_bars(
-        "Tasks failed, by reason", failed
-    )
+    return [
+        ranked_bars("Pairs rejected, by reason", found.pairs.reasons),
+        ranked_bars("Tasks failed, by reason", failed),
+    ]
 
 
 def runs_with_metrics(directory: Path) -> list[str]:
@@ -103,7 +107,7 @@ def runs_with_metrics(directory: Path) -> list[str]:
     return [path.parent.name for path in found]
 
 
-def loss_chart(directory: Path, run: str) -> str:
+def loss_chart(directory: Path, run: str) -> Markup:
     """Training and validation loss of one run.
 
     Raises:

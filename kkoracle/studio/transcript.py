@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from kkoracle.studio import markup
 from kkoracle.studio.comparison import ComparisonRound
 
-_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
-h3{margin-bottom:.2rem}.said{white-space:pre-wrap}small{color:#666}"""
-
 
 def to_markdown(title: str, talk: Sequence[ComparisonRound]) -> str:
     """Every question with its answers, votes and sources; nothing in it is read as markup."""
@@ -34,22 +31,7 @@ def to_markdown(title: str, talk: Sequence[ComparisonRound]) -> str:
 
 def to_html(title: str, talk: Sequence[ComparisonRound]) -> str:
     """The same as one page."""
-    parts = [f"<h1>{markup.text(title)}</h1>"]
-    for one in talk:
-        parts.append(f"<h2>{markup.text(one.question)}</h2>")
-        for place, given in enumerate(one.given):
-            parts.append(
-                f"<h3>{markup.text(one.name(place))}</h3>{markup.block(given.error or given.text)}"
-            )
-            shown = [markup.link(s.url, s.head) for s in given.sources if one.open]
-            parts += [f"<small>{source}</small><br>" for source in shown]
-        parts += [f"<p>Vote: {markup.text(one.said)}</p>"] * bool(one.said)
-        parts += [f"<h3>A better answer</h3>{markup.block(one.better)}"] * bool(one.better)
-    return (
-        '<!doctype html><html lang="el"><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width"><title>{markup.text(title)}</title>'
-        f"<style>{_STYLE}</style>{''.join(parts)}</html>\n"
-    )
+    return markup.render("transcript", title, talk)
 
 
 def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> str:
@@ -57,14 +39,12 @@ def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> st
     if not talk:
         return ""
     kinds = (("md", "text/markdown", to_markdown), ("html", "text/html", to_html))
-    shown = []
-    for ending, kind, write in kinds:
-        held = base64.b64encode(write(title, talk).encode()).decode()
-        shown.append(
-            f'<a class="save" download="{markup.text(name)}.{ending}" '
-            f'href="data:{kind};charset=utf-8;base64,{held}">Save as .{ending}</a>'
+    return " ".join(
+        markup.render(
+            "save", name, ending, kind, base64.b64encode(write(title, talk).encode()).decode()
         )
-    return " ".join(shown)
+        for ending, kind, write in kinds
+    )
 
 
 def _blockquote(text: str) -> str:

@@ -16,7 +16,6 @@ from kkoracle.studio.comparison import ComparisonRound
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.systems import (
     LONGEST_QUESTION,
-    StudioAnswer,
     StudioSystems,
     open_systems,
     runs_with_adapter,
@@ -169,27 +168,7 @@ def _store(studio: Studio, vote: Vote) -> None:
 
 
 def _cards(of: ComparisonRound) -> str:
-    """The answers side by side; sources only when it may be known who has read them."""
-    cards = []
-    for place in range(len(of.systems)):
-        given = of.given[place] if place < len(of.given) else None
-        inside = "<p class='note'>...</p>" if given is None else _card(given, of.open)
-        cards.append(f"<section><h3>{markup.text(of.name(place))}</h3>{inside}</section>")
-    return f'<h2>{markup.text(of.question)}</h2><div class="cards">{"".join(cards)}</div>'
-
-
-def _card(given: StudioAnswer, open_: bool) -> str:
-    if given.error:
-        return markup.note(given.error, "wrong")
-    parts = [markup.block(given.text or "(nothing)")]
-    if open_:
-        parts.append(markup.note(f"{given.tokens} tokens, {given.seconds:.1f} s"))
-        parts += [
-            f"<details><summary>{markup.link(source.url, source.head)}</summary>"
-            f"{markup.block(source.text)}</details>"
-            for source in given.sources
-        ]
-    return "".join(parts)
+    return markup.render("cards", of)
 
 
 def _downloads(studio: Studio, talk: Sequence[ComparisonRound]) -> str:
@@ -209,4 +188,5 @@ def _votes(studio: Studio) -> str:
     rows = [
         (system, shown, best, f"{best / shown:.0%}", blind) for system, shown, best, blind in found
     ]
-    return markup.table(("votes", "shown", "best", "share", "blindly"), rows) if rows else ""
+    heads = ("votes", "shown", "best", "share", "blindly")
+    return markup.render("table", heads, rows) if rows else ""

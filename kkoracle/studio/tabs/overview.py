@@ -26,8 +26,8 @@ def build_status(studio: Studio, page: gr.Blocks) -> None:
     def show() -> tuple[str, str]:
         try:
             found = read_status(studio.project, studio.archive)
-            return _status_html(found), markup.plots(
-                charts.progress_charts(studio.directory, found)
+            return _status_html(found), markup.render(
+                "plots", charts.progress_charts(studio.directory, found)
             )
         except UserError as error:
             return markup.note(error), ""
@@ -40,14 +40,12 @@ def build_status(studio: Studio, page: gr.Blocks) -> None:
 
 
 def _status_html(found: Status) -> str:
-    problems = "".join(
+    notes = [
         markup.note(one.text, "note" if one.code == "stopped" else "wrong")
         for one in found.problems
-    )
-    at = time.strftime("%H:%M:%S")
-    return (problems or markup.note("nothing needs you", "fine")) + markup.facts(
-        [*status_lines(found), ("looked at", at)]
-    )
+    ] or [markup.note("nothing needs you", "fine")]
+    looked = ("looked at", time.strftime("%H:%M:%S"))
+    return "".join(notes) + markup.render("facts", [*status_lines(found), looked])
 
 
 # Plots: coverage by year, reasons of rejection, losses of a run.
@@ -80,16 +78,16 @@ def build_plots(studio: Studio, tab: gr.Tab) -> None:
 
 def _plots_html(studio: Studio) -> str:
     """What can be drawn; pairs may be here although no page is, as after an import."""
-    drawn = []
+    drawn: list[str] = []
     for draw in (
         lambda: charts.coverage_charts(studio.project, studio.archive),
         lambda: charts.rejection_charts(read_status(studio.project, studio.archive)),
     ):
         try:
-            drawn.append(draw())
+            drawn += draw()
         except UserError as error:
             drawn.append(markup.note(error))
-    return markup.plots("".join(drawn))
+    return markup.render("plots", drawn)
 
 
 # Report: what an evaluation found, and what the dataset is made of, each in a frame of its own.
@@ -112,10 +110,7 @@ def build_report(studio: Studio, page: gr.Blocks) -> None:
             return markup.note("no report yet: `kkoracle evaluate` writes one")
         address = f"/pages/report/{quote(run, safe='')}" if run else "/pages/dataset"
         title = f"report of run {run}" if run else DATASET
-        return (
-            f'<iframe sandbox class="page" src="{address}" title="{markup.text(title)}">'
-            f"</iframe><p>{_open_link(address)}</p>"
-        )
+        return markup.render("frame", address, title)
 
     page.load(prepare, None, [which, frame], api_visibility="private")
     which.input(show, [which], [frame], api_name="report")
@@ -124,7 +119,3 @@ def build_report(studio: Studio, page: gr.Blocks) -> None:
 def _report_choices(studio: Studio) -> list[tuple[str, str]]:
     runs = pages.runs_with_report(studio.directory)
     return [*((f"report of run {run}", run) for run in runs), (DATASET, "")]
-
-
-def _open_link(address: str) -> str:
-    return f'<a href="{address}" target="_blank" rel="noopener">open in a tab of its own</a>'

@@ -62,7 +62,7 @@ def build(studio: Studio, tab: gr.Tab) -> None:
 
 
 def _page_outputs(shown: ReviewPage) -> list[Any]:
-    chunk = f"<h3>{markup.text(shown.header)}</h3>{markup.block(shown.chunk)}" if shown.pair else ""
+    chunk = markup.render("chunk", shown.header, shown.chunk) if shown.pair else ""
     said = markup.note(shown.said, "wrong" if shown.wrong else "note") if shown.said else ""
     return [
         shown.pair,

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from exchange.errors import UserError
+from exchange.html.plots import share_bars
 from kkoracle.studio import markup, scorer
-from kkoracle.studio.plots.bars import share_bars
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.tabs import own_html
 from trainer.scorer.scoring import ScoreResult
@@ -51,14 +51,8 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
 
 def _score_html(scored: ScoreResult) -> str:
-    parts = [f"<h2>{scored.score:.3g} of {scored.maximum:g}</h2>"]
-    if scored.abstained:
-        parts.append(markup.note("not sure enough: better ask a person", "wrong"))
-    if scored.cut:
-        parts.append(markup.note("it was too long for the model and was cut"))
-    parts.append(markup.facts([("confidence", f"{scored.confidence:.0%}")]))
     levels = {
         f"{scored.maximum * level / scored.top:g}": share
         for level, share in enumerate(scored.probabilities)
     }
-    return "".join(parts) + share_bars("How probable each score is", levels)
+    return markup.render("score", scored, share_bars("How probable each score is", levels))

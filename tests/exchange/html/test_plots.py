@@ -8,10 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kkoracle.studio.plots import Band, Curve, bars, lines
-from kkoracle.studio.plots.axes import format_tick, time_ticks, value_ticks
-from kkoracle.studio.plots.bars import ranked_bars
-from kkoracle.studio.plots.lines import downsample
+from exchange.html.axes import downsample, format_tick, time_ticks, value_ticks
+from exchange.html.plots import Band, Curve, bars, lines, ranked_bars
 
 SVG = "{http://www.w3.org/2000/svg}"
 
