@@ -94,8 +94,8 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
         width=description.width,
         lease_s=work.lease_s,
         grace_s=work.grace_s,
-        wanted=has_parent,
-        resting=partial(is_quiet, work.quiet),
+        has_parent=has_parent,
+        is_quiet=partial(is_quiet, work.quiet),
     )
     try:
         return OK if worker.run(burst=burst) else STOPPED

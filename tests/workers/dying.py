@@ -19,8 +19,8 @@ from exchange.queue.redis_endpoint import RedisEndpoint
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store import tasks
 from workers import recipe, run
-from workers.queue import leased_queue
 from workers.queue.intake import JobIntake
+from workers.queue.leased_queue import LeasedQueue
 from workers.queue.maintenance import LeasedIntermediateQueue
 from workers.queue.result_writer import ResultWriter
 from workers.worker import GenerationWorker
@@ -58,7 +58,7 @@ def after(owner: Any, name: str, in_hand: Callable[..., Iterable[str]]) -> None:
 
 
 def of_worker(worker: GenerationWorker, *_: Any) -> list[str]:
-    return [held.task_id for held in worker._all_held()]
+    return [held.task_id for held in worker._all_leased()]
 
 
 def of_box(box: JobIntake | ResultWriter, *_: Any) -> list[str]:
@@ -66,11 +66,11 @@ def of_box(box: JobIntake | ResultWriter, *_: Any) -> list[str]:
 
 
 def popped() -> None:
-    before(leased_queue, "take", lambda worker, jobs: [job.id for job in jobs])
+    before(LeasedQueue, "take", lambda queue, jobs: [job.id for job in jobs])
 
 
 def leased() -> None:
-    before(JobIntake, "ready", of_box)
+    before(JobIntake, "admit", of_box)
 
 
 def submitted() -> None:
@@ -81,7 +81,7 @@ def mid_way() -> None:
     steps: list[None] = []
 
     def in_hand(worker: GenerationWorker) -> list[str]:
-        steps.extend([None] * bool(worker._held))
+        steps.extend([None] * bool(worker._decoding))
         return of_worker(worker) if len(steps) > 3 else []
 
     before(GenerationWorker, "_housekeeping", in_hand)

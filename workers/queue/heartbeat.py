@@ -1,4 +1,4 @@
-"""A worker's sign of life for people: how wide, how fast, how far. Expires with the worker."""
+"""The heartbeat that people see: how wide, how fast, how far. It expires with the worker."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class HeartbeatReporter:
         self._tokens += tokens
         pipe.incrby(keys.stat("tokens"), tokens)
 
-    def beat(self, inflight: int, done: int, mood: str) -> None:
+    def beat(self, inflight: int, done: int, state: str) -> None:
         """Show where the worker stands."""
-        facts = {
+        fields = {
             **self._constant,
             "inflight": inflight,
             "done": done,
-            "state": mood,
+            "state": state,
             "tokens_per_s": round(self._rate(), 1),
             "seen": utcformat(now()),
         }
         with self._redis.pipeline() as pipe:
-            pipe.hset(self._key, mapping=facts)
+            pipe.hset(self._key, mapping=fields)
             pipe.expire(self._key, self._lease_s)
             pipe.zadd(keys.SEEN, {self._name: time.time()})
             pipe.zremrangebyscore(keys.SEEN, 0, time.time() - REMEMBER_S)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from exchange.errors import BadRecord
 from exchange.records import Task
 from workers.job import REFUSED
-from workers.queue import leased_queue, quarantine
-from workers.queue.leased_queue import LeasedJob
+from workers.queue.leased_queue import LeasedJob, LeasedQueue
+from workers.queue.maintenance import POISON_REASON, find_poisoned, find_suspects
 from workers.queue.result_writer import ResultWriter
-
-if TYPE_CHECKING:
-    from workers.worker import GenerationWorker
 
 LeasedTasks = list[tuple[LeasedJob, Task]]
 
@@ -24,15 +21,24 @@ class WrongRecipe(Exception):
 class JobIntake:
     """Leased jobs of one worker that are not in the engine yet."""
 
-    def __init__(self, worker: GenerationWorker, outbox: ResultWriter) -> None:
-        self._worker = worker
-        self._outbox = outbox
+    def __init__(
+        self, leased: LeasedQueue, results: ResultWriter, fits: Callable[[Task], bool]
+    ) -> None:
+        """Take jobs from `leased`.
+
+        Args:
+            results: takes what ends without the engine.
+            fits: whether a task asks for this worker's recipe.
+        """
+        self._queue = leased
+        self._results = results
+        self._fits = fits
         self._leased: list[LeasedJob] = []  # not looked into yet
         self._suspects: LeasedTasks = []  # each waits to run alone
 
     def held(self) -> list[LeasedJob]:
         """The jobs in here."""
-        return [*self._leased, *(held for held, _ in self._suspects)]
+        return [*self._leased, *(job for job, _ in self._suspects)]
 
     def lease(self, count: int, mine: set[str]) -> int:
         """Take over at most `count` jobs; returns how many the queue gave.
@@ -40,21 +46,21 @@ class JobIntake:
         Args:
             mine: the tasks that are in flight here already.
         """
-        popped = leased_queue.pop(self._worker, count)
+        popped = self._queue.pop(count)
         ours = []
         for job in popped:
             if job.refused:
-                leased_queue.refuse(self._worker, job, REFUSED)
+                self._queue.refuse(job, REFUSED)
             elif job.id in mine:
                 # Our own lease had expired while we were frozen; the first run still counts.
-                leased_queue.drop(self._worker, job.id)
+                self._queue.drop(job.id)
             else:
                 mine.add(job.id)
                 ours.append(job)
-        self._leased += leased_queue.take(self._worker, ours)
+        self._leased += self._queue.take(ours)
         return len(popped)
 
-    def ready(self) -> LeasedTasks:
+    def admit(self) -> LeasedTasks:
         """What may go into the batch now; suspects stay, and what needs no engine is closed.
 
         Raises:
@@ -62,40 +68,37 @@ class JobIntake:
         """
         if not self._leased:
             return []
-        redis = self._worker.connection
-        ids = [held.task_id for held in self._leased]
-        found = leased_queue.read_inputs(self._worker, self._leased)
-        suspects, poisoned = (
-            quarantine.find_suspects(redis, ids),
-            quarantine.find_poisoned(redis, ids),
-        )
-        ready: LeasedTasks = []
+        ids = [job.task_id for job in self._leased]
+        inputs = self._queue.read_inputs(self._leased)
+        suspects = find_suspects(self._queue.connection, ids)
+        poisoned = find_poisoned(self._queue.connection, ids)
+        admitted: LeasedTasks = []
         while self._leased:
-            held = self._leased[-1]
-            raw, stored = found[held.task_id]
-            if stored:
-                self._outbox.close(held, "already")
+            job = self._leased[-1]
+            raw, has_result = inputs[job.task_id]
+            if has_result:
+                self._results.close(job, "already")
             elif raw is None:
-                self._outbox.close(held, "gone")
-            elif held.task_id in poisoned:
-                self._outbox.fail(held, quarantine.POISON_REASON)
+                self._results.close(job, "gone")
+            elif job.task_id in poisoned:
+                self._results.fail(job, POISON_REASON)
             elif (task := self._read(raw)) is None:
-                self._outbox.fail(held, "bad-input")
-            elif held.task_id in suspects:
-                self._suspects.append((held, task))
+                self._results.fail(job, "bad-input")
+            elif job.task_id in suspects:
+                self._suspects.append((job, task))
             else:
-                ready.append((held, task))
+                admitted.append((job, task))
             self._leased.pop()
-        return ready
+        return admitted
 
-    def suspect(self) -> tuple[LeasedJob, Task] | None:
+    def next_suspect(self) -> tuple[LeasedJob, Task] | None:
         """The next one to run alone, marked as such."""
         if not self._suspects:
             return None
-        held, task = self._suspects[-1]
-        leased_queue.mark_alone(self._worker, held)
+        job, task = self._suspects[-1]
+        self._queue.mark_alone(job)
         self._suspects.pop()
-        return held, task
+        return job, task
 
     @property
     def has_suspects(self) -> bool:
@@ -106,6 +109,6 @@ class JobIntake:
             task = Task.from_json(raw)
         except BadRecord:
             return None
-        if not self._worker.desk.fits(task):
+        if not self._fits(task):
             raise WrongRecipe(task.recipe)
         return task

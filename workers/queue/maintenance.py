@@ -1,12 +1,19 @@
-"""RQ's maintenance with our times: locks and waits end with the lease, not after 15 minutes."""
+"""RQ's maintenance with our times and our judgement of what kills workers.
+
+Locks and waits end with the lease, not after 15 minutes. When a lease expires, every task of that
+worker is a suspect, guilty or not. A suspect runs alone; only a death while alone is a strike, and
+the third strike fails the task: so the task that kills workers is found without condemning its
+neighbours.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rq import Queue
+from rq import Queue, SimpleWorker, worker_registration
 from rq.intermediate_queue import IntermediateQueue
 from rq.serializers import JSONSerializer
 
@@ -15,6 +22,13 @@ from workers.job import TaskJob, read_jobs
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.client import Pipeline
+    from rq.job import Job
+
+BATCH, ALONE = b"batch", b"alone"  # how a job in flight runs, in `kk:inflight:<worker>`
+STRIKES = 3
+POISON_REASON = "poison"
+REGISTRATION_S = 60  # beyond its lease, before the dashboard forgets a silent worker
 
 
 class LeasedIntermediateQueue(IntermediateQueue):
@@ -70,3 +84,79 @@ def open_queue(redis: Redis, lease_s: float) -> TaskQueue:
     queue = TaskQueue(keys.QUEUE, connection=redis, job_class=TaskJob, serializer=JSONSerializer)
     queue.lease_s = lease_s
     return queue
+
+
+class LeasingWorker(SimpleWorker):
+    """RQ's registration, states and maintenance for a worker that leases many jobs at once.
+
+    Without what RQ would do else: no time limits of jobs, no command channel (pause and stop are
+    keys of ours, and signals), no look at every client's address, no change of the process's name.
+    """
+
+    log_job_description = False
+    log_result_lifespan = False
+
+    def __init__(self, connection: Redis, queue: TaskQueue, name: str, lease_s: int) -> None:
+        self.lease_s = lease_s
+        super().__init__(
+            [queue],
+            name=name,
+            connection=connection,
+            queue_class=TaskQueue,
+            job_class=TaskJob,
+            serializer=queue.serializer,
+            worker_ttl=lease_s,
+            maintenance_interval=max(1, lease_s // 2),
+            exception_handlers=[count_expired_lease],
+            disable_default_exception_handler=True,
+        )
+
+    def renew_registration(self, pipe: Pipeline) -> None:
+        """Show that the worker lives; all of its hash, since a flushed Redis has forgotten it."""
+        self.heartbeat(self.lease_s + REGISTRATION_S, pipeline=pipe)
+        pipe.hset(self.key, mapping=self.serialize())
+        worker_registration.register(self, pipe)
+
+    def get_heartbeat_ttl(self, job: Job, *_: Any, **__: Any) -> int:
+        """A job's lease, whatever time limit it names."""
+        return self.lease_s
+
+    def _set_ip_address(self, connection: Any) -> None:
+        """Nobody asks for it, and it takes the right to see every client."""
+        self.ip_address = "unknown"
+
+    def subscribe(self) -> None:
+        pass
+
+    def unsubscribe(self) -> None:
+        pass
+
+    def procline(self, message: str) -> None:
+        pass
+
+
+def count_expired_lease(job: Job, *_: Any) -> bool:
+    """RQ's exception handler for abandoned jobs: count, then let RQ queue the job again."""
+    redis = job.connection
+    mark = redis.hget(keys.inflight(job.worker_name or ""), job.id)
+    with redis.pipeline() as pipe:
+        pipe.hincrby(keys.SUSPECT, job.id, 1)
+        if mark == ALONE:
+            pipe.hincrby(keys.STRIKE, job.id, 1)
+        pipe.hdel(keys.inflight(job.worker_name or ""), job.id)
+        pipe.execute()
+    return True
+
+
+def find_suspects(redis: Redis, ids: Sequence[str]) -> set[str]:
+    """Those of the tasks that were in flight when a worker died."""
+    found = redis.hmget(keys.SUSPECT, ids)
+    return {task_id for task_id, count in zip(ids, found, strict=True) if count is not None}
+
+
+def find_poisoned(redis: Redis, ids: Sequence[str]) -> set[str]:
+    """Those of the tasks that killed their worker `STRIKES` times while running alone."""
+    found = redis.hmget(keys.STRIKE, ids)
+    return {
+        task_id for task_id, count in zip(ids, found, strict=True) if int(count or 0) >= STRIKES
+    }
