@@ -4,3 +4,7 @@
 line is one JSON object with the figures, the load average and the seed. Processor time and ratios
 are what counts: a clock on the wall says more about the machine's other work.
 """
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent  # of the repository: what a measured command imports from

@@ -17,38 +17,48 @@ from exchange.inference import openblas
 
 def main(argv: list[str] | None = None) -> int:
     """Run the bench that is named; the last line on standard output is its JSON object."""
-    given = _parser().parse_args(argv)
-    if not given.name:
+    args = _parser().parse_args(argv)
+    if not args.name:
         for name in registry.NAMES:
             print(f"{name:10} {registry.summary(registry.load(name))}")
         print("\npython -m bench NAME [--quick] [--json]")
         return 0
-    bench = registry.load(given.name)
+    bench = registry.load(args.name)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no child is left behind
     settings = registry.BenchSettings(
-        given.quick, lambda text: print(text, file=sys.stderr, flush=True)
+        args.quick, lambda text: print(text, file=sys.stderr, flush=True)
     )
     try:
-        figures = bench.run(given, settings)
+        figures = bench.run(args, settings)
     except UserError as error:
         print(f"bench: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("bench: stopped", file=sys.stderr)
         return STOPPED
-    if not given.json:
+    rough = registry.not_for_judging(bench, figures) if args.quick else []
+    if not args.json:
         width = max(len(name) for name in figures)
         for name, value in figures.items():
             print(f"{name:{width}}  {'n/a' if value is None else value}")
-    print(to_line(given.name, figures, bench.SEED, quick=given.quick))
+        if rough:
+            print(f"\nmeasured on too little work to judge by (--quick): {', '.join(rough)}")
+    print(to_line(args.name, figures, bench.SEED, quick=args.quick, rough=rough))
     return 0
 
 
-def to_line(name: str, figures: registry.Figures, seed: int, *, quick: bool) -> str:
-    """One line of JSON: the figures, and under what conditions they were seen."""
+def to_line(
+    name: str, figures: registry.Figures, seed: int, *, quick: bool, rough: list[str]
+) -> str:
+    """One line of JSON: the figures, and under what conditions they were seen.
+
+    Args:
+        rough: the figures that are not for judging.
+    """
     about = {
         "bench": name,
         "quick": quick,
+        "not_for_judging": rough,
         "seed": seed,
         "load": [round(value, 2) for value in os.getloadavg()],
         "cores": os.cpu_count(),

@@ -30,6 +30,7 @@ from exchange.errors import ProgramFailed
 from exchange.store.spool import Spool
 
 SEED = 7
+NOT_FOR_JUDGING = ("refetched_per_kill", "requests_per_story")
 KILLS, QUICK_KILLS = 20, 3
 STORIES, QUICK_STORIES = 2000, 300
 DEMO_STORIES, QUICK_DEMO_STORIES = 320, 60
@@ -43,7 +44,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the moments of the kills")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """First the kills, then the undisturbed crawl."""
     quick = settings.quick
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
@@ -54,12 +55,12 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
             folder / "kill",
             QUICK_STORIES if quick else STORIES,
             QUICK_KILLS if quick else KILLS,
-            given.seed,
+            args.seed,
             settings,
         )
-        settings.say("the sample newspaper, undisturbed")
+        settings.log("the sample newspaper, undisturbed")
         calm = _undisturbed(folder / "demo", QUICK_DEMO_STORIES if quick else DEMO_STORIES)
-    return {**killed, **calm, "kill_seed": given.seed}
+    return {**killed, **calm, "kill_seed": args.seed}
 
 
 def _kill(folder: Path, stories: int, kills: int, seed: int, settings: BenchSettings) -> Figures:
@@ -86,7 +87,7 @@ def _kill(folder: Path, stories: int, kills: int, seed: int, settings: BenchSett
                 process.kill()
                 process.wait()
                 done += 1
-                settings.say(f"kill {done} of {kills}, {len(read_requests(log))} requests so far")
+                settings.log(f"kill {done} of {kills}, {len(read_requests(log))} requests so far")
             code = start().wait(PATIENCE_S)
         finally:
             start.end()

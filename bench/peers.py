@@ -12,9 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from bench.registry import Log
 from exchange.errors import ProgramFailed
 from exchange.lock import FileLock
 
@@ -23,17 +23,16 @@ PEERS: dict[str, tuple[str, ...]] = {
     "trafilatura": ("trafilatura==2.3.1", "lxml-html-clean>=0.4"),
 }
 READY = "ready"  # written last: without it an environment is half made
-Say = Callable[[str], None]
 
 
-def python(name: str, say: Say | None = None) -> Path:
+def python(name: str, log: Log | None = None) -> Path:
     """The interpreter of a peer's environment; the first call installs it.
 
     Two benches that ask at the same time wait for each other.
 
     Args:
         name: one of `PEERS`.
-        say: told once if something has to be installed.
+        log: told once if something has to be installed.
 
     Raises:
         UserError: the packages cannot be had; one line says what pip said.
@@ -44,8 +43,8 @@ def python(name: str, say: Say | None = None) -> Path:
     lock.acquire(wait=True)
     try:
         if not (folder / READY).exists():
-            if say is not None:
-                say(f"installing {wanted[0]} in {folder} (once)")
+            if log is not None:
+                log(f"installing {wanted[0]} in {folder} (once)")
             _make(folder, wanted)
     finally:
         lock.release()

@@ -31,6 +31,7 @@ from bench.crawl.serving import ServedRequest, read_requests, serve_site
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
+NOT_FOR_JUDGING = ("rate_used*", "min_gap_share*", "all_windows")
 DELAY_S, LATENCY_S, CONCURRENCY = 0.2, 0.25, 4
 WINDOW_S, QUICK_WINDOW_S, WINDOWS = 30.0, 5.0, 3
 REFUSE_AT, RETRY_AFTER_S = 12, 8
@@ -50,13 +51,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     """None of its own."""
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Ours in one long run, then the refusals, then Scrapy."""
     window_s = QUICK_WINDOW_S if settings.quick else WINDOW_S
-    python = peers.python("scrapy", settings.say)
+    python = peers.python("scrapy", settings.log)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         bench = _PolitenessBench(Path(name), python, settings)
-        settings.say(f"ours at {1 / DELAY_S:.0f} requests a second, {WINDOWS} windows")
+        settings.log(f"ours at {1 / DELAY_S:.0f} requests a second, {WINDOWS} windows")
         windows = bench.windows("ours", window_s, WINDOWS)
         early = {
             "": bench.early("ours"),
@@ -115,7 +116,7 @@ class _PolitenessBench:
     def __init__(self, folder: Path, python: Path, settings: BenchSettings) -> None:
         self._folder = folder
         self._python = python
-        self._say = settings.say
+        self._log = settings.log
 
     def windows(self, who: str, window_s: float, count: int) -> list[RequestWindow]:
         """Crawl for that long, from the first story on."""
@@ -130,7 +131,7 @@ class _PolitenessBench:
             times = [one.at for one in read_requests(log)]
         found = [judge(times, begin + turn * window_s, window_s) for turn in range(count)]
         for window in found:
-            self._say(
+            self._log(
                 f"{who}: {window.rate_used:.3f} of the rate used, at most "
                 f"{window.max_in_one_second} in a second, smallest gap "
                 f"{window.min_gap_share:.2f} of the delay"
@@ -151,7 +152,7 @@ class _PolitenessBench:
             refused = next(one.at for one in read_requests(log) if one.status == 429)
             self._wait(log, lambda found: found[-1].at > refused + RETRY_AFTER_S + 1)
             count = too_early(read_requests(log))
-        self._say(f"{who}: {count} requests before Retry-After" + " (killed, restarted)" * restart)
+        self._log(f"{who}: {count} requests before Retry-After" + " (killed, restarted)" * restart)
         return count
 
     @contextmanager

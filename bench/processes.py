@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import ROOT
+from exchange.inference import openblas
+
 SAMPLE_S = 0.5
 _LIBRARY, _THREADS = "LD_PRELOAD", "OPENBLAS_NUM_THREADS"
+# Threads of a BLAS spin while they wait, which counts as work: the more so, the busier the machine.
+ONE_THREAD = {_THREADS: "1", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,28 @@ def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
         if rest:
             clean[_LIBRARY] = rest
     return clean
+
+
+def command_environment() -> dict[str, str]:
+    """As from a shell, for a command of this project's."""
+    env = as_from_a_shell(os.environ)
+    paths = (str(ROOT), env.get("PYTHONPATH"))
+    return env | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def mlx_environment() -> dict[str, str]:
+    """For a process whose processor time is compared, ours or a peer's: one BLAS thread each."""
+    return {
+        **openblas.environment(os.environ),
+        **ONE_THREAD,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+
+
+def children_cpu_s() -> float:
+    """Processor seconds of all children so far that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _MemorySampler:

@@ -6,18 +6,19 @@ import argparse
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Protocol, cast
 
 Figures = dict[str, Any]
-Say = Callable[[str], None]
+Log = Callable[[str], None]  # progress, for people
 
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What every bench is told."""
+    """The settings that all benches share."""
 
     quick: bool
-    say: Say  # progress, for people
+    log: Log
 
 
 class Bench(Protocol):
@@ -25,11 +26,13 @@ class Bench(Protocol):
 
     __doc__: str | None
     SEED: int
+    NOT_FOR_JUDGING: tuple[str, ...]
+    """Patterns of the figures that `--quick` measures on too little work to judge anything by."""
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Add the bench's own options."""
 
-    def run(self, given: argparse.Namespace, settings: BenchSettings) -> Figures:
+    def run(self, args: argparse.Namespace, settings: BenchSettings) -> Figures:
         """Measure, and return the figures by name."""
 
 
@@ -53,6 +56,15 @@ NAMES = (
     "text",
     "train",
 )
+
+
+def not_for_judging(bench: Bench, figures: Figures) -> list[str]:
+    """The figures of a quick run that are not for judging."""
+    return [
+        name
+        for name in figures
+        if any(fnmatchcase(name, pattern) for pattern in bench.NOT_FOR_JUDGING)
+    ]
 
 
 def load(name: str) -> Bench:

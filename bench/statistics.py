@@ -42,6 +42,7 @@ from trainer.evaluate.statistics import (
 from trainer.evaluate.statistics.clustered import LEVEL
 
 SEED = 7
+NOT_FOR_JUDGING = ("*_low", "*_high", "holm_*", "power", "settings")
 DRAWS, QUICK = 2000, 200
 SHAPES = ((5, 0.3), (10, 0.5))  # questions a story, ICC
 STORIES = (50, 100, 300)
@@ -69,13 +70,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", type=int, help=f"default: {DRAWS}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Every setting in turn."""
     import numpy as np
 
     began = time.process_time()
     rng = np.random.default_rng(SEED)
-    draws = given.draws or (QUICK if settings.quick else DRAWS)
+    draws = args.draws or (QUICK if settings.quick else DRAWS)
     covered: dict[str, dict[str, float]] = {}
     for size, icc in SHAPES:
         for stories, varied in (
@@ -85,7 +86,7 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
         ):
             name = f"{size}_questions_icc_{icc}_{stories}_stories" + "_uneven" * varied
             covered[name] = _coverage(rng, _StoryShape(stories, size, icc, varied), draws)
-            settings.say(f"{name}: {covered[name]}")
+            settings.log(f"{name}: {covered[name]}")
     few = [found for name, found in covered.items() if f"_{FEW}_stories" in name]
     uneven = [found for name, found in covered.items() if name.endswith("_uneven")]
     many = [

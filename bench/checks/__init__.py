@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import processes
+from bench import ROOT, processes
 from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from bench.checks.labelled import LabelledVerdict
 
 SEED = 7
+NOT_FOR_JUDGING = ("*_cpu_s", "*_rss_mb", "recheck_s")
 PAIRS, QUICK = 150_000, 6_000
-ROOT = Path(__file__).parent.parent.parent
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -42,19 +42,19 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, help=f"pairs to judge, default {PAIRS:,}")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Score the rules, then time the chain, the collector and the recheck."""
     from bench.checks import labelled, stored
 
-    pairs = given.pairs or (QUICK if settings.quick else PAIRS)
+    pairs = args.pairs or (QUICK if settings.quick else PAIRS)
     judged = labelled.judge_all()
     found: Figures = {"labelled": len(judged), **_rules(judged), "pairs": pairs}
     found |= _chain(pairs, settings)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = Path(name)
-        settings.say("storing the results in a spool")
+        settings.log("storing the results in a spool")
         found |= stored.collect(folder, pairs, SEED)
-        settings.say("judging them again with `kkoracle recheck`")
+        settings.log("judging them again with `kkoracle recheck`")
         found |= _recheck(folder)
     return found
 
@@ -91,7 +91,7 @@ def _rules(judged: list[LabelledVerdict]) -> Figures:
 
 def _chain(pairs: int, settings: BenchSettings) -> Figures:
     """In a process of its own, so that its memory is its own too."""
-    settings.say(f"judging {pairs:,} pairs")
+    settings.log(f"judging {pairs:,} pairs")
     command = [sys.executable, "-m", "bench.checks.chain", str(pairs), str(SEED)]
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         log = Path(name) / "log"
@@ -108,11 +108,9 @@ def _chain(pairs: int, settings: BenchSettings) -> Figures:
 
 
 def _recheck(folder: Path) -> Figures:
-    env = processes.as_from_a_shell(os.environ)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), env.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "kkoracle", "recheck", "paper", "--yes"]
     started = time.monotonic()
-    taken = processes.run(command, folder, env, folder / "recheck.log")
+    taken = processes.run(command, folder, processes.command_environment(), folder / "recheck.log")
     if taken.code:
         raise ProgramFailed((folder / "recheck.log").read_text("utf-8"))
     return {

@@ -27,6 +27,7 @@ from bench.crawl.site import pages, paragraphs
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
+NOT_FOR_JUDGING = ("cpu_ratio_*", "rss_ratio_1m", "*_cpu_ms", "*_rss_mb")
 STORIES, QUICK = 2000, 200
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
@@ -47,18 +48,18 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stories", type=int, help=f"default: {STORIES}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Each side in turn; a crawl that did not store every story ends the bench."""
-    stories = given.stories or (QUICK if settings.quick else STORIES)
+    stories = args.stories or (QUICK if settings.quick else STORIES)
     known = QUICK_KNOWN if settings.quick else KNOWN
-    python = peers.python("scrapy", settings.say)
+    python = peers.python("scrapy", settings.log)
     with (
         tempfile.TemporaryDirectory(prefix="kk-bench-") as folder,
         serve_site(stories, SEED) as url,
     ):
         sides = _Contestants(Path(folder), url, python, stories, settings)
         cpu = dict.fromkeys(_TURNS, float("inf"))
-        for turn in range(given.rounds):  # in turn, so that a machine's slow minute meets both
+        for turn in range(args.rounds):  # in turn, so that a machine's slow minute meets both
             for who, what in _TURNS:
                 took = sides.crawl(who, what, turn).cpu_s
                 cpu[who, what] = min(cpu[who, what], took)
@@ -93,7 +94,7 @@ class _Contestants:
         self._url = url
         self._python = python
         self._stories = stories
-        self._say = settings.say
+        self._log = settings.log
 
     def crawl(self, who: str, what: str, turn: int) -> processes.ResourceUsage:
         """One crawl into an empty folder."""
@@ -105,14 +106,14 @@ class _Contestants:
         """One crawl that fetches, where `known` addresses were seen before."""
         folder = self._folder / f"{who}-known"
         folder.mkdir()
-        self._say(f"{who}: {known:,} known addresses")
+        self._log(f"{who}: {known:,} known addresses")
         self._command(who, f"know-{known}", folder)
         return self._run(who, "fetch", folder)
 
     def _run(self, who: str, what: str, folder: Path) -> processes.ResourceUsage:
         taken = self._command(who, what, folder)
         self._check(who, what, folder)
-        self._say(f"{who} {what}: {taken.cpu_s:.2f} s of processor, {taken.rss_mb:.0f} MB")
+        self._log(f"{who} {what}: {taken.cpu_s:.2f} s of processor, {taken.rss_mb:.0f} MB")
         return taken
 
     def _command(self, who: str, what: str, folder: Path) -> processes.ResourceUsage:
@@ -121,7 +122,7 @@ class _Contestants:
             commands.ours(*chosen) if who == "ours" else commands.scrapy(self._python, *chosen)
         )
         log = folder / "log"
-        taken = processes.run(command, folder, commands.environment(), log)
+        taken = processes.run(command, folder, processes.command_environment(), log)
         if taken.code:
             raise stored.StoredMismatch(
                 f"{who} {what} ended with {taken.code}: {stored.last_line(log)}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench import processes
-from bench.crawl.serving import ROOT
 
 # Both as files, so that neither's start-up pays for the bench's own imports.
 OURS = Path(__file__).with_name("ours.py")
@@ -36,11 +34,6 @@ def scrapy(
     return [*command, "auto"] if auto else command
 
 
-def environment() -> dict[str, str]:
-    """As from a shell, able to import this project; Scrapy's environment knows nothing of it."""
-    return processes.as_from_a_shell(os.environ) | {"PYTHONPATH": str(ROOT)}
-
-
 class CrawlCommand:
     """Call it to start the command once more; `end` ends whatever of it still runs."""
 
@@ -54,7 +47,7 @@ class CrawlCommand:
             process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env=environment(),
+                env=processes.command_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -8,7 +8,6 @@ that tie two clusters together. Beside it the split by pair at random.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from trainer.dataset.random_split import FOLDER as RANDOM
 from trainer.dataset.split import Split
 
 SEED = 11
+NOT_FOR_JUDGING = ("cpu_s", "cpu_again_s", "rss_mb")
 STORIES, QUICK = 50_000, 2_000
 SIDES: tuple[Split, ...] = ("train", "valid", "test_recall", "test_unseen")
 
@@ -36,34 +36,34 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="keep the files here")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill, build, build again, add, build; then judge what was written against what was put in."""
-    stories = given.stories or (QUICK if settings.quick else STORIES)
-    folder = given.dir or Path(tempfile.mkdtemp(prefix="kk-bench-dataset-"))
+    stories = args.stories or (QUICK if settings.quick else STORIES)
+    folder = args.dir or Path(tempfile.mkdtemp(prefix="kk-bench-dataset-"))
     try:
         return _measure(folder, stories, settings)
     finally:
-        if not given.dir:
+        if not args.dir:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(folder: Path, stories: int, settings: BenchSettings) -> Figures:
     one, other = folder / "one" / "data" / "paper", folder / "other" / "data" / "paper"
-    settings.say(f"filling a spool with {stories:,} stories ...")
+    settings.log(f"filling a spool with {stories:,} stories ...")
     truth = filling.fill(one, stories, SEED)
     other.parent.mkdir(parents=True)
     shutil.copytree(one, other)
-    settings.say("building ...")
+    settings.log("building ...")
     first = _build(folder / "one")
     _build(folder / "other")
     same = _files(one / FOLDER) == _files(other / FOLDER)
     before = _rows(one)
     accepted = orjson.loads((one / FOLDER / "manifest.json").read_bytes())["input"]["accepted"]
-    settings.say("adding a tenth ...")
+    settings.log("adding a tenth ...")
     truth |= filling.add(one, stories, stories // 10, SEED)
     again = _build(folder / "one")
     after = _rows(one)
-    settings.say("the split by pair ...")
+    settings.log("the split by pair ...")
     _build(folder / "other", "--split", "researcher")
     leak = orjson.loads((other / RANDOM / "manifest.json").read_bytes())["leak"]
     manifest = orjson.loads((one / FOLDER / "manifest.json").read_bytes())
@@ -90,8 +90,7 @@ def _build(project: Path, *arguments: str) -> processes.ResourceUsage:
     """`kkoracle dataset build` as a user runs it, in a process of its own."""
     (project / "kkoracle.toml").write_text('data = "data"\narchive = "paper"\n', "utf-8")
     command = [sys.executable, "-m", "kkoracle", "dataset", "build", *arguments]
-    root = str(Path(__file__).parents[2])
-    env = processes.as_from_a_shell(os.environ) | {"PYTHONPATH": root}
+    env = processes.command_environment()
     taken = processes.run(command, project, env, project / "build.log")
     if taken.code:
         raise ProgramFailed((project / "build.log").read_text("utf-8"))

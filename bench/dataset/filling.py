@@ -108,9 +108,19 @@ def _put(
 
 
 def _result(chunk: Chunk, facts: Sequence[PrintedFact], draw: random.Random) -> Result:
-    task = Task.make_id("chunk", (chunk.id,), RECIPE)
+    pairs = []
+    for fact in facts:
+        pair = make_pair(chunk, fact.question, fact.answer)
+        pairs.append(pair)
+        if draw.random() < REPHRASED:
+            pairs.append(make_pair(chunk, fact.rephrasings[0], fact.answer, pair.id))
+    return make_result(chunk, pairs)
+
+
+def make_result(chunk: Chunk, pairs: Sequence[Pair]) -> Result:
+    """The result of a chunk's task, with a completion that nobody reads."""
     completion = Completion(
-        task,
+        _task_id(chunk),
         "raw",
         "stop",
         400,
@@ -124,26 +134,28 @@ def _result(chunk: Chunk, facts: Sequence[PrintedFact], draw: random.Random) -> 
         1,
         "2024-01-01T00:00:00Z",
     )
-    pairs = []
-    for fact in facts:
-        pair = _pair(task, chunk, fact, fact.question, "")
-        pairs.append(pair)
-        if draw.random() < REPHRASED:
-            pairs.append(_pair(task, chunk, fact, fact.rephrasings[0], pair.id))
-    return Result(task, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
+    return Result(
+        completion.task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs)
+    )
 
 
-def _pair(task: str, chunk: Chunk, fact: PrintedFact, question: str, source: str) -> Pair:
+def make_pair(chunk: Chunk, question: str, answer: str, rephrase_of: str = "") -> Pair:
+    """An accepted pair about a chunk."""
+    task = _task_id(chunk)
     return Pair(
-        Pair.make_id(task, question, fact.answer),
+        Pair.make_id(task, question, answer),
         task,
         (chunk.id,),
         question,
-        fact.answer,
+        answer,
         "fact",
         "accepted",
-        rephrase_of=source,
+        rephrase_of=rephrase_of,
     )
+
+
+def _task_id(chunk: Chunk) -> str:
+    return Task.make_id("chunk", (chunk.id,), RECIPE)
 
 
 def _raw(record: Completion | Pair) -> dict[str, Any]:

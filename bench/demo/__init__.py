@@ -32,7 +32,6 @@ seconds, cpu_s, rss_mb  of the demo alone: wall, processor of its processes, lar
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -43,8 +42,8 @@ from exchange.errors import ProgramFailed
 from exchange.inference import openblas
 
 SEED = 7  # of the demo's newspaper
+NOT_FOR_JUDGING = ("recall_*", "unseen_*", "exact_*", "seconds", "cpu_s", "rss_mb")
 QUICK = 60  # stories: the fewest that the newspaper is made of
-ROOT = Path(__file__).parent.parent.parent
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -56,51 +55,49 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the demo, then compute every figure from its files."""
     openblas.ensure()
-    if given.dir:
-        given.dir.mkdir(parents=True, exist_ok=True)
-        return _run_in(given.dir.resolve(), given, settings)
+    if args.dir:
+        args.dir.mkdir(parents=True, exist_ok=True)
+        return _run_in(args.dir.resolve(), args, settings)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
-        return _run_in(Path(folder), given, settings)
+        return _run_in(Path(folder), args, settings)
 
 
-def _run_in(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
     from bench.demo import pairs, questions, recall
     from bench.demo.results import DemoResults
 
     directory = folder / "demo"
-    taken = _demo(directory, given, settings)
+    taken = _demo(directory, args, settings)
     printed = DemoResults.read(directory)
     held = questions.read(printed)
-    settings.say(f"asking {len(held.items)} questions of base and tuned")
+    settings.log(f"asking {len(held.items)} questions of base and tuned")
     return {
         "stories": len(printed.newspaper.stories),
-        "model": printed.model.name if given.model else "own",
+        "model": printed.model.name if args.model else "own",
         "model_mb": round(sum(f.stat().st_size for f in printed.model.iterdir()) / 1e6, 2),
         **taken,
         **pairs.figures(printed),
         **held.figures(),
-        **recall.figures(held, recall.ask(printed, held, settings.say)),
+        **recall.figures(held, recall.ask(printed, held, settings.log)),
     }
 
 
-def _demo(directory: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def _demo(directory: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """What the demo took; nulls when it was begun before. A finished one is left as it is."""
     unknown: Figures = {"seconds": None, "cpu_s": None, "rss_mb": None}
     begun = (directory / "demo.json").exists()
     if (directory / "data" / "demo" / "runs" / "default" / "compare.json").exists():
         return unknown
-    stories = given.stories or (QUICK if settings.quick else None)
+    stories = args.stories or (QUICK if settings.quick else None)
     command = [sys.executable, "-m", "kkoracle", "demo", "--dir", str(directory)]
-    command += ["--model", str(given.model.resolve())] if given.model else []
+    command += ["--model", str(args.model.resolve())] if args.model else []
     command += ["--stories", str(stories)] if stories else []
     log = directory.parent / "demo.log"
-    settings.say(f"running {' '.join(command[1:])}, messages in {log}")
-    env = processes.as_from_a_shell(os.environ)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), env.get("PYTHONPATH"))))
-    took = processes.run(command, directory.parent, env, log)
+    settings.log(f"running {' '.join(command[1:])}, messages in {log}")
+    took = processes.run(command, directory.parent, processes.command_environment(), log)
     if took.code:
         lines = log.read_text("utf-8", "replace").strip().splitlines()
         raise ProgramFailed(f"the demo ended with code {took.code}: {lines[-1] if lines else ''}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.demo.questions import HELD_OUT, TAUGHT, ClosedBookQuestion, ClosedBookTest
 from bench.demo.results import DemoResults, folded_words
-from bench.registry import Figures, Say
+from bench.registry import Figures, Log
 from trainer.evaluate.statistics import ClusteredEstimate, clustered_mean, difference
 
 MAX_TOKENS = 48  # the truth's answers are shorter
@@ -22,7 +22,7 @@ class SystemMarks:
     exact: list[float]  # the greedy answer has the truth's words
 
 
-def ask(printed: DemoResults, held: ClosedBookTest, say: Say) -> tuple[SystemMarks, SystemMarks]:
+def ask(printed: DemoResults, held: ClosedBookTest, log: Log) -> tuple[SystemMarks, SystemMarks]:
     """The marks of base and tuned, the last checkpoint. Evaluates MLX: do not fork after it."""
     from exchange.inference.mlx import base_and_adapter
     from trainer.training.runs import TrainingRun
@@ -32,7 +32,7 @@ def ask(printed: DemoResults, held: ClosedBookTest, say: Say) -> tuple[SystemMar
     )
     base_model, tuned_model, tokenizer = loaded
     tuned = _marks(tuned_model, tokenizer, held)
-    say("tuned has answered")
+    log("tuned has answered")
     base = _marks(base_model, tokenizer, held)
     return base, tuned
 

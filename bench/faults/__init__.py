@@ -40,6 +40,7 @@ from kkoracle.demo.plan import MODEL
 from workers.supervisor import MODULE_VARIABLE
 
 SEED = 7
+NOT_FOR_JUDGING = ("rerun_share", "recovery_p*_s", "recovery_max_s")
 WIDTH, LEASE_S = 16, 6
 TASKS, KILLS, POISON = 300, 30, 1
 QUICK_TASKS, QUICK_KILLS = 60, 5
@@ -61,43 +62,43 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunks", type=int, help="chunks in the spool of --flow")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the faults, or with `--flow` the measurement of the way through Redis."""
     with ExitStack() as stack:
-        folder = given.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
+        folder = args.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
         folder.mkdir(parents=True, exist_ok=True)
-        if given.flow:
+        if args.flow:
             from bench.faults import flow
 
-            return flow.run(folder, given, settings)
-        return _faults(folder, given, settings)
+            return flow.run(folder, args, settings)
+        return _faults(folder, args, settings)
 
 
-def _faults(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
-    tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
-    kills = given.kills or (QUICK_KILLS if settings.quick else KILLS)
-    project, variables = _project(folder, mlx=given.mlx)
+def _faults(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
+    tasks = args.tasks or (QUICK_TASKS if settings.quick else TASKS)
+    kills = args.kills or (QUICK_KILLS if settings.quick else KILLS)
+    project, variables = _project(folder, mlx=args.mlx)
     poisoned = set[str]()
-    if given.mlx:
-        fixture.fill_from_newspaper(project, tasks, given.seed)
+    if args.mlx:
+        fixture.fill_from_newspaper(project, tasks, args.seed)
     else:
-        poisoned = fixture.fill(project, tasks, given.seed, poison=given.poison)
-    faults = chaos.fault_order(kills, random.Random(given.seed))
-    settings.say(f"seed {given.seed}: {tasks} tasks, {len(faults)} faults ({kills} kills)")
+        poisoned = fixture.fill(project, tasks, args.seed, poison=args.poison)
+    faults = chaos.fault_order(kills, random.Random(args.seed))
+    settings.log(f"seed {args.seed}: {tasks} tasks, {len(faults)} faults ({kills} kills)")
     started = time.monotonic()
     with ExitStack() as stack:
         crew = stack.enter_context(Deployment(project, SUPERVISORS, variables))
-        storm = chaos.FaultInjector(crew, tasks, faults, LEASE_S, given.seed)
-        seen = storm.run(given.seconds or SECONDS, settings.say)
+        storm = chaos.FaultInjector(crew, tasks, faults, LEASE_S, args.seed)
+        seen = storm.run(args.seconds or SECONDS, settings.log)
         seconds = time.monotonic() - started
-    found = _count(project, poisoned, mlx=given.mlx)
+    found = _count(project, poisoned, mlx=args.mlx)
     crashes = crew.crashes()
     for crash in [*crashes, *found["wrong_failures"]]:
-        settings.say(f"unexpected: {crash}")
+        settings.log(f"unexpected: {crash}")
     asked = len((folder / "requests").read_text().splitlines())
     ordered = sorted(seen.recoveries)
     return {
-        "seed": given.seed,
+        "seed": args.seed,
         "tasks": tasks,
         "done": found["done"],
         "failed": found["failed"],

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from redis import Redis
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError
 
 from bench.faults.deployment import Deployment, wait_until_stopped
 from bench.faults.fixture import ARCHIVE
+from bench.registry import Log
 from exchange.queue import keys
 from exchange.store.spool import Spool, open_tasks
 
@@ -25,7 +25,6 @@ GAP_S = 1.5  # faults that fall due together, as many results came in at once, c
 STILL_S = 15.0  # without progress for so long the next fault comes all the same
 SHARES = {"worker": 12, "redis": 6, "daemon": 6, "supervisor": 6}  # of the kills
 OTHERS = {"flushall": 3, "stop-worker": 1, "stop-daemon": 1}  # per 30 kills, besides them
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -69,7 +68,7 @@ class FaultInjector:
         self._asleep: list[tuple[float, int]] = []  # until when, process id
         self.seen = FaultReport()
 
-    def run(self, seconds: float, say: Say) -> FaultReport:
+    def run(self, seconds: float, log: Log) -> FaultReport:
         """Go on until the daemon says that all is done, or the time is over."""
         started = last = told = time.monotonic()
         dealt = 0
@@ -83,7 +82,7 @@ class FaultInjector:
             moment = time.monotonic()
             if moment - told > 5:
                 told = moment
-                say(f"{moment - started:5.0f} s: {closed} closed, {left} open, {dealt} faults")
+                log(f"{moment - started:5.0f} s: {closed} closed, {left} open, {dealt} faults")
             if not left and self._crew.daemon_done:
                 break
             due = closed >= dealt * self._every or moment - last > STILL_S

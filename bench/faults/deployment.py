@@ -20,11 +20,11 @@ import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bench import ROOT
 from exchange.inference import openblas
 from exchange.project import Project
 from exchange.queue import redis_client
 
-ROOT = Path(__file__).parent.parent.parent
 DAEMON = ("crawl", "--no-fetch")
 WORK = ("work",)
 STOP_S = 20.0

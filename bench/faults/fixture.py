@@ -1,4 +1,4 @@
-"""A house with open tasks: numbered chunks, some of them poison, or those of a newspaper."""
+"""A project with open tasks: numbered chunks, some of them poison, or those of a newspaper."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make_project(
     max_tokens: int = 16,
     prompt: str = "el/chunk",
 ) -> Project:
-    """Write a config file and open its house."""
+    """Write a config file and open its project."""
     path = folder / "kkoracle.toml"
     path.write_text(
         f'data = "data"\narchive = "{ARCHIVE}"\n[model]\nname = "{model}"\n'

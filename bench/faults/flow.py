@@ -33,17 +33,17 @@ STUCK_S = 60.0
 MB = 1e6
 
 
-def run(folder: Path, given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill the spool, let the tasks flow, stop the daemon half-way for a while."""
-    tasks = given.tasks or (QUICK_TASKS if settings.quick else TASKS)
-    chunks = max(tasks, given.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS))
+    tasks = args.tasks or (QUICK_TASKS if settings.quick else TASKS)
+    chunks = max(tasks, args.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS))
     stopped = QUICK_STOPPED_S if settings.quick else STOPPED_S
     project = fixture.make_project(
         folder, model="pretend", engine="openai", width=WIDTH, lease_s=60
     )
-    settings.say(f"storing {chunks} chunks")
+    settings.log(f"storing {chunks} chunks")
     before = time.process_time()
-    fixture.fill(project, chunks, given.seed, characters=CHARACTERS)
+    fixture.fill(project, chunks, args.seed, characters=CHARACTERS)
     filling = time.process_time() - before
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.DELAY: "0-0"}
     with Deployment(project, 1, variables) as crew:
@@ -73,7 +73,7 @@ class _FlowMonitor:
     """Looks at a running crew from outside."""
 
     def __init__(self, crew: Deployment, spool: Spool, settings: BenchSettings) -> None:
-        self._crew, self._spool, self._say = crew, spool, settings.say
+        self._crew, self._spool, self._log = crew, spool, settings.log
         self._told = time.monotonic()
 
     def done(self) -> int:
@@ -83,7 +83,7 @@ class _FlowMonitor:
         """Wait until so many tasks are done.
 
         Raises:
-            UserError: nothing moves any more, or somebody has ended.
+            ProgramFailed: nothing moves any more, or somebody has ended.
         """
         last, moved = -1, time.monotonic()
         while (done := self.done()) < count:
@@ -95,7 +95,7 @@ class _FlowMonitor:
                 raise ProgramFailed(f"the flow is stuck at {done}: {self._crew.crashes()}")
             if moment - self._told > 5:
                 self._told = moment
-                self._say(f"{done} of {count} done, Redis {self.peak() / MB:.1f} MB at most")
+                self._log(f"{done} of {count} done, Redis {self.peak() / MB:.1f} MB at most")
             time.sleep(LOOK_S)
 
     def stop_daemon(self, seconds: float) -> float:

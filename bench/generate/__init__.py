@@ -14,7 +14,6 @@ pipeline_cpu_s      worker, Redis and the daemon's half together; the parts foll
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,11 +21,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from bench.processes import mlx_environment
 from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
-from exchange.inference import openblas
 
 SEED = 7
+NOT_FOR_JUDGING = ("speedup_vs_loop", "of_bare_engine*", "*_cpu_s", "*tokens_per_s")
 CHUNKS, QUICK = 64, 8
 WIDTH, HIDDEN = 32, 512
 
@@ -38,21 +38,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=int, default=HIDDEN, help="the model's width")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """The three in turn."""
     from bench.generate.fixture import run_pipeline
     from bench.generate.workload import make
 
-    count = given.chunks or (QUICK if settings.quick else CHUNKS)
+    count = args.chunks or (QUICK if settings.quick else CHUNKS)
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = Path(name)
-        settings.say("making model and chunks")
-        material = make(folder, count, given.width, given.hidden)
-        settings.say(f"{count} chunks through the pipeline, width {given.width}")
+        settings.log("making model and chunks")
+        material = make(folder, count, args.width, args.hidden)
+        settings.log(f"{count} chunks through the pipeline, width {args.width}")
         ours, beside = run_pipeline(folder, material)
-        settings.say("the same through BatchGenerator alone")
+        settings.log("the same through BatchGenerator alone")
         bare = _alone("bare", folder)
-        settings.say("the same with generate(), one by one")
+        settings.log("the same with generate(), one by one")
         loop = _alone("loop", folder)
         parameters = _parameters(material.model)
     if beside.done != count:
@@ -62,7 +62,7 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     return {
         "chunks": count,
         "parameters": parameters,
-        "width": given.width,
+        "width": args.width,
         "tokens_in": [min(ours.prompts), max(ours.prompts)],
         "tokens_shared": ours.shared,
         "tokens_out": [min(material.limits[:count]), max(material.limits[:count])],
@@ -86,9 +86,8 @@ def _alone(module: str, folder: Path) -> Any:
     from bench.generate.timing import RunTiming
 
     command = [sys.executable, "-m", f"bench.generate.{module}", str(folder)]
-    env = openblas.environment(os.environ)
     return RunTiming.parse(
-        subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout
+        subprocess.run(command, env=mlx_environment(), stdout=subprocess.PIPE, check=True).stdout
     )
 
 

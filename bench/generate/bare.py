@@ -55,7 +55,9 @@ def main(folder: Path) -> None:
     count = len(prompts) - WARM_UP
     work(list(range(count, len(prompts))))
     order = sorted(range(count), key=lambda n: len(material.texts[n]))
-    measure_run(lambda: work(order), [len(prompt) for prompt in prompts[:count]], shared).say()
+    measure_run(
+        lambda: work(order), [len(prompt) for prompt in prompts[:count]], shared
+    ).print_line()
 
 
 def _common(prompts: list[list[int]]) -> int:

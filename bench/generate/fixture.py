@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from bench.generate.timing import RunTiming
 from bench.generate.workload import PROMPT, TOKENS_OUT, WARM_UP, GenerationWorkload
+from bench.processes import mlx_environment
 from exchange.errors import ProgramFailed
-from exchange.inference import openblas
 from exchange.project import Project
 from exchange.queue.pump import QueuePump
 from exchange.queue.redis_endpoint import redis_for
@@ -90,7 +89,7 @@ def run_pipeline(folder: Path, material: GenerationWorkload) -> tuple[RunTiming,
 
 def _worker(folder: Path, url: str) -> RunTiming:
     env = {
-        **openblas.environment(os.environ),
+        **mlx_environment(),
         "KKORACLE_CONFIG": str(folder / "kkoracle.toml"),
         "KKORACLE_WORKER_REDIS": url,
     }

@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
 
     count = len(prompts) - WARM_UP
     work(count, len(prompts))
-    measure_run(lambda: work(0, count), [len(prompt) for prompt in prompts[:count]]).say()
+    measure_run(lambda: work(0, count), [len(prompt) for prompt in prompts[:count]]).print_line()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class BoundedEngine:
             self._answers[:count],
             self._prompts[:count],
             self._shared,
-        ).say()
+        ).print_line()
         self._engine.close()
 
     def _note(self, finished: RequestOutput) -> RequestOutput:

@@ -28,7 +28,7 @@ class RunTiming:
         """Read the last line that a process printed."""
         return cls(**orjson.loads(said.splitlines()[-1]))
 
-    def say(self) -> None:
+    def print_line(self) -> None:
         sys.stdout.write(orjson.dumps(self).decode() + "\n")
 
 

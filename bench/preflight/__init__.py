@@ -25,6 +25,7 @@ import orjson
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
+NOT_FOR_JUDGING = ("worst", "*_error")
 ROWS, QUICK_ROWS = 600, 200
 
 
@@ -32,7 +33,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Both sizes in turn."""
     from bench.sweep.fixture import EPOCHS, make
     from kkoracle.demo.newspaper import build_newspaper
@@ -42,8 +43,8 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     figures: Figures = {}
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = Path(name)
-        settings.say("making pairs, dataset and a larger model")
-        desk = make(folder, rows * EPOCHS // 2, SEED)
+        settings.log("making pairs, dataset and a larger model")
+        project = make(folder, rows * EPOCHS // 2, SEED)
         texts = [
             paragraph for story in build_newspaper(SEED).stories for paragraph in story.paragraphs
         ]
@@ -52,11 +53,11 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
             ("small", ("--layers", "0", "--batch", "8", "--epochs", "4")),
             ("large", ("--layers", "3", "--batch", "16", "--epochs", "2", "--model", str(large))),
         ):
-            settings.say(f"training the {size} one")
-            _, cpu = desk.kkoracle("train", "--name", size, "--yes", *flags)
-            figures |= _compare(size, desk.archive / "runs" / size, cpu)
+            settings.log(f"training the {size} one")
+            _, cpu = project.kkoracle("train", "--name", size, "--yes", *flags)
+            figures |= _compare(size, project.archive / "runs" / size, cpu)
     errors = [abs(value) for key, value in figures.items() if key.endswith("_error")]
-    return {"rows": desk.rows, "worst": max(errors), **figures}
+    return {"rows": project.rows, "worst": max(errors), **figures}
 
 
 def _compare(size: str, run: Path, cpu: float) -> Figures:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trainer.evaluate.rag import SearchIndex
 
 SEED = 7
+NOT_FOR_JUDGING = ("*index_cpu_s", "*query_cpu_ms", "*recall_*")
 CHUNKS, QUICK = 50_000, 4_000
 QUESTIONS = 300  # asked in every way
 PEER = 30  # of them for the peer, which is slow
@@ -42,29 +43,29 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chunks", type=int, help=f"default {CHUNKS:,}; quick {QUICK:,}")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Make the archive, index it both ways, ask."""
     from trainer.evaluate.rag import Document, SearchIndex, terms
 
-    count = given.chunks or (QUICK if settings.quick else CHUNKS)
-    settings.say(f"making {count:,} chunks")
+    count = args.chunks or (QUICK if settings.quick else CHUNKS)
+    settings.log(f"making {count:,} chunks")
     made = make(count, SEED)
     asked = random.Random(SEED).sample(made.asked, min(QUESTIONS, len(made.asked)))
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
-        settings.say("indexing")
+        settings.log("indexing")
         documents = [Document(str(n), head, text) for n, (head, text) in enumerate(made.chunks)]
         began = time.process_time()
         index = SearchIndex.build(documents, "bench", Path(folder) / "rag.sqlite")
         index_cpu = time.process_time() - began
         size = (Path(folder) / "rag.sqlite").stat().st_size
-        settings.say(f"asking {len(asked):,} questions in {len(VARIANTS)} ways")
+        settings.log(f"asking {len(asked):,} questions in {len(VARIANTS)} ways")
         found = {
             way: sum(_finds(index, terms.question_terms(one.ways[way]), one) for one in asked)
             for way in VARIANTS
         }
         query_ms = _query_ms(index, asked)
         index.close()
-    settings.say("asking the peer")
+    settings.log("asking the peer")
     plain = _PlainIndex(made)
     few = asked[:PEER]
     peer = {way: sum(plain.finds(one.ways[way], one) for one in few) for way in VARIANTS}

@@ -23,7 +23,6 @@ train_cpu_s            processor time of one training; cpu_s of everything
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,11 +32,21 @@ from statistics import median
 
 import orjson
 
+from bench.processes import mlx_environment
 from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
-from exchange.inference import openblas
 
 SEED = 7
+NOT_FOR_JUDGING = (
+    "qwk_*",
+    "ece*",
+    "answered_*",
+    "agreement_answered_*",
+    "vocabulary_*",
+    "digits_*",
+    "train_cpu_s",
+    "cpu_s",
+)
 SEEDS = 3
 TRAIN, QUICK = 60_000, 6_000
 TESTS = ("unseen_answers", "unseen_questions")
@@ -50,14 +59,14 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=2, help="trainings beside each other")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """All trainings, each in a process of its own."""
-    rows = given.train or (QUICK if settings.quick else TRAIN)
-    seeds = range(SEED, SEED + (given.seeds or (1 if settings.quick else SEEDS)))
+    rows = args.train or (QUICK if settings.quick else TRAIN)
+    seeds = range(SEED, SEED + (args.seeds or (1 if settings.quick else SEEDS)))
     asked = [*((seed, "digits") for seed in seeds), (seeds[0], "vocabulary")]
     with (
         tempfile.TemporaryDirectory(prefix="kk-bench-") as name,
-        ThreadPoolExecutor(given.jobs) as pool,
+        ThreadPoolExecutor(args.jobs) as pool,
     ):
         done = list(pool.map(lambda one: _teach(Path(name), rows, *one), asked))
     found = dict(zip(asked, done, strict=True))
@@ -106,9 +115,8 @@ def _teach(folder: Path, rows: int, seed: int, loss: str) -> Figures:
         "--loss",
         loss,
     ]
-    # One thread each: they stand beside each other, and sums come in one order.
-    env = {**openblas.environment(os.environ), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
+    # One thread each: they run beside each other, and sums come in one order.
+    done = subprocess.run(command, env=mlx_environment(), stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise ProgramFailed(f"the training of seed {seed} ({loss}) ended with {done.returncode}")
     found: Figures = orjson.loads(done.stdout.splitlines()[-1])

@@ -20,6 +20,7 @@ from pathlib import Path
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
+NOT_FOR_JUDGING = ("*_ratio", "*_cpu_s", "*_identical")
 REQUESTS, QUICK = 96, 16
 CLIENTS = 16
 
@@ -30,26 +31,26 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, default=CLIENTS, help="requests at a time")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Both servers, both kinds of requests."""
     from bench.serve.servers import KkoracleServer, MlxLmServer, serve, share_equal
     from bench.serve.workload import make
 
-    count = given.requests or (QUICK if settings.quick else REQUESTS)
-    figures: Figures = {"requests": count, "clients": given.clients}
+    count = args.requests or (QUICK if settings.quick else REQUESTS)
+    figures: Figures = {"requests": count, "clients": args.clients}
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
-        settings.say("making model, adapter and questions")
+        settings.log("making model, adapter and questions")
         material = make(Path(name), count, SEED)
         idle = {}
         for kind in (KkoracleServer, MlxLmServer):
-            settings.say(f"{kind.name}: starting and ending")
-            idle[kind.name] = serve(kind, material, [], given.clients).cpu_s
+            settings.log(f"{kind.name}: starting and ending")
+            idle[kind.name] = serve(kind, material, [], args.clients).cpu_s
         for what, mixed in (("tuned", False), ("mixed", True)):
             models = ["base" if mixed and number % 2 else "tuned" for number in range(count)]
             took = []
             for kind in (KkoracleServer, MlxLmServer):
-                settings.say(f"{kind.name}: {count} requests, {what}")
-                took.append(serve(kind, material, models, given.clients))
+                settings.log(f"{kind.name}: {count} requests, {what}")
+                took.append(serve(kind, material, models, args.clients))
             ours, theirs = took
             mine_s = ours.cpu_s - idle[KkoracleServer.name]
             peer_s = theirs.cpu_s - idle[MlxLmServer.name]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import resource
 import signal
 import socket
 import subprocess
@@ -18,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.processes import children_cpu_s, mlx_environment
 from bench.serve.workload import TOKENS, ServeWorkload
 from exchange.errors import ProgramFailed
-from exchange.inference import openblas
 
 PATIENCE_S = 120.0  # until a server answers
 
@@ -41,7 +39,7 @@ class KkoracleServer:
 
     @staticmethod
     def command(material: ServeWorkload, port: int) -> list[str]:
-        """To be run in the house."""
+        """To be run in the project's folder."""
         return ["-m", "kkoracle", "serve", "--port", str(port)]
 
     @staticmethod
@@ -86,15 +84,12 @@ def serve(
     """Start a server, ask it one question for each of the models, and end it.
 
     Raises:
-        UserError: it does not start, or does not answer.
+        ProgramFailed: it does not start, or does not answer.
     """
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
-    env = openblas.environment(os.environ) | {
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    before = _cpu()
+    env = mlx_environment() | {"HF_HUB_OFFLINE": "1"}
+    before = children_cpu_s()
     log = material.project / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -108,7 +103,7 @@ def serve(
         _await(process, port, log)
         _ask(port, kind.choose("tuned", material), "Πότε;")  # loads what is loaded late
         with ThreadPoolExecutor(clients) as pool:
-            said = list(
+            answers = list(
                 pool.map(
                     lambda one: _ask(port, kind.choose(one[0], material), one[1]),
                     zip(models, material.questions, strict=False),
@@ -117,7 +112,11 @@ def serve(
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
-    return ServerRun(_cpu() - before, [text for text, _ in said], sum(tokens for _, tokens in said))
+    return ServerRun(
+        children_cpu_s() - before,
+        [text for text, _ in answers],
+        sum(tokens for _, tokens in answers),
+    )
 
 
 def share_equal(ours: Sequence[str], theirs: Sequence[str]) -> float:
@@ -138,15 +137,16 @@ def _ask(port: int, chosen: dict[str, Any], question: str) -> tuple[str, int]:
     }
     for pause in (0.2, 1.0, 5.0, None):
         try:
-            status, said = _post(port, body)
+            status, reply = _post(port, body)
             break
         except ConnectionError:  # mlx_lm.server lets five wait for a connection, and no more
             if pause is None:
                 raise
             time.sleep(pause)
     if status != 200:
-        raise ProgramFailed(f"a server answers {status}: {said}")
-    return said["choices"][0]["message"]["content"], said["usage"]["completion_tokens"]
+        raise ProgramFailed(f"a server answers {status}: {reply}")
+    text = reply["choices"][0]["message"]["content"] or ""  # mlx_lm.server: null for no text
+    return text, reply["usage"]["completion_tokens"]
 
 
 def _post(port: int, body: dict[str, Any]) -> tuple[int, Any]:
@@ -169,8 +169,3 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         except OSError:
             time.sleep(0.2)
     raise ProgramFailed(f"a server did not start: {log.read_text('utf-8', 'replace')[-300:]}")
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -37,7 +37,7 @@ def make(folder: Path, count: int, seed: int) -> ServeWorkload:
         folder / "model", [*SAMPLE, *questions], hidden=HIDDEN, layers=LAYERS, heads=HEADS
     )
     settings = TrainSettings.model_validate({"rank": RANK, "alpha": 2 * RANK, "seed": seed})
-    project = folder / "house"
+    project = folder / "project"
     run = runs.TrainingRun(project / "data" / ARCHIVE, RUN)
     run.begin(runs.make_run_config(str(model), model, "none", settings), restart=False)
     _write_adapter(run.folder, model, settings)

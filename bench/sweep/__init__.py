@@ -24,6 +24,7 @@ from bench.registry import BenchSettings, Figures
 from exchange.errors import NotEnoughData
 
 SEED = 7
+NOT_FOR_JUDGING = ("found", "best", "within_noise", "worse_by", "cost_share", "*_cpu_s")
 STEPS, QUICK_STEPS = 2_000, 400  # at least so many in a full run
 
 
@@ -32,30 +33,30 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=Path, help="work in this folder, and leave it there")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Search, then train in full with every rate."""
     from bench.sweep.fixture import SweepProject, make
     from bench.sweep.judge import losses
     from trainer.evaluate.statistics import paired_difference
 
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
-        folder = given.keep or Path(name)
-        settings.say("making pairs and dataset")
-        desk: SweepProject = make(folder, QUICK_STEPS if settings.quick else STEPS, SEED)
-        settings.say("searching")
-        found, search_cpu = desk.sweep()
+        folder = args.keep or Path(name)
+        settings.log("making pairs and dataset")
+        project: SweepProject = make(folder, QUICK_STEPS if settings.quick else STEPS, SEED)
+        settings.log("searching")
+        found, search_cpu = project.sweep()
         rates = sorted(
             {one["rate"] for one in found["tries"] if one["rows"] == found["tries"][0]["rows"]}
         )
         cpu: dict[str, float] = {}
         names = {f"{rate:g}": rate for rate in rates}
         for label, rate in {**names, f"{found['lr']:g}": found["lr"]}.items():
-            settings.say(f"training in full with {label}")
-            cpu[label] = desk.train(label, "--lr", repr(rate))
-        settings.say("training in full with mlx-lm's defaults")
-        desk.train("mlx-lm", "--researcher", "--layers", "1", "--batch", "2", "--epochs", "3")
-        settings.say("judging")
-        judged, clusters = losses(desk, [*cpu, "mlx-lm"])
+            settings.log(f"training in full with {label}")
+            cpu[label] = project.train(label, "--lr", repr(rate))
+        settings.log("training in full with mlx-lm's defaults")
+        project.train("mlx-lm", "--researcher", "--layers", "1", "--batch", "2", "--epochs", "3")
+        settings.log("judging")
+        judged, clusters = losses(project, [*cpu, "mlx-lm"])
     mean = {label: sum(values) / len(values) for label, values in judged.items()}
     best = min(names, key=lambda label: mean[label])
     label = f"{found['lr']:g}"
@@ -64,8 +65,8 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
         raise NotEnoughData("all validation rows are of one story")
     full_cpu = sum(cpu[one] for one in names)
     return {
-        "steps": desk.steps,
-        "rows": desk.rows,
+        "steps": project.steps,
+        "rows": project.rows,
         "judged_rows": len(clusters),
         "rates": rates,
         "found": found["lr"],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,15 +11,15 @@ from typing import Any
 
 import orjson
 
+from bench.dataset.filling import RECIPE, make_pair, make_result
+from bench.processes import children_cpu_s, mlx_environment
 from exchange.errors import NotEnoughData, ProgramFailed
-from exchange.inference import openblas
-from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import Chunk, Result, Story, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
 from kkoracle.demo.newspaper import DemoStory, PrintedFact, build_newspaper
 from kkoracle.demo.plan import MODEL
 
-RECIPE = "benchs"
 BATCH, EPOCHS = 2, 3
 ASKED = 0.7  # share of facts that are asked in a third wording; half of those are too alike
 HELD_OUT = 800  # rows of the 60 stories that are never taught, and of questions that are too alike
@@ -70,11 +68,11 @@ class SweepProject:
 
     def kkoracle(self, *arguments: str) -> tuple[bytes, float]:
         """Run a command; returns what it printed and its processor seconds."""
-        before = _cpu()
+        before = children_cpu_s()
         done = subprocess.run(
             [sys.executable, "-m", "kkoracle", *arguments],
             cwd=self.folder,
-            env=openblas.environment({**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}),
+            env=mlx_environment(),
             capture_output=True,
             check=False,
         )
@@ -83,7 +81,7 @@ class SweepProject:
                 f"kkoracle {arguments[0]} ended with {done.returncode}: "
                 f"{done.stderr.decode(errors='replace')[-300:]}"
             )
-        return done.stdout, _cpu() - before
+        return done.stdout, children_cpu_s() - before
 
 
 def make(folder: Path, steps: int, seed: int) -> SweepProject:
@@ -92,12 +90,12 @@ def make(folder: Path, steps: int, seed: int) -> SweepProject:
     (folder / "kkoracle.toml").write_text(
         CONFIG.format(model=MODEL, batch=BATCH, epochs=EPOCHS), "utf-8"
     )
-    desk = SweepProject(folder, 0, 0)
+    project = SweepProject(folder, 0, 0)
     wanted = -(-steps // EPOCHS) * BATCH
-    if not (desk.archive / "spool.sqlite").exists():
-        _fill(desk.archive, round(wanted * 1.05) + HELD_OUT, seed)
-    desk.kkoracle("dataset", "build")
-    rows = sum(1 for _ in (desk.archive / "dataset" / "train.jsonl").open("rb"))
+    if not (project.archive / "spool.sqlite").exists():
+        _fill(project.archive, round(wanted * 1.05) + HELD_OUT, seed)
+    project.kkoracle("dataset", "build")
+    rows = sum(1 for _ in (project.archive / "dataset" / "train.jsonl").open("rb"))
     made = EPOCHS * -(-rows // BATCH)
     if made < steps:
         raise NotEnoughData(f"{rows} rows make {made} steps and {steps} are wanted: fill in more")
@@ -144,49 +142,10 @@ def _stories(seed: int) -> Iterator[tuple[DemoStory, list[PrintedFact]]]:
 
 
 def _result(chunk: Chunk, facts: list[PrintedFact]) -> Result:
-    task = Task.make_id("chunk", (chunk.id,), RECIPE)
-    completion = Completion(
-        task,
-        "raw",
-        "stop",
-        400,
-        120,
-        1.0,
-        "bench",
-        "4-bit",
-        "mlx",
-        "el/chunk",
-        "00",
-        1,
-        "2024-01-01T00:00:00Z",
-    )
     pairs = []
     for fact in facts:
-        first = _pair(task, chunk, fact.question, fact.answer, "")
-        pairs += [first, _pair(task, chunk, fact.rephrasings[0], fact.answer, "")]
+        first = make_pair(chunk, fact.question, fact.answer)
+        pairs += [first, make_pair(chunk, fact.rephrasings[0], fact.answer)]
         if int(first.id[:4], 16) / 2**16 < ASKED:
-            pairs.append(_pair(task, chunk, fact.rephrasings[1], fact.answer, first.id))
-    return Result(task, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
-
-
-def _pair(task: str, chunk: Chunk, question: str, answer: str, source: str) -> Pair:
-    return Pair(
-        Pair.make_id(task, question, answer),
-        task,
-        (chunk.id,),
-        question,
-        answer,
-        "fact",
-        "accepted",
-        rephrase_of=source,
-    )
-
-
-def _raw(record: Completion | Pair) -> dict[str, Any]:
-    loaded: dict[str, Any] = orjson.loads(record.to_json())
-    return loaded
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+            pairs.append(make_pair(chunk, fact.rephrasings[1], fact.answer, first.id))
+    return make_result(chunk, pairs)

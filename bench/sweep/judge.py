@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import orjson
 
+from bench.processes import mlx_environment
 from bench.sweep.fixture import SweepProject
-from exchange.inference import openblas
 
 ROWS = 32  # computed together
 
 
-def losses(desk: SweepProject, runs: list[str]) -> tuple[dict[str, list[float]], list[str]]:
+def losses(project: SweepProject, runs: list[str]) -> tuple[dict[str, list[float]], list[str]]:
     """By run; and the story cluster of each row."""
-    env = openblas.environment({**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    command = [sys.executable, "-m", "bench.sweep.judge", str(desk.archive), *runs]
-    told = orjson.loads(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout)
+    command = [sys.executable, "-m", "bench.sweep.judge", str(project.archive), *runs]
+    told = orjson.loads(
+        subprocess.run(command, env=mlx_environment(), stdout=subprocess.PIPE, check=True).stdout
+    )
     return told["losses"], told["clusters"]
 
 

@@ -25,6 +25,7 @@ import argparse
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
+NOT_FOR_JUDGING = ("learned_*", "*_ms")
 STORIES, QUICK = 320, 80
 DICE = (1001, 1002, 1003)  # layouts that were never looked at
 
@@ -35,16 +36,16 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layouts", type=int, nargs="*", help="seeds of made layouts")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """The three parts in turn."""
     from bench.text import encoded, learned, shapes
     from kkoracle.demo.newspaper import build_newspaper
 
-    newspaper = build_newspaper(SEED, given.stories or (QUICK if settings.quick else STORIES))
-    settings.say(f"{len(newspaper.stories)} stories in four shapes")
+    newspaper = build_newspaper(SEED, args.stories or (QUICK if settings.quick else STORIES))
+    settings.log(f"{len(newspaper.stories)} stories in four shapes")
     figures = shapes.measure(newspaper)
-    seeds = DICE[: 1 if settings.quick else None] if given.layouts is None else given.layouts
-    figures |= learned.measure(list(newspaper.stories), seeds, settings.say)
+    seeds = DICE[: 1 if settings.quick else None] if args.layouts is None else args.layouts
+    figures |= learned.measure(list(newspaper.stories), seeds, settings.log)
     charsets, months = encoded.charsets(), encoded.months()
     return {
         "stories": len(newspaper.stories),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bench.processes import as_from_a_shell
-from bench.registry import Figures, Say
+from bench.processes import command_environment
+from bench.registry import Figures, Log
 from bench.text import modern_layout, portal_layout
 from bench.text.layouts import RandomLayout
 from bench.text.measures import WordTally, worst
@@ -26,17 +26,16 @@ from exchange.errors import ProgramFailed
 from exchange.records import Story
 from kkoracle.demo.newspaper import DemoStory
 
-ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_S = 300
 
 
-def measure(stories: list[DemoStory], seeds: Sequence[int], say: Say) -> Figures:
+def measure(stories: list[DemoStory], seeds: Sequence[int], log: Log) -> Figures:
     """Learn each layout and read every story by what was learned."""
-    say("archive learn on the layout kept aside")
+    log("archive learn on the layout kept aside")
     kept, fields = _learn(
         portal_layout.site(stories), portal_layout.url, portal_layout.paragraphs, stories
     )
-    say("archive learn on a layout of today")
+    log("archive learn on a layout of today")
     tallies = [
         kept,
         _learn(modern_layout.site(stories), modern_layout.url, modern_layout.paragraphs, stories)[
@@ -44,7 +43,7 @@ def measure(stories: list[DemoStory], seeds: Sequence[int], say: Say) -> Figures
         ],
     ]
     for seed in seeds:
-        say(f"archive learn on the made layout {seed}")
+        log(f"archive learn on the made layout {seed}")
         layout = RandomLayout(seed)
         tallies.append(
             _learn(layout.site(stories), layout.url, lambda story: story.paragraphs, stories)[0]
@@ -96,8 +95,6 @@ def _learn(
 
 def _command(base: str, folder: Path) -> str:
     """Run the command as a person does; returns the profile that it wrote."""
-    import os
-
     said = subprocess.run(
         [
             sys.executable,
@@ -114,7 +111,7 @@ def _command(base: str, folder: Path) -> str:
             "0",
         ],
         cwd=folder,
-        env={**as_from_a_shell(os.environ), "PYTHONPATH": str(ROOT)},
+        env=command_environment(),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

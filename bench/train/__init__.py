@@ -16,7 +16,6 @@ samples_dropped   rows that we did not see in every epoch; theirs_dropped: of ml
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,11 +24,12 @@ from typing import Any
 
 import orjson
 
+from bench.processes import mlx_environment
 from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
-from exchange.inference import openblas
 
 SEED = 7
+NOT_FOR_JUDGING = ("samples_ratio", "cached_ratio", "uncached_ratio", "*_cpu_s")
 ROWS, QUICK = 203, 83  # not divisible by the batch: what is left over should be seen too
 CHECKED = 24  # rows of the gradient's check
 
@@ -39,24 +39,24 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help=f"default: {ROWS}, quick {QUICK}")
 
 
-def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """All of them in turn."""
     from bench.train.workload import BATCH, SIZES, make
 
-    count = given.rows or (QUICK if settings.quick else ROWS)
+    count = args.rows or (QUICK if settings.quick else ROWS)
     layers: int = SIZES["layers"]
     half = layers // 2
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = Path(name)
-        settings.say(f"making model and {count} rows (seed {SEED})")
+        settings.log(f"making model and {count} rows (seed {SEED})")
         make(folder, count)
-        settings.say("all layers: ours, then mlx_lm.lora")
+        settings.log("all layers: ours, then mlx_lm.lora")
         ours = _alone("ours", folder, layers, 1, "all")
         theirs = _alone("theirs", folder, layers)
-        settings.say("upper half: ours with the trunk cache, two epochs, then mlx_lm.lora")
+        settings.log("upper half: ours with the trunk cache, two epochs, then mlx_lm.lora")
         cached = _alone("ours", folder, half, 2, "half")
         upper = _alone("theirs", folder, half)
-        settings.say("the gradient beside that of single rows")
+        settings.log("the gradient beside that of single rows")
         gradient = _alone("plain", folder, CHECKED)
     speed = [told["samples"] / told["cpu_s"] for told in (theirs, upper)]
     return {
@@ -81,16 +81,14 @@ def run(given: argparse.Namespace, settings: BenchSettings) -> Figures:
     }
 
 
-def _alone(module: str, folder: Path, *given: Any) -> dict[str, Any]:
+def _alone(module: str, folder: Path, *args: Any) -> dict[str, Any]:
     """What a process of its own says in its last line.
 
     Raises:
-        UserError: it failed.
+        ProgramFailed: it failed.
     """
-    command = [sys.executable, "-m", f"bench.train.{module}", str(folder), *map(str, given)]
-    ended = subprocess.run(
-        command, env=openblas.environment(os.environ), stdout=subprocess.PIPE, check=False
-    )
+    command = [sys.executable, "-m", f"bench.train.{module}", str(folder), *map(str, args)]
+    ended = subprocess.run(command, env=mlx_environment(), stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         raise ProgramFailed(f"{module} ended with exit code {ended.returncode}: see above")
     told: dict[str, Any] = orjson.loads(ended.stdout.splitlines()[-1])
