@@ -204,9 +204,8 @@ def import_(
 
     WARC needs `pip install 'kkoracle\\[warc]'`, PDF `pip install 'kkoracle\\[pdf]'`.
     """
-    from crawler.importing import file_names
-    from crawler.importing.command import import_files
-    from crawler.importing.store import ImportTally
+    from crawler.importing.document import compile_date_pattern
+    from crawler.importing.importer import ImportTally, import_files
     from crawler.settings import CrawlSettings
     from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import STOPPED
@@ -214,14 +213,16 @@ def import_(
     project: Project = ctx.obj
     archive = project.archive(name)
     settings = project.config.table("crawl", CrawlSettings, {"profile": profile})
-    date = file_names.compile_date_pattern(date_pattern) if date_pattern else None
+    date = compile_date_pattern(date_pattern) if date_pattern else None
     bar = StepProgressBar("reading", " MB")
 
-    def tell(tally: ImportTally, done: int, total: int) -> None:
+    def on_progress(tally: ImportTally, done: int, total: int) -> None:
         bar(done // 10**6, total // 10**6, f"{tally.new:,} new, {tally.known:,} known")
 
     with CrawlConsole() as show:
-        done = import_files(project, archive, settings, path, date=date, tell=tell, watch=show)
+        done = import_files(
+            project, archive, settings, path, date=date, on_progress=on_progress, watch=show
+        )
     bar.close()
     typer.echo(
         f"{archive}: {_format_tally(done.tally.new, done.tally.known, done.tally.rejected)}; "

@@ -86,8 +86,8 @@ class FollowSchedule:
                 again(f"kind IN ({_placeholders(kinds.LISTS)})", kinds.LISTS),
                 again(f"kind IN ({_placeholders(changing)})", changing),
                 again(
-                    f"kind IN ({_placeholders(indexes)}) AND (issue=? OR (state='failed' AND issue>=?)) "
-                    "AND issue<>''",
+                    f"kind IN ({_placeholders(indexes)}) AND issue<>'' "
+                    "AND (issue=? OR (state='failed' AND issue>=?))",
                     [*indexes, newest, late],
                 ),
                 again(

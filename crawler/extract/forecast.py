@@ -1,6 +1,6 @@
 """What extracting anew would change, before anything does: chunks kept, new and stale, and hours.
 
-Up to `LOOKED_AT` pages, evenly spread, are extracted as the desk would and compared with the
+Up to `SAMPLE_PAGES` pages, evenly spread, are extracted as the daemon would and compared with the
 spool. Nothing is written.
 """
 

@@ -1,10 +1,15 @@
-"""Markup to an element tree, whatever the markup: the one place where lxml parses."""
+"""Markup to an element tree, whatever the markup (the one place where lxml parses), and a tree to
+the paragraphs that a reader sees: blocks and double `<br>` part them.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
+
+from crawler.extract.charset import clean
 
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
@@ -34,3 +39,80 @@ def _parser() -> Any:
     # lxml.html chooses a class for each element in Python; this one is chosen in C.
     parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=html.HtmlElement))
     return parser
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BLOCKS = _names(
+    """address article aside blockquote center dd div dl dt fieldset figcaption figure footer form
+    h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section table tbody td tfoot th thead tr ul"""
+)
+SILENT = _names("script style noscript template iframe object svg head select button")
+
+
+def paragraphs(elements: Iterable[Any]) -> list[str]:
+    """The paragraphs of elements in document order; an element inside another counts once."""
+    chosen = list(elements)
+    known = set(chosen)
+    found: list[str] = []
+    for element in chosen:
+        if not any(ancestor in known for ancestor in element.iterancestors()):
+            found.extend(_of(element))
+    return found
+
+
+def _of(root: Any) -> list[str]:
+    """Walks without recursion: pages nest deeper than Python's stack.
+
+    One `<br>` is a blank, two or more with nothing between them part paragraphs. Inline elements
+    add nothing, so a drop cap in a `<span>` stays one word with what follows.
+    """
+    from lxml import etree
+
+    found: list[str] = []
+    pieces: list[str] = []
+    breaks = 0
+
+    def close() -> None:
+        nonlocal breaks
+        raw = "".join(pieces)
+        # Between blocks there is mostly white space: seeing that is cheaper than cleaning it.
+        if raw and not raw.isspace() and (text := clean(raw)):
+            found.append(text)
+        pieces.clear()
+        breaks = 0
+
+    def say(text: str | None) -> None:
+        nonlocal breaks
+        if not text:
+            return
+        if text.strip():
+            breaks = 0
+        pieces.append(text)
+
+    walker = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walker:
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if event == "start":
+            if tag in SILENT or not tag:
+                walker.skip_subtree()
+                continue
+            if tag == "br":
+                breaks += 1
+                if breaks >= 2:
+                    close()
+                    breaks = 1
+                else:
+                    pieces.append("\n")
+            elif tag in BLOCKS:
+                close()
+            say(element.text)
+            continue
+        if tag in BLOCKS:
+            close()
+        if element is not root:
+            say(element.tail)
+    close()
+    return found

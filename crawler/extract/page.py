@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crawler import kinds
-from crawler.extract import fallback, quality
+from crawler.extract import quality
 from crawler.extract.charset import as_utf8
 from crawler.extract.chunk import chunks
 from crawler.extract.html import parse
-from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
 from crawler.importing.parse import UnreadableDocument, fill_from_name
 from crawler.importing.parse import read as reading_read
 from crawler.records import ExtractionResult
@@ -75,7 +75,7 @@ class PageReader:
         found = self._shapes.read(root, page.kind)
         if found:
             return [fill_from_name(parts, page.url) for parts in found], False
-        parts = fallback.read(markup.decode("utf-8"), root)
+        parts = read_fallback(markup.decode("utf-8"), root)
         if parts is None:
             raise UnreadableDocument("no-text")
         return [fill_from_name(parts, page.url)], True

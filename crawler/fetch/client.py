@@ -1,9 +1,14 @@
-"""One HTTP request with limits on everything: size, time, type, address. Follows nothing."""
+"""One HTTP request with limits on everything: size, time, type, address. Follows nothing.
+
+Compressed bodies are unpacked here, piece by piece and never more than there is room for: an HTTP
+library that takes one cut short for a whole one would lose the rest of a story without a word.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import zlib
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -14,7 +19,53 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from crawler.fetch.inflate import CODINGS, CorruptBodyError, Inflater
+_ANY_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
+CODINGS = ("gzip", "x-gzip", "deflate")
+
+
+class CorruptBodyError(ValueError):
+    """Bytes that are not what their coding says."""
+
+
+class Inflater:
+    """One body in one coding. Several gzip members in a row are one body, as in files."""
+
+    def __init__(self) -> None:
+        self._unpacker: zlib._Decompress | None = None
+        self._begun = False
+
+    def feed(self, data: bytes, room: int) -> bytes:
+        """Unpack the next piece; stops at `room` bytes, with the rest of the piece unread.
+
+        Raises:
+            Broken: this is no gzip, zlib or deflate.
+        """
+        out = bytearray()
+        while data and len(out) < room:
+            if self._unpacker is None:
+                self._unpacker = zlib.decompressobj(self._bits(data))
+            try:
+                out += self._unpacker.decompress(data, room - len(out))
+            except zlib.error as error:
+                raise CorruptBodyError(str(error)) from None
+            data = self._unpacker.unconsumed_tail
+            if self._unpacker.eof:
+                data = self._unpacker.unused_data
+                self._unpacker = None
+        return bytes(out)
+
+    @property
+    def whole(self) -> bool:
+        """True when nothing is missing at the end."""
+        return self._unpacker is None
+
+    def _bits(self, data: bytes) -> int:
+        """Some servers send deflate without zlib's header, though the standard asks for it."""
+        zlib_header = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+        raw = not self._begun and not zlib_header and data[0] != 0x1F
+        self._begun = True
+        return -zlib.MAX_WBITS if raw else _ANY_HEADER
+
 
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
 TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
@@ -172,35 +223,25 @@ def _validators(etag: str, last_modified: str) -> dict[str, str]:
 
 async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> HttpResponse:
     headers = answer.headers
-    got = HttpResponse(
+    content_type = answer.content_type if "Content-Type" in headers else ""
+    body = bytearray()
+    if answer.status == 200:
+        if html and content_type and content_type.lower() not in HTML:
+            raise FetchError("not-html", status=200)
+        if html and (answer.content_length or 0) > limit:
+            raise FetchError("too-big", status=200)
+        body = await _body(answer, html, limit)
+        if html and not content_type and not _looks_like_markup(body):
+            raise FetchError("not-html", status=200, received=len(body))
+    return HttpResponse(
         answer.status,
-        b"",
-        answer.content_type if "Content-Type" in headers else "",
+        bytes(body),
+        content_type,
         answer.charset or "",
         headers.get("Location", ""),
         headers.get("Retry-After", ""),
         headers.get("ETag", ""),
         headers.get("Last-Modified", ""),
-        headers,
-    )
-    if answer.status != 200:
-        return got
-    if html and got.content_type and got.content_type.lower() not in HTML:
-        raise FetchError("not-html", status=200)
-    if html and (answer.content_length or 0) > limit:
-        raise FetchError("too-big", status=200)
-    body = await _body(answer, html, limit)
-    if html and not got.content_type and not _looks_like_markup(body):
-        raise FetchError("not-html", status=200, received=len(body))
-    return HttpResponse(
-        got.status,
-        bytes(body),
-        got.content_type,
-        got.charset,
-        got.location,
-        got.retry_after,
-        got.etag,
-        got.last_modified,
         headers,
     )
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from urllib.parse import urljoin
 
 from crawler import kinds
-from crawler.discovery import index_links, lists
+from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
 from crawler.extract.charset import as_utf8, decode
 from crawler.fetch.client import MAX_BODY, FetchError, HttpClient, HttpResponse
 from crawler.fetch.politeness import HostThrottle
@@ -97,7 +97,7 @@ class PageFetcher:
         """Ask for one page, following redirects that stay what they were."""
         url = self._site.absolute(claim.url)
         if claim.kind == kinds.ROBOTS:
-            return lists.from_robots(claim, (await self._gates(url)).host.robots, self._site)
+            return links_from_robots(claim, (await self._gates(url)).host.robots, self._site)
         page = not kinds.is_list(claim.kind)
         seen = {url}
         requests = 0
@@ -111,7 +111,7 @@ class PageFetcher:
                 got = await self._client.get(
                     url,
                     html=page,
-                    limit=MAX_BODY if page else lists.MAX_BYTES,
+                    limit=MAX_BODY if page else MAX_LIST_BYTES,
                     etag=claim.etag,
                     last_modified=claim.last_modified,
                 )
@@ -121,7 +121,7 @@ class PageFetcher:
                 )
             gate.answered(started)
             if got.status == 200 and not page:
-                return await lists.read(claim, url, got, self._site, requests)
+                return await read_list(claim, url, got, self._site, requests)
             if got.status not in _REDIRECTS:
                 return _count_for_breaker(
                     gate, self._judge(claim, url, got, gate, started, requests)
@@ -213,7 +213,7 @@ class PageFetcher:
         links: tuple[Link, ...] = ()
         if self._site.follows(claim.kind):
             markup = as_utf8(got.body, got.charset, self._site.profile.charset)
-            links = index_links.extract_links(markup, url, self._site, claim.kind, claim.issue)
+            links = extract_links(markup, url, self._site, claim.kind, claim.issue)
         return FetchOutcome(
             claim.id,
             "done",

@@ -53,7 +53,8 @@ CREATE TRIGGER IF NOT EXISTS page_added AFTER INSERT ON pages BEGIN
     {db.counter_sql("'pages.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS page_moved AFTER UPDATE OF state ON pages
     WHEN OLD.state <> NEW.state BEGIN
-    {db.counter_sql("'pages.' || OLD.state", "-1")} {db.counter_sql("'pages.' || NEW.state", "1")} END;
+    {db.counter_sql("'pages.' || OLD.state", "-1")}
+    {db.counter_sql("'pages.' || NEW.state", "1")} END;
 CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
     WHEN OLD.text <> NEW.text BEGIN
     {db.counter_sql("'text.' || OLD.text", "-(OLD.text <> '')")}

@@ -7,13 +7,13 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from crawler import kinds
 from crawler.fetch.client import MAX_BODY
+from crawler.importing.document import BytesReadCallback, Documents, ImportDocument
 
 MAX_PDF = 100 * 1024 * 1024
 MAX_JSON = 64 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
@@ -28,22 +28,6 @@ SUFFIXES = {
     ".markdown": kinds.MARKDOWN,
     ".pdf": kinds.PDF,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ImportDocument:
-    """One document, or why there is none: then `reason` is a code and `body` may be empty."""
-
-    name: str  # path from where the import began, `#` and a number for a part of a file
-    kind: str
-    body: bytes = b""
-    url: str = ""  # where it was published, when that is known
-    charset: str = ""
-    reason: str = ""
-
-
-Documents = Iterator[ImportDocument]
-BytesReadCallback = Callable[[int], None]  # bytes read since the last call
 
 
 def walk_files(root: Path, but: Path | None = None) -> Iterator[tuple[Path, str]]:

@@ -13,10 +13,9 @@ import orjson
 
 from crawler import kinds
 from crawler.extract.charset import clean, decode
-from crawler.extract.html import parse
-from crawler.extract.paragraphs import paragraphs
+from crawler.extract.html import paragraphs, parse
 from crawler.extract.shapes import StoryParts
-from crawler.importing import file_names
+from crawler.importing.document import date_in, title_in
 from exchange.text import dates
 
 MAX_PDF_PAGES = 2000
@@ -77,10 +76,10 @@ def fill_from_name(parts: StoryParts, url: str) -> StoryParts:
         return parts
     name = unquote(url.removeprefix("import:"))
     return StoryParts(
-        parts.title or clean(file_names.title_in(name)),
+        parts.title or clean(title_in(name)),
         parts.section,
         parts.author,
-        parts.date or file_names.date_in(name),
+        parts.date or date_in(name),
         parts.paragraphs,
     )
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from crawler import kinds
 from crawler.fetch.client import HTML, MAX_BODY
 from crawler.frontier.raw_store import RawStore
-from crawler.importing.files import BytesReadCallback, Documents, ImportDocument
+from crawler.importing.document import BytesReadCallback, Documents, ImportDocument
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 

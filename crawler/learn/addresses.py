@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
+from crawler.learn.units import ParsedPage
+from crawler.profile import LinkKind
 from exchange.text import dates
 
 MANY = 4  # different words in one place of an address: it holds names, not a fixed part
+STORY_SHARE = 0.2  # of a family's pages that must hold stories before it is one of stories
 _DATED = re.compile(r"/\d{4}[/-]\d{1,2}[/-]\d{1,2}(?=/|$)")
 _ENDING = re.compile(r"^(.*?)(\.[A-Za-z]{1,5})?$", re.S)
 _DATE_GROUP = r"(?P<date>\d{4}[/-]\d{1,2}[/-]\d{1,2})"
@@ -101,3 +106,66 @@ def _date(path: PathSteps, urls: Sequence[str]) -> str:
         if len(found) >= 0.8 * len(urls) and all(map(dates.parse_date, found)):
             return name
     return ""
+
+
+def link_kinds(pages: Sequence[ParsedPage], stories: set[str], base: str) -> dict[str, LinkKind]:
+    """A kind for each family of addresses that holds stories or leads to them."""
+    urls = [page.url for page in pages if page.url.startswith(base)]
+    if len(urls) < len(pages) / 2:
+        return {"page": LinkKind(role="both", path=".*")}
+    of = families(urls)
+    members: dict[AddressPattern, list[ParsedPage]] = defaultdict(list)
+    for page in pages:
+        if page.url in of:
+            members[of[page.url]].append(page)
+    links = {page.url: _links(page) for group in members.values() for page in group}
+    share = {
+        family: sum(page.url in stories for page in group) / len(group)
+        for family, group in members.items()
+    }
+    reached = {
+        url for page, found in links.items() if share[of[page]] < STORY_SHARE for url in found
+    }  # from indexes
+    made: dict[str, LinkKind] = {}
+    for family, group in sorted(
+        members.items(), key=lambda item: _order_by_specificity(item[0].path)
+    ):
+        role: Literal["index", "story", "both"] = "story"
+        if share[family] < STORY_SHARE:
+            role = "index"
+            if not any(of[url] != family for page in group for url in links[page.url] if url in of):
+                continue  # it leads nowhere
+        elif share[family] < 1 - STORY_SHARE or not _mostly(page.url in reached for page in group):
+            role = "both"
+        made[_kind_name(family.path, made)] = LinkKind(
+            role=role, path=family.path, date=family.date
+        )
+    return made
+
+
+def _links(page: ParsedPage) -> set[str]:
+    found = set()
+    for link in page.root.iter("a"):
+        with contextlib.suppress(ValueError):
+            found.add(urljoin(page.url, link.get("href") or "").partition("#")[0])
+    return found - {page.url}
+
+
+def _mostly(values: Iterable[bool]) -> bool:
+    held = list(values)
+    return sum(held) >= 0.7 * len(held)
+
+
+def _order_by_specificity(path: str) -> tuple[int, str]:
+    """The most particular patterns first: the first that matches an address is its kind."""
+    return len(re.findall(r"\[\^/\]\+|\\d\+", path)), path
+
+
+def _kind_name(path: str, taken: dict[str, LinkKind]) -> str:
+    words = re.findall(r"[a-z]{3,}", re.sub(r"\\.|\(\?P<date>[^)]*\)|\[[^]]*\]\+", " ", path))
+    name = words[0] if words else "page"
+    number = 2
+    while name in taken:
+        name = f"{(words or ['page'])[0]}{number}"
+        number += 1
+    return name

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.learn.labels import NEVER_DROPPED, PROSE_WORDS
-from crawler.learn.units import ParsedPage
+from crawler.learn.units import NEVER_DROPPED, PROSE_WORDS, ParsedPage
 from crawler.learn.xpaths import (
     SAMPLE_PAGES,
     UncutUnits,

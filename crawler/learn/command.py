@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler import profiles
-from crawler.extract import fallback
-from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
 from crawler.learn import sample
 from crawler.learn.propose import ProfileProposal, propose
 from crawler.learn.xpaths import spread_out
@@ -36,7 +35,7 @@ def comparison_lines(proposal: ProfileProposal) -> Iterator[str]:
         yield f"{name}: {len(pages)} pages"
         for page in spread_out(pages, PAGES_SHOWN):
             text = html.tostring(page.root, encoding="unicode")
-            before = fallback.read(text, page.root)
+            before = read_fallback(text, page.root)
             after = shapes.read(html.document_fromstring(text), "")
             yield f"  {page.url}"
             yield from _story_lines("before", [before] if before else [])

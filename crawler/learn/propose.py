@@ -2,24 +2,110 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from crawler.learn import body, fields, labels, layouts
-from crawler.learn.addresses import AddressPattern, families
-from crawler.learn.units import ParsedPage
-from crawler.profile import ExclusionRules, LinkKind, PageShape, Profile
+from crawler.learn import fields
+from crawler.learn.addresses import link_kinds
+from crawler.learn.body import find_body
+from crawler.learn.units import ParsedPage, label_units
+from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, ranked, spread_out
+from crawler.profile import ExclusionRules, PageShape, Profile
 from exchange.errors import NotEnoughData
 from exchange.text.fold import fold
 
+ALIKE = 0.55  # Jaccard of two pages' names; comments and captions come and go
+_DIGITS = re.compile(r"\d+")
+
+
+def group_by_layout(pages: Sequence[ParsedPage]) -> list[list[ParsedPage]]:
+    """Groups of pages of one layout, the largest first."""
+    groups: list[tuple[frozenset[str], list[ParsedPage]]] = []
+    for page in pages:
+        names = _element_names(page)
+        best = max(groups, key=lambda known: _jaccard(known[0], names), default=None)
+        if best is not None and _jaccard(best[0], names) >= ALIKE:
+            best[1].append(page)
+        else:
+            groups.append((names, [page]))
+    return sorted((pages for _, pages in groups), key=len, reverse=True)
+
+
+def _element_names(page: ParsedPage) -> frozenset[str]:
+    found: set[str] = set()
+    for element in page.span:
+        if not isinstance(element.tag, str):
+            continue
+        above = element.getparent()
+        around = above.tag if above is not None else ""
+        name = element.get("class") or element.get("id") or element.get("size") or ""
+        found.add(f"{around}>{element.tag}.{_DIGITS.sub('', name)}")
+    return frozenset(found)
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
+
+
+# Pages that hold several stories: the element of each, found from the text's elements.
+
+MIN_TEXTS_PER_PAGE = 1.5  # texts on a page, in the mean; one page with two says little
+
+
+def find_story_element(pages: Sequence[ParsedPage], text: str) -> str:
+    """The XPath of each story's element, "" when pages hold one story each."""
+    coverage = XPathCoverage(pages)
+    bodies = coverage.elements(text)
+    if coverage.matches(text) < MIN_TEXTS_PER_PAGE:
+        return ""
+    wanted = [_story_elements(page, found) for page, found in zip(pages, bodies, strict=True)]
+    if sum(map(bool, wanted)) < 0.5 * len(pages):
+        return ""
+    seen: Counter[str] = Counter()
+    order: dict[str, int] = {}
+    for elements in spread_out([found for found in wanted if found], SAMPLE_PAGES):
+        for path, rank in (item for element in elements[:3] for item in ranked(element)):
+            seen[path] += 1
+            order[path] = min(rank, order.get(path, rank))
+    for path in sorted(seen, key=lambda p: (-seen[p], order[p], p)):
+        exact = [
+            found == around or (not around and len(found) == 1)
+            for found, around in zip(coverage.elements(path), wanted, strict=True)
+        ]
+        if sum(exact) >= 0.9 * len(exact):
+            return path
+    return ""
+
+
+def _story_elements(page: ParsedPage, bodies: Sequence[Any]) -> list[Any]:
+    """For each body the largest element that holds no other; [] when that is the body itself.
+
+    A story's element holds its headline too, so it must have more units than its body.
+    """
+    if len(bodies) < 2:
+        return []
+    found = []
+    for body in bodies:
+        element = body
+        while (parent := element.getparent()) is not None:
+            first, last = page.span[parent]
+            held = sum(first <= page.span[other][0] <= last for other in bodies)
+            if held > 1:
+                break
+            element = parent
+        inside = [unit for unit in page.units if page.inside(unit, [element])]
+        if sum(page.inside(unit, [body]) for unit in inside) >= len(inside):
+            return []
+        found.append(element)
+    return found
+
+
 FEWEST = 5  # pages of a layout; fewer do not tell content from furniture
 STORY_WORDS = 25  # words of prose on the middle page of a layout that holds stories
-SHARE = 0.2  # of a family's pages that must hold stories before it is one of stories
 _STATIC = (
     r"(?i)\.(?:jpe?g|png|gif|webp|svg|ico|css|js|pdf|zip|mp[34]|avi|mov|docx?|xlsx?|xml)(?:\?|$)"
 )
@@ -47,7 +133,7 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
     _attach_link_texts(pages)
     shapes: list[PageShape] = []
     told: dict[str, list[ParsedPage]] = {}
-    for group in layouts.group_by_layout(pages):
+    for group in group_by_layout(pages):
         shape = _shape(f"layout{len(shapes) + 1}", group)
         if shape is not None:
             shapes.append(shape)
@@ -60,7 +146,7 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
     shapes.sort(key=lambda shape: _strays(shape, told))
     stories = {page.url for group in told.values() for page in group}
     base = _base(pages)
-    kinds = _kinds(pages, stories, base)
+    kinds = link_kinds(pages, stories, base)
     profile = Profile.model_validate(
         {
             "name": name or _name(pages, base),
@@ -77,14 +163,14 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
 def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
     if len(group) < FEWEST:
         return None
-    labels.label(group)
+    label_units(group)
     words = sorted(sum(u.weight for u in page.units if u.weight > 0) for page in group)
     if words[len(words) // 2] < STORY_WORDS:
         return None  # an index, or a form
-    found = body.find_body(group)
+    found = find_body(group)
     if found is None:
         return None
-    story = layouts.find_story_element(group, found.text)
+    story = find_story_element(group, found.text)
     where = (
         fields.find_story_fields(group, story, found.text, found.drop)
         if story
@@ -150,68 +236,3 @@ def _name(pages: Sequence[ParsedPage], base: str) -> str:
     )
     best, count = parts.most_common(1)[0] if parts else ("", 0)
     return best if best and count >= 0.6 * len(pages) else urlsplit(base).hostname or "archive"
-
-
-def _kinds(pages: Sequence[ParsedPage], stories: set[str], base: str) -> dict[str, LinkKind]:
-    """A kind for each family of addresses that holds stories or leads to them."""
-    urls = [page.url for page in pages if page.url.startswith(base)]
-    if len(urls) < len(pages) / 2:
-        return {"page": LinkKind(role="both", path=".*")}
-    of = families(urls)
-    members: dict[AddressPattern, list[ParsedPage]] = defaultdict(list)
-    for page in pages:
-        if page.url in of:
-            members[of[page.url]].append(page)
-    links = {page.url: _links(page) for group in members.values() for page in group}
-    share = {
-        family: sum(page.url in stories for page in group) / len(group)
-        for family, group in members.items()
-    }
-    reached = {
-        url for page, found in links.items() if share[of[page]] < SHARE for url in found
-    }  # from indexes
-    made: dict[str, LinkKind] = {}
-    for family, group in sorted(
-        members.items(), key=lambda item: _order_by_specificity(item[0].path)
-    ):
-        role: Literal["index", "story", "both"] = "story"
-        if share[family] < SHARE:
-            role = "index"
-            if not any(of[url] != family for page in group for url in links[page.url] if url in of):
-                continue  # it leads nowhere
-        elif share[family] < 1 - SHARE or not _most_common_kind(
-            page.url in reached for page in group
-        ):
-            role = "both"
-        made[_kind_name(family.path, made)] = LinkKind(
-            role=role, path=family.path, date=family.date
-        )
-    return made
-
-
-def _links(page: ParsedPage) -> set[str]:
-    found = set()
-    for link in page.root.iter("a"):
-        with contextlib.suppress(ValueError):
-            found.add(urljoin(page.url, link.get("href") or "").partition("#")[0])
-    return found - {page.url}
-
-
-def _most_common_kind(values: Iterable[bool]) -> bool:
-    held = list(values)
-    return sum(held) >= 0.7 * len(held)
-
-
-def _order_by_specificity(path: str) -> tuple[int, str]:
-    """The most particular patterns first: the first that matches an address is its kind."""
-    return len(re.findall(r"\[\^/\]\+|\\d\+", path)), path
-
-
-def _kind_name(path: str, taken: dict[str, LinkKind]) -> str:
-    words = re.findall(r"[a-z]{3,}", re.sub(r"\\.|\(\?P<date>[^)]*\)|\[[^]]*\]\+", " ", path))
-    name = words[0] if words else "page"
-    number = 2
-    while name in taken:
-        name = f"{(words or ['page'])[0]}{number}"
-        number += 1
-    return name

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from crawler.extract.charset import clean
-from crawler.extract.paragraphs import paragraphs
+from crawler.extract.html import paragraphs
 
 APP_ROOTS = frozenset({"root", "app", "__next", "__nuxt", "___gatsby", "main-app", "q-app"})
 FEW_WORDS = 40  # a page of an app shows fewer before its scripts have run

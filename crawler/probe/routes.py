@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, deque
 
-from crawler.discovery.index_links import extract_links
+from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
 from crawler.extract.page import PageReader, StoredPage
 from crawler.fetch.client import FetchError

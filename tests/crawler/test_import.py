@@ -14,8 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from crawler.importing import file_names, parse
-from crawler.importing.files import ImportDocument, read_documents, walk_files
+from crawler.importing import parse
+from crawler.importing.document import (
+    ImportDocument,
+    compile_date_pattern,
+    date_in,
+    title_in,
+)
+from crawler.importing.files import read_documents, walk_files
 from exchange.errors import UsageError, UserError
 from exchange.records import Story
 from tests.conftest import cli_environment, run_cli
@@ -90,7 +96,8 @@ def test_every_format_becomes_stories_with_title_and_date(tmp_path: Path) -> Non
         gzip.compress(
             f'{{"headline": "Πρώτη", "body": "<p>{TEXT}</p><p>{MORE}</p>", "timestamp": 1000000000,'
             f'"url": "http://x.org/1", "authors": ["Α", "Β"]}}\n\n'
-            f'{{"title": "Δεύτερη", "text": "{TEXT}\\n\\n{MORE}", "published": "1/2/1999"}}'.encode()
+            f'{{"title": "Δεύτερη", "text": "{TEXT}\\n\\n{MORE}", '
+            f'"published": "1/2/1999"}}'.encode()
         )
     )
     (files / "d.json").write_text(f'[{{"title": "Τρίτη", "text": "{TEXT} {MORE}"}}]', "utf-8")
@@ -220,9 +227,9 @@ def test_a_pattern_says_where_the_date_stands(tmp_path: Path) -> None:
     ],
 )
 def test_names_tell_dates_and_titles(name: str, date: str, title: str) -> None:
-    assert file_names.date_in(name) == date
+    assert date_in(name) == date
     if date or "2001" not in name:
-        assert file_names.title_in(name) == title
+        assert title_in(name) == title
 
 
 def test_a_killed_import_goes_on_and_brings_each_file_once(tmp_path: Path) -> None:
@@ -336,4 +343,4 @@ def test_a_folder_of_ours_is_not_imported_and_hidden_files_are_not(tmp_path: Pat
 @pytest.mark.parametrize("bad", ["{yyyy}-{mm}", "{year}-{mm}-{dd}", "{dd}{d}{yyyy}", ""])
 def test_a_pattern_that_means_no_date_is_refused(bad: str) -> None:
     with pytest.raises(UsageError, match="--date-pattern"):
-        file_names.compile_date_pattern(bad)
+        compile_date_pattern(bad)

@@ -15,9 +15,9 @@ from crawler import profiles
 from crawler.extract.charset import decode
 from crawler.extract.html import parse
 from crawler.extract.shapes import ShapeMatcher, StoryParts
-from crawler.learn import addresses, command, labels, sample
+from crawler.learn import addresses, command, sample
 from crawler.learn.propose import ProfileProposal, propose
-from crawler.learn.units import ParsedPage
+from crawler.learn.units import ParsedPage, label_units
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
@@ -122,7 +122,7 @@ def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
         )
         for n in range(9)
     ]
-    labels.label(pages)
+    label_units(pages)
     assert [unit.why for unit in pages[4].units] == ["", "repeats"]
 
 
@@ -295,9 +295,9 @@ def test_a_date_in_the_path_is_the_issues_date() -> None:
         ParsedPage(
             f"http://x/2008/07/{n:02}/{n}-titlos",
             parse(
-                f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη γράφει "
-                f"κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} γεγονότα "
-                f"μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>"
+                f"<h1>Τίτλος {n}</h1><div class=a><p>Αυτή είναι η {n}η ιστορία, που αλλιώς δεν τη "
+                f"γράφει κανείς.</p><p>Κι εδώ η {n + 40}η παράγραφος, με άλλα λόγια και άλλα {n} "
+                f"γεγονότα μέσα, όπως τα έγραψε η εφημερίδα εκείνη τη μέρα.</p></div>"
             ),
         )
         for n in range(1, 13)

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from crawler import profiles
-from crawler.discovery.index_links import extract_links
+from crawler.discovery.links import extract_links
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from tests.crawler.harness import PROFILE

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from crawler import kinds
-from crawler.discovery import feeds, sitemaps
-from crawler.discovery.sitemaps import SitemapEntry
-from crawler.discovery.xml_stream import NotXmlError, inflate
+from crawler.discovery.sitemaps import (
+    NotXmlError,
+    SitemapEntry,
+    gunzip,
+    iso_day,
+    read_feed,
+    read_sitemap,
+    timestamp_of,
+)
 from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, Route, story
 
@@ -91,7 +97,7 @@ def test_entities_are_never_resolved_and_files_never_read(tmp_path: Path) -> Non
     reads = f'<!DOCTYPE x [<!ENTITY s SYSTEM "{secret.as_uri()}">]>'
     outside = f"{reads}<urlset>{url('http://x/&s;')}</urlset>"
     for body in (bomb(), outside.encode()):
-        urls = "".join(entry.url for entry in sitemaps.read(body))
+        urls = "".join(entry.url for entry in read_sitemap(body))
         assert len(urls) < 20
         assert "geheim" not in urls and "ha" not in urls
 
@@ -159,8 +165,8 @@ def test_sitemaps_older_than_the_dates_wanted_are_not_asked_for(tmp_path: Path) 
             SitemapEntry("/story/1", False, published="2020-01-02"),
         ),
         (
-            "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:dc='u:dc'><item>"
-            "<link>/story/1</link><dc:date>2020-01-02</dc:date></item></rdf:RDF>",
+            "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns:dc='u:dc'>"
+            "<item><link>/story/1</link><dc:date>2020-01-02</dc:date></item></rdf:RDF>",
             SitemapEntry("/story/1", False, published="2020-01-02"),
         ),
         (
@@ -171,32 +177,32 @@ def test_sitemaps_older_than_the_dates_wanted_are_not_asked_for(tmp_path: Path) 
     ],
 )
 def test_feeds_of_every_family_are_read(body: str, expected: SitemapEntry) -> None:
-    assert list(feeds.read(body.encode())) == [expected]
+    assert list(read_feed(body.encode())) == [expected]
 
 
 def test_a_sitemap_may_be_plain_text_or_name_a_day_of_publication() -> None:
     plain = "\ufeffhttp://x/1\n\n http://x/2 \n".encode()
-    assert [entry.url for entry in sitemaps.read(plain)] == ["http://x/1", "http://x/2"]
+    assert [entry.url for entry in read_sitemap(plain)] == ["http://x/1", "http://x/2"]
     news = (
         "<news:news><news:publication_date>1998-05-03T01:00+03:00</news:publication_date>"
         "</news:news>"
     )
     body = urlset(f"<url><loc>http://x/1</loc>{news}</url>").encode()
-    assert [entry.published for entry in sitemaps.read(body)] == ["1998-05-03"]
+    assert [entry.published for entry in read_sitemap(body)] == ["1998-05-03"]
 
 
 def test_a_whole_day_counts_to_its_end() -> None:
-    assert sitemaps.moment("1970-01-01") == 86_400
-    assert sitemaps.moment("1970-01-01T00:00:10+00:00") == 10
-    assert sitemaps.moment("soon") == 0
-    assert (sitemaps.day("2020-02-30"), sitemaps.day("2020-02-29T10:00")) == ("", "2020-02-29")
+    assert timestamp_of("1970-01-01") == 86_400
+    assert timestamp_of("1970-01-01T00:00:10+00:00") == 10
+    assert timestamp_of("soon") == 0
+    assert (iso_day("2020-02-30"), iso_day("2020-02-29T10:00")) == ("", "2020-02-29")
 
 
 def test_packed_lists_are_unpacked_to_a_limit() -> None:
-    assert inflate(gzip.compress(b"a" * 1000), 10) == b"a" * 10
-    assert inflate(b"plain", 10) == b"plain"
+    assert gunzip(gzip.compress(b"a" * 1000), 10) == b"a" * 10
+    assert gunzip(b"plain", 10) == b"plain"
     with pytest.raises(NotXmlError):
-        list(sitemaps.read(b""))
+        list(read_sitemap(b""))
 
 
 def test_an_index_that_names_sitemaps_without_end_is_cut_and_counted(

@@ -9,9 +9,8 @@ from lxml import html
 
 from crawler import profiles
 from crawler.extract import profile_codec
-from crawler.extract.html import parse
+from crawler.extract.html import paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
-from crawler.extract.paragraphs import paragraphs
 from crawler.records import ExtractionResult
 from tests.crawler.harness import PROFILE
 
@@ -178,9 +177,9 @@ def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> No
     """Its fast mode is asked first; for every story of the newspaper the answer stays the same."""
     from trafilatura import extract
 
-    from crawler.extract import fallback
     from crawler.extract.charset import clean, decode
     from crawler.extract.html import parse
+    from crawler.extract.shapes import read_fallback
     from kkoracle.demo.newspaper import build_newspaper
 
     compared = 0
@@ -189,7 +188,7 @@ def test_without_a_profile_the_text_is_what_trafilatura_finds_by_default() -> No
             continue
         text = decode(page.body)
         wanted = extract(text, include_comments=False, include_formatting=False) or ""
-        found = fallback.read(text, parse(text))
+        found = read_fallback(text, parse(text))
         lines = [line for raw in wanted.split("\n") if (line := clean(raw))]
         assert list(found.paragraphs if found else ()) == lines, url
         compared += 1

@@ -102,7 +102,7 @@ def test_a_chunk_reclaimed_under_another_recipe_gets_a_task_of_it(tmp_path: Path
 def test_large_archives_are_estimated_from_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forecast, "LOOKED_AT", 4)
+    monkeypatch.setattr(forecast, "SAMPLE_PAGES", 4)
     with Loopback(paper(*LINKS)) as site:
         crawl(tmp_path, site.url, SMALL)
     told = foretell(tmp_path, FIRST_ONLY)

@@ -1,12 +1,31 @@
-"""What a file's name tells: its date and its title. Pure functions."""
+"""One document of an import, and what its name says: its date and its title. Pure functions."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from exchange.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDocument:
+    """One document, or why there is none: then `reason` is a code and `body` may be empty."""
+
+    name: str  # path from where the import began, `#` and a number for a part of a file
+    kind: str
+    body: bytes = b""
+    url: str = ""  # where it was published, when that is known
+    charset: str = ""
+    reason: str = ""
+
+
+Documents = Iterator[ImportDocument]
+BytesReadCallback = Callable[[int], None]  # bytes read since the last call
+
 
 _FIELDS = {
     "yyyy": r"(?P<y>\d{4})",

@@ -1,25 +1,38 @@
-"""Items into the raw store: each once, known by its content, or by its address where it has one."""
+"""The import itself: files into the raw store, each document once, known by its content or by its
+address; then their text into the spool.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
 from urllib.parse import quote
 
-from crawler import kinds
-from crawler.discovery import index_links
+from crawler import kinds, profiles
+from crawler.daemon import SnapshotCallback, run_daemon
+from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
-from crawler.importing import file_names
-from crawler.importing.files import ImportDocument
+from crawler.importing.document import ImportDocument, date_by_pattern
+from crawler.importing.files import read_documents, walk_files
+from crawler.profile import Profile
 from crawler.records import Link
 from crawler.scope import CrawlScope
+from crawler.settings import CrawlSettings
+from exchange.errors import UsageError
+from exchange.lock import take_daemon_lock
+from exchange.project import Project
 from exchange.store import db
 
 BATCH = 128
@@ -35,8 +48,94 @@ class ImportTally:
     rejected: Counter[str] = field(default_factory=Counter)
 
     @property
-    def seen(self) -> int:
+    def total(self) -> int:
         return self.new + self.known + self.rejected.total()
+
+
+# what it came to, bytes read, bytes in all
+ImportProgressCallback = Callable[[ImportTally, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """How an import ended: exit code, and what it came to."""
+
+    code: int
+    tally: ImportTally
+
+
+def import_files(
+    project: Project,
+    archive: str,
+    settings: CrawlSettings,
+    path: Path,
+    *,
+    date: re.Pattern[str] | None,
+    on_progress: ImportProgressCallback,
+    watch: SnapshotCallback,
+) -> ImportResult:
+    """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
+
+    Raises:
+        UsageError: there is nothing at `path`, or a package that it needs is missing.
+        UserError: a daemon runs on this archive, or the disk is full.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist")
+    profile = profiles.load(settings, archive, imported=True)
+    files = _DocumentSource(path, project.data)
+    tally = asyncio.run(
+        _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
+    )
+    code = asyncio.run(
+        run_daemon(project, archive, settings, fetch=False, generate=False, watch=watch)
+    )
+    return ImportResult(code, tally)
+
+
+async def _store_documents(
+    directory: Path,
+    profile: Profile,
+    files: _DocumentSource,
+    date: re.Pattern[str] | None,
+    on_progress: ImportProgressCallback,
+) -> ImportTally:
+    total = files.size()
+    with ExitStack() as stack:
+        await take_daemon_lock(stack, directory)
+        frontier = Frontier.open(directory)
+        stack.callback(frontier.close)
+        store = DocumentStore(frontier, CrawlScope(profile), date)
+        everything = iter(files)
+        while batch := list(islice(everything, BATCH)):
+            store.put(batch)
+            on_progress(store.tally, files.read, total)
+            await asyncio.sleep(0)  # a Ctrl-C between two batches finds everything written
+    return store.tally
+
+
+class _DocumentSource:
+    """All items under a path, what we keep ourselves left out; counts the bytes read."""
+
+    def __init__(self, path: Path, ours: Path) -> None:
+        self.read = 0
+        self._path = path
+        self._ours = ours
+
+    def __iter__(self) -> Iterator[ImportDocument]:
+        for found, name in walk_files(self._path, self._ours):
+            yield from read_documents(found, name, self._add)
+
+    def size(self) -> int:
+        """Bytes of all files, for the time left."""
+        total = 0
+        for found, _ in walk_files(self._path, self._ours):
+            with contextlib.suppress(OSError):
+                total += found.lstat().st_size
+        return total
+
+    def _add(self, count: int) -> None:
+        self.read += count
 
 
 class DocumentStore:
@@ -61,13 +160,13 @@ class DocumentStore:
         found: list[Link] = []
         with db.transaction(self._db):
             for item in items:
-                found += self._reject(item) if item.reason else self._take(item)
+                found += self._reject(item) if item.reason else self._store(item)
         if found:
             self._frontier.seed(found)
 
-    def _take(self, item: ImportDocument) -> list[Link]:
+    def _store(self, item: ImportDocument) -> list[Link]:
         """Store one document; the links of an index page that came in are worth following."""
-        page = self._place(item)
+        page = self._page_for(item)
         inserted = self._db.execute(
             "INSERT INTO pages(key, url, kind, issue, priority, state, status, charset, body_hash, "
             "leased_at) VALUES (?,?,?,?,?,'done',200,?,?,?) ON CONFLICT(key) DO UPDATE SET "
@@ -96,14 +195,14 @@ class DocumentStore:
         if page.kind in kinds.FILES or not self._site.follows(page.kind):
             return []
         markup = as_utf8(item.body, item.charset, self._site.profile.charset)
-        return list(index_links.extract_links(markup, item.url, self._site, page.kind, page.issue))
+        return list(extract_links(markup, item.url, self._site, page.kind, page.issue))
 
     def _reject(self, item: ImportDocument) -> list[Link]:
-        """Count it, and keep it for the review list, once. Nothing of it is worth following."""
+        """Count it and list it as failed, once. Nothing of it is worth following."""
         self.tally.rejected[item.reason] += 1
         if not item.kind:
             return []  # never a document, such as a file of unknown type
-        page = self._place(item)
+        page = self._page_for(item)
         added = self._db.execute(
             "INSERT INTO pages(key, url, kind, priority, state, reason) "
             "VALUES (?,?,?,1,'failed',?) ON CONFLICT(key) DO NOTHING",
@@ -113,9 +212,9 @@ class DocumentStore:
             pages.count(self._db, f"reason.{item.reason}")
         return []
 
-    def _place(self, item: ImportDocument) -> Link:
+    def _page_for(self, item: ImportDocument) -> Link:
         """The page that an item is: one of the newspaper's own, or a file."""
-        issue = file_names.date_by_pattern(self._date, item.name) if self._date else ""
+        issue = date_by_pattern(self._date, item.name) if self._date else ""
         if item.kind == kinds.HTML and item.url:
             own = self._site.link(item.url, issue=issue) or self._starts.get(item.url)
             if own is not None:

@@ -1,0 +1,166 @@
+"""The links that are worth following: of an index page, of a fetched sitemap or feed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urljoin
+
+from crawler import kinds
+from crawler.discovery.sitemaps import (
+    NotXmlError,
+    SitemapEntry,
+    gunzip,
+    iso_day,
+    read_feed,
+    read_sitemap,
+    sitemaps_in_robots,
+    timestamp_of,
+)
+from crawler.extract.html import parse
+from crawler.fetch.client import HttpResponse
+from crawler.records import FetchOutcome, Link, PageClaim
+from crawler.scope import CrawlScope
+
+MAX_LINKS = 20_000  # of one page; more is a trap
+_BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")
+_INLINE_TAGS = 300  # characters after a link that may hold its word count or section
+
+
+def extract_links(
+    markup: str | bytes, url: str, site: CrawlScope, kind: str, issue: str
+) -> tuple[Link, ...]:
+    """All links of a page that the profile knows, in order, each key once.
+
+    Args:
+        markup: the page; bytes are UTF-8.
+        url: the address the page was really read from; relative links count from it.
+        issue: the page's issue date, handed on to links that name none.
+    """
+    root = parse(markup)
+    if root is None:
+        return ()
+    try:
+        base = urljoin(url, root.xpath("string(//base/@href)").strip())
+    except ValueError:
+        base = url
+    own = None if kinds.is_ours(kind) else site.profile.kinds[kind]
+    words = re.compile(own.words) if own and own.words else None
+    section = re.compile(own.section) if own and own.section else None
+    found: dict[str, Link] = {}
+    for element in root.iter("a", "area"):
+        href = element.get("href")
+        if not href:
+            continue
+        link = site.link(href, base, issue)
+        if link is None:
+            continue
+        if words or section:
+            beside = _trailing_text(element)
+            if section and site.leaves_out(_printed_words(section, beside)):
+                link = replace(link, left_out="left-out-section")
+            if words and (count := _printed_words(words, beside)).isdecimal():
+                link = replace(link, words=int(count))
+        known = found.get(link.key)
+        if known is None or (known.words is None and link.words is not None):
+            found[link.key] = link
+        if len(found) >= MAX_LINKS:
+            break
+    return tuple(found.values())
+
+
+def _trailing_text(link: Any) -> str:
+    """What is printed after a link, inside the same line of the list."""
+    text, element = "", link
+    while element is not None and element.tag not in _BLOCKS and len(text) < _INLINE_TAGS:
+        text += element.tail or ""
+        for sibling in element.itersiblings():
+            if sibling.tag == "a" or len(text) >= _INLINE_TAGS:
+                break
+            text += "".join(sibling.itertext()) + (sibling.tail or "")
+        element = element.getparent()
+    return text[:_INLINE_TAGS]
+
+
+def _printed_words(pattern: re.Pattern[str], beside: str) -> str:
+    match = pattern.search(beside)
+    return match[1].strip() if match and match[1] else ""
+
+
+MAX_LIST_BYTES = 50 * 1024 * 1024  # of one list, unpacked: what sitemaps.org allows
+MAX_ENTRIES = 50_000  # of one list: what sitemaps.org allows
+MAX_DEPTH = 3  # an index of indexes of sitemaps; the protocol knows two
+
+
+def links_from_robots(claim: PageClaim, robots: str | None, site: CrawlScope) -> FetchOutcome:
+    """The sitemaps that robots.txt names; its rules are at hand, so nothing is asked for."""
+    found = [
+        site.list_link(address, kinds.SITEMAP)
+        for address in sitemaps_in_robots(robots or "")
+        if site.in_scope(address)
+    ]
+    return FetchOutcome(claim.id, "done", links=tuple(found))
+
+
+async def read_list(
+    claim: PageClaim, url: str, response: HttpResponse, site: CrawlScope, requests: int
+) -> FetchOutcome:
+    """The outcome of a list: its links, beside the event loop, as fifty thousand take a while."""
+    body = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
+    try:
+        links, cut = await asyncio.to_thread(_list_links, body, url, claim.kind, site)
+    except NotXmlError:
+        return FetchOutcome(
+            claim.id,
+            "failed",
+            "not-a-list",
+            status=200,
+            requests=requests,
+            received=len(response.body),
+        )
+    cut = cut or len(body) >= MAX_LIST_BYTES or len(response.body) >= MAX_LIST_BYTES
+    return FetchOutcome(
+        claim.id,
+        "done",
+        "list-cut" if cut else "",
+        status=200,
+        etag=response.etag,
+        last_modified=response.last_modified,
+        received=len(response.body),
+        requests=requests,
+        links=links,
+    )
+
+
+def _list_links(
+    body: bytes, url: str, kind: str, site: CrawlScope
+) -> tuple[tuple[Link, ...], bool]:
+    """The links of a list, and whether it was longer than lists may be."""
+    entries: Iterator[SitemapEntry] = read_feed(body) if kind == kinds.FEED else read_sitemap(body)
+    found: dict[str, Link] = {}
+    for entry in itertools.islice(entries, MAX_ENTRIES):
+        link = _entry_link(entry, url, kind, site)
+        if link is not None:
+            found.setdefault(link.key, link)
+    return tuple(found.values()), next(entries, None) is not None
+
+
+def _entry_link(entry: SitemapEntry, url: str, kind: str, site: CrawlScope) -> Link | None:
+    changed = timestamp_of(entry.changed)
+    if site.since and changed and iso_day(entry.changed) < site.since:
+        return None  # nothing in it is younger than its last change
+    if not entry.is_map:
+        return site.link(entry.url, url, issue=entry.published)
+    depth = int(kind.partition(":")[2] or 1)
+    try:
+        address = urljoin(url, entry.url)
+    except ValueError:
+        return None
+    if depth >= MAX_DEPTH or not site.in_scope(address):
+        return None
+    return site.list_link(address, f"{kinds.SITEMAP}:{depth + 1}", changed or time.time())
