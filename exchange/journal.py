@@ -25,6 +25,7 @@ import orjson
 
 from exchange import logs
 from exchange.errors import FAILED, OK, STOPPED, USAGE
+from exchange.files import write_atomic
 from exchange.lock import JOURNAL_LOCK, FileLock
 from exchange.settings import Config
 
@@ -93,9 +94,8 @@ class JournalEntry:
                             ),
                         )
                     path.unlink(missing_ok=True)
-            mine.write_bytes(
-                orjson.dumps({"words": logs.mask_arguments(self.words), "started": self.started})
-            )
+            running = {"words": logs.mask_arguments(self.words), "started": self.started}
+            write_atomic(mine, orjson.dumps(running))
 
     def _close(self, code: int, said: str) -> None:
         if self.data is None or not self.data.is_dir():

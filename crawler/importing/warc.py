@@ -15,6 +15,7 @@ from crawler.frontier.raw_store import RawStore
 from crawler.importing.document import BytesReadCallback, Documents, ImportDocument
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
+from exchange.files import atomic_path
 
 _COLUMNS = "p.url, p.charset, p.etag, p.last_modified, p.leased_at, b.body"
 # Files that were imported are no responses of the site.
@@ -79,21 +80,14 @@ def write_warc(
 ) -> int:
     """Write the raw store as WARC responses, gzip if the name says so; returns how many.
 
-    The headers are those that we kept: status, type and charset, validators. Written beside its
-    place and renamed, so that no half file is taken for a whole one.
+    The headers are those that we kept: status, type and charset, validators.
 
     Args:
         tell: called with how many are written, and of how many.
     """
     require_warcio()
-    partial = to.with_name(f".{to.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            count = _write(connection, site, stream, to.name, tell)
-        partial.replace(to)
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
+    with atomic_path(to) as partial, partial.open("wb") as stream:
+        return _write(connection, site, stream, to.name, tell)
 
 
 def _write(

@@ -18,7 +18,8 @@ from crawler.learn.propose import ProfileProposal, propose
 from crawler.learn.xpaths import spread_out
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
-from exchange.errors import CannotWrite, UsageError
+from exchange.errors import UsageError
+from exchange.files import write_atomic
 
 # Before and after on a few pages: what is found without a profile, and what with the new one.
 
@@ -159,10 +160,7 @@ def learn(
 def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> Iterator[str]:
     text = profile_to_toml(proposal.profile, NOTES.format(pages=pages, source=source, file=file))
     profiles.parse(text, str(file))  # what the crawl would say, before it is written
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise CannotWrite(f"cannot write {file}: {error.strerror}") from None
+    write_atomic(file, text)
     yield f"wrote {file}: {', '.join(proposal.told)}; kinds {', '.join(proposal.profile.kinds)}"
     yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from crawler.optout.signals import OptOutSignal
+from exchange.files import write_atomic
 
 FILE = "opt-outs.json"
 FRESH_S = 86_400.0  # as robots.txt: looked at again every day
@@ -70,10 +71,7 @@ def accept(directory: Path, consent: Consent, how: str) -> Consent:
 
 
 def _write(directory: Path, consent: Consent) -> Consent:
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = directory / f"{FILE}.partial"
-    partial.write_bytes(orjson.dumps(consent, option=orjson.OPT_INDENT_2))
-    partial.replace(directory / FILE)
+    write_atomic(directory / FILE, orjson.dumps(consent, option=orjson.OPT_INDENT_2))
     return consent
 
 

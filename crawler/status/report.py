@@ -15,6 +15,8 @@ import orjson
 
 from crawler.frontier import pages
 from crawler.status.progress import CrawlSnapshot
+from exchange.errors import CannotWrite
+from exchange.files import write_atomic
 from exchange.store import db, history
 
 # What the running daemon says of itself, in a small file beside its lock.
@@ -62,10 +64,8 @@ class HeartbeatWriter:
             now.hold,
             now.next_look,
         )
-        partial = self._path.with_suffix(".partial")
-        with contextlib.suppress(OSError):
-            partial.write_bytes(orjson.dumps(asdict(said)))
-            partial.replace(self._path)
+        with contextlib.suppress(CannotWrite):
+            write_atomic(self._path, orjson.dumps(asdict(said)), sync=False)
 
 
 def read_heartbeat(directory: Path) -> DaemonHeartbeat | None:

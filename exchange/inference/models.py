@@ -19,6 +19,7 @@ from exchange.errors import (
     NotFound,
     Unreachable,
 )
+from exchange.files import atomic_folder
 from exchange.settings import SettingsTable
 
 DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
@@ -126,15 +127,13 @@ def convert(source: str, kept: Path, bits: int) -> None:
     """
     from mlx_lm import convert as make
 
-    partial = kept.with_name(kept.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        make(source, mlx_path=str(partial), quantize=bool(bits), q_bits=bits or None)
-    except Exception as error:  # of the Hub, the network, the disk or the model
-        shutil.rmtree(partial, ignore_errors=True)
-        raise Unreachable(
-            f"{source} could not be fetched and converted ({type(error).__name__}: {error}): run "
-            "this again, what was downloaded is kept"
-        ) from None
-    check_folder(partial)
-    partial.rename(kept)
+    with atomic_folder(kept) as partial:
+        partial.rmdir()  # mlx-lm wants to make it
+        try:
+            make(source, mlx_path=str(partial), quantize=bool(bits), q_bits=bits or None)
+        except Exception as error:  # of the Hub, the network, the disk or the model
+            raise Unreachable(
+                f"{source} could not be fetched and converted ({type(error).__name__}: {error}): "
+                "run this again, what was downloaded is kept"
+            ) from None
+        check_folder(partial)

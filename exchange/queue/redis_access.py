@@ -20,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from exchange.errors import UsageError
+from exchange.files import write_atomic
 from exchange.queue.keys import QUEUE
 
 FILE = "access.json"
@@ -152,11 +153,7 @@ def load_access(directory: Path) -> RedisAccess:
 
 def save_access(directory: Path, access: RedisAccess) -> None:
     """Keep them where only this user can read."""
-    partial = directory / f"{FILE}.partial"
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_bytes(orjson.dumps(asdict(access)))
-    partial.replace(directory / FILE)
+    write_atomic(directory / FILE, orjson.dumps(asdict(access)), mode=0o600)
 
 
 def open_to_network(before: RedisAccess, address: str) -> RedisAccess:

@@ -23,6 +23,7 @@ from typing import Any
 import orjson
 
 from exchange.errors import RedisUnfit, UserError
+from exchange.files import write_atomic
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
 from exchange.queue import redis_access, redis_client, redis_config
 from exchange.queue.redis_access import RedisAccess
@@ -215,10 +216,7 @@ class RedisProcess:
         return False
 
     def _write_notes(self, notes: dict[str, Any]) -> None:
-        partial = self._notes.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_bytes(orjson.dumps(notes))
-        partial.replace(self._notes)
+        write_atomic(self._notes, orjson.dumps(notes), mode=0o600)
 
 
 def find_binary() -> str | None:

@@ -7,24 +7,21 @@ the last is written last and holds the hash of every other file, so a half copie
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
 
-from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
+from exchange.errors import BadFile, BadRecord, NotFound
+from exchange.files import atomic_path, sha256_of, write_atomic, write_error, write_hashed
 from exchange.records import Chunk, Pair, Story
 from exchange.store.corpus import Corpus, Judgements, PairProvenance, StoredPair, StoredStory
 from exchange.store.review import Label
 
 FILE = "export.json"
 FORMAT = 1
-_PARTIAL = ".partial"
-_BLOCK = 1 << 20
 
 
 def write_export(
@@ -47,34 +44,28 @@ def write_export(
     }
     counts: dict[str, int] = {}
     hashes: dict[str, str] = {}
+
+    def encode(name: str, items: Iterator[Any]) -> Iterator[bytes]:
+        for number, item in enumerate(items, 1):
+            yield orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
+            counts[name] = number
+            if number % 1000 == 0:
+                progress(name, number)
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).unlink(missing_ok=True)
-        for name, items in lines.items():
-            sha = sha256()
-            with (folder / (name + _PARTIAL)).open("wb") as file:
-                for number, item in enumerate(items, 1):
-                    line = orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
-                    sha.update(line)
-                    file.write(line)
-                    counts[name] = number
-                    if number % 1000 == 0:
-                        progress(name, number)
-                file.flush()
-                os.fsync(file.fileno())
-            (folder / (name + _PARTIAL)).replace(folder / name)
-            hashes[name] = sha.hexdigest()
-        described = {
-            "format": FORMAT,
-            "archive": corpus.archive,
-            "counters": corpus.counters(),
-            "sha256": hashes,
-        }
-        draft = folder / (FILE + _PARTIAL)
-        draft.write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2))
-        draft.replace(folder / FILE)
     except OSError as error:
-        raise CannotWrite(f"cannot write the export in {folder}: {error.strerror}") from None
+        raise write_error(folder, error) from None
+    for name, items in lines.items():
+        with atomic_path(folder / name) as partial:
+            hashes[name] = write_hashed(partial, encode(name, items))["sha256"]
+    described = {
+        "format": FORMAT,
+        "archive": corpus.archive,
+        "counters": corpus.counters(),
+        "sha256": hashes,
+    }
+    write_atomic(folder / FILE, orjson.dumps(described, option=orjson.OPT_INDENT_2))
     return counts
 
 
@@ -98,7 +89,7 @@ class FolderCorpus:
                 raise ValueError(f"format {self._described['format']}, this version knows {FORMAT}")
             self.archive = self._described["archive"]
             for name, sha in self._described["sha256"].items():
-                if _sha256_of(self._folder / name) != sha:
+                if sha256_of(self._folder / name) != sha:
                     raise ValueError(f"{name} is not the file that was exported")
         except FileNotFoundError:
             raise NotFound(
@@ -156,11 +147,3 @@ class FolderCorpus:
             return kind.from_dict(raw)
         except BadRecord as error:
             raise BadFile(f"{self._folder} is of another version: {error}") from None
-
-
-def _sha256_of(path: Path) -> str:
-    sha = sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            sha.update(block)
-    return sha.hexdigest()

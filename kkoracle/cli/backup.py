@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from crawler.frontier import pages
 from crawler.status.console import StepProgressBar
-from exchange.errors import BadFile, CannotWrite, DiskFull, NotFound, UserError
+from exchange.errors import BadFile, CannotWrite, DiskFull, NotFound
+from exchange.files import atomic_folder
 from exchange.store import db, review, spool
 
 # In this order the moments are taken, a blink apart: what is told as done in an earlier file is
@@ -36,23 +36,17 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
     if spool.FILE not in present:
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     target = folder / f"{archive}-{time.strftime('%Y%m%d-%H%M%S')}"
-    partial = target.with_name(target.name + ".partial")
     try:
-        partial.mkdir(parents=True)
-        _require_space(directory, present, partial)
-        with ExitStack() as stack:
-            sources = {name: _open_snapshot(stack, directory / name) for name in present}
-            for name, source in sources.items():
-                _copy_database(source, partial / name, name)
-        for name in present:
-            _check_integrity(partial / name, name)
-        partial.rename(target)
-    except (OSError, sqlite3.DatabaseError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        with atomic_folder(target) as partial:
+            _require_space(directory, present, partial)
+            with ExitStack() as stack:
+                sources = {name: _open_snapshot(stack, directory / name) for name in present}
+                for name, source in sources.items():
+                    _copy_database(source, partial / name, name)
+            for name in present:
+                _check_integrity(partial / name, name)
+    except sqlite3.DatabaseError as error:
         raise CannotWrite(f"cannot back up to {folder}: {error}") from None
-    except UserError:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     size = sum((target / name).stat().st_size for name in present) / 1e6
     return f"{len(present)} files, {size:,.0f} MB, checked: {target}"
 
@@ -89,11 +83,6 @@ def _copy_database(source: sqlite3.Connection, path: Path, name: str) -> None:
         )
         target.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
     bar.close()
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_integrity(path: Path, name: str) -> None:

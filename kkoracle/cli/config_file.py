@@ -10,6 +10,7 @@ import orjson
 
 from exchange import logs
 from exchange.errors import UsageError
+from exchange.files import write_atomic
 from exchange.queue.keys import ARCHIVE_PATTERN
 from exchange.settings import Config, SettingsTable
 from kkoracle.cli.tables import TABLES, settings_model
@@ -47,9 +48,7 @@ def write_config(path: Path, archive: str, contact: str) -> Path:
         if table:
             lines += ["", f"[{table}]"]
         lines += _table_lines(table, settings_model(table), given)
-    partial = path.with_suffix(".partial")
-    partial.write_text("\n".join(lines) + "\n", "utf-8")
-    partial.rename(path)
+    write_atomic(path, "\n".join(lines) + "\n")
     return path
 
 

@@ -14,6 +14,7 @@ from typing import Self
 import orjson
 
 from exchange.errors import ProgramFailed, UserError
+from exchange.files import write_atomic
 
 STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some more
 
@@ -57,7 +58,8 @@ class ChildProcesses:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._notes.write_bytes(orjson.dumps({n: p.pid for n, p in self._running.items()}))
+        pids = {name: process.pid for name, process in self._running.items()}
+        write_atomic(self._notes, orjson.dumps(pids), sync=False)
 
     def log(self, name: str) -> Path:
         """Where a child's output goes."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from exchange.errors import BadFile, CannotWrite, Unsupported
+from exchange.errors import BadFile, Unsupported
+from exchange.files import write_atomic
 from exchange.inference import models, openblas
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
@@ -104,14 +105,9 @@ def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> De
     fast = not openblas.needed() or openblas.find() is not None
     usual, epochs = FULL if fast else SMALL
     plan = DemoPlan(stories or usual, _free_port(), seed=7)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "kkoracle.toml").write_text(
-            CONFIG.format(model=model.resolve(), url=plan.url, epochs=epochs), "utf-8"
-        )
-        stored.write_bytes(orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
-    except OSError as error:
-        raise CannotWrite(f"cannot write to {directory}: {error.strerror}") from None
+    config = CONFIG.format(model=model.resolve(), url=plan.url, epochs=epochs)
+    write_atomic(directory / "kkoracle.toml", config)
+    write_atomic(stored, orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
     return plan
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exchange.errors import ProgramFailed
+from exchange.files import write_atomic
 from kkoracle.service import definitions
 from kkoracle.service.services import UserService
 
@@ -51,11 +52,7 @@ def install_services(services: Sequence[UserService], archive: str, home: Path) 
         service.log.parent.mkdir(parents=True, exist_ok=True)
     written = service_files(services, archive, home)
     for where, text in written.items():
-        where.parent.mkdir(parents=True, exist_ok=True)
-        partial = where.with_name(where.name + ".partial")
-        partial.touch(mode=0o600)
-        partial.write_text(text, "utf-8")
-        partial.replace(where)
+        write_atomic(where, text, mode=0o600)
     for command in _start_commands(list(written)):
         _run_command(command, list(written))
     logs = services[0].log.parent

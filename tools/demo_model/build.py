@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from exchange.errors import NotEnoughData
+from exchange.files import atomic_path
 from kkoracle.demo.newspaper import build_newspaper
 from tools.demo_model import network as nets
 from tools.demo_model import tokenizer as tokens
@@ -135,9 +136,8 @@ class DemoModelTrainer:
             "average": self.average,
             "progress": asdict(self.progress),
         }
-        draft = self.work / "checkpoint.part"
-        torch.save(state, draft)
-        draft.replace(self.work / "checkpoint.pt")
+        with atomic_path(self.work / "checkpoint.pt") as partial:
+            torch.save(state, partial)
 
     def _shards(self) -> Iterator[tuple[int, Path]]:
         """Shard numbers and files, each made in another process while the one before is used."""

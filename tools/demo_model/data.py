@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from exchange.files import atomic_path
 from tools.demo_model.examples import ExampleMaker
 from tools.demo_model.tokenizer import PAD, chat
 
@@ -32,14 +33,13 @@ def make_shard(tokenizer: Tokenizer, path: Path, seed: int, stage: int, count: i
     )
     rows = [p.ids + a.ids for p, a in zip(prompts, answers, strict=True)]
     starts = np.cumsum([0, *map(len, rows)]).astype(np.int64)
-    draft = path.with_suffix(".part.npz")
-    np.savez(
-        draft,
-        tokens=np.concatenate([np.asarray(row, np.uint16) for row in rows]),
-        starts=starts,
-        prompts=np.asarray([len(p.ids) for p in prompts], np.int32),
-    )
-    draft.replace(path)
+    with atomic_path(path, sync=False, keep_suffix=True) as partial:
+        np.savez(
+            partial,
+            tokens=np.concatenate([np.asarray(row, np.uint16) for row in rows]),
+            starts=starts,
+            prompts=np.asarray([len(p.ids) for p in prompts], np.int32),
+        )
 
 
 @dataclass(slots=True)

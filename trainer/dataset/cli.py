@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exchange.files import write_atomic
 from exchange.project import Project
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
@@ -169,7 +170,7 @@ def stats(
         for table in stats_page.statistics_tables(found):
             console.print(table)
     if html:
-        stats_page.write_page(found, html)
+        write_atomic(html, stats_page.render_page(found))
         console.print(f"page in {html}", soft_wrap=True, markup=False)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 
 from rich.markup import escape as plain
 from rich.table import Table
 
-from exchange.errors import CannotWrite
 from trainer.dataset.archive_stats import ArchiveStatistics
 
 MAX_ROWS = 15  # rows of a table in a terminal; the page has all
@@ -85,19 +83,6 @@ def coverage_grid(found: ArchiveStatistics) -> tuple[list[str], dict[str, list[i
         counts = [sections.get(name, 0) for name in kept]
         rows[year] = [*counts, sum(sections.get(n, 0) for n in rest)] if rest else counts
     return columns, rows
-
-
-def write_page(found: ArchiveStatistics, path: Path) -> None:
-    """Write the page.
-
-    Raises:
-        UserError: it cannot be written there.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render_page(found), "utf-8")
-    except OSError as error:
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 
 
 def render_page(found: ArchiveStatistics) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import CannotWrite
+from exchange.files import atomic_path, write_hashed
 from trainer.dataset import manifest as manifests
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
-
-_PARTIAL = ".partial"
 
 
 def write_dataset(
@@ -33,40 +30,20 @@ def write_dataset(
     Raises:
         UserError: the folder cannot be written; what stood there is as it was.
     """
-    names = [*(f"{name}.jsonl" for name in split), *extra, manifests.FILE]
-    files: dict[str, dict[str, Any]] = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part, rows in split.items():
-            name = f"{part}.jsonl"
-            files[name] = _write_hashed(folder / (name + _PARTIAL), (row.to_line() for row in rows))
-        for name, data in extra.items():
-            files[name] = _write_hashed(folder / (name + _PARTIAL), (data,))
+    pieces: dict[str, Iterable[bytes]] = {
+        **{f"{name}.jsonl": (row.to_line() for row in rows) for name, rows in split.items()},
+        **{name: (data,) for name, data in extra.items()},
+    }
+    with ExitStack() as stack:  # it closes in reverse: the manifest gets its name last
+        described = stack.enter_context(atomic_path(folder / manifests.FILE))
+        partial = {name: stack.enter_context(atomic_path(folder / name)) for name in pieces}
+        files = {name: write_hashed(partial[name], pieces[name]) for name in pieces}
         manifest = replace(manifest, files=files)
-        _write_hashed(folder / (manifests.FILE + _PARTIAL), (manifest.to_json(),))
-        for name in names:
-            (folder / (name + _PARTIAL)).replace(folder / name)
-    except OSError as error:
-        for name in names:
-            (folder / (name + _PARTIAL)).unlink(missing_ok=True)
-        raise CannotWrite(f"cannot write the dataset in {folder}: {error.strerror}") from None
+        write_hashed(described, (manifest.to_json(),))
     for path in folder.glob("*.jsonl"):
         if path.name not in files:  # a split of the build before that this one does not have
             path.unlink()
     return manifest
-
-
-def _write_hashed(path: Path, pieces: Any) -> dict[str, Any]:
-    """Write the pieces, and say what the file is."""
-    sha, size = sha256(), 0
-    with path.open("wb") as file:
-        for piece in pieces:
-            sha.update(piece)
-            size += len(piece)
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    return {"sha256": sha.hexdigest(), "bytes": size}
 
 
 def describe_rows(rows: Sequence[DatasetRow]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
+from exchange.files import write_atomic
 from exchange.text.fold import words
-from trainer.training import runs
 
 TRAINED, HELD_OUT, ASKED = "trained", "held out", "asked"
 
@@ -101,8 +101,8 @@ def write_comparison(comparison: BaseTunedComparison, folder: Path) -> tuple[Pat
     raw = asdict(comparison)
     for entry, row in zip(raw["rows"], comparison.rows, strict=True):
         entry.update(base_exact=row.base_exact, tuned_exact=row.tuned_exact)
-    runs.write(data, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    runs.write(text, to_markdown(comparison).encode())
+    write_atomic(data, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomic(text, to_markdown(comparison).encode())
     return data, text
 
 

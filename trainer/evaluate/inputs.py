@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
+from exchange.files import sha256_of
 from exchange.inference import models
 from exchange.project import Project
 from exchange.records import Chunk
@@ -104,8 +104,7 @@ def find_model(
         folder = models.locate(asked_for, project.models, confirm)
         return EvaluatedModel(asked_for.name, folder, runs.model_sha(folder), None, "", "")
     found = find_tuned_model(project, archive, run, checkpoint, language_model, confirm)
-    with (found.adapter / "adapters.safetensors").open("rb") as file:
-        sha = file_digest(file, "sha256").hexdigest()[:SHA_DIGITS]
+    sha = sha256_of(found.adapter / "adapters.safetensors")[:SHA_DIGITS]
     return EvaluatedModel(
         found.name, found.base, found.begun.model_sha, found.adapter, sha, found.begun.dataset
     )

@@ -26,6 +26,7 @@ from typing import Any, Literal, Self, TypeVar
 import orjson
 
 from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
+from exchange.files import write_atomic
 from exchange.records import Record
 
 ABOUT, ITEMS, ANSWERS, SCORES = "evaluation.json", "items.jsonl", "answers", "scores"
@@ -277,13 +278,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     if not data:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomic(path, data)
 
 
 R = TypeVar("R", bound=Record)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exchange.errors import CannotWrite
-from trainer.training import runs
+from exchange.files import write_atomic
 
 FOLDER = "published"
 
@@ -100,7 +95,7 @@ class ArtifactFolder:
 
     def record(self, fused: FusedModel) -> None:
         """Write the record; from now on the folder counts as done."""
-        runs.write(
+        write_atomic(
             self._record(fused.bits), orjson.dumps(asdict(fused), option=orjson.OPT_INDENT_2)
         )
 
@@ -110,35 +105,3 @@ class ArtifactFolder:
 
     def _record(self, bits: int) -> Path:
         return self.model(bits).with_suffix(".json")
-
-
-@contextmanager
-def replace_folder(target: Path) -> Iterator[Path]:
-    """A new folder to fill, that takes the target's place when the block ends well.
-
-    Raises:
-        UserError: the folder cannot be made or moved.
-    """
-    partial, old = (target.with_name(target.name + end) for end in (".partial", ".old"))
-    try:
-        for folder in (partial, old):
-            shutil.rmtree(folder, ignore_errors=True)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise CannotWrite(f"cannot write in {target.parent}: {error.strerror}") from None
-    try:
-        yield partial
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {target}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def file_sha(path: Path) -> str:
-    """12 hex of a file's SHA-256."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()[:12]

@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import orjson
 
 from exchange.errors import BadFile, ModelUnfit, ProgramFailed, UsageError
+from exchange.files import atomic_path
 
 GgufType = Literal["auto", "f32", "f16", "bf16", "q8_0"]
 TYPES: tuple[GgufType, ...] = get_args(GgufType)
@@ -76,9 +77,7 @@ def convert(
     """
     script = find_converter(checkout)
     interpreter = str(python or sys.executable)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
+    with atomic_path(target) as partial:
         _run(
             [
                 interpreter,
@@ -98,9 +97,6 @@ def convert(
         complaints = facts.complaints()
         if complaints:
             raise ModelUnfit(f"the GGUF would not work: {'; '.join(complaints)}")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
     return facts
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange import lock, machine
+from exchange.files import atomic_folder, sha256_of
 from exchange.inference import runtime
 from exchange.project import Project
 from trainer.dataset import Manifest, read_split
@@ -18,8 +19,6 @@ from trainer.publish.artifacts import (
     ArtifactFolder,
     FusedModel,
     FusionLosses,
-    file_sha,
-    replace_folder,
 )
 from trainer.tokenization import TokenizedSample
 from trainer.training.callbacks import Callback
@@ -57,7 +56,7 @@ def fuse_run(
         model_sha=begun.model_sha,
         dataset=begun.dataset,
         checkpoint=tuned.checkpoint,
-        adapter_sha=file_sha(tuned.adapter / "adapters.safetensors"),
+        adapter_sha=sha256_of(tuned.adapter / "adapters.safetensors")[:12],
         bits=bits,
         type="",
     )
@@ -82,7 +81,7 @@ _MADE = ("model", "model_sha", "dataset", "checkpoint", "adapter_sha", "bits")
 def _write(tuned: TunedModel, target: Path, bits: int, watcher: Callback) -> str:
     from trainer.training.fuse import write_fused as write_weights
 
-    with replace_folder(target) as folder:
+    with atomic_folder(target) as folder:
         kind = write_weights(
             tuned.base,
             tuned.adapter,

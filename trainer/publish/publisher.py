@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import NotFound, UsageError, UserError
+from exchange.files import write_atomic
 from exchange.inference import models, runtime
 from exchange.project import Project
 from exchange.settings import PersonaSettings
@@ -20,7 +21,6 @@ from trainer.publish.artifacts import ArtifactFolder, FusedModel
 from trainer.publish.card import ModelCard, render_card
 from trainer.publish.fuse import fuse_run
 from trainer.publish.settings import PublishSettings
-from trainer.training import runs
 from trainer.training.callbacks import Callback
 from trainer.training.runs import CheckpointName, RunSummary
 from trainer.tuned_model import TunedModel, find_tuned_model
@@ -130,7 +130,7 @@ class Publisher:
             results=results.read_results(self.tuned.run.folder),
             repository=repository,
         )
-        runs.write(path, render_card(about).encode("utf-8"))
+        write_atomic(path, render_card(about).encode("utf-8"))
         return path
 
     def gguf(
@@ -181,7 +181,7 @@ class Publisher:
             context=int(getattr(tokenizer, "model_max_length", 0) or 0),
             comment=[f"{self._persona.name}: ollama create {self.tuned.run.name} -f Modelfile"],
         )
-        runs.write(path, text.encode("utf-8"))
+        write_atomic(path, text.encode("utf-8"))
         return path
 
     def parcel(self, repository: str, *, public: bool, with_gguf: bool) -> HubUpload:

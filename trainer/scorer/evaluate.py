@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 
+from exchange.files import write_atomic
 from trainer.scorer import baselines, calibration, metrics
 from trainer.scorer.head import Shot
 from trainer.scorer.items import ScoreItem
@@ -20,7 +21,6 @@ from trainer.scorer.metrics import LabelledPrediction
 from trainer.scorer.prompts import ScorePrompt
 from trainer.scorer.scoring import Scorer
 from trainer.scorer.split import ScorerSplit
-from trainer.training import runs
 from trainer.training.callbacks import Callback
 
 FILE = "eval.json"
@@ -127,7 +127,7 @@ def write_results(entries: Sequence[ScorerResult], scorer: str, folder: Path) ->
         "signatures": metrics.signatures(),
         "entries": [asdict(entry) for entry in entries],
     }
-    runs.write(path, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_atomic(path, orjson.dumps(raw, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return path
 
 

@@ -15,8 +15,8 @@ from typing import Any, Self
 import orjson
 
 from exchange.errors import BadFile, NotFound
+from exchange.files import write_atomic
 from exchange.project import Project
-from trainer.training import runs
 from trainer.training.runs import TrainingRun
 
 FOLDER, FILE, DATA = "scorer", "scorer.json", "data"
@@ -52,7 +52,7 @@ class ScorerInfo:
 
     def write(self, run: TrainingRun) -> None:
         """From now on the scorer can score."""
-        runs.write(run.folder / FILE, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+        write_atomic(run.folder / FILE, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
 
     @classmethod
     def read(cls, run: TrainingRun) -> Self:

@@ -12,10 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from exchange.errors import BadFile, NotEnoughData
+from exchange.files import write_atomic
 from trainer.dataset.split import hash_fraction
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.settings import ScoreSettings
-from trainer.training import runs
 
 FEWEST = 20  # items; a split of fewer tells nothing
 ENOUGH = 5  # questions, for one to be held out
@@ -55,7 +55,7 @@ class ScorerSplit:
         folder.mkdir(parents=True, exist_ok=True)
         for field in fields(self):
             lines = b"".join(item.to_line() for item in getattr(self, field.name))
-            runs.write(folder / f"{field.name}.jsonl", lines)
+            write_atomic(folder / f"{field.name}.jsonl", lines)
 
     @classmethod
     def read(cls, folder: Path) -> ScorerSplit:

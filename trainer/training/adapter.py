@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import get_total_parameters
 
 from exchange.errors import CannotWrite, UsageError
+from exchange.files import atomic_path, write_atomic
 from trainer.training.recipes import fine_tune
 from trainer.training.settings import TrainSettings
 
@@ -138,15 +138,8 @@ def save(folder: Path, model: Any, config: dict[str, Any]) -> None:
     Raises:
         UserError: the disk is full; what stood there before is intact.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(config, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
-    partial = folder / (CONFIG + ".partial")
-    try:
-        partial.write_text(text, "utf-8")
-        partial.replace(folder / CONFIG)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CannotWrite(f"cannot write {folder}: {error.strerror}") from None
+    write_atomic(folder / CONFIG, text)
     stored = config.get(STORED_DTYPE)
     kind = getattr(mx, stored) if stored else None
     arrays = {
@@ -164,14 +157,11 @@ def save_arrays(
     Raises:
         UserError: the disk is full or the folder not writable; the earlier file is intact.
     """
-    partial = path.with_name(f"partial-{path.name}")  # MLX insists on the suffix .safetensors
     try:
-        mx.save_safetensors(str(partial), arrays, about or {"format": "mlx"})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())  # or a power cut could leave the new name and no content
-        partial.replace(path)
-    except (RuntimeError, OSError) as error:
-        partial.unlink(missing_ok=True)
+        # MLX insists on the suffix .safetensors.
+        with atomic_path(path, keep_suffix=True) as partial:
+            mx.save_safetensors(str(partial), arrays, about or {"format": "mlx"})
+    except (RuntimeError, CannotWrite) as error:
         raise CannotWrite(
             f"cannot write {path.name} ({error}): free some disk space, then run the same command "
             "again; the checkpoint before is intact"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
+from exchange.files import write_atomic
 from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.settings import TrainSettings
 
@@ -129,7 +130,7 @@ class TrainingRun:
                 )
             return RunSummary.read(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write(path, orjson.dumps(asdict(begun), option=orjson.OPT_INDENT_2))
+        write_atomic(path, orjson.dumps(asdict(begun), option=orjson.OPT_INDENT_2))
         return None
 
     def begun(self) -> RunConfig:
@@ -151,7 +152,7 @@ class TrainingRun:
         for name in ("metrics.jsonl", "samples.jsonl"):
             path = self.folder / name
             if path.exists():
-                write(
+                write_atomic(
                     path,
                     b"".join(
                         line
@@ -196,7 +197,9 @@ class TrainingRun:
 
     def finish(self, summary: RunSummary) -> None:
         """Write summary.json: from now on the run counts as done."""
-        write(self.folder / SUMMARY, orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2))
+        write_atomic(
+            self.folder / SUMMARY, orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2)
+        )
 
     def adapter(self, checkpoint: CheckpointName) -> Path:
         """The folder of a checkpoint's adapter.
@@ -232,17 +235,6 @@ def model_sha(folder: Path) -> str:
             file.seek(-min(size, 4096), 2)
             sha.update(file.read())
     return sha.hexdigest()[:12]
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CannotWrite(f"cannot write {path}: {error.strerror}") from None
 
 
 def _step(line: bytes) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from exchange.errors import NotEnoughData
+from exchange.files import write_atomic
 from exchange.inference.engine import Engine, EngineDescription
 from exchange.records import Result, Task
 from exchange.store import inputs
@@ -143,9 +144,7 @@ def save_figures(directory: Path, found: GenerationProbe) -> None:
         return
     figures = found.to_dict()
     del figures["tried"]
-    partial = directory / f"{PROBE_FILE}.partial"
-    partial.write_bytes(orjson.dumps(figures))
-    partial.replace(directory / PROBE_FILE)
+    write_atomic(directory / PROBE_FILE, orjson.dumps(figures))
 
 
 def run_probe(

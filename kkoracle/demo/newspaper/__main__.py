@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
+from exchange.files import write_atomic
 from kkoracle.demo.newspaper import SampleNewspaper, build_newspaper, serve, write_truth
 
 
@@ -37,9 +38,7 @@ async def _serve(newspaper: SampleNewspaper, args: argparse.Namespace) -> None:
     sys.stdout.write(url + "\n")
     sys.stdout.flush()
     if args.announce is not None:
-        draft = args.announce.with_name(args.announce.name + ".part")
-        draft.write_text(url + "\n", encoding="utf-8")
-        draft.replace(args.announce)
+        write_atomic(args.announce, url + "\n", sync=False)
     try:
         await stop.wait()
     finally:

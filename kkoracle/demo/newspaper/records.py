@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from exchange.files import write_atomic
+
 
 @dataclass(frozen=True, slots=True)
 class PrintedFact:
@@ -96,9 +98,4 @@ def truth_record(newspaper: SampleNewspaper) -> dict[str, object]:
 
 def write_truth(newspaper: SampleNewspaper, path: str | os.PathLike[str]) -> None:
     """Writes the truth to `path`, whole or not at all."""
-    target = Path(path)
-    draft = target.with_name(target.name + ".part")
-    draft.write_text(
-        json.dumps(truth_record(newspaper), ensure_ascii=False, indent=1), encoding="utf-8"
-    )
-    draft.replace(target)
+    write_atomic(Path(path), json.dumps(truth_record(newspaper), ensure_ascii=False, indent=1))

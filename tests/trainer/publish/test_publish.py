@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import yaml
 
+from exchange.files import atomic_folder
 from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.publish.hub import Hub
 from trainer.dataset import read_split
-from trainer.publish.artifacts import ArtifactFolder, FusedModel, FusionLosses, replace_folder
+from trainer.publish.artifacts import ArtifactFolder, FusedModel, FusionLosses
 from trainer.publish.card import ModelCard, render_card
 from trainer.publish.results import CardResult, CardResults, read_results
 
@@ -104,9 +105,9 @@ def test_what_cannot_be_published_is_one_line(published: Desk, desk: Desk) -> No
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "model"
     for text in ("first", "second"):
-        with replace_folder(target) as folder:
+        with atomic_folder(target) as folder:
             (folder / "weights").write_text(text)
-    with pytest.raises(KeyboardInterrupt), replace_folder(target) as folder:
+    with pytest.raises(KeyboardInterrupt), atomic_folder(target) as folder:
         (folder / "weights").write_text("third")
         raise KeyboardInterrupt
     assert (target / "weights").read_text() == "second"

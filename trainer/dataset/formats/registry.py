@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import CannotWrite, NotEnoughData, NotFound
+from exchange.errors import NotEnoughData, NotFound
+from exchange.files import atomic_path, write_hashed
 from trainer.dataset.formats import cards, jsonl, snippets, table
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow, read_split
 from trainer.dataset.split import Split
 
 Rows = Mapping[Split, Sequence[DatasetRow]]
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,9 @@ def export(dataset: Path, name: str, folder: Path) -> list[Path]:
     if refusal:
         raise NotEnoughData(f"{name}: {refusal}")
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file_name, pieces in chosen.files(rows, manifest).items():
-            path = folder / file_name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(path.name + _PARTIAL)
-            with draft.open("wb") as file:
-                file.writelines(pieces)
-            draft.replace(path)
-            written.append(path)
-    except OSError as error:
-        raise CannotWrite(f"cannot write in {folder}: {error.strerror}") from None
+    for file_name, pieces in chosen.files(rows, manifest).items():
+        path = folder / file_name
+        with atomic_path(path) as partial:
+            write_hashed(partial, pieces)
+        written.append(path)
     return written

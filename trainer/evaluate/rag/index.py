@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,7 @@ import orjson
 import zstandard
 
 from exchange.errors import CannotWrite
+from exchange.files import atomic_path
 
 RAREST_TERMS = 4  # terms of a question that are searched
 MAX_RANKED = 2_500  # documents that are ranked for a question: two milliseconds
@@ -78,22 +80,19 @@ class SearchIndex:
         Raises:
             UserError: the disk is full or the folder not writable.
         """
-        partial = path.with_name(path.name + ".partial") if path else None
-        try:
-            if path and partial:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial.unlink(missing_ok=True)
-            db = sqlite3.connect(partial or ":memory:", isolation_level=None)
+        if path is None:
+            db = sqlite3.connect(":memory:", isolation_level=None)
             _fill(db, documents, key, progress)
-            if path and partial:
-                db.close()
-                partial.replace(path)
-                db = sqlite3.connect(path)
-        except (sqlite3.Error, OSError) as error:
-            if partial:
-                partial.unlink(missing_ok=True)
+            return cls(db)
+        try:
+            with (
+                atomic_path(path) as partial,
+                closing(sqlite3.connect(partial, isolation_level=None)) as db,
+            ):
+                _fill(db, documents, key, progress)
+        except sqlite3.Error as error:
             raise CannotWrite(f"cannot write the index {path}: {error}") from None
-        return cls(db)
+        return cls(sqlite3.connect(path))
 
     @classmethod
     def opened(cls, path: Path, key: str) -> Self | None:

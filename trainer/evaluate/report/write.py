@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
+from exchange.files import write_atomic
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report import appendix, context, results
 from trainer.evaluate.report.build import EvaluationReport, ReportOptions, build_report
 from trainer.evaluate.report.html import LANGUAGES, Html, join, tag, text
 from trainer.evaluate.report.summary import summary_section
-from trainer.training import runs
 
 # The page: one file that needs nothing else, runs nothing and asks nobody.
 #
@@ -91,9 +91,9 @@ def write_report(
     evaluation = Evaluation.read(folder)
     around = context.read_context(archive_dir, evaluation.about.run, progress)
     found = build_report(evaluation, around, choices)
-    runs.write(folder / ITEMS, b"".join(_items(evaluation)))
-    runs.write(folder / FIGURES, to_json(found))
-    runs.write(folder / PAGE, render_report(found, ITEMS, FIGURES).encode("utf-8", "replace"))
+    write_atomic(folder / ITEMS, b"".join(_items(evaluation)))
+    write_atomic(folder / FIGURES, to_json(found))
+    write_atomic(folder / PAGE, render_report(found, ITEMS, FIGURES).encode("utf-8", "replace"))
     return found
 
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import orjson
 
+from exchange.files import write_atomic
 from trainer.training.preflight.forecast import RunForecast, TimeSpent
 from trainer.training.preflight.memory_fallback import ComputeMode
-from trainer.training.runs import write
 
 FILE = "preflight.json"
 
@@ -28,7 +28,7 @@ class PreflightPlan:
     def save(self, folder: Path) -> None:
         """Write it into the run's folder."""
         told = {**asdict(self), "process_bytes": self.forecast.process_bytes}
-        write(folder / FILE, orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        write_atomic(folder / FILE, orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
     def left(self, share: float) -> Self:
         """The same for a run of which only this share is still to be done."""

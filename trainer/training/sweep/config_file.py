@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import UsageError
-from trainer.training.runs import write
+from exchange.files import write_atomic
 from trainer.training.sweep.search import SweepResult
 
 _TABLE = re.compile(r"^\s*\[\s*train\s*\]\s*(#.*)?$", re.M)
@@ -38,7 +38,7 @@ def write_rate(path: Path | None, rate: float) -> Path:
         changed = text[: found.end()] + (kept if count else f"\n{line}{body}") + text[end:]
     if _rate(changed) != rate:
         raise UsageError(f"{path} is written in a way that cannot be changed safely: set {line}")
-    write(path, changed.encode())
+    write_atomic(path, changed.encode())
     return path
 
 

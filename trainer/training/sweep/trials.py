@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from trainer.training.runs import write
+from exchange.files import write_atomic
 
 FOLDER = "sweeps"
 PLAN, TRIES = "sweep.json", "tries.jsonl"
@@ -51,7 +51,7 @@ class TrialStore:
         if restart or not path.exists() or path.read_bytes() != told:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            write(path, told)
+            write_atomic(path, told)
         return list(self._read())
 
     def _read(self) -> Iterator[Trial]:
@@ -71,7 +71,7 @@ class TrialStore:
             UserError: the disk is full.
         """
         known = b"".join(_line(one) for one in self._read())
-        write(self.folder / TRIES, known + _line(tried))
+        write_atomic(self.folder / TRIES, known + _line(tried))
 
     def drop_runs(self) -> None:
         """The tries' own checkpoints are of no use to anybody."""
@@ -80,7 +80,7 @@ class TrialStore:
     def finish(self, found: dict[str, Any]) -> Path:
         """Write what was found; returns where."""
         path = self.folder / "found.json"
-        write(path, orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        write_atomic(path, orjson.dumps(found, option=orjson.OPT_INDENT_2))
         return path
 
 
