@@ -45,7 +45,7 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
                     _copy_database(source, partial / name, name)
             for name in present:
                 _check_integrity(partial / name, name)
-    except sqlite3.DatabaseError as error:
+    except (CannotWrite, sqlite3.DatabaseError) as error:
         raise CannotWrite(f"cannot back up to {folder}: {error}") from None
     size = sum((target / name).stat().st_size for name in present) / 1e6
     return f"{len(present)} files, {size:,.0f} MB, checked: {target}"

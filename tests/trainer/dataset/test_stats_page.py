@@ -37,10 +37,7 @@ def test_everything_is_counted_and_an_export_gives_the_same(tmp_path: Path) -> N
 def test_the_page_is_one_file_that_runs_nothing(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     fill(tmp_path, 3, section=lambda n: hostile)
-    stats_page.write_page(
-        archive_stats.read_statistics(tmp_path, None, quiet), tmp_path / "page.html"
-    )
-    text = (tmp_path / "page.html").read_text("utf-8")
+    text = stats_page.render_page(archive_stats.read_statistics(tmp_path, None, quiet))
     assert "<script" not in text and "&lt;script&gt;" in text
     assert "http://" not in text and "https://" not in text
 
