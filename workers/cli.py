@@ -46,21 +46,20 @@ def work(
     rest back; second: stop at the next token. `[work] quiet` names hours without new work.
     """
     import logging
-    from functools import partial
 
     from exchange import logs
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
-    from workers import control, recipe
-    from workers.console import WorkerProgress
+    from workers import recipe
+    from workers.queue.heartbeat import WorkerProgress, worker_metrics
     from workers.settings import WorkSettings
-    from workers.supervisor import Supervisor, worker_metrics
+    from workers.supervisor import Supervisor
 
     project: Project = ctx.obj
     run = logs.configure(project.config, logging.WARNING)
     if pause is not None:
-        typer.echo(control.set_paused(project, pause))
+        typer.echo(_set_paused(project, pause))
         return
     settings = project.config.table("work", WorkSettings, {"width": width, "engine": engine})
     language_model = project.config.table("model", models.ModelSettings, {"name": model})
@@ -90,10 +89,41 @@ def work(
             burst=burst,
             grace_s=settings.grace_s,
         )
-        figures = partial(worker_metrics, supervisor, redis.connect())
-        with project.beside("", figures):
+        connection = redis.connect()
+        with project.beside(
+            "", lambda: worker_metrics(supervisor.worker_name, supervisor.restarts, connection)
+        ):
             code = supervisor.run(progress.tick, progress.did_work)
     raise typer.Exit(code)
+
+
+def _set_paused(project: Project, paused: bool) -> str:
+    """Pause or resume all workers of this Redis; returns what the operator sees.
+
+    It is one key, at which every worker looks, on whatever machine it runs.
+    """
+    from redis.exceptions import NoPermissionError
+
+    from exchange.errors import RedisUnfit
+    from exchange.queue import keys
+    from exchange.queue.redis_endpoint import redis_for
+
+    with redis_for(project, keep_alive=False) as handle:
+        redis = handle.connect()
+        try:
+            if paused:
+                redis.set(keys.CONTROL, keys.PAUSE)
+            else:
+                redis.delete(keys.CONTROL)
+        except NoPermissionError:
+            raise RedisUnfit(
+                "a worker may not pause the others: run this on the machine whose Redis it is"
+            ) from None
+    if not paused:
+        return "resumed: workers take new work"
+    return (
+        "paused: no worker takes new work; what is in flight ends. `kkoracle work --resume` goes on"
+    )
 
 
 def recheck(

@@ -22,9 +22,8 @@ from exchange import logs
 from exchange.errors import OK, STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
 from exchange.settings import Config, PersonaSettings
-from workers.control import is_quiet
 from workers.open_engine import hold_gpu_share, open_engine
-from workers.settings import WorkSettings
+from workers.settings import WorkSettings, is_quiet
 
 REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
@@ -71,15 +70,15 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
     from workers.worker import GenerationWorker
 
     persona = config.table("persona", PersonaSettings)
-    book = recipe.prompt_registry(config)
-    wanted = book.recipe(persona.language)
+    prompts = recipe.prompt_registry(config)
+    wanted = prompts.recipe(persona.language)
     redis = connect_redis(os.environ[REDIS_VARIABLE])
     require_wanted_model(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
     if hasattr(engine, "share_prefix"):
-        for prompt in book.prompts(persona.language):
-            two = (prompt.messages(c, c, persona.system) for c in ("α", "1"))
-            shared = engine.share_prefix(*two)
+        for prompt in prompts.prompts(persona.language):
+            examples = (prompt.messages(c, c, persona.system) for c in ("α", "1"))
+            shared = engine.share_prefix(*examples)
             logging.info("%d prompt tokens are shared by all %s requests", shared, prompt.id)
     description = engine.describe()
     logging.info(
@@ -89,7 +88,7 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
         redis,
         engine,
         wanted,
-        RequestBuilder(work, book, description),
+        RequestBuilder(work, prompts, description),
         name=os.environ.get(NAME_VARIABLE) or make_name(),
         width=description.width,
         lease_s=work.lease_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Literal
 
 from pydantic import Field
@@ -46,3 +47,17 @@ class WorkSettings(SettingsTable):
     url: str = Field("http://127.0.0.1:8000/v1", description="endpoint of the openai engine")
     api_key: str = Field("", description="its key, if it wants one; better in the environment")
     served_as: str = Field("", description="the model's name at the endpoint, if it differs")
+
+
+def is_quiet(hours: str, moment: time | None = None) -> bool:
+    """True inside `hours`, such as "23:00-07:00" in local time; "" has no quiet hours.
+
+    The start belongs to the quiet, the end does not. An end before the start is the next day's.
+    """
+    if not hours:
+        return False
+    start, end = (time.fromisoformat(part) for part in hours.split("-"))
+    current = moment or datetime.now().time()
+    if start <= end:
+        return start <= current < end
+    return current >= start or current < end

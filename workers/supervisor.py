@@ -8,18 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from exchange.errors import OK, STOPPED, USAGE, ProgramFailed
 from exchange.inference import openblas
-from exchange.metrics import MetricValue
-from exchange.queue import keys
 from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_name
-
-if TYPE_CHECKING:
-    from redis import Redis
-
 
 log = logging.getLogger(__name__)
 
@@ -123,35 +117,3 @@ class Supervisor:
         self._stopped_at = self._stopped_at or time.monotonic()
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-
-
-# What one supervisor knows of its worker, as figures for Prometheus.
-
-
-def worker_metrics(supervisor: Supervisor, redis: Redis) -> Iterator[MetricValue]:
-    """All figures, those of one name together; without Redis only those that need none."""
-    from redis.exceptions import RedisError
-
-    yield MetricValue(
-        "worker_restarts_total",
-        "ends of the worker that nobody asked for",
-        supervisor.restarts,
-        kind="counter",
-    )
-    try:
-        beat = redis.hgetall(keys.heartbeat(supervisor.worker_name))
-        waiting = redis.llen(f"rq:queue:{keys.QUEUE}")
-    except RedisError:
-        yield MetricValue("worker_redis_up", "1 while its Redis answers", 0.0)
-        yield MetricValue("worker_up", "1 while the worker beats", 0.0)
-        return
-    yield MetricValue("worker_redis_up", "1 while its Redis answers", 1.0)
-    yield MetricValue("worker_up", "1 while the worker beats", float(bool(beat)))
-    yield MetricValue("queue_jobs", "jobs that wait for a worker", waiting)
-    for field, name, help_text in (
-        (b"width", "worker_width", "requests that it decodes together"),
-        (b"inflight", "worker_inflight", "jobs in its hands"),
-        (b"done", "worker_done", "jobs it has finished since it began"),
-        (b"tokens_per_s", "worker_tokens_per_second", "tokens generated, over a minute"),
-    ):
-        yield MetricValue(name, help_text, float(beat.get(field) or 0))

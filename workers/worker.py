@@ -23,7 +23,6 @@ from exchange.inference.engine import Engine, RequestOutput
 from exchange.project import Recipe
 from exchange.queue import keys
 from exchange.records import Task
-from workers.control import PAUSE
 from workers.queue.heartbeat import HeartbeatReporter
 from workers.queue.intake import JobIntake
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
@@ -166,7 +165,7 @@ class GenerationWorker(LeasingWorker):
     def _activity(self) -> str:
         if self._stop_at is not None:
             return "stopping"
-        if self._command == PAUSE:
+        if self._command == keys.PAUSE:
             return "paused"
         return "quiet" if self._is_quiet() else "working"
 

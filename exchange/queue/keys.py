@@ -26,6 +26,7 @@ SUSPECT = "kk:suspect"
 STRIKE = "kk:strike"
 POPPED = "kk:popped"
 CONTROL = "kk:control"
+PAUSE = b"pause"  # what it holds while no worker takes new work
 SEEN = "kk:seen"
 ARCHIVES = "kk:archives"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import run_cli
 from tests.workers.conftest import Shop
-from workers.control import is_quiet
+from workers.settings import is_quiet
 
 Open = Callable[..., object]
 

@@ -39,7 +39,7 @@ class GenerationEstimate:
 def estimate_generation(
     directory: Path, counters: Mapping[str, int], stories: tuple[int, int], pace: float | None
 ) -> GenerationEstimate:
-    """Reckon from the spool's counters.
+    """Estimate from the spool's counters.
 
     Args:
         counters: of the spool; {} where there is none yet.

@@ -32,15 +32,15 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     tasks, total = trial.sample_tasks(project.archive_dir(), archive)
     work = config.table("work", WorkSettings)
     persona = config.table("persona", PersonaSettings)
-    book = recipe.prompt_registry(config)
-    prompt = book.prompt("chunk", persona.language)
+    prompts = recipe.prompt_registry(config)
+    prompt = prompts.prompt("chunk", persona.language)
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
         if hasattr(engine, "share_prefix"):
             engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
-        desk = RequestBuilder(work, book, engine.describe())
+        builder = RequestBuilder(work, prompts, engine.describe())
         with progress_bar("tasks tried") as progress:
-            found = trial.run_probe(engine, desk, tasks, total, progress)
+            found = trial.run_probe(engine, builder, tasks, total, progress)
     trial.save_figures(project.archive_dir(), found)
     if as_json:
         import orjson
@@ -71,7 +71,7 @@ def summary_lines(found: GenerationProbe, archive: str, now: datetime) -> list[s
         + (" (stopped)" if found.stopped else ""),
     ]
     if not found.seconds:
-        return [*lines, "nothing was finished, so there is nothing to reckon with"]
+        return [*lines, "nothing was finished, so nothing can be estimated"]
     (slow, fast), each = found.tasks_per_h, found.pairs_per_task
     least, most = found.hours_left
     return [

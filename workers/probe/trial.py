@@ -47,7 +47,7 @@ class ProbedTask:
 class GenerationProbe:
     """What was measured; whole, or as far as it came."""
 
-    asked: int
+    asked: int  # tasks to try
     open: int  # tasks that wait in the archive, these among them
     description: EngineDescription
     tried: list[ProbedTask] = field(default_factory=list)
@@ -149,7 +149,7 @@ def save_figures(directory: Path, found: GenerationProbe) -> None:
 
 def run_probe(
     engine: Engine,
-    desk: RequestBuilder,
+    builder: RequestBuilder,
     tasks: list[Task],
     total: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -161,17 +161,17 @@ def run_probe(
         waiting = {}
         for task in tasks:
             try:
-                waiting[desk.submit(engine, task)] = task
+                waiting[builder.submit(engine, task)] = task
             except ValueError:
                 failed = Result(task.id, task.archive, failed="too-long")
                 probe.tried.append(ProbedTask(task, failed, 0.0))
         while waiting:
             for finished in engine.step():
                 task = waiting.pop(finished.ticket)
-                if desk.wants_retry(finished):
-                    waiting[desk.retry(engine, finished)] = task
+                if builder.wants_retry(finished):
+                    waiting[builder.retry(engine, finished)] = task
                     continue
-                result, _ = desk.result(finished)
+                result, _ = builder.result(finished)
                 probe.tried.append(ProbedTask(task, result, finished.seconds))
                 probe.seconds = time.perf_counter() - started
                 progress(len(probe.tried), len(tasks))

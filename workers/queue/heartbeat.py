@@ -1,22 +1,30 @@
-"""The heartbeat that people see: how wide, how fast, how far. It expires with the worker."""
+"""A worker's heartbeat for people: how wide, how fast, how far. It expires with the worker.
+
+The worker writes it; its supervisor shows it as a line of progress and as figures for Prometheus.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from rq.utils import now, utcformat
-
-from exchange.project import Recipe
+from exchange.metrics import MetricValue
 from exchange.queue import keys
 
 if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
+    from exchange.project import Recipe
+
 WINDOW_S = 60.0  # the rate is that of the last minute
 REMEMBER_S = 86_400.0  # so long a worker that fell silent is remembered
+READ_S = 1.0  # between two looks at the heartbeat
+PLAIN_LINE_S = 10.0  # between two lines where there is no terminal
 
 
 class HeartbeatReporter:
@@ -37,7 +45,9 @@ class HeartbeatReporter:
         pipe.incrby(keys.stat("tokens"), tokens)
 
     def beat(self, inflight: int, done: int, state: str) -> None:
-        """Show where the worker stands."""
+        """Write where the worker stands."""
+        from rq.utils import now, utcformat
+
         fields = {
             **self._constant,
             "inflight": inflight,
@@ -65,3 +75,120 @@ class HeartbeatReporter:
             self._marks.popleft()
         since, before = self._marks[0]
         return (self._tokens - before) / max(1.0, moment - since)
+
+
+class WorkerProgress:
+    """Shows the worker's heartbeat: a live line on a terminal, else a line now and then."""
+
+    def __init__(self, redis: Redis) -> None:
+        from rich.console import Console
+
+        self._redis = redis
+        self._console = Console(stderr=True)
+        self._live = self._console.status("starting the worker") if sys.stderr.isatty() else None
+        self._next_read = time.monotonic() + READ_S
+        self._next_line = time.monotonic() + PLAIN_LINE_S
+        self._last = ""
+        self._worked = ""  # the last worker that was seen to have finished a job
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+        self._redis.close()
+
+    def tick(self, worker: str) -> None:
+        """Show the state now, if it is time to."""
+        moment = time.monotonic()
+        if moment < self._next_read:
+            return
+        self._next_read = moment + READ_S
+        line = self._line(worker)
+        if self._live:
+            self._live.update(line)
+        elif moment >= self._next_line and line != self._last:
+            self._next_line = moment + PLAIN_LINE_S
+            self._console.print(line, highlight=False)
+            self._last = line
+
+    def did_work(self, worker: str) -> bool:
+        """True when the worker had finished a job, well or badly.
+
+        Redis may have been emptied since, so what it showed while the worker lived counts too.
+        """
+        from redis.exceptions import RedisError
+
+        if worker == self._worked:
+            return True
+        try:
+            counts = self._redis.hmget(
+                f"rq:worker:{worker}", "successful_job_count", "failed_job_count"
+            )
+        except RedisError:
+            return False
+        return any(int(count or 0) for count in counts)
+
+    def _line(self, worker: str) -> str:
+        from redis.exceptions import RedisError
+
+        try:
+            beat = {
+                k.decode(): v.decode()
+                for k, v in self._redis.hgetall(keys.heartbeat(worker)).items()
+            }
+            waiting = self._redis.llen(f"rq:queue:{keys.QUEUE}")
+        except RedisError as error:
+            return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
+        if not beat:
+            return "loading the model"
+        if int(beat["done"]):
+            self._worked = worker
+        rate, state = float(beat["tokens_per_s"]), beat["state"]
+        return (
+            f"{worker}: {beat['done']} tasks done, {beat['inflight']} in flight (width "
+            f"{beat['width']}), {waiting} waiting, {rate:.0f} tokens/s"
+            + ("" if state == "working" else f" ({state})")
+        )
+
+
+def worker_metrics(worker: str, restarts: int, redis: Redis) -> Iterator[MetricValue]:
+    """What Prometheus gets of a worker; without Redis only what needs none.
+
+    Args:
+        worker: its name.
+        restarts: ends of a worker that nobody asked for.
+    """
+    from redis.exceptions import RedisError
+
+    yield MetricValue(
+        "worker_restarts_total",
+        "ends of the worker that nobody asked for",
+        restarts,
+        kind="counter",
+    )
+    try:
+        beat = redis.hgetall(keys.heartbeat(worker))
+        waiting = redis.llen(f"rq:queue:{keys.QUEUE}")
+    except RedisError:
+        yield MetricValue("worker_redis_up", "1 while its Redis answers", 0.0)
+        yield MetricValue("worker_up", "1 while the worker beats", 0.0)
+        return
+    yield MetricValue("worker_redis_up", "1 while its Redis answers", 1.0)
+    yield MetricValue("worker_up", "1 while the worker beats", float(bool(beat)))
+    yield MetricValue("queue_jobs", "jobs that wait for a worker", waiting)
+    for field, name, help_text in (
+        (b"width", "worker_width", "requests that it decodes together"),
+        (b"inflight", "worker_inflight", "jobs in flight"),
+        (b"done", "worker_done", "jobs it has finished since it began"),
+        (b"tokens_per_s", "worker_tokens_per_second", "tokens generated, over a minute"),
+    ):
+        yield MetricValue(name, help_text, float(beat.get(field) or 0))
