@@ -9,9 +9,8 @@ from typing import Any
 
 import orjson
 
-from trainer.evaluate.report.strings import METRICS, SPLITS
+from trainer.evaluate.report import strings
 
-ENGLISH = 1  # of the two languages that a phrase is in
 _GROUPS = {"trained": "questions that were taught", "held out": "stories that were never taught"}
 
 
@@ -62,6 +61,7 @@ def read_results(run: Path) -> CardResults:
 
 def _evaluated(raw: dict[str, Any]) -> Iterator[CardResult]:
     """Base and tuned model in an evaluation's report."""
+    english = strings.load("en")
     kinds = {system["kind"]: system["name"] for system in raw["about"]["systems"]}
     cells = {(cell["metric"], cell["split"], cell["system"]): cell for cell in raw["cells"]}
     for metric in raw["about"]["metrics"]:
@@ -71,9 +71,9 @@ def _evaluated(raw: dict[str, Any]) -> Iterator[CardResult]:
             )
             if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
                 continue
-            name = METRICS.get(metric["name"], ("", metric["name"]))[ENGLISH]
+            name = english["metrics"].get(metric["name"], metric["name"])
             yield CardResult(
-                SPLITS.get(split, ("", split))[ENGLISH],
+                english["splits"].get(split, split),
                 f"{name}, {metric['unit']}",
                 base["mean"],
                 tuned["mean"],

@@ -74,6 +74,12 @@ def test_many_points_become_as_many_as_can_be_seen() -> None:
     assert all(value == pytest.approx(3, abs=0.2) for _, value in few[1:-1])
 
 
+def test_ticks_are_round_and_inside() -> None:
+    assert value_ticks(-0.12, 0.41, 5) == [0.0, 0.2, 0.4]
+    assert value_ticks(1.0, 1.0, 5) == [1.0]
+    assert all(-3 <= tick <= 17 for tick in value_ticks(-3, 17, 5))
+
+
 def test_axes_have_round_numbers() -> None:
     assert value_ticks(0, 100) == [0, 50, 100]
     assert value_ticks(0, 730) == [0, 200, 400, 600]

@@ -15,9 +15,15 @@ from exchange.errors import UserError
 from tests.kkoracle.browser import Browser
 from tests.trainer.evaluate import planted
 from trainer.evaluate.records import Evaluation
-from trainer.evaluate.report import FIGURES, ITEMS, PAGE, ReportOptions, print_report, write_report
-from trainer.evaluate.report.plots import ticks
-from trainer.evaluate.report.strings import METRICS, SLICES, SPLITS, STRINGS
+from trainer.evaluate.report import (
+    FIGURES,
+    ITEMS,
+    PAGE,
+    ReportOptions,
+    print_report,
+    strings,
+    write_report,
+)
 
 EVIL = (
     "<img src='https://evil.example/x.png' onerror=\"window.owned='yes'\">"
@@ -128,11 +134,15 @@ def test_the_same_records_give_the_same_bytes(folder: Path) -> None:
 
 
 def test_both_languages_say_everything() -> None:
-    for phrases in (*STRINGS.values(), *METRICS.values(), *SLICES.values(), *SPLITS.values()):
-        greek, english = phrases
-        assert greek and english
-        places = [set(re.findall(r"{(\w+)}", phrase)) for phrase in phrases]
-        assert places[0] == places[1]
+    greek, english = (strings.load(language) for language in strings.languages())
+    tables = ("metrics", "splits", "slices", "counts", "text")
+    assert set(greek) == set(english) == {"name", *tables}
+    for table in tables:
+        assert set(greek[table]) == set(english[table])
+        for key, phrase in greek[table].items():
+            assert phrase and english[table][key]
+            places = [set(re.findall(r"{(\w+)}", one)) for one in (phrase, english[table][key])]
+            assert places[0] == places[1], key
 
 
 def test_nothing_is_reported_of_an_evaluation_that_has_not_ended(tmp_path: Path) -> None:
@@ -155,12 +165,6 @@ def test_the_least_evaluation_has_a_page(found: Evaluation, tmp_path: Path) -> N
     made = write_report(tmp_path, tmp_path, ReportOptions())
     assert not made.passed and (tmp_path / PAGE).stat().st_size > 10_000
     print_report(Console(file=StringIO()), made, tmp_path)
-
-
-def test_ticks_are_round_and_inside() -> None:
-    assert ticks(-0.12, 0.41) == [0.0, 0.2, 0.4]
-    assert ticks(1.0, 1.0) == [1.0]
-    assert all(-3 <= tick <= 17 for tick in ticks(-3, 17))
 
 
 def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The report: what an evaluation means, as one page for people and one file for machines.
 
-`making` computes every figure from the records alone, `verdict` and `gate` decide, `page` draws.
+`build` computes every figure from the records alone, `verdict` decides, `render` makes the page.
 `write` puts three files beside the records:
 
     report.html    reads from the disk, in Greek and English, on paper, in the dark

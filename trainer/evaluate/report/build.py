@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainer.evaluate.records import Evaluation, EvaluationInfo, JudgeAudit, MetricInfo, SystemInfo
-from trainer.evaluate.report import calibration, comparisons, flips, gate, judge_results, tables
+from trainer.evaluate.report import answers, comparisons, tables
+from trainer.evaluate.report import verdict as verdicts
 from trainer.evaluate.report.comparisons import (
     MIN_DIFFERENCE,
     SECONDARY,
@@ -15,7 +16,6 @@ from trainer.evaluate.report.comparisons import (
     system_pairs,
 )
 from trainer.evaluate.report.context import ReportContext
-from trainer.evaluate.report.verdict import EvaluationVerdict, decide_verdict
 from trainer.evaluate.statistics import FEW_CLUSTERS
 
 FORMAT = 1
@@ -37,20 +37,20 @@ class EvaluationReport:
 
     format: int
     choices: ReportOptions
-    verdict: EvaluationVerdict | None
+    verdict: verdicts.EvaluationVerdict | None
     sentence: str
-    gate: list[gate.GateCheck]
+    gate: list[verdicts.GateCheck]
     warnings: list[str]  # of the evaluation and the dataset
     few: int  # stories compared, where they are too few to trust an interval; 0 otherwise
     declared: list[SystemComparison]  # the primary set, on the split that the verdict is about
     beside: list[SystemComparison]  # everything else: other metrics, splits and pairs
     cells: list[tables.MetricCell]
     slices: list[comparisons.SliceComparison]
-    flips: flips.FlippedAnswers | None
-    calibration: list[calibration.CalibrationCurve]
+    flips: answers.FlippedAnswers | None
+    calibration: list[answers.CalibrationCurve]
     audit: JudgeAudit | None
-    caught: list[judge_results.FaultDetection]
-    judged: list[judge_results.JudgePreference]
+    caught: list[tables.FaultDetection]
+    judged: list[tables.JudgePreference]
     training: tables.TrainingCost | None
     answering: list[tables.AnswerCost]
     surroundings: ReportContext
@@ -86,7 +86,7 @@ def build_report(
     main = next((one for one in evaluation.metrics if one.primary), evaluation.metrics[0])
     split = comparisons.main_split(evaluation)
     primary = declared_comparisons(evaluation, split, choices.matters)
-    verdict = decide_verdict(
+    verdict = verdicts.decide_verdict(
         evaluation.systems, [one for one in primary if one.metric == main.name]
     )
     tuned = next(iter(system_pairs(evaluation.systems, [("tuned", "base")])), None)
@@ -95,23 +95,23 @@ def build_report(
         choices,
         verdict,
         verdict.sentence if verdict else "not decided: fewer than two systems were compared",
-        gate.check_gate(evaluation),
+        verdicts.check_gate(evaluation),
         list(dict.fromkeys([*evaluation.about.warnings, *around.dataset_warnings])),
         _too_few_stories(primary),
         primary,
         _secondary(evaluation, split, primary, choices.matters),
         tables.metric_table(evaluation),
         comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
-        flips.find_flips(evaluation, main, split, *tuned) if tuned else None,
+        answers.find_flips(evaluation, main, split, *tuned) if tuned else None,
         [
             found
             for metric in evaluation.metrics
             for system in evaluation.systems
-            if (found := calibration.calibration_curve(evaluation, metric, system.name, split))
+            if (found := answers.calibration_curve(evaluation, metric, system.name, split))
         ],
         evaluation.audit,
-        judge_results.fault_detection(evaluation),
-        judge_results.judge_preferences(evaluation),
+        tables.fault_detection(evaluation),
+        tables.judge_preferences(evaluation),
         tables.training_cost(around.summary, choices.watts),
         tables.answer_costs(evaluation, choices.watts),
         around,

@@ -9,8 +9,14 @@ from rich.table import Table
 
 from trainer.evaluate.report.build import EvaluationReport
 from trainer.evaluate.report.comparisons import UNSEEN_SPLIT, SystemComparison
-from trainer.evaluate.report.gate import GateCheck
-from trainer.evaluate.report.html import difference_interval, mean_value, p_value, signed_difference
+from trainer.evaluate.report.strings import (
+    difference_interval,
+    gain_with_interval,
+    mean_value,
+    p_value,
+    signed_difference,
+)
+from trainer.evaluate.report.verdict import GateCheck
 from trainer.evaluate.report.write import PAGE
 
 
@@ -47,7 +53,7 @@ def gate_line(check: GateCheck) -> str:
         return f"{check.metric} not measured"
     found = check.comparison
     limit = signed_difference(check.allowed, found.unit).lstrip("+")
-    ends = f"{signed_difference(found.gain, found.unit)} {difference_interval(found.low, found.high, found.unit)}"
+    ends = gain_with_interval(found.gain, found.low, found.high, found.unit)
     more = f", {check.more:,} more questions needed" if check.more else ""
     return f"{check.metric} {check.outcome}: {ends}, limit −{limit}{more}"
 
@@ -62,7 +68,7 @@ def _table(title: str, found: list[SystemComparison]) -> Table:
             f"{one.one} − {one.other}",
             signed_difference(one.gain, one.unit),
             difference_interval(one.low, one.high, one.unit),
-            p_value(one.adjusted) if one.adjusted is not None else "",
+            p_value(one.adjusted),
             one.says,
         )
     return table
@@ -70,6 +76,7 @@ def _table(title: str, found: list[SystemComparison]) -> Table:
 
 def _comparison_line(one: SystemComparison) -> str:
     return (
-        f"{one.one} {mean_value(one.mean_one, one.unit)}, {one.other} {mean_value(one.mean_other, one.unit)},"
-        f" difference {signed_difference(one.gain, one.unit)} {difference_interval(one.low, one.high, one.unit)}"
+        f"{one.one} {mean_value(one.mean_one, one.unit)}, "
+        f"{one.other} {mean_value(one.mean_other, one.unit)}, "
+        f"difference {gain_with_interval(one.gain, one.low, one.high, one.unit)}"
     )

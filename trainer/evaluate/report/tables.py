@@ -1,4 +1,7 @@
-"""The table of all systems and all metrics: each mean with its interval."""
+"""The tables: all means with their intervals, what it takes, and what the judge preferred.
+
+What it takes is the hours and the energy of the training, and the tokens and seconds of an answer.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import dataclass
 
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report import comparisons
-from trainer.evaluate.statistics import clustered_mean, with_least_error
+from trainer.evaluate.statistics import clustered_mean, wilson_interval, with_least_error
 from trainer.training.runs import RunSummary
+
+WATTS = 60.0  # of a Mac mini with an M4 Pro while its GPU works; the energy is no measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,6 @@ def _cells(evaluation: Evaluation) -> Iterator[MetricCell]:
                     )
 
 
-# What it takes: hours and energy of the training, tokens and seconds of an answer.
-
-WATTS = 60.0  # of a Mac mini with an M4 Pro while its GPU works; the energy is no measurement
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingCost:
     """One run, once."""
@@ -131,5 +131,59 @@ def answer_costs(evaluation: Evaluation, watts: float) -> list[AnswerCost]:
                 sum(answer.finish_reason == "length" for answer in answers),
                 sum(answer.finish_reason == "error" for answer in answers),
             )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePreference:
+    """`one` against `other` in the judge's eyes: 1 always better, 0 always worse, 0.5 even."""
+
+    one: str
+    other: str
+    share: float
+    low: float
+    high: float
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaultDetection:
+    """How often the judge preferred a right answer to the same with a fault planted in it."""
+
+    fault: str
+    asked: int
+    share: float
+    low: float
+    high: float
+
+
+def judge_preferences(evaluation: Evaluation) -> list[JudgePreference]:
+    """By pair of systems; empty without a judge that may be believed."""
+    if evaluation.audit is None or not evaluation.audit.passed:
+        return []
+    by_pair: dict[tuple[str, str], tuple[list[float], list[str]]] = {}
+    for said in evaluation.preferences:
+        item = evaluation.items.get(said.item)
+        if item:
+            values, clusters = by_pair.setdefault((said.one, said.other), ([], []))
+            values.append(said.value)
+            clusters.append(item.cluster)
+    found = []
+    for (one, other), (values, clusters) in by_pair.items():
+        if len(set(clusters)) > 1:
+            mean = clustered_mean(values, clusters)
+            found.append(JudgePreference(one, other, mean.mean, mean.low, mean.high, len(values)))
+    return found
+
+
+def fault_detection(evaluation: Evaluation) -> list[FaultDetection]:
+    """The audit's faults with Wilson's intervals."""
+    found = []
+    for fault in evaluation.audit.faults if evaluation.audit else []:
+        asked, right = int(fault["asked"]), int(fault["caught"])
+        low, high = wilson_interval(right, asked)
+        found.append(
+            FaultDetection(str(fault["name"]), asked, right / asked if asked else 0.0, low, high)
         )
     return found

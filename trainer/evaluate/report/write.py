@@ -11,68 +11,9 @@ import orjson
 
 from exchange.files import write_atomic
 from trainer.evaluate.records import Evaluation
-from trainer.evaluate.report import appendix, context, results
+from trainer.evaluate.report import context
 from trainer.evaluate.report.build import EvaluationReport, ReportOptions, build_report
-from trainer.evaluate.report.html import LANGUAGES, Html, join, tag, text
-from trainer.evaluate.report.summary import summary_section
-
-# The page: one file that needs nothing else, runs nothing and asks nobody.
-#
-# The policy in its head forbids every request and every script, so that even text which slipped
-# through the escaping could do nothing.
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_NAMES = {"el": "Ελληνικά", "en": "English"}
-_STYLE = Path(__file__).with_name("style.css")
-
-
-def render_report(report: EvaluationReport, items_file: str, figures_file: str) -> str:
-    """The whole page.
-
-    Args:
-        items_file: name of the file with every question, to be named.
-        figures_file: the same of the figures.
-    """
-    first = report.choices.language if report.choices.language in LANGUAGES else "en"
-    title = f"{report.about.archive}: {report.sentence}"
-    head = join(
-        (
-            Html('<meta charset="utf-8">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{text(POLICY)}">'),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            tag("title", title),
-            tag("style", Html(_STYLE.read_text("utf-8"))),
-        )
-    )
-    choices = join(
-        Html(
-            f'<input class="choice" type="radio" name="language" id="{name}"'
-            f"{' checked' if name == first else ''}>"
-        )
-        for name in LANGUAGES
-    )
-    labels = tag(
-        "div", *(tag("label", _NAMES[name], for_=name) for name in LANGUAGES), class_="languages"
-    )
-    main = tag(
-        "main",
-        summary_section(report),
-        results.differences(report),
-        results.beside(report),
-        results.everything(report),
-        results.slices(report),
-        results.flips(report, items_file),
-        appendix.calibration(report),
-        appendix.judge(report),
-        appendix.losses(report),
-        appendix.coverage(report),
-        appendix.costs(report),
-        appendix.made(report),
-        appendix.footer(figures_file),
-    )
-    body = tag("body", choices, labels, main)
-    return f'<!doctype html>\n<html lang="{first}"><head>{head}</head>{body}</html>\n'
-
+from trainer.evaluate.report.render import render_report
 
 PAGE, FIGURES, ITEMS = "report.html", "report.json", "report.jsonl"
 

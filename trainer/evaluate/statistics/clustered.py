@@ -15,7 +15,7 @@ from functools import cache
 from statistics import NormalDist
 from typing import Any
 
-from exchange.errors import UserError
+from exchange.errors import MissingExtra
 
 LEVEL = 0.95
 
@@ -24,12 +24,14 @@ def scipy_special() -> Any:
     """`scipy.special`, imported when first needed: it costs a quarter of a second.
 
     Raises:
-        UserError: scipy is not installed.
+        MissingExtra: scipy is not installed.
     """
     try:
         from scipy import special
     except ImportError:
-        raise UserError("intervals and tests need scipy: pip install 'kkoracle[report]'") from None
+        raise MissingExtra(
+            "intervals and tests need scipy: pip install 'kkoracle[report]'"
+        ) from None
     return special
 
 

@@ -1,0 +1,276 @@
+"""The page: one file that needs nothing else, runs nothing and requests nothing.
+
+The policy in its head forbids every request and every script, so that even text which slipped
+through the escaping could do nothing. The templates decide how it looks; what is chosen or put
+together before it can be shown is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from exchange.html import plots, templates
+from exchange.html.plots import ForestRow
+from trainer.evaluate.report import strings
+from trainer.evaluate.report.answers import CalibrationCurve
+from trainer.evaluate.report.build import EvaluationReport
+from trainer.evaluate.report.comparisons import UNSEEN_SPLIT, SliceComparison, SystemComparison
+from trainer.evaluate.report.strings import (
+    difference_interval,
+    mean_value,
+    named,
+    p_value,
+    phrase,
+    signed_difference,
+    split_title,
+)
+from trainer.evaluate.report.tables import TrainingCost
+from trainer.evaluate.report.verdict import GateCheck
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+SLICE_LABEL = 26  # characters of a slice's name that fit beside its plot
+Phrase = tuple[str, dict[str, Any]]  # a key of the texts, with what fills its places
+
+
+def render_report(report: EvaluationReport, items_file: str, figures_file: str) -> str:
+    """The whole page.
+
+    Args:
+        items_file: name of the file with every question, to be named.
+        figures_file: the same of the figures.
+    """
+    known, audit = strings.languages(), report.audit
+    stories = report.surroundings.stories.values()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            policy=POLICY,
+            languages=known,
+            first=report.choices.language if report.choices.language in known else "en",
+            verdict=_verdict(report),
+            reasons=list(_reasons(report)),
+            system_names=[system.name for system in report.systems],
+            cells_by_split=list(_cells_by_split(report)),
+            human=", ".join(f"{key} {value}" for key, value in audit.human.items())
+            if audit
+            else "",
+            highest=max((count for counts in stories for count in counts), default=0),
+            provenance=_provenance(report),
+            settings=orjson.dumps(report.about.settings, option=orjson.OPT_INDENT_2).decode(),
+            items_file=items_file,
+            figures_file=figures_file,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    made = templates.environment("trainer.evaluate.report")
+    made.filters |= {
+        "groups": _groups,
+        "mean_value": mean_value,
+        "model_title": strings.model_title,
+        "p_value": p_value,
+        "signed_difference": signed_difference,
+        "thousands": strings.thousands,
+    }
+    made.globals |= {
+        "difference_interval": difference_interval,
+        "forest": _forest,
+        "gate_values": _gate_values,
+        "mean_interval": strings.mean_interval,
+        "named": named,
+        "plots": plots,
+        "reliability": _reliability,
+        "slice_forest": _slice_forest,
+        "split_title": split_title,
+        "t": phrase,
+        "training_values": _training_values,
+    }
+    return made
+
+
+def _groups(found: Sequence[Any], attribute: str) -> list[tuple[Any, list[Any]]]:
+    """Records by one of their fields, in the order in which its values come first."""
+    grouped: dict[Any, list[Any]] = {}
+    for one in found:
+        grouped.setdefault(attrgetter(attribute)(one), []).append(one)
+    return list(grouped.items())
+
+
+def _verdict(report: EvaluationReport) -> Phrase:
+    verdict = report.verdict
+    if verdict is None:
+        return "nothing", {}
+    if not verdict.decided:
+        return "open", {"more": f"{verdict.more:,}"}
+    with_rag = verdict.decided == "fine-tune" and verdict.system.endswith("+rag")
+    return "fine-tune-rag" if with_rag else verdict.decided, {}
+
+
+def _reasons(report: EvaluationReport) -> Iterator[Phrase]:
+    """What the verdict stands on, and what it does not say."""
+    from markupsafe import Markup
+
+    verdict = report.verdict
+    if verdict is None or not verdict.because:
+        return
+    first = verdict.because[0]
+    means = {
+        side: mean
+        for one in verdict.because
+        for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))
+    }
+    yield (
+        "because",
+        {
+            "metric": named("metrics", verdict.metric),
+            "split": split_title(verdict.split),
+            "questions": f"{first.questions:,}",
+            "stories": f"{first.stories:,}",
+            "system": verdict.system,
+            "mean": mean_value(means.get(verdict.system), first.unit),
+            "others": ", ".join(
+                f"{name} {mean_value(mean, first.unit)}"
+                for name, mean in means.items()
+                if name != verdict.system
+            ),
+        },
+    )
+    limit = signed_difference(first.matters, first.unit).lstrip("+")
+    matters = Markup("{} {}").format(limit, phrase("points") if first.unit == "share" else "")
+    beaten = [
+        one.adjusted
+        for one in verdict.because
+        if one.one == verdict.system and one.adjusted is not None
+    ]
+    if not verdict.decided:
+        pairs = ", ".join(f"{one.one} − {one.other} {_gain(one)}" for one in verdict.because)
+        yield "left-open", {"pairs": pairs, "matters": matters, "more": f"{verdict.more:,}"}
+    elif beaten:
+        yield "clearly", {"p": p_value(max(beaten)), "matters": matters}
+    else:
+        yield "cheapest", {"matters": matters}
+    yield from _beyond_the_verdict(report)
+
+
+def _beyond_the_verdict(report: EvaluationReport) -> Iterator[Phrase]:
+    """What is said of stories that nobody taught, and of the length of answers."""
+    if not report.flips or not report.verdict:
+        return
+    one, other = report.flips.system, report.flips.against
+    unseen = report.comparison(report.verdict.metric, UNSEEN_SPLIT, one, other)
+    if unseen and report.verdict.split != UNSEEN_SPLIT:
+        key = {"better": "unseen-gain", "worse": "unseen-loss"}.get(unseen.says, "no-unseen")
+        yield key, {"one": one, "other": other, **_gain_values(unseen)}
+    length = report.comparison("length", report.verdict.split, one, other)
+    if length and length.says in ("higher", "lower"):
+        yield (
+            "terser" if length.says == "lower" else "wordier",
+            {
+                "system": one,
+                "against": other,
+                "one": f"{length.mean_one:.2f}",
+                "other": f"{length.mean_other:.2f}",
+            },
+        )
+
+
+def _gain(one: SystemComparison) -> str:
+    return strings.gain_with_interval(one.gain, one.low, one.high, one.unit)
+
+
+def _gain_values(one: SystemComparison) -> dict[str, str]:
+    return {
+        "gain": signed_difference(one.gain, one.unit),
+        "interval": difference_interval(one.low, one.high, one.unit),
+    }
+
+
+def _gate_values(check: GateCheck) -> dict[str, Any]:
+    metric, found = named("metrics", check.metric), check.comparison
+    if not found:
+        return {"metric": metric}
+    allowed = signed_difference(check.allowed, found.unit).lstrip("+")
+    return {
+        "metric": metric,
+        **_gain_values(found),
+        "allowed": allowed,
+        "more": f"{check.more:,}",
+    }
+
+
+def _forest(compared: Sequence[SystemComparison]) -> Markup:
+    """Comparisons on one metric; those of the declared set are strong."""
+    rows = [
+        _forest_row(f"{one.one} − {one.other}", one, strong=one.adjusted is not None)
+        for one in compared
+    ]
+    scale = 100 if compared[0].unit == "share" else 1
+    return plots.forest(rows, scale, max(one.matters for one in compared))
+
+
+def _slice_forest(slices: Sequence[SliceComparison], first: SystemComparison) -> Markup:
+    rows = [
+        _forest_row(f"{one.value[:SLICE_LABEL]} ({one.comparison.questions:,})", one.comparison)
+        for one in slices
+    ]
+    return plots.forest(rows, 100 if first.unit == "share" else 1, first.matters)
+
+
+def _forest_row(label: str, one: SystemComparison, *, strong: bool = False) -> ForestRow:
+    return ForestRow(label, _gain(one), one.gain, one.low, one.high, one.says, strong)
+
+
+def _reliability(curve: CalibrationCurve) -> Markup:
+    return plots.reliability([(one.confidence, one.right, one.count) for one in curve.bins])
+
+
+def _cells_by_split(report: EvaluationReport) -> Iterator[tuple[str, list[Any]]]:
+    """Each set of questions with its metrics, and a cell or None for every system."""
+    names = [system.name for system in report.systems]
+    for split, cells in _groups(report.cells, "split"):
+        found = {(cell.metric, cell.system): cell for cell in cells}
+        rows = [
+            (metric, [found.get((metric.name, name)) for name in names])
+            for metric in report.metrics
+            if any((metric.name, name) in found for name in names)
+        ]
+        yield split, rows
+
+
+def _training_values(cost: TrainingCost) -> dict[str, str]:
+    return {
+        "hours": f"{cost.hours:.2g}",
+        "tokens": f"{cost.tokens:,}",
+        "memory": f"{cost.peak_gb:.2g}",
+        "kwh": f"{cost.kwh:.2g}",
+        "watts": f"{cost.watts:g}",
+    }
+
+
+def _provenance(report: EvaluationReport) -> list[tuple[str, str]]:
+    """All that is needed to do it again, but the settings."""
+    about = report.about
+    return [
+        ("model", f"{strings.model_title(about.model)} ({about.model_sha})"),
+        ("run", f"{about.run}, {about.checkpoint}"),
+        ("adapter", about.adapter or "-"),
+        ("dataset", about.dataset),
+        ("chunks", about.corpus),
+        ("started", about.started),
+        *((system.name, f"{system.about} ({system.key})") for system in report.systems),
+        *((metric.name, metric.signature) for metric in report.metrics),
+        *([("judge", report.audit.signature)] if report.audit else []),
+    ]
