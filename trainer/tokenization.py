@@ -1,16 +1,20 @@
 """From a question and an answer to tokens, the same way in training, sampling and comparing.
 
-Knows the tokenizer's interface and nothing of models.
+Knows the tokenizer's interface, and of a model only how long its context is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exchange.errors import TooLarge
 from exchange.inference import chat_template
 from exchange.inference.engine import Message
+from trainer.dataset.rows import DatasetRow
+
+REPORT_EVERY = 256  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,45 @@ def tokenize_sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> To
     """One training row; the last turn is the answer."""
     tokens, start = chat_template.encode_conversation(tokenizer, turns)
     return TokenizedSample(row_id, tokens, start, len(turns[-1]["content"]))
+
+
+def context_length(model: Any) -> int:
+    """The longest text the model was made for, in tokens; 0 when it does not say."""
+    about = getattr(model, "args", None)
+    names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
+    return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
+
+
+def longest_row(model: Any, max_length: int) -> int:
+    """The most tokens that a row may have: the setting's, within the model's context."""
+    limit = context_length(model)
+    return min(max_length, limit) if limit else max_length
+
+
+def encode_rows(
+    tokenizer: Any,
+    rows: Sequence[DatasetRow],
+    longest: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[TokenizedSample], int]:
+    """All rows that fit, and how many do not.
+
+    A row that is too long is left out and counted, never cut: a chopped answer teaches to chop.
+
+    Raises:
+        UserError: no row fits, or the chat template refuses one.
+    """
+    samples = []
+    for number, row in enumerate(rows):
+        if number % REPORT_EVERY == 0:
+            progress(number, len(rows))
+        sample = tokenize_sample(tokenizer, row.id, row.turns())
+        if len(sample.tokens) <= longest:
+            samples.append(sample)
+    progress(len(rows), len(rows))
+    if not samples:
+        raise TooLarge(
+            f"all {len(rows)} rows are longer than {longest} tokens: raise [train] max_length, or "
+            "choose a model with a longer context"
+        )
+    return samples, len(rows) - len(samples)

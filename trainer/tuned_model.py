@@ -18,7 +18,7 @@ class TunedModel:
     """Nothing is loaded yet."""
 
     run: TrainingRun
-    begun: RunConfig
+    config: RunConfig
     checkpoint: CheckpointName
     adapter: Path  # folder, in mlx-lm's layout
     base: Path  # folder of the model
@@ -52,14 +52,14 @@ def find_tuned_model(
     Raises:
         UserError: no such run, no adapter yet, or another model than the adapter's.
     """
-    of = TrainingRun(project.archive_dir(archive), run)
-    adapter = of.adapter(checkpoint)
+    found = TrainingRun(project.archive_dir(archive), run)
+    adapter = found.adapter(checkpoint)
     language_model = language_model or project.config.table("model", models.ModelSettings)
     base = models.locate(language_model, project.models, confirm)
-    begun = of.begun()
-    if begun.model_sha != runs.model_sha(base):
+    config = found.config()
+    if config.model_sha != runs.model_sha(base):
         raise ModelUnfit(
-            f"run {run!r} was trained on {begun.model}, and [model] name is "
+            f"run {run!r} was trained on {config.model}, and [model] name is "
             f"{language_model.name}: name the same model again"
         )
-    return TunedModel(of, begun, checkpoint, adapter, base, language_model.name)
+    return TunedModel(found, config, checkpoint, adapter, base, language_model.name)

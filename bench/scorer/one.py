@@ -58,7 +58,7 @@ class ProgressLines(Callback):
                 flush=True,
             )
 
-    def validated(self, validation: ValidationMetrics) -> None:
+    def on_validation(self, validation: ValidationMetrics) -> None:
         print(
             f"{self.name}: step {validation.step} validation {validation.valid_loss:.4f}",
             file=sys.stderr,
@@ -102,7 +102,7 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
         project,
         parts,
         settings,
-        watcher=ProgressLines(name),
+        callback=ProgressLines(name),
         human=False,
         source="made up",
         language_model=models.ModelSettings(name=str(model), bits=0),

@@ -6,7 +6,7 @@ of the training alone, loading left out.
 
 samples_ratio     rows per processor second, ours over theirs, all layers tuned, one epoch
 cached_ratio      the same for the upper half of the layers; ours is the second epoch, with the
-                  frozen layers' activations from the trunk cache
+                  frozen layers' activations from the activation cache
 uncached_ratio    the same for our first epoch, which fills the cache
 grad_max_diff     largest difference of our gradient to that of plain single rows, all logits
 padding           share of what we compute that is pads; theirs_padding: of mlx_lm.lora
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         settings.log("all layers: ours, then mlx_lm.lora")
         ours = _alone("ours", folder, layers, 1, "all")
         theirs = _alone("theirs", folder, layers)
-        settings.log("upper half: ours with the trunk cache, two epochs, then mlx_lm.lora")
+        settings.log("upper half: ours with the activation cache, two epochs, then mlx_lm.lora")
         cached = _alone("ours", folder, half, 2, "half")
         upper = _alone("theirs", folder, half)
         settings.log("the gradient beside that of single rows")

@@ -1,7 +1,7 @@
 """Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME`
 
 The clock runs from reading the rows to the last step, but for what the peer does not do: loading,
-and the validation (of one row) before the first step. With upper layers only, filling the trunk
+and the validation (of one row) before the first step. With upper layers only, filling the activation
 cache is part of the first epoch.
 """
 
@@ -32,10 +32,10 @@ class StepTimer(Callback):
         self.read: list[float] = []
         self._filling = False
 
-    def planned(self, plan: RunPlan, resumed_at: int) -> None:
-        self.read, self._filling = [time.process_time()], plan.trunk
+    def on_train_begin(self, plan: RunPlan, resumed_at: int) -> None:
+        self.read, self._filling = [time.process_time()], plan.cached
 
-    def validated(self, validation: ValidationMetrics) -> None:
+    def on_validation(self, validation: ValidationMetrics) -> None:
         if validation.step == 0 and not self._filling:
             self.read = [time.process_time()]
 
@@ -78,7 +78,7 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
         else None
     )
     loop = TrainingLoop(
-        model, tokenizer, data, settings, TrainingRun(folder, name), clock, trunk=kept
+        model, tokenizer, data, settings, TrainingRun(folder, name), callback=clock, cache=kept
     )
     seen = _count_rows(loop)
     loop.fit(RunConfig("bench", "bench", "bench", settings.model_dump()))
@@ -92,7 +92,7 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
         "tokens": loop.plan.tokens,
         "answers": loop.plan.targets,
         "parameters": loop.plan.parameters,
-        "trunk_mb": round(loop.plan.trunk_bytes / 1e6, 1),
+        "trunk_mb": round(loop.plan.cache_bytes / 1e6, 1),
     }
     sys.stdout.write("\n" + orjson.dumps(told).decode() + "\n")
 

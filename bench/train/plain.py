@@ -2,7 +2,7 @@
 
 The reference is mlx-lm's own adapter layers, one row at a time, without a pad, with all logits; the
 sum of all rows is divided by the number of answer tokens. Ours computes the same rows in batches,
-and once more from the trunk cache, where only the upper half of the layers learns.
+and once more from the cache cache, where only the upper half of the layers learns.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(folder: Path, count: int) -> None:
 
 
 def _difference(
-    model: Any, bare: Any, rows: list[tokenization.TokenizedSample], layers: int, trunk: Any
+    model: Any, bare: Any, rows: list[tokenization.TokenizedSample], layers: int, cache: Any
 ) -> float:
     import mlx.core as mx
     import mlx.nn as nn
@@ -73,7 +73,7 @@ def _difference(
     plainly = nn.value_and_grad(bare, lambda row: alone(row) / targets)
     for row in rows:
         reference = added(reference, plainly(row)[1])
-    loss = Loss(model, trunk)
+    loss = Loss(model, cache)
     compute = loss_and_gradient(loss)
     for chosen in batches.epoch_batches([row.length for row in rows], BATCH, SEED, 0):
         ours = added(ours, compute(loss.batch([rows[i] for i in chosen]), 1 / targets)[1])

@@ -15,7 +15,7 @@ TABLES: dict[str, str] = {
     "crawl": "crawler.settings:CrawlSettings",
     "work": "workers.settings:WorkSettings",
     "plan": "exchange.planning.settings:PlanSettings",
-    "dataset": "trainer.training.settings:DatasetSettings",
+    "dataset": "trainer.dataset.settings:DatasetSettings",
     "train": "trainer.training.settings:TrainSettings",
     "score": "trainer.scorer.settings:ScoreSettings",
     "evaluate": "trainer.evaluate.settings:EvaluateSettings",

@@ -92,7 +92,7 @@ def open_base_only(folder: Any) -> ChatModels:
     """Only the base, where nothing was tuned yet."""
     from exchange.inference import runtime
     from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
-    from trainer.encode import context_length
+    from trainer.tokenization import context_length
 
     model, tokenizer = runtime.load(folder)
     lane = StreamingBatch(

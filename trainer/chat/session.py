@@ -39,7 +39,7 @@ class ChatSession:
     system: str = ""
     alone: bool = False  # every question by itself: what was said before is not shown
     turns: list[ChatTurn] = field(default_factory=list)
-    begun: int = 0  # turns before this one are forgotten
+    first_turn: int = 0  # turns before this one are forgotten
 
     @property
     def tuned(self) -> bool:
@@ -53,7 +53,7 @@ class ChatSession:
 
     def forget(self) -> None:
         """Begin anew; the transcript keeps all."""
-        self.begun = len(self.turns)
+        self.first_turn = len(self.turns)
 
     def prompt(
         self,
@@ -70,7 +70,7 @@ class ChatSession:
         Raises:
             UserError: the question alone is too long.
         """
-        past = [] if self.alone else self.turns[self.begun :]
+        past = [] if self.alone else self.turns[self.first_turn :]
         for count in range(len(found), -1, -1):
             shown = tuple(found[:count])
             asked = (

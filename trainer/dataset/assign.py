@@ -9,10 +9,10 @@ from exchange.text.fold import fold
 from exchange.text.similarity import SIMILAR, SignatureIndex, question_signature
 from trainer.dataset import recall_split
 from trainer.dataset.rows import DatasetRow
+from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource
 from trainer.dataset.split import SplitAssignment, SplitRule, choose_rule, side_of
 from trainer.dataset.split_history import SplitHistory
-from trainer.training.settings import DatasetSettings
 
 _WITHOUT_STORY = ("replay", "refusal")  # kinds that are there to be taught
 

@@ -18,6 +18,7 @@ from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
+from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
     MIN_HELD_OUT,
@@ -28,7 +29,6 @@ from trainer.dataset.split import (
     assign_stories,
     check_crossing,
 )
-from trainer.training.settings import DatasetSettings
 
 FOLDER = "dataset"
 LEAKAGE = "leakage.json"

@@ -1,27 +1,33 @@
-"""`kkoracle dataset ...`: build, export, stats, review."""
+"""`kkoracle dataset ...`: build, export, stats; `review` stands in its own room."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from exchange.files import write_atomic
 from exchange.project import Project
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trainer.dataset.manifest import Manifest
+
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 SHOWN = 20  # bad lines told one by one
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the front door."""
+def register(app: typer.Typer) -> typer.Typer:
+    """Add the commands to the front door; returns their group, for `review`."""
     dataset = typer.Typer(
         help="What is taught: built from the accepted pairs.", no_args_is_help=True
     )
-    for command in (build, export, stats, review):
+    for command in (build, export, stats):
         dataset.command()(command)
     app.add_typer(dataset, name="dataset")
+    return dataset
 
 
 def build(
@@ -64,9 +70,9 @@ def build(
 
     from exchange.errors import UsageError
     from exchange.settings import PersonaSettings
-    from trainer.console import TrainingScreen, manifest_table
+    from trainer.console import ProgressScreen
     from trainer.dataset import DatasetRequest, build_dataset, random_split
-    from trainer.training.settings import DatasetSettings
+    from trainer.dataset.settings import DatasetSettings
 
     if split not in ("clusters", "researcher"):
         raise UsageError(f"--split {split}: clusters or researcher")
@@ -77,14 +83,14 @@ def build(
     asked = DatasetRequest(persona.system, persona.language, origin, new_cutoff)
     console = Console(highlight=False)
     archive_dir = project.archive_dir(archive)
-    with TrainingScreen(console) as screen:
+    with ProgressScreen(console) as screen:
         built = (build_dataset if split == "clusters" else random_split.build_random_split)(
-            archive_dir, settings, asked, screen.report
+            archive_dir, settings, asked, screen.on_progress
         )
     manifest = built.manifest
     rows = {f"rows_in_{name}": of["rows"] for name, of in manifest.splits.items()}
     project.entry.tell(dataset=manifest.sha, **rows)
-    console.print(manifest_table(manifest))
+    console.print(_manifest_table(manifest))
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
     if len(built.bad) > SHOWN:
@@ -156,14 +162,14 @@ def stats(
     import orjson
     from rich.console import Console
 
-    from trainer.console import TrainingScreen
+    from trainer.console import ProgressScreen
     from trainer.dataset import archive_stats as counting
     from trainer.dataset import stats_page
 
     project: Project = ctx.obj
     console = Console(highlight=False)
-    with TrainingScreen(Console(highlight=False, stderr=True)) as screen:
-        found = counting.read_statistics(project.archive_dir(archive), origin, screen.report)
+    with ProgressScreen(Console(highlight=False, stderr=True)) as screen:
+        found = counting.read_statistics(project.archive_dir(archive), origin, screen.on_progress)
     if json:
         typer.echo(orjson.dumps(asdict(found)).decode())
     else:
@@ -174,19 +180,15 @@ def stats(
         console.print(f"page in {html}", soft_wrap=True, markup=False)
 
 
-def review(
-    ctx: typer.Context,
-    archive: Archive = None,
-    count: Annotated[int, typer.Option("-n", min=1, help="Pairs of this sitting.")] = 50,
-    reviewer: Annotated[str, typer.Option(help="Whose labels these are.")] = "me",
-) -> None:
-    """Read pairs one at a time with their chunk, and accept, edit or reject them.
+def _manifest_table(manifest: Manifest) -> Table:
+    """What a dataset holds."""
+    from rich.table import Table
 
-    One key each: [a]ccept, [e]dit, [r]eject with a reason, [s]kip, [u]ndo, [q]uit. Every label is
-    stored at once; the next sitting goes on. One pair in ten is shown twice, to see how far a
-    reviewer agrees with himself.
-    """
-    from trainer.review import terminal
-
-    project: Project = ctx.obj
-    terminal.run_review(project.archive_dir(archive), count, reviewer)
+    table = Table(title=f"Dataset of {manifest.archive} ({manifest.sha})", title_justify="left")
+    for name in ("split", "rows", "stories", "clusters", "characters"):
+        table.add_column(name, justify="left" if name == "split" else "right")
+    for split, counts in manifest.splits.items():
+        table.add_row(
+            split, *(f"{counts[key]:,}" for key in ("rows", "stories", "clusters", "characters"))
+        )
+    return table

@@ -15,8 +15,8 @@ from exchange.text.dates import format_date
 from exchange.text.fold import fold
 from exchange.text.similarity import question_signature
 from trainer.dataset.rows import DatasetRow, StoryOrigin
+from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import SplitAssignment, SplitRule, hash_fraction
-from trainer.training.settings import DatasetSettings
 
 SHORT, MEDIUM = 60, 240  # characters of an answer: up to here it is short, medium; else long
 FEW = 200  # rows about one name that are never too many

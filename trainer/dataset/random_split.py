@@ -13,8 +13,8 @@ from trainer.dataset import leakage, mix, write
 from trainer.dataset.build import DatasetBuild, DatasetRequest, StageProgress, read_source
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
+from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split, hash_fraction
-from trainer.training.settings import DatasetSettings
 
 FOLDER = "dataset-researcher"
 TRAIN, VALID = 0.70, 0.15  # test has the rest

@@ -12,7 +12,7 @@ from typing import Any
 from exchange.records import digest
 from exchange.store.corpus import Corpus, StoredPair
 from trainer.dataset.rows import DatasetRow, StoryOrigin
-from trainer.training.settings import DatasetSettings
+from trainer.dataset.settings import DatasetSettings
 
 REPORT_EVERY = 1000  # rows
 Progress = Callable[[int, int], None]

@@ -1,4 +1,4 @@
-"""`kkoracle evaluate`: who is better, by how much, and how sure one can be."""
+"""`kkoracle evaluate`: who is better, by how much, and how sure; `compare`: answers to read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Archive = Annotated[str | None, typer.Argument(help="The archive; default: the o
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the front door."""
+    """Add the commands to the front door."""
+    app.command("compare")(compare)
     app.command("evaluate")(evaluate)
 
 
@@ -71,7 +72,7 @@ def evaluate(
     from exchange.errors import FAILED
     from exchange.inference.models import ModelSettings
     from exchange.settings import PersonaSettings
-    from trainer.console import TrainingScreen
+    from trainer.console import ProgressScreen
     from trainer.evaluate import report
     from trainer.evaluate.run import EvaluationHooks, EvaluationRequest
     from trainer.evaluate.run import evaluate as run_evaluation
@@ -93,8 +94,8 @@ def evaluate(
     )
     console = Console(highlight=False)
     with (
-        TrainingScreen(console) as screen,
-        stop_on_signal(lambda: screen.note("ending after this token; once more: at once")) as stop,
+        ProgressScreen(console) as screen,
+        stop_on_signal(lambda: screen.log("ending after this token; once more: at once")) as stop,
     ):
         folder = run_evaluation(
             project,
@@ -108,15 +109,67 @@ def evaluate(
                 shlex.join(["kkoracle", *logs.mask_arguments(sys.argv[1:])]),
             ),
             EvaluationHooks(
-                screen.note, screen.report, lambda text: yes or typer.confirm(text), stop
+                screen.log, screen.on_progress, lambda text: yes or typer.confirm(text), stop
             ),
         )
         persona = project.config.table("persona", PersonaSettings)
         choices = report.ReportOptions(
             persona.goal, persona.language, settings.matters, settings.watts
         )
-        found = report.write_report(folder, project.archive_dir(archive), choices, screen.report)
+        found = report.write_report(
+            folder, project.archive_dir(archive), choices, screen.on_progress
+        )
     report.print_report(console, found, folder)
     project.entry.tell(verdict=found.sentence, gate="passed" if found.passed else "failed")
     if gate and not found.passed:
         raise typer.Exit(FAILED)
+
+
+def compare(
+    ctx: typer.Context,
+    archive: Archive = None,
+    name: Annotated[str, typer.Option(help="The run whose adapter answers.")] = "default",
+    best: Annotated[
+        bool, typer.Option("--best", help="The checkpoint of the lowest validation loss.")
+    ] = False,
+    count: Annotated[int, typer.Option("-n", min=1, help="Questions of each split.")] = 20,
+    questions: Annotated[
+        Path | None, typer.Option(help="A file with questions of your own, one a line.")
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
+    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+) -> None:
+    """Ask the model with and without its adapter the same questions, side by side."""
+    from exchange.inference import openblas
+
+    openblas.ensure()
+    from rich.console import Console
+
+    from exchange.inference.models import ModelSettings
+    from trainer.console import ProgressScreen
+    from trainer.evaluate.compare import compare as ask_both
+    from trainer.evaluate.compare import read_questions
+    from trainer.evaluate.compare_records import comparison_table, share_table
+
+    project: Project = ctx.obj
+    own_questions = read_questions(questions) if questions else []
+    console = Console(highlight=False)
+    with ProgressScreen(console) as screen:
+        found = ask_both(
+            project,
+            archive,
+            run=name,
+            checkpoint="best" if best else "last",
+            count=count,
+            questions=own_questions,
+            max_tokens=max_tokens,
+            callback=screen,
+            language_model=project.config.table("model", ModelSettings, {"name": model}),
+            confirm=lambda text: yes or (sys.stdin.isatty() and typer.confirm(text)),
+        )
+    console.print(comparison_table(found))
+    if found.shares:
+        console.print(share_table(found))
+    folder = project.archive_dir(archive) / "runs" / name
+    console.print(f"all of it in {folder / 'compare.md'}", soft_wrap=True)

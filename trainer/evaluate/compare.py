@@ -45,7 +45,7 @@ def compare(
     count: int = 20,
     questions: Sequence[str] = (),
     max_tokens: int = MAX_TOKENS,
-    watcher: Callback | None = None,
+    callback: Callback | None = None,
     language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
 ) -> BaseTunedComparison:
@@ -60,7 +60,7 @@ def compare(
     Raises:
         UserError: no such run, no dataset, another model than the adapter's, the GPU in use.
     """
-    watcher = watcher or Callback()
+    callback = callback or Callback()
     archive_dir = project.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     items = _choose(archive_dir / FOLDER, manifest, count, questions)
@@ -74,8 +74,8 @@ def compare(
         confirm=confirm,
     )
     if not questions and of.dataset != manifest.sha:
-        watcher.note("the dataset was built anew since this run: its questions are asked now")
-    with LocalWeights(of.folder, of.adapter, project.data, WIDTH, watcher.note) as weights:
+        callback.log("the dataset was built anew since this run: its questions are asked now")
+    with LocalWeights(of.folder, of.adapter, project.data, WIDTH, callback.log) as weights:
         systems = [
             EvalSystem(
                 name,
@@ -94,7 +94,7 @@ def compare(
             )
         ]
         _check_length(systems[0], items, weights.context)
-        rows, losses = _answer_items(systems, items, watcher)
+        rows, losses = _answer_items(systems, items, callback)
     groups = [(g, [r for r in rows if r.group == g and r.reference]) for g in (TRAINED, HELD_OUT)]
     found = BaseTunedComparison(
         of.name,
@@ -154,14 +154,17 @@ def _check_length(system: EvalSystem, items: Sequence[EvalItem], context: int) -
 
 
 def _answer_items(
-    systems: Sequence[EvalSystem], items: Sequence[EvalItem], watcher: Callback
+    systems: Sequence[EvalSystem], items: Sequence[EvalItem], callback: Callback
 ) -> tuple[list[ComparisonRow], list[dict[str, float]]]:
     """Rows with both answers, and for each system its loss by group, in nats per token."""
     done = counted(1)
     said, losses = [], []
     for system in systems:
         said.append(
-            system.answer(items, lambda: watcher.answering(next(done), len(systems) * len(items)))
+            system.answer(
+                items,
+                lambda: callback.on_progress("answering", next(done), len(systems) * len(items)),
+            )
         )
         weighed = system.weigh(items, lambda: None)
         losses.append(

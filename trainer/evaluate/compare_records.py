@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
+from rich.table import Table
 
 from exchange.files import write_atomic
 from exchange.text.fold import words
+from trainer.console import one_line
 
 TRAINED, HELD_OUT, ASKED = "trained", "held out", "asked"
 
@@ -139,3 +141,37 @@ def to_markdown(comparison: BaseTunedComparison) -> str:
 def _cell(text: str) -> str:
     """One line; an answer of a model may hold anything."""
     return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|") or "(nothing)"
+
+
+def comparison_table(comparison: BaseTunedComparison, rows: int = 10) -> Table:
+    """The first questions of each group, base beside tuned."""
+    table = Table(title="Base and tuned", title_justify="left", show_lines=True)
+    for name in ("", "question", "reference", "base", "tuned"):
+        table.add_column(name, overflow="fold")
+    for group in dict.fromkeys(row.group for row in comparison.rows):
+        for row in [row for row in comparison.rows if row.group == group][:rows]:
+            style = "[green]" if row.tuned_exact else ""
+            table.add_row(
+                row.group,
+                one_line(row.question),
+                one_line(row.reference),
+                one_line(row.base),
+                style + one_line(row.tuned),
+            )
+    return table
+
+
+def share_table(comparison: BaseTunedComparison) -> Table:
+    """Shares of exact answers, overlap and loss, by group."""
+    table = Table(title="Shares, base -> tuned", title_justify="left")
+    for name in ("questions", "number", "exact", "overlap", "loss"):
+        table.add_column(name, justify="left" if name == "questions" else "right")
+    for s in comparison.shares:
+        table.add_row(
+            s.group,
+            str(s.rows),
+            f"{s.base_exact:.0%} -> {s.tuned_exact:.0%}",
+            f"{s.base_overlap:.2f} -> {s.tuned_overlap:.2f}",
+            f"{s.base_loss:.3f} -> {s.tuned_loss:.3f}",
+        )
+    return table

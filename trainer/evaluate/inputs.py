@@ -106,7 +106,7 @@ def find_model(
     found = find_tuned_model(project, archive, run, checkpoint, language_model, confirm)
     sha = sha256_of(found.adapter / "adapters.safetensors")[:SHA_DIGITS]
     return EvaluatedModel(
-        found.name, found.base, found.begun.model_sha, found.adapter, sha, found.begun.dataset
+        found.name, found.base, found.config.model_sha, found.adapter, sha, found.config.dataset
     )
 
 

@@ -72,7 +72,7 @@ class EvaluationRequest:
 class EvaluationHooks:
     """How an evaluation speaks with whoever started it."""
 
-    note: Callable[[str], None] = Callback().note
+    note: Callable[[str], None] = Callback().log
     report: Callable[[str, int, int], None] = lambda what, done, total: None
     confirm: Callable[[str], bool] = lambda text: False
     stop: Callable[[], bool] = lambda: False

@@ -183,13 +183,13 @@ def _desk(
     from rich.console import Console
 
     from exchange.inference.models import ModelSettings
-    from trainer.console import TrainingScreen
+    from trainer.console import ProgressScreen
     from trainer.publish.publisher import Publisher
     from trainer.publish.settings import PublishSettings
 
     project: Project = ctx.obj
     console = Console(highlight=False)
-    with TrainingScreen(console) as screen:
+    with ProgressScreen(console) as screen:
         desk = Publisher(
             project,
             archive,
@@ -197,7 +197,7 @@ def _desk(
             "best" if best else "last",
             settings=project.config.table("publish", PublishSettings, {"rows": rows}),
             language_model=project.config.table("model", ModelSettings, {"name": model}),
-            watcher=screen,
+            callback=screen,
             confirm=lambda text: yes or typer.confirm(text),
         )
         yield desk, console

@@ -13,14 +13,13 @@ from exchange.project import Project
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.split import Split
-from trainer.encode import context_length, encode_rows
 from trainer.publish import tokenizer
 from trainer.publish.artifacts import (
     ArtifactFolder,
     FusedModel,
     FusionLosses,
 )
-from trainer.tokenization import TokenizedSample
+from trainer.tokenization import TokenizedSample, context_length, encode_rows
 from trainer.training.callbacks import Callback
 from trainer.tuned_model import TunedModel
 
@@ -36,7 +35,7 @@ def fuse_run(
     *,
     bits: int = 0,
     rows: int = 128,
-    watcher: Callback,
+    callback: Callback,
 ) -> FusedModel:
     """Write the fused model, unless it stands there already.
 
@@ -50,11 +49,11 @@ def fuse_run(
         UserError: no dataset to weigh on, the GPU in use, a full disk.
     """
     place = ArtifactFolder(archive_dir, tuned.run.name)
-    begun = tuned.begun
+    config = tuned.config
     wanted = FusedModel(
-        model=begun.model,
-        model_sha=begun.model_sha,
-        dataset=begun.dataset,
+        model=config.model,
+        model_sha=config.model_sha,
+        dataset=config.dataset,
         checkpoint=tuned.checkpoint,
         adapter_sha=sha256_of(tuned.adapter / "adapters.safetensors")[:12],
         bits=bits,
@@ -63,13 +62,13 @@ def fuse_run(
     there = place.fused(bits)
     if there and there.made_of() == wanted.made_of():
         return there
-    if rows and begun.dataset != Manifest.read(archive_dir / DATASET).sha:
-        watcher.note("the dataset was built anew since this run: it is weighed on the new one")
+    if rows and config.dataset != Manifest.read(archive_dir / DATASET).sha:
+        callback.log("the dataset was built anew since this run: it is weighed on the new one")
     with lock.hold_gpu(project.data, shared=True):
-        before = _before(tuned, archive_dir / DATASET, rows, watcher) if rows else {}
+        before = _before(tuned, archive_dir / DATASET, rows, callback) if rows else {}
         place.forget(bits)
-        kind = _write(tuned, place.model(bits), bits, watcher)
-        weighed = _after(place.model(bits), archive_dir / DATASET, rows, before, watcher)
+        kind = _write(tuned, place.model(bits), bits, callback)
+        weighed = _after(place.model(bits), archive_dir / DATASET, rows, before, callback)
     made = FusedModel(**{name: getattr(wanted, name) for name in _MADE}, type=kind, weighed=weighed)
     place.record(made)
     return made
@@ -78,7 +77,7 @@ def fuse_run(
 _MADE = ("model", "model_sha", "dataset", "checkpoint", "adapter_sha", "bits")
 
 
-def _write(tuned: TunedModel, target: Path, bits: int, watcher: Callback) -> str:
+def _write(tuned: TunedModel, target: Path, bits: int, callback: Callback) -> str:
     from trainer.training.fuse import write_fused as write_weights
 
     with atomic_folder(target) as folder:
@@ -87,7 +86,9 @@ def _write(tuned: TunedModel, target: Path, bits: int, watcher: Callback) -> str
             tuned.adapter,
             folder,
             bits=bits,
-            progress=lambda done, total: watcher.report("writing MB", done >> 20, total >> 20),
+            progress=lambda done, total: callback.on_progress(
+                "writing MB", done >> 20, total >> 20
+            ),
         )
         tokenizer.copy_tokenizer(tuned.base, folder)
         if (tuned.base / "generation_config.json").exists():
@@ -96,16 +97,16 @@ def _write(tuned: TunedModel, target: Path, bits: int, watcher: Callback) -> str
 
 
 def _before(
-    tuned: TunedModel, dataset: Path, rows: int, watcher: Callback
+    tuned: TunedModel, dataset: Path, rows: int, callback: Callback
 ) -> dict[Split, tuple[float, float]]:
     """Losses of base and of base with adapter, by split."""
     from exchange.inference.mlx import base_and_adapter
 
-    watcher.note(f"weighing {tuned.name} without and with its adapter")
+    callback.log(f"weighing {tuned.name} without and with its adapter")
     base, adapted, words = base_and_adapter.load(tuned.base, tuned.adapter)
     samples = _samples(base, words, dataset, rows)
     return {
-        split: (_loss(base, some, watcher), _loss(adapted, some, watcher))
+        split: (_loss(base, some, callback), _loss(adapted, some, callback))
         for split, some in samples.items()
     }
 
@@ -115,7 +116,7 @@ def _after(
     dataset: Path,
     rows: int,
     before: dict[Split, tuple[float, float]],
-    watcher: Callback,
+    callback: Callback,
 ) -> dict[str, FusionLosses]:
     """The fused model over the same rows, where it fits into memory."""
     if not before:
@@ -123,16 +124,16 @@ def _after(
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     size *= 2 if runtime.on_cpu() else 1  # there it is computed in float32
     if size > machine.usable_memory():
-        watcher.note(
+        callback.log(
             f"the fused model is not weighed: its {size / 1e9:.1f} GB exceed the "
             f"{machine.usable_memory() / 1e9:.1f} GB of memory that are free; --bits 4 makes one that fits"
         )
         return {}
-    watcher.note("weighing the fused model")
+    callback.log("weighing the fused model")
     model, words = runtime.load(folder)
     samples = _samples(model, words, dataset, rows)
     return {
-        split: FusionLosses(len(samples[split]), *losses, _loss(model, samples[split], watcher))
+        split: FusionLosses(len(samples[split]), *losses, _loss(model, samples[split], callback))
         for split, losses in before.items()
     }
 
@@ -147,10 +148,10 @@ def _samples(
     }
 
 
-def _loss(model: Any, samples: list[TokenizedSample], watcher: Callback) -> float:
+def _loss(model: Any, samples: list[TokenizedSample], callback: Callback) -> float:
     """Nats per token of the answers."""
     from trainer.training.loss import Loss, summed_loss
 
-    nats = summed_loss(Loss(model), samples, BATCH, watcher.validating)
+    nats = summed_loss(Loss(model), samples, BATCH, callback.progress("validating"))
     model.eval()
     return nats / sum(sample.targets for sample in samples)

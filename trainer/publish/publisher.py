@@ -80,7 +80,7 @@ class Publisher:
         *,
         settings: PublishSettings,
         language_model: models.ModelSettings,
-        watcher: Callback,
+        callback: Callback,
         confirm: Callable[[str], bool],
     ) -> None:
         self.tuned: TunedModel = find_tuned_model(
@@ -91,7 +91,7 @@ class Publisher:
         self._project = project
         self._newspaper = settings.newspaper or project.archive(archive)
         self._settings = settings
-        self._watcher = watcher
+        self._callback = callback
         self._persona = project.config.table("persona", PersonaSettings)
 
     def fuse(self, bits: int = 0) -> FusedModel:
@@ -99,20 +99,20 @@ class Publisher:
         if bits not in (0, 4, 8):
             raise UsageError(f"--bits {bits}: 4, 8, or 0 for none")
         if RunSummary.read(self.tuned.run.folder) is None:
-            self._watcher.note("this run is not finished: what it has learned so far is taken")
+            self._callback.log("this run is not finished: what it has learned so far is taken")
         return fuse_run(
             self._project,
             self.archive_dir,
             self.tuned,
             bits=bits,
             rows=self._settings.rows,
-            watcher=self._watcher,
+            callback=self._callback,
         )
 
     def card(self, bits: int = 0, repository: str = "") -> Path:
         """Write README.md into the fused folder."""
         fused = self._fused(bits)
-        begun = self.tuned.begun
+        config = self.tuned.config
         path = self.place.model(bits) / "README.md"
         about = ModelCard(
             name=self._persona.name,
@@ -125,8 +125,8 @@ class Publisher:
             license=self._settings.license,
             rights=self._settings.rights,
             fused=fused,
-            kind=str(begun.settings.get("recipe", "lora")),
-            settings=begun.settings,
+            kind=str(config.settings.get("recipe", "lora")),
+            settings=config.settings,
             results=results.read_results(self.tuned.run.folder),
             repository=repository,
         )
@@ -165,13 +165,13 @@ class Publisher:
         try:
             marks = ollama.find_template_marks(tokenizer)
         except UserError as error:
-            self._watcher.note(f"{error}; Ollama looks for a template of its own")
+            self._callback.log(f"{error}; Ollama looks for a template of its own")
             marks = None
         path = self.place.gguf / "Modelfile"
         path.parent.mkdir(parents=True, exist_ok=True)
         weights = f"./{files[-1].name}" if files else f"../{self.place.model().name}"
         if not files:
-            self._watcher.note("no GGUF file yet: Ollama converts the folder itself")
+            self._callback.log("no GGUF file yet: Ollama converts the folder itself")
         stops = [tokenizer.decode([token]) for token in sorted(tokenizer.eos_token_ids)]
         text = ollama.modelfile(
             weights,
@@ -205,9 +205,9 @@ class Publisher:
         """Of all that the converter says: how far it is, and what it warns of."""
         found = WRITTEN.match(line)
         if found:
-            self._watcher.report("writing GGUF %", int(found[1]), 100)
+            self._callback.on_progress("writing GGUF %", int(found[1]), 100)
         elif line.startswith("WARNING"):
-            self._watcher.note(f"llama.cpp: {line}")
+            self._callback.log(f"llama.cpp: {line}")
 
     def _fused(self, bits: int) -> FusedModel:
         fused = self.place.fused(bits)
@@ -227,7 +227,7 @@ class Publisher:
             [text for row in rows for text in (row.question, row.answer)],
         )
         if equal < 1:
-            self._watcher.note(
+            self._callback.log(
                 f"llama.cpp would cut {1 - equal:.1%} of the questions and answers otherwise than "
                 "the model was taught: expect worse answers from the GGUF than from the folder"
             )

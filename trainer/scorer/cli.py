@@ -74,11 +74,11 @@ def train(
 
     from exchange.errors import UsageError
     from exchange.inference.models import ModelSettings
-    from trainer.console import TrainingScreen
     from trainer.scorer import split as splitting
     from trainer.scorer import synthetic, training
     from trainer.scorer.console import scorer_table
     from trainer.scorer.settings import ScoreSettings
+    from trainer.training.console import TrainingScreen
     from trainer.training.signals import stop_on_signal
 
     project: Project = ctx.obj
@@ -98,7 +98,7 @@ def train(
         said.append(f"pairs of {pairs}")
     with (
         TrainingScreen(console) as screen,
-        stop_on_signal(lambda: screen.note("ending after this step; once more: at once")) as stop,
+        stop_on_signal(lambda: screen.log("ending after this step; once more: at once")) as stop,
     ):
         taught = training.train_scorer(
             project,
@@ -108,7 +108,7 @@ def train(
             source=", ".join(said),
             human=not pairs,
             restart=restart,
-            watcher=screen,
+            callback=screen,
             stop=stop,
             language_model=project.config.table("model", ModelSettings, {"name": model}),
             confirm=lambda text: yes or typer.confirm(text),
@@ -145,7 +145,7 @@ def evaluate(
 
     from exchange import lock
     from exchange.inference import models
-    from trainer.console import TrainingScreen
+    from trainer.console import ProgressScreen
     from trainer.scorer import prompts, synthetic, training
     from trainer.scorer.console import results_table
     from trainer.scorer.evaluate import (
@@ -164,7 +164,7 @@ def evaluate(
     def confirm(text: str) -> bool:
         return yes or typer.confirm(text)
 
-    with lock.hold_gpu(project.data, shared=True), TrainingScreen(console) as screen:
+    with lock.hold_gpu(project.data, shared=True), ProgressScreen(console) as screen:
         scorer, about = training.load_scorer(project, name, confirm)
         run = scorer_run(project, name)
         parts = ScorerSplit.read(run.folder / DATA)
@@ -172,7 +172,7 @@ def evaluate(
             read = _read(console, files, maximum, language or _language(project))
             parts, known = synthetic.held_out_of_file(read.items, parts, about)
             if known:
-                screen.note(f"{known} rows were taught to this scorer and are left out")
+                screen.log(f"{known} rows were taught to this scorer and are left out")
         entries = evaluate_tuned(scorer, parts, screen)
         entries += evaluate_baselines(parts)
         del scorer
@@ -213,7 +213,7 @@ def apply(
     from rich.console import Console
 
     from exchange import lock
-    from trainer.console import TrainingScreen
+    from trainer.console import ProgressScreen
     from trainer.evaluate.records import Evaluation
     from trainer.scorer import apply as applying
     from trainer.scorer import judge_evaluation, training
@@ -228,13 +228,13 @@ def apply(
     archive_dir, language = project.archive_dir(archive), _language(project)
     with (
         lock.hold_gpu(project.data, shared=True),
-        TrainingScreen(console) as screen,
+        ProgressScreen(console) as screen,
         stop_on_signal() as stop,
     ):
         scorer, about = training.load_scorer(project, name, lambda text: yes or typer.confirm(text))
         if not evaluation:
             applied = applying.score_pairs(
-                archive_dir, scorer, about, language, screen.report, stop
+                archive_dir, scorer, about, language, screen.on_progress, stop
             )
             for line in applied_lines(applied, about.key):
                 console.print(line, markup=False)
@@ -245,7 +245,7 @@ def apply(
         taught = ScorerSplit.read(scorer_run(project, name).folder / DATA)
         trusted = judge_evaluation.check_trust(archive_dir, found, scorer, taught, sample)
         judged = judge_evaluation.judge_evaluation(
-            found, scorer, about, trusted, language, screen.answering
+            found, scorer, about, trusted, language, screen.progress("answering")
         )
         judged.write(folder)
     console.print(f"judged by {about.key}: {trusted.said}", soft_wrap=True)

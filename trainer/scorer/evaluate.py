@@ -43,11 +43,11 @@ class ScorerResult:
     answered_figures: dict[str, float] | None = None  # on those
 
 
-def evaluate_tuned(scorer: Scorer, parts: ScorerSplit, watcher: Callback) -> list[ScorerResult]:
+def evaluate_tuned(scorer: Scorer, parts: ScorerSplit, callback: Callback) -> list[ScorerResult]:
     """The scorer on both tests."""
     found = []
     for test, items in held_out_parts(parts):
-        outcomes = scorer.outcomes(items, progress=watcher.answering)
+        outcomes = scorer.outcomes(items, progress=callback.progress("answering"))
         kept = [o for o in outcomes if o.reading.confidence >= scorer.threshold]
         found.append(
             ScorerResult(
@@ -64,20 +64,20 @@ def evaluate_tuned(scorer: Scorer, parts: ScorerSplit, watcher: Callback) -> lis
 
 
 def evaluate_base(
-    scorer: Scorer, name: str, parts: ScorerSplit, counts: Sequence[int], watcher: Callback
+    scorer: Scorer, name: str, parts: ScorerSplit, counts: Sequence[int], callback: Callback
 ) -> list[ScorerResult]:
     """A model that was never taught, with so many examples before each question."""
     found = []
     fitted = parts.valid[:TEMPERATURE_ITEMS]
     for count in counts:
-        watcher.note(f"{name}, {count} examples")
+        callback.log(f"{name}, {count} examples")
         examples = pick_shots(scorer.prompt, parts.train, count)
-        logits, _ = scorer.logits(fitted, examples, watcher.validating)
+        logits, _ = scorer.logits(fitted, examples, callback.progress("validating"))
         scorer.temperature = calibration.fit_temperature(
             logits, [item.scale.top for item in fitted], [item.level for item in fitted]
         )
         for test, items in held_out_parts(parts):
-            outcomes = scorer.outcomes(items, examples, watcher.answering)
+            outcomes = scorer.outcomes(items, examples, callback.progress("answering"))
             found.append(
                 ScorerResult(
                     f"{name}, {count}-shot",

@@ -11,7 +11,7 @@ import orjson
 
 from exchange.errors import BadFile
 from exchange.inference import runtime
-from trainer import encode
+from trainer import tokenization
 from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.encode import Progress, encode_to_fit
@@ -64,7 +64,7 @@ class Scorer:
         """
         from exchange.inference.mlx.scoring import choice_logits
 
-        longest = encode.context_length(self.model) or UNLIMITED
+        longest = tokenization.context_length(self.model) or UNLIMITED
         fitted = [encode_to_fit(self.head, self.prompt, item, longest, shots) for item in items]
         prompts = [tokens for tokens, _ in fitted]
         found = choice_logits(

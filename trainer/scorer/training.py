@@ -11,7 +11,7 @@ from exchange import lock
 from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import Project
-from trainer import encode
+from trainer import tokenization
 from trainer.scorer import calibration, prompts
 from trainer.scorer.encode import training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
@@ -49,7 +49,7 @@ def train_scorer(
     source: str = "",
     human: bool = True,
     restart: bool = False,
-    watcher: Callback | None = None,
+    callback: Callback | None = None,
     language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
     stop: Callable[[], bool] = lambda: False,
@@ -66,38 +66,38 @@ def train_scorer(
         UserError: a base that gives no digits, a run begun otherwise, the GPU in
             use, stopped, a loss that is no number, a full disk.
     """
-    watcher = watcher or Callback()
+    callback = callback or Callback()
     prompt = prompts.load_score_prompt(settings.prompt)
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
     check_architecture(config_of(folder))
     run = scorer_run(project, name)
     with lock.hold_gpu(project.data):
-        begun = RunConfig(
+        config = RunConfig(
             language_model.name,
             runs.model_sha(folder),
             parts.sha,
             settings.model_dump(exclude={"agreement"}),
         )  # no weight knows it
-        finished = run.begin(begun, restart=restart)
+        finished = run.begin(config, restart=restart)
         parts.write(run.folder / DATA)
-        watcher.note(f"loading {language_model.name}")
+        callback.log(f"loading {language_model.name}")
         model, tokenizer = runtime.load(folder)
         head = find_digit_head(tokenizer)
         if not finished:
             from trainer.training.loop import TrainingLoop
 
-            data = _data(model, head, prompt, parts, settings, watcher)
+            data = _data(model, head, prompt, parts, settings, callback)
             among = head.digits if settings.only_digits else None
-            TrainingLoop(model, tokenizer, data, settings, run, watcher, stop, among=among).fit(
-                begun
-            )
+            TrainingLoop(
+                model, tokenizer, data, settings, run, callback=callback, stop=stop, among=among
+            ).fit(config)
         scorer = load_tuned(run, folder, prompt)
-        temperature, threshold, valid = calibrate(scorer, parts.valid, settings.agreement, watcher)
+        temperature, threshold, valid = calibrate(scorer, parts.valid, settings.agreement, callback)
         about = ScorerInfo(
             name=name,
             model=language_model.name,
-            model_sha=begun.model_sha,
+            model_sha=config.model_sha,
             prompt=prompt.style,
             prompt_sha=prompt.sha,
             only_digits=settings.only_digits,
@@ -148,10 +148,10 @@ def load_scorer(
 
 
 def calibrate(
-    scorer: Scorer, items: Sequence[ScoreItem], agreement: float, watcher: Callback
+    scorer: Scorer, items: Sequence[ScoreItem], agreement: float, callback: Callback
 ) -> tuple[float, float, dict[str, float]]:
     """Fit temperature and threshold on items; returns both, and the figures on those items."""
-    logits, _ = scorer.logits(items, progress=watcher.validating)
+    logits, _ = scorer.logits(items, progress=callback.progress("validating"))
     levels = [item.level for item in items]
     scorer.temperature = calibration.fit_temperature(logits, [i.scale.top for i in items], levels)
     readings = scorer.read(logits, items)
@@ -169,19 +169,23 @@ def _data(
     prompt: ScorePrompt,
     parts: ScorerSplit,
     settings: ScoreSettings,
-    watcher: Callback,
+    callback: Callback,
 ) -> TrainingData:
     from trainer.training.data import TrainingData
 
-    limit = encode.context_length(model)
+    limit = tokenization.context_length(model)
     longest = min(settings.max_length, limit) if limit else settings.max_length
-    train, left = training_samples(head, prompt, parts.train, longest, watcher.encoding)
-    valid, left_valid = training_samples(head, prompt, parts.valid, longest, watcher.encoding)
+    train, left = training_samples(
+        head, prompt, parts.train, longest, callback.progress("encoding")
+    )
+    valid, left_valid = training_samples(
+        head, prompt, parts.valid, longest, callback.progress("encoding")
+    )
     return TrainingData(
         train=train,
         valid=valid,
-        taught=train[: len(valid)],
-        asked=[],
+        train_sample=train[: len(valid)],
+        prompts=[],
         too_long=left + left_valid,
         longest_allowed=longest,
     )

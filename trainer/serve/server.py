@@ -80,7 +80,7 @@ def load_models(tuned: TunedModel, width: int, cache_mb: int) -> ServedModels:
     """Both models over one copy of the weights, each with its batch."""
     from exchange.inference.mlx import base_and_adapter
     from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
-    from trainer.encode import context_length
+    from trainer.tokenization import context_length
 
     base, adapted, tokenizer = base_and_adapter.load(tuned.base, tuned.adapter)
     ends, memory = sorted(tokenizer.eos_token_ids), PrefixCache(cache_mb << 20)

@@ -1,4 +1,4 @@
-"""The trunk cache: what the frozen layers make of each row, computed once, kept on disk.
+"""The activation cache: what the frozen layers make of each row, computed once, kept on disk.
 
 One folder per model, number of frozen layers and number type. In it, shards in safetensors
 format, each written whole or not at all: the activations of some rows one after another, the hash
@@ -22,12 +22,11 @@ import mlx.core as mx
 import numpy as np
 import orjson
 
-from exchange.errors import Stopped
+from exchange.errors import ModelUnfit, Stopped
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.adapter import save_arrays
 from trainer.training.frozen_layers import FrozenLayers
-from trainer.training.loss import make_batch
 
 Array = mx.array
 FOLDER = "trunk"
@@ -44,6 +43,10 @@ class _RowLocation:
     length: int  # tokens
 
 
+class NotSeparable(ModelUnfit):
+    """A model whose layers cannot be run apart: nothing is frozen, or its body has another shape."""
+
+
 class ActivationCache:
     """Activations of rows at the first tuned layer. Only the holder of the GPU's lock fills it."""
 
@@ -55,22 +58,22 @@ class ActivationCache:
             tuned: how many of the last layers learn; fewer than the model has.
 
         Raises:
-            ValueError: nothing is frozen, or this model cannot be taken apart (`FrozenLayers`).
+            NotSeparable: see there.
         """
         self.frozen = FrozenLayers(model, tuned)
         if not self.frozen.separable():
-            raise ValueError("the model cannot be taken apart below its tuned layers")
+            raise NotSeparable("the model cannot be taken apart below its tuned layers")
         self._model = model
         sketch = self.frozen.activations(mx.array([[1]]))  # never evaluated
         self.width, self.dtype = int(sketch.shape[-1]), sketch.dtype
         name = str(self.dtype).rpartition(".")[2]
         self._kind = np.dtype(_KINDS[name])
         self.folder = folder / f"{model_sha}-{self.frozen.count}-{name}"
-        self._places: dict[bytes, _RowLocation] = {}
+        self._rows: dict[bytes, _RowLocation] = {}
         self.damaged = 0  # shards that were thrown away
         for path in sorted(self.folder.glob("[0-9]*.safetensors")):
             try:
-                self._places.update(self._index(path))
+                self._rows.update(self._index(path))
             except (OSError, ValueError, KeyError, TypeError):
                 path.unlink(missing_ok=True)
                 self.damaged += 1
@@ -104,18 +107,18 @@ class ActivationCache:
         progress: Callable[[int, int], None],
         stop: Callable[[], bool],
     ) -> None:
-        waiting: list[tuple[bytes, Any]] = []
+        pending: list[tuple[bytes, Any]] = []
         done = held = 0
         for chosen in batches.fixed_batches([sample.length for sample in missing], ROWS):
             rows = [missing[i] for i in chosen]
-            computed = self._numpy(self.frozen.activations(make_batch(rows).inputs))
+            computed = self._numpy(self.frozen.activations(batches.make_batch(rows).inputs))
             for number, row in enumerate(rows):
-                waiting.append((_key(row), computed[number, : row.length].copy()))
-                held += waiting[-1][1].nbytes
+                pending.append((_key(row), computed[number, : row.length].copy()))
+                held += pending[-1][1].nbytes
             done += len(rows)
             if held >= SHARD_BYTES or done == len(missing):
-                self._write(waiting)
-                waiting, held = [], 0
+                self._write(pending)
+                pending, held = [], 0
             progress(done, len(missing))
             if stop() and done < len(missing):
                 raise Stopped("stopped: the same command goes on from there")
@@ -127,21 +130,19 @@ class ActivationCache:
             KeyError: a row was not filled.
             OSError: its shard has gone since.
         """
-        laid = np.zeros((len(samples), length, self.width), self._kind)
+        hidden = np.zeros((len(samples), length, self.width), self._kind)
         for number, sample in enumerate(samples):
-            place = self._places[_key(sample)]
-            count = place.length * self.width
-            read = np.fromfile(place.path, self._kind, count, offset=place.offset)
-            laid[number, : place.length] = read.reshape(place.length, self.width)
-        return mx.array(laid).view(self.dtype)
+            row = self._rows[_key(sample)]
+            count = row.length * self.width
+            read = np.fromfile(row.path, self._kind, count, offset=row.offset)
+            hidden[number, : row.length] = read.reshape(row.length, self.width)
+        return mx.array(hidden).view(self.dtype)
 
     # -- shards -----------------------------------------------------------------------------
 
     def _missing(self, samples: Iterable[TokenizedSample]) -> list[TokenizedSample]:
         return list(
-            {
-                key: sample for sample in samples if (key := _key(sample)) not in self._places
-            }.values()
+            {key: sample for sample in samples if (key := _key(sample)) not in self._rows}.values()
         )
 
     def _numpy(self, array: Array) -> Any:
@@ -157,7 +158,7 @@ class ActivationCache:
             "crc32": str(zlib.crc32(data.data)),
         }
         save_arrays(path, {"hidden": mx.array(data).view(self.dtype)}, about)
-        self._places.update(self._index(path))
+        self._rows.update(self._index(path))
 
     def _index(self, path: Path) -> dict[bytes, _RowLocation]:
         """Where each row of a shard stands.
@@ -195,11 +196,12 @@ def open_activation_cache(
     model: Any,
     tuned: int,
     samples: Sequence[TokenizedSample],
+    *,
     free_gb: float,
     confirm: Callable[[str], bool],
-    note: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> ActivationCache | None:
-    """The cache for these rows, not yet filled; None, and the reason told, when it is not used.
+    """The cache for these rows, not yet filled; None, and the reason logged, when it is not used.
 
     Args:
         free_gb: disk that is taken without asking; 0: no cache at all.
@@ -208,25 +210,25 @@ def open_activation_cache(
     if not free_gb or tuned >= len(model.layers):
         return None
     try:
-        trunk = ActivationCache(folder, model_sha, model, tuned)
-    except ValueError as error:
-        note(f"no trunk cache: {error}")
+        cache = ActivationCache(folder, model_sha, model, tuned)
+    except NotSeparable as error:
+        log(f"no activation cache: {error}")
         return None
-    if trunk.damaged:
-        note(f"{trunk.damaged} damaged files of the trunk cache are computed anew")
-    needed = trunk.bytes_for(samples)
+    if cache.damaged:
+        log(f"{cache.damaged} damaged files of the activation cache are computed anew")
+    needed = cache.bytes_for(samples)
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if needed and free < needed + SPARE_BYTES:
-        note(f"no trunk cache: it needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free")
+        log(f"no activation cache: it needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free")
         return None
     if needed > free_gb * 1e9 and not confirm(
-        f"Keep what the {trunk.frozen.count} frozen layers make of every row ({needed / 1e9:.1f} "
-        f"GB in {trunk.folder}), so that they are computed once?"
+        f"Keep what the {cache.frozen.count} frozen layers make of every row ({needed / 1e9:.1f} "
+        f"GB in {cache.folder}), so that they are computed once?"
     ):
-        note(f"no trunk cache: {needed / 1e9:.1f} GB are more than [train] trunk_gb allows")
+        log(f"no activation cache: {needed / 1e9:.1f} GB are more than [train] trunk_gb allows")
         return None
-    return trunk
+    return cache
 
 
 def _key(sample: TokenizedSample) -> bytes:

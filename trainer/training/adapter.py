@@ -17,8 +17,7 @@ from mlx_lm.utils import get_total_parameters
 
 from exchange.errors import CannotWrite, UsageError
 from exchange.files import atomic_path, write_atomic
-from trainer.training.recipes import fine_tune
-from trainer.training.settings import TrainSettings
+from trainer.training.settings import TrainSettings, fine_tune
 
 WEIGHTS = "adapters.safetensors"
 CONFIG = "adapter_config.json"

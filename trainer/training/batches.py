@@ -1,14 +1,25 @@
-"""Which rows are computed together, and in what order: pure functions of lengths and a seed."""
+"""Which rows are computed together, in what order, and how they are laid into arrays.
+
+The choice is a pure function of lengths and a seed; only `make_batch` needs MLX.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from exchange.inference.batch_width import padded_length
+from trainer.tokenization import TokenizedSample
+
+if TYPE_CHECKING:
+    from mlx.core import array as Array
 
 T = TypeVar("T")
+HiddenStates = Callable[[Sequence[TokenizedSample], int], "Array"]
 
 
 def epoch_batches(lengths: Sequence[int], size: int, seed: int, number: int) -> list[list[int]]:
@@ -41,3 +52,47 @@ def fixed_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
 def computed_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
     """Tokens that are computed for these batches, pads included."""
     return sum(len(batch) * padded_length(max(lengths[i] for i in batch)) for batch in batches)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """Rows of about one length. Pads stand right of the rows, where a causal model never looks."""
+
+    inputs: Array  # (rows, length) token ids
+    places: Array  # (targets,) where in the flattened inputs each target is predicted
+    targets: Array  # (targets,) token ids
+    tokens: int  # positions that are no pads, prompt included
+    hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
+
+    @property
+    def size(self) -> int:
+        """How many targets there are."""
+        return int(self.targets.size)
+
+
+def make_batch(
+    samples: Sequence[TokenizedSample], hidden: HiddenStates | None = None
+) -> TrainingBatch:
+    """Lay rows into arrays; the last token of a row is only ever a target.
+
+    Args:
+        hidden: gives the activations of rows below the tuned layers at a padded length, so that
+            the frozen layers are not computed again (`ActivationCache.hidden`).
+    """
+    import mlx.core as mx
+
+    length = padded_length(max(sample.length for sample in samples))
+    inputs = np.zeros((len(samples), length), np.int32)
+    places, targets = [], []
+    for number, sample in enumerate(samples):
+        inputs[number, : sample.length] = sample.tokens[:-1]
+        first = number * length + sample.start - 1
+        places.append(np.arange(first, first + sample.targets, dtype=np.int32))
+        targets.append(np.array(sample.tokens[sample.start :], np.int32))
+    return TrainingBatch(
+        mx.array(inputs),
+        mx.array(np.concatenate(places)),
+        mx.array(np.concatenate(targets)),
+        sum(sample.length for sample in samples),
+        hidden(samples, length) if hidden else None,
+    )

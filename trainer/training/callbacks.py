@@ -1,15 +1,15 @@
-"""What a run tells while it works: plain records, and a watcher that may look at them.
+"""What happens in a run, as plain records, and the callback that receives them.
 
-The loop knows nothing of screens; the command line brings a watcher that draws.
+The loop knows nothing of screens; the command line brings a callback that draws.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
-if TYPE_CHECKING:
-    from trainer.training.preflight import PreflightPlan
+from trainer.training.preflight.plan import PreflightPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class RunPlan:
     parameters: int
     layers: int
     all_layers: int
-    trunk_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
-    trunk: bool  # they are used
+    cache_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
+    cached: bool  # they are used
 
     @property
-    def trunk_saves(self) -> float:
-        """Share of an epoch's computing that the trunk cache saves, or would save.
+    def cache_saves(self) -> float:
+        """Share of an epoch's computing that the activation cache saves, or would save.
 
         A layer costs as much forward as backward (frozen weights need no gradient of their own),
         and only the tuned ones are gone through backward.
@@ -89,37 +89,29 @@ class SampleAnswer:
 
 
 class Callback:
-    """Looks at a run. Every method may stay as it is."""
+    """Hears what happens in a run; every method does nothing until it is overridden."""
 
-    def note(self, text: str) -> None:
-        """Something is going on that takes a while, or is worth a line."""
+    def log(self, text: str) -> None:
+        """A line worth reading: something takes a while, or is done in another way."""
 
-    def report(self, what: str, done: int, total: int) -> None:
-        """Any work with a count; `total` 0 where nobody knows it."""
+    def on_progress(self, what: str, done: int, total: int) -> None:
+        """Work that can be counted; `total` is 0 where nobody knows it."""
 
-    def encoding(self, done: int, total: int) -> None:
-        """Rows turned into tokens."""
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """`on_progress` of one work, for a function that counts and knows no callback."""
+        return partial(self.on_progress, what)
 
-    def caching(self, done: int, total: int) -> None:
-        """Rows whose frozen layers are computed and kept."""
+    def on_forecast(self, preflight: PreflightPlan) -> None:
+        """The preflight is done: what the run will take, and how it is computed."""
 
-    def foreseen(self, ready: PreflightPlan, plan: RunPlan) -> None:
-        """What the run will take, before it starts."""
-
-    def planned(self, plan: RunPlan, resumed_at: int) -> None:
+    def on_train_begin(self, plan: RunPlan, resumed_at: int) -> None:
         """The run is about to start, or to go on after step `resumed_at`."""
-
-    def validating(self, done: int, total: int) -> None:
-        """Rows of the validation set done."""
-
-    def validated(self, validation: ValidationMetrics) -> None:
-        """The validation set is done."""
 
     def on_step(self, step: StepMetrics) -> None:
         """A step is done."""
 
-    def answered(self, answers: list[SampleAnswer]) -> None:
-        """Sample answers."""
+    def on_validation(self, validation: ValidationMetrics) -> None:
+        """The whole validation set is done."""
 
-    def answering(self, done: int, total: int) -> None:
-        """Answers given, of those that a comparison needs."""
+    def on_samples(self, answers: Sequence[SampleAnswer]) -> None:
+        """The sample questions are answered."""

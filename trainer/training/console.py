@@ -1,36 +1,145 @@
-"""The forecast in words, for the table that is shown before a run starts."""
+"""What a person sees of a training run: the plan, its progress, and how it ended."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trainer.console import ProgressScreen, one_line
+from trainer.training.callbacks import RunPlan, SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.preflight.memory_fallback import format_bytes
 from trainer.training.preflight.plan import PreflightPlan
+from trainer.training.runs import RunSummary, TrainingRun
 
 
-def forecast_lines(ready: PreflightPlan, now: datetime) -> list[tuple[str, str]]:
-    """Names and values."""
-    forecast, way = ready.forecast, ready.way
+class TrainingScreen(ProgressScreen):
+    """Shows a run on a console; use it as a context."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._steps = 0
+        self._tokens_per_s = 0.0
+        self._started = (0.0, 0)  # when, and after which step
+        self._forecast: list[tuple[str, str]] = []
+
+    def on_forecast(self, preflight: PreflightPlan) -> None:
+        """See `Callback`. Shown with the plan; what had to be changed is printed at once."""
+        self._forecast = forecast_lines(preflight, datetime.now())
+        for reason in preflight.reasons:
+            self._bars.console.print(f"[yellow]note:[/] {escape(reason)}", soft_wrap=True)
+
+    def on_train_begin(self, plan: RunPlan, resumed_at: int) -> None:
+        """See `Callback`."""
+        self._steps = plan.steps
+        self._started = (time.monotonic(), resumed_at)
+        self.console.print(plan_table(plan, self._forecast))
+        if plan.too_long:
+            self.log(
+                f"{plan.too_long} rows are longer than {plan.longest_allowed} tokens and "
+                "are left out ([train] max_length)"
+            )
+        if resumed_at:
+            self.log(f"going on after step {resumed_at} of {plan.steps}")
+
+    def on_step(self, step: StepMetrics) -> None:
+        """See `Callback`. The speed is smoothed over about ten steps."""
+        last = self._tokens_per_s or step.speed
+        self._tokens_per_s = 0.9 * last + 0.1 * step.speed
+        detail = f"loss {step.loss:.3f}  {self._tokens_per_s:,.0f} tokens/s"
+        left = self._time_left(step.step)
+        self.show_progress("training", step.step, self._steps, detail, left)
+
+    def on_validation(self, validation: ValidationMetrics) -> None:
+        """See `Callback`."""
+        self._bars.console.print(
+            f"step {validation.step}: validation loss {validation.valid_loss:.4f} "
+            f"({validation.bits:.3f} bits per character)"
+            + (", the best so far" if validation.best and validation.step else "")
+        )
+
+    def on_samples(self, answers: Sequence[SampleAnswer]) -> None:
+        """See `Callback`. One of each split: the others are in samples.jsonl."""
+        for split in ("train", "valid"):
+            first = next((one for one in answers if one.split == split), None)
+            if first:
+                self._bars.console.print(
+                    f"  [dim]{split}[/dim] {one_line(first.question)} [dim]->[/dim] "
+                    f"{one_line(first.answer)}"
+                )
+
+    def _time_left(self, step: int) -> str:
+        started, first = self._started
+        if not first < step < self._steps:
+            return ""
+        seconds = (time.monotonic() - started) / (step - first) * (self._steps - step)
+        return f"  {format_duration(seconds)} left"
+
+
+def plan_table(plan: RunPlan, forecast: Sequence[tuple[str, str]] = ()) -> Table:
+    """The derived numbers, before the long work starts."""
+    table = Table(title="This run", show_header=False, title_justify="left")
+    for name, value in (
+        ("rows to train on, to validate", f"{plan.train_rows:,}, {plan.valid_rows:,}"),
+        ("tokens an epoch", f"{plan.tokens:,} ({plan.targets:,} of them answers)"),
+        ("padding", f"{plan.padding:.1%}"),
+        ("longest row", f"{plan.longest:,} tokens"),
+        ("epochs, steps", f"{plan.epochs}, {plan.steps:,}"),
+        (
+            "trainable parameters",
+            f"{plan.trainable:,} of {plan.parameters:,} ({plan.trainable / plan.parameters:.1%})",
+        ),
+        ("layers tuned", f"{plan.layers} of {plan.all_layers}"),
+        ("activation cache", _cache_note(plan)),
+        *forecast,
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _cache_note(plan: RunPlan) -> str:
+    """Whether the frozen layers are computed once, and what it costs that they are not."""
+    size = f"{plan.cache_bytes / 1e9:.2f} GB"
+    if plan.cached:
+        return f"{size}; saves about {plan.cache_saves:.0%} of an epoch's computing"
+    if plan.layers < plan.all_layers and not plan.cache_bytes:
+        return "off: the layers of this model cannot be run apart"
+    if plan.layers < plan.all_layers:
+        return (
+            f"off; {size} of disk would save about {plan.cache_saves:.0%} of an epoch's computing"
+        )
+    # Half the layers cost a half forward and a half backward, once the others are kept.
+    return "off: every layer is tuned; an epoch of only the upper half would cost about half"
+
+
+def forecast_lines(preflight: PreflightPlan, now: datetime) -> list[tuple[str, str]]:
+    """The forecast for `plan_table`: names and values."""
+    forecast, mode = preflight.forecast, preflight.mode
     end = now + timedelta(seconds=forecast.ahead.seconds)
     ahead, whole = forecast.ahead, forecast.total
     energy = f"{forecast.kwh:.2g}" if forecast.kwh >= 0.01 else "under 0.01"
-    found = {
+    rows = {
         "memory": f"{format_bytes(forecast.peak_bytes)} at the peak, {format_bytes(forecast.limit_bytes)} may be "
         f"used; the whole process {format_bytes(forecast.process_bytes)}",
         "time": f"{format_duration(ahead.seconds)} at most, until {format_end(now, end)} "
-        f"({ready.tokens_per_s:,.0f} tokens/s)",
+        f"({preflight.tokens_per_s:,.0f} tokens/s)",
         "processor time": f"{format_duration(ahead.cpu_s)}; {format_duration(whole.cpu_s)} with what was spent so far",
         "energy": f"{energy} kWh at {forecast.watts:g} W",
         "disk": f"{format_bytes(forecast.disk_bytes)} at most",
     }
-    if way.checkpoint:
-        found["activations"] = "computed twice"
-    if way.parts > 1:
-        found["each batch"] = f"in {way.parts} parts"
-    if ready.model:
-        found["tuned instead"] = f"{ready.model}: give --model with it to the commands that follow"
-    return list(found.items())
+    if mode.checkpoint:
+        rows["activations"] = "computed twice"
+    if mode.parts > 1:
+        rows["each batch"] = f"in {mode.parts} parts"
+    if preflight.model:
+        rows["tuned instead"] = (
+            f"{preflight.model}: give --model with it to the commands that follow"
+        )
+    return list(rows.items())
 
 
 def format_duration(seconds: float) -> str:
@@ -45,8 +154,6 @@ def format_end(now: datetime, end: datetime) -> str:
     """The end: by the clock today, else with its date."""
     return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%d %b %Y, %H:%M}"
 
-
-# The loss curve as text: a terminal is where a run is watched.
 
 Point = tuple[int, float]  # step, loss
 TRAIN, VALID = "·", "o"
@@ -84,3 +191,28 @@ def plot_losses(
     lines.append(f"{'':9}step 0{f'step {last}':>{width - 6}}")
     lines.append(f"{'':9}{TRAIN} training loss   {VALID} validation loss (nats per answer token)")
     return "\n".join(lines)
+
+
+def print_summary(console: Console, run: TrainingRun, summary: RunSummary) -> None:
+    """The end of a run: its curve, its losses, where things are."""
+    console.print(
+        plot_losses(*run.metrics(), width=max(20, min(80, console.width - 12))), markup=False
+    )
+    console.print(
+        f"validation loss {summary.valid_before:.4f} -> {summary.valid_after:.4f} "
+        f"({summary.bits_before:.3f} -> {summary.bits_after:.3f} bits per character; "
+        f"best {summary.best_loss:.4f} at step {summary.best_step}), "
+        f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}"
+    )
+    if summary.early:
+        console.print(
+            "ended early: validation has not become better for as long as [train] "
+            "patience allows; the best state is in best/",
+            soft_wrap=True,
+        )
+    console.print(
+        f"{summary.steps:,} steps, {summary.tokens:,} tokens in {summary.seconds:,.0f} s "
+        f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "
+        f"peak memory {summary.peak_bytes / 1e9:.2f} GB"
+    )
+    console.print(f"adapter in {run.folder}", soft_wrap=True)

@@ -29,23 +29,21 @@ class TrainingData:
 
     train: list[TokenizedSample]
     valid: list[TokenizedSample]
-    taught: list[
-        TokenizedSample
-    ]  # a fixed part of train, to tell what was learned from what is guessed
-    asked: list[SamplePrompt]
+    train_sample: list[TokenizedSample]  # fixed; what is learned of the rows that are taught
+    prompts: list[SamplePrompt]
     too_long: int
     longest_allowed: int
     early_stop: bool = True  # validation asks about what is taught, so its loss says when to stop
 
 
 def plan_run(
-    data: TrainingData, settings: TrainSettings, model: Any, layers: int, *, trunk: bool = False
+    data: TrainingData, settings: TrainSettings, model: Any, layers: int, *, cached: bool = False
 ) -> RunPlan:
     """What the run is going to be, exactly; nothing is computed or written for it.
 
     Args:
         layers: how many of the last layers learn.
-        trunk: the trunk cache is used.
+        cached: the activation cache is used.
     """
     lengths = [sample.length for sample in data.train]
     groups = batches.epoch_batches(lengths, settings.batch, settings.seed, 0)
@@ -65,7 +63,7 @@ def plan_run(
         parameters=parameters,
         layers=layers,
         all_layers=len(model.layers),
-        trunk_bytes=FrozenLayers(model, layers).token_bytes()
+        cache_bytes=FrozenLayers(model, layers).token_bytes()
         * (sum(lengths) + sum(sample.length for sample in data.valid)),
-        trunk=trunk,
+        cached=cached,
     )

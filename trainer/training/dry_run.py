@@ -1,8 +1,7 @@
 """A few steps of a run that leave no trace: what they took, and how much memory at the peak.
 
 They are the loop's own steps, with a learning rate of zero. At the end adapter, optimizer and
-random numbers are those of before, so a run that was rehearsed is the run that was not, bit for
-bit.
+random numbers are those of before, so a run after a dry run is the run without one, bit for bit.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches
 from trainer.training.loop import TrainingLoop
 from trainer.training.loss import summed_loss
-from trainer.training.preflight.forecast import TimeSpent
+from trainer.training.preflight.plan import TimeSpent
 
 Groups = list[list[TokenizedSample]]
 SMALLEST_POOL = 16 << 20  # bytes
@@ -36,7 +35,7 @@ class DryRun:
 
     def __init__(self, loop: TrainingLoop) -> None:
         self.loop = loop
-        self.filled, self.filling = 0, TimeSpent()  # bytes that went into the trunk cache meanwhile
+        self.cached_bytes, self.caching = 0, TimeSpent()  # put into the activation cache meanwhile
 
     def __enter__(self) -> Self:
         loop = self.loop
@@ -46,7 +45,7 @@ class DryRun:
             for name, value in loop.optimizer.state.items()
             if isinstance(value, mx.array)
         }
-        self._group, loop.group = loop.group, loop.group.muted()
+        self._group, loop.group = loop.group, loop.group.solo()
         random: Any = mx.random.state
         self._random = random[0].tolist()
         loop.model.train()
@@ -80,19 +79,19 @@ class DryRun:
         targets = sum(sample.targets for rows in groups for sample in rows)
         try:
             with adapter.gradient_checkpointing(loop.model, checkpoint):
-                spent = _spent(lambda: loop.train_step(loop.mine(groups), targets, 0.0))
+                spent = _spent(lambda: loop.train_step(loop.local_rows(groups), targets, 0.0))
         finally:
             loop.parts = before
         return spent, mx.get_peak_memory()
 
     def fill(self, samples: Sequence[TokenizedSample]) -> None:
-        """Put rows into the trunk cache, if there is one; they stay there."""
-        trunk = self.loop.trunk
-        if trunk and (needed := trunk.bytes_for(samples)):
-            self.filled += needed
-            self.filling += _spent(lambda: trunk.fill(samples))
+        """Put rows into the activation cache, if there is one; they stay there."""
+        cache = self.loop.cache
+        if cache and (needed := cache.bytes_for(samples)):
+            self.cached_bytes += needed
+            self.caching += _spent(lambda: cache.fill(samples))
 
-    def weigh(self, samples: Sequence[TokenizedSample], size: int) -> tuple[TimeSpent, int]:
+    def validate(self, samples: Sequence[TokenizedSample], size: int) -> tuple[TimeSpent, int]:
         """The loss of rows, as at a validation."""
         self.fill(samples)
         mx.reset_peak_memory()

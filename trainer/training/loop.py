@@ -1,4 +1,4 @@
-"""The training loop: every row in every epoch, exact to resume, the loss told as it is."""
+"""The training loop: every row in every epoch, exact to resume, the loss without pads."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mlx.utils import tree_map
 
 from exchange.errors import Stopped, UserError
 from trainer.tokenization import TokenizedSample
-from trainer.training import adapter, batches, checkpoints, schedule
+from trainer.training import adapter, batches, checkpoints
 from trainer.training.activation_cache import ActivationCache
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
 from trainer.training.data import TrainingData, plan_run
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, loss_and_gradient, scalar
-from trainer.training.optimizer import ClippedAdamW
+from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.validation import Validator
@@ -38,146 +38,151 @@ class TrainingLoop:
         data: TrainingData,
         settings: TrainSettings,
         run: TrainingRun,
-        watcher: Callback,
-        stop: Callable[[], bool] = lambda: False,
         *,
-        trunk: ActivationCache | None = None,
+        callback: Callback | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        cache: ActivationCache | None = None,
         among: Sequence[int] | None = None,
         group: ProcessGroup | None = None,
     ) -> None:
         """Attach an adapter and make the plan.
 
         Args:
-            trunk: a cache of this model's frozen layers; rows that it lacks are computed first.
+            stop: asked before every step; true ends the run so that it can go on later.
+            cache: of this model's frozen layers; rows that it lacks are computed first.
             among: the only token ids that answers consist of; the loss is over these alone.
             group: the processes that share every batch; default: this one alone.
 
         Raises:
             UsageError: settings that do not fit the model.
         """
-        self.model, self.trunk = model, trunk
+        self.model, self.cache = model, cache
         self.data, self.settings, self.run = data, settings, run
-        self.watcher, self.stop = watcher, stop
+        self.callback, self.stop = callback or Callback(), stop
         self.group = group or ProcessGroup()
         self.parts, self.checkpoint = 1, settings.grad_checkpoint
-        self.config = adapter.attach(model, settings)
+        self.adapter_config = adapter.attach(model, settings)
         self.plan = plan_run(
-            data, settings, model, self.config["num_layers"], trunk=trunk is not None
+            data, settings, model, self.adapter_config["num_layers"], cached=cache is not None
         )
         self.update = ClippedAdamW(model, settings)
         self.optimizer = self.update.optimizer
-        self.loss = Loss(model, trunk, among)
+        self.loss = Loss(model, cache, among)
         self.gradient = loss_and_gradient(self.loss)
-        self.examiner = Validator(self.loss, tokenizer, data, settings, watcher, self.group)
-        self.at = checkpoints.TrainingPosition()
+        self.validator = Validator(self.loss, tokenizer, data, settings, self.callback, self.group)
+        self.position = checkpoints.TrainingPosition()
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
-        self._made_of = ""
+        self._config_sha = ""
 
-    def fit(self, begun: RunConfig) -> RunSummary:
+    def fit(self, config: RunConfig) -> RunSummary:
         """Train to the end, from wherever the run's state is.
 
         Args:
-            begun: what this run is made of; its state is of no use to another.
+            config: what this run is made of; its state is of no use to another.
 
         Raises:
-            UserError: stopped (exit code 3), the loss is no number, or the disk is full; what was
+            UserError: stopped (exit code 3), the loss is not finite, or the disk is full; what was
                 saved before is intact, and the same call goes on from there.
         """
-        self._made_of = begun.sha
-        found = checkpoints.load_state(self.run.folder, self.model, self.optimizer, self._made_of)
-        self.at = found or self.at
-        self.run.rewind(self.at.step if found else -1)
-        self.watcher.planned(self.plan, self.at.step)
-        if self.trunk:
-            self.trunk.fill([*self.data.train, *self.data.valid], self.watcher.caching, self.stop)
+        self._config_sha = config.sha
+        found = checkpoints.load_state(
+            self.run.folder, self.model, self.optimizer, self._config_sha
+        )
+        self.position = found or self.position
+        self.run.rewind(self.position.step if found else -1)
+        self.callback.on_train_begin(self.plan, self.position.step)
+        if self.cache:
+            self.cache.fill(
+                [*self.data.train, *self.data.valid],
+                self.callback.progress("computing the frozen layers"),
+                self.stop,
+            )
         self.model.train()  # loaded models do not drop out
         with adapter.gradient_checkpointing(self.model, self.checkpoint):
             if not found:
                 self._begin()
-            while self.at.step < self.plan.steps and not self._waited_enough:
+            while self.position.step < self.plan.steps and not self._patience_spent:
                 if self.group.any(self.stop()):
                     self._save()
                     raise Stopped(
-                        f"stopped after step {self.at.step} of {self.plan.steps}: the same "
+                        f"stopped after step {self.position.step} of {self.plan.steps}: the same "
                         "command goes on from there",
                     )
                 self._step()
-            return self._end(begun)
-
-    # -- the parts --------------------------------------------------------------------------
+            return self._end(config)
 
     def _begin(self) -> None:
-        self.at.taught_before = self.examiner.taught()
+        self.position.taught_before = self.validator.train_loss()
         self._validate()
-        self.at.valid_before = self.at.valid_last
+        self.position.valid_before = self.position.valid_last
         self._save()
 
-    def _end(self, begun: RunConfig) -> RunSummary:
+    def _end(self, config: RunConfig) -> RunSummary:
         summary = RunSummary(
-            model=begun.model,
-            model_sha=begun.model_sha,
-            dataset=begun.dataset,
-            valid_before=self.at.valid_before,
-            valid_after=self.at.valid_last,
-            taught_before=self.at.taught_before,
-            taught_after=self.examiner.taught(),
-            best_loss=self.at.best_loss,
-            best_step=self.at.best_step,
-            steps=self.at.step,
+            model=config.model,
+            model_sha=config.model_sha,
+            dataset=config.dataset,
+            valid_before=self.position.valid_before,
+            valid_after=self.position.valid_last,
+            taught_before=self.position.taught_before,
+            taught_after=self.validator.train_loss(),
+            best_loss=self.position.best_loss,
+            best_step=self.position.best_step,
+            steps=self.position.step,
             epochs=self.settings.epochs,
             rows=self.plan.train_rows,
-            tokens=self.at.tokens,
-            targets=self.at.targets,
+            tokens=self.position.tokens,
+            targets=self.position.targets,
             padding=self.plan.padding,
             trainable=self.plan.trainable,
             parameters=self.plan.parameters,
-            seconds=self.at.seconds,
+            seconds=self.position.seconds,
             peak_bytes=mx.get_peak_memory(),
-            bits_before=self.examiner.bits(self.at.valid_before),
-            bits_after=self.examiner.bits(self.at.valid_last),
-            early=self.at.step < self.plan.steps,
+            bits_before=self.validator.bits(self.position.valid_before),
+            bits_after=self.validator.bits(self.position.valid_last),
+            early=self.position.step < self.plan.steps,
         )
-        adapter.save(self.run.folder, self.model, self.config)
+        adapter.save(self.run.folder, self.model, self.adapter_config)
         self.run.finish(summary)
         (self.run.folder / checkpoints.FILE).unlink(missing_ok=True)
         return summary
 
     def _step(self) -> None:
         started = time.perf_counter()
-        rate = schedule.learning_rate(
-            self.at.step,
+        rate = learning_rate(
+            self.position.step,
             self.plan.steps,
             self.settings.lr,
-            schedule.warmup_steps(self.plan.steps, self.settings.warmup),
+            warmup_steps(self.plan.steps, self.settings.warmup),
             self.settings.decay,
         )
         groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
         targets = sum(sample.targets for rows in groups for sample in rows)
-        nats, norm = self.train_step(self.mine(groups), targets, rate)
+        nats, norm = self.train_step(self.local_rows(groups), targets, rate)
         if not math.isfinite(nats) or not math.isfinite(norm):
             raise NonFiniteLoss(
-                f"the loss is no number at step {self.at.step + 1} (learning rate {rate:.2g}): "
+                f"the loss is not finite at step {self.position.step + 1} (learning rate {rate:.2g}): "
                 "lower [train] lr and start again with --restart; the last saved state is intact"
             )
         tokens = sum(sample.length for rows in groups for sample in rows)
         seconds = time.perf_counter() - started
-        self.at.step += 1
-        self.at.tokens += tokens
-        self.at.targets += targets
-        self.at.seconds += seconds
+        self.position.step += 1
+        self.position.tokens += tokens
+        self.position.targets += targets
+        self.position.seconds += seconds
         done = StepMetrics(
-            self.at.step, self._epochs(), nats / targets, rate, norm, tokens, seconds
+            self.position.step, self._epochs(), nats / targets, rate, norm, tokens, seconds
         )
         self.run.record([done])
-        self.watcher.on_step(done)
+        self.callback.on_step(done)
         self._after_step()
 
     def _after_step(self) -> None:
         every = self.settings.evaluate_every or self._steps_per_epoch
-        last = self.at.step == self.plan.steps
-        if last or self.at.step % every == 0:
+        last = self.position.step == self.plan.steps
+        if last or self.position.step % every == 0:
             self._validate()
-        if last or self._waited_enough or self.at.step % self.settings.save_every == 0:
+        if last or self._patience_spent or self.position.step % self.settings.save_every == 0:
             self._save()
 
     def compute(self, *, parts: int, checkpoint: bool) -> None:
@@ -188,9 +193,9 @@ class TrainingLoop:
             checkpoint: compute activations twice.
         """
         self.parts, self.checkpoint = parts, checkpoint
-        self.examiner.rows = -(-self.settings.batch // parts)
+        self.validator.batch = -(-self.settings.batch // parts)
 
-    def mine(self, groups: list[list[TokenizedSample]]) -> list[list[TokenizedSample]]:
+    def local_rows(self, groups: list[list[TokenizedSample]]) -> list[list[TokenizedSample]]:
         """What this process computes of a step's batches, in as many parts as memory asks for."""
         return [
             part
@@ -209,9 +214,9 @@ class TrainingLoop:
         """
         nats, gradients = mx.array(0.0), None
         for rows in groups:
-            part, grown = self.gradient(self.loss.batch(rows), 1 / targets)
+            part, gradient = self.gradient(self.loss.batch(rows), 1 / targets)
             nats = nats + part
-            gradients = tree_map(mx.add, gradients, grown) if gradients else grown
+            gradients = tree_map(mx.add, gradients, gradient) if gradients else gradient
             if len(groups) > 1:  # or the graphs of all batches would be alive together
                 mx.eval(nats, gradients)
         if gradients is None:  # more processes than rows
@@ -222,47 +227,49 @@ class TrainingLoop:
         return scalar(nats), scalar(norm)
 
     def _validate(self) -> None:
-        loss = self.examiner.valid()
+        loss = self.validator.valid_loss()
         if not math.isfinite(loss):
             raise NonFiniteLoss(
-                f"the validation loss is no number at step {self.at.step}: lower [train] lr and "
+                f"the validation loss is not finite at step {self.position.step}: lower [train] lr and "
                 "start again with --restart; the last saved state is intact"
             )
-        best = self.at.step == 0 or loss < self.at.best_loss
-        self.at.valid_last = loss
-        self.at.waited = 0 if best else self.at.waited + 1
+        best = self.position.step == 0 or loss < self.position.best_loss
+        self.position.valid_last = loss
+        self.position.waited = 0 if best else self.position.waited + 1
         if best:
-            self.at.best_loss, self.at.best_step = loss, self.at.step
-            adapter.save(self.run.best, self.model, self.config)
-        done = ValidationMetrics(self.at.step, self._epochs(), loss, self.examiner.bits(loss), best)
+            self.position.best_loss, self.position.best_step = loss, self.position.step
+            adapter.save(self.run.best, self.model, self.adapter_config)
+        done = ValidationMetrics(
+            self.position.step, self._epochs(), loss, self.validator.bits(loss), best
+        )
         self.run.record([done])
-        self.watcher.validated(done)
-        if given := self.examiner.answers(self.at.step):
-            self.run.record_answers(given)
-            self.watcher.answered(given)
+        self.callback.on_validation(done)
+        if answers := self.validator.answers(self.position.step):
+            self.run.record_answers(answers)
+            self.callback.on_samples(answers)
 
     def _save(self) -> None:
-        adapter.save(self.run.folder, self.model, self.config)
-        checkpoints.save_state(self.run.folder, self.model, self.optimizer, self.at, self._made_of)
-
-    # -- where we are -----------------------------------------------------------------------
+        adapter.save(self.run.folder, self.model, self.adapter_config)
+        checkpoints.save_state(
+            self.run.folder, self.model, self.optimizer, self.position, self._config_sha
+        )
 
     @property
-    def _waited_enough(self) -> bool:
+    def _patience_spent(self) -> bool:
         """Whether validation has not become better for as long as it may."""
         patience = self.settings.patience if self.data.early_stop else 0
-        return 0 < patience <= self.at.waited
+        return 0 < patience <= self.position.waited
 
     @property
     def _steps_per_epoch(self) -> int:
         return self.plan.steps // self.settings.epochs
 
     def _epochs(self) -> float:
-        return round(self.at.step / self._steps_per_epoch, 4)
+        return round(self.position.step / self._steps_per_epoch, 4)
 
     def _groups(self) -> list[list[int]]:
         """The row numbers of the batches of this step; the step alone decides them."""
-        number, position = divmod(self.at.step, self._steps_per_epoch)
+        number, position = divmod(self.position.step, self._steps_per_epoch)
         if self._epoch[0] != number:
             lengths = [sample.length for sample in self.data.train]
             order = batches.epoch_batches(lengths, self.settings.batch, self.settings.seed, number)

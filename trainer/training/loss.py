@@ -4,63 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
-import numpy as np
 
-from exchange.inference.batch_width import padded_length
 from exchange.inference.mlx.scoring import split_head
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
-
-if TYPE_CHECKING:
-    from trainer.training.activation_cache import ActivationCache
+from trainer.training.activation_cache import ActivationCache
+from trainer.training.batches import TrainingBatch, make_batch
 
 Array = mx.array
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingBatch:
-    """Rows of about one length. Pads stand right of the rows, where a causal model never looks."""
-
-    inputs: Array  # (rows, length) token ids
-    places: Array  # (targets,) where in the flattened inputs each target is predicted
-    targets: Array  # (targets,) token ids
-    tokens: int  # positions that are no pads, prompt included
-    hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
-
-    @property
-    def size(self) -> int:
-        """How many targets there are."""
-        return int(self.targets.size)
-
-
-def make_batch(
-    samples: Sequence[TokenizedSample], trunk: ActivationCache | None = None
-) -> TrainingBatch:
-    """Lay rows into arrays; the last token of a row is only ever a target.
-
-    Args:
-        trunk: holds all these rows; their frozen layers are then not computed again.
-    """
-    length = padded_length(max(sample.length for sample in samples))
-    inputs = np.zeros((len(samples), length), np.int32)
-    places, targets = [], []
-    for number, sample in enumerate(samples):
-        inputs[number, : sample.length] = sample.tokens[:-1]
-        first = number * length + sample.start - 1
-        places.append(np.arange(first, first + sample.targets, dtype=np.int32))
-        targets.append(np.array(sample.tokens[sample.start :], np.int32))
-    return TrainingBatch(
-        mx.array(inputs),
-        mx.array(np.concatenate(places)),
-        mx.array(np.concatenate(targets)),
-        sum(sample.length for sample in samples),
-        trunk.hidden(samples, length) if trunk else None,
-    )
 
 
 class Loss:
@@ -71,15 +26,15 @@ class Loss:
     """
 
     def __init__(
-        self, model: Any, trunk: ActivationCache | None = None, among: Sequence[int] | None = None
+        self, model: Any, cache: ActivationCache | None = None, among: Sequence[int] | None = None
     ) -> None:
         """Look at a model; it may be changed by training, but not in its shape.
 
         Args:
-            trunk: holds every row that is asked for; what is frozen is then not computed again.
+            cache: holds every row of every batch; what is frozen is then not computed again.
             among: the only token ids that can be a target; the model chooses among these alone.
         """
-        self.model, self._trunk = model, trunk
+        self.model, self._cache = model, cache
         self._among = mx.array(sorted(among)) if among else None
         self._parts = split_head(model)
 
@@ -90,7 +45,7 @@ class Loss:
 
     def batch(self, samples: Sequence[TokenizedSample]) -> TrainingBatch:
         """Rows as this loss wants them."""
-        return make_batch(samples, self._trunk)
+        return make_batch(samples, self._cache.hidden if self._cache else None)
 
     def __call__(self, batch: TrainingBatch) -> Array:
         """The sum; divide by `batch.size` for a mean."""
@@ -102,9 +57,9 @@ class Loss:
 
     def logits(self, batch: TrainingBatch) -> Array:
         """(targets, vocabulary), in the model's own number type."""
-        if self._trunk is None or batch.hidden is None:
+        if self._cache is None or batch.hidden is None:
             return self._computed(batch)
-        with self._trunk.frozen.given(batch.hidden):
+        with self._cache.frozen.given(batch.hidden):
             return self._computed(batch)
 
     def _computed(self, batch: TrainingBatch) -> Array:

@@ -1,4 +1,4 @@
-"""One step of the optimizer: clip the gradient, then AdamW, compiled to one graph.
+"""One step of the optimizer: its learning rate, the gradient clipped, then AdamW in one graph.
 
 An adapter is hundreds of small arrays, and AdamW a dozen operations on each: one by one they take
 a twentieth of a small model's step. The graph is traced once, since its shapes never change.
@@ -12,7 +12,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.optimizers as optim
 
-from trainer.training.settings import TrainSettings
+from trainer.training.settings import Decay, TrainSettings
 
 Array = mx.array
 
@@ -46,3 +46,23 @@ class ClippedAdamW:
         self.optimizer.state = state
         self.optimizer.learning_rate = rate
         return self.optimizer.apply_gradients(gradients, weights), self.optimizer.state, norm
+
+
+def warmup_steps(steps: int, share: float) -> int:
+    """At least one step when any is asked for: Adam's first moments are the least reliable."""
+    return min(steps, math.ceil(steps * share)) if share else 0
+
+
+def learning_rate(
+    step: int, steps: int, peak: float, warmup: int, decay: Decay = "cosine"
+) -> float:
+    """The rate of `step`, which counts from 0 to `steps` - 1: a straight rise, then half a cosine.
+
+    The last step still has a little: a rate of zero would compute a batch for nothing.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if decay == "constant":
+        return peak
+    part = (step - warmup) / max(1, steps - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * part))

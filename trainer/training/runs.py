@@ -107,7 +107,7 @@ class TrainingRun:
         self.folder = archive_dir / RUNS / name
         self.best = self.folder / "best"
 
-    def begin(self, begun: RunConfig, *, restart: bool) -> RunSummary | None:
+    def begin(self, config: RunConfig, *, restart: bool) -> RunSummary | None:
         """Prepare the folder: new, or to go on.
 
         Returns:
@@ -121,8 +121,8 @@ class TrainingRun:
             shutil.rmtree(self.folder, ignore_errors=True)
         path = self.folder / "run.json"
         trained = any((self.folder / name).exists() for name in (STATE, SUMMARY))
-        if path.exists() and (trained or self.begun() == begun):
-            different = self.begun().differences(begun)
+        if path.exists() and (trained or self.config() == config):
+            different = self.config().differences(config)
             if different:
                 raise UsageError(
                     f"run {self.name!r} was begun otherwise ({'; '.join(different)}): give "
@@ -130,10 +130,10 @@ class TrainingRun:
                 )
             return RunSummary.read(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, orjson.dumps(asdict(begun), option=orjson.OPT_INDENT_2))
+        write_atomic(path, orjson.dumps(asdict(config), option=orjson.OPT_INDENT_2))
         return None
 
-    def begun(self) -> RunConfig:
+    def config(self) -> RunConfig:
         """What this run was begun with.
 
         Raises:

@@ -1,4 +1,4 @@
-"""One training run, held together: dataset, model, lock, preflight, loop."""
+"""One training run from the dataset to the summary: lock, model, preflight, loop."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from exchange.project import Project
 from trainer import tokenization
 from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.build import FOLDER
-from trainer.encode import context_length, encode_rows
-from trainer.training import distributed, preflight, runs
+from trainer.tokenization import encode_rows, longest_row
+from trainer.training import distributed, runs
 from trainer.training.callbacks import Callback
+from trainer.training.preflight import decide
+from trainer.training.preflight.plan import load_preflight
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from trainer.training.data import TrainingData
-    from trainer.training.distributed import ProcessGroup
     from trainer.training.loop import TrainingLoop
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A finished run; without a summary, one that was only looked at (`dry_run`)."""
+    """A finished run; without a summary, one that was only planned (`dry_run`)."""
 
     run: TrainingRun
     summary: RunSummary | None
@@ -43,150 +44,139 @@ def train(
     name: str = "default",
     restart: bool = False,
     dry_run: bool = False,
-    watcher: Callback | None = None,
+    callback: Callback | None = None,
     language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Train an adapter on the archive's dataset, or go on with the run of this name.
 
-    Call `exchange.inference.openblas.ensure()` first where the process may be replaced. Evaluates MLX: a
-    process that called this must not fork. Started by `mlx.launch`, it is one of several that share
-    every batch (`trainer.training.distributed`).
+    Call `exchange.inference.openblas.ensure()` first where the process may be replaced. Evaluates
+    MLX: a process that called this must not fork. Started by `mlx.launch`, it is one of several
+    that share every batch (`trainer.training.distributed`).
 
     Args:
-        dry_run: only say what the run would take; no run is begun.
+        dry_run: only tell what the run would take; no run is begun.
         language_model: default: the one of the settings.
         confirm: asked before a model is downloaded, and before much disk is taken.
         stop: looked at before every step; true ends the run so that it can go on later.
 
     Raises:
-        UserError: no dataset, no model, a run begun otherwise, the GPU in use, too little memory
-            or disk, stopped, a loss that is no number.
+        UserError: no dataset, no model, a run begun with other settings, the GPU in use, too
+            little memory or disk, stopped, a loss that is not finite.
     """
-    group = _group()
-    watcher = watcher if watcher and group.leader else Callback()
+    group = distributed.ProcessGroup.join()
+    callback = callback if callback and group.leader else Callback()
     archive_dir = project.archive_dir(archive)
-    dataset = archive_dir / FOLDER
-    manifest = Manifest.read(dataset)
-    splits = (
-        select_rows(read_split(dataset, "train"), settings, watcher),
-        read_split(dataset, "valid"),
-    )
+    manifest = Manifest.read(archive_dir / FOLDER)
+    train_rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
+    valid_rows = read_split(archive_dir / FOLDER, "valid")
     language_model = language_model or project.config.table("model", models.ModelSettings)
     run = TrainingRun(archive_dir, name)
-    stored = None if restart else preflight.load_preflight(run.folder)
+    stored = None if restart else load_preflight(run.folder)
     if stored and stored.model:  # the 4-bit copy that this run began with
         language_model = language_model.model_copy(update={"name": stored.model})
     folder = models.locate(language_model, project.models, confirm)
     with distributed.group_gpu_lock(project.data, group):
-        begun = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
-        group.agree("model, dataset and settings", begun.sha)
+        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
+        group.check_equal("model, dataset and settings", config.sha)
         finished = None
         if group.leader and not dry_run:
-            finished = run.begin(begun, restart=restart)
+            finished = run.begin(config, restart=restart)
         if group.any(finished is not None):
             return TrainingResult(run, finished, already=True)
-        with distributed.follower_run(run, group) as mine:
-            # Held-out stories are not to be known, so their loss does not say when to stop.
-            desk = LoopBuilder(
-                archive_dir,
-                splits,
-                settings,
-                mine,
-                group,
-                watcher,
-                confirm,
-                stop,
+        with distributed.follower_run(run, group) as own_run:
+            builder = LoopBuilder(
+                archive_dir=archive_dir,
+                splits=(train_rows, valid_rows),
+                settings=settings,
+                run=own_run,
+                group=group,
+                callback=callback,
+                confirm=confirm,
+                stop=stop,
+                # Held-out stories are not to be known, so their loss does not say when to stop.
                 early_stop=not manifest.line["valid"],
             )
             watts = project.config.table("power", PowerSettings).watts
-            ready = preflight.check_weights(folder, settings, watts) if group.size == 1 else None
-            if not ready:
-                loop, tokenizer = desk.open(folder, begun)
-                ready = preflight.decide_mode(loop, tokenizer, settings, stored, archive_dir, watts)
-            if ready.way.bits:
-                reasons = ready.reasons
-                folder = preflight.quantized_copy(folder, project.models, reasons, watcher.note)
-                begun = runs.make_run_config(str(folder), folder, manifest.sha, settings)
+            plan = decide.check_weights(folder, settings, watts) if group.size == 1 else None
+            if not plan:
+                loop, tokenizer = builder.build(folder, config)
+                plan = decide.decide_mode(loop, tokenizer, settings, stored, archive_dir, watts)
+            if plan.mode.bits:
+                reasons = plan.reasons
+                folder = decide.quantized_copy(folder, project.models, reasons, callback.log)
+                config = runs.make_run_config(str(folder), folder, manifest.sha, settings)
                 if not dry_run:
-                    run.begin(begun, restart=True)
-                loop, tokenizer = desk.open(folder, begun)
-                ready = preflight.decide_mode(loop, tokenizer, settings, None, archive_dir, watts)
-                ready = replace(ready, model=str(folder), reasons=reasons + ready.reasons)
-            loop.compute(parts=ready.way.parts, checkpoint=ready.way.checkpoint)
-            watcher.foreseen(ready, loop.plan)
+                    run.begin(config, restart=True)
+                loop, tokenizer = builder.build(folder, config)
+                plan = decide.decide_mode(loop, tokenizer, settings, None, archive_dir, watts)
+                plan = replace(plan, model=str(folder), reasons=reasons + plan.reasons)
+            loop.compute(parts=plan.mode.parts, checkpoint=plan.mode.checkpoint)
+            callback.on_forecast(plan)
             if dry_run:
-                watcher.planned(loop.plan, 0)
+                callback.on_train_begin(loop.plan, 0)
                 return TrainingResult(run, None)
             if group.leader:
-                ready.save(run.folder)
-            return TrainingResult(run, loop.fit(begun))
+                plan.save(run.folder)
+            return TrainingResult(run, loop.fit(config))
 
 
-def _group() -> ProcessGroup:
-    from trainer.training.distributed import ProcessGroup
-
-    return ProcessGroup.join()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopBuilder:
-    """All that a loop is made of but the model, so that one may be opened after the other."""
+    """All that a loop is made of but the model, so that one may be built after the other."""
 
     archive_dir: Path
     splits: tuple[list[DatasetRow], list[DatasetRow]]
     settings: TrainSettings
     run: TrainingRun
-    group: ProcessGroup
-    watcher: Callback
+    group: distributed.ProcessGroup
+    callback: Callback
     confirm: Callable[[str], bool]
     stop: Callable[[], bool]
     early_stop: bool
 
-    def open(self, folder: Path, begun: RunConfig) -> tuple[TrainingLoop, Any]:
+    def build(self, folder: Path, config: RunConfig) -> tuple[TrainingLoop, Any]:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
         from trainer.training import activation_cache, adapter
         from trainer.training.loop import TrainingLoop
 
-        settings, watcher = self.settings, self.watcher
-        watcher.note(f"loading {begun.model}")
+        settings, callback = self.settings, self.callback
+        callback.log(f"loading {config.model}")
         model, tokenizer = runtime.load(folder)
         data = tokenize_splits(
-            model, tokenizer, self.splits, settings, watcher, early_stop=self.early_stop
+            model, tokenizer, self.splits, settings, callback, early_stop=self.early_stop
         )
-        kept = (
-            activation_cache.open_activation_cache(
+        cache = None
+        if settings.epochs > 1 and self.group.size == 1:
+            cache = activation_cache.open_activation_cache(
                 self.archive_dir / activation_cache.FOLDER,
-                begun.model_sha,
+                config.model_sha,
                 model,
                 adapter.tuned_layers(model, settings),
                 [*data.train, *data.valid],
-                settings.trunk_gb,
-                self.confirm,
-                watcher.note,
+                free_gb=settings.trunk_gb,
+                confirm=self.confirm,
+                log=callback.log,
             )
-            if settings.epochs > 1 and self.group.size == 1
-            else None
-        )
         if not self.group.leader:
-            data = replace(data, asked=[])  # one answers for all
+            data = replace(data, prompts=[])  # one answers for all
         loop = TrainingLoop(
             model,
             tokenizer,
             data,
             settings,
             self.run,
-            watcher,
-            self.stop,
-            trunk=kept,
+            callback=callback,
+            stop=self.stop,
+            cache=cache,
             group=self.group,
         )
         return loop, tokenizer
 
 
 def select_rows(
-    rows: list[DatasetRow], settings: TrainSettings, watcher: Callback
+    rows: list[DatasetRow], settings: TrainSettings, callback: Callback
 ) -> list[DatasetRow]:
     """The rows of train that the recipe wants.
 
@@ -203,7 +193,7 @@ def select_rows(
         return rows
     kept = [row for row in rows if row.kind != "text"]
     if text:
-        watcher.note(f"{text} rows of the paper's own text are left out: recipe sft+text has them")
+        callback.log(f"{text} rows of the paper's own text are left out: recipe sft+text has them")
     if not kept:
         raise NotEnoughData("the dataset teaches nothing but raw text: give --recipe sft+text")
     return kept
@@ -214,7 +204,7 @@ def tokenize_splits(
     tokenizer: Any,
     splits: tuple[list[DatasetRow], list[DatasetRow]],
     settings: TrainSettings,
-    watcher: Callback,
+    callback: Callback,
     *,
     early_stop: bool = True,
 ) -> TrainingData:
@@ -225,12 +215,11 @@ def tokenize_splits(
     """
     from trainer.training.data import SamplePrompt, TrainingData
 
-    limit = context_length(model)
-    longest = min(settings.max_length, limit) if limit else settings.max_length
-    train, left = encode_rows(tokenizer, splits[0], longest, watcher.encoding)
-    valid, left_valid = encode_rows(tokenizer, splits[1], longest, watcher.encoding)
+    longest = longest_row(model, settings.max_length)
+    train, left = encode_rows(tokenizer, splits[0], longest, callback.progress("encoding"))
+    valid, left_valid = encode_rows(tokenizer, splits[1], longest, callback.progress("encoding"))
     half = settings.samples // 2
-    asked = [
+    prompts = [
         SamplePrompt(
             name, row.question, row.answer, tokenization.prompt_tokens(tokenizer, row.asked())
         )
@@ -243,8 +232,8 @@ def tokenize_splits(
     return TrainingData(
         train=train,
         valid=valid,
-        taught=train[: len(valid)],
-        asked=asked,
+        train_sample=train[: len(valid)],
+        prompts=prompts,
         too_long=left + left_valid,
         longest_allowed=longest,
         early_stop=early_stop,

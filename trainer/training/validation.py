@@ -23,23 +23,23 @@ class Validator:
         tokenizer: Any,
         data: TrainingData,
         settings: TrainSettings,
-        watcher: Callback,
+        callback: Callback,
         group: ProcessGroup,
     ) -> None:
         self._loss, self._tokenizer = loss, tokenizer
-        self._data, self._settings, self._watcher = data, settings, watcher
+        self._data, self._settings, self._callback = data, settings, callback
         self._group = group
-        self.rows = settings.batch  # computed together
+        self.batch = settings.batch  # rows computed together
         self._targets = sum(sample.targets for sample in data.valid)
         self._characters = max(1, sum(sample.characters for sample in data.valid))
 
-    def valid(self) -> float:
+    def valid_loss(self) -> float:
         """Nats per answer token over the validation rows, all of them."""
-        return self._mean(self._data.valid, watched=True)
+        return self._mean(self._data.valid, shown=True)
 
-    def taught(self) -> float:
+    def train_loss(self) -> float:
         """The same over the fixed part of the training rows."""
-        return self._mean(self._data.taught, watched=False)
+        return self._mean(self._data.train_sample, shown=False)
 
     def bits(self, loss: float) -> float:
         """The validation loss in bits per character, which two tokenizers have in common."""
@@ -47,21 +47,21 @@ class Validator:
 
     def answers(self, step: int) -> list[SampleAnswer]:
         """Greedy answers to the sample questions."""
-        asked = self._data.asked
-        if not asked:
+        prompts = self._data.prompts
+        if not prompts:
             return []
         model = self._loss.model
         texts = generate.generate_texts(
-            model, self._tokenizer, [one.prompt for one in asked], self._settings.sample_tokens
+            model, self._tokenizer, [one.prompt for one in prompts], self._settings.sample_tokens
         )
         model.train()
         return [
             SampleAnswer(step, one.split, one.question, one.reference, text)
-            for one, text in zip(asked, texts, strict=True)
+            for one, text in zip(prompts, texts, strict=True)
         ]
 
-    def _mean(self, samples: list[TokenizedSample], *, watched: bool) -> float:
-        progress = self._watcher.validating if watched else lambda done, rows: None
-        nats = summed_loss(self._loss, self._group.share(samples), self.rows, progress)
+    def _mean(self, samples: list[TokenizedSample], *, shown: bool) -> float:
+        progress = self._callback.progress("validating") if shown else lambda done, rows: None
+        nats = summed_loss(self._loss, self._group.share(samples), self.batch, progress)
         nats = self._group.total(nats)
         return nats / sum(sample.targets for sample in samples)

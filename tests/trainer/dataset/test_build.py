@@ -14,8 +14,8 @@ from exchange.text.similarity import SignatureIndex, question_signature
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill, otherwise, question
 from trainer.dataset import DatasetRequest, DatasetRow, Manifest, build_dataset, read_split, source
+from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split
-from trainer.training.settings import DatasetSettings
 
 SETTINGS = DatasetSettings(valid=0.1, unseen=0.1, answer_cap=0)
 SIDES: tuple[Split, ...] = ("train", "valid", "test_unseen")

@@ -11,12 +11,12 @@ from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import words
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRow, build_dataset, read_split
+from trainer.dataset.settings import DatasetSettings
 from trainer.evaluate.items import build_items, perturb
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.items.distractors import DistractorIndex, pick_distractors
 from trainer.evaluate.items.perturb import with_coined_name
 from trainer.evaluate.rag import open_archive
-from trainer.training.settings import DatasetSettings
 
 
 @pytest.fixture

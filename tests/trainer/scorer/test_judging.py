@@ -17,6 +17,7 @@ from exchange.store.review import Review
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRequest, Manifest, build_dataset
 from trainer.dataset.build import FOLDER
+from trainer.dataset.settings import DatasetSettings
 from trainer.evaluate.records import EvalAnswer, Evaluation, EvaluationInfo, SystemInfo, as_dicts
 from trainer.evaluate.records import EvalItem as Question
 from trainer.scorer import folder, judge_evaluation
@@ -25,7 +26,6 @@ from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.metrics import LabelledPrediction
 from trainer.scorer.scoring import Scorer, ScoreResult
 from trainer.scorer.split import ScorerSplit
-from trainer.training.settings import DatasetSettings
 
 SCALE = ScoreScale(5, 5)
 ABOUT = folder.ScorerInfo(

@@ -49,13 +49,13 @@ def another(name: str) -> Any:
     return model
 
 
-def cached_gradient(model: Any, rows: list[Any], size: int, trunk: Any) -> tuple[float, Any]:
+def cached_gradient(model: Any, rows: list[Any], size: int, cache: Any) -> tuple[float, Any]:
     from mlx.utils import tree_map
 
     from trainer.training import batches
     from trainer.training.loss import Loss, loss_and_gradient, scalar
 
-    loss = Loss(model, trunk)
+    loss = Loss(model, cache)
     compute = loss_and_gradient(loss)
     targets = sum(row.targets for row in rows)
     nats, grown = 0.0, None
@@ -73,11 +73,11 @@ def loss_and_gradient_are_the_same_from_the_cache(model_folder: Path, folder: Pa
     for recipe in ("sft", "dora", "full"):
         model, _tokenizer = tuned(model_folder, layers=1, recipe=recipe)
         rows = samples()
-        trunk = ActivationCache(folder / recipe, "sha", model, 1)
-        trunk.fill(rows)
+        cache = ActivationCache(folder / recipe, "sha", model, 1)
+        cache.fill(rows)
         for size in (1, 4, 13):
             nats, plain = batched_gradient(model, rows, size)
-            others, cached = cached_gradient(model, rows, size, trunk)
+            others, cached = cached_gradient(model, rows, size, cache)
             assert abs(nats - others) <= 1e-5 * nats, (recipe, size)
             assert difference(plain, cached) <= 1e-5, (recipe, size)
 
@@ -90,9 +90,9 @@ def nothing_below_the_tuned_layers_is_computed_again(model_folder: Path, folder:
     from trainer.training.loss import Loss, scalar
 
     model, _tokenizer = tuned(model_folder, layers=1)
-    trunk = ActivationCache(folder, "sha", model, 1)
-    trunk.fill(samples())
-    loss = Loss(model, trunk)
+    cache = ActivationCache(folder, "sha", model, 1)
+    cache.fill(samples())
+    loss = Loss(model, cache)
     usual = scalar(loss(loss.batch(samples())))
     below = model.layers[0].mlp.down_proj
     below.weight = mx.full(below.weight.shape, float("nan"))
@@ -110,10 +110,10 @@ def other_bodies_are_taken_apart_too(_: Path, folder: Path) -> None:
         layers = len(model.layers) // 2
         adapter.attach(model, TrainSettings(layers=layers))
         rows = samples(5)
-        trunk = ActivationCache(folder / name, "sha", model, layers)
-        trunk.fill(rows)
+        cache = ActivationCache(folder / name, "sha", model, layers)
+        cache.fill(rows)
         plain = batched_gradient(model, rows, 5)
-        cached = cached_gradient(model, rows, 5, trunk)
+        cached = cached_gradient(model, rows, 5, cache)
         assert abs(plain[0] - cached[0]) <= 1e-5 * plain[0], name
         assert difference(plain[1], cached[1]) <= 1e-5, name
 
@@ -131,7 +131,7 @@ def a_model_that_cannot_be_taken_apart_is_trained_without(model_folder: Path, fo
     model.__class__ = Hidden
     told: list[str] = []
     found = open_activation_cache(
-        folder, "sha", model, 1, samples(), 4.0, lambda text: True, told.append
+        folder, "sha", model, 1, samples(), free_gb=4.0, confirm=lambda text: True, log=told.append
     )
     assert found is None and "cannot be taken apart" in told[0]
 
@@ -144,10 +144,10 @@ def rows_are_found_by_their_tokens_in_any_company(model_folder: Path, folder: Pa
 
     model, _tokenizer = tuned(model_folder, layers=1)
     rows = samples()
-    trunk = ActivationCache(folder, "sha", model, 1)
-    trunk.fill(rows[:6])
-    assert trunk.bytes_for(rows) == sum(row.length for row in rows[6:]) * 64 * 4
-    trunk.fill(rows)
+    cache = ActivationCache(folder, "sha", model, 1)
+    cache.fill(rows[:6])
+    assert cache.bytes_for(rows) == sum(row.length for row in rows[6:]) * 64 * 4
+    cache.fill(rows)
     again = ActivationCache(folder, "sha", model, 1)
     assert again.bytes_for([replace(row, id="other") for row in rows]) == 0
     assert len(list(again.folder.iterdir())) == 2
@@ -161,20 +161,20 @@ def a_bfloat16_model_s_activations_come_back_bit_for_bit(model_folder: Path, fol
     import mlx.core as mx
 
     from trainer.training.activation_cache import ActivationCache
-    from trainer.training.loss import make_batch
+    from trainer.training.batches import make_batch
 
     model, _tokenizer = tuned(model_folder, layers=1)
     model.set_dtype(mx.bfloat16)
     rows = samples(3)
-    trunk = ActivationCache(folder, "sha", model, 1)
-    trunk.fill(rows)
-    batch = make_batch(rows, trunk)
+    cache = ActivationCache(folder, "sha", model, 1)
+    cache.fill(rows)
+    batch = make_batch(rows, cache.hidden)
     assert batch.hidden is not None and batch.hidden.dtype == mx.bfloat16
-    direct = trunk.frozen.activations(batch.inputs)
+    direct = cache.frozen.activations(batch.inputs)
     for number, row in enumerate(rows):
         assert mx.array_equal(batch.hidden[number, : row.length], direct[number, : row.length])
     assert (
-        sum(path.stat().st_size for path in trunk.folder.iterdir())
+        sum(path.stat().st_size for path in cache.folder.iterdir())
         < 64 * 2 * sum(row.length for row in rows) + 1000
     )
 
@@ -198,9 +198,9 @@ def every_kind_of_damage_is_noticed(model_folder: Path, folder: Path) -> None:
         whole.replace(b'"rows"', b'"raws"'),
     ):
         path.write_bytes(bad)
-        trunk = ActivationCache(folder, "sha", model, 1)
-        assert trunk.damaged == 1 and not path.exists(), bad[:20]
-        trunk.fill(rows)
+        cache = ActivationCache(folder, "sha", model, 1)
+        assert cache.damaged == 1 and not path.exists(), bad[:20]
+        cache.fill(rows)
         assert path.read_bytes() == whole
     assert ActivationCache(folder, "sha", model, 1).damaged == 0
 
@@ -215,24 +215,24 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
 
     model, _tokenizer = tuned(model_folder, layers=1)
     rows = samples(40)
-    trunk = ActivationCache(folder, "sha", model, 1)
-    trunk.fill(rows[:4])
+    cache = ActivationCache(folder, "sha", model, 1)
+    cache.fill(rows[:4])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        trunk.fill(rows)
+        cache.fill(rows)
     except UserError as error:
         assert "free some disk space" in str(error)
     else:
         raise AssertionError("half a shard was taken for a whole one")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path.name for path in trunk.folder.iterdir()] == ["00000.safetensors"]
+    assert [path.name for path in cache.folder.iterdir()] == ["00000.safetensors"]
     told: list[str] = []
     spare, module.SPARE_BYTES = module.SPARE_BYTES, 1 << 60  # as on a disk that is nearly full
     try:
         found = module.open_activation_cache(
-            folder, "sha", model, 1, rows, 4.0, lambda _: True, told.append
+            folder, "sha", model, 1, rows, free_gb=4.0, confirm=lambda _: True, log=told.append
         )
     finally:
         module.SPARE_BYTES = spare

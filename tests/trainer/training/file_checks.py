@@ -11,7 +11,7 @@ from trainer.training.callbacks import Callback, StepMetrics
 from trainer.training.runs import RunConfig, TrainingRun
 
 
-def trained(model_folder: Path, run: TrainingRun, watcher: Callback | None = None) -> Any:
+def trained(model_folder: Path, run: TrainingRun, callback: Callback | None = None) -> Any:
     """A run of a few steps through the real loop, from wherever its folder is; its model."""
     from exchange.inference import runtime
     from trainer.training.data import TrainingData
@@ -23,9 +23,9 @@ def trained(model_folder: Path, run: TrainingRun, watcher: Callback | None = Non
     data = TrainingData(rows, rows[:3], rows[:3], [], 0, 100)
     settings = TrainSettings(batch=4, epochs=3, lr=1e-3, save_every=2, evaluate_every=100)
     run.folder.mkdir(parents=True, exist_ok=True)
-    loop = TrainingLoop(model, tokenizer, data, settings, run, watcher or Callback())
-    if isinstance(watcher, Fault):
-        watcher.model = model
+    loop = TrainingLoop(model, tokenizer, data, settings, run, callback=callback or Callback())
+    if isinstance(callback, Fault):
+        callback.model = model
     loop.fit(RunConfig("m", "sha", "data", settings.model_dump()))
     return model
 
@@ -55,7 +55,7 @@ def a_loss_that_becomes_no_number_leaves_the_last_sound_state(
     try:
         trained(model_folder, faulty, Fault())
     except UserError as error:
-        assert "the loss is no number at step 6" in str(error) and "intact" in str(error)
+        assert "the loss is not finite at step 6" in str(error) and "intact" in str(error)
     else:
         raise AssertionError("nonsense was learned")
     assert (faulty.folder / "state.safetensors").exists()

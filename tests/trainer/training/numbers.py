@@ -44,7 +44,8 @@ def the_gradient_of_batches_is_that_of_plain_single_rows(model_folder: Path, _: 
 
 @check
 def no_pad_and_no_prompt_is_counted(model_folder: Path, _: Path) -> None:
-    from trainer.training.loss import Loss, make_batch, scalar
+    from trainer.training.batches import make_batch
+    from trainer.training.loss import Loss, scalar
 
     model, _tokenizer = tuned(model_folder)
     rows = samples()
@@ -59,7 +60,8 @@ def no_pad_and_no_prompt_is_counted(model_folder: Path, _: Path) -> None:
 
 @check
 def a_model_that_scales_its_logits_is_not_taken_apart(model_folder: Path, _: Path) -> None:
-    from trainer.training.loss import Loss, make_batch, scalar
+    from trainer.training.batches import make_batch
+    from trainer.training.loss import Loss, scalar
 
     model, _tokenizer = tuned(model_folder)
     assert Loss(model).sparse
@@ -174,7 +176,7 @@ def a_template_that_takes_no_system_message_is_one_line(model_folder: Path, _: P
 def rows_that_are_too_long_are_left_out_and_counted(model_folder: Path, _: Path) -> None:
     from exchange.inference import runtime
     from trainer.dataset import DatasetRow
-    from trainer.encode import encode_rows
+    from trainer.tokenization import encode_rows
 
     _model, tokenizer = runtime.load(model_folder)
     rows = [

@@ -71,7 +71,8 @@ def batched_gradient(model: Any, rows: list[Any], size: int) -> tuple[float, Any
     from mlx.utils import tree_map
 
     from trainer.training import batches
-    from trainer.training.loss import Loss, loss_and_gradient, make_batch, scalar
+    from trainer.training.batches import make_batch
+    from trainer.training.loss import Loss, loss_and_gradient, scalar
 
     compute = loss_and_gradient(Loss(model))
     targets = sum(row.targets for row in rows)

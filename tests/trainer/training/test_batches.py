@@ -8,7 +8,7 @@ import pytest
 
 from exchange.inference import batch_width
 from trainer.training import batches
-from trainer.training.schedule import learning_rate, warmup_steps
+from trainer.training.optimizer import learning_rate, warmup_steps
 
 LENGTHS = [random.Random(1).randint(20, 250) for _ in range(403)]
 

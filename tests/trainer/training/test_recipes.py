@@ -14,8 +14,7 @@ from tests.trainer.filling import fill
 from tests.trainer.reading import lines, mlx_lm, summary
 from trainer.dataset import read_split
 from trainer.training.callbacks import Callback
-from trainer.training.recipes import RESEARCHER
-from trainer.training.settings import TrainSettings
+from trainer.training.settings import RESEARCHER, TrainSettings
 from trainer.training.train import select_rows
 
 
@@ -91,9 +90,9 @@ def test_the_paper_s_own_text_is_taught_only_when_asked_for(desk: Desk) -> None:
     rows = read_split(desk.dataset, "train")
     texts = sum(row.kind == "text" for row in rows)
     told: list[str] = []
-    watcher = Callback()
-    watcher.note = told.append  # type: ignore[method-assign]
-    assert len(select_rows(rows, TrainSettings(), watcher)) == len(rows) - texts
+    callback = Callback()
+    callback.log = told.append  # type: ignore[method-assign]
+    assert len(select_rows(rows, TrainSettings(), callback)) == len(rows) - texts
     assert told == [f"{texts} rows of the paper's own text are left out: recipe sft+text has them"]
     desk.cli("train", "--epochs", "1", "--recipe", "sft+text")
     assert texts and summary(desk.run_folder())["rows"] == len(rows)

@@ -69,7 +69,7 @@ def test_a_loss_that_is_no_number_stops_at_once_and_spoils_nothing(built: Desk) 
     weights["model.norm.weight"][0] = float("inf")
     save_file(weights, broken / "model.safetensors")
     line = built.refuses("train", "--model", str(broken))
-    assert "loss is no number at step 0" in line
+    assert "loss is not finite at step 0" in line
     assert not list(built.run_folder().glob("**/*.safetensors"))
 
 

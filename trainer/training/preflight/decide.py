@@ -1,4 +1,4 @@
-"""The decision before a run: go on as it began, as asked for, another way, or not at all."""
+"""The decision before a run: go on as it began, as asked for, in another mode, or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import orjson
 from exchange import machine
 from exchange.errors import TooLarge
 from exchange.inference import models, runtime
-from trainer.training.preflight.forecast import RunForecast
 from trainer.training.preflight.measure import measure_run, memory_limit
 from trainer.training.preflight.memory_fallback import (
     BITS,
@@ -22,7 +21,7 @@ from trainer.training.preflight.memory_fallback import (
     format_bytes,
     memory_error,
 )
-from trainer.training.preflight.plan import PreflightPlan
+from trainer.training.preflight.plan import PreflightPlan, RunForecast
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -75,16 +74,16 @@ def decide_mode(
     from trainer.training import dry_run
 
     if not loop.group.leader:
-        way = ComputeMode(**orjson.loads(loop.group.from_leader(b"")))
-        return PreflightPlan(way, (), RunForecast(watts), 0.0)
-    ready = _recalled(loop, settings, stored) or measure_run(
+        mode = ComputeMode(**orjson.loads(loop.group.broadcast(b"")))
+        return PreflightPlan(mode, (), RunForecast(watts), 0.0)
+    plan = _recalled(loop, settings, stored) or measure_run(
         loop, tokenizer, settings, watts=watts, archive_dir=archive_dir
     )
-    if ready.way.bits and loop.group.size > 1:
+    if plan.mode.bits and loop.group.size > 1:
         raise TooLarge("this model does not fit: name one that is quantised already in [model]")
-    loop.group.from_leader(orjson.dumps(asdict(ready.way)))
-    dry_run.limit_pool(ready.forecast.pool_bytes)
-    return ready
+    loop.group.broadcast(orjson.dumps(asdict(plan.mode)))
+    dry_run.limit_pool(plan.forecast.pool_bytes)
+    return plan
 
 
 def quantized_copy(

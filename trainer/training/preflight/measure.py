@@ -1,4 +1,4 @@
-"""The preflight itself: a few steps are measured, a way that fits is chosen, the whole is reckoned.
+"""The preflight itself: a few steps are measured, a mode that fits is chosen, the whole is reckoned.
 
 Memory is approached from below. One short row comes first; only what is sure to fit by it is
 computed as it is, everything else is led up to, and nothing runs that the step before did not
@@ -20,22 +20,22 @@ from exchange import machine
 from exchange.errors import DiskFull
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
-from trainer.training.preflight.forecast import (
+from trainer.training.preflight.memory_fallback import (
+    PER_WEIGHT,
+    ComputeMode,
+    MemoryFallback,
     RowFootprint,
+    choose_mode,
+    format_bytes,
+    memory_error,
+)
+from trainer.training.preflight.plan import (
+    PreflightPlan,
     RunForecast,
     TimeSpent,
     extrapolate,
     pick_strata,
 )
-from trainer.training.preflight.memory_fallback import (
-    PER_WEIGHT,
-    ComputeMode,
-    MemoryFallback,
-    choose_mode,
-    format_bytes,
-    memory_error,
-)
-from trainer.training.preflight.plan import PreflightPlan
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ def measure_run(
     began, used = time.perf_counter(), time.process_time()
     limit = memory_limit(settings)
     with dry_run.DryRun(loop) as probe:
-        choice, steps = _way(probe, settings, limit)
-        if choice.way.bits:
-            return PreflightPlan(choice.way, choice.reasons, _unmeasured(choice, limit, watts), 0.0)
-        steps_spent, peak, tried = _steps(probe, choice.way, loop.plan.steps)
-        checks, valid_peak = _validations(probe, choice.way.rows(settings.batch))
-        asked = [one.prompt for one in loop.data.asked]
-        spoken = probe.answer(tokenizer, asked, settings.sample_tokens)
+        choice, steps = _choose_mode(probe, settings, limit)
+        if choice.mode.bits:
+            return PreflightPlan(
+                choice.mode, choice.reasons, _unmeasured(choice, limit, watts), 0.0
+            )
+        steps_spent, peak, tried = _steps(probe, choice.mode, loop.plan.steps)
+        checks, valid_peak = _validations(probe, choice.mode.rows(settings.batch))
+        prompts = [one.prompt for one in loop.data.prompts]
+        spoken = probe.answer(tokenizer, prompts, settings.sample_tokens)
         filled = _filling(probe)
         kept, disk = _saves(loop, settings, archive_dir)
         pool = dry_run.limit_pool(max(peak, valid_peak) - dry_run.array_bytes())
@@ -77,8 +79,10 @@ def measure_run(
         process = max(dry_run.peak_resident_bytes(), dry_run.other_bytes() + arrays)
     every = settings.evaluate_every or loop.plan.steps // settings.epochs
     looks = 1 + math.ceil(loop.plan.steps / every)
-    taught = _tokens(loop.data.taught) / max(1, _tokens(loop.data.valid))
-    ahead = filled + steps_spent + checks.times(looks + 2 * taught) + spoken.times(looks) + kept
+    train_sample = _tokens(loop.data.train_sample) / max(1, _tokens(loop.data.valid))
+    ahead = (
+        filled + steps_spent + checks.times(looks + 2 * train_sample) + spoken.times(looks) + kept
+    )
     check_disk(disk, archive_dir)
     measured = TimeSpent(time.perf_counter() - began, time.process_time() - used)
     forecast = RunForecast(
@@ -94,7 +98,7 @@ def measure_run(
         probe=measured,
     )
     speed = settings.epochs * loop.plan.tokens / max(steps_spent.seconds, 1e-9)
-    return PreflightPlan(choice.way, choice.reasons, forecast, round(speed, 1))
+    return PreflightPlan(choice.mode, choice.reasons, forecast, round(speed, 1))
 
 
 def find_fitting_mode(loop: TrainingLoop, settings: TrainSettings) -> ComputeMode:
@@ -107,10 +111,10 @@ def find_fitting_mode(loop: TrainingLoop, settings: TrainSettings) -> ComputeMod
 
     limit = memory_limit(settings)
     with dry_run.DryRun(loop) as probe:
-        choice, _ = _way(probe, settings, limit)
-    if choice.way.bits:
+        choice, _ = _choose_mode(probe, settings, limit)
+    if choice.mode.bits:
         raise memory_error(choice.bytes, limit)
-    return choice.way
+    return choice.mode
 
 
 def memory_limit(settings: TrainSettings) -> float:
@@ -139,7 +143,9 @@ def check_disk(needed: int, archive_dir: Path) -> None:
         )
 
 
-def _way(probe: DryRun, settings: TrainSettings, limit: float) -> tuple[MemoryFallback, int]:
+def _choose_mode(
+    probe: DryRun, settings: TrainSettings, limit: float
+) -> tuple[MemoryFallback, int]:
     """How the run is computed, and how many steps were measured to know it."""
     from trainer.training import dry_run
 
@@ -186,7 +192,7 @@ def _near(samples: Sequence[TokenizedSample], length: int) -> TokenizedSample:
     return max(below or samples, key=lambda sample: sample.length if below else -sample.length)
 
 
-def _steps(probe: DryRun, way: ComputeMode, total: int) -> tuple[TimeSpent, int, int]:
+def _steps(probe: DryRun, mode: ComputeMode, total: int) -> tuple[TimeSpent, int, int]:
     """All steps of the run, the bytes at the peak, and how many were measured."""
     from trainer.training import dry_run
 
@@ -196,12 +202,14 @@ def _steps(probe: DryRun, way: ComputeMode, total: int) -> tuple[TimeSpent, int,
         min(STEPS, max(FEWEST, round(SHARE * total))),
     )
     chosen = [every[one.index] for one in picked]
-    probe.step(chosen[0], checkpoint=way.checkpoint, parts=way.parts)  # kernels are made, once
+    probe.step(chosen[0], checkpoint=mode.checkpoint, parts=mode.parts)  # kernels are made, once
     spent, peak, began = [], 0, time.perf_counter()
     order = [len(chosen) - 1, *range(len(chosen) - 1)]  # the longest first: it tells the memory
     took: dict[int, TimeSpent] = {}
     for number in order:
-        took[number], high = probe.step(chosen[number], checkpoint=way.checkpoint, parts=way.parts)
+        took[number], high = probe.step(
+            chosen[number], checkpoint=mode.checkpoint, parts=mode.parts
+        )
         peak = max(peak, high)
         dry_run.limit_pool(peak - dry_run.array_bytes())
         if len(took) >= FEWEST and time.perf_counter() - began > LONGEST_S:
@@ -222,19 +230,19 @@ def _validations(probe: DryRun, size: int) -> tuple[TimeSpent, int]:
     picked = pick_strata([_tokens([rows[i] for i in chosen]) for chosen in order], FEWEST)
     spent, peak = [], 0
     for one in picked:
-        took, high = probe.weigh([rows[i] for i in order[one.index]], size)
+        took, high = probe.validate([rows[i] for i in order[one.index]], size)
         spent.append(took)
         peak = max(peak, high)
     return extrapolate(picked, spent), peak
 
 
 def _filling(probe: DryRun) -> TimeSpent:
-    """Computing the rest of the trunk cache, at the pace of the rows that are in it by now."""
+    """Computing the rest of the activation cache, at the pace of the rows that are in it by now."""
     loop = probe.loop
-    if not loop.trunk or not probe.filled:
+    if not loop.cache or not probe.cached_bytes:
         return TimeSpent()
-    left = loop.trunk.bytes_for([*loop.data.train, *loop.data.valid])
-    return probe.filling.times(left / probe.filled)
+    left = loop.cache.bytes_for([*loop.data.train, *loop.data.valid])
+    return probe.caching.times(left / probe.cached_bytes)
 
 
 def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tuple[TimeSpent, int]:
@@ -243,13 +251,13 @@ def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tu
 
     size = dry_run.trainable_bytes(loop)
     times = 2 + loop.plan.steps / settings.save_every
-    disk = 2 * size + 2 * 3 * size + loop.plan.trunk_bytes * loop.plan.trunk
+    disk = 2 * size + 2 * 3 * size + loop.plan.cache_bytes * loop.plan.cached
     if size > SLOW_DISK:
         return TimeSpent(4 * size / SLOW_DISK).times(times), disk
     with tempfile.TemporaryDirectory(prefix="preflight-", dir=archive_dir) as name:
         clock, used = time.perf_counter(), time.process_time()
-        adapter.save(Path(name), loop.model, loop.config)
-        checkpoints.save_state(Path(name), loop.model, loop.optimizer, loop.at, "")
+        adapter.save(Path(name), loop.model, loop.adapter_config)
+        checkpoints.save_state(Path(name), loop.model, loop.optimizer, loop.position, "")
         once = TimeSpent(time.perf_counter() - clock, time.process_time() - used)
     return once.times(times), disk
 

@@ -1,26 +1,52 @@
 """What is done where a run does not fit in memory, in the order of what it costs. Pure.
 
-Two ways leave the result as it is: activations are computed twice, or a step's rows are computed
+Two of them leave the result as it is: activations are computed twice, or a step's rows are computed
 in parts whose gradients are summed. The last changes the model that is tuned: its 4-bit copy.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from exchange.errors import TooLarge, UserError
-from trainer.training.preflight.forecast import RowFootprint
 
 GB = 1e9
 BITS = 4  # of the smaller base
 PER_WEIGHT = 4.5 / 8  # bytes: 4 bits, and scale and bias of 16 bits each for every 64 weights
+
+
+@dataclass(frozen=True, slots=True)
+class RowFootprint:
+    """Memory as it grows with the rows computed together, all as long as the longest."""
+
+    fixed: float  # bytes that are there whatever is computed: weights, adapter, optimizer
+    row: float  # bytes for each row
+
+    @classmethod
+    def of(cls, one: int, two: int) -> RowFootprint:
+        """From the peaks of one row and of two: rows of a batch are alike, so this is a line."""
+        row = max(0, two - one)
+        return cls(max(0, one - row), row)
+
+    def peak(self, rows: int) -> int:
+        """Bytes at the peak with so many rows."""
+        return math.ceil(self.fixed + self.row * rows)
+
+    def fits(self, limit: float) -> int:
+        """How many rows fit in `limit` bytes; 0 when none does."""
+        if self.fixed + self.row > limit:
+            return 0
+        return int((limit - self.fixed) / self.row) if self.row else 2**31
+
+
 Measure = Callable[[bool], RowFootprint]
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeMode:
-    """How a run is computed; the rows of every step are the same in each way."""
+    """How a run is computed; the rows of every step are the same in each mode."""
 
     checkpoint: bool = False  # activations twice
     parts: int = 1  # of a batch, computed one after the other
@@ -33,9 +59,9 @@ class ComputeMode:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFallback:
-    """The way taken, what it needs, and why."""
+    """The mode chosen, what it needs, and why."""
 
-    way: ComputeMode
+    mode: ComputeMode
     bytes: int
     reasons: tuple[str, ...] = ()
 
@@ -43,7 +69,7 @@ class MemoryFallback:
 def choose_mode(
     measure: Measure, batch: int, limit: float, *, checkpoint: bool, saved_by_4_bit: float = 0
 ) -> MemoryFallback:
-    """The first way that fits.
+    """The first mode that fits.
 
     Args:
         measure: the footprint with or without checkpoints; measured only when asked for.
@@ -82,14 +108,14 @@ def choose_mode(
         fitting = lighter.fits(limit)
         if fitting:
             parts = -(-batch // min(batch, fitting))
-            way = ComputeMode(checkpoint, parts, bits)
+            mode = ComputeMode(checkpoint, parts, bits)
             if parts > 1:
                 reasons.append(
                     f"{format_bytes(lighter.peak(batch))} are needed for {batch} rows at once: each batch "
-                    f"is computed in {parts} parts of {way.rows(batch)} rows, whose gradients are "
+                    f"is computed in {parts} parts of {mode.rows(batch)} rows, whose gradients are "
                     "summed; the steps stay the same"
                 )
-            return MemoryFallback(way, lighter.peak(way.rows(batch)), tuple(reasons))
+            return MemoryFallback(mode, lighter.peak(mode.rows(batch)), tuple(reasons))
     least = RowFootprint(footprint.fixed - saved_by_4_bit, footprint.row).peak(1)
     raise memory_error(least, limit)
 

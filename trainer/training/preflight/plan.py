@@ -1,34 +1,122 @@
-"""What the preflight found, kept with the run: one that goes on is computed as it began."""
+"""From a few measured steps to the plan of a whole run, which is kept in its folder. Pure.
+
+A run that goes on is computed as it began, so the plan is read again from `preflight.json`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from exchange.files import write_atomic
-from trainer.training.preflight.forecast import RunForecast, TimeSpent
 from trainer.training.preflight.memory_fallback import ComputeMode
 
 FILE = "preflight.json"
+MODE = "way"  # the name of `PreflightPlan.mode` in that file
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """What a piece of work took."""
+
+    seconds: float = 0.0  # by the clock
+    cpu_s: float = 0.0  # of all threads of this process
+
+    def __add__(self, other: TimeSpent) -> TimeSpent:
+        return TimeSpent(self.seconds + other.seconds, self.cpu_s + other.cpu_s)
+
+    def times(self, count: float) -> TimeSpent:
+        """As much, so many times."""
+        return TimeSpent(self.seconds * count, self.cpu_s * count)
+
+
+_NOTHING = TimeSpent()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedPick:
+    """One of many pieces of work, and how many of them it stands for."""
+
+    index: int
+    weight: float
+
+
+def pick_strata(costs: Sequence[float], count: int) -> list[WeightedPick]:
+    """A few pieces that stand for all; the dearest is one of them, and stands for itself.
+
+    The others are cut into runs of like cost, of which the middle one is taken: so a cost that
+    does not grow evenly is met as it is, whatever its form.
+
+    Args:
+        costs: of each piece, in any unit; only their order counts.
+        count: at most so many are taken, at least two.
+    """
+    order = sorted(range(len(costs)), key=lambda index: (costs[index], index))
+    rest, dearest = order[:-1], order[-1:]
+    runs = min(len(rest), max(1, count - 1))
+    bounds = [round(number * len(rest) / runs) for number in range(runs + 1)] if runs else []
+    picked = [
+        WeightedPick(rest[(first + last - 1) // 2], last - first)
+        for first, last in pairwise(bounds)
+    ]
+    return [*picked, *(WeightedPick(index, 1) for index in dearest)]
+
+
+def extrapolate(picked: Sequence[WeightedPick], spent: Sequence[TimeSpent]) -> TimeSpent:
+    """What all pieces take, from what the picked ones took."""
+    whole = TimeSpent()
+    for one, took in zip(picked, spent, strict=True):
+        whole += took.times(one.weight)
+    return whole
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """What a run will take, from here to its end; `before` is what this process took so far."""
+
+    watts: float
+    peak_bytes: int = 0  # the most that MLX holds at one time
+    pool_bytes: int = 0  # of freed arrays, kept for the next ones
+    process_bytes: int = 0  # of the whole process: both, and Python with its libraries
+    limit_bytes: int = 0  # what the peak may be
+    ahead: TimeSpent = _NOTHING
+    before: TimeSpent = _NOTHING
+    disk_bytes: int = 0  # adapter and state, as they lie in the run's folder at most
+    steps_tried: int = 0
+    probe: TimeSpent = _NOTHING
+
+    @property
+    def total(self) -> TimeSpent:
+        """Of the whole command."""
+        return self.before + self.ahead
+
+    @property
+    def kwh(self) -> float:
+        """Energy from here to the end."""
+        return self.watts * self.ahead.seconds / 3.6e6
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightPlan:
     """How a run is going to be computed, why so, and what it takes."""
 
-    way: ComputeMode
+    mode: ComputeMode
     reasons: tuple[str, ...]
     forecast: RunForecast
     tokens_per_s: float  # true tokens, over whole steps
     model: str = ""  # folder of the 4-bit copy that is tuned instead; "" for the model asked for
 
     def save(self, folder: Path) -> None:
-        """Write it into the run's folder."""
-        told = {**asdict(self), "process_bytes": self.forecast.process_bytes}
-        write_atomic(folder / FILE, orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        """Write `preflight.json` into the run's folder."""
+        fields = asdict(self)
+        stored = {MODE: fields.pop("mode"), **fields}
+        stored["process_bytes"] = self.forecast.process_bytes
+        write_atomic(folder / FILE, orjson.dumps(stored, option=orjson.OPT_INDENT_2))
 
     def left(self, share: float) -> Self:
         """The same for a run of which only this share is still to be done."""
@@ -39,18 +127,18 @@ class PreflightPlan:
 
 
 def load_preflight(folder: Path) -> PreflightPlan | None:
-    """What was found when the run began; None where nothing usable is stored."""
+    """The plan with which a run began; None where nothing usable is stored."""
     try:
-        told: dict[str, Any] = orjson.loads((folder / FILE).read_bytes())
-        told.pop("process_bytes")
-        forecast = told.pop("forecast")
+        stored: dict[str, Any] = orjson.loads((folder / FILE).read_bytes())
+        stored.pop("process_bytes")
+        forecast = stored.pop("forecast")
         for name in ("ahead", "before", "probe"):
             forecast[name] = TimeSpent(**forecast[name])
         return PreflightPlan(
-            way=ComputeMode(**told.pop("way")),
-            reasons=tuple(told.pop("reasons")),
+            mode=ComputeMode(**stored.pop(MODE)),
+            reasons=tuple(stored.pop("reasons")),
             forecast=RunForecast(**forecast),
-            **told,
+            **stored,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # by another version, or never written: it is measured again

@@ -14,7 +14,7 @@ from exchange.inference import models, runtime
 from exchange.project import Project
 from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.build import FOLDER
-from trainer.encode import context_length, encode_rows
+from trainer.tokenization import encode_rows, longest_row
 from trainer.training import runs
 from trainer.training.callbacks import Callback, StepMetrics
 from trainer.training.preflight.measure import find_fitting_mode
@@ -53,16 +53,20 @@ class SweepResult:
 class SweepCallback(Callback):
     """Looks at a search; every method may stay as it is."""
 
-    def began(self, plan: search_space.SweepPlan, rates: Sequence[float], done: int) -> None:
+    def on_sweep_begin(
+        self, plan: search_space.SweepPlan, rates: Sequence[float], done: int
+    ) -> None:
         """The search is about to start, or to go on after `done` tries."""
 
-    def trying(self, number: int, of: int, rate: float, part: search_space.SweepRound) -> None:
+    def on_trial_begin(
+        self, number: int, of: int, rate: float, part: search_space.SweepRound
+    ) -> None:
         """A try begins; numbers count from 1."""
 
-    def moved(self, share: float) -> None:
+    def on_sweep_progress(self, share: float) -> None:
         """How much of all steps of all tries is done, from 0 to 1."""
 
-    def tried(self, one: Trial) -> None:
+    def on_trial_end(self, one: Trial) -> None:
         """A try is done."""
 
 
@@ -76,7 +80,7 @@ def search_rate(
     count: int = RATES,
     share: float = BUDGET,
     restart: bool = False,
-    watcher: SweepCallback | None = None,
+    callback: SweepCallback | None = None,
     language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
     stop: Callable[[], bool] = lambda: False,
@@ -93,12 +97,12 @@ def search_rate(
     Raises:
         UserError: no dataset, too few rows, the GPU in use, stopped, every rate diverged.
     """
-    watcher = watcher or SweepCallback()
+    callback = callback or SweepCallback()
     ends = search_space.default_range(settings.lr)
     rates = search_space.geometric_grid(low or ends[0], high or ends[1], count)
     archive_dir = project.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
-    rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, watcher)
+    rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
     order = search_space.order_rows(rows, read_split(archive_dir / FOLDER, "valid"), settings.seed)
     plan = search_space.plan_rounds(
         len(rows), settings.batch * settings.accumulate, settings.epochs, count, share
@@ -111,14 +115,14 @@ def search_rate(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
     with lock.hold_gpu(project.data):
-        begun = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
+        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
         tries = TrialStore(archive_dir, "default")
-        about = {"of": begun.sha, "rates": rates, "plan": asdict(plan)}
+        about = {"of": config.sha, "rates": rates, "plan": asdict(plan)}
         done = tries.begin(about, restart=restart)
-        desk = _TrialRunner(
-            archive_dir, settings, begun, order, plan, tries, watcher, confirm, stop
+        runner = _TrialRunner(
+            archive_dir, settings, config, order, plan, tries, callback, confirm, stop
         )
-        return desk.search(rates, done, folder)
+        return runner.search(rates, done, folder)
 
 
 class _TrialRunner:
@@ -128,25 +132,25 @@ class _TrialRunner:
         self,
         archive_dir: Path,
         settings: TrainSettings,
-        begun: runs.RunConfig,
+        config: runs.RunConfig,
         order: search_space.RowOrder,
         plan: search_space.SweepPlan,
         tries: TrialStore,
-        watcher: SweepCallback,
+        callback: SweepCallback,
         confirm: Callable[[str], bool],
         stop: Callable[[], bool],
     ) -> None:
-        self._archive_dir, self._settings, self._begun = archive_dir, settings, begun
+        self._archive_dir, self._settings, self._config = archive_dir, settings, config
         self._order, self._plan, self._tries = order, plan, tries
-        self._watcher, self._confirm, self._stop = watcher, confirm, stop
+        self._callback, self._confirm, self._stop = callback, confirm, stop
         self._judges = [search_space.judging_rows(order, part.rows) for part in plan.rounds]
         self._tokens: dict[str, TokenizedSample] = {}
-        self._trunk: ActivationCache | None = None
-        self._way: ComputeMode | None = None
+        self._cache: ActivationCache | None = None
+        self._mode: ComputeMode | None = None
 
     def search(self, rates: tuple[float, ...], done: list[Trial], folder: Path) -> SweepResult:
         """All rounds, but for the tries that are done already."""
-        self._watcher.began(self._plan, rates, len(done))
+        self._callback.on_sweep_begin(self._plan, rates, len(done))
         self._load(folder)
         bests: list[rule.RoundBest] = []
         wanted: list[float] = list(rates)
@@ -185,7 +189,7 @@ class _TrialRunner:
         from trainer.training.loss import row_losses
 
         part = self._plan.rounds[number]
-        self._watcher.trying(before + 1, self._plan.tries, rate, part)
+        self._callback.on_trial_begin(before + 1, self._plan.tries, rate, part)
         clock, used = time.perf_counter(), time.process_time()
         settings = self._settings.model_copy(
             update={"lr": rate, "evaluate_every": NEVER, "patience": 0, "samples": 0}
@@ -196,8 +200,8 @@ class _TrialRunner:
             [self._tokens[row.id] for row in self._fitting(rows)]
             for rows in (self._order.train[: part.rows], self._judges[number][0])
         )
-        trunk = self._cache([*train, *judging])
-        guard = _DivergenceGuard(self._watcher, part.steps, self._steps_before(number, before))
+        cache = self._open_cache([*train, *judging])
+        guard = _DivergenceGuard(self._callback, part.steps, self._steps_before(number, before))
         run = TrainingRun(self._tries.folder, f"{number}-{rate:g}")
         run.folder.mkdir(parents=True, exist_ok=True)
         loop = TrainingLoop(
@@ -206,18 +210,18 @@ class _TrialRunner:
             TrainingData(train, judging[:1], train[:1], [], 0, 0),
             settings,
             run,
-            guard,
-            lambda: guard.hopeless or self._stop(),
-            trunk=trunk,
+            callback=guard,
+            stop=lambda: guard.hopeless or self._stop(),
+            cache=cache,
         )
-        self._way = self._way or find_fitting_mode(loop, settings)
-        loop.compute(parts=self._way.parts, checkpoint=self._way.checkpoint)
+        self._mode = self._mode or find_fitting_mode(loop, settings)
+        loop.compute(parts=self._mode.parts, checkpoint=self._mode.checkpoint)
         losses: list[float] = []
         try:
-            loop.fit(replace(self._begun, settings=settings.model_dump()))
-            if trunk:
-                trunk.fill(judging)
-            losses = row_losses(loop.loss, judging, self._way.rows(settings.batch))
+            loop.fit(replace(self._config, settings=settings.model_dump()))
+            if cache:
+                cache.fill(judging)
+            losses = row_losses(loop.loss, judging, self._mode.rows(settings.batch))
         except NonFiniteLoss:
             pass  # no finite loss: as far from good as can be
         except Stopped:
@@ -234,7 +238,7 @@ class _TrialRunner:
             round(time.perf_counter() - clock, 3),
         )
         self._tries.keep(tried)
-        self._watcher.tried(tried)
+        self._callback.on_trial_end(tried)
         return tried
 
     def _steps_before(self, number: int, before: int) -> tuple[int, int]:
@@ -248,42 +252,41 @@ class _TrialRunner:
     def _load(self, folder: Path) -> None:
         """The model, and in tokens all rows that any try may need."""
         self._folder = folder
-        self._watcher.note(f"loading {self._begun.model}")
+        self._callback.log(f"loading {self._config.model}")
         self._model, tokenizer = runtime.load(folder)
         self._tokenizer = tokenizer
-        limit = context_length(self._model)
-        longest = min(self._settings.max_length, limit) if limit else self._settings.max_length
+        longest = longest_row(self._model, self._settings.max_length)
         rows = [*self._order.train[: self._plan.rounds[-1].rows], *self._judges[-1][0]]
-        samples, _ = encode_rows(tokenizer, rows, longest, self._watcher.encoding)
+        samples, _ = encode_rows(tokenizer, rows, longest, self._callback.progress("encoding"))
         self._tokens = {sample.id: sample for sample in samples}
 
     def _fitting(self, rows: Sequence[DatasetRow]) -> list[DatasetRow]:
         """Without those that are too long."""
         return [row for row in rows if row.id in self._tokens]
 
-    def _cache(self, samples: list[TokenizedSample]) -> ActivationCache | None:
+    def _open_cache(self, samples: list[TokenizedSample]) -> ActivationCache | None:
         """The cache of the frozen layers, shared by all tries and by the run that follows."""
         from trainer.training import activation_cache, adapter
 
-        if self._trunk is None:
-            self._trunk = activation_cache.open_activation_cache(
+        if self._cache is None:
+            self._cache = activation_cache.open_activation_cache(
                 self._archive_dir / activation_cache.FOLDER,
-                self._begun.model_sha,
+                self._config.model_sha,
                 self._model,
                 adapter.tuned_layers(self._model, self._settings),
                 samples,
-                self._settings.trunk_gb,
-                self._confirm,
-                self._watcher.note,
+                free_gb=self._settings.trunk_gb,
+                confirm=self._confirm,
+                log=self._callback.log,
             )
-        return self._trunk
+        return self._cache
 
 
 class _DivergenceGuard(Callback):
     """Ends a try that diverges, and tells how far the search is."""
 
-    def __init__(self, watcher: SweepCallback, steps: int, before: tuple[int, int]) -> None:
-        self._watcher, self._before = watcher, before
+    def __init__(self, callback: SweepCallback, steps: int, before: tuple[int, int]) -> None:
+        self._callback, self._before = callback, before
         self._first = self._mean = 0.0
         self.hopeless = False
 
@@ -293,4 +296,4 @@ class _DivergenceGuard(Callback):
         self._mean = SMOOTH * (self._mean or step.loss) + (1 - SMOOTH) * step.loss
         self.hopeless = self._mean > WORSE * self._first
         past, total = self._before
-        self._watcher.moved((past + step.step) / total)
+        self._callback.on_sweep_progress((past + step.step) / total)

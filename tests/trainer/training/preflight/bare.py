@@ -22,13 +22,13 @@ def main(folder: Path) -> None:
     archive = folder / "data" / "paper"
     manifest = Manifest.read(archive / "dataset")
     model_folder = Path(config.table("model", models.ModelSettings).name)
-    begun = runs.make_run_config("bare", model_folder, manifest.sha, settings)
+    config = runs.make_run_config("bare", model_folder, manifest.sha, settings)
     run = TrainingRun(archive, "bare")
-    run.begin(begun, restart=True)
+    run.begin(config, restart=True)
     model, tokenizer = runtime.load(model_folder)
     splits = read_split(archive / "dataset", "train"), read_split(archive / "dataset", "valid")
     data = tokenize_splits(model, tokenizer, splits, settings, Callback(), early_stop=False)
-    TrainingLoop(model, tokenizer, data, settings, run, Callback()).fit(begun)
+    TrainingLoop(model, tokenizer, data, settings, run).fit(config)
 
 
 if __name__ == "__main__":

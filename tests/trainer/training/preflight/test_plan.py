@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from exchange.errors import UserError
-from trainer.training.preflight.forecast import (
-    RowFootprint,
+from trainer.training.preflight.memory_fallback import ComputeMode, RowFootprint, choose_mode
+from trainer.training.preflight.plan import (
     RunForecast,
     TimeSpent,
     WeightedPick,
     extrapolate,
     pick_strata,
 )
-from trainer.training.preflight.memory_fallback import ComputeMode, choose_mode
 
 GB = 1e9
 
@@ -61,24 +60,24 @@ def measure(checkpoint: bool) -> RowFootprint:
 
 def test_what_fits_is_left_as_it_is() -> None:
     choice = choose_mode(measure, 8, 13 * GB, checkpoint=False)
-    assert choice.way == ComputeMode() and not choice.reasons
+    assert choice.mode == ComputeMode() and not choice.reasons
 
 
 def test_first_activations_are_computed_twice() -> None:
     choice = choose_mode(measure, 8, 8 * GB, checkpoint=False)
-    assert choice.way == ComputeMode(checkpoint=True)
+    assert choice.mode == ComputeMode(checkpoint=True)
     assert "13.0 GB are needed" in choice.reasons[0] and "8.0 GB may be used" in choice.reasons[0]
 
 
 def test_then_a_batch_is_computed_in_parts() -> None:
     choice = choose_mode(measure, 8, 6 * GB, checkpoint=False)
-    assert choice.way == ComputeMode(checkpoint=True, parts=3)
+    assert choice.mode == ComputeMode(checkpoint=True, parts=3)
     assert choice.bytes <= 6 * GB and "in 3 parts of 3 rows" in choice.reasons[1]
 
 
 def test_then_a_4_bit_copy_is_tuned() -> None:
     choice = choose_mode(measure, 8, 4 * GB, checkpoint=True, saved_by_4_bit=3 * GB)
-    assert choice.way.bits == 4 and choice.bytes <= 4 * GB
+    assert choice.mode.bits == 4 and choice.bytes <= 4 * GB
     assert "4-bit copy" in choice.reasons[0]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UsageError
-from trainer.training.sweep.config_file import write_rate
+from trainer.training.sweep.output import write_rate
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+"""`kkoracle dataset review`: read pairs by eye."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from exchange.project import Project
+
+Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `kkoracle dataset`."""
+    app.command()(review)
+
+
+def review(
+    ctx: typer.Context,
+    archive: Archive = None,
+    count: Annotated[int, typer.Option("-n", min=1, help="Pairs of this sitting.")] = 50,
+    reviewer: Annotated[str, typer.Option(help="Whose labels these are.")] = "me",
+) -> None:
+    """Read pairs one at a time with their chunk, and accept, edit or reject them.
+
+    One key each: [a]ccept, [e]dit, [r]eject with a reason, [s]kip, [u]ndo, [q]uit. Every label is
+    stored at once; the next sitting goes on. One pair in ten is shown twice, to see how far a
+    reviewer agrees with himself.
+    """
+    from trainer.review import terminal
+
+    project: Project = ctx.obj
+    terminal.run_review(project.archive_dir(archive), count, reviewer)
