@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from exchange.errors import TooLarge
 from exchange.inference import chat_template
 from exchange.inference.engine import Message
-from trainer.dataset.rows import DatasetRow
 
 REPORT_EVERY = 256  # rows
+
+
+class Conversation(Protocol):
+    """What can be taught: turns of which the last is the answer."""
+
+    @property
+    def id(self) -> str:
+        """Names it."""
+
+    def turns(self) -> list[Message]:
+        """All messages, in the order of the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def longest_row(model: Any, max_length: int) -> int:
 
 def encode_rows(
     tokenizer: Any,
-    rows: Sequence[DatasetRow],
+    rows: Sequence[Conversation],
     longest: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[TokenizedSample], int]:
