@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.registry import BenchSettings, Figures
-from trainer.evaluate.statistics import (
+from trainer.statistics import (
     ClusteredEstimate,
     ClusterSums,
     bootstrap_interval,
@@ -39,7 +39,7 @@ from trainer.evaluate.statistics import (
     holm_adjust,
     questions_needed,
 )
-from trainer.evaluate.statistics.clustered import LEVEL
+from trainer.statistics.clustered import LEVEL
 
 SEED = 7
 NOT_FOR_JUDGING = ("*_low", "*_high", "holm_*", "power", "settings")

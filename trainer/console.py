@@ -19,12 +19,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from trainer.training.callbacks import Callback
+from trainer.progress import ProgressCallback
 
 PLAIN_EVERY_S = 10.0  # seconds between two lines where nobody watches a bar
 
 
-class ProgressScreen(Callback):
+class ProgressScreen(ProgressCallback):
     """Shows how far some work is, with its lines above the bars; use it as a context."""
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
@@ -59,11 +59,11 @@ class ProgressScreen(Callback):
         self._bars.stop()
 
     def log(self, text: str) -> None:
-        """See `Callback`."""
+        """See `ProgressCallback`."""
         self._bars.console.print(f"[dim]{escape(text)}[/dim]")
 
     def on_progress(self, what: str, done: int, total: int) -> None:
-        """See `Callback`."""
+        """See `ProgressCallback`."""
         self.show_progress(what, done, total)
         if done >= total and what in self._tasks:
             self._bars.remove_task(self._tasks.pop(what))

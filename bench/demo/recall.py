@@ -9,7 +9,7 @@ from typing import Any
 from bench.demo.questions import HELD_OUT, TAUGHT, ClosedBookQuestion, ClosedBookTest
 from bench.demo.results import DemoResults, folded_words
 from bench.registry import Figures, Log
-from trainer.evaluate.statistics import ClusteredEstimate, clustered_mean, difference
+from trainer.statistics import ClusteredEstimate, clustered_mean, difference
 
 MAX_TOKENS = 48  # the truth's answers are shorter
 

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Search, then train in full with every rate."""
     from bench.sweep.fixture import SweepProject, make
     from bench.sweep.judge import losses
-    from trainer.evaluate.statistics import paired_difference
+    from trainer.statistics import paired_difference
 
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as name:
         folder = args.keep or Path(name)

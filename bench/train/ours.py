@@ -18,7 +18,8 @@ import orjson
 from bench.train.workload import ALPHA, BATCH, RANK, SEED, TrainWorkload
 from exchange.inference import runtime
 from trainer import tokenization
-from trainer.training.callbacks import Callback, RunPlan, StepMetrics, ValidationMetrics
+from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
+from trainer.training.plan import RunPlan
 from trainer.training.runs import RunConfig, TrainingRun
 from trainer.training.settings import TrainSettings
 

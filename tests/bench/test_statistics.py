@@ -9,7 +9,7 @@ import pytest
 
 from bench import statistics
 from bench.registry import BenchSettings
-from trainer.evaluate.statistics import design_effect
+from trainer.statistics import design_effect
 
 
 def test_the_simulated_stories_have_the_correlation_and_the_truth_that_they_claim() -> None:

@@ -29,7 +29,7 @@ from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.strategies import ZeroShotStrategy
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.training.callbacks import Callback
+from trainer.progress import ProgressCallback
 from trainer.training.runs import CheckpointName, TrainingRun
 
 MAX_TOKENS = 128  # an answer of the dataset is shorter; a base model that rambles is cut here
@@ -45,7 +45,7 @@ def compare(
     count: int = 20,
     questions: Sequence[str] = (),
     max_tokens: int = MAX_TOKENS,
-    callback: Callback | None = None,
+    callback: ProgressCallback | None = None,
     language_model: models.ModelSettings | None = None,
     confirm: Callable[[str], bool] = lambda text: False,
 ) -> BaseTunedComparison:
@@ -60,7 +60,7 @@ def compare(
     Raises:
         UserError: no such run, no dataset, another model than the adapter's, the GPU in use.
     """
-    callback = callback or Callback()
+    callback = callback or ProgressCallback()
     archive_dir = project.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     items = _choose(archive_dir / FOLDER, manifest, count, questions)
@@ -154,7 +154,7 @@ def _check_length(system: EvalSystem, items: Sequence[EvalItem], context: int) -
 
 
 def _answer_items(
-    systems: Sequence[EvalSystem], items: Sequence[EvalItem], callback: Callback
+    systems: Sequence[EvalSystem], items: Sequence[EvalItem], callback: ProgressCallback
 ) -> tuple[list[ComparisonRow], list[dict[str, float]]]:
     """Rows with both answers, and for each system its loss by group, in nats per token."""
     done = counted(1)

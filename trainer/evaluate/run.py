@@ -48,8 +48,8 @@ from trainer.evaluate.systems.build import (
 from trainer.evaluate.systems.endpoint import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
+from trainer.progress import ProgressCallback
 from trainer.training import runs
-from trainer.training.callbacks import Callback
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
@@ -72,7 +72,7 @@ class EvaluationRequest:
 class EvaluationHooks:
     """How an evaluation speaks with whoever started it."""
 
-    note: Callable[[str], None] = Callback().log
+    note: Callable[[str], None] = ProgressCallback().log
     report: Callable[[str, int, int], None] = lambda what, done, total: None
     confirm: Callable[[str], bool] = lambda text: False
     stop: Callable[[], bool] = lambda: False

@@ -13,6 +13,7 @@ from exchange.project import Project
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.split import Split
+from trainer.progress import ProgressCallback
 from trainer.publish import tokenizer
 from trainer.publish.artifacts import (
     ArtifactFolder,
@@ -20,7 +21,6 @@ from trainer.publish.artifacts import (
     FusionLosses,
 )
 from trainer.tokenization import TokenizedSample, context_length, encode_rows
-from trainer.training.callbacks import Callback
 from trainer.tuned_model import TunedModel
 
 WARN_ABOVE = 0.01  # share of the gain that fusing may lose before it is worth a line
@@ -35,7 +35,7 @@ def fuse_run(
     *,
     bits: int = 0,
     rows: int = 128,
-    callback: Callback,
+    callback: ProgressCallback,
 ) -> FusedModel:
     """Write the fused model, unless it stands there already.
 
@@ -77,7 +77,7 @@ def fuse_run(
 _MADE = ("model", "model_sha", "dataset", "checkpoint", "adapter_sha", "bits")
 
 
-def _write(tuned: TunedModel, target: Path, bits: int, callback: Callback) -> str:
+def _write(tuned: TunedModel, target: Path, bits: int, callback: ProgressCallback) -> str:
     from trainer.training.fuse import write_fused as write_weights
 
     with atomic_folder(target) as folder:
@@ -97,7 +97,7 @@ def _write(tuned: TunedModel, target: Path, bits: int, callback: Callback) -> st
 
 
 def _before(
-    tuned: TunedModel, dataset: Path, rows: int, callback: Callback
+    tuned: TunedModel, dataset: Path, rows: int, callback: ProgressCallback
 ) -> dict[Split, tuple[float, float]]:
     """Losses of base and of base with adapter, by split."""
     from exchange.inference.mlx import base_and_adapter
@@ -116,7 +116,7 @@ def _after(
     dataset: Path,
     rows: int,
     before: dict[Split, tuple[float, float]],
-    callback: Callback,
+    callback: ProgressCallback,
 ) -> dict[str, FusionLosses]:
     """The fused model over the same rows, where it fits into memory."""
     if not before:
@@ -148,7 +148,7 @@ def _samples(
     }
 
 
-def _loss(model: Any, samples: list[TokenizedSample], callback: Callback) -> float:
+def _loss(model: Any, samples: list[TokenizedSample], callback: ProgressCallback) -> float:
     """Nats per token of the answers."""
     from trainer.training.loss import Loss, summed_loss
 

@@ -16,12 +16,12 @@ from exchange.settings import PersonaSettings
 from trainer import hub
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.rows import read_split
+from trainer.progress import ProgressCallback
 from trainer.publish import converter, ollama, results, sentencepiece_model
 from trainer.publish.artifacts import ArtifactFolder, FusedModel
 from trainer.publish.card import ModelCard, render_card
 from trainer.publish.fuse import fuse_run
 from trainer.publish.settings import PublishSettings
-from trainer.training.callbacks import Callback
 from trainer.training.runs import CheckpointName, RunSummary
 from trainer.tuned_model import TunedModel, find_tuned_model
 
@@ -80,7 +80,7 @@ class Publisher:
         *,
         settings: PublishSettings,
         language_model: models.ModelSettings,
-        callback: Callback,
+        callback: ProgressCallback,
         confirm: Callable[[str], bool],
     ) -> None:
         self.tuned: TunedModel = find_tuned_model(

@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from exchange.files import write_atomic
+from trainer.progress import ProgressCallback
 from trainer.scorer import baselines, calibration, metrics
 from trainer.scorer.head import Shot
 from trainer.scorer.items import ScoreItem
@@ -21,7 +22,6 @@ from trainer.scorer.metrics import LabelledPrediction
 from trainer.scorer.prompts import ScorePrompt
 from trainer.scorer.scoring import Scorer
 from trainer.scorer.split import ScorerSplit
-from trainer.training.callbacks import Callback
 
 FILE = "eval.json"
 TESTS = ("unseen_answers", "unseen_questions")
@@ -43,7 +43,9 @@ class ScorerResult:
     answered_figures: dict[str, float] | None = None  # on those
 
 
-def evaluate_tuned(scorer: Scorer, parts: ScorerSplit, callback: Callback) -> list[ScorerResult]:
+def evaluate_tuned(
+    scorer: Scorer, parts: ScorerSplit, callback: ProgressCallback
+) -> list[ScorerResult]:
     """The scorer on both tests."""
     found = []
     for test, items in held_out_parts(parts):
@@ -64,7 +66,7 @@ def evaluate_tuned(scorer: Scorer, parts: ScorerSplit, callback: Callback) -> li
 
 
 def evaluate_base(
-    scorer: Scorer, name: str, parts: ScorerSplit, counts: Sequence[int], callback: Callback
+    scorer: Scorer, name: str, parts: ScorerSplit, counts: Sequence[int], callback: ProgressCallback
 ) -> list[ScorerResult]:
     """A model that was never taught, with so many examples before each question."""
     found = []

@@ -5,47 +5,11 @@ The loop knows nothing of screens; the command line brings a callback that draws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from trainer.training.preflight.plan import PreflightPlan
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """All that is known before the first step; printed before the long work starts."""
-
-    train_rows: int
-    valid_rows: int
-    too_long: int  # rows left out because they exceed `longest_allowed`
-    longest_allowed: int  # tokens
-    longest: int  # tokens, of the rows that are trained
-    tokens: int  # true tokens of one epoch
-    targets: int  # of them looked at by the loss
-    computed: int  # with pads
-    epochs: int
-    steps: int
-    trainable: int  # parameters
-    parameters: int
-    layers: int
-    all_layers: int
-    cache_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
-    cached: bool  # they are used
-
-    @property
-    def cache_saves(self) -> float:
-        """Share of an epoch's computing that the activation cache saves, or would save.
-
-        A layer costs as much forward as backward (frozen weights need no gradient of their own),
-        and only the tuned ones are gone through backward.
-        """
-        return (self.all_layers - self.layers) / (self.all_layers + self.layers)
-
-    @property
-    def padding(self) -> float:
-        """Share of the computed tokens that are pads."""
-        return 1 - self.tokens / self.computed if self.computed else 0.0
+from trainer.progress import ProgressCallback
+from trainer.training.plan import PreflightPlan, RunPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +52,8 @@ class SampleAnswer:
     answer: str
 
 
-class Callback:
+class Callback(ProgressCallback):
     """Hears what happens in a run; every method does nothing until it is overridden."""
-
-    def log(self, text: str) -> None:
-        """A line worth reading: something takes a while, or is done in another way."""
-
-    def on_progress(self, what: str, done: int, total: int) -> None:
-        """Work that can be counted; `total` is 0 where nobody knows it."""
-
-    def progress(self, what: str) -> Callable[[int, int], None]:
-        """`on_progress` of one work, for a function that counts and knows no callback."""
-        return partial(self.on_progress, what)
 
     def on_forecast(self, preflight: PreflightPlan) -> None:
         """The preflight is done: what the run will take, and how it is computed."""

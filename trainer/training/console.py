@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainer.console import ProgressScreen, one_line
-from trainer.training.callbacks import RunPlan, SampleAnswer, StepMetrics, ValidationMetrics
+from trainer.training.callbacks import Callback, SampleAnswer, StepMetrics, ValidationMetrics
+from trainer.training.plan import PreflightPlan, RunPlan
 from trainer.training.preflight.memory_fallback import format_bytes
-from trainer.training.preflight.plan import PreflightPlan
 from trainer.training.runs import RunSummary, TrainingRun
 
 
-class TrainingScreen(ProgressScreen):
+class TrainingScreen(ProgressScreen, Callback):
     """Shows a run on a console; use it as a context."""
 
     def __init__(self, console: Console) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches
-from trainer.training.callbacks import RunPlan
 from trainer.training.frozen_layers import FrozenLayers
+from trainer.training.plan import RunPlan
 from trainer.training.settings import TrainSettings
 
 

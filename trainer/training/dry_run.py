@@ -24,7 +24,7 @@ from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches
 from trainer.training.loop import TrainingLoop
 from trainer.training.loss import summed_loss
-from trainer.training.preflight.plan import TimeSpent
+from trainer.training.plan import TimeSpent
 
 Groups = list[list[TokenizedSample]]
 SMALLEST_POOL = 16 << 20  # bytes

@@ -17,8 +17,8 @@ from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
 from trainer.training import distributed, runs
 from trainer.training.callbacks import Callback
+from trainer.training.plan import load_preflight
 from trainer.training.preflight import decide
-from trainer.training.preflight.plan import load_preflight
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from trainer.evaluate.judge.faults import FAULTS
 from trainer.evaluate.judge.pairwise import Judge, prefer_both_orders
 from trainer.evaluate.records import EvalItem, FaultCount, JudgeAudit, Preference, as_dicts
-from trainer.evaluate.statistics import wilson_interval
+from trainer.statistics import wilson_interval
 
 FAULTS_PER_KIND = 30  # planted faults of a kind
 MIN_FAULTS = 15  # with fewer the interval reaches from a coin to a perfect judge

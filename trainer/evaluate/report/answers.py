@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.evaluate.records import EvalItem, Evaluation, MetricInfo
-from trainer.evaluate.statistics import bootstrap_interval
-from trainer.evaluate.statistics.paired import TIE
+from trainer.statistics import bootstrap_interval
+from trainer.statistics.paired import TIE
 
 SHOWN = 8  # of either direction; the file beside the page has all
 LONGEST = 1500  # characters of a text that is shown

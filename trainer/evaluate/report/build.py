@@ -16,7 +16,7 @@ from trainer.evaluate.report.comparisons import (
     system_pairs,
 )
 from trainer.evaluate.report.context import ReportContext
-from trainer.evaluate.statistics import FEW_CLUSTERS
+from trainer.statistics import FEW_CLUSTERS
 
 FORMAT = 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.evaluate.records import Better, Evaluation, MetricInfo, SystemInfo
-from trainer.evaluate.statistics import (
+from trainer.statistics import (
     FEW_CLUSTERS,
     ClusteredEstimate,
     PairedDifference,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report import comparisons
-from trainer.evaluate.statistics import clustered_mean, wilson_interval, with_least_error
+from trainer.statistics import clustered_mean, wilson_interval, with_least_error
 from trainer.training.runs import RunSummary
 
 WATTS = 60.0  # of a Mac mini with an M4 Pro while its GPU works; the energy is no measurement

@@ -20,7 +20,7 @@ from typing import Literal
 
 from trainer.evaluate.records import Evaluation, MetricInfo, SystemInfo
 from trainer.evaluate.report.comparisons import SystemComparison, compare_systems, system_pairs
-from trainer.evaluate.statistics import ClusteredEstimate, questions_needed
+from trainer.statistics import ClusteredEstimate, questions_needed
 
 Approach = Literal["few-shot", "rag", "fine-tune"]
 APPROACHES: tuple[Approach, ...] = ("few-shot", "rag", "fine-tune")  # cheapest first

@@ -13,15 +13,14 @@ import orjson
 from exchange import machine
 from exchange.errors import TooLarge
 from exchange.inference import models, runtime
+from trainer.training.plan import ComputeMode, PreflightPlan, RunForecast
 from trainer.training.preflight.measure import measure_run, memory_limit
 from trainer.training.preflight.memory_fallback import (
     BITS,
     PER_WEIGHT,
-    ComputeMode,
     format_bytes,
     memory_error,
 )
-from trainer.training.preflight.plan import PreflightPlan, RunForecast
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:

@@ -20,21 +20,21 @@ from exchange import machine
 from exchange.errors import DiskFull
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
-from trainer.training.preflight.memory_fallback import (
-    PER_WEIGHT,
+from trainer.training.plan import (
     ComputeMode,
-    MemoryFallback,
-    RowFootprint,
-    choose_mode,
-    format_bytes,
-    memory_error,
-)
-from trainer.training.preflight.plan import (
     PreflightPlan,
     RunForecast,
     TimeSpent,
     extrapolate,
     pick_strata,
+)
+from trainer.training.preflight.memory_fallback import (
+    PER_WEIGHT,
+    MemoryFallback,
+    RowFootprint,
+    choose_mode,
+    format_bytes,
+    memory_error,
 )
 from trainer.training.settings import TrainSettings
 

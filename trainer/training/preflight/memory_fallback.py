@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exchange.errors import TooLarge, UserError
+from trainer.training.plan import ComputeMode
 
 GB = 1e9
 BITS = 4  # of the smaller base
@@ -42,19 +43,6 @@ class RowFootprint:
 
 
 Measure = Callable[[bool], RowFootprint]
-
-
-@dataclass(frozen=True, slots=True)
-class ComputeMode:
-    """How a run is computed; the rows of every step are the same in each mode."""
-
-    checkpoint: bool = False  # activations twice
-    parts: int = 1  # of a batch, computed one after the other
-    bits: int = 0  # of the base that is made for this run; 0: the base as it is
-
-    def rows(self, batch: int) -> int:
-        """Rows computed together."""
-        return -(-batch // self.parts)
 
 
 @dataclass(frozen=True, slots=True)

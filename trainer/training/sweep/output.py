@@ -16,7 +16,7 @@ from rich.table import Table
 from exchange.errors import UsageError
 from exchange.files import write_atomic
 from trainer.console import ProgressScreen
-from trainer.evaluate.statistics import paired_difference
+from trainer.statistics import paired_difference
 from trainer.training.sweep.search import SweepCallback, SweepResult
 from trainer.training.sweep.search_space import SweepPlan, SweepRound
 from trainer.training.sweep.trials import Trial

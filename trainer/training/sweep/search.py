@@ -17,8 +17,8 @@ from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
 from trainer.training import runs
 from trainer.training.callbacks import Callback, StepMetrics
+from trainer.training.plan import ComputeMode
 from trainer.training.preflight.measure import find_fitting_mode
-from trainer.training.preflight.memory_fallback import ComputeMode
 from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.sweep import rule, search_space

@@ -6,8 +6,8 @@ the questions still needed are computed from these sums. Each module names its s
 intervals promise is checked by simulation: `python -m bench statistics`.
 """
 
-from trainer.evaluate.statistics.bootstrap import BootstrapInterval, bootstrap_interval
-from trainer.evaluate.statistics.clustered import (
+from trainer.statistics.bootstrap import BootstrapInterval, bootstrap_interval
+from trainer.statistics.clustered import (
     ClusteredEstimate,
     ClusterSums,
     clustered_mean,
@@ -20,7 +20,7 @@ from trainer.evaluate.statistics.clustered import (
     wilson_interval,
     with_least_error,
 )
-from trainer.evaluate.statistics.paired import (
+from trainer.statistics.paired import (
     FEW_CLUSTERS,
     PairedDifference,
     holm_adjust,

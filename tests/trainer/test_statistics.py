@@ -9,7 +9,7 @@ import statistics as plain
 import pytest
 from scipy import stats
 
-from trainer.evaluate.statistics import (
+from trainer.statistics import (
     ClusteredEstimate,
     bootstrap_interval,
     clustered_mean,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from exchange.errors import UserError
-from trainer.training.preflight.memory_fallback import ComputeMode, RowFootprint, choose_mode
-from trainer.training.preflight.plan import (
+from trainer.training.plan import (
+    ComputeMode,
     RunForecast,
     TimeSpent,
     WeightedPick,
     extrapolate,
     pick_strata,
 )
+from trainer.training.preflight.memory_fallback import RowFootprint, choose_mode
 
 GB = 1e9
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.evaluate.statistics.clustered import (
+from trainer.statistics.clustered import (
     LEVEL,
     ClusteredEstimate,
     clustered_mean,

@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from exchange.errors import MissingExtra
-from trainer.evaluate.statistics.clustered import LEVEL, t_quantile
+from trainer.statistics.clustered import LEVEL, t_quantile
 
 if TYPE_CHECKING:
     import numpy as np

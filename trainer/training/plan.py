@@ -1,4 +1,4 @@
-"""From a few measured steps to the plan of a whole run, which is kept in its folder. Pure.
+"""What is known of a run before its first step: its plan, how it is computed, what it takes. Pure.
 
 A run that goes on is computed as it began, so the plan is read again from `preflight.json`.
 """
@@ -14,10 +14,58 @@ from typing import Any, Self
 import orjson
 
 from exchange.files import write_atomic
-from trainer.training.preflight.memory_fallback import ComputeMode
 
 FILE = "preflight.json"
 MODE = "way"  # the name of `PreflightPlan.mode` in that file
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that is known before the first step; printed before the long work starts."""
+
+    train_rows: int
+    valid_rows: int
+    too_long: int  # rows left out because they exceed `longest_allowed`
+    longest_allowed: int  # tokens
+    longest: int  # tokens, of the rows that are trained
+    tokens: int  # true tokens of one epoch
+    targets: int  # of them looked at by the loss
+    computed: int  # with pads
+    epochs: int
+    steps: int
+    trainable: int  # parameters
+    parameters: int
+    layers: int
+    all_layers: int
+    cache_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
+    cached: bool  # they are used
+
+    @property
+    def cache_saves(self) -> float:
+        """Share of an epoch's computing that the activation cache saves, or would save.
+
+        A layer costs as much forward as backward (frozen weights need no gradient of their own),
+        and only the tuned ones are gone through backward.
+        """
+        return (self.all_layers - self.layers) / (self.all_layers + self.layers)
+
+    @property
+    def padding(self) -> float:
+        """Share of the computed tokens that are pads."""
+        return 1 - self.tokens / self.computed if self.computed else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeMode:
+    """How a run is computed; the rows of every step are the same in each mode."""
+
+    checkpoint: bool = False  # activations twice
+    parts: int = 1  # of a batch, computed one after the other
+    bits: int = 0  # of the base that is made for this run; 0: the base as it is
+
+    def rows(self, batch: int) -> int:
+        """Rows computed together."""
+        return -(-batch // self.parts)
 
 
 @dataclass(frozen=True, slots=True)
