@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.display import format_bytes
 from exchange.project import Project
 
 if TYPE_CHECKING:
@@ -274,4 +275,4 @@ def warc(
     finally:
         connection.close()
         bar.close()
-    typer.echo(f"{file}: {count:,} pages, {file.stat().st_size / 10**6:.1f} MB")
+    typer.echo(f"{file}: {count:,} pages, {format_bytes(file.stat().st_size)}")

@@ -32,6 +32,7 @@ from crawler.settings import CrawlSettings, user_agent
 from crawler.signals import on_signals
 from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
+from exchange.display import format_bytes
 from exchange.errors import OK, STOPPED, DiskFull, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project
@@ -193,16 +194,15 @@ class Daemon:
         if crawling is None or time.monotonic() < self._disk_at:
             return
         self._disk_at = time.monotonic() + DISK_EVERY_S
-        free = shutil.disk_usage(self._directory).free // 2**20
-        low = free < self._settings.min_free_mb
+        free = shutil.disk_usage(self._directory).free
+        low = free < self._settings.min_free_mb * 2**20
         if low and not crawling.hold:
             log.warning(
-                "only %d MB of disk are free (min_free_mb is %d): fetching waits until "
-                "there is room",
-                free,
+                "only %s of disk are free (min_free_mb is %d): fetching waits until there is room",
+                format_bytes(free),
                 self._settings.min_free_mb,
             )
-        crawling.hold = f"{free} MB of disk free" if low else ""
+        crawling.hold = f"{format_bytes(free)} of disk free" if low else ""
 
     def _show(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> None:
         if self._watch is not None:

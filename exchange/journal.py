@@ -23,7 +23,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange import logs
+from exchange import display, logs
 from exchange.errors import FAILED, OK, STOPPED, USAGE
 from exchange.files import write_atomic
 from exchange.lock import JOURNAL_LOCK, FileLock
@@ -103,7 +103,7 @@ class JournalEntry:
         number = "" if code == CRASHED else f" (exit code {code})"
         lines = [
             f"ended: {_ENDINGS.get(code, 'failed')}{number} after "
-            f"{format_duration(time.time() - self.started)}"
+            f"{display.format_duration(time.time() - self.started)}"
         ]
         lines += [f"said: {_one_line(said)}"] if said else []
         lines += [
@@ -144,16 +144,6 @@ def changed_settings(config: Config) -> Iterator[str]:
                 yield f"{dotted} = {logs.mask_setting(dotted, value)} ({config.sources[dotted]})"
 
 
-def format_duration(seconds: float) -> str:
-    """In words: "3.1 s", "4 min 05 s", "2 h 03 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60:,} h {minutes % 60:02} min"
-
-
 def _format_entry(words: Iterable[str], started: float, lines: Iterable[str]) -> str:
     shown = logs.mask_arguments(list(words))
     title = " ".join(_until_an_option(shown)) or "kkoracle"
@@ -173,8 +163,7 @@ def _until_an_option(words: Sequence[str]) -> Iterator[str]:
 
 def _one_line(text: str, longest: int = _MAX_LINE, *, markdown: bool = True) -> str:
     """One line, whatever a file name, a model or a peer has put into it."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in logs.mask_logins(text)).split())
-    line = line if len(line) <= longest else line[: longest - 1] + "…"
+    line = display.one_line(logs.mask_logins(text), longest)
     return line.replace("<", "&lt;").replace("`", "'") if markdown else line
 
 

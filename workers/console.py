@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from exchange.display import format_duration
 from exchange.store.verdicts import VerdictChange
 
 PLAIN_LINE_S = 5.0  # between two lines where there is no terminal
@@ -50,7 +51,8 @@ def _plain_progress(what: str) -> Callable[[int, int], None]:
         now = time.monotonic()
         if done and now - said >= PLAIN_LINE_S:
             left = (now - started) / done * (total - done)
-            print(f"{done:,} of {total:,} {what}, {left:.0f} s left", file=sys.stderr)  # noqa: T201
+            line = f"{done:,} of {total:,} {what}, {format_duration(left)} left"
+            print(line, file=sys.stderr)  # noqa: T201
             said = now
 
     return show
@@ -70,8 +72,3 @@ def print_changes(found: Sequence[VerdictChange], count: int, rules: str) -> Non
     for change in found:
         table.add_row(change.reason or "(new pairs)", f"{change.gained:,}", f"{change.lost:,}")
     console.print(table)
-
-
-def printable(text: str) -> str:
-    """A page's or a model's words without what a terminal would obey."""
-    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from exchange.display import printable
 from exchange.project import Project
 
 app = typer.Typer(
@@ -30,7 +31,6 @@ def list_failed(
     """Show how many failed and why, and the first of them."""
     from exchange.store import failures
     from exchange.store.spool import Spool
-    from workers.console import printable
 
     project: Project = ctx.obj
     name = project.archive(archive)
@@ -56,7 +56,6 @@ def show(
     """Show what one task was asked and what the model answered."""
     from exchange.store import failures
     from exchange.store.spool import Spool
-    from workers.console import printable
 
     project: Project = ctx.obj
     name = project.archive(archive)

@@ -16,6 +16,7 @@ from aiolimiter import AsyncLimiter
 
 from crawler.fetch.hosts import HostState, HostTable, after_refusal
 from crawler.fetch.robots import RobotsRules
+from exchange.display import format_duration
 
 # When a host mostly fails, more requests help nobody. Pure: outcomes in, "stop" out.
 
@@ -164,9 +165,9 @@ class HostThrottle:
         left = self.rules.opens_in(self._clock())
         if left and not self._closed:
             log.warning(
-                "%s takes visits at other hours (Visit-time in robots.txt): waiting %.1f h",
+                "%s takes visits at other hours (Visit-time in robots.txt): waiting %s",
                 self.host.origin,
-                left / 3600,
+                format_duration(left),
             )
         self._closed = bool(left)
 
@@ -176,9 +177,9 @@ class HostThrottle:
         self._keep(after_refusal(self.host, self._clock(), asked, started))
         if self.host.paused_until > before:
             log.warning(
-                "%s asks us to wait: pausing for %.0f s",
+                "%s asks us to wait: pausing for %s",
                 self.host.origin,
-                self.host.paused_until - self._clock(),
+                format_duration(self.host.paused_until - self._clock()),
             )
 
     def unreachable(self, started: float) -> None:

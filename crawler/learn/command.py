@@ -18,6 +18,7 @@ from crawler.learn.propose import ProfileProposal, propose
 from crawler.learn.xpaths import spread_out
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
+from exchange.display import format_duration
 from exchange.errors import UsageError
 from exchange.files import write_atomic
 
@@ -180,7 +181,9 @@ class _ProgressLine:
             return
         self._said = now
         new = done - self._first
-        left = f"; {(now - self._begun) / new * (wanted - done):.0f} s left" if new else ""
+        left = (
+            f"; {format_duration((now - self._begun) / new * (wanted - done))} left" if new else ""
+        )
         end = "\r" if sys.stderr.isatty() else "\n"
         sys.stderr.write(f"asked for {done} of about {wanted} pages{left}   {end}")
         sys.stderr.flush()

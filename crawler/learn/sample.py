@@ -34,6 +34,7 @@ from crawler.profile import Profile
 from crawler.records import Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings, user_agent
+from exchange.display import format_duration
 from exchange.errors import Busy, NotFound, Unreachable
 from exchange.store import db
 
@@ -169,7 +170,7 @@ async def _turn(gate: HostThrottle) -> float:
     wait = gate.paused_for()
     if wait > LONGEST_WAIT_S:
         raise Busy(
-            f"the site asks us to wait {wait / 60:.0f} minutes: run the same command again then; "
+            f"the site asks us to wait {format_duration(wait)}: run the same command again then; "
             "the pages asked for so far are kept"
         )
     return await gate.turn()

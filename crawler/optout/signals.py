@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from exchange.display import one_line
+
 # Product tokens of crawlers that fetch for training, as their operators publish them.
 AGENTS = (
     "AI2Bot",
@@ -152,7 +154,7 @@ def from_tdmrep(body: bytes, url: str) -> list[OptOutSignal]:
 
 def printable(text: str) -> str:
     """A site's own words, safe on a terminal: one line, no control characters, not too long."""
-    said = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    said = one_line(text)
     return said if len(said) <= MAX_QUOTED else said[:MAX_QUOTED] + " ..."
 
 

@@ -13,10 +13,10 @@ from crawler.status.progress import (
     disk,
     progress_line,
     rate,
-    span,
     states,
     times,
 )
+from exchange.display import format_range
 
 PLAIN_EVERY_S = 5.0
 
@@ -131,7 +131,7 @@ class StepProgressBar:
             return
         self._said = now
         share = f"{done:,} of {total:,}{self._unit}"
-        text = f"{self._what}: {share}{f', {said}' if said else ''}; time left {span(left)}"
+        text = f"{self._what}: {share}{f', {said}' if said else ''}; time left {format_range(left)}"
         sys.stderr.write(f"\r\x1b[2K{text}" if tty else f"{text}\n")
         sys.stderr.flush()
 

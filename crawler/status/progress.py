@@ -7,11 +7,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from exchange.display import (
+    SecondsRange,
+    format_bytes,
+    format_duration,
+    format_moment,
+    format_range,
+)
 from exchange.store.spool import open_tasks
 
 PACE_WINDOW_S = 120.0  # how fast it goes now
-RANGE_RATIO = 1.15  # a range of less than 15 % is said as one time
-SecondsRange = tuple[float, float]  # the least and the most, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,9 @@ def rate(now: CrawlSnapshot) -> str:
     if now.hold:
         return f"holding: {now.hold}"
     if now.pause_s > 0:
-        return f"pausing {duration(now.pause_s)}, as the site asks or until it can be reached"
+        return (
+            f"pausing {format_duration(now.pause_s)}, as the site asks or until it can be reached"
+        )
     if not now.allowed:
         return f"{now.rate:.2f} requests/s"
     return f"{now.rate:.2f} of {now.allowed:.2f} requests/s"
@@ -169,7 +176,7 @@ def rate(now: CrawlSnapshot) -> str:
 
 def disk(now: CrawlSnapshot) -> str:
     """What the archive takes, and what is left."""
-    return f"disk {size(now.disk_mb)}, {size(now.free_mb)} free"
+    return f"disk {format_bytes(now.disk_mb * 10**6)}, {format_bytes(now.free_mb * 10**6)} free"
 
 
 def times(now: CrawlSnapshot) -> str:
@@ -177,41 +184,13 @@ def times(now: CrawlSnapshot) -> str:
     if now.next_look:
         return next_check(now)
     if not now.fetching:
-        return f"time left {span(now.tasks_left)}"
+        return f"time left {format_range(now.tasks_left)}"
     if not now.tasks_open:
-        return f"time left {span(now.pages_left)}"
-    return f"time left: pages {span(now.pages_left)}, tasks {span(now.tasks_left)}"
+        return f"time left {format_range(now.pages_left)}"
+    return f"time left: pages {format_range(now.pages_left)}, tasks {format_range(now.tasks_left)}"
 
 
 def next_check(now: CrawlSnapshot) -> str:
     """When new issues are looked for again."""
-    at = time.strftime("%H:%M", time.localtime(now.next_look))
-    return f"looks again at {at}, in {duration(max(0.0, now.next_look - time.time()))}"
-
-
-def size(megabytes: int) -> str:
-    """Megabytes as people say them."""
-    return f"{megabytes} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"
-
-
-def span(left: SecondsRange | None) -> str:
-    """A range of seconds as people say it: "12 min", "4.6 to 6.1 days"."""
-    if left is None:
-        return "unknown"
-    least, most = left
-    if most <= least * RANGE_RATIO or duration(least) == duration(most):
-        return duration(most)
-    one, other = duration(least), duration(most)
-    same = one.split()[1] == other.split()[1]
-    return f"{one.split()[0] if same else one} to {other}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "48 s", "12 min", "3.5 h", "4.6 days"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 36 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86_400:.1f} days"
+    at = format_moment(now.next_look)
+    return f"looks again at {at}, in {format_duration(max(0.0, now.next_look - time.time()))}"

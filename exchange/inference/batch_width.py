@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exchange.display import format_bytes
+
 WIDTHS = (32, 16, 8, 4, 2, 1)
 PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, with room to spare
 STRETCH = 256  # tokens by which the buffers of keys and values grow, all rows alike
@@ -44,7 +46,7 @@ class BatchWidth:
         return self.rows * self.per_row * SLACK <= self.room
 
     def __str__(self) -> str:
-        sizes = f"{self.per_row / 1e6:.0f} MB of keys and values each, {self.room / 1e9:.1f} GB"
+        sizes = f"{format_bytes(self.per_row)} of keys and values each, {format_bytes(self.room)}"
         said = f"width {self.rows}: {sizes} free for them"
         if self.asked and not self.fits:
             return f"{said}; it may not fit, --width {choose(0, self.per_row, self.room).rows} does"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from exchange.display import format_bytes
 from exchange.errors import (
     DiskFull,
     MissingExtra,
@@ -22,6 +23,7 @@ from exchange.errors import (
 from exchange.files import atomic_folder
 from exchange.settings import SettingsTable
 
+SPARE_BYTES = 2e9  # of disk, that a model should leave free
 DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 
@@ -98,18 +100,19 @@ def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) 
             f"cannot reach {settings.name} on the Hub ({type(error).__name__}): check the name "
             "and the network, or set [model] name to a local folder"
         ) from None
-    size = sum(file.size or 0 for file in info.siblings or []) / 1e9
+    size = sum(file.size or 0 for file in info.siblings or [])
     share = settings.bits / 16 if settings.bits else 1.0
     after = size * share * 1.1
     kept.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(kept.parent).free / 1e9
-    if free < size + after + 2:
+    free = shutil.disk_usage(kept.parent).free
+    if free < size + after + SPARE_BYTES:
         raise DiskFull(
-            f"{settings.name} needs {size + after:.0f} GB while it is converted and "
-            f"{free:.0f} GB are free: make room, then run this again"
+            f"{settings.name} needs {format_bytes(size + after)} while it is converted and "
+            f"{format_bytes(free)} are free: make room, then run this again"
         )
     if not confirm(
-        f"Download {settings.name} ({size:.1f} GB) and keep it as {after:.1f} GB in {kept}?"
+        f"Download {settings.name} ({format_bytes(size)}) and keep it as {format_bytes(after)} "
+        f"in {kept}?"
     ):
         raise NotAllowed("no model, nothing to do: name another one in [model]")
     convert(settings.name, kept, settings.bits)

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from exchange.display import one_line
 from exchange.errors import Unreachable, UserError
 
 LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
@@ -75,7 +76,7 @@ def error_message(body: bytes, secret: str = "") -> str:
     except orjson.JSONDecodeError:
         said = body.decode("utf-8", "replace")
     said = str(said).replace(secret, "***") if secret else str(said)
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:160]
+    return one_line(said)[:160]
 
 
 def configuration_error(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crawler.frontier import pages
 from crawler.status.console import StepProgressBar
+from exchange.display import format_bytes
 from exchange.errors import BadFile, CannotWrite, DiskFull, NotFound
 from exchange.files import atomic_folder
 from exchange.store import db, review, spool
@@ -47,8 +48,8 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
                 _check_integrity(partial / name, name)
     except (CannotWrite, sqlite3.DatabaseError) as error:
         raise CannotWrite(f"cannot back up to {folder}: {error}") from None
-    size = sum((target / name).stat().st_size for name in present) / 1e6
-    return f"{len(present)} files, {size:,.0f} MB, checked: {target}"
+    size = sum((target / name).stat().st_size for name in present)
+    return f"{len(present)} files, {format_bytes(size)}, checked: {target}"
 
 
 def _require_space(directory: Path, names: list[str], target: Path) -> None:
@@ -58,7 +59,7 @@ def _require_space(directory: Path, names: list[str], target: Path) -> None:
     free = shutil.disk_usage(target).free
     if free < wanted:
         raise DiskFull(
-            f"a backup takes {wanted / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are "
+            f"a backup takes {format_bytes(wanted)} and {format_bytes(free)} are "
             f"free in {target.parent}"
         )
 

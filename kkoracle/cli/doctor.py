@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exchange import machine
+from exchange.display import format_bytes
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models, openblas
 from exchange.project import Project
@@ -116,12 +117,12 @@ def _model(project: Project) -> Iterator[Finding]:
 
 
 def _memory(project: Project) -> Iterator[Finding]:
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    fits = size >= NEEDED_MEMORY_GB
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fits = size >= NEEDED_MEMORY_GB * 1e9
     yield Finding(
         "ok" if fits else "warn",
         "memory",
-        f"{size:.0f} GB"
+        format_bytes(size)
         + (
             ""
             if fits
@@ -152,12 +153,12 @@ def _width(project: Project) -> Iterator[Finding]:
 
 def _disk(project: Project) -> Iterator[Finding]:
     folder = next(path for path in (project.data, *project.data.parents) if path.exists())
-    free = shutil.disk_usage(folder).free / 1e9
-    fits = free >= NEEDED_DISK_GB
+    free = shutil.disk_usage(folder).free
+    fits = free >= NEEDED_DISK_GB * 1e9
     yield Finding(
         "ok" if fits else "warn",
         "disk",
-        f"{free:.0f} GB free in {folder}"
+        f"{format_bytes(free)} free in {folder}"
         + ("" if fits else f": an archive and a 7B model want about {NEEDED_DISK_GB}"),
     )
 

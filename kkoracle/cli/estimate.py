@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from exchange import machine
+from exchange.display import format_bytes, format_count, format_range
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models
 from exchange.machine import PowerSettings, kwh
@@ -152,8 +153,6 @@ def print_estimate(found: ProjectEstimate, *, as_json: bool) -> int:
     from rich.console import Console
     from rich.table import Table as Grid
 
-    from crawler.status.progress import span
-
     console = Console(highlight=False, soft_wrap=True)
     table = Grid(box=None, pad_edge=False)
     for name in ("stage", "work", "time", "disk", "memory", "energy"):
@@ -165,9 +164,9 @@ def print_estimate(found: ProjectEstimate, *, as_json: bool) -> int:
         table.add_row(
             stage.name,
             stage.work,
-            span(stage.seconds),
-            _bytes_text(stage.disk_bytes),
-            _bytes_text(stage.memory_bytes),
+            format_range(stage.seconds),
+            format_bytes(stage.disk_bytes),
+            format_bytes(stage.memory_bytes),
             energy,
         )
     console.print(table)
@@ -175,14 +174,14 @@ def print_estimate(found: ProjectEstimate, *, as_json: bool) -> int:
         console.print(f"{stage.name}: {stage.basis}", markup=False)
     least, most = (sum(stage.kwh[end] for stage in found.stages) for end in (0, 1))
     console.print(
-        f"in all {span(found.seconds)} (pages are fetched while pairs are generated), "
-        f"{_bytes_text(found.disk_bytes)} of disk ({_bytes_text(found.free_bytes)} free), "
+        f"in all {format_range(found.seconds)} (pages are fetched while pairs are generated), "
+        f"{format_bytes(found.disk_bytes)} of disk ({format_bytes(found.free_bytes)} free), "
         f"{_range_text((least, most))} kWh at {found.watts:g} W (\\[power] watts)"
     )
     if not found.fits:
         console.print(
-            f"[yellow]note:[/] this machine has {_bytes_text(found.memory_bytes)} of memory and "
-            f"{_bytes_text(found.free_bytes)} of free disk: not enough for all of it"
+            f"[yellow]note:[/] this machine has {format_bytes(found.memory_bytes)} of memory and "
+            f"{format_bytes(found.free_bytes)} of free disk: not enough for all of it"
         )
     return OK if found.fits else FAILED
 
@@ -245,17 +244,6 @@ def _nearest_existing(path: Path) -> Path:
     return path
 
 
-def _bytes_text(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
-
-
 def _range_text(pair: tuple[float, float]) -> str:
-    least, most = map(_short_count, pair)
+    least, most = map(format_count, pair)
     return most if least == most else f"{least} to {most}"
-
-
-def _short_count(value: float) -> str:
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= 10 * size:
-            return f"{value / size:,.0f}{unit}"
-    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.2g}"

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from crawler.status.report import read_counters
+from exchange.display import format_duration
 from kkoracle.demo.plan import DemoPlan
 from kkoracle.demo.progress import spool_counters
 
@@ -22,8 +23,8 @@ def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) ->
     for name, text in summary_lines(archive, plan):
         console.print(f"[bold]{name:12}[/] ", end="")
         console.print(text, markup=False)
-    times = ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items())
-    console.print(f"[bold]{'time':12}[/] {sum(seconds.values()):.0f} s ({times})")
+    times = ", ".join(f"{name} {format_duration(took)}" for name, took in seconds.items())
+    console.print(f"[bold]{'time':12}[/] {format_duration(sum(seconds.values()))} ({times})")
     for name, path in (
         ("stories", archive / "spool.sqlite"),
         ("dataset", archive / "dataset"),

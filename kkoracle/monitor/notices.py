@@ -20,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import orjson
 
+from exchange.display import MIB, format_bytes
 from exchange.errors import UsageError
 from kkoracle.monitor.settings import MonitorSettings
 from kkoracle.status.problems import FAILING_LEAST
@@ -86,7 +87,10 @@ class Notifier:
             if failed >= FAILING_LEAST and share > self._settings.notify_failed:
                 yield Notice(f"failed-{what}", f"{self._archive}: {share:.0%} of the {what} failed")
         if status.machine.free_mb < self._settings.notify_disk_mb:
-            yield Notice("disk", f"{self._archive}: {status.machine.free_mb:,} MB of disk are left")
+            yield Notice(
+                "disk",
+                f"{self._archive}: {format_bytes(status.machine.free_mb * MIB)} of disk are left",
+            )
 
     def _tell(self, news: Notice) -> None:
         log.warning("%s", news.text)

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from crawler.status.progress import duration, size, span
-from kkoracle.status.eta import EtaRange
+from exchange.display import (
+    MIB,
+    format_bytes,
+    format_duration,
+    format_moment,
+    format_moments,
+    format_range,
+)
 from kkoracle.status.records import DaemonState, StageProgress, Status, WorkerStatus
 
 if TYPE_CHECKING:
@@ -20,8 +26,6 @@ if TYPE_CHECKING:
 
 TOP_REASONS = 4  # reasons named; `--json` has all
 BAR_WIDTH = 18  # characters
-DAY_S = 86_400.0
-YEAR_S = 300 * DAY_S  # from here on a day of the month alone could be meant wrong
 
 
 def print_status(status: Status, *, as_json: bool = False) -> None:
@@ -59,7 +63,9 @@ def render_status(status: Status) -> RenderableType:
 
 def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     """What there is to say, by name; a line that goes on with the one before has none."""
-    state = f"running for {duration(status.crawl.running_s)}" if status.daemon else "not running"
+    state = (
+        f"running for {format_duration(status.crawl.running_s)}" if status.daemon else "not running"
+    )
     yield "archive", f"{status.archive}, daemon {state}"
     if status.daemon:
         yield "crawl", _crawl_text(status.crawl)
@@ -88,12 +94,12 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
     if status.training:
         yield "training", _training_text(status)
     machine = status.machine
-    free = size(round(machine.free_mb * 1.048576))
+    free = format_bytes(machine.free_mb * MIB)
     yield (
         "machine",
         (
-            f"{size(machine.disk_mb)} of disk taken, {free} free; "
-            f"{size(machine.memory_mb)} of memory free"
+            f"{format_bytes(machine.disk_mb * 10**6)} of disk taken, {free} free; "
+            f"{format_bytes(machine.memory_mb * 10**6)} of memory free"
         ),
     )
 
@@ -102,9 +108,11 @@ def _crawl_text(crawl: DaemonState) -> str:
     if crawl.hold:
         return f"holding: {crawl.hold}"
     if crawl.pause_s > 0:
-        return f"pausing {duration(crawl.pause_s)}, as the site asks or until it can be reached"
+        return (
+            f"pausing {format_duration(crawl.pause_s)}, as the site asks or until it can be reached"
+        )
     if crawl.next_look and not crawl.rate:
-        at = time.strftime("%H:%M", time.localtime(crawl.next_look))
+        at = format_moment(crawl.next_look)
         return f"following: looks for new issues at {at}"
     if not crawl.fetching:
         return "asks the newspaper nothing"
@@ -123,15 +131,9 @@ def _pace_text(stage: StageProgress) -> str:
     if stage.left is None:
         return f"{pace}; end unknown: {stage.note}"
     least, _, most = stage.left
-    return f"{pace}; {span((least, most))} left, done {_date_range(stage.left)}"
-
-
-def _date_range(left: EtaRange) -> str:
-    """Between which hours of a day, or which days."""
     now = time.time()
-    how = "%H:%M" if left[2] < DAY_S else "%d %b" if left[2] < YEAR_S else "%d %b %Y"
-    first, last = (time.strftime(how, time.localtime(now + seconds)) for seconds in left[::2])
-    return f"about {first}" if first == last else f"{first} to {last}"
+    done = format_moments(now + least, now + most, now)
+    return f"{pace}; {format_range((least, most))} left, done {done}"
 
 
 def _pairs_text(status: Status) -> str:
@@ -149,8 +151,14 @@ def _queue_text(status: Status) -> str:
     queue = status.queue
     if not queue.up:
         return queue.redis
-    oldest = f", the next for {duration(queue.oldest_s)}" if queue.oldest_s is not None else ""
-    memory = f"; {queue.used_mb} of {queue.limit_mb} MB" if queue.limit_mb else ""
+    oldest = (
+        f", the next for {format_duration(queue.oldest_s)}" if queue.oldest_s is not None else ""
+    )
+    memory = (
+        f"; {format_bytes(queue.used_mb * MIB)} of {format_bytes(queue.limit_mb * MIB)}"
+        if queue.limit_mb
+        else ""
+    )
     paused = "; workers paused" if queue.paused else ""
     return f"{queue.redis}, {queue.waiting:,} jobs waiting{oldest}{memory}{paused}"
 
@@ -170,8 +178,8 @@ def _training_text(status: Status) -> str:
     said = f"run {run.run}: step {run.step:,}{of}, loss {run.loss:.3f}{valid}"
     if run.finished:
         return f"{said}, finished"
-    left = f", {span(run.left[::2])} left" if run.left else ""
-    return f"{said}{left}, last step {duration(run.silent_s)} ago"
+    left = f", {format_range(run.left[::2])} left" if run.left else ""
+    return f"{said}{left}, last step {format_duration(run.silent_s)} ago"
 
 
 def _counts_text(counters: Mapping[str, int], prefix: str) -> str:

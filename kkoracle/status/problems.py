@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crawler.status.progress import duration
+from exchange.display import MIB, format_bytes, format_duration
 from kkoracle.status.records import Problem, QueueStatus, StageProgress, Status
 
 CODES = (
@@ -44,7 +44,8 @@ def _problems(status: Status) -> Iterator[Problem]:
     if status.crawl.silent_s > SILENT_S:
         yield Problem(
             "daemon-silent",
-            f"the daemon holds its lock and has said nothing for {duration(status.crawl.silent_s)}"
+            "the daemon holds its lock and has said nothing for "
+            f"{format_duration(status.crawl.silent_s)}"
             f": it hangs or the machine slept; stop it, then {_crawl_command(status)}",
         )
     yield from _machine_problems(status)
@@ -74,13 +75,14 @@ def _machine_problems(status: Status) -> Iterator[Problem]:
     if machine.free_mb < machine.least_mb:
         yield Problem(
             "disk-low",
-            f"only {machine.free_mb:,} MB of disk are free and fetching "
-            f"waits below {machine.least_mb:,}: make room",
+            f"only {format_bytes(machine.free_mb * MIB)} of disk are free and fetching "
+            f"waits below {format_bytes(machine.least_mb * MIB)}: make room",
         )
     if queue.limit_mb and queue.used_mb > FULL_SHARE * queue.limit_mb:
         yield Problem(
             "redis-full",
-            f"Redis holds {queue.used_mb} of {queue.limit_mb} MB: the "
+            f"Redis holds {format_bytes(queue.used_mb * MIB)} of "
+            f"{format_bytes(queue.limit_mb * MIB)}: the "
             "daemon feeds no more until workers have made room",
         )
 
@@ -94,7 +96,7 @@ def _task_problems(status: Status) -> Iterator[Problem]:
         return
     idle = _idle(stage, status)
     stalled = idle > STALLED_S
-    waited = f"no chunk for {duration(idle)}"
+    waited = f"no chunk for {format_duration(idle)}"
     if queue.paused:
         if stalled:
             yield Problem("paused", f"{waited}: the workers are paused; `kkoracle work --resume`")
@@ -122,10 +124,12 @@ def _page_problems(status: Status) -> Iterator[Problem]:
     if crawl.hold:
         why = f"fetching waits: {crawl.hold}"
     elif crawl.pause_s > 0:
-        why = f"the site asks us to wait {duration(crawl.pause_s)} more, or cannot be reached"
+        why = (
+            f"the site asks us to wait {format_duration(crawl.pause_s)} more, or cannot be reached"
+        )
     else:
         why = "the pages left wait for their next try"
-    yield Problem("pages-stalled", f"no page for {duration(idle)}: {why}")
+    yield Problem("pages-stalled", f"no page for {format_duration(idle)}: {why}")
 
 
 def _idle(stage: StageProgress, status: Status) -> float:
@@ -140,7 +144,7 @@ def _lost_worker_text(queue: QueueStatus) -> str:
         return "no worker runs"
     name, ago = min(queue.lost.items(), key=lambda item: item[1])
     more = f" (and {len(queue.lost) - 1} more)" if len(queue.lost) > 1 else ""
-    return f"worker {name} last seen {duration(ago)} ago{more}"
+    return f"worker {name} last seen {format_duration(ago)} ago{more}"
 
 
 def _crawl_command(status: Status) -> str:

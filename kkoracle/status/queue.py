@@ -6,11 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from exchange.display import printable
 from exchange.errors import UserError
 from exchange.project import Project
 from exchange.queue import keys
 from kkoracle.status.records import QueueStatus, WorkerStatus
-from workers.console import printable
 
 if TYPE_CHECKING:
     from redis import Redis

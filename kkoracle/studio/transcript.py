@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
+from exchange.display import one_line
 from kkoracle.studio import markup
 from kkoracle.studio.comparison import ComparisonRound
 
@@ -54,7 +55,7 @@ def _blockquote(text: str) -> str:
 
 def _escape_markdown(text: str) -> str:
     """One line without meaning to Markdown or HTML."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = one_line(text)
     for mark in "\\`*_{}[]<>#|!":
         line = line.replace(mark, f"\\{mark}")
     return line

@@ -211,14 +211,6 @@ def test_a_journal_that_cannot_be_written_fails_no_command(project: Project) -> 
     assert "journal cannot be written" in done.stderr
 
 
-def test_durations_are_words() -> None:
-    assert [journal.format_duration(s) for s in (3.14, 245, 7380)] == [
-        "3.1 s",
-        "4 min 05 s",
-        "2 h 03 min",
-    ]
-
-
 def test_settings_that_are_no_secret_stay_as_they_are() -> None:
     assert logs.mask_setting("train.sample_tokens", 64) == "64"
     assert logs.mask_setting("dataset.key", "kkoracle") == "kkoracle"

@@ -129,7 +129,7 @@ def test_the_range_goes_from_what_was_measured_to_a_batch_that_is_always_full() 
     assert found.pairs_per_task == 3 and found.tokens_per_s == 20
     said = "\n".join(summary_lines(found, "paper", datetime(2026, 5, 1, 8, 0)))
     assert "2,160 to 8,640 pairs" in said
-    assert "2.5 h to 10.0 h, done between 10:30 and 18:00" in said
+    assert "2.5 to 10.0 h, done 10:30 to 18:00" in said
 
 
 @pytest.mark.parametrize("done", [[], [tried(0.0, 0)]])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exchange.display import printable
 from exchange.errors import CannotWrite, TooLarge
 from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
@@ -146,7 +147,7 @@ def default_transcript_path() -> Path:
 
 def _escaped(text: str) -> str:
     """Text that stays text in Markdown: no headings, no HTML; lines are kept."""
-    clean = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    clean = printable(text)
     return "\n".join(
         f"\\{line}" if line[:1] in "#>-+*=`" else line
         for line in clean.replace("<", "&lt;").replace("[", "\\[").splitlines()

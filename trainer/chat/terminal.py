@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from exchange.display import printable
 from exchange.errors import NotEnoughData, NotFound, UserError
 from exchange.recipes.prompts import PromptTemplate
 from trainer.chat.models import ChatModels, ReplyUsage
@@ -151,11 +152,6 @@ def _show_sources(desk: ChatContext, *, whole: bool = False) -> None:
             desk.console.print(f"    [dim]{escape(printable(source.url))}[/]", soft_wrap=True)
         if whole:
             desk.console.print(f"    {escape(printable(source.text))}")
-
-
-def printable(text: str) -> str:
-    """What a model or a page wrote, without what would steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 
 def _help(desk: ChatContext) -> str:

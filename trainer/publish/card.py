@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from exchange.display import one_line
 from trainer.publish.artifacts import FusedModel
 from trainer.publish.results import CardResults
 
@@ -228,7 +229,7 @@ def _yaml(text: str) -> str:
 
 def _plain(text: str) -> str:
     """One line that stays text: no markup, no control characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = one_line(text)
     for mark in "\\`*_[]<>|#":
         line = line.replace(mark, "\\" + mark)
     return line

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.display import format_bytes
 from exchange.project import Project
 
 if TYPE_CHECKING:
@@ -101,7 +102,6 @@ def gguf(
     yes: Yes = False,
 ) -> None:
     """Write a GGUF file with llama.cpp's own converter, and read it back before it counts."""
-    from rich.filesize import decimal
 
     with _desk(ctx, archive, name, best, model, yes) as (desk, console):
         path, facts = desk.gguf(llama_cpp, kind, python)
@@ -110,7 +110,7 @@ def gguf(
         f"({facts.scores or facts.merges:,} {'scores' if facts.scores else 'merges'}), "
         "with its chat template"
     )
-    console.print(f"GGUF in {path} ({decimal(path.stat().st_size)})", soft_wrap=True)
+    console.print(f"GGUF in {path} ({format_bytes(path.stat().st_size)})", soft_wrap=True)
 
 
 def ollama(
@@ -143,7 +143,6 @@ def hub(
     yes: Yes = False,
 ) -> None:
     """Send the fused model to the Hugging Face Hub: private unless told, and asked first."""
-    from rich.filesize import decimal
 
     from exchange.errors import NotAllowed
 
@@ -152,9 +151,10 @@ def hub(
         desk.card(repository=repository)
     files = parcel.files()
     for file, size in files:
-        console.print(f"{decimal(size):>12}  {file}", soft_wrap=True, markup=False)
+        console.print(f"{format_bytes(size):>12}  {file}", soft_wrap=True, markup=False)
     console.print(
-        f"{len(files)} files, {decimal(sum(size for _, size in files))}, to {repository} on the "
+        f"{len(files)} files, {format_bytes(sum(size for _, size in files))}, to {repository} "
+        "on the "
         f"Hub ({'everybody may see it' if public else 'private'})",
         soft_wrap=True,
         markup=False,

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.prompt import Prompt
 from rich.text import Text
 
+from exchange.display import printable
 from exchange.errors import Unsupported
 from exchange.store.review import Review
 from trainer.review.session import REASONS, ReviewItem, ReviewSession, open_review, self_agreement
@@ -92,7 +93,7 @@ def _reason(console: Console, key: Callable[[], str]) -> str:
 
 def _clean(text: str) -> str:
     """No control characters: a reply of the model cannot move the cursor."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return printable(text)
 
 
 def read_key() -> str:

@@ -20,6 +20,7 @@ from mlx.utils import tree_flatten, tree_map, tree_unflatten
 from mlx_lm.tuner.utils import load_adapters
 from mlx_lm.utils import dequantize_model, load_model, make_shards, quantize_model, save_config
 
+from exchange.display import format_bytes
 from exchange.errors import CannotWrite, DiskFull, ModelUnfit
 from exchange.inference import runtime
 
@@ -82,7 +83,8 @@ def _need_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size * 1.05:
         raise DiskFull(
-            f"the fused model needs {size / 1e9:.1f} GB of disk and {free / 1e9:.1f} GB are free: "
+            f"the fused model needs {format_bytes(size)} of disk and {format_bytes(free)} are "
+            "free: "
             "make room, then run the same command again"
         )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from exchange.display import format_moments, format_range
 from exchange.errors import OK, STOPPED
 from exchange.project import Project
 from exchange.settings import Config, PersonaSettings
@@ -73,13 +74,14 @@ def summary_lines(found: GenerationProbe, archive: str, now: datetime) -> list[s
     if not found.seconds:
         return [*lines, "nothing was finished, so nothing can be estimated"]
     (slow, fast), each = found.tasks_per_h, found.pairs_per_task
-    least, most = found.hours_left
+    left = (3600 * found.hours_left[0], 3600 * found.hours_left[1])
+    at = now.timestamp()
+    ends = format_moments(at + left[0], at + left[1], at)
     return [
         *lines,
         f"{found.tokens_per_s:,.0f} tokens a second; {each:.1f} pairs kept a task",
         f"{slow:,.0f} to {fast:,.0f} tasks an hour, {slow * each:,.0f} to {fast * each:,.0f} pairs",
-        f"all {found.open:,} open tasks of {archive}: {_span(least)} to {_span(most)}, done "
-        f"between {_when(now, least)} and {_when(now, most)}",
+        f"all {found.open:,} open tasks of {archive}: {format_range(left)}, done {ends}",
         "(the first figure as measured, though a small sample lets the batch run empty at its "
         "end; the second with a full batch)",
     ]
@@ -121,14 +123,3 @@ def _completion_title(completion: dict[str, Any]) -> str:
         f"completion ({completion['tokens_in']} tokens in, {completion['tokens_out']} out, "
         f"{completion['finish_reason']})"
     )
-
-
-def _span(hours: float) -> str:
-    if hours < 1:
-        return f"{max(1, round(hours * 60))} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
-
-
-def _when(now: datetime, hours: float) -> str:
-    end = now + timedelta(hours=hours)
-    return f"{end:%H:%M}" if hours < 12 and end.date() == now.date() else f"{end:%d %b %Y}"

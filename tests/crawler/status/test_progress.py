@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from crawler.status.progress import ProgressRate, duration, progress_line, snapshot, span
+from crawler.status.progress import ProgressRate, progress_line, snapshot
 
 PAGES = {
     "pages.done": 5,
@@ -51,13 +51,3 @@ def test_what_may_still_turn_up_counts_for_the_most_and_what_a_site_allows_for_t
     assert pace.left(10, 100, unseen=300, now=10) == (100, 400)
     assert pace.left(20, 100, fastest=0.5, now=20) == (100, 100)  # it is faster than allowed
     assert pace.left(20, 0, unseen=5, now=20) == (0, 5)
-
-
-def test_times_are_said_as_people_say_them() -> None:
-    assert [duration(s) for s in (5, 600, 7200, 400_000)] == ["5 s", "10 min", "2.0 h", "4.6 days"]
-    assert [span(s) for s in (None, (60, 61), (7200, 14_400), (600, 7200))] == [
-        "unknown",
-        "61 s",
-        "2.0 to 4.0 h",
-        "10 min to 2.0 h",
-    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.display import printable
 from exchange.errors import UserError
 from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
@@ -16,7 +17,6 @@ from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.filling import PEOPLE
 from trainer.chat.session import ChatSession, ChatTurn, save_transcript, transcript
-from trainer.chat.terminal import printable
 from trainer.dataset import read_split
 from trainer.evaluate.rag import Document
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from exchange import machine
+from exchange.display import format_bytes
 from exchange.errors import TooLarge
 from exchange.inference import models, runtime
 from trainer.training.plan import ComputeMode, PreflightPlan, RunForecast
@@ -18,7 +19,6 @@ from trainer.training.preflight.measure import measure_run, memory_limit
 from trainer.training.preflight.memory_fallback import (
     BITS,
     PER_WEIGHT,
-    format_bytes,
     memory_error,
 )
 from trainer.training.settings import TrainSettings
@@ -47,7 +47,8 @@ def check_weights(folder: Path, settings: TrainSettings, watts: float) -> Prefli
     if quantised or smaller > limit:
         raise memory_error(needed if quantised else smaller, limit)
     reason = (
-        f"the weights alone take {format_bytes(needed)} and {format_bytes(limit)} may be used: a {BITS}-bit copy "
+        f"the weights alone take {format_bytes(needed)} and {format_bytes(limit)} may be used: "
+        f"a {BITS}-bit copy "
         "of the model is tuned instead"
     )
     forecast = RunForecast(watts, round(smaller), 0, round(smaller), round(limit))
