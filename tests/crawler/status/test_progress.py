@@ -21,7 +21,7 @@ def test_the_line_says_where_things_stand() -> None:
     now = replace(NOW, disk_mb=1234, free_mb=80, pages_left=(60.0, 7000.0))
     assert progress_line(now) == (
         "paper: pages 8/12 (3 waiting, 1 in hand, 1 failed, 2 left out); 0.90 of 1.00 requests/s; "
-        "stories 3, chunks 9; tasks 2 done, 7 open; disk 1.2 GB, 80 MB free; "
+        "stories 3, chunks 9; tasks 2 done, 7 open; disk 1.23 GB, 80 MB free; "
         "time left: pages 60 s to 1.9 h, tasks unknown"
     )
 
