@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from exchange import display
 from trainer.progress import ProgressCallback
 
 PLAIN_EVERY_S = 10.0  # seconds between two lines where nobody watches a bar
@@ -88,5 +89,4 @@ class ProgressScreen(ProgressCallback):
 
 def one_line(text: str, longest: int = 160) -> str:
     """One line that is safe to print: no control characters, no markup."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return escape(line if len(line) <= longest else line[: longest - 1] + "…")
+    return escape(display.one_line(text, longest))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.markup import escape
 from rich.table import Table
 
+from exchange.display import one_line
 from exchange.html import templates
 from trainer.dataset.archive_stats import ArchiveStatistics
 
@@ -42,7 +43,7 @@ def statistics_tables(found: ArchiveStatistics) -> list[Table]:
         highest = max(counts.values())
         for name, count in list(counts.items())[:MAX_ROWS]:
             bar = "█" * max(1, round(20 * count / highest))
-            table.add_row(escape(_one_line(name)), f"{count:,}", f"[blue]{bar}[/]")
+            table.add_row(escape(one_line(name)), f"{count:,}", f"[blue]{bar}[/]")
         if len(counts) > MAX_ROWS:
             table.add_row(f"… {len(counts) - MAX_ROWS} more", "", "")
         made.append(table)
@@ -55,7 +56,7 @@ def _heat(found: ArchiveStatistics) -> Table:
     table = Table(title="Stories by year and section", title_justify="left", min_width=WIDTH)
     table.add_column("")
     for name in columns:
-        table.add_column(escape(_one_line(name))[:12], justify="right")
+        table.add_column(escape(one_line(name))[:12], justify="right")
     for year, counts in rows.items():
         table.add_row(year, *(f"{count:,}" if count else "·" for count in counts))
     return table
@@ -88,7 +89,3 @@ def render_page(found: ArchiveStatistics) -> str:
         rows=rows,
         most=max((count for counts in rows.values() for count in counts), default=1) or 1,
     )
-
-
-def _one_line(name: str) -> str:
-    return str(templates.clean(" ".join(name.split())))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange import lock, machine
+from exchange.display import format_bytes
 from exchange.files import atomic_folder, sha256_of
 from exchange.inference import runtime
 from exchange.project import Project
@@ -87,7 +88,7 @@ def _write(tuned: TunedModel, target: Path, bits: int, callback: ProgressCallbac
             folder,
             bits=bits,
             progress=lambda done, total: callback.on_progress(
-                "writing MB", done >> 20, total >> 20
+                "writing MB", done // 10**6, total // 10**6
             ),
         )
         tokenizer.copy_tokenizer(tuned.base, folder)
@@ -125,8 +126,9 @@ def _after(
     size *= 2 if runtime.on_cpu() else 1  # there it is computed in float32
     if size > machine.usable_memory():
         callback.log(
-            f"the fused model is not weighed: its {size / 1e9:.1f} GB exceed the "
-            f"{machine.usable_memory() / 1e9:.1f} GB of memory that are free; --bits 4 makes one that fits"
+            f"the fused model is not weighed: its {format_bytes(size)} exceed the "
+            f"{format_bytes(machine.usable_memory())} of memory that are free; --bits 4 makes one "
+            "that fits"
         )
         return {}
     callback.log("weighing the fused model")

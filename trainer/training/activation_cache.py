@@ -22,6 +22,7 @@ import mlx.core as mx
 import numpy as np
 import orjson
 
+from exchange.display import format_bytes
 from exchange.errors import ModelUnfit, Stopped
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
@@ -44,7 +45,8 @@ class _RowLocation:
 
 
 class NotSeparable(ModelUnfit):
-    """A model whose layers cannot be run apart: nothing is frozen, or its body has another shape."""
+    """A model whose layers cannot be run apart: nothing is frozen, or its body has another
+    shape."""
 
 
 class ActivationCache:
@@ -220,13 +222,17 @@ def open_activation_cache(
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if needed and free < needed + SPARE_BYTES:
-        log(f"no activation cache: it needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free")
+        log(
+            f"no activation cache: it needs {format_bytes(needed)} and {format_bytes(free)} are "
+            "free"
+        )
         return None
     if needed > free_gb * 1e9 and not confirm(
-        f"Keep what the {cache.frozen.count} frozen layers make of every row ({needed / 1e9:.1f} "
-        f"GB in {cache.folder}), so that they are computed once?"
+        f"Keep what the {cache.frozen.count} frozen layers make of every row "
+        f"({format_bytes(needed)} "
+        f"in {cache.folder}), so that they are computed once?"
     ):
-        log(f"no activation cache: {needed / 1e9:.1f} GB are more than [train] trunk_gb allows")
+        log(f"no activation cache: {format_bytes(needed)} are more than [train] trunk_gb allows")
         return None
     return cache
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from exchange.display import format_bytes, format_duration, format_moment
 from trainer.console import ProgressScreen, one_line
 from trainer.training.callbacks import Callback, SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.plan import PreflightPlan, RunPlan
-from trainer.training.preflight.memory_fallback import format_bytes
 from trainer.training.runs import RunSummary, TrainingRun
 
 
@@ -103,7 +103,7 @@ def plan_table(plan: RunPlan, forecast: Sequence[tuple[str, str]] = ()) -> Table
 
 def _cache_note(plan: RunPlan) -> str:
     """Whether the frozen layers are computed once, and what it costs that they are not."""
-    size = f"{plan.cache_bytes / 1e9:.2f} GB"
+    size = format_bytes(plan.cache_bytes)
     if plan.cached:
         return f"{size}; saves about {plan.cache_saves:.0%} of an epoch's computing"
     if plan.layers < plan.all_layers and not plan.cache_bytes:
@@ -119,15 +119,18 @@ def _cache_note(plan: RunPlan) -> str:
 def forecast_lines(preflight: PreflightPlan, now: datetime) -> list[tuple[str, str]]:
     """The forecast for `plan_table`: names and values."""
     forecast, mode = preflight.forecast, preflight.mode
-    end = now + timedelta(seconds=forecast.ahead.seconds)
+    end = now.timestamp() + forecast.ahead.seconds
     ahead, whole = forecast.ahead, forecast.total
     energy = f"{forecast.kwh:.2g}" if forecast.kwh >= 0.01 else "under 0.01"
     rows = {
-        "memory": f"{format_bytes(forecast.peak_bytes)} at the peak, {format_bytes(forecast.limit_bytes)} may be "
+        "memory": f"{format_bytes(forecast.peak_bytes)} at the peak, "
+        f"{format_bytes(forecast.limit_bytes)} may be "
         f"used; the whole process {format_bytes(forecast.process_bytes)}",
-        "time": f"{format_duration(ahead.seconds)} at most, until {format_end(now, end)} "
+        "time": f"{format_duration(ahead.seconds)} at most, until "
+        f"{format_moment(end, now.timestamp())} "
         f"({preflight.tokens_per_s:,.0f} tokens/s)",
-        "processor time": f"{format_duration(ahead.cpu_s)}; {format_duration(whole.cpu_s)} with what was spent so far",
+        "processor time": f"{format_duration(ahead.cpu_s)}; {format_duration(whole.cpu_s)} with "
+        "what was spent so far",
         "energy": f"{energy} kWh at {forecast.watts:g} W",
         "disk": f"{format_bytes(forecast.disk_bytes)} at most",
     }
@@ -140,19 +143,6 @@ def forecast_lines(preflight: PreflightPlan, now: datetime) -> list[tuple[str, s
             f"{preflight.model}: give --model with it to the commands that follow"
         )
     return list(rows.items())
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < most:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 86_400:.1f} days"
-
-
-def format_end(now: datetime, end: datetime) -> str:
-    """The end: by the clock today, else with its date."""
-    return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%d %b %Y, %H:%M}"
 
 
 Point = tuple[int, float]  # step, loss
@@ -211,8 +201,8 @@ def print_summary(console: Console, run: TrainingRun, summary: RunSummary) -> No
             soft_wrap=True,
         )
     console.print(
-        f"{summary.steps:,} steps, {summary.tokens:,} tokens in {summary.seconds:,.0f} s "
+        f"{summary.steps:,} steps, {summary.tokens:,} tokens in {format_duration(summary.seconds)} "
         f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "
-        f"peak memory {summary.peak_bytes / 1e9:.2f} GB"
+        f"peak memory {format_bytes(summary.peak_bytes)}"
     )
     console.print(f"adapter in {run.folder}", soft_wrap=True)

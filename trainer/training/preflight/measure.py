@@ -1,4 +1,4 @@
-"""The preflight itself: a few steps are measured, a mode that fits is chosen, the whole is reckoned.
+"""The preflight itself: measure a few steps, choose a mode that fits, reckon the whole.
 
 Memory is approached from below. One short row comes first; only what is sure to fit by it is
 computed as it is, everything else is led up to, and nothing runs that the step before did not
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange import machine
+from exchange.display import format_bytes
 from exchange.errors import DiskFull
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
@@ -33,7 +34,6 @@ from trainer.training.preflight.memory_fallback import (
     MemoryFallback,
     RowFootprint,
     choose_mode,
-    format_bytes,
     memory_error,
 )
 from trainer.training.settings import TrainSettings
@@ -138,7 +138,8 @@ def check_disk(needed: int, archive_dir: Path) -> None:
     free = shutil.disk_usage(archive_dir).free
     if needed > free:
         raise DiskFull(
-            f"the checkpoints of this run take {format_bytes(needed)} and {format_bytes(free)} are free on this "
+            f"the checkpoints of this run take {format_bytes(needed)} and {format_bytes(free)} "
+            "are free on this "
             "disk: make room first, or lower [train] rank"
         )
 

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exchange.display import format_bytes
 from exchange.errors import TooLarge, UserError
 from trainer.training.plan import ComputeMode
 
-GB = 1e9
 BITS = 4  # of the smaller base
 PER_WEIGHT = 4.5 / 8  # bytes: 4 bits, and scale and bias of 16 bits each for every 64 weights
 
@@ -77,7 +77,8 @@ def choose_mode(
         twice = measure(True)
         if twice.row < footprint.row:
             reasons.append(
-                f"{format_bytes(needed)} are needed for a batch of {batch} and {format_bytes(limit)} may be used: "
+                f"{format_bytes(needed)} are needed for a batch of {batch} and "
+                f"{format_bytes(limit)} may be used: "
                 "activations are computed twice (grad_checkpoint), about a third slower"
             )
             footprint, checkpoint = twice, True
@@ -99,7 +100,8 @@ def choose_mode(
             mode = ComputeMode(checkpoint, parts, bits)
             if parts > 1:
                 reasons.append(
-                    f"{format_bytes(lighter.peak(batch))} are needed for {batch} rows at once: each batch "
+                    f"{format_bytes(lighter.peak(batch))} are needed for {batch} rows at once: "
+                    "each batch "
                     f"is computed in {parts} parts of {mode.rows(batch)} rows, whose gradients are "
                     "summed; the steps stay the same"
                 )
@@ -111,12 +113,8 @@ def choose_mode(
 def memory_error(needed: float, limit: float) -> UserError:
     """The one line with which a run is refused."""
     return TooLarge(
-        f"this run needs at least {format_bytes(needed)} of memory and {format_bytes(limit)} may be used; it would "
+        f"this run needs at least {format_bytes(needed)} of memory and {format_bytes(limit)} "
+        "may be used; it would "
         "swap, so it is not started: end other programs, lower [train] max_length, layers or rank, "
         "or name a smaller [model]"
     )
-
-
-def format_bytes(size: float) -> str:
-    """Bytes as people say them."""
-    return f"{size / GB:.1f} GB" if size >= GB else f"{size / 1e6:.0f} MB"

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import TextColumn
 from rich.table import Table
 
+from exchange.display import format_duration
 from exchange.errors import UsageError
 from exchange.files import write_atomic
 from trainer.console import ProgressScreen
@@ -59,7 +60,7 @@ class SweepScreen(ProgressScreen, SweepCallback):
         """See `SweepCallback`."""
         outcome = "diverged" if one.diverged else f"loss {one.loss:.4f}"
         self._bars.console.print(
-            f"rate {one.rate:g} on {one.rows:,} rows: {outcome} ({one.seconds:.0f} s)"
+            f"rate {one.rate:g} on {one.rows:,} rows: {outcome} ({format_duration(one.seconds)})"
         )
 
 
