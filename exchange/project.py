@@ -11,7 +11,7 @@ from exchange.errors import UsageError
 from exchange.inference.engine import Engine
 from exchange.journal import JournalEntry
 from exchange.metrics import MetricSource
-from exchange.queue.keys import ARCHIVE_PATTERN
+from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, GeneralSettings, RedisSettings
 
 

@@ -1,21 +1,23 @@
-"""The records that pass between the stages: frozen, orjson in and out.
+"""The records that pass between the stages: frozen, checked as they are read, JSON in and out.
 
 This module knows nothing about where a record is stored or who made it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from functools import cache
+import re
 from hashlib import blake2b
-from typing import Any, Literal, Self, cast, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_args
 
-import orjson
+import msgspec
+from msgspec import Meta, Struct
 
 from exchange.errors import BadRecord
 from exchange.text.fold import fold
 
 ID_BYTES = 12  # 96 bits: a collision among 10^9 ids has a chance of about 10^-11
+ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+TASK_PATTERN = re.compile(r"[0-9a-f]{24}")
 
 TaskKind = Literal["chunk", "dense", "whois", "rephrase", "refusal", "replay"]
 PairKind = Literal[
@@ -31,9 +33,8 @@ PairKind = Literal[
     "refusal",
     "replay",
 ]
-
-
-_FieldSpec = tuple[str, Any, bool]  # its name, its type, and whether it must be there
+ArchiveName = Annotated[str, Meta(pattern=rf"\A{ARCHIVE_PATTERN.pattern}\Z")]
+TaskId = Annotated[str, Meta(pattern=rf"\A{TASK_PATTERN.pattern}\Z")]
 
 
 def digest(*parts: str, size: int = ID_BYTES) -> str:
@@ -45,84 +46,51 @@ def digest(*parts: str, size: int = ID_BYTES) -> str:
     return h.hexdigest()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all records: JSON bytes out, checked JSON in."""
 
     def to_json(self) -> bytes:
         """Compact JSON, fields in declared order, so that equal records are equal bytes."""
-        return orjson.dumps(self)
+        return msgspec.json.encode(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names and plain values, those of the records inside it too."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values in some fields; unlike what is read, they are not checked."""
+        return msgspec.structs.replace(self, **changes)
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         """Read one record.
 
         Raises:
-            BadRecord: not JSON, not an object, an unknown or missing field, a wrong type.
+            BadRecord: not JSON, not an object, an unknown or missing field, a wrong type or value.
         """
         try:
-            raw = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+            return msgspec.json.decode(data, type=cls)
+        except msgspec.ValidationError as error:
+            raise _bad_record(cls, error) from None
+        except msgspec.DecodeError as error:
             raise BadRecord(f"{cls.__name__}: not JSON ({error})") from None
-        return cls.from_dict(raw)
 
     @classmethod
     def from_dict(cls, raw: Any) -> Self:
         """Like `from_json`, from an object that is parsed already."""
-        if not isinstance(raw, dict):
-            raise BadRecord(f"{cls.__name__}: expected an object, got {type(raw).__name__}")
-        values: dict[str, Any] = {}
-        shape: tuple[_FieldSpec, ...] = _fields_of(cls)  # type: ignore[arg-type]  # classes are hashable
-        for name, hint, required in shape:
-            if name in raw:
-                value = raw[name]
-                values[name] = value if type(value) is hint else _coerce(cls, name, hint, value)
-            elif required:
-                raise BadRecord(f"{cls.__name__}: field {name!r} is missing")
-        if len(values) < len(raw):
-            raise BadRecord(f"{cls.__name__}: unknown field {min(raw.keys() - values.keys())!r}")
-        return cls(**values)
+        try:
+            return msgspec.convert(raw, type=cls)
+        except msgspec.ValidationError as error:
+            raise _bad_record(cls, error) from None
 
 
-@cache
-def _fields_of(cls: type) -> tuple[_FieldSpec, ...]:
-    """The fields in order. Resolving annotations takes longer than everything else here."""
-    hints = get_type_hints(cls)
-    missing = dataclasses.MISSING
-    return tuple(
-        (
-            field.name,
-            hints[field.name],
-            field.default is missing and field.default_factory is missing,
-        )
-        for field in dataclasses.fields(cls)
-    )
+def _bad_record(cls: type[Record], error: msgspec.ValidationError) -> BadRecord:
+    """Our words for the library's: fields are named without the signs of its path language."""
+    return BadRecord(f"{cls.__name__}: {error}".replace("`$.", "`").replace("`", "'"))
 
 
-def _coerce(cls: type, name: str, hint: Any, value: Any) -> Any:
-    """Check `value` against the few shapes that our records use; tuples come as JSON lists."""
-    origin = getattr(hint, "__origin__", None)
-    if origin is Literal:
-        fits = value in hint.__args__
-    elif origin is tuple:
-        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        value = tuple(value) if fits else value
-    elif origin in (dict, list):
-        fits = isinstance(value, origin)
-    elif hint is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    elif isinstance(hint, type):
-        fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
-    else:  # an optional, written `int | None`
-        fits = isinstance(value, hint)
-    if not fits:
-        kind = type(value).__name__
-        raise BadRecord(f"{cls.__name__}: field {name!r} does not fit: {kind}")
-    return value
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Story(Record):
+class Story(Record, frozen=True):
     """One story of the archive, its text cleaned: paragraphs joined by a blank line."""
 
     id: str
@@ -139,8 +107,7 @@ class Story(Record):
     marks: tuple[str, ...] = ()  # what the quality gates say, see `exchange.store.marks`
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Chunk(Record):
+class Chunk(Record, frozen=True):
     """Whole sentences of one story, about as long as the profile asks."""
 
     id: str
@@ -155,27 +122,32 @@ class Chunk(Record):
         return digest(story_id, fold(text))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Task(Record):
+class Task(Record, frozen=True):
     """What one job does, and all a worker needs to do it."""
 
-    id: str
-    archive: str
+    id: TaskId
+    archive: ArchiveName
     kind: TaskKind
     chunk_ids: tuple[str, ...]
     recipe: str
     text: str
     header: str
     language: str = "el"  # of the newspaper: picks the prompt and the rules
-    given: dict[str, str] = dataclasses.field(default_factory=dict)  # what the kind needs besides
+    given: dict[str, str] = msgspec.field(default_factory=dict)  # what the kind needs besides
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no planner makes."""
+        if self.kind in ("rephrase", "refusal") and "question" not in self.given:
+            raise ValueError(f"a {self.kind} task without the question it is made from")
+        if self.kind == "rephrase" and self.given.get("kind", "fact") not in get_args(PairKind):
+            raise ValueError("a rephrase task of an unknown kind of pair")
 
     @staticmethod
     def make_id(kind: str, subjects: tuple[str, ...], recipe: str) -> str:
         return digest(kind, *subjects, recipe)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Completion(Record):
+class Completion(Record, frozen=True):
     """The model's raw words for one task, and how they came to be."""
 
     task_id: str
@@ -193,8 +165,7 @@ class Completion(Record):
     generated_at: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pair(Record):
+class Pair(Record, frozen=True):
     """One question with its answer; a rejected one keeps its reason code and is never deleted."""
 
     id: str
@@ -208,54 +179,35 @@ class Pair(Record):
     rules: str = ""  # version of the rule set that judged it
     rephrase_of: str = ""
     duplicate_of: str = ""  # the pair that was kept, of one rejected as `duplicate`
-    scores: dict[str, float] = dataclasses.field(default_factory=dict)
+    scores: dict[str, float] = msgspec.field(default_factory=dict)
 
     @staticmethod
     def make_id(task_id: str, question: str, answer: str) -> str:
         return digest(task_id, question, answer)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result(Record):
+class Result(Record, frozen=True):
     """What a worker stores for one task: the completion and its judged pairs, or a failure."""
 
-    task_id: str
-    archive: str
+    task_id: TaskId
+    archive: ArchiveName
     failed: str = ""  # a reason code; "" when the task is done
-    completion: dict[str, Any] | None = None
-    pairs: tuple[dict[str, Any], ...] = ()
+    completion: Completion | None = None
+    pairs: tuple[Pair, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no worker makes."""
+        if not self.failed and self.completion is None:
+            raise ValueError("neither a completion nor a failure")
+        others = {pair.task_id for pair in self.pairs}
+        if self.completion is not None:
+            others.add(self.completion.task_id)
+        if others - {self.task_id}:
+            raise ValueError("the completion or a pair belongs to another task")
 
     @classmethod
     def of(
         cls, completion: Completion, archive: str, pairs: tuple[Pair, ...], failed: str = ""
     ) -> Result:
         """The result of a task that was generated; `failed` when no pair came of it."""
-        return Result(
-            completion.task_id,
-            archive,
-            failed,
-            dataclasses.asdict(completion),
-            tuple(dataclasses.asdict(pair) for pair in pairs),
-        )
-
-    @classmethod
-    def from_dict(cls, raw: Any) -> Self:
-        """Checked like any record, and the completion and pairs inside it too."""
-        if not isinstance(raw, dict) or not isinstance(raw.get("pairs", []), list):
-            raise BadRecord("Result: expected an object with a list of pairs")
-        pairs = tuple(
-            cast(dict[str, Any], orjson.loads(Pair.from_dict(p).to_json()))
-            for p in raw.get("pairs", [])
-        )
-        completion = raw.get("completion")
-        if completion is not None:
-            Completion.from_dict(completion)
-        for name in ("task_id", "archive"):
-            if not isinstance(raw.get(name), str):
-                raise BadRecord(f"Result: field {name!r} is missing or no string")
-        failed = raw.get("failed", "")
-        if not isinstance(failed, str):
-            raise BadRecord("Result: field 'failed' does not fit")
-        if not failed and completion is None:
-            raise BadRecord("Result: neither a completion nor a failure")
-        return cls(raw["task_id"], raw["archive"], failed, completion, pairs)
+        return Result(completion.task_id, archive, failed, completion, pairs)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
@@ -134,9 +131,7 @@ def make_result(chunk: Chunk, pairs: Sequence[Pair]) -> Result:
         1,
         "2024-01-01T00:00:00Z",
     )
-    return Result(
-        completion.task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs)
-    )
+    return Result(completion.task_id, "paper", "", completion, tuple(pairs))
 
 
 def make_pair(chunk: Chunk, question: str, answer: str, rephrase_of: str = "") -> Pair:
@@ -156,8 +151,3 @@ def make_pair(chunk: Chunk, question: str, answer: str, rephrase_of: str = "") -
 
 def _task_id(chunk: Chunk) -> str:
     return Task.make_id("chunk", (chunk.id,), RECIPE)
-
-
-def _raw(record: Completion | Pair) -> dict[str, Any]:
-    loaded: dict[str, Any] = orjson.loads(record.to_json())
-    return loaded

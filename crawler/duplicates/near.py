@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -113,14 +113,14 @@ class NearDuplicates:
             "INSERT OR IGNORE INTO near_prints VALUES (?,?)",
             [(print_, serial) for print_ in text.sample],
         )
-        return replace(story, cluster=self._join(story.id, alike), marks=tuple(sorted(marks)))
+        return story.replace(cluster=self._join(story.id, alike), marks=tuple(sorted(marks)))
 
     def _restore(self, story: Story) -> Story:
         row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
         kept = {mark for mark in self.spool.marks(story.id) if mark in OWN_MARKS}
         marks = tuple(sorted({*story.marks, *kept}))
         alone = row is None or row["cluster"] == story.id
-        return replace(story, cluster="" if alone else row["cluster"], marks=marks)
+        return story.replace(cluster="" if alone else row["cluster"], marks=marks)
 
     def _enter(self, story_id: str, whole: int, serial: int | None) -> int:
         """The story's number; a changed text keeps its number and loses its old fingerprints."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -111,7 +111,7 @@ class PageReader:
         marks = quality.story_marks(story, parts.date, self._profile.language)
         if any(pattern.search(story.text) for pattern in self._teasers):
             marks = tuple(sorted({*marks, "teaser"}))
-        return replace(story, marks=marks) if marks else story
+        return story.replace(marks=marks) if marks else story
 
 
 def _story_url(url: str, anchor: str, index: int, count: int) -> str:

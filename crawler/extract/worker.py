@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-import orjson
+import msgspec
 
 from crawler import scope
 from crawler.extract import profile_codec
@@ -68,7 +68,7 @@ def load(
 
 def encode(found: ExtractionResult) -> bytes:
     """What goes back over the pipe."""
-    return orjson.dumps({"outcome": found.outcome, "stories": found.stories})
+    return msgspec.json.encode({"outcome": found.outcome, "stories": found.stories})
 
 
 def main(arguments: list[str]) -> int:

@@ -17,7 +17,7 @@ kk:control                  string, `pause` or `stop`; absent means run.
 
 from __future__ import annotations
 
-import re
+from exchange.records import ARCHIVE_PATTERN, TASK_PATTERN
 
 QUEUE = "generate"
 FUNCTION = "workers.job.generate"  # the one function that a job may name
@@ -29,9 +29,6 @@ CONTROL = "kk:control"
 PAUSE = b"pause"  # what it holds while no worker takes new work
 SEEN = "kk:seen"
 ARCHIVES = "kk:archives"
-
-ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-TASK_PATTERN = re.compile(r"[0-9a-f]{24}")
 
 
 def task(archive: str, task_id: str) -> str:

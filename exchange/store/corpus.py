@@ -20,8 +20,7 @@ from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
 
 
-@dataclass(frozen=True, slots=True)
-class PairProvenance(Record):
+class PairProvenance(Record, frozen=True):
     """How a pair came to be: the provenance of its completion, without the words."""
 
     model: str = ""
@@ -155,6 +154,4 @@ class SpoolCorpus:
 
 
 def _provenance_of(completion: dict[str, Any]) -> PairProvenance:
-    return PairProvenance(
-        **{name: completion[name] for name in PairProvenance.__dataclass_fields__}
-    )
+    return PairProvenance(**{n: completion[n] for n in PairProvenance.__struct_fields__})

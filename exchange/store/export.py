@@ -6,12 +6,12 @@ the last is written last and holds the hash of every other file, so a half copie
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import orjson
 
 from exchange.errors import BadFile, BadRecord, NotFound
@@ -36,18 +36,18 @@ def write_export(
         UserError: the folder cannot be written, or the disk is full.
     """
     lines: dict[str, Iterator[Any]] = {
-        "stories.jsonl": (dataclasses.asdict(stored) for stored in corpus.stories()),
-        "chunks.jsonl": (dataclasses.asdict(chunk) for chunk in corpus.chunks()),
+        "stories.jsonl": corpus.stories(),
+        "chunks.jsonl": corpus.chunks(),
         "chunk-stories.jsonl": iter(sorted(corpus.chunk_stories().items())),
-        "pairs.jsonl": (dataclasses.asdict(stored) for stored in corpus.pairs()),
-        "judgements.jsonl": iter([dataclasses.asdict(corpus.judgements())]),
+        "pairs.jsonl": corpus.pairs(),
+        "judgements.jsonl": iter([corpus.judgements()]),
     }
     counts: dict[str, int] = {}
     hashes: dict[str, str] = {}
 
     def encode(name: str, items: Iterator[Any]) -> Iterator[bytes]:
         for number, item in enumerate(items, 1):
-            yield orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
+            yield msgspec.json.encode(item) + b"\n"
             counts[name] = number
             if number % 1000 == 0:
                 progress(name, number)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -218,7 +217,7 @@ class Spool:
             story = Story.from_json(row["record"])
             codes = tuple(sorted((row["codes"] or "").split(","))) if row["codes"] else ()
             alone = row["cluster"] == story.id
-            yield replace(story, cluster="" if alone else row["cluster"], marks=codes)
+            yield story.replace(cluster="" if alone else row["cluster"], marks=codes)
 
     def clusters(self) -> dict[str, str]:
         """Story id -> id of its cluster (its own id when it stands alone)."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from sqlite3 import Connection
 
 import zstandard
 
-from exchange.records import Completion, Pair, Result, Task
+from exchange.records import Pair, Result, Task
 from exchange.store import history, inputs
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.spool import Spool
@@ -120,8 +119,7 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
                 "UPDATE tasks SET state=?, reason=?, missing=0 WHERE id=?",
                 ("failed" if result.failed else "done", result.failed, result.task_id),
             )
-            if result.completion is not None:
-                _store_result(spool, result, row["story_id"], index)
+            _store_result(spool, result, row["story_id"], index)
         history.record_counters(db)
     for result, subject in closed:
         log.info(
@@ -138,13 +136,14 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
 
 
 def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIndex) -> None:
-    completion = Completion.from_dict(result.completion)
+    if result.completion is None:
+        return
     spool.db.execute(
         "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
-        (result.task_id, zstandard.compress(completion.to_json(), ZSTD_LEVEL)),
+        (result.task_id, zstandard.compress(result.completion.to_json(), ZSTD_LEVEL)),
     )
-    for raw in result.pairs:
-        pair = reject_duplicate(Pair.from_dict(raw), index)
+    for judged in result.pairs:
+        pair = reject_duplicate(judged, index)
         spool.db.execute(
             "INSERT OR IGNORE INTO pairs(id, task_id, story_id, status, reason, record) "
             "VALUES (?,?,?,?,?,?)",
@@ -159,4 +158,4 @@ def reject_duplicate(pair: Pair, index: QuestionIndex) -> Pair:
     kept = index.keep(pair.id, pair.question)
     if not kept:
         return pair
-    return replace(pair, status="rejected", reason=DUPLICATE, duplicate_of=kept)
+    return pair.replace(status="rejected", reason=DUPLICATE, duplicate_of=kept)

@@ -104,7 +104,7 @@ class StagedVerdicts:
                 pair = Pair.from_json(record)
                 kept = index.keep(pair.id, pair.question)
                 if kept:
-                    pair = replace(pair, status="rejected", reason=DUPLICATE, duplicate_of=kept)
+                    pair = pair.replace(status="rejected", reason=DUPLICATE, duplicate_of=kept)
                     self._change(pair)
             self._mark_gone()
 

@@ -11,7 +11,7 @@ import orjson
 from exchange import logs
 from exchange.errors import UsageError
 from exchange.files import write_atomic
-from exchange.queue.keys import ARCHIVE_PATTERN
+from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, SettingsTable
 from kkoracle.cli.tables import TABLES, settings_model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from exchange.errors import BadRecord
@@ -39,7 +40,12 @@ def test_a_record_survives_json(record: object) -> None:
         (b"[]", "object"),
         (b'{"id": 1}', "'id'"),
         (TASK.to_json().replace(b'"kind":"chunk"', b'"kind":"other"'), "'kind'"),
-        (TASK.to_json().replace(b'"recipe"', b'"surprise"'), "recipe"),
+        (TASK.to_json().replace(b'"recipe"', b'"surprise"'), "'surprise'"),
+        (TASK.to_json().replace(b'"recipe":"abcdef",', b""), "'recipe'"),
+        (TASK.to_json().replace(b'"given":{}', b'"given":{"question":5}'), "'given"),
+        (TASK.to_json().replace(b'"chunk"', b'"refusal"'), "question"),
+        (TASK.to_json().replace(b'"paper"', b'"../paper"'), "'archive'"),
+        (TASK.to_json().replace(TASK.id.encode(), b"a\\n"), "'id'"),
         (TASK.to_json().replace(b'["c1"]', b"[1]"), "chunk_ids"),
     ],
 )
@@ -55,7 +61,33 @@ def test_a_result_checks_the_pairs_and_the_completion_inside_it() -> None:
     with pytest.raises(BadRecord, match="tokens_in"):
         Result.from_json(good.replace(b'"tokens_in":1', b'"tokens_in":"1"'))
     with pytest.raises(BadRecord, match="neither"):
-        Result.from_json(b'{"task_id": "t", "archive": "a"}')
+        Result.from_json(b'{"task_id": "%s", "archive": "a"}' % TASK.id.encode())
+    with pytest.raises(BadRecord, match="'x'"):
+        Result.from_json(
+            b'{"task_id": "%s", "archive": "a", "failed": "f", "x": 1}' % TASK.id.encode()
+        )
+    with pytest.raises(BadRecord, match="another task"):
+        Result.from_json(
+            good.replace(b'"task_id":"%s"' % TASK.id.encode(), b'"task_id":"t"', 2).replace(
+                b'"task_id":"t"', b'"task_id":"%s"' % TASK.id.encode(), 1
+            )
+        )
+
+
+def test_a_record_is_the_same_bytes_as_ever() -> None:
+    assert Result.of(DONE, "paper", (PAIR,)).to_json() == orjson.dumps(
+        {
+            "task_id": TASK.id,
+            "archive": "paper",
+            "failed": "",
+            "completion": DONE.to_dict(),
+            "pairs": [PAIR.to_dict()],
+        }
+    )
+    assert TASK.to_json().decode() == (
+        '{"id":"aaaaaaaaaaaaaaaaaaaaaaaa","archive":"paper","kind":"chunk","chunk_ids":["c1"],'
+        '"recipe":"abcdef","text":"κείμενο","header":"κεφαλίδα","language":"el","given":{}}'
+    )
 
 
 def test_a_chunk_keeps_its_id_when_accents_or_its_place_change() -> None:

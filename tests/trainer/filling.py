@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
@@ -89,7 +85,7 @@ def accept_duplicates(spool: Spool) -> None:
     """Undo what the collector does, as in a file of pairs that was made elsewhere."""
     with spool.transaction() as db:
         for (record,) in db.execute("SELECT record FROM pairs WHERE reason='duplicate'").fetchall():
-            pair = replace(Pair.from_json(record), status="accepted", reason="", duplicate_of="")
+            pair = Pair.from_json(record).replace(status="accepted", reason="", duplicate_of="")
             db.execute(
                 "UPDATE pairs SET status=?, reason='', record=? WHERE id=?",
                 (pair.status, pair.to_json(), pair.id),
@@ -148,9 +144,4 @@ def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, numb
             "no_question_mark",
         )
     )
-    return Result(task_id, "paper", "", _raw(completion), tuple(_raw(pair) for pair in pairs))
-
-
-def _raw(record: Completion | Pair) -> dict[str, Any]:
-    loaded: dict[str, Any] = orjson.loads(record.to_json())
-    return loaded
+    return Result(task_id, "paper", "", completion, tuple(pairs))

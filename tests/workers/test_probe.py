@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from exchange.inference.engine import EngineDescription
 from exchange.project import Project
-from exchange.records import Result, Task
+from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 from tests.workers.endpoint import Endpoint
@@ -110,13 +110,9 @@ def test_an_archive_without_open_tasks_is_one_line(
 
 def tried(seconds: float, pairs: int) -> ProbedTask:
     task = Task("a" * 24, "paper", "chunk", ("c",), "r", "t", "h")
-    result = Result(
-        "a" * 24,
-        "paper",
-        completion={"tokens_in": 400, "tokens_out": 100},
-        pairs=({"status": "accepted"},) * pairs,
-    )
-    return ProbedTask(task, result, seconds)
+    done = Completion(task.id, "", "stop", 400, 100, 1.0, "m", "4bit", "mlx", "p", "0", 7, "")
+    kept = Pair("p", task.id, ("c",), "?", ".", "fact", "accepted")
+    return ProbedTask(task, Result.of(done, "paper", (kept,) * pairs), seconds)
 
 
 def test_the_range_goes_from_what_was_measured_to_a_batch_that_is_always_full() -> None:

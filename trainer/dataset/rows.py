@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import to_builtins
 
 from exchange.errors import BadFile, NotEnoughData, NotFound
 from exchange.inference.engine import Message
@@ -98,7 +99,7 @@ _LINE_FIELDS = [
 
 
 def _without_empty(record: StoryOrigin | PairProvenance, name: str) -> dict[str, Any]:
-    fields = dataclasses.asdict(record)
+    fields: dict[str, Any] = to_builtins(record)
     return {**fields, name: fields[name] or None}
 
 

@@ -16,14 +16,11 @@ to measure (an endpoint without likelihoods), so it counts neither as right nor 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
-
-import orjson
 
 from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
 from exchange.files import write_atomic
@@ -37,8 +34,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")  # of systems and metrics: they
 Better = Literal["higher", "lower", "neither"]
 
 
-@dataclass(frozen=True, slots=True)
-class EvalItem(Record):
+class EvalItem(Record, frozen=True):
     """One question with all that it is measured against."""
 
     id: str
@@ -57,8 +53,7 @@ class EvalItem(Record):
     variant_of: str = ""  # id of the unchanged item
 
 
-@dataclass(frozen=True, slots=True)
-class EvalAnswer(Record):
+class EvalAnswer(Record, frozen=True):
     """What one system said to one item, and what it took."""
 
     item: str
@@ -71,8 +66,7 @@ class EvalAnswer(Record):
     sources: tuple[str, ...] = ()  # ids of the chunks that were shown
 
 
-@dataclass(frozen=True, slots=True)
-class ItemScore(Record):
+class ItemScore(Record, frozen=True):
     """What one metric says about one answer; None is "n/a"."""
 
     system: str
@@ -81,8 +75,7 @@ class ItemScore(Record):
     confidence: float | None = None  # how sure the system was, 0 to 1, where the metric knows it
 
 
-@dataclass(frozen=True, slots=True)
-class SystemInfo(Record):
+class SystemInfo(Record, frozen=True):
     """One of those that were asked."""
 
     name: str
@@ -92,8 +85,7 @@ class SystemInfo(Record):
     kind: str = "other"  # base, few-shot, rag, tuned, tuned+rag or oracle: what the verdict weighs
 
 
-@dataclass(frozen=True, slots=True)
-class MetricInfo(Record):
+class MetricInfo(Record, frozen=True):
     """One thing that is measured; the mean of its values over items is the figure."""
 
     name: str
@@ -105,8 +97,7 @@ class MetricInfo(Record):
     primary: bool = False  # belongs to the declared set that verdict and Holm's correction use
 
 
-@dataclass(frozen=True, slots=True)
-class Preference(Record):
+class Preference(Record, frozen=True):
     """What the judge said about two answers to one item, asked in both orders."""
 
     item: str
@@ -117,8 +108,7 @@ class Preference(Record):
     value: float  # 1 `one` is better in both orders, 0 `other` is, 0.5 neither
 
 
-@dataclass(frozen=True, slots=True)
-class FaultCount(Record):
+class FaultCount(Record, frozen=True):
     """One kind of planted fault: right answers against the same with the fault in it."""
 
     name: str
@@ -126,8 +116,7 @@ class FaultCount(Record):
     caught: int  # the right answer was preferred in both orders
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeAudit(Record):
+class JudgeAudit(Record, frozen=True):
     """Whether the judge may be believed; its figures are shown only when it `passed`."""
 
     judge: str
@@ -139,8 +128,7 @@ class JudgeAudit(Record):
     human: dict[str, Any] = field(default_factory=dict)  # agreement with a human sample, if any
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationInfo(Record):
+class EvaluationInfo(Record, frozen=True):
     """What was asked of whom with what, so that it can be done again."""
 
     archive: str
@@ -297,4 +285,4 @@ def _records(path: Path, kind: type[R]) -> Iterator[R]:
 
 def as_dicts(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Records as they stand inside another one."""
-    return [orjson.loads(orjson.dumps(dataclasses.asdict(record))) for record in records]
+    return [record.to_dict() for record in records]

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -117,8 +117,7 @@ def evaluate(
             answers, weights = answer_all(systems, items, hands)
             audit, preferences = work.judgement(items, answers, loaded)
         scores, confidences = measure(items, answers, weights)
-        recorded = replace(
-            work.recorded(found, systems),
+        recorded = work.recorded(found, systems).replace(
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 1),
         )

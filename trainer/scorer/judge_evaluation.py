@@ -8,7 +8,7 @@ saw, and the metric says how far it agrees with them. Without one it refuses.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import NotEnoughData, UserError
@@ -142,5 +142,5 @@ def judge_evaluation(
     )
     others = [raw for raw in evaluation.about.metrics if raw["name"] != METRIC]
     evaluation.scores[METRIC] = values
-    evaluation.about = replace(evaluation.about, metrics=[*others, *as_dicts([metric])])
+    evaluation.about = evaluation.about.replace(metrics=[*others, *as_dicts([metric])])
     return evaluation

@@ -6,11 +6,12 @@ import logging
 import sys
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exchange.display import format_moments, format_range
 from exchange.errors import OK, STOPPED
 from exchange.project import Project
+from exchange.records import Completion
 from exchange.settings import Config, PersonaSettings
 from workers.probe import trial
 from workers.probe.trial import GenerationProbe, ProbedTask
@@ -92,10 +93,10 @@ def _show_task(console: Console, number: int, tried: ProbedTask) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    completion: dict[str, Any] = tried.result.completion or {}
+    completion = tried.result.completion
     title = f"{number}. {tried.task.kind} {tried.task.id}"
     console.print(Rule(Text(title), align="left", style="dim"))
-    said = str(completion.get("text", "")) or f"(nothing: {tried.result.failed})"
+    said = (completion.text if completion else "") or f"(nothing: {tried.result.failed})"
     asked = f"{tried.task.header}\n{tried.task.text}".strip()
     if console.width < NARROWEST:
         console.print(Text(asked), Text(said, "dim"), sep="\n")
@@ -107,19 +108,19 @@ def _show_task(console: Console, number: int, tried: ProbedTask) -> None:
         table.add_row(Text(asked), Text(said))
         console.print(table)
     for pair in tried.result.pairs:
-        kept = pair["status"] == "accepted"
-        verdict = Text(pair["kind"] if kept else pair["reason"], "green" if kept else "yellow")
+        kept = pair.status == "accepted"
+        verdict = Text(pair.kind if kept else pair.reason, "green" if kept else "yellow")
         mark = Text("+ " if kept else "- ", "green" if kept else "yellow")
-        console.print(mark + verdict + Text(f": {pair['question']} {pair['answer']}"))
+        console.print(mark + verdict + Text(f": {pair.question} {pair.answer}"))
     if not tried.result.pairs:
         console.print(Text(f"- {tried.result.failed or 'no pair'}", "yellow"))
     console.print()
 
 
-def _completion_title(completion: dict[str, Any]) -> str:
-    if not completion:
+def _completion_title(completion: Completion | None) -> str:
+    if completion is None:
         return "completion"
     return (
-        f"completion ({completion['tokens_in']} tokens in, {completion['tokens_out']} out, "
-        f"{completion['finish_reason']})"
+        f"completion ({completion.tokens_in} tokens in, {completion.tokens_out} out, "
+        f"{completion.finish_reason})"
     )

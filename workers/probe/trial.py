@@ -36,11 +36,11 @@ class ProbedTask:
 
     @property
     def accepted(self) -> int:
-        return sum(pair["status"] == "accepted" for pair in self.result.pairs)
+        return sum(pair.status == "accepted" for pair in self.result.pairs)
 
-    def count(self, name: str) -> int:
-        """Tokens in or out."""
-        return int((self.result.completion or {}).get(name, 0))
+    @property
+    def tokens_out(self) -> int:
+        return self.result.completion.tokens_out if self.result.completion else 0
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class GenerationProbe:
     @property
     def tokens_per_s(self) -> float:
         """Tokens generated a second, all requests together."""
-        return sum(one.count("tokens_out") for one in self.tried) / max(self.seconds, 1e-9)
+        return sum(one.tokens_out for one in self.tried) / max(self.seconds, 1e-9)
 
     @property
     def tasks_per_h(self) -> tuple[float, float]:
@@ -107,8 +107,8 @@ class GenerationProbe:
                     "header": one.task.header,
                     "text": one.task.text,
                     "failed": one.result.failed,
-                    "completion": one.result.completion,
-                    "pairs": list(one.result.pairs),
+                    "completion": one.result.completion and one.result.completion.to_dict(),
+                    "pairs": [pair.to_dict() for pair in one.result.pairs],
                 }
                 for one in self.tried
             ],

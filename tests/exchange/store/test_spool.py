@@ -138,7 +138,8 @@ def test_a_result_without_a_pair_is_a_failure_with_a_reason_and_keeps_its_words(
     put(spool, story())
     (task,) = tasks.claim(spool, "paper", 1)
     plain = result(task.id, answers=0)
-    done = Completion.from_dict(plain.completion)
+    done = plain.completion
+    assert done is not None
     tasks.finish(spool, [Result.of(done, "paper", (), "no-pair")])
     assert spool.counters()["failed.no-pair"] == 1
     assert spool.completion(task.id) == done

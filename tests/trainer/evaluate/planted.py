@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from exchange.records import digest
 from trainer.evaluate.records import (
@@ -124,8 +124,7 @@ def evaluation(
                     scores[metric][system.name][item.id] = value
                 sure[system.name][item.id] = min(0.99, max(0.25, chance + rng.gauss(0, 0.1)))
     for number in range(100):
-        item = replace(
-            _item(rng, number, 0, "test_general"),
+        item = _item(rng, number, 0, "test_general").replace(
             id=digest("general", str(number)),
             cluster=f"general-{number}",
         )
@@ -163,8 +162,8 @@ def about(systems: Sequence[Planted]) -> EvaluationInfo:
         "feedfeedfeed",
         "cafecafe",
         {"questions": 300, "shots": [3]},
-        [asdict(one) for one in known],
-        [asdict(one) for one in METRICS],
+        [one.to_dict() for one in known],
+        [one.to_dict() for one in METRICS],
         {"stories": 120, "chunks": 340, "chunks with a pair": 300, "chunks taught": 260},
         "kkoracle evaluate paper --name default",
         "2026-11-20T19:00:00+00:00",
@@ -203,8 +202,8 @@ def copy_of(base: Evaluation, name: str, kind: str, change: str, seed: int = 1) 
                 values[key] = 0.6 * (values[key] or 0.0)
         by_system[name] = values
     answers = {**base.answers, name: dict(base.answers["base"])}
-    systems = [*base.about.systems, asdict(SystemInfo(name, digest(name), change, True, kind))]
-    return replace(base, about=replace(base.about, systems=systems), answers=answers, scores=scores)
+    systems = [*base.about.systems, SystemInfo(name, digest(name), change, True, kind).to_dict()]
+    return replace(base, about=base.about.replace(systems=systems), answers=answers, scores=scores)
 
 
 def _item(rng: random.Random, story: int, number: int, split: str) -> EvalItem:

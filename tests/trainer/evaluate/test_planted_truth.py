@@ -62,8 +62,7 @@ def evaluated(tuned: dict[str, str], weights: dict[str, float] | None = None) ->
         for name, mine in (("base", likely), ("tuned", weights or likely))
     }
     scores, confidences = measure(items(), answers, weighed)
-    about = replace(
-        planted.evaluation().about,
+    about = planted.evaluation().about.replace(
         systems=as_dicts(Recorded(name, name, name, True, name) for name in said),
         metrics=as_dicts(METRICS.values()),
     )

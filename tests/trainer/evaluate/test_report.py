@@ -35,8 +35,7 @@ EVIL = (
 def hostile(found: Evaluation) -> Evaluation:
     """The same with markup wherever a model, a page or a peer could have put it."""
     items = {
-        key: replace(
-            item,
+        key: item.replace(
             question=EVIL,
             reference=EVIL,
             gold=EVIL,
@@ -48,20 +47,18 @@ def hostile(found: Evaluation) -> Evaluation:
         for key, item in found.items.items()
     }
     answers = {
-        name: {key: replace(answer, text=f"{answer.text}{EVIL}") for key, answer in said.items()}
+        name: {key: answer.replace(text=f"{answer.text}{EVIL}") for key, answer in said.items()}
         for name, said in found.answers.items()
     }
     assert found.audit
-    audit = replace(
-        found.audit,
+    audit = found.audit.replace(
         judge=EVIL,
         reason=EVIL,
         passed=False,
         human={EVIL: EVIL},
         faults=[{"name": EVIL, "asked": 3, "caught": 1}],
     )
-    about = replace(
-        found.about,
+    about = found.about.replace(
         archive=EVIL,
         model=EVIL,
         command=EVIL,

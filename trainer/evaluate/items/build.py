@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
@@ -138,8 +138,7 @@ def _disturbed_items(facts: Sequence[EvalItem], most: int) -> list[EvalItem]:
     split = "test_recall" if any(item.split == "test_recall" for item in facts) else "test_unseen"
     chosen = [item for item in facts if item.split == split]
     return [
-        replace(
-            item,
+        item.replace(
             id=digest("disturbed", way, item.id),
             split="disturbed",
             question=disturb(item.question),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from exchange.store.review import Review
@@ -60,5 +59,5 @@ def run_judge(
             human = correct_by_votes(items, said, review.votes(), votes[1])
         finally:
             review.close()
-        found = replace(found, human=human)
+        found = found.replace(human=human)
     return found, said

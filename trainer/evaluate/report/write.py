@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import to_builtins
 
 from exchange.files import write_atomic
 from trainer.evaluate.records import Evaluation
@@ -40,7 +40,7 @@ def write_report(
 
 def to_json(found: EvaluationReport) -> bytes:
     """Every figure; `passed` is the gate's."""
-    whole = {**asdict(found), "passed": found.passed}
+    whole = {**to_builtins(found), "passed": found.passed}
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
@@ -48,9 +48,9 @@ def _items(evaluation: Evaluation) -> Iterator[bytes]:
     """One line a question: the item, and by system what was said and how it was measured."""
     names = [system.name for system in evaluation.systems]
     for key, item in evaluation.items.items():
-        line: dict[str, Any] = asdict(item)
+        line: dict[str, Any] = item.to_dict()
         line["answers"] = {
-            name: asdict(answer)
+            name: answer.to_dict()
             for name in names
             if (answer := evaluation.answers.get(name, {}).get(key))
         }

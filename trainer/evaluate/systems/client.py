@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from exchange.inference.engine import Likelihood, Message
@@ -12,8 +11,7 @@ from exchange.records import Record
 Messages = list[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOutput(Record):
+class ModelOutput(Record, frozen=True):
     """One answer and what it took."""
 
     text: str
