@@ -1,4 +1,4 @@
-"""A newspaper's tasks, a real Redis, the daemon's flow, and real worker processes."""
+"""A newspaper's tasks, a real Redis, the daemon's pump, and real worker processes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.workers.endpoint import Endpoint
 
 
 @dataclass
-class Shop:
-    """One archive with open tasks and its flow running."""
+class Pipeline:
+    """One archive with open tasks and its pump running."""
 
     project: Project
     endpoint: Endpoint
-    flow: QueuePump
+    pump: QueuePump
     url: str
     redis: Redis
     popen: Callable[..., subprocess.Popen[str]]
@@ -58,7 +58,7 @@ class Shop:
     def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert self.flow.error is None
+            assert self.pump.error is None
             assert time.monotonic() < deadline, f"waited {seconds} s: {self.counters()}"
             time.sleep(0.05)
 
@@ -70,44 +70,46 @@ class Shop:
         found = self.counters()
         return found.get("tasks.new", 0) + found.get("tasks.queued", 0)
 
-    def asked(self) -> int:
+    def requests(self) -> int:
         return sum(self.endpoint.asked.values())
 
 
 @pytest.fixture
-def open_shop(
+def open_pipeline(
     make_project: Callable[..., Project], popen: Callable[..., subprocess.Popen[str]]
 ) -> Iterator[Callable[..., object]]:
-    """`with open_shop(count, delay=..) as shop:`"""
+    """`with open_pipeline(count, delay=..) as pipeline:`"""
 
     @contextmanager
     def opened(
         count: int, *, delay: float = 0.0, endpoint: Endpoint | None = None, extra: str = ""
-    ) -> Iterator[Shop]:
-        with shop_in(make_project(extra), count, endpoint or Endpoint(delay=delay), popen) as shop:
-            yield shop
+    ) -> Iterator[Pipeline]:
+        with pipeline_in(
+            make_project(extra), count, endpoint or Endpoint(delay=delay), popen
+        ) as pipeline:
+            yield pipeline
 
     yield opened
 
 
 @contextmanager
-def shop_in(
+def pipeline_in(
     project: Project, count: int, endpoint: Endpoint, popen: Callable[..., subprocess.Popen[str]]
-) -> Iterator[Shop]:
-    """A house's spool with `count` tasks, its Redis, its flow and an endpoint."""
+) -> Iterator[Pipeline]:
+    """A spool with `count` tasks, Redis, the pump of tasks and results, and an endpoint."""
     fill_spool(project, count).close()
     with endpoint as serving, redis_for(project) as handle:
-        shop = Shop(
-            project, serving, make_flow(project, handle), handle.url, handle.connect(), popen
+        pipeline = Pipeline(
+            project, serving, make_pump(project, handle), handle.url, handle.connect(), popen
         )
-        shop.flow.start()
+        pipeline.pump.start()
         try:
-            yield shop
+            yield pipeline
         finally:
-            shop.flow.stop()
+            pipeline.pump.stop()
 
 
-def make_flow(project: Project, handle: RedisEndpoint) -> QueuePump:
+def make_pump(project: Project, handle: RedisEndpoint) -> QueuePump:
     """The daemon's half that moves tasks and results."""
     return QueuePump(
         project.archive_dir(), "paper", project.recipe(), handle.connect, reconcile_s=1

@@ -61,8 +61,8 @@ def of_worker(worker: GenerationWorker, *_: Any) -> list[str]:
     return [held.task_id for held in worker._all_leased()]
 
 
-def of_box(box: JobIntake | ResultWriter, *_: Any) -> list[str]:
-    return [held.task_id for held in box.held()]
+def of_holder(holder: JobIntake | ResultWriter, *_: Any) -> list[str]:
+    return [held.task_id for held in holder.held()]
 
 
 def popped() -> None:
@@ -70,7 +70,7 @@ def popped() -> None:
 
 
 def leased() -> None:
-    before(JobIntake, "admit", of_box)
+    before(JobIntake, "admit", of_holder)
 
 
 def submitted() -> None:
@@ -88,11 +88,11 @@ def mid_way() -> None:
 
 
 def result_set() -> None:
-    after(ResultWriter, "_store", of_box)
+    after(ResultWriter, "_store", of_holder)
 
 
 def acknowledged() -> None:
-    after(ResultWriter, "_acknowledge", of_box)
+    after(ResultWriter, "_acknowledge", of_holder)
 
 
 def maintaining() -> None:

@@ -10,43 +10,45 @@ import orjson
 import pytest
 
 from tests.conftest import run_cli
-from tests.workers.conftest import Shop
+from tests.workers.conftest import Pipeline
 from workers.settings import is_quiet
 
 Open = Callable[..., object]
 
 
-def states(shop: Shop) -> set[str]:
-    said = run_cli("status", "--json", cwd=shop.folder)
+def states(pipeline: Pipeline) -> set[str]:
+    said = run_cli("status", "--json", cwd=pipeline.folder)
     return {facts["state"] for facts in orjson.loads(said.stdout)["queue"]["workers"]}
 
 
-def test_paused_from_the_command_line_and_resumed(open_shop: Open) -> None:
-    with open_shop(60, delay=1.0) as shop:
-        shop.start_worker()
-        shop.until(lambda: shop.asked() >= 4)
-        assert "--resume" in run_cli("work", "--pause", cwd=shop.folder).stdout
-        shop.until(lambda: states(shop) == {"paused"})
-        shop.until(lambda: shop.redis.zcard("rq:wip:generate") == 0)  # what was in flight ended
-        asked = shop.asked()
+def test_paused_from_the_command_line_and_resumed(open_pipeline: Open) -> None:
+    with open_pipeline(60, delay=1.0) as pipeline:
+        pipeline.start_worker()
+        pipeline.until(lambda: pipeline.requests() >= 4)
+        assert "--resume" in run_cli("work", "--pause", cwd=pipeline.folder).stdout
+        pipeline.until(lambda: states(pipeline) == {"paused"})
+        pipeline.until(
+            lambda: pipeline.redis.zcard("rq:wip:generate") == 0
+        )  # what was in flight ended
+        asked = pipeline.requests()
         clock.sleep(1)
-        assert shop.asked() == asked < 60
-        shop.endpoint.delay = 0.0
-        assert run_cli("work", "--resume", cwd=shop.folder).returncode == 0
-        assert shop.until_done()["tasks.done"] == 60
-        assert set(shop.endpoint.asked.values()) == {1}
-        shop.until(lambda: states(shop) == {"working"})
+        assert pipeline.requests() == asked < 60
+        pipeline.endpoint.delay = 0.0
+        assert run_cli("work", "--resume", cwd=pipeline.folder).returncode == 0
+        assert pipeline.until_done()["tasks.done"] == 60
+        assert set(pipeline.endpoint.asked.values()) == {1}
+        pipeline.until(lambda: states(pipeline) == {"working"})
 
 
-def test_in_quiet_hours_a_worker_takes_nothing_and_says_so(open_shop: Open) -> None:
+def test_in_quiet_hours_a_worker_takes_nothing_and_says_so(open_pipeline: Open) -> None:
     now = datetime.now()
     hours = "-".join(f"{now + timedelta(hours=h):%H:%M}" for h in (-1, 1))
-    with open_shop(4) as shop:
-        shop.until(lambda: shop.counters().get("tasks.queued") == 4)
-        shop.start_worker(KKORACLE_WORK_QUIET=hours)
-        shop.until(lambda: states(shop) == {"quiet"})
+    with open_pipeline(4) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 4)
+        pipeline.start_worker(KKORACLE_WORK_QUIET=hours)
+        pipeline.until(lambda: states(pipeline) == {"quiet"})
         clock.sleep(1)
-        assert shop.asked() == 0 and shop.redis.llen("rq:queue:generate") == 4
+        assert pipeline.requests() == 0 and pipeline.redis.llen("rq:queue:generate") == 4
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_quiet_hours_may_cross_midnight(hours: str, moment: str, expected: bool)
     assert is_quiet(hours, time.fromisoformat(moment)) is expected
 
 
-def test_hours_that_are_none_are_one_line(open_shop: Open) -> None:
-    with open_shop(0) as shop:
-        said = run_cli("work", "--burst", cwd=shop.folder, KKORACLE_WORK_QUIET="23-7")
+def test_hours_that_are_none_are_one_line(open_pipeline: Open) -> None:
+    with open_pipeline(0) as pipeline:
+        said = run_cli("work", "--burst", cwd=pipeline.folder, KKORACLE_WORK_QUIET="23-7")
     assert said.returncode == 2 and "work.quiet" in said.stderr and "Traceback" not in said.stderr

@@ -137,13 +137,15 @@ def test_a_request_that_nobody_understands_is_answered_and_stops_nobody(project:
 
 
 def test_a_task_that_is_tried_again_is_done_by_the_next_worker(
-    open_shop: Callable[..., object], tmp_path: Path
+    open_pipeline: Callable[..., object], tmp_path: Path
 ) -> None:
-    with open_shop(2) as shop:
-        shop.endpoint.status = [400, 400]
-        shop.start_worker("--burst")
-        assert shop.until_done()["failed.endpoint-400"] == 2
-        with FileLock(shop.project.archive_dir() / "daemon.lock"):  # the shop's flow is the daemon
-            assert cli(shop.project, "retry", "--all")[0] == 0
-        shop.start_worker("--burst")
-        assert shop.until_done()["tasks.done"] == 2
+    with open_pipeline(2) as pipeline:
+        pipeline.endpoint.status = [400, 400]
+        pipeline.start_worker("--burst")
+        assert pipeline.until_done()["failed.endpoint-400"] == 2
+        with FileLock(
+            pipeline.project.archive_dir() / "daemon.lock"
+        ):  # the pipeline's pump is the daemon
+            assert cli(pipeline.project, "retry", "--all")[0] == 0
+        pipeline.start_worker("--burst")
+        assert pipeline.until_done()["tasks.done"] == 2

@@ -22,7 +22,7 @@ from exchange.queue import keys
 from exchange.queue.feeder import enqueue, make_queue
 from exchange.records import Task, digest
 from tests.workers import bait
-from tests.workers.conftest import Shop
+from tests.workers.conftest import Pipeline
 from workers.job import TaskJob
 from workers.queue.maintenance import open_queue
 
@@ -60,23 +60,25 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_job_that_is_not_ours_fails_unrun(open_shop: Open, tmp_path: Path, name: str) -> None:
-    with open_shop(0) as shop:
-        queue, marker = make_queue(shop.redis), tmp_path / "marker"
+def test_a_job_that_is_not_ours_fails_unrun(open_pipeline: Open, tmp_path: Path, name: str) -> None:
+    with open_pipeline(0) as pipeline:
+        queue, marker = make_queue(pipeline.redis), tmp_path / "marker"
         data = hostile_jobs(queue, marker)[name]
         queue.enqueue_many([Queue.prepare_data(**data)])
-        assert shop.start_worker("--burst").wait(20) == 0
+        assert pipeline.start_worker("--burst").wait(20) == 0
         assert not marker.exists()
         assert FailedJobRegistry(queue=queue).count == 1
-        assert shop.redis.get(keys.stat("refused")) == b"1"
+        assert pipeline.redis.get(keys.stat("refused")) == b"1"
 
 
-def test_a_pickled_job_is_refused_without_being_unpickled(open_shop: Open, tmp_path: Path) -> None:
-    with open_shop(0) as shop:
+def test_a_pickled_job_is_refused_without_being_unpickled(
+    open_pipeline: Open, tmp_path: Path
+) -> None:
+    with open_pipeline(0) as pipeline:
         marker = tmp_path / "marker"
-        plain = Queue(keys.QUEUE, connection=shop.redis)  # RQ's default serializer is pickle
+        plain = Queue(keys.QUEUE, connection=pipeline.redis)  # RQ's default serializer is pickle
         plain.enqueue("os.system", f"touch {marker}", job_id="a" * 24)
-        assert shop.start_worker("--burst").wait(20) == 0
+        assert pipeline.start_worker("--burst").wait(20) == 0
         assert not marker.exists() and FailedJobRegistry(queue=plain).count == 1
 
 
@@ -91,30 +93,30 @@ def test_the_bait_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_callbacks_webhooks_and_repeats_of_a_good_job_are_forgotten(
-    open_shop: Open, tmp_path: Path, listener: Listener
+    open_pipeline: Open, tmp_path: Path, listener: Listener
 ) -> None:
-    with open_shop(0) as shop:
+    with open_pipeline(0) as pipeline:
         for field in BAITED:
-            task = good_task(shop, field)
-            shop.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
+            task = good_task(pipeline, field)
+            pipeline.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
         environment = {bait.FOLDER: str(tmp_path)}
-        assert shop.start_worker("--burst", **environment).wait(20) == 0
-        assert shop.asked() == len(BAITED)
+        assert pipeline.start_worker("--burst", **environment).wait(20) == 0
+        assert pipeline.requests() == len(BAITED)
         assert bait.taken(tmp_path) == [] and listener.calls == 0
-        assert shop.redis.zcard("rq:scheduled:generate") == 0
+        assert pipeline.redis.zcard("rq:scheduled:generate") == 0
 
 
 def test_none_is_called_when_a_lease_expires_either(
-    open_shop: Open, tmp_path: Path, listener: Listener
+    open_pipeline: Open, tmp_path: Path, listener: Listener
 ) -> None:
-    with open_shop(0) as shop:
+    with open_pipeline(0) as pipeline:
         for field in BAITED:
-            task = good_task(shop, field)
-            shop.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
-            lease_and_die(shop.redis, task.id)
+            task = good_task(pipeline, field)
+            pipeline.redis.hset(f"rq:job:{task.id}", mapping=baited(field, listener.url))
+            lease_and_die(pipeline.redis, task.id)
         time.sleep(1.5)
-        shop.start_worker("--burst", **{bait.FOLDER: str(tmp_path)})
-        shop.until(lambda: shop.asked() == len(BAITED))
+        pipeline.start_worker("--burst", **{bait.FOLDER: str(tmp_path)})
+        pipeline.until(lambda: pipeline.requests() == len(BAITED))
         assert bait.taken(tmp_path) == [] and listener.calls == 0
 
 
@@ -163,14 +165,20 @@ def baited(field: str, hook: str) -> dict[str, str]:
     return BAITED[field]
 
 
-def good_task(shop: Shop, name: str = "") -> Task:
-    shop.until(
-        lambda: bool(shop.redis.exists(keys.recipe("paper")))
-    )  # the flow's first sweep is over
+def good_task(pipeline: Pipeline, name: str = "") -> Task:
+    pipeline.until(
+        lambda: bool(pipeline.redis.exists(keys.recipe("paper")))
+    )  # the pump's first sweep is over
     task = Task(
-        digest(name), "paper", "chunk", ("c",), shop.project.recipe().id, "Αριθμός 1.", "κεφαλίδα"
+        digest(name),
+        "paper",
+        "chunk",
+        ("c",),
+        pipeline.project.recipe().id,
+        "Αριθμός 1.",
+        "κεφαλίδα",
     )
-    enqueue(shop.redis, [task])
+    enqueue(pipeline.redis, [task])
     return task
 
 
@@ -189,11 +197,11 @@ def lease_and_die(redis: Redis, task_id: str) -> None:
         pipe.execute()
 
 
-def test_an_unreadable_job_hash_is_dropped_and_stops_nobody(open_shop: Open) -> None:
-    with open_shop(3) as shop:
-        shop.redis.hset(
+def test_an_unreadable_job_hash_is_dropped_and_stops_nobody(open_pipeline: Open) -> None:
+    with open_pipeline(3) as pipeline:
+        pipeline.redis.hset(
             "rq:job:evil", mapping={"data": zlib.compress(b"{}"), "created_at": "not a date"}
         )
-        shop.redis.lpush("rq:queue:generate", "evil")
-        shop.start_worker("--burst")
-        assert shop.until_done()["tasks.done"] == 3
+        pipeline.redis.lpush("rq:queue:generate", "evil")
+        pipeline.start_worker("--burst")
+        assert pipeline.until_done()["tasks.done"] == 3

@@ -15,7 +15,7 @@ from exchange.queue.redis_endpoint import RedisEndpoint
 from exchange.store.spool import Spool
 from tests.conftest import processes, write_project
 from tests.workers import dying
-from tests.workers.conftest import Shop, make_flow, shop_in
+from tests.workers.conftest import Pipeline, make_pump, pipeline_in
 from tests.workers.endpoint import Endpoint, number_of
 
 POINTS = [point.__name__ for point in dying.POINTS]
@@ -38,45 +38,45 @@ class Lives:
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Lives]:
     project = write_project(tmp_path_factory.mktemp("lives"), tiny_model)
-    with processes() as popen, shop_in(project, TASKS, Endpoint(delay=0.1), popen) as shop:
-        shop.until(lambda: shop.counters().get("tasks.queued") == TASKS)
-        shop.flow.stop()  # so that results stay where the victims left them
-        victims = [kill_at(shop, point) for point in POINTS]
+    with processes() as popen, pipeline_in(project, TASKS, Endpoint(delay=0.1), popen) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == TASKS)
+        pipeline.pump.stop()  # so that results stay where the victims left them
+        victims = [kill_at(pipeline, point) for point in POINTS]
         for victim in victims:
             assert victim.wait(30) == -9
-        assert kill_at(shop, "collected").wait(30) == -9
+        assert kill_at(pipeline, "collected").wait(30) == -9
         in_hand = {
-            point: notes(shop, point).read_text().split() for point in [*POINTS, "collected"]
+            point: notes(pipeline, point).read_text().split() for point in [*POINTS, "collected"]
         }
-        shop.flow = make_flow(project, RedisEndpoint(shop.url, ""))
-        shop.flow.start()
-        shop.start_worker("--burst")
-        counters = shop.until_done()
+        pipeline.pump = make_pump(project, RedisEndpoint(pipeline.url, ""))
+        pipeline.pump.start()
+        pipeline.start_worker("--burst")
+        counters = pipeline.until_done()
         time.sleep(1)  # whatever would come twice would come now
-        assert shop.counters() == counters
-        yield look(shop, in_hand, counters)
+        assert pipeline.counters() == counters
+        yield look(pipeline, in_hand, counters)
 
 
-def kill_at(shop: Shop, point: str):  # type: ignore[no-untyped-def]
-    return shop.popen(
+def kill_at(pipeline: Pipeline, point: str):  # type: ignore[no-untyped-def]
+    return pipeline.popen(
         "-m",
         "tests.workers.dying",
         point,
-        str(notes(shop, point)),
-        cwd=shop.folder,
-        KKORACLE_WORKER_REDIS=shop.url,
+        str(notes(pipeline, point)),
+        cwd=pipeline.folder,
+        KKORACLE_WORKER_REDIS=pipeline.url,
         KKORACLE_WORK_ENGINE="openai",
         KKORACLE_WORK_WIDTH="1",
-        KKORACLE_WORK_URL=shop.endpoint.url,
+        KKORACLE_WORK_URL=pipeline.endpoint.url,
     )
 
 
-def notes(shop: Shop, point: str) -> Path:
-    return shop.folder / f"{point}.txt"
+def notes(pipeline: Pipeline, point: str) -> Path:
+    return pipeline.folder / f"{point}.txt"
 
 
-def look(shop: Shop, in_hand: dict[str, list[str]], counters: dict[str, int]) -> Lives:
-    spool = Spool.read(shop.project.archive_dir())
+def look(pipeline: Pipeline, in_hand: dict[str, list[str]], counters: dict[str, int]) -> Lives:
+    spool = Spool.read(pipeline.project.archive_dir())
     states = {row["id"]: row["state"] for row in spool.db.execute("SELECT id, state FROM tasks")}
     pairs = dict(
         spool.db.execute("SELECT task_id, COUNT(*) FROM pairs GROUP BY task_id").fetchall()
@@ -85,7 +85,8 @@ def look(shop: Shop, in_hand: dict[str, list[str]], counters: dict[str, int]) ->
     subjects = dict(spool.db.execute("SELECT id, subject FROM tasks").fetchall())
     spool.close()
     asked = {
-        task: shop.endpoint.asked[number_of(texts[subject])] for task, subject in subjects.items()
+        task: pipeline.endpoint.asked[number_of(texts[subject])]
+        for task, subject in subjects.items()
     }
     return Lives(in_hand, states, pairs, asked, counters)
 
@@ -113,13 +114,13 @@ def test_a_kill_inside_maintenance_is_recovered_from_within_30_seconds(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     project = write_project(tmp_path, tiny_model)
-    with processes() as popen, shop_in(project, 12, Endpoint(), popen) as shop:
-        shop.until(lambda: shop.counters().get("tasks.queued") == 12)
-        assert kill_at(shop, "leased").wait(20) == -9
-        assert kill_at(shop, "maintaining").wait(20) == -9
-        assert shop.redis.exists("rq:clean_registries:generate")  # its lock is left behind
+    with processes() as popen, pipeline_in(project, 12, Endpoint(), popen) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 12)
+        assert kill_at(pipeline, "leased").wait(20) == -9
+        assert kill_at(pipeline, "maintaining").wait(20) == -9
+        assert pipeline.redis.exists("rq:clean_registries:generate")  # its lock is left behind
         killed = time.monotonic()
-        shop.start_worker("--burst")
-        assert shop.until_done()["tasks.done"] == 12
+        pipeline.start_worker("--burst")
+        assert pipeline.until_done()["tasks.done"] == 12
         assert time.monotonic() - killed < 30
-        shop.until(lambda: not shop.redis.exists(keys.SUSPECT))
+        pipeline.until(lambda: not pipeline.redis.exists(keys.SUSPECT))

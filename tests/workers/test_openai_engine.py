@@ -238,26 +238,30 @@ def test_a_real_server_that_does_not_know_the_model_is_one_line(server: str) -> 
 
 
 def test_a_worker_with_mlx_and_one_with_an_endpoint_share_a_queue(
-    open_shop: Callable[..., object], server: str, tiny_model: Path
+    open_pipeline: Callable[..., object], server: str, tiny_model: Path
 ) -> None:
-    with open_shop(40) as shop:
-        shop.until(lambda: shop.counters().get("tasks.queued", 0) == 40)
+    with open_pipeline(40) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued", 0) == 40)
         for name, engine in (("endpoint", "openai"), ("here", "mlx")):
-            shop.popen(
+            pipeline.popen(
                 "-m",
                 "workers.run",
-                cwd=shop.folder,
-                KKORACLE_WORKER_REDIS=shop.url,
+                cwd=pipeline.folder,
+                KKORACLE_WORKER_REDIS=pipeline.url,
                 KKORACLE_WORK_ENGINE=engine,
                 KKORACLE_WORK_URL=server,
                 KKORACLE_WORKER_NAME=name,
             )
-        shop.until(lambda: {w.name for w in Worker.all(shop.redis)} == {"endpoint", "here"}, 60)
-        _, listed = dashboard.get(f"{dashboard.start(shop)}/0/data/workers.json")
+        pipeline.until(
+            lambda: {w.name for w in Worker.all(pipeline.redis)} == {"endpoint", "here"}, 60
+        )
+        _, listed = dashboard.get(f"{dashboard.start(pipeline)}/0/data/workers.json")
         assert {worker["name"] for worker in json.loads(listed)["workers"]} == {"endpoint", "here"}
-        counters = shop.until_done()
+        counters = pipeline.until_done()
         assert counters.get("tasks.done", 0) + counters.get("tasks.failed", 0) == 40
         assert counters["tasks.failed"] == counters["failed.no-pair"]  # random weights
-        shop.until(lambda: not shop.redis.keys("kk:*:task:*"))
-        done = {w.name: w.successful_job_count + w.failed_job_count for w in Worker.all(shop.redis)}
+        pipeline.until(lambda: not pipeline.redis.keys("kk:*:task:*"))
+        done = {
+            w.name: w.successful_job_count + w.failed_job_count for w in Worker.all(pipeline.redis)
+        }
         assert sum(done.values()) == 40  # no task twice

@@ -150,9 +150,9 @@ def test_a_label_given_after_the_judging_counts_too(old: Project) -> None:
 
 
 def test_a_running_daemon_is_asked_and_carries_it_out(
-    old: Project, open_shop: Callable[..., object]
+    old: Project, open_pipeline: Callable[..., object]
 ) -> None:
-    with FileLock(old.archive_dir() / "daemon.lock"), open_shop(0):  # type: ignore[attr-defined]
+    with FileLock(old.archive_dir() / "daemon.lock"), open_pipeline(0):  # type: ignore[attr-defined]
         done = run(old, "--yes")
     assert done.returncode == 0, done.stderr
     assert ("accepted", "") in verdicts(old)[GOOD[0]]

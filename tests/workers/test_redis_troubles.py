@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,8 @@ from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
 from exchange.queue.redis_process import find_binary
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool
-from tests.workers.conftest import Shop
+from tests.workers.conftest import Pipeline
+from workers.queue.result_writer import CannotPersistError, retry_while_full
 
 Open = Callable[..., object]
 Maker = Callable[..., Project]
@@ -78,21 +81,21 @@ def server(tmp_path: Path) -> Iterator[OwnServer]:
 
 @pytest.mark.storm
 def test_redis_away_for_a_minute_ends_no_worker_and_loses_nothing(
-    open_shop: Open, server: OwnServer, monkeypatch: pytest.MonkeyPatch
+    open_pipeline: Open, server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KKORACLE_REDIS_URL", server.url)
-    with open_shop(30, delay=0.3) as shop:
-        worker = shop.start_worker()
-        shop.until(lambda: shop.asked() >= 6)
+    with open_pipeline(30, delay=0.3) as pipeline:
+        worker = pipeline.start_worker()
+        pipeline.until(lambda: pipeline.requests() >= 6)
         server.kill()
         time.sleep(AWAY_S)
-        assert worker.poll() is None and shop.flow.error is None
+        assert worker.poll() is None and pipeline.pump.error is None
         server.start()
-        counters = shop.until_done()
+        counters = pipeline.until_done()
         assert counters["tasks.done"] == 30
         assert sum(count for name, count in counters.items() if name.startswith("pairs.")) == 30
         assert worker.poll() is None
-        assert shop.asked() <= 30 + 12  # width and the jobs ahead
+        assert pipeline.requests() <= 30 + 12  # width and the jobs ahead
 
 
 def test_memory_that_ends_while_enqueuing_leaves_no_half_of_a_batch(make_project: Maker) -> None:
@@ -120,24 +123,44 @@ def test_the_feeder_never_puts_more_into_redis_than_its_high_mark(make_project: 
 
 
 def test_memory_that_ends_before_the_ack_keeps_the_result_until_there_is_room(
-    open_shop: Open,
+    open_pipeline: Open,
 ) -> None:
-    with open_shop(8, delay=1.5) as shop:
-        worker = shop.start_worker()
-        shop.until(lambda: shop.asked() >= 4)
-        shop.redis.config_set("maxmemory", 1)  # before any of them has ended
+    with open_pipeline(8, delay=1.5) as pipeline:
+        worker = pipeline.start_worker()
+        pipeline.until(lambda: pipeline.requests() >= 4)
+        pipeline.redis.config_set("maxmemory", 1)  # before any of them has ended
         time.sleep(3)
-        assert worker.poll() is None and not shop.redis.hlen(keys.result("paper"))
-        assert shop.counters().get("tasks.done", 0) == 0
-        shop.redis.config_set("maxmemory", "256mb")
-        assert shop.until_done()["tasks.done"] == 8
-        assert set(shop.endpoint.asked.values()) == {1}  # what was generated was not lost
+        assert worker.poll() is None and not pipeline.redis.hlen(keys.result("paper"))
+        assert pipeline.counters().get("tasks.done", 0) == 0
+        pipeline.redis.config_set("maxmemory", "256mb")
+        assert pipeline.until_done()["tasks.done"] == 8
+        assert set(pipeline.endpoint.asked.values()) == {1}  # what was generated was not lost
+
+
+def test_a_redis_that_cannot_save_is_waited_for_by_its_class(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    redis = Redis.from_url(server.url)
+    redis.config_set("save", "3600 1")
+    shutil.rmtree(tmp_path)
+    redis.bgsave()
+    deadline = time.monotonic() + 20
+    while redis.info("persistence")["rdb_last_bgsave_status"] != "err":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(CannotPersistError):
+        redis.set("key", "value")
+    with pytest.raises(CannotPersistError), redis.pipeline() as pipe:
+        pipe.set("key", "value")
+        pipe.execute()
+    threading.Timer(1.0, lambda: redis.config_set("save", "")).start()
+    assert retry_while_full(lambda: redis.set("key", "value")) is True
 
 
 @contextmanager
-def second_archive(shop: Shop, project: Project, count: int) -> Iterator[QueuePump]:
+def second_archive(pipeline: Pipeline, project: Project, count: int) -> Iterator[QueuePump]:
     fill_spool(project, count, archive="other").close()
-    connect = RedisEndpoint(shop.url, "").connect
+    connect = RedisEndpoint(pipeline.url, "").connect
     flow = QueuePump(
         project.archive_dir("other"), "other", project.recipe(), connect, reconcile_s=1
     )
@@ -146,27 +169,27 @@ def second_archive(shop: Shop, project: Project, count: int) -> Iterator[QueuePu
     flow.stop()
 
 
-def test_two_archives_on_one_redis_keep_apart(open_shop: Open) -> None:
-    with open_shop(20, delay=0.05) as shop, second_archive(shop, shop.project, 30):
-        shop.start_worker()
-        assert shop.until_done()["tasks.done"] == 20
-        shop.until(lambda: not shop.redis.keys("kk:other:task:*"))
-        spool = Spool.read(shop.project.archive_dir("other"))
+def test_two_archives_on_one_redis_keep_apart(open_pipeline: Open) -> None:
+    with open_pipeline(20, delay=0.05) as pipeline, second_archive(pipeline, pipeline.project, 30):
+        pipeline.start_worker()
+        assert pipeline.until_done()["tasks.done"] == 20
+        pipeline.until(lambda: not pipeline.redis.keys("kk:other:task:*"))
+        spool = Spool.read(pipeline.project.archive_dir("other"))
         assert spool.counters()["tasks.done"] == 30
         spool.close()
 
 
 def test_a_second_model_on_one_redis_is_refused_in_one_line(
-    open_shop: Open, monkeypatch: pytest.MonkeyPatch
+    open_pipeline: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_shop(4) as shop:
-        shop.until(lambda: bool(shop.redis.exists(keys.recipe("paper"))))
+    with open_pipeline(4) as pipeline:
+        pipeline.until(lambda: bool(pipeline.redis.exists(keys.recipe("paper"))))
         monkeypatch.setenv("KKORACLE_MODEL_NAME", "another/model")
-        with second_archive(shop, shop.project, 4) as rival:
-            shop.until(lambda: rival.error is not None)
+        with second_archive(pipeline, pipeline.project, 4) as rival:
+            pipeline.until(lambda: rival.error is not None)
         assert "another/model" in str(rival.error) and "paper" in str(rival.error)
-        assert not shop.redis.keys("kk:other:task:*")
-        worker = shop.start_worker(KKORACLE_MODEL_NAME="another/model")
+        assert not pipeline.redis.keys("kk:other:task:*")
+        worker = pipeline.start_worker(KKORACLE_MODEL_NAME="another/model")
         assert worker.wait(20) == 2
         assert worker.stdout is not None and "another/model" in worker.stdout.read()
-        assert shop.asked() == 0
+        assert pipeline.requests() == 0

@@ -16,29 +16,29 @@ import pytest
 from exchange import lock
 from exchange.errors import UserError
 from exchange.queue import keys
-from tests.workers.conftest import Shop
+from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
 from workers import supervisor
 
 Open = Callable[..., object]
 
 
-def start(shop: Shop, *flags: str, **environment: str) -> subprocess.Popen[str]:
-    return shop.popen(
+def start(pipeline: Pipeline, *flags: str, **environment: str) -> subprocess.Popen[str]:
+    return pipeline.popen(
         "-m",
         "kkoracle",
         "work",
         *flags,
-        cwd=shop.folder,
+        cwd=pipeline.folder,
         KKORACLE_WORK_ENGINE="openai",
-        KKORACLE_WORK_URL=shop.endpoint.url,
+        KKORACLE_WORK_URL=pipeline.endpoint.url,
         **environment,
     )
 
 
-def worker_pid(shop: Shop) -> int:
-    shop.until(lambda: bool(shop.redis.keys(keys.heartbeat("*"))))
-    (name, *_) = shop.redis.keys(keys.heartbeat("*"))
+def worker_pid(pipeline: Pipeline) -> int:
+    pipeline.until(lambda: bool(pipeline.redis.keys(keys.heartbeat("*"))))
+    (name, *_) = pipeline.redis.keys(keys.heartbeat("*"))
     return int(re.findall(rb"-(\d+)-", name)[0])
 
 
@@ -49,63 +49,63 @@ def child_of(process: subprocess.Popen[str]) -> int:
     return int(listed.stdout.split()[0])
 
 
-def test_a_killed_worker_is_started_again_and_all_is_done(open_shop: Open) -> None:
-    with open_shop(30, delay=0.3) as shop:
-        supervisor = start(shop)
-        shop.until(lambda: shop.asked() >= 6)
+def test_a_killed_worker_is_started_again_and_all_is_done(open_pipeline: Open) -> None:
+    with open_pipeline(30, delay=0.3) as pipeline:
+        supervisor = start(pipeline)
+        pipeline.until(lambda: pipeline.requests() >= 6)
         os.kill(child_of(supervisor), signal.SIGKILL)
-        counters = shop.until_done()
+        counters = pipeline.until_done()
         assert counters["tasks.done"] == counters["pairs.accepted"] == 30
         supervisor.terminate()
         assert supervisor.wait(30) == 3
 
 
-def test_ctrl_c_ends_both_and_exits_with_3(open_shop: Open) -> None:
-    with open_shop(12, delay=0.3) as shop:
-        supervisor = start(shop)
-        shop.until(lambda: shop.asked() >= 2)
+def test_ctrl_c_ends_both_and_exits_with_3(open_pipeline: Open) -> None:
+    with open_pipeline(12, delay=0.3) as pipeline:
+        supervisor = start(pipeline)
+        pipeline.until(lambda: pipeline.requests() >= 2)
         child = child_of(supervisor)
         supervisor.send_signal(signal.SIGINT)
         assert supervisor.wait(30) == 3
-        shop.until(lambda: not Path(f"/proc/{child}").exists())
+        pipeline.until(lambda: not Path(f"/proc/{child}").exists())
 
 
-def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_shop: Open) -> None:
-    with open_shop(12, delay=0.2) as shop:
-        supervisor = start(shop)
-        shop.until(lambda: shop.asked() >= 2)
+def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_pipeline: Open) -> None:
+    with open_pipeline(12, delay=0.2) as pipeline:
+        supervisor = start(pipeline)
+        pipeline.until(lambda: pipeline.requests() >= 2)
         child = child_of(supervisor)
         supervisor.kill()
-        shop.until(lambda: not Path(f"/proc/{child}").exists(), 20)
+        pipeline.until(lambda: not Path(f"/proc/{child}").exists(), 20)
 
 
-def test_an_orphan_ends_even_when_redis_is_gone_too(open_shop: Open) -> None:
-    with open_shop(12, delay=0.2) as shop:
-        supervisor = start(shop)
-        shop.until(lambda: shop.asked() >= 2)
+def test_an_orphan_ends_even_when_redis_is_gone_too(open_pipeline: Open) -> None:
+    with open_pipeline(12, delay=0.2) as pipeline:
+        supervisor = start(pipeline)
+        pipeline.until(lambda: pipeline.requests() >= 2)
         child = child_of(supervisor)
         supervisor.kill()
-        shop.flow.stop()
-        pid = int(orjson.loads((shop.project.redis_dir / "redis.json").read_bytes())["pid"])
-        os.kill(pid, signal.SIGSTOP)  # the shop would start a dead one again
+        pipeline.pump.stop()
+        pid = int(orjson.loads((pipeline.project.redis_dir / "redis.json").read_bytes())["pid"])
+        os.kill(pid, signal.SIGSTOP)  # the pipeline would start a dead one again
         try:
-            shop.until(lambda: not Path(f"/proc/{child}").exists(), 25)
+            pipeline.until(lambda: not Path(f"/proc/{child}").exists(), 25)
         finally:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_burst_ends_with_0_when_nothing_is_left(open_shop: Open) -> None:
-    with open_shop(8) as shop:
-        assert start(shop, "--burst").wait(40) == 0
-        assert shop.until_done()["tasks.done"] == 8
+def test_burst_ends_with_0_when_nothing_is_left(open_pipeline: Open) -> None:
+    with open_pipeline(8) as pipeline:
+        assert start(pipeline, "--burst").wait(40) == 0
+        assert pipeline.until_done()["tasks.done"] == 8
 
 
-def test_a_wrong_key_is_one_line_and_no_loop(open_shop: Open) -> None:
+def test_a_wrong_key_is_one_line_and_no_loop(open_pipeline: Open) -> None:
     endpoint = Endpoint()
     endpoint.key = "right"
-    with open_shop(1, endpoint=endpoint) as shop:
+    with open_pipeline(1, endpoint=endpoint) as pipeline:
         started = time.monotonic()
-        process = start(shop, KKORACLE_WORK_API_KEY="wrong")
+        process = start(pipeline, KKORACLE_WORK_API_KEY="wrong")
         assert process.wait(30) == 1
         assert time.monotonic() - started < 15
         assert process.stdout is not None
@@ -113,11 +113,11 @@ def test_a_wrong_key_is_one_line_and_no_loop(open_shop: Open) -> None:
         assert "KKORACLE_WORK_API_KEY" in said and "Traceback" not in said and "wrong" not in said
 
 
-def test_while_a_run_trains_no_worker_generates(open_shop: Open) -> None:
-    with open_shop(1) as shop:
-        with lock.hold_gpu(shop.project.data):
-            process = shop.popen(
-                "-m", "kkoracle", "work", cwd=shop.folder, KKORACLE_WORK_ENGINE="mlx"
+def test_while_a_run_trains_no_worker_generates(open_pipeline: Open) -> None:
+    with open_pipeline(1) as pipeline:
+        with lock.hold_gpu(pipeline.project.data):
+            process = pipeline.popen(
+                "-m", "kkoracle", "work", cwd=pipeline.folder, KKORACLE_WORK_ENGINE="mlx"
             )
             assert process.wait(30) == 1
         assert process.stdout is not None

@@ -18,20 +18,20 @@ from workers.supervisor import MODULE_VARIABLE
 
 
 def test_a_stuck_engine_ends_the_worker_and_its_tasks_come_back(
-    open_shop: Callable[..., object], tmp_path: Path
+    open_pipeline: Callable[..., object], tmp_path: Path
 ) -> None:
-    with open_shop(6) as shop:
+    with open_pipeline(6) as pipeline:
         mark = tmp_path / "stuck"
-        supervisor = shop.popen(
+        supervisor = pipeline.popen(
             "-m",
             "kkoracle",
             "work",
-            cwd=shop.folder,
+            cwd=pipeline.folder,
             KKORACLE_WORK_ENGINE="mlx",
             KKORACLE_WORK_WATCHDOG_S="2",
             **{MARK: str(mark), MODULE_VARIABLE: "tests.workers.stuck"},
         )
-        counters = shop.until_done()
+        counters = pipeline.until_done()
         assert mark.exists()
         assert counters.get("tasks.done", 0) + counters.get("failed.no-pair", 0) == 6
         supervisor.terminate()
@@ -72,20 +72,20 @@ def test_steps_that_end_and_pauses_between_them_are_no_reason() -> None:
 
 
 def test_tasks_beyond_their_deadline_are_counted_and_what_they_said_is_kept(
-    open_shop: Callable[..., object],
+    open_pipeline: Callable[..., object],
 ) -> None:
-    with open_shop(5, extra="deadline_s = 0.001\n") as shop:
-        shop.popen(
+    with open_pipeline(5, extra="deadline_s = 0.001\n") as pipeline:
+        pipeline.popen(
             "-m",
             "workers.run",
             "--burst",
-            cwd=shop.folder,
-            KKORACLE_WORKER_REDIS=shop.url,
+            cwd=pipeline.folder,
+            KKORACLE_WORKER_REDIS=pipeline.url,
             KKORACLE_WORK_ENGINE="mlx",
         )
-        shop.until_done()
-        assert shop.redis.get(keys.stat(DEADLINE)) == b"5"
-        spool = Spool.read(shop.project.archive_dir())
+        pipeline.until_done()
+        assert pipeline.redis.get(keys.stat(DEADLINE)) == b"5"
+        spool = Spool.read(pipeline.project.archive_dir())
         ids = [row["id"] for row in spool.db.execute("SELECT id FROM tasks")]
         found = [spool.completion(task_id) for task_id in ids]
         assert [one.finish_reason for one in found if one] == [DEADLINE] * 5

@@ -104,13 +104,6 @@ def retry_while_full(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
-        except ResponseError as error:
-            if not is_write_refused(error):
-                raise
+        except (OutOfMemoryError, ReadOnlyError, CannotPersistError) as error:
             log.warning("Redis cannot take more (%s): waiting, nothing is lost", error)
             time.sleep(FULL_S)
-
-
-def is_write_refused(error: ResponseError) -> bool:
-    """True when Redis is full, or for the moment cannot write its file: both pass."""
-    return isinstance(error, OutOfMemoryError | ReadOnlyError | CannotPersistError)

@@ -8,10 +8,10 @@ import urllib.request
 from collections.abc import Callable
 
 from tests.conftest import run_cli
-from tests.workers.conftest import Shop, open_shop
+from tests.workers.conftest import Pipeline, open_pipeline
 from tests.workers.endpoint import Endpoint
 
-__all__ = ["open_shop"]
+__all__ = ["open_pipeline"]
 
 Open = Callable[..., object]
 PAGES = [
@@ -40,20 +40,20 @@ def get(url: str, login: str = "") -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def start(shop: Shop, *flags: str, **environment: str) -> str:
-    process = shop.popen(
-        "-m", "kkoracle", "dashboard", "--port", "0", *flags, cwd=shop.folder, **environment
+def start(pipeline: Pipeline, *flags: str, **environment: str) -> str:
+    process = pipeline.popen(
+        "-m", "kkoracle", "dashboard", "--port", "0", *flags, cwd=pipeline.folder, **environment
     )
     assert process.stdout is not None
     (found,) = re.findall(r"http://[\d.]+:\d+", process.stdout.readline())
     return found.replace("0.0.0.0", "127.0.0.1")
 
 
-def test_queue_job_and_worker_pages_answer_while_a_worker_is_busy(open_shop: Open) -> None:
-    with open_shop(40, delay=1.0) as shop:
-        shop.start_worker()
-        shop.until(lambda: shop.asked() >= 6)
-        base = start(shop)
+def test_queue_job_and_worker_pages_answer_while_a_worker_is_busy(open_pipeline: Open) -> None:
+    with open_pipeline(40, delay=1.0) as pipeline:
+        pipeline.start_worker()
+        pipeline.until(lambda: pipeline.requests() >= 6)
+        base = start(pipeline)
         for page in PAGES:
             status, text = get(base + page)
             assert status == 200, (page, status, text[:500])
@@ -67,48 +67,48 @@ def test_queue_job_and_worker_pages_answer_while_a_worker_is_busy(open_shop: Ope
             assert status == 200 and "Αριθμός" not in text, (page, status)
 
 
-def test_a_failed_job_can_be_queued_again_from_the_page(open_shop: Open) -> None:
+def test_a_failed_job_can_be_queued_again_from_the_page(open_pipeline: Open) -> None:
     endpoint = Endpoint()
     endpoint.status = [400]
-    with open_shop(1, endpoint=endpoint) as shop:
-        shop.start_worker("--burst")
-        assert shop.until_done()["failed.endpoint-400"] == 1
-        base = start(shop)
+    with open_pipeline(1, endpoint=endpoint) as pipeline:
+        pipeline.start_worker("--burst")
+        assert pipeline.until_done()["failed.endpoint-400"] == 1
+        base = start(pipeline)
         _, listed = get(base + "/0/data/jobs/generate/failed/8/asc/1.json")
         (failed,) = set(re.findall(r'"id":\s*"([0-9a-f]{24})"', listed))
         request = urllib.request.Request(f"{base}/job/{failed}/requeue", method="POST")
         with urllib.request.urlopen(request, timeout=10) as reply:
             assert reply.status == 200
-        assert shop.redis.llen("rq:queue:generate") == 1
+        assert pipeline.redis.llen("rq:queue:generate") == 1
 
 
-def test_jobs_cannot_be_deleted_from_the_page(open_shop: Open) -> None:
-    with open_shop(3) as shop:
-        shop.until(lambda: shop.redis.llen("rq:queue:generate") == 3)
-        base = start(shop)
+def test_jobs_cannot_be_deleted_from_the_page(open_pipeline: Open) -> None:
+    with open_pipeline(3) as pipeline:
+        pipeline.until(lambda: pipeline.redis.llen("rq:queue:generate") == 3)
+        base = start(pipeline)
         request = urllib.request.Request(f"{base}/queue/generate/queued/empty", method="POST")
         with urllib.request.urlopen(request, timeout=10) as reply:
             assert b"DISABLED" in reply.read()
-        assert shop.redis.llen("rq:queue:generate") == 3
+        assert pipeline.redis.llen("rq:queue:generate") == 3
 
 
-def test_beyond_loopback_it_wants_a_password(open_shop: Open) -> None:
-    with open_shop(0) as shop:
-        open_to_all = run_cli("dashboard", "--host", "0.0.0.0", cwd=shop.folder)
+def test_beyond_loopback_it_wants_a_password(open_pipeline: Open) -> None:
+    with open_pipeline(0) as pipeline:
+        open_to_all = run_cli("dashboard", "--host", "0.0.0.0", cwd=pipeline.folder)
         assert open_to_all.returncode == 2
         assert "KKORACLE_DASHBOARD_PASSWORD" in open_to_all.stderr
-        base = start(shop, "--host", "0.0.0.0", KKORACLE_DASHBOARD_PASSWORD="secret")
+        base = start(pipeline, "--host", "0.0.0.0", KKORACLE_DASHBOARD_PASSWORD="secret")
         assert get(base)[0] == 401
         assert get(base, "kkoracle:wrong")[0] == 401
         assert get(base, "kkoracle:secret")[0] == 200
 
 
-def test_a_port_in_use_is_one_line(open_shop: Open) -> None:
+def test_a_port_in_use_is_one_line(open_pipeline: Open) -> None:
     import socket
 
-    with open_shop(0) as shop, socket.socket() as taken:
+    with open_pipeline(0) as pipeline, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = run_cli("dashboard", "--port", str(taken.getsockname()[1]), cwd=shop.folder)
+        said = run_cli("dashboard", "--port", str(taken.getsockname()[1]), cwd=pipeline.folder)
         assert said.returncode == 1
         assert "--port" in said.stderr and "Traceback" not in said.stderr

@@ -15,10 +15,10 @@ from exchange.queue.feeder import enqueue
 from exchange.records import Task, digest
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.cli.test_dashboard import start
-from tests.workers.conftest import Shop, open_shop
+from tests.workers.conftest import Pipeline, open_pipeline
 from tests.workers.endpoint import Endpoint
 
-__all__ = ["open_shop"]
+__all__ = ["open_pipeline"]
 
 Open = Callable[..., object]
 MARK = "ΜΥΣΤΙΚΟ"
@@ -37,13 +37,13 @@ class EvilEndpoint(Endpoint):
         return await super()._complete(request)
 
 
-def evil_task(shop: Shop, kind: str) -> Task:
+def evil_task(pipeline: Pipeline, kind: str) -> Task:
     return Task(
         digest(kind),
         "paper",
         "chunk",
         ("c",),
-        shop.project.recipe().id,
+        pipeline.project.recipe().id,
         f"{EVIL} {kind} Αριθμός 1.",
         EVIL,
     )
@@ -55,17 +55,17 @@ def browser(tmp_path: Path) -> Any:
         yield found
 
 
-def test_hostile_text_is_neither_shown_nor_run(open_shop: Open, browser: Browser) -> None:
+def test_hostile_text_is_neither_shown_nor_run(open_pipeline: Open, browser: Browser) -> None:
     endpoint = EvilEndpoint(reply=lambda _: f"Ερώτηση: {EVIL};\nΑπάντηση: {EVIL}.")
-    with open_shop(0, endpoint=endpoint) as shop:
-        shop.until(lambda: bool(shop.redis.exists(keys.recipe("paper"))))
+    with open_pipeline(0, endpoint=endpoint) as pipeline:
+        pipeline.until(lambda: bool(pipeline.redis.exists(keys.recipe("paper"))))
         kinds = ["πρώτο", "λάθος", "άσχετο"]
-        jobs = [evil_task(shop, kind) for kind in kinds]
-        enqueue(shop.redis, jobs)
-        assert shop.start_worker("--burst").wait(30) == 0
-        waiting = evil_task(shop, "αναμονή")
-        enqueue(shop.redis, [waiting])
-        base = start(shop)
+        jobs = [evil_task(pipeline, kind) for kind in kinds]
+        enqueue(pipeline.redis, jobs)
+        assert pipeline.start_worker("--burst").wait(30) == 0
+        waiting = evil_task(pipeline, "αναμονή")
+        enqueue(pipeline.redis, [waiting])
+        base = start(pipeline)
         pages = {f"{base}/0/view/job/{job.id}": "Status" for job in [*jobs, waiting]}
         for registry, there in (("queued", waiting.id), ("failed", jobs[1].id)):
             pages[f"{base}/0/view/jobs/generate/{registry}/8/asc/1"] = there
@@ -76,16 +76,16 @@ def test_hostile_text_is_neither_shown_nor_run(open_shop: Open, browser: Browser
 
 
 def test_what_a_hostile_peer_writes_into_redis_is_shown_as_text(
-    open_shop: Open, browser: Browser
+    open_pipeline: Open, browser: Browser
 ) -> None:
-    with open_shop(0) as shop:
-        shop.until(lambda: bool(shop.redis.exists(keys.recipe("paper"))))
-        task = evil_task(shop, "ξένο")
-        enqueue(shop.redis, [task])
-        shop.redis.hset(
+    with open_pipeline(0) as pipeline:
+        pipeline.until(lambda: bool(pipeline.redis.exists(keys.recipe("paper"))))
+        task = evil_task(pipeline, "ξένο")
+        enqueue(pipeline.redis, [task])
+        pipeline.redis.hset(
             f"rq:job:{task.id}", mapping={"description": EVIL, "meta": f'["{MARK}<b>"]'}
         )
-        base = start(shop)
+        base = start(pipeline)
         for url in (f"{base}/0/view/job/{task.id}", f"{base}/0/view/jobs/generate/queued/8/asc/1"):
             seen = browser.look(url, f"document.body.innerText.includes({MARK!r})")
             assert seen["owned"] is None and "<img src=" not in seen["dom"].partition(MARK)[2], url
