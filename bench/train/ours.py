@@ -1,8 +1,8 @@
 """Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME`
 
 The clock runs from reading the rows to the last step, but for what the peer does not do: loading,
-and the validation (of one row) before the first step. With upper layers only, filling the activation
-cache is part of the first epoch.
+and the validation (of one row) before the first step. With upper layers only, filling the
+activation cache is part of the first epoch.
 """
 
 from __future__ import annotations

@@ -193,6 +193,7 @@ def lease_and_die(redis: Redis, task_id: str) -> None:
         from rq.executions import Execution
 
         Execution.create(job, 1, pipeline=pipe, worker_name="dead")
+        job.prepare_for_execution("dead", pipeline=pipe)
         pipe.lrem(queue.intermediate_queue_key, 0, task_id)
         pipe.execute()
 

@@ -77,9 +77,11 @@ def test_the_job_shown_for_the_worker_is_one_that_it_holds(
     redis: Redis, worker: LeasingWorker, leased: LeasedQueue
 ) -> None:
     held = leased.take(leased.pop(3))
-    assert worker.get_current_job_id() in {found.task_id for found in held}
+    (shown,) = Worker.all(connection=redis)
+    assert shown.get_current_job_id() in {found.task_id for found in held}
     leased.give_back(held)
-    assert worker.get_current_job_id() is None
+    (shown,) = Worker.all(connection=redis)
+    assert shown.get_current_job_id() is None
     assert "current_job" not in hash_of(redis, worker.key)
 
 
