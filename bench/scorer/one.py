@@ -22,8 +22,9 @@ from exchange.errors import Unsupported
 from exchange.inference import models
 from exchange.project import Project
 from exchange.settings import Config, GeneralSettings, RedisSettings
-from trainer.scorer import evaluate, prompts
+from trainer.scorer import evaluate
 from trainer.scorer.head import DIGITS
+from trainer.scorer.items import load_score_prompt
 from trainer.scorer.metrics import measure, quadratic_kappa
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
@@ -110,7 +111,7 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
     found: Figures = {"train_cpu_s": round(time.process_time() - started, 1)}
     summary = RunSummary.read(taught.run.folder)
     found["parameters"] = summary.parameters if summary else 0
-    scorer = load_tuned(taught.run, model, prompts.load_score_prompt(settings.prompt))
+    scorer = load_tuned(taught.run, model, load_score_prompt(settings.prompt))
     for test, items in evaluate.held_out_parts(parts):
         found[f"ece_before_{test}"] = measure(scorer.outcomes(items))["ece"]
         labels = [item.level for item in items]
@@ -132,7 +133,7 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
 
 def _texts(parts: ScorerSplit) -> Iterator[str]:
     """All that is ever said, so that every word has a token."""
-    prompt = prompts.load_score_prompt(ScoreSettings.model_validate({}).prompt)
+    prompt = load_score_prompt(ScoreSettings.model_validate({}).prompt)
     for item in parts.all:
         yield prompt.fill(item)
     yield " ".join(DIGITS)

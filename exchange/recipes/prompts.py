@@ -1,16 +1,18 @@
-"""Prompts are versioned files: an id, a hash, and two places to fill.
+"""Prompts are versioned files: an id, a hash, and placeholders to fill.
 
-The constant instruction comes first and the chunk last, so that all requests share a prefix
-that the engine computes once.
+They stand beside this module, one a language and kind (`el/chunk.txt`); a path to a `.txt` file
+of the user's does as well. A placeholder is a name in braces, such as {question}; what fills it is
+never read as a template.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from exchange.errors import UsageError
@@ -18,11 +20,15 @@ from exchange.inference.engine import Message
 from exchange.records import digest
 
 PROMPT_SHA_BYTES = 8
+FALLBACK = "en"  # for a language without prompts of its own
+TASK_PLACEHOLDERS = frozenset({"header", "text"})
+_OWN = resources.files(__package__)
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPrompt:
-    """One prompt: its id ("el/chunk"), its text, and the hash of that text."""
+class PromptTemplate:
+    """One prompt: its id ("el/rag"), its text, and the hash of that text."""
 
     id: str
     text: str
@@ -30,6 +36,19 @@ class TaskPrompt:
     @property
     def sha(self) -> str:
         return digest(self.text, size=PROMPT_SHA_BYTES)
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """Every placeholder at once, so that braces in a value mean nothing."""
+        return _PLACEHOLDER.sub(lambda place: values[place[1]], self.text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPrompt(PromptTemplate):
+    """A prompt of the worker's, for one chunk.
+
+    The constant instruction comes first and the chunk last, so that all requests share a prefix
+    that the engine computes once.
+    """
 
     @property
     def instruction(self) -> str:
@@ -45,29 +64,75 @@ class TaskPrompt:
         return [{"role": "system", "content": system}, *asked] if system else asked
 
 
-def load_prompt(name: str) -> TaskPrompt:
+def packaged_text(name: str, folder: Traversable = _OWN) -> str | None:
+    """The text of a prompt that comes with a package, by its id; None when there is none."""
+    path = Path(name)
+    file = folder.joinpath(*f"{name}.txt".split("/"))
+    if ".." in path.parts or path.is_absolute() or not file.is_file():
+        return None
+    return file.read_text("utf-8")
+
+
+def load_template(name: str, placeholders: Collection[str]) -> PromptTemplate:
     """A prompt of ours by id, or a file of the user's by path.
 
+    Args:
+        placeholders: what it must hold, no more and no less.
+
     Raises:
-        UsageError: there is none of that name, or it does not hold both places to fill.
+        UsageError: there is none of that name, or its placeholders are others.
     """
-    own = resources.files(__package__).joinpath(*f"{name}.txt".split("/"))
-    path = Path(name)
-    if ".." not in path.parts and not path.is_absolute() and own.is_file():
-        text = own.read_text("utf-8")
-    elif path.suffix == ".txt" and path.is_file():
-        text = path.read_text("utf-8")
-    else:
-        raise UsageError(
-            f"no prompt {name!r}: known are {', '.join(prompt_names())}, or a .txt file"
-        )
+    text = _text(name, placeholders)
+    if set(_PLACEHOLDER.findall(text)) != set(placeholders):
+        wanted = ", ".join(f"{{{one}}}" for one in sorted(placeholders))
+        raise UsageError(f"prompt {name!r} must hold {wanted} and no other placeholder")
+    return PromptTemplate(name, text)
+
+
+def load_prompt(name: str) -> TaskPrompt:
+    """The same for the worker's prompts, whose chunk comes last.
+
+    Raises:
+        UsageError: there is none of that name, or it does not hold both placeholders.
+    """
+    text = _text(name, TASK_PLACEHOLDERS)
     if (
         text.count("{header}") != 1
         or text.count("{text}") != 1
-        or (text.index("{header}") > text.index("{text}"))
+        or text.index("{header}") > text.index("{text}")
     ):
         raise UsageError(f"prompt {name!r} must hold {{header}} and then {{text}}, once each")
     return TaskPrompt(name, text)
+
+
+def template_in_language(kind: str, language: str, placeholders: Collection[str]) -> PromptTemplate:
+    """Our prompt of a kind in a language, in English where we have none in it."""
+    own = packaged_text(f"{language}/{kind}") is not None
+    return load_template(f"{language if own else FALLBACK}/{kind}", placeholders)
+
+
+def templates_by_language(kind: str, placeholders: Collection[str]) -> dict[str, PromptTemplate]:
+    """Our prompts of a kind in every language that has one; {} for an unknown kind."""
+    return {
+        name.partition("/")[0]: load_template(name, placeholders)
+        for name in prompt_names(frozenset(placeholders))
+        if name.partition("/")[2] == kind
+    }
+
+
+@lru_cache
+def prompt_names(placeholders: frozenset[str] = TASK_PLACEHOLDERS) -> tuple[str, ...]:
+    """The ids of all prompts that come with the package and hold these placeholders."""
+    return tuple(
+        sorted(
+            f"{language.name}/{file.name[:-4]}"
+            for language in _OWN.iterdir()
+            if language.is_dir()
+            for file in language.iterdir()
+            if file.name.endswith(".txt")
+            and set(_PLACEHOLDER.findall(file.read_text("utf-8"))) == placeholders
+        )
+    )
 
 
 @lru_cache
@@ -76,77 +141,19 @@ def general_questions(language: str) -> tuple[str, ...]:
 
     They stand in `general.list`, one a line; () for a language without them.
     """
-    file = resources.files(__package__).joinpath(language, "general.list")
+    file = _OWN.joinpath(language, "general.list")
     if not file.is_file():
         return ()
     lines = (line.strip() for line in file.read_text("utf-8").splitlines())
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
-def prompt_names() -> list[str]:
-    """The ids of all prompts that come with the package."""
-    found = []
-    for language in resources.files(__package__).iterdir():
-        if language.is_dir():
-            found += [
-                f"{language.name}/{file.name[:-4]}"
-                for file in language.iterdir()
-                if file.name.endswith(".txt") and _asks_for_pairs(file.read_text("utf-8"))
-            ]
-    return sorted(found)
-
-
-def _asks_for_pairs(text: str) -> bool:
-    return "{header}" in text and "{text}" in text
-
-
-# What the models of an evaluation are told, in versioned files.
-#
-# A template holds places to fill, such as {question}; what fills them is never read as a template.
-
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class PromptTemplate:
-    """One prompt: its id ("el/rag"), its text, and the hash of that text."""
-
-    id: str
-    text: str
-
-    @property
-    def sha(self) -> str:
-        return digest(self.text, size=4)
-
-    def fill(self, values: Mapping[str, str]) -> str:
-        """Every place at once, so that braces in a value mean nothing."""
-        return _PLACEHOLDER.sub(lambda place: values[place[1]], self.text).strip()
-
-
-def template_in_language(kind: str, language: str, places: set[str]) -> PromptTemplate:
-    """Our prompt of a kind in a language, in English where we have none in it."""
-    own = resources.files(__package__).joinpath(language, f"{kind}.txt")
-    return load_template(f"{language if own.is_file() else 'en'}/{kind}", places)
-
-
-def load_template(name: str, places: set[str]) -> PromptTemplate:
-    """A prompt of ours by id, or a file of the user's by path.
-
-    Args:
-        places: what it must hold, no more and no less.
-
-    Raises:
-        UsageError: there is none of that name, or its places are others.
-    """
-    own = resources.files(__package__).joinpath(*f"{name}.txt".split("/"))
+def _text(name: str, placeholders: Collection[str]) -> str:
+    text = packaged_text(name)
+    if text is not None:
+        return text
     path = Path(name)
-    if ".." not in path.parts and not path.is_absolute() and own.is_file():
-        text = own.read_text("utf-8")
-    elif path.suffix == ".txt" and path.is_file():
-        text = path.read_text("utf-8")
-    else:
-        raise UsageError(f"no prompt {name!r}: name one such as el/rag, or a .txt file")
-    if set(_PLACEHOLDER.findall(text)) != places:
-        wanted = ", ".join(f"{{{place}}}" for place in sorted(places))
-        raise UsageError(f"prompt {name!r} must hold {wanted} and no other place to fill")
-    return PromptTemplate(name, text)
+    if path.suffix == ".txt" and path.is_file():
+        return path.read_text("utf-8")
+    known = ", ".join(prompt_names(frozenset(placeholders)))
+    raise UsageError(f"no prompt {name!r}: known are {known}, or a .txt file")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
+from exchange.recipes.prompts import packaged_text
 from workers.parse import parse
 
 NOTHING_TO_ASK = "Καμία ερώτηση."
@@ -17,10 +18,12 @@ NOTHING_TO_ASK = "Καμία ερώτηση."
 @cache
 def prompt(name: str) -> str:
     """The text of a prompt by its name, without its last line break."""
-    file = resources.files("exchange.recipes") / "el" / f"{name}.txt"
-    if not file.is_file():
-        file = resources.files("tools.demo_model") / "prompts" / f"{name}.txt"
-    return file.read_text(encoding="utf-8").removesuffix("\n")
+    text = packaged_text(f"el/{name}")
+    if text is None:
+        text = packaged_text(name, resources.files("tools.demo_model") / "prompts")
+    if text is None:
+        raise ValueError(f"no prompt {name!r}")
+    return text.removesuffix("\n")
 
 
 def fill(name: str, **slots: str) -> str:

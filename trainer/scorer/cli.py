@@ -146,7 +146,7 @@ def evaluate(
     from exchange import lock
     from exchange.inference import models
     from trainer.console import ProgressScreen
-    from trainer.scorer import prompts, synthetic, training
+    from trainer.scorer import synthetic, training
     from trainer.scorer.console import results_table
     from trainer.scorer.evaluate import (
         evaluate_base,
@@ -155,6 +155,7 @@ def evaluate(
         write_results,
     )
     from trainer.scorer.folder import DATA, scorer_run
+    from trainer.scorer.items import load_score_prompt
     from trainer.scorer.scoring import load_base
     from trainer.scorer.split import ScorerSplit
 
@@ -179,7 +180,7 @@ def evaluate(
         for base in bases or []:
             chosen = project.config.table("model", models.ModelSettings, {"name": base})
             folder = models.locate(chosen, project.models, confirm)
-            untaught = load_base(folder, prompts.load_score_prompt("full"))
+            untaught = load_base(folder, load_score_prompt("full"))
             entries += evaluate_base(untaught, base, parts, shots or [0, 4], screen)
             del untaught
     path = write_results(entries, about.key, run.folder)

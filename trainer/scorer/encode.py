@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from exchange.errors import TooLarge
 from trainer.scorer.head import DigitHead, Shot
-from trainer.scorer.items import ScoreItem
-from trainer.scorer.prompts import ScorePrompt
+from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.tokenization import TokenizedSample
 
 REPORT_EVERY = 256  # items

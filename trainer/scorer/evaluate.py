@@ -17,9 +17,8 @@ from exchange.files import write_atomic
 from trainer.progress import ProgressCallback
 from trainer.scorer import baselines, calibration, metrics
 from trainer.scorer.head import Shot
-from trainer.scorer.items import ScoreItem
+from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.scorer.metrics import LabelledPrediction
-from trainer.scorer.prompts import ScorePrompt
 from trainer.scorer.scoring import Scorer
 from trainer.scorer.split import ScorerSplit
 

@@ -1,14 +1,23 @@
-"""What is scored: a question, a guide, an answer; and the scale of its score."""
+"""What is scored: a question, a guide, an answer; the scale of its score; and how it is asked.
+
+The prompts are versioned files, one a language and style: `full` says what is wanted, for models
+that were never taught to score; `brief` only names the parts, which is enough for a tuned one and
+a third shorter.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any
 
 import orjson
 
+from exchange.errors import UsageError
+from exchange.recipes import prompts
 from exchange.records import digest
 from exchange.text.fold import fold
 
@@ -84,3 +93,61 @@ class ScoreItem:
         """Raises KeyError, ValueError or TypeError when the line is not one of ours."""
         raw: dict[str, Any] = orjson.loads(line)
         return cls(**{**raw, "scale": ScoreScale(**raw["scale"])})
+
+
+_PLACEHOLDERS = frozenset({"question", "guide", "answer", "top"})
+_FIELD = re.compile(r"\{(question|guide|answer|top)\}")
+_KIND = "scoring-"
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePrompt:
+    """One style in all its languages."""
+
+    style: str
+    texts: dict[str, str]  # by language
+
+    @property
+    def sha(self) -> str:
+        """Over the texts of all languages."""
+        return digest(*self._parts, size=prompts.PROMPT_SHA_BYTES)
+
+    def is_of(self, sha: str) -> bool:
+        """Whether these are the texts of a stored hash: a scorer is only asked as it was taught.
+
+        Scorers of before version 0.2 hold 12 hex digits of a sha256.
+        """
+        return sha in (self.sha, sha256("\0".join(self._parts).encode()).hexdigest()[:12])
+
+    def fill(self, item: ScoreItem) -> str:
+        """The text that ends just before the label.
+
+        Each part becomes one line, so that no answer can pass for the next part. One pass, so
+        that an answer with "{guide}" in it is not filled in turn.
+        """
+        parts = {
+            "question": item.question,
+            "guide": item.guide,
+            "answer": item.answer,
+            "top": str(item.scale.top),
+        }
+        text = self.texts.get(item.language, self.texts[prompts.FALLBACK])
+        return _FIELD.sub(lambda match: " ".join(parts[match[1]].split()), text)
+
+    @property
+    def _parts(self) -> list[str]:
+        return [part for pair in sorted(self.texts.items()) for part in pair]
+
+
+def load_score_prompt(style: str) -> ScorePrompt:
+    """A style by name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    found = prompts.templates_by_language(_KIND + style, _PLACEHOLDERS)
+    if prompts.FALLBACK not in found:
+        names = (name.partition("/")[2] for name in prompts.prompt_names(_PLACEHOLDERS))
+        known = sorted({name.removeprefix(_KIND) for name in names})
+        raise UsageError(f"[score] prompt = {style!r}: known are {', '.join(known)}")
+    return ScorePrompt(style, {language: one.text for language, one in found.items()})

@@ -16,9 +16,8 @@ from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.encode import Progress, encode_to_fit
 from trainer.scorer.head import DigitHead, Shot, check_architecture, find_digit_head
-from trainer.scorer.items import ScoreItem
+from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.scorer.metrics import LabelledPrediction
-from trainer.scorer.prompts import ScorePrompt
 
 ROWS = 32  # prompts computed together, if they are short
 UNLIMITED = 1 << 30

@@ -12,13 +12,12 @@ from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import Project
 from trainer import tokenization
-from trainer.scorer import calibration, prompts
+from trainer.scorer import calibration
 from trainer.scorer.encode import training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
 from trainer.scorer.head import DigitHead, check_architecture, find_digit_head
-from trainer.scorer.items import ScoreItem
+from trainer.scorer.items import ScoreItem, ScorePrompt, load_score_prompt
 from trainer.scorer.metrics import LabelledPrediction, measure
-from trainer.scorer.prompts import ScorePrompt
 from trainer.scorer.scoring import Scorer, config_of, load_base
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
@@ -67,7 +66,7 @@ def train_scorer(
             use, stopped, a loss that is no number, a full disk.
     """
     callback = callback or Callback()
-    prompt = prompts.load_score_prompt(settings.prompt)
+    prompt = load_score_prompt(settings.prompt)
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
     check_architecture(config_of(folder))
@@ -135,8 +134,8 @@ def load_scorer(
     """
     run = scorer_run(project, name)
     about = ScorerInfo.read(run)
-    prompt = prompts.load_score_prompt(about.prompt)
-    if prompt.sha != about.prompt_sha:
+    prompt = load_score_prompt(about.prompt)
+    if not prompt.is_of(about.prompt_sha):
         raise ModelUnfit(f"scorer {name!r} was taught with another prompt: train it again")
     bits = project.config.table("model", models.ModelSettings).bits
     base = models.locate(models.ModelSettings(name=about.model, bits=bits), project.models, confirm)

@@ -10,7 +10,7 @@ import pytest
 
 from exchange.errors import UserError
 from trainer.scorer.files import read_items
-from trainer.scorer.items import ScoreScale, scale_of
+from trainer.scorer.items import ScoreScale, load_score_prompt, scale_of
 
 
 def row(number: int, **other: object) -> dict[str, object]:
@@ -126,3 +126,9 @@ def test_at_most_ten_levels_and_no_score_is_merged_where_ten_suffice(
     assert scale.score(top) == maximum
     if top < 9 or maximum in (9, 4.5):
         assert [scale.score(scale.level(score)) for score in scores] == scores
+
+
+@pytest.mark.parametrize(("style", "sha"), [("full", "58b38279dab3"), ("brief", "a0dba3626f2c")])
+def test_a_scorer_of_before_knows_its_prompt_by_the_hash_of_then(style: str, sha: str) -> None:
+    prompt = load_score_prompt(style)
+    assert prompt.is_of(sha) and prompt.is_of(prompt.sha) and not prompt.is_of("0" * 12)
