@@ -107,7 +107,7 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
     from sentencepiece import SentencePieceProcessor
     from transformers import AutoTokenizer
 
-    from trainer.publish import converter, sentencepiece_model
+    from trainer.publish import converter, tokenizer
 
     fused = made[2]
     path = tmp_path / "oracle.gguf"
@@ -134,9 +134,7 @@ def test_llama_cpp_s_converter_keeps_scores_and_chat_template(
         assert scores[number] == pytest.approx(pieces.GetScore(number))
     assert len({scores[number] for number in normal}) > 100
     assert (
-        sentencepiece_model.tokenization_agreement(
-            (fused / "tokenizer.model").read_bytes(), words, QUESTIONS
-        )
+        tokenizer.tokenization_agreement((fused / "tokenizer.model").read_bytes(), words, QUESTIONS)
         == 1
     )
     assert value("tokenizer.ggml.bos_token_id") == words.bos_token_id
@@ -152,7 +150,7 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
     from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
     from transformers import LlamaTokenizer
 
-    from trainer.publish import sentencepiece_model
+    from trainer.publish import tokenizer
 
     (tmp_path / "text").write_text("\n".join(QUESTIONS * 40), "utf-8")
     SentencePieceTrainer.train(
@@ -168,7 +166,7 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
     true = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
     LlamaTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path / "saved")
     raw = json.loads((tmp_path / "saved" / "tokenizer.json").read_text("utf-8"))
-    rebuilt = sentencepiece_model.rebuild_model(raw)
+    rebuilt = tokenizer.rebuild_model(raw)
     assert rebuilt
     again = SentencePieceProcessor(model_proto=rebuilt)
     for text in (*QUESTIONS, "Άλλες λέξεις,  με κενά\nκαι 1998."):

@@ -49,7 +49,7 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
     material = TrainWorkload.read(folder)
     model, tokenizer = runtime.load(material.model)
     from trainer.training.activation_cache import FOLDER, ActivationCache
-    from trainer.training.data import TrainingData
+    from trainer.training.batches import TrainingData
     from trainer.training.loop import TrainingLoop
 
     settings = TrainSettings.model_validate(

@@ -10,8 +10,8 @@ import pytest
 
 from exchange.errors import UserError
 from exchange.inference import runtime
-from trainer.serve.events import ApiError, GenerationEnd, GenerationRequest, TextDelta
 from trainer.serve.inference_thread import InferenceThread, ServedModels
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta
 
 
 def load(folder: Path, loaded: list[Any]) -> ServedModels:

@@ -17,7 +17,7 @@ from trainer import hub
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.rows import read_split
 from trainer.progress import ProgressCallback
-from trainer.publish import converter, ollama, results, sentencepiece_model
+from trainer.publish import converter, ollama, results, tokenizer
 from trainer.publish.artifacts import ArtifactFolder, FusedModel
 from trainer.publish.card import ModelCard, render_card
 from trainer.publish.fuse import fuse_run
@@ -221,7 +221,7 @@ class Publisher:
         if not path.exists():
             return
         rows = read_split(self.archive_dir / DATASET, "train")[:CHECKED_TEXTS]
-        equal = sentencepiece_model.tokenization_agreement(
+        equal = tokenizer.tokenization_agreement(
             path.read_bytes(),
             runtime.tokenizer(self.place.model()),
             [text for row in rows for text in (row.question, row.answer)],

@@ -26,7 +26,7 @@ from trainer.training.callbacks import Callback
 from trainer.training.runs import RunConfig, TrainingRun
 
 if TYPE_CHECKING:
-    from trainer.training.data import TrainingData
+    from trainer.training.batches import TrainingData
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _data(
     settings: ScoreSettings,
     callback: Callback,
 ) -> TrainingData:
-    from trainer.training.data import TrainingData
+    from trainer.training.batches import TrainingData
 
     limit = tokenization.context_length(model)
     longest = min(settings.max_length, limit) if limit else settings.max_length

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exchange.inference.detokenizer import Detokenizer, StopStrings
-from trainer.serve.events import (
+from trainer.serve.protocol import (
     ChosenLogprob,
     GenerationEnd,
     GenerationRequest,

@@ -15,10 +15,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from exchange.net import LOOPBACK
-from trainer.serve import replies
-from trainer.serve.events import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from trainer.serve import protocol
 from trainer.serve.inference_thread import InferenceThread
-from trainer.serve.request import parse
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta, parse
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ class ChatApi:
                     end = event
         told = [one for piece in pieces for one in piece.told] if wanted.logprobs else None
         text = "".join(piece.text for piece in pieces)
-        return _json(replies.completion(number, created, lane, text, told, end))
+        return _json(protocol.completion(number, created, lane, text, told, end))
 
     def _lane(self, name: str) -> str:
         if name not in self._names:
@@ -187,18 +186,18 @@ async def _stream(
     async def send(said: dict[str, Any]) -> None:
         if not response.prepared:
             await response.prepare(asked)
-            await send(replies.chunk(number, created, model, {"role": "assistant", "content": ""}))
+            await send(protocol.chunk(number, created, model, {"role": "assistant", "content": ""}))
         await response.write(b"data: " + orjson.dumps(said) + b"\n\n")
 
     try:
         async for event in events:
             if isinstance(event, TextDelta):
                 told = event.told if top is not None else None
-                await send(replies.chunk(number, created, model, {"content": event.text}, told))
+                await send(protocol.chunk(number, created, model, {"content": event.text}, told))
                 continue
-            await send(replies.chunk(number, created, model, {}, None, event.reason))
+            await send(protocol.chunk(number, created, model, {}, None, event.reason))
             if usage:
-                await send(replies.usage_chunk(number, created, model, event))
+                await send(protocol.usage_chunk(number, created, model, event))
     except ApiError as refusal:
         if not response.prepared:
             raise

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.errors import UserError
 from exchange.inference import chat_template
 from trainer.serve.answer_stream import AnswerStream
-from trainer.serve.events import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta
 
 if TYPE_CHECKING:
     from exchange.inference.mlx.streaming import StreamingBatch

@@ -1,25 +1,51 @@
-"""Which rows are computed together, in what order, and how they are laid into arrays.
+"""What the loop reads: rows in tokens, which of them are computed together, and their arrays.
 
-The choice is a pure function of lengths and a seed; only `make_batch` needs MLX.
+The order is a pure function of lengths and a seed; only `make_batch` and `plan_run` need MLX.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from exchange.inference.batch_width import padded_length
 from trainer.tokenization import TokenizedSample
+from trainer.training.plan import RunPlan
+from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from mlx.core import array as Array
 
 T = TypeVar("T")
 HiddenStates = Callable[[Sequence[TokenizedSample], int], "Array"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePrompt:
+    """A question that is answered at every validation."""
+
+    split: str
+    question: str
+    reference: str
+    prompt: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Rows in tokens."""
+
+    train: list[TokenizedSample]
+    valid: list[TokenizedSample]
+    train_sample: list[TokenizedSample]  # fixed; what is learned of the rows that are taught
+    prompts: list[SamplePrompt]
+    too_long: int
+    longest_allowed: int
+    early_stop: bool = True  # validation asks about what is taught, so its loss says when to stop
 
 
 def epoch_batches(lengths: Sequence[int], size: int, seed: int, number: int) -> list[list[int]]:
@@ -95,4 +121,40 @@ def make_batch(
         mx.array(np.concatenate(targets)),
         sum(sample.length for sample in samples),
         hidden(samples, length) if hidden else None,
+    )
+
+
+def plan_run(
+    data: TrainingData, settings: TrainSettings, model: Any, layers: int, *, cached: bool = False
+) -> RunPlan:
+    """What the run is going to be, exactly; nothing is computed or written for it.
+
+    Args:
+        layers: how many of the last layers learn.
+        cached: the activation cache is used.
+    """
+    from trainer.training import adapter
+    from trainer.training.frozen_layers import FrozenLayers
+
+    lengths = [sample.length for sample in data.train]
+    groups = epoch_batches(lengths, settings.batch, settings.seed, 0)
+    trainable, parameters = adapter.count_parameters(model)
+    return RunPlan(
+        train_rows=len(data.train),
+        valid_rows=len(data.valid),
+        too_long=data.too_long,
+        longest_allowed=data.longest_allowed,
+        longest=max(lengths) + 1,
+        tokens=sum(lengths),
+        targets=sum(sample.targets for sample in data.train),
+        computed=computed_tokens(lengths, groups),
+        epochs=settings.epochs,
+        steps=settings.epochs * math.ceil(len(groups) / settings.accumulate),
+        trainable=trainable,
+        parameters=parameters,
+        layers=layers,
+        all_layers=len(model.layers),
+        cache_bytes=FrozenLayers(model, layers).token_bytes()
+        * (sum(lengths) + sum(sample.length for sample in data.valid)),
+        cached=cached,
     )

@@ -14,8 +14,8 @@ from exchange.errors import Stopped, UserError
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches, checkpoints
 from trainer.training.activation_cache import ActivationCache
+from trainer.training.batches import TrainingData, plan_run
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
-from trainer.training.data import TrainingData, plan_run
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, loss_and_gradient, scalar
 from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps

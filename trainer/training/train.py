@@ -23,7 +23,7 @@ from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from trainer.training.data import TrainingData
+    from trainer.training.batches import TrainingData
     from trainer.training.loop import TrainingLoop
 
 
@@ -213,7 +213,7 @@ def tokenize_splits(
     Raises:
         UserError: no row of a split fits.
     """
-    from trainer.training.data import SamplePrompt, TrainingData
+    from trainer.training.batches import SamplePrompt, TrainingData
 
     longest = longest_row(model, settings.max_length)
     train, left = encode_rows(tokenizer, splits[0], longest, callback.progress("encoding"))

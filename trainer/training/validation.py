@@ -7,8 +7,8 @@ from typing import Any
 
 from exchange.inference.mlx import generate
 from trainer.tokenization import TokenizedSample
+from trainer.training.batches import TrainingData
 from trainer.training.callbacks import Callback, SampleAnswer
-from trainer.training.data import TrainingData
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, summed_loss
 from trainer.training.settings import TrainSettings

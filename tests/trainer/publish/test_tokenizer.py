@@ -15,7 +15,7 @@ from exchange.inference.engine import Message
 from kkoracle.demo.plan import MODEL
 from tests.conftest import SENTENCES
 from tools.tiny_model import CHAT_TEMPLATE
-from trainer.publish import ollama, sentencepiece_model
+from trainer.publish import ollama, tokenizer
 from trainer.publish.ollama import TemplateMarks
 from trainer.publish.tokenizer import copy_tokenizer
 
@@ -142,7 +142,7 @@ def test_a_rebuilt_tokenizer_model_cuts_words_as_the_tokenizer_does(
     model = (tmp_path / "tokenizer.model").read_bytes()
     words = runtime.tokenizer(tiny_model)
     texts = [*SENTENCES, "Άγνωστες λέξεις, 1998, και\nνέες γραμμές; €", "α", "  δυο  κενά "]
-    assert sentencepiece_model.tokenization_agreement(model, words, texts) == 1.0
+    assert tokenizer.tokenization_agreement(model, words, texts) == 1.0
     pieces = SentencePieceProcessor(model_proto=model)
     assert (pieces.bos_id(), pieces.eos_id(), pieces.unk_id()) == (1, 2, 0)
     assert pieces.IsByte(pieces.PieceToId("<0x41>"))
@@ -151,7 +151,7 @@ def test_a_rebuilt_tokenizer_model_cuts_words_as_the_tokenizer_does(
 
 def test_equal_scores_would_cut_words_otherwise(tmp_path: Path) -> None:
     """What llama.cpp's converter writes where it finds no tokenizer.model."""
-    from sentencepiece import sentencepiece_model_pb2 as proto
+    from sentencepiece import tokenizer_pb2 as proto
 
     copy_tokenizer(MODEL, tmp_path)
     right = (tmp_path / "tokenizer.model").read_bytes()
@@ -159,21 +159,16 @@ def test_equal_scores_would_cut_words_otherwise(tmp_path: Path) -> None:
     for piece in made.pieces:
         piece.score = -1000.0
     words = runtime.tokenizer(MODEL)
-    assert sentencepiece_model.tokenization_agreement(right, words, SENTENCES) == 1.0
-    assert (
-        sentencepiece_model.tokenization_agreement(made.SerializeToString(), words, SENTENCES) < 1.0
-    )
+    assert tokenizer.tokenization_agreement(right, words, SENTENCES) == 1.0
+    assert tokenizer.tokenization_agreement(made.SerializeToString(), words, SENTENCES) < 1.0
 
 
 def test_a_tokenizer_of_another_kind_is_left_to_its_merges() -> None:
-    assert (
-        sentencepiece_model.rebuild_model({"model": {"type": "BPE", "vocab": {}, "merges": []}})
-        is None
-    )
-    assert sentencepiece_model.rebuild_model({"model": {"type": "WordPiece", "vocab": {}}}) is None
+    assert tokenizer.rebuild_model({"model": {"type": "BPE", "vocab": {}, "merges": []}}) is None
+    assert tokenizer.rebuild_model({"model": {"type": "WordPiece", "vocab": {}}}) is None
     holes = {"type": "BPE", "byte_fallback": True, "unk_token": "a", "vocab": {"a": 0, "b": 7}}
     blanks = {"type": "Replace", "content": "▁"}
-    assert sentencepiece_model.rebuild_model({"model": holes, "normalizer": blanks}) is None
+    assert tokenizer.rebuild_model({"model": holes, "normalizer": blanks}) is None
 
 
 def test_the_base_s_own_files_are_copied_with_bos_in_the_template(

@@ -14,7 +14,7 @@ from trainer.training.runs import RunConfig, TrainingRun
 def trained(model_folder: Path, run: TrainingRun, callback: Callback | None = None) -> Any:
     """A run of a few steps through the real loop, from wherever its folder is; its model."""
     from exchange.inference import runtime
-    from trainer.training.data import TrainingData
+    from trainer.training.batches import TrainingData
     from trainer.training.loop import TrainingLoop
     from trainer.training.settings import TrainSettings
 

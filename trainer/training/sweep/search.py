@@ -21,7 +21,7 @@ from trainer.training.plan import ComputeMode
 from trainer.training.preflight.measure import find_fitting_mode
 from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
-from trainer.training.sweep import rule, search_space
+from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.trials import Trial, TrialStore
 from trainer.training.train import select_rows
 
@@ -43,7 +43,7 @@ class SweepResult:
     rate: float
     tries: tuple[Trial, ...]
     clusters: tuple[tuple[str, ...], ...]  # of each round's judging rows
-    bests: tuple[rule.RoundBest, ...]
+    bests: tuple[trials.RoundBest, ...]
     drift: float
     plan: search_space.SweepPlan
     recall: bool  # judged by questions in other words; else by rows taught
@@ -152,17 +152,17 @@ class _TrialRunner:
         """All rounds, but for the tries that are done already."""
         self._callback.on_sweep_begin(self._plan, rates, len(done))
         self._load(folder)
-        bests: list[rule.RoundBest] = []
+        bests: list[trials.RoundBest] = []
         wanted: list[float] = list(rates)
         ratio = search_space.grid_ratio(rates)
         for number, part in enumerate(self._plan.rounds):
             if number:
                 known = sorted({*rates, *(one.rate for one in done)})
-                wanted = rule.neighbouring_rates(known, bests[-1].tried, part.tries, ratio)
+                wanted = trials.neighbouring_rates(known, bests[-1].tried, part.tries, ratio)
             for rate in wanted:
                 if not any(one.round == number and one.rate == rate for one in done):
                     done.append(self._try(number, rate, len(done)))
-            best = rule.best_of([one for one in done if one.round == number])
+            best = trials.best_of([one for one in done if one.round == number])
             if best is None:
                 raise NotFound(
                     f"every rate from {wanted[0]:g} to {wanted[-1]:g} diverged: search below, with "
@@ -173,18 +173,18 @@ class _TrialRunner:
         tried = [one.rate for one in done]
         judged = [self._fitting(chosen) for chosen, _ in self._judges]
         return SweepResult(
-            rule.choose_rate(bests, self._plan.full_steps),
+            trials.choose_rate(bests, self._plan.full_steps),
             tuple(done),
             tuple(tuple(row.cluster for row in rows) for rows in judged),
             tuple(bests),
-            rule.drift(bests),
+            trials.drift(bests),
             self._plan,
             all(recall for _, recall in self._judges),
             bests[-1].tried in (min(tried), max(tried)),
         )
 
     def _try(self, number: int, rate: float, before: int) -> Trial:
-        from trainer.training.data import TrainingData
+        from trainer.training.batches import TrainingData
         from trainer.training.loop import NonFiniteLoss, TrainingLoop
         from trainer.training.loss import row_losses
 

@@ -1,12 +1,15 @@
-"""How large a part each round may take, so that all of them stay below a share of the full runs.
+"""What a search tries: its rounds, its grid of rates, and the rows it trains on and judges by. Pure.
 
-Pure. Computing is counted in tokens: a step goes forward and backward, a look only forward, which
-is about a third of it. What costs the same whatever is tried (loading, encoding) is left a reserve.
+Rounds stay below a share of what the full runs cost. Computing is counted in tokens: a step goes
+forward and backward, a validation only forward, which is about a third of it; what costs the same
+whatever is tried (loading, encoding) is left a reserve. What has to be remembered is taught as
+often as in the run itself: the same epochs over fewer rows. It is judged on validation rows that
+ask about what this part teaches; where validation asks about held-out stories, which no rate can
+teach, on rows taught.
 """
 
 from __future__ import annotations
 
-import math
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 
 from exchange.errors import UsageError
 from trainer.dataset.rows import DatasetRow
+from trainer.training.sweep.trials import round_rate
 
 ROUNDS = 3
 GROWTH = 2  # a round's part is so many times the one before
@@ -72,8 +76,6 @@ def plan_rounds(
     return None
 
 
-# Learning rates at equal ratios. Pure.
-
 BELOW, ABOVE = 8.0, 4.0  # around a rate that is a guess: half a power of ten either way and more
 
 
@@ -103,22 +105,6 @@ def grid_ratio(rates: tuple[float, ...]) -> float:
     """How many times each rate is the one before."""
     return (rates[-1] / rates[0]) ** (1 / (len(rates) - 1))
 
-
-def round_rate(rate: float) -> float:
-    """Two significant digits: no search is sharper."""
-    return float(f"{rate:.1e}")
-
-
-def logs(rates: tuple[float, ...]) -> list[float]:
-    """Natural logarithms: a rate matters by its ratio to another."""
-    return [math.log(rate) for rate in rates]
-
-
-# Which rows a search trains on, and on which it judges. Pure.
-#
-# What has to be remembered is taught as often as in the run itself: the same epochs over fewer rows.
-# It is judged on validation rows that ask about what this part
-# teaches; where validation asks about held-out stories, which no rate can teach, on rows taught.
 
 MOST_JUDGED = 256  # rows; more costs time and tells no more
 FEWEST_JUDGED = 24  # questions about what is taught; with fewer, taught rows judge instead

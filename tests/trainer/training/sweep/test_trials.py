@@ -9,7 +9,7 @@ import pytest
 
 from exchange.errors import UsageError
 from trainer.dataset.rows import DatasetRow
-from trainer.training.sweep import rule, search_space
+from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.trials import Trial
 
 
@@ -88,27 +88,27 @@ def test_where_validation_asks_about_held_out_stories_taught_rows_judge() -> Non
 
 @pytest.mark.parametrize("best", [1.1e-4, 2e-4, 2.7e-4, 3.9e-4])
 def test_the_lowest_point_lies_between_the_rates_that_were_tried(best: float) -> None:
-    found = rule.best_of([bowl(rate, best) for rate in (5e-5, 1e-4, 2e-4, 4e-4, 8e-4)])
+    found = trials.best_of([bowl(rate, best) for rate in (5e-5, 1e-4, 2e-4, 4e-4, 8e-4)])
     assert found is not None and found.rate == pytest.approx(best, rel=0.01)
 
 
 def test_beside_a_rate_that_diverged_the_best_try_stands() -> None:
-    found = rule.best_of([tried(1e-4, 2.0), tried(2e-4, 1.0), tried(4e-4, math.inf)])
+    found = trials.best_of([tried(1e-4, 2.0), tried(2e-4, 1.0), tried(4e-4, math.inf)])
     assert found is not None and found.rate == 2e-4
-    assert rule.best_of([tried(1e-4, math.inf)]) is None
+    assert trials.best_of([tried(1e-4, math.inf)]) is None
 
 
 def test_a_drift_downwards_is_carried_on_half_way_and_one_upwards_is_not_believed() -> None:
-    down = [rule.RoundBest(100, 4e-4, 4e-4), rule.RoundBest(200, 4e-4 * 2**-0.4, 4e-4)]
-    assert rule.drift(down) == pytest.approx(-0.2)
-    assert rule.choose_rate(down, 3200) == pytest.approx(down[-1].rate * 16**-0.2, rel=0.05)
-    steep = [rule.RoundBest(100, 4e-4, 4e-4), rule.RoundBest(200, 1e-4, 1e-4)]
-    assert rule.drift(steep) == rule.STEEPEST
-    assert rule.drift([steep[1], rule.RoundBest(400, 8e-4, 8e-4)]) == 0.0
+    down = [trials.RoundBest(100, 4e-4, 4e-4), trials.RoundBest(200, 4e-4 * 2**-0.4, 4e-4)]
+    assert trials.drift(down) == pytest.approx(-0.2)
+    assert trials.choose_rate(down, 3200) == pytest.approx(down[-1].rate * 16**-0.2, rel=0.05)
+    steep = [trials.RoundBest(100, 4e-4, 4e-4), trials.RoundBest(200, 1e-4, 1e-4)]
+    assert trials.drift(steep) == trials.STEEPEST
+    assert trials.drift([steep[1], trials.RoundBest(400, 8e-4, 8e-4)]) == 0.0
 
 
 def test_the_next_round_takes_the_best_and_both_neighbours_beyond_the_grid_if_need_be() -> None:
     rates = [1e-4, 2e-4, 4e-4, 8e-4]
-    assert rule.neighbouring_rates(rates, 2e-4, 3, 2) == [1e-4, 2e-4, 4e-4]
-    assert rule.neighbouring_rates(rates, 8e-4, 3, 2) == [4e-4, 8e-4, 1.6e-3]
-    assert rule.neighbouring_rates(rates, 1e-4, 3, 2) == [5e-5, 1e-4, 2e-4]
+    assert trials.neighbouring_rates(rates, 2e-4, 3, 2) == [1e-4, 2e-4, 4e-4]
+    assert trials.neighbouring_rates(rates, 8e-4, 3, 2) == [4e-4, 8e-4, 1.6e-3]
+    assert trials.neighbouring_rates(rates, 1e-4, 3, 2) == [5e-5, 1e-4, 2e-4]
