@@ -151,7 +151,7 @@ def test_a_rebuilt_tokenizer_model_cuts_words_as_the_tokenizer_does(
 
 def test_equal_scores_would_cut_words_otherwise(tmp_path: Path) -> None:
     """What llama.cpp's converter writes where it finds no tokenizer.model."""
-    from sentencepiece import tokenizer_pb2 as proto
+    from sentencepiece import sentencepiece_model_pb2 as proto
 
     copy_tokenizer(MODEL, tmp_path)
     right = (tmp_path / "tokenizer.model").read_bytes()

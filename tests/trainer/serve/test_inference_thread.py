@@ -43,7 +43,7 @@ def test_a_model_that_fails_fails_its_requests_and_says_so(tiny_model: Path) -> 
         asyncio.run(answer(engine))
 
 
-def test_a_full_house_tells_the_next_to_come_again(tiny_model: Path) -> None:
+def test_a_full_queue_tells_the_next_to_come_again(tiny_model: Path) -> None:
     engine = InferenceThread(lambda: load(tiny_model, []), max_tokens=16, room=2)
     engine.start()
 
@@ -52,7 +52,7 @@ def test_a_full_house_tells_the_next_to_come_again(tiny_model: Path) -> None:
 
     full = asyncio.run(three())
     engine.close()
-    assert sorted(type(one).__name__ for one in full) == ["Refusal", "list", "list"]
+    assert sorted(type(one).__name__ for one in full) == ["ApiError", "list", "list"]
     assert next(one for one in full if isinstance(one, ApiError)).code == "overloaded"
     assert engine.broken and not engine.failed
 
