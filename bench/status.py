@@ -41,7 +41,7 @@ DAYS, DAY_S = 40, 86_400
 RUNS = 5
 IMPORTS = (
     "import kkoracle.cli.app, kkoracle.status.read, kkoracle.status.queue, kkoracle.status.console;"
-    "import redis, redis.backoff, redis.retry, rich.console, rich.table, workers.console"
+    "import redis, redis.backoff, redis.retry, rich.console, rich.table, exchange.display"
 )
 _SERIES = "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {})"
 _RECORD = "CAST(printf('%0400d', n) AS BLOB)"  # as long as a short chunk's

@@ -1,15 +1,19 @@
-"""How durations, sizes, counts and times of day are written, and how foreign text is shown.
+"""How durations, sizes, counts, times of day and progress are shown, and foreign text.
 
 Every screen, log line and message uses these, so that the same figure reads the same everywhere.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 RANGE_RATIO = 1.15  # a range of less than 15 % is written as one time
 DAY_S, YEAR_S = 86_400.0, 365 * 86_400.0
 MIB = 2**20  # bytes; the settings and records named *_mb of Redis and of free disk count these
+PROGRESS_LINE_S = 5.0  # between two lines of progress where there is no terminal
 SecondsRange = tuple[float, float]  # the least and the most
 
 
@@ -88,3 +92,48 @@ def one_line(text: str, longest: int | None = None) -> str:
     """Foreign text as one line that is safe to print, cut to so many characters."""
     line = " ".join(printable(text).split())
     return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on a terminal, else a line now and then."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_progress(what)
+        return
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain_progress(what: str) -> Callable[[int, int], None]:
+    started = shown = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if done and now - shown >= PROGRESS_LINE_S:
+            left = (now - started) / done * (total - done)
+            line = f"{done:,} of {total:,} {what}, {format_duration(left)} left"
+            print(line, file=sys.stderr)  # noqa: T201
+            shown = now
+
+    return show

@@ -140,11 +140,12 @@ def recheck(
     label that a person gave is never overruled. A running daemon is asked to take the new
     verdicts over; Ctrl-C before that leaves the old ones whole.
     """
+    from exchange.display import progress_bar
     from exchange.errors import NotFound
     from exchange.lock import RECHECK_LOCK, FileLock
     from exchange.store import requests
     from workers.checks import VERSION
-    from workers.console import print_changes, progress_bar
+    from workers.recheck import print_changes
     from workers.recheck import recheck as judge_anew
 
     project: Project = ctx.obj

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
@@ -21,7 +21,13 @@ from exchange.records import Completion
 from exchange.store import inputs
 from exchange.store.review import Review
 from exchange.store.spool import FILE, Spool
-from exchange.store.verdicts import StagedRow, StagedVerdicts, remove_staged, staged_row
+from exchange.store.verdicts import (
+    StagedRow,
+    StagedVerdicts,
+    VerdictChange,
+    remove_staged,
+    staged_row,
+)
 from workers.grading import grade
 
 SPAN_TASKS = 1000  # tasks of one errand: about a second of work, so that progress is seen
@@ -141,3 +147,19 @@ def _labels(directory: Path) -> tuple[set[str], set[str]]:
     finally:
         review.close()
     return set(labels), {pair for pair, label in labels.items() if label.verdict == "accept"}
+
+
+def print_changes(found: Sequence[VerdictChange], count: int, rules: str) -> None:
+    """Pairs gained and lost by rule."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False)
+    gained, lost = (sum(getattr(change, side) for change in found) for side in ("gained", "lost"))
+    console.print(f"{count:,} pairs judged by rule set {rules}: {gained:,} gained, {lost:,} lost")
+    if not found:
+        return
+    table = Table("rule", "gained", "lost", box=None, pad_edge=False)
+    for change in found:
+        table.add_row(change.reason or "(new pairs)", f"{change.gained:,}", f"{change.lost:,}")
+    console.print(table)

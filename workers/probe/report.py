@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from exchange.display import format_moments, format_range
+from exchange.display import format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED
 from exchange.project import Project
 from exchange.records import Completion
@@ -25,7 +25,6 @@ NARROWEST = 60  # columns; below, two texts side by side cannot be read
 def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     """Run the probe and print it; returns the exit code."""
     from workers import recipe
-    from workers.console import progress_bar
     from workers.open_engine import hold_gpu_share, open_engine
     from workers.request_builder import RequestBuilder
     from workers.settings import WorkSettings
