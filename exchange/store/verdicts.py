@@ -11,7 +11,7 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import BadFile
@@ -138,8 +138,7 @@ class StagedVerdicts:
             "AND p.id NOT IN (SELECT id FROM labelled)"
         ).fetchall()
         for row in rows:
-            pair = replace(
-                Pair.from_json(row["record"]),
+            pair = Pair.from_json(row["record"]).replace(
                 status="rejected",
                 reason=NOT_PARSED,
                 duplicate_of="",
