@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
+import msgspec
+
 from exchange.errors import BadFile, BadRecord, CannotWrite, NotFound
 from exchange.files import write_atomic
 from exchange.records import Record
@@ -48,7 +50,7 @@ class EvalItem(Record, frozen=True):
     header: str = ""  # its newspaper, date and title
     url: str = ""
     distractors: tuple[str, ...] = ()  # answers to the nearest questions of other clusters
-    slices: dict[str, str] = field(default_factory=dict)  # section, year, entity, rarity
+    slices: dict[str, str] = msgspec.field(default_factory=dict)  # section, year, entity, rarity
     variant: str = ""  # how the question was changed: bare, capitals, typos; "" for unchanged
     variant_of: str = ""  # id of the unchanged item
 
@@ -125,7 +127,9 @@ class JudgeAudit(Record, frozen=True):
     reason: str  # why not, "" when it passed
     first_share: float  # how often what stood first was preferred; 0.5 is fair
     faults: list[dict[str, Any]]  # of `FaultCount`
-    human: dict[str, Any] = field(default_factory=dict)  # agreement with a human sample, if any
+    human: dict[str, Any] = msgspec.field(
+        default_factory=dict
+    )  # agreement with a human sample, if any
 
 
 class EvaluationInfo(Record, frozen=True):
@@ -146,7 +150,7 @@ class EvaluationInfo(Record, frozen=True):
     command: str
     started: str  # ISO time
     seconds: float  # of this command; answers taken from the cache took none of it
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
     format: int = FORMAT
 
 
