@@ -78,10 +78,12 @@ def test_transformers_says_what_base_and_adapter_say(made: tuple[Path, Path, Pat
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from exchange.inference.engine import BASE, TUNED
     from exchange.inference.mlx import base_and_adapter
 
     base, adapter, fused = made
-    untouched, tuned, tokenizer = base_and_adapter.load(base, adapter)
+    loaded = base_and_adapter.load_models(base, adapter)
+    untouched, tuned, tokenizer = loaded.models[BASE], loaded.models[TUNED], loaded.tokenizer
     peer = AutoModelForCausalLM.from_pretrained(fused, dtype=torch.float32).eval()
     words = AutoTokenizer.from_pretrained(fused)
     changed = 0

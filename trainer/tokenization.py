@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exchange.errors import TooLarge
-from exchange.inference import chat_template
+from exchange.inference import chat_template, runtime
 from exchange.inference.engine import Message
 
 REPORT_EVERY = 256  # rows
@@ -68,16 +68,9 @@ def tokenize_sample(tokenizer: Any, row_id: str, turns: Sequence[Message]) -> To
     return TokenizedSample(row_id, tokens, start, len(turns[-1]["content"]))
 
 
-def context_length(model: Any) -> int:
-    """The longest text the model was made for, in tokens; 0 when it does not say."""
-    about = getattr(model, "args", None)
-    names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
-    return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
-
-
 def longest_row(model: Any, max_length: int) -> int:
     """The most tokens that a row may have: the setting's, within the model's context."""
-    limit = context_length(model)
+    limit = runtime.context_length(model)
     return min(max_length, limit) if limit else max_length
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from exchange import lock, machine
 from exchange.inference import batch_width, models, runtime
-from exchange.inference.engine import Engine
+from exchange.inference.engine import Engine, SamplingParams
 from exchange.settings import Config, GeneralSettings
 from workers.settings import WorkSettings
 
@@ -49,8 +49,7 @@ def open_engine(config: Config, work: WorkSettings) -> Engine:
         folder,
         name=model.name,
         width=plan.rows,
-        temperature=work.temperature,
-        top_p=work.top_p,
+        sampling=SamplingParams(work.temperature, work.top_p),
         deadline_s=work.deadline_s,
         watchdog_s=work.watchdog_s,
     )

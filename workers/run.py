@@ -20,7 +20,7 @@ from functools import partial
 
 from exchange import logs
 from exchange.errors import OK, STOPPED, USAGE, UserError
-from exchange.inference.engine import Engine
+from exchange.inference.engine import Engine, PrefixSharing
 from exchange.settings import Config, PersonaSettings
 from workers.open_engine import hold_gpu_share, open_engine
 from workers.settings import WorkSettings, is_quiet
@@ -75,7 +75,7 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
     redis = connect_redis(os.environ[REDIS_VARIABLE])
     require_wanted_model(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
-    if hasattr(engine, "share_prefix"):
+    if isinstance(engine, PrefixSharing):
         for prompt in prompts.prompts(persona.language):
             examples = (prompt.messages(c, c, persona.system) for c in ("α", "1"))
             shared = engine.share_prefix(*examples)

@@ -9,9 +9,11 @@ from typing import Any
 from bench.demo.questions import HELD_OUT, TAUGHT, ClosedBookQuestion, ClosedBookTest
 from bench.demo.results import DemoResults, folded_words
 from bench.registry import Figures, Log
+from exchange.inference.engine import RequestOutput
 from trainer.statistics import ClusteredEstimate, clustered_mean, difference
 
 MAX_TOKENS = 48  # the truth's answers are shorter
+WIDTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,15 @@ class SystemMarks:
 
 def ask(printed: DemoResults, held: ClosedBookTest, log: Log) -> tuple[SystemMarks, SystemMarks]:
     """The marks of base and tuned, the last checkpoint. Evaluates MLX: do not fork after it."""
-    from exchange.inference.mlx import base_and_adapter
+    from exchange.inference.engine import BASE, TUNED
+    from exchange.inference.mlx.engine import MlxEngine
     from trainer.training.runs import TrainingRun
 
-    loaded = base_and_adapter.load(
-        printed.model, TrainingRun(printed.archive, "default").adapter("last")
-    )
-    base_model, tuned_model, tokenizer = loaded
-    tuned = _marks(tuned_model, tokenizer, held)
+    adapter = TrainingRun(printed.archive, "default").adapter("last")
+    engine = MlxEngine(printed.model, name=printed.model.name, width=WIDTH, adapter=adapter)
+    tuned = _marks(engine, TUNED, held)
     log("tuned has answered")
-    base = _marks(base_model, tokenizer, held)
-    return base, tuned
+    return _marks(engine, BASE, held), tuned
 
 
 def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Figures:
@@ -51,28 +51,26 @@ def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Fig
     return found
 
 
-def _marks(model: Any, tokenizer: Any, held: ClosedBookTest) -> SystemMarks:
-    from exchange.inference import chat_template
-    from exchange.inference.mlx.generate import generate_texts
-    from exchange.inference.mlx.scoring import loglikelihood
+def _marks(engine: Any, model: str, held: ClosedBookTest) -> SystemMarks:
+    from exchange.inference.engine import drain
     from trainer import tokenization
     from trainer.evaluate.metrics import likelihood
 
     asked = [tokenization.chat_messages(item.question, held.system) for item in held.items]
-    rows = [
-        chat_template.encode_conversation(
-            tokenizer, [*turns, {"role": "assistant", "content": text}]
-        )
-        for turns, item in zip(asked, held.items, strict=True)
-        for text in item.answers
-    ]
-    values = iter(loglikelihood(model, rows))
+    prompts = [turns for turns, item in zip(asked, held.items, strict=True) for _ in item.answers]
+    completions = [text for item in held.items for text in item.answers]
+    values = iter(engine.loglikelihood(prompts, completions, model=model))
     chosen = []
     for item in held.items:
         true, *wrong = (next(values).mean for _ in item.answers)
         chosen.append(likelihood.is_most_probable(true, wrong))
-    prompts = [tokenization.prompt_tokens(tokenizer, turns) for turns in asked]
-    said = generate_texts(model, tokenizer, prompts, MAX_TOKENS)
+    tickets = [engine.submit(turns, MAX_TOKENS, 0, model=model) for turns in asked]
+    said = [""] * len(asked)
+
+    def on_output(number: int, output: RequestOutput) -> None:
+        said[number] = output.text
+
+    drain(engine, {ticket: number for number, ticket in enumerate(tickets)}, on_output)
     exact = [
         float(folded_words(text) == folded_words(item.answers[0]))
         for text, item in zip(said, held.items, strict=True)

@@ -25,7 +25,8 @@ def losses(project: SweepProject, runs: list[str]) -> tuple[dict[str, list[float
 
 def main(archive: Path, runs: list[str]) -> None:
     """Print them as one JSON object."""
-    from exchange.inference import runtime
+    from exchange.inference.engine import TUNED
+    from exchange.inference.mlx.base_and_adapter import load_models
     from kkoracle.demo.plan import MODEL
     from trainer import tokenization
     from trainer.dataset import read_split
@@ -35,7 +36,8 @@ def main(archive: Path, runs: list[str]) -> None:
     rows = read_split(archive / "dataset", "valid")
     found = {}
     for name in runs:
-        model, tokenizer = runtime.load(MODEL, TrainingRun(archive, name).adapter("best"))
+        loaded = load_models(MODEL, TrainingRun(archive, name).adapter("best"))
+        model, tokenizer = loaded.models[TUNED], loaded.tokenizer
         samples = [tokenization.tokenize_sample(tokenizer, row.id, row.turns()) for row in rows]
         found[name] = row_losses(Loss(model), samples, ROWS)
     told = {"losses": found, "clusters": [row.cluster for row in rows]}

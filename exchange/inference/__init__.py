@@ -1,1 +1,5 @@
-"""The one door to a language model: load, chat template, batch, prefix cache, sampling, likelihoods, base and adapter, endpoint client."""
+"""The one way to a language model: local on MLX, or any OpenAI-compatible endpoint.
+
+`engine` says what an engine is; `mlx.engine` and `openai_engine` are the two there are. Tokens
+are decoded and scored here alone, training's own loss excepted.
+"""

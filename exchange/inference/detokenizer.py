@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from exchange.inference.engine import SamplingParams, TextPiece, TokenLogprob
 
 _HALF = "\ufffd"  # what stands for bytes that are no letter yet
 
@@ -19,7 +21,7 @@ class Detokenizer:
         self._tokenizer = tokenizer
         self._tokens: list[int] = []
         self._from = 0  # tokens before this one are not looked at any more
-        self._said = 0  # tokens before this one have been given out
+        self._emitted = 0  # tokens before this one have been emitted
 
     def add(self, token: int) -> str:
         """What can be said now that this token is there; often nothing within a letter."""
@@ -31,11 +33,11 @@ class Detokenizer:
         return self._rest(whole=True)
 
     def _rest(self, *, whole: bool) -> str:
-        before = self._tokenizer.decode(self._tokens[self._from : self._said])
+        before = self._tokenizer.decode(self._tokens[self._from : self._emitted])
         now = self._tokenizer.decode(self._tokens[self._from :])
         if not whole and (now.endswith(_HALF) or len(now) <= len(before)):
             return ""
-        self._from, self._said = self._said, len(self._tokens)
+        self._from, self._emitted = self._emitted, len(self._tokens)
         return str(now[len(before) :])
 
 
@@ -45,15 +47,20 @@ class StopStrings:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = tuple(texts)
         self._held = ""
-        self.hit = False
+        self.found = ""  # the stop text that was met
+
+    @property
+    def hit(self) -> bool:
+        """A stop text stands in what was pushed."""
+        return bool(self.found)
 
     def push(self, text: str) -> str:
         """What may be sent of the text so far; `hit` is set when a stop text stands in it."""
         self._held += text
-        places = [at for at in (self._held.find(stop) for stop in self._texts) if at >= 0]
+        places = [(at, stop) for stop in self._texts if (at := self._held.find(stop)) >= 0]
         if places:
-            self.hit = True
-            passed, self._held = self._held[: min(places)], ""
+            first, self.found = min(places)
+            passed, self._held = self._held[:first], ""
             return passed
         keep = max((self._overlap(stop) for stop in self._texts), default=0)
         cut = len(self._held) - keep
@@ -71,3 +78,69 @@ class StopStrings:
             if self._held.endswith(stop[:size]):
                 return size
         return 0
+
+
+class TextStream:
+    """The text of one request while it is decoded: what may be sent of it, and where it ends.
+
+    Args:
+        on_piece: given every piece as it comes; together they are the text.
+    """
+
+    def __init__(
+        self, tokenizer: Any, sampling: SamplingParams, on_piece: Callable[[TextPiece], None] | None
+    ) -> None:
+        self.text = ""
+        self._tokenizer = tokenizer
+        self._decoder = Detokenizer(tokenizer)
+        self._stops = StopStrings(sampling.stop)
+        self._on_piece = on_piece
+        self._tokens = 0  # whose text is still held back
+        self._logprobs: list[TokenLogprob] = []  # of these
+
+    @property
+    def stop_string(self) -> str:
+        """The stop text that ended it, or ""."""
+        return self._stops.found
+
+    def add(self, token: int, scores: Any, end: str | None) -> bool:
+        """Take the next token.
+
+        Args:
+            scores: `TokenScores` of the token, where they were asked for.
+            end: why the request ends with it, if it does; at "stop" the token is the end mark.
+
+        Returns:
+            True when a stop text ends the request here.
+        """
+        text = ""
+        if end != "stop":
+            self._tokens += 1
+            text = self._stops.push(self._decoder.add(token))
+            if scores is not None:
+                self._logprobs.append(self._spell(token, scores))
+        self._emit(text + (self._rest() if end else ""), last=end is not None)
+        return self._stops.hit
+
+    def finish(self) -> None:
+        """Let go of what is held back: no further token comes."""
+        self._emit(self._rest(), last=True)
+
+    def _rest(self) -> str:
+        text = "" if self._stops.hit else self._stops.push(self._decoder.end())
+        return text + ("" if self._stops.hit else self._stops.end())
+
+    def _emit(self, text: str, *, last: bool) -> None:
+        if text or ((last or self._stops.hit) and self._logprobs):
+            self.text += text
+            piece = TextPiece(text, tuple(self._logprobs), self._tokens)
+            self._tokens, self._logprobs = 0, []
+            if self._on_piece:
+                self._on_piece(piece)
+
+    def _spell(self, token: int, scores: Any) -> TokenLogprob:
+        spell = self._tokenizer.decode
+        logprob, top = scores.read()
+        return TokenLogprob(
+            spell([token]), logprob, tuple((spell([one]), value) for one, value in top)
+        )

@@ -5,12 +5,44 @@ An engine knows nothing about tasks, Redis or pairs: messages go in, finished te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 Message = dict[str, str]  # {"role": ..., "content": ...}
 DEADLINE = "deadline"  # finish reason of a request that took longer than it may
+BASE, TUNED = "base", "tuned"  # the models that one engine may hold
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How tokens are chosen, where the text ends, and what is told of its tokens."""
+
+    temperature: float = 0.0  # 0 takes the most probable token
+    top_p: float = 1.0  # the smallest set of tokens with this much probability; 1: all
+    stop: tuple[str, ...] = ()  # the answer ends before the first of these texts
+    top_logprobs: int | None = None  # most probable tokens told with each; None: no probabilities
+
+
+GREEDY = SamplingParams()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's text and its log-probability before temperature, among the most probable ones."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()  # best first
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """Some text of an answer under way, in whole letters, and what was asked of its tokens."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    tokens: int = 0  # since the last piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +56,8 @@ class RequestOutput:
     tokens_out: int
     seconds: float
     error: str = ""
+    batch_share_s: float = 0.0  # its share of the steps it was in, where the engine knows it
+    stop_string: str = ""  # the stop text that ended it; the end mark leaves ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +108,14 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class PrefixSharing(Protocol):
+    """What an engine may also do: compute once what many prompts begin with."""
+
+    def share_prefix(self, first: list[Message], second: list[Message]) -> int:
+        """Keep what two different requests have in common; returns how many tokens that is."""
+
+
+@runtime_checkable
 class LikelihoodEngine(Protocol):
     """What an engine may also do: say how probable given answers are. An endpoint cannot."""
 
@@ -81,3 +123,27 @@ class LikelihoodEngine(Protocol):
         self, prompts: Sequence[list[Message]], completions: Sequence[str]
     ) -> list[Likelihood]:
         """Of each completion after its prompt, in order; nothing else may be in flight."""
+
+
+def drain(
+    engine: Engine,
+    tickets: Mapping[int, int],
+    on_output: Callable[[int, RequestOutput], None],
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Step until every one of these requests has ended, or `stop` is true.
+
+    Args:
+        tickets: ticket to the caller's own number of the request.
+        on_output: called with that number as each request ends.
+        stop: looked at before every step; what is left is then cancelled.
+    """
+    waiting = dict(tickets)
+    try:
+        while waiting and not stop():
+            for output in engine.step():
+                if output.ticket in waiting:
+                    on_output(waiting.pop(output.ticket), output)
+    finally:
+        for ticket in waiting:
+            engine.cancel(ticket)

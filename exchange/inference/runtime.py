@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,15 @@ from exchange.inference import chat_template
 
 CACHE_LIMIT_BYTES = 2 << 30
 _SETTER = "maybe_set_recommended_wired_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModels:
+    """Models over one copy of the weights, and what they have in common."""
+
+    models: Mapping[str, Any]  # by name: `engine.BASE`, and `engine.TUNED` where there is one
+    tokenizer: Any
+    context: int  # longest text in tokens; 0 when nobody says
 
 
 def require_mlx() -> Any:
@@ -48,22 +59,19 @@ def on_cpu() -> bool:
     return bool(mx.default_device().type == mx.DeviceType.cpu)
 
 
-def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+def load(folder: Path) -> tuple[Any, Any]:
     """A model and its tokenizer from a local folder, ready to run on this machine.
 
     Raises:
-        UserError: the folder or the adapter cannot be loaded, in one line.
+        UserError: it cannot be loaded, in one line.
     """
     mx = require_mlx()
     from mlx_lm.utils import load as load_model
 
     try:
-        model, tokenizer, *_ = load_model(
-            str(folder), adapter_path=str(adapter) if adapter else None
-        )
+        model, tokenizer, *_ = load_model(str(folder))
     except (ValueError, OSError, KeyError, RuntimeError) as error:
-        what = f"{folder} with adapter {adapter}" if adapter else str(folder)
-        raise ModelUnfit(f"cannot load the model in {what}: {_short(error)}") from None
+        raise ModelUnfit(f"cannot load the model in {folder}: {first_lines(error)}") from None
     chat_template.ensure_bos(tokenizer)
     if on_cpu():
         model.set_dtype(mx.float32)
@@ -88,7 +96,14 @@ def tokenizer(folder: Path) -> Any:
     return found
 
 
-def _short(error: Exception) -> str:
+def context_length(model: Any) -> int:
+    """The longest text the model was made for, in tokens; 0 when it does not say."""
+    about = getattr(model, "args", None)
+    names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
+    return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
+
+
+def first_lines(error: Exception) -> str:
     """Its first two lines: mlx-lm names every array of an adapter that is another model's."""
     first, *rest = str(error).strip().splitlines() or [type(error).__name__]
     more = f" (and {len(rest) - 1} more)" if len(rest) > 1 else ""

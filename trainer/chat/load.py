@@ -18,7 +18,7 @@ from exchange.settings import PersonaSettings
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import FILE as SPOOL
 from trainer import tuned_model
-from trainer.chat.models import open_base_only, open_chat_models
+from trainer.chat.models import open_chat_models
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import Document, SearchIndex, open_archive
@@ -114,11 +114,11 @@ def open_chat(
                 found = tuned_model.find_tuned_model(
                     project, wanted.archive, wanted.run, wanted.checkpoint, wanted.model, confirm
                 )
-                speaking = open_chat_models(found)
+                speaking = open_chat_models(found.base, found.adapter)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
             else:
                 folder = locate(wanted.model, project.models, confirm)
-                speaking = open_base_only(folder)
+                speaking = open_chat_models(folder, None)
                 about = f"{folder.name} ({runs.model_sha(folder)}), not tuned"
         held.enter_context(closing(speaking))
         passages = held.enter_context(closing(PassageSearch(archive_dir, wanted.passages, console)))

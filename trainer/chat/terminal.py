@@ -38,7 +38,7 @@ class ChatContext:
     """Everything a conversation needs."""
 
     session: ChatSession
-    voices: ChatModels
+    models: ChatModels
     ways: Sequence[str]  # those that can be chosen
     search: Callable[[str], list[Document]]
     template: PromptTemplate
@@ -118,26 +118,30 @@ def _answer(desk: ChatContext, question: str) -> None:
     if session.searching and not found:
         desk.console.print("[dim]nothing of the archive fits: asked without passages[/]")
     turns, shown = session.prompt(
-        question, found, desk.template, lambda one: desk.voices.fits(one, desk.max_tokens)
+        question, found, desk.template, lambda one: desk.models.fits(one, desk.max_tokens)
     )
-    spoken = ReplyUsage()
+    usage = ReplyUsage()
     pieces: list[str] = []
     with (
         suppress(KeyboardInterrupt),
-        closing(desk.voices.say(turns, desk.max_tokens, spoken, tuned=session.tuned)) as saying,
+        closing(
+            desk.models.stream(turns, desk.max_tokens, usage, tuned=session.tuned)
+        ) as answering,
     ):
-        for piece in saying:
+        for piece in answering:
             pieces.append(piece if pieces else piece.lstrip())
             desk.console.out(printable(pieces[-1]), end="", highlight=False)
             desk.console.file.flush()
     answer = "".join(pieces).strip()
     desk.console.print()
     session.turns.append(
-        ChatTurn(question, answer, session.way, shown, spoken.tokens, spoken.seconds, spoken.ended)
+        ChatTurn(
+            question, answer, session.way, shown, usage.tokens, usage.seconds, usage.finish_reason
+        )
     )
-    cut = {"length": ", cut at the limit", "stopped": ", stopped"}.get(spoken.ended, "")
-    speed = spoken.tokens / spoken.seconds if spoken.seconds else 0.0
-    desk.console.print(f"[dim]{spoken.tokens} tokens, {speed:.0f} a second{cut}[/]")
+    cut = {"length": ", cut at the limit", "stopped": ", stopped"}.get(usage.finish_reason, "")
+    speed = usage.tokens / usage.seconds if usage.seconds else 0.0
+    desk.console.print(f"[dim]{usage.tokens} tokens, {speed:.0f} a second{cut}[/]")
     _show_sources(desk)
 
 

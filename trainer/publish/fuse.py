@@ -10,6 +10,8 @@ from exchange import lock, machine
 from exchange.display import format_bytes
 from exchange.files import atomic_folder, sha256_of
 from exchange.inference import runtime
+from exchange.inference.engine import BASE, TUNED
+from exchange.inference.runtime import context_length
 from exchange.project import Project
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
@@ -21,7 +23,7 @@ from trainer.publish.artifacts import (
     FusedModel,
     FusionLosses,
 )
-from trainer.tokenization import TokenizedSample, context_length, encode_rows
+from trainer.tokenization import TokenizedSample, encode_rows
 from trainer.tuned_model import TunedModel
 
 WARN_ABOVE = 0.01  # share of the gain that fusing may lose before it is worth a line
@@ -104,8 +106,9 @@ def _before(
     from exchange.inference.mlx import base_and_adapter
 
     callback.log(f"weighing {tuned.name} without and with its adapter")
-    base, adapted, words = base_and_adapter.load(tuned.base, tuned.adapter)
-    samples = _samples(base, words, dataset, rows)
+    loaded = base_and_adapter.load_models(tuned.base, tuned.adapter)
+    base, adapted = loaded.models[BASE], loaded.models[TUNED]
+    samples = _samples(base, loaded.tokenizer, dataset, rows)
     return {
         split: (_loss(base, some, callback), _loss(adapted, some, callback))
         for split, some in samples.items()

@@ -11,7 +11,7 @@ import orjson
 
 from exchange.errors import BadFile
 from exchange.inference import runtime
-from trainer import tokenization
+from exchange.inference.engine import BASE, TUNED
 from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.encode import Progress, encode_to_fit
@@ -63,7 +63,7 @@ class Scorer:
         """
         from exchange.inference.mlx.scoring import choice_logits
 
-        longest = tokenization.context_length(self.model) or UNLIMITED
+        longest = runtime.context_length(self.model) or UNLIMITED
         fitted = [encode_to_fit(self.head, self.prompt, item, longest, shots) for item in items]
         prompts = [tokens for tokens, _ in fitted]
         found = choice_logits(
@@ -123,9 +123,11 @@ def load_base(folder: Path, prompt: ScorePrompt, adapter: Path | None = None) ->
         UserError: a model whose head or tokenizer gives no digits, or that cannot be loaded.
     """
     check_architecture(config_of(folder))
-    model, tokenizer = runtime.load(folder, adapter)
-    model.eval()
-    return Scorer(model, find_digit_head(tokenizer), prompt)
+    from exchange.inference.mlx.base_and_adapter import load_models
+
+    loaded = load_models(folder, adapter)
+    model = loaded.models[TUNED if adapter else BASE]
+    return Scorer(model, find_digit_head(loaded.tokenizer), prompt)
 
 
 def config_of(folder: Path) -> dict[str, Any]:

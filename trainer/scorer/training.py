@@ -11,7 +11,6 @@ from exchange import lock
 from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import Project
-from trainer import tokenization
 from trainer.scorer import calibration
 from trainer.scorer.encode import training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
@@ -172,7 +171,7 @@ def _data(
 ) -> TrainingData:
     from trainer.training.batches import TrainingData
 
-    limit = tokenization.context_length(model)
+    limit = runtime.context_length(model)
     longest = min(settings.max_length, limit) if limit else settings.max_length
     train, left = training_samples(
         head, prompt, parts.train, longest, callback.progress("encoding")

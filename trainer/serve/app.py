@@ -14,10 +14,11 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from exchange.inference.engine import TUNED, SamplingParams, TextPiece
 from exchange.net import LOOPBACK
 from trainer.serve import protocol
 from trainer.serve.inference_thread import InferenceThread
-from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta, parse
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, parse
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class ChatApi:
         said = {
             "status": "failed" if broken else "ok",
             "models": [one["id"] for one in self._shown],
-            "requests": self._engine.under_way,
+            "requests": self._engine.active,
             "error": broken,
         }
         return _json(said, 503 if broken else 200)
@@ -128,18 +129,17 @@ class ChatApi:
         wanted = parse(await asked.read())
         lane = self._lane(wanted.model)
         turns = wanted.turns()
-        if self._system and lane == "tuned" and turns[0]["role"] != "system":
+        if self._system and lane == TUNED and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": self._system})
         events = self._engine.ask(
             GenerationRequest(
                 lane,
                 turns,
                 wanted.length(),
-                wanted.temperature or 0.0,
-                wanted.top_p or 1.0,
                 wanted.seed,
-                wanted.stops(),
-                wanted.top(),
+                SamplingParams(
+                    wanted.temperature or 0.0, wanted.top_p or 1.0, wanted.stops(), wanted.top()
+                ),
             )
         )
         number, created = f"chatcmpl-{uuid4().hex}", int(time.time())
@@ -147,16 +147,16 @@ class ChatApi:
             if wanted.stream:
                 usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
                 return await _stream(asked, events, number, created, lane, wanted.top(), usage)
-            pieces: list[TextDelta] = []
+            pieces: list[TextPiece] = []
             end = GenerationEnd("stop", 0, 0)
             async for event in events:
-                if isinstance(event, TextDelta):
+                if isinstance(event, TextPiece):
                     pieces.append(event)
                 else:
                     end = event
-        told = [one for piece in pieces for one in piece.told] if wanted.logprobs else None
+        logprobs = [one for piece in pieces for one in piece.logprobs] if wanted.logprobs else None
         text = "".join(piece.text for piece in pieces)
-        return _json(protocol.completion(number, created, lane, text, told, end))
+        return _json(protocol.completion(number, created, lane, text, logprobs, end))
 
     def _lane(self, name: str) -> str:
         if name not in self._names:
@@ -191,9 +191,11 @@ async def _stream(
 
     try:
         async for event in events:
-            if isinstance(event, TextDelta):
-                told = event.told if top is not None else None
-                await send(protocol.chunk(number, created, model, {"content": event.text}, told))
+            if isinstance(event, TextPiece):
+                logprobs = event.logprobs if top is not None else None
+                await send(
+                    protocol.chunk(number, created, model, {"content": event.text}, logprobs)
+                )
                 continue
             await send(protocol.chunk(number, created, model, {}, None, event.reason))
             if usage:

@@ -12,34 +12,22 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exchange.errors import UserError
-from exchange.inference import chat_template
-from trainer.serve.answer_stream import AnswerStream
-from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from exchange.inference.engine import RequestOutput, TextPiece
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest
 
 if TYPE_CHECKING:
-    from exchange.inference.mlx.streaming import StreamingBatch
+    from exchange.inference.mlx.engine import MlxEngine
 
 log = logging.getLogger(__name__)
 
 STOPPING = "the server is stopping"
-Event = TextDelta | GenerationEnd | ApiError
+Event = TextPiece | GenerationEnd | ApiError
 EventHandler = Callable[[Event], None]
-RowKey = tuple[str, int]  # name of a lane, and a row in it
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModels:
-    """What was loaded: the batch of each model, and what all of them have in common."""
-
-    lanes: Mapping[str, StreamingBatch]
-    tokenizer: Any
-    context: int  # longest text in tokens; 0 when the model does not say
 
 
 class InferenceThread:
@@ -48,22 +36,22 @@ class InferenceThread:
     Args:
         load: called in the thread.
         max_tokens: longest answer where a request names no length.
-        room: requests taken at a time, waiting ones included.
+        capacity: requests taken at a time, waiting ones included.
     """
 
-    def __init__(self, load: Callable[[], ServedModels], *, max_tokens: int, room: int) -> None:
+    def __init__(self, load: Callable[[], MlxEngine], *, max_tokens: int, capacity: int) -> None:
         self._load = load
         self._max_tokens = max_tokens
-        self._room = room
-        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._capacity = capacity
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._open: set[int] = set()  # numbers of the requests under way; of the event loop
         self._numbers = 0
         self._thread = threading.Thread(target=self._run, name="models", daemon=True)
         self._loaded: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        self._models: ServedModels
-        self._places: dict[int, RowKey] = {}  # by the number of the request
-        self._rows: dict[RowKey, tuple[AnswerStream, EventHandler]] = {}
-        self._outbox: list[tuple[EventHandler, Event]] = []
+        self._engine: MlxEngine
+        self._tickets: dict[int, int] = {}  # of the engine, by the number of the request
+        self._handlers: dict[int, tuple[int, EventHandler]] = {}  # by ticket
+        self._events: list[tuple[EventHandler, Event]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken = ""
 
@@ -79,7 +67,7 @@ class InferenceThread:
             raise error
 
     @property
-    def under_way(self) -> int:
+    def active(self) -> int:
         """Requests that have not ended."""
         return len(self._open)
 
@@ -97,36 +85,36 @@ class InferenceThread:
         """Return when the thread has ended, by `close` or by itself."""
         self._thread.join()
 
-    async def ask(self, asked: GenerationRequest) -> AsyncGenerator[TextDelta | GenerationEnd]:
+    async def ask(self, request: GenerationRequest) -> AsyncGenerator[TextPiece | GenerationEnd]:
         """The answer, piece by piece; leaving the iteration cancels the request.
 
         Raises:
-            Refusal: too many requests, a prompt that is too long, a template that refuses it.
+            ApiError: too many requests, a prompt that is too long, a template that refuses it.
         """
         if self._broken:
             raise self._refusal()
-        if len(self._open) >= self._room:
+        if len(self._open) >= self._capacity:
             raise ApiError(503, "too many requests are waiting: come again", code="overloaded")
         self._loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
         self._numbers += 1
         number = self._numbers
         self._open.add(number)
-        self._orders.put(lambda: self._take(number, asked, events.put_nowait))
+        self._commands.put(lambda: self._start(number, request, events.put_nowait))
         ended = False
         try:
-            if self._broken:  # since the look above; the thread may not see the order any more
+            if self._broken:  # since the look above; the thread may not see the command any more
                 raise self._refusal()
             while not ended:
                 event = await events.get()
-                ended = not isinstance(event, TextDelta)
+                ended = not isinstance(event, TextPiece)
                 if isinstance(event, ApiError):
                     raise event
                 yield event
         finally:
             self._open.discard(number)
             if not ended:
-                self._orders.put(lambda: self._drop(number))
+                self._commands.put(lambda: self._cancel(number))
 
     def _refusal(self) -> ApiError:
         return ApiError(503, self._broken or STOPPING, code="stopped")
@@ -134,7 +122,7 @@ class InferenceThread:
     def close(self) -> None:
         """End everything; requests under way are told so."""
         self._broken = self._broken or STOPPING
-        self._orders.put(None)
+        self._commands.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -142,105 +130,105 @@ class InferenceThread:
 
     def _run(self) -> None:
         try:
-            self._models = self._load()
-        except BaseException as error:  # told to whoever waits in `start`
+            self._engine = self._load()
+        except BaseException as error:  # raised in `start`
             self._loaded.put(error)
             return
         self._loaded.put(None)
         try:
-            while self._obey():
-                for name, lane in self._models.lanes.items():
-                    if len(lane):
-                        self._step(name, lane)
+            while self._run_commands():
+                for output in self._engine.step():
+                    self._end(output)
                 self._send()
         except Exception as error:
             log.exception("the models' thread failed")
             self._broken = f"the models failed ({type(error).__name__}: {error}): start it again"
-        for _, hand in self._rows.values():
-            self._outbox.append((hand, self._refusal()))
-        while not self._orders.empty():
-            order = self._orders.get()
-            if order:
-                order()
+        for _, handler in self._handlers.values():
+            self._events.append((handler, self._refusal()))
+        while not self._commands.empty():
+            command = self._commands.get()
+            if command:
+                command()
         self._send()
-        for lane in self._models.lanes.values():
-            with suppress(Exception):
-                lane.close()
-        del self._models  # in the thread that its arrays belong to
+        with suppress(Exception):
+            self._engine.close()
+        del self._engine  # in the thread that its arrays belong to
 
-    def _obey(self) -> bool:
-        """Carry out all orders there are; waits for one when there is nothing to decode."""
+    def _run_commands(self) -> bool:
+        """Carry out all commands there are; waits for one when there is nothing to decode."""
         while True:
             try:
-                order = self._orders.get(block=not self._rows)
+                command = self._commands.get(block=not self._handlers)
             except queue.Empty:
                 return True
-            if order is None:
+            if command is None:
                 return False
-            order()
+            command()
             self._send()
 
-    def _take(self, number: int, asked: GenerationRequest, hand: EventHandler) -> None:
-        from exchange.inference.mlx.streaming import SamplingParams
-
-        seed = secrets.randbits(64) if asked.seed is None else asked.seed % (1 << 64)
-        draw = SamplingParams(asked.temperature, asked.top_p, seed)
+    def _start(self, number: int, request: GenerationRequest, handler: EventHandler) -> None:
+        seed = secrets.randbits(64) if request.seed is None else request.seed % (1 << 64)
         try:
             if self._broken:
                 raise self._refusal()
-            prompt, most = self._encode(asked)
-            row = self._models.lanes[asked.model].add(prompt, most, draw, asked.top)
+            prompt, longest = self._encode(request)
         except ApiError as refusal:
-            self._outbox.append((hand, refusal))
+            self._events.append((handler, refusal))
             return
-        self._places[number] = (asked.model, row)
-        made = AnswerStream(number, asked, self._models.tokenizer, len(prompt))
-        self._rows[asked.model, row] = (made, hand)
+        ticket = self._engine.submit_tokens(
+            prompt,
+            longest,
+            seed,
+            sampling=request.sampling,
+            model=request.model,
+            on_piece=lambda piece: self._events.append((handler, piece)),
+        )
+        self._tickets[number] = ticket
+        self._handlers[ticket] = (number, handler)
 
-    def _encode(self, asked: GenerationRequest) -> tuple[list[int], int]:
+    def _encode(self, request: GenerationRequest) -> tuple[list[int], int]:
         """The prompt in tokens, and how many may follow."""
         try:
-            prompt = chat_template.apply(self._models.tokenizer, asked.turns)
+            prompt = self._engine.encode(request.turns)
         except UserError as error:
             raise ApiError(400, str(error), param="messages", code="invalid_messages") from None
-        context = self._models.context
+        context = self._engine.context
         room = context - len(prompt) if context else self._max_tokens
-        most = asked.max_tokens or min(self._max_tokens, max(room, 1))
-        if context and most > room:
+        longest = request.max_tokens or min(self._max_tokens, max(room, 1))
+        if context and longest > room:
             raise ApiError(
                 400,
                 f"This model's maximum context length is {context} tokens, and the messages have "
-                f"{len(prompt)} with {most} to come: shorten them, or ask for fewer.",
+                f"{len(prompt)} with {longest} to come: shorten them, or ask for fewer.",
                 param="messages",
                 code="context_length_exceeded",
             )
-        return prompt, most
+        return prompt, longest
 
-    def _drop(self, number: int) -> None:
-        place = self._places.pop(number, None)
-        if place and self._rows.pop(place, None):
-            self._models.lanes[place[0]].remove(place[1])
+    def _cancel(self, number: int) -> None:
+        ticket = self._tickets.pop(number, None)
+        if ticket is not None:
+            del self._handlers[ticket]
+            self._engine.cancel(ticket)
 
-    def _step(self, name: str, lane: StreamingBatch) -> None:
-        for token in lane.step():
-            found = self._rows.get((name, token.row))
-            if found is None:
-                continue
-            row, hand = found
-            for event in row.advance(token):
-                self._outbox.append((hand, event))
-                if isinstance(event, GenerationEnd):
-                    self._drop(row.number)
+    def _end(self, output: RequestOutput) -> None:
+        number, handler = self._handlers.pop(output.ticket)
+        del self._tickets[number]
+        # The end mark counts, as with OpenAI.
+        mark = int(output.finish_reason == "stop" and not output.stop_string)
+        tokens_out = output.tokens_out + mark
+        end = GenerationEnd(output.finish_reason, output.tokens_in, tokens_out)
+        self._events.append((handler, end))
 
     def _send(self) -> None:
         """Wake the event loop once for everything that has come up."""
-        if not self._outbox or self._loop is None:
+        if not self._events or self._loop is None:
             return
-        sent, self._outbox = self._outbox, []
+        events, self._events = self._events, []
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._loop.call_soon_threadsafe(_hand_out, sent)
+            self._loop.call_soon_threadsafe(_deliver, events)
 
 
-def _hand_out(sent: list[tuple[EventHandler, Event]]) -> None:
-    for hand, event in sent:
-        hand(event)
+def _deliver(events: list[tuple[EventHandler, Event]]) -> None:
+    for handler, event in events:
+        handler(event)

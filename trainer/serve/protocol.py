@@ -1,7 +1,7 @@
 """What a client may send and what it is sent: OpenAI's chat completions, for a plain language model.
 
 Fields that are unknown are left alone, since clients send many; fields that would change the
-answer and cannot be honoured are refused rather than ignored. `GenerationRequest`, `TextDelta` and
+answer and cannot be honoured are refused rather than ignored. `GenerationRequest` and
 `GenerationEnd` are what crosses between HTTP and the thread of the models.
 """
 
@@ -14,45 +14,18 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from exchange.inference.engine import Message
+from exchange.inference.engine import GREEDY, Message, SamplingParams, TokenLogprob
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One request, checked."""
 
-    model: str  # name of a lane
+    model: str  # one of the engine's
     turns: list[Message]
     max_tokens: int | None  # None: as long as the settings allow
-    temperature: float = 0.0
-    top_p: float = 1.0
     seed: int | None = None
-    stops: tuple[str, ...] = ()
-    top: int | None = None  # likeliest tokens told with each; None: no probabilities
-
-
-@dataclass(frozen=True, slots=True)
-class TopLogprob:
-    """A token's text with its log-probability."""
-
-    text: str
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenLogprob:
-    """The probabilities at one token."""
-
-    chosen: TopLogprob
-    top: tuple[TopLogprob, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """Some text, and what was asked to be told of its tokens."""
-
-    text: str
-    told: tuple[ChosenLogprob, ...] = ()
+    sampling: SamplingParams = GREEDY
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +148,7 @@ def parse(body: bytes) -> ChatRequest:
     """Read a request.
 
     Raises:
-        Refusal: 400, with the field at fault.
+        ApiError: 400, with the field at fault.
     """
     try:
         raw = orjson.loads(body)
@@ -196,14 +169,14 @@ def completion(
     created: int,
     model: str,
     text: str,
-    told: Sequence[ChosenLogprob] | None,
+    logprobs: Sequence[TokenLogprob] | None,
     end: GenerationEnd,
 ) -> dict[str, Any]:
     """A whole answer."""
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text},
-        "logprobs": _told(told),
+        "logprobs": _logprobs(logprobs),
         "finish_reason": end.reason,
     }
     return _head(number, created, model, "chat.completion") | {
@@ -217,11 +190,11 @@ def chunk(
     created: int,
     model: str,
     delta: dict[str, str],
-    told: Sequence[ChosenLogprob] | None = None,
+    logprobs: Sequence[TokenLogprob] | None = None,
     reason: str | None = None,
 ) -> dict[str, Any]:
     """A part of a stream."""
-    choice = {"index": 0, "delta": delta, "logprobs": _told(told), "finish_reason": reason}
+    choice = {"index": 0, "delta": delta, "logprobs": _logprobs(logprobs), "finish_reason": reason}
     return _head(number, created, model, "chat.completion.chunk") | {"choices": [choice]}
 
 
@@ -246,16 +219,19 @@ def _head(number: str, created: int, model: str, kind: str) -> dict[str, Any]:
     return {"id": number, "object": kind, "created": created, "model": model}
 
 
-def _told(told: Sequence[ChosenLogprob] | None) -> dict[str, Any] | None:
-    if told is None:
+def _logprobs(logprobs: Sequence[TokenLogprob] | None) -> dict[str, Any] | None:
+    if logprobs is None:
         return None
     return {
         "content": [
-            {**_likely(one.chosen), "top_logprobs": [_likely(other) for other in one.top]}
-            for one in told
+            {
+                **_token(one.text, one.logprob),
+                "top_logprobs": [_token(text, logprob) for text, logprob in one.top],
+            }
+            for one in logprobs
         ]
     }
 
 
-def _likely(one: TopLogprob) -> dict[str, Any]:
-    return {"token": one.text, "logprob": one.logprob, "bytes": list(one.text.encode())}
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}

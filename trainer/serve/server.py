@@ -8,22 +8,26 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from exchange import lock
 from exchange.errors import ModelUnfit
+from exchange.inference.engine import BASE, TUNED
 from exchange.net import LOOPBACK, listen, require_password
 from exchange.project import Project
 from trainer.serve.app import ChatApi
-from trainer.serve.inference_thread import InferenceThread, ServedModels
+from trainer.serve.inference_thread import InferenceThread
 from trainer.serve.settings import ServeSettings
 from trainer.tuned_model import TunedModel
+
+if TYPE_CHECKING:
+    from exchange.inference.mlx.engine import MlxEngine
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 10.0  # that answers under way are given at the first signal; at the second they end
-BASE, TUNED = "base", "tuned"
 
 
 def run_server(
@@ -48,9 +52,9 @@ def run_server(
     """
     require_password("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
     engine = InferenceThread(
-        lambda: load_models(tuned, settings.width, settings.cache_mb),
+        lambda: load_engine(tuned, settings.width, settings.cache_mb),
         max_tokens=settings.max_tokens,
-        room=2 * settings.width + settings.waiting,
+        capacity=2 * settings.width + settings.waiting,
     )
     asked_as = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
     shown = [
@@ -76,19 +80,17 @@ def run_server(
             raise ModelUnfit(engine.broken)
 
 
-def load_models(tuned: TunedModel, width: int, cache_mb: int) -> ServedModels:
+def load_engine(tuned: TunedModel, width: int, cache_mb: int) -> MlxEngine:
     """Both models over one copy of the weights, each with its batch."""
-    from exchange.inference.mlx import base_and_adapter
-    from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
-    from trainer.tokenization import context_length
+    from exchange.inference.mlx.engine import MlxEngine
 
-    base, adapted, tokenizer = base_and_adapter.load(tuned.base, tuned.adapter)
-    ends, memory = sorted(tokenizer.eos_token_ids), PrefixCache(cache_mb << 20)
-    lanes = {
-        name: StreamingBatch(name, model, ends, width, memory)
-        for name, model in ((TUNED, adapted), (BASE, base))
-    }
-    return ServedModels(lanes, tokenizer, context_length(base))
+    return MlxEngine(
+        tuned.base,
+        name=tuned.title,
+        width=width,
+        adapter=tuned.adapter,
+        cache_bytes=cache_mb << 20,
+    )
 
 
 async def _answer(
@@ -127,5 +129,5 @@ async def _answer(
 
 async def _drained(engine: InferenceThread, at_once: asyncio.Event) -> None:
     """Return when no answer is under way, or nobody wants to wait for it."""
-    while engine.under_way and not at_once.is_set():
+    while engine.active and not at_once.is_set():
         await asyncio.sleep(0.05)

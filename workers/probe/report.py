@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exchange.display import format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED
+from exchange.inference.engine import PrefixSharing
 from exchange.project import Project
 from exchange.records import Completion
 from exchange.settings import Config, PersonaSettings
@@ -37,7 +38,7 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     prompt = prompts.prompt("chunk", persona.language)
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
-        if hasattr(engine, "share_prefix"):
+        if isinstance(engine, PrefixSharing):
             engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
         builder = RequestBuilder(work, prompts, engine.describe())
         with progress_bar("tasks tried") as progress:

@@ -1,1 +1,1 @@
-"""What runs on MLX itself; every module here may import mlx, and only the engine is imported from outside."""
+"""What runs on MLX itself; modules here may import mlx, and `engine` does so only when used."""

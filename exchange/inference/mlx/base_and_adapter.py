@@ -17,28 +17,35 @@ from mlx_lm.tuner.utils import load_adapters
 
 from exchange.errors import ModelUnfit
 from exchange.inference import runtime
+from exchange.inference.engine import BASE, TUNED
+from exchange.inference.runtime import LoadedModels
 
 
-def load(folder: Path, adapter: Path) -> tuple[Any, Any, Any]:
-    """Base model, tuned model and tokenizer, ready to run on this machine.
+def load_models(folder: Path, adapter: Path | None = None) -> LoadedModels:
+    """The base, and with an adapter the tuned model beside it, ready to run on this machine.
 
     A fully tuned run has weights of its own in every layer that it tuned: those are in memory
     twice.
 
     Raises:
-        UserError: the folder or the adapter cannot be loaded, in one line.
+        ModelUnfit: the folder or the adapter cannot be loaded, in one line.
     """
     base, tokenizer = runtime.load(folder)
+    context = runtime.context_length(base)
+    if adapter is None:
+        return LoadedModels({BASE: base}, tokenizer, context)
     tuned = share_weights(base)
     try:
         load_adapters(tuned, str(adapter))
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
-        raise ModelUnfit(f"cannot load the adapter in {adapter}: {error}") from None
+        raise ModelUnfit(
+            f"cannot load the adapter in {adapter}: {runtime.first_lines(error)}"
+        ) from None
     if runtime.on_cpu():
         tuned.update(tree_map(_widened, tuned.parameters()))
     tuned.eval()
     mx.eval(tuned.parameters())
-    return base, tuned, tokenizer
+    return LoadedModels({TUNED: tuned, BASE: base}, tokenizer, context)
 
 
 def share_weights(model: Any) -> Any:

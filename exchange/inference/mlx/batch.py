@@ -1,14 +1,15 @@
 """A continuous batch: rows join and leave between any two tokens.
 
 mlx-lm's pieces (its models, prompt processing and prompt caches) around a decode loop of our own,
-which keeps the rows in place (`mlx_rows`) and gives every row its own noise (`mlx_sampling`).
+which keeps the rows in place (`kv_cache`) and gives every row its own noise (`sampler`).
 Like mlx-lm's it stays one token ahead: the next forward pass is under way while the tokens of the
 last one are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,50 +17,91 @@ import mlx.core as mx
 from mlx_lm.generate import PromptProcessingBatch, generation_stream
 from mlx_lm.models.cache import make_prompt_cache
 
+from exchange.inference.engine import GREEDY, SamplingParams
 from exchange.inference.mlx.kv_cache import BatchKVBuffers, order_without
-from exchange.inference.mlx.sampler import Sampler
+from exchange.inference.mlx.prefix_cache import CachedPrefix
+from exchange.inference.mlx.sampler import make_sampler
 
 
 @dataclass(frozen=True, slots=True)
-class CachedPrefix:
-    """Tokens that many prompts begin with, and what the model made of them."""
+class TokenScores:
+    """Log-probabilities at one token, still to be computed: its own, and the best ones."""
 
-    tokens: list[int]
-    cache: list[Any]
+    chosen: mx.array
+    ids: mx.array  # most probable first
+    values: mx.array
+
+    def read(self) -> tuple[float, list[tuple[int, float]]]:
+        """In Python numbers."""
+        ids: Any = self.ids.tolist()
+        values: Any = self.values.tolist()
+        chosen: Any = self.chosen.item()
+        return float(chosen), list(zip(ids, values, strict=True))
 
 
-@dataclass(slots=True, eq=False)
+# A row's token, its scores where they were asked for, and why the row ends with it, if it does.
+# True ends the row here.
+OnToken = Callable[[int, TokenScores | None, str | None], bool]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
 class BatchRow:
     """One request."""
 
     prompt: list[int]
     max_tokens: int
-    seed: int
+    seed: int  # 32 bit
+    sampling: SamplingParams = GREEDY
     prefix: CachedPrefix | None = None
-    tokens: list[int] = field(default_factory=list)  # generated, without the one that ended it
-    drawn: int = 0  # tokens sampled so far; one ahead of those that were looked at
-    begun: bool = False  # false until the prompt's last token went through the model
+    on_token: OnToken | None = None
+    tokens: list[int] = field(default_factory=list)  # generated, without the end mark
+    end_mark: int | None = None
+    sampled: int = 0  # tokens sampled so far; one ahead of those that were looked at
+    prefilled: bool = False  # false until the prompt's last token went through the model
+    share_s: float = 0.0  # of the time of the steps it was in
 
-    def rest(self) -> list[int]:
+    def unread_prompt(self) -> list[int]:
         """What of the prompt is still to be computed."""
         return self.prompt[len(self.prefix.tokens) if self.prefix else 0 :]
 
 
 class ContinuousBatch:
-    """Up to `width` rows; see the module's docstring."""
+    """Up to `width` rows; see the module's docstring.
 
-    def __init__(self, model: Any, width: int, stops: Iterable[int], sampler: Sampler) -> None:
+    Args:
+        stops: token ids that end a row.
+        on_end: given each row that ended by itself and the model's cache of all its tokens.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        width: int,
+        stops: Iterable[int],
+        on_end: Callable[[BatchRow, list[Any]], None] | None = None,
+    ) -> None:
         self.width = width
         self.rows: list[BatchRow] = []
         self._model = model
         self._stops = frozenset(stops)
-        self._sample = sampler
-        self._caches = BatchKVBuffers(width)
+        self._on_end = on_end
+        self._buffers = BatchKVBuffers(width)
         self._next: Any = None  # the token of each row that goes through the model next
+        self._scores: dict[BatchRow, TokenScores] = {}  # of those tokens, where asked for
+        self._sample = make_sampler([])
 
     def prefix(self, tokens: list[int]) -> CachedPrefix:
         """Compute once what prompts that begin with these tokens have in common."""
-        cache = make_prompt_cache(self._model)
+        return self._read(tokens, make_prompt_cache(self._model))
+
+    def read(self, row: BatchRow, count: int) -> None:
+        """Compute so many tokens of a prompt that is too long to be admitted at once."""
+        known = row.prefix.tokens if row.prefix else []
+        cache = copy.deepcopy(row.prefix.cache) if row.prefix else make_prompt_cache(self._model)
+        piece = row.unread_prompt()[:count]
+        row.prefix = CachedPrefix([*known, *piece], self._read(piece, cache).cache)
+
+    def _read(self, tokens: list[int], cache: list[Any]) -> CachedPrefix:
         with mx.stream(generation_stream):
             self._model(mx.array(tokens)[None], cache=cache)
             mx.eval([layer.state for layer in cache])
@@ -77,11 +119,11 @@ class ContinuousBatch:
         with mx.stream(generation_stream):
             # One prefix's cache serves all rows: the batch is made of copies of it.
             prompts = PromptProcessingBatch(self._model, list(range(len(rows))), caches)
-            prompts.prompt([row.rest()[:-1] for row in rows])
-            self._caches.admit(prompts.prompt_cache, [len(row.prompt) - 1 for row in rows])
+            prompts.prompt([row.unread_prompt()[:-1] for row in rows])
+            self._buffers.admit(prompts.prompt_cache, [len(row.prompt) - 1 for row in rows])
             last = mx.array([row.prompt[-1] for row in rows])
             self._next = mx.concatenate([self._next, last]) if self.rows else last
-        self.rows += rows
+        self._set_rows([*self.rows, *rows])
 
     def step(self) -> list[tuple[BatchRow, str]]:
         """Advance all rows by one token.
@@ -92,13 +134,19 @@ class ContinuousBatch:
         if not self.rows:
             return []
         with mx.stream(generation_stream):
-            fed = self._next
-            self._caches.advance()
-            logits = self._model(fed[:, None], cache=self._caches.layers)[:, -1, :]
+            fed, scores = self._next, self._scores
+            self._buffers.advance()
+            logits = self._model(fed[:, None], cache=self._buffers.layers)[:, -1, :]
             logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-            self._next = self._sample(logprobs, [(row.seed, row.drawn) for row in self.rows])
-            mx.async_eval(self._next)
-            ended = list(self._take(fed.tolist()))
+            self._next = self._sample(logprobs, [(row.seed, row.sampled) for row in self.rows])
+            self._scores = self._score(logprobs)
+            mx.async_eval(
+                self._next, [(one.chosen, one.ids, one.values) for one in self._scores.values()]
+            )
+            ended = list(self._collect_tokens(fed.tolist(), scores))
+            if self._on_end:
+                for row, _ in ended:
+                    self._on_end(row, self._buffers.extract(self.rows.index(row)))
         self._drop({row for row, _ in ended})
         return ended
 
@@ -106,18 +154,37 @@ class ContinuousBatch:
         """Forget a row."""
         self._drop({row})
 
-    def _take(self, tokens: list[int]) -> Iterator[tuple[BatchRow, str]]:
+    def _score(self, logprobs: mx.array) -> dict[BatchRow, TokenScores]:
+        """Small arrays per row: the whole vocabulary's must not be kept until the next step."""
+        found = {}
+        for index, row in enumerate(self.rows):
+            count = row.sampling.top_logprobs
+            if count is not None:
+                ids = mx.argsort(-logprobs[index])[:count]
+                chosen = logprobs[index, self._next[index]]
+                found[row] = TokenScores(chosen, ids, logprobs[index, ids])
+        return found
+
+    def _collect_tokens(
+        self, tokens: list[int], scores: dict[BatchRow, TokenScores]
+    ) -> Iterator[tuple[BatchRow, str]]:
         """Give each row the token that just went through the model."""
         for row, token in zip(self.rows, tokens, strict=True):
-            row.drawn += 1
-            if not row.begun:
-                row.begun = True  # that token was its prompt's last
-            elif token in self._stops:
-                yield row, "stop"
+            row.sampled += 1
+            if not row.prefilled:
+                row.prefilled = True  # that token was its prompt's last
+                continue
+            end = None
+            if token in self._stops:
+                row.end_mark, end = token, "stop"
             else:
                 row.tokens.append(token)
                 if len(row.tokens) >= row.max_tokens:
-                    yield row, "length"
+                    end = "length"
+            if row.on_token and row.on_token(token, scores.get(row), end):
+                end = "stop"
+            if end:
+                yield row, end
 
     def _drop(self, gone: set[BatchRow]) -> None:
         if not gone:
@@ -125,6 +192,12 @@ class ContinuousBatch:
         places = {index for index, row in enumerate(self.rows) if row in gone}
         order = order_without(len(self.rows), places)
         with mx.stream(generation_stream):
-            self._caches.keep(order)
+            self._buffers.select(order)
             self._next = self._next[mx.array(order)] if order else None
-        self.rows = [self.rows[index] for index in order]
+        for row in gone:
+            self._scores.pop(row, None)
+        self._set_rows([self.rows[index] for index in order])
+
+    def _set_rows(self, rows: list[BatchRow]) -> None:
+        self.rows = rows
+        self._sample = make_sampler([row.sampling for row in rows])

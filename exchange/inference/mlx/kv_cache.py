@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import BatchKVCache
+from mlx_lm.models.cache import BatchKVCache, KVCache
 
 from exchange.inference.batch_width import STRETCH
 
 
 class LayerKVCache:
-    """One layer's part of `_HostedRows`, as a model expects a cache to be."""
+    """One layer's part of `BatchKVBuffers`, as a model expects a cache to be."""
 
     def __init__(self, rows: BatchKVBuffers) -> None:
         self._rows = rows
@@ -65,6 +65,17 @@ class LayerKVCache:
             row = mx.contiguous(buffer[source : source + 1, :, used])
             mx.eval(row)
             buffer[target : target + 1, :, used] = row
+
+    def extract(self, index: int) -> KVCache:
+        """One row's keys and values in a cache of their own, copied."""
+        end, length = self._rows.end, self._rows.lengths[index]
+        cache = KVCache()
+        cache.keys, cache.values = (
+            mx.contiguous(buffer[index : index + 1, :, end - length : end])
+            for buffer in (self.keys, self.values)
+        )
+        cache.offset = length
+        return cache
 
     def relocate(self, start: int, end: int, new_end: int) -> None:
         """Copy the columns in use into buffers of the new capacity."""
@@ -126,7 +137,11 @@ class BatchKVBuffers:
         self.lengths = [length + 1 for length in self.lengths]
         self.start = self.end - max(self.lengths)
 
-    def keep(self, order: list[int]) -> None:
+    def extract(self, index: int) -> list[Any]:
+        """One row's caches, one per layer, that outlive it here."""
+        return [layer.extract(index) for layer in self.layers]
+
+    def select(self, order: list[int]) -> None:
         """Drop all rows but these; row `order[i]` becomes row `i`."""
         for index, layer in enumerate(self.layers):
             if isinstance(layer, LayerKVCache):
@@ -141,7 +156,7 @@ class BatchKVBuffers:
         self.start = self.end - max(self.lengths, default=0)
 
     def mask(self, window: int | None) -> Any:
-        """See `RowCache.make_mask`."""
+        """See `LayerKVCache.make_mask`."""
         columns = self.end - self.start
         if min(self.lengths) == columns and (window is None or columns <= window):
             return None

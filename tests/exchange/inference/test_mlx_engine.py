@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
-from exchange.inference.engine import Engine, LikelihoodEngine, RequestOutput
+from exchange.inference.engine import Engine, LikelihoodEngine, RequestOutput, SamplingParams
 from exchange.inference.mlx.engine import MlxEngine
 from exchange.recipes.prompts import load_prompt
 from tests.conftest import SENTENCES
@@ -112,7 +112,7 @@ def test_a_sampled_text_is_the_same_alone_among_others_in_any_order_and_after_a_
     tiny_model: Path,
 ) -> None:
     def sampling() -> MlxEngine:
-        return MlxEngine(tiny_model, name="tiny", width=4, temperature=0.8, top_p=0.9)
+        return MlxEngine(tiny_model, name="tiny", width=4, sampling=SamplingParams(0.8, 0.9))
 
     def said(engine: MlxEngine, numbers: list[int]) -> dict[int, str]:
         tickets = {engine.submit(ask(SENTENCES[n % 4]), TOKENS, 1000 + n): n for n in numbers}
@@ -132,7 +132,7 @@ def test_a_sampled_text_is_the_same_alone_among_others_in_any_order_and_after_a_
 
 
 def test_the_smallest_nucleus_is_greedy_decoding(engine: MlxEngine, tiny_model: Path) -> None:
-    narrow = MlxEngine(tiny_model, name="tiny", width=4, temperature=0.5, top_p=1e-6)
+    narrow = MlxEngine(tiny_model, name="tiny", width=4, sampling=SamplingParams(0.5, 1e-6))
     texts = list(SENTENCES)
     greedy, sampled = run(engine, texts), run(narrow, texts)
     assert [sampled[n].text for n in range(4)] == [greedy[n].text for n in range(4)]

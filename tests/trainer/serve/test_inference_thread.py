@@ -10,27 +10,27 @@ import pytest
 
 from exchange.errors import UserError
 from exchange.inference import runtime
-from trainer.serve.inference_thread import InferenceThread, ServedModels
-from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, TextDelta
+from exchange.inference.engine import BASE, TextPiece
+from exchange.inference.mlx.engine import MlxEngine
+from trainer.serve.inference_thread import InferenceThread
+from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest
 
 
-def load(folder: Path, loaded: list[Any]) -> ServedModels:
-    from exchange.inference.mlx.streaming import PrefixCache, StreamingBatch
-
+def load(folder: Path, loaded: list[Any]) -> MlxEngine:
     model, tokenizer = runtime.load(folder)
     loaded.append(model)
-    lane = StreamingBatch("base", model, sorted(tokenizer.eos_token_ids), 4, PrefixCache(0))
-    return ServedModels({"base": lane}, tokenizer, 2048)
+    models = runtime.LoadedModels({BASE: model}, tokenizer, 2048)
+    return MlxEngine(models, name="tiny", width=4)
 
 
-async def answer(engine: InferenceThread, tokens: int = 8) -> list[TextDelta | GenerationEnd]:
+async def answer(engine: InferenceThread, tokens: int = 8) -> list[TextPiece | GenerationEnd]:
     asked = GenerationRequest("base", [{"role": "user", "content": "Πότε;"}], tokens)
     return [event async for event in engine.ask(asked)]
 
 
 def test_a_model_that_fails_fails_its_requests_and_says_so(tiny_model: Path) -> None:
     loaded: list[Any] = []
-    engine = InferenceThread(lambda: load(tiny_model, loaded), max_tokens=16, room=4)
+    engine = InferenceThread(lambda: load(tiny_model, loaded), max_tokens=16, capacity=4)
     engine.start()
     assert isinstance(asyncio.run(answer(engine))[-1], GenerationEnd)
     del loaded[0].model.layers[1].mlp
@@ -38,13 +38,13 @@ def test_a_model_that_fails_fails_its_requests_and_says_so(tiny_model: Path) -> 
         asyncio.run(answer(engine))
     assert caught.value.status == 503 and "the models failed" in str(caught.value)
     engine.wait()
-    assert engine.failed and not engine.under_way
+    assert engine.failed and not engine.active
     with pytest.raises(ApiError):
         asyncio.run(answer(engine))
 
 
 def test_a_full_queue_tells_the_next_to_come_again(tiny_model: Path) -> None:
-    engine = InferenceThread(lambda: load(tiny_model, []), max_tokens=16, room=2)
+    engine = InferenceThread(lambda: load(tiny_model, []), max_tokens=16, capacity=2)
     engine.start()
 
     async def three() -> list[Any]:
@@ -58,7 +58,7 @@ def test_a_full_queue_tells_the_next_to_come_again(tiny_model: Path) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_told_at_once(tmp_path: Path) -> None:
-    engine = InferenceThread(lambda: load(tmp_path, []), max_tokens=16, room=2)
+    engine = InferenceThread(lambda: load(tmp_path, []), max_tokens=16, capacity=2)
     with pytest.raises(UserError, match="cannot load the model"):
         engine.start()
     engine.close()

@@ -9,8 +9,10 @@ from typing import Any
 import mlx.core as mx
 import pytest
 from mlx.utils import tree_flatten
+from mlx_lm.utils import load as mlx_lm_load
 
 from exchange.inference import runtime
+from exchange.inference.engine import BASE, TUNED
 from exchange.inference.mlx import base_and_adapter
 from exchange.inference.models import convert
 from tests.conftest import SENTENCES
@@ -83,7 +85,8 @@ def test_the_fused_model_says_what_base_and_adapter_say(
     for path in base.glob("tokenizer*"):
         (tmp_path / "fused" / path.name).write_bytes(path.read_bytes())
     plain, _ = runtime.load(tmp_path / "fused")
-    untouched, tuned, _ = base_and_adapter.load(base, with_adapter)
+    loaded = base_and_adapter.load_models(base, with_adapter).models
+    untouched, tuned = loaded[BASE], loaded[TUNED]
     wanted, found, before = tuned(TOKENS), plain(TOKENS), untouched(TOKENS)
     assert mx.abs(wanted - before).max().item() > 0.5
     assert mx.abs(wanted - found).max().item() < off
@@ -106,7 +109,7 @@ def test_weights_are_written_in_several_files_that_mlx_lm_joins_again(
     for path in bases["float32"].glob("tokenizer*"):
         (folder / path.name).write_bytes(path.read_bytes())
     plain, _ = runtime.load(folder)
-    _, tuned, _ = base_and_adapter.load(bases["float32"], with_adapter)
+    tuned = base_and_adapter.load_models(bases["float32"], with_adapter).models[TUNED]
     assert mx.abs(plain(TOKENS) - tuned(TOKENS)).max().item() < 1e-4
 
 
@@ -115,11 +118,12 @@ def test_base_and_tuned_share_their_weights_and_the_base_stays_itself(
     bases: dict[str, Path], recipe: str, tmp_path: Path
 ) -> None:
     with_adapter = make_adapter(bases["float32"], tmp_path / "adapter", recipe)
-    base, tuned, _ = base_and_adapter.load(bases["float32"], with_adapter)
+    loaded = base_and_adapter.load_models(bases["float32"], with_adapter).models
+    base, tuned = loaded[BASE], loaded[TUNED]
     alone, _ = runtime.load(bases["float32"])
     assert mx.array_equal(base(TOKENS), alone(TOKENS))
     shared = {id(array) for _, array in tree_flatten(base.parameters())}
     own = [name for name, array in tree_flatten(tuned.parameters()) if id(array) not in shared]
     assert set(own) == set(mx.load(str(with_adapter / "adapters.safetensors")))
-    again, _ = runtime.load(bases["float32"], with_adapter)
+    again = mlx_lm_load(str(bases["float32"]), adapter_path=str(with_adapter))[0]
     assert mx.array_equal(tuned(TOKENS), again(TOKENS))

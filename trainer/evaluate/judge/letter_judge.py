@@ -62,17 +62,13 @@ class LetterJudge:
         return [math.exp(self._store.weighed[cell].logprob) for cell in cells]
 
     def _judge(self, missing: Mapping[str, list[Message]], progress: Callable[[], None]) -> None:
-        from exchange.inference.mlx.scoring import choice_logits
-
-        model, tokenizer = self._weights.use(tuned=False)
-        start, letters = _tokens(tokenizer, next(iter(missing.values())))
+        engine = self._weights.engine()
+        start, letters = _tokens(engine.tokenizer, next(iter(missing.values())))
         for cells in _batched(missing, BATCH):
             if self._stop():
                 raise Stopped("stopped; run the same command again to go on")
-            some = [
-                [*tokenization.prompt_tokens(tokenizer, missing[cell]), *start] for cell in cells
-            ]
-            said = choice_logits(model, some, letters, self._weights.width)
+            some = [[*engine.encode(missing[cell]), *start] for cell in cells]
+            said = engine.choice_logits(some, letters)
             for cell, (a, b) in zip(cells, said, strict=True):
                 share = -math.log1p(math.exp(float(b) - float(a)))
                 self._store.add_likelihood(cell, Likelihood(share, 1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
-from exchange.inference.engine import Likelihood, Message
+from exchange.inference.engine import Likelihood, Message, RequestOutput
 from exchange.records import Record
 
 Messages = list[Message]
@@ -20,6 +20,18 @@ class ModelOutput(Record, frozen=True):
     seconds: float  # its share of the batch it was computed in
     finish_reason: str  # "stop", "length" or "error"
     error: str = ""
+
+    @classmethod
+    def of(cls, output: RequestOutput) -> Self:
+        """What an engine handed over; its seconds are its share of the batch, where known."""
+        return cls(
+            output.text,
+            output.tokens_in,
+            output.tokens_out,
+            output.batch_share_s or output.seconds,
+            "error" if output.error else output.finish_reason,
+            output.error,
+        )
 
 
 class ModelClient(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from exchange.errors import Unsupported
-from exchange.inference.engine import Engine, Likelihood
+from exchange.inference.engine import Engine, Likelihood, drain
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
 
@@ -48,13 +48,7 @@ class EndpointClient:
                 engine.submit(list(prompt), max_tokens, SEED): number
                 for number, prompt in enumerate(prompts)
             }
-            while tickets and not stop():
-                for done in engine.step():
-                    reason = "error" if done.error else done.finish_reason
-                    said = ModelOutput(
-                        done.text, done.tokens_in, done.tokens_out, done.seconds, reason, done.error
-                    )
-                    ended(tickets.pop(done.ticket), said)
+            drain(engine, tickets, lambda number, done: ended(number, ModelOutput.of(done)), stop)
         finally:
             engine.close()
 

@@ -7,16 +7,19 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from exchange import lock
-from exchange.inference import chat_template, runtime
-from exchange.inference.engine import Likelihood
+from exchange.inference import runtime
+from exchange.inference.engine import BASE, TUNED, Likelihood, drain
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
 from trainer.tokenization import prompt_tokens
+
+if TYPE_CHECKING:
+    from exchange.inference.mlx.engine import MlxEngine
 
 VERSION = 1  # of how answers are decoded and weighed: others are not taken from the store
 _TOKENS_A_CHARACTER = 2  # at most: a Greek letter is two bytes, and a token at least one
@@ -43,7 +46,7 @@ class LocalWeights:
         self.base, self.adapter, self.width = base, adapter, width
         self._data, self._note = data, note
         self._held = ExitStack()
-        self._loaded: tuple[Any, Any, Any] | None = None  # base, tuned, tokenizer
+        self._engine: MlxEngine | None = None
         self._tokenizer: Any = None
         config = orjson.loads((base / "config.json").read_bytes())
         self.context = int(config.get("max_position_embeddings") or 0)
@@ -57,38 +60,35 @@ class LocalWeights:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loaded = None
+        if self._engine:
+            self._engine.close()
+        self._engine = None
         self._held.close()
 
     @property
     def tokenizer(self) -> Any:
         """Without the model, as long as that is not needed."""
-        if self._loaded:
-            return self._loaded[2]
+        if self._engine:
+            return self._engine.tokenizer
         if self._tokenizer is None:
             self._tokenizer = runtime.tokenizer(self.base)
         return self._tokenizer
 
-    def use(self, tuned: bool) -> tuple[Any, Any]:
-        """Model and tokenizer, with or without what was learned.
+    def engine(self) -> MlxEngine:
+        """Base and tuned model, loaded at the first call.
 
         Raises:
             UserError: the model cannot be loaded, or another run has the GPU.
         """
-        if self._loaded is None:
+        if self._engine is None:
+            from exchange.inference.mlx.engine import MlxEngine
+
             self._held.enter_context(lock.hold_gpu(self._data, shared=True))
             self._note(f"loading {self.base.name}" + (" and its adapter" if self.adapter else ""))
-            self._loaded = self._load()
-        base, learned, tokenizer = self._loaded
-        return (learned if tuned else base), tokenizer
-
-    def _load(self) -> tuple[Any, Any, Any]:
-        if self.adapter is None:
-            model, tokenizer = runtime.load(self.base)
-            return model, model, tokenizer
-        from exchange.inference.mlx import base_and_adapter
-
-        return base_and_adapter.load(self.base, self.adapter)
+            self._engine = MlxEngine(
+                self.base, name=self.base.name, width=self.width, adapter=self.adapter
+            )
+        return self._engine
 
 
 class LocalModel:
@@ -99,7 +99,7 @@ class LocalModel:
     def __init__(
         self, weights: LocalWeights, *, tuned: bool, model_sha: str, adapter_sha: str
     ) -> None:
-        self._weights, self._tuned = weights, tuned
+        self._weights, self._model = weights, TUNED if tuned else BASE
         self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
         self.about = "the tuned model" if tuned else "the model as it was"
 
@@ -121,39 +121,18 @@ class LocalModel:
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.answer`: one continuous batch, longest prompts last."""
-        from exchange.inference.mlx.generate import GreedyReply, generate_each
-
-        model, tokenizer = self._weights.use(self._tuned)
-        tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
-        order = []
+        engine = self._weights.engine()
+        context = engine.context
+        tokens = [engine.encode(prompt) for prompt in prompts]
+        tickets = {}
         for number in sorted(range(len(tokens)), key=lambda n: len(tokens[n])):
-            if self._weights.context and len(tokens[number]) >= self._weights.context:
-                ended(number, ModelOutput("", len(tokens[number]), 0, 0.0, "error", "too-long"))
-            else:
-                order.append(number)
-
-        def replied(place: int, reply: GreedyReply) -> None:
-            number = order[place]
-            ended(
-                number,
-                ModelOutput(
-                    reply.text,
-                    len(tokens[number]),
-                    len(reply.tokens),
-                    reply.seconds,
-                    reply.finish_reason,
-                ),
-            )
-
-        generate_each(
-            model,
-            tokenizer,
-            [tokens[number] for number in order],
-            max_tokens,
-            replied,
-            width=self._weights.width,
-            stop=stop,
-        )
+            prompt = tokens[number]
+            if context and len(prompt) >= context:
+                ended(number, ModelOutput("", len(prompt), 0, 0.0, "error", "too-long"))
+                continue
+            longest = min(max_tokens, context - len(prompt)) if context else max_tokens
+            tickets[engine.submit_tokens(prompt, longest, 0, model=self._model)] = number
+        drain(engine, tickets, lambda number, done: ended(number, ModelOutput.of(done)), stop)
 
     def weigh(
         self,
@@ -163,19 +142,13 @@ class LocalModel:
         stop: Callable[[], bool],
     ) -> None:
         """See `Speaker.weigh`: a prompt is computed once for all its completions."""
-        from exchange.inference.mlx.scoring import loglikelihood
-
-        model, tokenizer = self._weights.use(self._tuned)
-        model.eval()
+        engine = self._weights.engine()
         for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
             if stop():
                 return
             numbers = list(group)
-            rows = [
-                chat_template.encode_conversation(
-                    tokenizer, [*prompts[n], {"role": "assistant", "content": completions[n]}]
-                )
-                for n in numbers
-            ]
-            for number, likelihood in zip(numbers, loglikelihood(model, rows), strict=True):
+            found = engine.loglikelihood(
+                [prompts[n] for n in numbers], [completions[n] for n in numbers], model=self._model
+            )
+            for number, likelihood in zip(numbers, found, strict=True):
                 weighed(number, likelihood)
