@@ -88,8 +88,8 @@ def test_a_worker_takes_tasks_of_any_language_and_kind_that_its_settings_make() 
 
     for language in ("el", "en"):
         for kind, recipe_id in ours.recipe(language).kinds.items():
-            assert ours.fits(task(kind, language, recipe_id))
-            assert not ours.fits(task(kind, language, "000000"))
+            assert ours.fits(task(kind, language, recipe_id, question="Ποιος;"))
+            assert not ours.fits(task(kind, language, "000000", question="Ποιος;"))
     assert not ours.fits(task("chunk", "xx", ours.recipe("el").id))
     asked = {"question": "Ποιος;", "true": "2012"}
     ids = {"refusal": "el/refusal", "correction": "el/correction"}
