@@ -10,9 +10,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from exchange.text.language import every
+
 _LABEL = re.compile(
-    r"^[\s\-*•#>\d.)(]*\**\s*(?P<label>ερ[ωώ]τηση|απ[αά]ντηση|ερ|απ|question|answer|q|a)"
-    r"\s*\d*\s*\**\s*[:：]\s*\**\s*(?P<rest>.*)$",
+    rf"^[\s\-*•#>\d.)(]*\**\s*"
+    rf"(?:(?P<asks>{every().pattern('question_labels')})|{every().pattern('answer_labels')})"
+    rf"\s*\d*\s*\**\s*[:：]\s*\**\s*(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"^[\s\-*•#>]*(?:\d{1,2}\s*[.):]\s*)?")
@@ -40,7 +43,7 @@ def parse(text: str, *, chopped: bool = False) -> list[PairDraft]:
     answer: list[str] | None = None
     for line in _lines(text):
         match = _LABEL.match(line)
-        if match and match["label"].lower()[0] in "εeq":
+        if match and match["asks"]:
             _close(drafts, question, answer)
             question, answer = [match["rest"]], None
         elif match:
@@ -72,7 +75,7 @@ def parse_answer(text: str) -> str:
     kept: list[str] = []
     for line in _lines(text):
         match = _LABEL.match(line)
-        if match and match["label"].lower()[0] in "εeq":
+        if match and match["asks"]:
             continue  # the question, told again
         kept.append(_clean([match["rest"] if match else line]))
     return "\n".join(kept).strip()

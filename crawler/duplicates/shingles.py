@@ -14,6 +14,7 @@ from hashlib import blake2b
 from zlib import crc32
 
 from exchange.text.fold import words
+from exchange.text.language import every
 
 LENGTH = 5  # words of a shingle
 WINDOW = 8
@@ -29,7 +30,9 @@ _MIX = (
     0xBF58476D1CE4E5B9,
     0x94D049BB133111EB,
 )
-_PAGE = re.compile(r"(?:\bσελ(?:[ιί]δα)?\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+)*)[\s.)]*$", re.I)
+_PAGE = re.compile(
+    rf"(?:\b(?:{every().pattern('page_word')})\.?\s*:?\s*\d+(?:\s*[-–,]\s*\d+)*)[\s.)]*$", re.I
+)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from exchange.display import one_line
+from exchange.text.language import every
 
 # Product tokens of crawlers that fetch for training, as their operators publish them.
 AGENTS = (
@@ -61,10 +62,7 @@ _NO_TRAINING = re.compile(
 )
 _DIRECTIVE = re.compile(r"^\s*content-(?:signal|usage)\s*:\s*(.+)$", re.I)
 _ABOUT = re.compile(
-    r"(?<!\w)(?:AI|ML|LLMs?|TDM)(?!\w)|artificial.intelligence|machine.learning|language.model"
-    r"|(?:text|data).(?:and.data.)?mining|generative|2019/790"
-    r"|τεχνητή.?ς?.νοημοσύνη|μηχανική.?ς?.μάθηση|εξόρυξη",
-    re.I,
+    rf"(?<!\w)(?:AI|ML|LLMs?|TDM)(?!\w)|2019/790|{every().pattern('machine_learning')}", re.I
 )
 MAX_QUOTED = 300  # characters of a site's own words that are shown
 

@@ -11,20 +11,13 @@ import orjson
 
 from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
+from exchange.text.language import every
 
 APP_ROOTS = frozenset({"root", "app", "__next", "__nuxt", "___gatsby", "main-app", "q-app"})
 FEW_WORDS = 40  # a page of an app shows fewer before its scripts have run
 SHORT_STORY = 150  # words; of a story behind a paywall there are rarely more
-_NEEDS_SCRIPTS = re.compile(
-    r"(?:enable|requires?|needs?|turn on|ενεργοποι\w+)\s+(?:την?\s+)?java\s?script", re.I
-)
-_PAYWALL_TEXT = re.compile(
-    r"subscribe (?:now )?to (?:read|continue)|subscribers? only|only for subscribers|"
-    r"(?:μόνο|αποκλειστικά) (?:για|σε) συνδρομητ"
-    r"|για να διαβάσετε \w+(?: \w+){0,6} συνδρομ"
-    r"|συνδεθείτε για να (?:διαβάσετε|συνεχίσετε)",
-    re.I,
-)
+_NEEDS_SCRIPTS = re.compile(rf"(?:{every().pattern('enables')})\s+java\s?script", re.I)
+_PAYWALL_TEXT = re.compile(every().pattern("paywall"), re.I)
 _PAYWALL_CLASS = re.compile(
     r"(?:^|[\s_-])(?:paywall|pay-wall|subscriber-only|premium-wall|regwall|metered)", re.I
 )

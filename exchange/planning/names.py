@@ -10,16 +10,13 @@ import re
 from collections.abc import Iterator
 
 from exchange.text.fold import fold
-from exchange.text.similarity import stem
+from exchange.text.language import every
+from exchange.text.stems import stem
 
 _WORD = r"[Α-ΩΆ-ΏA-Z][α-ωά-ώϊϋΐΰa-z]+"
 _RUN = re.compile(rf"{_WORD}(?: (?:{_WORD}|[Α-ΩA-Z]{{2,}}))+|\b[Α-ΩA-Z]{{3,}}\b")
 # A sentence begins with one of these before a name often enough.
-_OPENER_LIST = """
-Στη Στην Στο Στον Στους Στις Στα Την Τον Τη Το Οι Τα Της Του Των Τους Τις Για Από Με Σε Και Ενώ Όπως
-Όταν Μετά Πριν Κατά Χτες Χθες Σήμερα Έτσι Αν Εκεί Ένας Μια Ένα The In On At
-"""
-_SENTENCE_OPENERS = frozenset(fold(word) for word in _OPENER_LIST.split())
+_SENTENCE_OPENERS = frozenset(map(fold, every().words("sentence_openers")))
 
 
 def find_names(text: str) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Dates as Greek newspapers write them. The address and the index are believed first.
 
-General date libraries read demotic months (Γενάρη, Οχτώβρη) silently wrong, so the months are a
-table of folded beginnings here, which a profile may extend.
+General date libraries read demotic months (Γενάρη, Οχτώβρη) silently wrong, so the months are
+folded beginnings of each language, which a profile may extend.
 """
 
 from __future__ import annotations
@@ -11,33 +11,17 @@ import re
 from collections.abc import Iterator, Mapping
 
 from exchange.text.fold import fold
+from exchange.text.language import every
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
-MONTHS = {
-    "ιαν": 1,
-    "γεν": 1,
-    "φεβ": 2,
-    "φλεβ": 2,
-    "μαρ": 3,
-    "απρ": 4,
-    "μαι": 5,
-    "μαη": 5,
-    "ιουν": 6,
-    "ιουλ": 7,
-    "αυγ": 8,
-    "σεπ": 9,
-    "οκτ": 10,
-    "οχτ": 10,
-    "νοε": 11,
-    "δεκ": 12,
-    "δεχ": 12,
-}
+_MONTHS = every().months
 _ISO = re.compile(r"\b(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # addresses have slashes
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+\s+)?$")
+_OF = rf"(?:(?:{every().pattern('of')})\s+)?"
 _WORDED = re.compile(
-    r"\b(\d{1,2})(?:ης|ησ|η)?\s+(?:του\s+)?([^\W\d_]+)\.?,?\s+(?:του\s+)?(\d{4})\b"
+    rf"\b(\d{{1,2}})(?:{every().pattern('day_ends')})?\s+{_OF}([^\W\d_]+)\.?,?\s+{_OF}(\d{{4}})\b"
 )
 
 
@@ -46,7 +30,7 @@ def parse_date(text: str, months: Mapping[str, int] | None = None) -> str:
 
     Of a weekend issue's two dates ("8 Απρίλη - Κυριακή 9 Απρίλη 2017") it is the first.
 
-    >>> parse("Παρασκευή 3 του Γενάρη 1998")
+    >>> parse_date("Παρασκευή 3 του Γενάρη 1998")
     '1998-01-03'
     """
     folded = fold(text)
@@ -91,7 +75,7 @@ def month_number(word: str, extra: Mapping[str, int] | None = None) -> int:
     for known, number in (extra or {}).items():
         if folded == fold(known):
             return number
-    for beginning, number in MONTHS.items():
+    for beginning, number in _MONTHS.items():
         if folded.startswith(beginning):
             return number
     return 0

@@ -11,7 +11,7 @@ import unicodedata
 def collapse_spaces(text: str) -> str:
     """The words of a text with one blank between them, and none around them.
 
-    >>> single("  δύο\\n λέξεις ")
+    >>> collapse_spaces("  δύο\\n λέξεις ")
     'δύο λέξεις'
     """
     # A blank is the only white space that is printable. Seeing that there is nothing to do takes
@@ -21,7 +21,7 @@ def collapse_spaces(text: str) -> str:
 
 
 _COMBINING = {"Mn"}
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+WORD = re.compile(r"[^\W_]+")
 
 
 class _FoldTable(dict[int, str]):
@@ -59,7 +59,7 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The folded words of a text, punctuation dropped."""
-    return _WORD.findall(fold(text))
+    return WORD.findall(fold(text))
 
 
 def is_greek(char: str) -> bool:

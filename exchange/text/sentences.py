@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.language import every
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Folded by lower() only: these stand before a full stop that ends no sentence.
-ABBREVIATIONS = _words("""
-    π.χ λ.χ κ κκ κ.κ κα δις κ.ά κ.α κ.λπ κ.λ.π δηλ σελ αρ αριθ τηλ βλ πρβλ ό.π υπ στρ χλμ μ.μ π.μ
-    μμ πμ χιλ εκατ εκ δισ δρχ ευρ τ.μ τ.χλμ ν.δ π.δ αγ άγ οδ λεωφ πλ παρ άρθρ εδ κεφ τόμ τευχ εικ
-    σημ μτφ επιμ εκδ καθ δρ dr mr mrs st no vs αι περ τχ φ.χ συν συντ γεν υποστρ ταξ συνταγμ αντ
-    ιαν φεβ φλεβ μαρ απρ ιουν ιουλ αυγ σεπτ οκτ οχτ νοε νοέμ δεκ δευτ τετ πέμ παρασκ σάβ κυρ
-""")
+_ABBREVIATIONS = every().words("abbreviations")  # before a full stop that ends no sentence
 _END = re.compile(r"[.!;?…][.!;?…]*[»”’\"')\]]*(?=\s+[«“‘\"'(\[–—-]?\s?[^\W_a-zα-ωάέήίόύώϊϋΐΰ])")
 _LAST_WORD = re.compile(r"([^\s«“(\[\"']+)$")
 
@@ -26,7 +17,7 @@ def split_sentences(paragraph: str) -> list[str]:
     A full stop ends a sentence only before a capital letter or a digit, and not after an
     abbreviation or a single capital (an initial).
 
-    >>> split("Ο κ. Α. Βάλβης μίλησε στις 5 μ.μ. στον Δήμο. Ήρθαν 3.000 άτομα.")
+    >>> split_sentences("Ο κ. Α. Βάλβης μίλησε στις 5 μ.μ. στον Δήμο. Ήρθαν 3.000 άτομα.")
     ['Ο κ. Α. Βάλβης μίλησε στις 5 μ.μ. στον Δήμο.', 'Ήρθαν 3.000 άτομα.']
     """
     sentences: list[str] = []
@@ -50,4 +41,4 @@ def _abbreviated(before: str) -> bool:
     initial = word.rpartition(".")[2]
     if len(initial) == 1 and initial.isupper():
         return True  # Α. Βάλβης, Κ.Κ.Ε.
-    return word.lower() in ABBREVIATIONS
+    return word.lower() in _ABBREVIATIONS

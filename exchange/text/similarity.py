@@ -14,77 +14,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from exchange.text.dates import MONTHS
-from exchange.text.fold import fold
+from exchange.text.fold import WORD, fold
+from exchange.text.language import every
+from exchange.text.stems import stem
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
-_WORD = re.compile(r"[^\W_]+")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?;:·»\u037e])\W*$")
-_VOWELS = "αεηιουω"
-_MIN_STEM = 3  # letters that a stem keeps
-# Beginnings, folded: what turns a question into another one although it is a single small word.
-_DISTINGUISHING = (
-    "δεν",
-    "μην",
-    "οχι",
-    "χωρισ",
-    "πρωτ",
-    "δευτερ",
-    "τριτ",
-    "τεταρτ",
-    "πεμπτ",
-    "εκτ",
-    "τελευται",
-    "προηγουμεν",
-    "επομεν",
-    "πριν",
-    "μετα",
-    "περισσοτερ",
-    "λιγοτερ",
-    "ενα",
-    "δυο",
-    "τρεισ",
-    "τρια",
-    "τεσσερ",
-    "πεντε",
-    "εξι",
-    "εφτα",
-    "επτα",
-    "οχτω",
-    "οκτω",
-    "εννια",
-    "εννεα",
-    "δεκα",
-    "not",
-    "never",
-    "first",
-    "second",
-    "third",
-    "last",
-    "before",
-    "after",
-    *MONTHS,
-)
-_QUESTION_WORDS = (
-    "ποτε",
-    "που",
-    "ποσ",
-    "γιατι",
-    "πωσ",
-    "ποι",
-    "τι",
-    "when",
-    "where",
-    "how",
-    "why",
-    "who",
-    "which",
-    "what",
-)
-_STOP_WORD_LIST = """ο η το οι τα του τησ των τον την τουσ τισ στο στη στην στον στα στισ στουσ και κι να θα
-σε με για απο ειναι ηταν ενασ μια μιασ ενοσ the a an of in on at to and is was were did do for by
-πεσ μου μασ παρακαλω"""
-_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
+_DISTINGUISHING = (*every().list_of("distinguishing"), *every().months)
+_QUESTION_WORDS = every().list_of("question_words")
+_STOP_WORDS = every().words("question_stop_words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +37,6 @@ class QuestionSignature:
     def names(self) -> frozenset[str]:
         """Stems of the words written with a capital."""
         return frozenset(stem for stem, _word in self.spelled)
-
-
-def stem(word: str) -> str:
-    """A folded word without its Greek ending, so that cases and numbers meet.
-
-    >>> stem("πετρα") == stem("πετρασ"), stem("γεωργιοσ") == stem("γεωργιου")
-    (True, True)
-    """
-    if not word[-1:].isalpha():
-        return word
-    bare = word.rstrip("σν")
-    cut = bare.rstrip(_VOWELS)
-    return cut if len(cut) >= _MIN_STEM else max(bare, word[:_MIN_STEM], key=len)
 
 
 class _WordRole(NamedTuple):
@@ -138,7 +63,7 @@ def question_signature(question: str) -> QuestionSignature:
     names: dict[str, str] = {}
     stems: set[str] = set()
     asked = ""
-    for match in _WORD.finditer(question):
+    for match in WORD.finditer(question):
         word = match[0]
         seen = _role_of(word)
         if seen.asks and not asked:

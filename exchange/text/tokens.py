@@ -14,37 +14,23 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from exchange.text import dates
 from exchange.text.fold import fold, is_greek
+from exchange.text.language import every
+from exchange.text.stems import STEM
 
-STEM = 4  # folded letters that name two forms of one Greek word
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[«»“”,.!?;…:·]")
 _QUOTES = {"«": 1, "“": 1, "»": -1, "”": -1}
 _MARKS = frozenset("«»“”,.!?;…:·")
-_BETWEEN = ("του", "ησ", "η")  # «3 του Μάη», «της 1ης Μάη»
+_JOINERS = every().words("date_joiners")  # «3 του Μάη», «της 1ης Μάη»
+_BEFORE_YEAR = every().words("before_year")
 _NUMERIC_MONTH = re.compile(r"\b\d{1,2}/(\d{1,2})/\d{4}\b")
 _NUMERIC_DATE = re.compile(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d")
-# Whole words: by its beginning alone «Μαρία» would be a March, «γενικός» a January.
-_MONTH = re.compile(
-    r"(?:ιανουαρι|φεβρουαρι|μαρτι|απριλι|μαι|ιουνι|ιουλι|αυγουστ|σεπτεμβρι|οκτωβρι|οχτωβρι|νοεμβρι"
-    r"|δεκεμβρι)(?:οσ|ου|ο|ον)"
-    r"|(?:γεναρ|φλεβαρ|μαρτ|απριλ|μα|ιουν|ιουλ|σεπτεμβρ|οκτωβρ|οχτωβρ|νοεμβρ|δεκεμβρ|δεχεμβρ)ησ?"
-)
+_MONTH = re.compile(every().pattern("months"))
 _GLUED_WORDS = re.compile(r"[α-ωά-ώϊϋΐΰ]{2}[Α-ΩΆ-Ώ][α-ωά-ώϊϋΐΰ]")  # «τηςΕλλάδας»
 _TRIPLE_LETTER = re.compile(r"([α-ω])\1\1")
 _ACCENTED = re.compile(r"[άέήίόύώΐΰΆΈΉΊΌΎΏ]")  # two at most: «το αυτοκίνητό του»
 _CONSONANTS = re.compile(r"[βγδζθκλμνξπρστφχψ]{5,}")
-_NO_ENDS = tuple("βγδζθχ")  # letters that not even a loanword («γκολ», «ρεκόρ») ends with
-_STOP_LIST = """
-ποιος ποια ποιο ποιοι ποιες ποιους ποιον πότε πού πώς πόσα πόσες πόσο πόσους γιατί ήταν είναι έχει
-είχε στην στον στους στις των τους του την τον και από για σε ότι θα να τι μεταξύ μετά πριν κατά
-κάθε είχαν έγινε υπήρξε οποία οποίο αυτό αυτή αυτός λόγο λόγος
-what which when where whom whose with from that this were have been than into over their there
-"""
-_STOP_WORDS = frozenset(fold(word) for word in _STOP_LIST.split())
-
-
-def word_set(text: str) -> frozenset[str]:
-    """A set of words that is easier read as a line."""
-    return frozenset(text.split())
+_IMPOSSIBLE_ENDS = tuple(every().words("impossible_ends"))
+_STOP_WORDS = frozenset(map(fold, every().words("stop_words")))
 
 
 class WordToken(NamedTuple):
@@ -85,7 +71,7 @@ def _is_misspelt(word: str, folded: str) -> bool:
         return True
     if word.isupper():  # an abbreviation is not spelt like a word
         return False
-    return bool(_CONSONANTS.search(folded)) or folded.endswith(_NO_ENDS)
+    return bool(_CONSONANTS.search(folded)) or folded.endswith(_IMPOSSIBLE_ENDS)
 
 
 def normalize_number(token: str) -> str:
@@ -192,10 +178,10 @@ class TokenizedText:
         for index, word in enumerate(words) if self._dated else ():
             if word.month and 0 < index < len(words) - 1:
                 day = words[index - 1]
-                if not day.digits and day.folded in _BETWEEN and index > 1:
+                if not day.digits and day.folded in _JOINERS and index > 1:
                     day = words[index - 2]
                 year = words[index + 1]
-                if not year.digits and year.folded == "του" and index + 2 < len(words):
+                if not year.digits and year.folded in _BEFORE_YEAR and index + 2 < len(words):
                     year = words[index + 2]
                 if day.digits and len(day.folded) < 3 and year.digits and len(year.folded) == 4:
                     found.add(f"{year.folded}-{word.month:02}-{int(day.folded):02}")

@@ -13,6 +13,7 @@ from typing import Any
 from exchange.records import Chunk, digest
 from exchange.text.dates import format_date
 from exchange.text.fold import fold
+from exchange.text.language import load_language
 from exchange.text.similarity import question_signature
 from trainer.dataset.rows import DatasetRow, StoryOrigin
 from trainer.dataset.settings import DatasetSettings
@@ -21,10 +22,6 @@ from trainer.dataset.split import SplitAssignment, SplitRule, hash_fraction
 SHORT, MEDIUM = 60, 240  # characters of an answer: up to here it is short, medium; else long
 FEW = 200  # rows about one name that are never too many
 _LENGTHS = ("short", "medium", "long")
-_TEXT = {
-    "el": ("Γράψε το ρεπορτάζ της {date} με τίτλο «{title}».", " Μέρος {part}."),
-    "en": ("Write the report of {date} titled “{title}”.", " Part {part}."),
-}
 
 
 def answer_length(answer: str) -> str:
@@ -135,7 +132,8 @@ def text_rows(
         if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
     )
     chosen = heapq.nsmallest(count, ((hash_fraction(c.id, line.key), c.id, c) for c in taught))
-    ask, more = _TEXT[language]
+    texts = load_language(language).texts
+    ask, more = texts["report_request"], texts["report_part"]
     rows = []
     for _point, _id, chunk in sorted(chosen, key=lambda item: item[1]):
         origin = origins[chunk.story_id]

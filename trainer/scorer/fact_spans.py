@@ -8,23 +8,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exchange.text.dates import month_number
+from exchange.text.language import every, load_language
 from trainer.evaluate.judge.faults import negated
 
 FactKind = Literal["date", "number", "name"]
+_OF = rf"(?:(?:{every().pattern('of')})\s+)?"
 _DATE = re.compile(
-    r"\b\d{1,2}(?:ης|η)?\s+(?:του\s+)?([^\W\d_]{2,})\s+(?:του\s+)?\d{4}\b"
+    rf"\b\d{{1,2}}(?:{every().pattern('day_ends')})?\s+{_OF}([^\W\d_]{{2,}})\s+{_OF}\d{{4}}\b"
     r"|\b\d{1,2}[/.-]\d{1,2}[/.-]\d{4}\b"
 )
 _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
 _CAPITAL = r"[A-ZΑ-ΩΆΈΉΊΌΎΏΪΫ][^\W\d_]{2,}"
 _NAME = re.compile(rf"\b{_CAPITAL}(?:\s+{_CAPITAL})*")
 _OPENING = re.compile(r"(?:\A|[.!?;·»]\s)\W*\Z")
-# What stands where a fact was: the sentence stays one, so that its form does not tell.
-VAGUE: dict[str, dict[FactKind, str]] = {
-    "el": {"date": "κάποια μέρα", "number": "μερικά", "name": "κάποιος"},
-    "en": {"date": "some day", "number": "some", "name": "somebody"},
-}
-DENIAL = "It is not true that"
 FALLBACK = "en"
 
 
@@ -61,8 +57,9 @@ def find_facts(answer: str) -> list[FactSpan]:
 
 
 def vague_text(fact: FactSpan, language: str) -> str:
-    """What is said instead of a fact that is left out."""
-    return VAGUE.get(language, VAGUE[FALLBACK])[fact.kind]
+    """What is said instead of a fact that is left out: the sentence stays one."""
+    texts = load_language(language).texts or load_language(FALLBACK).texts
+    return texts[f"vague_{fact.kind}"]
 
 
 def replace_facts(answer: str, changes: Mapping[FactSpan, str]) -> str:
@@ -76,4 +73,4 @@ def deny(answer: str, language: str) -> str:
     """The opposite of the answer."""
     if language == "el":
         return negated(answer, "")
-    return f"{DENIAL} {answer[:1].lower()}{answer[1:]}"
+    return f"{load_language(FALLBACK).texts['not_true']} {answer[:1].lower()}{answer[1:]}"

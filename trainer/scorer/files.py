@@ -14,18 +14,20 @@ from typing import Any
 
 from exchange.errors import BadFile, TooLarge
 from exchange.records import digest
+from exchange.text.language import every
 from trainer.dataset.readers import MAX_LINE_BYTES, BadLine, decode_line, numbered_lines
 from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "question": ("question", "prompt", "ερώτηση"),
-    "guide": ("guide", "reference", "rubric", "reference_answer", "model_answer", "οδηγός"),
-    "answer": ("answer", "response", "student_answer", "completion", "απάντηση"),
-    "score": ("score", "grade", "label", "points", "βαθμός"),
-    "maximum": ("maximum", "max", "max_score", "out_of", "άριστα"),
-    "language": ("language", "lang", "γλώσσα"),
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "question": ("question", "prompt"),
+    "guide": ("guide", "reference", "rubric", "reference_answer", "model_answer"),
+    "answer": ("answer", "response", "student_answer", "completion"),
+    "score": ("score", "grade", "label", "points"),
+    "maximum": ("maximum", "max", "max_score", "out_of"),
+    "language": ("language", "lang"),
     "id": ("id",),
 }
+NAMES = {field: (*names, *every().columns.get(field, ())) for field, names in _FIELDS.items()}
 _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t"
 _UNKNOWN = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score

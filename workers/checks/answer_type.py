@@ -5,27 +5,14 @@ from __future__ import annotations
 import re
 
 from exchange.records import PairKind
+from exchange.text.language import every
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 
-_TIME = re.compile(
-    r"\b(κυριακ|δευτερ|τριτη|τεταρτ|πεμπτ|παρασκευ|σαββατ|πρωι|μεσημερι|απογευμα|βραδυ|νυχτα|ξημερωμα"
-    r"|μεσανυχτα|ανοιξη|καλοκαιρι|φθινοπωρο|χειμων|αιων|χρον|μην|εβδομαδ|ημερ|μερα|ωρα|ωρεσ|λεπτ|πριν"
-    r"|μετα|οταν|αφου|μολισ|μεχρι|κατα|παραμον|πασχα|χριστουγενν|πρωτομαγι|επετειο|τελοσ|αρχη|αρχεσ"
-    r"|αμεσωσ|ποτε|δεκαετι|monday|tuesday|wednesday|thursday|friday|saturday|sunday|morning|evening"
-    r"|night|summer|winter|spring|autumn|century|year|month|week|day|after|before|when)"
-)
-_COUNT = re.compile(
-    r"\b(μια|μιασ|ενα|ενασ|εναν|ενοσ|δυο|τρεισ|τρια|τριων|τεσσερ|πεντε|εξι|επτα|εφτα|οκτω|οχτω|εννεα"
-    r"|εννια|δεκα|εντεκα|δωδεκα|εικοσι|τριαντα|σαραντα|πενηντα|εξηντα|εβδομηντα|ογδοντα|ενενηντα|εκατ"
-    r"|χιλι|δισεκατ|δεκαδ|δεκαρ|μηδεν|καν(ε|ενασ|ενα)\b|καμια|ολοι|ολεσ|ολα|ολο|μισ|διπλασ|τριπλασ"
-    r"|περισσοτερ|λιγ|πολλ|πολυ|τιποτ|δωρεαν|one|two|three|four|five|six|seven|eight|nine|ten|hundred"
-    r"|thousand|million|none|all|half|many|few)"
-)
-_MEASURE = re.compile(r"%|ευρώ|δραχμ|μέτρα|χιλιόμετρα|κιλά|τόνο")
-_YEAR = ("σε ποιο ετοσ ", "ποιο ετοσ ", "ποια χρονια ", "in which year ", "what year ")
-_WHEN = ("ποτε ", "when ")
-_HOW_MANY = ("ποσο ", "ποσα ", "ποσεσ ", "ποσοι ", "ποσουσ ", "ποσων ", "how many ", "how much ")
+_TIME = re.compile(rf"\b({every().pattern('time')})")
+_COUNT = re.compile(rf"\b({every().pattern('count')})")
+_MEASURE = re.compile(rf"%|{every().pattern('measure')}")
+_YEAR, _WHEN, _HOW_MANY = (every().list_of(f"asks_{what}") for what in ("year", "when", "how_many"))
 
 
 def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
@@ -44,31 +31,10 @@ def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
 
 # What a question asks for, by its opening words.
 
-_OPENINGS: tuple[tuple[PairKind, tuple[str, ...]], ...] = (
-    ("time", ("ποτε ", "ποια ημερομηνια", "ποια χρονια", "ποιο ετοσ", "ποια μερα", "when ")),
-    ("place", ("που ", "σε ποια πολη", "σε ποιο χωριο", "σε ποιο σημειο", "where ")),
-    (
-        "quantity",
-        ("ποσο", "ποσα", "ποσεσ", "ποσοι", "ποσουσ", "ποσων", "ποιο ποσο", "how many", "how much"),
-    ),
-    ("cause", ("γιατι", "για ποιο λογο", "για ποιον λογο", "ποια ηταν η αιτια", "why ")),
-    ("person", ("ποιοσ", "ποια ηταν η", "ποια ειναι η", "ποιοι", "ποιον", "ποιου", "who ")),
-)
-_LARGER: tuple[tuple[PairKind, tuple[str, ...]], ...] = (
-    (
-        "timeline",
-        (
-            "χρονολογι",
-            "με ποια σειρα",
-            "χρονικ",
-            "πωσ εξελιχθηκ",
-            "ποια γεγονοτα",
-            "in what order",
-            "timeline",
-        ),
-    ),
-    ("cause", ("συνεπει", "επιπτωσ", "αποτελεσμα", "τι προκαλεσ", "consequence")),
-)
+_OPENING_KINDS: tuple[PairKind, ...] = ("time", "place", "quantity", "cause", "person")
+_OPENINGS = tuple((kind, every().list_of(f"asks_{kind}")) for kind in _OPENING_KINDS)
+_LARGER_KINDS: tuple[PairKind, ...] = ("timeline", "cause")
+_LARGER = tuple((kind, every().list_of(f"asks_{kind}_of_all")) for kind in _LARGER_KINDS)
 
 
 def kind_of(question: TokenizedText) -> PairKind:

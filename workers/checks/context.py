@@ -6,26 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exchange.records import Task
-from exchange.text.inflection import is_same_word
-from exchange.text.tokens import STEM, TokenizedText, lazy_attribute
+from exchange.text.language import every
+from exchange.text.stems import STEM, is_same_word
+from exchange.text.tokens import TokenizedText, lazy_attribute
 
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
-ARTICLES = {
-    "ο": MASCULINE,
-    "τον": MASCULINE,
-    "στον": MASCULINE,
-    "η": FEMININE,
-    "την": FEMININE,
-    "τη": FEMININE,
-    "τησ": FEMININE,
-    "στη": FEMININE,
-    "στην": FEMININE,
-    "το": NEUTER,
-    "στο": NEUTER | MASCULINE,
-    "του": MASCULINE | NEUTER,
-}
-_GENITIVES = ("του", "τησ")
+ARTICLES = every().genders
+GENITIVES = every().words("genitive_articles")
 _APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name
 
@@ -128,9 +116,9 @@ def _article_before(sentence: TokenizedText, index: int) -> int:
     does one before a comma («η κόρη του, Ανθή»).
     """
     before = sentence.words[index - 1].folded if index else ""
-    if before in ARTICLES and not (before in _GENITIVES and index in sentence.stops):
+    if before in ARTICLES and not (before in GENITIVES and index in sentence.stops):
         return ARTICLES[before] | ADJACENT
     for word in reversed(sentence.words[max(0, index - _APART) : max(0, index - 1)]):
-        if word.folded in ARTICLES and word.folded not in _GENITIVES:
+        if word.folded in ARTICLES and word.folded not in GENITIVES:
             return ARTICLES[word.folded]
     return 0

@@ -6,29 +6,17 @@ import re
 from functools import lru_cache
 
 from exchange.text.fold import fold
-from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken, word_set
+from exchange.text.language import every
+from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken
 from workers.checks.context import CheckContext
 
-# Beginnings, folded: gatherings, votes, strikes and papers of which there is one every year.
-_EVENT = re.compile(
-    r"(συνοδ(οσ|ο|ου)|διασκεψ|συνεδρι(ο|ου|αση|ασησ)$|συσκεψ|συναντησ|συγκεντρωσ|διαδηλωσ|συλλαλητηρι"
-    r"|απεργι|εκλογ(εσ|ων)|δημοψηφισμ|ψηφοφορι|συμφωνι(α|ασ)$|νομοσχεδι|προυπολογισμ|επισκεψ|φεστιβαλ"
-    r"|διαγωνισμ|τελικοσ$|εκθεσ(η|ησ)$|ολομελει|κινητοποιησ|summit$|conference$|strike$|election)"
-)
-# Names that pin nothing down, since they come with every such event.
-_NAMED_EVERY_TIME = """
-Σύνοδος Συνόδου Διάσκεψη Διάσκεψης Κορυφής Κορυφή Υπουργών Εξωτερικών Οικονομικών Συνέδριο Συνεδρίου
-Ολομέλεια Κεντρικής Επιτροπής Συμβούλιο Συμβουλίου Διακυβερνητική Ένωσης Γενική Συνέλευση Συνέλευσης
-Ευρωπαϊκή Ευρωπαϊκού Ευρωπαϊκής Eurogroup Βουλή Βουλής Κυβέρνηση Κυβέρνησης Summit Council European
-Union
-"""
-_GENERIC = frozenset(fold(word)[:5] for word in _NAMED_EVERY_TIME.split())
-_ABOUT = frozenset(("για", "που", "οταν", "ωστε", "και", "με", "σχετικα", "about", "on"))
-_DEFINITE = word_set(
-    """ο η το οι τα του τησ των τον την τη στο στη στην στον στα στισ στουσ τισ τουσ the"""
-)
+_EVENT = re.compile(f"({every().pattern('events')})")
+_GENERIC = frozenset(fold(word)[:5] for word in every().words("event_names"))
+_ABOUT = every().words("about")
+_DEFINITE = every().words("definite_articles")
+_WHEN = every().list_of("asks_when")
 _WINDOW = 9  # words after the event in which what tells it from others would stand
-_ORDINAL = re.compile(r"\d+\s*(?:ο|η|ος|ης|ου|ό|ή|ού)\b")
+_ORDINAL = re.compile(rf"\d+\s*(?:{every().pattern('ordinal_ends')})\b")
 
 
 def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
@@ -37,7 +25,7 @@ def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
     if any(len(number) == 4 for number in asked.numbers) or asked.dates:
         return ""
     # "When was ...?" says after the event what it was about, which is enough to know it by.
-    when = asked.line.startswith(("ποτε ", "when "))
+    when = asked.line.startswith(_WHEN)
     for index, word in enumerate(asked.words):
         if not _is_event(word.folded) or not _definite(asked, index):
             continue

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from exchange.text.tokens import STEM, TokenizedPair, TokenizedText, word_set
-from workers.checks.context import ADJACENT, ARTICLES, FEMININE, MASCULINE, CheckContext
+from exchange.text.language import every
+from exchange.text.stems import STEM
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.context import ADJACENT, ARTICLES, FEMININE, GENITIVES, MASCULINE, CheckContext
 
-# Articles that no other article follows; «το», «τα» and «του» may be pronouns before one.
-_STRONG = word_set("ο η οι τον την των στο στη στην στον στα στισ στουσ τισ")
-_NEVER_BEFORE_VERB = word_set("ο η οι τον των στον στισ στουσ")
-_PREPOSITIONS = word_set("με σε απο για")
-_DOUBLES = word_set("πολυ σιγα λιγο κατω πρωτα ενα μια δυο πλαι χερι ωρα μερα τι")
+_STRONG = every().words("strong_articles")
+_NEVER_BEFORE_VERB = every().words("never_before_verb")
+_VERB_PARTICLES = every().words("verb_particles")
+_PREPOSITIONS = every().words("prepositions")
+_NOMINATIVES = every().words("nominative_articles")
+_AFTER_NOMINATIVE = every().words("after_nominative")
+_DOUBLES = every().words("doubled_words")
 
 
 def garbled(claim: TokenizedPair, context: CheckContext) -> str:
@@ -45,11 +49,11 @@ def _broken_order(reading: TokenizedText) -> bool:
             return True
         if one in _STRONG and two in _STRONG:
             return True
-        if one in _NEVER_BEFORE_VERB and two in ("να", "θα"):
+        if one in _NEVER_BEFORE_VERB and two in _VERB_PARTICLES:
             return True
-        if one in _PREPOSITIONS and two in ("ο", "η", "οι"):
+        if one in _PREPOSITIONS and two in _NOMINATIVES:
             after = words[index + 2].folded if index + 2 < len(words) else ""
-            if after != "τι":  # «από ό,τι»
+            if after not in _AFTER_NOMINATIVE:
                 return True
     return False
 
@@ -63,7 +67,7 @@ def disagreement(claim: TokenizedPair, context: CheckContext) -> str:
             given = ARTICLES.get(before.folded, 0)
             if not given or not word.capital or word.month or word.greek < STEM:
                 continue
-            if before.folded in ("του", "τησ"):
+            if before.folded in GENITIVES:
                 continue  # it may belong to what stands before: «η μητέρα του Ελένη»
             known = context.gender(word.folded)
             other = known & ~ADJACENT and not known & given

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from exchange.text.tokens import TokenizedPair, WordToken, word_set
+from exchange.text.language import every
+from exchange.text.tokens import TokenizedPair, WordToken
 from workers.checks.context import CheckContext
 
 QUESTION_CHARS = (10, 400)
@@ -18,16 +19,8 @@ _MARKS = (";", "?")
 _FINAL = (".", "!", ";", "?", "…")
 _CLOSING = "»\"'”)]  "
 # What an answer cannot end with: the model was cut, or lost its thread.
-_DANGLING = word_set(
-    """
-    ο η οι των τον την τισ στο στη στην στον στα στισ στουσ και να θα με για απο που οτι πωσ
-    ωστε αν δεν μη μην προσ κατα υπο the a an of and to
-    """
-)
-_ECHO = re.compile(
-    r"ζευγ(η|οσ|αρια) ερωτησ|ερωτησ\w+ και απαντησ|γραμμεσ αυτησ τησ μορφησ|γραψε μονο|"
-    r"question and answer pair|lines of this form"
-)
+_DANGLING = every().words("dangling")
+_ECHO = re.compile(every().pattern("prompt_echo"))
 
 
 def chopped(claim: TokenizedPair, context: CheckContext) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from exchange.text.language import every
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold
-_HOME = ("ελλαδ", "ευρωπ")  # where the story is set need not stand in it
+_HOME = every().list_of("home")  # where the story is set need not stand in it
 _QUOTED = re.compile(r"[«“]([^»”]+)[»”]")
 
 

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import re
 
-from exchange.text.inflection import is_same_word
+from exchange.text.language import every
 from exchange.text.similarity import jaccard, question_signature
+from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.answer_type import kind_of
 from workers.checks.context import CheckContext
 
-_DENIES = re.compile(
-    r"\b(δεν|οχι|λαθοσ|λανθασμεν\w*|αντιθετα|αλλα|στην πραγματικοτητα|not|wrong|but|actually"
-    r"|rather)\b"
-)
-_REFUSES = re.compile(
-    r"δεν (το |τη |την )?(γνωριζω|ξερω|εχω|βρισκω|βρηκα|υπαρχ|προκυπτει|διαθετω|περιλαμβαν|αναφερ"
-    r"|μπορω|κανει λογο|περιεχει)"
-    r"|(do not|don t|cannot|can not|no) (know|have|find|information|record|tell|answer|mention)"
-)
+_DENIES = re.compile(rf"\b({every().pattern('denies')})\b")
+_REFUSES = re.compile(every().pattern("refuses"))
 
 
 def denies(claim: TokenizedPair, context: CheckContext) -> str:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 
 from exchange.text.fold import fold
+from exchange.text.language import every
 from exchange.text.similarity import question_signature
 
 SLIPS = 2  # in a question
@@ -46,9 +47,7 @@ PERTURBATIONS: dict[str, Callable[[str], str]] = {
 #
 # The coined name stands in no chunk, so the right answer is that one does not know.
 
-_ONSETS = ("Βλ", "Γρ", "Δρ", "Ζ", "Θρ", "Κλ", "Μπ", "Ντ", "Πλ", "Σκ", "Στρ", "Τζ", "Φρ", "Χλ", "Ψ")
-_VOWELS = "αεηιοουω"
-_MIDDLES = ("βρ", "γκ", "δρ", "λμ", "λφ", "μπ", "νδ", "ντ", "ξ", "ρδ", "ρφ", "στρ", "τζ", "φτ", "ψ")
+_ONSETS, _MIDDLES, _VOWELS = map(every().list_of, ("onsets", "middles", "vowels"))
 _TRIES = 50
 
 

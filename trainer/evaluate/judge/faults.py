@@ -10,16 +10,15 @@ import random
 import re
 from collections.abc import Callable
 
+from exchange.text.language import every
 from exchange.text.tokens import TokenizedText
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _YEAR = re.compile(r"\b(?:1[89]|20)\d\d\b")
-_DENIED = re.compile(r"\b[Δδ]εν? ")
+_NOT, _NO = every().texts["not"], every().texts["no"]
+_DENIED = re.compile(rf"\b[{_NOT[0].upper()}{_NOT[0]}]{_NOT[1:]}? ")
 # Past and present endings of verbs that newspapers tell facts with; three letters before them.
-_VERB = re.compile(
-    r"\b\w[α-ωάέήίόύώϊϋΐΰ]{2,}(?:σε|ξε|ψε|θηκε|θηκαν|ηκε|ηκαν|σαν|ξαν|ψαν|ζει|ζουν|νει|νουν|εται|ονται"
-    r"|ήθηκε|νε|ρε|λε)\b"
-)
+_VERB = re.compile(rf"\b\w[α-ωάέήίόύώϊϋΐΰ]{{2,}}(?:{every().pattern('verb_ends')})\b")
 _LEAST = 4  # words of an answer that can be cut in two
 
 
@@ -29,9 +28,9 @@ def negated(answer: str, other: str) -> str:
         return _upper_first(_DENIED.sub("", answer, count=1))
     verb = _VERB.search(answer)
     if verb is None:
-        return f"Όχι {_lower_first(answer)}"
+        return f"{_NO} {_lower_first(answer)}"
     before, rest = answer[: verb.start()], _lower_first(answer[verb.start() :])
-    return _upper_first(f"{before}δεν {rest}")
+    return _upper_first(f"{before}{_NOT} {rest}")
 
 
 def swapped_number(answer: str, other: str) -> str:

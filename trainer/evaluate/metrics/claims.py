@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from exchange.text.inflection import is_same_word
+from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedText
 from trainer.evaluate.records import EvalItem
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 from re import compile as pattern
 
 from exchange.text import dates
-from exchange.text.fold import fold
-from exchange.text.similarity import question_signature, stem
+from exchange.text.fold import WORD, fold
+from exchange.text.similarity import question_signature
+from exchange.text.stems import stem
 
 VERSION = 1  # of these rules; an index made by others is made anew
-_WORD = pattern(r"[^\W_]+")
 _DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
 
 
@@ -24,7 +24,7 @@ def text_terms(text: str) -> list[str]:
     """The terms of a text in its order, as often as they stand in it."""
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    return [_term(word) for word in _WORD.findall(text)] + _dates(text)
+    return [_term(word) for word in WORD.findall(text)] + _dates(text)
 
 
 def question_terms(question: str) -> list[str]:

@@ -1,0 +1,87 @@
+"""What differs between languages, from `languages/*.toml`; the rules themselves hold none of it.
+
+A newspaper's texts hold words of other languages, and a question may be typed in any of them, so
+most rules ask for `every()`: the lists of all languages joined.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "languages"
+OTHER = "xx"  # stands for every language that has no file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """The lists of one language, by name; a name that no file has is a `KeyError`."""
+
+    code: str  # ISO 639
+    stemmer: str  # of Snowball; "" for none
+    decimal_mark: str
+    months: Mapping[str, int]  # by folded beginning
+    genders: Mapping[str, int]  # of articles: masculine 1, feminine 2, neuter 4
+    texts: Mapping[str, str]
+    columns: Mapping[str, tuple[str, ...]]  # of tables, by the field that they hold
+    _words: Mapping[str, frozenset[str]]
+    _lists: Mapping[str, tuple[str, ...]]
+    _patterns: Mapping[str, tuple[str, ...]]
+
+    def words(self, name: str) -> frozenset[str]:
+        """A set of words."""
+        return self._words[name]
+
+    def list_of(self, name: str) -> tuple[str, ...]:
+        """Beginnings or other strings in their order."""
+        return self._lists[name]
+
+    def pattern(self, name: str) -> str:
+        """Alternatives of a regular expression, to be put into a group where others follow."""
+        return "|".join(self._patterns[name])
+
+
+@cache
+def load_language(code: str) -> Language:
+    """The language of a code, or what stands for any other."""
+    path = FOLDER / f"{code}.toml"
+    raw = tomllib.loads((path if path.exists() else FOLDER / f"{OTHER}.toml").read_text("utf-8"))
+    return _language(code, raw["stemmer"], raw["decimal_mark"], (raw,))
+
+
+@cache
+def every() -> Language:
+    """All languages at once: sets and lists joined, Greek before English."""
+    paths = sorted(FOLDER.glob("*.toml"))
+    return _language("", "", ".", [tomllib.loads(path.read_text("utf-8")) for path in paths])
+
+
+def _language(code: str, stemmer: str, mark: str, raws: Any) -> Language:
+    def joined(*tables: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for raw in raws:
+            for table in tables:
+                for name, value in raw.get(table, {}).items():
+                    items = value.split() if isinstance(value, str) else value
+                    found[name] = found.get(name, ()) + tuple(items)
+        return found
+
+    def mapping(table: str) -> dict[str, Any]:
+        return {key: value for raw in reversed(raws) for key, value in raw.get(table, {}).items()}
+
+    return Language(
+        code=code,
+        stemmer=stemmer,
+        decimal_mark=mark,
+        months=mapping("months"),
+        genders=mapping("genders"),
+        texts=mapping("texts"),
+        columns=joined("columns"),
+        _words={name: frozenset(items) for name, items in joined("words").items()},
+        _lists=joined("beginnings", "lists"),
+        _patterns=joined("patterns"),
+    )
