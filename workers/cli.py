@@ -77,7 +77,7 @@ def work(
     }
     environment = {key: str(value) for key, value in variables.items()}
     if probe:
-        from workers.probe.report import run_command
+        from workers.probe import run_command
 
         openblas.ensure()
         config = Config(project.config.raw, project.config.path, {**os.environ, **environment})

@@ -80,7 +80,7 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     from crawler.status import estimate as crawling
     from trainer.training.preflight import estimate as training
     from trainer.training.settings import TrainSettings
-    from workers.probe import estimate as generating
+    from workers import estimate as generating
 
     directory = project.archive_dir(archive)
     watts = project.config.table("power", PowerSettings).watts

@@ -20,8 +20,7 @@ from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 from tests.workers.endpoint import Endpoint
-from workers.probe.report import summary_lines
-from workers.probe.trial import GenerationProbe, ProbedTask
+from workers.probe import GenerationProbe, ProbedTask, summary_lines
 
 MakeProject = Callable[..., Project]
 

@@ -13,7 +13,7 @@ from exchange.machine import kwh
 from exchange.project import Project
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
-from workers.probe import estimate as generating
+from workers import estimate as generating
 
 PROFILE = """\
 name = "Φωνή"

@@ -1,1 +1,0 @@
-"""A few open tasks tried before the long run, and how long the whole archive will take."""
