@@ -11,7 +11,7 @@ from crawler import profiles
 from crawler.extract import forecast
 from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
-from exchange.project import Recipe
+from exchange.recipes.recipe import Recipe
 from exchange.store import inputs
 from exchange.store.spool import Spool
 

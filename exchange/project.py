@@ -11,20 +11,9 @@ from exchange.errors import UsageError
 from exchange.inference.engine import Engine
 from exchange.journal import JournalEntry
 from exchange.metrics import MetricSource
+from exchange.recipes.recipe import Recipe
 from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, GeneralSettings, RedisSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How pairs are asked for: 6 hex over prompt, sampling and the model asked for."""
-
-    id: str
-    prompt: str  # id of the prompt, such as "el/chunk"
-    prompt_sha: str
-    sampling: str
-    model: str
-    kinds: dict[str, str] = field(default_factory=dict)  # recipe id of every kind of task
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from exchange.project import Project
 from exchange.records import Chunk, Story, digest
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store.spool import Spool
-from workers import recipe
+from workers.settings import current_recipe
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,7 +72,7 @@ def write_project(folder: Path, model: Path, extra: str = "", archive: str = "pa
         config,
         config.table("", GeneralSettings),
         config.table("redis", RedisSettings),
-        lambda: recipe.current_recipe(config),
+        lambda: current_recipe(config),
     )
 
 

@@ -51,9 +51,8 @@ def work(
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
-    from workers import recipe
     from workers.queue.heartbeat import WorkerProgress, worker_metrics
-    from workers.settings import WorkSettings
+    from workers.settings import WorkSettings, current_recipe
     from workers.supervisor import Supervisor
 
     project: Project = ctx.obj
@@ -63,7 +62,7 @@ def work(
         return
     settings = project.config.table("work", WorkSettings, {"width": width, "engine": engine})
     language_model = project.config.table("model", models.ModelSettings, {"name": model})
-    recipe.current_recipe(project.config)  # a wrong prompt is told before anything starts
+    current_recipe(project.config)  # a wrong prompt is told before anything starts
     if settings.engine == "mlx":
         project.models.mkdir(parents=True, exist_ok=True)
         models.locate(language_model, project.models, lambda text: yes or typer.confirm(text))

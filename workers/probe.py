@@ -193,15 +193,14 @@ def run_probe(
 
 def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     """Run the probe and print it; returns the exit code."""
-    from workers import recipe
     from workers.open_engine import hold_gpu_share, open_engine
-    from workers.settings import WorkSettings
+    from workers.settings import WorkSettings, prompt_registry
 
     archive = project.archive()
     tasks, total = sample_tasks(project.archive_dir(), archive)
     work = config.table("work", WorkSettings)
     persona = config.table("persona", PersonaSettings)
-    prompts = recipe.prompt_registry(config)
+    prompts = prompt_registry(config)
     prompt = prompts.prompt("chunk", persona.language)
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:

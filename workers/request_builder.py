@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from exchange.inference.engine import DEADLINE, Engine, EngineDescription, RequestOutput
+from exchange.recipes.registry import PromptRegistry
 from exchange.records import Completion, Result, Task
 from workers.grading import NO_PAIR, GradedReply, grade
-from workers.recipe import PromptRegistry
 from workers.settings import WorkSettings
 
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's

@@ -64,13 +64,13 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
 def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: bool) -> int:
     from exchange.queue.announce import require_wanted_model
     from exchange.queue.redis_client import connect_redis
-    from workers import recipe
     from workers.queue.intake import WrongRecipe
     from workers.request_builder import RequestBuilder
+    from workers.settings import prompt_registry
     from workers.worker import GenerationWorker
 
     persona = config.table("persona", PersonaSettings)
-    prompts = recipe.prompt_registry(config)
+    prompts = prompt_registry(config)
     wanted = prompts.recipe(persona.language)
     redis = connect_redis(os.environ[REDIS_VARIABLE])
     require_wanted_model(redis, wanted)  # before a model is loaded for nothing

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from exchange.settings import SettingsTable
+from exchange.settings import Config, PersonaSettings, SettingsTable
+
+if TYPE_CHECKING:
+    from exchange.recipes.recipe import Recipe
+    from exchange.recipes.registry import PromptRegistry
 
 
 class WorkSettings(SettingsTable):
@@ -61,3 +65,19 @@ def is_quiet(hours: str, moment: time | None = None) -> bool:
     if start <= end:
         return start <= current < end
     return current >= start or current < end
+
+
+def prompt_registry(config: Config) -> PromptRegistry:
+    """The prompts and recipes of the settings as they are now."""
+    from exchange.inference.models import ModelSettings
+    from exchange.recipes.registry import PromptRegistry
+
+    model = config.table("model", ModelSettings)
+    return PromptRegistry(
+        config.table("work", WorkSettings), model.name, config.table("persona", PersonaSettings)
+    )
+
+
+def current_recipe(config: Config, language: str = "") -> Recipe:
+    """The recipe that the settings ask for now; `language` is the newspaper's."""
+    return prompt_registry(config).recipe(language)

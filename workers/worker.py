@@ -20,8 +20,8 @@ from typing import Any
 from rq.worker.base import WorkerStatus
 
 from exchange.inference.engine import Engine, RequestOutput
-from exchange.project import Recipe
 from exchange.queue import keys
+from exchange.recipes.recipe import Recipe
 from exchange.records import Task
 from workers.queue.heartbeat import HeartbeatReporter
 from workers.queue.intake import JobIntake

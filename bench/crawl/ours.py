@@ -17,7 +17,8 @@ from crawler.daemon import run_daemon
 from crawler.frontier.frontier import Frontier
 from crawler.records import Link
 from crawler.settings import CrawlSettings
-from exchange.project import Project, Recipe
+from exchange.project import Project
+from exchange.recipes.recipe import Recipe
 from exchange.settings import Config, GeneralSettings, RedisSettings
 
 PROFILE = r"""

@@ -16,7 +16,7 @@ from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store.spool import Spool
 from exchange.text import dates
 from kkoracle.demo.newspaper import build_newspaper
-from workers import recipe
+from workers.settings import current_recipe
 
 ARCHIVE = "demo"
 SENTENCES = (
@@ -61,7 +61,7 @@ def make_project(
         config,
         config.table("", GeneralSettings),
         config.table("redis", RedisSettings),
-        lambda: recipe.current_recipe(config),
+        lambda: current_recipe(config),
     )
 
 

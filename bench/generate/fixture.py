@@ -35,7 +35,7 @@ class OverheadCpu:
 
 def open_project(folder: Path, material: GenerationWorkload) -> Project:
     """Settings and a spool in which every chunk is a task."""
-    from workers import recipe
+    from workers.settings import current_recipe
 
     path = folder / "kkoracle.toml"
     path.write_text(
@@ -48,7 +48,7 @@ def open_project(folder: Path, material: GenerationWorkload) -> Project:
         config,
         config.table("", GeneralSettings),
         config.table("redis", RedisSettings),
-        lambda: recipe.current_recipe(config),
+        lambda: current_recipe(config),
     )
     spool = Spool.open(project.archive_dir())
     spool.adopt_recipe(project.recipe().id)

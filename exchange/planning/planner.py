@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from exchange.planning import kinds, refusal, survey, whois
 from exchange.planning.context import PlanningContext
 from exchange.planning.settings import PlanSettings
-from exchange.project import Recipe
+from exchange.recipes.recipe import Recipe
 from exchange.records import TaskKind
 from exchange.store.spool import Spool, open_tasks
 

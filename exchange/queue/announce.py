@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from exchange.errors import UsageError
-from exchange.project import Recipe
 from exchange.queue import keys
+from exchange.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -22,7 +22,8 @@ from exchange.errors import STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
 from exchange.journal import CRASHED, JournalEntry
 from exchange.metrics import MetricSource
-from exchange.project import Project, Recipe
+from exchange.project import Project
+from exchange.recipes.recipe import Recipe
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from kkoracle import __version__
 from kkoracle.cli import start
@@ -137,9 +138,9 @@ def load_project(
 
 
 def _recipe(settings: Config, language: str = "") -> Recipe:
-    from workers import recipe
+    from workers.settings import current_recipe
 
-    return recipe.current_recipe(settings, language)
+    return current_recipe(settings, language)
 
 
 def _monitor(

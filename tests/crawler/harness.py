@@ -9,7 +9,8 @@ from typing import Any
 from crawler.daemon import run_daemon
 from crawler.settings import CrawlSettings
 from crawler.status.report import read_counters
-from exchange.project import Project, Recipe
+from exchange.project import Project
+from exchange.recipes.recipe import Recipe
 from exchange.records import Story
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store.spool import Spool

@@ -14,7 +14,7 @@ from crawler.daemon import run_daemon
 from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
 from exchange.lock import FileLock
-from exchange.project import Recipe
+from exchange.recipes.recipe import Recipe
 from exchange.store.spool import Spool
 from tests.crawler.harness import PROFILE, crawl, make_project, run_crawl, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story

@@ -18,11 +18,12 @@ from exchange.queue.pump import QueuePump
 from exchange.queue.redis_endpoint import RedisEndpoint
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store import tasks
-from workers import recipe, run
+from workers import run
 from workers.queue.intake import JobIntake
 from workers.queue.leased_queue import LeasedQueue
 from workers.queue.maintenance import LeasedIntermediateQueue
 from workers.queue.result_writer import ResultWriter
+from workers.settings import current_recipe
 from workers.worker import GenerationWorker
 
 
@@ -112,7 +113,7 @@ def flow() -> None:
         config,
         config.table("", GeneralSettings),
         config.table("redis", RedisSettings),
-        lambda: recipe.current_recipe(config),
+        lambda: current_recipe(config),
     )
     handle = RedisEndpoint(os.environ[run.REDIS_VARIABLE], "")
     QueuePump(

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UsageError
-from exchange.inference.models import ModelSettings
-from exchange.recipes import prompts
+from exchange.recipes import prompts, registry
 from exchange.records import Task
 from exchange.settings import PersonaSettings
-from workers import recipe
 from workers.settings import WorkSettings
 
 
@@ -45,7 +43,7 @@ def test_a_users_prompt_must_hold_both_places(tmp_path: Path) -> None:
 
 def test_the_recipe_changes_with_prompt_sampling_and_model_and_nothing_else() -> None:
     def made(work: WorkSettings = WorkSettings(), model: str = "a/b", system: str = "") -> str:
-        return recipe.recipe_for(work, ModelSettings(name=model), PersonaSettings(system=system)).id
+        return registry.PromptRegistry(work, model, PersonaSettings(system=system)).recipe().id
 
     base = made()
     assert made(WorkSettings(width=3, lease_s=10, engine="openai", url="http://x")) == base
@@ -63,7 +61,7 @@ def test_the_recipe_changes_with_prompt_sampling_and_model_and_nothing_else() ->
 @pytest.mark.parametrize("language", ["el", "en"])
 def test_every_kind_of_task_has_its_prompt_and_its_recipe(language: str) -> None:
     found = book().recipe(language)
-    assert set(found.kinds) == {"chunk", *recipe.PROMPTS_BY_KIND}
+    assert set(found.kinds) == {"chunk", *registry.PROMPTS_BY_KIND}
     assert found.kinds["chunk"] == found.id
     assert len(set(found.kinds.values())) == len(found.kinds)
 
@@ -106,5 +104,5 @@ def test_there_are_a_hundred_general_questions_and_none_twice() -> None:
     assert prompts.general_questions("en") and prompts.general_questions("xx") == ()
 
 
-def book(work: WorkSettings = WorkSettings()) -> recipe.PromptRegistry:
-    return recipe.PromptRegistry(work, ModelSettings(name="a/b"), PersonaSettings())
+def book(work: WorkSettings = WorkSettings()) -> registry.PromptRegistry:
+    return registry.PromptRegistry(work, "a/b", PersonaSettings())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
-    from exchange.project import Recipe
+    from exchange.recipes.recipe import Recipe
 
 WINDOW_S = 60.0  # the rate is that of the last minute
 REMEMBER_S = 86_400.0  # so long a worker that fell silent is remembered

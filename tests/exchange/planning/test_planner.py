@@ -10,7 +10,7 @@ import pytest
 
 from exchange.planning import names, whois
 from exchange.planning.planner import Planner, PlanSettings
-from exchange.project import Recipe
+from exchange.recipes.recipe import Recipe
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import inputs, tasks
 from exchange.store.spool import Spool

@@ -6,16 +6,15 @@ Every kind of task has a recipe of its own, so that a changed prompt makes only 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from typing import Protocol
 
+from exchange.errors import UsageError
 from exchange.inference.engine import Message
-from exchange.inference.models import ModelSettings
-from exchange.project import Recipe
 from exchange.recipes import prompts
 from exchange.recipes.prompts import TaskPrompt
+from exchange.recipes.recipe import Recipe
 from exchange.records import Task, digest
-from exchange.settings import Config, PersonaSettings
-from workers.settings import WorkSettings
+from exchange.settings import PersonaSettings
 
 # The prompts of each kind beside `chunk`. A refusal that corrects has a chunk to correct by.
 PROMPTS_BY_KIND = {
@@ -27,6 +26,19 @@ PROMPTS_BY_KIND = {
 }
 
 
+class GenerationSettings(Protocol):
+    """What a recipe takes from the settings of a worker."""
+
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
 class PromptRegistry:
     """The prompts and recipes of these settings, for every language and kind of task.
 
@@ -34,19 +46,34 @@ class PromptRegistry:
     endpoint that serves the original are the same request.
     """
 
-    def __init__(self, work: WorkSettings, model: ModelSettings, persona: PersonaSettings) -> None:
+    def __init__(self, work: GenerationSettings, model: str, persona: PersonaSettings) -> None:
         self._work = work
-        self._model = model
+        self._model = model  # the name asked for
         self._persona = persona
-        self.recipe = lru_cache(self._recipe)
-        self.prompt = lru_cache(self._prompt)
+        self._recipes: dict[str, Recipe] = {}
+        self._prompts: dict[tuple[str, str], TaskPrompt] = {}
 
-    def _recipe(self, language: str = "") -> Recipe:
+    def recipe(self, language: str = "") -> Recipe:
         """The recipe of chunk tasks, and the ids of those of the other kinds.
 
         Raises:
             UsageError: there is no such prompt.
         """
+        if language not in self._recipes:
+            self._recipes[language] = self._recipe(language)
+        return self._recipes[language]
+
+    def prompt(self, name: str, language: str = "") -> TaskPrompt:
+        """The prompt of this name and language.
+
+        Raises:
+            UsageError: there is no such prompt.
+        """
+        if (name, language) not in self._prompts:
+            self._prompts[name, language] = self._prompt(name, language)
+        return self._prompts[name, language]
+
+    def _recipe(self, language: str) -> Recipe:
         work = self._work
         prompt = self.prompt("chunk", language)
         sampling = f"temperature={work.temperature} max_tokens={work.max_tokens} seed={work.seed}"
@@ -55,7 +82,7 @@ class PromptRegistry:
             prompt.id,
             self.sha(prompt),
             sampling,
-            self._model.name,
+            self._model,
         )
         kinds = {"chunk": found.id}
         for kind, names in PROMPTS_BY_KIND.items():
@@ -68,14 +95,14 @@ class PromptRegistry:
         return replace(found, kinds=kinds)
 
     def _id(self, shas: list[str], sampling: str) -> str:
-        return digest(*shas, sampling, self._model.name, size=3)
+        return digest(*shas, sampling, self._model, size=3)
 
     def sha(self, prompt: TaskPrompt) -> str:
         """The hash of what is constant in a request: the prompt, and the persona's system text."""
         system = self._persona.system
         return digest(prompt.sha, system, size=prompts.PROMPT_SHA_BYTES) if system else prompt.sha
 
-    def _prompt(self, name: str, language: str = "") -> TaskPrompt:
+    def _prompt(self, name: str, language: str) -> TaskPrompt:
         if name == "chunk" and not self._is_own():
             return prompts.load_prompt(self._work.prompt)
         return prompts.load_prompt(self._named(name, language))
@@ -101,13 +128,11 @@ class PromptRegistry:
         others = [self.prompt(name, language) for name in names if self._has(name, language)]
         return [self.prompt("chunk", language), *others]
 
-    # -- for a worker -------------------------------------------------------------------------
-
     def fits(self, task: Task) -> bool:
         """True when the task asks for what these settings give."""
         try:
             return self.recipe(task.language).kinds.get(task.kind) == task.recipe
-        except prompts.UsageError:  # a language without prompts
+        except UsageError:  # a language without prompts
             return False
 
     def prompt_of(self, task: Task) -> TaskPrompt:
@@ -121,22 +146,3 @@ class PromptRegistry:
         if task.kind == "refusal":
             text = f"{text}\n\n{task.given.get('question', '')}".strip()
         return self.prompt_of(task).messages(task.header, text, self._persona.system)
-
-
-def recipe_for(work: WorkSettings, model: ModelSettings, persona: PersonaSettings) -> Recipe:
-    """The recipe of these settings, in the language of their prompt."""
-    return PromptRegistry(work, model, persona).recipe("")
-
-
-def prompt_registry(config: Config) -> PromptRegistry:
-    """The prompts and recipes of the settings as they are now."""
-    return PromptRegistry(
-        config.table("work", WorkSettings),
-        config.table("model", ModelSettings),
-        config.table("persona", PersonaSettings),
-    )
-
-
-def current_recipe(config: Config, language: str = "") -> Recipe:
-    """The recipe that the settings ask for now; `language` is the newspaper's."""
-    return prompt_registry(config).recipe(language)
