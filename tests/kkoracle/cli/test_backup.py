@@ -57,7 +57,7 @@ def the_copy(folder: Path) -> Path:
 def test_a_copy_under_writing_is_whole_and_of_one_moment(
     tmp_path: Path, make_project: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backup, "PAGES", 4)  # many steps, with writes between any two
+    monkeypatch.setattr(backup, "PAGES_PER_STEP", 4)  # many steps, with writes between any two
     project = make_project()
     fill_spool(project, 100).close()
     pages.connect(project.archive_dir()).close()
@@ -154,7 +154,7 @@ def test_nothing_to_copy_and_no_room_are_one_line(
     said = run_cli("backup", "file", cwd=tmp_path)
     assert said.returncode == 1 and "cannot back up" in said.stderr
     assert len(said.stderr.strip().splitlines()) == 1
-    monkeypatch.setattr(backup, "SPARE", 1e12)
+    monkeypatch.setattr(backup, "SPACE_FACTOR", 1e12)
     with pytest.raises(UserError, match="are free in"):
         backup.back_up(project.archive_dir(), "paper", tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []

@@ -67,7 +67,7 @@ def test_too_few_or_too_much_for_a_hosted_trainer_is_said_before_sending(
         {"train": rows[:9]}
     )
     assert jsonl.hosted_limits_error({"train": rows}) == ""
-    monkeypatch.setattr(jsonl, "LARGEST", 1000)
+    monkeypatch.setattr(jsonl, "MAX_HOSTED_BYTES", 1000)
     assert "MB are the most" in jsonl.hosted_limits_error({"train": rows})
 
 

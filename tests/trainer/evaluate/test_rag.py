@@ -104,11 +104,11 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
 def test_an_index_that_was_killed_half_way_is_not_taken_for_one(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from trainer.evaluate.rag import Document, Index\n"
+        "from trainer.evaluate.rag import Document, SearchIndex\n"
         "def slow():\n"
         "    for n in range(100000):\n"
         "        print(n, flush=True); yield Document(str(n), '', 'γέφυρα'); time.sleep(0.001)\n"
-        f"Index.build(slow(), 'k', Path({str(tmp_path / FILE)!r}))\n"
+        f"SearchIndex.build(slow(), 'k', Path({str(tmp_path / FILE)!r}))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=cli_environment(), stdout=subprocess.PIPE
