@@ -140,3 +140,18 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
     local = [target for target in targets if "://" not in target]
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+ROOMS = ("exchange", "crawler", "workers", "trainer", "kkoracle", "tools", "bench", "tests", "docs")
+PLACE = re.compile(rf"`((?:{'|'.join(ROOMS)})/[\w./-]*)`((?:, `[\w-]+\.py`)*)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
+    for place, siblings in PLACE.findall(page.read_text("utf-8")):
+        names = [
+            place,
+            *(f"{Path(place).parent}/{name}" for name in re.findall(r"`(.+?)`", siblings)),
+        ]
+        for name in names:
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
