@@ -33,7 +33,7 @@ def learn(
 ) -> None:
     """Propose a profile: where headline, text, date, section and author stand on its pages.
 
-    What changes from page to page is content, what repeats is furniture. It shows what is found
+    What changes from page to page is content, what repeats is boilerplate. It shows what is found
     without and with the new profile, and writes a file that `crawl --profile` takes as it is.
 
     A web address is asked for about 60 pages, at the crawl's own pace and rules; they are kept, so
@@ -220,14 +220,20 @@ def import_(
     def on_progress(tally: ImportTally, done: int, total: int) -> None:
         bar(done // 10**6, total // 10**6, f"{tally.new:,} new, {tally.known:,} known")
 
-    with CrawlConsole() as show:
+    with CrawlConsole() as console:
         done = import_files(
-            project, archive, settings, path, date=date, on_progress=on_progress, watch=show
+            project,
+            archive,
+            settings,
+            path,
+            date=date,
+            on_progress=on_progress,
+            on_snapshot=console,
         )
     bar.close()
     typer.echo(
         f"{archive}: {_format_tally(done.tally.new, done.tally.known, done.tally.rejected)}; "
-        f"{show.stories()}"
+        f"{console.stories()}"
     )
     if done.tally.foreign:
         typer.echo(

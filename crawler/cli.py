@@ -118,12 +118,12 @@ def crawl(
             imported=no_fetch,
         ):
             raise typer.Exit(STOPPED)
-    beacon = HeartbeatWriter(project.archive_dir(archive))
-    with CrawlConsole() as show, project.beside(archive):
+    heartbeat = HeartbeatWriter(project.archive_dir(archive))
+    with CrawlConsole() as console, project.beside(archive):
 
-        def watch(now: CrawlSnapshot) -> None:
-            show(now)
-            beacon(now)
+        def on_snapshot(now: CrawlSnapshot) -> None:
+            console(now)
+            heartbeat(now)
 
         work = run_daemon(
             project,
@@ -134,7 +134,7 @@ def crawl(
             re_extract=re_extract,
             follow=follow,
             retry_failed=retry_failed,
-            watch=watch,
+            on_snapshot=on_snapshot,
         )
         code = asyncio.run(work)
     if code == STOPPED:
@@ -142,5 +142,5 @@ def crawl(
         again = f"kkoracle crawl {archive}{flag}"
         typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
         raise typer.Exit(code)
-    project.entry.tell(result=show.summary())
-    typer.echo(f"{archive}: {show.summary()}")
+    project.entry.tell(result=console.summary())
+    typer.echo(f"{archive}: {console.summary()}")

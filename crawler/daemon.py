@@ -17,18 +17,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from crawler import changes, profiles
 from crawler.discovery.follow import FollowSchedule
 from crawler.extract.thread import ExtractionThread, count_outdated, mark_outdated_due
-from crawler.fetch.client import HttpClient, is_local
+from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
 from crawler.frontier.frontier import Frontier
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
-from crawler.settings import CrawlSettings, user_agent
+from crawler.settings import CrawlSettings
 from crawler.signals import on_signals
 from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.2
+POLL_S = 0.2
 DISK_EVERY_S = 5.0
 SnapshotCallback = Callable[[progress.CrawlSnapshot], None]
 
@@ -61,7 +60,7 @@ async def run_daemon(
     retry_failed: bool = False,
     extract: bool = True,
     generate: bool = True,
-    watch: SnapshotCallback | None = None,
+    on_snapshot: SnapshotCallback | None = None,
 ) -> int:
     """Run the daemon; returns 0 when all is done, 3 when it was stopped and can go on.
 
@@ -73,14 +72,14 @@ async def run_daemon(
         extract: make stories of what is stored; without it a later run does.
         follow: never end, but look for new issues every `settings.every` seconds.
         generate: feed tasks and collect results through Redis, and wait until none is open.
-        watch: called a few times a second with where things stand.
+        on_snapshot: called a few times a second with where things stand.
 
     Raises:
         UserError: another daemon runs, the site cannot be reached at all, the disk is full.
         UsageError: no contact, no profile, or one of the changes above is not accepted.
     """
-    agent = user_agent(settings) if fetch else ""
     profile = profiles.load(settings, archive, imported=not fetch)
+    client = client_for(profile, settings) if fetch else None
     directory = project.archive_dir(archive)
     with ExitStack() as stack:
         await take_daemon_lock(stack, directory)
@@ -97,20 +96,19 @@ async def run_daemon(
             )
             flow = _flow(stack, project, directory, archive, wanted, profile.language)
         stack.enter_context(_full_disk(directory))
-        desk = ExtractionThread(directory, archive, profile, settings) if extract else None
-        daemon = Daemon(archive, directory, frontier, spool, flow, desk, settings, watch)
-        if not fetch:
+        extraction = ExtractionThread(directory, archive, profile, settings) if extract else None
+        daemon = Daemon(
+            archive, directory, frontier, spool, flow, extraction, settings, on_snapshot
+        )
+        if client is None:
             return await daemon.run(None)
         site = CrawlScope(profile, settings.since, settings.until, settings.weekdays)
         frontier.seed(site.seeds(dt.date.today()))
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())
-        local = is_local(urlsplit(profile.base).hostname or "")
-        async with HttpClient(
-            agent, allow_private=profile.allow_private or local, concurrency=settings.concurrency
-        ) as client:
-            looks = _follow_schedule(frontier, site, settings, directory) if follow else None
-            return await daemon.run(FetchLoop(frontier, client, site, settings, looks))
+        async with client:
+            schedule = _follow_schedule(frontier, site, settings, directory) if follow else None
+            return await daemon.run(FetchLoop(frontier, client, site, settings, schedule))
 
 
 class Daemon:
@@ -123,19 +121,19 @@ class Daemon:
         frontier: Frontier,
         spool: Spool,
         flow: QueuePump | None,
-        desk: ExtractionThread | None,
+        extraction: ExtractionThread | None,
         settings: CrawlSettings,
-        watch: SnapshotCallback | None,
+        on_snapshot: SnapshotCallback | None,
     ) -> None:
         self._directory = directory
         self._frontier = frontier
         self._spool = spool
         self._flow = flow
-        self._desk = desk
+        self._extraction = extraction
         self._settings = settings
-        self._watch = watch
+        self._on_snapshot = on_snapshot
         self._stopping = False
-        self._watching = SnapshotMaker(archive, directory, frontier, spool)
+        self._snapshots = SnapshotMaker(archive, directory, frontier, spool)
         self._disk_at = 0.0
 
     async def run(self, crawling: FetchLoop | None) -> int:
@@ -147,19 +145,19 @@ class Daemon:
 
         with on_signals(stop):
             try:
-                for half in self._background_threads():
-                    half.start()
+                for thread in self._background_threads():
+                    thread.start()
                 while not self._stopping and not self._finished(crawling, fetching):
                     self._hold_on_low_disk(crawling)
-                    self._show(crawling, fetching)
-                    await asyncio.sleep(LOOK_S)
+                    self._report(crawling, fetching)
+                    await asyncio.sleep(POLL_S)
             finally:
                 if crawling is not None and fetching is not None:
                     crawling.stop()
                     await asyncio.wait([fetching])
                 await asyncio.to_thread(self._stop_threads)
             self._raise_errors(fetching)
-            self._show(crawling, fetching)
+            self._report(crawling, fetching)
         return STOPPED if self._stopping and not self._finished(crawling, fetching) else OK
 
     def _finished(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> bool:
@@ -167,7 +165,7 @@ class Daemon:
         self._raise_errors(fetching)
         if crawling is not None and not crawling.finished:
             return False
-        if self._desk is not None and self._frontier.counters().get("text.waiting"):
+        if self._extraction is not None and self._frontier.counters().get("text.waiting"):
             return False
         if self._flow is None:
             return True
@@ -177,17 +175,17 @@ class Daemon:
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):
             raise error
-        for half in self._background_threads():
-            if half.error is not None:
-                raise half.error
+        for thread in self._background_threads():
+            if thread.error is not None:
+                raise thread.error
 
     def _stop_threads(self) -> None:
-        for half in self._background_threads():
-            half.stop()
+        for thread in self._background_threads():
+            thread.stop()
 
     def _background_threads(self) -> list[BackgroundThread]:
         """What works in threads of its own."""
-        return [half for half in (self._desk, self._flow) if half is not None]
+        return [thread for thread in (self._extraction, self._flow) if thread is not None]
 
     def _hold_on_low_disk(self, crawling: FetchLoop | None) -> None:
         """Hold fetching while the disk is low; extraction and results need little and go on."""
@@ -196,18 +194,18 @@ class Daemon:
         self._disk_at = time.monotonic() + DISK_EVERY_S
         free = shutil.disk_usage(self._directory).free
         low = free < self._settings.min_free_mb * 2**20
-        if low and not crawling.hold:
+        if low and not crawling.hold_reason:
             log.warning(
                 "only %s of disk are free (min_free_mb is %d): fetching waits until there is room",
                 format_bytes(free),
                 self._settings.min_free_mb,
             )
-        crawling.hold = f"{format_bytes(free)} of disk free" if low else ""
+        crawling.hold_reason = f"{format_bytes(free)} of disk free" if low else ""
 
-    def _show(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> None:
-        if self._watch is not None:
+    def _report(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> None:
+        if self._on_snapshot is not None:
             busy = fetching is not None and not fetching.done()
-            self._watch(self._watching.look(crawling, busy))
+            self._on_snapshot(self._snapshots.take(crawling, busy))
 
 
 def _follow_schedule(

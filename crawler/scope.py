@@ -1,4 +1,4 @@
-"""What an address is to us: its kind and semantic key, or nothing. Pure functions.
+"""Which page an address is: its kind and semantic key, or nothing. Pure functions.
 
 Every spelling of an address (aliases, padded dates, %2F, host names) has one key, so a page is
 asked for once. What no kind matches is not followed.
@@ -61,21 +61,21 @@ class CrawlScope:
         """The full address of a stored one."""
         return absolute(self.origin, url)
 
-    def leaves_out(self, section: str) -> bool:
+    def excludes(self, section: str) -> bool:
         """Is a section of this name left out?"""
         return fold(section) in self._sections
 
     def in_scope(self, url: str) -> bool:
         """True for http and https addresses of the newspaper's hosts."""
         try:
-            return self._ours(urlsplit(url))
+            return self._is_ours(urlsplit(url))
         except ValueError:  # such as a port that is no number
             return False
 
-    def _ours(self, parts: SplitResult) -> bool:
+    def _is_ours(self, parts: SplitResult) -> bool:
         return parts.scheme in ("http", "https") and _host(parts) in self.hosts
 
-    def link(
+    def classify(
         self, url: str, page: str = "", issue: str = "", words: int | None = None
     ) -> Link | None:
         """Classify an address found on `page`; None when it is not to be followed.
@@ -85,7 +85,7 @@ class CrawlScope:
         """
         try:
             parts = urlsplit(urljoin(page or self.profile.base, url.strip()))
-            if not self._ours(parts):
+            if not self._is_ours(parts):
                 return None
         except ValueError:  # such as a bracket that is no IPv6 address
             return None
@@ -122,29 +122,29 @@ class CrawlScope:
         if kind.date and values.get(kind.date) and not own:
             return None  # a date that is none
         parts = [name]
-        for wanted in kind.key:
-            parameter = wanted.removesuffix("?")
+        for name_or_optional in kind.key:
+            parameter = name_or_optional.removesuffix("?")
             value = own if kind.date == parameter else _plain(values.get(parameter, ""))
             if value:
                 parts.append(value)
-            elif parameter == wanted:
+            elif parameter == name_or_optional:
                 return None
             else:
                 parts.append("")
         if not kind.key:
             parts.append(_sorted(address))
         date = own or issue
-        if date and not self._wanted(date):
+        if date and not self._is_wanted(date):
             return None
         if kind.url:
-            told = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
-            told |= dates.date_fields(dt.date.fromisoformat(date)) if date else {}
+            fields = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
+            fields |= dates.date_fields(dt.date.fromisoformat(date)) if date else {}
             # What the template asks for may be missing (a date, say): then as it was found.
             with contextlib.suppress(KeyError, IndexError, ValueError):
-                address = kind.url.format_map(told)
+                address = kind.url.format_map(fields)
         return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
 
-    def _wanted(self, date: str) -> bool:
+    def _is_wanted(self, date: str) -> bool:
         if not self.since <= date <= self.until:
             return False
         return len(self.weekdays) == 7 or dt.date.fromisoformat(date).weekday() in self.weekdays
@@ -166,14 +166,14 @@ class CrawlScope:
         for item in self.profile.ranges:
             weekdays = frozenset(map(dates.WEEKDAYS.index, item.weekdays))
             for date in dates.days_between(item.since, min(item.until or today, today), weekdays):
-                link = self.link(item.url.format_map(dates.date_fields(date)))
+                link = self.classify(item.url.format_map(dates.date_fields(date)))
                 if link is not None:
                     yield link
 
     def starts(self) -> Iterator[Link]:
         """The start pages; one that is no kind of the profile is only read for its links."""
         for url in self.profile.start:
-            yield self.link(url) or Link(f"start:{url}", url, kinds.START, "", -1)
+            yield self.classify(url) or Link(f"start:{url}", url, kinds.START, "", -1)
 
     def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
         """A sitemap or feed of the newspaper; its address alone tells two apart."""
@@ -185,11 +185,11 @@ class CrawlScope:
             f"{kind.partition(':')[0]}:{address}", address, kind, priority=-1, changed=changed
         )
 
-    def follows(self, kind: str) -> bool:
+    def has_links(self, kind: str) -> bool:
         """True when the links of such pages are followed. Start pages have no kind."""
         return kinds.is_ours(kind) or self.profile.kinds[kind].role in ("index", "both")
 
-    def tells(self, kind: str) -> bool:
+    def has_stories(self, kind: str) -> bool:
         """True when such pages hold stories."""
         return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
 

@@ -76,7 +76,7 @@ def _learn(
     tally: WordTally = WordTally()
     fields: Counter[str] = Counter()
     for story in stories:
-        link = addresses.link(url(story))
+        link = addresses.classify(url(story))
         found: list[Story] = []
         if link is not None:
             page = StoredPage(

@@ -44,7 +44,7 @@ def measure(newspaper: SampleNewspaper) -> Figures:
     right = 0
     for url, printed in by_page.items():
         shape = printed[0].shape
-        link = site.link(url, issue=printed[0].date.isoformat())
+        link = site.classify(url, issue=printed[0].date.isoformat())
         assert link is not None
         body = newspaper.pages[url].body
         page = StoredPage(link.key, url, link.kind, link.issue, None, "", body)

@@ -1,7 +1,7 @@
-"""`crawl --follow`: look for new issues on a schedule that outlives the process.
+"""`crawl --follow`: check for new issues on a schedule that outlives the process.
 
-A look makes due what may lead to something new: start pages, feeds, sitemaps, the days since the
-last look, issues that were not out yet, and the current issue, whose pages a newspaper still
+A check makes due what may lead to something new: start pages, feeds, sitemaps, the days since the
+last check, issues that were not out yet, and the current issue, whose pages a newspaper still
 corrects. All of them are asked conditionally. Everything older is never asked for again.
 """
 
@@ -26,11 +26,11 @@ _LAST_CHECK = "follow.looked"
 
 
 class FollowSchedule:
-    """When to look, and what to ask for then.
+    """When to check, and what to ask for then.
 
     Args:
-        every: seconds between two looks.
-        allowed: called before each look; raises when the crawl may not go on.
+        every: seconds between two checks.
+        allowed: called before each check; raises when the crawl may not go on.
     """
 
     def __init__(
@@ -47,37 +47,37 @@ class FollowSchedule:
         self._every = every
         self._allowed = allowed
         self._clock = clock
-        self._looked = float(pages.note(frontier.db, _LAST_CHECK) or 0)
+        self._last_check = float(pages.note(frontier.db, _LAST_CHECK) or 0)
 
     @property
     def next_at(self) -> float:
-        """When the next look is due, in seconds since the epoch."""
-        return self._looked + self._every
+        """When the next check is due, in seconds since the epoch."""
+        return self._last_check + self._every
 
     def check_if_due(self) -> None:
-        """Look, if it is time; the pages that are due then stand in the frontier."""
+        """Check, if it is time; the pages that are due are then in the frontier."""
         if self._clock() >= self.next_at:
-            self.look()
+            self.check()
 
-    def look(self) -> int:
+    def check(self) -> int:
         """Make due whatever may be new; returns how many pages that are."""
         self._allowed()
         now = self._clock()
         today = dt.date.fromtimestamp(now)
         found = self._frontier.seed(self._site.seeds(today))
         with db.transaction(self._frontier.db):
-            found += self._again(today, now)
-            self._looked = now
+            found += self._mark_due(today, now)
+            self._last_check = now
             pages.set_note(self._frontier.db, _LAST_CHECK, str(now))
         log.info("looking for new issues: %d pages to ask for", found)
         return found
 
-    def _again(self, today: dt.date, now: float) -> int:
+    def _mark_due(self, today: dt.date, now: float) -> int:
         again = self._frontier.ask_again
         profile = self._site.profile
         start = {link.key for link in self._site.starts()}
         changing = [name for name, kind in profile.kinds.items() if kind.again]
-        indexes = [name for name in profile.kinds if self._site.follows(name)]
+        indexes = [name for name in profile.kinds if self._site.has_links(name)]
         newest = self._newest(today)
         late = (today - dt.timedelta(days=LATE_DAYS)).isoformat()
         return sum(

@@ -15,7 +15,6 @@ from crawler import kinds
 from crawler.discovery.sitemaps import (
     NotXmlError,
     SitemapEntry,
-    gunzip,
     iso_day,
     read_feed,
     read_sitemap,
@@ -24,6 +23,7 @@ from crawler.discovery.sitemaps import (
 )
 from crawler.extract.html import parse
 from crawler.fetch.client import HttpResponse
+from crawler.fetch.inflate import gunzip
 from crawler.records import FetchOutcome, Link, PageClaim
 from crawler.scope import CrawlScope
 
@@ -57,12 +57,12 @@ def extract_links(
         href = element.get("href")
         if not href:
             continue
-        link = site.link(href, base, issue)
+        link = site.classify(href, base, issue)
         if link is None:
             continue
         if words or section:
             beside = _trailing_text(element)
-            if section and site.leaves_out(_printed_words(section, beside)):
+            if section and site.excludes(_printed_words(section, beside)):
                 link = replace(link, left_out="left-out-section")
             if words and (count := _printed_words(words, beside)).isdecimal():
                 link = replace(link, words=int(count))
@@ -155,7 +155,7 @@ def _entry_link(entry: SitemapEntry, url: str, kind: str, site: CrawlScope) -> L
     if site.since and changed and iso_day(entry.changed) < site.since:
         return None  # nothing in it is younger than its last change
     if not entry.is_map:
-        return site.link(entry.url, url, issue=entry.published)
+        return site.classify(entry.url, url, issue=entry.published)
     depth = int(kind.partition(":")[2] or 1)
     try:
         address = urljoin(url, entry.url)

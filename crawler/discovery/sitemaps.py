@@ -12,13 +12,11 @@ import datetime as dt
 import io
 import itertools
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-GZIP = b"\x1f\x8b"
 MAX_HELD = 5000  # elements inside one entry; more is no entry
 MAX_EVENTS = 2_000_000  # fifty thousand entries of twenty elements; the rest is filler
 
@@ -80,16 +78,6 @@ def local(element: Any) -> str:
     """An element's name in lower case, without its namespace; "" for what is no element."""
     tag = element.tag
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
-
-
-def gunzip(body: bytes, limit: int) -> bytes:
-    """What a gzip file holds, at most `limit` bytes; other bytes come back as they are."""
-    if not body.startswith(GZIP):
-        return body
-    try:
-        return zlib.decompressobj(wbits=31).decompress(body, limit)
-    except zlib.error:
-        return b""
 
 
 _SITEMAP_LINE = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.I | re.M)

@@ -19,13 +19,11 @@ from exchange.store.spool import Spool
 CONTAINED = 0.8  # of a text's shingles in another one: it is part of that
 NUMBERS = 0.9  # of its numbers too, or it is this week's issue of what comes every week
 TEASER = 0.5  # of the other's length at most; longer ones are editions
-COMMON = 40  # stories with one fingerprint in common: a phrase of the house, no copy
+COMMON = 40  # stories with one fingerprint in common: a stock phrase, no copy
 SITE_PARAGRAPH = 12  # stories with one paragraph in common: it is the site's
 BOILERPLATE = 0.5  # of a story's words in such paragraphs
 MAX_COMPARED = 12
-MAX_COMPARED_SHORT = (
-    40  # a teaser has few fingerprints in common, and phrases of the house among them
-)
+MAX_COMPARED_SHORT = 40  # a teaser has few fingerprints in common, and stock phrases among them
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS near_stories (
@@ -57,7 +55,7 @@ class _ComparedText:
 
 
 class NearDuplicates:
-    """The index of one spool; call `place` inside the spool's transaction."""
+    """The index of one spool; call `assign_cluster` inside the spool's transaction."""
 
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
@@ -66,10 +64,10 @@ class NearDuplicates:
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
 
-    def begin(self, version: str) -> None:
-        """Forget all when stories are extracted by another version: all are placed anew then.
+    def reset_if_new_version(self, version: str) -> None:
+        """Forget all when stories are extracted by another version: all are clustered anew then.
 
-        Clusters made of a bad extraction (everything alike) would stay for ever otherwise.
+        Clusters made of a bad extraction (everything similar) would stay for ever otherwise.
         """
         if self.spool.meta(_VERSION) == version:
             return
@@ -79,10 +77,10 @@ class NearDuplicates:
             self._db.execute("UPDATE stories SET cluster=id WHERE cluster<>id")
             self.spool.set_meta(_VERSION, version)
 
-    def place(self, story: Story) -> Story:
+    def assign_cluster(self, story: Story) -> Story:
         """The story with its cluster and marks; earlier stories that it bridges or holds change.
 
-        Placing the same story with the same text again changes nothing.
+        Assigning the same story with the same text again changes nothing.
         """
         paragraphs = shingles.without_jump_line(story.text).split("\n\n")
         whole = shingles.stable_hash("\n".join(paragraphs))
@@ -91,20 +89,20 @@ class NearDuplicates:
         ).fetchone()
         if known is not None and known["text"] == whole:
             return self._restore(story)
-        furniture = self._count(paragraphs)
-        text = _compared_text(paragraphs, furniture)
-        serial = self._enter(story.id, whole, None if known is None else known["serial"])
+        boilerplate = self._count_paragraphs(paragraphs)
+        text = _compared_text(paragraphs, boilerplate)
+        serial = self._index(story.id, whole, None if known is None else known["serial"])
         marks = set(story.marks)
-        if _boilerplate_share(paragraphs, furniture) >= BOILERPLATE:
+        if _boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
             marks.add("boilerplate")
-        alike: list[str] = []
-        for other in self._same(whole, serial):
+        similar: list[str] = []
+        for other in self._identical(whole, serial):
             marks.add("duplicate")
-            alike.append(other)
-        for other in [] if alike else self._candidates(text, serial):
-            mark, both = self._compare(text, other, furniture)
+            similar.append(other)
+        for other in [] if similar else self._candidates(text, serial):
+            mark, both = self._compare(text, other, boilerplate)
             if mark:
-                alike.append(other)
+                similar.append(other)
                 if both == "other":
                     self.spool.mark(other, mark)
                 else:
@@ -113,7 +111,9 @@ class NearDuplicates:
             "INSERT OR IGNORE INTO near_prints VALUES (?,?)",
             [(print_, serial) for print_ in text.sample],
         )
-        return story.replace(cluster=self._join(story.id, alike), marks=tuple(sorted(marks)))
+        return story.replace(
+            cluster=self._merge_clusters(story.id, similar), marks=tuple(sorted(marks))
+        )
 
     def _restore(self, story: Story) -> Story:
         row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
@@ -122,7 +122,7 @@ class NearDuplicates:
         alone = row is None or row["cluster"] == story.id
         return story.replace(cluster="" if alone else row["cluster"], marks=marks)
 
-    def _enter(self, story_id: str, whole: int, serial: int | None) -> int:
+    def _index(self, story_id: str, whole: int, serial: int | None) -> int:
         """The story's number; a changed text keeps its number and loses its old fingerprints."""
         if serial is not None:
             self._db.execute("UPDATE near_stories SET text=? WHERE serial=?", (whole, serial))
@@ -132,7 +132,7 @@ class NearDuplicates:
         )
         return int(cursor.lastrowid or 0)
 
-    def _count(self, paragraphs: list[str]) -> frozenset[str]:
+    def _count_paragraphs(self, paragraphs: list[str]) -> frozenset[str]:
         """Count each paragraph; returns those that are the site's and not the story's."""
         found = []
         for paragraph in set(paragraphs):
@@ -145,7 +145,7 @@ class NearDuplicates:
                 found.append(paragraph)
         return frozenset(found)
 
-    def _same(self, whole: int, serial: int) -> list[str]:
+    def _identical(self, whole: int, serial: int) -> list[str]:
         rows = self._db.execute(
             "SELECT story_id FROM near_stories WHERE text=? AND serial<>? ORDER BY serial LIMIT 1",
             (whole, serial),
@@ -153,11 +153,11 @@ class NearDuplicates:
         return [row["story_id"] for row in rows]
 
     def _candidates(self, text: _ComparedText, serial: int) -> list[str]:
-        """Stories with the most and rarest fingerprints in common, phrases of the house aside."""
+        """Stories with the most and rarest fingerprints in common, stock phrases aside."""
         hits: dict[int, float] = defaultdict(float)
         # Those of the other are a sample: ask for all of ours, in one statement.
-        for (told,) in self._db.execute(_SERIALS, (orjson.dumps(list(text.prints)), COMMON + 1)):
-            found = told.split(",") if told else ()
+        for (serials,) in self._db.execute(_SERIALS, (orjson.dumps(list(text.prints)), COMMON + 1)):
+            found = serials.split(",") if serials else ()
             if len(found) <= COMMON:
                 for number in found:
                     hits[int(number)] += 1 / len(found)  # a rare one says more
@@ -174,32 +174,32 @@ class NearDuplicates:
         ]
 
     def _compare(
-        self, text: _ComparedText, other: str, furniture: frozenset[str]
+        self, text: _ComparedText, other: str, boilerplate: frozenset[str]
     ) -> tuple[str, str]:
         """The mark that one of the two deserves, and which: "this" or "other"; "" for none."""
         row = self._db.execute("SELECT record FROM stories WHERE id=?", (other,)).fetchone()
         if row is None:  # it stands on the page that is being stored
             return "", ""
         there = Story.from_json(row["record"]).text
-        others = _compared_text(shingles.without_jump_line(there).split("\n\n"), furniture)
-        mine = text.length < others.length
-        small, large = (text, others) if mine else (others, text)
+        others = _compared_text(shingles.without_jump_line(there).split("\n\n"), boilerplate)
+        shorter = text.length < others.length
+        small, large = (text, others) if shorter else (others, text)
         if shingles.containment(set(small.prints), set(large.prints)) < CONTAINED:
             return "", ""
         if len(small.numbers & large.numbers) < NUMBERS * len(small.numbers):
             return "", ""
         mark = "teaser" if small.length <= TEASER * large.length else "edition"
-        return mark, "this" if mine else "other"
+        return mark, "this" if shorter else "other"
 
-    def _join(self, story_id: str, alike: list[str]) -> str:
+    def _merge_clusters(self, story_id: str, similar: list[str]) -> str:
         """The cluster of all these stories, which is that of the earliest; "" for one alone."""
-        if not alike:
+        if not similar:
             return ""
-        marks = ",".join("?" * len(alike))
+        marks = ",".join("?" * len(similar))
         rows = self._db.execute(
             f"SELECT s.cluster FROM stories s JOIN near_stories n ON n.story_id=s.id "
             f"WHERE s.id IN ({marks}) ORDER BY n.serial",
-            alike,
+            similar,
         ).fetchall()
         clusters = list(dict.fromkeys(row["cluster"] for row in rows))
         for cluster in clusters[1:]:
@@ -207,8 +207,8 @@ class NearDuplicates:
         return clusters[0] if clusters else story_id
 
 
-def _compared_text(paragraphs: list[str], furniture: frozenset[str]) -> _ComparedText:
-    own = [paragraph for paragraph in paragraphs if paragraph not in furniture]
+def _compared_text(paragraphs: list[str], boilerplate: frozenset[str]) -> _ComparedText:
+    own = [paragraph for paragraph in paragraphs if paragraph not in boilerplate]
     words = shingles.folded_words(own)
     prints = shingles.shingles(words)
     return _ComparedText(
@@ -219,7 +219,7 @@ def _compared_text(paragraphs: list[str], furniture: frozenset[str]) -> _Compare
     )
 
 
-def _boilerplate_share(paragraphs: list[str], furniture: frozenset[str]) -> float:
+def _boilerplate_share(paragraphs: list[str], boilerplate: frozenset[str]) -> float:
     """Words in the site's own paragraphs, of all."""
     whole = sum(len(paragraph.split()) for paragraph in paragraphs)
-    return sum(len(p.split()) for p in paragraphs if p in furniture) / max(1, whole)
+    return sum(len(p.split()) for p in paragraphs if p in boilerplate) / max(1, whole)

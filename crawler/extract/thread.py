@@ -50,7 +50,7 @@ class ExtractionThread(BackgroundThread):
         )
         spool = Spool.open(self.directory)
         near = NearDuplicates(spool)
-        near.begin(self.profile.extraction)
+        near.reset_if_new_version(self.profile.extraction)
         connection = pages.connect(self.directory)
         try:
             while not self.stopping.is_set():
@@ -82,7 +82,9 @@ class ExtractionThread(BackgroundThread):
             for page, found in done:
                 stories = found.stories
                 if self._settings.near_duplicates:
-                    stories = tuple((near.place(story), chunks) for story, chunks in stories)
+                    stories = tuple(
+                        (near.assign_cluster(story), chunks) for story, chunks in stories
+                    )
                 near.spool.put_page(keys[page], version, stories)
             history.record_counters(near.spool.db)
         with db.transaction(connection):

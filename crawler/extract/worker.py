@@ -26,7 +26,7 @@ from crawler.frontier.raw_store import RawStore
 from crawler.records import ExtractionResult
 
 READY = b"ready"
-NICE = 5  # text can wait, the next request's turn cannot
+NICE = 5  # text can wait, the next request cannot
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:

@@ -1,75 +1,29 @@
-"""One HTTP request with limits on everything: size, time, type, address. Follows nothing.
-
-Compressed bodies are unpacked here, piece by piece and never more than there is room for: an HTTP
-library that takes one cut short for a whole one would lose the rest of a story without a word.
-"""
+"""One HTTP request with limits on everything: size, time, type, address. Follows nothing."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-import zlib
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-_ANY_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
-CODINGS = ("gzip", "x-gzip", "deflate")
+from crawler.fetch.inflate import CODINGS, CorruptBodyError, Inflater
+from crawler.settings import CrawlSettings, user_agent
 
-
-class CorruptBodyError(ValueError):
-    """Bytes that are not what their coding says."""
-
-
-class Inflater:
-    """One body in one coding. Several gzip members in a row are one body, as in files."""
-
-    def __init__(self) -> None:
-        self._unpacker: zlib._Decompress | None = None
-        self._begun = False
-
-    def feed(self, data: bytes, room: int) -> bytes:
-        """Unpack the next piece; stops at `room` bytes, with the rest of the piece unread.
-
-        Raises:
-            Broken: this is no gzip, zlib or deflate.
-        """
-        out = bytearray()
-        while data and len(out) < room:
-            if self._unpacker is None:
-                self._unpacker = zlib.decompressobj(self._bits(data))
-            try:
-                out += self._unpacker.decompress(data, room - len(out))
-            except zlib.error as error:
-                raise CorruptBodyError(str(error)) from None
-            data = self._unpacker.unconsumed_tail
-            if self._unpacker.eof:
-                data = self._unpacker.unused_data
-                self._unpacker = None
-        return bytes(out)
-
-    @property
-    def whole(self) -> bool:
-        """True when nothing is missing at the end."""
-        return self._unpacker is None
-
-    def _bits(self, data: bytes) -> int:
-        """Some servers send deflate without zlib's header, though the standard asks for it."""
-        zlib_header = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
-        raw = not self._begun and not zlib_header and data[0] != 0x1F
-        self._begun = True
-        return -zlib.MAX_WBITS if raw else _ANY_HEADER
-
+if TYPE_CHECKING:
+    from crawler.profile import Profile
 
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
 TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
 HTML = ("text/html", "application/xhtml+xml")
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SNIFF = 1024
 
 
@@ -85,7 +39,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer. `body` is empty unless the status is 200."""
+    """A response. `body` is empty unless the status is 200."""
 
     status: int
     body: bytes = b""
@@ -95,7 +49,19 @@ class HttpResponse:
     retry_after: str = ""
     etag: str = ""
     last_modified: str = ""
-    headers: CIMultiDictProxy[str] | None = None  # all of them, for who looks for opt-outs
+    headers: CIMultiDictProxy[str] | None = None  # all of them, where opt-outs may stand
+
+    def redirect_target(self, url: str) -> str | None:
+        """Where the response to a request for `url` leads, None when it is no redirect.
+
+        One that names no address leads to `url` itself; "" for one that cannot be read.
+        """
+        if self.status not in REDIRECTS:
+            return None
+        try:
+            return urljoin(url, self.location.strip()).partition("#")[0]
+        except ValueError:
+            return ""
 
 
 class PrivateAddressError(OSError):
@@ -103,7 +69,7 @@ class PrivateAddressError(OSError):
 
 
 class _PublicResolver(AbstractResolver):
-    """Resolves names and drops private addresses, so that no name can lead into the house."""
+    """Resolves names and drops private addresses, so that no name leads into a private network."""
 
     def __init__(self) -> None:
         self._inner = aiohttp.ThreadedResolver()
@@ -188,7 +154,7 @@ class HttpClient:
             etag, last_modified: of the copy that we hold; the answer may then be 304.
 
         Raises:
-            Refused: connect, timeout, broken, not-html, too-big, encoding, private, bad-url.
+            FetchError: connect, timeout, broken, not-html, too-big, encoding, private, bad-url.
         """
         assert self._session is not None
         if not self._allow_private and is_local(urlsplit(url).hostname or ""):
@@ -215,10 +181,28 @@ class HttpClient:
             raise FetchError("broken") from None
 
 
+def client_for(
+    profile: Profile, settings: CrawlSettings, *, concurrency: int | None = None
+) -> HttpClient:
+    """A client for one newspaper's pages, `settings.concurrency` at once unless said otherwise.
+
+    Private addresses are asked only where the profile allows them, or where its base is one.
+
+    Raises:
+        UsageError: no contact is set.
+    """
+    local = is_local(urlsplit(profile.base).hostname or "")
+    return HttpClient(
+        user_agent(settings),
+        allow_private=profile.allow_private or local,
+        concurrency=settings.concurrency if concurrency is None else concurrency,
+    )
+
+
 def _validators(etag: str, last_modified: str) -> dict[str, str]:
     """The headers of a conditional request; what a server sent goes back as it came."""
-    told = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return {name: value for name, value in told.items() if value and value.isprintable()}
+    headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in headers.items() if value and value.isprintable()}
 
 
 async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> HttpResponse:

@@ -32,7 +32,7 @@ STOP_S = 30.0  # requests under way may finish this long after a stop
 
 
 class FetchLoop:
-    """The fetching half of the daemon.
+    """The fetching part of the daemon.
 
     Every claimed page is in exactly one place: `_claims` (not begun), `_tasks` (being fetched)
     or `_outcomes` (not yet written). `stop` leaves none behind: what was not finished goes back
@@ -45,20 +45,20 @@ class FetchLoop:
         client: HttpClient,
         site: CrawlScope,
         settings: CrawlSettings,
-        follow: FollowSchedule | None = None,
+        schedule: FollowSchedule | None = None,
     ) -> None:
         self.throttles = ThrottlePool(client, HostTable(frontier.db), settings)
-        self.hold = ""  # why nothing new is begun, "" when it is
+        self.hold_reason = ""  # why nothing new is begun, "" when it is
         self.finished = False
-        self.follow = follow  # with it there is always a next look, and never an end
+        self.schedule = schedule  # with it there is always a next check, and never an end
         self._frontier = frontier
-        self._fetcher = PageFetcher(client, site, self.throttles.gate, self._turn, settings)
+        self._fetcher = PageFetcher(client, site, self.throttles.get, self._acquire, settings)
         self._concurrency = settings.concurrency
         self._claims: deque[PageClaim] = deque()
         self._tasks: dict[asyncio.Task[FetchOutcome], PageClaim] = {}
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._outcomes: list[FetchOutcome] = []
-        self._oldest = 0.0
+        self._oldest_at = 0.0
         self._indexes = 0  # pages of this run that had links, and the new ones among those
         self._found = 0
         self._stop = asyncio.Event()
@@ -89,18 +89,18 @@ class FetchLoop:
                     self.finished = True
                     return
                 if self._outcomes and (
-                    len(self._outcomes) >= BATCH or time.monotonic() - self._oldest >= BATCH_S
+                    len(self._outcomes) >= BATCH or time.monotonic() - self._oldest_at >= BATCH_S
                 ):
                     self._flush()
             await self._wind_down()
         finally:
-            await self._abandon()
+            await self._give_back()
 
     def _fill(self) -> None:
-        if self.hold:
+        if self.hold_reason:
             return
-        if self.follow is not None:
-            self.follow.check_if_due()
+        if self.schedule is not None:
+            self.schedule.check_if_due()
         while len(self._tasks) < self._concurrency:
             if not self._claims:
                 self._claims.extend(self._frontier.claim(CLAIM))
@@ -117,32 +117,32 @@ class FetchLoop:
             self._tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
-            self._end(task)
+            self._finish(task)
 
-    def _end(self, task: asyncio.Task[FetchOutcome]) -> None:
+    def _finish(self, task: asyncio.Task[FetchOutcome]) -> None:
         outcome = _outcome_of(task, self._tasks[task])  # may raise: the claim is then given back
         del self._tasks[task]
         self._in_flight.discard(task)
         if not self._outcomes:
-            self._oldest = time.monotonic()
+            self._oldest_at = time.monotonic()
         self._outcomes.append(outcome)
 
     async def _wait_for_due(self) -> bool:
-        """Sleep until a retry or a look is due; false when nothing waits at all."""
+        """Sleep until a retry or a check is due; false when nothing waits at all."""
         due = self._frontier.next_due()
-        if self.follow is not None:
-            due = min(due or self.follow.next_at, self.follow.next_at)
+        if self.schedule is not None:
+            due = min(due or self.schedule.next_at, self.schedule.next_at)
         if due is None:
             return False
         pause = min(max(due - time.time(), 0.01), POLL_S)
-        if self.hold:
+        if self.hold_reason:
             pause = POLL_S
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), pause)
         return True
 
     async def _wind_down(self) -> None:
-        """Let requests under way end, for a while; those still in line are given back."""
+        """Let requests under way end, for a while; give back what still waits for its host."""
         for task in set(self._tasks) - self._in_flight:
             task.cancel()
         deadline = time.monotonic() + STOP_S
@@ -155,9 +155,9 @@ class FetchLoop:
     async def _collect_finished(self) -> None:
         await asyncio.wait(self._tasks, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in self._tasks if task.done() and not task.cancelled()]:
-            self._end(task)
+            self._finish(task)
 
-    async def _abandon(self) -> None:
+    async def _give_back(self) -> None:
         """Write what ended, give back what did not. Runs on every way out."""
         for task in self._tasks:
             task.cancel()
@@ -176,11 +176,11 @@ class FetchLoop:
             self._found += self._frontier.store(batch)
             self._indexes += sum(bool(outcome.links) for outcome in batch)
 
-    async def _turn(self, gate: HostThrottle) -> float:
+    async def _acquire(self, throttle: HostThrottle) -> float:
         task = asyncio.current_task()
         assert task is not None
         self._in_flight.discard(task)
-        started = await gate.turn()
+        started = await throttle.acquire()
         self._in_flight.add(task)
         return started
 

@@ -1,16 +1,14 @@
-"""One page, from its claim to its outcome: robots, turn, redirects, body, links.
+"""One page, from its claim to its outcome: robots, throttle, redirects, body, links.
 
 Whatever a server does ends in an outcome with a reason code; nothing here raises for it.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from urllib.parse import urljoin
 
 from crawler import kinds
 from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
@@ -35,7 +33,7 @@ _BLOCK_TITLES = re.compile(
 
 
 def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
-    """True when a page is no story but a refusal.
+    """True when a page is no story but a error.
 
     Args:
         text: the decoded beginning of the body; may be "" when there are no marks.
@@ -55,41 +53,39 @@ def _has_block_title(body: bytes) -> bool:
     return found is not None
 
 
-log = logging.getLogger(__name__)
-
 MAX_REDIRECTS = 10
 LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0
 BUSY_TRIES = 12  # refusals come from the host, rarely from the page; their pauses grow to a day
-_REDIRECTS = (301, 302, 303, 307, 308)
 _RETRIED = {"timeout", "broken"}  # may be better next time
 # What a host does that is in trouble, or does not want us. 429 and 503 pause it by themselves.
 _TROUBLE = _RETRIED | {"blocked", "http-403", "http-408", "http-425"}
 _PAUSED = {"http-429", "http-503", "connect"}
 ThrottleLookup = Callable[[str], Awaitable[HostThrottle]]
-AcquireTurn = Callable[[HostThrottle], Awaitable[float]]
+AcquireThrottle = Callable[[HostThrottle], Awaitable[float]]
 
 
 class PageFetcher:
     """Turns claims into outcomes.
 
     Args:
-        gates: the gate of an address's host, its robots rules read.
-        turn: waits for a gate's turn; the crawl wraps it to know which requests are under way.
+        throttle_for: the throttle of an address's host, its robots rules read.
+        acquire: waits until a request may start; the crawl wraps it to know which requests are
+            under way.
     """
 
     def __init__(
         self,
         client: HttpClient,
         site: CrawlScope,
-        gates: ThrottleLookup,
-        turn: AcquireTurn,
+        throttle_for: ThrottleLookup,
+        acquire: AcquireThrottle,
         settings: CrawlSettings,
     ) -> None:
         self._client = client
         self._site = site
-        self._gates = gates
-        self._turn = turn
+        self._throttle_for = throttle_for
+        self._acquire = acquire
         self._settings = settings
         self._marks = [re.compile(mark) for mark in site.profile.block_marks]
 
@@ -97,39 +93,40 @@ class PageFetcher:
         """Ask for one page, following redirects that stay what they were."""
         url = self._site.absolute(claim.url)
         if claim.kind == kinds.ROBOTS:
-            return links_from_robots(claim, (await self._gates(url)).host.robots, self._site)
+            return links_from_robots(claim, (await self._throttle_for(url)).host.robots, self._site)
         page = not kinds.is_list(claim.kind)
         seen = {url}
         requests = 0
         while True:
-            gate = await self._gates(url)
-            if not gate.rules.allows(url):
+            throttle = await self._throttle_for(url)
+            if not throttle.rules.allows(url):
                 return _left_out(claim, "robots", requests)
-            started = await self._turn(gate)
+            started = await self._acquire(throttle)
             requests += 1
             try:
-                got = await self._client.get(
+                response = await self._client.get(
                     url,
                     html=page,
                     limit=MAX_BODY if page else MAX_LIST_BYTES,
                     etag=claim.etag,
                     last_modified=claim.last_modified,
                 )
-            except FetchError as refusal:
+            except FetchError as error:
                 return _count_for_breaker(
-                    gate, self._refused(claim, refusal, gate, started, requests)
+                    throttle, self._outcome_of_error(claim, error, throttle, started, requests)
                 )
-            gate.answered(started)
-            if got.status == 200 and not page:
-                return await read_list(claim, url, got, self._site, requests)
-            if got.status not in _REDIRECTS:
+            throttle.on_answer(started)
+            if response.status == 200 and not page:
+                return await read_list(claim, url, response, self._site, requests)
+            target = response.redirect_target(url)
+            if target is None:
                 return _count_for_breaker(
-                    gate, self._judge(claim, url, got, gate, started, requests)
+                    throttle,
+                    self._outcome_of_response(claim, url, response, throttle, started, requests),
                 )
-            target = _redirect_target(url, got.location)
-            ended = self._redirected(claim, target, seen, requests)
-            if ended is not None:
-                return ended
+            outcome = self._redirected(claim, target, seen, requests)
+            if outcome is not None:
+                return outcome
             seen.add(target)
             url = target
 
@@ -145,96 +142,108 @@ class PageFetcher:
             return _left_out(claim, "redirect-out", requests)
         if kinds.is_list(claim.kind):
             return None
-        link = self._site.link(target, issue=claim.issue)
+        link = self._site.classify(target, issue=claim.issue)
         if link is not None and link.key == claim.key:
             return None
         if link is not None:  # another page of ours: it has an entry of its own
             return FetchOutcome(claim.id, "left_out", "moved", requests=requests, links=(link,))
         return None if not claim.kind else _left_out(claim, "redirect-out", requests)
 
-    def _refused(
+    def _outcome_of_error(
         self,
         claim: PageClaim,
-        refusal: FetchError,
-        gate: HostThrottle,
+        error: FetchError,
+        throttle: HostThrottle,
         started: float,
         requests: int,
     ) -> FetchOutcome:
-        if refusal.reason == "connect":
-            gate.unreachable(started)
+        if error.reason == "connect":
+            throttle.on_unreachable(started)
             return FetchOutcome(
                 claim.id,
                 "waiting",
                 "connect",
-                gate.host.paused_until,
+                throttle.host.paused_until,
                 counts_as_try=False,
                 requests=requests,
             )
-        if refusal.reason == "timeout":
-            gate.took(started)
-        if refusal.reason in _RETRIED:
-            return self._again(claim, refusal.reason, requests, received=refusal.received)
-        left = refusal.reason == "not-html"
+        if error.reason == "timeout":
+            throttle.add_latency(started)
+        if error.reason in _RETRIED:
+            return self._retry_later(claim, error.reason, requests, received=error.received)
+        left_out = error.reason == "not-html"
         return FetchOutcome(
             claim.id,
-            "left_out" if left else "failed",
-            refusal.reason,
-            status=refusal.status,
-            received=refusal.received,
+            "left_out" if left_out else "failed",
+            error.reason,
+            status=error.status,
+            received=error.received,
             requests=requests,
         )
 
-    def _judge(
+    def _outcome_of_response(
         self,
         claim: PageClaim,
         url: str,
-        got: HttpResponse,
-        gate: HostThrottle,
+        response: HttpResponse,
+        throttle: HostThrottle,
         started: float,
         requests: int,
     ) -> FetchOutcome:
-        reason = f"http-{got.status}"
-        if got.status in (429, 503):
-            gate.refuse(parse_retry_after(got.retry_after, time.time()), started)
-            return self._again(
-                claim, reason, requests, got.status, gate.host.paused_until, tries=BUSY_TRIES
+        reason = f"http-{response.status}"
+        if response.status in (429, 503):
+            throttle.on_refusal(parse_retry_after(response.retry_after, time.time()), started)
+            return self._retry_later(
+                claim,
+                reason,
+                requests,
+                response.status,
+                throttle.host.paused_until,
+                tries=BUSY_TRIES,
             )
-        if got.status >= 500 or got.status in (408, 425):
-            return self._again(claim, reason, requests, got.status)
-        if got.status == 304 and (claim.etag or claim.last_modified):
+        if response.status >= 500 or response.status in (408, 425):
+            return self._retry_later(claim, reason, requests, response.status)
+        if response.status == 304 and (claim.etag or claim.last_modified):
             return FetchOutcome(claim.id, "done", status=304, requests=requests)
-        if got.status != 200:
-            return _failed(claim, reason, requests, got.status)
-        if self._blocked(got):
-            gate.refuse(None, started)
-            return self._again(
-                claim, "blocked", requests, 200, gate.host.paused_until, received=len(got.body)
+        if response.status != 200:
+            return _failed(claim, reason, requests, response.status)
+        if self._blocked(response):
+            throttle.on_refusal(None, started)
+            return self._retry_later(
+                claim,
+                "blocked",
+                requests,
+                200,
+                throttle.host.paused_until,
+                received=len(response.body),
             )
         links: tuple[Link, ...] = ()
-        if self._site.follows(claim.kind):
-            markup = as_utf8(got.body, got.charset, self._site.profile.charset)
+        if self._site.has_links(claim.kind):
+            markup = as_utf8(response.body, response.charset, self._site.profile.charset)
             links = extract_links(markup, url, self._site, claim.kind, claim.issue)
         return FetchOutcome(
             claim.id,
             "done",
             status=200,
-            etag=got.etag,
-            last_modified=got.last_modified,
-            charset=got.charset,
-            body=got.body,
-            received=len(got.body),
+            etag=response.etag,
+            last_modified=response.last_modified,
+            charset=response.charset,
+            body=response.body,
+            received=len(response.body),
             requests=requests,
-            has_story=self._site.tells(claim.kind),
+            has_story=self._site.has_stories(claim.kind),
             links=links,
         )
 
-    def _blocked(self, got: HttpResponse) -> bool:
+    def _blocked(self, response: HttpResponse) -> bool:
         text = ""
         if self._marks:
-            text = decode(got.body[:BLOCK_PAGE_BYTES], got.charset, self._site.profile.charset)
-        return is_block_page(got.body, text, self._marks)
+            text = decode(
+                response.body[:BLOCK_PAGE_BYTES], response.charset, self._site.profile.charset
+            )
+        return is_block_page(response.body, text, self._marks)
 
-    def _again(
+    def _retry_later(
         self,
         claim: PageClaim,
         reason: str,
@@ -254,22 +263,14 @@ class PageFetcher:
         )
 
 
-def _count_for_breaker(gate: HostThrottle, outcome: FetchOutcome) -> FetchOutcome:
-    """Let the host's breaker know. Whom it fails as it opens is asked for again."""
+def _count_for_breaker(throttle: HostThrottle, outcome: FetchOutcome) -> FetchOutcome:
+    """Count an outcome for the host's breaker; a page that fails as it opens is tried again."""
     if outcome.reason in _PAUSED:
         return outcome
     trouble = outcome.reason in _TROUBLE or outcome.status >= 500
-    if gate.ended(good=not trouble) and outcome.state == "failed":
-        return replace(outcome, state="waiting", next_at=gate.host.paused_until)
+    if throttle.count_outcome(good=not trouble) and outcome.state == "failed":
+        return replace(outcome, state="waiting", next_at=throttle.host.paused_until)
     return outcome
-
-
-def _redirect_target(url: str, location: str) -> str:
-    """Where a redirect leads; nowhere means to itself, which is a loop."""
-    try:
-        return urljoin(url, location.strip()).partition("#")[0]
-    except ValueError:
-        return location  # out of scope, whatever it is
 
 
 def _failed(claim: PageClaim, reason: str, requests: int, status: int = 0) -> FetchOutcome:

@@ -72,7 +72,7 @@ def import_files(
     *,
     date: re.Pattern[str] | None,
     on_progress: ImportProgressCallback,
-    watch: SnapshotCallback,
+    on_snapshot: SnapshotCallback,
 ) -> ImportResult:
     """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
 
@@ -88,7 +88,7 @@ def import_files(
         _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
     )
     code = asyncio.run(
-        run_daemon(project, archive, settings, fetch=False, generate=False, watch=watch)
+        run_daemon(project, archive, settings, fetch=False, generate=False, on_snapshot=on_snapshot)
     )
     return ImportResult(code, tally)
 
@@ -189,10 +189,10 @@ class DocumentStore:
             return []
         self.tally.new += 1
         self._bodies.put(inserted[0], item.body)
-        if page.kind in kinds.FILES or self._site.tells(page.kind):
+        if page.kind in kinds.FILES or self._site.has_stories(page.kind):
             # Apart, as the counters of texts see changes, not additions.
             self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
-        if page.kind in kinds.FILES or not self._site.follows(page.kind):
+        if page.kind in kinds.FILES or not self._site.has_links(page.kind):
             return []
         markup = as_utf8(item.body, item.charset, self._site.profile.charset)
         return list(extract_links(markup, item.url, self._site, page.kind, page.issue))
@@ -216,7 +216,7 @@ class DocumentStore:
         """The page that an item is: one of the newspaper's own, or a file."""
         issue = date_by_pattern(self._date, item.name) if self._date else ""
         if item.kind == kinds.HTML and item.url:
-            own = self._site.link(item.url, issue=issue) or self._starts.get(item.url)
+            own = self._site.classify(item.url, issue=issue) or self._starts.get(item.url)
             if own is not None:
                 return own
             if not self._site.in_scope(item.url):

@@ -17,7 +17,7 @@ from crawler.learn.xpaths import (
     spread_out,
 )
 
-# What must be cut out of a text: XPaths that remove furniture and never a word of the story.
+# What must be cut out of a text: XPaths that remove boilerplate and never a word of the story.
 
 
 def find_drops(coverage: XPathCoverage, text: str) -> tuple[list[str], UncutUnits]:
@@ -33,7 +33,7 @@ def find_drops(coverage: XPathCoverage, text: str) -> tuple[list[str], UncutUnit
     ):
         inside = set(found)
         for place, unit in enumerate(page.units):
-            if unit.why in NEVER_DROPPED or not page.inside(unit, found):
+            if unit.reject_reason in NEVER_DROPPED or not page.inside(unit, found):
                 continue
             left.add((number, place))
             element = unit.owner
@@ -81,7 +81,7 @@ MIN_PAGES_WITH_COMMENTS = 4
 
 
 def demote_comments(coverage: XPathCoverage, paths: Iterable[str]) -> bool:
-    """Weigh such units as furniture; true when there were any."""
+    """Weigh such units as boilerplate; true when there were any."""
     pages, found_any = coverage.pages, False
     for path in paths:
         if "@" not in path.rpartition("/")[2]:
@@ -98,7 +98,7 @@ def demote_comments(coverage: XPathCoverage, paths: Iterable[str]) -> bool:
         for page, found in zip(pages, coverage.elements(path), strict=True):
             for unit in page.units:
                 if unit.weight > 0 and page.inside(unit, found):
-                    unit.why, unit.weight = "comment", -unit.words
+                    unit.reject_reason, unit.weight = "comment", -unit.words
                     found_any = True
     return found_any
 

@@ -33,7 +33,7 @@ def comparison_lines(proposal: ProfileProposal) -> Iterator[str]:
     from lxml import html
 
     shapes = ShapeMatcher(proposal.profile)
-    for name, pages in proposal.told.items():
+    for name, pages in proposal.pages_by_layout.items():
         yield f"{name}: {len(pages)} pages"
         for page in spread_out(pages, PAGES_SHOWN):
             text = html.tostring(page.root, encoding="unicode")
@@ -42,8 +42,8 @@ def comparison_lines(proposal: ProfileProposal) -> Iterator[str]:
             yield f"  {page.url}"
             yield from _story_lines("before", [before] if before else [])
             yield from _story_lines("after", after)
-    if proposal.left:
-        yield f"{proposal.left} other pages: indexes, or too few of one layout"
+    if proposal.unplaced:
+        yield f"{proposal.unplaced} other pages: indexes, or too few of one layout"
 
 
 def _story_lines(when: str, stories: list[StoryParts]) -> Iterator[str]:
@@ -162,7 +162,8 @@ def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> It
     text = profile_to_toml(proposal.profile, NOTES.format(pages=pages, source=source, file=file))
     profiles.parse(text, str(file))  # what the crawl would say, before it is written
     write_atomic(file, text)
-    yield f"wrote {file}: {', '.join(proposal.told)}; kinds {', '.join(proposal.profile.kinds)}"
+    layouts, kinds = ", ".join(proposal.pages_by_layout), ", ".join(proposal.profile.kinds)
+    yield f"wrote {file}: {layouts}; kinds {kinds}"
     yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
 
 

@@ -189,8 +189,8 @@ def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues
         right = 0.0
         for text, page, head in zip(values.texts, pages, heads, strict=True):
             bare = fold(text)
-            if page.told:
-                right += bare == page.told
+            if page.link_text:
+                right += bare == page.link_text
             else:
                 right += bool(bare) and (bare == head or (len(bare.split()) > 1 and bare in head))
         return right / len(pages)

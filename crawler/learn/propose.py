@@ -104,7 +104,7 @@ def _story_elements(page: ParsedPage, bodies: Sequence[Any]) -> list[Any]:
     return found
 
 
-FEWEST = 5  # pages of a layout; fewer do not tell content from furniture
+FEWEST = 5  # pages of a layout; fewer do not tell content from boilerplate
 STORY_WORDS = 25  # words of prose on the middle page of a layout that holds stories
 _STATIC = (
     r"(?i)\.(?:jpe?g|png|gif|webp|svg|ico|css|js|pdf|zip|mp[34]|avi|mov|docx?|xlsx?|xml)(?:\?|$)"
@@ -113,11 +113,11 @@ _STATIC = (
 
 @dataclass(frozen=True, slots=True)
 class ProfileProposal:
-    """What was learned. `told` are pages by layout name, to show it on; `left` had no layout."""
+    """What was learned. `unplaced` pages had no layout."""
 
     profile: Profile
-    told: dict[str, list[ParsedPage]]
-    left: int
+    pages_by_layout: dict[str, list[ParsedPage]]
+    unplaced: int
 
 
 def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> ProfileProposal:
@@ -132,19 +132,19 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
     """
     _attach_link_texts(pages)
     shapes: list[PageShape] = []
-    told: dict[str, list[ParsedPage]] = {}
+    pages_by_layout: dict[str, list[ParsedPage]] = {}
     for group in group_by_layout(pages):
         shape = _shape(f"layout{len(shapes) + 1}", group)
         if shape is not None:
             shapes.append(shape)
-            told[shape.name] = group
+            pages_by_layout[shape.name] = group
     if not shapes:
         raise NotEnoughData(
             f"no layout found: {len(pages)} pages, but fewer than {FEWEST} alike that hold text; "
             "give more pages of stories"
         )
-    shapes.sort(key=lambda shape: _strays(shape, told))
-    stories = {page.url for group in told.values() for page in group}
+    shapes.sort(key=lambda shape: _strays(shape, pages_by_layout))
+    stories = {page.url for group in pages_by_layout.values() for page in group}
     base = _base(pages)
     kinds = link_kinds(pages, stories, base)
     profile = Profile.model_validate(
@@ -157,7 +157,7 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
             "leave_out": ExclusionRules(urls=(_STATIC,)),
         }
     )
-    return ProfileProposal(profile, told, len(pages) - len(stories))
+    return ProfileProposal(profile, pages_by_layout, len(pages) - len(stories))
 
 
 def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
@@ -187,11 +187,11 @@ def _anchored(drop: str, text: str) -> str:
     return " | ".join(f"{part}{drop.removeprefix('.')}" for part in text.split(" | "))
 
 
-def _strays(shape: PageShape, told: dict[str, list[ParsedPage]]) -> int:
+def _strays(shape: PageShape, pages_by_layout: dict[str, list[ParsedPage]]) -> int:
     """Pages of other layouts that the shape would take for its own."""
     return sum(
         bool(page.root.xpath(shape.story or shape.text))
-        for name, group in told.items()
+        for name, group in pages_by_layout.items()
         if name != shape.name
         for page in group
     )
@@ -200,7 +200,7 @@ def _strays(shape: PageShape, told: dict[str, list[ParsedPage]]) -> int:
 def _attach_link_texts(pages: Sequence[ParsedPage]) -> None:
     """What the links that lead to a page say; a text that leads to several says nothing."""
     by_url = {page.url: page for page in pages}
-    said: dict[str, Counter[str]] = defaultdict(Counter)
+    texts_by_url: dict[str, Counter[str]] = defaultdict(Counter)
     targets: dict[str, set[str]] = defaultdict(set)
     for page in pages:
         for link in page.root.iter("a"):
@@ -211,11 +211,11 @@ def _attach_link_texts(pages: Sequence[ParsedPage]) -> None:
                 continue
             targets[text].add(target)
             if target in by_url and target != page.url:
-                said[target][text] += 1
-    for target, texts in said.items():
+                texts_by_url[target][text] += 1
+    for target, texts in texts_by_url.items():
         best = [t for t in texts if len(t.split()) > 1 and len(targets[t]) == 1]
         own = {unit.folded for unit in by_url[target].units}
-        by_url[target].told = max((t for t in best if t in own), key=len, default="")
+        by_url[target].link_text = max((t for t in best if t in own), key=len, default="")
 
 
 def _base(pages: Sequence[ParsedPage]) -> str:

@@ -1,7 +1,7 @@
 """A few dozen pages to learn from: asked of the site, read from a folder, or from the raw store.
 
 Pages that are asked for are kept in a folder with their addresses, so that a second run asks for
-nothing again. Requests go through the crawl's own client, robots rules and turns.
+nothing again. Requests go through the crawl's own client, robots rules and throttles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import orjson
 from crawler import profiles
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
-from crawler.fetch.client import HttpClient, is_local
+from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.page_fetcher import PageFetcher
 from crawler.fetch.politeness import HostThrottle
@@ -33,7 +33,7 @@ from crawler.learn.units import PROSE_WORDS, ParsedPage
 from crawler.profile import Profile
 from crawler.records import Link, PageClaim
 from crawler.scope import CrawlScope
-from crawler.settings import CrawlSettings, user_agent
+from crawler.settings import CrawlSettings
 from exchange.display import format_duration
 from exchange.errors import Busy, NotFound, Unreachable
 from exchange.store import db
@@ -71,10 +71,10 @@ def parse_pages(raws: Iterable[RawPage]) -> list[ParsedPage]:
 def address(body: bytes, root: object) -> str:
     """The address that a saved page gives itself, "" if it does not."""
     saved = _SAVED.search(body[:2000].decode("latin-1"))
-    told = root.xpath(  # type: ignore[attr-defined]
+    canonical = root.xpath(  # type: ignore[attr-defined]
         'string((//link[@rel="canonical"]/@href | //meta[@property="og:url"]/@content)[1])'
     )
-    return saved[1] if saved else told if told.startswith("http") else ""
+    return saved[1] if saved else canonical if canonical.startswith("http") else ""
 
 
 def from_folder(folder: Path, limit: int) -> list[RawPage]:
@@ -128,7 +128,7 @@ def _from_store(folder: Path, limit: int) -> list[RawPage]:
 
 
 async def from_site(
-    url: str, folder: Path, limit: int, settings: CrawlSettings, say: ProgressCallback
+    url: str, folder: Path, limit: int, settings: CrawlSettings, on_progress: ProgressCallback
 ) -> list[RawPage]:
     """Ask a site for about `limit` pages, most of them stories, and keep them in the folder.
 
@@ -136,44 +136,43 @@ async def from_site(
         UsageError: no contact is set.
         UserError: the site cannot be reached, forbids us, or asks for a long pause.
     """
-    agent = user_agent(settings)
+    profile = _profile(url)
+    client = client_for(profile, settings, concurrency=1)
     folder.mkdir(parents=True, exist_ok=True)
     kept = list(_kept(folder)) if (folder / LIST).exists() else []
-    choice = _PageQueue(_profile(url), url)
+    queue = _PageQueue(profile, url)
     for raw in kept:
-        choice.had(raw)
+        queue.add_page(raw)
     hosts = store.connect(folder)
     try:
-        async with HttpClient(
-            agent, allow_private=is_local(urlsplit(url).hostname or ""), concurrency=1
-        ) as client:
-            bell = ThrottlePool(client, HostTable(hosts), settings)
-            fetcher = PageFetcher(client, choice.site, bell.gate, _turn, settings)
-            while len(kept) < limit and (link := choice.next()):
-                say(len(kept), limit)
+        async with client:
+            throttles = ThrottlePool(client, HostTable(hosts), settings)
+            fetcher = PageFetcher(client, queue.site, throttles.get, _acquire, settings)
+            while len(kept) < limit and (link := queue.next()):
+                on_progress(len(kept), limit)
                 outcome = await fetcher.fetch(PageClaim(0, link.key, link.url, link.kind, "", 0))
                 if outcome.body is None:
-                    choice.failed(link, outcome.reason)
+                    queue.add_failure(link, outcome.reason)
                     continue
-                raw = RawPage(choice.site.absolute(link.url), outcome.body, outcome.charset)
+                raw = RawPage(queue.site.absolute(link.url), outcome.body, outcome.charset)
                 _keep(folder, raw)
                 kept.append(raw)
-                choice.had(raw)
+                queue.add_page(raw)
     finally:
         hosts.close()
     if not kept:
-        raise Unreachable(f"{url} gave no page ({choice.why or 'nothing to follow'})")
+        raise Unreachable(f"{url} gave no page ({queue.last_error or 'nothing to follow'})")
     return kept
 
 
-async def _turn(gate: HostThrottle) -> float:
-    wait = gate.paused_for()
+async def _acquire(throttle: HostThrottle) -> float:
+    wait = throttle.pause_left()
     if wait > LONGEST_WAIT_S:
         raise Busy(
             f"the site asks us to wait {format_duration(wait)}: run the same command again then; "
             "the pages asked for so far are kept"
         )
-    return await gate.turn()
+    return await throttle.acquire()
 
 
 def _keep(folder: Path, raw: RawPage) -> None:
@@ -195,12 +194,12 @@ class _PageQueue:
 
     def __init__(self, profile: Profile, start: str) -> None:
         self.site = CrawlScope(profile)
-        self.why = ""
-        first = self.site.link(start)
+        self.last_error = ""
+        first = self.site.classify(start)
         self._waiting: dict[tuple[str, ...], list[Link]] = defaultdict(list)
         self._known: set[str] = set()
         self._asked: Counter[tuple[str, ...]] = Counter()
-        self._told: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._kinds_seen: dict[tuple[str, ...], list[str]] = defaultdict(list)
         if first is not None:
             self._add(first)
 
@@ -214,9 +213,9 @@ class _PageQueue:
         links = self._waiting[family]
         return links.pop(min(range(len(links)), key=lambda i: _seeded_random(links[i].key)))
 
-    def had(self, raw: RawPage) -> None:
+    def add_page(self, raw: RawPage) -> None:
         """Learn from a page that came what its family is, and where it leads."""
-        link = self.site.link(raw.url)
+        link = self.site.classify(raw.url)
         if link is not None:
             self._known.add(link.key)
             family = self._family(link)
@@ -227,16 +226,18 @@ class _PageQueue:
         found = [
             other
             for element in root.iter("a", "area")
-            if (other := self.site.link(urljoin(raw.url, (element.get("href") or "").strip())))
+            if (other := self.site.classify(urljoin(raw.url, (element.get("href") or "").strip())))
         ]
         for other in found:
             self._add(other)
         if link is not None:
-            self._told[self._family(link)].append(_kind(ParsedPage(raw.url, root), len(found)))
+            self._kinds_seen[self._family(link)].append(
+                _kind(ParsedPage(raw.url, root), len(found))
+            )
 
-    def failed(self, link: Link, reason: str) -> None:
-        self.why = reason
-        self._told[self._family(link)].append("other")
+    def add_failure(self, link: Link, reason: str) -> None:
+        self.last_error = reason
+        self._kinds_seen[self._family(link)].append("other")
 
     def _add(self, link: Link) -> None:
         if link.key not in self._known:
@@ -249,8 +250,8 @@ class _PageQueue:
 
     def _weight(self, family: tuple[str, ...]) -> float:
         """What a family is worth; of two that tell stories the one with more addresses."""
-        told = self._told[family]
-        kind = WANTED[Counter(told).most_common(1)[0][0]] if told else 1.0
+        seen = self._kinds_seen[family]
+        kind = WANTED[Counter(seen).most_common(1)[0][0]] if seen else 1.0
         return kind * math.log2(2 + self._asked[family] + len(self._waiting[family]))
 
 

@@ -30,7 +30,7 @@ class TextUnit:
     folded: str = ""
     words: int = 0
     weight: int = 0  # words if it is of the story, minus words if it is not
-    why: str = ""  # it is not of the story: repeats, link, title, box, date, label
+    reject_reason: str = ""  # it is not of the story: repeats, link, title, box, date, label
 
     def __post_init__(self) -> None:
         self.folded = fold(self.text)
@@ -44,7 +44,7 @@ class ParsedPage:
     url: str
     root: Any
     issue: str = ""  # the date that an address or index gave, "" when none did
-    told: str = ""  # the headline, as the links that lead here say it
+    link_text: str = ""  # the headline, as the links that lead here say it
     units: list[TextUnit] = field(default_factory=list)
     span: dict[Any, tuple[int, int]] = field(default_factory=dict)  # first and last of a subtree
 
@@ -160,10 +160,12 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
     for page in pages:
         boxes: dict[Any, bool] = {}
         for unit in page.units:
-            unit.why = _why_not(page, unit, boxes)
+            unit.reject_reason = _reject_reason(page, unit, boxes)
     # Teasers do not count: what one promotes on many pages stands as a story on its own.
     spread = Counter(
-        text for page in pages for text in {u.folded for u in page.units if u.why in NEVER_DROPPED}
+        text
+        for page in pages
+        for text in {u.folded for u in page.units if u.reject_reason in NEVER_DROPPED}
     )
     often = max(REPEATED, REPEATED_SHARE * len(pages))
     for page in pages:
@@ -171,11 +173,11 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
             seen = spread[unit.folded]
             if (
                 seen >= often
-                and unit.why in NEVER_DROPPED
+                and unit.reject_reason in NEVER_DROPPED
                 and not _is_heading(unit, seen / len(pages))
             ):
-                unit.why = "repeats"
-            unit.weight = -unit.words if unit.why else unit.words
+                unit.reject_reason = "repeats"
+            unit.weight = -unit.words if unit.reject_reason else unit.words
 
 
 def _is_heading(unit: TextUnit, share: float) -> bool:
@@ -183,10 +185,10 @@ def _is_heading(unit: TextUnit, share: float) -> bool:
     return unit.owner.tag in HEADINGS and unit.words < PROSE_WORDS and share < FEW
 
 
-def _why_not(page: ParsedPage, unit: TextUnit, boxes: dict[Any, bool]) -> str:
+def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[Any, bool]) -> str:
     if unit.linked * 2 > unit.words:
         return "link"
-    if unit.folded == page.told:
+    if unit.folded == page.link_text:
         return "title"
     if _boxed(page, unit, boxes):
         return "box"

@@ -117,7 +117,7 @@ def _position(element: Any) -> str:
     return "//" + "/".join(steps)
 
 
-# What an XPath gathers on all pages of a layout: words of the story, and words of furniture.
+# What an XPath gathers on all pages of a layout: words of the story, and words of boilerplate.
 
 BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
 SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
@@ -145,7 +145,7 @@ class XPathCoverage:
         return self._found[path]
 
     def weights(self, path: str) -> list[tuple[int, int]]:
-        """Words of the story and words of furniture inside, page by page."""
+        """Words of the story and words of boilerplate inside, page by page."""
         if path not in self._weights:
             self._weights[path] = [
                 _sums(unit for unit in page.units if found and page.inside(unit, found))
@@ -157,7 +157,7 @@ class XPathCoverage:
         """Mean over the pages: 1 for all of the story and nothing else.
 
         Args:
-            left: the furniture inside that counts; default: all of it.
+            left: the boilerplate inside that counts; default: all of it.
         """
         values = []
         for number, (good, bad) in enumerate(self.weights(path)):
@@ -171,7 +171,9 @@ class XPathCoverage:
 
     def _labels(self, path: str, number: int) -> int:
         page, found = self.pages[number], self.elements(path)[number]
-        return sum(u.words for u in page.units if u.why == "label" and page.inside(u, found))
+        return sum(
+            u.words for u in page.units if u.reject_reason == "label" and page.inside(u, found)
+        )
 
     def matches(self, path: str) -> float:
         return sum(map(len, self.elements(path))) / len(self.pages)

@@ -8,20 +8,19 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
-from crawler.fetch.client import FetchError, HttpClient, is_local
+from crawler.fetch.client import FetchError, client_for
 from crawler.fetch.hosts import HostTable
-from crawler.fetch.polite_client import PoliteClient
-from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.fetch.throttle_pool import PoliteClient, ThrottlePool
 from crawler.frontier.frontier import Frontier
 from crawler.optout import consent, signals
 from crawler.optout.signals import OptOutSignal
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
-from crawler.settings import CrawlSettings, user_agent
+from crawler.settings import CrawlSettings
 from exchange.errors import Busy, Unreachable, UsageError, UserError
 from exchange.lock import take_daemon_lock
 
@@ -32,7 +31,7 @@ _UNREACHABLE = ("connect", "timeout", "broken")
 MAX_TDMREP = 256 * 1024
 
 
-async def survey_site(asker: PoliteClient, urls: Sequence[str]) -> tuple[OptOutSignal, ...]:
+async def survey_site(client: PoliteClient, urls: Sequence[str]) -> tuple[OptOutSignal, ...]:
     """All wishes against training that concern these addresses, each once, in a fixed order.
 
     Three requests at most: robots.txt, the first address, and tdmrep.json. What cannot be had
@@ -42,22 +41,24 @@ async def survey_site(asker: PoliteClient, urls: Sequence[str]) -> tuple[OptOutS
         UserError: the site cannot be reached.
     """
     url = urls[0]
-    found = set(signals.from_robots(await asker.robots(url), urls))
+    found = set(signals.from_robots(await client.robots(url), urls))
     try:
-        asked = await asker.get(url)
-    except FetchError as refusal:
-        if refusal.reason in _UNREACHABLE:
-            raise Unreachable(f"cannot reach {url} ({refusal.reason})") from None
+        page = await client.get(url)
+    except FetchError as error:
+        if error.reason in _UNREACHABLE:
+            raise Unreachable(f"cannot reach {url} ({error.reason})") from None
     else:
-        found |= set(signals.from_headers(asked.got.headers.items() if asked.got.headers else ()))
-        found |= set(signals.from_page(parse(as_utf8(asked.got.body, asked.got.charset))))
+        found |= set(
+            signals.from_headers(page.response.headers.items() if page.response.headers else ())
+        )
+        found |= set(signals.from_page(parse(as_utf8(page.response.body, page.response.charset))))
     try:
-        told = await asker.get(urljoin(url, TDMREP), html=False, limit=MAX_TDMREP)
+        tdmrep = await client.get(urljoin(url, TDMREP), html=False, limit=MAX_TDMREP)
     except FetchError:
         pass
     else:
         for address in urls:
-            found |= set(signals.from_tdmrep(told.got.body, address))
+            found |= set(signals.from_tdmrep(tdmrep.response.body, address))
     return tuple(sorted(found))
 
 
@@ -93,7 +94,7 @@ def confirm_opt_outs(
                 f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
                 "tdm-reservation)"
             )
-    elif not known.fresh:
+    elif not known.is_fresh:
         try:
             known = consent.record_survey(
                 directory, _survey_within(directory, profile, settings, AGAIN_S)
@@ -102,11 +103,11 @@ def confirm_opt_outs(
             raise
         except UserError as error:  # a site that is away is waited for by the crawl
             say(f"{archive}: could not look again at what the site says on training ({error})")
-    if not known.needed:
+    if not known.unconfirmed:
         return
     before = "" if known.accepted is None else "since you confirmed, this is new: "
     say(f"{archive}: {before}the site speaks against training models on its text:")
-    for signal in known.needed:
+    for signal in known.unconfirmed:
         say(f"  {signal.where}: {signal.says}")
     say(
         "The crawl obeys robots.txt in any case. Whether you may train on the text depends on your "
@@ -162,18 +163,13 @@ async def _survey_archive(
     directory: Path, profile: Profile, settings: CrawlSettings
 ) -> tuple[OptOutSignal, ...]:
     """Under the daemon's lock, as what the host asks of us is kept for the crawl."""
-    local = is_local(urlsplit(profile.base).hostname or "")
     async with contextlib.AsyncExitStack() as stack:
         await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
-        client = await stack.enter_async_context(
-            HttpClient(
-                user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
-            )
-        )
-        asker = PoliteClient(client, ThrottlePool(client, HostTable(frontier.db), settings))
-        return await survey_site(asker, _addresses(CrawlScope(profile)))
+        http = await stack.enter_async_context(client_for(profile, settings, concurrency=1))
+        client = PoliteClient(http, ThrottlePool(http, HostTable(frontier.db), settings))
+        return await survey_site(client, _addresses(CrawlScope(profile)))
 
 
 def _addresses(site: CrawlScope) -> list[str]:

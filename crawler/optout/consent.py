@@ -27,11 +27,11 @@ class Consent:
     how: str = ""
 
     @property
-    def fresh(self) -> bool:
+    def is_fresh(self) -> bool:
         return 0 <= time.time() - self.looked_at < FRESH_S
 
     @property
-    def needed(self) -> tuple[OptOutSignal, ...]:
+    def unconfirmed(self) -> tuple[OptOutSignal, ...]:
         """Wishes that the operator has not confirmed; fewer than before need no new word."""
         return tuple(signal for signal in self.signals if signal not in (self.accepted or ()))
 

@@ -100,9 +100,9 @@ def from_robots(text: str, urls: Iterable[str]) -> list[OptOutSignal]:
 def from_headers(headers: Iterable[tuple[str, str]]) -> list[OptOutSignal]:
     """`X-Robots-Tag` with a word against training, and `TDM-Reservation`."""
     found = []
-    told = [(name.lower(), value) for name, value in headers]
-    policy = next((value for name, value in told if name == "tdm-policy"), "")
-    for name, value in told:
+    fields = [(name.lower(), value) for name, value in headers]
+    policy = next((value for name, value in fields if name == "tdm-policy"), "")
+    for name, value in fields:
         if name == "x-robots-tag" and _NO_TRAINING.search(value):
             found.append(OptOutSignal("X-Robots-Tag header", printable(value)))
         if name == "tdm-reservation" and value.strip() == "1":
@@ -152,13 +152,13 @@ def from_tdmrep(body: bytes, url: str) -> list[OptOutSignal]:
 
 def printable(text: str) -> str:
     """A site's own words, safe on a terminal: one line, no control characters, not too long."""
-    said = one_line(text)
-    return said if len(said) <= MAX_QUOTED else said[:MAX_QUOTED] + " ..."
+    line = one_line(text)
+    return line if len(line) <= MAX_QUOTED else line[:MAX_QUOTED] + " ..."
 
 
 def _reserved(where: str, policy: str) -> OptOutSignal:
-    said = "reserves text and data mining" + (f", policy {printable(policy)}" if policy else "")
-    return OptOutSignal(f"tdm-reservation, {where}", said)
+    text = "reserves text and data mining" + (f", policy {printable(policy)}" if policy else "")
+    return OptOutSignal(f"tdm-reservation, {where}", text)
 
 
 def _agent(line: str) -> str:

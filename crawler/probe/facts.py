@@ -28,37 +28,37 @@ class PageFacts:
     """One page, judged without a profile."""
 
     words: int  # that a reader sees
-    scripted: bool  # empty until scripts run
-    locked: str  # what says that it is behind a paywall, "" when nothing does
-    tables: bool  # laid out with tables, as pages were once
+    needs_scripts: bool  # empty until scripts run
+    paywall: str  # what says that it is behind a paywall, "" when nothing does
+    table_layout: bool  # laid out with tables, as pages were once
 
 
 def page_facts(root: Any) -> PageFacts:
-    """Look at a page; None (nothing to parse) is an empty one."""
+    """The facts of a page; None (nothing to parse) is an empty one."""
     if root is None:
         return PageFacts(0, False, "", False)
     seen = " ".join(paragraphs([root]))
     words = len(seen.split())
     return PageFacts(
-        words, _scripted(root, words), _locked(root, seen, words), _tables(root, words)
+        words, _needs_scripts(root, words), _paywall(root, seen, words), _table_layout(root, words)
     )
 
 
-def _scripted(root: Any, words: int) -> bool:
+def _needs_scripts(root: Any, words: int) -> bool:
     """Little to read, and an empty place for an app, a word about JavaScript, or only scripts."""
     if words >= FEW_WORDS:
         return False
-    said = " ".join(text for each in root.iter("noscript") for text in each.itertext())
+    text = " ".join(text for each in root.iter("noscript") for text in each.itertext())
     roots = any(
         element.get("id") in APP_ROOTS and len(" ".join(paragraphs([element])).split()) < FEW_WORDS
         for element in root.iter("div", "main")
     )
-    return roots or bool(_NEEDS_SCRIPTS.search(said)) or len(list(root.iter("script"))) >= 3
+    return roots or bool(_NEEDS_SCRIPTS.search(text)) or len(list(root.iter("script"))) >= 3
 
 
-def _locked(root: Any, seen: str, words: int) -> str:
-    for told in _linked_data(root):
-        if str(told.get("isAccessibleForFree")).lower() == "false":
+def _paywall(root: Any, seen: str, words: int) -> str:
+    for item in _linked_data(root):
+        if str(item.get("isAccessibleForFree")).lower() == "false":
             return "its own data say that it is not free (isAccessibleForFree)"
     for meta in root.iter("meta"):
         if meta.get("property") == "article:content_tier" and meta.get("content") != "free":
@@ -90,7 +90,7 @@ def _linked_data(root: Any) -> Iterator[dict[str, Any]]:
                 pending.append(each.get("@graph"))
 
 
-def _tables(root: Any, words: int) -> bool:
+def _table_layout(root: Any, words: int) -> bool:
     """Most of the text stands in cells of tables within tables."""
     cells = root.xpath("//table//table//td[not(.//table)]")
     return words > 0 and len(" ".join(paragraphs(cells)).split()) > 0.6 * words
@@ -101,8 +101,8 @@ def headlines(root: Any) -> list[str]:
     scored: dict[str, int] = {}
     for link in root.iter("a") if root is not None else ():
         href = link.get("href") or ""
-        said = len(clean(link.text_content()).split())
-        if href and said >= 3:
+        text = len(clean(link.text_content()).split())
+        if href and text >= 3:
             long = len(re.findall(r"\d", href)) >= 4 or href.count("-") >= 3
-            scored[href] = max(scored.get(href, 0), min(said, 14) + 6 * long)
+            scored[href] = max(scored.get(href, 0), min(text, 14) + 6 * long)
     return sorted(scored, key=lambda href: -scored[href])

@@ -13,7 +13,7 @@ from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
 from crawler.extract.page import PageReader, StoredPage
 from crawler.fetch.client import FetchError
-from crawler.fetch.polite_client import PoliteClient
+from crawler.fetch.throttle_pool import PoliteClient
 from crawler.profile import Profile
 from crawler.profiles import by_route
 from crawler.scope import CrawlScope
@@ -23,7 +23,7 @@ WHOLE = 0.95  # of a story's words stand on the page: it is there whole
 
 
 async def choose_route(
-    asker: PoliteClient, profile: Profile, url: str, today: dt.date
+    client: PoliteClient, profile: Profile, url: str, today: dt.date
 ) -> list[str]:
     """Say which route to take, and why; [] for a profile that knows one at most.
 
@@ -33,35 +33,40 @@ async def choose_route(
     for short, long in ((a, b) for a in profile.routes for b in profile.routes if a != b):
         one, other = CrawlScope(by_route(profile, short)), CrawlScope(by_route(profile, long))
         dated = one.dated(today - dt.timedelta(days=7))
-        for link in (one.link(url), *deque(dated, maxlen=1)):
-            if link and one.tells(link.kind) and not other.tells(link.kind):
+        for link in (one.classify(url), *deque(dated, maxlen=1)):
+            if link and one.has_stories(link.kind) and not other.has_stories(link.kind):
                 page = one.absolute(link.url)
-                return [await _compare(asker, page, short, long, one, other)]
+                return [await _compare(client, page, short, long, one, other)]
     return []
 
 
 async def _compare(
-    asker: PoliteClient, url: str, short: str, long: str, one: CrawlScope, other: CrawlScope
+    client: PoliteClient, url: str, short: str, long: str, one: CrawlScope, other: CrawlScope
 ) -> str:
     try:
-        asked = await asker.get(url)
-    except FetchError as refusal:
-        return f"the routes {short!r} and {long!r} could not be compared ({refusal.reason})"
-    page = _texts(one, url, asked.got.body, asked.got.charset)
-    markup = as_utf8(asked.got.body, asked.got.charset, one.profile.charset)
-    link = other.link(url)
+        page_fetched = await client.get(url)
+    except FetchError as error:
+        return f"the routes {short!r} and {long!r} could not be compared ({error.reason})"
+    page = _texts(one, url, page_fetched.response.body, page_fetched.response.charset)
+    markup = as_utf8(page_fetched.response.body, page_fetched.response.charset, one.profile.charset)
+    link = other.classify(url)
     found = [
         each
         for each in extract_links(markup, url, other, link.kind if link else "", "")
-        if other.tells(each.kind)
+        if other.has_stories(each.kind)
     ]
     shares = []
     for each in found[:COMPARED]:
         try:
-            told = await asker.get(other.absolute(each.url))
+            story_fetched = await client.get(other.absolute(each.url))
         except FetchError:
             continue
-        stories = _texts(other, other.absolute(each.url), told.got.body, told.got.charset)
+        stories = _texts(
+            other,
+            other.absolute(each.url),
+            story_fetched.response.body,
+            story_fetched.response.charset,
+        )
         if stories:
             shares.append(max((_shared_words(stories[0], known) for known in page), default=0.0))
     if not shares:
@@ -79,7 +84,7 @@ async def _compare(
 
 
 def _texts(site: CrawlScope, url: str, body: bytes, charset: str) -> list[list[str]]:
-    link = site.link(url)
+    link = site.classify(url)
     page = StoredPage("probe", url, link.kind if link else "", "", None, charset, body)
     return [story.text.split() for story, _ in PageReader(site.profile, "probe").read(page).stories]
 

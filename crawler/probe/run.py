@@ -18,11 +18,10 @@ from crawler.discovery import sitemaps
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
 from crawler.extract.page import PageReader, StoredPage
-from crawler.fetch.client import FetchError, HttpClient, is_local
+from crawler.fetch.client import FetchError, client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.page_fetcher import is_block_page
-from crawler.fetch.polite_client import FetchedPage, PoliteClient
-from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.fetch.throttle_pool import FetchedPage, PoliteClient, ThrottlePool
 from crawler.frontier import pages
 from crawler.optout.signals import OptOutSignal, from_headers, from_page, from_robots, printable
 from crawler.probe import routes
@@ -30,7 +29,7 @@ from crawler.probe.facts import headlines, page_facts
 from crawler.probe.verdict import ProbeAnswer, ProbedPage, ProbeVerdict, judge
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
-from crawler.settings import CrawlSettings, user_agent
+from crawler.settings import CrawlSettings
 from exchange.errors import FAILED, OK, Busy, UsageError
 
 STORIES = 3  # pages that are asked for beside the one that was named
@@ -76,15 +75,14 @@ def probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
 
 async def _probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
     name, profile = _profile_of(url, settings)
-    local = is_local(urlsplit(url).hostname or "")
     with tempfile.TemporaryDirectory(prefix="kkoracle-probe-") as folder:
         connection = pages.connect(Path(folder))
         try:
-            async with HttpClient(
-                user_agent(settings), allow_private=profile.allow_private or local, concurrency=1
-            ) as client:
-                asker = PoliteClient(client, ThrottlePool(client, HostTable(connection), settings))
-                return await _ProbeRun(url, name, profile, asker).run()
+            async with client_for(profile, settings, concurrency=1) as client:
+                polite_client = PoliteClient(
+                    client, ThrottlePool(client, HostTable(connection), settings)
+                )
+                return await _ProbeRun(url, name, profile, polite_client).run()
         finally:
             connection.close()
 
@@ -107,11 +105,11 @@ def _profile_of(url: str, settings: CrawlSettings) -> tuple[str, Profile]:
 class _ProbeRun:
     """One probe; each of its pages is kept as it was seen."""
 
-    def __init__(self, url: str, name: str, profile: Profile, asker: PoliteClient) -> None:
+    def __init__(self, url: str, name: str, profile: Profile, polite_client: PoliteClient) -> None:
         self._url = url
         self._name = name
         self._profile = profile
-        self._asker = asker
+        self._client = polite_client
         self._site = CrawlScope(profile)
         self._reader = PageReader(profile, "probe")
         self._seen: list[ProbedPage] = []
@@ -119,61 +117,63 @@ class _ProbeRun:
         self._notes: list[str] = []
 
     async def run(self) -> ArchiveProbe:
-        robots = await self._asker.robots(self._url)
+        robots = await self._client.robots(self._url)
         self._signals |= set(from_robots(robots, [self._url]))
         named = sitemaps.sitemaps_in_robots(robots)
         if named:
             self._notes.append(f"robots.txt names sitemaps, such as {printable(named[0])}")
         try:
-            first = await self._asker.get(self._url)
-        except FetchError as refusal:
-            return self._end(self._refused(refusal))
-        if first.got.status != 200:
+            first = await self._client.get(self._url)
+        except FetchError as error:
+            return self._end(self._error_verdict(error))
+        if first.response.status != 200:
             return self._end(_status_verdict(first))
-        if is_block_page(first.got.body, "", []):
+        if is_block_page(first.response.body, "", []):
             why = "it shows a block page instead: the site keeps programs out"
             return self._end(ProbeVerdict("cannot be had", (why,), "ask the newspaper for access"))
-        root = self._look(first, named=True)
+        root = self._read(first, named=True)
         for url in await self._stories(first.url, root):
-            await self._ask(url)
+            await self._get_and_read(url)
         if self._profile.routes:
             self._notes += await routes.choose_route(
-                self._asker, self._profile, first.url, dt.date.today()
+                self._client, self._profile, first.url, dt.date.today()
             )
         return self._end(judge(self._seen, self._name))
 
     def _end(self, verdict: ProbeVerdict) -> ArchiveProbe:
-        told = replace(verdict, notes=(*verdict.notes, *self._notes))
-        return ArchiveProbe(self._url, told, self._asker.requests, tuple(sorted(self._signals)))
+        full = replace(verdict, notes=(*verdict.notes, *self._notes))
+        return ArchiveProbe(self._url, full, self._client.requests, tuple(sorted(self._signals)))
 
-    def _look(self, asked: FetchedPage, *, named: bool = False) -> Any:
+    def _read(self, page: FetchedPage, *, named: bool = False) -> Any:
         """Read a page and note what it shows.
 
         Args:
             named: the page that the operator named; it may be an index.
         """
-        root = parse(as_utf8(asked.got.body, asked.got.charset, self._profile.charset))
-        self._signals |= set(from_headers(asked.got.headers.items() if asked.got.headers else ()))
+        root = parse(as_utf8(page.response.body, page.response.charset, self._profile.charset))
+        self._signals |= set(
+            from_headers(page.response.headers.items() if page.response.headers else ())
+        )
         self._signals |= set(from_page(root))
-        link = self._site.link(asked.url)
+        link = self._site.classify(page.url)
         kind = link.kind if link else ""
         found = self._reader.read(
             StoredPage(
                 "probe",
-                asked.url,
+                page.url,
                 kind,
                 link.issue if link else "",
                 None,
-                asked.got.charset,
-                asked.got.body,
+                page.response.charset,
+                page.response.body,
             )
         )
         stories = [story for story, _ in found.stories]
         words = sum(len(story.text.split()) for story in stories)
-        expected = self._site.tells(kind) if self._name else not named
+        expected = self._site.has_stories(kind) if self._name else not named
         self._seen.append(
             ProbedPage(
-                asked.url,
+                page.url,
                 expected,
                 page_facts(root),
                 words,
@@ -186,63 +186,63 @@ class _ProbeRun:
         if named and root is not None:
             feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
             if feeds and feeds[0]:
-                self._notes.append(f"it has a feed: {printable(urljoin(asked.url, feeds[0]))}")
+                self._notes.append(f"it has a feed: {printable(urljoin(page.url, feeds[0]))}")
         return root
 
     async def _stories(self, url: str, root: Any) -> list[str]:
         """Stories that the page leads to; with a profile, through indexes if it must be."""
         for _ in range(HOPS):
-            found = self._next(url, root, stories=True)
-            indexes = self._next(url, root, stories=False)
+            found = self._candidates(url, root, stories=True)
+            indexes = self._candidates(url, root, stories=False)
             if found or not self._name or not indexes:
                 return found[:STORIES]
             url = indexes[len(indexes) // 2]  # the first and last are often not full yet
-            asked = await self._had(url)
-            if asked is None:
+            page = await self._get(url)
+            if page is None:
                 return []
-            root = parse(as_utf8(asked.got.body, asked.got.charset, self._profile.charset))
-        return self._next(url, root, stories=True)[:STORIES]
+            root = parse(as_utf8(page.response.body, page.response.charset, self._profile.charset))
+        return self._candidates(url, root, stories=True)[:STORIES]
 
-    def _next(self, url: str, root: Any, *, stories: bool) -> list[str]:
+    def _candidates(self, url: str, root: Any, *, stories: bool) -> list[str]:
         """Links by the profile's kinds, or those that look like headlines."""
         found = []
         for href in headlines(root) if not self._name else _links(root):
-            link = self._site.link(href, url)
-            if link is None or (self._name and self._site.tells(link.kind) != stories):
+            link = self._site.classify(href, url)
+            if link is None or (self._name and self._site.has_stories(link.kind) != stories):
                 continue
             address = self._site.absolute(link.url)
             if address != url and address not in found:
                 found.append(address)
         return found
 
-    async def _ask(self, url: str) -> None:
-        if asked := await self._had(url):
-            self._look(asked)
+    async def _get_and_read(self, url: str) -> None:
+        if page := await self._get(url):
+            self._read(page)
 
-    async def _had(self, url: str) -> FetchedPage | None:
+    async def _get(self, url: str) -> FetchedPage | None:
         """A page with status 200, or a note why there is none."""
         try:
-            asked = await self._asker.get(url)
-        except FetchError as refusal:
-            self._notes.append(f"{url}: {refusal.reason}")
+            page = await self._client.get(url)
+        except FetchError as error:
+            self._notes.append(f"{url}: {error.reason}")
             return None
-        if asked.got.status != 200:
-            self._notes.append(f"{url}: http-{asked.got.status}")
+        if page.response.status != 200:
+            self._notes.append(f"{url}: http-{page.response.status}")
             return None
-        return asked
+        return page
 
-    def _refused(self, refusal: FetchError) -> ProbeVerdict:
-        if refusal.reason == "robots":
+    def _error_verdict(self, error: FetchError) -> ProbeVerdict:
+        if error.reason == "robots":
             return ProbeVerdict(
                 "refused by robots.txt",
                 ("its rules for us do not allow this address",),
                 "ask the newspaper; the crawl obeys in any case",
             )
-        return ProbeVerdict("cannot be had", (f"the request ended as {refusal.reason}",))
+        return ProbeVerdict("cannot be had", (f"the request ended as {error.reason}",))
 
 
-def _status_verdict(asked: FetchedPage) -> ProbeVerdict:
-    status = asked.got.status
+def _status_verdict(page: FetchedPage) -> ProbeVerdict:
+    status = page.response.status
     answer: ProbeAnswer = "paywalled" if status in (401, 402) else "cannot be had"
     return ProbeVerdict(answer, (f"it {_STATUS.get(status, 'answers')} (http-{status})",))
 

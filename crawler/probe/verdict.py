@@ -24,11 +24,11 @@ class ProbedPage:
     """One page that was asked for."""
 
     url: str
-    story: bool  # expected to hold a story, by the profile or by how it was linked
+    expects_story: bool  # expected to hold a story, by the profile or by how it was linked
     facts: PageFacts
     words: int = 0  # of the stories that were read from it
     stories: int = 0
-    low: bool = False  # no selector found them
+    low_confidence: bool = False  # no selector found them
     title: bool = False
     date: bool = False
 
@@ -49,8 +49,8 @@ def judge(seen: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
     Args:
         profile: the name of the profile that read them, "" when the generic one did.
     """
-    told = [page for page in seen if page.story] or ([] if profile else list(seen))
-    scripted = [page for page in seen if page.facts.scripted]
+    story_pages = [page for page in seen if page.expects_story] or ([] if profile else list(seen))
+    scripted = [page for page in seen if page.facts.needs_scripts]
     if len(scripted) * 2 > len(seen):
         return ProbeVerdict(
             "JavaScript only",
@@ -58,7 +58,9 @@ def judge(seen: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
             "pages that a browser must build are out of scope: look for an export, a feed or an "
             "older address of the archive, or `kkoracle import` what you have",
         )
-    if not told or not any(page.story or page.stories or page.facts.locked for page in seen):
+    if not story_pages or not any(
+        page.expects_story or page.stories or page.facts.paywall for page in seen
+    ):
         why = "no story was found from this address"
         return ProbeVerdict(
             "needs a profile", (why,), "name the address of a story, if there are any"
@@ -66,37 +68,39 @@ def judge(seen: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
     # Where selectors find stories, an invitation to subscribe is only that.
     locked = [
         page
-        for page in told
-        if page.facts.locked and not (profile and page.stories and not page.low)
+        for page in story_pages
+        if page.facts.paywall and not (profile and page.stories and not page.low_confidence)
     ]
-    if len(locked) * 2 > len(told) or (locked and all(p.words < SHORT_STORY for p in locked)):
+    if len(locked) * 2 > len(story_pages) or (
+        locked and all(p.words < SHORT_STORY for p in locked)
+    ):
         return ProbeVerdict(
             "paywalled",
-            tuple(dict.fromkeys(p.facts.locked for p in locked)),
+            tuple(dict.fromkeys(p.facts.paywall for p in locked)),
             "logins are out of scope: ask the newspaper for access to its text, and "
             "`kkoracle import` what it gives you",
         )
-    return _by_text(told, profile)
+    return _by_text(story_pages, profile)
 
 
-def _by_text(told: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
-    read = [page for page in told if page.stories]
+def _by_text(story_pages: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
+    read = [page for page in story_pages if page.stories]
     if profile:
-        return _by_profile(told, [page for page in read if not page.low], profile)
-    said = f"{len(read)} of {len(told)} pages gave a story"
-    if poor := _shortcomings(told, read):
+        return _by_profile(story_pages, [page for page in read if not page.low_confidence], profile)
+    summary = f"{len(read)} of {len(story_pages)} pages gave a story"
+    if poor := _shortcomings(story_pages, read):
         then = "`kkoracle archive learn` proposes one; docs/archives.md says how to write it"
-        return ProbeVerdict("needs a profile", (said, *poor), then)
-    why = f"{said} without a profile, {_average(read)} words on average, of low confidence"
+        return ProbeVerdict("needs a profile", (summary, *poor), then)
+    why = f"{summary} without a profile, {_average(read)} words on average, of low confidence"
     then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/archives.md"
     return ProbeVerdict("will work", (why,), then)
 
 
 def _by_profile(
-    told: Sequence[ProbedPage], fits: Sequence[ProbedPage], profile: str
+    story_pages: Sequence[ProbedPage], fits: Sequence[ProbedPage], profile: str
 ) -> ProbeVerdict:
-    share = f"{len(fits)} of {len(told)} pages"
-    if len(fits) * 2 > len(told):
+    share = f"{len(fits)} of {len(story_pages)} pages"
+    if len(fits) * 2 > len(story_pages):
         why = f"the profile {profile!r} fits: {share} gave stories, {_average(fits)} words each"
         return ProbeVerdict("will work", (why,))
     why = f"the profile {profile!r} does not fit: its selectors found a story on {share}"
@@ -108,15 +112,15 @@ def _average(pages: Sequence[ProbedPage]) -> int:
     return sum(page.words for page in pages) // max(1, len(pages))
 
 
-def _shortcomings(told: Sequence[ProbedPage], read: Sequence[ProbedPage]) -> list[str]:
+def _shortcomings(story_pages: Sequence[ProbedPage], read: Sequence[ProbedPage]) -> list[str]:
     """Why the generic profile is not enough."""
     poor = []
-    if len(read) * 2 <= len(told):
+    if len(read) * 2 <= len(story_pages):
         poor.append("on the others no text was found by rule")
     thin = [page for page in read if page.words < MIN_READ_SHARE * page.facts.words]
     if thin and len(thin) * 2 > len(read):
         poor.append(f"of the words on a page only {_share(thin):.0%} were read as story")
-    if sum(page.facts.tables for page in told) * 2 > len(told):
+    if sum(page.facts.table_layout for page in story_pages) * 2 > len(story_pages):
         poor.append("the pages are laid out with tables, where navigation is taken for text")
     if read and not any(page.title for page in read):
         poor.append("no title was found")

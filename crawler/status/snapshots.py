@@ -15,7 +15,7 @@ from exchange.store.spool import Spool
 if TYPE_CHECKING:
     from crawler.fetch.loop import FetchLoop
 
-SLOW_FIGURES_S = 2.0  # what costs a query or a look at the disk is not asked for at every glance
+SLOW_FIGURES_S = 2.0  # what costs a query or a reading of the disk is not asked for each time
 
 
 class SnapshotMaker:
@@ -31,7 +31,7 @@ class SnapshotMaker:
         self._slow_due_at = 0.0
         self._slow_values = (0, 0, 0)
 
-    def look(self, crawling: FetchLoop | None, fetching: bool) -> progress.CrawlSnapshot:
+    def take(self, crawling: FetchLoop | None, fetching: bool) -> progress.CrawlSnapshot:
         """One moment of the daemon."""
         now = progress.snapshot(
             self._archive,
@@ -42,13 +42,13 @@ class SnapshotMaker:
         indexes, taken, free = self._slow_figures()
         now = replace(now, indexes_waiting=indexes, disk_mb=taken, free_mb=free)
         if crawling is not None and fetching:
-            gates = crawling.throttles.known()
+            throttles = crawling.throttles.in_use()
             now = replace(
                 now,
-                hold=crawling.hold,
-                rate=sum(gate.rate() for gate in gates),
-                allowed=sum(1 / gate.delay for gate in gates if gate.delay),
-                pause_s=max((gate.paused_for() for gate in gates), default=0.0),
+                hold=crawling.hold_reason,
+                rate=sum(throttle.rate() for throttle in throttles),
+                allowed=sum(1 / throttle.delay for throttle in throttles if throttle.delay),
+                pause_s=max((throttle.pause_left() for throttle in throttles), default=0.0),
             )
         return replace(self._left(now, crawling), next_look=_next_look(now, crawling))
 
@@ -78,9 +78,9 @@ class SnapshotMaker:
 
 def _next_look(now: progress.CrawlSnapshot, crawling: FetchLoop | None) -> float:
     """Said only when there is nothing else to ask for."""
-    if crawling is None or crawling.follow is None or now.pages_open:
+    if crawling is None or crawling.schedule is None or now.pages_open:
         return 0.0
-    return crawling.follow.next_at
+    return crawling.schedule.next_at
 
 
 def _bytes_on_disk(directory: Path) -> int:

@@ -130,7 +130,7 @@ def test_low_disk_holds_fetching_and_says_so(tmp_path: Path) -> None:
     async def look(url: str) -> None:
         wanted = settings(tmp_path, url, min_free_mb=10**9)
         task = asyncio.create_task(
-            run_crawl(tmp_path, wanted, watch=lambda now: seen.append(now.hold))
+            run_crawl(tmp_path, wanted, on_snapshot=lambda now: seen.append(now.hold))
         )
         await asyncio.sleep(0.8)
         assert not task.done()
@@ -194,7 +194,7 @@ def test_the_daemon_reports_while_it_runs(tmp_path: Path) -> None:
             "paper",
             wanted,
             generate=False,
-            watch=lambda now: seen.append(now.stories),
+            on_snapshot=lambda now: seen.append(now.stories),
         )
         assert asyncio.run(work) == 0
     assert seen[-1] == 1

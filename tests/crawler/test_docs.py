@@ -17,10 +17,11 @@ def test_the_example_profile_is_sound_and_does_what_is_said_of_it() -> None:
     profile = profiles.parse(whole, "the example")
     site = CrawlScope(profile)
     keys = {
-        site.link(url).key for url in ("/story/7", "/article/007", "//www.paper.example/story/7")
+        site.classify(url).key
+        for url in ("/story/7", "/article/007", "//www.paper.example/story/7")
     }  # type: ignore[union-attr]
     assert keys == {"story:7"}
-    assert site.link("/print/7") is None
+    assert site.classify("/print/7") is None
     assert next(site.dated(dt.date(1996, 2, 1))).url == "/issue?date=2/1/1996"
     assert [shape.name for shape in profile.shapes] == ["since 2010", "tables"]
     told = whole.replace("[kinds.issue]", "[kinds.page]") + routes

@@ -123,7 +123,7 @@ def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
         for n in range(9)
     ]
     label_units(pages)
-    assert [unit.why for unit in pages[4].units] == ["", "repeats"]
+    assert [unit.reject_reason for unit in pages[4].units] == ["", "repeats"]
 
 
 @pytest.fixture
@@ -303,5 +303,5 @@ def test_a_date_in_the_path_is_the_issues_date() -> None:
         for n in range(1, 13)
     ]
     site = CrawlScope(propose(pages).profile)
-    link = site.link("/2008/07/05/5-titlos")
+    link = site.classify("/2008/07/05/5-titlos")
     assert link is not None and link.issue == "2008-07-05"

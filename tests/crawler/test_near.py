@@ -42,7 +42,7 @@ class Shelf:
     def put(self, name: str, text: str) -> Story:
         story = make(name, text)
         with self.spool.transaction():
-            placed = self.near.place(story)
+            placed = self.near.assign_cluster(story)
             chunk = Chunk(Chunk.make_id(story.id, text), story.id, 0, text, "x")
             self.spool.put_page(name, "1", [(placed, [chunk])])
         return placed

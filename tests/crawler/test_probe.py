@@ -202,8 +202,8 @@ def test_a_route_changes_what_is_asked_for_and_a_wrong_one_is_one_line(tmp_path:
     path = fitting(tmp_path, ROUTES)
     short = CrawlScope(profiles.load(CrawlSettings(profile=path, route="page"), "paper"))
     long = CrawlScope(profiles.load(CrawlSettings(profile=path), "paper"))
-    assert long.link("/story/7") and not short.link("/story/7")
-    assert short.tells("page") and not long.tells("page")
+    assert long.classify("/story/7") and not short.classify("/story/7")
+    assert short.has_stories("page") and not long.has_stories("page")
     with pytest.raises(UsageError, match="routes are page, story"):
         profiles.load(CrawlSettings(profile=path, route="pages"), "paper")
     with pytest.raises(UsageError, match="unknown kind 'stories'"):
@@ -216,9 +216,11 @@ def test_the_newspapers_own_profile_knows_both_routes() -> None:
     page = "/page.do?publDate=3/1/1998&pageNo=7"
     for route, tells in (("page", True), ("story", False)):
         site = CrawlScope(profiles.by_route(known, route))
-        link = site.link(page)
-        assert link is not None and site.tells(link.kind) is tells and site.follows(link.kind)
-        assert bool(site.link("/story.do?id=5")) is not tells
+        link = site.classify(page)
+        assert (
+            link is not None and site.has_stories(link.kind) is tells and site.has_links(link.kind)
+        )
+        assert bool(site.classify("/story.do?id=5")) is not tells
         assert next(site.dated(dt.date(1996, 1, 2))).issue == "1996-01-02"
 
 

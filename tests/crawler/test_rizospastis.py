@@ -42,7 +42,7 @@ def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> Extractio
     ],
 )
 def test_every_alias_of_a_story_has_one_key_and_one_address(alias: str) -> None:
-    link = SITE.link(alias)
+    link = SITE.classify(alias)
     assert link is not None
     assert (link.key, link.url) == ("story:3714271", "/story.do?id=3714271")
 
@@ -56,14 +56,14 @@ def test_every_alias_of_a_story_has_one_key_and_one_address(alias: str) -> None:
     ],
 )
 def test_every_spelling_of_a_page_has_one_key(alias: str) -> None:
-    link = SITE.link(alias)
+    link = SITE.classify(alias)
     assert link is not None
     assert (link.key, link.issue) == ("page:1998-05-07:3", "1998-05-07")
 
 
 def test_two_editions_of_a_day_are_two_pages() -> None:
-    one = SITE.link("/page.do?publDate=7/5/1998&pageNo=3&id=111")
-    two = SITE.link("/page.do?publDate=7/5/1998&pageNo=3&id=222")
+    one = SITE.classify("/page.do?publDate=7/5/1998&pageNo=3&id=111")
+    two = SITE.classify("/page.do?publDate=7/5/1998&pageNo=3&id=222")
     assert one is not None and two is not None and one.key != two.key
 
 
@@ -78,7 +78,7 @@ def test_two_editions_of_a_day_are_two_pages() -> None:
     ],
 )
 def test_endless_chains_and_second_copies_are_not_followed(trap: str) -> None:
-    assert SITE.link(trap) is None
+    assert SITE.classify(trap) is None
 
 
 def test_every_day_of_an_issue_is_asked_for_and_no_other() -> None:
@@ -96,8 +96,8 @@ def test_the_researchers_weekend_issues_are_a_setting() -> None:
     assert {date.weekday() for date in dated} == {5, 6}
     assert (min(dated), max(dated)) == (dt.date(2008, 1, 5), dt.date(2024, 12, 28))
     assert len(dated) == len({*dated}) == 16 + 879  # two a week until March 2008, then one
-    assert site.link("/page.do?publDate=18/5/2012&pageNo=2") is None  # a Friday
-    assert site.link("/page.do?publDate=19/5/2012&pageNo=2") is not None
+    assert site.classify("/page.do?publDate=18/5/2012&pageNo=2") is None  # a Friday
+    assert site.classify("/page.do?publDate=19/5/2012&pageNo=2") is not None
 
 
 def test_the_text_is_what_was_printed_without_caption_and_promotions() -> None:

@@ -26,7 +26,7 @@ DEMO = CrawlScope(profiles.builtin()["demo"])
     ],
 )
 def test_every_spelling_of_a_story_has_one_key_and_one_address(url: str) -> None:
-    link = DEMO.link(url)
+    link = DEMO.classify(url)
     assert link is not None
     assert (link.key, link.url) == ("story:7", "/story.do?id=7")
 
@@ -49,12 +49,12 @@ def test_every_spelling_of_a_story_has_one_key_and_one_address(url: str) -> None
     ],
 )
 def test_what_no_kind_matches_is_not_followed(url: str) -> None:
-    assert DEMO.link(url) is None
+    assert DEMO.classify(url) is None
 
 
 def test_dates_in_addresses_become_one_key_padded_or_not() -> None:
     found = [
-        DEMO.link(f"/page.do?publDate={date}&pageNo={page}")
+        DEMO.classify(f"/page.do?publDate={date}&pageNo={page}")
         for date in ("2/1/2008", "02/01/2008", "2%2F1%2F2008")
         for page in ("3", "03")
     ]
@@ -63,13 +63,15 @@ def test_dates_in_addresses_become_one_key_padded_or_not() -> None:
 
 
 def test_two_editions_of_a_day_are_two_issues() -> None:
-    first, second = (DEMO.link(f"/issue.do?publDate=2/1/2008{late}") for late in ("", "&edition=2"))
+    first, second = (
+        DEMO.classify(f"/issue.do?publDate=2/1/2008{late}") for late in ("", "&edition=2")
+    )
     assert first and second
     assert first.key != second.key
 
 
 def test_a_link_without_a_date_takes_its_issues() -> None:
-    link = DEMO.link("/story.do?id=7", issue="2008-01-02")
+    link = DEMO.classify("/story.do?id=7", issue="2008-01-02")
     assert link is not None
     assert link.issue == "2008-01-02"
 
@@ -78,15 +80,15 @@ def test_issues_outside_the_wanted_dates_are_not_followed() -> None:
     site = CrawlScope(
         profiles.builtin()["demo"], since=dt.date(2010, 1, 1), until=dt.date(2011, 1, 1)
     )
-    assert site.link("/issue.do?publDate=2/1/2008") is None
-    assert site.link("/issue.do?publDate=2/1/2010") is not None
-    assert site.link("/story.do?id=7", issue="2012-01-01") is None
+    assert site.classify("/issue.do?publDate=2/1/2008") is None
+    assert site.classify("/issue.do?publDate=2/1/2010") is not None
+    assert site.classify("/story.do?id=7", issue="2012-01-01") is None
 
 
 def test_host_names_of_one_newspaper_are_one_site() -> None:
     site = CrawlScope(profiles.builtin()["rizospastis"])
     keys = {
-        site.link(f"{host}/story.do?id=5").key  # type: ignore[union-attr]
+        site.classify(f"{host}/story.do?id=5").key  # type: ignore[union-attr]
         for host in (
             "http://rizospastis.gr",
             "https://www.rizospastis.gr",
@@ -107,8 +109,8 @@ def test_ranges_write_down_one_address_a_day_but_monday() -> None:
 
 def test_a_path_that_repeats_itself_is_a_trap() -> None:
     site = CrawlScope(profiles.builtin()["generic"])
-    assert site.link("/a/b/a/b/c") is not None
-    assert site.link("/a/b/a/b/a/b/a/b") is None
+    assert site.classify("/a/b/a/b/c") is not None
+    assert site.classify("/a/b/a/b/a/b/a/b") is None
 
 
 def test_a_base_with_a_path_is_where_the_crawl_begins() -> None:
@@ -120,10 +122,10 @@ def test_a_base_with_a_path_is_where_the_crawl_begins() -> None:
 
 def test_an_address_without_kind_keys_is_told_apart_by_its_sorted_query() -> None:
     site = CrawlScope(profiles.builtin()["generic"])
-    one, two = site.link("/p?b=2&a=1"), site.link("/p?a=1&b=2")
+    one, two = site.classify("/p?b=2&a=1"), site.classify("/p?a=1&b=2")
     assert one and two
     assert one.key == two.key
-    greek = site.link("/Άρθρο?q=νέα")
+    greek = site.classify("/Άρθρο?q=νέα")
     assert greek is not None
     assert greek.url.isascii()
 

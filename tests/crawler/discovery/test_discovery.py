@@ -11,12 +11,12 @@ from crawler import kinds
 from crawler.discovery.sitemaps import (
     NotXmlError,
     SitemapEntry,
-    gunzip,
     iso_day,
     read_feed,
     read_sitemap,
     timestamp_of,
 )
+from crawler.fetch.inflate import gunzip
 from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, Route, story
 

@@ -62,7 +62,12 @@ async def following(
     wanted = settings(folder, site.url, every=1.0, **changes)  # type: ignore[arg-type]
     task = asyncio.create_task(
         run_daemon(
-            make_project(folder), "paper", wanted, generate=False, follow=True, watch=seen.append
+            make_project(folder),
+            "paper",
+            wanted,
+            generate=False,
+            follow=True,
+            on_snapshot=seen.append,
         )
     )
     deadline = time.monotonic() + 20
@@ -126,12 +131,12 @@ def test_a_look_asks_for_the_days_since_the_last_and_for_issues_that_were_late(
     tmp_path: Path,
 ) -> None:
     follow = looked(tmp_path, DAY)
-    assert follow.look() == 7  # the weekdays of March 1 to 10
+    assert follow.check() == 7  # the weekdays of March 1 to 10
     for key in due(follow):
         late = key in ("issue:2026-03-02", "issue:2026-03-06", "issue:2026-03-10")
         end(follow, key, "failed" if late else "done", reason="http-404" if late else "")
     follow = looked(tmp_path, DAY + dt.timedelta(days=1))
-    follow.look()
+    follow.check()
     assert due(follow) == {
         "issue:2026-03-11",  # new
         "issue:2026-03-09",  # the current issue, as far as we know
@@ -146,17 +151,17 @@ def test_the_current_issues_stories_are_asked_again_only_if_the_server_can_say_u
     follow = looked(tmp_path, DAY)
     frontier, site = follow._frontier, follow._site
     links = [
-        site.link(f"/story/{n}", issue=issue)
+        site.classify(f"/story/{n}", issue=issue)
         for n, issue in ((1, "2026-03-10"), (2, "2026-03-10"), (3, "2026-03-09"))
     ]
     frontier.seed(link for link in links if link)
     for key in due(follow):
         end(follow, key, etag="" if key == "story:2" else '"v"')
-    follow.look()
+    follow.check()
     assert "story:1" not in due(follow)  # asked a moment ago
     frontier.release()
     frontier.db.execute("UPDATE pages SET leased_at=0")
-    follow.look()
+    follow.check()
     asked = frontier.claim(1000)
     assert {claim.key for claim in asked if claim.kind == "story"} == {"story:1"}
     assert all(claim.etag == '"v"' for claim in asked if claim.kind == "story")

@@ -4,7 +4,7 @@ from crawler.fetch.politeness import BREAKER_WINDOW, MIN_OUTCOMES, HostBreaker
 
 
 def notes(breaker: HostBreaker, outcomes: str) -> list[bool]:
-    return [breaker.note(mark == "+") for mark in outcomes]
+    return [breaker.add(mark == "+") for mark in outcomes]
 
 
 def test_it_opens_when_half_of_the_last_answers_were_errors() -> None:
@@ -20,7 +20,7 @@ def test_a_few_errors_say_nothing() -> None:
 def test_an_answer_that_is_well_never_opens_it() -> None:
     breaker = HostBreaker()
     notes(breaker, "-" * (MIN_OUTCOMES - 1))
-    assert breaker.note(True) is False
+    assert breaker.add(True) is False
 
 
 def test_after_it_has_opened_it_judges_anew() -> None:
