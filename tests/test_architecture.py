@@ -104,7 +104,7 @@ def test_a_paragraph_is_no_module(counts: Counts) -> None:
 
 def test_one_idea_has_one_home(counts: Counts) -> None:
     assert counts.atomic_writes == ["exchange/files.py"]
-    assert len(counts.duration_formatters) == 1
+    assert counts.duration_formatters == ["exchange/display.py"]
     assert counts.prompt_loaders == ["exchange/recipes/prompts.py"]
     assert counts.rooms_that_decode == ["exchange/inference/mlx"]
 

@@ -10,6 +10,7 @@ import argparse
 import ast
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,6 +24,9 @@ DECODERS = re.compile(
     r"BatchGenerator\(|\bmake_prompt_cache\(|\bmx\.random\.categorical\(|\bgenerate_step\(|"
     r"\bKVCache\(|\bstream_generate\("
 )
+
+# Seconds made into minutes or hours within a text.
+DURATIONS = r"\{[^{}]*/ ?(?:60|3_?600|86_?400)\b[^{}]*\}|divmod\([^)]*, ?(?:60|3_?600)\)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def count(root: Path) -> Counts:
         atomic_writes=_holding(
             root, files, r"\bos\.replace\(|\b(?:new|temporary|partial)\.replace\("
         ),
-        duration_formatters=_functions(root, trees, files, r"(duration|lasting|spell|human_time)"),
+        duration_formatters=_holding(root, files, DURATIONS),
         prompt_loaders=_holding(root, files, r'f"\{(?:name|kind)\}\.txt"'),
         rooms_that_decode=sorted(
             {str(path.parent.relative_to(root)) for path in files if _decodes(path)}
@@ -175,18 +179,6 @@ def _holding(root: Path, files: list[Path], pattern: str) -> list[str]:
     ]
 
 
-def _functions(
-    root: Path, trees: dict[Path, ast.Module], files: list[Path], pattern: str
-) -> list[str]:
-    expression = re.compile(pattern)
-    return [
-        f"{path.relative_to(root)}:{node.name}"
-        for path in files
-        for node in ast.walk(trees[path])
-        if isinstance(node, ast.FunctionDef) and expression.fullmatch(node.name.strip("_"))
-    ]
-
-
 def _decodes(path: Path) -> bool:
     return bool(DECODERS.search(path.read_text("utf-8")))
 
@@ -195,7 +187,7 @@ def main() -> None:
     """Print the numbers of a checkout as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
-    print(json.dumps(asdict(count(parser.parse_args().root.resolve())), indent=2))
+    sys.stdout.write(json.dumps(asdict(count(parser.parse_args().root.resolve())), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,4 @@
-"""Builds the demo's tiny model from nothing (needs torch and tokenizers); the weights it made lie in kkoracle/demo/model."""
+"""Builds the demo's tiny model from nothing (needs torch and tokenizers).
+
+The weights that it made lie in `kkoracle/demo/model/`.
+"""

@@ -1,7 +1,7 @@
 """Turns examples into token arrays and batches of like length; nothing here runs in the loop.
 
-`make_shard` writes one file of tokenized examples, `ShardBatches` reads it back in an order that depends
-only on the seed.
+`make_shard` writes one file of tokenized examples, `ShardBatches` reads it back in an order that
+depends only on the seed.
 """
 
 from __future__ import annotations
