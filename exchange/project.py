@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,23 @@ from exchange.metrics import MetricSource
 from exchange.recipes.recipe import Recipe
 from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, GeneralSettings, RedisSettings
+
+MODELS, REDIS, RUNS = "models", "redis", "runs"  # folders
+DEFAULT_RUN = "default"
+
+
+def run_dir(folder: Path, name: str = DEFAULT_RUN) -> Path:
+    """Where a run's files are; `folder` is an archive's, or the scorers'."""
+    return folder / RUNS / name
+
+
+def runs_with(folder: Path, file: str) -> list[Path]:
+    """Folders of the runs that hold this file, the one that wrote it last first."""
+    written: list[tuple[float, Path]] = []
+    for path in (folder / RUNS).glob("*"):
+        with suppress(OSError):  # thrown away this very moment, or not begun
+            written.append(((path / file).stat().st_mtime, path))
+    return [path for _, path in sorted(written, reverse=True)]
 
 
 @dataclass(slots=True)
@@ -82,10 +99,14 @@ class Project:
         """Where one archive's files are: pages, spool, review, dataset, runs."""
         return self.data / self.archive(name)
 
+    def run_dir(self, name: str = DEFAULT_RUN, archive: str | None = None) -> Path:
+        """Where the files of one training run are."""
+        return run_dir(self.archive_dir(archive), name)
+
     @property
     def models(self) -> Path:
-        return self.data / "models"
+        return self.data / MODELS
 
     @property
     def redis_dir(self) -> Path:
-        return self.data / "redis"
+        return self.data / REDIS

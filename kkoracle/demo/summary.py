@@ -9,6 +9,7 @@ import orjson
 
 from crawler.status.report import read_counters
 from exchange.display import format_duration
+from exchange.project import run_dir
 from kkoracle.demo.plan import DemoPlan
 from kkoracle.demo.progress import spool_counters
 
@@ -28,8 +29,8 @@ def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) ->
     for name, path in (
         ("stories", archive / "spool.sqlite"),
         ("dataset", archive / "dataset"),
-        ("adapter", archive / "runs" / "default"),
-        ("answers", archive / "runs" / "default" / "compare.md"),
+        ("adapter", run_dir(archive)),
+        ("answers", run_dir(archive) / "compare.md"),
         ("messages", directory / "logs"),
     ):
         console.print(f"[bold]{name:12}[/] {path}")
@@ -51,8 +52,8 @@ def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
         f"{reason} {count}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
     )
     tasks = spool.get("tasks.done", 0) + spool.get("tasks.failed", 0)
-    run = _json(archive / "runs" / "default" / "summary.json")
-    compare = _json(archive / "runs" / "default" / "compare.json")
+    run = _json(run_dir(archive) / "summary.json")
+    compare = _json(run_dir(archive) / "compare.json")
     return [
         (
             "pages",

@@ -8,18 +8,20 @@ from typing import Any
 
 import orjson
 
+from exchange.project import runs_with
 from kkoracle.status.eta import EtaRange, eta
 from kkoracle.status.records import TrainingStatus
 
+METRICS = "metrics.jsonl"
 TAIL_BYTES = 128 * 1024  # of metrics.jsonl: some 800 steps
 
 
 def newest_run(directory: Path, now: float) -> TrainingStatus | None:
     """The run that wrote last; None while there is none."""
-    found = sorted(directory.glob("runs/*/metrics.jsonl"), key=_modified_at)
+    found = runs_with(directory, METRICS)
     if not found:
         return None
-    path = found[-1]
+    path = found[0] / METRICS
     entries = _read_tail(path)
     steps = [entry for entry in entries if "loss" in entry and "step" in entry]
     if not steps:

@@ -15,13 +15,13 @@ from crawler.status import coverage as counted
 from crawler.status import report
 from exchange.html.axes import Points
 from exchange.html.plots import Band, Curve, bars, lines, ranked_bars
-from exchange.project import Project
+from exchange.project import Project, runs_with
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import Spool
 from kkoracle.status.records import StageProgress, Status
 from kkoracle.status.stages import CLOSED, ENDED
-from trainer.training.runs import RUNS, TrainingRun
+from trainer.training.runs import TrainingRun
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -99,12 +99,7 @@ def rejection_charts(found: Status) -> list[Markup]:
 
 def runs_with_metrics(directory: Path) -> list[str]:
     """Runs that have begun, the newest first."""
-    found = sorted(
-        (directory / RUNS).glob("*/metrics.jsonl"),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    return [path.parent.name for path in found]
+    return [folder.name for folder in runs_with(directory, "metrics.jsonl")]
 
 
 def loss_chart(directory: Path, run: str) -> Markup:

@@ -11,18 +11,17 @@ import time
 from pathlib import Path
 
 from exchange.errors import NotFound
+from exchange.project import runs_with
 from trainer.dataset import archive_stats, stats_page
-from trainer.training.runs import RUNS, TrainingRun
+from trainer.training.runs import TrainingRun
 
-REPORT = Path("evaluation") / "report.html"  # in a run's folder
+REPORT = "evaluation/report.html"  # in a run's folder
 CACHE_S = 300.0  # the dataset's figures are counted anew after so long
 
 
 def runs_with_report(archive_dir: Path) -> list[str]:
     """Runs with a report, the newest first."""
-    found = [path.parent.parent for path in (archive_dir / RUNS).glob(f"*/{REPORT}")]
-    found.sort(key=lambda folder: (folder / REPORT).stat().st_mtime, reverse=True)
-    return [folder.name for folder in found]
+    return [folder.name for folder in runs_with(archive_dir, REPORT)]
 
 
 def report_html(archive_dir: Path, run: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from exchange.errors import BadRecord
-from exchange.project import Project
+from exchange.project import Project, runs_with
 from exchange.settings import PersonaSettings
 from kkoracle.studio.systems import refuse_download
 from trainer.dataset.readers import BadLine
@@ -17,17 +17,11 @@ from trainer.scorer.files import parse_item
 from trainer.scorer.folder import FILE, FOLDER, ScorerInfo
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer, ScoreResult
-from trainer.training.runs import RUNS
 
 
 def scorer_names(project: Project) -> list[str]:
     """Names of those that can score, the newest first."""
-    found = sorted(
-        (project.data / FOLDER / RUNS).glob(f"*/{FILE}"),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    return [path.parent.name for path in found]
+    return [folder.name for folder in runs_with(project.data / FOLDER, FILE)]
 
 
 class LoadedScorer:

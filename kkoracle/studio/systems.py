@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exchange.errors import NotFound
 from exchange.inference import models
-from exchange.project import Project
+from exchange.project import Project, runs_with
 from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
 from exchange.store.corpus import SpoolCorpus
@@ -25,7 +25,6 @@ from trainer.evaluate.records import EvalItem
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.strategies import PromptStrategy, RagStrategy, ZeroShotStrategy
-from trainer.training.runs import RUNS
 
 PASSAGES = 4  # shown to a system that reads
 LONGEST_QUESTION = 2000  # characters of a question
@@ -54,10 +53,8 @@ class StudioAnswer:
 
 def runs_with_adapter(project: Project, archive: str) -> list[str]:
     """Runs that have an adapter, the newest first."""
-    folder = project.archive_dir(archive) / RUNS
-    found = [path for path in folder.glob("*") if (path / "adapters.safetensors").exists()]
-    found.sort(key=lambda path: (path / "adapters.safetensors").stat().st_mtime, reverse=True)
-    return [path.name for path in found]
+    found = runs_with(project.archive_dir(archive), "adapters.safetensors")
+    return [folder.name for folder in found]
 
 
 def system_names(run: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 def chat(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Annotated[str, typer.Option(help="The run to talk with.")] = "default",
+    name: Annotated[str, typer.Option(help="The run to talk with.")] = DEFAULT_RUN,
     best: Annotated[
         bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")
     ] = False,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from exchange import logs
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Annotated[str, typer.Option(help="The run whose adapter is the tuned one.")] = "default",
+    name: Annotated[
+        str, typer.Option(help="The run whose adapter is the tuned one.")
+    ] = DEFAULT_RUN,
     best: Annotated[
         bool, typer.Option("--best", help="The checkpoint of the lowest validation loss.")
     ] = False,
@@ -128,7 +130,7 @@ def evaluate(
 def compare(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Annotated[str, typer.Option(help="The run whose adapter answers.")] = "default",
+    name: Annotated[str, typer.Option(help="The run whose adapter answers.")] = DEFAULT_RUN,
     best: Annotated[
         bool, typer.Option("--best", help="The checkpoint of the lowest validation loss.")
     ] = False,

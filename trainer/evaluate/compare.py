@@ -9,7 +9,7 @@ from pathlib import Path
 from exchange.errors import BadFile, TooLarge
 from exchange.inference import models
 from exchange.inference.engine import Likelihood
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.split import Split
@@ -40,7 +40,7 @@ def compare(
     project: Project,
     archive: str | None = None,
     *,
-    run: str = "default",
+    run: str = DEFAULT_RUN,
     checkpoint: CheckpointName = "last",
     count: int = 20,
     questions: Sequence[str] = (),

@@ -13,7 +13,7 @@ from pathlib import Path
 from exchange.errors import UsageError
 from exchange.inference import models
 from exchange.lock import EVALUATION_LOCK, FileLock
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project, run_dir
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.settings import PersonaSettings
@@ -49,7 +49,6 @@ from trainer.evaluate.systems.endpoint import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
 from trainer.progress import ProgressCallback
-from trainer.training import runs
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
@@ -61,7 +60,7 @@ class EvaluationRequest:
     """What one evaluation is about, beside the settings."""
 
     archive: str | None = None
-    run: str = "default"
+    run: str = DEFAULT_RUN
     checkpoint: CheckpointName = "last"
     origin: Path | None = None  # an export in place of the spool
     model: models.ModelSettings | None = None  # default: the one of the settings
@@ -121,7 +120,7 @@ def evaluate(
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 1),
         )
-        folder = archive_dir / runs.RUNS / what.run / FOLDER
+        folder = run_dir(archive_dir, what.run) / FOLDER
         Evaluation(
             recorded,
             {item.id: item for item in items},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exchange.display import format_bytes
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def fuse(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     best: Best = False,
     bits: Annotated[
         int, typer.Option(help="Quantise the fused model to 4 or 8 bit, for mlx-lm; 0: not.")
@@ -66,7 +66,7 @@ def fuse(
 def card(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     best: Best = False,
     repository: Annotated[
         str, typer.Option("--repo", help="NAME/REPO that the examples on it should load.")
@@ -90,7 +90,7 @@ def gguf(
         Path, typer.Option("--llama-cpp", metavar="DIR", help="Your checkout of llama.cpp.")
     ],
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     best: Best = False,
     kind: Annotated[
         str, typer.Option("--type", help="Of its weights: auto (16 bit), f32, f16, bf16, q8_0.")
@@ -116,7 +116,7 @@ def gguf(
 def ollama(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     best: Best = False,
     model: ModelName = None,
     yes: Yes = False,
@@ -132,7 +132,7 @@ def hub(
     ctx: typer.Context,
     repository: Annotated[str, typer.Argument(metavar="NAME/REPO", help="On the Hub.")],
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     best: Best = False,
     public: Annotated[bool, typer.Option("--public", help="Everybody may see it.")] = False,
     with_gguf: Annotated[bool, typer.Option("--gguf", help="Send GGUF and Modelfile too.")] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ def train(
     pairs: Annotated[
         str, typer.Option(help="Also: make scored answers from this archive's dataset.")
     ] = "",
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     maximum: Maximum = 0.0,
     language: Language = None,
     model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
@@ -122,7 +122,7 @@ def train(
 def evaluate(
     ctx: typer.Context,
     files: Files = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     bases: Annotated[
         list[str] | None, typer.Option("--base", help="A model to compare with; may be repeated.")
     ] = None,
@@ -193,7 +193,7 @@ def apply(
     archive: Annotated[
         str | None, typer.Argument(help="The archive; default: the one configured.")
     ] = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     evaluation: Annotated[
         str, typer.Option(help="Judge the systems of this run's evaluation instead of pairs.")
     ] = "",
@@ -258,7 +258,7 @@ def apply(
 
 def serve(
     ctx: typer.Context,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8790,
     yes: Yes = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exchange import lock
 from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 from trainer.scorer import calibration
 from trainer.scorer.encode import training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
@@ -43,7 +43,7 @@ def train_scorer(
     parts: ScorerSplit,
     settings: ScoreSettings,
     *,
-    name: str = "default",
+    name: str = DEFAULT_RUN,
     source: str = "",
     human: bool = True,
     restart: bool = False,
@@ -123,7 +123,7 @@ def load_tuned(run: TrainingRun, base: Path, prompt: ScorePrompt) -> Scorer:
 
 def load_scorer(
     project: Project,
-    name: str = "default",
+    name: str = DEFAULT_RUN,
     confirm: Callable[[str], bool] = lambda text: False,
 ) -> tuple[Scorer, ScorerInfo]:
     """A finished scorer, calibrated, with its own base whatever [model] says now.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -29,7 +29,7 @@ def train(
     archive: Archive = None,
     name: Annotated[
         str, typer.Option(help="Name of the run; its folder is runs/NAME.")
-    ] = "default",
+    ] = DEFAULT_RUN,
     recipe: Annotated[
         str | None,
         typer.Option(help="sft, sft+text (the paper's own text too), dora or full (all weights)."),

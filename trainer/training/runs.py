@@ -14,10 +14,10 @@ import orjson
 
 from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
 from exchange.files import write_atomic
+from exchange.project import run_dir
 from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.settings import TrainSettings
 
-RUNS = "runs"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # What is learned stays the same with any of these.
 FREE_SETTINGS = ("save_every", "samples", "sample_tokens", "trunk_gb", "memory_gb")
@@ -104,7 +104,7 @@ class TrainingRun:
         if not NAME.fullmatch(name):
             raise UsageError(f"{name!r} is no name for a run: lower-case letters, digits, . - _")
         self.name = name
-        self.folder = archive_dir / RUNS / name
+        self.folder = run_dir(archive_dir, name)
         self.best = self.folder / "best"
 
     def begin(self, config: RunConfig, *, restart: bool) -> RunSummary | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.errors import NotEnoughData
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 from trainer import tokenization
 from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.build import FOLDER
@@ -41,7 +41,7 @@ def train(
     archive: str | None,
     settings: TrainSettings,
     *,
-    name: str = "default",
+    name: str = DEFAULT_RUN,
     restart: bool = False,
     dry_run: bool = False,
     callback: Callback | None = None,

@@ -12,9 +12,10 @@ from pathlib import Path
 import orjson
 
 from exchange.errors import UserError
+from exchange.project import runs_with
 from trainer.dataset import Manifest
 from trainer.dataset.build import FOLDER
-from trainer.training.runs import RUNS
+from trainer.training import plan
 from trainer.training.settings import TrainSettings
 
 ROW_TOKENS = 90  # assumed: a question, an answer and the template around them, in Greek
@@ -78,14 +79,11 @@ def estimate_training(
 
 def _measured(archive_dir: Path) -> tuple[float, float, str]:
     """Tokens a second and memory of the newest run here; zeros when there is none."""
-    found = sorted(
-        (archive_dir / RUNS).glob("*/preflight.json"), key=lambda path: path.stat().st_mtime
-    )
-    for path in reversed(found):
+    for folder in runs_with(archive_dir, plan.FILE):
         try:
-            told = orjson.loads(path.read_bytes())
+            told = orjson.loads((folder / plan.FILE).read_bytes())
             pace, memory = float(told["tokens_per_s"]), float(told["process_bytes"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        return pace, memory, f"{pace:,.0f} tokens/s (measured by run {path.parent.name!r})"
+        return pace, memory, f"{pace:,.0f} tokens/s (measured by run {folder.name!r})"
     return 0.0, 0.0, ""
