@@ -1,1 +1,4 @@
-"""Which tasks beside the chunk ones an archive needs: dense, who-is, rephrased, refusal, correction and replay."""
+"""Which tasks an archive needs beside the chunk ones.
+
+Dense, who-is, rephrased, refusal, correction and replay.
+"""

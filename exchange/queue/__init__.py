@@ -1,1 +1,4 @@
-"""Redis, which only buffers: its keys, process, client and access; feeder, collector, reconciler and the thread that runs them."""
+"""Redis, which only buffers.
+
+Its keys, process, client and access; feeder, collector, reconcile and the thread that runs them.
+"""

@@ -1,1 +1,4 @@
-"""The SQLite files of an archive, which are the truth: schema, spool, tasks, verdicts, review, corpus, export, history."""
+"""The SQLite files of an archive, which are the truth.
+
+Schema, spool, tasks, verdicts, review, corpus, export and history.
+"""

@@ -1,7 +1,7 @@
 """No question is kept twice: an index in the spool that works across workers and days.
 
 Two questions are the same when their guards agree and the Jaccard index of their stems is at
-least `SIMILAR` (see `exchange.text.similarity`). Comparing within a bucket would cost its square, and
+least `SIMILAR` (see `exchange.text.similarity`). Comparing within a bucket costs its square, and
 the bucket of questions without a name is large; so only questions that share one of their rarer
 stems are compared. That loses none: of two sets alike to a share t, each ordered the same way,
 the first n - ceil(t n) + 1 members must have one in common (the prefix filter).

@@ -1,6 +1,6 @@
 """New verdicts on stored pairs: gathered in a file of their own, then taken over in one step.
 
-Whoever judges anew fills a `StagedVerdicts` file beside the spool and never touches the spool itself; a
+Whoever judges anew fills a `StagedVerdicts` file beside the spool, never the spool itself; a
 kill leaves the old verdicts whole. The holder of `daemon.lock` applies it: first the record of
 what each rule set said, in batches, then one short transaction over what really changed.
 """

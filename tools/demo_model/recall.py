@@ -47,7 +47,7 @@ class LowRankLinear(nn.Module):
 
 
 def add_adapters(network: nets.Network) -> list[nn.Parameter]:
-    """Freeze the network and add a `LowRankLinear` to every linear layer; returns what is trained."""
+    """Freeze the network, add a `LowRankLinear` to every linear layer; returns what is trained."""
     network.requires_grad_(False)
     added: list[nn.Parameter] = []
     for layer in network.layers:

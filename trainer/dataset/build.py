@@ -190,7 +190,8 @@ def _warnings(
     held = {row.cluster for row in split["test_unseen"]}
     if len(held) < WANTED_CLUSTERS:
         found.append(
-            f"only {len(held)} clusters are held out ({WANTED_CLUSTERS} wanted, and {MIN_HELD_OUT:.0%} at least): "
+            f"only {len(held)} clusters are held out ({WANTED_CLUSTERS} wanted, and "
+            f"{MIN_HELD_OUT:.0%} at least): "
             "intervals will be wide"
         )
     if line.valid:

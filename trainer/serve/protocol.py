@@ -1,4 +1,4 @@
-"""What a client may send and what it is sent: OpenAI's chat completions, for a plain language model.
+"""What a client may send and is sent: OpenAI's chat completions, for a plain language model.
 
 Fields that are unknown are left alone, since clients send many; fields that would change the
 answer and cannot be honoured are refused rather than ignored. `GenerationRequest` and

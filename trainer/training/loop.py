@@ -161,7 +161,8 @@ class TrainingLoop:
         nats, norm = self.train_step(self.local_rows(groups), targets, rate)
         if not math.isfinite(nats) or not math.isfinite(norm):
             raise NonFiniteLoss(
-                f"the loss is not finite at step {self.position.step + 1} (learning rate {rate:.2g}): "
+                f"the loss is not finite at step {self.position.step + 1} "
+                f"(learning rate {rate:.2g}): "
                 "lower [train] lr and start again with --restart; the last saved state is intact"
             )
         tokens = sum(sample.length for rows in groups for sample in rows)
@@ -230,7 +231,8 @@ class TrainingLoop:
         loss = self.validator.valid_loss()
         if not math.isfinite(loss):
             raise NonFiniteLoss(
-                f"the validation loss is not finite at step {self.position.step}: lower [train] lr and "
+                f"the validation loss is not finite at step {self.position.step}: "
+                "lower [train] lr and "
                 "start again with --restart; the last saved state is intact"
             )
         best = self.position.step == 0 or loss < self.position.best_loss

@@ -23,7 +23,8 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     script = (
         "import time\nfrom kkoracle.monitor.awake import SleepInhibitor\n"
-        "held = SleepInhibitor()\nheld.want(True)\nprint(held._child.pid, flush=True)\ntime.sleep(60)\n"
+        "held = SleepInhibitor()\nheld.want(True)\nprint(held._child.pid, flush=True)\n"
+        "time.sleep(60)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script],

@@ -1,6 +1,7 @@
 """Checks that evaluate MLX: run as a program of their own, since such a process must not fork.
 
-`python -m tests.trainer.training.numbers MODEL FOLDER` prints one JSON object: check -> "" or what failed.
+`python -m tests.trainer.training.numbers MODEL FOLDER` prints one JSON object: check -> "" or
+what failed.
 """
 
 from __future__ import annotations

@@ -113,7 +113,10 @@ def hosted_limits_error(rows: _HostedRows) -> str:
     for name in ("train", "valid"):
         found = rows.get(name, ())
         if name == "train" and len(found) < MIN_HOSTED_EXAMPLES:
-            return f"{len(found)} examples in train, and {MIN_HOSTED_EXAMPLES} are the least that is accepted"
+            return (
+                f"{len(found)} examples in train, and {MIN_HOSTED_EXAMPLES} are the least that is "
+                "accepted"
+            )
         size = sum(len(orjson.dumps(chat(row))) + 1 for row in found)
         if size > MAX_HOSTED_BYTES:
             return (

@@ -130,7 +130,8 @@ def length_value(seen: MetricInput) -> float | None:
 LONGEST_MEAN_WORD = 12  # letters of a mean word that count as 1
 STYLE_INFO = MetricInfo(
     "style",
-    f"style|small words, capitals, marks, letters a word up to {LONGEST_MEAN_WORD}|mean distance|v:1",
+    f"style|small words, capitals, marks, letters a word up to {LONGEST_MEAN_WORD}"
+    "|mean distance|v:1",
     "How far the manner of the answer is from the reference's; 0 is the same.",
     "distance",
     "neither",

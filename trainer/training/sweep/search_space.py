@@ -1,4 +1,4 @@
-"""What a search tries: its rounds, its grid of rates, and the rows it trains on and judges by. Pure.
+"""What a search tries: its rounds, its grid of rates, the rows it trains on and judges by. Pure.
 
 Rounds stay below a share of what the full runs cost. Computing is counted in tokens: a step goes
 forward and backward, a validation only forward, which is about a third of it; what costs the same
