@@ -1,7 +1,8 @@
-"""Send a folder to the Hugging Face Hub; only ever when asked."""
+"""Send folders to the Hugging Face Hub; only ever when asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -45,3 +46,34 @@ def upload_folder(
             ) from None
         raise Unreachable(f"the Hub refused: {str(error).splitlines()[0]}") from None
     return f"sent to {url}"
+
+
+@dataclass(frozen=True, slots=True)
+class HubUpload:
+    """What would be sent to the Hub, to be looked at before: folders and where each goes."""
+
+    repository: str
+    public: bool
+    folders: tuple[tuple[Path, str], ...]
+
+    def files(self) -> list[tuple[str, int]]:
+        """Paths in the repository with their bytes."""
+        return [
+            (str(Path(to) / path.relative_to(folder)), path.stat().st_size)
+            for folder, to in self.folders
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+
+    def send(self) -> str:
+        """Send it, and say where it is.
+
+        Raises:
+            UserError: see `upload_folder`.
+        """
+        message = ""
+        for folder, to in self.folders:
+            message = upload_folder(
+                folder, self.repository, public=self.public, kind="model", to=to
+            )
+        return message

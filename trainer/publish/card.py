@@ -1,18 +1,138 @@
-"""The model card: what it is, how well it does, whose the text is, and how to ask it."""
+"""The model card: what it is, how well it does, whose the text is, and how to ask it.
+
+Its results are what the files of a run tell; its text is the template `card.md.j2`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from exchange.display import one_line
-from trainer.publish.artifacts import FusedModel
-from trainer.publish.results import CardResults
+import orjson
+
+from exchange import display
+from trainer.evaluate.report import strings
+from trainer.publish.fuse import FusedModel
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 QUESTION = "…"  # the reader's own
+SETTINGS = ("rank", "alpha", "layers", "dropout", "lr", "epochs", "batch", "accumulate", "seed")
+_GROUPS = {"trained": "questions that were taught", "held out": "stories that were never taught"}
 
 
 @dataclass(frozen=True, slots=True)
+class CardResult:
+    """One measure of base and tuned model."""
+
+    on: str  # what was asked
+    measure: str
+    base: float
+    tuned: float
+    rows: int = 0  # 0: not recorded
+    percent: bool = False
+    interval: tuple[float, float] | None = None  # of tuned, 95 %, clustered by story
+
+    def shown(self, value: float) -> str:
+        """As a table gives it."""
+        return f"{value:.1%}" if self.percent else f"{value:.3f}"
+
+    @property
+    def tuned_shown(self) -> str:
+        """With its interval, where it is known."""
+        if self.interval is None:
+            return self.shown(self.tuned)
+        low, high = (self.shown(value) for value in self.interval)
+        return f"{self.shown(self.tuned)} ({low} to {high})"
+
+
+@dataclass(frozen=True, slots=True)
+class CardResults:
+    """A table, and the sentence that an evaluation ended with."""
+
+    rows: tuple[CardResult, ...] = ()
+    verdict: str = ""
+
+
+def read_results(run: Path) -> CardResults:
+    """All results found in a run's folder; a file that is missing or damaged adds none.
+
+    Where the run was evaluated, that stands instead of the quicker comparison.
+    """
+    report = _load(run / "evaluation" / "report.json")
+    evaluated = _tried(_evaluated, report)
+    rows = evaluated or _tried(_compared, _load(run / "compare.json"))
+    rows += _tried(_summed, _load(run / "summary.json"))
+    return CardResults(tuple(rows), str(report.get("sentence", "")) if evaluated else "")
+
+
+def _evaluated(raw: dict[str, Any]) -> Iterator[CardResult]:
+    """Base and tuned model in an evaluation's report."""
+    english = strings.load("en")
+    kinds = {system["kind"]: system["name"] for system in raw["about"]["systems"]}
+    cells = {(cell["metric"], cell["split"], cell["system"]): cell for cell in raw["cells"]}
+    for metric in raw["about"]["metrics"]:
+        for split in dict.fromkeys(cell["split"] for cell in raw["cells"]):
+            base, tuned = (
+                cells.get((metric["name"], split, kinds.get(kind))) for kind in ("base", "tuned")
+            )
+            if not base or not tuned or base["mean"] is None or tuned["mean"] is None:
+                continue
+            name = english["metrics"].get(metric["name"], metric["name"])
+            yield CardResult(
+                english["splits"].get(split, split),
+                f"{name}, {metric['unit']}",
+                base["mean"],
+                tuned["mean"],
+                tuned["questions"],
+                metric["unit"] == "share",
+                (tuned["low"], tuned["high"]) if tuned["low"] is not None else None,
+            )
+
+
+def _compared(raw: dict[str, Any]) -> Iterator[CardResult]:
+    for share in raw["shares"]:
+        on, rows = _GROUPS.get(share["group"], share["group"]), share["rows"]
+        yield CardResult(
+            on,
+            "answers equal word for word",
+            share["base_exact"],
+            share["tuned_exact"],
+            rows,
+            percent=True,
+        )
+        yield CardResult(
+            on, "overlap of words (F1)", share["base_overlap"], share["tuned_overlap"], rows
+        )
+
+
+def _summed(raw: dict[str, Any]) -> Iterator[CardResult]:
+    for on, key in (("taught rows", "taught"), ("validation rows", "valid")):
+        yield CardResult(
+            on, "loss, nats per answer token", raw[f"{key}_before"], raw[f"{key}_after"]
+        )
+
+
+def _tried(read_rows: Any, raw: dict[str, Any]) -> list[CardResult]:
+    try:
+        return list(read_rows(raw))
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        raw = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """Everything that stands on the card."""
 
@@ -32,204 +152,49 @@ class ModelCard:
     repository: str = ""  # on the Hub; "" before it has one
 
 
-def render_card(about: ModelCard) -> str:
+def render_card(card: ModelCard) -> str:
     """The text of README.md, with its YAML head."""
-    return "\n".join([*_head(about), *_body(about)]) + "\n"
-
-
-def _head(about: ModelCard) -> list[str]:
-    lines = ["---", f"language: {_yaml(about.language)}"]
-    if about.license:
-        lines.append(f"license: {_yaml(about.license)}")
-    else:
-        lines += ["license: other", "license_name: rights-of-the-newspaper"]
-    lines += [
-        f"library_name: {'mlx' if about.fused.bits else 'transformers'}",
-        "pipeline_tag: text-generation",
-        "tags:",
-        "- mlx",
-        "- kkoracle",
-        f"- {_yaml(about.kind)}",
-    ]
-    if about.base_on_hub:
-        lines.append(f"base_model: {_yaml(about.base)}")
-    return [*lines, *_index(about), "---", ""]
-
-
-def _index(about: ModelCard) -> list[str]:
-    """The results once more, as the Hub reads them."""
-    if not about.results.rows:
-        return []
-    lines = ["model-index:", f"- name: {_yaml(about.name)}", "  results:"]
-    for on in dict.fromkeys(result.on for result in about.results.rows):
-        lines += [
-            "  - task:",
-            "      type: text-generation",
-            "    dataset:",
-            f"      name: {_yaml(f'{about.newspaper}: {on}')}",
-            f"      type: {_yaml('kkoracle-' + about.fused.dataset)}",
-            "    metrics:",
-        ]
-        for result in about.results.rows:
-            if result.on == on:
-                lines += [
-                    f"    - type: {_yaml(result.measure.partition(',')[0].replace(' ', '-'))}",
-                    f"      name: {_yaml(result.measure)}",
-                    f"      value: {result.tuned:.4f}",
-                ]
-    return lines
-
-
-def _body(about: ModelCard) -> list[str]:
-    return [
-        f"# {_plain(about.name)}",
-        "",
-        f"A language model that was tuned on the archive of {_code(about.newspaper)}, to "
-        f"{_plain(about.goal)}. It was made from {_code(about.base)} with "
-        "[mlx-lm](https://github.com/ml-explore/mlx-lm) by kkoracle.",
-        "",
-        *_rights(about),
-        *_evaluation(about),
-        *_usage(about),
-        *_making(about),
-        *_limits(),
-    ]
-
-
-def _rights(about: ModelCard) -> list[str]:
-    lines = ["## Rights", ""]
-    if about.rights:
-        lines += [_plain(about.rights), ""]
-    return [
-        *lines,
-        "The articles belong to the newspaper and their authors. This model was tuned on questions "
-        "and answers drawn from them, and may repeat passages word for word. This card grants no "
-        "right to that text. Before you publish or share the model, or build on it, ask the "
-        "newspaper, and look at the law on text and data mining where you live. The licence of "
-        f"{_code(about.base)} applies as well.",
-        "",
-    ]
-
-
-def _evaluation(about: ModelCard) -> list[str]:
-    lines = ["## Evaluation", ""]
-    if not about.results.rows:
-        return [*lines, "Not measured yet.", ""]
-    lines += ["| on | measure | rows | base | tuned |", "|---|---|--:|--:|--:|"]
-    for one in about.results.rows:
-        lines.append(
-            f"| {_plain(one.on)} | {_plain(one.measure)} | {one.rows or ''} "
-            f"| {one.shown(one.base)} | {one.tuned_shown} |"
-        )
-    if about.results.verdict:
-        lines += ["", f"Verdict of the evaluation: {_plain(about.results.verdict)}."]
-    lines += [
-        "",
-        "Base and tuned model were asked alike, greedily. Stories that were never taught "
-        "show what the model guesses rather than knows.",
-    ]
-    if about.fused.weighed:
-        lines += [
-            "",
-            "Fusing was weighed by the loss over the same rows (nats per answer token):",
-            "",
-            "| rows of | rows | base | with adapter | fused | share of the gain lost |",
-            "|---|--:|--:|--:|--:|--:|",
-        ]
-        for split, of in about.fused.weighed.items():
-            lines.append(
-                f"| {split} | {of.rows} | {of.base:.4f} | {of.tuned:.4f} "
-                f"| {of.fused:.4f} | {of.lost:.2%} |"
-            )
-    return [*lines, ""]
-
-
-def _usage(about: ModelCard) -> list[str]:
-    where = json.dumps(about.repository or ".", ensure_ascii=False)
     turns = [{"role": "user", "content": QUESTION}]
-    if about.system:
-        turns.insert(0, {"role": "system", "content": about.system})
-    messages = json.dumps(turns, ensure_ascii=False)
-    lines = [
-        "## How to ask it",
-        "",
-        *([] if about.repository else ["Run these in the folder of this file.", ""]),
-        "With mlx-lm, on a Mac with Apple silicon:",
-        "",
-        "```python",
-        "from mlx_lm import generate, load",
-        "",
-        f"model, tokenizer = load({where})",
-        f"messages = {messages}",
-        "prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)",
-        "print(generate(model, tokenizer, prompt=prompt, max_tokens=256))",
-        "```",
-        "",
-    ]
-    if about.fused.bits:
-        return lines
-    return [
-        *lines,
-        "With transformers, anywhere:",
-        "",
-        "```python",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        f"tokenizer = AutoTokenizer.from_pretrained({where})",
-        f'model = AutoModelForCausalLM.from_pretrained({where}, dtype="auto")',
-        f"messages = {messages}",
-        "prompt = tokenizer.apply_chat_template(",
-        '    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True',
-        ")",
-        "answer = model.generate(**prompt, max_new_tokens=256, do_sample=False)",
-        'print(tokenizer.decode(answer[0, prompt["input_ids"].shape[1] :], '
-        "skip_special_tokens=True))",
-        "```",
-        "",
-        "With Ollama: `kkoracle publish gguf` and `kkoracle publish ollama` make a GGUF file and a "
-        "Modelfile; then",
-        "",
-        "```sh",
-        f"ollama create {_slug(about.name)} -f Modelfile",
-        f"ollama run {_slug(about.name)}",
-        "```",
-        "",
-    ]
+    if card.system:
+        turns.insert(0, {"role": "system", "content": card.system})
+    return (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            card=card,
+            fused=card.fused,
+            results=card.results,
+            where=_quoted(card.repository or "."),
+            messages=_quoted(turns),
+            settings=", ".join(
+                f"{key} {card.settings[key]}" for key in SETTINGS if key in card.settings
+            ),
+        )
+    )
 
 
-def _making(about: ModelCard) -> list[str]:
-    shown = ("rank", "alpha", "layers", "dropout", "lr", "epochs", "batch", "accumulate", "seed")
-    settings = ", ".join(f"{key} {about.settings[key]}" for key in shown if key in about.settings)
-    return [
-        "## How it was made",
-        "",
-        f"- base: {_code(about.base)} ({about.fused.model_sha})",
-        f"- recipe: {about.kind}; {settings}",
-        f"- dataset: `{about.fused.dataset}`, split by clusters of near-duplicate stories",
-        f"- adapter: {about.fused.checkpoint} checkpoint, `{about.fused.adapter_sha}`",
-        f"- weights: {f'{about.fused.bits} bit' if about.fused.bits else about.fused.type}",
-        "",
-    ]
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("trainer.publish"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    # JSON's strings are YAML's and Python's too.
+    made.filters.update(yaml=_quoted, plain=_plain, code=_code, slug=_slug, groupby_order=_grouped)
+    return made
 
 
-def _limits() -> list[str]:
-    return [
-        "## Limits",
-        "",
-        "It answers from memory: names, dates and numbers can be wrong, and it can invent what it "
-        "does not know. It repeats the newspaper's view of things and its time. Check what matters "
-        "against the printed page.",
-    ]
-
-
-def _yaml(text: str) -> str:
-    """A YAML scalar: JSON's strings are YAML's too."""
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _plain(text: str) -> str:
-    """One line that stays text: no markup, no control characters."""
-    line = one_line(text)
+    """One line that stays text in Markdown."""
+    line = display.one_line(text)
     for mark in "\\`*_[]<>|#":
         line = line.replace(mark, "\\" + mark)
     return line
@@ -240,6 +205,13 @@ def _code(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    return (
-        "".join(c for c in text.lower() if c.isascii() and (c.isalnum() or c in "-_")) or "oracle"
-    )
+    kept = "".join(c for c in text.lower() if c.isascii() and (c.isalnum() or c in "-_"))
+    return kept or "oracle"
+
+
+def _grouped(rows: Sequence[CardResult], name: str) -> list[tuple[str, list[CardResult]]]:
+    """Rows by an attribute, in the order of its first appearance."""
+    groups: dict[str, list[CardResult]] = {}
+    for row in rows:
+        groups.setdefault(getattr(row, name), []).append(row)
+    return list(groups.items())

@@ -15,7 +15,7 @@ from exchange.project import DEFAULT_RUN, Project
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trainer.publish.artifacts import FusedModel
+    from trainer.publish.fuse import FusedModel
     from trainer.publish.publisher import Publisher
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
@@ -46,21 +46,21 @@ def fuse(
         int, typer.Option(help="Quantise the fused model to 4 or 8 bit, for mlx-lm; 0: not.")
     ] = 0,
     rows: Annotated[
-        int | None, typer.Option(min=0, help="Rows of each split to weigh it on; 0: none.")
+        int | None, typer.Option(min=0, help="Rows of each split to measure it on; 0: none.")
     ] = None,
     model: ModelName = None,
     yes: Yes = False,
 ) -> None:
     """Write base and adapter as one model in Hugging Face layout, with its card.
 
-    A base of 4 bit is dequantized first. The result is weighed: the loss over the same rows before
+    A base of 4 bit is dequantized first. The result is measured: the loss over the same rows before
     and after, with a warning when more than 1 % of what was gained is lost.
     """
-    with _desk(ctx, archive, name, best, model, yes, rows=rows) as (desk, console):
-        fused = desk.fuse(bits)
-        desk.card(bits)
-    _tell_weighed(console, fused)
-    console.print(f"model in {desk.place.model(bits)}", soft_wrap=True)
+    with _publisher(ctx, archive, name, best, model, yes, rows=rows) as (publisher, console):
+        fused = publisher.fuse(bits)
+        publisher.card(bits)
+    _print_losses(console, fused)
+    console.print(f"model in {publisher.artifacts.model(bits)}", soft_wrap=True)
 
 
 def card(
@@ -78,9 +78,9 @@ def card(
 
     `kkoracle compare` before it puts the shares of right answers of base and tuned on it.
     """
-    with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        desk.fuse()
-        path = desk.card(repository=repository)
+    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+        publisher.fuse()
+        path = publisher.card(repository=repository)
     console.print(f"card in {path}", soft_wrap=True)
 
 
@@ -102,9 +102,8 @@ def gguf(
     yes: Yes = False,
 ) -> None:
     """Write a GGUF file with llama.cpp's own converter, and read it back before it counts."""
-
-    with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        path, facts = desk.gguf(llama_cpp, kind, python)
+    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+        path, facts = publisher.gguf(llama_cpp, kind, python)
     console.print(
         f"{facts.architecture}, {facts.tensors} tensors, {facts.tokens:,} tokens "
         f"({facts.scores or facts.merges:,} {'scores' if facts.scores else 'merges'}), "
@@ -122,8 +121,8 @@ def ollama(
     yes: Yes = False,
 ) -> None:
     """Write an Ollama Modelfile: template, stop tokens and persona, beside the GGUF file."""
-    with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        path = desk.modelfile()
+    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+        path = publisher.modelfile()
     console.print(f"Modelfile in {path}", soft_wrap=True)
     console.print(f"ollama create {name} -f {path}", soft_wrap=True)
 
@@ -142,14 +141,13 @@ def hub(
     model: ModelName = None,
     yes: Yes = False,
 ) -> None:
-    """Send the fused model to the Hugging Face Hub: private unless told, and asked first."""
-
+    """Send the fused model to the Hugging Face Hub: private unless `--public` is given, and asked first."""
     from exchange.errors import NotAllowed
 
-    with _desk(ctx, archive, name, best, model, yes) as (desk, console):
-        parcel = desk.parcel(repository, public=public, with_gguf=with_gguf)
-        desk.card(repository=repository)
-    files = parcel.files()
+    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+        upload = publisher.hub_upload(repository, public=public, with_gguf=with_gguf)
+        publisher.card(repository=repository)
+    files = upload.files()
     for file, size in files:
         console.print(f"{format_bytes(size):>12}  {file}", soft_wrap=True, markup=False)
     console.print(
@@ -163,11 +161,11 @@ def hub(
         return
     if not yes and not typer.confirm("Have you the right to share what it learned? Send it?"):
         raise NotAllowed("nothing was sent")
-    console.print(parcel.send(), soft_wrap=True)
+    console.print(upload.send(), soft_wrap=True)
 
 
 @contextmanager
-def _desk(
+def _publisher(
     ctx: typer.Context,
     archive: str | None,
     name: str,
@@ -190,7 +188,7 @@ def _desk(
     project: Project = ctx.obj
     console = Console(highlight=False)
     with ProgressScreen(console) as screen:
-        desk = Publisher(
+        publisher = Publisher(
             project,
             archive,
             name,
@@ -200,10 +198,10 @@ def _desk(
             callback=screen,
             confirm=lambda text: yes or typer.confirm(text),
         )
-        yield desk, console
+        yield publisher, console
 
 
-def _tell_weighed(console: Console, fused: FusedModel) -> None:
+def _print_losses(console: Console, fused: FusedModel) -> None:
     from trainer.publish.fuse import WARN_ABOVE
 
     for split, one in fused.weighed.items():
@@ -211,10 +209,10 @@ def _tell_weighed(console: Console, fused: FusedModel) -> None:
             f"{split}, {one.rows} rows: loss {one.base:.4f} without, {one.tuned:.4f} with the "
             f"adapter, {one.fused:.4f} fused ({one.lost:.2%} of the gain lost)"
         )
-    if fused.worst() > WARN_ABOVE:
+    if fused.largest_loss() > WARN_ABOVE:
         remedy = "--bits 8 keeps more" if fused.bits == 4 else "serve the adapter beside its base"
         console.print(
-            f"[yellow]warning:[/] fusing lost {fused.worst():.1%} of what the training gained, "
+            f"[yellow]warning:[/] fusing lost {fused.largest_loss():.1%} of what the training gained, "
             f"more than {WARN_ABOVE:.0%}: {remedy}",
             soft_wrap=True,
         )

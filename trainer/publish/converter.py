@@ -24,8 +24,8 @@ from exchange.files import atomic_path
 GgufType = Literal["auto", "f32", "f16", "bf16", "q8_0"]
 TYPES: tuple[GgufType, ...] = get_args(GgufType)
 CONVERTER = "convert_hf_to_gguf.py"
-_LOOK = Path(__file__).parent / "outside" / "look_at_gguf.py"
-_ENOUGH = 20  # lines of the converter's last words
+READER = Path(__file__).parent / "scripts" / "read_gguf.py"
+LAST_LINES = 20  # of the converter's output, in which its error is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class GgufFacts:
     chat_template: str
     tensors: int
 
-    def complaints(self) -> list[str]:
+    def faults(self) -> list[str]:
         """Why a chat with this file would go wrong."""
         found = []
         if not self.chat_template:
@@ -60,7 +60,7 @@ def convert(
     kind: GgufType,
     name: str,
     python: Path | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> GgufFacts:
     """Write one GGUF file, whole or not at all.
 
@@ -69,7 +69,7 @@ def convert(
         checkout: a folder of llama.cpp.
         kind: type of the weights; "auto" keeps the folder's 16-bit type.
         python: the interpreter that has torch; default: this one.
-        tell: handed each line that the converter says.
+        log: handed each line of the converter's output.
 
     Raises:
         UsageError: the folder is no checkout of llama.cpp.
@@ -91,12 +91,12 @@ def convert(
                 name,
             ],
             checkout,
-            tell,
+            log,
         )
         facts = read_gguf(partial, checkout, interpreter)
-        complaints = facts.complaints()
-        if complaints:
-            raise ModelUnfit(f"the GGUF would not work: {'; '.join(complaints)}")
+        faults = facts.faults()
+        if faults:
+            raise ModelUnfit(f"the GGUF would not work: {'; '.join(faults)}")
     return facts
 
 
@@ -121,15 +121,15 @@ def read_gguf(path: Path, checkout: Path, interpreter: str = sys.executable) -> 
     Raises:
         UserError: it cannot be read.
     """
-    said = _run([interpreter, str(_LOOK), str(path)], checkout, lambda line: None)
+    output = _run([interpreter, str(READER), str(path)], checkout, lambda line: None)
     try:
-        return GgufFacts(**orjson.loads(said[-1]))
+        return GgufFacts(**orjson.loads(output[-1]))
     except (IndexError, TypeError, ValueError):
         raise BadFile(f"{path} cannot be read as GGUF") from None
 
 
-def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> list[str]:
-    """Run a program of the checkout to its end; returns the lines that it said."""
+def _run(command: list[str], checkout: Path, log: Callable[[str], None]) -> list[str]:
+    """Run a program of the checkout to its end; returns the lines of its output."""
     env = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     env |= {
         "PYTHONPATH": str(checkout / "gguf-py"),
@@ -153,7 +153,7 @@ def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> lis
         try:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
-                tell(lines[-1])
+                log(lines[-1])
         except BaseException:
             process.terminate()
             raise
@@ -164,8 +164,8 @@ def _run(command: list[str], checkout: Path, tell: Callable[[str], None]) -> lis
 
 def _why(lines: list[str], interpreter: str, code: int) -> str:
     """The converter's failure in one line."""
-    said = [line for line in lines[-_ENOUGH:] if line.strip()]
-    last = said[-1] if said else f"it ended with {code} and said nothing"
+    output = [line for line in lines[-LAST_LINES:] if line.strip()]
+    last = output[-1] if output else f"it ended with {code} and printed nothing"
     missing = last.partition("No module named ")[2].strip("'\"")
     if missing:
         return (

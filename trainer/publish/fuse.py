@@ -1,14 +1,17 @@
-"""Fuse a run's adapter into its model, and weigh what came of it."""
+"""Fuse a run's adapter into its model, measure what that lost, and keep both in the run's folder."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from exchange import lock, machine
 from exchange.display import format_bytes
-from exchange.files import atomic_folder, sha256_of
+from exchange.files import atomic_folder, sha256_of, write_atomic
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.runtime import context_length
@@ -18,16 +21,106 @@ from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.split import Split
 from trainer.progress import ProgressCallback
 from trainer.publish import tokenizer
-from trainer.publish.artifacts import (
-    ArtifactFolder,
-    FusedModel,
-    FusionLosses,
-)
 from trainer.tokenization import TokenizedSample, encode_rows
 from trainer.tuned_model import TunedModel
 
+FOLDER = "published"
+SMALLEST_GAIN = 0.01  # nats per token
+
+
+@dataclass(frozen=True, slots=True)
+class FusionLosses:
+    """Losses over the same rows, in nats per answer token."""
+
+    rows: int
+    base: float
+    tuned: float  # base and adapter, before they were fused
+    fused: float
+
+    @property
+    def lost(self) -> float:
+        """The share of what the training gained that fusing has lost; 0 where nothing was gained.
+
+        Gains under a hundredth of a nat are noise, and shares of noise say nothing.
+        """
+        gain = self.base - self.tuned
+        return (self.fused - self.tuned) / gain if gain > SMALLEST_GAIN else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FusedModel:
+    """What a fused folder was made of, and the losses that were measured; kept beside the folder."""
+
+    model: str
+    model_sha: str
+    dataset: str
+    checkpoint: str
+    adapter_sha: str
+    bits: int
+    type: str  # of the weights
+    weighed: dict[str, FusionLosses] = field(default_factory=dict)  # by split
+
+    def identity(self) -> tuple[str, ...]:
+        """Two folders with an equal identity hold the same model."""
+        return (self.model_sha, self.checkpoint, self.adapter_sha, str(self.bits))
+
+    def largest_loss(self) -> float:
+        """The largest share of a gain that was lost."""
+        return max((one.lost for one in self.weighed.values()), default=0.0)
+
+
+class ArtifactFolder:
+    """The folder of one run's published things: `published/RUN` of the archive."""
+
+    def __init__(self, archive_dir: Path, run: str) -> None:
+        self.folder = archive_dir / FOLDER / run
+
+    def model(self, bits: int = 0) -> Path:
+        """The fused model, in Hugging Face layout."""
+        return self.folder / (f"model-{bits}bit" if bits else "model")
+
+    @property
+    def gguf(self) -> Path:
+        """GGUF files and the Modelfile."""
+        return self.folder / "gguf"
+
+    def fused(self, bits: int = 0) -> FusedModel | None:
+        """The record of a whole fused folder; None while there is none."""
+        path = self._record(bits)
+        if not path.exists() or not self.model(bits).is_dir():
+            return None
+        try:
+            raw: dict[str, Any] = orjson.loads(path.read_bytes())
+            weighed = {name: FusionLosses(**one) for name, one in raw.pop("weighed").items()}
+            return FusedModel(**raw, weighed=weighed)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None  # made again: the weights are what costs, and those are quickly fused
+
+    def ggufs(self) -> list[Path]:
+        """GGUF files of the fused model that stands here now, the newest last."""
+        record = self._record(0)
+        if not record.exists():
+            return []
+        made = record.stat().st_mtime_ns
+        files = [(path.stat().st_mtime_ns, path) for path in self.gguf.glob("*.gguf")]
+        return [path for when, path in sorted(files) if when >= made]
+
+    def record(self, fused: FusedModel) -> None:
+        """Write the record; from now on the folder counts as done."""
+        write_atomic(
+            self._record(fused.bits), orjson.dumps(asdict(fused), option=orjson.OPT_INDENT_2)
+        )
+
+    def drop_record(self, bits: int) -> None:
+        """Before the folder is made anew: a record must never describe another folder."""
+        self._record(bits).unlink(missing_ok=True)
+
+    def _record(self, bits: int) -> Path:
+        return self.model(bits).with_suffix(".json")
+
+
 WARN_ABOVE = 0.01  # share of the gain that fusing may lose before it is worth a line
-BATCH = 8  # rows weighed together
+BATCH = 8  # rows measured together
 SPLITS: tuple[Split, ...] = ("train", "valid")
 
 
@@ -46,12 +139,12 @@ def fuse_run(
 
     Args:
         bits: quantise after fusing, for mlx-lm alone; 0: not.
-        rows: of each split, weighed before and after; 0: none.
+        rows: of each split, measured before and after; 0: none.
 
     Raises:
-        UserError: no dataset to weigh on, the GPU in use, a full disk.
+        UserError: no dataset to measure on, the GPU in use, a full disk.
     """
-    place = ArtifactFolder(archive_dir, tuned.run.name)
+    artifacts = ArtifactFolder(archive_dir, tuned.run.name)
     config = tuned.config
     wanted = FusedModel(
         model=config.model,
@@ -62,18 +155,20 @@ def fuse_run(
         bits=bits,
         type="",
     )
-    there = place.fused(bits)
-    if there and there.made_of() == wanted.made_of():
-        return there
+    existing = artifacts.fused(bits)
+    if existing and existing.identity() == wanted.identity():
+        return existing
     if rows and config.dataset != Manifest.read(archive_dir / DATASET).sha:
-        callback.log("the dataset was built anew since this run: it is weighed on the new one")
+        callback.log(
+            "the dataset was built anew since this run: the fused model is measured on the new one"
+        )
     with lock.hold_gpu(project.data, shared=True):
         before = _before(tuned, archive_dir / DATASET, rows, callback) if rows else {}
-        place.forget(bits)
-        kind = _write(tuned, place.model(bits), bits, callback)
-        weighed = _after(place.model(bits), archive_dir / DATASET, rows, before, callback)
+        artifacts.drop_record(bits)
+        kind = _write(tuned, artifacts.model(bits), bits, callback)
+        weighed = _after(artifacts.model(bits), archive_dir / DATASET, rows, before, callback)
     made = FusedModel(**{name: getattr(wanted, name) for name in _MADE}, type=kind, weighed=weighed)
-    place.record(made)
+    artifacts.record(made)
     return made
 
 
@@ -105,7 +200,7 @@ def _before(
     """Losses of base and of base with adapter, by split."""
     from exchange.inference.mlx import base_and_adapter
 
-    callback.log(f"weighing {tuned.name} without and with its adapter")
+    callback.log(f"measuring {tuned.name} without and with its adapter")
     loaded = base_and_adapter.load_models(tuned.base, tuned.adapter)
     base, adapted = loaded.models[BASE], loaded.models[TUNED]
     samples = _samples(base, loaded.tokenizer, dataset, rows)
@@ -129,14 +224,14 @@ def _after(
     size *= 2 if runtime.on_cpu() else 1  # there it is computed in float32
     if size > machine.usable_memory():
         callback.log(
-            f"the fused model is not weighed: its {format_bytes(size)} exceed the "
+            f"the fused model is not measured: its {format_bytes(size)} exceed the "
             f"{format_bytes(machine.usable_memory())} of memory that are free; --bits 4 makes one "
             "that fits"
         )
         return {}
-    callback.log("weighing the fused model")
-    model, words = runtime.load(folder)
-    samples = _samples(model, words, dataset, rows)
+    callback.log("measuring the fused model")
+    model, encoder = runtime.load(folder)
+    samples = _samples(model, encoder, dataset, rows)
     return {
         split: FusionLosses(len(samples[split]), *losses, _loss(model, samples[split], callback))
         for split, losses in before.items()
@@ -144,12 +239,13 @@ def _after(
 
 
 def _samples(
-    model: Any, words: Any, dataset: Path, rows: int
+    model: Any, encoder: Any, dataset: Path, rows: int
 ) -> dict[Split, list[TokenizedSample]]:
     """The first rows of each split: ids are hashes, so they come from all over the archive."""
     longest = context_length(model) or 1 << 30
     return {
-        split: encode_rows(words, read_split(dataset, split)[:rows], longest)[0] for split in SPLITS
+        split: encode_rows(encoder, read_split(dataset, split)[:rows], longest)[0]
+        for split in SPLITS
     }
 
 

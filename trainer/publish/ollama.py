@@ -1,4 +1,9 @@
-"""An Ollama Modelfile: the weights, the marks around turns, where to stop, and the persona."""
+"""An Ollama Modelfile: the weights, the marks around turns, where to stop, and the persona.
+
+Ollama's templates are another language than the models' own. Most of the latter only put marks
+around the turns: those marks are found by asking the template about conversations of known words,
+and checked by putting longer conversations together from them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,6 @@ from typing import Any
 
 from exchange.errors import ModelUnfit, UserError
 from exchange.inference.engine import Message
-
-# A chat template taken apart into what stands around each turn.
-#
-# Ollama's templates are another language than the models' own. Most of the latter only put marks
-# around the turns: those marks are found by asking the template about conversations of known words,
-# and checked by putting longer conversations together from them.
 
 # Words that no template writes by itself.
 _S, _U, _A, _V, _B, _W = (f"kk{letter}kk" for letter in "suavbw")
@@ -31,17 +30,17 @@ class TemplateMarks:
 
     def write(self, messages: Sequence[Message]) -> str:
         """A conversation, as the template writes it; it ends where an answer begins or ended."""
-        said = ""
+        text = ""
         system = messages[0]["content"] if messages[0]["role"] == "system" else ""
         for turn in messages[1 if system else 0 :]:
             if turn["role"] == "user" and system and self.system:
-                said += self.system[0] + system + self.system[1] + turn["content"] + self.answer
+                text += self.system[0] + system + self.system[1] + turn["content"] + self.answer
                 system = ""
             elif turn["role"] == "user":
-                said += self.question + turn["content"] + self.answer
+                text += self.question + turn["content"] + self.answer
             else:
-                said += turn["content"] + self.end
-        return said
+                text += turn["content"] + self.end
+        return text
 
 
 def find_template_marks(tokenizer: Any) -> TemplateMarks:
@@ -53,7 +52,7 @@ def find_template_marks(tokenizer: Any) -> TemplateMarks:
     question, answer = _between(tokenizer, _user(_U), (_U,))
     first = _between(tokenizer, [*_user(_U), _assistant(_A), *_user(_V)], (_U, _A, _V))
     if not first[2].endswith(question) or first[1] != answer:
-        raise _odd("its first turn differs from the others")
+        raise _unsupported("its first turn differs from the others")
     end = first[2][: len(first[2]) - len(question)]
     system = None
     try:
@@ -64,7 +63,7 @@ def find_template_marks(tokenizer: Any) -> TemplateMarks:
     turns = TemplateMarks(question, system, answer, end)
     for conversation in _conversations(with_system=system is not None):
         if turns.write(conversation) != _render(tokenizer, conversation):
-            raise _odd("long conversations are written otherwise than short ones")
+            raise _unsupported("long conversations are written otherwise than short ones")
     return turns
 
 
@@ -76,26 +75,26 @@ def _conversations(*, with_system: bool) -> list[list[Message]]:
 
 def _between(tokenizer: Any, messages: list[Message], words: tuple[str, ...]) -> tuple[str, ...]:
     """The texts before, between and after the words."""
-    said = _render(tokenizer, messages)
-    if any(said.count(word) != 1 for word in words):
-        raise _odd("it leaves a turn out, or writes it twice")
-    places = [(said.index(word), said.index(word) + len(word)) for word in words]
-    edges = [(0, 0), *places, (len(said), len(said))]
-    return tuple(said[left[1] : right[0]] for left, right in pairwise(edges))
+    text = _render(tokenizer, messages)
+    if any(text.count(word) != 1 for word in words):
+        raise _unsupported("it leaves a turn out, or writes it twice")
+    places = [(text.index(word), text.index(word) + len(word)) for word in words]
+    edges = [(0, 0), *places, (len(text), len(text))]
+    return tuple(text[left[1] : right[0]] for left, right in pairwise(edges))
 
 
 def _render(tokenizer: Any, messages: list[Message]) -> str:
     try:
-        said = str(
+        text = str(
             tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         )
     except Exception as error:  # the template is a program of the model's makers
-        raise _odd(str(error)) from None
+        raise _unsupported(str(error)) from None
     bos = getattr(tokenizer, "bos_token", None)
-    return said.removeprefix(bos) if bos else said
+    return text.removeprefix(bos) if bos else text
 
 
-def _odd(why: str) -> UserError:
+def _unsupported(why: str) -> UserError:
     return ModelUnfit(f"the model's chat template cannot be written as Ollama's: {why}")
 
 

@@ -1,11 +1,10 @@
-"""One run on its way out: each method makes one thing from what the one before has left."""
+"""Publish one run: each method makes one thing from what the one before has left."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import NotFound, UsageError, UserError
@@ -13,51 +12,16 @@ from exchange.files import write_atomic
 from exchange.inference import models, runtime
 from exchange.project import Project
 from exchange.settings import PersonaSettings
-from trainer import hub
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.rows import read_split
+from trainer.hub import HubUpload
 from trainer.progress import ProgressCallback
-from trainer.publish import converter, ollama, results, tokenizer
-from trainer.publish.artifacts import ArtifactFolder, FusedModel
-from trainer.publish.card import ModelCard, render_card
-from trainer.publish.fuse import fuse_run
+from trainer.publish import converter, ollama, tokenizer
+from trainer.publish.card import ModelCard, read_results, render_card
+from trainer.publish.fuse import ArtifactFolder, FusedModel, fuse_run
 from trainer.publish.settings import PublishSettings
 from trainer.training.runs import CheckpointName, RunSummary
 from trainer.tuned_model import TunedModel, find_tuned_model
-
-# What would go to the Hub, to be looked at before it goes.
-
-
-@dataclass(frozen=True, slots=True)
-class HubUpload:
-    """Folders and where each goes in the repository."""
-
-    repository: str
-    public: bool
-    folders: tuple[tuple[Path, str], ...]
-
-    def files(self) -> list[tuple[str, int]]:
-        """Paths in the repository with their bytes."""
-        return [
-            (str(Path(to) / path.relative_to(folder)), path.stat().st_size)
-            for folder, to in self.folders
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        ]
-
-    def send(self) -> str:
-        """Send it, and say where it is.
-
-        Raises:
-            UserError: see `hub.send`.
-        """
-        said = ""
-        for folder, to in self.folders:
-            said = hub.upload_folder(
-                folder, self.repository, public=self.public, kind="model", to=to
-            )
-        return said
-
 
 REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 WRITTEN = re.compile(r"Writing:\s+(\d+)%")  # the converter's own progress
@@ -87,7 +51,7 @@ class Publisher:
             project, archive, run, checkpoint, language_model, confirm
         )
         self.archive_dir = project.archive_dir(archive)
-        self.place = ArtifactFolder(self.archive_dir, run)
+        self.artifacts = ArtifactFolder(self.archive_dir, run)
         self._project = project
         self._newspaper = settings.newspaper or project.archive(archive)
         self._settings = settings
@@ -95,7 +59,7 @@ class Publisher:
         self._persona = project.config.table("persona", PersonaSettings)
 
     def fuse(self, bits: int = 0) -> FusedModel:
-        """The fused model; see `fusing.fuse`."""
+        """The fused model; see `fuse_run`."""
         if bits not in (0, 4, 8):
             raise UsageError(f"--bits {bits}: 4, 8, or 0 for none")
         if RunSummary.read(self.tuned.run.folder) is None:
@@ -113,7 +77,7 @@ class Publisher:
         """Write README.md into the fused folder."""
         fused = self._fused(bits)
         config = self.tuned.config
-        path = self.place.model(bits) / "README.md"
+        path = self.artifacts.model(bits) / "README.md"
         about = ModelCard(
             name=self._persona.name,
             newspaper=self._newspaper,
@@ -127,7 +91,7 @@ class Publisher:
             fused=fused,
             kind=str(config.settings.get("recipe", "lora")),
             settings=config.settings,
-            results=results.read_results(self.tuned.run.folder),
+            results=read_results(self.tuned.run.folder),
             repository=repository,
         )
         write_atomic(path, render_card(about).encode("utf-8"))
@@ -143,33 +107,33 @@ class Publisher:
         converter.find_converter(checkout)  # before hours of fusing
         self.fuse()
         self._check_tokenizer()
-        target = self.place.gguf / f"{self.tuned.run.name}-{kind}.gguf"
-        if target in self.place.ggufs():
+        target = self.artifacts.gguf / f"{self.tuned.run.name}-{kind}.gguf"
+        if target in self.artifacts.ggufs():
             return target, converter.read_gguf(target, checkout, str(python or sys.executable))
         facts = converter.convert(
-            self.place.model(),
+            self.artifacts.model(),
             target,
             checkout,
             kind=chosen,
             name=self._persona.name,
             python=python,
-            tell=self._converting,
+            log=self._on_converter_line,
         )
         return target, facts
 
     def modelfile(self) -> Path:
         """An Ollama Modelfile for the newest GGUF file, or else for the fused folder."""
         self.fuse()
-        files = self.place.ggufs()
-        tokenizer = runtime.tokenizer(self.place.model())
+        files = self.artifacts.ggufs()
+        tokenizer = runtime.tokenizer(self.artifacts.model())
         try:
             marks = ollama.find_template_marks(tokenizer)
         except UserError as error:
             self._callback.log(f"{error}; Ollama looks for a template of its own")
             marks = None
-        path = self.place.gguf / "Modelfile"
+        path = self.artifacts.gguf / "Modelfile"
         path.parent.mkdir(parents=True, exist_ok=True)
-        weights = f"./{files[-1].name}" if files else f"../{self.place.model().name}"
+        weights = f"./{files[-1].name}" if files else f"../{self.artifacts.model().name}"
         if not files:
             self._callback.log("no GGUF file yet: Ollama converts the folder itself")
         stops = [tokenizer.decode([token]) for token in sorted(tokenizer.eos_token_ids)]
@@ -184,7 +148,7 @@ class Publisher:
         write_atomic(path, text.encode("utf-8"))
         return path
 
-    def parcel(self, repository: str, *, public: bool, with_gguf: bool) -> HubUpload:
+    def hub_upload(self, repository: str, *, public: bool, with_gguf: bool) -> HubUpload:
         """What would be sent to the Hub.
 
         Raises:
@@ -194,15 +158,15 @@ class Publisher:
         if not REPOSITORY.fullmatch(repository):
             raise UsageError(f"{repository!r} is no repository: NAME/REPO, as on the Hub")
         self.fuse()
-        folders = [(self.place.model(), ".")]
+        folders = [(self.artifacts.model(), ".")]
         if with_gguf:
-            if not self.place.ggufs():
+            if not self.artifacts.ggufs():
                 raise NotFound("no GGUF file of this model yet: run `kkoracle publish gguf`")
-            folders.append((self.place.gguf, "gguf"))
+            folders.append((self.artifacts.gguf, "gguf"))
         return HubUpload(repository, public, tuple(folders))
 
-    def _converting(self, line: str) -> None:
-        """Of all that the converter says: how far it is, and what it warns of."""
+    def _on_converter_line(self, line: str) -> None:
+        """Show of the converter's output how far it is, and what it warns of."""
         found = WRITTEN.match(line)
         if found:
             self._callback.on_progress("writing GGUF %", int(found[1]), 100)
@@ -210,20 +174,20 @@ class Publisher:
             self._callback.log(f"llama.cpp: {line}")
 
     def _fused(self, bits: int) -> FusedModel:
-        fused = self.place.fused(bits)
+        fused = self.artifacts.fused(bits)
         if fused is None:
             raise NotFound("there is no fused model yet: run `kkoracle publish fuse`")
         return fused
 
     def _check_tokenizer(self) -> None:
         """Say so when llama.cpp would cut words otherwise than the model was taught."""
-        path = self.place.model() / "tokenizer.model"
+        path = self.artifacts.model() / "tokenizer.model"
         if not path.exists():
             return
         rows = read_split(self.archive_dir / DATASET, "train")[:CHECKED_TEXTS]
         equal = tokenizer.tokenization_agreement(
             path.read_bytes(),
-            runtime.tokenizer(self.place.model()),
+            runtime.tokenizer(self.artifacts.model()),
             [text for row in rows for text in (row.question, row.answer)],
         )
         if equal < 1:

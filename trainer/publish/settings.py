@@ -19,8 +19,8 @@ class PublishSettings(SettingsTable):
         "the newspaper has rights in the text",
     )
     rights: str = Field(
-        "", description="what you have agreed with the newspaper; put on the card word for word"
+        "", description="what you have agreed with the newspaper; printed on the card word for word"
     )
     rows: int = Field(
-        128, ge=0, description="rows of each split that the fused model is weighed on; 0: none"
+        128, ge=0, description="rows of each split that the fused model is measured on; 0: none"
     )

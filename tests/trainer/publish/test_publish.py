@@ -23,9 +23,8 @@ from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.publish.hub import Hub
 from trainer.dataset import read_split
-from trainer.publish.artifacts import ArtifactFolder, FusedModel, FusionLosses
-from trainer.publish.card import ModelCard, render_card
-from trainer.publish.results import CardResult, CardResults, read_results
+from trainer.publish.card import CardResult, CardResults, ModelCard, read_results, render_card
+from trainer.publish.fuse import ArtifactFolder, FusedModel, FusionLosses
 
 
 @pytest.fixture(scope="module")
