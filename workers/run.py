@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
 def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: bool) -> int:
     from exchange.queue.announce import require_wanted_model
     from exchange.queue.redis_client import connect_redis
-    from workers.queue.intake import WrongRecipe
+    from workers.queue.jobs import WrongRecipe
     from workers.request_builder import RequestBuilder
     from workers.settings import prompt_registry
     from workers.worker import GenerationWorker

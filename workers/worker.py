@@ -24,10 +24,9 @@ from exchange.queue import keys
 from exchange.recipes.recipe import Recipe
 from exchange.records import Task
 from workers.queue.heartbeat import HeartbeatReporter
-from workers.queue.intake import JobIntake
+from workers.queue.jobs import JobIntake, ResultWriter, retry_while_full
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
 from workers.queue.maintenance import LeasingWorker, open_queue
-from workers.queue.result_writer import ResultWriter, retry_while_full
 from workers.request_builder import RequestBuilder
 
 log = logging.getLogger(__name__)

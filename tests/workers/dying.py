@@ -19,10 +19,9 @@ from exchange.queue.redis_endpoint import RedisEndpoint
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store import tasks
 from workers import run
-from workers.queue.intake import JobIntake
+from workers.queue.jobs import JobIntake, ResultWriter
 from workers.queue.leased_queue import LeasedQueue
 from workers.queue.maintenance import LeasedIntermediateQueue
-from workers.queue.result_writer import ResultWriter
 from workers.settings import current_recipe
 from workers.worker import GenerationWorker
 

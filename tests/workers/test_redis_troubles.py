@@ -24,7 +24,7 @@ from exchange.queue.redis_process import find_binary
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool
 from tests.workers.conftest import Pipeline
-from workers.queue.result_writer import CannotPersistError, retry_while_full
+from workers.queue.jobs import CannotPersistError, retry_while_full
 
 Open = Callable[..., object]
 Maker = Callable[..., Project]

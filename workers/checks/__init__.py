@@ -12,22 +12,17 @@ from collections.abc import Callable
 
 from exchange.records import TaskKind
 from exchange.text.tokens import TokenizedPair
-from workers.checks import fluency, form, grounding, self_contained, task_specific
-from workers.checks.answer_type import kind_of, larger_kind_of, right_answer_type
-from workers.checks.attribution import attributed
-from workers.checks.context import CheckContext
-from workers.checks.events import undated_event
-from workers.checks.fluency import mixed_language
-from workers.checks.grounding import co_occurs_in_sentence
+from workers.checks import form, grounding, self_contained, task_specific
+from workers.checks.context import CheckContext, kind_of, larger_kind_of
 
 VERSION = "2"
 
 Check = Callable[[TokenizedPair, CheckContext], str]
 
 _WHOLE: tuple[Check, ...] = (form.question_mark, form.repetition, form.chopped)
-_SOUND: tuple[Check, ...] = (form.prompt_echo, mixed_language, fluency.garbled)
+_SOUND: tuple[Check, ...] = (form.prompt_echo, form.mixed_language, form.garbled)
 _ALONE: tuple[Check, ...] = (
-    undated_event,
+    self_contained.undated_event,
     self_contained.unanchored,
     self_contained.meta_reference,
     self_contained.deictic,
@@ -47,13 +42,13 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         *_SOUND,
         *_ALONE,
         form.leaked,
-        right_answer_type,
+        form.right_answer_type,
         *_GROUNDED,
-        fluency.disagreement,
-        co_occurs_in_sentence,
-        attributed,
+        form.disagreement,
+        grounding.co_occurs_in_sentence,
+        grounding.attributed,
     ),
-    "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, fluency.disagreement),
+    "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, form.disagreement),
     "whois": (
         form.length,
         *_WHOLE,
@@ -61,7 +56,7 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         *_ALONE,
         form.leaked,
         *_GROUNDED,
-        fluency.disagreement,
+        form.disagreement,
     ),
     "rephrase": (
         form.length,
@@ -80,7 +75,7 @@ _CORRECTION: tuple[Check, ...] = (
     task_specific.denies,
     task_specific.corrects,
     task_specific.grounded_or_asked,
-    fluency.disagreement,
+    form.disagreement,
 )
 
 

@@ -1,11 +1,11 @@
-"""What the checks may look at: the chunk, its header and its sentences, read once per task."""
+"""What the checks look at: the chunk, its header and sentences, and what a question asks for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
-from exchange.records import Task
+from exchange.records import PairKind, Task
 from exchange.text.language import every
 from exchange.text.stems import STEM, is_same_word
 from exchange.text.tokens import TokenizedText, lazy_attribute
@@ -16,6 +16,10 @@ ARTICLES = every().genders
 GENITIVES = every().words("genitive_articles")
 _APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name
+_OPENING_KINDS: tuple[PairKind, ...] = ("time", "place", "quantity", "cause", "person")
+_OPENINGS = tuple((kind, every().list_of(f"asks_{kind}")) for kind in _OPENING_KINDS)
+_LARGER_KINDS: tuple[PairKind, ...] = ("timeline", "cause")
+_LARGER = tuple((kind, every().list_of(f"asks_{kind}_of_all")) for kind in _LARGER_KINDS)
 
 
 class CheckContext:
@@ -122,3 +126,20 @@ def _article_before(sentence: TokenizedText, index: int) -> int:
         if word.folded in ARTICLES and word.folded not in GENITIVES:
             return ARTICLES[word.folded]
     return 0
+
+
+def kind_of(question: TokenizedText) -> PairKind:
+    """The kind of a question about one fact."""
+    opening = question.line + " "
+    for kind, starts in _OPENINGS:
+        if opening.startswith(starts):
+            return kind
+    return "fact"
+
+
+def larger_kind_of(question: TokenizedText) -> PairKind:
+    """The kind of a question about a whole chunk: its order, its consequences, or all of it."""
+    for kind, marks in _LARGER:
+        if any(mark in question.line for mark in marks):
+            return kind
+    return "summary"

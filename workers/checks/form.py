@@ -1,4 +1,9 @@
-"""Form: is it a whole question with a whole answer?"""
+"""Form: is it a whole, sound question with a whole answer of the type that was asked for?
+
+Models that lose the thread glue words together, pile up articles, or put a feminine name behind
+a masculine article. Each pattern of broken Greek is one that sound Greek does not have; there is
+no dictionary.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from exchange.text.language import every
-from exchange.text.tokens import TokenizedPair, WordToken
-from workers.checks.context import CheckContext
+from exchange.text.stems import STEM
+from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken
+from workers.checks.context import ADJACENT, ARTICLES, FEMININE, GENITIVES, MASCULINE, CheckContext
 
 QUESTION_CHARS = (10, 400)
 ANSWER_CHARS = (1, 1500)
 SUMMARY_CHARS = (60, 3000)  # a summary shorter than a sentence is none
 SENTENCE_WORDS = 8  # from here on an answer is a sentence, and a sentence has an end
+GREEK_SHARE = 0.7  # of the letters; catches mixed language that language identifiers pass
 REPEATS = 4  # the same word running, or the same three words this often, is a loop
 _MARKS = (";", "?")
 _FINAL = (".", "!", ";", "?", "…")
@@ -21,6 +28,17 @@ _CLOSING = "»\"'”)]  "
 # What an answer cannot end with: the model was cut, or lost its thread.
 _DANGLING = every().words("dangling")
 _ECHO = re.compile(every().pattern("prompt_echo"))
+_TIME = re.compile(rf"\b({every().pattern('time')})")
+_COUNT = re.compile(rf"\b({every().pattern('count')})")
+_MEASURE = re.compile(rf"%|{every().pattern('measure')}")
+_YEAR, _WHEN, _HOW_MANY = (every().list_of(f"asks_{what}") for what in ("year", "when", "how_many"))
+_STRONG = every().words("strong_articles")
+_NEVER_BEFORE_VERB = every().words("never_before_verb")
+_VERB_PARTICLES = every().words("verb_particles")
+_PREPOSITIONS = every().words("prepositions")
+_NOMINATIVES = every().words("nominative_articles")
+_AFTER_NOMINATIVE = every().words("after_nominative")
+_DOUBLES = every().words("doubled_words")
 
 
 def chopped(claim: TokenizedPair, context: CheckContext) -> str:
@@ -104,3 +122,101 @@ def leaked(claim: TokenizedPair, context: CheckContext) -> str:
     if claim.answer.numbers:
         return ""  # «14 καθηγητές», asked of the 14th: the number may mean another thing
     return "answer-in-question" if said and said <= claim.question.stems else ""
+
+
+def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
+    """An answer without any time to "when", without any number to "how many"."""
+    asked, answer = claim.question.line, claim.answer
+    if asked.startswith(_YEAR) and not any(len(found) == 4 for found in answer.numbers):
+        return "wrong-sort"
+    if answer.numbers and not (asked.startswith(_WHEN) and _MEASURE.search(answer.text)):
+        return ""
+    if asked.startswith(_WHEN):
+        return "" if answer.months or _TIME.search(answer.line) else "wrong-sort"
+    if asked.startswith(_HOW_MANY):
+        return "" if _COUNT.search(answer.line) else "wrong-sort"
+    return ""
+
+
+def garbled(claim: TokenizedPair, context: CheckContext) -> str:
+    """Piled-up articles, doubled words, or words spelt as no Greek word is."""
+    if context.task.language != "el":
+        return ""
+    for reading in (claim.answer, claim.question):
+        if any(w.odd and not _printed(w.folded, context) for w in reading.words):
+            return "garbled"
+        if _broken_order(reading):
+            return "garbled"
+    return ""
+
+
+def _printed(folded: str, context: CheckContext) -> bool:
+    """Odd as it is, the newspaper has the word."""
+    return folded in context.words.get(folded[:STEM], ())
+
+
+def _broken_order(reading: TokenizedText) -> bool:
+    words = reading.words
+    for index, (before, word) in enumerate(pairwise(words)):
+        one, two = before.folded, word.folded
+        if word.capital or before.digits:
+            continue
+        if one == two and one not in _DOUBLES:
+            return True
+        if one in _STRONG and two in _STRONG:
+            return True
+        if one in _NEVER_BEFORE_VERB and two in _VERB_PARTICLES:
+            return True
+        if one in _PREPOSITIONS and two in _NOMINATIVES:
+            after = words[index + 2].folded if index + 2 < len(words) else ""
+            if after not in _AFTER_NOMINATIVE:
+                return True
+    return False
+
+
+def disagreement(claim: TokenizedPair, context: CheckContext) -> str:
+    """An article of another gender than the chunk puts before that name: «ο Μάγδα»."""
+    if context.task.language != "el":
+        return ""
+    for reading in (claim.answer, claim.question):
+        for before, word in pairwise(reading.spoken):
+            given = ARTICLES.get(before.folded, 0)
+            if not given or not word.capital or word.month or word.greek < STEM:
+                continue
+            if before.folded in GENITIVES:
+                continue  # it may belong to what stands before: «η μητέρα του Ελένη»
+            known = context.gender(word.folded)
+            other = known & ~ADJACENT and not known & given
+            if other and (known & ADJACENT or _unlike(given, word.folded)):
+                return "disagreement"
+    return ""
+
+
+def _unlike(given: int, name: str) -> bool:
+    """A nominative in -ς is masculine, others are not, save for foreign names."""
+    if given & FEMININE:
+        return name.endswith("σ")
+    return bool(given & MASCULINE) and not name.endswith("σ")
+
+
+def mixed_language(claim: TokenizedPair, context: CheckContext) -> str:
+    """Too many letters outside the Greek alphabet, save for words that the chunk holds.
+
+    A newspaper in another language than Greek is not judged by its script.
+    """
+    if context.task.language != "el":
+        return ""
+    letters = greek = 0
+    for reading in (claim.question, claim.answer):
+        for word in reading.words:
+            if word.digits:
+                continue
+            folded = word.folded
+            if word.greek < len(folded):
+                if folded in context.words.get(folded[:STEM], ()):
+                    continue  # an abbreviation or a foreign name, taken from the chunk
+                if word.greek:
+                    return "mixed-language"  # two alphabets in one word
+            letters += len(folded)
+            greek += word.greek
+    return "mixed-language" if letters and greek / letters < GREEK_SHARE else ""

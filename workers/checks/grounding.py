@@ -1,16 +1,28 @@
-"""Grounding: everything the pair claims stands in the chunk or its header."""
+"""Grounding: everything the pair claims stands in the chunk or its header.
+
+Also attribution: what somebody demands or maintains is not told as if it were so.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from exchange.text.language import every
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold
+CO_OCCURRENCE_OVERLAP = 0.5  # share of the question's stems that stand near the answer
+ENOUGH_STEMS = 2  # stems of the question in a sentence that goes on about its subject
 _HOME = every().list_of("home")  # where the story is set need not stand in it
 _QUOTED = re.compile(r"[«“]([^»”]+)[»”]")
+# Verbs of wanting and maintaining. Plain telling («είπε», «ανακοίνωσε») is not among them: a
+# newspaper has most of its facts from somebody.
+_CLAIMS = re.compile(f"({every().pattern('claims')})")
+_ATTRIBUTES = re.compile(f"({every().pattern('attributes')})")
+_ACCORDING_TO = re.compile(every().pattern("according_to"))
+_SHARE = 0.6  # of the answer's own stems that stand behind the verb
 
 
 def grounded_number(claim: TokenizedPair, context: CheckContext) -> str:
@@ -51,17 +63,10 @@ def grounded(claim: TokenizedPair, context: CheckContext) -> str:
     return "ungrounded" if said and len(said & context.stems) / len(said) < OVERLAP else ""
 
 
-# Question and answer meet in one place of the chunk.
-#
-# Grounding alone passes answers that mix facts of different sentences (48 such pairs, 5 right).
-
-CO_OCCURRENCE_OVERLAP = 0.5  # share of the question's stems that stand near the answer
-ENOUGH_STEMS = 2  # stems of the question in a sentence that goes on about its subject
-
-
 def co_occurs_in_sentence(claim: TokenizedPair, context: CheckContext) -> str:
     """Question and answer meet in one sentence, or in two neighbours.
 
+    Grounding alone passes answers that mix facts of different sentences (48 such pairs, 5 right).
     A neighbour may name whom the sentence speaks of, but the sentence that holds the answer must
     itself hold a part of the question; else facts of two sentences were mixed.
     """
@@ -97,3 +102,51 @@ def _goes_on(
     told = {word.stem for word in home.names if word.stem and not word.month}
     named = told <= claim.question.stems | claim.answer.stems
     return enough and named and said <= home.stems
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_claim(folded: str) -> bool:
+    return _CLAIMS.match(folded) is not None
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_attribution(folded: str) -> bool:
+    return _ATTRIBUTES.match(folded) is not None
+
+
+def attributed(claim: TokenizedPair, context: CheckContext) -> str:
+    """What stands behind «ζητά», «ισχυρίζεται» is said with its speaker, or not at all."""
+    if _names_speaker(claim.question) or _names_speaker(claim.answer):
+        return ""
+    said = claim.answer.stems - claim.question.stems or claim.answer.stems
+    if not said:
+        return ""
+    home = max(
+        context.sentences,
+        key=lambda sentence: (
+            len(said & sentence.stems),
+            len(claim.question.stems & sentence.stems),
+        ),
+        default=None,
+    )
+    if home is None:
+        return ""
+    held = said & home.stems
+    behind = _behind(home)
+    if held and len(held & behind) / len(held) >= _SHARE:
+        return "unattributed-claim"
+    return ""
+
+
+def _behind(sentence: TokenizedText) -> frozenset[str]:
+    """The stems that follow the sentence's first verb of claiming; none without such a verb."""
+    for index, word in enumerate(sentence.words):
+        if not word.digits and _is_claim(word.folded):
+            return frozenset(w.stem for w in sentence.words[index + 1 :] if w.stem)
+    return frozenset()
+
+
+def _names_speaker(reading: TokenizedText) -> bool:
+    if any(_is_attribution(word.folded) for word in reading.words if not word.digits):
+        return True
+    return _ACCORDING_TO.search(reading.line) is not None

@@ -1,6 +1,7 @@
-"""Answers to questions that rest on something false, or that the archive cannot answer.
+"""Rules of single kinds of task: refusals, corrections, and questions in other words.
 
-`given["false"]` is what was put into the question, `given["true"]` what stood there before.
+A question of a correction rests on something false: `given["false"]` is what was put into it,
+`given["true"]` what stood there before.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from exchange.text.language import every
 from exchange.text.similarity import jaccard, question_signature
 from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedPair, TokenizedText
-from workers.checks.answer_type import kind_of
-from workers.checks.context import CheckContext
+from workers.checks.context import CheckContext, kind_of
 
+ALIKE = 0.6  # word Jaccard of a rephrased question to its source: the same wording from here on
 _DENIES = re.compile(rf"\b({every().pattern('denies')})\b")
 _REFUSES = re.compile(every().pattern("refuses"))
 
@@ -71,11 +72,6 @@ def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
         ):
             return "ungrounded-name"
     return ""
-
-
-# A question said otherwise: the same facts asked for, in other words.
-
-ALIKE = 0.6  # word Jaccard to the source from which it is the same wording
 
 
 def keeps_facts(claim: TokenizedPair, context: CheckContext) -> str:
