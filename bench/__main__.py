@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
 import sys
 
 import orjson
 
 from bench import registry
+from exchange import signals
 from exchange.errors import STOPPED, UserError
 from exchange.inference import openblas
 
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\npython -m bench NAME [--quick] [--json]")
         return 0
     bench = registry.load(args.name)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no child is left behind
+    signals.raise_interrupts()  # so that no child is left behind
     settings = registry.BenchSettings(
         args.quick, lambda text: print(text, file=sys.stderr, flush=True)
     )

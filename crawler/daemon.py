@@ -28,9 +28,9 @@ from crawler.frontier.frontier import Frontier
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
-from crawler.signals import on_signals
 from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
+from exchange import signals
 from exchange.display import format_bytes
 from exchange.errors import OK, STOPPED, DiskFull, UsageError
 from exchange.lock import take_daemon_lock
@@ -141,9 +141,10 @@ class Daemon:
         fetching = asyncio.create_task(crawling.run()) if crawling else None
 
         def stop() -> None:
+            log.warning("stopping: what is under way may finish (30 s at most; again: at once)")
             self._stopping = True
 
-        with on_signals(stop):
+        with signals.stop_on_signal_in_loop(stop):
             try:
                 for thread in self._background_threads():
                     thread.start()

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from exchange import signals
 from exchange.errors import OK, STOPPED, USAGE, ProgramFailed
 from exchange.inference import openblas
 from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_name
@@ -63,8 +63,10 @@ class Supervisor:
         Raises:
             UserError: the worker crashes again and again.
         """
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self._on_signal)
+        with signals.stop_on_signal(self._pass_on, self._pass_on):
+            return self._supervise(tick, did_work)
+
+    def _supervise(self, tick: Callable[[str], None], did_work: Callable[[str], bool]) -> int:
         quick = 0
         while True:
             started = time.monotonic()
@@ -112,7 +114,8 @@ class Supervisor:
         while time.monotonic() < end and not (self._signals and self._process is None):
             time.sleep(min(TICK_S, max(0.0, end - time.monotonic())))
 
-    def _on_signal(self, signum: int, frame: Any) -> None:
+    def _pass_on(self) -> None:
+        """Each signal is the worker's too."""
         self._signals += 1
         self._stopped_at = self._stopped_at or time.monotonic()
         if self._process and self._process.poll() is None:

@@ -12,13 +12,13 @@ and stored once. A poison task cannot be told from its neighbours at first: see 
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
 from rq.worker.base import WorkerStatus
 
+from exchange import signals
 from exchange.inference.engine import Engine, RequestOutput
 from exchange.queue import keys
 from exchange.recipes.recipe import Recipe
@@ -83,7 +83,7 @@ class GenerationWorker(LeasingWorker):
         self._renewed_at = float("-inf")
         self._next_renewal = self._next_report = self._next_command = self._next_pop = 0.0
 
-    def request_stop(self, signum: int, frame: Any) -> None:
+    def request_stop(self, signum: int = 0, frame: Any = None) -> None:
         """First signal: no new jobs, and time for those in flight. Second: at the next token."""
         first = self._stop_at is None
         self._stop_at = time.monotonic() + (self.grace_s if first else 0.0)
@@ -101,15 +101,14 @@ class GenerationWorker(LeasingWorker):
         """
         self.register_birth()
         self._show_state(again=True)
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self.request_stop)
-        try:
-            return self._loop(burst)
-        finally:
-            retry_while_full(lambda: self._queue.give_back(self._all_leased()))
-            self.engine.close()
-            self.register_death()
-            self.reporter.end()
+        with signals.stop_on_signal(self.request_stop, self.request_stop):
+            try:
+                return self._loop(burst)
+            finally:
+                retry_while_full(lambda: self._queue.give_back(self._all_leased()))
+                self.engine.close()
+                self.register_death()
+                self.reporter.end()
 
     def _loop(self, burst: bool) -> bool:
         while True:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from crawler.extract.page import PageReader, StoredPage
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
 from crawler.records import ExtractionResult
+from exchange import signals
 
 READY = b"ready"
 NICE = 5  # text can wait, the next request cannot
@@ -74,7 +74,7 @@ def encode(found: ExtractionResult) -> bytes:
 def main(arguments: list[str]) -> int:
     """Serve until the input ends. A page that fails answers "crashed" and the next is read."""
     directory, archive = Path(arguments[0]), arguments[1]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; we are told
+    signals.leave_to_parent()
     os.nice(NICE)
     logging.disable(logging.CRITICAL)
     replies = os.fdopen(os.dup(1), "wb")

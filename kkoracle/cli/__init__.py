@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from exchange import signals
+
 
 def main() -> NoReturn:
-    """The `kkoracle` command."""
+    """The `kkoracle` command. A signal while it is being loaded ends it in one line."""
+    signals.exit_while_loading()
     from kkoracle.cli.app import main as run
 
     run()

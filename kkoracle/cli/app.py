@@ -6,7 +6,6 @@ inside the commands.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +17,7 @@ import typer
 import crawler.cli
 import trainer.cli
 import workers.cli
+from exchange import signals
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
 from exchange.journal import CRASHED, JournalEntry
@@ -184,7 +184,7 @@ def main() -> NoReturn:
     SIGTERM ends a command as Ctrl-C does, so that what it holds (our Redis, child processes) is
     let go in order; commands that know better set their own handlers.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals.raise_interrupts()
     entry = JournalEntry(sys.argv[1:], __version__)
     code, said = CRASHED, ""
     try:
@@ -208,7 +208,7 @@ def _run(entry: JournalEntry) -> tuple[int, str]:
     except UserError as error:
         return error.exit_code, str(error)
     except (KeyboardInterrupt, typer.Abort):
-        return STOPPED, "stopped; run the same command again to go on"
+        return STOPPED, signals.STOPPED_LINE
     except BrokenPipeError:  # the reader of our output left: `kkoracle status | head`
         sys.stderr.close()
         return 0, ""

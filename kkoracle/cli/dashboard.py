@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import Field
 
+from exchange import signals
 from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
@@ -53,10 +54,9 @@ def serve_dashboard(project: Project, settings: DashboardSettings) -> None:
         host, port = listener.getsockname()[:2]
         server = make_server(host, port, app, threaded=True, fd=listener.fileno())
         typer.echo(f"dashboard: http://{settings.host}:{port}/  (Ctrl-C ends it)")
-        try:
+        with signals.until_interrupted():
             server.serve_forever()
-        except KeyboardInterrupt:
-            typer.echo("dashboard stopped")
+        typer.echo("dashboard stopped")
 
 
 def make_dashboard_app(redis: Redis, settings: DashboardSettings) -> Flask:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from functools import partial
 
 import typer
 
+from exchange import signals
 from exchange.errors import UsageError
 from exchange.project import Project
 from exchange.queue import redis_access
@@ -40,7 +39,7 @@ def run_redis(project: Project, listen: str | None) -> None:
         typer.echo(f"Redis {handle.version} runs at {safe_url(handle.url)}; Ctrl-C lets go of it")
         if access.open:
             typer.echo(_connection_text(access))
-        _wait_for_signal()
+        signals.wait_for_signal()
 
 
 def close_to_others(project: Project) -> str:
@@ -72,10 +71,3 @@ def _own_server(project: Project) -> RedisProcess:
             "KKORACLE_REDIS_URL (or [redis] url) first"
         )
     return RedisProcess(project.redis_dir, project.redis.maxmemory_mb)
-
-
-def _wait_for_signal() -> None:
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    ended.wait()

@@ -7,7 +7,6 @@ Every step is a process of its own; killed anywhere, the same command goes on.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exchange import signals
 from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
 from exchange.lock import DEMO_LOCK, FileLock
@@ -81,12 +81,7 @@ def _run_command(directory: Path, *arguments: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "kkoracle", *arguments], cwd=directory, start_new_session=True
     )
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        raise
+    code = signals.wait_for_child(process)
     if code:
         raise ProgramFailed(f"`kkoracle {' '.join(arguments)}` ended with code {code}", code)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from exchange import signals
 from exchange.display import (
     MIB,
     format_bytes,
@@ -225,16 +226,15 @@ def watch_status(
         UserError: nothing of the archive is there.
     """
     last = look()
-    try:
-        if as_json or not sys.stdout.isatty():
-            while True:
-                print_status(last, as_json=as_json)
-                sys.stdout.flush()
-                time.sleep(every_s)
-                last = look()
-    except KeyboardInterrupt:
-        return last.exit_code
-    return _draw_live(last, look, every_s)
+    if sys.stdout.isatty() and not as_json:
+        return _draw_live(last, look, every_s)
+    with signals.until_interrupted():
+        while True:
+            print_status(last, as_json=as_json)
+            sys.stdout.flush()
+            time.sleep(every_s)
+            last = look()
+    return last.exit_code
 
 
 def _draw_live(last: Status, look: Callable[[], Status], every_s: float) -> int:
@@ -243,15 +243,15 @@ def _draw_live(last: Status, look: Callable[[], Status], every_s: float) -> int:
     from rich.text import Text
 
     console = Console(highlight=False)
-    with Live(console=console, screen=True, auto_refresh=False) as live:
-        try:
-            while True:
-                at = time.strftime("%H:%M:%S")
-                foot = Text(f"\n{at}, every {every_s:.0f} s; Ctrl-C ends", style="dim")
-                live.update(Group(render_status(last), foot), refresh=True)
-                time.sleep(every_s)
-                last = look()
-        except KeyboardInterrupt:
-            pass
+    with (
+        Live(console=console, screen=True, auto_refresh=False) as live,
+        signals.until_interrupted(),
+    ):
+        while True:
+            at = time.strftime("%H:%M:%S")
+            foot = Text(f"\n{at}, every {every_s:.0f} s; Ctrl-C ends", style="dim")
+            live.update(Group(render_status(last), foot), refresh=True)
+            time.sleep(every_s)
+            last = look()
     console.print(render_status(last))  # what stays when the screen is given back
     return last.exit_code

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import typer
 
+from exchange import signals
 from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
@@ -42,10 +43,9 @@ def serve_studio(project: Project, archive: str, settings: StudioSettings) -> No
             port = listener.getsockname()[1]
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
-            try:
+            with signals.until_interrupted():
                 uvicorn.Server(config).run(sockets=[listener])
-            except KeyboardInterrupt:
-                typer.echo("studio stopped")
+            typer.echo("studio stopped")
 
 
 def require_gradio() -> ModuleType:

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from exchange import lock
+from exchange import lock, signals
 from exchange.errors import UserError
 from exchange.queue import keys
 from tests.workers.conftest import Pipeline
@@ -138,11 +138,8 @@ def test_a_crash_loop_ends_and_work_done_in_between_is_no_loop(
         return len(lives) == 3
 
     guard = supervisor.Supervisor("redis://127.0.0.1:1/0", variables, burst=False, grace_s=1)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with pytest.raises(UserError, match=r"crashed 8 times in a row \(last exit code 70\)"):
-            guard.run(did_work=did_work)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    before = [signal.getsignal(number) for number in signals.SIGNALS]
+    with pytest.raises(UserError, match=r"crashed 8 times in a row \(last exit code 70\)"):
+        guard.run(did_work=did_work)
+    assert [signal.getsignal(number) for number in signals.SIGNALS] == before
     assert len(lives) == len(set(lives)) == 3 + 7  # the third did something: counted anew

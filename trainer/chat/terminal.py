@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from exchange import signals
 from exchange.display import printable
 from exchange.errors import NotEnoughData, NotFound, UserError
 from exchange.recipes.prompts import PromptTemplate
@@ -123,7 +124,7 @@ def _answer(desk: ChatContext, question: str) -> None:
     usage = ReplyUsage()
     pieces: list[str] = []
     with (
-        suppress(KeyboardInterrupt),
+        signals.until_interrupted(),
         closing(
             desk.models.stream(turns, desk.max_tokens, usage, tuned=session.tuned)
         ) as answering,

@@ -11,6 +11,7 @@ import typer
 
 from exchange import logs
 from exchange.project import DEFAULT_RUN, Project
+from exchange.signals import stop_on_signal
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 
@@ -79,7 +80,6 @@ def evaluate(
     from trainer.evaluate.run import EvaluationHooks, EvaluationRequest
     from trainer.evaluate.run import evaluate as run_evaluation
     from trainer.evaluate.settings import EvaluateSettings
-    from trainer.training.signals import stop_on_signal
 
     project: Project = ctx.obj
     named = tuple(part.strip() for part in systems.split(",")) if systems else None

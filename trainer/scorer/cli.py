@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exchange.project import DEFAULT_RUN, Project
+from exchange.signals import stop_on_signal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +80,6 @@ def train(
     from trainer.scorer.console import scorer_table
     from trainer.scorer.settings import ScoreSettings
     from trainer.training.console import TrainingScreen
-    from trainer.training.signals import stop_on_signal
 
     project: Project = ctx.obj
     if not files and not pairs:
@@ -222,7 +222,6 @@ def apply(
     from trainer.scorer.folder import DATA, scorer_run
     from trainer.scorer.split import ScorerSplit
     from trainer.training.runs import TrainingRun
-    from trainer.training.signals import stop_on_signal
 
     project: Project = ctx.obj
     console = Console(highlight=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exchange import lock
+from exchange import lock, signals
 from exchange.errors import ModelUnfit
 from exchange.inference.engine import BASE, TUNED
 from exchange.net import LOOPBACK, listen, require_password
@@ -107,24 +106,18 @@ async def _answer(
     site = web.SockSite(runner, listener)
     await site.start()
     stop, at_once = asyncio.Event(), asyncio.Event()
-
-    def told() -> None:
-        (at_once if stop.is_set() else stop).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
     host, port = listener.getsockname()[:2]
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
-    gone = asyncio.create_task(asyncio.to_thread(engine.wait))
-    await asyncio.wait(
-        {asyncio.create_task(stop.wait()), gone}, return_when=asyncio.FIRST_COMPLETED
-    )
-    await site.stop()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(_drained(engine, at_once), GRACE_S)
-    await asyncio.to_thread(engine.close)
-    await runner.cleanup()
+    with signals.stop_on_signal_in_loop(stop.set, at_once.set):
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
+        gone = asyncio.create_task(asyncio.to_thread(engine.wait))
+        await asyncio.wait(
+            {asyncio.create_task(stop.wait()), gone}, return_when=asyncio.FIRST_COMPLETED
+        )
+        await site.stop()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_drained(engine, at_once), GRACE_S)
+        await asyncio.to_thread(engine.close)
+        await runner.cleanup()
 
 
 async def _drained(engine: InferenceThread, at_once: asyncio.Event) -> None:

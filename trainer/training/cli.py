@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange.project import DEFAULT_RUN, Project
+from exchange.signals import stop_on_signal
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
@@ -83,7 +84,6 @@ def train(
     from trainer.training.console import TrainingScreen, print_summary
     from trainer.training.distributed import is_follower
     from trainer.training.settings import RESEARCHER, TrainSettings
-    from trainer.training.signals import stop_on_signal
     from trainer.training.train import train as run_training
 
     project: Project = ctx.obj
@@ -177,7 +177,6 @@ def sweep(
 
     from exchange.inference.models import ModelSettings
     from trainer.training.settings import TrainSettings
-    from trainer.training.signals import stop_on_signal
     from trainer.training.sweep.output import (
         SweepScreen,
         advice_lines,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
+from exchange import signals
 from exchange.files import write_atomic
 from kkoracle.demo.newspaper import SampleNewspaper, build_newspaper, serve, write_truth
 
@@ -30,9 +30,6 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 async def _serve(newspaper: SampleNewspaper, args: argparse.Namespace) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
     runner, port = await serve(newspaper, args.host, args.port)
     url = f"http://{args.host}:{port}"
     sys.stdout.write(url + "\n")
@@ -40,7 +37,8 @@ async def _serve(newspaper: SampleNewspaper, args: argparse.Namespace) -> None:
     if args.announce is not None:
         write_atomic(args.announce, url + "\n", sync=False)
     try:
-        await stop.wait()
+        with signals.stop_on_signal_in_loop(stop.set):
+            await stop.wait()
     finally:
         await runner.cleanup()
 

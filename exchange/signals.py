@@ -1,0 +1,153 @@
+"""Ctrl-C and SIGTERM: the first ends in order, the second at once.
+
+Ending at once is safe everywhere: whatever was not committed is done again at the next start.
+
+A command goes through three stages. While it is being loaded it holds nothing, and
+`exit_while_loading` ends it at once. Then both signals are a `KeyboardInterrupt`
+(`raise_interrupts`), which lets go in order of what is held. A command that can end between two of
+its steps is asked to by `stop_on_signal`, or by `stop_on_signal_in_loop` under asyncio.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from exchange.errors import STOPPED
+
+if TYPE_CHECKING:
+    import subprocess
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPED_LINE = "stopped; run the same command again to go on"
+_SHOW_CURSOR = b"\x1b[?25h"  # a live display had hidden it
+
+
+def exit_while_loading() -> None:
+    """Until `raise_interrupts`: a signal is one line and exit code 3, never a traceback."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"kkoracle: {STOPPED_LINE}\n".encode())
+        os._exit(STOPPED)
+
+    _install(handler)
+
+
+def raise_interrupts() -> None:
+    """From now on SIGTERM ends a command as Ctrl-C does, by a `KeyboardInterrupt`."""
+    _install(signal.default_int_handler)
+
+
+def _install(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in SIGNALS:
+        # Whoever started us in the background of a script wants Ctrl-C to be ignored.
+        if number != signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def raise_interrupt() -> None:
+    """What a second signal does where whatever is held must be let go."""
+    raise KeyboardInterrupt
+
+
+def exit_now() -> None:
+    """What a second signal does where waiting for anything could take long."""
+    if os.isatty(2):
+        os.write(2, _SHOW_CURSOR)
+    os._exit(STOPPED)
+
+
+@contextmanager
+def stop_on_signal(
+    on_first: Callable[[], None] = lambda: None, on_second: Callable[[], None] = raise_interrupt
+) -> Iterator[Callable[[], bool]]:
+    """Inside the block the first signal is only remembered; yields whether it has come.
+
+    Outside the main thread signals are left to whoever called us.
+
+    Args:
+        on_first: called from the handler: keep it short.
+        on_second: called for each further signal, from the handler too.
+    """
+    count = 0
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        (on_first if count == 1 else on_second)()
+
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread
+        for number in SIGNALS:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield lambda: count > 0
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def stop_on_signal_in_loop(
+    on_first: Callable[[], None], on_second: Callable[[], None] = exit_now
+) -> Iterator[None]:
+    """The same under asyncio: the running loop makes the calls, so that they may set its events."""
+    import asyncio  # here, since every command loads this module first
+
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    def handler() -> None:
+        nonlocal count
+        count += 1
+        (on_first if count == 1 else on_second)()
+
+    installed = []
+    with contextlib.suppress(RuntimeError, ValueError):  # not the main thread
+        for number in SIGNALS:
+            loop.add_signal_handler(number, handler)
+            installed.append(number)
+    try:
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
+
+
+def wait_for_signal() -> None:
+    """Return at the first signal; a second one does not wait for what follows."""
+    ended = threading.Event()
+    with stop_on_signal(ended.set):
+        ended.wait()
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """A block that Ctrl-C ends well, such as a server or a screen that is only looked at."""
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+
+
+def wait_for_child(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a child in a session of its own, which Ctrl-C does not reach.
+
+    Raises:
+        KeyboardInterrupt: we were interrupted; the child was told exactly once, and has ended.
+    """
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+
+
+def leave_to_parent() -> None:
+    """For a child that Ctrl-C reaches with its whole group: the parent says when to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
