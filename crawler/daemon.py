@@ -7,13 +7,12 @@ it loses nothing: the same command goes on where it was.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,10 +31,11 @@ from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
 from exchange import signals
 from exchange.display import format_bytes
-from exchange.errors import OK, STOPPED, DiskFull, UsageError
+from exchange.errors import OK, STOPPED, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project
 from exchange.queue.background import BackgroundThread
+from exchange.store import db
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ async def run_daemon(
                 spool, wanted, archive, language=profile.language, adopt=new_recipe
             )
             flow = _flow(stack, project, directory, archive, wanted, profile.language)
-        stack.enter_context(_full_disk(directory))
+        stack.enter_context(db.disk_errors_told(directory))
         extraction = ExtractionThread(directory, archive, profile, settings) if extract else None
         daemon = Daemon(
             archive, directory, frontier, spool, flow, extraction, settings, on_snapshot
@@ -260,17 +260,3 @@ def _flow(
         reconcile_s=project.redis.reconcile_s,
         planner=planner,
     )
-
-
-@contextlib.contextmanager
-def _full_disk(directory: Path) -> Iterator[None]:
-    """SQLite says a full disk in several ways; people need one."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
-            raise DiskFull(
-                f"the disk of {directory} is full or failing ({error}): make room, then run the "
-                "same command again; nothing was lost"
-            ) from None
-        raise

@@ -6,14 +6,13 @@ On Apple's GPUs 10 to 32 rows cost the same time per token, so the widths worth 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from exchange.display import format_bytes
+from exchange.inference.models import read_config
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, with room to spare
@@ -78,7 +77,7 @@ def choose(asked: int, per_row: int, room: int) -> BatchWidth:
 
 def footprint(folder: Path, *, float32: bool) -> ModelFootprint:
     """Read off a model folder, without loading it."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    config = read_config(folder)
     quantised = "quantization" in config
     config = config.get("text_config", config)  # a model that also reads images
     weights = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))

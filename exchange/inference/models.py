@@ -5,9 +5,11 @@ Nothing here evaluates an array; `exchange.inference.runtime` loads what this mo
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -25,6 +27,7 @@ from exchange.settings import SettingsTable
 
 SPARE_BYTES = 2e9  # of disk, that a model should leave free
 DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
+CONFIG = "config.json"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 
 
@@ -66,14 +69,27 @@ def converted_folder(settings: ModelSettings, models: Path) -> Path:
     return models / (settings.name.replace("/", "--") + suffix)
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a model folder says of itself.
+
+    Raises:
+        ModelUnfit: its `config.json` is missing or cannot be read.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelUnfit(f"{folder / CONFIG} cannot be read: {error}") from None
+    return config
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder that mlx-lm could not load, with the missing piece named.
 
     Raises:
         UserError: no config, no weights, no tokenizer, or code of its own.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelUnfit(f"{folder} is no model folder: config.json is missing")
+    if not (folder / CONFIG).is_file():
+        raise ModelUnfit(f"{folder} is no model folder: {CONFIG} is missing")
     if not any(folder.glob("model*.safetensors")):
         raise ModelUnfit(
             f"{folder} holds no weights (model*.safetensors): copy the whole model folder"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from exchange.errors import BadFile, DiskFull, NotFound, UserError
+from exchange.errors import BadFile, Busy, DiskFull, NotFound, UserError
 
 BUSY_TIMEOUT_S = 10.0  # another process's short transaction; longer means something hangs
 
@@ -65,14 +65,50 @@ def connect(
                     upgrade(db, found)
                 db.execute(f"PRAGMA user_version={version}")
     except sqlite3.DatabaseError as error:
-        raise _sqlite_error("open", path, error) from None
+        raise error_of(error, f"open {path}") from None
     return db
 
 
-def _sqlite_error(what: str, path: Path, error: sqlite3.DatabaseError) -> UserError:
-    busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-    advice = "another process holds it, try again" if busy else "restore it from a backup"
-    return BadFile(f"cannot {what} {path}: {error}; {advice}")
+def error_of(error: sqlite3.Error, what: str, cure: str = "restore it from a backup") -> UserError:
+    """What to raise for an error of SQLite; told by its code, whatever its words are.
+
+    Args:
+        what: what cannot be done, such as "read /data/paper/spool.sqlite".
+        cure: what to do about a file that is damaged or none of ours.
+    """
+    if is_disk_error(error):
+        return DiskFull(
+            f"cannot {what}: the disk is full or failing ({error}): free some space, then run the "
+            "same command again; nothing was lost"
+        )
+    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Busy(f"cannot {what}: {error}; another process holds it, try again")
+    return BadFile(f"cannot {what}: {error}; {cure}")
+
+
+def is_disk_error(error: sqlite3.Error) -> bool:
+    """Whether the disk is full, or does not do what it is told."""
+    return _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The kind of an error; the higher bits say more about it. 0: it comes not from SQLite."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+@contextmanager
+def disk_errors_told(directory: Path) -> Iterator[None]:
+    """SQLite says a full disk in several ways, also as it reads; people need one.
+
+    Raises:
+        DiskFull: the disk of this directory is full or failing.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_disk_error(error):
+            raise error_of(error, f"write in {directory}") from None
+        raise
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:
@@ -94,7 +130,7 @@ def connect_readonly(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA query_only=ON")
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        raise _sqlite_error("read", path, error) from None
+        raise error_of(error, f"read {path}") from None
     return db
 
 
@@ -106,7 +142,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     half-way (which SQLite refuses without waiting).
 
     Raises:
-        UserError: the disk is full; nothing of the transaction was written.
+        DiskFull: no space is left; nothing of the transaction was written.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -115,11 +151,8 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     except BaseException as error:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-            raise DiskFull(
-                "the disk is full: free some space, then run the same command "
-                "again; nothing was lost"
-            ) from None
+        if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
+            raise error_of(error, "store anything") from None
         raise
 
 

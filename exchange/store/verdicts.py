@@ -197,7 +197,7 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
         with spool.transaction():
             return _take_over(spool.db)
     except sqlite3.DatabaseError as error:
-        raise BadFile(f"{path.name} cannot be used ({error}): run recheck again") from None
+        raise db.error_of(error, f"use {path.name}", "run recheck again") from None
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")
         with contextlib.suppress(sqlite3.OperationalError):  # it was never attached

@@ -46,8 +46,10 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
                     _copy_database(source, partial / name, name)
             for name in present:
                 _check_integrity(partial / name, name)
-    except (CannotWrite, sqlite3.DatabaseError) as error:
+    except CannotWrite as error:
         raise CannotWrite(f"cannot back up to {folder}: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise db.error_of(error, f"back up to {folder}") from None
     size = sum((target / name).stat().st_size for name in present)
     return f"{len(present)} files, {format_bytes(size)}, checked: {target}"
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from exchange.errors import BadFile
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
+from exchange.inference.models import read_config
 from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.encode import Progress, encode_to_fit
@@ -122,22 +120,9 @@ def load_base(folder: Path, prompt: ScorePrompt, adapter: Path | None = None) ->
     Raises:
         UserError: a model whose head or tokenizer gives no digits, or that cannot be loaded.
     """
-    check_architecture(config_of(folder))
+    check_architecture(read_config(folder))
     from exchange.inference.mlx.base_and_adapter import load_models
 
     loaded = load_models(folder, adapter)
     model = loaded.models[TUNED if adapter else BASE]
     return Scorer(model, find_digit_head(loaded.tokenizer), prompt)
-
-
-def config_of(folder: Path) -> dict[str, Any]:
-    """What a model folder says of itself.
-
-    Raises:
-        UserError: it says nothing that can be read.
-    """
-    try:
-        config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadFile(f"{folder / 'config.json'} cannot be read: {error}") from None
-    return config

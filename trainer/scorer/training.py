@@ -17,7 +17,7 @@ from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
 from trainer.scorer.head import DigitHead, check_architecture, find_digit_head
 from trainer.scorer.items import ScoreItem, ScorePrompt, load_score_prompt
 from trainer.scorer.metrics import LabelledPrediction, measure
-from trainer.scorer.scoring import Scorer, config_of, load_base
+from trainer.scorer.scoring import Scorer, load_base
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
 from trainer.training import runs
@@ -68,7 +68,7 @@ def train_scorer(
     prompt = load_score_prompt(settings.prompt)
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
-    check_architecture(config_of(folder))
+    check_architecture(models.read_config(folder))
     run = scorer_run(project, name)
     with lock.hold_gpu(project.data):
         config = RunConfig(

@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-
 from exchange import lock
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED, Likelihood, drain
+from exchange.inference.models import read_config
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
 from trainer.tokenization import prompt_tokens
@@ -48,7 +47,7 @@ class LocalWeights:
         self._held = ExitStack()
         self._engine: MlxEngine | None = None
         self._tokenizer: Any = None
-        config = orjson.loads((base / "config.json").read_bytes())
+        config = read_config(base)
         self.context = int(config.get("max_position_embeddings") or 0)
 
     def __enter__(self) -> Self:

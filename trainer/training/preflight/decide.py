@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -38,7 +37,7 @@ def check_weights(folder: Path, settings: TrainSettings, watts: float) -> Prefli
     """
     limit = settings.memory_gb * 1e9 or machine.usable_memory()
     size = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
-    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config = models.read_config(folder)
     quantised = "quantization" in config or "quantization_config" in config
     needed = float(size if quantised else size * _widened(config))
     if needed <= limit:
