@@ -317,7 +317,8 @@ class MlxEngine:
         row, stream = request.row, request.stream
         if stream and reason == DEADLINE:
             stream.finish()
-        text = stream.text if stream else self.tokenizer.decode(row.tokens)
+        stop_string = stream.stop_string if stream else ""
+        text = stream.text if stream and stop_string else self.tokenizer.decode(row.tokens)
         return RequestOutput(
             ticket=request.ticket,
             text=text.strip(),
@@ -326,5 +327,5 @@ class MlxEngine:
             tokens_out=len(row.tokens),
             seconds=time.perf_counter() - request.started,
             batch_share_s=row.share_s,
-            stop_string=stream.stop_string if stream else "",
+            stop_string=stop_string,
         )

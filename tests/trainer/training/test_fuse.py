@@ -14,6 +14,8 @@ from mlx_lm.utils import load as mlx_lm_load
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.mlx import base_and_adapter
+from exchange.inference.mlx.engine import MlxEngine
+from exchange.inference.mlx.generate import generate_texts
 from exchange.inference.models import convert
 from tests.conftest import SENTENCES
 from trainer.training import adapter, fuse
@@ -127,3 +129,25 @@ def test_base_and_tuned_share_their_weights_and_the_base_stays_itself(
     assert set(own) == set(mx.load(str(with_adapter / "adapters.safetensors")))
     again = mlx_lm_load(str(bases["float32"]), adapter_path=str(with_adapter))[0]
     assert mx.array_equal(tuned(TOKENS), again(TOKENS))
+
+
+@pytest.mark.parametrize("recipe", ["sft", "dora", "full"])
+def test_base_and_tuned_in_one_engine_say_what_each_says_alone(
+    bases: dict[str, Path], recipe: str, tmp_path: Path
+) -> None:
+    adapter = make_adapter(bases["float32"], tmp_path / "adapter", recipe)
+    engine = MlxEngine(bases["float32"], name="tiny", width=3, adapter=adapter)
+    models = base_and_adapter.load_models(bases["float32"], adapter)
+    prompts = [engine.encode([{"role": "user", "content": text}]) for text in SENTENCES]
+    tickets = {}
+    for model in (BASE, TUNED):
+        for number, prompt in enumerate(prompts):
+            tickets[engine.submit_tokens(prompt, 16, 0, model=model)] = (model, number)
+    found = {}
+    while len(found) < len(tickets):
+        found |= {tickets[done.ticket]: done for done in engine.step()}
+    for model in (BASE, TUNED):
+        alone = generate_texts(models.models[model], models.tokenizer, prompts, 16)
+        assert [found[model, n].text for n in range(4)] == alone
+    assert [found[BASE, n].text for n in range(4)] != [found[TUNED, n].text for n in range(4)]
+    assert all(0 < one.batch_share_s <= one.seconds for one in found.values())
