@@ -122,10 +122,6 @@ class TextStream:
         self._emit(text + (self._rest() if end else ""), last=end is not None)
         return self._stops.hit
 
-    def finish(self) -> None:
-        """Let go of what is held back: no further token comes."""
-        self._emit(self._rest(), last=True)
-
     def _rest(self) -> str:
         text = "" if self._stops.hit else self._stops.push(self._decoder.end())
         return text + ("" if self._stops.hit else self._stops.end())

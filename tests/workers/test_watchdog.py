@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exchange.inference.engine import DEADLINE
-from exchange.inference.watchdog import STUCK_EXIT_CODE, Watchdog
+from exchange.inference.runtime import STUCK_EXIT_CODE, Watchdog
 from exchange.queue import keys
 from exchange.store.spool import Spool
 from tests.conftest import cli_environment
@@ -43,7 +43,7 @@ def test_a_stuck_engine_ends_the_worker_and_its_tasks_come_back(
 def test_the_interpreter_runs_on_while_mlx_computes() -> None:
     """Else no thread of ours could notice that a computation never ends."""
     code = (
-        "import mlx.core as mx, os, threading; from exchange.inference.watchdog import Watchdog;"
+        "import mlx.core as mx, os, threading; from exchange.inference.runtime import Watchdog;"
         "big = mx.random.normal((2048, 2048)); mx.eval(big);"
         "watch = Watchdog(0.1);\n"
         "with watch:\n"

@@ -19,7 +19,7 @@ from mlx.utils import tree_flatten, tree_map
 
 from exchange.inference import runtime
 from exchange.inference.batch_width import padded_length
-from exchange.inference.mlx import generate
+from exchange.inference.mlx.engine import generate_texts
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches
 from trainer.training.loop import TrainingLoop
@@ -105,9 +105,7 @@ class DryRun:
         few, more = 2, 8
 
         def ask(count: int) -> TimeSpent:
-            return _spent(
-                lambda: generate.generate_texts(self.loop.model, tokenizer, prompts, count)
-            )
+            return _spent(lambda: generate_texts(self.loop.model, tokenizer, prompts, count))
 
         ask(few)  # shapes are compiled, pages are read
         first, then = ask(few), ask(more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from exchange.inference.mlx import generate
+from exchange.inference.mlx.engine import generate_texts
 from trainer.tokenization import TokenizedSample
 from trainer.training.batches import TrainingData
 from trainer.training.callbacks import Callback, SampleAnswer
@@ -51,7 +51,7 @@ class Validator:
         if not prompts:
             return []
         model = self._loss.model
-        texts = generate.generate_texts(
+        texts = generate_texts(
             model, self._tokenizer, [one.prompt for one in prompts], self._settings.sample_tokens
         )
         model.train()

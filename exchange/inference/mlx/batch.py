@@ -1,26 +1,33 @@
 """A continuous batch: rows join and leave between any two tokens.
 
 mlx-lm's pieces (its models, prompt processing and prompt caches) around a decode loop of our own,
-which keeps the rows in place (`kv_cache`) and gives every row its own noise (`sampler`).
-Like mlx-lm's it stays one token ahead: the next forward pass is under way while the tokens of the
-last one are looked at.
+which keeps the rows in place (`kv_cache`) and gives every row its own noise. Like mlx-lm's it stays
+one token ahead: the next forward pass is under way while the tokens of the last one are looked at.
+
+Sampling adds Gumbel noise to the scaled log-probabilities and takes the largest. The noise comes
+from a key made of the request's seed and the number of the token, so neighbours, order and
+restarts do not change it. The log-probabilities themselves are the same to the last bits only in
+float32 on one machine; elsewhere the noise is the same and the text may differ.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import mlx.core as mx
 from mlx_lm.generate import PromptProcessingBatch, generation_stream
 from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.sample_utils import apply_top_p
 
 from exchange.inference.engine import GREEDY, SamplingParams
 from exchange.inference.mlx.kv_cache import BatchKVBuffers, order_without
 from exchange.inference.mlx.prefix_cache import CachedPrefix
-from exchange.inference.mlx.sampler import make_sampler
+
+NoiseKey = tuple[int, int]  # the request's seed in 32 bit, the number of the token
+Sampler = Callable[[mx.array, Sequence[NoiseKey]], mx.array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +208,55 @@ class ContinuousBatch:
     def _set_rows(self, rows: list[BatchRow]) -> None:
         self.rows = rows
         self._sample = make_sampler([row.sampling for row in rows])
+
+
+def make_sampler(params: Sequence[SamplingParams]) -> Sampler:
+    """A function of log-probabilities (rows, vocabulary) and a key per row to tokens (rows,).
+
+    Args:
+        params: of each row, in order. At temperature 0 its most probable token is taken, whatever
+            the key.
+    """
+    ways = {(one.temperature, one.top_p if one.temperature else 1.0) for one in params}
+    if len(ways) > 1:
+        return _mixed(params)
+    temperature, top_p = ways.pop() if ways else (0.0, 1.0)
+    if temperature == 0:
+        return lambda logprobs, keys: mx.argmax(logprobs, axis=-1)
+
+    def sample(logprobs: mx.array, keys: Sequence[NoiseKey]) -> mx.array:
+        scaled = logprobs.astype(mx.float32) / temperature
+        if top_p < 1:
+            scaled = apply_top_p(scaled, top_p)
+        return mx.argmax(scaled + _noise(keys, scaled.shape[-1]), axis=-1)
+
+    return sample
+
+
+def fold_seed(seed: int) -> int:
+    """A seed of up to 64 bit in 32; smaller ones stay what they are."""
+    return (seed ^ (seed >> 32)) & 0xFFFFFFFF
+
+
+def _mixed(params: Sequence[SamplingParams]) -> Sampler:
+    """For rows with parameters of their own: the same tokens, at a little more work."""
+    temperature = mx.array([one.temperature or 1.0 for one in params], mx.float32)[:, None]
+    top_p = mx.array([one.top_p for one in params], mx.float32)[:, None]
+    cuts = any(one.temperature and one.top_p < 1 for one in params)
+    greedy = mx.array([one.temperature == 0 for one in params])
+
+    def sample(logprobs: mx.array, keys: Sequence[NoiseKey]) -> mx.array:
+        scaled = logprobs.astype(mx.float32) / temperature
+        if cuts:  # at 1.0 rounding could drop the least probable tokens
+            scaled = mx.where(top_p < 1, apply_top_p(scaled, top_p), scaled)
+        drawn = mx.argmax(scaled + _noise(keys, scaled.shape[-1]), axis=-1)
+        return mx.where(greedy, mx.argmax(logprobs, axis=-1), drawn)
+
+    return sample
+
+
+def _noise(keys: Sequence[NoiseKey], size: int) -> mx.array:
+    """Gumbel noise (rows, size), each row from its own key."""
+    keyed = mx.array(list(keys), mx.uint32)
+    rows: mx.array = mx.vmap(lambda key: mx.random.gumbel((size,), key=key))(keyed)
+    return rows

@@ -7,9 +7,7 @@ may cross. A process that has evaluated anything must not fork.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,38 +23,18 @@ from exchange.inference.engine import (
     RequestOutput,
     SamplingParams,
     TextPiece,
+    drain,
 )
-from exchange.inference.runtime import LoadedModels
-from exchange.inference.watchdog import Watchdog
+from exchange.inference.runtime import LoadedModels, Watchdog
 
 if TYPE_CHECKING:
-    from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
+    from exchange.inference.mlx.scheduler import MlxRequest, RequestScheduler
 
-# Of new prompts in one step: between steps leases are renewed and others' tokens wait, and an old
-# machine may read only 100 tokens a second. A longer prompt is read in pieces of `PREFILL_STEP`.
-PREFILL_ROWS, PREFILL_TOKENS, PREFILL_STEP = 8, 4096, 2048
 SHORTEST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
 OnPiece = Callable[[TextPiece], None]
 
 
-@dataclass(slots=True, eq=False)
-class MlxRequest:
-    """One request from `submit` until it has ended."""
-
-    ticket: int
-    model: str
-    row: BatchRow
-    stream: TextStream | None
-    started: float = 0.0  # when its prompt was begun
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequests:
-    """One model's batch, and the requests that wait for a place in it."""
-
-    model: str
-    batch: ContinuousBatch
-    waiting: deque[MlxRequest] = field(default_factory=deque)
+WIDTH = 32  # rows of `generate_texts`: on Apple's GPUs up to 32 cost the same
 
 
 class MlxEngine:
@@ -90,8 +68,8 @@ class MlxEngine:
     ) -> None:
         runtime.require_mlx()
         from exchange.inference.mlx.base_and_adapter import load_models
-        from exchange.inference.mlx.batch import ContinuousBatch
         from exchange.inference.mlx.prefix_cache import PrefixCache
+        from exchange.inference.mlx.scheduler import RequestScheduler
 
         loaded = source if isinstance(source, LoadedModels) else load_models(source, adapter)
         self.tokenizer, self.context = loaded.tokenizer, loaded.context
@@ -100,14 +78,13 @@ class MlxEngine:
         self._deadline_s = deadline_s
         self._watchdog = Watchdog(watchdog_s)
         self._models = loaded.models
-        self._prefixes = PrefixCache(cache_bytes)
-        self._requests: dict[str, ModelRequests] = {}
+        prefixes, stops = PrefixCache(cache_bytes), self.tokenizer.eos_token_ids
+        self._schedulers: dict[str, RequestScheduler] = {}
         for model, module in loaded.models.items():
             module.eval()
-            keep = self._keeper(model) if cache_bytes else None
-            batch = ContinuousBatch(module, width, self.tokenizer.eos_token_ids, keep)
-            self._requests[model] = ModelRequests(model, batch)
-        self._running: dict[BatchRow, MlxRequest] = {}
+            self._schedulers[model] = RequestScheduler(
+                model, module, width, stops, prefixes, keeps=cache_bytes > 0
+            )
         self._tickets = 0
         self._stepping = False
         self._cancelled: set[int] = set()  # during a step
@@ -128,7 +105,7 @@ class MlxEngine:
             shared += 1
         if shared < SHORTEST_PREFIX:
             return 0
-        self._prefixes.pin(model, self._requests[model].batch.prefix(one[:shared]))
+        self._schedulers[model].pin_prefix(one[:shared])
         return shared
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
@@ -171,8 +148,8 @@ class MlxEngine:
         Raises:
             ValueError: the prompt does not fit the model's context.
         """
-        from exchange.inference.mlx.batch import BatchRow
-        from exchange.inference.mlx.sampler import fold_seed
+        from exchange.inference.mlx.batch import BatchRow, fold_seed
+        from exchange.inference.mlx.scheduler import MlxRequest
 
         if self.context and len(prompt) + max_tokens > self.context:
             raise ValueError(
@@ -191,25 +168,31 @@ class MlxEngine:
             on_token=stream.add if stream else None,
         )
         self._tickets += 1
-        self._requests[model].waiting.append(MlxRequest(self._tickets, model, row, stream))
+        self._schedulers[model].add(MlxRequest(self._tickets, row, stream))
         return self._tickets
 
     def step(self) -> list[RequestOutput]:
         """See `Engine.step`."""
-        ended: list[tuple[BatchRow, str]] = []
+        ended: list[tuple[MlxRequest, str]] = []
         self._stepping = True
         try:
             with self._watchdog:
-                for requests in self._requests.values():
-                    ended += self._step_model(requests)
+                for scheduler in self._schedulers.values():
+                    ended += scheduler.step()
         finally:
             self._stepping = False
-        done = [self._finish(self._running.pop(row), reason) for row, reason in ended]
-        done += self._expire()
+        if self._deadline_s:  # those beyond their time end with what they have
+            limit = time.perf_counter() - self._deadline_s
+            for scheduler in self._schedulers.values():
+                ended += [(request, DEADLINE) for request in scheduler.expire(limit)]
         gone, self._cancelled = self._cancelled, set()
         for ticket in gone:
             self.cancel(ticket)
-        return [output for output in done if output.ticket not in gone]
+        return [
+            request.output(reason, self.tokenizer)
+            for request, reason in ended
+            if request.ticket not in gone
+        ]
 
     def loglikelihood(
         self, prompts: Sequence[list[Message]], completions: Sequence[str], *, model: str = BASE
@@ -238,94 +221,47 @@ class MlxEngine:
         if self._stepping:  # the batch is under way: at the end of the step
             self._cancelled.add(ticket)
             return
-        for requests in self._requests.values():
-            for request in [one for one in requests.waiting if one.ticket == ticket]:
-                requests.waiting.remove(request)
-        for request in [one for one in self._running.values() if one.ticket == ticket]:
-            self._remove(request)
+        for scheduler in self._schedulers.values():
+            scheduler.cancel(ticket)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._watchdog.close()
-        for requests in self._requests.values():
-            requests.waiting.clear()
-        for request in list(self._running.values()):
-            self._remove(request)
+        for scheduler in self._schedulers.values():
+            scheduler.clear()
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
         quantisation = runtime.quantisation(self._models[BASE])
         return EngineDescription("mlx", self._name, quantisation, self._width)
 
-    def _step_model(self, requests: ModelRequests) -> list[tuple[BatchRow, str]]:
-        """Admit and advance; every row gets its share of the time."""
-        began = time.perf_counter()
-        self._admit(requests)
-        rows = requests.batch.rows
-        if not rows:
-            return []
-        ended = requests.batch.step()
-        share = (time.perf_counter() - began) / len(rows)
-        for row in rows:
-            row.share_s += share
-        return ended
 
-    def _admit(self, requests: ModelRequests) -> None:
-        """Take some of those that wait; the rest follows, so that no step takes long."""
-        new: list[BatchRow] = []
-        tokens, moment = 0, time.perf_counter()
-        room = min(requests.batch.width - len(requests.batch.rows), PREFILL_ROWS)
-        while requests.waiting and len(new) < room and tokens < PREFILL_TOKENS:
-            request = requests.waiting[0]
-            row = request.row
-            request.started = request.started or moment
-            row.prefix = row.prefix or self._prefixes.find(requests.model, row.prompt)
-            unread = len(row.unread_prompt())
-            if unread > PREFILL_STEP:
-                if not new:
-                    requests.batch.read(row, PREFILL_STEP)
-                break
-            requests.waiting.popleft()
-            self._running[row] = request
-            new.append(row)
-            tokens += unread
-        if new:
-            requests.batch.admit(new)
+def generate_texts(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[list[int]],
+    max_tokens: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """The answers' texts, in the order of the prompts. Leaves the model evaluating, not training.
 
-    def _expire(self) -> list[RequestOutput]:
-        """Requests beyond their time end with what they have."""
-        if not self._deadline_s:
-            return []
-        limit = time.perf_counter() - self._deadline_s
-        late = [one for one in self._running.values() if one.started < limit]
-        for request in late:
-            self._remove(request)
-        return [self._finish(request, DEADLINE) for request in late]
+    Args:
+        progress: called with answers done and answers in all.
+    """
+    texts = [""] * len(prompts)
+    done = 0
 
-    def _remove(self, request: MlxRequest) -> None:
-        self._requests[request.model].batch.remove(request.row)
-        del self._running[request.row]
+    def on_output(number: int, output: RequestOutput) -> None:
+        nonlocal done
+        texts[number] = output.text
+        done += 1
+        progress(done, len(prompts))
 
-    def _keeper(self, model: str) -> Callable[[BatchRow, list[Any]], None]:
-        def keep(row: BatchRow, cache: list[Any]) -> None:
-            mark = [] if row.end_mark is None else [row.end_mark]
-            self._prefixes.put(model, [*row.prompt, *row.tokens, *mark], cache)
-
-        return keep
-
-    def _finish(self, request: MlxRequest, reason: str) -> RequestOutput:
-        row, stream = request.row, request.stream
-        if stream and reason == DEADLINE:
-            stream.finish()
-        stop_string = stream.stop_string if stream else ""
-        text = stream.text if stream and stop_string else self.tokenizer.decode(row.tokens)
-        return RequestOutput(
-            ticket=request.ticket,
-            text=text.strip(),
-            finish_reason=reason,
-            tokens_in=len(row.prompt),
-            tokens_out=len(row.tokens),
-            seconds=time.perf_counter() - request.started,
-            batch_share_s=row.share_s,
-            stop_string=stop_string,
-        )
+    width = min(WIDTH, max(1, len(prompts)))
+    engine = MlxEngine(LoadedModels({BASE: model}, tokenizer, 0), name="", width=width)
+    try:
+        tickets = [engine.submit_tokens(list(prompt), max_tokens, 0) for prompt in prompts]
+        drain(engine, {ticket: number for number, ticket in enumerate(tickets)}, on_output)
+    finally:
+        engine.close()
+    return texts

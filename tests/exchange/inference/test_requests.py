@@ -18,11 +18,10 @@ from exchange.inference.engine import (
     TokenLogprob,
     drain,
 )
-from exchange.inference.mlx import engine as mlx_engine
-from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
+from exchange.inference.mlx import scheduler
+from exchange.inference.mlx.batch import BatchRow, ContinuousBatch, fold_seed, make_sampler
 from exchange.inference.mlx.engine import MlxEngine
 from exchange.inference.mlx.prefix_cache import CachedPrefix, PrefixCache
-from exchange.inference.mlx.sampler import fold_seed, make_sampler
 from kkoracle.demo.plan import MODEL
 from tests.conftest import SENTENCES
 
@@ -260,7 +259,7 @@ def test_a_long_prompt_holds_the_others_up_for_one_piece_at_a_time(
 ) -> None:
     long = " ".join(SENTENCES * 3)
     wanted = answers(speaker, [long], GREEDY)[0]
-    monkeypatch.setattr(mlx_engine, "PREFILL_STEP", 16)
+    monkeypatch.setattr(scheduler, "PREFILL_STEP", 16)
     pieces: list[TextPiece] = []
     speaker.submit(ask(SENTENCES[0]), 200, 0, on_piece=pieces.append)
     speaker.step()

@@ -192,7 +192,7 @@ def rows_that_are_too_long_are_left_out_and_counted(model_folder: Path, _: Path)
 
 @check
 def answers_of_a_batch_are_those_given_alone(model_folder: Path, _: Path) -> None:
-    from exchange.inference.mlx.generate import generate_texts
+    from exchange.inference.mlx.engine import generate_texts
 
     model, tokenizer = tuned(model_folder)
     prompts = [row.tokens for row in samples(6)]

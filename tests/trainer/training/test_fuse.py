@@ -14,8 +14,7 @@ from mlx_lm.utils import load as mlx_lm_load
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.mlx import base_and_adapter
-from exchange.inference.mlx.engine import MlxEngine
-from exchange.inference.mlx.generate import generate_texts
+from exchange.inference.mlx.engine import MlxEngine, generate_texts
 from exchange.inference.models import convert
 from tests.conftest import SENTENCES
 from trainer.training import adapter, fuse
