@@ -36,7 +36,9 @@ def work(
     json: Annotated[bool, typer.Option("--json", help="With --probe: one object.")] = False,
     pause: Annotated[
         bool | None,
-        typer.Option("--pause/--resume", help="Tell the running workers, here and elsewhere."),
+        typer.Option(
+            "--pause/--resume", help="Pause or resume all workers of this Redis, wherever they run."
+        ),
     ] = None,
 ) -> None:
     """Generate question/answer pairs from the queue, until stopped.
@@ -62,7 +64,7 @@ def work(
         return
     settings = project.config.table("work", WorkSettings, {"width": width, "engine": engine})
     language_model = project.config.table("model", models.ModelSettings, {"name": model})
-    current_recipe(project.config)  # a wrong prompt is told before anything starts
+    current_recipe(project.config)  # a wrong prompt ends it before anything starts
     if settings.engine == "mlx":
         project.models.mkdir(parents=True, exist_ok=True)
         models.locate(language_model, project.models, lambda text: yes or typer.confirm(text))

@@ -1,7 +1,7 @@
 """How long generating the pairs of an archive will take, before it begins.
 
 The pace is measured where anything was generated, or tried by `kkoracle work --probe`; else it is
-assumed and said to be.
+assumed, and the basis says so.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def estimate_generation(
         stories: how many may still be fetched, least and most.
         pace: tasks an hour, measured in the spool; None while nothing is known.
     """
-    done, told = counters.get("tasks.done", 0), counters.get("stories", 0)
-    measured = told >= ENOUGH_TO_MEASURE
-    each = counters.get("chunks.live", 0) / told if measured else CHUNKS_A_STORY
+    done, extracted = counters.get("tasks.done", 0), counters.get("stories", 0)
+    measured = extracted >= ENOUGH_TO_MEASURE
+    each = counters.get("chunks.live", 0) / extracted if measured else CHUNKS_A_STORY
     waiting = open_tasks(counters)
     tasks = (waiting + round(stories[0] * each), waiting + round(stories[1] * each))
     per_hour, source = _pace(directory, pace)

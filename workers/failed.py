@@ -66,10 +66,10 @@ def show(
         if one.completion is None:
             typer.echo("no reply is stored")
         else:
-            said = one.completion
+            reply = one.completion
             typer.echo(
-                f"{said.model} ({said.engine}), {said.tokens_out} tokens, ended by "
-                f"{said.finish_reason}, {said.generated_at}:\n{printable(said.text)}"
+                f"{reply.model} ({reply.engine}), {reply.tokens_out} tokens, ended by "
+                f"{reply.finish_reason}, {reply.generated_at}:\n{printable(reply.text)}"
             )
     spool.close()
 

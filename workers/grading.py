@@ -1,4 +1,4 @@
-"""From a raw completion to judged pairs: parse, check, mark; nothing is thrown away."""
+"""From a raw completion to graded pairs: parse, check, mark; nothing is thrown away."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def read_drafts(task: Task, completion: str, *, chopped: bool) -> list[PairDraft
     """The drafts of a reply, by what the task asked for: pairs, questions, or one answer."""
     if task.kind == "rephrase":
         answer = task.given.get("answer", "")
-        asked = parse_questions(completion)
-        return [PairDraft(question, answer) for question in asked] if answer else []
+        questions = parse_questions(completion)
+        return [PairDraft(question, answer) for question in questions] if answer else []
     if task.kind in ("refusal", "replay"):
         question = task.text if task.kind == "replay" else task.given.get("question", "")
         answer = parse_answer(completion)

@@ -64,9 +64,9 @@ def parse_questions(text: str) -> list[str]:
     found: dict[str, None] = {}
     for line in _lines(text):
         match = _LABEL.match(line)
-        asked = _clean([match["rest"] if match else _NUMBERED.sub("", line)])
-        if asked.endswith((";", "?")):
-            found.setdefault(asked)
+        question = _clean([match["rest"] if match else _NUMBERED.sub("", line)])
+        if question.endswith((";", "?")):
+            found.setdefault(question)
     return list(found)
 
 

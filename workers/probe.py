@@ -260,16 +260,16 @@ def _show_task(console: Console, number: int, tried: ProbedTask) -> None:
     completion = tried.result.completion
     title = f"{number}. {tried.task.kind} {tried.task.id}"
     console.print(Rule(Text(title), align="left", style="dim"))
-    said = (completion.text if completion else "") or f"(nothing: {tried.result.failed})"
-    asked = f"{tried.task.header}\n{tried.task.text}".strip()
+    reply = (completion.text if completion else "") or f"(nothing: {tried.result.failed})"
+    request = f"{tried.task.header}\n{tried.task.text}".strip()
     if console.width < NARROWEST:
-        console.print(Text(asked), Text(said, "dim"), sep="\n")
+        console.print(Text(request), Text(reply, "dim"), sep="\n")
     else:
         table = Table.grid(padding=(0, 2), expand=True)
         table.add_column(ratio=1)
         table.add_column(ratio=1)
         table.add_row(Text("chunk", "bold"), Text(_completion_title(completion), "bold"))
-        table.add_row(Text(asked), Text(said))
+        table.add_row(Text(request), Text(reply))
         console.print(table)
     for pair in tried.result.pairs:
         kept = pair.status == "accepted"

@@ -1,8 +1,8 @@
 """The worker process itself: `python -m workers.run`, started and watched by the supervisor.
 
 Settings come from the config file and the environment, so that the supervisor can hand its flags
-on. Exit codes: 0 the work is done, 1 and 2 it must not run like this and said why, 3 stopped by a
-signal; anything else is a crash.
+on. Exit codes: 0 the work is done, 1 and 2 it cannot run like this and has logged why, 3 stopped by
+a signal; anything else is a crash.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Supervisor:
             if self._signals:
                 return STOPPED
             if code == 1 and time.monotonic() - started < LOOP_LIFE_S and not quick:
-                return code  # it said why and must not be asked again
+                return code  # it has logged why, and would fail again
             short = time.monotonic() - started < LOOP_LIFE_S
             quick = quick + 1 if short and not did_work(self.worker_name) else 1
             if quick >= LOOP_CRASHES:

@@ -118,22 +118,22 @@ def prompt_echo(claim: TokenizedPair, context: CheckContext) -> str:
 
 def leaked(claim: TokenizedPair, context: CheckContext) -> str:
     """The question already says its answer, so that nothing is asked."""
-    said = claim.answer.stems
+    stems = claim.answer.stems
     if claim.answer.numbers:
         return ""  # «14 καθηγητές», asked of the 14th: the number may mean another thing
-    return "answer-in-question" if said and said <= claim.question.stems else ""
+    return "answer-in-question" if stems and stems <= claim.question.stems else ""
 
 
 def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
     """An answer without any time to "when", without any number to "how many"."""
-    asked, answer = claim.question.line, claim.answer
-    if asked.startswith(_YEAR) and not any(len(found) == 4 for found in answer.numbers):
+    question, answer = claim.question.line, claim.answer
+    if question.startswith(_YEAR) and not any(len(found) == 4 for found in answer.numbers):
         return "wrong-sort"
-    if answer.numbers and not (asked.startswith(_WHEN) and _MEASURE.search(answer.text)):
+    if answer.numbers and not (question.startswith(_WHEN) and _MEASURE.search(answer.text)):
         return ""
-    if asked.startswith(_WHEN):
+    if question.startswith(_WHEN):
         return "" if answer.months or _TIME.search(answer.line) else "wrong-sort"
-    if asked.startswith(_HOW_MANY):
+    if question.startswith(_HOW_MANY):
         return "" if _COUNT.search(answer.line) else "wrong-sort"
     return ""
 

@@ -59,8 +59,8 @@ def grounded_name(claim: TokenizedPair, context: CheckContext) -> str:
 
 def grounded(claim: TokenizedPair, context: CheckContext) -> str:
     """Enough of the answer's words are the chunk's."""
-    said = claim.answer.stems
-    return "ungrounded" if said and len(said & context.stems) / len(said) < OVERLAP else ""
+    stems = claim.answer.stems
+    return "ungrounded" if stems and len(stems & context.stems) / len(stems) < OVERLAP else ""
 
 
 def co_occurs_in_sentence(claim: TokenizedPair, context: CheckContext) -> str:
@@ -72,36 +72,42 @@ def co_occurs_in_sentence(claim: TokenizedPair, context: CheckContext) -> str:
     """
     if len(context.sentences) < 2:
         return ""
-    said = (claim.answer.stems - claim.question.stems) & context.stems
-    asked = (claim.question.stems & context.stems) - context.header.stems
-    if not asked or not said:
+    answer_stems = (claim.answer.stems - claim.question.stems) & context.stems
+    question_stems = (claim.question.stems & context.stems) - context.header.stems
+    if not question_stems or not answer_stems:
         return ""
     dated = (claim.question.dates | claim.answer.dates) - context.header.dates
-    for index, home in enumerate(context.sentences):
-        if said.isdisjoint(home.stems) or asked.isdisjoint(home.stems):
+    for index, sentence in enumerate(context.sentences):
+        if answer_stems.isdisjoint(sentence.stems) or question_stems.isdisjoint(sentence.stems):
             continue
         # A sentence that has a date of its own does not borrow its neighbour's.
-        if home.dates and not dated <= home.dates:
+        if sentence.dates and not dated <= sentence.dates:
             continue
         near = frozenset().union(
             *(s.stems for s in context.sentences[max(0, index - 1) : index + 2])
         )
-        if said <= near and len(asked & near) / len(asked) >= CO_OCCURRENCE_OVERLAP:
+        if (
+            answer_stems <= near
+            and len(question_stems & near) / len(question_stems) >= CO_OCCURRENCE_OVERLAP
+        ):
             return ""
-        if _goes_on(home, said, asked, claim):
+        if _goes_on(sentence, answer_stems, question_stems, claim):
             return ""
     return "facts-mixed"
 
 
 def _goes_on(
-    home: TokenizedText, said: frozenset[str], asked: frozenset[str], claim: TokenizedPair
+    sentence: TokenizedText,
+    answer_stems: frozenset[str],
+    question_stems: frozenset[str],
+    claim: TokenizedPair,
 ) -> bool:
     """The sentence goes on about what was named further up: it holds the whole answer, enough of
     the question, and names nobody whom the pair does not name."""
-    enough = len(asked & home.stems) >= min(ENOUGH_STEMS, len(asked))
-    told = {word.stem for word in home.names if word.stem and not word.month}
-    named = told <= claim.question.stems | claim.answer.stems
-    return enough and named and said <= home.stems
+    enough = len(question_stems & sentence.stems) >= min(ENOUGH_STEMS, len(question_stems))
+    names = {word.stem for word in sentence.names if word.stem and not word.month}
+    named = names <= claim.question.stems | claim.answer.stems
+    return enough and named and answer_stems <= sentence.stems
 
 
 @lru_cache(maxsize=1 << 16)
@@ -118,22 +124,22 @@ def attributed(claim: TokenizedPair, context: CheckContext) -> str:
     """What stands behind «ζητά», «ισχυρίζεται» is said with its speaker, or not at all."""
     if _names_speaker(claim.question) or _names_speaker(claim.answer):
         return ""
-    said = claim.answer.stems - claim.question.stems or claim.answer.stems
-    if not said:
+    stems = claim.answer.stems - claim.question.stems or claim.answer.stems
+    if not stems:
         return ""
-    home = max(
+    source = max(
         context.sentences,
         key=lambda sentence: (
-            len(said & sentence.stems),
+            len(stems & sentence.stems),
             len(claim.question.stems & sentence.stems),
         ),
         default=None,
     )
-    if home is None:
+    if source is None:
         return ""
-    held = said & home.stems
-    behind = _behind(home)
-    if held and len(held & behind) / len(held) >= _SHARE:
+    found = stems & source.stems
+    behind = _behind(source)
+    if found and len(found & behind) / len(found) >= _SHARE:
         return "unattributed-claim"
     return ""
 

@@ -59,25 +59,25 @@ def pronoun_only(claim: TokenizedPair, context: CheckContext) -> str:
 
 def unanchored(claim: TokenizedPair, context: CheckContext) -> str:
     """No name, no number, no date, no title: the question could be asked of any story."""
-    asked = claim.question
-    if asked.names or asked.numbers or "«" in asked.text:
+    question = claim.question
+    if question.names or question.numbers or "«" in question.text:
         return ""
     return "unanchored"
 
 
 def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
     """ "The Summit", "the strike": one of many, and neither its date nor its place is said."""
-    asked = claim.question
-    if any(len(number) == 4 for number in asked.numbers) or asked.dates:
+    question = claim.question
+    if any(len(number) == 4 for number in question.numbers) or question.dates:
         return ""
     # "When was ...?" says after the event what it was about, which is enough to know it by.
-    when = asked.line.startswith(_WHEN)
-    for index, word in enumerate(asked.words):
-        if not _is_event(word.folded) or not _definite(asked, index):
+    when = question.line.startswith(_WHEN)
+    for index, word in enumerate(question.words):
+        if not _is_event(word.folded) or not _definite(question, index):
             continue
-        if _ORDINAL.search(asked.text):
+        if _ORDINAL.search(question.text):
             return ""
-        if not _pinned(asked.words[index + 1 : index + 1 + _WINDOW], stop=not when):
+        if not _pinned(question.words[index + 1 : index + 1 + _WINDOW], stop=not when):
             return "undated-event"
     return ""
 
@@ -87,9 +87,9 @@ def _is_event(folded: str) -> bool:
     return _EVENT.match(folded) is not None
 
 
-def _definite(asked: TokenizedText, index: int) -> bool:
+def _definite(question: TokenizedText, index: int) -> bool:
     """Somebody's own event ("a meeting") is introduced; "the meeting" is taken for known."""
-    return any(word.folded in _DEFINITE for word in asked.words[max(0, index - 3) : index])
+    return any(word.folded in _DEFINITE for word in question.words[max(0, index - 3) : index])
 
 
 def _pinned(after: tuple[WordToken, ...], *, stop: bool) -> bool:

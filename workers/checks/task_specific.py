@@ -31,9 +31,9 @@ def corrects(claim: TokenizedPair, context: CheckContext) -> str:
         return "" if true.dates <= claim.answer.dates else "not-corrected"
     if not true.numbers <= claim.answer.numbers:
         return "not-corrected"
-    said = [word.folded for word in claim.answer.words]
+    answer_words = [word.folded for word in claim.answer.words]
     found = all(
-        any(is_same_word(word.folded, other) for other in said)
+        any(is_same_word(word.folded, other) for other in answer_words)
         for word in true.words
         if word.capital
     )
@@ -47,10 +47,10 @@ def refuses(claim: TokenizedPair, context: CheckContext) -> str:
 
 def adds_nothing(claim: TokenizedPair, context: CheckContext) -> str:
     """A refusal that tells names or numbers of its own invents while refusing."""
-    asked = claim.question
-    if not claim.answer.numbers <= asked.numbers:
+    question = claim.question
+    if not claim.answer.numbers <= question.numbers:
         return "invented-number"
-    known = [word.folded for word in asked.words]
+    known = [word.folded for word in question.words]
     for word in claim.answer.names:
         if not any(is_same_word(word.folded, other) for other in known):
             return "invented-name"
@@ -59,13 +59,13 @@ def adds_nothing(claim: TokenizedPair, context: CheckContext) -> str:
 
 def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
     """A correction may repeat what the question says; the rest stands in the chunk."""
-    asked = claim.question
-    if not claim.answer.numbers <= context.numbers | asked.numbers:
+    question = claim.question
+    if not claim.answer.numbers <= context.numbers | question.numbers:
         return "ungrounded-number"
-    known = [word.folded for word in asked.words]
+    known = [word.folded for word in question.words]
     for word in claim.answer.names:
         if word.month:
-            if word.month not in context.months | asked.months:
+            if word.month not in context.months | question.months:
                 return "ungrounded-name"
         elif not context.names(word.folded) and not any(
             is_same_word(word.folded, other) for other in known
@@ -76,13 +76,13 @@ def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
 
 def keeps_facts(claim: TokenizedPair, context: CheckContext) -> str:
     """Digits, months and names are those of the source, none lost and none added."""
-    source, asked = TokenizedText(context.task.given["question"]), claim.question
-    if source.numbers != asked.numbers or source.months != asked.months:
+    source, question = TokenizedText(context.task.given["question"]), claim.question
+    if source.numbers != question.numbers or source.months != question.months:
         return "rephrase-number"
     one = {word.folded for word in source.names if not word.month}
-    other = {word.folded for word in asked.names if not word.month}
-    said = {word.folded for word in asked.words}
-    kept = all(any(is_same_word(name, word) for word in said) for name in one)
+    other = {word.folded for word in question.names if not word.month}
+    question_words = {word.folded for word in question.words}
+    kept = all(any(is_same_word(name, word) for word in question_words) for name in one)
     known = {word.folded for word in source.words}
     added = not all(any(is_same_word(name, word) for word in known) for name in other)
     return "rephrase-name" if added or not kept else ""

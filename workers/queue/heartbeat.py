@@ -64,7 +64,7 @@ class HeartbeatReporter:
             pipe.execute()
 
     def end(self) -> None:
-        """The worker is gone; nobody has to wait for the expiry, nor to miss it."""
+        """The worker has ended: forget it at once, without waiting for the expiry."""
         self._redis.delete(self._key)
         self._redis.zrem(keys.SEEN, self._name)
 
@@ -165,13 +165,13 @@ def worker_metrics(worker: str, restarts: int, redis: Redis) -> Iterator[MetricV
 
     Args:
         worker: its name.
-        restarts: ends of a worker that nobody asked for.
+        restarts: unexpected ends of a worker so far.
     """
     from redis.exceptions import RedisError
 
     yield MetricValue(
         "worker_restarts_total",
-        "ends of the worker that nobody asked for",
+        "unexpected ends of the worker",
         restarts,
         kind="counter",
     )
