@@ -96,7 +96,7 @@ class ReviewSessions:
         if item is None:
             raise NotFound("this sitting is over")
         pair = item.pair.pair
-        about = [f"{sitting.place + 1} of {len(sitting.items)}", pair.kind]
+        about = [f"{sitting.index + 1} of {len(sitting.items)}", pair.kind]
         if item.confidence is not None:
             about.append(f"confidence {item.confidence:.2f}")
         if item.again:

@@ -24,7 +24,8 @@ def chat(
         bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")
     ] = False,
     way: Annotated[
-        str, typer.Option(help="Who begins: base, tuned, rag (the base with search), tuned+rag.")
+        str,
+        typer.Option(help="Who answers first: base, tuned, rag (the base with search), tuned+rag."),
     ] = "tuned",
     alone: Annotated[
         bool, typer.Option("--alone", help="Every question by itself, as the model was taught.")
@@ -55,15 +56,15 @@ def chat(
         raise UsageError(f"--way {way}: {', '.join(SYSTEMS)}")
     project: Project = ctx.obj
     wanted = ChatOptions(
-        archive,
-        name,
-        "best" if best else "last",
-        way,
-        alone,
-        max_tokens,
-        passages,
-        project.config.table("model", ModelSettings, {"name": model}),
+        archive=archive,
+        run=name,
+        checkpoint="best" if best else "last",
+        system=way,
+        alone=alone,
+        max_tokens=max_tokens,
+        passages=passages,
+        model=project.config.table("model", ModelSettings, {"name": model}),
     )
     console = Console(highlight=False)
-    with open_chat(project, wanted, console, lambda text: yes or typer.confirm(text)) as desk:
-        run_chat(desk)
+    with open_chat(project, wanted, console, lambda text: yes or typer.confirm(text)) as context:
+        run_chat(context)

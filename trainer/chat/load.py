@@ -18,8 +18,7 @@ from exchange.settings import PersonaSettings
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import FILE as SPOOL
 from trainer import tuned_model
-from trainer.chat.models import open_chat_models
-from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession
+from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import Document, SearchIndex, open_archive
 from trainer.evaluate.rag.prompt import PLACEHOLDERS
@@ -27,11 +26,9 @@ from trainer.evaluate.rag.terms import question_terms
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
-# The archive's index, opened or made when the first question wants it.
-
 
 class PassageSearch:
-    """What of an archive speaks of a question, best first."""
+    """The passages of an archive that fit a question; the first one opens or makes the index."""
 
     def __init__(self, archive_dir: Path, count: int, console: Console) -> None:
         self._archive_dir, self._count, self._console = archive_dir, count, console
@@ -60,14 +57,14 @@ class PassageSearch:
             self._index.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatOptions:
-    """What the person asked for."""
+    """The options of `kkoracle chat`."""
 
     archive: str | None
     run: str
     checkpoint: CheckpointName
-    way: str
+    system: str
     alone: bool
     max_tokens: int
     passages: int
@@ -80,32 +77,32 @@ def open_chat(
 ) -> Iterator[ChatContext]:
     """Load everything; the GPU is ours meanwhile, shared with workers.
 
-    Without a run only the base can be asked, without a spool nothing can be looked up; a way that
-    is not there is refused before anything is loaded.
+    Without a run only the base can be asked, without a spool nothing can be looked up; a system
+    that is not there is refused before anything is loaded.
 
     Raises:
-        UserError: no such way, no model, training runs.
+        UserError: no such system, no model, training runs.
     """
     archive_dir = project.archive_dir(wanted.archive)
     persona = project.config.table("persona", PersonaSettings)
     has_run = (TrainingRun(archive_dir, wanted.run).folder / "run.json").exists()
     has_spool = (archive_dir / SPOOL).exists()
-    ways = [
-        way
-        for way, there in (
+    systems = [
+        name
+        for name, available in (
             (BASE, True),
             (TUNED, has_run),
             (RAG, has_spool),
             (TUNED_RAG, has_run and has_spool),
         )
-        if there
+        if available
     ]
-    if wanted.way not in ways:
+    if wanted.system not in systems:
         missing = "has no run of that name yet: `kkoracle train` makes one"
         raise NotFound(
-            f"{wanted.way} cannot answer: {archive_dir.name} "
-            + (missing if "tuned" in wanted.way and not has_run else "has no spool to search")
-            + f" (--way {' or --way '.join(ways)} would)"
+            f"{wanted.system} cannot answer: {archive_dir.name} "
+            + (missing if "tuned" in wanted.system and not has_run else "has no spool to search")
+            + f" (--way {' or --way '.join(systems)} would)"
         )
     with ExitStack() as held:
         held.enter_context(lock.hold_gpu(project.data, shared=True))
@@ -114,22 +111,22 @@ def open_chat(
                 found = tuned_model.find_tuned_model(
                     project, wanted.archive, wanted.run, wanted.checkpoint, wanted.model, confirm
                 )
-                speaking = open_chat_models(found.base, found.adapter)
+                chat_models = open_chat_models(found.base, found.adapter)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
             else:
                 folder = locate(wanted.model, project.models, confirm)
-                speaking = open_chat_models(folder, None)
+                chat_models = open_chat_models(folder, None)
                 about = f"{folder.name} ({runs.model_sha(folder)}), not tuned"
-        held.enter_context(closing(speaking))
+        held.enter_context(closing(chat_models))
         passages = held.enter_context(closing(PassageSearch(archive_dir, wanted.passages, console)))
         yield ChatContext(
-            ChatSession(wanted.way, persona.system, wanted.alone),
-            speaking,
-            ways,
-            passages.find,
-            prompts.load_template(f"{persona.language}/rag", PLACEHOLDERS),
-            wanted.max_tokens,
-            persona.name,
-            about,
-            console,
+            session=ChatSession(wanted.system, persona.system, wanted.alone),
+            models=chat_models,
+            systems=systems,
+            search=passages.find,
+            template=prompts.load_template(f"{persona.language}/rag", PLACEHOLDERS),
+            max_tokens=wanted.max_tokens,
+            title=persona.name,
+            about=about,
+            console=console,
         )

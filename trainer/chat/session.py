@@ -1,21 +1,26 @@
-"""What was said so far, what goes into the next prompt, and the whole of it as Markdown."""
+"""A conversation: its turns, the next prompt, the models that answer, and all of it as Markdown."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.display import printable
 from exchange.errors import CannotWrite, TooLarge
-from exchange.inference.engine import Message
+from exchange.inference.engine import BASE, TUNED, Message, TextPiece
 from exchange.recipes.prompts import PromptTemplate
 from trainer import tokenization
 from trainer.evaluate import rag
 from trainer.evaluate.rag import Document
 
-BASE, TUNED, RAG, TUNED_RAG = "base", "tuned", "rag", "tuned+rag"
+if TYPE_CHECKING:
+    from exchange.inference.mlx.engine import MlxEngine
+
+
+RAG, TUNED_RAG = "rag", "tuned+rag"
 SYSTEMS = (BASE, TUNED, RAG, TUNED_RAG)  # rag: the base with search
 
 
@@ -25,7 +30,7 @@ class ChatTurn:
 
     question: str
     answer: str
-    way: str
+    answered_by: str
     sources: tuple[Document, ...] = ()
     tokens: int = 0
     seconds: float = 0.0
@@ -36,21 +41,21 @@ class ChatTurn:
 class ChatSession:
     """One conversation; which model is asked, and how, may change between two questions."""
 
-    way: str
-    system: str = ""
-    alone: bool = False  # every question by itself: what was said before is not shown
+    answered_by: str  # one of SYSTEMS, for the next question
+    system: str = ""  # the persona's message
+    alone: bool = False  # every question by itself: earlier turns are not shown
     turns: list[ChatTurn] = field(default_factory=list)
     first_turn: int = 0  # turns before this one are forgotten
 
     @property
     def tuned(self) -> bool:
         """The tuned model is asked, not the base."""
-        return self.way.startswith(TUNED)
+        return self.answered_by.startswith(TUNED)
 
     @property
     def searching(self) -> bool:
         """Passages are put before the question."""
-        return self.way.endswith(RAG)
+        return self.answered_by.endswith(RAG)
 
     def forget(self) -> None:
         """Begin anew; the transcript keeps all."""
@@ -110,7 +115,7 @@ def transcript(session: ChatSession, title: str, about: str) -> str:
         lines += [
             f"## {_escaped(turn.question)}",
             "",
-            f"*{turn.way}*",
+            f"*{turn.answered_by}*",
             "",
             _escaped(turn.answer) or "(nothing)",
             "",
@@ -156,3 +161,64 @@ def _escaped(text: str) -> str:
 
 def _address(url: str) -> str:
     return "".join(c for c in url if c.isprintable() and c not in "<> ")
+
+
+CACHE_BYTES = 512 << 20  # what was made of the conversation so far, so that it is read only once
+
+
+@dataclass(slots=True)
+class ReplyUsage:
+    """What an answer took, filled in as it comes."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+    finish_reason: str = "stopped"  # "stop" or "length" once it has ended by itself
+
+
+class ChatModels:
+    """The loaded models. All calls come from one thread."""
+
+    def __init__(self, engine: MlxEngine) -> None:
+        self._engine = engine
+
+    def fits(self, turns: list[Message], max_tokens: int) -> bool:
+        """Whether a request and its answer go into the context."""
+        context = self._engine.context
+        return not context or len(self._engine.encode(turns)) + max_tokens <= context
+
+    def stream(
+        self, turns: list[Message], max_tokens: int, usage: ReplyUsage, *, tuned: bool
+    ) -> Generator[str, None, None]:
+        """The answer in pieces, greedily. Closing the generator ends it.
+
+        Args:
+            usage: filled in meanwhile.
+        """
+        pieces: list[TextPiece] = []
+        engine, began = self._engine, time.perf_counter()
+        ticket = engine.submit(
+            turns, max_tokens, 0, model=TUNED if tuned else BASE, on_piece=pieces.append
+        )
+        try:
+            while usage.finish_reason == "stopped":
+                for output in engine.step():
+                    usage.finish_reason = output.finish_reason
+                usage.seconds = time.perf_counter() - began
+                usage.tokens += sum(piece.tokens for piece in pieces)
+                yield "".join(piece.text for piece in pieces)
+                pieces.clear()
+        finally:
+            engine.cancel(ticket)
+
+    def close(self) -> None:
+        """Let go of the batches."""
+        self._engine.close()
+
+
+def open_chat_models(base: Path, adapter: Path | None) -> ChatModels:
+    """Base, and tuned where there is an adapter. Evaluates MLX: do not fork after it."""
+    from exchange.inference.mlx.engine import MlxEngine
+
+    return ChatModels(
+        MlxEngine(base, name=base.name, width=1, adapter=adapter, cache_bytes=CACHE_BYTES)
+    )

@@ -1,4 +1,4 @@
-"""The conversation on the screen: a line is a question, a line that begins with / is an order."""
+"""The conversation on the screen: a line is a question, a line that begins with / is a command."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from exchange import signals
 from exchange.display import printable
 from exchange.errors import NotEnoughData, NotFound, UserError
 from exchange.recipes.prompts import PromptTemplate
-from trainer.chat.models import ChatModels, ReplyUsage
 from trainer.chat.session import (
     SYSTEMS,
+    ChatModels,
     ChatSession,
     ChatTurn,
+    ReplyUsage,
     default_transcript_path,
     save_transcript,
     transcript,
@@ -27,20 +28,20 @@ from trainer.chat.session import (
 from trainer.evaluate.rag import Document
 
 HELP = """\
-/{ways}   who answers, and with what before the question
+/{systems}   who answers, and with what before the question
 /sources          the last answer's sources in full
 /save [FILE]      the whole conversation as Markdown
-/new              forget what was said; the next question stands alone
+/new              forget the conversation; the next question stands alone
 /help, /quit      Ctrl-C stops an answer, Ctrl-D ends"""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ChatContext:
-    """Everything a conversation needs."""
+    """The conversation, its models and its search, and the console that shows it."""
 
     session: ChatSession
     models: ChatModels
-    ways: Sequence[str]  # those that can be chosen
+    systems: Sequence[str]  # those that can answer
     search: Callable[[str], list[Document]]
     template: PromptTemplate
     max_tokens: int
@@ -49,115 +50,123 @@ class ChatContext:
     console: Console
 
 
-def run_chat(desk: ChatContext) -> None:
+def run_chat(context: ChatContext) -> None:
     """Read, answer, until the end of the input or /quit."""
     with suppress(ImportError):
         import readline  # noqa: F401  # arrow keys and history at the prompt
-    desk.console.print(f"[bold]{escape(desk.title)}[/]  [dim]{escape(desk.about)}[/]")
-    desk.console.print(f"[dim]{_help(desk)}[/]")
+    context.console.print(f"[bold]{escape(context.title)}[/]  [dim]{escape(context.about)}[/]")
+    context.console.print(f"[dim]{_help(context)}[/]")
     while True:
         try:
-            line = _read(desk).strip()
+            line = _read(context).strip()
         except KeyboardInterrupt:
-            desk.console.print("\n[dim]Ctrl-D or /quit ends[/]")
+            context.console.print("\n[dim]Ctrl-D or /quit ends[/]")
             continue
         except EOFError:
-            desk.console.print()
+            context.console.print()
             return
         try:
             if line.startswith("/"):
-                if not _order(desk, line):
+                if not _command(context, line):
                     return
             elif line:
-                _answer(desk, line)
+                _answer(context, line)
         except UserError as error:
-            desk.console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+            context.console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
 
 
-def _read(desk: ChatContext) -> str:
+def _read(context: ChatContext) -> str:
     if sys.stdin.isatty():
-        return input(f"{desk.session.way}> ")
+        return input(f"{context.session.answered_by}> ")
     line = sys.stdin.readline()
     if not line:
         raise EOFError
     return line
 
 
-def _order(desk: ChatContext, line: str) -> bool:
+def _command(context: ChatContext, line: str) -> bool:
     """Do what a line beginning with / asks; false to end."""
     word, _, rest = line[1:].partition(" ")
-    session, console = desk.session, desk.console
+    session, console = context.session, context.console
     if word in ("quit", "exit"):
         return False
     if word in SYSTEMS:
-        if word not in desk.ways:
-            raise NotFound(f"{word} is not here: there is {', '.join(desk.ways)}")
-        session.way = word
+        if word not in context.systems:
+            raise NotFound(f"{word} is not here: there is {', '.join(context.systems)}")
+        session.answered_by = word
         console.print(f"[dim]{word} answers[/]")
     elif word == "new":
         session.forget()
-        console.print("[dim]begun anew[/]")
+        console.print("[dim]a new conversation[/]")
     elif word == "sources":
-        _show_sources(desk, whole=True)
+        _show_sources(context, whole=True)
     elif word == "save":
         path = Path(rest.strip()).expanduser() if rest.strip() else default_transcript_path()
-        save_transcript(path, transcript(session, desk.title, desk.about))
+        save_transcript(path, transcript(session, context.title, context.about))
         console.print(
             f"[dim]{len(session.turns)} answers in {escape(str(path))}[/]", soft_wrap=True
         )
     elif word == "help":
-        console.print(f"[dim]{_help(desk)}[/]")
+        console.print(f"[dim]{_help(context)}[/]")
     else:
-        raise NotFound(f"no such order: /{word}; /help names them")
+        raise NotFound(f"no such command: /{word}; /help names them")
     return True
 
 
-def _answer(desk: ChatContext, question: str) -> None:
-    """Print the answer as it comes; Ctrl-C ends it and keeps what was said."""
-    session = desk.session
-    found = desk.search(question) if session.searching else []
+def _answer(context: ChatContext, question: str) -> None:
+    """Print the answer as it comes; Ctrl-C ends it and keeps what came."""
+    session = context.session
+    found = context.search(question) if session.searching else []
     if session.searching and not found:
-        desk.console.print("[dim]nothing of the archive fits: asked without passages[/]")
+        context.console.print("[dim]nothing of the archive fits: asked without passages[/]")
     turns, shown = session.prompt(
-        question, found, desk.template, lambda one: desk.models.fits(one, desk.max_tokens)
+        question, found, context.template, lambda one: context.models.fits(one, context.max_tokens)
     )
     usage = ReplyUsage()
     pieces: list[str] = []
     with (
         signals.until_interrupted(),
         closing(
-            desk.models.stream(turns, desk.max_tokens, usage, tuned=session.tuned)
+            context.models.stream(turns, context.max_tokens, usage, tuned=session.tuned)
         ) as answering,
     ):
         for piece in answering:
             pieces.append(piece if pieces else piece.lstrip())
-            desk.console.out(printable(pieces[-1]), end="", highlight=False)
-            desk.console.file.flush()
+            context.console.out(printable(pieces[-1]), end="", highlight=False)
+            context.console.file.flush()
     answer = "".join(pieces).strip()
-    desk.console.print()
+    context.console.print()
     session.turns.append(
         ChatTurn(
-            question, answer, session.way, shown, usage.tokens, usage.seconds, usage.finish_reason
+            question,
+            answer,
+            session.answered_by,
+            shown,
+            usage.tokens,
+            usage.seconds,
+            usage.finish_reason,
         )
     )
     cut = {"length": ", cut at the limit", "stopped": ", stopped"}.get(usage.finish_reason, "")
     speed = usage.tokens / usage.seconds if usage.seconds else 0.0
-    desk.console.print(f"[dim]{usage.tokens} tokens, {speed:.0f} a second{cut}[/]")
-    _show_sources(desk)
+    context.console.print(f"[dim]{usage.tokens} tokens, {speed:.0f} a second{cut}[/]")
+    _show_sources(context)
 
 
-def _show_sources(desk: ChatContext, *, whole: bool = False) -> None:
+def _show_sources(context: ChatContext, *, whole: bool = False) -> None:
     """Newspaper, date and title of each passage, with its address."""
-    sources = desk.session.turns[-1].sources if desk.session.turns else ()
+    sources = context.session.turns[-1].sources if context.session.turns else ()
     if whole and not sources:
         raise NotEnoughData("the last answer had no sources: /rag or /tuned+rag looks for some")
     for number, source in enumerate(sources, 1):
-        desk.console.print(f"[dim][{number}][/] {escape(printable(source.head))}", soft_wrap=True)
+        context.console.print(
+            f"[dim][{number}][/] {escape(printable(source.head))}", soft_wrap=True
+        )
         if source.url:
-            desk.console.print(f"    [dim]{escape(printable(source.url))}[/]", soft_wrap=True)
+            context.console.print(f"    [dim]{escape(printable(source.url))}[/]", soft_wrap=True)
         if whole:
-            desk.console.print(f"    {escape(printable(source.text))}")
+            context.console.print(f"    {escape(printable(source.text))}")
 
 
-def _help(desk: ChatContext) -> str:
-    return escape(HELP.format(ways=", /".join(desk.ways)))
+def _help(context: ChatContext) -> str:
+    return escape(HELP.format(systems=", /".join(context.systems)))

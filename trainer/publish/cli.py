@@ -141,7 +141,7 @@ def hub(
     model: ModelName = None,
     yes: Yes = False,
 ) -> None:
-    """Send the fused model to the Hugging Face Hub: private unless `--public` is given, and asked first."""
+    """Send the fused model to the Hugging Face Hub, privately by default; asks first."""
     from exchange.errors import NotAllowed
 
     with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
@@ -212,7 +212,7 @@ def _print_losses(console: Console, fused: FusedModel) -> None:
     if fused.largest_loss() > WARN_ABOVE:
         remedy = "--bits 8 keeps more" if fused.bits == 4 else "serve the adapter beside its base"
         console.print(
-            f"[yellow]warning:[/] fusing lost {fused.largest_loss():.1%} of what the training gained, "
-            f"more than {WARN_ABOVE:.0%}: {remedy}",
+            f"[yellow]warning:[/] fusing lost {fused.largest_loss():.1%} of what the training "
+            f"gained, more than {WARN_ABOVE:.0%}: {remedy}",
             soft_wrap=True,
         )

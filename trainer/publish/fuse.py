@@ -1,4 +1,4 @@
-"""Fuse a run's adapter into its model, measure what that lost, and keep both in the run's folder."""
+"""Fuse a run's adapter into its model, measure what that lost, and keep both in one folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FusionLosses:
 
 @dataclass(frozen=True, slots=True)
 class FusedModel:
-    """What a fused folder was made of, and the losses that were measured; kept beside the folder."""
+    """What a fused folder was made of, and its measured losses; kept beside the folder."""
 
     model: str
     model_sha: str

@@ -1,1 +1,1 @@
-"""Reading pairs by eye: a sitting's queue, its labels, and the screens that show it."""
+"""Reading pairs by eye: the queue of a session, its labels, and the terminal that shows it."""

@@ -19,13 +19,13 @@ def register(app: typer.Typer) -> None:
 def review(
     ctx: typer.Context,
     archive: Archive = None,
-    count: Annotated[int, typer.Option("-n", min=1, help="Pairs of this sitting.")] = 50,
+    count: Annotated[int, typer.Option("-n", min=1, help="Pairs of this session.")] = 50,
     reviewer: Annotated[str, typer.Option(help="Whose labels these are.")] = "me",
 ) -> None:
     """Read pairs one at a time with their chunk, and accept, edit or reject them.
 
     One key each: [a]ccept, [e]dit, [r]eject with a reason, [s]kip, [u]ndo, [q]uit. Every label is
-    stored at once; the next sitting goes on. One pair in ten is shown twice, to see how far a
+    stored at once; the next session goes on. One pair in ten is shown twice, to see how far a
     reviewer agrees with himself.
     """
     from trainer.review import terminal

@@ -1,7 +1,7 @@
-"""One sitting: which pairs are shown, what was said, what can be taken back.
+"""One session: which pairs are shown, which labels were given, what can be taken back.
 
 Knows nothing of screens; the terminal and a web page use it alike. Every label is stored at the
-moment it is given, so a sitting can end anywhere.
+moment it is given, so a session can end anywhere.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ class ReviewAgreement:
 
 
 class ReviewSession:
-    """A queue of items with a place in it."""
+    """A queue of items, one of them on the screen."""
 
     def __init__(self, review: Review, items: Sequence[ReviewItem], reviewer: str) -> None:
         self.items = list(items)
-        self.place = 0
+        self.index = 0
         self.reviewer = reviewer
         self._review = review
-        self._steps: list[tuple[int, bool]] = []  # places left behind, and whether with a label
+        self._steps: list[tuple[int, bool]] = []  # items left behind, and whether with a label
         self._shown = time.monotonic()
 
     @property
     def item(self) -> ReviewItem | None:
-        """What is on the screen; None when the sitting is over."""
-        return self.items[self.place] if self.place < len(self.items) else None
+        """What is on the screen; None when the session is over."""
+        return self.items[self.index] if self.index < len(self.items) else None
 
     @property
     def labelled(self) -> int:
@@ -67,7 +67,7 @@ class ReviewSession:
         """The pair is right, or right as edited here."""
         item = self._current()
         pair = item.pair.pair
-        self._give(
+        self._label(
             Label(
                 pair.id,
                 "accept",
@@ -79,30 +79,30 @@ class ReviewSession:
 
     def reject(self, reason: str) -> None:
         """The pair is not fit to be taught."""
-        self._give(Label(self._current().pair.pair.id, "reject", reason))
+        self._label(Label(self._current().pair.pair.id, "reject", reason))
 
     def skip(self) -> None:
-        """Say nothing; another sitting will show it again."""
+        """Give no label; another session will show it again."""
         self._current()
-        self._leave(labelled=False)
+        self._advance(labelled=False)
 
     def undo(self) -> bool:
-        """Show the pair before and take back what was said of it; False at the first one."""
+        """Show the pair before and take back its label; False at the first one."""
         if not self._steps:
             return False
-        place, labelled = self._steps.pop()
+        index, labelled = self._steps.pop()
         if labelled:
-            pair = self.items[place].pair.pair
+            pair = self.items[index].pair.pair
             self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
-        self._show(place)
+        self._show_item(index)
         return True
 
     def _current(self) -> ReviewItem:
         if self.item is None:
-            raise NotEnoughData("nothing is left to review in this sitting")
+            raise NotEnoughData("nothing is left to review in this session")
         return self.item
 
-    def _give(self, label: Label) -> None:
+    def _label(self, label: Label) -> None:
         seconds = round(time.monotonic() - self._shown, 1)
         self._review.label(
             Label(
@@ -115,14 +115,14 @@ class ReviewSession:
                 seconds,
             )
         )
-        self._leave(labelled=True)
+        self._advance(labelled=True)
 
-    def _leave(self, *, labelled: bool) -> None:
-        self._steps.append((self.place, labelled))
-        self._show(self.place + 1)
+    def _advance(self, *, labelled: bool) -> None:
+        self._steps.append((self.index, labelled))
+        self._show_item(self.index + 1)
 
-    def _show(self, place: int) -> None:
-        self.place = place
+    def _show_item(self, index: int) -> None:
+        self.index = index
         self._shown = time.monotonic()
 
 

@@ -23,7 +23,7 @@ KEYS = "[a]ccept  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit"
 
 
 def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
-    """A sitting on this terminal; ends with what was said and how far it agrees with itself.
+    """A session on this terminal; ends with the number of labels and how far they agree.
 
     Raises:
         UserError: no terminal, or nothing to review.
@@ -31,55 +31,55 @@ def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
     if not sys.stdin.isatty():
         raise Unsupported("a review needs a terminal: run `kkoracle dataset review` in one")
     console = Console(highlight=False)
-    sitting = open_review(archive_dir, count, reviewer)
+    session = open_review(archive_dir, count, reviewer)
     try:
-        review_items(sitting, console, read_key)
+        review_items(session, console, read_key)
     finally:
         review = Review.open(archive_dir)
         found = self_agreement(review)
-        labels = f"{sitting.labelled} label{'' if sitting.labelled == 1 else 's'}"
-        console.print(f"{labels} stored; the next sitting goes on")
+        labels = f"{session.labelled} label{'' if session.labelled == 1 else 's'}"
+        console.print(f"{labels} stored; the next session goes on")
         if found.pairs:
             console.print(f"agreement with yourself: {found.same} of {found.pairs}")
         review.close()
 
 
-def review_items(sitting: ReviewSession, console: Console, key: Callable[[], str]) -> None:
+def review_items(session: ReviewSession, console: Console, key: Callable[[], str]) -> None:
     """Show each item and do what the key says, until the end or `q`."""
-    while (item := sitting.item) is not None:
+    while (item := session.item) is not None:
         console.clear()
-        console.print(screen(sitting, item))
+        console.print(screen(session, item))
         pressed = key()
         if pressed in ("q", "\x03", "\x04", ""):
             return
         if pressed == "a":
-            sitting.accept()
+            session.accept()
         elif pressed == "s":
-            sitting.skip()
+            session.skip()
         elif pressed == "u":
-            sitting.undo()
+            session.undo()
         elif pressed == "e":
             pair = item.pair.pair
             question = Prompt.ask("question", console=console, default=pair.question)
             answer = Prompt.ask("answer", console=console, default=pair.answer)
-            sitting.accept(_clean(question), _clean(answer))
+            session.accept(_clean(question), _clean(answer))
         elif pressed == "r":
             reason = _reason(console, key)
             if reason:
-                sitting.reject(reason)
+                session.reject(reason)
 
 
-def screen(sitting: ReviewSession, item: ReviewItem) -> Group:
+def screen(session: ReviewSession, item: ReviewItem) -> Group:
     """What one item looks like; text of others is never read as markup."""
     pair = item.pair.pair
-    place = f"{sitting.place + 1}/{len(sitting.items)}"
+    position = f"{session.index + 1}/{len(session.items)}"
     confidence = "" if item.confidence is None else f"  confidence {item.confidence:.2f}"
     again = "  (shown before)" if item.again else ""
     return Group(
         Panel(Text(_clean(item.chunk)), title=escape(_clean(item.header)), title_align="left"),
         Text(_clean(pair.question), style="bold"),
         Text(_clean(pair.answer), style="green"),
-        Text(f"{place}  {pair.kind}{confidence}{again}", style="dim"),
+        Text(f"{position}  {pair.kind}{confidence}{again}", style="dim"),
         Text(KEYS),
     )
 

@@ -23,7 +23,7 @@ from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, p
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1 << 20  # bytes; a whole context of 8,192 tokens is about 60 kB
-RETRY_S = 5  # told to clients that find the house full
+RETRY_S = 5  # told to clients when all places are taken
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -79,54 +79,56 @@ class ChatApi:
 
         return guard
 
-    async def _guard(self, asked: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            self._check(asked)
-            return await handler(asked)
+            self._check(request)
+            return await handler(request)
         except ApiError as refusal:
             return _refuse(refusal)
         except web.HTTPRequestEntityTooLarge:
             return _refuse(ApiError(413, f"the body is larger than {LARGEST_BODY:,} bytes"))
         except web.HTTPException as error:
-            return _refuse(ApiError(error.status, f"{asked.method} {asked.path}: {error.reason}"))
+            return _refuse(
+                ApiError(error.status, f"{request.method} {request.path}: {error.reason}")
+            )
         except ConnectionResetError:
             raise  # the client has left
         except Exception:
             log.exception("a request failed")
             return _refuse(ApiError(500, "the server failed at this request"))
 
-    def _check(self, asked: web.Request) -> None:
+    def _check(self, request: web.Request) -> None:
         # A page in somebody's browser may reach this port under a name of its own (DNS rebinding).
-        if self._fenced and (asked.url.host or "") not in LOOPBACK:
-            raise ApiError(403, f"this server answers to localhost, not to {asked.url.host!r}")
-        if asked.path == "/health" or not self._key:
+        if self._fenced and (request.url.host or "") not in LOOPBACK:
+            raise ApiError(403, f"this server answers to localhost, not to {request.url.host!r}")
+        if request.path == "/health" or not self._key:
             return
-        given = asked.headers.get("Authorization", "")
+        given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
             raise ApiError(401, "a wrong API key, or none", code="invalid_api_key")
 
-    async def _health(self, asked: web.Request) -> web.Response:
+    async def _health(self, request: web.Request) -> web.Response:
         broken = self._engine.broken
-        said = {
+        body = {
             "status": "failed" if broken else "ok",
             "models": [one["id"] for one in self._shown],
             "requests": self._engine.active,
             "error": broken,
         }
-        return _json(said, 503 if broken else 200)
+        return _json(body, 503 if broken else 200)
 
-    async def _models(self, asked: web.Request) -> web.Response:
+    async def _models(self, request: web.Request) -> web.Response:
         return _json({"object": "list", "data": self._shown})
 
-    async def _model(self, asked: web.Request) -> web.Response:
-        lane = self._lane(asked.match_info["name"])
+    async def _model(self, request: web.Request) -> web.Response:
+        lane = self._lane(request.match_info["name"])
         return _json(next(one for one in self._shown if one["id"] == lane))
 
-    async def _chat(self, asked: web.Request) -> web.StreamResponse:
-        if asked.content_type != "application/json":
-            # Also keeps out forms that a page of another site may send without being asked.
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type != "application/json":
+            # Also keeps out forms that a page of another site may send by itself.
             raise ApiError(415, "send the body as application/json")
-        wanted = parse(await asked.read())
+        wanted = parse(await request.read())
         lane = self._lane(wanted.model)
         turns = wanted.turns()
         if self._system and lane == TUNED and turns[0]["role"] != "system":
@@ -146,7 +148,7 @@ class ChatApi:
         async with aclosing(events):
             if wanted.stream:
                 usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
-                return await _stream(asked, events, number, created, lane, wanted.top(), usage)
+                return await _stream(request, events, number, created, lane, wanted.top(), usage)
             pieces: list[TextPiece] = []
             end = GenerationEnd("stop", 0, 0)
             async for event in events:
@@ -170,7 +172,7 @@ class ChatApi:
 
 
 async def _stream(
-    asked: web.Request,
+    request: web.Request,
     events: Any,
     number: str,
     created: int,
@@ -183,11 +185,11 @@ async def _stream(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
     )
 
-    async def send(said: dict[str, Any]) -> None:
+    async def send(body: dict[str, Any]) -> None:
         if not response.prepared:
-            await response.prepare(asked)
+            await response.prepare(request)
             await send(protocol.chunk(number, created, model, {"role": "assistant", "content": ""}))
-        await response.write(b"data: " + orjson.dumps(said) + b"\n\n")
+        await response.write(b"data: " + orjson.dumps(body) + b"\n\n")
 
     try:
         async for event in events:
@@ -217,8 +219,8 @@ def _refuse(refusal: ApiError) -> web.Response:
 
 
 def _json(
-    said: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     return web.Response(
-        body=orjson.dumps(said), status=status, content_type="application/json", headers=headers
+        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
     )

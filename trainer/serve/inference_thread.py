@@ -120,7 +120,7 @@ class InferenceThread:
         return ApiError(503, self._broken or STOPPING, code="stopped")
 
     def close(self) -> None:
-        """End everything; requests under way are told so."""
+        """End everything; requests under way are ended with an error."""
         self._broken = self._broken or STOPPING
         self._commands.put(None)
         if self._thread.is_alive():

@@ -66,7 +66,7 @@ class ApiError(Exception):
 
 MOST_STOPS = 16
 LONGEST_STOP = 256  # characters
-MOST_TOP = 20  # likeliest tokens told with each token
+MOST_TOP = 20  # likeliest tokens given with each token
 
 
 class TextPart(BaseModel):
@@ -84,8 +84,8 @@ class RequestMessage(BaseModel):
 
     def message(self) -> Message:
         """As chat templates know it."""
-        said = self.content
-        text = said if isinstance(said, str) else "".join(part.text for part in said)
+        content = self.content
+        text = content if isinstance(content, str) else "".join(part.text for part in content)
         role = "system" if self.role == "developer" else self.role
         return {"role": role, "content": text}
 
@@ -140,7 +140,7 @@ class ChatRequest(BaseModel):
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
     def top(self) -> int | None:
-        """How many likeliest tokens are told with each; None: no probabilities at all."""
+        """How many likeliest tokens are given with each; None: no probabilities at all."""
         return self.top_logprobs or 0 if self.logprobs else None
 
 

@@ -1,4 +1,4 @@
-"""Load, listen, answer until told to stop."""
+"""Load, listen, answer until a signal ends it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run_server(
 
     Args:
         system: the persona's message, for conversations with the tuned model that bring none.
-        ready: told the address once requests are answered.
+        ready: called with the address once requests are answered.
 
     Raises:
         UserError: the port is taken, open to others without a key, training runs, no model, or
@@ -55,14 +55,14 @@ def run_server(
         max_tokens=settings.max_tokens,
         capacity=2 * settings.width + settings.waiting,
     )
-    asked_as = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
+    names = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
     shown = [
         {"id": TUNED, "root": tuned.run.name, "parent": BASE},
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
     api = ChatApi(
         engine,
-        asked_as,
+        names,
         shown,
         system=system,
         key=settings.api_key,

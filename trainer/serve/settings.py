@@ -17,7 +17,7 @@ class ServeSettings(SettingsTable):
         16, ge=1, le=64, description="answers decoded together, of each model; memory grows with it"
     )
     waiting: int = Field(
-        64, ge=0, description="requests that may wait for their turn; more are told to come again"
+        64, ge=0, description="requests that may wait for their turn; more are refused for now"
     )
     max_tokens: int = Field(
         512, ge=1, description="longest answer where the client names no length"

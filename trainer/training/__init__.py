@@ -2,6 +2,7 @@
 
 What mlx-lm's trainer does not do: batches of truly equal length, a loss without pads, every row
 in every epoch, a fixed validation set, clipping, exact resume, best and last checkpoint. The
-adapter folder stays mlx-lm's own format. Only this package imports MLX at its top; nothing of it
-is imported before a command really trains or answers.
+adapter folder stays mlx-lm's own format. What computes imports MLX at its top (`loop`, `loss`,
+`adapter`, `checkpoints`, `activation_cache`, `frozen_layers`, `optimizer`, `dry_run`, `fuse`);
+`train`, `runs`, `plan`, `callbacks`, `settings` and `batches` can be read without it.
 """

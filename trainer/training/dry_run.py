@@ -170,8 +170,8 @@ def other_bytes() -> int:
 
 def peak_resident_bytes() -> int:
     """The most memory this process has had so far."""
-    said = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return said if sys.platform == "darwin" else said * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _spent(work: Callable[[], object]) -> TimeSpent:

@@ -46,7 +46,7 @@ class FrozenLayers:
             yield
 
     def token_bytes(self) -> int:
-        """What one position takes on disk; 0 when nothing is frozen or it cannot be told."""
+        """What one position takes on disk; 0 when nothing is frozen, or not to be run apart."""
         try:
             sketch = self.activations(mx.array([[1]])) if self.count else None
         except Exception:  # a model of another shape
@@ -72,13 +72,13 @@ class FrozenLayers:
 
     @contextmanager
     def _replaced(self, first: int, stand_ins: list[Any]) -> Iterator[None]:
-        place = slice(first, first + len(stand_ins))
-        originals = self._layers[place]
-        self._layers[place] = stand_ins
+        where = slice(first, first + len(stand_ins))
+        originals = self._layers[where]
+        self._layers[where] = stand_ins
         try:
             yield
         finally:
-            self._layers[place] = originals
+            self._layers[where] = originals
 
 
 def _drops_out(layer: Any) -> bool:

@@ -38,8 +38,8 @@ class RunConfig:
     def sha(self) -> str:
         """12 hex that name everything but the free settings."""
         fixed = {name: value for name, value in self.settings.items() if name not in FREE_SETTINGS}
-        told = orjson.dumps([self.model_sha, self.dataset, fixed], option=orjson.OPT_SORT_KEYS)
-        return sha256(told).hexdigest()[:12]
+        named = orjson.dumps([self.model_sha, self.dataset, fixed], option=orjson.OPT_SORT_KEYS)
+        return sha256(named).hexdigest()[:12]
 
     def differences(self, other: RunConfig) -> list[str]:
         """In words: what another run's beginning has otherwise. Free settings do not count."""

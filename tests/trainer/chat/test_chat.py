@@ -131,7 +131,7 @@ def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk)
     )
     assert row.answer in shown and "base answers" in shown
     assert "[1] Φωνή" in shown and "http://x/" in shown
-    assert "no such order: /wrong" in shown and "exists already" in shown
+    assert "no such command: /wrong" in shown and "exists already" in shown
     text = file.read_text("utf-8")
     assert text.count("\n## ") == 3 and "never asked" not in text
     assert [line for line in text.splitlines() if line in ("*tuned*", "*base*", "*tuned+rag*")] == [

@@ -1,7 +1,7 @@
 """How long training will take, before there is a dataset or a model: `kkoracle estimate`.
 
 What a run itself measured on this machine comes first (`preflight.json`, its metrics); else the
-pace is assumed and said to be. The preflight of `kkoracle train --dry-run` is the exact word.
+pace is assumed, and the basis names that. `kkoracle train --dry-run` measures it exactly.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _measured(archive_dir: Path) -> tuple[float, float, str]:
     """Tokens a second and memory of the newest run here; zeros when there is none."""
     for folder in runs_with(archive_dir, plan.FILE):
         try:
-            told = orjson.loads((folder / plan.FILE).read_bytes())
-            pace, memory = float(told["tokens_per_s"]), float(told["process_bytes"])
+            stored = orjson.loads((folder / plan.FILE).read_bytes())
+            pace, memory = float(stored["tokens_per_s"]), float(stored["process_bytes"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
         return pace, memory, f"{pace:,.0f} tokens/s (measured by run {folder.name!r})"

@@ -237,7 +237,7 @@ class _TrialRunner:
             round(time.process_time() - used, 3),
             round(time.perf_counter() - clock, 3),
         )
-        self._tries.keep(tried)
+        self._tries.append(tried)
         self._callback.on_trial_end(tried)
         return tried
 

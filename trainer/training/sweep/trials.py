@@ -58,11 +58,11 @@ class TrialStore:
         A search is cheap beside what it is for, so changed settings simply begin it again.
         """
         path = self.folder / PLAN
-        told = orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-        if restart or not path.exists() or path.read_bytes() != told:
+        stored = orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        if restart or not path.exists() or path.read_bytes() != stored:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            write_atomic(path, told)
+            write_atomic(path, stored)
         return list(self._read())
 
     def _read(self) -> Iterator[Trial]:
@@ -75,7 +75,7 @@ class TrialStore:
             except (ValueError, KeyError, TypeError):
                 return  # cut short by a kill: it is tried again
 
-    def keep(self, tried: Trial) -> None:
+    def append(self, tried: Trial) -> None:
         """Append one; what was cut short before it is dropped.
 
         Raises:
