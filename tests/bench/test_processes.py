@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from bench import processes
 from tests.conftest import ROOT, cli_environment
 
@@ -50,6 +52,14 @@ def test_the_command_is_run_as_from_a_shell() -> None:
     }
     assert processes.as_from_a_shell(env) == {"LD_PRELOAD": "/a/libx.so", "HOME": "/h"}
     assert processes.as_from_a_shell({"LD_PRELOAD": "/a/libx.so"}) == {"LD_PRELOAD": "/a/libx.so"}
+
+
+def test_whatever_is_compared_computes_with_one_blas_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "8")
+    found = processes.mlx_environment()
+    assert found["OPENBLAS_NUM_THREADS"] == found["OMP_NUM_THREADS"] == "1"
 
 
 def test_a_stopped_bench_stops_what_it_runs(tmp_path: Path) -> None:

@@ -27,6 +27,25 @@ def test_every_bench_is_a_module_with_a_docstring_a_seed_and_figures() -> None:
     for name in registry.NAMES:
         bench = registry.load(name)
         assert bench.__doc__ and isinstance(bench.SEED, int) and callable(bench.run)
+        assert bench.NOT_FOR_JUDGING and all(isinstance(one, str) for one in bench.NOT_FOR_JUDGING)
+
+
+def test_a_quick_run_says_which_figures_are_not_for_judging(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["eta", "--quick", "--runs", "1"]) == 0
+    *text, line = capsys.readouterr().out.splitlines()
+    found = orjson.loads(line)
+    assert "in_range" in found["not_for_judging"] and set(found["not_for_judging"]) <= set(found)
+    assert "seed" not in found["not_for_judging"]
+    assert any("--quick" in line and ", ".join(found["not_for_judging"]) in line for line in text)
+
+
+def test_a_full_run_calls_all_its_figures_fit_for_judging(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["eta", "--runs", "1", "--json"]) == 0
+    assert orjson.loads(capsys.readouterr().out)["not_for_judging"] == []
 
 
 def test_listing_loads_no_model_library() -> None:
@@ -77,6 +96,7 @@ def test_a_quick_run_prints_one_json_object() -> None:
     assert len(found["load"]) == 3 and found["seed"] == 7
     assert found["identical_outputs"] == 1.0  # greedy and float32: batching changes no word
     assert found["identical_to_bare"] == 1.0
+    assert "speedup_vs_loop" in found["not_for_judging"]
     assert found["speedup_vs_loop"] > 0 and found["of_bare_engine"] > 0
     assert 350 <= found["tokens_in"][0] <= found["tokens_in"][1] <= 450
     assert 60 <= found["tokens_out"][0] <= found["tokens_out"][1] <= 260
