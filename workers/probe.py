@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exchange.display import format_moments, format_range, progress_bar
+from exchange.display import format_duration, format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED, NotEnoughData
 from exchange.files import write_atomic
 from exchange.inference.engine import Engine, EngineDescription, PrefixSharing
@@ -233,7 +233,7 @@ def summary_lines(found: GenerationProbe, archive: str, now: datetime) -> list[s
     about = found.description
     lines = [
         f"{about.model} ({about.engine}, {about.quantisation}, width {about.width})",
-        f"{len(found.tried)} of {found.asked} tasks in {found.seconds:.1f} s"
+        f"{len(found.tried)} of {found.asked} tasks in {format_duration(found.seconds)}"
         + (" (stopped)" if found.stopped else ""),
     ]
     if not found.seconds:

@@ -191,9 +191,9 @@ class HostThrottle:
         )
         self._save(replace(self.host, paused_until=self._clock() + self._unreachable_pause))
         log.warning(
-            "%s cannot be reached: trying again in %.0f s (check the network and the address)",
+            "%s cannot be reached: trying again in %s (check the network and the address)",
             self.host.origin,
-            self._unreachable_pause,
+            format_duration(self._unreachable_pause),
         )
 
     def count_outcome(self, *, good: bool) -> bool:
@@ -208,9 +208,9 @@ class HostThrottle:
         until = max(self.host.paused_until, self._clock() + self._breaker_pause)
         self._save(replace(self.host, paused_until=until), counting="breaks")
         log.warning(
-            "%s answers mostly with errors: pausing for %.0f s",
+            "%s answers mostly with errors: pausing for %s",
             self.host.origin,
-            self._breaker_pause,
+            format_duration(self._breaker_pause),
         )
         return True
 

@@ -16,6 +16,7 @@ from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
+from exchange.display import format_bytes
 
 # Requests for one printed issue: a daily paper has 20 to 44 pages or stories of its own address.
 PER_ISSUE = (20, 45)
@@ -61,7 +62,7 @@ def estimate_crawl(
     stories = (issues * PER_ISSUE[0], issues * PER_ISSUE[1])
     basis = (
         f"{issues:,} issues in the profile, {PER_ISSUE[0]} to {PER_ISSUE[1]} pages or stories each "
-        f"(assumed), {PAGE_BYTES / 1000:.1f} kB a page (assumed)"
+        f"(assumed), {format_bytes(PAGE_BYTES)} a page (assumed)"
     )
     return _crawl_estimate(0, found, settings.delay, PAGE_BYTES, stories, basis)
 
@@ -93,7 +94,7 @@ def _from_store(
             if indexes_waiting
             else ""
         )
-        + f"; {size / 1000:.1f} kB a page ({'measured' if measured else 'assumed'})"
+        + f"; {format_bytes(size)} a page ({'measured' if measured else 'assumed'})"
     )
     return _crawl_estimate(
         done,

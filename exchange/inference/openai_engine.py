@@ -18,6 +18,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
+from exchange.display import format_duration
 from exchange.errors import Unreachable, UserError
 from exchange.inference import openai_replies
 from exchange.inference.engine import EngineDescription, Message, RequestOutput
@@ -255,7 +256,10 @@ class OpenAIEngine:
         if not self._away:
             self._away = True
             log.warning(
-                "%s does not answer (%s): asking again, next in %.0f s", self._url, why, wait
+                "%s does not answer (%s): asking again, next in %s",
+                self._url,
+                why,
+                format_duration(wait),
             )
 
 

@@ -126,8 +126,8 @@ def _memory(project: Project) -> Iterator[Finding]:
         + (
             ""
             if fits
-            else f": a 7B model wants {NEEDED_MEMORY_GB}; choose a smaller one, or let an "
-            "endpoint on another machine generate"
+            else f": a 7B model wants {format_bytes(NEEDED_MEMORY_GB * 1e9)}; choose a smaller one, or "
+            "let an endpoint on another machine generate"
         ),
     )
 
@@ -159,7 +159,11 @@ def _disk(project: Project) -> Iterator[Finding]:
         "ok" if fits else "warn",
         "disk",
         f"{format_bytes(free)} free in {folder}"
-        + ("" if fits else f": an archive and a 7B model want about {NEEDED_DISK_GB}"),
+        + (
+            ""
+            if fits
+            else f": an archive and a 7B model want about {format_bytes(NEEDED_DISK_GB * 1e9)}"
+        ),
     )
 
 

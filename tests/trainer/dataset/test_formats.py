@@ -68,7 +68,7 @@ def test_too_few_or_too_much_for_a_hosted_trainer_is_said_before_sending(
     )
     assert jsonl.hosted_limits_error({"train": rows}) == ""
     monkeypatch.setattr(jsonl, "MAX_HOSTED_BYTES", 1000)
-    assert "MB are the most" in jsonl.hosted_limits_error({"train": rows})
+    assert "1 kB are the most" in jsonl.hosted_limits_error({"train": rows})
 
 
 def test_sharegpt_and_alpaca_have_their_names(dataset: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from exchange.display import format_bytes
 from trainer.dataset.manifest import Manifest
 from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
@@ -120,6 +121,7 @@ def hosted_limits_error(rows: _HostedRows) -> str:
         size = sum(len(orjson.dumps(chat(row))) + 1 for row in found)
         if size > MAX_HOSTED_BYTES:
             return (
-                f"{name} has {size / 2**20:.0f} MB, and {MAX_HOSTED_BYTES // 2**20} MB are the most"
+                f"{name} has {format_bytes(size)}, and {format_bytes(MAX_HOSTED_BYTES)} are the "
+                "most"
             )
     return ""
