@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crawler.settings import CrawlSettings
+from exchange.cli.commands import add_command, add_group
+from exchange.cli.fields import settings_options
+from exchange.cli.options import Archive, Json, print_json
 from exchange.display import format_bytes
 from exchange.project import Project
 
 if TYPE_CHECKING:
+    from crawler.profile import Profile
     from crawler.scope import CrawlScope
 
 
-# `kkoracle archive learn`: propose a profile for a newspaper from a few dozen of its pages.
-
-
+@settings_options("crawl", CrawlSettings, "contact", "delay")
 def learn(
     ctx: typer.Context,
+    settings: CrawlSettings,
     source: Annotated[
         str, typer.Argument(help="A web address to begin at, a folder of HTML files, or a crawl's.")
     ],
@@ -26,10 +30,6 @@ def learn(
     name: Annotated[str, typer.Option(help="The newspaper as its readers call it.")] = "",
     pages: Annotated[int, typer.Option(help="About how many pages to look at.")] = 60,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
-    contact: Annotated[
-        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
-    ] = None,
-    delay: Annotated[float | None, typer.Option(help="Least seconds between requests.")] = None,
 ) -> None:
     """Propose a profile: where headline, text, date, section and author stand on its pages.
 
@@ -41,55 +41,80 @@ def learn(
     crawled with the generic profile: then nothing is asked for at all.
     """
     from crawler.learn import command
-    from crawler.settings import CrawlSettings
 
     project: Project = ctx.obj
-    settings = project.config.table("crawl", CrawlSettings, {"contact": contact, "delay": delay})
     kept = project.data / ".learn"  # no archive can have such a name
     for line in command.learn(source, out, kept, pages, settings, name=name, force=force):
         typer.echo(line)
 
 
-Name = Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")]
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the front door."""
-    archive = typer.Typer(no_args_is_help=True, help="What is known of newspapers and archives.")
-    archive.command("list")(list_archives)
-    archive.command("learn")(learn)
-    archive.command("probe")(probe)
-    archive.command("coverage")(coverage)
-    archive.command("review")(review)
-    archive.command("retry")(retry)
-    archive.command("warc")(warc)
-    app.add_typer(archive, name="archive")
-    app.command("import")(import_)
+    add_command(
+        app,
+        import_,
+        "kkoracle import scans/ my-files --date-pattern '{yyyy}/{mm}/{dd}'",
+        "kkoracle import pages.warc.gz rizospastis",
+        panel="Archive",
+        name="import",
+    )
+    archive = add_group(app, "archive", "What is known of newspapers and archives.", "Archive")
+    add_command(
+        archive,
+        list_archives,
+        "kkoracle archive list",
+        "kkoracle archive list --json",
+        name="list",
+        journal=False,
+    )
+    add_command(
+        archive,
+        learn,
+        "kkoracle archive learn https://example.org --contact you@example.org",
+        "kkoracle archive learn saved-pages/ --out paper.toml",
+        journal=False,
+    )
+    add_command(
+        archive,
+        probe,
+        "kkoracle archive probe https://example.org/story/1 --contact you@example.org",
+        journal=False,
+    )
+    add_command(archive, coverage, "kkoracle archive coverage --json", journal=False)
+    add_command(archive, review, "kkoracle archive review --reason http-500", journal=False)
+    add_command(archive, retry, "kkoracle archive retry --reason http-500")
+    add_command(archive, warc, "kkoracle archive warc rizospastis pages.warc.gz")
 
 
-def list_archives() -> None:
+def list_archives(json: Json = False) -> None:
     """Show the built-in profiles."""
     from crawler.profiles import builtin
 
-    for name, profile in builtin().items():
-        span = ""
-        if profile.ranges:
-            last = max((item.until.year if item.until else 9999) for item in profile.ranges)
-            span = f"{min(item.since.year for item in profile.ranges)}-"
-            span += "today" if last == 9999 else str(last)
-        typer.echo(f"{name:14} {profile.name:24} {profile.base:32} {span}")
+    found = [
+        {"name": name, "newspaper": profile.name, "base": profile.base, "years": _years(profile)}
+        for name, profile in builtin().items()
+    ]
+    if json:
+        print_json(found)
+        return
+    for one in found:
+        typer.echo(f"{one['name']:14} {one['newspaper']:24} {one['base']:32} {one['years']}")
 
 
+def _years(profile: Profile) -> str:
+    if not profile.ranges:
+        return ""
+    last = max((item.until.year if item.until else 9999) for item in profile.ranges)
+    first = min(item.since.year for item in profile.ranges)
+    return f"{first}-{'today' if last == 9999 else last}"
+
+
+@settings_options("crawl", CrawlSettings, "contact", "profile")
 def probe(
     ctx: typer.Context,
+    settings: CrawlSettings,
     url: Annotated[str, typer.Argument(help="An address of the archive, best that of a story.")],
-    profile: Annotated[
-        str | None, typer.Option(help="A profile's name or file; default: what knows the host.")
-    ] = None,
-    contact: Annotated[
-        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    json: Json = False,
 ) -> None:
     """Would this archive work, and if not, why? Asks for robots.txt and a handful of pages.
 
@@ -100,12 +125,7 @@ def probe(
     """
     from crawler.probe.run import print_result
     from crawler.probe.run import probe as look
-    from crawler.settings import CrawlSettings
 
-    project: Project = ctx.obj
-    settings = project.config.table(
-        "crawl", CrawlSettings, {"contact": contact, "profile": profile}
-    )
     raise typer.Exit(
         print_result(look(url, settings.model_copy(update={"base_url": ""})), as_json=json)
     )
@@ -113,8 +133,8 @@ def probe(
 
 def coverage(
     ctx: typer.Context,
-    name: Name = None,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    name: Archive = None,
+    json: Json = False,
 ) -> None:
     """How much of the archive is here, by year and section.
 
@@ -136,10 +156,10 @@ Reason = Annotated[str | None, typer.Option(help="Only pages with this reason, s
 
 def review(
     ctx: typer.Context,
-    name: Name = None,
+    name: Archive = None,
     reason: Reason = None,
     limit: Annotated[int, typer.Option(help="How many pages to list.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    json: Json = False,
 ) -> None:
     """List the pages that came to nothing: state, reason, address, and how to try them again."""
     from crawler.status import failed_pages as failures
@@ -156,7 +176,7 @@ def review(
     )
 
 
-def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
+def retry(ctx: typer.Context, name: Archive = None, reason: Reason = None) -> None:
     """Make pages that failed due again; the next `kkoracle crawl` asks for them.
 
     Pages that are here but yielded no story are read again from disk instead.
@@ -175,25 +195,23 @@ def retry(ctx: typer.Context, name: Name = None, reason: Reason = None) -> None:
 def _scope_of(project: Project, archive: str) -> CrawlScope:
     from crawler import profiles
     from crawler.scope import CrawlScope
-    from crawler.settings import CrawlSettings
 
     settings = project.config.table("crawl", CrawlSettings)
     profile = profiles.load(settings, archive, imported=True)
     return CrawlScope(profile, settings.since, settings.until, settings.weekdays)
 
 
+@settings_options("crawl", CrawlSettings, "profile")
 def import_(
     ctx: typer.Context,
+    settings: CrawlSettings,
     path: Annotated[Path, typer.Argument(help="A file, or a folder with all that is in it.")],
-    name: Name = None,
+    name: Archive = None,
     date_pattern: Annotated[
         str | None,
         typer.Option(
             help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for anything."
         ),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="A profile's name or file, for HTML of a newspaper.")
     ] = None,
 ) -> None:
     """Make stories of files that you have: HTML, text, Markdown, JSON, JSONL, WARC, PDF.
@@ -203,17 +221,15 @@ def import_(
     is new is read. Broken files are counted, listed by `kkoracle archive review`, and stop
     nothing. Then `kkoracle crawl NAME --no-fetch` generates.
 
-    WARC needs `pip install 'kkoracle\\[warc]'`, PDF `pip install 'kkoracle\\[pdf]'`.
+    WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
     """
     from crawler.importing.document import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
-    from crawler.settings import CrawlSettings
     from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import STOPPED
 
     project: Project = ctx.obj
     archive = project.archive(name)
-    settings = project.config.table("crawl", CrawlSettings, {"profile": profile})
     date = compile_date_pattern(date_pattern) if date_pattern else None
     bar = StepProgressBar("reading", " MB")
 
@@ -263,7 +279,7 @@ def warc(
 ) -> None:
     """Write the raw pages of an archive as a WARC file, for other people's tools.
 
-    Needs `pip install 'kkoracle\\[warc]'`. `kkoracle import` reads such a file back.
+    Needs `pip install 'kkoracle[warc]'`. `kkoracle import` reads such a file back.
     """
     from crawler.frontier import pages
     from crawler.importing.warc import write_warc

@@ -7,27 +7,38 @@ from typing import Annotated
 import typer
 
 from crawler import archive_cli
+from crawler.settings import CrawlSettings
+from exchange.cli.commands import add_command
+from exchange.cli.fields import settings_options
+from exchange.cli.options import Archive
 from exchange.project import Project
 
 
 def register(app: typer.Typer) -> None:
     """Add the crawler's commands to the front door."""
-    app.command("crawl")(crawl)
+    add_command(
+        app,
+        crawl,
+        "kkoracle crawl",
+        "kkoracle crawl rizospastis --delay 2",
+        "kkoracle crawl --follow --every 30m",
+        "kkoracle crawl my-files --no-fetch",
+        panel="Archive",
+    )
     archive_cli.register(app)
 
 
+@settings_options("crawl", CrawlSettings, "contact", "delay", "base_url", "profile", "every")
 def crawl(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")] = None,
+    settings: CrawlSettings,
+    name: Archive = None,
     no_fetch: Annotated[
         bool, typer.Option("--no-fetch", help="Ask the newspaper nothing; do the rest.")
     ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Never end: look for new issues again and again.")
     ] = False,
-    every: Annotated[
-        str | None, typer.Option(help="How often --follow looks: 30m, 1h (default), 1d.")
-    ] = None,
     new_recipe: Annotated[
         bool, typer.Option("--new-recipe", help="The prompt or model changed: generate anew.")
     ] = False,
@@ -45,12 +56,6 @@ def crawl(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask once more for pages that were given up.")
     ] = False,
-    contact: Annotated[
-        str | None, typer.Option(help="Your e-mail or web page, for the site's owner.")
-    ] = None,
-    delay: Annotated[float | None, typer.Option(help="Least seconds between requests.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Ask this address instead.")] = None,
-    profile: Annotated[str | None, typer.Option(help="A profile's name or file.")] = None,
 ) -> None:
     """Crawl an archive and carry it through generation, until nothing is left to do.
 
@@ -69,7 +74,6 @@ def crawl(
     from crawler import profiles
     from crawler.daemon import run_daemon
     from crawler.optout.confirm import confirm_opt_outs
-    from crawler.settings import CrawlSettings
     from crawler.status.console import CrawlConsole
     from crawler.status.progress import CrawlSnapshot
     from crawler.status.report import HeartbeatWriter
@@ -83,17 +87,6 @@ def crawl(
     project: Project = ctx.obj
     logs.configure(project.config, logging.WARNING)
     archive = project.archive(name)
-    settings = project.config.table(
-        "crawl",
-        CrawlSettings,
-        {
-            "contact": contact,
-            "delay": delay,
-            "base_url": base_url,
-            "profile": profile,
-            "every": every,
-        },
-    )
     if project.redis.url:
         from exchange.queue import redis_client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 import sys
@@ -27,14 +28,26 @@ class LogSettings(SettingsTable):
     format: Literal["text", "json"] = Field(
         "text", description="json: one object a line, also of every task that ends"
     )
+    level: Literal["", "debug", "info", "warning", "error"] = Field(
+        "", description="the least that is written; empty: what the command takes for useful"
+    )
     run: str = Field("", description="names this run in JSON lines; empty: made at every start")
+
+
+LEVEL_VARIABLE = "KKORACLE_LOG_LEVEL"
+
+
+def is_quiet() -> bool:
+    """Whether progress is unwanted: `kkoracle -q`."""
+    return os.environ.get(LEVEL_VARIABLE) == "error"
 
 
 def configure(config: Config, level: int) -> str:
     """Set logging up for this process; returns the run's name, for its children to share.
 
     Args:
-        level: the least that is written as text; JSON lines have all from INFO on.
+        level: the least that is written as text, unless `[log] level` says; JSON lines have all
+            from INFO on.
 
     Raises:
         UsageError: the settings are not valid.
@@ -44,7 +57,9 @@ def configure(config: Config, level: int) -> str:
     handler = logging.StreamHandler(sys.stderr)
     as_json = settings.format == "json"
     handler.setFormatter(JsonLinesFormatter(run) if as_json else logging.Formatter(TEXT_FORMAT))
-    logging.basicConfig(level=logging.INFO if as_json else level, handlers=[handler], force=True)
+    usual = logging.INFO if as_json else level
+    wanted = logging.getLevelNamesMapping()[settings.level.upper()] if settings.level else usual
+    logging.basicConfig(level=wanted, handlers=[handler], force=True)
     return run
 
 

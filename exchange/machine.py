@@ -1,4 +1,4 @@
-"""How much memory this machine has, and how much of it is free for a model."""
+"""This machine: its memory, what is free for a model, and how a child process of ours starts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from exchange.settings import SettingsTable
 
 GPU_SHARE = 2 / 3  # of an Apple machine's memory; what its GPU may hold without being evicted
 _FREE_PAGES = ("free", "inactive", "speculative", "purgeable")
+
+
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command line of a child process that runs one of our modules.
+
+    `-P` keeps the working folder off its path: a file `crawler.py` or a folder `workers/` that
+    lies beside the user would be taken for our package.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def total_memory() -> int:

@@ -61,7 +61,7 @@ class Config:
     def __init__(self, raw: Mapping[str, Any], path: Path | None, env: Mapping[str, str]) -> None:
         self.raw = raw
         self.path = path
-        self._env = env
+        self.environment = env
         self.sources: dict[str, str] = {}  # "crawl.delay" -> where its value came from
         self.read: dict[
             str, SettingsTable
@@ -106,7 +106,7 @@ class Config:
             self.sources[dotted] = "default"
             for source, found in (
                 (self._where(), raw.get(key)),
-                (variable, self._env.get(variable) or None),
+                (variable, self.environment.get(variable) or None),
                 ("flag", (flags or {}).get(key)),
             ):
                 if found is not None and not (found == "" and field.default is None):

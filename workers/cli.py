@@ -7,26 +7,38 @@ from typing import Annotated, Any
 
 import typer
 
+from exchange.cli.commands import add_command
+from exchange.cli.fields import settings_options
+from exchange.cli.options import Archive, Yes, confirmation
+from exchange.inference.models import ModelSettings
 from exchange.project import Project
 from workers import failed
+from workers.settings import WorkSettings, current_recipe
 
 
 def register(app: typer.Typer) -> None:
     """Add the workers' commands to the front door."""
-    app.command("work")(work)
-    app.command("recheck")(recheck)
-    app.add_typer(failed.app, name="failed")
+    add_command(
+        app,
+        work,
+        "kkoracle work",
+        "kkoracle work --probe",
+        "kkoracle work --engine openai --width 64",
+        "kkoracle work --pause",
+        panel="Pairs",
+    )
+    add_command(app, recheck, "kkoracle recheck", "kkoracle recheck --yes", panel="Pairs")
+    failed.register(app)
 
 
+@settings_options("work", WorkSettings, "width", "engine")
+@settings_options("model", ModelSettings, "name", into="model", names={"name": ("--model",)})
 def work(
     ctx: typer.Context,
-    width: Annotated[
-        int | None, typer.Option(help="Requests decoded together; 32 fits a 24 GB Mac.")
-    ] = None,
-    engine: Annotated[str | None, typer.Option(help="mlx (here) or openai (an endpoint).")] = None,
-    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
+    settings: WorkSettings,
+    model: ModelSettings,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+    yes: Yes = False,
     probe: Annotated[
         bool,
         typer.Option(
@@ -54,7 +66,6 @@ def work(
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
     from workers.queue.heartbeat import WorkerProgress, worker_metrics
-    from workers.settings import WorkSettings, current_recipe
     from workers.supervisor import Supervisor
 
     project: Project = ctx.obj
@@ -62,18 +73,16 @@ def work(
     if pause is not None:
         typer.echo(_set_paused(project, pause))
         return
-    settings = project.config.table("work", WorkSettings, {"width": width, "engine": engine})
-    language_model = project.config.table("model", models.ModelSettings, {"name": model})
     current_recipe(project.config)  # a wrong prompt ends it before anything starts
     if settings.engine == "mlx":
         project.models.mkdir(parents=True, exist_ok=True)
-        models.locate(language_model, project.models, lambda text: yes or typer.confirm(text))
+        models.locate(model, project.models, confirmation(yes))
     variables: dict[str, Any] = {
         "KKORACLE_DATA": project.data,
         "KKORACLE_CONFIG": project.config.path.resolve() if project.config.path else "",
         "KKORACLE_WORK_WIDTH": settings.width,
         "KKORACLE_WORK_ENGINE": settings.engine,
-        "KKORACLE_MODEL_NAME": language_model.name,
+        "KKORACLE_MODEL_NAME": model.name,
         "KKORACLE_LOG_RUN": run,
     }
     environment = {key: str(value) for key, value in variables.items()}
@@ -129,7 +138,7 @@ def _set_paused(project: Project, paused: bool) -> str:
 
 def recheck(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The archive; default: `archive`.")] = None,
+    name: Archive = None,
     processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     yes: Annotated[
         bool, typer.Option("--yes", help="Take the new verdicts without asking.")

@@ -6,27 +6,44 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.commands import add_command, add_group
+from exchange.cli.options import ArchiveOption, Json, print_json
 from exchange.display import printable
 from exchange.project import Project
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Tasks that ended without a pair: list and show them, try them again, or drop them.\n\n"
-    "A running daemon is asked to make the change; without one it is made at once.",
-)
-
-ARCHIVE = Annotated[str | None, typer.Option("--archive", help="Default: the config's.")]
-IDS = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
-REASON = Annotated[str, typer.Option(help="All that failed for this reason.")]
-ALL = Annotated[bool, typer.Option("--all", help="Every failed task.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
+Reason = Annotated[str, typer.Option(help="All that failed for this reason.")]
+Everything = Annotated[bool, typer.Option("--all", help="Every failed task.")]
 
 
-@app.command("list")
+def register(app: typer.Typer) -> None:
+    """Add the group to the front door."""
+    failed = add_group(
+        app,
+        "failed",
+        "Tasks that ended without a pair: list and show them, try them again, or drop them.\n\n"
+        "A running daemon is asked to make the change; without one it is made at once.",
+        "Pairs",
+    )
+    add_command(
+        failed,
+        list_failed,
+        "kkoracle failed list",
+        "kkoracle failed list --reason parse --json",
+        name="list",
+        journal=False,
+    )
+    add_command(failed, show, "kkoracle failed show 4f0e070a", journal=False)
+    add_command(failed, retry, "kkoracle failed retry --all")
+    add_command(failed, drop, "kkoracle failed drop --reason parse")
+
+
 def list_failed(
     ctx: typer.Context,
-    reason: REASON = "",
+    reason: Reason = "",
     limit: Annotated[int, typer.Option(min=1, help="Tasks to show.")] = 20,
-    archive: ARCHIVE = None,
+    archive: ArchiveOption = None,
+    json: Json = False,
 ) -> None:
     """Show how many failed and why, and the first of them."""
     from exchange.store import failures
@@ -36,22 +53,35 @@ def list_failed(
     name = project.archive(archive)
     spool = Spool.read(project.archive_dir(name))
     found = failures.count_reasons(spool)
+    first = failures.list_failed(spool, name, failures.FailedSelection((), reason), limit)
+    if json:
+        tasks = [
+            {
+                "id": one.task.id,
+                "kind": one.task.kind,
+                "reason": one.reason,
+                "header": one.task.header,
+            }
+            for one in (first if found else ())
+        ]
+        print_json({"archive": name, "reasons": found, "tasks": tasks})
+        spool.close()
+        return
     if not found:
         typer.echo(f"{name}: no task has failed")
         return
     for code, count in found.items():
         typer.echo(f"{count:7,} {code}")
     typer.echo("")
-    for one in failures.list_failed(spool, name, failures.FailedSelection((), reason), limit):
+    for one in first:
         typer.echo(f"{one.task.id}  {one.task.kind:8} {one.reason:16} {printable(one.task.header)}")
     spool.close()
 
 
-@app.command()
 def show(
     ctx: typer.Context,
     task: Annotated[str, typer.Argument(help="Its id, or how it begins.")],
-    archive: ARCHIVE = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Show what one task was asked and what the model answered."""
     from exchange.store import failures
@@ -74,13 +104,12 @@ def show(
     spool.close()
 
 
-@app.command()
 def retry(
     ctx: typer.Context,
-    tasks: IDS = None,
-    reason: REASON = "",
-    everything: ALL = False,
-    archive: ARCHIVE = None,
+    tasks: Ids = None,
+    reason: Reason = "",
+    everything: Everything = False,
+    archive: ArchiveOption = None,
 ) -> None:
     """Ask for failed tasks again."""
     from exchange.store import failures
@@ -89,13 +118,12 @@ def retry(
     typer.echo(f"{count:,} tasks wait to be generated again")
 
 
-@app.command()
 def drop(
     ctx: typer.Context,
-    tasks: IDS = None,
-    reason: REASON = "",
-    everything: ALL = False,
-    archive: ARCHIVE = None,
+    tasks: Ids = None,
+    reason: Reason = "",
+    everything: Everything = False,
+    archive: ArchiveOption = None,
 ) -> None:
     """Give failed tasks up: they are no longer counted, and not tried again."""
     from exchange.store import failures

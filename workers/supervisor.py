@@ -6,13 +6,13 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 
 from exchange import signals
 from exchange.errors import OK, STOPPED, USAGE, ProgramFailed
 from exchange.inference import openblas
+from exchange.machine import python_module
 from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_name
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Supervisor:
     def _run_once(self, tick: Callable[[str], None]) -> int:
         self.worker_name = make_name()
         module = self._environment.get(MODULE_VARIABLE) or "workers.run"
-        command = [sys.executable, "-m", module, *(["--burst"] if self._burst else [])]
+        command = python_module(module, *(["--burst"] if self._burst else []))
         # A session of its own: Ctrl-C reaches the supervisor, which passes it on exactly once.
         self._process = subprocess.Popen(
             command,

@@ -9,11 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from exchange.text.fold import fold
-from kkoracle.demo.newspaper.connectives import SENTENCES
 from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import Noun, slash_date, upper_first
-from kkoracle.demo.newspaper.pools import TRAINING
 from kkoracle.demo.newspaper.slots import SlotSampler
+from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, TRAINING
 from kkoracle.demo.newspaper.writer import slot_letters
 
 CHARACTERS = 1_200  # a chunk
@@ -99,7 +98,7 @@ def _otherwise(frame: SentenceFrame, slots: dict[str, object]) -> str:
 
 def _filler(draw: SlotSampler, rng: random.Random) -> str:
     """A sentence without a fact."""
-    sentence = rng.choice(SENTENCES)
+    sentence = rng.choice(CONNECTIVES)
     slots = {
         "p": draw.person().o if "{p}" in sentence else "",
         "v": draw.place().ston if "{v}" in sentence else "",

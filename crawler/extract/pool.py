@@ -8,7 +8,6 @@ import os
 import select
 import selectors
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from crawler.extract import profile_codec
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from exchange.errors import ProgramFailed
+from exchange.machine import python_module
 from exchange.records import Chunk, Story
 
 DEPTH = 32  # pages given at once, so that a process need not wait for us after each
@@ -62,7 +62,7 @@ class ExtractionPool:
     def __init__(
         self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
     ) -> None:
-        self._command = [sys.executable, "-m", "crawler.extract.worker", str(directory), archive]
+        self._command = python_module("crawler.extract.worker", str(directory), archive)
         self._profile = profile_codec.pack(profile)
         self._limit = limit_s
         self._size = processes

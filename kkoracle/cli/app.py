@@ -6,9 +6,9 @@ inside the commands.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,45 +17,37 @@ import typer
 import crawler.cli
 import trainer.cli
 import workers.cli
-from exchange import signals
+from exchange import logs, signals
+from exchange.cli import commands
+from exchange.cli.commands import HelpfulGroup
 from exchange.errors import STOPPED, USAGE, UserError
-from exchange.inference.engine import Engine
 from exchange.journal import CRASHED, JournalEntry
-from exchange.metrics import MetricSource
-from exchange.project import Project
-from exchange.recipes.recipe import Recipe
-from exchange.settings import Config, GeneralSettings, RedisSettings
+from exchange.settings import Config
 from kkoracle import __version__
-from kkoracle.cli import start
-from kkoracle.cli.tables import TABLES
+from kkoracle.api import OracleProject
+from kkoracle.cli import operations, start
 
-# Which commands belong in the journal: all but those that only look.
+_OPTIONS_WITH_VALUE = ("--config", "--data")  # the front door's own
+_QUIET, _VERBOSE = "error", "info"  # the levels of -q and -v
+SIGINT_EXIT_CODE = 130  # what Typer makes of a Ctrl-C that no command has caught
 
-READ_ONLY_COMMANDS = frozenset(
-    {
-        "init",
-        "doctor",
-        "config",
-        "estimate",
-        "status",
-        "dashboard",
-        "demo",
-        "trace",
-        "chat",
-        "serve",
-        "ui",
-        "redis",
-        "archive list",
-        "archive probe",
-        "archive learn",
-        "archive coverage",
-        "archive review",
-        "dataset stats",
-        "failed list",
-        "failed show",
-    }
+app = typer.Typer(
+    name="kkoracle",
+    cls=HelpfulGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A newspaper's web archive goes in, a language model that has learned it comes out, with "
+    "the proof.\n\n"
+    "New here? `kkoracle demo` shows the whole way offline in a few minutes. For your own "
+    "newspaper: `kkoracle init`, `kkoracle doctor`, then `kkoracle crawl` in one terminal and "
+    "`kkoracle work` in another; `kkoracle status` says how far it is. Then "
+    "`kkoracle dataset build`, `kkoracle train`, `kkoracle compare`.\n\n"
+    "Kill anything at any time and run the same command again: nothing is lost.\n\n"
+    "Exit codes: 0 done or fine, 1 failed or needs attention, 2 bad usage or config, 3 stopped "
+    "and resumable.",
 )
-_GLOBAL_OPTIONS_WITH_VALUE = ("--config", "--data")  # the front door's own options
 
 
 def is_journalled(words: Sequence[str]) -> bool:
@@ -64,40 +56,7 @@ def is_journalled(words: Sequence[str]) -> bool:
     Args:
         words: of the command line, without the program's name.
     """
-    if not words or "--help" in words:
-        return False
-    command = _command_name(words)
-    return not ({command, command.partition(" ")[0]} & READ_ONLY_COMMANDS)
-
-
-def _command_name(words: Sequence[str]) -> str:
-    """The command and, if there is one, the word after it."""
-    at = 0
-    while at < len(words) and words[at].startswith("-"):
-        at += 2 if words[at] in _GLOBAL_OPTIONS_WITH_VALUE else 1
-    rest = words[at : at + 2]
-    return " ".join(rest if len(rest) == 2 and not rest[1].startswith("-") else rest[:1])
-
-
-SIGINT_EXIT_CODE = 130  # what Typer makes of a Ctrl-C that no command has caught
-
-app = typer.Typer(
-    name="kkoracle",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="A newspaper's web archive goes in, a language model that has learned it comes out, with "
-    "the proof.\n\n"
-    "New here? [bold]kkoracle demo[/] shows the whole way offline in a few minutes. For your own "
-    "newspaper: [bold]kkoracle init[/], [bold]kkoracle doctor[/], then [bold]kkoracle crawl[/] in "
-    "one terminal and [bold]kkoracle work[/] in another; [bold]kkoracle status[/] says how far it "
-    "is. Then [bold]kkoracle dataset build[/], [bold]kkoracle train[/], "
-    "[bold]kkoracle compare[/].\n\n"
-    "Kill anything at any time and run the same command again: nothing is lost.\n\n"
-    "Exit codes: 0 done or fine, 1 failed or needs attention, 2 bad usage or config, 3 stopped "
-    "and resumable.",
-)
+    return commands.is_journalled(typer.main.get_command(app), words, _OPTIONS_WITH_VALUE)
 
 
 def _print_version(asked: bool) -> None:
@@ -113,66 +72,29 @@ def load_project(
         Path | None, typer.Option(help="Config file; default: kkoracle.toml in this folder.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Data folder; overrides the config.")] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, and of the log only errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also what the log has to tell.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
     ] = False,
 ) -> None:
+    if quiet or verbose:
+        os.environ[logs.LEVEL_VARIABLE] = _QUIET if quiet else _VERBOSE  # children hear it too
     settings = Config.find(config)
-    settings.check_tables(list(TABLES))
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
-    project = Project(
-        config=settings,
-        general=settings.table("", GeneralSettings, {"data": data.absolute() if data else None}),
-        redis=settings.table("redis", RedisSettings),
-        recipe=lambda: _recipe(settings),
-        in_language=lambda language: _recipe(settings, language),
-        questions=_general_questions,
-        companions=_monitor,
-        endpoint=_endpoint_engine,
-        entry=entry,
-    )
-    if is_journalled(entry.words):
+    project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)
+    if commands.is_journalled(ctx.command, entry.words, _OPTIONS_WITH_VALUE):
         entry.open(project.data, settings)
     ctx.obj = project
 
 
-def _recipe(settings: Config, language: str = "") -> Recipe:
-    from workers.settings import current_recipe
-
-    return current_recipe(settings, language)
-
-
-def _monitor(
-    project: Project, archive: str, figures: MetricSource | None
-) -> AbstractContextManager[None]:
-    from kkoracle.monitor import monitor
-
-    return monitor.monitor_command(project, archive, figures)
-
-
-def _general_questions(language: str) -> tuple[str, ...]:
-    from exchange.recipes import prompts
-
-    return prompts.general_questions(language)
-
-
-def _endpoint_engine(url: str, served_as: str, api_key: str, width: int) -> Engine:
-    """An OpenAI-compatible endpoint that an evaluation asks, greedily."""
-    from exchange.inference.openai_engine import OpenAIEngine
-
-    return OpenAIEngine(
-        url,
-        name=served_as,
-        served_as=served_as,
-        width=width,
-        api_key=api_key,
-        temperature=0.0,
-        table="evaluate",
-    )
-
-
 start.register(app)
+operations.register(app)
 crawler.cli.register(app)
 workers.cli.register(app)
 trainer.cli.register(app)
@@ -200,7 +122,7 @@ def _run(entry: JournalEntry) -> tuple[int, str]:
     """The exit code, and the line that says why it is not 0 ("" when all is said)."""
     command = typer.main.get_command(app)
     try:
-        result: Any = command.main(standalone_mode=False, obj=entry)
+        result: Any = command.main(prog_name="kkoracle", standalone_mode=False, obj=entry)
         code = result if isinstance(result, int) else 0
         if code == SIGINT_EXIT_CODE:
             raise KeyboardInterrupt
@@ -217,4 +139,6 @@ def _run(entry: JournalEntry) -> tuple[int, str]:
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()  # empty when the help was printed instead
-        return USAGE, f"{message}  (`kkoracle --help`)" if message else ""
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "kkoracle"
+        return USAGE, f"{message}  (`{path} --help`)" if message else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from exchange import logs
+from exchange.cli.options import print_json
 from exchange.errors import UsageError
 from exchange.files import write_atomic
 from exchange.records import ARCHIVE_PATTERN
@@ -74,19 +76,42 @@ def _to_toml(value: Any) -> str:
     return orjson.dumps(text).decode()
 
 
-def print_config(config: Config) -> None:
-    """Print each value with its source; secrets are named but not shown."""
+def print_config(config: Config, *, as_json: bool = False) -> None:
+    """Print each value with its source and meaning; secrets are named but not shown."""
+    rows = [row for name in TABLES for row in _settings(config, name)]
+    if as_json:
+        print_json(
+            {
+                key: {
+                    "value": value if shown == str(value) else shown,
+                    "from": source,
+                    "about": about,
+                }
+                for key, value, shown, source, about in rows
+            }
+        )
+        return
     from rich.console import Console
     from rich.table import Table as Screen
+    from rich.text import Text
 
-    screen = Screen("setting", "value", "from", box=None, pad_edge=False)
-    for name in TABLES:
-        loaded = config.table(name, settings_model(name))
-        for key in type(loaded).model_fields:
-            value = getattr(loaded, key)
-            dotted = f"{name}.{key}" if name else key
-            shown = logs.mask_setting(dotted, value)
-            screen.add_row(
-                dotted, _to_toml(value if shown == str(value) else shown), config.sources[dotted]
-            )
+    screen = Screen("setting", "value", "from", "what it is", box=None, pad_edge=False)
+    for key, value, shown, source, about in rows:
+        cells = (key, _to_toml(value if shown == str(value) else shown), source, about)
+        screen.add_row(*map(Text, cells))
     Console(soft_wrap=True).print(screen)
+
+
+def _settings(config: Config, table: str) -> Iterator[tuple[str, Any, str, str, str]]:
+    """Name, value, value as it may be shown, source and meaning of a table's settings."""
+    loaded = config.table(table, settings_model(table))
+    for key, field in type(loaded).model_fields.items():
+        value = getattr(loaded, key)
+        dotted = f"{table}.{key}" if table else key
+        yield (
+            dotted,
+            value,
+            logs.mask_setting(dotted, value),
+            config.sources[dotted],
+            field.description or "",
+        )

@@ -12,26 +12,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import Field
 
 from exchange import signals
 from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
-from exchange.settings import SettingsTable
+from kkoracle.settings import DashboardSettings
 
 if TYPE_CHECKING:
     from flask import Flask
     from redis import Redis
-
-
-class DashboardSettings(SettingsTable):
-    """[dashboard]"""
-
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(9181, ge=0, le=65535, description="port to listen on; 0 picks a free one")
-    user: str = Field("kkoracle", description="user name, when there is a password")
-    password: str = Field("", description="needed beyond loopback; better in the environment")
 
 
 def serve_dashboard(project: Project, settings: DashboardSettings) -> None:

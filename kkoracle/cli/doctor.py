@@ -7,10 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from exchange import machine
+from exchange.cli.options import print_json
 from exchange.display import format_bytes
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models, openblas
@@ -42,8 +44,12 @@ def run_checks(project: Project) -> list[Finding]:
     return findings
 
 
-def print_findings(findings: list[Finding]) -> int:
+def print_findings(findings: list[Finding], *, as_json: bool = False) -> int:
     """Print them; returns the exit code."""
+    code = FAILED if any(finding.level == "bad" for finding in findings) else OK
+    if as_json:
+        print_json({"ok": code == OK, "findings": [asdict(finding) for finding in findings]})
+        return code
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
@@ -51,7 +57,7 @@ def print_findings(findings: list[Finding]) -> int:
     for finding in findings:
         console.print(f"{marks[finding.level]} {finding.subject:9} ", end="")
         console.print(finding.text, markup=False)
-    return FAILED if any(finding.level == "bad" for finding in findings) else OK
+    return code
 
 
 def _python(project: Project) -> Iterator[Finding]:
@@ -62,6 +68,35 @@ def _python(project: Project) -> Iterator[Finding]:
         "python",
         version if fits else f"{version}: install Python 3.11 to 3.14",
     )
+
+
+PACKAGES = ("exchange", "crawler", "workers", "trainer", "kkoracle")
+
+
+def _packages(project: Project) -> Iterator[Finding]:
+    """Our packages have common names: PyPI has a `trainer` of its own."""
+    import importlib.metadata
+
+    owners = importlib.metadata.packages_distributions()
+    here = Path(__file__).resolve().parents[2]
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        where = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        others = sorted({owner for owner in owners.get(name, ()) if owner.lower() != "kkoracle"})
+        if where != here / name:
+            yield Finding(
+                "bad",
+                "packages",
+                f"`{name}` is imported from {where or 'nowhere'}, not from {here}: install "
+                "kkoracle in an environment of its own (`uv tool install` or `pipx install`)",
+            )
+        elif others:
+            yield Finding(
+                "bad",
+                "packages",
+                f"{', '.join(others)} also installs a package `{name}`, and the two overwrite each "
+                f"other: pip uninstall {' '.join(others)}, then install kkoracle again",
+            )
 
 
 def _config(project: Project) -> Iterator[Finding]:
@@ -169,7 +204,7 @@ def _disk(project: Project) -> Iterator[Finding]:
 
 def _sleep(project: Project) -> Iterator[Finding]:
     from kkoracle.monitor import awake
-    from kkoracle.monitor.settings import MonitorSettings
+    from kkoracle.settings import MonitorSettings
 
     if not project.config.table("operate", MonitorSettings).keep_awake:
         yield Finding("warn", "sleep", "[operate] keep_awake is off: a machine that sleeps waits")
@@ -183,6 +218,7 @@ def _sleep(project: Project) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _python,
+    _packages,
     _config,
     _redis,
     _mlx,

@@ -1,4 +1,4 @@
-"""The commands for running it for weeks: redis, backup, install-service and uninstall-service."""
+"""The commands to look and to operate with: status, ui, dashboard, redis, backup, services."""
 
 from __future__ import annotations
 
@@ -7,13 +7,133 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.commands import Panel, add_command
+from exchange.cli.fields import settings_options
+from exchange.cli.options import Archive, Json
 from exchange.project import Project
+from kkoracle.settings import DashboardSettings, StudioSettings
+
+_PANEL: Panel = "Look and operate"
 
 
 def register(app: typer.Typer) -> None:
     """Add them to the front door."""
-    for command in (redis, backup, install_service, uninstall_service):
-        app.command()(command)
+    add_command(
+        app,
+        status,
+        "kkoracle status",
+        "kkoracle status --watch",
+        panel=_PANEL,
+        journal=False,
+    )
+    add_command(app, ui, "kkoracle ui", "kkoracle ui --port 9000", panel=_PANEL, journal=False)
+    add_command(
+        app,
+        dashboard,
+        "kkoracle dashboard",
+        "kkoracle dashboard --port 9181",
+        panel=_PANEL,
+        journal=False,
+    )
+    add_command(
+        app,
+        trace,
+        "kkoracle trace 4f0e070a",
+        "kkoracle trace 4f0e070a --html > page.html",
+        panel=_PANEL,
+        journal=False,
+    )
+    add_command(
+        app,
+        redis,
+        "kkoracle redis",
+        "kkoracle redis --listen 192.168.1.5",
+        panel=_PANEL,
+        journal=False,
+    )
+    add_command(app, backup, "kkoracle backup /Volumes/backup", panel=_PANEL)
+    add_command(
+        app,
+        install_service,
+        "kkoracle install-service --print",
+        "kkoracle install-service --follow",
+        panel=_PANEL,
+    )
+    add_command(app, uninstall_service, "kkoracle uninstall-service", panel=_PANEL)
+    add_command(app, export, "kkoracle export exported", panel="Dataset")
+
+
+def status(
+    ctx: typer.Context,
+    archive: Archive = None,
+    json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 s.")] = False,
+) -> None:
+    """How far is it, how fast, when does it end, and does anything need you?
+
+    Exit code 0 fine, 1 needs attention, 3 nothing runs and work is left.
+    """
+    from functools import partial
+
+    from kkoracle.status import read_status
+    from kkoracle.status.console import print_status, watch_status
+
+    glance = partial(read_status, ctx.obj, ctx.obj.archive(archive))
+    if watch:
+        raise typer.Exit(watch_status(glance, as_json=json))
+    found = glance()
+    print_status(found, as_json=json)
+    raise typer.Exit(found.exit_code)
+
+
+@settings_options("ui", StudioSettings, "host", "port")
+def ui(ctx: typer.Context, settings: StudioSettings, archive: Archive = None) -> None:
+    """Look at all of it in a browser: status and plots, review, compare, score, report.
+
+    What you say there (labels, edits, votes) is stored at once beside the archive. Beyond this
+    machine it wants a password: KKORACLE_UI_PASSWORD.
+    """
+    from exchange.inference import openblas
+
+    openblas.ensure()
+    from kkoracle.studio.serve import serve_studio
+
+    project: Project = ctx.obj
+    serve_studio(project, project.archive(archive), settings)
+
+
+@settings_options("dashboard", DashboardSettings, "host", "port")
+def dashboard(ctx: typer.Context, settings: DashboardSettings) -> None:
+    """Serve rq-dashboard: queue, jobs and workers in a browser."""
+    from kkoracle.cli.dashboard import serve_dashboard
+
+    serve_dashboard(ctx.obj, settings)
+
+
+def trace(
+    ctx: typer.Context,
+    pair: Annotated[str, typer.Argument(help="Id of a pair (a row's id), or its beginning.")],
+    archive: Archive = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Only the page, as the server sent it.")
+    ] = False,
+) -> None:
+    """From an answer back to the page: pair, completion, chunk, story, raw HTML."""
+    import sys
+
+    from rich.console import Console
+
+    from exchange.errors import NotFound
+    from kkoracle.cli import trace as tracing
+
+    project: Project = ctx.obj
+    found = tracing.trace_pair(project.archive_dir(archive), pair)
+    if not html:
+        tracing.print_trace(Console(highlight=False), found)
+    elif not found.body:
+        raise NotFound(f"the page of {pair} is not in the raw store")
+    else:
+        sys.stdout.buffer.write(found.body)
 
 
 def redis(
@@ -51,7 +171,7 @@ def redis(
 def backup(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where the copy goes; made if need be.")],
-    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    archive: Archive = None,
 ) -> None:
     """Copy an archive's SQLite files as they are at one moment, while everything goes on.
 
@@ -67,7 +187,7 @@ def backup(
 
 def install_service(
     ctx: typer.Context,
-    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    archive: Archive = None,
     show: Annotated[
         bool, typer.Option("--print", help="Show the files and where they go; change nothing.")
     ] = False,
@@ -103,7 +223,7 @@ def install_service(
 
 def uninstall_service(
     ctx: typer.Context,
-    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
+    archive: Archive = None,
 ) -> None:
     """Stop what install-service has started, and remove its files. Nothing else is touched."""
     from kkoracle.service.install import uninstall_services
@@ -116,31 +236,25 @@ def uninstall_service(
         typer.echo("no service was installed")
 
 
-# `kkoracle ui`.
-
-
-def register_ui(app: typer.Typer) -> None:
-    """Add it to the front door."""
-    app.command()(ui)
-
-
-def ui(
+def export(
     ctx: typer.Context,
-    archive: Annotated[str | None, typer.Argument(help="Default: the config's.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made if need be.")],
+    archive: Archive = None,
 ) -> None:
-    """Look at all of it in a browser: status and plots, review, compare, score, report.
+    """Write stories, chunks and pairs as JSON lines, for another machine or another program.
 
-    What you say there (labels, edits, votes) is stored at once beside the archive. Beyond this
-    machine it wants a password: KKORACLE_UI_PASSWORD.
+    `kkoracle dataset build --from FOLDER` reads it and gives the same dataset, byte for byte. The
+    daemon may go on meanwhile; what was exported is one moment.
     """
-    from exchange.inference import openblas
+    from rich.console import Console
 
-    openblas.ensure()
-    from kkoracle.studio.serve import serve_studio
-    from kkoracle.studio.settings import StudioSettings
+    from exchange.store.corpus import SpoolCorpus
+    from exchange.store.export import write_export
 
     project: Project = ctx.obj
-    settings = project.config.table("ui", StudioSettings, {"host": host, "port": port})
-    serve_studio(project, project.archive(archive), settings)
+    console = Console(highlight=False)
+    with console.status("") as status, SpoolCorpus(project.archive_dir(archive)) as corpus:
+        counts = write_export(corpus, folder, lambda name, done: status.update(f"{name} {done:,}"))
+    for name, count in counts.items():
+        console.print(f"{count:>10,}  {name}")
+    console.print(f"exported to {folder}", soft_wrap=True, markup=False)

@@ -21,10 +21,10 @@ TABLES: dict[str, str] = {
     "evaluate": "trainer.evaluate.settings:EvaluateSettings",
     "publish": "trainer.publish.settings:PublishSettings",
     "serve": "trainer.serve.settings:ServeSettings",
-    "dashboard": "kkoracle.cli.dashboard:DashboardSettings",
+    "dashboard": "kkoracle.settings:DashboardSettings",
     "log": "exchange.logs:LogSettings",
-    "operate": "kkoracle.monitor.settings:MonitorSettings",
-    "ui": "kkoracle.studio.settings:StudioSettings",
+    "operate": "kkoracle.settings:MonitorSettings",
+    "ui": "kkoracle.settings:StudioSettings",
 }
 
 

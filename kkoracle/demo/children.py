@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ import orjson
 
 from exchange.errors import ProgramFailed, UserError
 from exchange.files import write_atomic
+from exchange.machine import python_module
 
 STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some more
 
@@ -47,11 +47,11 @@ class ChildProcesses:
             self.stop(name)
         self._notes.unlink(missing_ok=True)
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start `python ARGUMENTS` in the demo's folder."""
+    def start(self, name: str, module: str, *arguments: str) -> None:
+        """Start `python -m MODULE ARGUMENTS` in the demo's folder."""
         with self.log(name).open("ab") as output:
             self._running[name] = subprocess.Popen(
-                [sys.executable, *arguments],
+                python_module(module, *arguments),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

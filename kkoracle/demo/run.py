@@ -8,7 +8,6 @@ Every step is a process of its own; killed anywhere, the same command goes on.
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from exchange import signals
 from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
 from exchange.lock import DEMO_LOCK, FileLock
+from exchange.machine import python_module
 from kkoracle.demo import plan as plans
 from kkoracle.demo.children import ChildProcesses
 from kkoracle.demo.progress import watch_generation
@@ -56,7 +56,6 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
     with ChildProcesses(directory) as children:
         children.start(
             "newspaper",
-            "-m",
             "kkoracle.demo.newspaper",
             "--port",
             str(plan.port),
@@ -70,8 +69,8 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
             "address",
         )
         _wait_until(lambda: _accepts_connections(plan.port), children, "newspaper")
-        children.start("worker", "-m", "kkoracle", "work")
-        children.start("daemon", "-m", "kkoracle", "crawl")
+        children.start("worker", "kkoracle", "work")
+        children.start("daemon", "kkoracle", "crawl")
         watch_generation(children, archive)
 
 
@@ -79,7 +78,7 @@ def _run_command(directory: Path, *arguments: str) -> None:
     """Run one command in the foreground; its own progress is what a person sees."""
     # A session of its own: Ctrl-C reaches only the demo, which passes it on exactly once.
     process = subprocess.Popen(
-        [sys.executable, "-m", "kkoracle", *arguments], cwd=directory, start_new_session=True
+        python_module("kkoracle", *arguments), cwd=directory, start_new_session=True
     )
     code = signals.wait_for_child(process)
     if code:

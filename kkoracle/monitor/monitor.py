@@ -16,7 +16,7 @@ from exchange.errors import UserError
 from exchange.metrics import MetricSource
 from exchange.project import Project
 from kkoracle.monitor.awake import SleepInhibitor
-from kkoracle.monitor.settings import MonitorSettings
+from kkoracle.settings import MonitorSettings
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ import orjson
 
 from exchange.display import MIB, format_bytes
 from exchange.errors import UsageError
-from kkoracle.monitor.settings import MonitorSettings
+from kkoracle.settings import MonitorSettings
 from kkoracle.status.problems import FAILING_LEAST
 from kkoracle.status.records import Status
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import UsageError
+from exchange.machine import python_module
 from exchange.project import Project
 
 PASSED_VARIABLES = (
@@ -55,7 +55,7 @@ def plan_services(
     config = project.config.path
     folder = config.parent.resolve() if config else Path.cwd()
     where = ("--config", str(config.resolve())) if config else ("--data", str(project.data))
-    front = (sys.executable, "-m", "kkoracle", *where)
+    front = tuple(python_module("kkoracle", *where))
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"
     _refuse_secrets()

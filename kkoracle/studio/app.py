@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from exchange.errors import UserError
+from kkoracle.settings import StudioSettings
 from kkoracle.studio import markup, pages
 from kkoracle.studio.guard import SANDBOX, RequestGuard
-from kkoracle.studio.settings import StudioSettings
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.tabs import compare, overview, review, score
 

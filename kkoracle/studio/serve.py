@@ -12,7 +12,7 @@ from exchange import signals
 from exchange.errors import MissingExtra
 from exchange.net import listen, require_password
 from exchange.project import Project
-from kkoracle.studio.settings import StudioSettings
+from kkoracle.settings import StudioSettings
 
 
 def serve_studio(project: Project, archive: str, settings: StudioSettings) -> None:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from exchange.project import Project
-from kkoracle.studio.settings import StudioSettings
+from kkoracle.settings import StudioSettings
 from kkoracle.studio.threads import ModelThread, SingleThread
 
 

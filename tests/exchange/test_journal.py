@@ -167,7 +167,7 @@ def test_the_process_that_executes_itself_anew_is_one_entry(project: Project) ->
 
 
 def test_no_secret_and_no_markup_reaches_the_journal(project: Project) -> None:
-    project.config._env = {
+    project.config.environment = {
         "KKORACLE_REDIS_URL": "redis://me:hush@10.0.0.1:6380/0?password=hush",
         "KKORACLE_WORK_API_KEY": "hush",
     }

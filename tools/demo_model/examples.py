@@ -11,11 +11,10 @@ import random
 import re
 from dataclasses import dataclass
 
-from kkoracle.demo.newspaper.connectives import SENTENCES
 from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames
 from kkoracle.demo.newspaper.inflect import slash_date, upper_first
-from kkoracle.demo.newspaper.pools import TRAINING
 from kkoracle.demo.newspaper.slots import SlotSampler
+from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, TRAINING
 from kkoracle.demo.newspaper.writer import slot_letters
 from tools.demo_model.briefs import fill, pairs_text
 
@@ -137,7 +136,7 @@ class ExampleMaker:
             drawn = {key: draw.slot(key, self.day) for key in set(_SLOT.findall(aside))}
             return upper_first(aside.format(**drawn))
         slots = {"p": draw.person().o, "v": draw.place().ston, "c": draw.company().ston}
-        return upper_first(self.rng.choice(SENTENCES).format(**slots))
+        return upper_first(self.rng.choice(CONNECTIVES).format(**slots))
 
     def chunk(self, stage: int) -> tuple[str, str, list[TrainingFact]]:
         """Header, text and the facts of the text in order."""

@@ -6,23 +6,41 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.commands import add_command
+from exchange.cli.fields import model_option
+from exchange.cli.options import (
+    Archive,
+    Best,
+    MaxTokens,
+    RunName,
+    Yes,
+    checkpoint,
+    confirmation,
+)
+from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
-
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the front door."""
-    app.command("chat")(chat)
+    add_command(
+        app,
+        chat,
+        "kkoracle chat",
+        "kkoracle chat --way tuned+rag",
+        "kkoracle chat --alone < questions.txt",
+        panel="Model",
+        journal=False,
+    )
 
 
+@model_option
 def chat(
     ctx: typer.Context,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Annotated[str, typer.Option(help="The run to talk with.")] = DEFAULT_RUN,
-    best: Annotated[
-        bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")
-    ] = False,
+    name: RunName = DEFAULT_RUN,
+    best: Best = False,
     way: Annotated[
         str,
         typer.Option(help="Who answers first: base, tuned, rag (the base with search), tuned+rag."),
@@ -30,10 +48,9 @@ def chat(
     alone: Annotated[
         bool, typer.Option("--alone", help="Every question by itself, as the model was taught.")
     ] = False,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
+    max_tokens: MaxTokens = 256,
     passages: Annotated[int, typer.Option(min=1, max=20, help="Chunks before a question.")] = 4,
-    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Talk with base and tuned model, with or without a search of the archive.
 
@@ -47,7 +64,6 @@ def chat(
     from rich.console import Console
 
     from exchange.errors import UsageError
-    from exchange.inference.models import ModelSettings
     from trainer.chat.load import ChatOptions, open_chat
     from trainer.chat.session import SYSTEMS
     from trainer.chat.terminal import run_chat
@@ -58,13 +74,13 @@ def chat(
     wanted = ChatOptions(
         archive=archive,
         run=name,
-        checkpoint="best" if best else "last",
+        checkpoint=checkpoint(best),
         system=way,
         alone=alone,
         max_tokens=max_tokens,
         passages=passages,
-        model=project.config.table("model", ModelSettings, {"name": model}),
+        model=language_model,
     )
     console = Console(highlight=False)
-    with open_chat(project, wanted, console, lambda text: yes or typer.confirm(text)) as context:
+    with open_chat(project, wanted, console, confirmation(yes)) as context:
         run_chat(context)

@@ -4,9 +4,13 @@ A split by pair would put a sibling of nine test questions in ten into train; he
 near-duplicate stories goes to one split as a whole, by a hash whose key stands in the manifest.
 """
 
-from trainer.dataset.build import DatasetBuild, DatasetRequest, build_dataset
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow, read_split
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.dataset.build import DatasetBuild, DatasetRequest, build_dataset
+    from trainer.dataset.manifest import Manifest
+    from trainer.dataset.rows import DatasetRow, read_split
 
 __all__ = [
     "DatasetBuild",
@@ -16,3 +20,11 @@ __all__ = [
     "build_dataset",
     "read_split",
 ]
+_MODULES = {"Manifest": "manifest", "DatasetRow": "rows", "read_split": "rows"}
+
+
+def __getattr__(name: str) -> Any:
+    """The names above, imported when asked for: the command line only wants its flags."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'build')}"), name)

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.cli.commands import add_command, add_group
+from exchange.cli.fields import settings_options
+from exchange.cli.options import Archive, Json, print_json, result_console
 from exchange.files import write_atomic
 from exchange.project import Project
+from trainer.dataset.settings import DatasetSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from trainer.dataset.manifest import Manifest
 
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 SHOWN = 20  # bad lines told one by one
 
 
 def register(app: typer.Typer) -> typer.Typer:
     """Add the commands to the front door; returns their group, for `review`."""
-    dataset = typer.Typer(
-        help="What is taught: built from the accepted pairs.", no_args_is_help=True
+    dataset = add_group(app, "dataset", "What is taught: built from the accepted pairs.", "Dataset")
+    add_command(
+        dataset,
+        build,
+        "kkoracle dataset build",
+        "kkoracle dataset build --from rows.jsonl",
+        "kkoracle dataset build --json",
     )
-    for command in (build, export, stats):
-        dataset.command()(command)
-    app.add_typer(dataset, name="dataset")
+    add_command(
+        dataset,
+        export,
+        "kkoracle dataset export",
+        "kkoracle dataset export openai --to shared",
+    )
+    add_command(
+        dataset,
+        stats,
+        "kkoracle dataset stats",
+        "kkoracle dataset stats --html stats.html",
+        journal=False,
+    )
     return dataset
 
 
+@settings_options("dataset", DatasetSettings, "unseen", "valid", "text", "cutoff")
 def build(
     ctx: typer.Context,
+    settings: DatasetSettings,
     archive: Archive = None,
     origin: Annotated[
         Path | None,
@@ -40,14 +61,6 @@ def build(
             help="Rows from elsewhere: a folder of `kkoracle export`, a JSONL file, or a folder "
             "of JSONL, Parquet or Arrow files.",
         ),
-    ] = None,
-    unseen: Annotated[float | None, typer.Option(help="Share of clusters never taught.")] = None,
-    valid: Annotated[
-        float | None, typer.Option(help="Share of clusters to validate on without rephrasings.")
-    ] = None,
-    text: Annotated[float | None, typer.Option(help="Share of the paper's own text.")] = None,
-    cutoff: Annotated[
-        str | None, typer.Option(help="First build: teach nothing printed after this date.")
     ] = None,
     new_cutoff: Annotated[
         bool, typer.Option("--new-cutoff", help="Begin a new version that teaches later stories.")
@@ -59,6 +72,7 @@ def build(
             "numbers; written to a folder of its own."
         ),
     ] = "clusters",
+    json: Json = False,
 ) -> None:
     """Split the accepted pairs and write train, valid and three tests.
 
@@ -66,22 +80,18 @@ def build(
     moves none. `valid` and `test_recall` ask what is taught in other words, `test_unseen` what
     was never taught, `test_general` what no newspaper is needed for.
     """
-    from rich.console import Console
 
     from exchange.errors import UsageError
     from exchange.settings import PersonaSettings
     from trainer.console import ProgressScreen
     from trainer.dataset import DatasetRequest, build_dataset, random_split
-    from trainer.dataset.settings import DatasetSettings
 
     if split not in ("clusters", "researcher"):
         raise UsageError(f"--split {split}: clusters or researcher")
     project: Project = ctx.obj
-    flags = {"unseen": unseen, "valid": valid, "cutoff": cutoff, "text": text}
-    settings = project.config.table("dataset", DatasetSettings, flags)
     persona = project.config.table("persona", PersonaSettings)
     asked = DatasetRequest(persona.system, persona.language, origin, new_cutoff)
-    console = Console(highlight=False)
+    console = result_console(json)
     archive_dir = project.archive_dir(archive)
     with ProgressScreen(console) as screen:
         built = (build_dataset if split == "clusters" else random_split.build_random_split)(
@@ -90,6 +100,9 @@ def build(
     manifest = built.manifest
     rows = {f"rows_in_{name}": of["rows"] for name, of in manifest.splits.items()}
     project.entry.tell(dataset=manifest.sha, **rows)
+    if json:
+        bad = [{"where": where, "reason": reason} for where, reason in built.bad]
+        print_json({"folder": str(built.folder), "bad": bad, "manifest": asdict(manifest)})
     console.print(_manifest_table(manifest))
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
@@ -154,7 +167,7 @@ def stats(
         Path | None, typer.Option("--from", help="A folder of `kkoracle export`.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write one HTML page too.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    json: Json = False,
 ) -> None:
     """What was produced: by year, section, kind and length; coverage, rejections, names."""
     from dataclasses import asdict

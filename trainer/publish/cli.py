@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.cli.commands import add_command, add_group
+from exchange.cli.fields import model_option, settings_options
+from exchange.cli.options import (
+    Archive,
+    Best,
+    DryRun,
+    Json,
+    RunName,
+    Yes,
+    checkpoint,
+    confirmation,
+    print_json,
+    result_console,
+)
 from exchange.display import format_bytes
+from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
+from trainer.publish.settings import PublishSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,37 +35,41 @@ if TYPE_CHECKING:
     from trainer.publish.fuse import FusedModel
     from trainer.publish.publisher import Publisher
 
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
-Name = Annotated[str, typer.Option(help="The run to publish.")]
-Best = Annotated[bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")]
-ModelName = Annotated[str | None, typer.Option(help="The run's model: Hub name or local folder.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the front door."""
-    publish = typer.Typer(
-        help="From a finished run to what others can use. Each step makes what it needs, and does "
+    publish = add_group(
+        app,
+        "publish",
+        "From a finished run to what others can use. Each step makes what it needs, and does "
         "nothing twice; nothing leaves this machine but by `hub`.",
-        no_args_is_help=True,
+        "Share",
     )
-    for command in (fuse, card, gguf, ollama, hub):
-        publish.command()(command)
-    app.add_typer(publish, name="publish")
+    add_command(publish, fuse, "kkoracle publish fuse", "kkoracle publish fuse --best --bits 4")
+    add_command(publish, card, "kkoracle publish card --repo me/paper-oracle")
+    add_command(publish, gguf, "kkoracle publish gguf --llama-cpp ~/llama.cpp --type q8_0")
+    add_command(publish, ollama, "kkoracle publish ollama")
+    add_command(
+        publish,
+        hub,
+        "kkoracle publish hub me/paper-oracle --dry-run",
+        "kkoracle publish hub me/paper-oracle --gguf",
+    )
 
 
+@settings_options("publish", PublishSettings, "rows")
+@model_option
 def fuse(
     ctx: typer.Context,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Name = DEFAULT_RUN,
+    name: RunName = DEFAULT_RUN,
     best: Best = False,
     bits: Annotated[
         int, typer.Option(help="Quantise the fused model to 4 or 8 bit, for mlx-lm; 0: not.")
     ] = 0,
-    rows: Annotated[
-        int | None, typer.Option(min=0, help="Rows of each split to measure it on; 0: none.")
-    ] = None,
-    model: ModelName = None,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Write base and adapter as one model in Hugging Face layout, with its card.
@@ -56,41 +77,57 @@ def fuse(
     A base of 4 bit is dequantized first. The result is measured: the loss over the same rows before
     and after, with a warning when more than 1 % of what was gained is lost.
     """
-    with _publisher(ctx, archive, name, best, model, yes, rows=rows) as (publisher, console):
+    with _publisher(
+        ctx.obj, settings, language_model, archive, name, best=best, yes=yes, json=json
+    ) as (publisher, console):
         fused = publisher.fuse(bits)
         publisher.card(bits)
+    if json:
+        print_json({"folder": str(publisher.artifacts.model(bits)), **asdict(fused)})
     _print_losses(console, fused)
     console.print(f"model in {publisher.artifacts.model(bits)}", soft_wrap=True)
 
 
+@settings_options("publish", PublishSettings)
+@model_option
 def card(
     ctx: typer.Context,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Name = DEFAULT_RUN,
+    name: RunName = DEFAULT_RUN,
     best: Best = False,
     repository: Annotated[
         str, typer.Option("--repo", help="NAME/REPO that the examples on it should load.")
     ] = "",
-    model: ModelName = None,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Write the model card anew, with the newest results of the run.
 
     `kkoracle compare` before it puts the shares of right answers of base and tuned on it.
     """
-    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+    with _publisher(
+        ctx.obj, settings, language_model, archive, name, best=best, yes=yes, json=json
+    ) as (publisher, console):
         publisher.fuse()
         path = publisher.card(repository=repository)
+    if json:
+        print_json({"card": str(path)})
     console.print(f"card in {path}", soft_wrap=True)
 
 
+@settings_options("publish", PublishSettings)
+@model_option
 def gguf(
     ctx: typer.Context,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     llama_cpp: Annotated[
         Path, typer.Option("--llama-cpp", metavar="DIR", help="Your checkout of llama.cpp.")
     ],
     archive: Archive = None,
-    name: Name = DEFAULT_RUN,
+    name: RunName = DEFAULT_RUN,
     best: Best = False,
     kind: Annotated[
         str, typer.Option("--type", help="Of its weights: auto (16 bit), f32, f16, bf16, q8_0.")
@@ -98,12 +135,17 @@ def gguf(
     python: Annotated[
         Path | None, typer.Option(help="A Python with torch and transformers; default: this one.")
     ] = None,
-    model: ModelName = None,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Write a GGUF file with llama.cpp's own converter, and read it back before it counts."""
-    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+
+    with _publisher(
+        ctx.obj, settings, language_model, archive, name, best=best, yes=yes, json=json
+    ) as (publisher, console):
         path, facts = publisher.gguf(llama_cpp, kind, python)
+    if json:
+        print_json({"gguf": str(path), "bytes": path.stat().st_size, **asdict(facts)})
     console.print(
         f"{facts.architecture}, {facts.tensors} tensors, {facts.tokens:,} tokens "
         f"({facts.scores or facts.merges:,} {'scores' if facts.scores else 'merges'}), "
@@ -112,39 +154,52 @@ def gguf(
     console.print(f"GGUF in {path} ({format_bytes(path.stat().st_size)})", soft_wrap=True)
 
 
+@settings_options("publish", PublishSettings)
+@model_option
 def ollama(
     ctx: typer.Context,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Name = DEFAULT_RUN,
+    name: RunName = DEFAULT_RUN,
     best: Best = False,
-    model: ModelName = None,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Write an Ollama Modelfile: template, stop tokens and persona, beside the GGUF file."""
-    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+    with _publisher(
+        ctx.obj, settings, language_model, archive, name, best=best, yes=yes, json=json
+    ) as (publisher, console):
         path = publisher.modelfile()
+    create = f"ollama create {name} -f {path}"
+    if json:
+        print_json({"modelfile": str(path), "create": create})
     console.print(f"Modelfile in {path}", soft_wrap=True)
-    console.print(f"ollama create {name} -f {path}", soft_wrap=True)
+    console.print(create, soft_wrap=True)
 
 
+@settings_options("publish", PublishSettings)
+@model_option
 def hub(
     ctx: typer.Context,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     repository: Annotated[str, typer.Argument(metavar="NAME/REPO", help="On the Hub.")],
     archive: Archive = None,
-    name: Name = DEFAULT_RUN,
+    name: RunName = DEFAULT_RUN,
     best: Best = False,
     public: Annotated[bool, typer.Option("--public", help="Everybody may see it.")] = False,
     with_gguf: Annotated[bool, typer.Option("--gguf", help="Send GGUF and Modelfile too.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
-    ] = False,
-    model: ModelName = None,
+    dry_run: DryRun = False,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Send the fused model to the Hugging Face Hub, privately by default; asks first."""
     from exchange.errors import NotAllowed
 
-    with _publisher(ctx, archive, name, best, model, yes) as (publisher, console):
+    with _publisher(
+        ctx.obj, settings, language_model, archive, name, best=best, yes=yes, json=json
+    ) as (publisher, console):
         upload = publisher.hub_upload(repository, public=public, with_gguf=with_gguf)
         publisher.card(repository=repository)
     files = upload.files()
@@ -157,46 +212,48 @@ def hub(
         soft_wrap=True,
         markup=False,
     )
-    if dry_run:
-        return
-    if not yes and not typer.confirm("Have you the right to share what it learned? Send it?"):
-        raise NotAllowed("nothing was sent")
-    console.print(upload.send(), soft_wrap=True)
+    sent = None
+    if not dry_run:
+        confirm = confirmation(yes, err=json)
+        if not confirm("Have you the right to share what it learned? Send it?"):
+            raise NotAllowed("nothing was sent")
+        sent = upload.send()
+        console.print(sent, soft_wrap=True)
+    if json:
+        listed = [{"file": str(file), "bytes": size} for file, size in files]
+        print_json({"repository": repository, "public": public, "files": listed, "sent": sent})
 
 
 @contextmanager
 def _publisher(
-    ctx: typer.Context,
+    project: Project,
+    settings: PublishSettings,
+    language_model: ModelSettings,
     archive: str | None,
-    name: str,
+    run: str,
+    *,
     best: bool,
-    model: str | None,
     yes: bool,
-    rows: int | None = None,
+    json: bool,
 ) -> Iterator[tuple[Publisher, Console]]:
     """The run, found and checked, and where to print."""
     from exchange.inference import openblas
 
     openblas.ensure()
-    from rich.console import Console
-
-    from exchange.inference.models import ModelSettings
     from trainer.console import ProgressScreen
     from trainer.publish.publisher import Publisher
-    from trainer.publish.settings import PublishSettings
 
-    project: Project = ctx.obj
-    console = Console(highlight=False)
+    console = result_console(json)
     with ProgressScreen(console) as screen:
         publisher = Publisher(
             project,
             archive,
-            name,
-            "best" if best else "last",
-            settings=project.config.table("publish", PublishSettings, {"rows": rows}),
-            language_model=project.config.table("model", ModelSettings, {"name": model}),
+            run,
+            checkpoint(best),
+            settings=settings,
+            language_model=language_model,
             callback=screen,
-            confirm=lambda text: yes or typer.confirm(text),
+            confirm=confirmation(yes, err=json),
         )
         yield publisher, console
 

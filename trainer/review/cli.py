@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.commands import add_command
+from exchange.cli.options import Archive
 from exchange.project import Project
-
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `kkoracle dataset`."""
-    app.command()(review)
+    add_command(
+        app, review, "kkoracle dataset review", "kkoracle dataset review -n 20 --reviewer anna"
+    )
 
 
 def review(

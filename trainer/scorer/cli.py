@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exchange.cli.commands import add_command, add_group
+from exchange.cli.fields import model_option, settings_options
+from exchange.cli.options import Archive, Restart, Yes, confirmation
+from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
 from exchange.signals import stop_on_signal
+from trainer.scorer.settings import ScoreSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,24 +29,40 @@ Maximum = Annotated[
     float, typer.Option(help="Highest score of rows that name none; 0: the largest one.")
 ]
 Language = Annotated[str | None, typer.Option(help="Of rows that name none; default: persona's.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Download the model without asking.")]
 SHOWN = 20  # bad rows told one by one
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the front door."""
-    score = typer.Typer(
-        help="A score for an answer, given the question and a guide.", no_args_is_help=True
+    score = add_group(app, "score", "Score an answer, given the question and a guide.", "Model")
+    add_command(
+        score,
+        train,
+        "kkoracle score train answers.csv",
+        "kkoracle score train --pairs rizospastis --name pairs",
     )
-    score.command("train")(train)
-    score.command("eval")(evaluate)
-    score.command("apply")(apply)
-    score.command("serve")(serve)
-    app.add_typer(score, name="score")
+    add_command(
+        score,
+        evaluate,
+        "kkoracle score eval",
+        "kkoracle score eval --base org/model --shots 4",
+        name="eval",
+    )
+    add_command(
+        score,
+        apply,
+        "kkoracle score apply",
+        "kkoracle score apply --evaluation default --human people.csv",
+    )
+    add_command(score, serve, "kkoracle score serve", "kkoracle score serve --port 0")
 
 
+@settings_options("score", ScoreSettings, "recipe", "epochs", "lr", "batch", "seed")
+@model_option
 def train(
     ctx: typer.Context,
+    settings: ScoreSettings,
+    language_model: ModelSettings,
     files: Files = None,
     pairs: Annotated[
         str, typer.Option(help="Also: make scored answers from this archive's dataset.")
@@ -49,17 +70,7 @@ def train(
     name: Name = DEFAULT_RUN,
     maximum: Maximum = 0.0,
     language: Language = None,
-    model: Annotated[str | None, typer.Option(help="Hub name or local folder.")] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="sft (an adapter), dora, or full for tiny models.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Times that every row is seen.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Rows computed together.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the start and the order.")] = None,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Throw this scorer away and begin again.")
-    ] = False,
+    restart: Restart = False,
     yes: Yes = False,
 ) -> None:
     """Teach a scorer from scored answers; the same command goes on after Ctrl-C or a crash.
@@ -74,18 +85,14 @@ def train(
     from rich.console import Console
 
     from exchange.errors import UsageError
-    from exchange.inference.models import ModelSettings
     from trainer.scorer import split as splitting
     from trainer.scorer import synthetic, training
     from trainer.scorer.console import scorer_table
-    from trainer.scorer.settings import ScoreSettings
     from trainer.training.console import TrainingScreen
 
     project: Project = ctx.obj
     if not files and not pairs:
         raise UsageError("what is it to learn from? name a FILE, or --pairs ARCHIVE")
-    flags = {"recipe": recipe, "epochs": epochs, "lr": lr, "batch": batch, "seed": seed}
-    settings = project.config.table("score", ScoreSettings, flags)
     language = language or _language(project)
     console = Console(highlight=False)
     items, said = [], []
@@ -110,8 +117,8 @@ def train(
             restart=restart,
             callback=screen,
             stop=stop,
-            language_model=project.config.table("model", ModelSettings, {"name": model}),
-            confirm=lambda text: yes or typer.confirm(text),
+            language_model=language_model,
+            confirm=confirmation(yes),
         )
     if taught.already:
         console.print(f"scorer {name!r} is finished already; --restart begins it again")
@@ -160,11 +167,7 @@ def evaluate(
     from trainer.scorer.split import ScorerSplit
 
     project: Project = ctx.obj
-    console = Console(highlight=False)
-
-    def confirm(text: str) -> bool:
-        return yes or typer.confirm(text)
-
+    console, confirm = Console(highlight=False), confirmation(yes)
     with lock.hold_gpu(project.data, shared=True), ProgressScreen(console) as screen:
         scorer, about = training.load_scorer(project, name, confirm)
         run = scorer_run(project, name)
@@ -190,10 +193,8 @@ def evaluate(
 
 def apply(
     ctx: typer.Context,
-    archive: Annotated[
-        str | None, typer.Argument(help="The archive; default: the one configured.")
-    ] = None,
-    name: Name = DEFAULT_RUN,
+    archive: Archive = None,
+    name: Name = "default",
     evaluation: Annotated[
         str, typer.Option(help="Judge the systems of this run's evaluation instead of pairs.")
     ] = "",
@@ -231,7 +232,7 @@ def apply(
         ProgressScreen(console) as screen,
         stop_on_signal() as stop,
     ):
-        scorer, about = training.load_scorer(project, name, lambda text: yes or typer.confirm(text))
+        scorer, about = training.load_scorer(project, name, confirmation(yes))
         if not evaluation:
             applied = applying.score_pairs(
                 archive_dir, scorer, about, language, screen.on_progress, stop
@@ -284,9 +285,7 @@ def serve(
     def told(address: str, about: ScorerInfo) -> None:
         console.print(f"scorer {about.key} at {address}, Ctrl-C ends it", soft_wrap=True)
 
-    service = serving.ScoreServer(
-        lambda: training.load_scorer(project, name, lambda text: yes or typer.confirm(text))
-    )
+    service = serving.ScoreServer(lambda: training.load_scorer(project, name, confirmation(yes)))
     with lock.hold_gpu(project.data, shared=True):
         asyncio.run(serving.run_server(service, port, told))
 

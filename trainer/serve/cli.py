@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from exchange.cli.commands import add_command
+from exchange.cli.fields import model_option, settings_options
+from exchange.cli.options import Archive, Best, RunName, Yes, checkpoint, confirmation
+from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
-
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
+from trainer.serve.settings import ServeSettings
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the front door."""
-    app.command("serve")(serve)
+    add_command(
+        app,
+        serve,
+        "kkoracle serve",
+        "kkoracle serve --best --port 8081",
+        "KKORACLE_SERVE_API_KEY=secret kkoracle serve --host 0.0.0.0",
+        panel="Share",
+        journal=False,
+    )
 
 
+@settings_options("serve", ServeSettings, "host", "port", "width")
+@model_option
 def serve(
     ctx: typer.Context,
+    settings: ServeSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Annotated[str, typer.Option(help="The run to serve.")] = DEFAULT_RUN,
-    best: Annotated[
-        bool, typer.Option("--best", help="Its checkpoint of lowest validation loss.")
-    ] = False,
-    host: Annotated[
-        str | None, typer.Option(help="Address; beyond this machine only with a key.")
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0: any that is free.")] = None,
-    width: Annotated[int | None, typer.Option(help="Answers decoded together.")] = None,
-    model: Annotated[str | None, typer.Option(help="The run's model: Hub name or folder.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Download the model without asking.")] = False,
+    name: RunName = DEFAULT_RUN,
+    best: Best = False,
+    yes: Yes = False,
 ) -> None:
     """Answer OpenAI's clients as two models, `base` and `tuned`, from one copy of the weights.
 
@@ -44,22 +49,19 @@ def serve(
     from exchange.inference import openblas
 
     openblas.ensure()
-    from exchange.inference.models import ModelSettings
+
     from exchange.settings import PersonaSettings
     from trainer import tuned_model
     from trainer.serve.server import run_server as run
-    from trainer.serve.settings import ServeSettings
 
     project: Project = ctx.obj
-    flags = {"host": host, "port": port, "width": width}
-    settings = project.config.table("serve", ServeSettings, flags)
     found = tuned_model.find_tuned_model(
         project,
         archive,
         name,
-        "best" if best else "last",
-        project.config.table("model", ModelSettings, {"name": model}),
-        lambda text: yes or typer.confirm(text),
+        checkpoint(best),
+        language_model,
+        confirmation(yes),
     )
     typer.echo(f"loading {found.name} with the adapter of run {name!r}")
     run(

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from exchange.cli.commands import add_command
+from exchange.cli.fields import model_option, settings_options
+from exchange.cli.options import (
+    Archive,
+    DryRun,
+    Json,
+    Restart,
+    RunName,
+    Yes,
+    confirmation,
+    print_json,
+)
+from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
 from exchange.signals import stop_on_signal
-
-Archive = Annotated[str | None, typer.Argument(help="The archive; default: the one configured.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk.")]
-ModelName = Annotated[str | None, typer.Option(help="Hub name or local folder.")]
-Epochs = Annotated[int | None, typer.Option(help="Times that every row is seen.")]
-Rank = Annotated[int | None, typer.Option(help="Width of the adapter.")]
-Layers = Annotated[int | None, typer.Option(help="Last layers tuned; 0: all.")]
-Batch = Annotated[int | None, typer.Option(help="Rows computed together.")]
+from trainer.training.settings import RESEARCHER, TrainSettings
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the front door."""
-    app.command("train")(train)
-    app.command("sweep")(sweep)
+    add_command(
+        app,
+        train,
+        "kkoracle train",
+        "kkoracle train --dry-run",
+        "kkoracle train --name small --rank 8 --epochs 2",
+        panel="Model",
+    )
+    add_command(app, sweep, "kkoracle sweep", "kkoracle sweep --rates 4 --write", panel="Model")
 
 
+@settings_options(
+    "train",
+    TrainSettings,
+    "recipe",
+    "epochs",
+    "lr",
+    "rank",
+    "alpha",
+    "layers",
+    "batch",
+    "accumulate",
+    "seed",
+    "patience",
+    "trunk_gb",
+    presets={"researcher": RESEARCHER},
+)
+@model_option
 def train(
     ctx: typer.Context,
+    settings: TrainSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
-    name: Annotated[
-        str, typer.Option(help="Name of the run; its folder is runs/NAME.")
-    ] = DEFAULT_RUN,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="sft, sft+text (the paper's own text too), dora or full (all weights)."),
-    ] = None,
+    name: RunName = DEFAULT_RUN,
     researcher: Annotated[
         bool,
         typer.Option(
@@ -42,31 +68,9 @@ def train(
             help="As mlx_lm.lora trains by default: 16 layers, batch 4, 2 epochs, rate 1e-5.",
         ),
     ] = False,
-    epochs: Epochs = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    rank: Rank = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Its strength; scaled by alpha / rank.")
-    ] = None,
-    layers: Layers = None,
-    batch: Batch = None,
-    accumulate: Annotated[int | None, typer.Option(help="Batches summed before a step.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the start and the order.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Validations without a lower loss before the end; 0: any.")
-    ] = None,
-    trunk_gb: Annotated[
-        float | None,
-        typer.Option(help="Disk for what the frozen layers give, if only upper ones are tuned."),
-    ] = None,
-    model: ModelName = None,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Throw this run away and begin again.")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Only say what it takes: memory, time, disk, energy."),
-    ] = False,
+    restart: Restart = False,
+    dry_run: DryRun = False,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Tune the model on the dataset; the same command goes on after Ctrl-C or a crash.
@@ -80,31 +84,12 @@ def train(
     openblas.ensure()
     from rich.console import Console
 
-    from exchange.inference.models import ModelSettings
     from trainer.training.console import TrainingScreen, print_summary
     from trainer.training.distributed import is_follower
-    from trainer.training.settings import RESEARCHER, TrainSettings
     from trainer.training.train import train as run_training
 
     project: Project = ctx.obj
-    given = {
-        "recipe": recipe,
-        "epochs": epochs,
-        "lr": lr,
-        "rank": rank,
-        "alpha": alpha,
-        "layers": layers,
-        "batch": batch,
-        "accumulate": accumulate,
-        "seed": seed,
-        "patience": patience,
-        "trunk_gb": trunk_gb,
-    }
-    preset = RESEARCHER if researcher else {}
-    flags = {**preset, **{name: value for name, value in given.items() if value is not None}}
-    settings = project.config.table("train", TrainSettings, flags)
-    language_model = project.config.table("model", ModelSettings, {"name": model})
-    console = Console(highlight=False, quiet=is_follower())
+    console = Console(highlight=False, quiet=is_follower(), stderr=json)
     with (
         TrainingScreen(console) as screen,
         stop_on_signal(lambda: screen.log("ending after this step; once more: at once")) as stop,
@@ -119,7 +104,16 @@ def train(
             callback=screen,
             stop=stop,
             language_model=language_model,
-            confirm=lambda text: yes or _confirm(text),
+            confirm=confirmation(yes, at_terminal=True, err=json),
+        )
+    if json and not is_follower():
+        print_json(
+            {
+                "run": name,
+                "folder": str(outcome.run.folder),
+                "finished_before": outcome.already,
+                "summary": asdict(outcome.summary) if outcome.summary else None,
+            }
         )
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
@@ -134,8 +128,12 @@ def train(
         print_summary(console, outcome.run, outcome.summary)
 
 
+@settings_options("train", TrainSettings, "recipe", "layers", "rank", "epochs", "batch")
+@model_option
 def sweep(
     ctx: typer.Context,
+    settings: TrainSettings,
+    language_model: ModelSettings,
     archive: Archive = None,
     low: Annotated[
         float | None, typer.Option("--from", help="Lowest rate; default: [train] lr / 8.")
@@ -150,17 +148,11 @@ def sweep(
             min=0.01, max=1.0, help="Share of what training with all of them in full would cost."
         ),
     ] = 0.10,
-    recipe: Annotated[str | None, typer.Option(help="sft, sft+text, dora or full.")] = None,
-    layers: Layers = None,
-    rank: Rank = None,
-    epochs: Epochs = None,
-    batch: Batch = None,
-    model: ModelName = None,
     write: Annotated[
         bool, typer.Option("--write", help="Put the rate found into kkoracle.toml.")
     ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget what was tried.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, one object.")] = False,
+    restart: Restart = False,
+    json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Find the learning rate for a tenth of what trying it in full would cost.
@@ -175,8 +167,6 @@ def sweep(
     import orjson
     from rich.console import Console
 
-    from exchange.inference.models import ModelSettings
-    from trainer.training.settings import TrainSettings
     from trainer.training.sweep.output import (
         SweepScreen,
         advice_lines,
@@ -187,8 +177,6 @@ def sweep(
     from trainer.training.sweep.search import search_rate
 
     project: Project = ctx.obj
-    flags = {"recipe": recipe, "layers": layers, "rank": rank, "epochs": epochs, "batch": batch}
-    settings = project.config.table("train", TrainSettings, flags)
     console = Console(highlight=False, stderr=json)
     with (
         SweepScreen(console) as screen,
@@ -205,8 +193,8 @@ def sweep(
             restart=restart,
             callback=screen,
             stop=stop,
-            language_model=project.config.table("model", ModelSettings, {"name": model}),
-            confirm=lambda text: yes or typer.confirm(text, err=True),
+            language_model=language_model,
+            confirm=confirmation(yes, err=True),
         )
     if json:
         typer.echo(orjson.dumps(sweep_dict(found)).decode())
@@ -216,8 +204,3 @@ def sweep(
             console.print(line, markup=False)
     if write:
         console.print(f"written to {write_rate(project.config.path, found.rate)}", soft_wrap=True)
-
-
-def _confirm(text: str) -> bool:
-    """Ask at the terminal; without one the answer is no."""
-    return sys.stdin.isatty() and typer.confirm(text)

@@ -3,7 +3,7 @@
 `build` writes 60 or more stories over 2008-2024 and lays them out as a site; the same input
 gives the same bytes. `serve` puts the site on a port, `write_truth` writes what every later stage
 can be measured against. Names, places, dates and sums are of one side of a hash split
-(`pools.side`); the tiny model's training text takes the other side.
+(`vocabulary.side`); the tiny model's training text takes the other side.
 
 What a crawler's profile needs to know (CSS; a story's address is `/story.do?id=N` unless said):
 

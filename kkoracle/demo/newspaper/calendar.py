@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass
 
 from kkoracle.demo.newspaper.inflect import long_date
-from kkoracle.demo.newspaper.pools import NEWSPAPER, side
 from kkoracle.demo.newspaper.storylines import STRIKE_WEEKS, STRIKES
+from kkoracle.demo.newspaper.vocabulary import NEWSPAPER, side
 
 FIRST_YEAR, LAST_YEAR = 2008, 2024
 # Stories of an ordinary issue; the plan spreads `stories` over issues of about this size.

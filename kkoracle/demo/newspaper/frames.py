@@ -13,6 +13,7 @@ z a score.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,9 @@ def parse_frames(text: str) -> tuple[SentenceFrame, ...]:
 
 def known_frames() -> tuple[SentenceFrame, ...]:
     """The frames that the model's training text uses."""
-    from kkoracle.demo.newspaper.frames_known import TEXT
-
-    return parse_frames(TEXT)
+    return parse_frames(Path(__file__).with_name("frames_known.txt").read_text("utf-8"))
 
 
 def new_frames() -> tuple[SentenceFrame, ...]:
     """The frames held out from the model's training text."""
-    from kkoracle.demo.newspaper.frames_new import TEXT
-
-    return parse_frames(TEXT)
+    return parse_frames(Path(__file__).with_name("frames_new.txt").read_text("utf-8"))

@@ -13,8 +13,8 @@ from aiohttp import web
 from kkoracle.demo.newspaper import shapes
 from kkoracle.demo.newspaper.calendar import FIRST_YEAR, LAST_YEAR, NewspaperIssue
 from kkoracle.demo.newspaper.inflect import date_line, slash_date
-from kkoracle.demo.newspaper.pools import phrases
 from kkoracle.demo.newspaper.records import DemoStory, NewspaperPage, SampleNewspaper
+from kkoracle.demo.newspaper.vocabulary import phrases
 
 _HTML = "text/html; charset=utf-8"
 ROBOTS = "User-agent: *\nCrawl-delay: 0.05\nDisallow: /private/\n"

@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 
 from exchange.errors import NotEnoughData
-from kkoracle.demo.newspaper import phrases, pools
+from kkoracle.demo.newspaper import vocabulary
 from kkoracle.demo.newspaper.inflect import Noun, Phrase, long_date
-from kkoracle.demo.newspaper.pools import NEWSPAPER
+from kkoracle.demo.newspaper.vocabulary import NEWSPAPER
 
 _ACCENTS = str.maketrans("αεηιουω", "άέήίόύώ")
 _BARE = str.maketrans("άέήίόύώΆΈΉΊΌΎΏ", "αεηιουωΑΕΗΙΟΥΩ")
@@ -44,15 +44,15 @@ class SlotSampler:
     def _until(self, make: Callable[[], object], key: Callable[[object], str] = str) -> object:
         for _ in range(_TRIES):
             value = make()
-            if pools.side(key(value)) == self.side:
+            if vocabulary.side(key(value)) == self.side:
                 return value
         raise NotEnoughData(f"no value left on the {self.side} side")
 
     def _stem(self, low: int, high: int) -> str:
-        return "".join(self.rng.choices(pools.SYLLABLES, k=self.rng.randint(low, high)))
+        return "".join(self.rng.choices(vocabulary.SYLLABLES, k=self.rng.randint(low, high)))
 
     def _first_name(self, man: bool) -> tuple[str, str, str]:
-        names = pools.MEN if man else pools.WOMEN
+        names = vocabulary.MEN if man else vocabulary.WOMEN
         if self.rng.random() < self.invented:
             if self.rng.random() < 0.5:
                 # The beginning of one real name with the end of another.
@@ -64,7 +64,7 @@ class SlotSampler:
                 name = (stem + ending).title()
         else:
             name = self.rng.choice(names)
-        if pools.side(name) != self.side:
+        if vocabulary.side(name) != self.side:
             return self._first_name(man)
         if not man:
             return name, name + "ς", name
@@ -79,8 +79,8 @@ class SlotSampler:
             if self.rng.random() < self.invented:
                 stem = self._stem(1, 2).capitalize() + self.rng.choice("κλμνρσδθτβγ")
             else:
-                stem = self.rng.choice(pools.SURNAME_STEMS)
-            nom, gen, acc, woman = self.rng.choice(pools.SURNAME_ENDINGS)
+                stem = self.rng.choice(vocabulary.SURNAME_STEMS)
+            nom, gen, acc, woman = self.rng.choice(vocabulary.SURNAME_ENDINGS)
             if not man:
                 nom = gen = acc = woman
             return Noun(
@@ -97,12 +97,12 @@ class SlotSampler:
             if self.rng.random() < self.invented:
                 start = self._stem(1, 2).capitalize() + self.rng.choice(("νο", "μο", "ρο", "λο"))
             else:
-                start = self.rng.choice(pools.PLACE_STARTS)
-            gender, *ends = self.rng.choice(pools.PLACE_ENDS)
+                start = self.rng.choice(vocabulary.PLACE_STARTS)
+            gender, *ends = self.rng.choice(vocabulary.PLACE_ENDS)
             nom, gen, acc = (
                 accent_last(start) + end[1:] if end.startswith("´") else start + end for end in ends
             )
-            prefix = self.rng.choice(pools.PLACE_PREFIXES)
+            prefix = self.rng.choice(vocabulary.PLACE_PREFIXES)
             return Noun(gender, prefix + nom, prefix + gen, prefix + acc)
 
         # The prefix does not make another place of it, so it takes no part in the split.
@@ -117,30 +117,30 @@ class SlotSampler:
         return self._until(make)  # type: ignore[return-value]
 
     def association(self) -> Noun:
-        return self._of_place(phrases.ASSOCIATIONS)
+        return self._of_place(vocabulary.ASSOCIATIONS)
 
     def institution(self) -> Noun:
-        return self._of_place(phrases.INSTITUTIONS)
+        return self._of_place(vocabulary.INSTITUTIONS)
 
     def school(self) -> Noun:
-        return self._of_place(phrases.SCHOOLS)
+        return self._of_place(vocabulary.SCHOOLS)
 
     def team(self) -> Noun:
-        return self._of_place(phrases.TEAMS)
+        return self._of_place(vocabulary.TEAMS)
 
     def company(self) -> Noun:
         def brand() -> str:
             gender = self.rng.choice("mfn")
-            adjective = self.rng.choice(pools.BRAND_ADJECTIVES[gender])
-            return f"{adjective} {self.rng.choice(pools.BRAND_NOUNS[gender])}"
+            adjective = self.rng.choice(vocabulary.BRAND_ADJECTIVES[gender])
+            return f"{adjective} {self.rng.choice(vocabulary.BRAND_NOUNS[gender])}"
 
-        gender, *cases = self.rng.choice(phrases.COMPANIES)
+        gender, *cases = self.rng.choice(vocabulary.COMPANIES)
         name = self._until(brand)
         return Noun(gender, *(f"{case} «{name}»" for case in cases))
 
     def work(self) -> Noun:
-        nom, gen = self.rng.choice(phrases.WORK_HEADS)
-        thing = self.rng.choice(phrases.WORK_OBJECTS)
+        nom, gen = self.rng.choice(vocabulary.WORK_HEADS)
+        thing = self.rng.choice(vocabulary.WORK_OBJECTS)
         place = self.place().ston
         return Noun(
             "f", f"{nom} {thing} {place}", f"{gen} {thing} {place}", f"{nom} {thing} {place}"
@@ -148,18 +148,19 @@ class SlotSampler:
 
     def title(self) -> Phrase:
         def make() -> str:
-            return f"{self.rng.choice(pools.TITLE_HEADS)} {self.rng.choice(pools.TITLE_TAILS)}"
+            head = self.rng.choice(vocabulary.TITLE_HEADS)
+            return f"{head} {self.rng.choice(vocabulary.TITLE_TAILS)}"
 
         return Phrase(str(self._until(make)))
 
     def cause(self) -> Phrase:
-        return Phrase(f"{self.rng.choice(phrases.CAUSES)} {self.place().ston}")
+        return Phrase(f"{self.rng.choice(vocabulary.CAUSES)} {self.place().ston}")
 
     def demand(self) -> Phrase:
-        return Phrase(self.rng.choice(phrases.DEMANDS).format(n=self.rng.randint(12, 480)))
+        return Phrase(self.rng.choice(vocabulary.DEMANDS).format(n=self.rng.randint(12, 480)))
 
     def product(self) -> Phrase:
-        return Phrase(self.rng.choice(phrases.PRODUCTS))
+        return Phrase(self.rng.choice(vocabulary.PRODUCTS))
 
     def money(self) -> Phrase:
         def make() -> str:
@@ -212,7 +213,7 @@ class SlotSampler:
                     else self.rng.randint(low, high + wider)
                 )
             day = base + dt.timedelta(days=offset)
-            if day.day > 1 and pools.side(long_date(day)) == self.side:
+            if day.day > 1 and vocabulary.side(long_date(day)) == self.side:
                 return day
         raise NotEnoughData(f"no {self.side} day near {near}")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from kkoracle.demo.newspaper.calendar import NewspaperIssue, plan_issues, shape_of
-from kkoracle.demo.newspaper.connectives import SENTENCES
 from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import upper_first
 from kkoracle.demo.newspaper.records import DemoStory, PrintedFact
 from kkoracle.demo.newspaper.slots import TownCast
 from kkoracle.demo.newspaper.storylines import StoryEvent, all_events, event_slots
+from kkoracle.demo.newspaper.vocabulary import CONNECTIVES
 
 # Share of facts in frames that the model's training text does not use.
 _NEW_SHARE = 0.13
@@ -49,7 +49,7 @@ def slot_letters(frame: SentenceFrame) -> list[str]:
 
 def connective(draw: TownCast, rng: random.Random) -> str:
     """A sentence without a fact."""
-    text = rng.choice(SENTENCES)
+    text = rng.choice(CONNECTIVES)
     slots = {"p": draw.slot("p").o, "v": draw.slot("v").ston, "c": draw.slot("c").ston}  # type: ignore[attr-defined]
     return upper_first(text.format(**slots))
 

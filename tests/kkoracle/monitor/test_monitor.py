@@ -25,7 +25,7 @@ from exchange.metrics import MetricValue
 from exchange.project import Project
 from kkoracle.monitor import monitor
 from kkoracle.monitor.notices import Notifier, desktop_command
-from kkoracle.monitor.settings import MonitorSettings
+from kkoracle.settings import MonitorSettings
 from kkoracle.status import Status, read_status
 from kkoracle.status.records import Problem
 from tests.conftest import fill_spool, run_cli

@@ -1,0 +1,1 @@
+"""What the rooms' command lines share: options, flags made from settings, help pages, JSON."""

@@ -1,0 +1,417 @@
+"""The Python API: a project whose methods are the stages, each over the room's own function."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from exchange.errors import OK, ProgramFailed, Stopped
+from exchange.inference.engine import Engine
+from exchange.journal import JournalEntry
+from exchange.machine import python_module
+from exchange.metrics import MetricSource
+from exchange.project import Project
+from exchange.recipes.recipe import Recipe
+from exchange.settings import (
+    ENV_PREFIX,
+    Config,
+    GeneralSettings,
+    PersonaSettings,
+    RedisSettings,
+    SettingsTable,
+)
+from kkoracle.cli.tables import TABLES
+
+if TYPE_CHECKING:
+    from crawler.status.progress import CrawlSnapshot
+    from trainer.dataset import DatasetBuild
+    from trainer.evaluate.report import EvaluationReport
+    from trainer.scorer.scoring import ScoreResult
+    from trainer.scorer.training import TrainedScorer
+    from trainer.training.train import TrainingResult
+
+T = TypeVar("T", bound=SettingsTable)
+Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
+CHILD_STOP_S = 60.0  # a worker may take its grace of 30 s, and its supervisor some more
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+class OracleProject(Project):
+    """A data folder and its settings; `kkoracle.Project` is this class.
+
+    Settings come from `open`, the environment and the file, in that order; keyword arguments of
+    a stage that are called as its settings come before them all. A stage that cannot go on raises
+    a `kkoracle.UserError`; stopped by a signal, `kkoracle.Stopped`: the same call goes on.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def open(
+        cls,
+        config: Path | str | None = None,
+        *,
+        data: Path | str | None = None,
+        archive: str | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> Self:
+        """Open a project; nothing is written yet.
+
+        Args:
+            config: a config file; default: KKORACLE_CONFIG, else `kkoracle.toml` here, if any.
+            data: the data folder.
+            archive: the one that the stages work on by default.
+            settings: others, by their dotted names: `{"crawl.delay": 2}`.
+
+        Raises:
+            UsageError: no such file, it is no TOML, or a table or key is unknown.
+        """
+        env = dict(os.environ)
+        for name, value in (settings or {}).items():
+            env[ENV_PREFIX + name.replace(".", "_").upper()] = _as_variable(value)
+        found = Config.find(Path(config) if config else None, env)
+        flags = {"data": Path(data).absolute() if data else None, "archive": archive}
+        return cls.of(found, flags)
+
+    @classmethod
+    def of(
+        cls, config: Config, flags: Mapping[str, Any], entry: JournalEntry | None = None
+    ) -> Self:
+        """The project of a config that was read.
+
+        Args:
+            flags: of the keys at the top of the file.
+            entry: in the journal, where commands put their figures.
+        """
+        config.check_tables(list(TABLES))
+        return cls(
+            config=config,
+            general=config.table("", GeneralSettings, flags),
+            redis=config.table("redis", RedisSettings),
+            recipe=lambda: _recipe(config),
+            in_language=lambda language: _recipe(config, language),
+            questions=_general_questions,
+            companions=_monitor,
+            endpoint=_endpoint_engine,
+            entry=entry or JournalEntry(),
+        )
+
+    def crawl(
+        self,
+        archive: str | None = None,
+        *,
+        fetch: bool = True,
+        generate: bool = True,
+        accept_opt_outs: bool = False,
+        on_snapshot: Callable[[CrawlSnapshot], None] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Fetch what is new of an archive, make stories and chunks of it, and carry it through.
+
+        Args:
+            fetch: ask the newspaper; without it only what is stored is worked on.
+            generate: also give out tasks and collect pairs, until none is open: `workers` (or
+                `kkoracle work` on any machine) must run meanwhile.
+            accept_opt_outs: confirm what the site says against training models.
+            on_snapshot: called a few times a second with where things stand.
+            settings: of [crawl].
+
+        Raises:
+            UsageError: no contact, no profile, or the site says something that nobody confirmed.
+            UserError: another daemon runs, the site cannot be reached, the disk is full.
+            Stopped: by a signal.
+        """
+        import asyncio
+
+        from crawler import profiles
+        from crawler.daemon import run_daemon
+        from crawler.optout.confirm import confirm_opt_outs
+        from crawler.settings import CrawlSettings
+
+        name = self.archive(archive)
+        table = self._table("crawl", CrawlSettings, settings)
+        if fetch:
+            confirm_opt_outs(
+                self.archive_dir(name),
+                name,
+                profiles.load(table, name),
+                table,
+                accept=accept_opt_outs,
+                say=lambda text: None,
+            )
+        daemon = run_daemon(
+            self, name, table, fetch=fetch, generate=generate, on_snapshot=on_snapshot
+        )
+        if asyncio.run(daemon) != OK:
+            raise Stopped(f"the crawl of {name} was stopped; the same call goes on")
+
+    def work(self, *, burst: bool = True, **settings: Any) -> None:
+        """Generate pairs from the queue with a worker process, until it is empty.
+
+        Args:
+            burst: end when the queue is empty; without it only a signal ends it.
+            settings: of [work], such as `width`.
+
+        Raises:
+            ProgramFailed: the worker cannot start, or crashes again and again.
+            Stopped: by a signal.
+        """
+        with self._worker_process(burst, settings) as process:
+            code = process.wait()
+        if code == OK:
+            return
+        if code in (Stopped.ends_with, -signal.SIGINT, -signal.SIGTERM):
+            raise Stopped("the worker was stopped; the same call goes on")
+        raise ProgramFailed(f"the worker ended with code {code}; its messages stand above")
+
+    @contextmanager
+    def workers(self, **settings: Any) -> Iterator[None]:
+        """Keep a worker process running beside a block, such as a crawl.
+
+        Args:
+            settings: of [work].
+        """
+        with self._worker_process(False, settings):
+            yield
+
+    def build_dataset(
+        self,
+        archive: str | None = None,
+        *,
+        origin: Path | str | None = None,
+        new_cutoff: bool = False,
+        progress: Progress = _no_progress,
+        **settings: Any,
+    ) -> DatasetBuild:
+        """Split the accepted pairs, whole clusters of stories at a time, and write the splits.
+
+        Args:
+            origin: an export, a file or a folder of rows, in place of the archive's spool.
+            new_cutoff: begin a version that teaches what was printed since.
+            settings: of [dataset].
+
+        Raises:
+            UserError: nothing crawled or accepted yet, too few stories, a full disk.
+        """
+        from trainer.dataset import DatasetRequest, build_dataset
+        from trainer.dataset.settings import DatasetSettings
+
+        persona = self.config.table("persona", PersonaSettings)
+        request = DatasetRequest(
+            persona.system, persona.language, Path(origin) if origin else None, new_cutoff
+        )
+        table = self._table("dataset", DatasetSettings, settings)
+        return build_dataset(self.archive_dir(archive), table, request, progress)
+
+    def train(
+        self,
+        archive: str | None = None,
+        *,
+        name: str = "default",
+        restart: bool = False,
+        confirm: Callable[[str], bool] = lambda question: False,
+        stop: Callable[[], bool] = lambda: False,
+        **settings: Any,
+    ) -> TrainingResult:
+        """Tune the model on the dataset, or go on with the run of this name.
+
+        Args:
+            name: of the run; its folder is `runs/NAME` of the archive.
+            confirm: asked before a model is downloaded, and before much disk is taken.
+            stop: looked at before every step; true ends the run so that it can go on later.
+            settings: of [train].
+
+        Raises:
+            UserError: no dataset, no model, a run begun with other settings, too little memory.
+            Stopped: `stop` said so.
+        """
+        from trainer.training.settings import TrainSettings
+        from trainer.training.train import train
+
+        table = self._table("train", TrainSettings, settings)
+        return train(self, archive, table, name=name, restart=restart, confirm=confirm, stop=stop)
+
+    def evaluate(
+        self,
+        archive: str | None = None,
+        *,
+        name: str = "default",
+        checkpoint: Literal["last", "best"] = "last",
+        confirm: Callable[[str], bool] = lambda question: False,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Progress = _no_progress,
+        **settings: Any,
+    ) -> EvaluationReport:
+        """Ask base, search and tuned model the same questions, measure, and write the report.
+
+        Args:
+            name: of the run whose adapter is the tuned one.
+            settings: of [evaluate].
+
+        Raises:
+            UserError: no dataset, no such run, another model than the run's.
+            Stopped: `stop` said so; no answer is given twice.
+        """
+        from trainer.evaluate import report
+        from trainer.evaluate.run import EvaluationHooks, EvaluationRequest, evaluate
+        from trainer.evaluate.settings import EvaluateSettings
+
+        table = self._table("evaluate", EvaluateSettings, settings)
+        request = EvaluationRequest(archive, name, checkpoint, command="kkoracle.Project.evaluate")
+        hooks = EvaluationHooks(report=progress, confirm=confirm, stop=stop)
+        folder = evaluate(self, table, request, hooks)
+        persona = self.config.table("persona", PersonaSettings)
+        options = report.ReportOptions(persona.goal, persona.language, table.matters, table.watts)
+        return report.write_report(folder, self.archive_dir(archive), options, progress)
+
+    def train_scorer(
+        self,
+        files: Sequence[Path | str],
+        *,
+        name: str = "default",
+        maximum: float = 0.0,
+        restart: bool = False,
+        **settings: Any,
+    ) -> TrainedScorer:
+        """Teach a scorer from answers that people scored, or go on with the one of this name.
+
+        Args:
+            files: JSON, JSONL or CSV with question, guide, answer, score.
+            maximum: highest score of rows that name none; 0: the largest one.
+            settings: of [score].
+
+        Raises:
+            UserError: no usable row, or the model cannot be taught with them.
+        """
+        from trainer.scorer.files import read_items
+        from trainer.scorer.settings import ScoreSettings
+        from trainer.scorer.split import split_items
+        from trainer.scorer.training import train_scorer
+
+        table = self._table("score", ScoreSettings, settings)
+        paths = [Path(file) for file in files]
+        items = read_items(paths, maximum=maximum, language=self._language()).items
+        return train_scorer(
+            self,
+            split_items(items, table),
+            table,
+            name=name,
+            source=", ".join(path.name for path in paths),
+            restart=restart,
+        )
+
+    def score(
+        self, answers: Sequence[Mapping[str, Any]], *, name: str = "default"
+    ) -> list[ScoreResult]:
+        """Score answers with a scorer that was taught.
+
+        Args:
+            answers: each with question, guide and answer, and the maximum if it is another than
+                the scorer was taught with.
+            name: of the scorer.
+
+        Raises:
+            UserError: no such scorer, or an answer that is none.
+        """
+        from trainer.scorer.apply import widest_scale
+        from trainer.scorer.files import parse_item
+        from trainer.scorer.training import load_scorer
+
+        scorer, about = load_scorer(self, name)
+        maximum = widest_scale(about).maximum
+        return scorer.score([parse_item(one, maximum, self._language()) for one in answers])
+
+    def _language(self) -> str:
+        return self.config.table("persona", PersonaSettings).language
+
+    def _table(self, name: str, model: type[T], flags: Mapping[str, Any]) -> T:
+        unknown = [key for key in flags if key not in model.model_fields]
+        if unknown:
+            raise TypeError(f"[{name}] has no setting {', '.join(unknown)}")
+        return self.config.table(name, model, flags)
+
+    @contextmanager
+    def _worker_process(
+        self, burst: bool, settings: Mapping[str, Any]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """`kkoracle work` as a child in a session of its own; it ends with the block."""
+        from workers.settings import WorkSettings
+
+        self._table("work", WorkSettings, settings)  # a wrong one is told here
+        where = ["--data", str(self.data)]
+        if self.config.path:
+            where = ["--config", str(self.config.path.resolve()), *where]
+        given = {f"{ENV_PREFIX}WORK_{key.upper()}": _as_variable(v) for key, v in settings.items()}
+        process = subprocess.Popen(
+            python_module("kkoracle", *where, "work", *(["--burst"] if burst else [])),
+            env={**self.config.environment, **given},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(CHILD_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _as_variable(value: object) -> str:
+    """A setting as the environment writes it; a list with commas."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+# What the rooms may not know of each other is given to them here.
+
+
+def _recipe(config: Config, language: str = "") -> Recipe:
+    from workers.settings import current_recipe
+
+    return current_recipe(config, language)
+
+
+def _monitor(
+    project: Project, archive: str, figures: MetricSource | None
+) -> AbstractContextManager[None]:
+    from kkoracle.monitor import monitor
+
+    return monitor.monitor_command(project, archive, figures)
+
+
+def _general_questions(language: str) -> tuple[str, ...]:
+    from exchange.recipes import prompts
+
+    return prompts.general_questions(language)
+
+
+def _endpoint_engine(url: str, served_as: str, api_key: str, width: int) -> Engine:
+    """An OpenAI-compatible endpoint that an evaluation asks, greedily."""
+    from exchange.inference.openai_engine import OpenAIEngine
+
+    return OpenAIEngine(
+        url,
+        name=served_as,
+        served_as=served_as,
+        width=width,
+        api_key=api_key,
+        temperature=0.0,
+        table="evaluate",
+    )
