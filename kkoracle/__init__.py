@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from exchange.errors import Stopped, UsageError, UserError
     from kkoracle.api import OracleProject as Project
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Project", "Stopped", "UsageError", "UserError", "__version__"]
 _PLACES = {
     "Project": ("kkoracle.api", "OracleProject"),
