@@ -25,7 +25,7 @@ from exchange.settings import (
     RedisSettings,
     SettingsTable,
 )
-from kkoracle.cli.tables import TABLES
+from kkoracle.settings import TABLES
 
 if TYPE_CHECKING:
     from crawler.status.progress import CrawlSnapshot

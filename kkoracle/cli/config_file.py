@@ -15,7 +15,7 @@ from exchange.errors import UsageError
 from exchange.files import write_atomic
 from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, SettingsTable
-from kkoracle.cli.tables import TABLES, settings_model
+from kkoracle.settings import TABLES, settings_model
 
 
 def write_config(path: Path, archive: str, contact: str) -> Path:

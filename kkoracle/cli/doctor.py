@@ -100,7 +100,7 @@ def _packages(project: Project) -> Iterator[Finding]:
 
 
 def _config(project: Project) -> Iterator[Finding]:
-    from kkoracle.cli.tables import TABLES, settings_model
+    from kkoracle.settings import TABLES, settings_model
 
     for name in TABLES:
         project.config.table(name, settings_model(name))

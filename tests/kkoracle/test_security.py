@@ -13,7 +13,7 @@ import yaml
 
 from exchange.errors import UsageError
 from exchange.project import Project
-from kkoracle.cli.tables import TABLES, settings_model
+from kkoracle.settings import TABLES, settings_model
 from tests.conftest import ROOT, run_cli
 
 Maker = Callable[..., Project]

@@ -15,7 +15,7 @@ import typer
 
 from exchange.cli.commands import PANELS
 from kkoracle.cli.app import app
-from kkoracle.cli.tables import TABLES, settings_model
+from kkoracle.settings import TABLES, settings_model
 from tests.conftest import run_cli
 
 ROOT = typer.main.get_command(app)
