@@ -226,7 +226,7 @@ def import_(
     from crawler.importing.document import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
     from crawler.status.console import CrawlConsole, StepProgressBar
-    from exchange.errors import STOPPED
+    from exchange.errors import Stopped
 
     project: Project = ctx.obj
     archive = project.archive(name)
@@ -259,9 +259,8 @@ def import_(
         )
     if done.tally.rejected:
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
-    if done.code == STOPPED:
-        typer.echo("stopped, nothing is lost: the same command goes on", err=True)
-        raise typer.Exit(done.code)
+    if done.stopped:
+        raise Stopped("stopped, nothing is lost: the same command goes on")
     if done.tally.new:
         typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
 

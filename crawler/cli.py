@@ -78,7 +78,7 @@ def crawl(
     from crawler.status.progress import CrawlSnapshot
     from crawler.status.report import HeartbeatWriter
     from exchange import logs
-    from exchange.errors import STOPPED, UsageError
+    from exchange.errors import Stopped, UsageError
 
     if retry_failed and no_fetch:
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
@@ -110,7 +110,7 @@ def crawl(
             accept=accept_opt_outs,
             imported=no_fetch,
         ):
-            raise typer.Exit(STOPPED)
+            raise Stopped("nothing was extracted anew")
     heartbeat = HeartbeatWriter(project.archive_dir(archive))
     with CrawlConsole() as console, project.beside(archive):
 
@@ -129,11 +129,11 @@ def crawl(
             retry_failed=retry_failed,
             on_snapshot=on_snapshot,
         )
-        code = asyncio.run(work)
-    if code == STOPPED:
-        flag = " --follow" if follow else " --no-fetch" if no_fetch else ""
-        again = f"kkoracle crawl {archive}{flag}"
-        typer.echo(f"stopped, nothing is lost: `{again}` goes on", err=True)
-        raise typer.Exit(code)
+        try:
+            asyncio.run(work)
+        except Stopped:
+            flag = " --follow" if follow else " --no-fetch" if no_fetch else ""
+            again = f"kkoracle crawl {archive}{flag}"
+            raise Stopped(f"stopped, nothing is lost: `{again}` goes on") from None
     project.entry.tell(result=console.summary())
     typer.echo(f"{archive}: {console.summary()}")

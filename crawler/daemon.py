@@ -31,7 +31,7 @@ from crawler.status import progress
 from crawler.status.snapshots import SnapshotMaker
 from exchange import signals
 from exchange.display import format_bytes
-from exchange.errors import OK, STOPPED, UsageError
+from exchange.errors import Stopped, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project
 from exchange.queue.background import BackgroundThread
@@ -61,8 +61,8 @@ async def run_daemon(
     extract: bool = True,
     generate: bool = True,
     on_snapshot: SnapshotCallback | None = None,
-) -> int:
-    """Run the daemon; returns 0 when all is done, 3 when it was stopped and can go on.
+) -> None:
+    """Run the daemon until all is done.
 
     Args:
         fetch: ask the newspaper; without it only what is stored is extracted and generated.
@@ -75,6 +75,7 @@ async def run_daemon(
         on_snapshot: called a few times a second with where things stand.
 
     Raises:
+        Stopped: before all was done; the same call goes on.
         UserError: another daemon runs, the site cannot be reached at all, the disk is full.
         UsageError: no contact, no profile, or one of the changes above is not accepted.
     """
@@ -101,14 +102,15 @@ async def run_daemon(
             archive, directory, frontier, spool, flow, extraction, settings, on_snapshot
         )
         if client is None:
-            return await daemon.run(None)
+            await daemon.run(None)
+            return
         site = CrawlScope(profile, settings.since, settings.until, settings.weekdays)
         frontier.seed(site.seeds(dt.date.today()))
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())
         async with client:
             schedule = _follow_schedule(frontier, site, settings, directory) if follow else None
-            return await daemon.run(FetchLoop(frontier, client, site, settings, schedule))
+            await daemon.run(FetchLoop(frontier, client, site, settings, schedule))
 
 
 class Daemon:
@@ -125,7 +127,7 @@ class Daemon:
         settings: CrawlSettings,
         on_snapshot: SnapshotCallback | None,
     ) -> None:
-        self._directory = directory
+        self._archive, self._directory = archive, directory
         self._frontier = frontier
         self._spool = spool
         self._flow = flow
@@ -136,8 +138,12 @@ class Daemon:
         self._snapshots = SnapshotMaker(archive, directory, frontier, spool)
         self._disk_at = 0.0
 
-    async def run(self, crawling: FetchLoop | None) -> int:
-        """Start everything, wait, stop everything; in that order on every way out."""
+    async def run(self, crawling: FetchLoop | None) -> None:
+        """Start everything, wait, stop everything; in that order on every way out.
+
+        Raises:
+            Stopped: by a signal, before all was done.
+        """
         fetching = asyncio.create_task(crawling.run()) if crawling else None
 
         def stop() -> None:
@@ -159,7 +165,8 @@ class Daemon:
                 await asyncio.to_thread(self._stop_threads)
             self._raise_errors(fetching)
             self._report(crawling, fetching)
-        return STOPPED if self._stopping and not self._finished(crawling, fetching) else OK
+        if self._stopping and not self._finished(crawling, fetching):
+            raise Stopped(f"stopped, nothing is lost: `kkoracle crawl {self._archive}` goes on")
 
     def _finished(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> bool:
         """Nothing to fetch, nothing to extract, no task open: looked at in this order."""

@@ -78,9 +78,8 @@ def main(url: str, folder: Path, concurrency: int, what: str, delay: float) -> i
         lambda: Recipe("000000", "", "", "", ""),
     )
     settings = config.table("crawl", CrawlSettings)
-    return asyncio.run(
-        run_daemon(project, "paper", settings, extract=what != "fetch", generate=False)
-    )
+    asyncio.run(run_daemon(project, "paper", settings, extract=what != "fetch", generate=False))
+    return 0
 
 
 def _known(count: int) -> Iterator[Link]:

@@ -30,7 +30,7 @@ from crawler.profile import Profile
 from crawler.records import Link
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
-from exchange.errors import UsageError
+from exchange.errors import Stopped, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project
 from exchange.store import db
@@ -58,10 +58,10 @@ ImportProgressCallback = Callable[[ImportTally, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """How an import ended: exit code, and what it came to."""
+    """What an import came to."""
 
-    code: int
     tally: ImportTally
+    stopped: bool  # before all was made stories; the same call goes on
 
 
 def import_files(
@@ -87,10 +87,14 @@ def import_files(
     tally = asyncio.run(
         _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
     )
-    code = asyncio.run(
-        run_daemon(project, archive, settings, fetch=False, generate=False, on_snapshot=on_snapshot)
+    work = run_daemon(
+        project, archive, settings, fetch=False, generate=False, on_snapshot=on_snapshot
     )
-    return ImportResult(code, tally)
+    try:
+        asyncio.run(work)
+    except Stopped:
+        return ImportResult(tally, stopped=True)
+    return ImportResult(tally, stopped=False)
 
 
 async def _store_documents(

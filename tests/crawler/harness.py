@@ -9,6 +9,7 @@ from typing import Any
 from crawler.daemon import run_daemon
 from crawler.settings import CrawlSettings
 from crawler.status.report import read_counters
+from exchange.errors import Stopped
 from exchange.project import Project
 from exchange.recipes.recipe import Recipe
 from exchange.records import Story
@@ -63,7 +64,12 @@ def settings(folder: Path, url: str, profile: str = PROFILE, **changes: Any) -> 
 
 
 async def run_crawl(folder: Path, wanted: CrawlSettings, **options: Any) -> int:
-    return await run_daemon(make_project(folder), "paper", wanted, generate=False, **options)
+    """The exit code with which the command would end: 0, or 3 when it was stopped."""
+    try:
+        await run_daemon(make_project(folder), "paper", wanted, generate=False, **options)
+    except Stopped as stopped:
+        return stopped.exit_code
+    return 0
 
 
 def crawl(

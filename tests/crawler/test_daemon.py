@@ -196,5 +196,5 @@ def test_the_daemon_reports_while_it_runs(tmp_path: Path) -> None:
             generate=False,
             on_snapshot=lambda now: seen.append(now.stories),
         )
-        assert asyncio.run(work) == 0
+        asyncio.run(work)
     assert seen[-1] == 1

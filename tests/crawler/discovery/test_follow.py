@@ -10,6 +10,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from crawler import profiles
@@ -20,7 +21,7 @@ from crawler.records import FetchOutcome
 from crawler.scope import CrawlScope
 from crawler.status.progress import CrawlSnapshot
 from crawler.status.report import read_counters
-from exchange.errors import STOPPED
+from exchange.errors import Stopped
 from tests.crawler.harness import PROFILE, crawl, make_project, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story
 
@@ -80,7 +81,8 @@ async def following(
     await asyncio.sleep(0.5)  # it goes on waiting, although all is done
     assert not task.done()
     os.kill(os.getpid(), signal.SIGINT)
-    assert await asyncio.wait_for(task, 20) == STOPPED
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(task, 20)
     return seen
 
 
