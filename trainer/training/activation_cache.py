@@ -26,8 +26,9 @@ from exchange.display import format_bytes
 from exchange.errors import ModelUnfit, Stopped
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
-from trainer.training.adapter import save_arrays
+from trainer.training.adapter import save_arrays, tuned_layers
 from trainer.training.frozen_layers import FrozenLayers
+from trainer.training.settings import TrainSettings
 
 Array = mx.array
 FOLDER = "trunk"
@@ -193,23 +194,23 @@ class ActivationCache:
 
 
 def open_activation_cache(
-    folder: Path,
+    archive_dir: Path,
     model_sha: str,
     model: Any,
-    tuned: int,
+    settings: TrainSettings,
     samples: Sequence[TokenizedSample],
     *,
-    free_gb: float,
     confirm: Callable[[str], bool],
     log: Callable[[str], None],
 ) -> ActivationCache | None:
     """The cache for these rows, not yet filled; None, and the reason logged, when it is not used.
 
     Args:
-        free_gb: disk that is taken without asking; 0: no cache at all.
+        settings: `trunk_gb` of disk are taken without asking; 0: no cache at all.
         confirm: asked, with the size in words, when more is needed.
     """
-    if not free_gb or tuned >= len(model.layers):
+    tuned, folder = tuned_layers(model, settings), archive_dir / FOLDER
+    if not settings.trunk_gb or tuned >= len(model.layers):
         return None
     try:
         cache = ActivationCache(folder, model_sha, model, tuned)
@@ -227,7 +228,7 @@ def open_activation_cache(
             "free"
         )
         return None
-    if needed > free_gb * 1e9 and not confirm(
+    if needed > settings.trunk_gb * 1e9 and not confirm(
         f"Keep what the {cache.frozen.count} frozen layers make of every row "
         f"({format_bytes(needed)} "
         f"in {cache.folder}), so that they are computed once?"

@@ -46,11 +46,10 @@ def save_state(
     Raises:
         UserError: the disk is full; the state before is intact.
     """
-    random: Any = mx.random.state  # one key of two numbers
     arrays = {
         **{f"adapter/{k}": v for k, v in tree_flatten(model.trainable_parameters())},
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
-        "random": random[0],
+        "random": random_key(),
     }
     about = {"position": json.dumps(asdict(position)), "made_of": made_of}
     save_arrays(folder / FILE, arrays, about)
@@ -74,8 +73,7 @@ def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> Traini
         position = TrainingPosition(**json.loads(about["position"]))
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
-        high, low = arrays["random"].tolist()
-        mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
+        restore_random(arrays["random"])
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise BadFile(
             f"{path} cannot be read ({error}): start this run again with --restart"
@@ -91,6 +89,21 @@ def saved_step(folder: Path) -> int:
         return int(json.loads(loaded[1]["position"])["step"]) if loaded else 0
     except (RuntimeError, ValueError, KeyError, TypeError):
         return 0  # `load` says what is wrong
+
+
+def random_key() -> mx.array:
+    """The state of MLX's random numbers: one key of two numbers."""
+    state: Any = mx.random.state
+    mx.eval(state[0])
+    key: mx.array = state[0]
+    return key
+
+
+def restore_random(key: mx.array) -> None:
+    """Put a state of the random numbers back."""
+    numbers: Any = key.tolist()
+    high, low = numbers
+    mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
 
 
 def _under(arrays: dict[str, mx.array], prefix: str) -> list[tuple[str, mx.array]]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,10 +20,10 @@ from exchange.inference import runtime
 from exchange.inference.batch_width import padded_length
 from exchange.inference.mlx.engine import generate_texts
 from trainer.tokenization import TokenizedSample
-from trainer.training import adapter, batches
+from trainer.training import adapter, batches, checkpoints
 from trainer.training.loop import TrainingLoop
 from trainer.training.loss import summed_loss
-from trainer.training.plan import TimeSpent
+from trainer.training.plan import TimeSpent, time_spent
 
 Groups = list[list[TokenizedSample]]
 SMALLEST_POOL = 16 << 20  # bytes
@@ -46,8 +45,7 @@ class DryRun:
             if isinstance(value, mx.array)
         }
         self._group, loop.group = loop.group, loop.group.solo()
-        random: Any = mx.random.state
-        self._random = random[0].tolist()
+        self._random = checkpoints.random_key()
         loop.model.train()
         limit_pool(0)
         return self
@@ -63,8 +61,7 @@ class DryRun:
         # Its moments were zero. A copy of them would count in the memory that is measured.
         self.loop.optimizer.state = self._counted
         self.loop.optimizer.init(self._adapter)
-        high, low = self._random
-        mx.random.seed(high << 32 | low)  # the state cannot be assigned, but a seed is the state
+        checkpoints.restore_random(self._random)
         mx.clear_cache()
         limit_pool(runtime.CACHE_LIMIT_BYTES)
         mx.reset_peak_memory()
@@ -79,7 +76,7 @@ class DryRun:
         targets = sum(sample.targets for rows in groups for sample in rows)
         try:
             with adapter.gradient_checkpointing(loop.model, checkpoint):
-                spent = _spent(lambda: loop.train_step(loop.local_rows(groups), targets, 0.0))
+                spent = time_spent(lambda: loop.train_step(loop.local_rows(groups), targets, 0.0))
         finally:
             loop.parts = before
         return spent, mx.get_peak_memory()
@@ -89,13 +86,13 @@ class DryRun:
         cache = self.loop.cache
         if cache and (needed := cache.bytes_for(samples)):
             self.cached_bytes += needed
-            self.caching += _spent(lambda: cache.fill(samples))
+            self.caching += time_spent(lambda: cache.fill(samples))
 
     def validate(self, samples: Sequence[TokenizedSample], size: int) -> tuple[TimeSpent, int]:
         """The loss of rows, as at a validation."""
         self.fill(samples)
         mx.reset_peak_memory()
-        spent = _spent(lambda: summed_loss(self.loop.loss, samples, size))
+        spent = time_spent(lambda: summed_loss(self.loop.loss, samples, size))
         return spent, mx.get_peak_memory()
 
     def answer(self, tokenizer: Any, prompts: Sequence[list[int]], tokens: int) -> TimeSpent:
@@ -105,7 +102,7 @@ class DryRun:
         few, more = 2, 8
 
         def ask(count: int) -> TimeSpent:
-            return _spent(lambda: generate_texts(self.loop.model, tokenizer, prompts, count))
+            return time_spent(lambda: generate_texts(self.loop.model, tokenizer, prompts, count))
 
         ask(few)  # shapes are compiled, pages are read
         first, then = ask(few), ask(more)
@@ -172,9 +169,3 @@ def peak_resident_bytes() -> int:
     """The most memory this process has had so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _spent(work: Callable[[], object]) -> TimeSpent:
-    clock, used = time.perf_counter(), time.process_time()
-    work()
-    return TimeSpent(time.perf_counter() - clock, time.process_time() - used)

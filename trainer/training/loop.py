@@ -17,11 +17,10 @@ from trainer.training.activation_cache import ActivationCache
 from trainer.training.batches import TrainingData, plan_run
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
 from trainer.training.distributed import ProcessGroup
-from trainer.training.loss import Loss, loss_and_gradient, scalar
+from trainer.training.loss import Loss, Validator, loss_and_gradient, scalar
 from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
-from trainer.training.validation import Validator
 
 
 class NonFiniteLoss(UserError):
@@ -69,7 +68,9 @@ class TrainingLoop:
         self.optimizer = self.update.optimizer
         self.loss = Loss(model, cache, among)
         self.gradient = loss_and_gradient(self.loss)
-        self.validator = Validator(self.loss, tokenizer, data, settings, self.callback, self.group)
+        self.validator = Validator(
+            self.loss, tokenizer, data, settings, callback=self.callback, group=self.group
+        )
         self.position = checkpoints.TrainingPosition()
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
         self._config_sha = ""

@@ -5,7 +5,8 @@ A run that goes on is computed as it began, so the plan is read again from `pref
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -84,6 +85,13 @@ class TimeSpent:
 
 
 _NOTHING = TimeSpent()
+
+
+def time_spent(work: Callable[[], object]) -> TimeSpent:
+    """Do some work, and return what it took."""
+    clock, used = time.perf_counter(), time.process_time()
+    work()
+    return TimeSpent(time.perf_counter() - clock, time.process_time() - used)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class LoopBuilder:
 
     def build(self, folder: Path, config: RunConfig) -> tuple[TrainingLoop, Any]:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
-        from trainer.training import activation_cache, adapter
+        from trainer.training import activation_cache
         from trainer.training.loop import TrainingLoop
 
         settings, callback = self.settings, self.callback
@@ -150,12 +150,11 @@ class LoopBuilder:
         cache = None
         if settings.epochs > 1 and self.group.size == 1:
             cache = activation_cache.open_activation_cache(
-                self.archive_dir / activation_cache.FOLDER,
+                self.archive_dir,
                 config.model_sha,
                 model,
-                adapter.tuned_layers(model, settings),
+                settings,
                 [*data.train, *data.valid],
-                free_gb=settings.trunk_gb,
                 confirm=self.confirm,
                 log=callback.log,
             )

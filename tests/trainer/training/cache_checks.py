@@ -121,6 +121,7 @@ def other_bodies_are_taken_apart_too(_: Path, folder: Path) -> None:
 @check
 def a_model_that_cannot_be_taken_apart_is_trained_without(model_folder: Path, folder: Path) -> None:
     from trainer.training.activation_cache import open_activation_cache
+    from trainer.training.settings import TrainSettings
 
     model, _tokenizer = tuned(model_folder, layers=1)
     kind = type(model)
@@ -131,7 +132,13 @@ def a_model_that_cannot_be_taken_apart_is_trained_without(model_folder: Path, fo
     model.__class__ = Hidden
     told: list[str] = []
     found = open_activation_cache(
-        folder, "sha", model, 1, samples(), free_gb=4.0, confirm=lambda text: True, log=told.append
+        folder,
+        "sha",
+        model,
+        TrainSettings(layers=1),
+        samples(),
+        confirm=lambda text: True,
+        log=told.append,
     )
     assert found is None and "cannot be taken apart" in told[0]
 
@@ -212,6 +219,7 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
     from exchange.errors import UserError
     from trainer.training import activation_cache as module
     from trainer.training.activation_cache import ActivationCache
+    from trainer.training.settings import TrainSettings
 
     model, _tokenizer = tuned(model_folder, layers=1)
     rows = samples(40)
@@ -232,7 +240,13 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
     spare, module.SPARE_BYTES = module.SPARE_BYTES, 1 << 60  # as on a disk that is nearly full
     try:
         found = module.open_activation_cache(
-            folder, "sha", model, 1, rows, free_gb=4.0, confirm=lambda _: True, log=told.append
+            folder,
+            "sha",
+            model,
+            TrainSettings(layers=1),
+            rows,
+            confirm=lambda _: True,
+            log=told.append,
         )
     finally:
         module.SPARE_BYTES = spare

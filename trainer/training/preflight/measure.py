@@ -28,6 +28,7 @@ from trainer.training.plan import (
     TimeSpent,
     extrapolate,
     pick_strata,
+    time_spent,
 )
 from trainer.training.preflight.memory_fallback import (
     PER_WEIGHT,
@@ -256,10 +257,13 @@ def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tu
     if size > SLOW_DISK:
         return TimeSpent(4 * size / SLOW_DISK).times(times), disk
     with tempfile.TemporaryDirectory(prefix="preflight-", dir=archive_dir) as name:
-        clock, used = time.perf_counter(), time.process_time()
-        adapter.save(Path(name), loop.model, loop.adapter_config)
-        checkpoints.save_state(Path(name), loop.model, loop.optimizer, loop.position, "")
-        once = TimeSpent(time.perf_counter() - clock, time.process_time() - used)
+        folder = Path(name)
+
+        def save() -> None:
+            adapter.save(folder, loop.model, loop.adapter_config)
+            checkpoints.save_state(folder, loop.model, loop.optimizer, loop.position, "")
+
+        once = time_spent(save)
     return once.times(times), disk
 
 

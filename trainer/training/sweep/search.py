@@ -116,11 +116,19 @@ def search_rate(
     folder = models.locate(language_model, project.models, confirm)
     with lock.hold_gpu(project.data):
         config = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
-        tries = TrialStore(archive_dir, "default")
+        store = TrialStore(archive_dir, "default")
         about = {"of": config.sha, "rates": rates, "plan": asdict(plan)}
-        done = tries.begin(about, restart=restart)
+        done = store.begin(about, restart=restart)
         runner = _TrialRunner(
-            archive_dir, settings, config, order, plan, tries, callback, confirm, stop
+            archive_dir=archive_dir,
+            settings=settings,
+            config=config,
+            order=order,
+            plan=plan,
+            store=store,
+            callback=callback,
+            confirm=confirm,
+            stop=stop,
         )
         return runner.search(rates, done, folder)
 
@@ -130,18 +138,19 @@ class _TrialRunner:
 
     def __init__(
         self,
+        *,
         archive_dir: Path,
         settings: TrainSettings,
         config: runs.RunConfig,
         order: search_space.RowOrder,
         plan: search_space.SweepPlan,
-        tries: TrialStore,
+        store: TrialStore,
         callback: SweepCallback,
         confirm: Callable[[str], bool],
         stop: Callable[[], bool],
     ) -> None:
         self._archive_dir, self._settings, self._config = archive_dir, settings, config
-        self._order, self._plan, self._tries = order, plan, tries
+        self._order, self._plan, self._store = order, plan, store
         self._callback, self._confirm, self._stop = callback, confirm, stop
         self._judges = [search_space.judging_rows(order, part.rows) for part in plan.rounds]
         self._tokens: dict[str, TokenizedSample] = {}
@@ -161,7 +170,7 @@ class _TrialRunner:
                 wanted = trials.neighbouring_rates(known, bests[-1].tried, part.tries, ratio)
             for rate in wanted:
                 if not any(one.round == number and one.rate == rate for one in done):
-                    done.append(self._try(number, rate, len(done)))
+                    done.append(self._run_trial(number, rate, len(done)))
             best = trials.best_of([one for one in done if one.round == number])
             if best is None:
                 raise NotFound(
@@ -169,7 +178,7 @@ class _TrialRunner:
                     "--from and --to"
                 )
             bests.append(best)
-        self._tries.drop_runs()
+        self._store.drop_runs()
         tried = [one.rate for one in done]
         judged = [self._fitting(chosen) for chosen, _ in self._judges]
         return SweepResult(
@@ -183,7 +192,7 @@ class _TrialRunner:
             bests[-1].tried in (min(tried), max(tried)),
         )
 
-    def _try(self, number: int, rate: float, before: int) -> Trial:
+    def _run_trial(self, number: int, rate: float, before: int) -> Trial:
         from trainer.training.batches import TrainingData
         from trainer.training.loop import NonFiniteLoss, TrainingLoop
         from trainer.training.loss import row_losses
@@ -202,7 +211,7 @@ class _TrialRunner:
         )
         cache = self._open_cache([*train, *judging])
         guard = _DivergenceGuard(self._callback, part.steps, self._steps_before(number, before))
-        run = TrainingRun(self._tries.folder, f"{number}-{rate:g}")
+        run = TrainingRun(self._store.folder, f"{number}-{rate:g}")
         run.folder.mkdir(parents=True, exist_ok=True)
         loop = TrainingLoop(
             self._model,
@@ -237,7 +246,7 @@ class _TrialRunner:
             round(time.process_time() - used, 3),
             round(time.perf_counter() - clock, 3),
         )
-        self._tries.append(tried)
+        self._store.append(tried)
         self._callback.on_trial_end(tried)
         return tried
 
@@ -266,16 +275,15 @@ class _TrialRunner:
 
     def _open_cache(self, samples: list[TokenizedSample]) -> ActivationCache | None:
         """The cache of the frozen layers, shared by all tries and by the run that follows."""
-        from trainer.training import activation_cache, adapter
+        from trainer.training import activation_cache
 
         if self._cache is None:
             self._cache = activation_cache.open_activation_cache(
-                self._archive_dir / activation_cache.FOLDER,
+                self._archive_dir,
                 self._config.model_sha,
                 self._model,
-                adapter.tuned_layers(self._model, self._settings),
+                self._settings,
                 samples,
-                free_gb=self._settings.trunk_gb,
                 confirm=self._confirm,
                 log=self._callback.log,
             )
