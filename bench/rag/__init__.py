@@ -45,7 +45,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Make the archive, index it both ways, ask."""
-    from trainer.evaluate.rag import Document, SearchIndex, terms
+    from trainer.evaluate.rag import Document, SearchIndex
+    from trainer.evaluate.rag.index import question_terms
 
     count = args.chunks or (QUICK if settings.quick else CHUNKS)
     settings.log(f"making {count:,} chunks")
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         size = (Path(folder) / "rag.sqlite").stat().st_size
         settings.log(f"asking {len(asked):,} questions in {len(VARIANTS)} ways")
         found = {
-            way: sum(_finds(index, terms.question_terms(one.ways[way]), one) for one in asked)
+            way: sum(_finds(index, question_terms(one.ways[way]), one) for one in asked)
             for way in VARIANTS
         }
         query_ms = _query_ms(index, asked)
@@ -90,12 +91,12 @@ def _finds(index: SearchIndex, terms: list[str], one: QuestionVariants) -> bool:
 
 
 def _query_ms(index: SearchIndex, asked: list[QuestionVariants]) -> float:
-    from trainer.evaluate.rag import terms
+    from trainer.evaluate.rag.index import question_terms
 
     questions = [one.ways[way] for one in asked for way in VARIANTS]
     began = time.process_time()
     for question in questions:
-        index.search(terms.question_terms(question), SHOWN)
+        index.search(question_terms(question), SHOWN)
     return (time.process_time() - began) / len(questions) * 1e3
 
 

@@ -23,7 +23,7 @@ from exchange.inference import models
 from exchange.project import Project
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from trainer.scorer import evaluate
-from trainer.scorer.head import DIGITS
+from trainer.scorer.encode import DIGITS
 from trainer.scorer.items import load_score_prompt
 from trainer.scorer.metrics import measure, quadratic_kappa
 from trainer.scorer.settings import ScoreSettings

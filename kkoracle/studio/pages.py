@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exchange.errors import NotFound
 from exchange.project import runs_with
-from trainer.dataset import archive_stats, stats_page
+from trainer.dataset import archive_stats
 from trainer.training.runs import TrainingRun
 
 REPORT = "evaluation/report.html"  # in a run's folder
@@ -52,5 +52,5 @@ class DatasetPage:
                 found = archive_stats.read_statistics(
                     self._directory, None, lambda what, done, total: None
                 )
-                self._page, self._at = stats_page.render_page(found), time.monotonic()
+                self._page, self._at = archive_stats.render_page(found), time.monotonic()
             return self._page

@@ -19,8 +19,8 @@ from exchange.store.corpus import SpoolCorpus
 from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, SYSTEMS, TUNED, TUNED_RAG
 from trainer.evaluate import rag
-from trainer.evaluate.rag.prompt import PLACEHOLDERS
-from trainer.evaluate.rag.terms import question_terms
+from trainer.evaluate.rag.archive import PLACEHOLDERS
+from trainer.evaluate.rag.index import question_terms
 from trainer.evaluate.records import EvalItem
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights

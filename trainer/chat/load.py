@@ -21,8 +21,8 @@ from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import Document, SearchIndex, open_archive
-from trainer.evaluate.rag.prompt import PLACEHOLDERS
-from trainer.evaluate.rag.terms import question_terms
+from trainer.evaluate.rag.archive import PLACEHOLDERS
+from trainer.evaluate.rag.index import question_terms
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.dataset.build import DatasetBuild, DatasetRequest, build_dataset
-    from trainer.dataset.manifest import Manifest
-    from trainer.dataset.rows import DatasetRow, read_split
+    from trainer.dataset.rows import DatasetRow, Manifest, read_split
 
 __all__ = [
     "DatasetBuild",
@@ -20,7 +19,7 @@ __all__ = [
     "build_dataset",
     "read_split",
 ]
-_MODULES = {"Manifest": "manifest", "DatasetRow": "rows", "read_split": "rows"}
+_MODULES = {"Manifest": "rows", "DatasetRow": "rows", "read_split": "rows"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,18 +1,33 @@
-"""Which row goes to which side: repeated questions, the line of the split, the stories' places."""
+"""Which row goes to which side: repeated questions, the line of the split, the stories' places.
+
+A held-out story tests what was never taught. Whether the taught is known is seen only by asking
+for it otherwise; so the rows of `valid` and `test_recall` are rephrasings of rows in train, and
+none of them may be like any question of train: neither like its source, nor like a sibling beside
+it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 
+from exchange.errors import BadFile
 from exchange.text.fold import fold
-from exchange.text.similarity import SIMILAR, SignatureIndex, question_signature
-from trainer.dataset import recall_split
-from trainer.dataset.rows import DatasetRow
+from exchange.text.similarity import SIMILAR, SignatureIndex, jaccard, question_signature
+from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource
-from trainer.dataset.split import SplitAssignment, SplitRule, choose_rule, side_of
-from trainer.dataset.split_history import SplitHistory
+from trainer.dataset.split import (
+    SIDES,
+    SplitAssignment,
+    SplitRule,
+    choose_rule,
+    hash_fraction,
+    side_of,
+)
 
 _WITHOUT_STORY = ("replay", "refusal")  # kinds that are there to be taught
 
@@ -53,7 +68,7 @@ def decide_split(
     """
     last = max((date for _cluster, date in source.stories.values() if date), default="")[:10]
     cutoff = settings.cutoff or last
-    valid = 0.0 if rephrased >= recall_split.MIN_REPHRASINGS else settings.valid
+    valid = 0.0 if rephrased >= MIN_REPHRASINGS else settings.valid
     if before and before.line.key.rpartition(":")[0] == settings.key:
         if not new_cutoff:
             return before
@@ -89,3 +104,99 @@ def rows_by_side(
         cluster = places[row.story].cluster if row.story in places else row.cluster
         sides[side].append(row if cluster == row.cluster else replace(row, cluster=cluster))
     return sides
+
+
+MIN_REPHRASINGS = (
+    20  # rephrasings that are worth validating on; with fewer, whole clusters are held out
+)
+MAX_SIMILARITY = 0.6  # Jaccard index of the stems of a rephrasing and its source
+
+
+def separate_rephrasings(rows: Iterable[DatasetRow]) -> tuple[list[DatasetRow], list[DatasetRow]]:
+    """Rows that teach, and rephrasings of rows; both in the order given."""
+    plain: list[DatasetRow] = []
+    rephrased: list[DatasetRow] = []
+    for row in rows:
+        (rephrased if row.rephrase_of else plain).append(row)
+    return plain, rephrased
+
+
+def split_rephrasings(
+    rephrased: Sequence[DatasetRow],
+    train: Sequence[DatasetRow],
+    line: SplitRule,
+    recall: float,
+    left_out: Counter[str],
+) -> tuple[list[DatasetRow], list[DatasetRow]]:
+    """Rows of `valid` and of `test_recall`; all rephrasings of one pair go the same way.
+
+    Args:
+        recall: share of the sources whose rephrasings `test_recall` gets.
+    """
+    sources = {row.id: row for row in train}
+    index = SignatureIndex()
+    if rephrased:
+        for row in train:
+            index.add(row.id, question_signature(row.question))
+    valid: list[DatasetRow] = []
+    test: list[DatasetRow] = []
+    for row in rephrased:
+        source = sources.get(row.rephrase_of)
+        if source is None:
+            left_out["source_not_taught"] += 1
+            continue
+        asked = question_signature(row.question)
+        if jaccard(asked.stems, question_signature(source.question).stems) > MAX_SIMILARITY:
+            left_out["too_close_to_source"] += 1
+        elif index.nearest(asked, beside=source.id)[1] >= SIMILAR:
+            left_out["asked_in_train"] += 1
+        else:
+            (test if hash_fraction(source.id, line.key) < recall else valid).append(row)
+    return valid, test
+
+
+FILE = "places.tsv"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitHistory:
+    """What decides the split, the dataset's version, and where each story stands so far."""
+
+    line: SplitRule
+    version: int
+    places: Mapping[str, SplitAssignment]
+
+
+def load_history(folder: Path) -> SplitHistory | None:
+    """What the build before left; None when there was none.
+
+    Raises:
+        UserError: the places are missing or damaged; guessing them anew would move rows.
+    """
+    if not (folder / MANIFEST).exists():
+        return None
+    manifest = Manifest.read(folder)
+    path = folder / FILE
+    try:
+        data = path.read_bytes()
+    except OSError:
+        data = b""
+    if sha256(data).hexdigest() != manifest.files.get(FILE, {}).get("sha256"):
+        raise BadFile(
+            f"{path} does not fit its manifest, so the split cannot be kept: restore it from a "
+            f"backup, or delete {folder} to begin a new split"
+        )
+    places: dict[str, SplitAssignment] = {}
+    for row in data.decode("utf-8").splitlines():
+        story, cluster, side = row.split("\t")
+        if side not in SIDES:
+            raise BadFile(f"{path} names a side {side!r}: delete {folder} to begin a new split")
+        places[story] = SplitAssignment(side, cluster)
+    return SplitHistory(SplitRule(**manifest.line), manifest.version, places)
+
+
+def assignments_to_bytes(places: Mapping[str, SplitAssignment]) -> bytes:
+    """One line a story: id, cluster when it was placed, side; sorted."""
+    return "".join(
+        f"{story}\t{place.cluster}\t{place.side}\n" for story, place in sorted(places.items())
+    ).encode("utf-8")

@@ -13,11 +13,10 @@ from exchange.lock import DATASET_LOCK, FileLock
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
-from trainer.dataset import assign, leakage, readers, recall_split, split_history, write
+from trainer.dataset import assign, leakage, readers, write
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
@@ -80,9 +79,9 @@ def build_dataset(
             raise NotEnoughData(
                 "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
             )
-        before = split_history.load_history(folder)
+        before = assign.load_history(folder)
         rows = assign.without_repeated_questions(source, before.places if before else {})
-        plain, rephrased = recall_split.separate_rephrasings(rows)
+        plain, rephrased = assign.separate_rephrasings(rows)
         drawn = assign.decide_split(
             source, settings, len(rephrased), before, new_cutoff=asked.new_cutoff
         )
@@ -96,7 +95,7 @@ def build_dataset(
             split["test_recall"] = []
             source.left_out["few_rephrasings"] += len(rephrased)
         else:
-            split["valid"], split["test_recall"] = recall_split.split_rephrasings(
+            split["valid"], split["test_recall"] = assign.split_rephrasings(
                 rephrased, train, line, settings.recall, source.left_out
             )
         split["test_unseen"] = sides["unseen"]
@@ -144,7 +143,7 @@ def build_dataset(
             warnings=_warnings(split, places, line, source),
         )
         extra = {
-            split_history.FILE: split_history.assignments_to_bytes(places),
+            assign.FILE: assign.assignments_to_bytes(places),
             LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
         }
         return DatasetBuild(write.write_dataset(folder, split, extra, manifest), source.bad, folder)

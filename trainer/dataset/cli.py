@@ -18,7 +18,7 @@ from trainer.dataset.settings import DatasetSettings
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from trainer.dataset.manifest import Manifest
+    from trainer.dataset.rows import Manifest
 
 SHOWN = 20  # bad lines told one by one
 
@@ -177,7 +177,6 @@ def stats(
 
     from trainer.console import ProgressScreen
     from trainer.dataset import archive_stats as counting
-    from trainer.dataset import stats_page
 
     project: Project = ctx.obj
     console = Console(highlight=False)
@@ -186,10 +185,10 @@ def stats(
     if json:
         typer.echo(orjson.dumps(asdict(found)).decode())
     else:
-        for table in stats_page.statistics_tables(found):
+        for table in counting.statistics_tables(found):
             console.print(table)
     if html:
-        write_atomic(html, stats_page.render_page(found))
+        write_atomic(html, counting.render_page(found))
         console.print(f"page in {html}", soft_wrap=True, markup=False)
 
 

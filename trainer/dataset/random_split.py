@@ -11,8 +11,7 @@ from exchange.errors import NotEnoughData
 from exchange.lock import DATASET_LOCK, FileLock
 from trainer.dataset import leakage, mix, write
 from trainer.dataset.build import DatasetBuild, DatasetRequest, StageProgress, read_source
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split, hash_fraction
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.files import atomic_path, write_hashed
-from trainer.dataset import manifest as manifests
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
 from trainer.dataset.split import Split
 
 
@@ -35,7 +33,7 @@ def write_dataset(
         **{name: (data,) for name, data in extra.items()},
     }
     with ExitStack() as stack:  # it closes in reverse: the manifest gets its name last
-        described = stack.enter_context(atomic_path(folder / manifests.FILE))
+        described = stack.enter_context(atomic_path(folder / MANIFEST))
         partial = {name: stack.enter_context(atomic_path(folder / name)) for name in pieces}
         files = {name: write_hashed(partial[name], pieces[name]) for name in pieces}
         manifest = replace(manifest, files=files)

@@ -21,11 +21,11 @@ from trainer.evaluate import inputs
 from trainer.evaluate.inputs import EvaluatedModel, EvaluationInputs
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.judge import letter_judge
+from trainer.evaluate.judge.audit import run_judge
 from trainer.evaluate.judge.letter_judge import LetterJudge
-from trainer.evaluate.judge.run import run_judge
 from trainer.evaluate.metrics import ALL_METRICS
 from trainer.evaluate.metrics.measure import Likelihoods, measure
-from trainer.evaluate.rag.prompt import PLACEHOLDERS
+from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.records import (
     EvalAnswer,
     EvalItem,
@@ -45,7 +45,7 @@ from trainer.evaluate.systems.build import (
     items_for,
     likelihood_items,
 )
-from trainer.evaluate.systems.endpoint import EndpointClient
+from trainer.evaluate.systems.client import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
 from trainer.progress import ProgressCallback

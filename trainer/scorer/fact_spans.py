@@ -9,7 +9,7 @@ from typing import Literal
 
 from exchange.text.dates import month_number
 from exchange.text.language import every, load_language
-from trainer.evaluate.judge.faults import negated
+from trainer.evaluate.judge.audit import negated
 
 FactKind = Literal["date", "number", "name"]
 _OF = rf"(?:(?:{every().pattern('of')})\s+)?"

@@ -12,8 +12,14 @@ from exchange.inference.engine import BASE, TUNED
 from exchange.inference.models import read_config
 from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
-from trainer.scorer.encode import Progress, encode_to_fit
-from trainer.scorer.head import DigitHead, Shot, check_architecture, find_digit_head
+from trainer.scorer.encode import (
+    DigitHead,
+    Progress,
+    Shot,
+    check_architecture,
+    encode_to_fit,
+    find_digit_head,
+)
 from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.scorer.metrics import LabelledPrediction
 

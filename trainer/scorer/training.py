@@ -11,10 +11,9 @@ from exchange import lock
 from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import DEFAULT_RUN, Project
-from trainer.scorer import calibration
-from trainer.scorer.encode import training_samples
+from trainer.scorer.calibration import fit_temperature, fit_threshold
+from trainer.scorer.encode import DigitHead, check_architecture, find_digit_head, training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
-from trainer.scorer.head import DigitHead, check_architecture, find_digit_head
 from trainer.scorer.items import ScoreItem, ScorePrompt, load_score_prompt
 from trainer.scorer.metrics import LabelledPrediction, measure
 from trainer.scorer.scoring import Scorer, load_base
@@ -151,9 +150,9 @@ def calibrate(
     """Fit temperature and threshold on items; returns both, and the figures on those items."""
     logits, _ = scorer.logits(items, progress=callback.progress("validating"))
     levels = [item.level for item in items]
-    scorer.temperature = calibration.fit_temperature(logits, [i.scale.top for i in items], levels)
+    scorer.temperature = fit_temperature(logits, [i.scale.top for i in items], levels)
     readings = scorer.read(logits, items)
-    scorer.threshold = calibration.fit_threshold(readings, levels, agreement)
+    scorer.threshold = fit_threshold(readings, levels, agreement)
     outcomes = [
         LabelledPrediction(item.scale, item.level, reading)
         for item, reading in zip(items, readings, strict=True)

@@ -18,7 +18,7 @@ from tests.trainer.dataset.test_build import SETTINGS
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRequest, build_dataset, read_split
 from trainer.dataset.formats import FORMATS, cards, export, jsonl, snippets
-from trainer.dataset.manifest import Manifest
+from trainer.dataset.rows import Manifest
 
 SYSTEM = "Είσαι το αρχείο της «Φωνής»."
 

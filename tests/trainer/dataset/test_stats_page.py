@@ -9,7 +9,7 @@ from exchange.store.corpus import SpoolCorpus
 from exchange.store.export import write_export
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill
-from trainer.dataset import archive_stats, stats_page
+from trainer.dataset import archive_stats
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -37,15 +37,17 @@ def test_everything_is_counted_and_an_export_gives_the_same(tmp_path: Path) -> N
 def test_the_page_is_one_file_that_runs_nothing(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     fill(tmp_path, 3, section=lambda n: hostile)
-    text = stats_page.render_page(archive_stats.read_statistics(tmp_path, None, quiet))
+    text = archive_stats.render_page(archive_stats.read_statistics(tmp_path, None, quiet))
     assert "<script" not in text and "&lt;script&gt;" in text
     assert "http://" not in text and "https://" not in text
 
 
 def test_many_sections_are_summed_up(tmp_path: Path) -> None:
     fill(tmp_path, 40, section=lambda n: f"στήλη {n % 20}")
-    columns, counts = stats_page.coverage_grid(archive_stats.read_statistics(tmp_path, None, quiet))
-    assert len(columns) == stats_page.MAX_SECTIONS + 1 and columns[-1] == stats_page.OTHERS
+    columns, counts = archive_stats.coverage_grid(
+        archive_stats.read_statistics(tmp_path, None, quiet)
+    )
+    assert len(columns) == archive_stats.MAX_SECTIONS + 1 and columns[-1] == archive_stats.OTHERS
     assert sum(counts["2001"]) == 40
 
 

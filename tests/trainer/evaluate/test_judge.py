@@ -9,7 +9,7 @@ import pytest
 
 from exchange.store.review import Vote
 from trainer.evaluate.judge import JudgeCase, audit_judge, correct_by_votes, prefer_both_orders
-from trainer.evaluate.judge.faults import FAULTS
+from trainer.evaluate.judge.audit import FAULTS
 from trainer.evaluate.records import EvalItem, Preference
 
 NAMES = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")

@@ -7,7 +7,7 @@ import pytest
 from exchange.inference.engine import Likelihood
 from trainer.evaluate.metrics import ALL_METRICS, MetricInput
 from trainer.evaluate.metrics import wording as chrf_metric
-from trainer.evaluate.metrics.abstention import declines
+from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.records import NAME, EvalAnswer, EvalItem
 
 BY_NAME = {measure.info.name: measure for measure in ALL_METRICS}

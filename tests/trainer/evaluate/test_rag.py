@@ -18,9 +18,9 @@ from exchange.store.corpus import SpoolCorpus
 from exchange.store.export import FolderCorpus, write_export
 from tests.conftest import cli_environment
 from tests.trainer.filling import fill
-from trainer.evaluate.rag import Document, SearchIndex, open_archive, rag_messages, terms
-from trainer.evaluate.rag.archive import FILE
-from trainer.evaluate.rag.prompt import PLACEHOLDERS
+from trainer.evaluate.rag import Document, SearchIndex, open_archive, rag_messages
+from trainer.evaluate.rag.archive import FILE, PLACEHOLDERS
+from trainer.evaluate.rag.index import question_terms
 
 TEXTS = (
     "Ο δήμαρχος Νίκος Καρτερόπουλος εγκαινίασε τη γέφυρα του Ξηροπόταμου.",
@@ -34,7 +34,7 @@ def index(texts: tuple[str, ...] = TEXTS) -> SearchIndex:
 
 
 def found(of: SearchIndex, question: str, count: int = 1) -> list[str]:
-    return [one.document.id for one in of.search(terms.question_terms(question), count)]
+    return [one.document.id for one in of.search(question_terms(question), count)]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_made_archive_is_found_whichever_way_it_is_asked() -> None:
 def test_no_question_is_an_operator() -> None:
     of = index()
     for hostile in ('" OR 1', "NEAR(", "terms:γέφυρα", "γέφυρα*", "-γέφυρα", "^", "", "\0", "((("):
-        of.search(terms.question_terms(hostile), 4)
+        of.search(question_terms(hostile), 4)
     assert found(of, 'γέφυρα" NEAR "x') == ["0"]
     assert found(of, "λέξη που δεν υπάρχει πουθενά") == []
 

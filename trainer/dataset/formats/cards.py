@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.split import Split
 
 Rows = Mapping[Split, Sequence[DatasetRow]]

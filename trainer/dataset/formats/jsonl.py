@@ -10,8 +10,7 @@ from typing import Any
 import orjson
 
 from exchange.display import format_bytes
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.split import Split
 
 Rows = Mapping[Split, Sequence[DatasetRow]]

@@ -9,8 +9,7 @@ from pathlib import Path
 from exchange.errors import NotEnoughData, NotFound
 from exchange.files import atomic_path, write_hashed
 from trainer.dataset.formats import cards, jsonl, snippets, table
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow, read_split
+from trainer.dataset.rows import DatasetRow, Manifest, read_split
 from trainer.dataset.split import Split
 
 Rows = Mapping[Split, Sequence[DatasetRow]]

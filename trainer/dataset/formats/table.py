@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exchange.errors import MissingExtra
 from trainer.dataset.formats.jsonl import chat
-from trainer.dataset.manifest import Manifest
-from trainer.dataset.rows import DatasetRow
+from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.split import Split
 
 Rows = Mapping[Split, Sequence[DatasetRow]]

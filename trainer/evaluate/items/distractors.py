@@ -14,7 +14,7 @@ from exchange.records import digest
 from exchange.text.fold import words
 from trainer.dataset import DatasetRow
 from trainer.evaluate.rag import Document, SearchIndex
-from trainer.evaluate.rag.terms import question_terms
+from trainer.evaluate.rag.index import question_terms
 
 COUNT = 3  # a guess is right in one of four
 CANDIDATES = 60  # nearest questions among which three distinct answers must be

@@ -9,7 +9,6 @@ in right answers (`faults`, `audit`). A human sample, if there is one, corrects 
 from __future__ import annotations
 
 from trainer.evaluate.judge.audit import audit_judge
-from trainer.evaluate.judge.human_votes import correct_by_votes
-from trainer.evaluate.judge.pairwise import Judge, JudgeCase, prefer_both_orders
+from trainer.evaluate.judge.pairwise import Judge, JudgeCase, correct_by_votes, prefer_both_orders
 
 __all__ = ["Judge", "JudgeCase", "audit_judge", "correct_by_votes", "prefer_both_orders"]

@@ -1,11 +1,78 @@
-"""Facts of the reference in the answer: dates, numbers and names, one by one and all at once."""
+"""Facts of the reference in the answer: dates, numbers and names, one by one and all at once.
+
+And whether an answer keeps to the chunk that its question was made from, or invents.
+"""
 
 from __future__ import annotations
 
-from trainer.evaluate.metrics import abstention, claims
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from exchange.text.stems import is_same_word
+from exchange.text.tokens import TokenizedText
 from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
-from trainer.evaluate.metrics.claims import ClaimKind
+from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.records import EvalItem, MetricInfo
+
+ClaimKind = Literal["dates", "numbers", "names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What of a text can be checked word by word."""
+
+    dates: frozenset[str]  # ISO
+    numbers: frozenset[str]  # in one spelling, those of dates too
+    names: frozenset[str]  # folded
+
+    def __bool__(self) -> bool:
+        return bool(self.dates or self.numbers or self.names)
+
+
+_NONE = Claims(frozenset(), frozenset(), frozenset())
+
+
+@lru_cache(maxsize=1 << 12)  # several metrics look at the same texts
+def read_text(text: str) -> TokenizedText:
+    """A text cut into words, once for all metrics."""
+    return TokenizedText(text)
+
+
+def claims_of(text: str) -> Claims:
+    """All claims of a text."""
+    reading = read_text(text)
+    names = frozenset(word.folded for word in reading.names if not word.month)
+    return Claims(reading.dates, reading.numbers, names)
+
+
+def claims_asked_for(item: EvalItem, only: ClaimKind | None = None) -> Claims:
+    """What the reference says, of one sort or of all, and the question has not said already."""
+    told, known = claims_of(item.reference), claims_of(item.question)
+    said = [word.folded for word in read_text(item.question).words]
+    asked = Claims(
+        told.dates - known.dates,
+        told.numbers - known.numbers,
+        frozenset(name for name in told.names if not has_name(name, said)),
+    )
+    return replace(_NONE, **{only: getattr(asked, only)}) if only else asked
+
+
+def has_name(name: str, words: Iterable[str]) -> bool:
+    """Whether a name stands among folded words, in whatever case."""
+    return any(is_same_word(name, word) for word in words)
+
+
+def states_all(text: str, wanted: Claims) -> bool:
+    """Whether a text states all of these."""
+    reading = read_text(text)
+    words = {word.folded for word in reading.words}
+    return (
+        wanted.dates <= reading.dates
+        and wanted.numbers <= reading.numbers
+        and all(has_name(name, words) for name in wanted.names)
+    )
 
 
 def _fact_metric(
@@ -18,10 +85,10 @@ def _fact_metric(
     primary: bool = False,
 ) -> EvalMetric:
     def applies(item: EvalItem) -> bool:
-        return bool(claims.claims_asked_for(item, kind))
+        return bool(claims_asked_for(item, kind))
 
     def value(seen: MetricInput) -> float | None:
-        return float(claims.states_all(seen.text, claims.claims_asked_for(seen.item, kind)))
+        return float(states_all(seen.text, claims_asked_for(seen.item, kind)))
 
     info = MetricInfo(
         name, f"{name}|{signature}|v:1", about, "share", "higher", splits, primary=primary
@@ -85,14 +152,14 @@ def groundedness_applies(item: EvalItem) -> bool:
 def groundedness_value(seen: MetricInput) -> float | None:
     if not seen.text:
         return None
-    if abstention.declines(seen.text):
+    if declines(seen.text):
         return 1.0
     item = seen.item
     source = f"{item.header}\n{item.gold}\n{item.question}"
-    if not claims.states_all(source, claims.claims_of(seen.text)):
+    if not states_all(source, claims_of(seen.text)):
         return 0.0
-    said = claims.read_text(seen.text).stems
-    return float(not said or len(said & claims.read_text(source).stems) / len(said) >= OVERLAP)
+    said = read_text(seen.text).stems
+    return float(not said or len(said & read_text(source).stems) / len(said) >= OVERLAP)
 
 
 GROUNDEDNESS = EvalMetric(

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from exchange.inference.engine import Likelihood
-from trainer.evaluate.metrics.abstention import ABSTENTION, DECLINED
 from trainer.evaluate.metrics.base import EvalMetric, MetricInput
 from trainer.evaluate.metrics.facts import DATES, FACTS, GROUNDEDNESS, NAMES, NUMBERS, ROBUSTNESS
 from trainer.evaluate.metrics.likelihood import BITS, CHOICE
-from trainer.evaluate.metrics.wording import CHRF, EXACT, FORGETTING, LENGTH, STYLE
+from trainer.evaluate.metrics.wording import (
+    ABSTENTION,
+    CHRF,
+    DECLINED,
+    EXACT,
+    FORGETTING,
+    LENGTH,
+    STYLE,
+)
 from trainer.evaluate.records import EvalAnswer, EvalItem
 
 Answers = Mapping[str, Mapping[str, EvalAnswer]]  # by system, then item

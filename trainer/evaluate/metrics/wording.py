@@ -1,8 +1,4 @@
-"""Overlap of character n-grams with the reference, on folded text: shows drift, never the verdict.
-
-A negated answer has more of it than a right paraphrase. Popović, "chrF: character n-gram F-score
-for automatic MT evaluation" (2015), with n up to 6 and recall counted twice.
-"""
+"""How an answer is worded: whether it declines, and how near it comes to the reference's words."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import re
 from collections import Counter
 
 from exchange.text.fold import fold, words
+from exchange.text.language import every
 from exchange.text.similarity import is_stop_word, question_signature
 from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
 from trainer.evaluate.records import EvalItem, MetricInfo
@@ -169,3 +166,55 @@ EXACT = EvalMetric(info=EXACT_INFO, applies=exact_applies, value=exact_value)
 FORGETTING = EvalMetric(info=FORGETTING_INFO, applies=forgetting_applies, value=forgetting_value)
 LENGTH = EvalMetric(info=LENGTH_INFO, applies=length_applies, value=length_value)
 STYLE = EvalMetric(info=STYLE_INFO, applies=style_applies, value=style_value)
+
+
+# Tell an answer that says it does not know from one that answers.
+
+_DECLINES = re.compile(every().pattern("declines"))
+
+
+def declines(text: str) -> bool:
+    """Whether the text says that it does not know, in Greek or English, any accents and case."""
+    return bool(_DECLINES.search(" ".join(words(text))))
+
+
+ABSTENTION_INFO = MetricInfo(
+    "abstention",
+    "abstention|questions with a coined name, and refusals of the test split|by phrase|v:1",
+    "Asked about what is not in the archive, it says that it does not know.",
+    "share",
+    "higher",
+    ("absent",),
+)
+
+
+def abstention_applies(item: EvalItem) -> bool:
+    return True
+
+
+def abstention_value(seen: MetricInput) -> float | None:
+    return float(declines(seen.text))
+
+
+# The price of abstention: questions that have an answer, and were declined.
+
+DECLINED_INFO = MetricInfo(
+    "declined",
+    "declined|by phrase|v:1",
+    "It says that it does not know although the archive does.",
+    "share",
+    "lower",
+    FACT_SPLITS,
+)
+
+
+def declined_applies(item: EvalItem) -> bool:
+    return not declines(item.reference)
+
+
+def declined_value(seen: MetricInput) -> float | None:
+    return float(declines(seen.text))
+
+
+ABSTENTION = EvalMetric(info=ABSTENTION_INFO, applies=abstention_applies, value=abstention_value)
+DECLINED = EvalMetric(info=DECLINED_INFO, applies=declined_applies, value=declined_value)

@@ -6,8 +6,7 @@ model and no service. `chat`, the studio and the systems of an evaluation share 
 
 from __future__ import annotations
 
-from trainer.evaluate.rag.archive import open_archive
+from trainer.evaluate.rag.archive import open_archive, rag_messages
 from trainer.evaluate.rag.index import Document, SearchHit, SearchIndex
-from trainer.evaluate.rag.prompt import rag_messages
 
 __all__ = ["Document", "SearchHit", "SearchIndex", "open_archive", "rag_messages"]

@@ -1,16 +1,21 @@
-"""The index of an archive's chunks: made when first wanted, made anew when the chunks change."""
+"""The index of an archive's chunks, and how the passages that it finds are put before a question.
+
+It is made when first wanted, and made anew when the chunks change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
 from exchange.errors import NotEnoughData
+from exchange.inference.engine import Message
+from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
 from exchange.store.corpus import Corpus
-from trainer.evaluate.rag import terms
-from trainer.evaluate.rag.index import Document, SearchIndex
+from trainer import tokenization
+from trainer.evaluate.rag.index import VERSION, Document, SearchIndex
 
 FILE = "rag.sqlite"
 Progress = Callable[[str, int, int], None]
@@ -55,7 +60,7 @@ def documents(corpus: Corpus) -> Iterator[Document]:
 
 def _key(corpus: Corpus) -> tuple[str, int]:
     """A hash over all chunks, and how many there are. A chunk's id is a hash of its text."""
-    sha = blake2b(f"terms {terms.VERSION}".encode(), digest_size=8)
+    sha = blake2b(f"terms {VERSION}".encode(), digest_size=8)
     count = 0
     for chunk in corpus.chunks():
         sha.update(_line(chunk))
@@ -65,3 +70,19 @@ def _key(corpus: Corpus) -> tuple[str, int]:
 
 def _line(chunk: Chunk) -> bytes:
     return f"{chunk.id}\0{chunk.header}\n".encode("utf-8", "surrogatepass")
+
+
+PLACEHOLDERS = {"passages", "question"}
+
+
+def rag_messages(
+    template: PromptTemplate, question: str, passages: Iterable[Document], system: str = ""
+) -> list[Message]:
+    """The request: every passage under its newspaper, date and title; the best one last.
+
+    What stands nearest to the question is used most by small models.
+    """
+    shown = "\n\n".join(f"{one.head}\n{one.text}" for one in reversed(list(passages)))
+    return tokenization.chat_messages(
+        template.fill({"passages": shown, "question": question}), system
+    )

@@ -8,10 +8,13 @@ before it goes in (`terms`).
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from re import compile as pattern
 from typing import Self
 
 import orjson
@@ -19,6 +22,39 @@ import zstandard
 
 from exchange.errors import CannotWrite
 from exchange.files import atomic_path
+from exchange.text import dates
+from exchange.text.fold import WORD, fold
+from exchange.text.similarity import question_signature
+from exchange.text.stems import stem
+
+VERSION = 1  # of these rules; an index made by others is made anew
+_DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
+
+
+@lru_cache(maxsize=1 << 18)  # an archive's words recur: this is most of the cost of an index
+def _term(word: str) -> str:
+    return stem(fold(word))
+
+
+def text_terms(text: str) -> list[str]:
+    """The terms of a text in its order, as often as they stand in it."""
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    return [_term(word) for word in WORD.findall(text)] + _dates(text)
+
+
+def question_terms(question: str) -> list[str]:
+    """The terms that a question can be found by: no asking word, no small word, none twice."""
+    question = unicodedata.normalize("NFC", question)
+    return sorted(question_signature(question).stems) + _dates(question)
+
+
+def _dates(text: str) -> list[str]:
+    """«12 Μαρτίου 2014» and 12/3/2014 as one term, rarer than day, month and year are."""
+    if not _DATED.search(text):
+        return []
+    return sorted("d" + date.replace("-", "") for date in dates.find_dates(text))
+
 
 RAREST_TERMS = 4  # terms of a question that are searched
 MAX_RANKED = 2_500  # documents that are ranked for a question: two milliseconds
@@ -115,7 +151,7 @@ class SearchIndex:
         """The best documents for some terms, best first.
 
         Args:
-            terms: as `terms.of_question` gives them; any text is safe.
+            terms: as `question_terms` gives them; any text is safe.
             beside: documents of this group are left out.
         """
         query = self._query(terms)
@@ -181,7 +217,6 @@ def _fill(
     key: str,
     progress: Callable[[int], None],
 ) -> None:
-    from trainer.evaluate.rag import terms
 
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536"):
         db.execute(f"PRAGMA {pragma}")  # a file that is cut short is thrown away
@@ -195,7 +230,7 @@ def _fill(
             (document.id, document.head, document.text, document.group, document.url)
         )
         db.execute("INSERT INTO documents VALUES (?,?)", (count, pack.compress(record)))
-        said = terms.text_terms(f"{document.head}\n{document.text}")
+        said = text_terms(f"{document.head}\n{document.text}")
         db.execute("INSERT INTO words(rowid, terms) VALUES (?,?)", (count, " ".join(said)))
         if count % BATCH == 0:
             progress(count)

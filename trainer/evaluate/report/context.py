@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from exchange.errors import UserError
-from trainer.dataset import Manifest, archive_stats, stats_page
+from trainer.dataset import Manifest, archive_stats
 from trainer.dataset.build import FOLDER
 from trainer.training.runs import RunSummary, TrainingRun
 
@@ -36,7 +36,7 @@ def read_context(archive_dir: Path, run: str, progress: Progress) -> ReportConte
     summary = _or_none(lambda: RunSummary.read(of.folder))
     train, valid = of.metrics()
     counted = _or_none(lambda: archive_stats.read_statistics(archive_dir, None, progress))
-    sections, stories = stats_page.coverage_grid(counted) if counted else ([], {})
+    sections, stories = archive_stats.coverage_grid(counted) if counted else ([], {})
     manifest = _or_none(lambda: Manifest.read(archive_dir / FOLDER))
     splits = {name: of["rows"] for name, of in manifest.splits.items()} if manifest else {}
     return ReportContext(

@@ -1,12 +1,16 @@
-"""Somebody who can be asked: prompts go in, answers come out as they end."""
+"""A model that can be asked: prompts go in, answers come out as they end.
+
+`LocalModel` (in `local`) is one; any OpenAI-compatible endpoint is the other, without likelihoods.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 
-from exchange.inference.engine import Likelihood, Message, RequestOutput
-from exchange.records import Record
+from exchange.errors import Unsupported
+from exchange.inference.engine import Engine, Likelihood, Message, RequestOutput, drain
+from exchange.records import Record, digest
 
 Messages = list[Message]
 
@@ -71,3 +75,61 @@ class ModelClient(Protocol):
         stop: Callable[[], bool],
     ) -> None:
         """How probable each completion is after its prompt; equal prompts stand side by side."""
+
+
+SEED = 7  # decoding is greedy; some endpoints want one
+
+
+class EndpointClient:
+    """Speaks through an engine, which is opened when first asked.
+
+    Args:
+        connect: opens the engine.
+    """
+
+    likelihood = False
+
+    def __init__(self, url: str, model: str, connect: Callable[[], Engine]) -> None:
+        self._connect = connect
+        self.key = digest("endpoint", url, model, size=8)
+        self.about = f"{model} at an endpoint"
+
+    def fits(self, prompt: Messages, max_tokens: int) -> bool:
+        """See `Speaker.fits`: only the endpoint knows."""
+        return True
+
+    def answer(
+        self,
+        prompts: Sequence[Messages],
+        max_tokens: int,
+        ended: Callable[[int, ModelOutput], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """See `Speaker.answer`.
+
+        Raises:
+            UserError: nothing answers there, or it refuses what every request would meet alike.
+        """
+        engine = self._connect()
+        try:
+            tickets = {
+                engine.submit(list(prompt), max_tokens, SEED): number
+                for number, prompt in enumerate(prompts)
+            }
+            drain(engine, tickets, lambda number, done: ended(number, ModelOutput.of(done)), stop)
+        finally:
+            engine.close()
+
+    def weigh(
+        self,
+        prompts: Sequence[Messages],
+        completions: Sequence[str],
+        weighed: Callable[[int, Likelihood], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Refuse: nobody asks, since `likelihood` is false.
+
+        Raises:
+            UserError: always.
+        """
+        raise Unsupported("an endpoint gives answers, and no likelihoods")

@@ -10,7 +10,7 @@ from exchange.recipes.prompts import PromptTemplate
 from exchange.records import digest
 from trainer import tokenization
 from trainer.evaluate.rag import Document, SearchIndex, rag_messages
-from trainer.evaluate.rag.terms import question_terms
+from trainer.evaluate.rag.index import question_terms
 from trainer.evaluate.records import EvalItem
 from trainer.evaluate.systems.client import Messages
 
