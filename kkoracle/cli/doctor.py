@@ -161,8 +161,8 @@ def _memory(project: Project) -> Iterator[Finding]:
         + (
             ""
             if fits
-            else f": a 7B model wants {format_bytes(NEEDED_MEMORY_GB * 1e9)}; choose a smaller one, "
-            "or let an endpoint on another machine generate"
+            else f": a 7B model wants {format_bytes(NEEDED_MEMORY_GB * 1e9)}; choose a smaller "
+            "one, or let an endpoint on another machine generate"
         ),
     )
 
