@@ -75,8 +75,8 @@ def crawl(
     from crawler.daemon import run_daemon
     from crawler.optout.confirm import confirm_opt_outs
     from crawler.status.console import CrawlConsole
-    from crawler.status.progress import CrawlSnapshot
     from crawler.status.report import HeartbeatWriter
+    from crawler.status.snapshots import CrawlSnapshot
     from exchange import logs
     from exchange.errors import Stopped, UsageError
 
@@ -101,7 +101,7 @@ def crawl(
             say=typer.echo,
         )
     if re_extract:
-        from crawler.changes import confirm_re_extraction
+        from crawler.extract.forecast import confirm_re_extraction
 
         if not confirm_re_extraction(
             project.archive_dir(archive),

@@ -10,32 +10,29 @@ import asyncio
 import datetime as dt
 import logging
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler import changes, profiles
+from crawler import profiles
 from crawler.discovery.follow import FollowSchedule
-from crawler.extract.thread import ExtractionThread, count_outdated, mark_outdated_due
+from crawler.extract.thread import ExtractionThread, require_same_extraction
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
 from crawler.frontier.frontier import Frontier
-from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
-from crawler.status import progress
-from crawler.status.snapshots import SnapshotMaker
+from crawler.status.snapshots import CrawlSnapshot, SnapshotMaker
 from exchange import signals
 from exchange.display import format_bytes
 from exchange.errors import Stopped, UsageError
 from exchange.lock import take_daemon_lock
-from exchange.project import Project
+from exchange.project import Project, Recipe
 from exchange.queue.background import BackgroundThread
-from exchange.store import db
+from exchange.store import db, inputs
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 DISK_EVERY_S = 5.0
-SnapshotCallback = Callable[[progress.CrawlSnapshot], None]
+SnapshotCallback = Callable[[CrawlSnapshot], None]
 
 
 async def run_daemon(
@@ -88,18 +85,16 @@ async def run_daemon(
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
-        _require_same_extraction(frontier.db, profile, archive, re_extract)
-        flow = None
+        require_same_extraction(frontier.db, profile, archive, re_extract)
+        pump = None
         if generate:
             wanted = project.recipe_for(profile.language)
-            changes.adopt_recipe(
-                spool, wanted, archive, language=profile.language, adopt=new_recipe
-            )
-            flow = _flow(stack, project, directory, archive, wanted, profile.language)
+            adopt_recipe(spool, wanted, archive, language=profile.language, adopt=new_recipe)
+            pump = _queue_pump(stack, project, directory, archive, wanted, profile.language)
         stack.enter_context(db.disk_errors_told(directory))
         extraction = ExtractionThread(directory, archive, profile, settings) if extract else None
         daemon = Daemon(
-            archive, directory, frontier, spool, flow, extraction, settings, on_snapshot
+            archive, directory, frontier, spool, pump, extraction, settings, on_snapshot
         )
         if client is None:
             await daemon.run(None)
@@ -114,7 +109,7 @@ async def run_daemon(
 
 
 class Daemon:
-    """Watches over fetching, extraction and flow; ends when none has anything left to do."""
+    """Watches over fetching, extraction and pump; ends when none has anything left to do."""
 
     def __init__(
         self,
@@ -122,7 +117,7 @@ class Daemon:
         directory: Path,
         frontier: Frontier,
         spool: Spool,
-        flow: QueuePump | None,
+        pump: QueuePump | None,
         extraction: ExtractionThread | None,
         settings: CrawlSettings,
         on_snapshot: SnapshotCallback | None,
@@ -130,7 +125,7 @@ class Daemon:
         self._archive, self._directory = archive, directory
         self._frontier = frontier
         self._spool = spool
-        self._flow = flow
+        self._pump = pump
         self._extraction = extraction
         self._settings = settings
         self._on_snapshot = on_snapshot
@@ -175,10 +170,10 @@ class Daemon:
             return False
         if self._extraction is not None and self._frontier.counters().get("text.waiting"):
             return False
-        if self._flow is None:
+        if self._pump is None:
             return True
         counters = self._spool.counters()
-        return not open_tasks(counters) and self._flow.settled(counters)
+        return not open_tasks(counters) and self._pump.settled(counters)
 
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):
@@ -193,7 +188,7 @@ class Daemon:
 
     def _background_threads(self) -> list[BackgroundThread]:
         """What works in threads of its own."""
-        return [thread for thread in (self._extraction, self._flow) if thread is not None]
+        return [thread for thread in (self._extraction, self._pump) if thread is not None]
 
     def _hold_on_low_disk(self, crawling: FetchLoop | None) -> None:
         """Hold fetching while the disk is low; extraction and results need little and go on."""
@@ -229,27 +224,39 @@ def _follow_schedule(
     return FollowSchedule(frontier, site, settings.every, allowed=allowed)
 
 
-def _require_same_extraction(
-    connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
-) -> None:
-    old = count_outdated(connection, profile.extraction)
-    if not old:
+def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, language: str, adopt: bool) -> None:
+    """Make the recipe the spool's own, if that costs nothing or is wanted.
+
+    Args:
+        language: of the newspaper; its tasks carry it, so that a worker finds prompt and rules.
+        adopt: generate everything anew when the recipe changed (`--new-recipe`).
+
+    Raises:
+        UsageError: the prompt, the sampling or the model changed since tasks were made.
+    """
+    if inputs.archive_language(spool) != language:
+        with spool.transaction():
+            spool.set_meta(inputs.LANGUAGE_KEY, language)
+    current = spool.meta("recipe")
+    if current == recipe.id:
         return
-    if not accept:
+    counters = spool.counters()
+    begun = any(count for name, count in counters.items() if name.startswith("tasks."))
+    if current and begun and not adopt:
         raise UsageError(
-            f"the profile changed since {old} pages were extracted: `kkoracle crawl {archive} "
-            "--re-extract` extracts them anew from disk (no requests; changed chunks are "
-            "generated anew), or put the former profile back"
+            f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
+            f"{counters.get('chunks.live', 0)} chunks would be generated anew; "
+            f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
         )
-    mark_outdated_due(connection, profile.extraction)
+    spool.adopt_recipe(recipe.id)
 
 
-def _flow(
+def _queue_pump(
     stack: ExitStack,
     project: Project,
     directory: Path,
     archive: str,
-    wanted: changes.Recipe,
+    wanted: Recipe,
     language: str,
 ) -> QueuePump:
     from exchange.planning.planner import Planner, PlanSettings

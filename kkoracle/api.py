@@ -28,7 +28,7 @@ from exchange.settings import (
 from kkoracle.settings import TABLES
 
 if TYPE_CHECKING:
-    from crawler.status.progress import CrawlSnapshot
+    from crawler.status.snapshots import CrawlSnapshot
     from trainer.dataset import DatasetBuild
     from trainer.evaluate.report import EvaluationReport
     from trainer.scorer.scoring import ScoreResult

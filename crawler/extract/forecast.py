@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import typer
+
+from crawler import profiles
 from crawler.extract.pool import ExtractionPool
 from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
+from crawler.status.console import StepProgressBar
+from exchange.errors import UsageError
 from exchange.records import Completion
 from exchange.store import db, marks
 from exchange.store.spool import FILE, Spool
@@ -43,15 +49,15 @@ class ReExtractionForecast:
         """One sentence for people."""
         about = "" if self.looked_at == self.pages else f" (estimated from {self.looked_at:,})"
         back = f", {self.reclaimed:,} reclaimed" if self.reclaimed else ""
-        said = (
+        counts = (
             f"{self.pages:,} pages{about}: {self.kept:,} chunks kept{back}, {self.new:,} new, "
             f"{self.stale:,} stale"
         )
         if not self.new:
-            return f"{said}; nothing to generate"
+            return f"{counts}; nothing to generate"
         if self.hours is None:
-            return f"{said}; how long generating takes is not known yet"
-        return f"{said}; about {self.hours:.1f} hours of generation"
+            return f"{counts}; how long generating takes is not known yet"
+        return f"{counts}; about {self.hours:.1f} hours of generation"
 
 
 def forecast_re_extraction(
@@ -59,7 +65,7 @@ def forecast_re_extraction(
     archive: str,
     profile: Profile,
     settings: CrawlSettings,
-    say: ProgressCallback | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> ReExtractionForecast | None:
     """Compare; None when no page was extracted by another version."""
     if not (directory / pages.FILE).exists() or not (directory / FILE).exists():
@@ -79,8 +85,8 @@ def forecast_re_extraction(
             return None
         kept = new = stale = reclaimed = 0
         for done, (page, found) in enumerate(pool.run(keys)):
-            if say is not None:
-                say(done, len(keys))
+            if on_progress is not None:
+                on_progress(done, len(keys))
             wanted = {
                 chunk.id
                 for story, chunks in found.stories
@@ -145,3 +151,26 @@ def pace(moments: Sequence[dt.datetime]) -> float | None:
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
     busy = [gap for gap in gaps if gap < IDLE_S]
     return 3600 * len(busy) / sum(busy) if len(busy) >= 20 and sum(busy) > 0 else None
+
+
+def confirm_re_extraction(
+    directory: Path, archive: str, settings: CrawlSettings, *, accept: bool, imported: bool = False
+) -> bool:
+    """Does the operator agree, or is there nothing to extract anew?
+
+    Raises:
+        UsageError: nobody is there to ask, and `--yes` was not given.
+    """
+    profile = profiles.load(settings, archive, imported=imported)
+    bar = StepProgressBar("extracting a sample", " pages")
+    found = forecast_re_extraction(directory, archive, profile, settings, bar)
+    bar.close()
+    if found is None:
+        typer.echo("no page was extracted by another profile: nothing to do anew", err=True)
+        return True
+    typer.echo(f"extracting anew: {found.line()}")
+    if accept:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("extracting anew needs a yes: run it in a terminal, or give --yes")
+    return typer.confirm("Extract anew?")

@@ -15,6 +15,7 @@ from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from crawler.settings import CrawlSettings
+from exchange.errors import UsageError
 from exchange.queue.background import BackgroundThread
 from exchange.store import db, history
 from exchange.store.spool import Spool
@@ -126,3 +127,23 @@ def mark_outdated_due(connection: sqlite3.Connection, version: str) -> None:
             (version,),
         )
         pages.set_note(connection, _STALE, version)
+
+
+def require_same_extraction(
+    connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
+) -> None:
+    """Make pages due that another version of profile or code has extracted, if that is accepted.
+
+    Raises:
+        UsageError: there are some, and `accept` is not set.
+    """
+    old = count_outdated(connection, profile.extraction)
+    if not old:
+        return
+    if not accept:
+        raise UsageError(
+            f"the profile changed since {old} pages were extracted: `kkoracle crawl {archive} "
+            "--re-extract` extracts them anew from disk (no requests; changed chunks are "
+            "generated anew), or put the former profile back"
+        )
+    mark_outdated_due(connection, profile.extraction)

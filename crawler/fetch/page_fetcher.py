@@ -33,7 +33,7 @@ _BLOCK_TITLES = re.compile(
 
 
 def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
-    """True when a page is no story but a error.
+    """True when a page is no story but a refusal.
 
     Args:
         text: the decoded beginning of the body; may be "" when there are no marks.

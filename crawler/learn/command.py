@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from crawler.learn.propose import ProfileProposal, propose
 from crawler.learn.xpaths import spread_out
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
-from exchange.display import format_duration
+from crawler.status.console import StepProgressBar
 from exchange.errors import UsageError
 from exchange.files import write_atomic
 
@@ -147,7 +145,11 @@ def learn(
         raise UsageError(f"{file} exists already: give another --out, or --force to write over it")
     if online:
         kept = folder / host
-        raws = asyncio.run(sample.from_site(source, kept, count, settings, _ProgressLine()))
+        bar = StepProgressBar("asking for", " pages")
+        try:
+            raws = asyncio.run(sample.from_site(source, kept, count, settings, bar))
+        finally:
+            bar.close()
         yield f"{len(raws)} pages, kept in {kept}"
     else:
         raws = sample.from_folder(Path(source), count)
@@ -165,26 +167,3 @@ def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> It
     layouts, kinds = ", ".join(proposal.pages_by_layout), ", ".join(proposal.profile.kinds)
     yield f"wrote {file}: {layouts}; kinds {kinds}"
     yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
-
-
-class _ProgressLine:
-    """One line on standard error, renewed in a terminal."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._first: int | None = None
-        self._said = 0.0
-
-    def __call__(self, done: int, wanted: int) -> None:
-        self._first = done if self._first is None else self._first
-        now = time.monotonic()
-        if now - self._said < (0.2 if sys.stderr.isatty() else 10.0):
-            return
-        self._said = now
-        new = done - self._first
-        left = (
-            f"; {format_duration((now - self._begun) / new * (wanted - done))} left" if new else ""
-        )
-        end = "\r" if sys.stderr.isatty() else "\n"
-        sys.stderr.write(f"asked for {done} of about {wanted} pages{left}   {end}")
-        sys.stderr.flush()

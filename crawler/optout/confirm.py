@@ -1,4 +1,7 @@
-"""Before a crawl asks for its first page: has the operator seen what the site says?"""
+"""Before a crawl asks for its first page: has the operator seen what the site says?
+
+What was seen, and that it was confirmed, is kept in `opt-outs.json` beside the archive.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import asyncio
 import contextlib
 import datetime as dt
 import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
+
+import orjson
 
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
@@ -16,15 +23,81 @@ from crawler.fetch.client import FetchError, client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.throttle_pool import PoliteClient, ThrottlePool
 from crawler.frontier.frontier import Frontier
-from crawler.optout import consent, signals
+from crawler.optout import signals
 from crawler.optout.signals import OptOutSignal
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import Busy, Unreachable, UsageError, UserError
+from exchange.files import write_atomic
 from exchange.lock import take_daemon_lock
 
-# Look for a site's wishes: robots.txt, one page, and `/.well-known/tdmrep.json`.
+CONSENT_FILE = "opt-outs.json"
+SURVEY_FRESH_S = 86_400.0  # as robots.txt: asked again every day
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The last survey, and what was confirmed."""
+
+    looked_at: float
+    signals: tuple[OptOutSignal, ...]
+    accepted: tuple[OptOutSignal, ...] | None  # None: never confirmed
+    accepted_at: str = ""
+    how: str = ""
+
+    @property
+    def is_fresh(self) -> bool:
+        return 0 <= time.time() - self.looked_at < SURVEY_FRESH_S
+
+    @property
+    def unconfirmed(self) -> tuple[OptOutSignal, ...]:
+        """Wishes that the operator has not confirmed; fewer than before need no new answer."""
+        return tuple(signal for signal in self.signals if signal not in (self.accepted or ()))
+
+
+def load_consent(directory: Path) -> Consent | None:
+    """What is known of an archive's site; None when nobody has looked, or the file is broken."""
+    try:
+        raw = orjson.loads((directory / CONSENT_FILE).read_bytes())
+        return Consent(
+            float(raw["looked_at"]),
+            _read_signals(raw["signals"]),
+            None if raw["accepted"] is None else _read_signals(raw["accepted"]),
+            str(raw["accepted_at"]),
+            str(raw["how"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def record_survey(directory: Path, signals: tuple[OptOutSignal, ...]) -> Consent:
+    """Keep what a survey has found; what was confirmed before stays confirmed."""
+    before = load_consent(directory)
+    now = Consent(
+        time.time(),
+        signals,
+        before.accepted if before else None,
+        before.accepted_at if before else "",
+        before.how if before else "",
+    )
+    return _save(directory, now)
+
+
+def record_acceptance(directory: Path, known: Consent, how: str) -> Consent:
+    """Keep that the operator knows and goes on, with the date and the words seen."""
+    at = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+    return _save(directory, Consent(known.looked_at, known.signals, known.signals, at, how))
+
+
+def _save(directory: Path, known: Consent) -> Consent:
+    write_atomic(directory / CONSENT_FILE, orjson.dumps(known, option=orjson.OPT_INDENT_2))
+    return known
+
+
+def _read_signals(raw: list[dict[str, str]]) -> tuple[OptOutSignal, ...]:
+    return tuple(OptOutSignal(str(item["where"]), str(item["says"])) for item in raw)
+
 
 TDMREP = "/.well-known/tdmrep.json"
 _UNREACHABLE = ("connect", "timeout", "broken")
@@ -62,8 +135,8 @@ async def survey_site(client: PoliteClient, urls: Sequence[str]) -> tuple[OptOut
     return tuple(sorted(found))
 
 
-FIRST_S = 600.0  # three requests, however long the delay that robots.txt asks for
-AGAIN_S = 60.0  # a known site that makes us wait longer is looked at again at the next start
+FIRST_SURVEY_S = 600.0  # three requests, however long the delay that robots.txt asks for
+NEXT_SURVEY_S = 60.0  # a known site that makes us wait longer is surveyed again at the next start
 
 
 def confirm_opt_outs(
@@ -75,7 +148,7 @@ def confirm_opt_outs(
     accept: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Look once a day, show what is new, and let the operator confirm it.
+    """Survey the site once a day, show what is new, and let the operator confirm it.
 
     Args:
         accept: the operator confirms unseen (`--accept-opt-outs`); it is kept as such.
@@ -84,10 +157,10 @@ def confirm_opt_outs(
     Raises:
         UsageError: there is something to confirm and nobody to ask, or the answer is no.
     """
-    known = consent.load(directory)
+    known = load_consent(directory)
     if known is None:
-        known = consent.record_survey(
-            directory, _survey_within(directory, profile, settings, FIRST_S)
+        known = record_survey(
+            directory, _survey_within(directory, profile, settings, FIRST_SURVEY_S)
         )
         if not known.signals:
             say(
@@ -96,8 +169,8 @@ def confirm_opt_outs(
             )
     elif not known.is_fresh:
         try:
-            known = consent.record_survey(
-                directory, _survey_within(directory, profile, settings, AGAIN_S)
+            known = record_survey(
+                directory, _survey_within(directory, profile, settings, NEXT_SURVEY_S)
             )
         except UsageError:
             raise
@@ -114,8 +187,8 @@ def confirm_opt_outs(
         "licence and your law; see who decides before you go on."
     )
     how = "--accept-opt-outs" if accept else _ask_operator(archive)
-    consent.accept(directory, known, how)
-    say(f"confirmed ({how}); kept in {directory / consent.FILE}")
+    record_acceptance(directory, known, how)
+    say(f"confirmed ({how}); kept in {directory / CONSENT_FILE}")
 
 
 def _ask_operator(archive: str) -> str:
@@ -136,7 +209,7 @@ def require_still_confirmed(directory: Path, site: CrawlScope, robots: str) -> N
     Raises:
         UsageError: it says something that was not confirmed.
     """
-    known = consent.load(directory)
+    known = load_consent(directory)
     if known is None:
         return
     for signal in signals.from_robots(robots, _addresses(site)):

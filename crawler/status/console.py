@@ -7,16 +7,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.status.progress import (
-    CrawlSnapshot,
-    ProgressRate,
-    disk,
-    progress_line,
-    rate,
-    states,
-    times,
-)
-from exchange.display import format_range
+from crawler.status.snapshots import CrawlSnapshot, ProgressRate
+from exchange.display import format_bytes, format_duration, format_moment, format_range
 
 PLAIN_EVERY_S = 5.0
 
@@ -26,7 +18,7 @@ class CrawlConsole:
 
     def __init__(self) -> None:
         self._plain = not sys.stdout.isatty()
-        self._said = 0.0
+        self._printed_at = 0.0
         self._last: CrawlSnapshot | None = None
         self._progress: Any = None
 
@@ -42,14 +34,14 @@ class CrawlConsole:
         if self._progress is not None:
             self._progress.stop()
         elif self._last is not None:
-            self._say(self._last)
+            self._print_line(self._last)
 
     def __call__(self, now: CrawlSnapshot) -> None:
         self._last = now
         if self._plain:
-            if time.monotonic() - self._said >= PLAIN_EVERY_S:
-                self._said = time.monotonic()
-                self._say(now)
+            if time.monotonic() - self._printed_at >= PLAIN_EVERY_S:
+                self._printed_at = time.monotonic()
+                self._print_line(now)
             return
         if self._progress is None:
             self._start()
@@ -108,7 +100,7 @@ class CrawlConsole:
         now = self._last
         return "no story" if now is None else f"{now.stories} stories in {now.chunks} chunks"
 
-    def _say(self, now: CrawlSnapshot) -> None:
+    def _print_line(self, now: CrawlSnapshot) -> None:
         sys.stdout.write(progress_line(now) + "\n")
         sys.stdout.flush()
 
@@ -121,17 +113,18 @@ class StepProgressBar:
         self._unit = unit
         self._every = every
         self._pace = ProgressRate()
-        self._said = time.monotonic()  # a step that takes no longer says nothing
+        self._printed_at = time.monotonic()  # a step that takes no longer says nothing
 
-    def __call__(self, done: int, total: int, said: str = "") -> None:
+    def __call__(self, done: int, total: int, detail: str = "") -> None:
         left = self._pace.left(done, max(total - done, 0))
         now = time.monotonic()
         tty = sys.stderr.isatty()
-        if now - self._said < (self._every / 10 if tty else self._every):
+        if now - self._printed_at < (self._every / 10 if tty else self._every):
             return
-        self._said = now
+        self._printed_at = now
         share = f"{done:,} of {total:,}{self._unit}"
-        text = f"{self._what}: {share}{f', {said}' if said else ''}; time left {format_range(left)}"
+        share += f", {detail}" if detail else ""
+        text = f"{self._what}: {share}; time left {format_range(left)}"
         sys.stderr.write(f"\r\x1b[2K{text}" if tty else f"{text}\n")
         sys.stderr.flush()
 
@@ -140,3 +133,65 @@ class StepProgressBar:
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
+
+
+def progress_line(now: CrawlSnapshot) -> str:
+    """The one line that people without a terminal get."""
+    parts = [f"{now.archive}: pages {now.pages_done}/{now.pages_known}{states(now)}"]
+    if now.fetching and not now.next_look:
+        parts.append(rate(now))
+    parts.append(f"stories {now.stories}, chunks {now.chunks}")
+    parts.append(f"tasks {now.tasks_done} done, {now.tasks_open} open")
+    if now.tasks_failed:
+        parts.append(f"{now.tasks_failed} failed")
+    if now.disk_mb:
+        parts.append(disk(now))
+    parts.append(times(now))
+    return "; ".join(parts)
+
+
+def states(now: CrawlSnapshot) -> str:
+    """The pages by state, those that are simply done left out."""
+    counts = [
+        (now.pages.get("waiting", 0), "waiting"),
+        (now.pages.get("leased", 0), "in hand"),
+        (now.pages.get("failed", 0), "failed"),
+        (now.pages.get("left_out", 0), "left out"),
+    ]
+    shown = ", ".join(f"{count} {name}" for count, name in counts if count)
+    return f" ({shown})" if shown else ""
+
+
+def rate(now: CrawlSnapshot) -> str:
+    """Rate used against rate allowed, or why nothing is asked for."""
+    if now.hold:
+        return f"holding: {now.hold}"
+    if now.pause_s > 0:
+        return (
+            f"pausing {format_duration(now.pause_s)}, as the site asks or until it can be reached"
+        )
+    if not now.allowed:
+        return f"{now.rate:.2f} requests/s"
+    return f"{now.rate:.2f} of {now.allowed:.2f} requests/s"
+
+
+def disk(now: CrawlSnapshot) -> str:
+    """What the archive takes, and what is left."""
+    return f"disk {format_bytes(now.disk_mb * 10**6)}, {format_bytes(now.free_mb * 10**6)} free"
+
+
+def times(now: CrawlSnapshot) -> str:
+    """How long it will take yet, or when the next check is."""
+    if now.next_look:
+        return next_check(now)
+    if not now.fetching:
+        return f"time left {format_range(now.tasks_left)}"
+    if not now.tasks_open:
+        return f"time left {format_range(now.pages_left)}"
+    return f"time left: pages {format_range(now.pages_left)}, tasks {format_range(now.tasks_left)}"
+
+
+def next_check(now: CrawlSnapshot) -> str:
+    """When new issues are looked for again."""
+    at = format_moment(now.next_look)
+    return f"looks again at {at}, in {format_duration(max(0.0, now.next_look - time.time()))}"

@@ -1,4 +1,9 @@
-"""What the crawl has counted, for other commands; reads only."""
+"""What a crawl tells other commands: its counters, and the heartbeat of a running daemon.
+
+Counters say how far it is; how fast it asks, what it may ask and why it waits only the daemon
+knows, which writes them into a small file beside its lock. A reader believes that file only while
+the lock is held, and sees by its time whether the daemon still runs.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +19,20 @@ from typing import TypeVar
 import orjson
 
 from crawler.frontier import pages
-from crawler.status.progress import CrawlSnapshot
+from crawler.status.snapshots import CrawlSnapshot
 from exchange.errors import CannotWrite
 from exchange.files import write_atomic
 from exchange.store import db, history
 
-# What the running daemon says of itself, in a small file beside its lock.
-#
-# Counters say how far it is; how fast it asks, what it may ask and why it waits only the daemon
-# knows. A reader believes the file only while the lock is held, and sees by its time whether the
-# daemon still breathes.
-
 FILE = "daemon.json"
 EVERY_S = 3.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonHeartbeat:
-    """The daemon's own word. Rates are requests a second."""
+    """What a running daemon last wrote of itself. Rates are requests a second."""
 
     pid: int
     at: float  # seconds since the epoch
@@ -44,7 +45,7 @@ class DaemonHeartbeat:
 
 
 class HeartbeatWriter:
-    """Call it with snapshots; it writes one now and then. A disk that is full is not its matter."""
+    """Call it with snapshots; it writes one now and then. A full disk stops nothing."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
@@ -54,7 +55,7 @@ class HeartbeatWriter:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
-        said = DaemonHeartbeat(
+        heartbeat = DaemonHeartbeat(
             os.getpid(),
             time.time(),
             now.fetching,
@@ -65,20 +66,15 @@ class HeartbeatWriter:
             now.next_look,
         )
         with contextlib.suppress(CannotWrite):
-            write_atomic(self._path, orjson.dumps(asdict(said)), sync=False)
+            write_atomic(self._path, orjson.dumps(asdict(heartbeat)), sync=False)
 
 
 def read_heartbeat(directory: Path) -> DaemonHeartbeat | None:
-    """The last word of the last daemon, None when there is none that can be read."""
+    """The heartbeat of the last daemon, None when there is none that can be read."""
     try:
         return DaemonHeartbeat(**orjson.loads((directory / FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
-
-
-__all__ = ["DaemonHeartbeat", "read_counters", "read_heartbeat", "read_history"]
-
-T = TypeVar("T")
 
 
 def read_counters(directory: Path) -> dict[str, int]:

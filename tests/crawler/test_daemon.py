@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from crawler import changes
-from crawler.daemon import run_daemon
+from crawler.daemon import adopt_recipe, run_daemon
 from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
 from exchange.lock import FileLock
@@ -115,11 +114,11 @@ def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Pa
         crawl(tmp_path, site.url)
     spool = Spool.open(tmp_path / "paper")
     one, two = (Recipe(name * 6, "p", "", "", "m") for name in "ab")
-    changes.adopt_recipe(spool, one, "paper", language="el", adopt=False)
+    adopt_recipe(spool, one, "paper", language="el", adopt=False)
     assert spool.counters()["tasks.new"] == 1
     with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
-        changes.adopt_recipe(spool, two, "paper", language="el", adopt=False)
-    changes.adopt_recipe(spool, two, "paper", language="el", adopt=True)
+        adopt_recipe(spool, two, "paper", language="el", adopt=False)
+    adopt_recipe(spool, two, "paper", language="el", adopt=True)
     assert spool.meta("recipe") == "bbbbbb"
     assert spool.counters()["tasks.new"] == 1
 

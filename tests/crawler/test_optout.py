@@ -10,8 +10,15 @@ import pytest
 
 from crawler import profiles
 from crawler.extract.html import parse
-from crawler.optout import consent, signals
-from crawler.optout.confirm import confirm_opt_outs, require_still_confirmed
+from crawler.optout import signals
+from crawler.optout.confirm import (
+    CONSENT_FILE,
+    confirm_opt_outs,
+    load_consent,
+    record_acceptance,
+    record_survey,
+    require_still_confirmed,
+)
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError, UserError
 from tests.conftest import run_cli
@@ -138,7 +145,7 @@ def test_it_is_asked_once_kept_with_its_date_and_asked_again_when_it_changes(
         said = "\n".join(ask(tmp_path, site, accept=True))
         assert "robots.txt: forbids GPTBot" in said and "tdmrep.json: reserves" in said
         assert len(site.log) == 3  # within a day nothing is asked twice
-        kept = consent.load(tmp_path / "paper")
+        kept = load_consent(tmp_path / "paper")
         assert kept is not None and kept.how == "--accept-opt-outs" and kept.accepted_at[:2] == "20"
         assert ask(tmp_path, site, accept=False) == []
 
@@ -155,7 +162,7 @@ def test_it_is_asked_once_kept_with_its_date_and_asked_again_when_it_changes(
 
 def age(folder: Path) -> None:
     """As if the last look were two days ago."""
-    path = folder / "paper" / consent.FILE
+    path = folder / "paper" / CONSENT_FILE
     told = orjson.loads(path.read_bytes())
     path.write_bytes(orjson.dumps({**told, "looked_at": told["looked_at"] - 2 * 86_400}))
 
@@ -166,7 +173,7 @@ def test_a_known_site_that_is_away_stops_nothing(tmp_path: Path) -> None:
     age(tmp_path)
     (said,) = ask(tmp_path, site, accept=False)
     assert "could not look again" in said and "cannot reach" in said
-    (tmp_path / "paper" / consent.FILE).unlink()
+    (tmp_path / "paper" / CONSENT_FILE).unlink()
     with pytest.raises(UserError, match="cannot reach"):
         ask(tmp_path, site, accept=False)
 
@@ -184,15 +191,15 @@ def test_a_crawl_that_follows_stops_when_robots_says_something_new(tmp_path: Pat
     require_still_confirmed(
         tmp_path, site, "User-agent: GPTBot\nDisallow: /"
     )  # nobody has looked yet
-    consent.accept(tmp_path, consent.record_survey(tmp_path, ()), "asked")
+    record_acceptance(tmp_path, record_survey(tmp_path, ()), "asked")
     require_still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /private")
     with pytest.raises(UsageError, match="forbids GPTBot"):
         require_still_confirmed(tmp_path, site, "User-agent: GPTBot\nDisallow: /")
 
 
 def test_a_broken_note_is_as_none(tmp_path: Path) -> None:
-    (tmp_path / consent.FILE).write_text('{"looked_at": "soon"}')
-    assert consent.load(tmp_path) is None
+    (tmp_path / CONSENT_FILE).write_text('{"looked_at": "soon"}')
+    assert load_consent(tmp_path) is None
 
 
 def config(folder: Path, url: str) -> None:

@@ -19,8 +19,8 @@ from crawler.discovery.follow import FollowSchedule
 from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome
 from crawler.scope import CrawlScope
-from crawler.status.progress import CrawlSnapshot
 from crawler.status.report import read_counters
+from crawler.status.snapshots import CrawlSnapshot
 from exchange.errors import Stopped
 from tests.crawler.harness import PROFILE, crawl, make_project, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story

@@ -3,7 +3,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from crawler.status.progress import ProgressRate, progress_line, snapshot
+from crawler.status.console import progress_line
+from crawler.status.snapshots import ProgressRate, snapshot
 
 PAGES = {
     "pages.done": 5,
