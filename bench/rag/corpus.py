@@ -9,10 +9,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from exchange.text.fold import fold
-from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import Noun, slash_date, upper_first
 from kkoracle.demo.newspaper.slots import SlotSampler
-from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, TRAINING
+from kkoracle.demo.newspaper.vocabulary import (
+    CONNECTIVES,
+    TRAINING,
+    SentenceFrame,
+    known_frames,
+    new_frames,
+)
 from kkoracle.demo.newspaper.writer import slot_letters
 
 CHARACTERS = 1_200  # a chunk

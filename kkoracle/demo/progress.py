@@ -1,4 +1,4 @@
-"""Show a crawl and its generation while they run, from the counters that the daemon keeps."""
+"""What a person sees of a demo: crawl and generation while they run, and what came of it all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from kkoracle.demo.children import ChildProcesses
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+from typing import Any
+
+import orjson
+
+from exchange.display import format_duration
+from exchange.project import run_dir
+from kkoracle.demo.plan import DemoPlan
 
 POLL_S, PLAIN_S = 0.5, 5.0
 
@@ -92,3 +101,85 @@ def _update_progress(progress: Progress, bars: dict[str, TaskID], directory: Pat
     progress.update(bars["pages"], completed=asked, total=known, note=f"{stories} stories")
     progress.update(bars["tasks"], completed=closed, total=tasks or None, note=f"{kept} pairs kept")
     return f"pages {asked}/{known}, stories {stories}, tasks {closed}/{tasks}, pairs kept {kept}"
+
+
+def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) -> None:
+    """Print the figures of a finished demo from the files it left."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    archive = directory / "data" / "demo"
+    console.print("\n[bold]== what came of it[/]")
+    for name, text in summary_lines(archive, plan):
+        console.print(f"[bold]{name:12}[/] ", end="")
+        console.print(text, markup=False)
+    times = ", ".join(f"{name} {format_duration(took)}" for name, took in seconds.items())
+    console.print(f"[bold]{'time':12}[/] {format_duration(sum(seconds.values()))} ({times})")
+    for name, path in (
+        ("stories", archive / "spool.sqlite"),
+        ("dataset", archive / "dataset"),
+        ("adapter", run_dir(archive)),
+        ("answers", run_dir(archive) / "compare.md"),
+        ("messages", directory / "logs"),
+    ):
+        console.print(f"[bold]{name:12}[/] {path}")
+    console.print(
+        "Look around: `kkoracle status`, `kkoracle dashboard`, and `kkoracle evaluate` for proof "
+        f"(a few minutes), in {directory}. For your own newspaper: `kkoracle init`."
+    )
+
+
+def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
+    """The figures as lines: a name and a sentence."""
+    pages, spool = read_counters(archive), spool_counters(archive)
+    rejected = {
+        name.partition(".")[2]: count
+        for name, count in spool.items()
+        if name.startswith(("rejected.", "failed."))
+    }
+    reasons = ", ".join(
+        f"{reason} {count}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
+    )
+    tasks = spool.get("tasks.done", 0) + spool.get("tasks.failed", 0)
+    run = _json(run_dir(archive) / "summary.json")
+    compare = _json(run_dir(archive) / "compare.json")
+    return [
+        (
+            "pages",
+            f"{pages.get('pages.done', 0)} fetched, {pages.get('pages.failed', 0)} failed; "
+            f"{pages.get('reason.left-out-section', 0)} TV listings left out",
+        ),
+        ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
+        ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
+        ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
+        (
+            "loss",
+            f"taught stories {_change(run, 'taught')}, stories never seen "
+            f"{_change(run, 'valid')} (per token, before -> after)",
+        ),
+        *((f"{part['group']}", _exact_shares(part)) for part in compare.get("shares", [])),
+    ]
+
+
+def _exact_shares(part: dict[str, Any]) -> str:
+    return (
+        f"{part['rows']} questions: {part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of "
+        f"answers exact, loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"
+    )
+
+
+def _change(run: dict[str, Any], name: str) -> str:
+    return f"{_number(run, name + '_before')} -> {_number(run, name + '_after')}"
+
+
+def _number(found: dict[str, Any], key: str) -> str:
+    value = found.get(key)
+    return f"{value:.3f}" if isinstance(value, int | float) else "?"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

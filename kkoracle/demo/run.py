@@ -20,8 +20,7 @@ from exchange.lock import DEMO_LOCK, FileLock
 from exchange.machine import python_module
 from kkoracle.demo import plan as plans
 from kkoracle.demo.children import ChildProcesses
-from kkoracle.demo.progress import watch_generation
-from kkoracle.demo.summary import print_summary
+from kkoracle.demo.progress import print_summary, watch_generation
 
 START_S = 30.0
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exchange import metrics
 from exchange.project import Project
-from kkoracle.monitor.metrics import status_metrics
+from kkoracle.monitor.monitor import status_metrics
 from kkoracle.status import read_status
 from tests.conftest import ROOT
 

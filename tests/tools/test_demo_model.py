@@ -12,10 +12,16 @@ import pytest
 
 from kkoracle.demo.model import weights_folder
 from kkoracle.demo.newspaper import build_newspaper
-from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
 from kkoracle.demo.newspaper.inflect import long_date, slash_date
 from kkoracle.demo.newspaper.slots import TownCast
-from kkoracle.demo.newspaper.vocabulary import NEWSPAPER, TRAINING, side
+from kkoracle.demo.newspaper.vocabulary import (
+    NEWSPAPER,
+    TRAINING,
+    SentenceFrame,
+    known_frames,
+    new_frames,
+    side,
+)
 from tools.demo_model.briefs import NOTHING_TO_ASK, fill, pairs_text, parse_pairs, prompt
 from tools.demo_model.examples import Example, ExampleMaker
 

@@ -11,10 +11,9 @@ import random
 import re
 from dataclasses import dataclass
 
-from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames
 from kkoracle.demo.newspaper.inflect import slash_date, upper_first
 from kkoracle.demo.newspaper.slots import SlotSampler
-from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, TRAINING
+from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, TRAINING, SentenceFrame, known_frames
 from kkoracle.demo.newspaper.writer import slot_letters
 from tools.demo_model.briefs import fill, pairs_text
 

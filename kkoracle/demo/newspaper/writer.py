@@ -7,13 +7,18 @@ import string
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from kkoracle.demo.newspaper.calendar import NewspaperIssue, plan_issues, shape_of
-from kkoracle.demo.newspaper.frames import SentenceFrame, known_frames, new_frames
+from kkoracle.demo.newspaper.calendar import (
+    NewspaperIssue,
+    StoryEvent,
+    all_events,
+    event_slots,
+    plan_issues,
+    shape_of,
+)
 from kkoracle.demo.newspaper.inflect import upper_first
 from kkoracle.demo.newspaper.records import DemoStory, PrintedFact
 from kkoracle.demo.newspaper.slots import TownCast
-from kkoracle.demo.newspaper.storylines import StoryEvent, all_events, event_slots
-from kkoracle.demo.newspaper.vocabulary import CONNECTIVES
+from kkoracle.demo.newspaper.vocabulary import CONNECTIVES, SentenceFrame, known_frames, new_frames
 
 # Share of facts in frames that the model's training text does not use.
 _NEW_SHARE = 0.13

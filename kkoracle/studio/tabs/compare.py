@@ -11,7 +11,7 @@ import gradio as gr
 
 from exchange.errors import UserError
 from exchange.store.review import Review, Vote
-from kkoracle.studio import comparison, markup, transcript
+from kkoracle.studio import comparison, markup
 from kkoracle.studio.comparison import ComparisonRound
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.systems import (
@@ -172,7 +172,7 @@ def _cards(of: ComparisonRound) -> str:
 
 
 def _downloads(studio: Studio, talk: Sequence[ComparisonRound]) -> str:
-    return transcript.download_links(
+    return comparison.download_links(
         f"{studio.archive}-talk", f"{studio.archive}: questions and answers", talk
     )
 

@@ -1,16 +1,117 @@
-"""Review: a pair with its chunk; accept, edit, reject, skip, undo."""
+"""Review: a pair with its chunk; accept, edit, reject, skip, undo; and the sessions behind it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from exchange.errors import NotFound, UserError
+from exchange.store.review import Review
 from kkoracle.studio import markup
-from kkoracle.studio.review_sessions import ReviewPage, ReviewSessions
 from kkoracle.studio.studio import Studio
 from kkoracle.studio.tabs import own_html
-from trainer.review.session import REASONS
+from trainer.review.session import REASONS, ReviewSession, open_review, self_agreement
+
+PAIRS_PER_SESSION = 100  # pairs of a sitting; the next one begins by itself
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """What the page shows; without a pair only what is said."""
+
+    pair: str = ""
+    header: str = ""
+    chunk: str = ""
+    question: str = ""
+    answer: str = ""
+    about: str = ""
+    said: str = ""
+    wrong: bool = False
+
+
+class ReviewSessions:
+    """The sittings of one archive by reviewer. All of it belongs to one thread."""
+
+    def __init__(self, archive_dir: Path) -> None:
+        self._directory = archive_dir
+        self._sittings: dict[str, ReviewSession] = {}
+
+    def show(self, reviewer: str) -> ReviewPage:
+        """Where this reviewer is."""
+        try:
+            return self._shown(self._sitting(reviewer))
+        except UserError as error:
+            return ReviewPage(said=str(error))
+
+    def accept(self, reviewer: str, pair: str, question: str, answer: str) -> ReviewPage:
+        """Right, or right as edited here."""
+        if not question.strip() or not answer.strip():
+            return self._wrong(reviewer, "a pair needs a question and an answer")
+        return self._on(
+            reviewer, pair, lambda sitting: sitting.accept(question.strip(), answer.strip())
+        )
+
+    def reject(self, reviewer: str, pair: str, reason: str) -> ReviewPage:
+        """Not fit to be taught."""
+        if not reason:
+            return self._wrong(reviewer, "why? choose a reason first")
+        return self._on(reviewer, pair, lambda sitting: sitting.reject(reason))
+
+    def skip(self, reviewer: str, pair: str) -> ReviewPage:
+        """Say nothing of this one."""
+        return self._on(reviewer, pair, ReviewSession.skip)
+
+    def undo(self, reviewer: str) -> ReviewPage:
+        """Show the pair before, and take back what was said of it."""
+        sitting = self._sittings.get(reviewer)
+        if sitting is None or not sitting.undo():
+            return self._wrong(reviewer, "this is the first pair of this sitting")
+        return replace(self._shown(sitting), said="one pair back")
+
+    def _on(self, reviewer: str, pair: str, act: Callable[[ReviewSession], None]) -> ReviewPage:
+        try:
+            sitting = self._sitting(reviewer)
+            if sitting.item is None or sitting.item.pair.pair.id != pair:
+                return self._wrong(reviewer, "another pair was shown meanwhile; here it is")
+            act(sitting)
+        except UserError as error:
+            return ReviewPage(said=str(error), wrong=True)
+        return self.show(reviewer)
+
+    def _wrong(self, reviewer: str, said: str) -> ReviewPage:
+        return replace(self.show(reviewer), said=said, wrong=True)
+
+    def _sitting(self, reviewer: str) -> ReviewSession:
+        sitting = self._sittings.get(reviewer)
+        if sitting is None or sitting.item is None:
+            sitting = open_review(self._directory, PAIRS_PER_SESSION, reviewer)
+            self._sittings[reviewer] = sitting
+        return sitting
+
+    def _shown(self, sitting: ReviewSession) -> ReviewPage:
+        item = sitting.item
+        if item is None:
+            raise NotFound("this sitting is over")
+        pair = item.pair.pair
+        about = [f"{sitting.index + 1} of {len(sitting.items)}", pair.kind]
+        if item.confidence is not None:
+            about.append(f"confidence {item.confidence:.2f}")
+        if item.again:
+            about.append("shown before")
+        review = Review.open(self._directory)
+        found = self_agreement(review)
+        review.close()
+        if found.pairs:
+            about.append(f"agreement with yourself {found.same} of {found.pairs}")
+        about.append(f"{sitting.labelled} labels in this sitting")
+        return ReviewPage(
+            pair.id, item.header, item.chunk, pair.question, pair.answer, " · ".join(about)
+        )
+
 
 LONGEST = 4000  # characters of an edited text
 

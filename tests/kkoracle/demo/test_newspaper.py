@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from kkoracle.demo.newspaper import build_newspaper, serve, write_truth
-from kkoracle.demo.newspaper.frames import known_frames, new_frames
+from kkoracle.demo.newspaper.vocabulary import known_frames, new_frames
 
 NEWSPAPER = build_newspaper()
 STORIES = NEWSPAPER.stories

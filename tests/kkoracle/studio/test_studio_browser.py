@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.store.corpus import SpoolCorpus
-from kkoracle.studio import transcript
+from kkoracle.studio import comparison
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import EVIL, Server
 from tests.kkoracle.studio.test_talk import answered
@@ -144,6 +144,6 @@ def test_a_hostile_report_stays_in_its_frame(browser: Browser, server: Server) -
 
 def test_a_saved_talk_runs_nothing(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "talk.html"
-    page.write_text(transcript.to_html(EVIL, [answered(text=EVIL)]), "utf-8")
+    page.write_text(comparison.to_html(EVIL, [answered(text=EVIL)]), "utf-8")
     seen = browser.look(page.as_uri(), "document.body.innerText.includes('onerror')")
     assert seen["owned"] is None and len(seen["requests"]) == 1

@@ -7,7 +7,7 @@ import re
 
 from markdown_it import MarkdownIt
 
-from kkoracle.studio import comparison, transcript
+from kkoracle.studio import comparison
 from kkoracle.studio.comparison import ALL_ALIKE, NONE_RIGHT, ComparisonRound
 from kkoracle.studio.systems import StudioAnswer, StudioSource
 from tests.kkoracle.studio.conftest import EVIL
@@ -67,7 +67,7 @@ def test_the_tally_counts_shown_best_and_blindly_best() -> None:
 
 def test_the_files_hold_answers_votes_and_sources_once_it_is_open() -> None:
     of = answered()
-    for write in (transcript.to_markdown, transcript.to_html):
+    for write in (comparison.to_markdown, comparison.to_html):
         before = write("paper", [of])
         assert "Πότε" in before and "Το 2012." in before
         assert "tuned" not in before and SOURCE.url not in before
@@ -78,18 +78,18 @@ def test_the_files_hold_answers_votes_and_sources_once_it_is_open() -> None:
 
 def test_hostile_text_is_text_in_both_files() -> None:
     of = answered(text=f"{EVIL}\n# τίτλος\n[x](javascript:alert(1))")
-    html = transcript.to_html(EVIL, [of])
+    html = comparison.to_html(EVIL, [of])
     assert "<img" not in html and "<script" not in html
-    read = MarkdownIt().render(transcript.to_markdown(EVIL, [of]))
+    read = MarkdownIt().render(comparison.to_markdown(EVIL, [of]))
     assert "<img" not in read and "<script" not in read and "<a href" not in read
     assert read.count("<h1>") == 1 and "# τίτλος" in read
 
 
 def test_the_links_hold_the_files_themselves() -> None:
-    assert transcript.download_links("paper-talk", "paper", []) == ""
+    assert comparison.download_links("paper-talk", "paper", []) == ""
     of = answered()
-    found = transcript.download_links("paper-talk", "paper", [of])
+    found = comparison.download_links("paper-talk", "paper", [of])
     held = dict(re.findall(r'download="paper-talk\.(\w+)" href="data:[^,]*;base64,([^"]*)"', found))
     assert set(held) == {"md", "html"}
-    assert base64.b64decode(held["md"]).decode() == transcript.to_markdown("paper", [of])
-    assert base64.b64decode(held["html"]).decode() == transcript.to_html("paper", [of])
+    assert base64.b64decode(held["md"]).decode() == comparison.to_markdown("paper", [of])
+    assert base64.b64decode(held["html"]).decode() == comparison.to_html("paper", [of])
