@@ -112,7 +112,7 @@ def crawl(
         ):
             raise Stopped("nothing was extracted anew")
     heartbeat = HeartbeatWriter(project.archive_dir(archive))
-    with CrawlConsole() as console, project.beside(archive):
+    with CrawlConsole() as console, project.background_services(archive):
 
         def on_snapshot(now: CrawlSnapshot) -> None:
             console(now)
@@ -135,5 +135,5 @@ def crawl(
             flag = " --follow" if follow else " --no-fetch" if no_fetch else ""
             again = f"kkoracle crawl {archive}{flag}"
             raise Stopped(f"stopped, nothing is lost: `{again}` goes on") from None
-    project.entry.tell(result=console.summary())
+    project.journal.add_figures(result=console.summary())
     typer.echo(f"{archive}: {console.summary()}")

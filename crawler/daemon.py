@@ -173,7 +173,7 @@ class Daemon:
         if self._pump is None:
             return True
         counters = self._spool.counters()
-        return not open_tasks(counters) and self._pump.settled(counters)
+        return not open_tasks(counters) and self._pump.is_idle(counters)
 
     def _raise_errors(self, fetching: asyncio.Task[None] | None) -> None:
         if fetching is not None and fetching.done() and (error := fetching.exception()):

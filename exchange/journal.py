@@ -2,9 +2,9 @@
 
 Each command that changes something leaves one entry: the words it was given, the settings that
 differ from their defaults, how it ended, its figures. The front door opens the entry and closes
-it; a command only tells figures. Entries are appended whole, under a lock, so that any number of
+it; a command only adds its figures. Entries are appended whole, under a lock, so that any number of
 commands may end at the same moment, and what once stood there is never touched. A command that is
-killed cannot write: each leaves a note while it runs, and the next one tells of the dead.
+killed cannot write: each leaves a note while it runs, and the next one writes their entries.
 
     journal.md         the entries
     journal.open/PID   the note of a command that runs
@@ -54,7 +54,7 @@ class JournalEntry:
     config: Config | None = None
     data: Path | None = None
 
-    def tell(self, **figures: object) -> None:
+    def add_figures(self, **figures: object) -> None:
         """Add figures of this command, by name; None leaves one out."""
         self.figures |= {name: value for name, value in figures.items() if value is not None}
 
@@ -63,14 +63,14 @@ class JournalEntry:
         self.data, self.config = data, config
         _ignore_unwritable(self._open)
 
-    def close(self, code: int, said: str = "") -> None:
+    def close(self, code: int, message: str = "") -> None:
         """Append the entry, if it was opened.
 
         Args:
             code: the exit code, or `CRASHED`.
-            said: the line that told a person why it did not end well.
+            message: the line that told a person why it did not end well.
         """
-        _ignore_unwritable(lambda: self._close(code, said))
+        _ignore_unwritable(lambda: self._close(code, message))
 
     def _open(self) -> None:
         if self.data is None or not self.data.is_dir():
@@ -97,7 +97,7 @@ class JournalEntry:
             running = {"words": logs.mask_arguments(self.words), "started": self.started}
             write_atomic(mine, orjson.dumps(running))
 
-    def _close(self, code: int, said: str) -> None:
+    def _close(self, code: int, message: str) -> None:
         if self.data is None or not self.data.is_dir():
             return  # nothing was ever done here: bad usage makes no folder
         number = "" if code == CRASHED else f" (exit code {code})"
@@ -105,7 +105,7 @@ class JournalEntry:
             f"ended: {_ENDINGS.get(code, 'failed')}{number} after "
             f"{display.format_duration(time.time() - self.started)}"
         ]
-        lines += [f"said: {_one_line(said)}"] if said else []
+        lines += [f"said: {_one_line(message)}"] if message else []
         lines += [
             f"{name.replace('_', ' ')}: {_format_figure(value)}"
             for name, value in self.figures.items()
@@ -135,7 +135,7 @@ class _RunningCommand:
 
 def changed_settings(config: Config) -> Iterator[str]:
     """The settings of the tables that were read, where they are not the defaults."""
-    for name, table in config.read.items():
+    for name, table in config.tables_read.items():
         for key, described in type(table).model_fields.items():
             dotted = f"{name}.{key}" if name else key
             value = getattr(table, key)

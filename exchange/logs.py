@@ -113,9 +113,9 @@ def mask_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def mask_logins(said: str) -> str:
+def mask_logins(text: str) -> str:
     """Any text, without the logins of addresses in it."""
-    return _URL_LOGIN.sub(rf"\1{MASK}@", said)
+    return _URL_LOGIN.sub(rf"\1{MASK}@", text)
 
 
 def mask_arguments(given: Sequence[str]) -> list[str]:

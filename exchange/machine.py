@@ -33,15 +33,17 @@ def total_memory() -> int:
 def usable_memory() -> int:
     """Bytes that a model may take now: what is free, within what the GPU may hold."""
     if sys.platform == "darwin":
-        said = subprocess.run(["vm_stat"], capture_output=True, text=True, check=False).stdout
-        return min(parse_vm_stat(said) or total_memory(), int(total_memory() * GPU_SHARE))
+        output = subprocess.run(["vm_stat"], capture_output=True, text=True, check=False).stdout
+        return min(parse_vm_stat(output) or total_memory(), int(total_memory() * GPU_SHARE))
     return min(_linux_available(), _container_limit() or total_memory())
 
 
-def parse_vm_stat(said: str) -> int:
+def parse_vm_stat(output: str) -> int:
     """Bytes that macOS could hand out, from the output of its `vm_stat`; 0 when unreadable."""
-    size = re.search(r"page size of (\d+) bytes", said)
-    pages = {name: int(count) for name, count in re.findall(r"^Pages (\w+):\s+(\d+)\.", said, re.M)}
+    size = re.search(r"page size of (\d+) bytes", output)
+    pages = {
+        name: int(count) for name, count in re.findall(r"^Pages (\w+):\s+(\d+)\.", output, re.M)
+    }
     return int(size[1]) * sum(pages.get(name, 0) for name in _FREE_PAGES) if size else 0
 
 

@@ -38,32 +38,32 @@ class Project:
     """Built once by the front door and handed to each command as Typer's `ctx.obj`.
 
     `recipe` is given by the front door, since the crawler may not know the workers: it makes
-    the recipe that the settings ask for, and `in_language` that for a newspaper's language.
+    the recipe that the settings ask for, and `recipe_in_language` that for a newspaper's language.
     """
 
     config: Config
     general: GeneralSettings
     redis: RedisSettings
     recipe: Callable[[], Recipe]
-    in_language: Callable[[str], Recipe] | None = None
+    recipe_in_language: Callable[[str], Recipe] | None = None
     questions: Callable[[str], tuple[str, ...]] | None = None  # for replay, by language
-    companions: (
-        Callable[[Project, str, MetricSource | None], AbstractContextManager[None]] | None
-    ) = None
+    services: Callable[[Project, str, MetricSource | None], AbstractContextManager[None]] | None = (
+        None
+    )
     endpoint: Callable[[str, str, str, int], Engine] | None = None  # url, served as, key, width
-    entry: JournalEntry = field(
+    journal: JournalEntry = field(
         default_factory=JournalEntry
-    )  # in the journal: commands tell it their figures
+    )  # in the journal: commands tell it their metrics
 
-    def beside(
-        self, archive: str, figures: MetricSource | None = None
+    def background_services(
+        self, archive: str, metrics: MetricSource | None = None
     ) -> AbstractContextManager[None]:
         """What runs beside a command of weeks: metrics, notices, a machine kept awake.
 
         Args:
-            figures: what a worker knows of itself; None for the archive's daemon.
+            metrics: what a worker knows of itself; None for the archive's daemon.
         """
-        return self.companions(self, archive, figures) if self.companions else nullcontext()
+        return self.services(self, archive, metrics) if self.services else nullcontext()
 
     def recipe_for(self, language: str) -> Recipe:
         """The recipe for a newspaper in this language.
@@ -71,7 +71,7 @@ class Project:
         Raises:
             UsageError: no prompt of the wanted name in that language.
         """
-        return self.in_language(language) if self.in_language else self.recipe()
+        return self.recipe_in_language(language) if self.recipe_in_language else self.recipe()
 
     @property
     def data(self) -> Path:

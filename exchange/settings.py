@@ -63,7 +63,7 @@ class Config:
         self.path = path
         self.environment = env
         self.sources: dict[str, str] = {}  # "crawl.delay" -> where its value came from
-        self.read: dict[
+        self.tables_read: dict[
             str, SettingsTable
         ] = {}  # the tables that were asked for, as they last were
 
@@ -122,7 +122,7 @@ class Config:
             dotted = f"{name}.{key}" if name else key
             source = self.sources.get(dotted, self._where())
             raise UsageError(f"{dotted} (from {source}): {first['msg']}") from None
-        self.read[name] = made
+        self.tables_read[name] = made
         return made
 
     def check_tables(self, known: list[str]) -> None:

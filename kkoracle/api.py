@@ -97,11 +97,11 @@ class OracleProject(Project):
             general=config.table("", GeneralSettings, flags),
             redis=config.table("redis", RedisSettings),
             recipe=lambda: _recipe(config),
-            in_language=lambda language: _recipe(config, language),
+            recipe_in_language=lambda language: _recipe(config, language),
             questions=_general_questions,
-            companions=_monitor,
+            services=_monitor,
             endpoint=_endpoint_engine,
-            entry=entry or JournalEntry(),
+            journal=entry or JournalEntry(),
         )
 
     def crawl(

@@ -100,7 +100,7 @@ def work(
             grace_s=settings.grace_s,
         )
         connection = redis.connect()
-        with project.beside(
+        with project.background_services(
             "", lambda: worker_metrics(supervisor.worker_name, supervisor.restarts, connection)
         ):
             code = supervisor.run(progress.tick, progress.did_work)
@@ -175,5 +175,5 @@ def recheck(
             changed = requests.submit_request(directory, staged.path.name)
         finally:
             staged.discard()
-    project.entry.tell(new_verdicts=changed)
+    project.journal.add_figures(new_verdicts=changed)
     typer.echo(f"{archive}: {changed:,} pairs have a new verdict")

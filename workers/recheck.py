@@ -71,10 +71,10 @@ def recheck(
         staged = StagedVerdicts.open(path)
         done = 0
         for tasks, rows in _grade_all(directory, archive, last, processes):
-            staged.put(tasks, rows)
+            staged.add(tasks, rows)
             done += SPAN_TASKS
             progress(min(done, last), last)
-        staged.settle(*_labels(directory))
+        staged.resolve_duplicates(*_labels(directory))
     except BaseException:
         remove_staged(path)
         raise

@@ -23,7 +23,7 @@ class PlanningContext:
     recipe: str
     settings: PlanSettings
     counters: Mapping[str, int]
-    resting: bool  # no task is open: nothing more will come of what there is now
+    idle: bool  # no task is open: nothing more will come of what there is now
     limit: int
 
     def task(
@@ -34,7 +34,7 @@ class PlanningContext:
         header: str = "",
         **given: str,
     ) -> Task:
-        """A task of this kind; equal subjects make the same task."""
+        """A task of this kind, not stored yet; equal subjects make the same task."""
         return Task(
             Task.make_id(self.kind, subjects, self.recipe),
             self.archive,
@@ -46,6 +46,10 @@ class PlanningContext:
             inputs.archive_language(self.spool),
             given,
         )
+
+    def add(self, task: Task, *, subject: str, story_id: str, year: int) -> bool:
+        """Store a task; true when there is one to do now that was not there before."""
+        return inputs.add_task(self.spool, task, subject=subject, story_id=story_id, year=year)
 
     def count(self) -> int:
         """How many tasks of this kind and recipe there are already."""
@@ -80,6 +84,6 @@ class SourcePair:
     year: int
 
     @property
-    def point(self) -> float:
+    def hash_fraction(self) -> float:
         """Where the pair's id, which is a hash, lies between 0 and 1: who is chosen hangs on it."""
         return int(self.pair.id[:8], 16) / 2**32

@@ -48,7 +48,7 @@ class Planner:
             "whois": whois.plan_whois,
             "rephrase": kinds.plan_rephrase,
             "refusal": refusal.plan_refusal,
-            "replay": lambda making: kinds.plan_replay(making, questions),
+            "replay": lambda context: kinds.plan_replay(context, questions),
         }
         wanted = {
             "dense": settings.dense,
@@ -60,7 +60,7 @@ class Planner:
         # With nothing to plan, no chunk is read for it.
         self._kinds = [k for k in self._planners if k in recipe.kinds and wanted[k]]
         self._retired = False
-        self._settled: tuple[int, ...] = ()
+        self._planned: tuple[int, ...] = ()
 
     def run(self, spool: Spool) -> int:
         """Take steps until nothing is left to plan now, or time is up; returns tasks made."""
@@ -70,17 +70,17 @@ class Planner:
         until = time.monotonic() + BUDGET_S
         while time.monotonic() < until:
             counters = spool.counters()
-            if self.settled(counters):
+            if self.is_idle(counters):
                 break
             read, new = self._step(spool, counters)
             made += new
             if not read and not new:
-                self._settled = _counter_state(counters)
+                self._planned = _counter_state(counters)
         return made
 
-    def settled(self, counters: Mapping[str, int]) -> bool:
+    def is_idle(self, counters: Mapping[str, int]) -> bool:
         """True when the spool is as it was when there was nothing left to plan."""
-        return not self._kinds or self._settled == _counter_state(counters)
+        return not self._kinds or self._planned == _counter_state(counters)
 
     def _step(self, spool: Spool, counters: Mapping[str, int]) -> tuple[int, int]:
         with spool.transaction():
@@ -88,21 +88,21 @@ class Planner:
                 self._retire(spool)
             # Chunks first: who is named where decides what can be made of a pair.
             read = survey.survey_chunks(spool, CHUNKS_PER_STEP)
-            resting = not read and not open_tasks(counters)
+            idle = not read and not open_tasks(counters)
             made = 0
             for kind in self._kinds:
-                making = PlanningContext(
+                context = PlanningContext(
                     spool,
                     self._archive,
                     kind,
                     self._recipe.kinds[kind],
                     self._settings,
                     counters,
-                    resting,
+                    idle,
                     TASKS_PER_STEP,
                 )
                 position = spool.meta(f"plan.pairs.{kind}")
-                made += self._planners[kind](making)
+                made += self._planners[kind](context)
                 read += spool.meta(f"plan.pairs.{kind}") != position
         return read, made
 

@@ -12,7 +12,6 @@ from exchange.planning import names
 from exchange.planning.context import PlanningContext, SourcePair
 from exchange.planning.survey import chunks_naming
 from exchange.records import Chunk
-from exchange.store import inputs
 
 MAX_CHUNKS_READ = (
     200  # chunks that are looked through for one question; a name with more is left out
@@ -22,25 +21,25 @@ MAX_CANDIDATES = 40  # other names that are looked at for one question
 _YEAR = re.compile(r"\b(19|20)\d{2}\b")
 
 
-def plan_refusal(making: PlanningContext) -> int:
+def plan_refusal(context: PlanningContext) -> int:
     """Make tasks for the shares of pairs with the highest ids: refusals, then corrections."""
-    refused, corrected = making.settings.refusal, making.settings.correction
+    refused, corrected = context.settings.refusal, context.settings.correction
     if not refused and not corrected:
         return 0
     made = 0
-    for source in making.fresh_pairs():
-        if source.point >= 1 - refused:
-            made += _refuse(making, source)
-        elif source.point >= 1 - refused - corrected:
-            made += _correct(making, source)
+    for source in context.fresh_pairs():
+        if source.hash_fraction >= 1 - refused:
+            made += _refuse(context, source)
+        elif source.hash_fraction >= 1 - refused - corrected:
+            made += _correct(context, source)
     return made
 
 
-def _correct(making: PlanningContext, source: SourcePair) -> bool:
+def _correct(context: PlanningContext, source: SourcePair) -> bool:
     """Another year, or another name, in a question whose chunk says what is right."""
     question = source.pair.question
-    swap = _other_year(making, question) or _other_name(making, source)
-    row = making.spool.db.execute(
+    swap = _other_year(context, question) or _other_name(context, source)
+    row = context.spool.db.execute(
         "SELECT record FROM chunks WHERE id=?", (source.pair.chunk_ids[0],)
     ).fetchone()
     if swap is None or row is None:
@@ -48,66 +47,64 @@ def _correct(making: PlanningContext, source: SourcePair) -> bool:
     chunk = Chunk.from_json(row["record"])
     true, false = swap
     return _add_refusal(
-        making, source, chunk.text, chunk.header, question.replace(true, false), true
+        context, source, chunk.text, chunk.header, question.replace(true, false), true
     )
 
 
-def _refuse(making: PlanningContext, source: SourcePair) -> bool:
+def _refuse(context: PlanningContext, source: SourcePair) -> bool:
     """Another name in a question that is asked without a chunk: nobody can know the answer."""
-    swap = _other_name(making, source)
+    swap = _other_name(context, source)
     if swap is None:
         return False
-    return _add_refusal(making, source, "", "", source.pair.question.replace(*swap), "")
+    return _add_refusal(context, source, "", "", source.pair.question.replace(*swap), "")
 
 
 def _add_refusal(
-    making: PlanningContext, source: SourcePair, text: str, header: str, question: str, true: str
+    context: PlanningContext, source: SourcePair, text: str, header: str, question: str, true: str
 ) -> bool:
     pair = source.pair
-    task = making.task(
+    task = context.task(
         (pair.id,), pair.chunk_ids, text, header, pair=pair.id, question=question, true=true
     )
-    return inputs.add_task(
-        making.spool, task, subject=pair.id, story_id=source.story_id, year=source.year
-    )
+    return context.add(task, subject=pair.id, story_id=source.story_id, year=source.year)
 
 
-def _other_year(making: PlanningContext, question: str) -> tuple[str, str] | None:
+def _other_year(context: PlanningContext, question: str) -> tuple[str, str] | None:
     """The question's only year and one that no chunk holds beside the question's names."""
     years = {match[0] for match in _YEAR.finditer(question)}
     if len(years) != 1:
         return None
     (true,) = years
-    told = _texts_naming(making, [key for key, _ in names.find_names(question)])
-    if told is None:
+    texts = _texts_naming(context, [key for key, _ in names.find_names(question)])
+    if texts is None:
         return None
     for step in YEAR_STEPS:
         false = str(int(true) + step)
-        if not any(false in text for text in told):
+        if not any(false in text for text in texts):
             return true, false
     return None
 
 
-def _other_name(making: PlanningContext, source: SourcePair) -> tuple[str, str] | None:
+def _other_name(context: PlanningContext, source: SourcePair) -> tuple[str, str] | None:
     """One of the question's names, and one of the same shape that is never beside the others."""
     found = dict(names.find_names(source.pair.question))
     for key, name in found.items():
         others = [other for other in found if other != key]
         about = names.name_key(re.findall(r"[^\W\d_]{4,}", source.pair.question.replace(name, " ")))
-        for false_key, false in _names_alike(making, source, key, name):
-            if false_key in found or _may_be_true(making, false_key, others, about):
+        for false_key, false in _names_alike(context, source, key, name):
+            if false_key in found or _may_be_true(context, false_key, others, about):
                 continue
             return name, false
     return None
 
 
 def _names_alike(
-    making: PlanningContext, source: SourcePair, key: str, name: str
+    context: PlanningContext, source: SourcePair, key: str, name: str
 ) -> list[tuple[str, str]]:
     """Names with as many words and the same ending, beginning anywhere by the pair's hash."""
-    last = making.spool.db.execute("SELECT MAX(id) FROM names").fetchone()[0] or 0
-    start = int(source.point * 1e6) % max(1, last)
-    rows = making.spool.db.execute(
+    last = context.spool.db.execute("SELECT MAX(id) FROM names").fetchone()[0] or 0
+    start = int(source.hash_fraction * 1e6) % max(1, last)
+    rows = context.spool.db.execute(
         "SELECT key, name FROM names WHERE id>=? AND key<>? LIMIT ?", (start, key, MAX_CANDIDATES)
     )
     words = name.split()
@@ -118,29 +115,29 @@ def _names_alike(
     ]
 
 
-def _may_be_true(making: PlanningContext, key: str, others: list[str], about: str) -> bool:
+def _may_be_true(context: PlanningContext, key: str, others: list[str], about: str) -> bool:
     """True when a chunk names both, or speaks of the same with the other name: it may be so."""
-    told = _texts_naming(making, [key])
-    if told is None:
+    texts = _texts_naming(context, [key])
+    if texts is None:
         return True
-    if others and chunks_naming(making.spool, [key, *others], 1):
+    if others and chunks_naming(context.spool, [key, *others], 1):
         return True
     stems = set(about.split())
-    for text in told:
+    for text in texts:
         held = set(names.name_key(re.findall(r"[^\W\d_]{4,}", text)).split())
         if stems and len(stems & held) > len(stems) / 2:
             return True
     return False
 
 
-def _texts_naming(making: PlanningContext, keys: list[str]) -> list[str] | None:
+def _texts_naming(context: PlanningContext, keys: list[str]) -> list[str] | None:
     """Header and text of every chunk that names all of these; None when they cannot be told."""
-    rows = chunks_naming(making.spool, keys, MAX_CHUNKS_READ + 1)
+    rows = chunks_naming(context.spool, keys, MAX_CHUNKS_READ + 1)
     if rows is None or len(rows) > MAX_CHUNKS_READ:
         return None
     found = []
     for row in rows:
-        (record,) = making.spool.db.execute(
+        (record,) = context.spool.db.execute(
             "SELECT record FROM chunks WHERE rowid=?", (row,)
         ).fetchone()
         chunk = Chunk.from_json(record)

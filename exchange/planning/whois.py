@@ -11,7 +11,6 @@ import re
 from exchange.planning import names
 from exchange.planning.context import PlanningContext
 from exchange.records import Chunk
-from exchange.store import inputs
 
 MIN_STORIES = 3  # stories that name somebody before there is something to tell
 GROWTH = 4
@@ -21,14 +20,14 @@ MAX_CHUNKS_READ = 200  # chunks of one name
 _SENTENCE = re.compile(r"(?<=[.!;…])\s+|\n+")
 
 
-def plan_whois(making: PlanningContext) -> int:
+def plan_whois(context: PlanningContext) -> int:
     """Make tasks for the most named, up to the share of all live chunks."""
-    wanted = int(making.settings.whois * making.counters.get("chunks.live", 0))
-    if wanted - making.count() <= 0 or not making.resting:
+    wanted = int(context.settings.whois * context.counters.get("chunks.live", 0))
+    if wanted - context.count() <= 0 or not context.idle:
         return 0
-    left = min(wanted - making.count(), making.limit)
+    left = min(wanted - context.count(), context.limit)
     made = 0
-    rows = making.spool.db.execute(
+    rows = context.spool.db.execute(
         "SELECT id, key, name, mentions FROM names WHERE mentions>=? ORDER BY mentions DESC, id "
         "LIMIT ?",
         (MIN_STORIES, 2 * wanted),
@@ -36,35 +35,33 @@ def plan_whois(making: PlanningContext) -> int:
     for row in rows.fetchall():
         if made >= left:
             break
-        made += _plan_one(making, row["id"], row["key"], row["name"], row["mentions"])
+        made += _plan_one(context, row["id"], row["key"], row["name"], row["mentions"])
     return made
 
 
-def _plan_one(making: PlanningContext, name_id: int, key: str, name: str, mentions: int) -> bool:
+def _plan_one(context: PlanningContext, name_id: int, key: str, name: str, mentions: int) -> bool:
     level, least = 0, MIN_STORIES
     while mentions >= least * GROWTH:
         level, least = level + 1, least * GROWTH
     subject = f"{key}@{level}"
-    known = making.spool.db.execute(
+    known = context.spool.db.execute(
         "SELECT 1 FROM tasks WHERE subject=? AND kind='whois' AND recipe=? AND state<>'stale'",
-        (subject, making.recipe),
+        (subject, context.recipe),
     ).fetchone()
     if known:
         return False
-    told = _excerpts(making, name_id, key)
-    if len(told) < MIN_STORIES:
+    excerpts = _excerpts(context, name_id, key)
+    if len(excerpts) < MIN_STORIES:
         return False
-    chunks = [chunk for chunk, _year, _text in told]
-    text = "\n\n".join(f"{chunk.header}\n{text}" for chunk, _year, text in told)
-    task = making.task((subject,), tuple(chunk.id for chunk in chunks), text, name, name=name)
-    return inputs.add_task(
-        making.spool, task, subject=subject, story_id=chunks[0].story_id, year=told[-1][1]
-    )
+    chunks = [chunk for chunk, _year, _text in excerpts]
+    text = "\n\n".join(f"{chunk.header}\n{text}" for chunk, _year, text in excerpts)
+    task = context.task((subject,), tuple(chunk.id for chunk in chunks), text, name, name=name)
+    return context.add(task, subject=subject, story_id=chunks[0].story_id, year=excerpts[-1][1])
 
 
-def _excerpts(making: PlanningContext, name_id: int, key: str) -> list[tuple[Chunk, int, str]]:
+def _excerpts(context: PlanningContext, name_id: int, key: str) -> list[tuple[Chunk, int, str]]:
     """One chunk of each story that says something of the name, at most `EXCERPTS`, by date."""
-    rows = making.spool.db.execute(
+    rows = context.spool.db.execute(
         "SELECT c.record, s.published FROM mentions m JOIN chunks c ON c.rowid=m.chunk "
         "JOIN stories s ON s.id=c.story_id WHERE m.name=? AND c.state='live' "
         "GROUP BY s.cluster ORDER BY s.published, s.id LIMIT ?",

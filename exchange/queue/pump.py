@@ -55,12 +55,12 @@ class QueuePump(BackgroundThread):
         self._connect = connect
         self._planner = planner
 
-    def settled(self, counters: Mapping[str, int]) -> bool:
+    def is_idle(self, counters: Mapping[str, int]) -> bool:
         """True when nothing more is to be planned from what these counters count."""
-        return self._planner is None or self._planner.settled(counters)
+        return self._planner is None or self._planner.is_idle(counters)
 
     def work(self) -> None:
-        """See `Background.work`."""
+        """See `BackgroundThread.work`."""
         spool = Spool.open(self.directory)
         try:
             self._rounds(spool)
@@ -73,14 +73,14 @@ class QueuePump(BackgroundThread):
         redis = self._connect()
         feeder, collector = Feeder(spool, self.archive), Collector(spool, self.archive)
         next_pass = 0.0
-        away = swept = False
+        is_away = is_cleaned = False
         while not self.stopping.is_set():
             moved = 0
             try:
-                if not swept:
+                if not is_cleaned:
                     require_one_model(redis, self.archive, self.recipe)
                     delete_unwanted_inputs(redis, spool, self.archive)
-                    swept = True
+                    is_cleaned = True
                 if time.monotonic() >= next_pass:
                     announce(redis, self.archive, self.recipe, self.reconcile_s)
                     reopened = reconcile(redis, spool, self.archive)
@@ -91,18 +91,18 @@ class QueuePump(BackgroundThread):
                 if self._planner is not None:
                     self._planner.run(spool)
                 moved = collector.collect(redis) + feeder.feed(redis)
-                if away:
+                if is_away:
                     log.warning("Redis is back")
-                away = False
+                is_away = False
             except OutOfMemoryError:
                 log.warning("Redis is full: waiting until there is room")
                 self.stopping.wait(REDIS_AWAY_S)
             except RedisError as error:
-                if not away:
+                if not is_away:
                     log.warning(
                         "Redis is away (%s): nothing is lost, waiting", type(error).__name__
                     )
-                away = True
+                is_away = True
                 self.stopping.wait(REDIS_AWAY_S)
                 redis.close()
                 redis = self._connect()

@@ -109,13 +109,13 @@ class RedisAccess:
     port: int = 0
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return bool(self.host)
 
     def lines(self) -> list[str]:
         """Of the server's configuration; they go to its standard input, never to a file."""
         found = [f"requirepass {self.password}"]
-        if self.open:
+        if self.is_open:
             found += [
                 f"bind {self.host}",
                 f"port {self.port}",

@@ -46,8 +46,8 @@ def _address(directory: Path, access: RedisAccess, before: str) -> tuple[str, li
         path.unlink(missing_ok=True)
         lines = [f"unixsocket {_quote(str(path))}", "unixsocketperm 700"]
         url = f"unix://:{access.password}@{quote(str(path))}"
-        return url, lines if access.open else [*lines, "port 0"]
-    if access.open:
+        return url, lines if access.is_open else [*lines, "port 0"]
+    if access.is_open:
         host, port = LOOPBACK if access.host in ALL_INTERFACES else access.host, access.port
         return f"redis://:{access.password}@{host}:{port}/0", []
     port = _free_port(before)

@@ -91,7 +91,7 @@ class RedisProcess:
             self._shut_down()
             redis_access.save_access(self.directory, after)
             try:
-                if was_running or after.open:
+                if was_running or after.is_open:
                     self._start(retry_without_aof=False)
             except UserError:
                 redis_access.save_access(self.directory, before)

@@ -31,21 +31,17 @@ class QuestionIndex:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def twin(self, question: str) -> str:
-        """The id of the kept pair that asks the same, "" for none."""
-        return self._nearest(question_signature(question))
-
     def keep(self, pair_id: str, question: str) -> str:
         """Take a question in, unless one that asks the same is there; returns that one's id.
 
         Idempotent: a pair that is in the index already is no duplicate of itself.
         """
-        asked = question_signature(question)
-        found = self._nearest(asked, beside=pair_id)
+        signature = question_signature(question)
+        found = self._nearest(signature, exclude=pair_id)
         if not found:
             self._db.executemany(
                 "INSERT OR IGNORE INTO questions(key, pair_id, question) VALUES (?,?,?)",
-                [(key, pair_id, question) for key in _keys(asked)],
+                [(key, pair_id, question) for key in _keys(signature)],
             )
         return found
 
@@ -53,24 +49,24 @@ class QuestionIndex:
         """Take a pair out, such as one that is no longer accepted."""
         self._db.execute("DELETE FROM questions WHERE pair_id=?", (pair_id,))
 
-    def _nearest(self, asked: QuestionSignature, beside: str = "") -> str:
-        seen = {beside}
-        for key in _keys(asked):
+    def _nearest(self, signature: QuestionSignature, exclude: str = "") -> str:
+        seen = {exclude}
+        for key in _keys(signature):
             rows = self._db.execute("SELECT pair_id, question FROM questions WHERE key=?", (key,))
             for pair_id, question in rows:
                 if pair_id in seen:
                     continue
                 seen.add(pair_id)
                 other = question_signature(question)
-                if other.key == asked.key and jaccard(other.stems, asked.stems) >= SIMILAR:
+                if other.key == signature.key and jaccard(other.stems, signature.stems) >= SIMILAR:
                     return str(pair_id)
         return ""
 
 
-def _keys(asked: QuestionSignature) -> Iterator[int]:
+def _keys(signature: QuestionSignature) -> Iterator[int]:
     """One key for each stem of the prefix; long stems come first, since they are rarer."""
-    stems = sorted(asked.stems, key=lambda stem: (-len(stem), stem))
+    stems = sorted(signature.stems, key=lambda stem: (-len(stem), stem))
     count = len(stems)
     for stem in stems[: count - math.ceil(SIMILAR * count) + 1] or [""]:
-        raw = blake2b(f"{asked.key}\0{stem}".encode(), digest_size=8).digest()
+        raw = blake2b(f"{signature.key}\0{stem}".encode(), digest_size=8).digest()
         yield int.from_bytes(raw, "big", signed=True)

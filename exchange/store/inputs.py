@@ -14,7 +14,8 @@ import zstandard
 from exchange.records import Chunk, Task
 from exchange.store.spool import Spool
 
-INPUT_ZSTD_LEVEL = 3  # zstd; an input is a few hundred bytes to a few kilobytes
+# A few kilobytes at the most; higher levels save about 2 % and cost three times as much.
+ZSTD_LEVEL = 3
 LANGUAGE_KEY = "language"  # of the archive, among the spool's meta values
 DEFAULT_LANGUAGE = "el"
 _SELECT_TASKS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input
@@ -50,7 +51,7 @@ def add_task(spool: Spool, task: Task, *, subject: str, story_id: str, year: int
     if task.kind != "dense":
         spool.db.execute(
             "INSERT OR REPLACE INTO inputs(task_id, story_id, record) VALUES (?,?,?)",
-            (task.id, story_id, zstandard.compress(task.to_json(), INPUT_ZSTD_LEVEL)),
+            (task.id, story_id, zstandard.compress(task.to_json(), ZSTD_LEVEL)),
         )
     return True
 
@@ -59,14 +60,14 @@ def load_tasks(
     spool: Spool, archive: str, where: str, values: tuple[object, ...]
 ) -> Iterator[Task]:
     """The tasks that a condition on `t` (the tasks table) selects, ready to be sent or judged."""
-    spoken = archive_language(spool)
+    language = archive_language(spool)
     for row in spool.db.execute(f"{_SELECT_TASKS} WHERE {where}", values):
-        task = task_from_row(row, archive, spoken)
+        task = task_from_row(row, archive, language)
         if task is not None:
             yield task
 
 
-def task_from_row(row: sqlite3.Row, archive: str, spoken: str) -> Task | None:
+def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:
     """The task of one row with the columns id, kind, recipe, chunk and input."""
     if row["input"] is not None:
         return Task.from_json(zstandard.decompress(row["input"]))
@@ -81,5 +82,5 @@ def task_from_row(row: sqlite3.Row, archive: str, spoken: str) -> Task | None:
         row["recipe"],
         chunk.text,
         chunk.header,
-        spoken,
+        language,
     )

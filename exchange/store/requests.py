@@ -97,7 +97,7 @@ def submit_request(
     """
     review = Review.open(directory)
     try:
-        serial = review.ask(kind, argument)
+        serial = review.add_request(kind, argument)
         while (outcome := review.outcome(serial)) is None:
             lock = daemon_lock(directory)
             if lock.acquire():

@@ -107,7 +107,7 @@ class Review:
 
     # -- labels and scores ------------------------------------------------------------------
 
-    def label(self, label: Label) -> int:
+    def add_label(self, label: Label) -> int:
         """Add one label and return its serial number; a later one overrules an earlier one."""
         fields = (
             label.pair_id,
@@ -136,9 +136,9 @@ class Review:
 
     def labels(self) -> dict[str, Label]:
         """What stands: the last label of each pair that was not withdrawn."""
-        return {pair: given[-1] for pair, given in self.standing().items()}
+        return {pair: given[-1] for pair, given in self.current_labels().items()}
 
-    def standing(self) -> dict[str, list[Label]]:
+    def current_labels(self) -> dict[str, list[Label]]:
         """All labels of each pair, oldest first, without those that were withdrawn."""
         given: defaultdict[str, list[Label]] = defaultdict(list)
         for label in self.history():
@@ -173,7 +173,7 @@ class Review:
 
     # -- votes ------------------------------------------------------------------------------
 
-    def vote(self, vote: Vote) -> int:
+    def add_vote(self, vote: Vote) -> int:
         """Add one vote and return its serial number."""
         lists = [orjson.dumps(names).decode() for names in (vote.systems, vote.answers)]
         cursor = self.db.execute(
@@ -219,7 +219,7 @@ class Review:
 
     # -- requests to the daemon -------------------------------------------------------------
 
-    def ask(self, kind: str, argument: str = "") -> int:
+    def add_request(self, kind: str, argument: str = "") -> int:
         """Ask the daemon for something; returns the number under which it will answer."""
         cursor = self.db.execute(
             "INSERT INTO requests(kind, argument, at) VALUES (?,?,?)", (kind, argument, time.time())

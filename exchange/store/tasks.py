@@ -18,7 +18,6 @@ from exchange.store.spool import Spool
 
 log = logging.getLogger(__name__)
 
-ZSTD_LEVEL = 3  # completions are short; higher levels save about 2 % and cost three times as much
 REOPEN_AFTER = 2  # passes: one alone may have looked while a job was moving
 
 
@@ -140,7 +139,7 @@ def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIn
         return
     spool.db.execute(
         "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
-        (result.task_id, zstandard.compress(result.completion.to_json(), ZSTD_LEVEL)),
+        (result.task_id, zstandard.compress(result.completion.to_json(), inputs.ZSTD_LEVEL)),
     )
     for judged in result.pairs:
         pair = reject_duplicate(judged, index)

@@ -81,13 +81,15 @@ class StagedVerdicts:
         self.close()
         remove_staged(self.path)
 
-    def put(self, tasks: Iterable[str], rows: Iterable[StagedRow]) -> None:
+    def add(self, tasks: Iterable[str], rows: Iterable[StagedRow]) -> None:
         """Add the verdicts of whole tasks: every pair that their replies hold."""
         with db.transaction(self.db):
             self.db.executemany("INSERT OR IGNORE INTO tasks VALUES (?)", ((t,) for t in tasks))
             self.db.executemany(_INSERT, rows)
 
-    def settle(self, labels: Collection[str], accepted_by_hand: Collection[str]) -> None:
+    def resolve_duplicates(
+        self, labels: Collection[str], accepted_by_hand: Collection[str]
+    ) -> None:
         """Find duplicates among what is accepted now, and what is no longer read at all.
 
         Args:

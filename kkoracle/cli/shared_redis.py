@@ -37,7 +37,7 @@ def run_redis(project: Project, listen: str | None) -> None:
     )
     with redis_for(project) as handle:
         typer.echo(f"Redis {handle.version} runs at {safe_url(handle.url)}; Ctrl-C lets go of it")
-        if access.open:
+        if access.is_open:
             typer.echo(_connection_text(access))
         signals.wait_for_signal()
 
@@ -45,7 +45,7 @@ def run_redis(project: Project, listen: str | None) -> None:
 def close_to_others(project: Project) -> str:
     """Close it to other machines; returns what to tell."""
     server = _own_server(project)
-    if not server.access().open:
+    if not server.access().is_open:
         return "it was not open"
     server.access(redis_access.close_to_network)
     return "closed: Redis answers this machine alone; workers elsewhere wait, then end"
@@ -54,7 +54,7 @@ def close_to_others(project: Project) -> str:
 def connection_help(project: Project) -> str:
     """What other machines need, once more."""
     access = _own_server(project).access()
-    if not access.open:
+    if not access.is_open:
         raise UsageError("Redis is not open to other machines: `kkoracle redis --listen ADDRESS`")
     return _connection_text(access)
 

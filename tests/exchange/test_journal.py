@@ -26,7 +26,7 @@ from exchange.settings import Config
 for number in range(20):
     entry = JournalEntry(["work", sys.argv[2], str(number)], "9")
     entry.open(Path(sys.argv[1]), Config({}, None, {}))
-    entry.tell(pairs=number)
+    entry.add_figures(pairs=number)
     entry.close(0)
 """
 
@@ -197,7 +197,7 @@ def test_no_secret_and_no_markup_reaches_the_journal(project: Project) -> None:
 def test_figures_that_a_command_tells_stand_in_its_entry(project: Project) -> None:
     entry = JournalEntry(["train"], "9")
     entry.open(project.data, project.config)
-    entry.tell(pairs=12345, validation_loss=1.23456, best=None, resumed=True, run="a <b>")
+    entry.add_figures(pairs=12345, validation_loss=1.23456, best=None, resumed=True, run="a <b>")
     entry.close(journal.CRASHED)
     (text,) = entries(project)
     assert "- pairs: 12,345\n- validation loss: 1.235\n- resumed: yes\n- run: a &lt;b>\n" in text

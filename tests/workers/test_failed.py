@@ -130,7 +130,7 @@ def test_what_makes_no_sense_is_one_line(
 def test_a_request_that_nobody_understands_is_answered_and_stops_nobody(project: Project) -> None:
     directory = project.archive_dir()
     review = Review.open(directory)
-    serial = review.ask(failures.RETRY, "no json")
+    serial = review.add_request(failures.RETRY, "no json")
     spool = Spool.open(directory)
     assert requests.answer_requests(spool, directory) == 1
     assert (review.outcome(serial) or "").startswith("failed: ")

@@ -64,7 +64,7 @@ def test_every_kind_is_generated_and_kept_as_what_it_is(
             KKORACLE_WORK_PROMPT="el/chunk",
         )
         deadline = time.monotonic() + 60
-        while open_tasks(counters(project)) or not flow.settled(counters(project)):
+        while open_tasks(counters(project)) or not flow.is_idle(counters(project)):
             assert flow.error is None and time.monotonic() < deadline, counters(project)
             time.sleep(0.1)
         flow.stop()

@@ -126,7 +126,7 @@ def test_a_persons_label_is_never_overruled(old: Project) -> None:
     ).fetchall()
     spool.close()
     review = Review.open(old.archive_dir())
-    review.label(Label(kept["id"], "accept"))
+    review.add_label(Label(kept["id"], "accept"))
     review.close()
     assert run(old, "--yes").returncode == 0
     assert ("accepted", "") in verdicts(old)[INVENTED[0]]
@@ -139,7 +139,7 @@ def test_a_label_given_after_the_judging_counts_too(old: Project) -> None:
     (kept,) = spool.db.execute("SELECT id FROM pairs WHERE status='accepted' LIMIT 1").fetchone()
     spool.close()
     review = Review.open(directory)
-    review.label(Label(kept, "accept"))
+    review.add_label(Label(kept, "accept"))
     review.close()
     requests.submit_request(directory, staged.path.name)
     staged.discard()

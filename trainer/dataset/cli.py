@@ -99,7 +99,7 @@ def build(
         )
     manifest = built.manifest
     rows = {f"rows_in_{name}": of["rows"] for name, of in manifest.splits.items()}
-    project.entry.tell(dataset=manifest.sha, **rows)
+    project.journal.add_figures(dataset=manifest.sha, **rows)
     if json:
         bad = [{"where": where, "reason": reason} for where, reason in built.bad]
         print_json({"folder": str(built.folder), "bad": bad, "manifest": asdict(manifest)})

@@ -133,7 +133,7 @@ def evaluate(
             }
         )
     report.print_report(console, found, folder)
-    project.entry.tell(verdict=found.sentence, gate="passed" if found.passed else "failed")
+    project.journal.add_figures(verdict=found.sentence, gate="passed" if found.passed else "failed")
     if gate and not found.passed:
         raise typer.Exit(FAILED)
 

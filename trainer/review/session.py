@@ -93,7 +93,7 @@ class ReviewSession:
         index, labelled = self._steps.pop()
         if labelled:
             pair = self.items[index].pair.pair
-            self._review.label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
+            self._review.add_label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
         self._show_item(index)
         return True
 
@@ -104,7 +104,7 @@ class ReviewSession:
 
     def _label(self, label: Label) -> None:
         seconds = round(time.monotonic() - self._shown, 1)
-        self._review.label(
+        self._review.add_label(
             Label(
                 label.pair_id,
                 label.verdict,
@@ -161,7 +161,7 @@ def open_review(archive_dir: Path, count: int, reviewer: str) -> ReviewSession:
 
 def self_agreement(review: Review) -> ReviewAgreement:
     """Over all pairs with two labels or more: are the last two the same verdict?"""
-    twice = [given[-2:] for given in review.standing().values() if len(given) > 1]
+    twice = [given[-2:] for given in review.current_labels().values() if len(given) > 1]
     return ReviewAgreement(len(twice), sum(first.verdict == last.verdict for first, last in twice))
 
 

@@ -118,7 +118,7 @@ def train(
     if outcome.already:
         console.print(f"run {name!r} is finished already; --restart begins it again")
     if outcome.summary:
-        project.entry.tell(
+        project.journal.add_figures(
             run=name,
             steps=outcome.summary.steps,
             tokens=outcome.summary.tokens,

@@ -162,7 +162,7 @@ def _hide_ballot() -> list[Any]:
 def _store(studio: Studio, vote: Vote) -> None:
     review = Review.open(studio.directory)
     try:
-        review.vote(vote)
+        review.add_vote(vote)
     finally:
         review.close()
 

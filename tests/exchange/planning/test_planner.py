@@ -93,7 +93,7 @@ def until_settled(spool: Spool, planner: Planner) -> list[Task]:
         planner.run(spool)
         new = answer_all(spool)
         done += new
-        if not new and planner.settled(spool.counters()):
+        if not new and planner.is_idle(spool.counters()):
             return done
     raise AssertionError("the planner never settles")
 
@@ -169,7 +169,7 @@ def test_a_share_of_nothing_leaves_a_kind_out(spool: Spool) -> None:
 
 def test_a_prompt_family_without_other_kinds_plans_none(spool: Spool) -> None:
     alone = Planner("paper", Recipe("aaaaaa", "", "", "", "m", {"chunk": "aaaaaa"}), PlanSettings())
-    assert alone.run(spool) == 0 and alone.settled(spool.counters())
+    assert alone.run(spool) == 0 and alone.is_idle(spool.counters())
 
 
 def test_another_prompt_makes_only_its_own_kind_anew(spool: Spool) -> None:

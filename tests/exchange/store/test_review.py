@@ -10,10 +10,10 @@ from exchange.store.review import FILE, Label, Review, Vote
 def test_the_last_label_stands_and_an_undo_takes_it_back(tmp_path: Path) -> None:
     assert Review.read(tmp_path) is None
     review = Review.open(tmp_path)
-    review.label(Label("a", "reject", reason="wrong"))
-    review.label(Label("a", "accept", answer="Ναι."))
-    review.label(Label("b", "accept"))
-    review.label(Label("b", "withdrawn"))
+    review.add_label(Label("a", "reject", reason="wrong"))
+    review.add_label(Label("a", "accept", answer="Ναι."))
+    review.add_label(Label("b", "accept"))
+    review.add_label(Label("b", "withdrawn"))
     assert review.labels() == {"a": Label("a", "accept", answer="Ναι.")}
     assert len(review.history()) == 4
 
@@ -30,7 +30,7 @@ def test_another_process_reads_what_was_written(tmp_path: Path) -> None:
 
 def test_a_request_is_open_until_it_is_answered_once(tmp_path: Path) -> None:
     review = Review.open(tmp_path)
-    first, second = review.ask("retry", '["t1"]'), review.ask("drop")
+    first, second = review.add_request("retry", '["t1"]'), review.add_request("drop")
     assert [request.serial for request in review.open_requests()] == [first, second]
     assert review.outcome(first) is None
     review.answer(first, "3 tasks")
@@ -43,20 +43,20 @@ def test_votes_are_kept_as_they_were_given(tmp_path: Path) -> None:
     first = Vote("Πότε;", "default", ("tuned", "base"), ("Το 2012.", "Δεν ξέρω."), "best", "tuned")
     second = Vote("Ποιος;", "", ("base",), ("<b>",), "none", better="Ο Νίκος.", blind=False)
     writer = Review.open(tmp_path)
-    writer.vote(first)
-    writer.vote(second)
+    writer.add_vote(first)
+    writer.add_vote(second)
     reader = Review.read(tmp_path)
     assert reader is not None and reader.votes() == [first, second]
 
 
 def test_a_file_of_the_version_before_takes_votes_and_keeps_its_labels(tmp_path: Path) -> None:
     writer = Review.open(tmp_path)
-    writer.label(Label("a", "accept"))
+    writer.add_label(Label("a", "accept"))
     writer.db.execute("DROP TABLE votes")
     writer.db.execute("PRAGMA user_version=1")
     writer.close()
     reader = Review.read(tmp_path)
     assert reader is not None and reader.votes() == []
     later = Review.open(tmp_path)
-    later.vote(Vote("Πότε;", "", ("base",), ("Το 2012.",), "alike"))
+    later.add_vote(Vote("Πότε;", "", ("base",), ("Το 2012.",), "alike"))
     assert len(later.votes()) == 1 and set(later.labels()) == {"a"} and (tmp_path / FILE).exists()
