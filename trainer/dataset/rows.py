@@ -7,7 +7,7 @@ which that loader and its neighbours leave alone. Every exporter is a pure funct
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -155,6 +155,9 @@ def _without_empty(record: StoryOrigin | PairProvenance, name: str) -> dict[str,
 
 def _with_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {**fields, name: fields[name] or ""}
+
+
+SplitRows = Mapping[Split, Sequence[DatasetRow]]
 
 
 def read_split(directory: Path, split: Split) -> list[DatasetRow]:

@@ -36,6 +36,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")  # of systems and metrics: they
 Better = Literal["higher", "lower", "neither"]
 
 
+FACT_SPLITS = ("test_recall", "test_unseen")  # the splits that ask about the newspaper
+
+
 class EvalItem(Record, frozen=True):
     """One question with all that it is measured against."""
 

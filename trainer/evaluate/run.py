@@ -23,8 +23,7 @@ from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.judge import letter_judge
 from trainer.evaluate.judge.audit import run_judge
 from trainer.evaluate.judge.letter_judge import LetterJudge
-from trainer.evaluate.metrics import ALL_METRICS
-from trainer.evaluate.metrics.measure import Likelihoods, measure
+from trainer.evaluate.metrics import ALL_METRICS, Likelihoods, measure
 from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.records import (
     EvalAnswer,

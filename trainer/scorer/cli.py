@@ -153,7 +153,7 @@ def evaluate(
     from exchange import lock
     from exchange.inference import models
     from trainer.console import ProgressScreen
-    from trainer.scorer import synthetic, training
+    from trainer.scorer import training
     from trainer.scorer.console import results_table
     from trainer.scorer.evaluate import (
         evaluate_base,
@@ -164,7 +164,7 @@ def evaluate(
     from trainer.scorer.folder import DATA, scorer_run
     from trainer.scorer.items import load_score_prompt
     from trainer.scorer.scoring import load_base
-    from trainer.scorer.split import ScorerSplit
+    from trainer.scorer.split import ScorerSplit, held_out_of_file
 
     project: Project = ctx.obj
     console, confirm = Console(highlight=False), confirmation(yes)
@@ -174,7 +174,7 @@ def evaluate(
         parts = ScorerSplit.read(run.folder / DATA)
         if files:
             read = _read(console, files, maximum, language or _language(project))
-            parts, known = synthetic.held_out_of_file(read.items, parts, about)
+            parts, known = held_out_of_file(read.items, parts, about)
             if known:
                 screen.log(f"{known} rows were taught to this scorer and are left out")
         entries = evaluate_tuned(scorer, parts, screen)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 
 from exchange.errors import BadFile, NotEnoughData
 from exchange.files import write_atomic
 from trainer.dataset.split import hash_fraction
-from trainer.scorer.items import ScoreItem
+from trainer.scorer.folder import ScorerInfo
+from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.settings import ScoreSettings
 
 FEWEST = 20  # items; a split of fewer tells nothing
@@ -110,4 +111,31 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
         by_part["valid"],
         by_part["test"],
         [item for item in items if item.group in held],
+    )
+
+
+def held_out_of_file(
+    items: Sequence[ScoreItem], taught: ScorerSplit, about: ScorerInfo
+) -> tuple[ScorerSplit, int]:
+    """A file's items as tests of a scorer, and how many it was taught.
+
+    Scales are those it was taught, where the maximum is.
+    """
+    known = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
+    groups = {group for group, _ in known}
+    answers: list[ScoreItem] = []
+    questions: list[ScoreItem] = []
+    for item in items:
+        if (item.group, item.answer) in known:
+            continue
+        top = about.scales.get(f"{item.scale.maximum:g}")
+        on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
+        (answers if item.group in groups else questions).append(on_scale)
+    if not answers and not questions:
+        raise NotEnoughData(
+            "all rows of these files were taught to this scorer: nothing to test on"
+        )
+    return (
+        ScorerSplit(taught.train, taught.valid, answers, questions),
+        len(items) - len(answers) - len(questions),
     )

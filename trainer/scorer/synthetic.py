@@ -12,28 +12,88 @@ answers that people scored.
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from exchange.errors import NotEnoughData
 from exchange.store.corpus import SpoolCorpus
+from exchange.text.dates import month_number
 from exchange.text.fold import fold
+from exchange.text.language import every, load_language
 from trainer.dataset import read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.rows import DatasetRow
-from trainer.scorer.fact_spans import (
-    FactKind,
-    FactSpan,
-    deny,
-    find_facts,
-    replace_facts,
-    vague_text,
-)
-from trainer.scorer.folder import ScorerInfo
+from trainer.evaluate.judge.audit import negated
 from trainer.scorer.items import ScoreItem, ScoreScale
-from trainer.scorer.split import ScorerSplit
+
+FactKind = Literal["date", "number", "name"]
+_OF = rf"(?:(?:{every().pattern('of')})\s+)?"
+_DATE = re.compile(
+    rf"\b\d{{1,2}}(?:{every().pattern('day_ends')})?\s+{_OF}([^\W\d_]{{2,}})\s+{_OF}\d{{4}}\b"
+    r"|\b\d{1,2}[/.-]\d{1,2}[/.-]\d{4}\b"
+)
+_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
+_CAPITAL = r"[A-ZΑ-ΩΆΈΉΊΌΎΏΪΫ][^\W\d_]{2,}"
+_NAME = re.compile(rf"\b{_CAPITAL}(?:\s+{_CAPITAL})*")
+_OPENING = re.compile(r"(?:\A|[.!?;·»]\s)\W*\Z")
+FALLBACK = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class FactSpan:
+    """A span of an answer that can be right or wrong by itself."""
+
+    start: int
+    end: int
+    kind: FactKind
+    text: str
+
+
+def find_facts(answer: str) -> list[FactSpan]:
+    """Dates, numbers and names, in order; none within another.
+
+    A single capital word that opens a sentence is no name.
+    """
+    found: list[FactSpan] = []
+
+    def add(start: int, end: int, kind: FactKind) -> None:
+        if all(end <= fact.start or fact.end <= start for fact in found):
+            found.append(FactSpan(start, end, kind, answer[start:end]))
+
+    for match in _DATE.finditer(answer):
+        if match[1] is None or month_number(match[1]):
+            add(*match.span(), "date")
+    for match in _NUMBER.finditer(answer):
+        add(*match.span(), "number")
+    for match in _NAME.finditer(answer):
+        if " " in match[0] or not _OPENING.search(answer[: match.start()]):
+            add(*match.span(), "name")
+    return sorted(found, key=lambda fact: fact.start)
+
+
+def vague_text(fact: FactSpan, language: str) -> str:
+    """What is said instead of a fact that is left out: the sentence stays one."""
+    texts = load_language(language).texts or load_language(FALLBACK).texts
+    return texts[f"vague_{fact.kind}"]
+
+
+def replace_facts(answer: str, changes: Mapping[FactSpan, str]) -> str:
+    """The answer with other texts in place of some of its facts."""
+    for fact in sorted(changes, key=lambda fact: -fact.start):
+        answer = answer[: fact.start] + changes[fact] + answer[fact.end :]
+    return answer
+
+
+def deny(answer: str, language: str) -> str:
+    """The opposite of the answer."""
+    if language == "el":
+        return negated(answer, "")
+    return f"{load_language(FALLBACK).texts['not_true']} {answer[:1].lower()}{answer[1:]}"
+
 
 SCALE = ScoreScale(5.0, 5)
 EACH = 8  # spoilt answers tried for a pair; most of them are left out again by the balance
@@ -159,9 +219,6 @@ def _band(answer: str) -> tuple[int, int]:
     return len(answer.split()), band
 
 
-# Items from an archive's dataset, and a file's items sorted by what a scorer has seen of them.
-
-
 def items_of_pairs(archive_dir: Path, language: str, seed: int) -> list[ScoreItem]:
     """Scored answers made from the pairs that an archive teaches.
 
@@ -179,30 +236,3 @@ def items_of_pairs(archive_dir: Path, language: str, seed: int) -> list[ScoreIte
             "names for every level; generate more pairs first"
         )
     return made
-
-
-def held_out_of_file(
-    items: Sequence[ScoreItem], taught: ScorerSplit, about: ScorerInfo
-) -> tuple[ScorerSplit, int]:
-    """A file's items as tests of a scorer, and how many it was taught.
-
-    Scales are those it was taught, where the maximum is.
-    """
-    known = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
-    groups = {group for group, _ in known}
-    answers: list[ScoreItem] = []
-    questions: list[ScoreItem] = []
-    for item in items:
-        if (item.group, item.answer) in known:
-            continue
-        top = about.scales.get(f"{item.scale.maximum:g}")
-        on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
-        (answers if item.group in groups else questions).append(on_scale)
-    if not answers and not questions:
-        raise NotEnoughData(
-            "all rows of these files were taught to this scorer: nothing to test on"
-        )
-    return (
-        ScorerSplit(taught.train, taught.valid, answers, questions),
-        len(items) - len(answers) - len(questions),
-    )

@@ -17,7 +17,7 @@ from exchange.errors import UserError
 from tests.trainer.dataset.test_build import SETTINGS
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRequest, build_dataset, read_split
-from trainer.dataset.formats import FORMATS, cards, export, jsonl, snippets
+from trainer.dataset.formats import FORMATS, cards, export, jsonl
 from trainer.dataset.rows import Manifest
 
 SYSTEM = "Είσαι το αρχείο της «Φωνής»."
@@ -111,9 +111,10 @@ def test_axolotl_s_snippet_is_yaml_that_names_our_files(dataset: Path, tmp_path:
 def test_unsloth_s_snippet_compiles_and_names_our_files(dataset: Path, tmp_path: Path) -> None:
     """Unsloth's documented calls; it needs a GPU even to be imported."""
     export(dataset, "messages", tmp_path)
-    compile(snippets.UNSLOTH, "unsloth_sft.py", "exec")
+    snippet = (tmp_path / "unsloth_sft.py").read_text()
+    compile(snippet, "unsloth_sft.py", "exec")
     for name in ("train.jsonl", "valid.jsonl"):
-        assert name in snippets.UNSLOTH and (tmp_path / name).exists()
+        assert name in snippet and (tmp_path / name).exists()
 
 
 def test_a_completion_keeps_the_system_text(dataset: Path) -> None:

@@ -10,8 +10,7 @@ import pytest
 from exchange.inference.engine import Likelihood
 from tests.trainer.evaluate import planted
 from trainer.evaluate.judge.audit import swapped_number
-from trainer.evaluate.metrics import ALL_METRICS
-from trainer.evaluate.metrics.measure import measure
+from trainer.evaluate.metrics import ALL_METRICS, measure
 from trainer.evaluate.records import EvalAnswer, EvalItem, Evaluation, MetricInfo, as_dicts
 from trainer.evaluate.records import SystemInfo as Recorded
 from trainer.evaluate.report.comparisons import SystemComparison, compare_systems

@@ -11,8 +11,7 @@ from tests.trainer.evaluate import planted
 from tests.trainer.evaluate.planted import SIX, Planted, evaluation
 from trainer.evaluate.records import Evaluation, JudgeAudit
 from trainer.evaluate.report import EvaluationReport, ReportOptions
-from trainer.evaluate.report.build import build_report
-from trainer.evaluate.report.context import ReportContext
+from trainer.evaluate.report.build import ReportContext, build_report
 
 
 def reported(found: Evaluation, matters: float = 0.05) -> EvaluationReport:

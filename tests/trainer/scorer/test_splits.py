@@ -10,10 +10,10 @@ import pytest
 from exchange.errors import UserError
 from trainer.dataset.rows import DatasetRow
 from trainer.scorer import evaluate, synthetic
-from trainer.scorer.fact_spans import deny, find_facts, replace_facts, vague_text
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit, split_items
+from trainer.scorer.synthetic import deny, find_facts, replace_facts, vague_text
 
 
 def items(questions: int, answers: int) -> list[ScoreItem]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from trainer.dataset.rows import Manifest, SplitRows
 
-from trainer.dataset.rows import DatasetRow, Manifest
-from trainer.dataset.split import Split
-
-Rows = Mapping[Split, Sequence[DatasetRow]]
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _MEANING = {
     "train": "what is taught",
@@ -19,12 +15,12 @@ _MEANING = {
 }
 
 
-def card_files(rows: Rows, manifest: Manifest) -> dict[str, tuple[bytes]]:
+def card_files(rows: SplitRows, manifest: Manifest) -> dict[str, tuple[bytes]]:
     """`README.md` with its YAML head."""
     return {"README.md": (card(rows, manifest).encode("utf-8"),)}
 
 
-def card(rows: Rows, manifest: Manifest) -> str:
+def card(rows: SplitRows, manifest: Manifest) -> str:
     """Head and body; everything that is text of others is set as code, so that it stays text."""
     total = sum(len(some) for some in rows.values())
     size = next((name for most, name in _SIZES if total < most), "n>1M")

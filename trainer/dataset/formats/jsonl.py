@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
 
 from exchange.display import format_bytes
-from trainer.dataset.rows import DatasetRow, Manifest
-from trainer.dataset.split import Split
-
-Rows = Mapping[Split, Sequence[DatasetRow]]
+from trainer.dataset.rows import DatasetRow, Manifest, SplitRows
 
 
-def mlx_chat(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def mlx_chat(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """mlx-lm's ChatDataset: `messages`; it knows three files by name."""
     return _three(rows, chat)
 
 
-def mlx_completions(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def mlx_completions(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """mlx-lm's CompletionsDataset: `prompt` and `completion`; it applies the chat template."""
     return _three(rows, completion)
 
 
-def messages(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def messages(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """One file of `messages` a split."""
     return {f"{split}.jsonl": _lines(some, chat) for split, some in rows.items()}
 
 
-def sharegpt(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def sharegpt(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """`conversations` of turns with `from` and `value`."""
     return {f"{split}.jsonl": _lines(some, conversation) for split, some in rows.items()}
 
 
-def alpaca(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def alpaca(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """A list of `instruction`, `input`, `output` a split, as Stanford's file was."""
     return {
         f"{split}.json": (orjson.dumps([instruction(row) for row in some]),)
@@ -71,7 +68,9 @@ def instruction(row: DatasetRow) -> dict[str, Any]:
     return {**fields, "system": row.system} if row.system else fields
 
 
-def _three(rows: Rows, shape: Callable[[DatasetRow], dict[str, Any]]) -> dict[str, Iterable[bytes]]:
+def _three(
+    rows: SplitRows, shape: Callable[[DatasetRow], dict[str, Any]]
+) -> dict[str, Iterable[bytes]]:
     test = rows.get("test_unseen") or rows.get("test") or ()
     named = {"train": rows.get("train", ()), "valid": rows.get("valid", ()), "test": test}
     return {f"{name}.jsonl": _lines(some, shape) for name, some in named.items()}
@@ -86,12 +85,11 @@ def _lines(
 
 # Files for trainers in the cloud; their documented rules, checked before anything is sent.
 
-_HostedRows = Mapping[Split, Sequence[DatasetRow]]
 MIN_HOSTED_EXAMPLES = 10  # examples; both services refuse fewer
 MAX_HOSTED_BYTES = 512 * 2**20  # bytes of one file, of both services
 
 
-def openai(rows: _HostedRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def openai(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """JSONL of `messages` in UTF-8: training and validation file."""
     files = messages(rows, manifest)
     return {
@@ -101,14 +99,14 @@ def openai(rows: _HostedRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     }
 
 
-def azure(rows: _HostedRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def azure(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """The same, beginning with a byte-order mark, which Azure asks for."""
     return {
         name: chain((codecs.BOM_UTF8,), pieces) for name, pieces in openai(rows, manifest).items()
     }
 
 
-def hosted_limits_error(rows: _HostedRows) -> str:
+def hosted_limits_error(rows: SplitRows) -> str:
     """What these services would refuse, "" when nothing."""
     for name in ("train", "valid"):
         found = rows.get(name, ())

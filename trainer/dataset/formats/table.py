@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from exchange.errors import MissingExtra
 from trainer.dataset.formats.jsonl import chat
-from trainer.dataset.rows import DatasetRow, Manifest
-from trainer.dataset.split import Split
-
-Rows = Mapping[Split, Sequence[DatasetRow]]
+from trainer.dataset.rows import DatasetRow, Manifest, SplitRows
 
 
-def autotrain(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def autotrain(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """One CSV a split with the `text` column that AutoTrain's SFT wants, and the parts of it."""
     return {f"{split}.csv": _csv(some) for split, some in rows.items()}
 
 
-def parquet(rows: Rows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
+def parquet(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
     """One Parquet file a split: the conversation and where it came from.
 
     Raises:

@@ -18,6 +18,7 @@ from exchange.text.language import every
 from exchange.text.tokens import TokenizedText
 from trainer.evaluate.judge.pairwise import Judge, correct_by_votes, prefer_both_orders
 from trainer.evaluate.records import (
+    FACT_SPLITS,
     EvalAnswer,
     EvalItem,
     FaultCount,
@@ -25,7 +26,6 @@ from trainer.evaluate.records import (
     Preference,
     as_dicts,
 )
-from trainer.evaluate.systems.build import FACT_SPLITS
 from trainer.statistics import wilson_interval
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

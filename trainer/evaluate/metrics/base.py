@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from exchange.inference.engine import Likelihood
 from trainer.evaluate.records import EvalAnswer, EvalItem, MetricInfo
 
-FACT_SPLITS = ("test_recall", "test_unseen")  # the splits that ask about the newspaper
-
 
 @dataclass(frozen=True, slots=True)
 class MetricInput:

@@ -12,9 +12,9 @@ from typing import Literal
 
 from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedText
-from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
+from trainer.evaluate.metrics.base import EvalMetric, MetricInput
 from trainer.evaluate.metrics.wording import declines
-from trainer.evaluate.records import EvalItem, MetricInfo
+from trainer.evaluate.records import FACT_SPLITS, EvalItem, MetricInfo
 
 ClaimKind = Literal["dates", "numbers", "names"]
 

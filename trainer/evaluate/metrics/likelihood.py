@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
-from trainer.evaluate.records import EvalItem, MetricInfo
+from trainer.evaluate.metrics.base import EvalMetric, MetricInput
+from trainer.evaluate.records import FACT_SPLITS, EvalItem, MetricInfo
 
 CHOICE_INFO = MetricInfo(
     "choice",

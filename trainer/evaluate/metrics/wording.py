@@ -8,8 +8,8 @@ from collections import Counter
 from exchange.text.fold import fold, words
 from exchange.text.language import every
 from exchange.text.similarity import is_stop_word, question_signature
-from trainer.evaluate.metrics.base import FACT_SPLITS, EvalMetric, MetricInput
-from trainer.evaluate.records import EvalItem, MetricInfo
+from trainer.evaluate.metrics.base import EvalMetric, MetricInput
+from trainer.evaluate.records import FACT_SPLITS, EvalItem, MetricInfo
 
 ORDER, BETA = 6, 2
 CHRF_INFO = MetricInfo(

@@ -1,9 +1,18 @@
-"""From the records of an evaluation to everything that a report says; pure, no disk."""
+"""From the records of an evaluation, and what lies around it, to everything that a report says.
+
+`read_context` reads the run, its losses and the archive; `build_report` is pure.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
+from exchange.errors import UserError
+from trainer.dataset import Manifest, archive_stats
+from trainer.dataset.build import FOLDER
 from trainer.evaluate.records import Evaluation, EvaluationInfo, JudgeAudit, MetricInfo, SystemInfo
 from trainer.evaluate.report import answers, comparisons, tables
 from trainer.evaluate.report import verdict as verdicts
@@ -15,8 +24,47 @@ from trainer.evaluate.report.comparisons import (
     declared_comparisons,
     system_pairs,
 )
-from trainer.evaluate.report.context import ReportContext
 from trainer.statistics import FEW_CLUSTERS
+from trainer.training.runs import RunSummary, TrainingRun
+
+T = TypeVar("T")
+Point = tuple[int, float]  # step, nats per answer token
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """Read from the data folder; each part may be missing."""
+
+    summary: RunSummary | None = None
+    train_losses: list[Point] = field(default_factory=list)
+    valid_losses: list[Point] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)  # columns of the coverage
+    stories: dict[str, list[int]] = field(default_factory=dict)  # year -> stories by section
+    splits: dict[str, int] = field(default_factory=dict)  # rows of the dataset
+    dataset_warnings: list[str] = field(default_factory=list)
+
+
+def read_context(archive_dir: Path, run: str, progress: Progress) -> ReportContext:
+    """What is there; an evaluation of rows from elsewhere has no archive around it."""
+    of = TrainingRun(archive_dir, run)
+    summary = _or_none(lambda: RunSummary.read(of.folder))
+    train, valid = of.metrics()
+    counted = _or_none(lambda: archive_stats.read_statistics(archive_dir, None, progress))
+    sections, stories = archive_stats.coverage_grid(counted) if counted else ([], {})
+    manifest = _or_none(lambda: Manifest.read(archive_dir / FOLDER))
+    splits = {name: of["rows"] for name, of in manifest.splits.items()} if manifest else {}
+    return ReportContext(
+        summary, train, valid, sections, stories, splits, manifest.warnings if manifest else []
+    )
+
+
+def _or_none(look: Callable[[], T]) -> T | None:
+    try:
+        return look()
+    except UserError:
+        return None
+
 
 FORMAT = 1
 
@@ -31,7 +79,7 @@ class ReportOptions:
     watts: float = tables.WATTS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
     """All figures; `report.json` holds exactly this."""
 
@@ -91,31 +139,33 @@ def build_report(
     )
     tuned = next(iter(system_pairs(evaluation.systems, [("tuned", "base")])), None)
     return EvaluationReport(
-        FORMAT,
-        choices,
-        verdict,
-        verdict.sentence if verdict else "not decided: fewer than two systems were compared",
-        verdicts.check_gate(evaluation),
-        list(dict.fromkeys([*evaluation.about.warnings, *around.dataset_warnings])),
-        _too_few_stories(primary),
-        primary,
-        _secondary(evaluation, split, primary, choices.matters),
-        tables.metric_table(evaluation),
-        comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
-        answers.find_flips(evaluation, main, split, *tuned) if tuned else None,
-        [
+        format=FORMAT,
+        choices=choices,
+        verdict=verdict,
+        sentence=verdict.sentence
+        if verdict
+        else "not decided: fewer than two systems were compared",
+        gate=verdicts.check_gate(evaluation),
+        warnings=list(dict.fromkeys([*evaluation.about.warnings, *around.dataset_warnings])),
+        few=_too_few_stories(primary),
+        declared=primary,
+        beside=_secondary(evaluation, split, primary, choices.matters),
+        cells=tables.metric_table(evaluation),
+        slices=comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
+        flips=answers.find_flips(evaluation, main, split, *tuned) if tuned else None,
+        calibration=[
             found
             for metric in evaluation.metrics
             for system in evaluation.systems
             if (found := answers.calibration_curve(evaluation, metric, system.name, split))
         ],
-        evaluation.audit,
-        tables.fault_detection(evaluation),
-        tables.judge_preferences(evaluation),
-        tables.training_cost(around.summary, choices.watts),
-        tables.answer_costs(evaluation, choices.watts),
-        around,
-        evaluation.about,
+        audit=evaluation.audit,
+        caught=tables.fault_detection(evaluation),
+        judged=tables.judge_preferences(evaluation),
+        training=tables.training_cost(around.summary, choices.watts),
+        answering=tables.answer_costs(evaluation, choices.watts),
+        surroundings=around,
+        about=evaluation.about,
     )
 
 

@@ -37,7 +37,7 @@ DECLARED = (
 SECONDARY = (("tuned+rag", "tuned"), ("few-shot", "base"), ("oracle", "base"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemComparison:
     """`one` minus `other` on one metric, over the questions of one split that both answered."""
 
@@ -143,30 +143,30 @@ def _comparison(
         wins, losses = losses, wins
     needed = questions_needed(gain, paired.questions, limit, alpha=alpha) if limit else 0
     return SystemComparison(
-        metric.name,
-        metric.unit,
-        metric.better,
-        split,
-        one,
-        other,
-        gain.mean,
-        gain.low,
-        gain.high,
-        gain.error,
-        paired.gain.p,
-        adjusted,
-        paired.flips_p,
-        paired.one,
-        paired.other,
-        paired.questions,
-        paired.clusters,
-        wins,
-        paired.ties,
-        losses,
-        _outcome(gain, metric, limit, adjusted),
-        limit,
-        needed,
-        paired.clusters < FEW_CLUSTERS,
+        metric=metric.name,
+        unit=metric.unit,
+        better=metric.better,
+        split=split,
+        one=one,
+        other=other,
+        gain=gain.mean,
+        low=gain.low,
+        high=gain.high,
+        error=gain.error,
+        p=paired.gain.p,
+        adjusted=adjusted,
+        flips_p=paired.flips_p,
+        mean_one=paired.one,
+        mean_other=paired.other,
+        questions=paired.questions,
+        stories=paired.clusters,
+        wins=wins,
+        ties=paired.ties,
+        losses=losses,
+        says=_outcome(gain, metric, limit, adjusted),
+        matters=limit,
+        needed=needed,
+        few=paired.clusters < FEW_CLUSTERS,
     )
 
 

@@ -16,7 +16,7 @@ from trainer.training.runs import RunSummary
 WATTS = 60.0  # of a Mac mini with an M4 Pro while its GPU works; the energy is no measurement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCell:
     """One system on one metric and one split; no mean where nothing could be measured."""
 
@@ -53,25 +53,25 @@ def _cells(evaluation: Evaluation) -> Iterator[MetricCell]:
                     mean = clustered_mean(known, clusters)
                     mean = with_least_error(mean) if metric.unit == "share" else mean
                     yield MetricCell(
-                        metric.name,
-                        split,
-                        system.name,
-                        mean.mean,
-                        mean.low,
-                        mean.high,
-                        len(known),
-                        missing,
+                        metric=metric.name,
+                        split=split,
+                        system=system.name,
+                        mean=mean.mean,
+                        low=mean.low,
+                        high=mean.high,
+                        questions=len(known),
+                        missing=missing,
                     )
                 elif known or missing:
                     yield MetricCell(
-                        metric.name,
-                        split,
-                        system.name,
-                        sum(known) / len(known) if known else None,
-                        None,
-                        None,
-                        len(known),
-                        missing,
+                        metric=metric.name,
+                        split=split,
+                        system=system.name,
+                        mean=sum(known) / len(known) if known else None,
+                        low=None,
+                        high=None,
+                        questions=len(known),
+                        missing=missing,
                     )
 
 
@@ -87,7 +87,7 @@ class TrainingCost:
     peak_gb: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCost:
     """One system's answers; means over all of them."""
 
@@ -122,14 +122,14 @@ def answer_costs(evaluation: Evaluation, watts: float) -> list[AnswerCost]:
         seconds = sum(answer.seconds for answer in answers) / count
         found.append(
             AnswerCost(
-                system.name,
-                count,
-                sum(answer.tokens_in for answer in answers) / count,
-                sum(answer.tokens_out for answer in answers) / count,
-                seconds,
-                seconds * 1000 / 3600 * watts / 1000,
-                sum(answer.finish_reason == "length" for answer in answers),
-                sum(answer.finish_reason == "error" for answer in answers),
+                system=system.name,
+                answers=count,
+                tokens_in=sum(answer.tokens_in for answer in answers) / count,
+                tokens_out=sum(answer.tokens_out for answer in answers) / count,
+                seconds=seconds,
+                kwh=seconds * 1000 / 3600 * watts / 1000,
+                cut=sum(answer.finish_reason == "length" for answer in answers),
+                failed=sum(answer.finish_reason == "error" for answer in answers),
             )
         )
     return found

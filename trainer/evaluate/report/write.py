@@ -11,8 +11,12 @@ from msgspec import to_builtins
 
 from exchange.files import write_atomic
 from trainer.evaluate.records import Evaluation
-from trainer.evaluate.report import context
-from trainer.evaluate.report.build import EvaluationReport, ReportOptions, build_report
+from trainer.evaluate.report.build import (
+    EvaluationReport,
+    ReportOptions,
+    build_report,
+    read_context,
+)
 from trainer.evaluate.report.render import render_report
 
 PAGE, FIGURES, ITEMS = "report.html", "report.json", "report.jsonl"
@@ -30,7 +34,7 @@ def write_report(
         UserError: no finished evaluation there, or the disk is full.
     """
     evaluation = Evaluation.read(folder)
-    around = context.read_context(archive_dir, evaluation.about.run, progress)
+    around = read_context(archive_dir, evaluation.about.run, progress)
     found = build_report(evaluation, around, choices)
     write_atomic(folder / ITEMS, b"".join(_items(evaluation)))
     write_atomic(folder / FIGURES, to_json(found))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.recipes.prompts import PromptTemplate
 from trainer.evaluate.rag import SearchIndex
-from trainer.evaluate.records import EvalItem
+from trainer.evaluate.records import FACT_SPLITS, EvalItem
 from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.client import ModelClient
@@ -21,7 +21,6 @@ from trainer.evaluate.systems.strategies import (
 )
 from trainer.evaluate.systems.system import EvalSystem
 
-FACT_SPLITS = ("test_recall", "test_unseen")
 # What a kind is asked besides the facts. Examples and passages are no cure for a general question,
 # and with the gold chunk nothing is absent.
 OTHER_SPLITS = {
