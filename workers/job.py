@@ -44,7 +44,9 @@ class TaskJob(Job):
         self.repeats_left = None
         self.repeat_intervals = None
         self.group_id = None
+        self.rate_limit_key = self.rate_limit_concurrency = None  # from RQ 3 on
         self.meta = {}
+        self._unreadable_meta = None
         self.refused = not self._is_ours()
 
     def _is_ours(self) -> bool:

@@ -21,14 +21,14 @@ import orjson
 from exchange.display import format_duration, format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED, NotEnoughData
 from exchange.files import write_atomic
-from exchange.inference.engine import Engine, EngineDescription, PrefixSharing
+from exchange.inference.engine import Engine, EngineDescription
 from exchange.project import Project
 from exchange.records import Completion, Result, Task
 from exchange.settings import Config, PersonaSettings
 from exchange.store import inputs
 from exchange.store.spool import Spool, open_tasks
 from workers.estimate import PROBE_FILE
-from workers.request_builder import RequestBuilder
+from workers.request_builder import RequestBuilder, share_prefix
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -204,8 +204,7 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     prompt = prompts.prompt("chunk", persona.language)
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
-        if isinstance(engine, PrefixSharing):
-            engine.share_prefix(*(prompt.messages(c, c, persona.system) for c in ("α", "1")))
+        share_prefix(engine, prompt, persona.system)
         builder = RequestBuilder(work, prompts, engine.describe())
         with progress_bar("tasks tried") as progress:
             found = run_probe(engine, builder, tasks, total, progress)

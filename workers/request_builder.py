@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from exchange.inference.engine import DEADLINE, Engine, EngineDescription, RequestOutput
+from exchange.inference.engine import (
+    DEADLINE,
+    Engine,
+    EngineDescription,
+    PrefixSharing,
+    RequestOutput,
+)
+from exchange.recipes.prompts import TaskPrompt
 from exchange.recipes.registry import PromptRegistry
 from exchange.records import Completion, Result, Task
 from workers.grading import NO_PAIR, GradedReply, grade
@@ -113,3 +120,14 @@ class RequestBuilder:
         if request.graded is None:
             request.graded = grade(request.task, finished.text, finished.finish_reason)
         return request.graded
+
+
+def share_prefix(engine: Engine, prompt: TaskPrompt, system: str) -> int:
+    """Let the engine compute once what all requests of a prompt begin with.
+
+    Returns:
+        How many tokens that is; 0 where the engine cannot share.
+    """
+    if not isinstance(engine, PrefixSharing):
+        return 0
+    return engine.share_prefix(*(prompt.messages(c, c, system) for c in ("α", "1")))

@@ -20,7 +20,7 @@ from functools import partial
 
 from exchange import logs
 from exchange.errors import OK, STOPPED, USAGE, UserError
-from exchange.inference.engine import Engine, PrefixSharing
+from exchange.inference.engine import Engine
 from exchange.settings import Config, PersonaSettings
 from workers.open_engine import hold_gpu_share, open_engine
 from workers.settings import WorkSettings, is_quiet
@@ -65,7 +65,7 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
     from exchange.queue.announce import require_wanted_model
     from exchange.queue.redis_client import connect_redis
     from workers.queue.jobs import WrongRecipe
-    from workers.request_builder import RequestBuilder
+    from workers.request_builder import RequestBuilder, share_prefix
     from workers.settings import prompt_registry
     from workers.worker import GenerationWorker
 
@@ -75,10 +75,8 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
     redis = connect_redis(os.environ[REDIS_VARIABLE])
     require_wanted_model(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
-    if isinstance(engine, PrefixSharing):
-        for prompt in prompts.prompts(persona.language):
-            examples = (prompt.messages(c, c, persona.system) for c in ("α", "1"))
-            shared = engine.share_prefix(*examples)
+    for prompt in prompts.prompts(persona.language):
+        if shared := share_prefix(engine, prompt, persona.system):
             logging.info("%d prompt tokens are shared by all %s requests", shared, prompt.id)
     description = engine.describe()
     logging.info(

@@ -32,10 +32,11 @@ _WRITES = (
     *(f"rq:{name}:{QUEUE}" for name in ("queue", "workers", "clean_registries")),
     *(
         f"rq:{name}:{QUEUE}"
-        for name in ("wip", "finished", "failed", "deferred", "scheduled", "canceled")
+        for name in ("wip", "finished", "failed", "deferred", "scheduled", "canceled", "ready")
     ),
     f"rq:queue:{QUEUE}:intermediate",
     "rq:queues",
+    "rq:clean_groups",  # as `rq:ready`, from RQ 3 on
     "rq:workers",
     "rq:worker:*",
     "rq:job:*",
@@ -51,7 +52,7 @@ _WRITES = (
     "kk:suspect",
     "kk:strike",
 )
-_READS = ("rq:groups", "kk:*:task:*", "kk:*:recipe", "kk:archives", "kk:control")
+_READS = ("rq:groups", "rq:rl-keys", "kk:*:task:*", "kk:*:recipe", "kk:archives", "kk:control")
 _COMMANDS = (
     "ping",
     "hello",

@@ -154,6 +154,7 @@ BAITED = {
     "webhooks": {},
     "repeats": {"repeats_left": "3", "repeat_intervals": "[1]"},
     "dependencies": {"dependency_ids": '["b"]'},
+    "rate limit": {"rate_limit_key": "theirs", "rate_limit_concurrency": "1"},
 }
 
 
