@@ -223,7 +223,7 @@ def import_(
 
     WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
     """
-    from crawler.importing.document import compile_date_pattern
+    from crawler.extract.file_names import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
     from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import Stopped

@@ -101,15 +101,16 @@ def crawl(
             say=typer.echo,
         )
     if re_extract:
-        from crawler.extract.forecast import confirm_re_extraction
+        from crawler.extract.forecast import confirm_re_extraction, forecast_re_extraction
+        from crawler.status.console import StepProgressBar
 
-        if not confirm_re_extraction(
-            project.archive_dir(archive),
-            archive,
-            settings,
-            accept=accept_opt_outs,
-            imported=no_fetch,
-        ):
+        bar = StepProgressBar("extracting a sample", " pages")
+        extraction = profiles.load(settings, archive, imported=no_fetch)
+        found = forecast_re_extraction(
+            project.archive_dir(archive), archive, extraction, settings, bar
+        )
+        bar.close()
+        if not confirm_re_extraction(found, accept=accept_opt_outs):
             raise Stopped("nothing was extracted anew")
     heartbeat = HeartbeatWriter(project.archive_dir(archive))
     with CrawlConsole() as console, project.background_services(archive):

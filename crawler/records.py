@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urljoin
 
 from exchange.records import Chunk, Story
 
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PageState = Literal["waiting", "leased", "done", "failed", "left_out"]
 
 
@@ -36,6 +41,33 @@ class PageClaim:
     tries: int
     etag: str = ""  # of the copy that we hold: only pages asked for again have one
     last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response. `body` is empty unless the status is 200."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    charset: str = ""
+    location: str = ""
+    retry_after: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    headers: CIMultiDictProxy[str] | None = None  # all of them, where opt-outs may stand
+
+    def redirect_target(self, url: str) -> str | None:
+        """Where the response to a request for `url` leads, None when it is no redirect.
+
+        One that names no address leads to `url` itself; "" for one that cannot be read.
+        """
+        if self.status not in REDIRECTS:
+            return None
+        try:
+            return urljoin(url, self.location.strip()).partition("#")[0]
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,8 @@ from crawler.discovery.sitemaps import (
     timestamp_of,
 )
 from crawler.extract.html import parse
-from crawler.fetch.client import HttpResponse
-from crawler.fetch.inflate import gunzip
-from crawler.records import FetchOutcome, Link, PageClaim
+from crawler.inflate import gunzip
+from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 
 MAX_LINKS = 20_000  # of one page; more is a trap

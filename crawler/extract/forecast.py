@@ -16,12 +16,10 @@ from pathlib import Path
 
 import typer
 
-from crawler import profiles
 from crawler.extract.pool import ExtractionPool
 from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
-from crawler.status.console import StepProgressBar
 from exchange.errors import UsageError
 from exchange.records import Completion
 from exchange.store import db, marks
@@ -153,18 +151,12 @@ def pace(moments: Sequence[dt.datetime]) -> float | None:
     return 3600 * len(busy) / sum(busy) if len(busy) >= 20 and sum(busy) > 0 else None
 
 
-def confirm_re_extraction(
-    directory: Path, archive: str, settings: CrawlSettings, *, accept: bool, imported: bool = False
-) -> bool:
+def confirm_re_extraction(found: ReExtractionForecast | None, *, accept: bool) -> bool:
     """Does the operator agree, or is there nothing to extract anew?
 
     Raises:
         UsageError: nobody is there to ask, and `--yes` was not given.
     """
-    profile = profiles.load(settings, archive, imported=imported)
-    bar = StepProgressBar("extracting a sample", " pages")
-    found = forecast_re_extraction(directory, archive, profile, settings, bar)
-    bar.close()
     if found is None:
         typer.echo("no page was extracted by another profile: nothing to do anew", err=True)
         return True

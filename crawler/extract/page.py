@@ -11,10 +11,10 @@ from crawler import kinds
 from crawler.extract import quality
 from crawler.extract.charset import as_utf8
 from crawler.extract.chunk import chunks
+from crawler.extract.documents import UnreadableDocument, fill_from_name
+from crawler.extract.documents import read as reading_read
 from crawler.extract.html import parse
 from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
-from crawler.importing.parse import UnreadableDocument, fill_from_name
-from crawler.importing.parse import read as reading_read
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from multidict import CIMultiDictProxy
 from yarl import URL
 
-from crawler.fetch.inflate import CODINGS, CorruptBodyError, Inflater
+from crawler.inflate import CODINGS, CorruptBodyError, Inflater
+from crawler.records import HttpResponse
 from crawler.settings import CrawlSettings, user_agent
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
 TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
 HTML = ("text/html", "application/xhtml+xml")
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SNIFF = 1024
 
 
@@ -35,33 +33,6 @@ class FetchError(Exception):
         self.reason = reason
         self.status = status
         self.received = received
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A response. `body` is empty unless the status is 200."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = ""
-    charset: str = ""
-    location: str = ""
-    retry_after: str = ""
-    etag: str = ""
-    last_modified: str = ""
-    headers: CIMultiDictProxy[str] | None = None  # all of them, where opt-outs may stand
-
-    def redirect_target(self, url: str) -> str | None:
-        """Where the response to a request for `url` leads, None when it is no redirect.
-
-        One that names no address leads to `url` itself; "" for one that cannot be read.
-        """
-        if self.status not in REDIRECTS:
-            return None
-        try:
-            return urljoin(url, self.location.strip()).partition("#")[0]
-        except ValueError:
-            return ""
 
 
 class PrivateAddressError(OSError):
@@ -119,7 +90,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=TIMES,
-            auto_decompress=False,  # see `crawler.fetch.inflate`
+            auto_decompress=False,  # see `crawler.inflate`
             headers={
                 "User-Agent": self._agent,
                 "Accept": "text/html,*/*;q=0.5",

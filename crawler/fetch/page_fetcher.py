@@ -13,9 +13,9 @@ from dataclasses import replace
 from crawler import kinds
 from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
 from crawler.extract.charset import as_utf8, decode
-from crawler.fetch.client import MAX_BODY, FetchError, HttpClient, HttpResponse
+from crawler.fetch.client import MAX_BODY, FetchError, HttpClient
 from crawler.fetch.politeness import HostThrottle
-from crawler.records import FetchOutcome, Link, PageClaim
+from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after

@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass
 
 from crawler.fetch import robots
-from crawler.fetch.client import MAX_BODY, FetchError, HttpClient, HttpResponse
+from crawler.fetch.client import MAX_BODY, FetchError, HttpClient
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.robots import RobotsResponse
+from crawler.records import HttpResponse
 from crawler.settings import CrawlSettings
 from exchange.errors import NotAllowed, Unreachable
 from exchange.net import parse_retry_after

@@ -21,10 +21,11 @@ from crawler import kinds, profiles
 from crawler.daemon import SnapshotCallback, run_daemon
 from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
+from crawler.extract.file_names import date_by_pattern
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
-from crawler.importing.document import ImportDocument, date_by_pattern
+from crawler.importing.document import ImportDocument
 from crawler.importing.files import read_documents, walk_files
 from crawler.profile import Profile
 from crawler.records import Link

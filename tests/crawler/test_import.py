@@ -14,13 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.importing import parse
-from crawler.importing.document import (
-    ImportDocument,
-    compile_date_pattern,
-    date_in,
-    title_in,
-)
+from crawler.extract import documents
+from crawler.extract.file_names import compile_date_pattern, date_in, title_in
+from crawler.importing.document import ImportDocument
 from crawler.importing.files import read_documents, walk_files
 from exchange.errors import UsageError, UserError
 from exchange.records import Story
@@ -316,17 +312,19 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_front_matter_may_be_toml_and_broken_front_matter_is_no_harm() -> None:
-    told = parse.read(
+    told = documents.read(
         "@markdown", f"+++\ntitle = 'Τ'\n+++\n{TEXT}".encode(), "import:x.md", "greek"
     )
     assert (told.title, told.paragraphs) == ("Τ", (TEXT,))
-    broken = parse.read("@markdown", f"+++\ntitle = \n+++\n{TEXT}".encode(), "import:x.md", "greek")
+    broken = documents.read(
+        "@markdown", f"+++\ntitle = \n+++\n{TEXT}".encode(), "import:x.md", "greek"
+    )
     assert (broken.title, broken.paragraphs) == ("x", (TEXT,))
 
 
 def test_words_cut_at_the_end_of_a_pdfs_line_are_whole_again() -> None:
     body = pdf("bri-) Tj 0 -14 Td (dge of stone").replace(b"/Length 63", b"/Length 70")
-    assert parse.read("@pdf", body, "import:x.pdf", "greek").paragraphs == ("bridge of stone",)
+    assert documents.read("@pdf", body, "import:x.pdf", "greek").paragraphs == ("bridge of stone",)
 
 
 def test_a_folder_of_ours_is_not_imported_and_hidden_files_are_not(tmp_path: Path) -> None:

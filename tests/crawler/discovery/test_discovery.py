@@ -16,7 +16,7 @@ from crawler.discovery.sitemaps import (
     read_sitemap,
     timestamp_of,
 )
-from crawler.fetch.inflate import gunzip
+from crawler.inflate import gunzip
 from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, Route, story
 

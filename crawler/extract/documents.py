@@ -13,9 +13,9 @@ import orjson
 
 from crawler import kinds
 from crawler.extract.charset import clean, decode
+from crawler.extract.file_names import date_in, title_in
 from crawler.extract.html import paragraphs, parse
 from crawler.extract.shapes import StoryParts
-from crawler.importing.document import date_in, title_in
 from exchange.text import dates
 
 MAX_PDF_PAGES = 2000

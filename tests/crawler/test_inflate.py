@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from crawler.fetch.inflate import CorruptBodyError, Inflater
+from crawler.inflate import CorruptBodyError, Inflater
 
 TEXT = b"".join(b"line %d\n" % n for n in range(5000))
 
