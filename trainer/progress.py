@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+StageProgress = Callable[[str, int, int], None]  # what is done, how much of it, and of how much
+
 
 class ProgressCallback:
     """Hears how far some work is; every method does nothing until it is overridden."""

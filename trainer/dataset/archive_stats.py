@@ -6,7 +6,7 @@ The dataset's side of it comes from its manifest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from exchange.text.similarity import question_signature
 from trainer.dataset.build import FOLDER
 from trainer.dataset.mix import answer_length
 from trainer.dataset.rows import MANIFEST, Manifest
+from trainer.progress import StageProgress
 
 ENTITIES = 30  # names shown
 UNKNOWN = "unknown"
@@ -46,7 +47,7 @@ class ArchiveStatistics:
 
 
 def read_statistics(
-    archive_dir: Path, origin: Path | None, report: Callable[[str, int, int], None]
+    archive_dir: Path, origin: Path | None, report: StageProgress
 ) -> ArchiveStatistics:
     """Count an archive, or an export of one.
 
@@ -65,7 +66,7 @@ def read_statistics(
     return found
 
 
-def _count(corpus: Corpus, report: Callable[[str, int, int], None]) -> ArchiveStatistics:
+def _count(corpus: Corpus, report: StageProgress) -> ArchiveStatistics:
     found = ArchiveStatistics(corpus.archive)
     years: dict[str, str] = {}
     sections: dict[str, str] = {}

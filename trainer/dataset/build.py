@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +27,12 @@ from trainer.dataset.split import (
     assign_stories,
     check_crossing,
 )
+from trainer.progress import StageProgress
 
 FOLDER = "dataset"
 LEAKAGE = "leakage.json"
 _DISJOINT: tuple[Split, ...] = ("train", "valid", "test_unseen")
 LATE_SHARE = 0.3  # share of stories after the cut-off from which we say how to teach them
-StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from pathlib import Path
 from exchange.errors import NotEnoughData
 from exchange.lock import DATASET_LOCK, FileLock
 from trainer.dataset import leakage, mix, write
-from trainer.dataset.build import DatasetBuild, DatasetRequest, StageProgress, read_source
+from trainer.dataset.build import DatasetBuild, DatasetRequest, read_source
 from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split, hash_fraction
+from trainer.progress import StageProgress
 
 FOLDER = "dataset-researcher"
 TRAIN, VALID = 0.70, 0.15  # test has the rest

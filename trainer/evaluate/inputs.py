@@ -18,12 +18,12 @@ from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.items import BuiltItems, build_items
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.rag import SearchIndex, open_archive
+from trainer.progress import StageProgress
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 from trainer.tuned_model import find_tuned_model
 
 SHA_DIGITS = 12  # hex digits that name an adapter
-StageProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.judge import letter_judge
 from trainer.evaluate.judge.audit import run_judge
 from trainer.evaluate.judge.letter_judge import LetterJudge
-from trainer.evaluate.metrics import ALL_METRICS, Likelihoods, measure
+from trainer.evaluate.metrics import ALL_METRICS, measure
 from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.records import (
     EvalAnswer,
@@ -40,14 +40,13 @@ from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.build import (
     ModelClients,
     SystemResources,
+    answer_all,
     build_systems,
-    items_for,
-    likelihood_items,
 )
 from trainer.evaluate.systems.client import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.progress import ProgressCallback
+from trainer.progress import ProgressCallback, StageProgress
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
@@ -71,13 +70,16 @@ class EvaluationHooks:
     """How an evaluation speaks with whoever started it."""
 
     note: Callable[[str], None] = ProgressCallback().log
-    report: Callable[[str, int, int], None] = lambda what, done, total: None
+    report: StageProgress = lambda what, done, total: None
     confirm: Callable[[str], bool] = lambda text: False
     stop: Callable[[], bool] = lambda: False
 
 
 def evaluate(
-    project: Project, settings: EvaluateSettings, what: EvaluationRequest, hands: EvaluationHooks
+    project: Project,
+    settings: EvaluateSettings,
+    request: EvaluationRequest,
+    hooks: EvaluationHooks,
 ) -> Path:
     """Ask every system, measure, and write the run's `evaluation` folder.
 
@@ -92,34 +94,34 @@ def evaluate(
         UserError: no dataset, no such run, another model than the run's, the GPU in use, stopped.
     """
     began, started = time.monotonic(), dt.datetime.now(dt.UTC)
-    archive_dir = project.archive_dir(what.archive)
+    archive_dir = project.archive_dir(request.archive)
     tuned = any(name.startswith("tuned") for name in settings.systems)
     about = inputs.find_model(
         project,
-        what.archive,
-        what.run,
-        what.checkpoint,
+        request.archive,
+        request.run,
+        request.checkpoint,
         tuned=tuned,
-        language_model=what.model,
-        confirm=hands.confirm,
+        language_model=request.model,
+        confirm=hooks.confirm,
     )
-    work = _EvaluationRun(project, settings, what, hands, archive_dir, about)
+    prepared = _EvaluationRun(project, settings, request, hooks, archive_dir, about)
     with FileLock(archive_dir / EVALUATION_LOCK):
         sought = ItemCounts(settings.questions, settings.absent, settings.disturbed)
-        found = inputs.read_inputs(archive_dir, what.origin, sought, hands.report)
+        found = inputs.read_inputs(archive_dir, request.origin, sought, hooks.report)
         items = found.gathered.items
         with LocalWeights(
-            about.folder, about.adapter, project.data, settings.width, hands.note
+            about.folder, about.adapter, project.data, settings.width, hooks.note
         ) as loaded:
-            systems = work.systems(found, loaded)
-            answers, weights = answer_all(systems, items, hands)
-            audit, preferences = work.judgement(items, answers, loaded)
+            systems = prepared.systems(found, loaded)
+            answers, weights = answer_all(systems, items, hooks.note, hooks.report)
+            audit, preferences = prepared.judgement(items, answers, loaded)
         scores, confidences = measure(items, answers, weights)
-        recorded = work.recorded(found, systems).replace(
+        recorded = prepared.recorded(found, systems).replace(
             started=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 1),
         )
-        folder = run_dir(archive_dir, what.run) / FOLDER
+        folder = run_dir(archive_dir, request.run) / FOLDER
         Evaluation(
             recorded,
             {item.id: item for item in items},
@@ -138,8 +140,8 @@ class _EvaluationRun:
 
     project: Project
     settings: EvaluateSettings
-    what: EvaluationRequest
-    hands: EvaluationHooks
+    request: EvaluationRequest
+    hooks: EvaluationHooks
     archive_dir: Path
     about: EvaluatedModel
 
@@ -165,7 +167,7 @@ class _EvaluationRun:
             found.search,
             self.template,
             self.archive_dir / ANSWERS,
-            self.hands.stop,
+            self.hooks.stop,
         )
         systems = build_systems(self.settings, self.speakers(weights), means)
         if not systems:
@@ -211,15 +213,15 @@ class _EvaluationRun:
             return None, []
         store = AnswerCache(self.archive_dir / ANSWERS, self.speakers(weights).base.key)
         rules = prompts.template_in_language("judge", self.language, letter_judge.PLACEHOLDERS)
-        judge = LetterJudge(weights, self.about.title, rules, store, self.hands.stop)
+        judge = LetterJudge(weights, self.about.title, rules, store, self.hooks.stop)
         try:
             return run_judge(
                 judge,
                 items,
                 answers,
                 self.settings.judged,
-                (self.archive_dir, self.what.run),
-                self.hands.report,
+                (self.archive_dir, self.request.run),
+                self.hooks.report,
             )
         finally:
             store.close()
@@ -229,8 +231,8 @@ class _EvaluationRun:
         template = self.template
         return EvaluationInfo(
             archive=self.archive_dir.name,
-            run=self.what.run,
-            checkpoint=self.what.checkpoint,
+            run=self.request.run,
+            checkpoint=self.request.checkpoint,
             model=self.about.title,
             model_sha=self.about.sha,
             adapter=self.about.adapter_sha,
@@ -244,55 +246,11 @@ class _EvaluationRun:
             systems=as_dicts(system.record() for system in systems),
             metrics=as_dicts(metric.info for metric in ALL_METRICS),
             coverage=found.coverage,
-            command=self.what.command,
+            command=self.request.command,
             started="",
             seconds=0.0,
             warnings=_warnings(found, self.about, self.settings, systems),
         )
-
-
-def answer_all(
-    systems: Sequence[EvalSystem], items: list[EvalItem], hands: EvaluationHooks
-) -> tuple[dict[str, dict[str, EvalAnswer]], dict[str, Likelihoods]]:
-    """Answers and likelihoods by system and item, those that are missing computed now."""
-    answers: dict[str, dict[str, EvalAnswer]] = {}
-    weights: dict[str, Likelihoods] = {}
-    order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
-    mine = {system.name: items_for(system.kind, items) for system in order}
-    missing = {
-        system.name: system.missing(mine[system.name], likelihood_items(mine[system.name]))
-        for system in order
-    }
-    answering = _ProgressCounter(
-        "answers", len(set().union(*(said for said, _ in missing.values()))), hands
-    )
-    weighing = _ProgressCounter(
-        "likelihoods", len(set().union(*(one for _, one in missing.values()))), hands
-    )
-    for system in order:
-        wanted = mine[system.name]
-        if any(missing[system.name]):
-            hands.note(f"asking {system.name}: {system.record().about}")
-        given = system.answer(wanted, answering.one)
-        answers[system.name] = {answer.item: answer for answer in given}
-        weights[system.name] = system.weigh(likelihood_items(wanted), weighing.one)
-        system.store.close()
-    return (
-        {system.name: answers[system.name] for system in systems},
-        {system.name: weights[system.name] for system in systems},
-    )
-
-
-class _ProgressCounter:
-    """One bar over all systems."""
-
-    def __init__(self, what: str, total: int, hands: EvaluationHooks) -> None:
-        self._what, self._total, self._hands = what, total, hands
-        self._done = 0
-
-    def one(self) -> None:
-        self._done += 1
-        self._hands.report(self._what, self._done, self._total)
 
 
 def _warnings(

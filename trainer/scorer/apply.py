@@ -12,6 +12,7 @@ from pathlib import Path
 
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.review import Review
+from trainer.progress import StageProgress
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer
@@ -35,7 +36,7 @@ def score_pairs(
     scorer: Scorer,
     about: ScorerInfo,
     language: str,
-    report: Callable[[str, int, int], None] = lambda what, done, total: None,
+    report: StageProgress = lambda what, done, total: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ApplyResult:
     """Score every accepted pair that this scorer has not scored yet.

@@ -12,10 +12,9 @@ from exchange.text.fold import words
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRow, build_dataset, read_split
 from trainer.dataset.settings import DatasetSettings
-from trainer.evaluate.items import build_items, perturb
+from trainer.evaluate.items import build_items, distractors
 from trainer.evaluate.items.build import ItemCounts
-from trainer.evaluate.items.distractors import DistractorIndex, pick_distractors
-from trainer.evaluate.items.perturb import with_coined_name
+from trainer.evaluate.items.distractors import DistractorIndex, pick_distractors, with_coined_name
 from trainer.evaluate.rag import open_archive
 
 
@@ -107,8 +106,8 @@ def test_a_coined_name_stands_nowhere_in_the_archive() -> None:
 
 def test_careless_typing_keeps_the_words() -> None:
     asked = "Ποιος άνοιξε το σχολείο της Άνω Βρύσης;"
-    assert perturb.strip_accents(asked) == "Ποιος ανοιξε το σχολειο της Ανω Βρυσης;"
-    assert perturb.to_capitals(asked) == "ΠΟΙΟΣ ΑΝΟΙΞΕ ΤΟ ΣΧΟΛΕΙΟ ΤΗΣ ΑΝΩ ΒΡΥΣΗΣ;"
-    slipped = perturb.add_typos(asked)
+    assert distractors.strip_accents(asked) == "Ποιος ανοιξε το σχολειο της Ανω Βρυσης;"
+    assert distractors.to_capitals(asked) == "ΠΟΙΟΣ ΑΝΟΙΞΕ ΤΟ ΣΧΟΛΕΙΟ ΤΗΣ ΑΝΩ ΒΡΥΣΗΣ;"
+    slipped = distractors.add_typos(asked)
     assert slipped != asked and sorted(slipped) == sorted(asked)
-    assert slipped == perturb.add_typos(asked) and perturb.add_typos("Τι;") == "Τι;"
+    assert slipped == distractors.add_typos(asked) and distractors.add_typos("Τι;") == "Τι;"

@@ -1,7 +1,7 @@
-"""What is asked: rows of the test splits with their gold chunks, their wrong neighbours, and kin.
+"""What is asked: rows of the test splits with their gold chunks, and three wrong answers for each.
 
-`gather` reads them, `distractors` finds three wrong completions for each, `absent` coins questions
-that the archive cannot answer, `disturbed` writes questions as hurried people do.
+Beside them stand questions that the archive cannot answer, made by coining a name, and questions
+as they are typed in a hurry. `build` reads and makes them, `distractors` holds the rules.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from exchange.text.similarity import question_signature
 from exchange.text.stems import stem
 from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.split import Split
-from trainer.evaluate.items import perturb
+from trainer.evaluate.items import distractors
 from trainer.evaluate.items.distractors import DistractorIndex
 from trainer.evaluate.rag import SearchIndex
 from trainer.evaluate.records import EvalItem
@@ -147,7 +147,7 @@ def _disturbed_items(facts: Sequence[EvalItem], most: int) -> list[EvalItem]:
             variant_of=item.id,
         )
         for item in chosen[: most or None]
-        for way, disturb in perturb.PERTURBATIONS.items()
+        for way, disturb in distractors.PERTURBATIONS.items()
     ]
 
 
@@ -159,7 +159,7 @@ def _absent_items(facts: Iterable[EvalItem], search: SearchIndex, most: int) -> 
     for item in facts:
         if most and len(found) == most:
             break
-        question = perturb.with_coined_name(item.question, known, item.id)
+        question = distractors.with_coined_name(item.question, known, item.id)
         if question:
             found.append(
                 EvalItem(

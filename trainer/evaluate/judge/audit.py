@@ -26,6 +26,7 @@ from trainer.evaluate.records import (
     Preference,
     as_dicts,
 )
+from trainer.progress import StageProgress
 from trainer.statistics import wilson_interval
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -190,7 +191,7 @@ def run_judge(
     answers: Mapping[str, Mapping[str, EvalAnswer]],
     count: int,
     votes: tuple[Path, str],
-    report: Callable[[str, int, int], None],
+    report: StageProgress,
 ) -> tuple[JudgeAudit, list[Preference]]:
     """The audit, and what the judge prefers of `count` questions' answers; nothing if it failed.
 

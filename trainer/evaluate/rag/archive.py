@@ -5,7 +5,7 @@ It is made when first wanted, and made anew when the chunks change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from exchange.records import Chunk
 from exchange.store.corpus import Corpus
 from trainer import tokenization
 from trainer.evaluate.rag.index import VERSION, Document, SearchIndex
+from trainer.progress import StageProgress
 
 FILE = "rag.sqlite"
-Progress = Callable[[str, int, int], None]
 
 
 def open_archive(
-    corpus: Corpus, folder: Path, progress: Progress = lambda what, done, total: None
+    corpus: Corpus, folder: Path, progress: StageProgress = lambda what, done, total: None
 ) -> SearchIndex:
     """The index over an open corpus, kept in a folder.
 

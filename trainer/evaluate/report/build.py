@@ -24,12 +24,12 @@ from trainer.evaluate.report.comparisons import (
     declared_comparisons,
     system_pairs,
 )
+from trainer.progress import StageProgress
 from trainer.statistics import FEW_CLUSTERS
 from trainer.training.runs import RunSummary, TrainingRun
 
 T = TypeVar("T")
 Point = tuple[int, float]  # step, nats per answer token
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ReportContext:
     dataset_warnings: list[str] = field(default_factory=list)
 
 
-def read_context(archive_dir: Path, run: str, progress: Progress) -> ReportContext:
+def read_context(archive_dir: Path, run: str, progress: StageProgress) -> ReportContext:
     """What is there; an evaluation of rows from elsewhere has no archive around it."""
     of = TrainingRun(archive_dir, run)
     summary = _or_none(lambda: RunSummary.read(of.folder))

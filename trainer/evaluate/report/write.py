@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from trainer.evaluate.report.build import (
     read_context,
 )
 from trainer.evaluate.report.render import render_report
+from trainer.progress import StageProgress
 
 PAGE, FIGURES, ITEMS = "report.html", "report.json", "report.jsonl"
 
@@ -26,7 +27,7 @@ def write_report(
     folder: Path,
     archive_dir: Path,
     choices: ReportOptions,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: StageProgress = lambda what, done, total: None,
 ) -> EvaluationReport:
     """Read an evaluation, and write its report into the same folder.
 

@@ -1,6 +1,6 @@
-"""Who is asked: a way of asking and somebody who speaks make a system, and all answer alike.
+"""What is evaluated: a model with a prompt strategy makes a system, and all systems answer alike.
 
-`asking` turns a question into a prompt (plain, with examples, with passages that were found, with
-the gold chunk), `speaker` says what it must be able to do to be asked, `local` and `endpoint`
-are the two that can, `store` keeps every answer, so that none is given twice.
+`strategies` turns a question into a prompt (plain, with examples, with passages that were found,
+with the gold chunk), `client` is what a model must be able to do, `local` and the endpoint in
+`client` are the two that can, `answer_cache` keeps every answer, so that none is computed twice.
 """

@@ -1,14 +1,15 @@
-"""Who is asked in one evaluation: systems from the settings, those that share weights together."""
+"""The systems of one evaluation: made from the settings, and asked, each model loaded once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.recipes.prompts import PromptTemplate
+from trainer.evaluate.metrics import Likelihoods
 from trainer.evaluate.rag import SearchIndex
-from trainer.evaluate.records import FACT_SPLITS, EvalItem
+from trainer.evaluate.records import FACT_SPLITS, EvalAnswer, EvalItem
 from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.client import ModelClient
@@ -20,6 +21,7 @@ from trainer.evaluate.systems.strategies import (
     ZeroShotStrategy,
 )
 from trainer.evaluate.systems.system import EvalSystem
+from trainer.progress import StageProgress
 
 # What a kind is asked besides the facts. Examples and passages are no cure for a general question,
 # and with the gold chunk nothing is absent.
@@ -108,3 +110,50 @@ def _strategies(
     if kind == "oracle":
         return [(kind, OracleStrategy(means.template))] if means.search is not None else []
     return [(kind, ZeroShotStrategy())]
+
+
+def answer_all(
+    systems: Sequence[EvalSystem],
+    items: list[EvalItem],
+    note: Callable[[str], None],
+    report: StageProgress,
+) -> tuple[dict[str, dict[str, EvalAnswer]], dict[str, Likelihoods]]:
+    """Answers and likelihoods by system and item, those that are missing computed now."""
+    answers: dict[str, dict[str, EvalAnswer]] = {}
+    weights: dict[str, Likelihoods] = {}
+    order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
+    asked = {system.name: items_for(system.kind, items) for system in order}
+    missing = {
+        system.name: system.missing(asked[system.name], likelihood_items(asked[system.name]))
+        for system in order
+    }
+    answering = _ProgressCounter(
+        "answers", len(set().union(*(some for some, _ in missing.values()))), report
+    )
+    weighing = _ProgressCounter(
+        "likelihoods", len(set().union(*(some for _, some in missing.values()))), report
+    )
+    for system in order:
+        wanted = asked[system.name]
+        if any(missing[system.name]):
+            note(f"asking {system.name}: {system.record().about}")
+        given = system.answer(wanted, answering.one)
+        answers[system.name] = {answer.item: answer for answer in given}
+        weights[system.name] = system.weigh(likelihood_items(wanted), weighing.one)
+        system.store.close()
+    return (
+        {system.name: answers[system.name] for system in systems},
+        {system.name: weights[system.name] for system in systems},
+    )
+
+
+class _ProgressCounter:
+    """One bar over all systems."""
+
+    def __init__(self, what: str, total: int, report: StageProgress) -> None:
+        self._what, self._total, self._report = what, total, report
+        self._done = 0
+
+    def one(self) -> None:
+        self._done += 1
+        self._report(self._what, self._done, self._total)
