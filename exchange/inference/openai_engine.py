@@ -30,7 +30,7 @@ STEP_S = 0.05  # how long a step waits for something to end
 TIMEOUT_S = 600.0  # of one request; many at once may wait for their turn inside the endpoint
 RETRY_STATUS = (408, 409, 425, 429, 500, 502, 503, 504)
 FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 32.0  # doubling; an endpoint may restart, or be away for hours
-LONGEST_ASKED_S = 600.0  # whatever a Retry-After says, we look again after this
+MAX_RETRY_AFTER_S = 600.0  # whatever a Retry-After says, we look again after this
 REFUSALS = 8  # so many requests refused and none ever served: the endpoint cannot do what we ask
 TOO_LONG = "too-long"
 
@@ -70,7 +70,7 @@ class OpenAIEngine:
         self._done: queue.SimpleQueue[RequestOutput] = queue.SimpleQueue()
         self._tickets = 0
         self._served = self._refused = 0
-        self._away = False
+        self._unavailable = False
         self._fatal: UserError | None = None
         self._pending: dict[int, Future[None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -156,7 +156,7 @@ class OpenAIEngine:
 
         try:
             async with self._session.get(f"{self._url}/models", allow_redirects=False) as reply:
-                status, said = reply.status, await self._refusal(reply)
+                status, message = reply.status, await self._refusal(reply)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unreachable(
                 f"nothing answers at {self._url} ({type(error).__name__}): start the endpoint, or "
@@ -164,7 +164,7 @@ class OpenAIEngine:
             ) from None
         # Not every endpoint lists its models, so only a refused key counts here.
         refusal = openai_replies.configuration_error(
-            status, self._url, self._served_as, said, self._table
+            status, self._url, self._served_as, message, self._table
         )
         if status in (401, 403) and refusal:
             raise refusal
@@ -173,25 +173,25 @@ class OpenAIEngine:
         async with self._gate:
             started = time.perf_counter()
             try:
-                found = await self._complete(body)
+                outcome = await self._complete(body)
             except Exception as error:
                 # Anything that is not foreseen fails this request alone; without an answer its
                 # task would stay in flight for ever.
                 log.error("a request to %s failed: %s", self._url, type(error).__name__)
-                found = "endpoint-error"
+                outcome = "endpoint-error"
         seconds = time.perf_counter() - started
-        if isinstance(found, str) and self._fatal:
+        if isinstance(outcome, str) and self._fatal:
             return  # not this task's fault: it is given back
-        if isinstance(found, str):
-            self._done.put(RequestOutput(ticket, "", "error", 0, 0, seconds, error=found))
+        if isinstance(outcome, str):
+            self._done.put(RequestOutput(ticket, "", "error", 0, 0, seconds, error=outcome))
         else:
             self._done.put(
                 RequestOutput(
                     ticket,
-                    found.text,
-                    found.finish_reason,
-                    found.tokens_in,
-                    found.tokens_out,
+                    outcome.text,
+                    outcome.finish_reason,
+                    outcome.tokens_in,
+                    outcome.tokens_out,
                     seconds,
                 )
             )
@@ -206,59 +206,59 @@ class OpenAIEngine:
 
         address, pause = f"{self._url}/chat/completions", FIRST_PAUSE_S
         while True:
-            wait, why = pause, ""
+            wait, reason = pause, ""
             try:
                 async with self._session.post(address, json=body, allow_redirects=False) as reply:
                     if reply.status == 200:
                         return await self._answer(reply)
                     if reply.status not in RETRY_STATUS:
-                        return self._refuse(reply.status, await self._refusal(reply))
-                    asked = parse_retry_after(reply.headers.get("Retry-After"), time.time())
-                    wait, why = min(asked or pause, LONGEST_ASKED_S), str(reply.status)
+                        return self._record_refusal(reply.status, await self._refusal(reply))
+                    requested_s = parse_retry_after(reply.headers.get("Retry-After"), time.time())
+                    wait, reason = min(requested_s or pause, MAX_RETRY_AFTER_S), str(reply.status)
             except (aiohttp.ClientError, TimeoutError) as error:
-                why = type(error).__name__
-            self._note_away(why, wait)
+                reason = type(error).__name__
+            self._log_unavailable(reason, wait)
             await asyncio.sleep(wait)
             pause = min(pause * 2, LAST_PAUSE_S)
 
     async def _answer(self, reply: Any) -> openai_replies.ChatCompletion | str:
         body = await _read(reply)
         try:
-            found = openai_replies.parse(body)
+            outcome = openai_replies.parse(body)
         except openai_replies.BadReply:
-            return self._refuse(reply.status, "what it answers is no chat completion")
+            return self._record_refusal(reply.status, "what it answers is no chat completion")
         self._served += 1
-        if self._away:
-            self._away = False
+        if self._unavailable:
+            self._unavailable = False
             log.warning("%s answers again", self._url)
-        return found
+        return outcome
 
-    def _refuse(self, status: int, said: str) -> str:
+    def _record_refusal(self, status: int, message: str) -> str:
         """Stop for what is ours to mend; else the reason code of this one task."""
         self._refused += 1
         fatal = openai_replies.configuration_error(
-            status, self._url, self._served_as, said, self._table
+            status, self._url, self._served_as, message, self._table
         )
         if fatal is None and not self._served and self._refused >= REFUSALS:
             fatal = Unreachable(
                 f"{self._url} has refused {self._refused} requests and served none ({status}: "
-                f"{said or 'without a word'}): correct [{self._table}], then start again"
+                f"{message or 'without a word'}): correct [{self._table}], then start again"
             )
         self._fatal = self._fatal or fatal
         if status == 200:
             return "endpoint-bad-reply"
-        return TOO_LONG if openai_replies.is_too_long(said) else f"endpoint-{status}"
+        return TOO_LONG if openai_replies.is_too_long(message) else f"endpoint-{status}"
 
     async def _refusal(self, reply: Any) -> str:
         return openai_replies.error_message(await _read(reply), self._api_key)
 
-    def _note_away(self, why: str, wait: float) -> None:
-        if not self._away:
-            self._away = True
+    def _log_unavailable(self, reason: str, wait: float) -> None:
+        if not self._unavailable:
+            self._unavailable = True
             log.warning(
                 "%s does not answer (%s): asking again, next in %s",
                 self._url,
-                why,
+                reason,
                 format_duration(wait),
             )
 

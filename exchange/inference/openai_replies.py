@@ -62,9 +62,9 @@ def parse(body: bytes) -> ChatCompletion:
     )
 
 
-def is_too_long(said: str) -> bool:
+def is_too_long(message: str) -> bool:
     """True when a refusal is about the prompt's length and the model's context."""
-    return bool(_TOO_LONG.search(said))
+    return bool(_TOO_LONG.search(message))
 
 
 def error_message(body: bytes, secret: str = "") -> str:
@@ -72,22 +72,22 @@ def error_message(body: bytes, secret: str = "") -> str:
     try:
         raw: Any = orjson.loads(body)
         error = raw.get("error", raw) if isinstance(raw, dict) else raw
-        said = error.get("message", "") if isinstance(error, dict) else str(error)
+        message = error.get("message", "") if isinstance(error, dict) else str(error)
     except orjson.JSONDecodeError:
-        said = body.decode("utf-8", "replace")
-    said = str(said).replace(secret, "***") if secret else str(said)
-    return one_line(said)[:160]
+        message = body.decode("utf-8", "replace")
+    message = str(message).replace(secret, "***") if secret else str(message)
+    return one_line(message)[:160]
 
 
 def configuration_error(
-    status: int, url: str, model: str, said: str, table: str = "work"
+    status: int, url: str, model: str, message: str, table: str = "work"
 ) -> UserError | None:
     """The error that every request would meet alike, so that no task is spent on it.
 
     Args:
         table: of the settings that name the endpoint.
     """
-    quoted = f"; it says: {said}" if said else ""
+    quoted = f"; it says: {message}" if message else ""
     if status in (401, 403):
         key = f"KKORACLE_{table.upper()}_API_KEY"
         return Unreachable(f"{url} refuses the key ({status}): set {key}{quoted}")

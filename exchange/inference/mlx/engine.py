@@ -122,7 +122,7 @@ class MlxEngine:
         model: str = BASE,
         on_piece: OnPiece | None = None,
     ) -> int:
-        """See `Engine.submit`. The same seed and messages give the same text: see `sampler`."""
+        """See `Engine.submit`. The same seed and messages give the same text: see `batch`."""
         prompt = self.encode(messages)
         return self.submit_tokens(
             prompt, max_tokens, seed, sampling=sampling, model=model, on_piece=on_piece

@@ -95,7 +95,7 @@ class EndpointClient:
         self.about = f"{model} at an endpoint"
 
     def fits(self, prompt: Messages, max_tokens: int) -> bool:
-        """See `Speaker.fits`: only the endpoint knows."""
+        """See `ModelClient.fits`: only the endpoint knows."""
         return True
 
     def answer(
@@ -105,7 +105,7 @@ class EndpointClient:
         ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
     ) -> None:
-        """See `Speaker.answer`.
+        """See `ModelClient.answer`.
 
         Raises:
             UserError: nothing answers there, or it refuses what every request would meet alike.

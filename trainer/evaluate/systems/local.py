@@ -103,7 +103,7 @@ class LocalModel:
         self.about = "the tuned model" if tuned else "the model as it was"
 
     def fits(self, prompt: Messages, max_tokens: int) -> bool:
-        """See `Speaker.fits`. Counts tokens only where characters alone cannot tell."""
+        """See `ModelClient.fits`. Counts tokens only where characters alone cannot tell."""
         limit = self._weights.context
         if not limit:
             return True
@@ -119,7 +119,7 @@ class LocalModel:
         ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
     ) -> None:
-        """See `Speaker.answer`: one continuous batch, longest prompts last."""
+        """See `ModelClient.answer`: one continuous batch, longest prompts last."""
         engine = self._weights.engine()
         context = engine.context
         tokens = [engine.encode(prompt) for prompt in prompts]
@@ -140,7 +140,7 @@ class LocalModel:
         weighed: Callable[[int, Likelihood], None],
         stop: Callable[[], bool],
     ) -> None:
-        """See `Speaker.weigh`: a prompt is computed once for all its completions."""
+        """See `ModelClient.weigh`: a prompt is computed once for all its completions."""
         engine = self._weights.engine()
         for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
             if stop():
