@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from trainer.training.preflight.measure import find_fitting_mode
 from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
+from trainer.training.sweep.search_space import SweepCallback, SweepResult
 from trainer.training.sweep.trials import Trial, TrialStore
 from trainer.training.train import select_rows
 
@@ -34,40 +35,6 @@ RATES = 6
 NEVER = 2**31  # steps to the next validation: a try is looked at once, at its end
 WORSE = 2.0  # a loss so many times the one it began with is going nowhere
 SMOOTH = 0.8  # of the running mean of losses that is judged
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """What the search says."""
-
-    rate: float
-    tries: tuple[Trial, ...]
-    clusters: tuple[tuple[str, ...], ...]  # of each round's judging rows
-    bests: tuple[trials.RoundBest, ...]
-    drift: float
-    plan: search_space.SweepPlan
-    recall: bool  # judged by questions in other words; else by rows taught
-    edge: bool  # the best rate is at an end of all that was tried
-
-
-class SweepCallback(Callback):
-    """Looks at a search; every method may stay as it is."""
-
-    def on_sweep_begin(
-        self, plan: search_space.SweepPlan, rates: Sequence[float], done: int
-    ) -> None:
-        """The search is about to start, or to go on after `done` tries."""
-
-    def on_trial_begin(
-        self, number: int, of: int, rate: float, part: search_space.SweepRound
-    ) -> None:
-        """A try begins; numbers count from 1."""
-
-    def on_sweep_progress(self, share: float) -> None:
-        """How much of all steps of all tries is done, from 0 to 1."""
-
-    def on_trial_end(self, one: Trial) -> None:
-        """A try is done."""
 
 
 def search_rate(

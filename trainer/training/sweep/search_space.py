@@ -1,4 +1,4 @@
-"""What a search tries: its rounds, its grid of rates, the rows it trains on and judges by. Pure.
+"""What a search tries: its rounds, its grid of rates, the rows it trains on and judges by.
 
 Rounds stay below a share of what the full runs cost. Computing is counted in tokens: a step goes
 forward and backward, a validation only forward, which is about a third of it; what costs the same
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from exchange.errors import UsageError
 from trainer.dataset.rows import DatasetRow
-from trainer.training.sweep.trials import round_rate
+from trainer.training.callbacks import Callback
+from trainer.training.sweep.trials import RoundBest, Trial, round_rate
 
 ROUNDS = 3
 GROWTH = 2  # a round's part is so many times the one before
@@ -140,3 +141,33 @@ def judging_rows(found: RowOrder, count: int) -> tuple[list[DatasetRow], bool]:
     if len(asking) >= FEWEST_JUDGED:
         return asking[:MOST_JUDGED], True
     return list(found.train[:count][:MOST_JUDGED]), False
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What the search says."""
+
+    rate: float
+    tries: tuple[Trial, ...]
+    clusters: tuple[tuple[str, ...], ...]  # of each round's judging rows
+    bests: tuple[RoundBest, ...]
+    drift: float
+    plan: SweepPlan
+    recall: bool  # judged by questions in other words; else by rows taught
+    edge: bool  # the best rate is at an end of all that was tried
+
+
+class SweepCallback(Callback):
+    """Looks at a search; every method may stay as it is."""
+
+    def on_sweep_begin(self, plan: SweepPlan, rates: Sequence[float], done: int) -> None:
+        """The search is about to start, or to go on after `done` tries."""
+
+    def on_trial_begin(self, number: int, of: int, rate: float, part: SweepRound) -> None:
+        """A try begins; numbers count from 1."""
+
+    def on_sweep_progress(self, share: float) -> None:
+        """How much of all steps of all tries is done, from 0 to 1."""
+
+    def on_trial_end(self, one: Trial) -> None:
+        """A try is done."""
