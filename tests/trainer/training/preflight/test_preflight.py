@@ -49,7 +49,7 @@ def largest_difference(one: Path, other: Path) -> float:
 def test_a_dry_run_says_what_it_takes_and_leaves_no_run_behind(built: Desk) -> None:
     said = " ".join(built.cli("train", "--dry-run").stdout.split())
     for wanted in (
-        r"memory .* \d+ MB at the peak",
+        r"memory .* [\d.]+ MB at the peak",
         r"time .* at most, until",
         r"kWh at 65 W",
         r"epochs, steps",
