@@ -90,7 +90,7 @@ def _bad_record(cls: type[Record], error: msgspec.ValidationError) -> BadRecord:
     return BadRecord(f"{cls.__name__}: {error}".replace("`$.", "`").replace("`", "'"))
 
 
-class Story(Record, frozen=True):
+class Story(Record, frozen=True, kw_only=True):
     """One story of the archive, its text cleaned: paragraphs joined by a blank line."""
 
     id: str
@@ -122,7 +122,7 @@ class Chunk(Record, frozen=True):
         return digest(story_id, fold(text))
 
 
-class Task(Record, frozen=True):
+class Task(Record, frozen=True, kw_only=True):
     """What one job does, and all a worker needs to do it."""
 
     id: TaskId
@@ -147,7 +147,7 @@ class Task(Record, frozen=True):
         return digest(kind, *subjects, recipe)
 
 
-class Completion(Record, frozen=True):
+class Completion(Record, frozen=True, kw_only=True):
     """The model's raw words for one task, and how they came to be."""
 
     task_id: str
@@ -165,7 +165,7 @@ class Completion(Record, frozen=True):
     generated_at: str
 
 
-class Pair(Record, frozen=True):
+class Pair(Record, frozen=True, kw_only=True):
     """One question with its answer; a rejected one keeps its reason code and is never deleted."""
 
     id: str

@@ -87,14 +87,14 @@ def fill_spool(project: Project, count: int, *, archive: str = "paper", first: i
             story_id = digest(archive, str(number))
             date = f"{2008 + number % 5}-01-05"
             story = Story(
-                story_id,
-                f"http://x/{number}",
-                archive,
-                date,
-                "Πόλη",
-                "Τίτλος",
-                "",
-                text,
+                id=story_id,
+                url=f"http://x/{number}",
+                archive=archive,
+                published=date,
+                section="Πόλη",
+                title="Τίτλος",
+                author="",
+                text=text,
             )
             chunk = Chunk(
                 Chunk.make_id(story_id, text), story_id, 0, text, "Φωνή, 5/1/2008, Τίτλος"

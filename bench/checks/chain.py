@@ -27,7 +27,15 @@ def main(pairs: int, seed: int) -> None:
         waiting.clear()
 
     for number, told in enumerate(chunks(pairs, seed)):
-        task = Task(f"{number:024x}", "paper", "chunk", ("c",), "000000", told.text, told.header)
+        task = Task(
+            id=f"{number:024x}",
+            archive="paper",
+            kind="chunk",
+            chunk_ids=("c",),
+            recipe="000000",
+            text=told.text,
+            header=told.header,
+        )
         waiting.append((task, told.reply))
         if len(waiting) == 500:
             work()

@@ -67,7 +67,15 @@ def _judge(index: dedup.QuestionIndex) -> Iterator[LabelledVerdict]:
     number = 0
     for line in FILE.read_bytes().splitlines():
         told = orjson.loads(line)
-        task = Task("0" * 24, "paper", "chunk", ("c",), "000000", told["text"], told["header"])
+        task = Task(
+            id="0" * 24,
+            archive="paper",
+            kind="chunk",
+            chunk_ids=("c",),
+            recipe="000000",
+            text=told["text"],
+            header=told["header"],
+        )
         context = CheckContext.of(task)
         for pair in told["pairs"]:
             number += 1

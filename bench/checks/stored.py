@@ -64,24 +64,39 @@ def _results(spool: Spool, some: list[tuple[int, SampleReply]]) -> Iterator[Resu
             story_id = digest("paper", str(number))
             chunk = Chunk(Chunk.make_id(story_id, told.text), story_id, 0, told.text, told.header)
             story = Story(
-                story_id, f"http://x/{number}", "paper", told.published, "", "", "", told.text
+                id=story_id,
+                url=f"http://x/{number}",
+                archive="paper",
+                published=told.published,
+                section="",
+                title="",
+                author="",
+                text=told.text,
             )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
             done = Completion(
-                task_id,
-                told.reply,
-                "stop",
-                400,
-                120,
-                1.0,
-                "m",
-                "f",
-                "e",
-                "el/chunk",
-                "00",
-                1,
-                "2024-01-01T00:00:00",
+                task_id=task_id,
+                text=told.reply,
+                finish_reason="stop",
+                tokens_in=400,
+                tokens_out=120,
+                seconds=1.0,
+                model="m",
+                quantisation="f",
+                engine="e",
+                prompt="el/chunk",
+                prompt_sha="00",
+                seed=1,
+                generated_at="2024-01-01T00:00:00",
             )
-            task = Task(task_id, "paper", "chunk", (chunk.id,), RECIPE, chunk.text, chunk.header)
+            task = Task(
+                id=task_id,
+                archive="paper",
+                kind="chunk",
+                chunk_ids=(chunk.id,),
+                recipe=RECIPE,
+                text=chunk.text,
+                header=chunk.header,
+            )
             yield Result.of(done, "paper", grade(task, told.reply, "stop").pairs)

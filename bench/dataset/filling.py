@@ -88,7 +88,15 @@ def _stories(seed: int, skip: int, count: int) -> Iterator[tuple[DemoStory, Sequ
 def _story(name: str, cluster: str, date: str, facts: Sequence[PrintedFact]) -> Story:
     text = " ".join(fact.sentence for fact in facts)
     return Story(
-        name, f"http://bench/{name}", "paper", date, "Ειδήσεις", "Τίτλος", "", text, cluster=cluster
+        id=name,
+        url=f"http://bench/{name}",
+        archive="paper",
+        published=date,
+        section="Ειδήσεις",
+        title="Τίτλος",
+        author="",
+        text=text,
+        cluster=cluster,
     )
 
 
@@ -117,19 +125,19 @@ def _result(chunk: Chunk, facts: Sequence[PrintedFact], draw: random.Random) -> 
 def make_result(chunk: Chunk, pairs: Sequence[Pair]) -> Result:
     """The result of a chunk's task, with a completion that nobody reads."""
     completion = Completion(
-        _task_id(chunk),
-        "raw",
-        "stop",
-        400,
-        120,
-        1.0,
-        "bench",
-        "4-bit",
-        "mlx",
-        "el/chunk",
-        "00",
-        1,
-        "2024-01-01T00:00:00Z",
+        task_id=_task_id(chunk),
+        text="raw",
+        finish_reason="stop",
+        tokens_in=400,
+        tokens_out=120,
+        seconds=1.0,
+        model="bench",
+        quantisation="4-bit",
+        engine="mlx",
+        prompt="el/chunk",
+        prompt_sha="00",
+        seed=1,
+        generated_at="2024-01-01T00:00:00Z",
     )
     return Result(completion.task_id, "paper", "", completion, tuple(pairs))
 
@@ -138,13 +146,13 @@ def make_pair(chunk: Chunk, question: str, answer: str, rephrase_of: str = "") -
     """An accepted pair about a chunk."""
     task = _task_id(chunk)
     return Pair(
-        Pair.make_id(task, question, answer),
-        task,
-        (chunk.id,),
-        question,
-        answer,
-        "fact",
-        "accepted",
+        id=Pair.make_id(task, question, answer),
+        task_id=task,
+        chunk_ids=(chunk.id,),
+        question=question,
+        answer=answer,
+        kind="fact",
+        status="accepted",
         rephrase_of=rephrase_of,
     )
 

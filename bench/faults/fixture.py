@@ -123,7 +123,16 @@ def _printed(count: int, seed: int) -> Iterator[Page]:
 
 def _story(number: int, published: str) -> Story:
     address = f"http://x/{number}"
-    return Story(_story_id(number), address, ARCHIVE, published, "Πόλη", "Τίτλος", "", "")
+    return Story(
+        id=_story_id(number),
+        url=address,
+        archive=ARCHIVE,
+        published=published,
+        section="Πόλη",
+        title="Τίτλος",
+        author="",
+        text="",
+    )
 
 
 def _story_id(number: int) -> str:

@@ -55,7 +55,16 @@ def open_project(folder: Path, material: GenerationWorkload) -> Project:
     with spool.transaction():
         for number, text in enumerate(material.texts[:-WARM_UP]):
             story_id = digest(ARCHIVE, str(number))
-            story = Story(story_id, f"http://x/{number}", ARCHIVE, "2010-01-05", "", "", "", text)
+            story = Story(
+                id=story_id,
+                url=f"http://x/{number}",
+                archive=ARCHIVE,
+                published="2010-01-05",
+                section="",
+                title="",
+                author="",
+                text=text,
+            )
             chunk = Chunk(
                 Chunk.make_id(story_id, text), story_id, 0, text, material.headers[number]
             )

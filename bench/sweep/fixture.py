@@ -112,14 +112,14 @@ def _fill(archive: Path, rows: int, seed: int) -> None:
             name = digest("bench", str(seed), str(number))
             text = " ".join(fact.sentence for fact in facts)
             story = Story(
-                name,
-                f"http://bench/{name}",
-                "paper",
-                printed.date.isoformat(),
-                "",
-                "",
-                "",
-                text,
+                id=name,
+                url=f"http://bench/{name}",
+                archive="paper",
+                published=printed.date.isoformat(),
+                section="",
+                title="",
+                author="",
+                text=text,
                 cluster=name,
             )
             chunk = Chunk(Chunk.make_id(name, text), name, 0, text, "Φωνή")

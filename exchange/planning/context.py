@@ -13,7 +13,7 @@ from exchange.store.spool import Spool
 PAIRS_PER_STEP = 500  # pairs looked at in one step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningContext:
     """One step of planning; a planner makes at most `limit` tasks of its kind."""
 
@@ -36,15 +36,15 @@ class PlanningContext:
     ) -> Task:
         """A task of this kind, not stored yet; equal subjects make the same task."""
         return Task(
-            Task.make_id(self.kind, subjects, self.recipe),
-            self.archive,
-            self.kind,
-            chunks,
-            self.recipe,
-            text,
-            header,
-            inputs.archive_language(self.spool),
-            given,
+            id=Task.make_id(self.kind, subjects, self.recipe),
+            archive=self.archive,
+            kind=self.kind,
+            chunk_ids=chunks,
+            recipe=self.recipe,
+            text=text,
+            header=header,
+            language=inputs.archive_language(self.spool),
+            given=given,
         )
 
     def add(self, task: Task, *, subject: str, story_id: str, year: int) -> bool:

@@ -92,14 +92,14 @@ class Planner:
             made = 0
             for kind in self._kinds:
                 context = PlanningContext(
-                    spool,
-                    self._archive,
-                    kind,
-                    self._recipe.kinds[kind],
-                    self._settings,
-                    counters,
-                    idle,
-                    TASKS_PER_STEP,
+                    spool=spool,
+                    archive=self._archive,
+                    kind=kind,
+                    recipe=self._recipe.kinds[kind],
+                    settings=self._settings,
+                    counters=counters,
+                    idle=idle,
+                    limit=TASKS_PER_STEP,
                 )
                 position = spool.meta(f"plan.pairs.{kind}")
                 made += self._planners[kind](context)

@@ -75,12 +75,12 @@ def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:
         return None
     chunk = Chunk.from_json(row["chunk"])
     return Task(
-        row["id"],
-        archive,
-        row["kind"],
-        (chunk.id,),
-        row["recipe"],
-        chunk.text,
-        chunk.header,
-        language,
+        id=row["id"],
+        archive=archive,
+        kind=row["kind"],
+        chunk_ids=(chunk.id,),
+        recipe=row["recipe"],
+        text=chunk.text,
+        header=chunk.header,
+        language=language,
     )

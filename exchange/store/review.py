@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS answers (
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """One person's word on one pair; `question` and `answer` are "" unless they were edited."""
 
@@ -60,7 +60,7 @@ class Label:
     seconds: float = 0.0  # how long the pair was on the screen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """Which of several systems' answers to one question a person found best."""
 
@@ -132,7 +132,7 @@ class Review:
             "SELECT pair_id, verdict, reason, question, answer, reviewer, seconds FROM labels "
             "ORDER BY serial"
         )
-        return [Label(*row) for row in rows]
+        return [Label(**dict(row)) for row in rows]
 
     def labels(self) -> dict[str, Label]:
         """What stands: the last label of each pair that was not withdrawn."""
@@ -204,15 +204,15 @@ class Review:
             return []
         return [
             Vote(
-                question,
-                run,
-                tuple(orjson.loads(systems)),
-                tuple(orjson.loads(answers)),
-                choice,
-                best,
-                better,
-                bool(blind),
-                reviewer,
+                question=question,
+                run=run,
+                systems=tuple(orjson.loads(systems)),
+                answers=tuple(orjson.loads(answers)),
+                choice=choice,
+                best=best,
+                better=better,
+                blind=bool(blind),
+                reviewer=reviewer,
             )
             for question, run, systems, answers, choice, best, better, blind, reviewer in rows
         ]

@@ -66,15 +66,15 @@ def record_vote(
     answers = tuple(one.text for one in of.given)
     best = of.systems[LETTERS.index(choice)] if choice in LETTERS else ""
     stored = Vote(
-        of.question,
-        of.run,
-        of.systems,
-        answers,
-        "best" if best else "alike" if choice == ALL_ALIKE else "none",
-        best,
-        better,
-        of.blind,
-        reviewer,
+        question=of.question,
+        run=of.run,
+        systems=of.systems,
+        answers=answers,
+        choice="best" if best else "alike" if choice == ALL_ALIKE else "none",
+        best=best,
+        better=better,
+        blind=of.blind,
+        reviewer=reviewer,
     )
     said = f"{choice} is best" if best else choice
     return replace(of, said=said, better=better), stored

@@ -31,7 +31,15 @@ FIRE, FLOOD = fact("fire", "στην Πέτρα", 40), fact("flood", "στον �
 
 def pair(question: str, answer: str, chunk: str = "c1") -> Pair:
     name = Pair.make_id("t", question, answer)
-    return Pair(name, "t", (chunk,), question, answer, "quantity", "accepted")
+    return Pair(
+        id=name,
+        task_id="t",
+        chunk_ids=(chunk,),
+        question=question,
+        answer=answer,
+        kind="quantity",
+        status="accepted",
+    )
 
 
 def printed(*accepted: Pair) -> DemoResults:

@@ -9,10 +9,39 @@ from exchange.errors import BadRecord
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task
 from exchange.text.fold import fold, words
 
-TASK = Task("a" * 24, "paper", "chunk", ("c1",), "abcdef", "κείμενο", "κεφαλίδα")
-PAIR = Pair("p", TASK.id, ("c1",), "Πότε;", "Το 1999.", "time", "accepted", scores={"x": 1.0})
+TASK = Task(
+    id="a" * 24,
+    archive="paper",
+    kind="chunk",
+    chunk_ids=("c1",),
+    recipe="abcdef",
+    text="κείμενο",
+    header="κεφαλίδα",
+)
+PAIR = Pair(
+    id="p",
+    task_id=TASK.id,
+    chunk_ids=("c1",),
+    question="Πότε;",
+    answer="Το 1999.",
+    kind="time",
+    status="accepted",
+    scores={"x": 1.0},
+)
 DONE = Completion(
-    TASK.id, "…", "stop", 1, 2, 0.5, "m", "4bit", "mlx", "el/chunk", "ab", 7, "2020-01-01"
+    task_id=TASK.id,
+    text="…",
+    finish_reason="stop",
+    tokens_in=1,
+    tokens_out=2,
+    seconds=0.5,
+    model="m",
+    quantisation="4bit",
+    engine="mlx",
+    prompt="el/chunk",
+    prompt_sha="ab",
+    seed=7,
+    generated_at="2020-01-01",
 )
 
 
@@ -22,7 +51,17 @@ DONE = Completion(
         TASK,
         PAIR,
         DONE,
-        Story("s", "http://x", "paper", "2010-01-02", "Πόλη", "Τ", "", "κείμενο", 12),
+        Story(
+            id="s",
+            url="http://x",
+            archive="paper",
+            published="2010-01-02",
+            section="Πόλη",
+            title="Τ",
+            author="",
+            text="κείμενο",
+            words_expected=12,
+        ),
         Chunk("c", "s", 0, "κείμενο", "κεφαλίδα"),
         Result.of(DONE, "paper", (PAIR,)),
         Result(TASK.id, "paper", "poison"),

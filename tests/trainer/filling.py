@@ -60,14 +60,14 @@ def fill(
             text = aside(number) + " ".join(answer(number, k) for k in range(per_story))
             chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, header(number))
             story = Story(
-                story_id,
-                f"http://x/{number}",
-                "paper",
-                published(number),
-                section(number),
-                "Τίτλος",
-                "",
-                text,
+                id=story_id,
+                url=f"http://x/{number}",
+                archive="paper",
+                published=published(number),
+                section=section(number),
+                title="Τίτλος",
+                author="",
+                text=text,
                 cluster=cluster(number),
             )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
@@ -100,48 +100,56 @@ def otherwise(story: int) -> str:
 def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, number: int) -> Result:
     task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
     completion = Completion(
-        task_id,
-        "raw",
-        "stop",
-        1,
-        1,
-        0.1,
-        "tiny",
-        "float32",
-        "mlx",
-        "el/chunk",
-        "00",
-        1,
-        "2024-01-01T00:00:00Z",
+        task_id=task_id,
+        text="raw",
+        finish_reason="stop",
+        tokens_in=1,
+        tokens_out=1,
+        seconds=0.1,
+        model="tiny",
+        quantisation="float32",
+        engine="mlx",
+        prompt="el/chunk",
+        prompt_sha="00",
+        seed=1,
+        generated_at="2024-01-01T00:00:00Z",
     )
     pairs = [
-        Pair(Pair.make_id(task_id, q, a), task_id, (chunk.id,), q, a, "fact", "accepted")
+        Pair(
+            id=Pair.make_id(task_id, q, a),
+            task_id=task_id,
+            chunk_ids=(chunk.id,),
+            question=q,
+            answer=a,
+            kind="fact",
+            status="accepted",
+        )
         for q, a in said
     ]
     if rephrased:
         q, a = otherwise(number), said[0][1]
         pairs.append(
             Pair(
-                Pair.make_id(task_id, q, a),
-                task_id,
-                (chunk.id,),
-                q,
-                a,
-                "fact",
-                "accepted",
+                id=Pair.make_id(task_id, q, a),
+                task_id=task_id,
+                chunk_ids=(chunk.id,),
+                question=q,
+                answer=a,
+                kind="fact",
+                status="accepted",
                 rephrase_of=pairs[0].id,
             )
         )
     pairs.append(
         Pair(
-            Pair.make_id(task_id, "?", "."),
-            task_id,
-            (chunk.id,),
-            "?",
-            ".",
-            "fact",
-            "rejected",
-            "no_question_mark",
+            id=Pair.make_id(task_id, "?", "."),
+            task_id=task_id,
+            chunk_ids=(chunk.id,),
+            question="?",
+            answer=".",
+            kind="fact",
+            status="rejected",
+            reason="no_question_mark",
         )
     )
     return Result(task_id, "paper", "", completion, tuple(pairs))

@@ -26,7 +26,19 @@ def project(make_project: Maker) -> Project:
     batch = tasks.claim(spool, "paper", 4)
     said = [
         Completion(
-            t.id, "Άσχετα \x1b[31mλόγια", "stop", 1, 2, 0.1, "m", "f", "e", "p", "s", 1, "now"
+            task_id=t.id,
+            text="Άσχετα \x1b[31mλόγια",
+            finish_reason="stop",
+            tokens_in=1,
+            tokens_out=2,
+            seconds=0.1,
+            model="m",
+            quantisation="f",
+            engine="e",
+            prompt="p",
+            prompt_sha="s",
+            seed=1,
+            generated_at="now",
         )
         for t in batch
     ]

@@ -171,13 +171,13 @@ def good_task(pipeline: Pipeline, name: str = "") -> Task:
         lambda: bool(pipeline.redis.exists(keys.recipe("paper")))
     )  # the pump's first sweep is over
     task = Task(
-        digest(name),
-        "paper",
-        "chunk",
-        ("c",),
-        pipeline.project.recipe().id,
-        "Αριθμός 1.",
-        "κεφαλίδα",
+        id=digest(name),
+        archive="paper",
+        kind="chunk",
+        chunk_ids=("c",),
+        recipe=pipeline.project.recipe().id,
+        text="Αριθμός 1.",
+        header="κεφαλίδα",
     )
     enqueue(pipeline.redis, [task])
     return task

@@ -40,7 +40,21 @@ def worker(redis: Redis) -> LeasingWorker:
 
 @pytest.fixture
 def leased(redis: Redis, worker: LeasingWorker) -> LeasedQueue:
-    enqueue(redis, [Task(digest(name), "paper", "chunk", ("c",), "r", "t", "h") for name in NAMES])
+    enqueue(
+        redis,
+        [
+            Task(
+                id=digest(name),
+                archive="paper",
+                kind="chunk",
+                chunk_ids=("c",),
+                recipe="r",
+                text="t",
+                header="h",
+            )
+            for name in NAMES
+        ],
+    )
     return LeasedQueue(redis, open_queue(redis, LEASE_S), worker.name, LEASE_S)
 
 

@@ -108,9 +108,39 @@ def test_an_archive_without_open_tasks_is_one_line(
 
 
 def tried(seconds: float, pairs: int) -> ProbedTask:
-    task = Task("a" * 24, "paper", "chunk", ("c",), "r", "t", "h")
-    done = Completion(task.id, "", "stop", 400, 100, 1.0, "m", "4bit", "mlx", "p", "0", 7, "")
-    kept = Pair("p", task.id, ("c",), "?", ".", "fact", "accepted")
+    task = Task(
+        id="a" * 24,
+        archive="paper",
+        kind="chunk",
+        chunk_ids=("c",),
+        recipe="r",
+        text="t",
+        header="h",
+    )
+    done = Completion(
+        task_id=task.id,
+        text="",
+        finish_reason="stop",
+        tokens_in=400,
+        tokens_out=100,
+        seconds=1.0,
+        model="m",
+        quantisation="4bit",
+        engine="mlx",
+        prompt="p",
+        prompt_sha="0",
+        seed=7,
+        generated_at="",
+    )
+    kept = Pair(
+        id="p",
+        task_id=task.id,
+        chunk_ids=("c",),
+        question="?",
+        answer=".",
+        kind="fact",
+        status="accepted",
+    )
     return ProbedTask(task, Result.of(done, "paper", (kept,) * pairs), seconds)
 
 

@@ -82,7 +82,17 @@ def test_a_worker_takes_tasks_of_any_language_and_kind_that_its_settings_make() 
     ours = book()
 
     def task(kind: str, language: str, recipe_id: str, **given: str) -> Task:
-        return Task("a" * 24, "paper", kind, (), recipe_id, "κείμενο", "κεφαλίδα", language, given)  # type: ignore[arg-type]
+        return Task(
+            id="a" * 24,
+            archive="paper",
+            kind=kind,
+            chunk_ids=(),
+            recipe=recipe_id,
+            text="κείμενο",
+            header="κεφαλίδα",
+            language=language,
+            given=given,
+        )  # type: ignore[arg-type]
 
     for language in ("el", "en"):
         for kind, recipe_id in ours.recipe(language).kinds.items():

@@ -37,19 +37,19 @@ def old(make_project: Callable[..., Project]) -> Project:
         said = [GOOD, INVENTED] if told else []
         reply = "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a in said)
         done = Completion(
-            task.id,
-            reply or "Τίποτα.",
-            "stop",
-            1,
-            1,
-            0.1,
-            "m",
-            "f",
-            "e",
-            "p",
-            "s",
-            1,
-            f"2020-01-01T00:00:{number:02}",
+            task_id=task.id,
+            text=reply or "Τίποτα.",
+            finish_reason="stop",
+            tokens_in=1,
+            tokens_out=1,
+            seconds=0.1,
+            model="m",
+            quantisation="f",
+            engine="e",
+            prompt="p",
+            prompt_sha="s",
+            seed=1,
+            generated_at=f"2020-01-01T00:00:{number:02}",
         )
         pairs = (
             [
@@ -66,9 +66,18 @@ def old(make_project: Callable[..., Project]) -> Project:
 
 
 def pair(task_id: str, said: tuple[str, str], status: str, reason: str = "") -> Pair:
+    question, answer = said
     return Pair(
-        Pair.make_id(task_id, *said), task_id, ("c",), *said, "fact", status, reason, rules="0"
-    )  # type: ignore[arg-type]
+        id=Pair.make_id(task_id, question, answer),
+        task_id=task_id,
+        chunk_ids=("c",),
+        question=question,
+        answer=answer,
+        kind="fact",
+        status=status,  # type: ignore[arg-type]
+        reason=reason,
+        rules="0",
+    )
 
 
 def verdicts(project: Project) -> dict[str, list[tuple[str, str]]]:
@@ -126,7 +135,7 @@ def test_a_persons_label_is_never_overruled(old: Project) -> None:
     ).fetchall()
     spool.close()
     review = Review.open(old.archive_dir())
-    review.add_label(Label(kept["id"], "accept"))
+    review.add_label(Label(pair_id=kept["id"], verdict="accept"))
     review.close()
     assert run(old, "--yes").returncode == 0
     assert ("accepted", "") in verdicts(old)[INVENTED[0]]
@@ -139,7 +148,7 @@ def test_a_label_given_after_the_judging_counts_too(old: Project) -> None:
     (kept,) = spool.db.execute("SELECT id FROM pairs WHERE status='accepted' LIMIT 1").fetchone()
     spool.close()
     review = Review.open(directory)
-    review.add_label(Label(kept, "accept"))
+    review.add_label(Label(pair_id=kept, verdict="accept"))
     review.close()
     requests.submit_request(directory, staged.path.name)
     staged.discard()

@@ -165,7 +165,15 @@ def test_a_task_of_another_recipe_is_given_back_and_said_so(open_pipeline: Open)
 def test_a_job_with_neither_input_nor_result_ends_as_gone(open_pipeline: Open) -> None:
     with open_pipeline(1) as pipeline:
         pipeline.start_worker("--burst").wait(20)
-        stray = Task("f" * 24, "paper", "chunk", ("c",), "x", "t", "h")
+        stray = Task(
+            id="f" * 24,
+            archive="paper",
+            kind="chunk",
+            chunk_ids=("c",),
+            recipe="x",
+            text="t",
+            header="h",
+        )
         enqueue(pipeline.redis, [stray])
         pipeline.redis.delete(keys.task("paper", stray.id))
         assert pipeline.start_worker("--burst").wait(20) == 0
@@ -177,7 +185,15 @@ def test_a_stored_result_is_acknowledged_without_asking_again(open_pipeline: Ope
         pipeline.start_worker("--burst").wait(20)
         pipeline.until_done()
         pipeline.pump.stop()
-        task = Task("e" * 24, "paper", "chunk", ("c",), pipeline.project.recipe().id, "t", "h")
+        task = Task(
+            id="e" * 24,
+            archive="paper",
+            kind="chunk",
+            chunk_ids=("c",),
+            recipe=pipeline.project.recipe().id,
+            text="t",
+            header="h",
+        )
         enqueue(pipeline.redis, [task])
         pipeline.redis.hset(keys.result("paper"), task.id, b"{}")
         before = pipeline.requests()

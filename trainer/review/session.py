@@ -69,17 +69,17 @@ class ReviewSession:
         pair = item.pair.pair
         self._label(
             Label(
-                pair.id,
-                "accept",
-                "",
-                "" if question == pair.question else question,
-                "" if answer == pair.answer else answer,
+                pair_id=pair.id,
+                verdict="accept",
+                reason="",
+                question="" if question == pair.question else question,
+                answer="" if answer == pair.answer else answer,
             )
         )
 
     def reject(self, reason: str) -> None:
         """The pair is not fit to be taught."""
-        self._label(Label(self._current().pair.pair.id, "reject", reason))
+        self._label(Label(pair_id=self._current().pair.pair.id, verdict="reject", reason=reason))
 
     def skip(self) -> None:
         """Give no label; another session will show it again."""
@@ -93,7 +93,9 @@ class ReviewSession:
         index, labelled = self._steps.pop()
         if labelled:
             pair = self.items[index].pair.pair
-            self._review.add_label(Label(pair.id, "withdrawn", reviewer=self.reviewer))
+            self._review.add_label(
+                Label(pair_id=pair.id, verdict="withdrawn", reviewer=self.reviewer)
+            )
         self._show_item(index)
         return True
 
@@ -106,13 +108,13 @@ class ReviewSession:
         seconds = round(time.monotonic() - self._shown, 1)
         self._review.add_label(
             Label(
-                label.pair_id,
-                label.verdict,
-                label.reason,
-                label.question,
-                label.answer,
-                self.reviewer,
-                seconds,
+                pair_id=label.pair_id,
+                verdict=label.verdict,
+                reason=label.reason,
+                question=label.question,
+                answer=label.answer,
+                reviewer=self.reviewer,
+                seconds=seconds,
             )
         )
         self._advance(labelled=True)

@@ -27,7 +27,14 @@ def text_of(seed: object, words: int = 120) -> str:
 
 def make(name: str, text: str) -> Story:
     return Story(
-        digest("paper", name), f"http://x/{name}", "paper", "1998-01-05", "", name, "", text
+        id=digest("paper", name),
+        url=f"http://x/{name}",
+        archive="paper",
+        published="1998-01-05",
+        section="",
+        title=name,
+        author="",
+        text=text,
     )
 
 

@@ -13,7 +13,14 @@ from exchange.text.sentences import split_sentences
 def made(text: str, **changes: str) -> Story:
     values = {"published": "2008-01-02", "title": "Τίτλος", "section": ""} | changes
     return Story(
-        "s", "u", "paper", values["published"], values["section"], values["title"], "", text
+        id="s",
+        url="u",
+        archive="paper",
+        published=values["published"],
+        section=values["section"],
+        title=values["title"],
+        author="",
+        text=text,
     )
 
 

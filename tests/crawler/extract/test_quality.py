@@ -14,7 +14,16 @@ from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, paper
 
 TEXT = "Οι εργάτες του λιμανιού κατέβηκαν χτες σε απεργία για δεύτερη μέρα. " * 6
-STORY = Story("1", "u", "p", "1998-05-03", "", "Τίτλος", "", TEXT)
+STORY = Story(
+    id="1",
+    url="u",
+    archive="p",
+    published="1998-05-03",
+    section="",
+    title="Τίτλος",
+    author="",
+    text=TEXT,
+)
 
 
 def marks(on_page: str = "", language: str = "el", **changes: object) -> tuple[str, ...]:

@@ -68,7 +68,15 @@ def test_reclaimed_chunks_have_their_pairs_and_no_second_task(tmp_path: Path) ->
         spool.adopt_recipe("aaaaaa")
         chunk = list(spool.chunks())[-1]
         task = Task.make_id("chunk", (chunk.id,), "aaaaaa")
-        pair = Pair("p1", task, (chunk.id,), "Τι;", "Αυτό.", "fact", "accepted")
+        pair = Pair(
+            id="p1",
+            task_id=task,
+            chunk_ids=(chunk.id,),
+            question="Τι;",
+            answer="Αυτό.",
+            kind="fact",
+            status="accepted",
+        )
         with spool.transaction():
             spool.db.execute("UPDATE tasks SET state='done' WHERE id=?", (task,))
             spool.db.execute(

@@ -52,7 +52,14 @@ def fill(spool: Spool, count: int, first: int = 0) -> None:
             story_id, told = digest("paper", str(number)), text(number)
             chunk = Chunk(Chunk.make_id(story_id, told), story_id, 0, told, f"Φωνή, Φύλλο {number}")
             story = Story(
-                story_id, "http://x", "paper", f"{1995 + number % 9}-02-03", "", "", "", told
+                id=story_id,
+                url="http://x",
+                archive="paper",
+                published=f"{1995 + number % 9}-02-03",
+                section="",
+                title="",
+                author="",
+                text=told,
             )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
 
@@ -67,16 +74,30 @@ def answer_all(spool: Spool) -> list[Task]:
             who = next((p for p in PEOPLE if p in task.text), "")
             asked = f"Πού μίλησε το {said} ο {who} για το έργο {task.id[:5]};"
             told = Pair(
-                Pair.make_id(task.id, asked, "Εδώ."),
-                task.id,
-                task.chunk_ids,
-                asked,
-                "Εδώ.",
-                "place",
-                "accepted",
+                id=Pair.make_id(task.id, asked, "Εδώ."),
+                task_id=task.id,
+                chunk_ids=task.chunk_ids,
+                question=asked,
+                answer="Εδώ.",
+                kind="place",
+                status="accepted",
             )
             pairs = (told,) if task.kind == "chunk" else ()
-            reply = Completion(task.id, "x", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s", 1, "now")
+            reply = Completion(
+                task_id=task.id,
+                text="x",
+                finish_reason="stop",
+                tokens_in=1,
+                tokens_out=1,
+                seconds=0.1,
+                model="m",
+                quantisation="f",
+                engine="e",
+                prompt="p",
+                prompt_sha="s",
+                seed=1,
+                generated_at="now",
+            )
             results.append(Result.of(reply, "paper", pairs, "" if pairs else "no-pair"))
         tasks.finish(spool, results)
         done += batch

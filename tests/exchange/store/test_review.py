@@ -10,11 +10,11 @@ from exchange.store.review import FILE, Label, Review, Vote
 def test_the_last_label_stands_and_an_undo_takes_it_back(tmp_path: Path) -> None:
     assert Review.read(tmp_path) is None
     review = Review.open(tmp_path)
-    review.add_label(Label("a", "reject", reason="wrong"))
-    review.add_label(Label("a", "accept", answer="Ναι."))
-    review.add_label(Label("b", "accept"))
-    review.add_label(Label("b", "withdrawn"))
-    assert review.labels() == {"a": Label("a", "accept", answer="Ναι.")}
+    review.add_label(Label(pair_id="a", verdict="reject", reason="wrong"))
+    review.add_label(Label(pair_id="a", verdict="accept", answer="Ναι."))
+    review.add_label(Label(pair_id="b", verdict="accept"))
+    review.add_label(Label(pair_id="b", verdict="withdrawn"))
+    assert review.labels() == {"a": Label(pair_id="a", verdict="accept", answer="Ναι.")}
     assert len(review.history()) == 4
 
 
@@ -40,8 +40,23 @@ def test_a_request_is_open_until_it_is_answered_once(tmp_path: Path) -> None:
 
 
 def test_votes_are_kept_as_they_were_given(tmp_path: Path) -> None:
-    first = Vote("Πότε;", "default", ("tuned", "base"), ("Το 2012.", "Δεν ξέρω."), "best", "tuned")
-    second = Vote("Ποιος;", "", ("base",), ("<b>",), "none", better="Ο Νίκος.", blind=False)
+    first = Vote(
+        question="Πότε;",
+        run="default",
+        systems=("tuned", "base"),
+        answers=("Το 2012.", "Δεν ξέρω."),
+        choice="best",
+        best="tuned",
+    )
+    second = Vote(
+        question="Ποιος;",
+        run="",
+        systems=("base",),
+        answers=("<b>",),
+        choice="none",
+        better="Ο Νίκος.",
+        blind=False,
+    )
     writer = Review.open(tmp_path)
     writer.add_vote(first)
     writer.add_vote(second)
@@ -51,12 +66,14 @@ def test_votes_are_kept_as_they_were_given(tmp_path: Path) -> None:
 
 def test_a_file_of_the_version_before_takes_votes_and_keeps_its_labels(tmp_path: Path) -> None:
     writer = Review.open(tmp_path)
-    writer.add_label(Label("a", "accept"))
+    writer.add_label(Label(pair_id="a", verdict="accept"))
     writer.db.execute("DROP TABLE votes")
     writer.db.execute("PRAGMA user_version=1")
     writer.close()
     reader = Review.read(tmp_path)
     assert reader is not None and reader.votes() == []
     later = Review.open(tmp_path)
-    later.add_vote(Vote("Πότε;", "", ("base",), ("Το 2012.",), "alike"))
+    later.add_vote(
+        Vote(question="Πότε;", run="", systems=("base",), answers=("Το 2012.",), choice="alike")
+    )
     assert len(later.votes()) == 1 and set(later.labels()) == {"a"} and (tmp_path / FILE).exists()

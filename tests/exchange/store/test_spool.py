@@ -35,7 +35,16 @@ def counted(spool: Spool) -> dict[str, int]:
 
 
 def story(text: str = "Ένα. Δύο. Τρία.", story_id: str = "s1") -> tuple[Story, list[Chunk]]:
-    record = Story(story_id, "http://x", "paper", "2010-01-02", "Πόλη", "Τ", "", text)
+    record = Story(
+        id=story_id,
+        url="http://x",
+        archive="paper",
+        published="2010-01-02",
+        section="Πόλη",
+        title="Τ",
+        author="",
+        text=text,
+    )
     parts = [part.strip() + "." for part in text.split(".") if part.strip()]
     return record, [
         Chunk(Chunk.make_id(story_id, part), story_id, index, part, "κεφαλίδα")
@@ -47,29 +56,43 @@ def result(
     task_id: str, *, answers: int = 1, bad: int = 0, questions: tuple[str, ...] = ()
 ) -> Result:
     """`answers` accepted and `bad` rejected pairs; or accepted pairs that ask `questions`."""
-    done = Completion(task_id, "t", "stop", 1, 1, 0.1, "m", "f", "e", "p", "s", 1, "now")
+    done = Completion(
+        task_id=task_id,
+        text="t",
+        finish_reason="stop",
+        tokens_in=1,
+        tokens_out=1,
+        seconds=0.1,
+        model="m",
+        quantisation="f",
+        engine="e",
+        prompt="p",
+        prompt_sha="s",
+        seed=1,
+        generated_at="now",
+    )
     pairs = tuple(
         Pair(
-            Pair.make_id(task_id, "Ε;", str(number)),
-            task_id,
-            ("c",),
-            "Ε;",
-            str(number),
-            "fact",
-            "accepted" if number < answers else "rejected",
-            "" if number < answers else "deictic",
+            id=Pair.make_id(task_id, "Ε;", str(number)),
+            task_id=task_id,
+            chunk_ids=("c",),
+            question="Ε;",
+            answer=str(number),
+            kind="fact",
+            status="accepted" if number < answers else "rejected",
+            reason="" if number < answers else "deictic",
         )
         for number in range(0 if questions else answers + bad)
     )
     pairs += tuple(
         Pair(
-            Pair.make_id(task_id, asked, "Οχτώ."),
-            task_id,
-            ("c",),
-            asked,
-            "Οχτώ.",
-            "fact",
-            "accepted",
+            id=Pair.make_id(task_id, asked, "Οχτώ."),
+            task_id=task_id,
+            chunk_ids=("c",),
+            question=asked,
+            answer="Οχτώ.",
+            kind="fact",
+            status="accepted",
         )
         for asked in questions
     )

@@ -84,7 +84,7 @@ def test_the_copy_can_be_gone_on_with(tmp_path: Path, make_project: Maker) -> No
     project = make_project()
     fill_spool(project, 7).close()
     review = Review.open(project.archive_dir())
-    review.add_label(Label("pair", "accept"))
+    review.add_label(Label(pair_id="pair", verdict="accept"))
     review.close()
     said = run_cli("backup", "kept", cwd=tmp_path)
     assert said.returncode == 0, said.stderr

@@ -39,13 +39,13 @@ class EvilEndpoint(Endpoint):
 
 def evil_task(pipeline: Pipeline, kind: str) -> Task:
     return Task(
-        digest(kind),
-        "paper",
-        "chunk",
-        ("c",),
-        pipeline.project.recipe().id,
-        f"{EVIL} {kind} Αριθμός 1.",
-        EVIL,
+        id=digest(kind),
+        archive="paper",
+        kind="chunk",
+        chunk_ids=("c",),
+        recipe=pipeline.project.recipe().id,
+        text=f"{EVIL} {kind} Αριθμός 1.",
+        header=EVIL,
     )
 
 

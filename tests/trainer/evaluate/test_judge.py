@@ -138,12 +138,12 @@ def test_people_s_votes_correct_a_judge_that_is_biased() -> None:
     said = [Preference(item.id, "tuned", "base", 1.0, 1.0, 1.0) for item in questions]
     votes = [
         Vote(
-            item.question,
-            "default",
-            ("base", "tuned"),
-            ("α", "β"),
-            "best",
-            "tuned" if n % 5 < 3 else "base",
+            question=item.question,
+            run="default",
+            systems=("base", "tuned"),
+            answers=("α", "β"),
+            choice="best",
+            best="tuned" if n % 5 < 3 else "base",
         )
         for n, item in enumerate(questions[:50])
     ]
@@ -152,6 +152,15 @@ def test_people_s_votes_correct_a_judge_that_is_biased() -> None:
     assert found["value"] == pytest.approx(0.6) and found["low"] < 0.6 < found["high"]
     assert correct_by_votes(questions, said, votes, "another run") == {}
     seen = [
-        Vote(v.question, v.run, v.systems, v.answers, v.choice, v.best, blind=False) for v in votes
+        Vote(
+            question=v.question,
+            run=v.run,
+            systems=v.systems,
+            answers=v.answers,
+            choice=v.choice,
+            best=v.best,
+            blind=False,
+        )
+        for v in votes
     ]
     assert correct_by_votes(questions, said, seen, "default") == {}
