@@ -147,11 +147,9 @@ class OracleProject(Project):
                 accept=accept_opt_outs,
                 say=lambda text: None,
             )
-        daemon = run_daemon(
-            self, name, table, fetch=fetch, generate=generate, on_snapshot=on_snapshot
+        asyncio.run(
+            run_daemon(self, name, table, fetch=fetch, generate=generate, on_snapshot=on_snapshot)
         )
-        if asyncio.run(daemon) != OK:
-            raise Stopped(f"the crawl of {name} was stopped; the same call goes on")
 
     def work(self, *, burst: bool = True, **settings: Any) -> None:
         """Generate pairs from the queue with a worker process, until it is empty.
