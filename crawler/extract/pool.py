@@ -18,7 +18,6 @@ from typing import IO
 import orjson
 
 import crawler
-from crawler.extract import profile_codec
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from exchange.errors import ProgramFailed
@@ -63,7 +62,7 @@ class ExtractionPool:
         self, directory: Path, archive: str, profile: Profile, *, processes: int, limit_s: float
     ) -> None:
         self._command = python_module("crawler.extract.worker", str(directory), archive)
-        self._profile = profile_codec.pack(profile)
+        self._profile = profile.of_extraction("base").encode()
         self._limit = limit_s
         self._size = processes
         self._processes: list[_PoolProcess] = []

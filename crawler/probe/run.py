@@ -25,8 +25,14 @@ from crawler.fetch.throttle_pool import FetchedPage, PoliteClient, ThrottlePool
 from crawler.frontier import pages
 from crawler.optout.signals import OptOutSignal, from_headers, from_page, from_robots, printable
 from crawler.probe import routes
-from crawler.probe.facts import headlines, page_facts
-from crawler.probe.verdict import ProbeAnswer, ProbedPage, ProbeVerdict, judge
+from crawler.probe.verdict import (
+    ProbeAnswer,
+    ProbedPage,
+    ProbeVerdict,
+    headlines,
+    judge,
+    page_facts,
+)
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from crawler import profiles
-from crawler.extract import profile_codec
 from crawler.extract.page import PageReader, StoredPage
+from crawler.extract.worker import unpack_profile
 from crawler.records import ExtractionResult
 from crawler.scope import CrawlScope
 
@@ -25,7 +25,7 @@ def read(html: str, kind: str = "story", issue: str = "1998-05-17") -> Extractio
     page = StoredPage(f"{kind}:1", "https://www.rizospastis.gr/x", kind, issue, None, "", body)
     found = PageReader(PROFILE, "rizospastis").read(page)
     assert (
-        PageReader(profile_codec.unpack(profile_codec.pack(PROFILE)), "rizospastis").read(page)
+        PageReader(unpack_profile(PROFILE.of_extraction("base").encode()), "rizospastis").read(page)
         == found
     )
     return found

@@ -8,9 +8,9 @@ import pytest
 from lxml import html
 
 from crawler import profiles
-from crawler.extract import profile_codec
 from crawler.extract.html import paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
+from crawler.extract.worker import unpack_profile
 from crawler.records import ExtractionResult
 from tests.crawler.harness import PROFILE
 
@@ -29,7 +29,8 @@ def read(body: str, profile: str = PROFILE, **changes: object) -> ExtractionResu
     checked = profiles.parse(profile, "test")
     found = PageReader(checked, "paper").read(page)
     assert (
-        PageReader(profile_codec.unpack(profile_codec.pack(checked)), "paper").read(page) == found
+        PageReader(unpack_profile(checked.of_extraction("base").encode()), "paper").read(page)
+        == found
     )
     return found
 
