@@ -29,7 +29,7 @@ def story_marks(story: Story, on_page: str, language: str) -> tuple[str, ...]:
         "broken-characters": broken_share(story.text) >= BROKEN,
         "other-language": language == "el" and other_language(story.text),
         "date-differs": dates_differ(story.published, on_page),
-        **_words(story),
+        **_word_count_marks(story),
     }
     return tuple(sorted(code for code, marked in found.items() if marked))
 
@@ -63,7 +63,7 @@ def dates_differ(published: str, on_page: str) -> bool:
     return abs(apart.days) > NEAR_DAYS
 
 
-def _words(story: Story) -> dict[str, bool]:
+def _word_count_marks(story: Story) -> dict[str, bool]:
     expected = story.words_expected
     if not expected:
         return {}

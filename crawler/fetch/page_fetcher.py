@@ -45,12 +45,9 @@ def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
 def _has_block_title(body: bytes) -> bool:
     """Nearly every page has its title early and in lower case: then only that is looked at."""
     at = body.find(b"<title", 0, BLOCK_PAGE_BYTES)
-    found = (
-        _BLOCK_TITLES.match(body, at)
-        if at >= 0
-        else _BLOCK_TITLES.search(body, 0, BLOCK_PAGE_BYTES)
-    )
-    return found is not None
+    if at >= 0:
+        return _BLOCK_TITLES.match(body, at) is not None
+    return _BLOCK_TITLES.search(body, 0, BLOCK_PAGE_BYTES) is not None
 
 
 MAX_REDIRECTS = 10

@@ -15,7 +15,7 @@ from typing import Any
 from crawler.extract.charset import clean
 from crawler.learn import xpaths
 from crawler.learn.units import ParsedPage
-from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, spread_out
+from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, XPathValues, spread_out
 from crawler.profile import ValueSelector
 from exchange.text import dates
 from exchange.text.fold import fold
@@ -28,25 +28,6 @@ _PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
 _NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
 _UNSEEN = ("script", "style", "title", "head", "html", "body")
 _ATTRIBUTES = ("//meta[@property]", "//meta[@name]", "//meta[@itemprop]", "//time[@datetime]")
-
-
-@dataclass(frozen=True, slots=True)
-class XPathValues:
-    """What an XPath yields: the first text that is not empty on each page, and how many match."""
-
-    path: str
-    rank: int  # smaller: a plainer XPath
-    texts: tuple[str, ...]
-    matches: float  # mean over the pages that have any
-    near: float  # mean distance to the headline in units; large when unknown
-
-    @property
-    def present(self) -> float:
-        return sum(bool(text) for text in self.texts) / len(self.texts)
-
-    @property
-    def distinct(self) -> int:
-        return len({fold(text) for text in self.texts if text})
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from crawler.learn.units import ParsedPage, TextUnit
+from exchange.text.fold import fold
 
 _LAYOUT = (
     "class",
@@ -177,6 +179,25 @@ class XPathCoverage:
 
     def matches(self, path: str) -> float:
         return sum(map(len, self.elements(path))) / len(self.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class XPathValues:
+    """What an XPath yields: the first text that is not empty on each page, and how many match."""
+
+    path: str
+    rank: int  # smaller: a plainer XPath
+    texts: tuple[str, ...]
+    matches: float  # mean over the pages that have any
+    near: float  # mean distance to the headline in units; large when unknown
+
+    @property
+    def present(self) -> float:
+        return sum(bool(text) for text in self.texts) / len(self.texts)
+
+    @property
+    def distinct(self) -> int:
+        return len({fold(text) for text in self.texts if text})
 
 
 def _sums(units: Iterable[TextUnit]) -> tuple[int, int]:
