@@ -85,7 +85,7 @@ class StudioSystems:
             self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="", adapter_sha=""
         )
         item = EvalItem("asked", "", question, "", "", self._system)
-        asked = way.ask(item, lambda prompt: speaker.fits(prompt, max_tokens))
+        asked = way.build_prompt(item, lambda prompt: speaker.fits(prompt, max_tokens))
         found: list[ModelOutput] = []
         speaker.answer(
             [asked.prompt], max_tokens, lambda _, said: found.append(said), lambda: False

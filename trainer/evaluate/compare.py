@@ -81,11 +81,11 @@ def compare(
                 name,
                 name,
                 ZeroShotStrategy(),
-                speaker,
-                AnswerCache(archive_dir / ANSWERS, speaker.key),
+                client,
+                AnswerCache(archive_dir / ANSWERS, client.key),
                 max_tokens,
             )
-            for name, speaker in (
+            for name, client in (
                 ("base", LocalModel(weights, tuned=False, model_sha=of.sha, adapter_sha="")),
                 (
                     "tuned",
@@ -146,7 +146,7 @@ def _choose(
 
 def _check_length(system: EvalSystem, items: Sequence[EvalItem], context: int) -> None:
     for item in items:
-        if not system.speaker.fits(ZeroShotStrategy().ask(item).prompt, system.max_tokens):
+        if not system.client.fits(ZeroShotStrategy().build_prompt(item).prompt, system.max_tokens):
             raise TooLarge(
                 f"question and {system.max_tokens} tokens of answer exceed the model's context of "
                 f"{context}: {item.question[:60]!r}"
@@ -166,7 +166,7 @@ def _answer_items(
                 lambda: callback.on_progress("answering", next(done), len(systems) * len(items)),
             )
         )
-        weighed = system.weigh(items, lambda: None)
+        weighed = system.loglikelihood(items, lambda: None)
         losses.append(
             {
                 group: _mean_loss([weighed[item.id][0] for item in items if item.split == group])

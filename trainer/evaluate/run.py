@@ -169,7 +169,7 @@ class _EvaluationRun:
             self.archive_dir / ANSWERS,
             self.hooks.stop,
         )
-        systems = build_systems(self.settings, self.speakers(weights), means)
+        systems = build_systems(self.settings, self.clients(weights), means)
         if not systems:
             raise UsageError(
                 f"nobody to ask among {', '.join(self.settings.systems)}: passages need the "
@@ -177,7 +177,7 @@ class _EvaluationRun:
             )
         return systems
 
-    def speakers(self, weights: LocalWeights) -> ModelClients:
+    def clients(self, weights: LocalWeights) -> ModelClients:
         """Base, tuned if a run is looked at, and the endpoint if it is asked for."""
         settings, about, endpoint = self.settings, self.about, None
         if "endpoint" in settings.systems:
@@ -211,7 +211,7 @@ class _EvaluationRun:
         """What the base says of the others' answers, if it is asked and may be believed."""
         if not self.settings.judge:
             return None, []
-        store = AnswerCache(self.archive_dir / ANSWERS, self.speakers(weights).base.key)
+        store = AnswerCache(self.archive_dir / ANSWERS, self.clients(weights).base.key)
         rules = prompts.template_in_language("judge", self.language, letter_judge.PLACEHOLDERS)
         judge = LetterJudge(weights, self.about.title, rules, store, self.hooks.stop)
         try:

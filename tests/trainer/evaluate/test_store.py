@@ -46,7 +46,7 @@ class Parrot:
             error = "too-long" if self.fails else ""
             ended(number, ModelOutput(prompt[-1]["content"], 3, 4, 0.5, "stop", error))
 
-    def weigh(
+    def loglikelihood(
         self,
         prompts: Sequence[Messages],
         completions: Sequence[str],
@@ -71,13 +71,13 @@ def nothing() -> None:
 def test_a_cell_is_computed_once(tmp_path: Path) -> None:
     first = Parrot()
     said = system(first, tmp_path).answer(ITEMS, nothing)
-    weighed = system(first, tmp_path).weigh(ITEMS, nothing)
+    weighed = system(first, tmp_path).loglikelihood(ITEMS, nothing)
     assert [one.text for one in said] == [item.question for item in ITEMS]
     assert len(first.asked) == 10
     again = Parrot()
     of = system(again, tmp_path)
     assert of.missing(ITEMS, ITEMS) == (set(), set())
-    assert of.answer(ITEMS, nothing) == said and of.weigh(ITEMS, nothing) == weighed
+    assert of.answer(ITEMS, nothing) == said and of.loglikelihood(ITEMS, nothing) == weighed
     assert again.asked == []
 
 

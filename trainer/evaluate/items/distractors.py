@@ -47,7 +47,7 @@ class DistractorIndex:
         )
 
     def distractors(self, row: DatasetRow) -> tuple[str, ...]:
-        """Answers of the likest questions of other clusters, those of the row's own kind first.
+        """Answers of the most similar questions of other clusters, those of its own kind first.
 
         A rephrasing shares few words with what was taught, so it looks for neighbours of the
         question that it asks in other words. Where too few are near, any of its kind will do.

@@ -1,6 +1,6 @@
 """Knowledge without generation: is the true completion more probable than three hard wrong ones?
 
-The wrong ones answer the likest questions of other stories, so style and form are held constant.
+The wrong ones answer the most similar questions of other stories, so style and form are constant.
 Per token, so that a long answer is not less probable for its length. Chance is 0.25.
 """
 

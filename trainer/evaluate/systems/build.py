@@ -57,21 +57,27 @@ class SystemResources:
 
 
 def build_systems(
-    settings: EvaluateSettings, speakers: ModelClients, means: SystemResources
+    settings: EvaluateSettings, clients: ModelClients, means: SystemResources
 ) -> list[EvalSystem]:
     """The systems in the order of the settings, few-shot once for each number of examples."""
     stores: dict[str, AnswerCache] = {}
     found = []
     for kind in settings.systems:
-        speaker = _client(kind, speakers)
-        for name, way in _strategies(kind, settings, means):
-            if speaker is None:
+        client = _client(kind, clients)
+        for name, strategy in _strategies(kind, settings, means):
+            if client is None:
                 continue
-            if speaker.key not in stores:
-                stores[speaker.key] = AnswerCache(means.store, speaker.key)
+            if client.key not in stores:
+                stores[client.key] = AnswerCache(means.store, client.key)
             found.append(
                 EvalSystem(
-                    name, kind, way, speaker, stores[speaker.key], settings.max_tokens, means.stop
+                    name,
+                    kind,
+                    strategy,
+                    client,
+                    stores[client.key],
+                    settings.max_tokens,
+                    means.stop,
                 )
             )
     return found
@@ -88,10 +94,10 @@ def likelihood_items(items: list[EvalItem]) -> list[EvalItem]:
     return [item for item in items if item.split in (*FACT_SPLITS, "test_general")]
 
 
-def _client(kind: str, speakers: ModelClients) -> ModelClient | None:
+def _client(kind: str, clients: ModelClients) -> ModelClient | None:
     if kind == "endpoint":
-        return speakers.endpoint
-    return speakers.tuned if kind.startswith("tuned") else speakers.base
+        return clients.endpoint
+    return clients.tuned if kind.startswith("tuned") else clients.base
 
 
 def _strategies(
@@ -121,7 +127,7 @@ def answer_all(
     """Answers and likelihoods by system and item, those that are missing computed now."""
     answers: dict[str, dict[str, EvalAnswer]] = {}
     weights: dict[str, Likelihoods] = {}
-    order = sorted(systems, key=lambda system: system.speaker.key)  # each is loaded once
+    order = sorted(systems, key=lambda system: system.client.key)  # each is loaded once
     asked = {system.name: items_for(system.kind, items) for system in order}
     missing = {
         system.name: system.missing(asked[system.name], likelihood_items(asked[system.name]))
@@ -139,7 +145,7 @@ def answer_all(
             note(f"asking {system.name}: {system.record().about}")
         given = system.answer(wanted, answering.one)
         answers[system.name] = {answer.item: answer for answer in given}
-        weights[system.name] = system.weigh(likelihood_items(wanted), weighing.one)
+        weights[system.name] = system.loglikelihood(likelihood_items(wanted), weighing.one)
         system.store.close()
     return (
         {system.name: answers[system.name] for system in systems},

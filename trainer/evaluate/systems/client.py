@@ -44,7 +44,7 @@ class ModelClient(Protocol):
     Attributes:
         key: hash of everything that its answers depend on, besides the prompt.
         about: one line for people.
-        likelihood: `weigh` works.
+        likelihood: `loglikelihood` works.
     """
 
     key: str
@@ -67,7 +67,7 @@ class ModelClient(Protocol):
             stop: true leaves the rest unanswered.
         """
 
-    def weigh(
+    def loglikelihood(
         self,
         prompts: Sequence[Messages],
         completions: Sequence[str],
@@ -120,7 +120,7 @@ class EndpointClient:
         finally:
             engine.close()
 
-    def weigh(
+    def loglikelihood(
         self,
         prompts: Sequence[Messages],
         completions: Sequence[str],

@@ -133,14 +133,14 @@ class LocalModel:
             tickets[engine.submit_tokens(prompt, longest, 0, model=self._model)] = number
         drain(engine, tickets, lambda number, done: ended(number, ModelOutput.of(done)), stop)
 
-    def weigh(
+    def loglikelihood(
         self,
         prompts: Sequence[Messages],
         completions: Sequence[str],
         weighed: Callable[[int, Likelihood], None],
         stop: Callable[[], bool],
     ) -> None:
-        """See `ModelClient.weigh`: a prompt is computed once for all its completions."""
+        """See `ModelClient.loglikelihood`: a prompt is computed once for all its completions."""
         engine = self._weights.engine()
         for _, group in groupby(range(len(prompts)), key=lambda n: prompts[n]):
             if stop():

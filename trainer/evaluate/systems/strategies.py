@@ -34,7 +34,7 @@ class PromptStrategy(Protocol):
     @property
     def about(self) -> str: ...
 
-    def ask(self, item: EvalItem, fits: Fits) -> EvalPrompt:
+    def build_prompt(self, item: EvalItem, fits: Fits) -> EvalPrompt:
         """The prompt for one item; what does not fit the context is shortened first."""
 
 
@@ -45,13 +45,13 @@ class ZeroShotStrategy:
     key: str = "plain"
     about: str = "the question alone"
 
-    def ask(self, item: EvalItem, fits: Fits = lambda prompt: True) -> EvalPrompt:
+    def build_prompt(self, item: EvalItem, fits: Fits = lambda prompt: True) -> EvalPrompt:
         return EvalPrompt(tokenization.chat_messages(item.question, item.system))
 
 
 @dataclass(frozen=True, slots=True)
 class FewShotStrategy:
-    """After taught questions with their answers, the likest ones; the nearest stands last."""
+    """After taught questions with their answers, the most similar ones; the nearest stands last."""
 
     index: (
         SearchIndex  # over the train split: a document's head is the question, its text the answer
@@ -64,9 +64,10 @@ class FewShotStrategy:
 
     @property
     def about(self) -> str:
-        return f"after the {self.count} likest taught question{'s' * (self.count > 1)} with answers"
+        plural = "s" * (self.count > 1)
+        return f"after the {self.count} most similar taught question{plural} with answers"
 
-    def ask(self, item: EvalItem, fits: Fits) -> EvalPrompt:
+    def build_prompt(self, item: EvalItem, fits: Fits) -> EvalPrompt:
         found = [
             one.document for one in self.index.search(question_terms(item.question), self.count)
         ]
@@ -93,7 +94,7 @@ class RagStrategy:
     def about(self) -> str:
         return f"with {self.count} passage{'s' * (self.count > 1)} of the archive, by BM25"
 
-    def ask(self, item: EvalItem, fits: Fits) -> EvalPrompt:
+    def build_prompt(self, item: EvalItem, fits: Fits) -> EvalPrompt:
         found = [
             one.document for one in self.index.search(question_terms(item.question), self.count)
         ]
@@ -114,7 +115,7 @@ class OracleStrategy:
     def about(self) -> str:
         return "with the chunk that the question was made from"
 
-    def ask(self, item: EvalItem, fits: Fits) -> EvalPrompt:
+    def build_prompt(self, item: EvalItem, fits: Fits) -> EvalPrompt:
         gold = [Document("gold", item.header, item.gold)] if item.gold else []
         return _prompt_with_passages(self.template, item, gold, fits)
 
@@ -128,7 +129,7 @@ def _prompt_with_passages(
         prompt = rag_messages(template, item.question, shown, item.system)
         if fits(prompt):
             return EvalPrompt(prompt, tuple(one.id for one in shown))
-    return ZeroShotStrategy().ask(item)
+    return ZeroShotStrategy().build_prompt(item)
 
 
 def _with_examples(item: EvalItem, found: Sequence[Document]) -> Messages:

@@ -1,4 +1,4 @@
-"""A way of asking and somebody who speaks; only cells that nobody has filled yet cost anything."""
+"""A prompt strategy with a model; only answers that are not in the cache yet cost anything."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EvalSystem:
 
     name: str
     kind: str  # base, few-shot, rag, tuned, tuned+rag, oracle or endpoint
-    way: PromptStrategy
-    speaker: ModelClient
+    strategy: PromptStrategy
+    client: ModelClient
     store: AnswerCache
     max_tokens: int
     stop: Callable[[], bool] = lambda: False
@@ -34,9 +34,9 @@ class EvalSystem:
         """What the report is told about it."""
         return records.SystemInfo(
             self.name,
-            digest(self.speaker.key, self.way.key, str(self.max_tokens)),
-            f"{self.speaker.about}, {self.way.about}",
-            self.speaker.likelihood,
+            digest(self.client.key, self.strategy.key, str(self.max_tokens)),
+            f"{self.client.about}, {self.strategy.about}",
+            self.client.likelihood,
             self.kind,
         )
 
@@ -45,8 +45,8 @@ class EvalSystem:
     ) -> tuple[set[str], set[str]]:
         """Answers and likelihoods that are still to be computed; systems may share some."""
         return (
-            {f"{self.speaker.key} {cell}" for cell in self._open_answers(answered)},
-            {f"{self.speaker.key} {cell}" for cell in self._open_weights(weighed)},
+            {f"{self.client.key} {cell}" for cell in self._open_answers(answered)},
+            {f"{self.client.key} {cell}" for cell in self._open_weights(weighed)},
         )
 
     def answer(self, items: Sequence[EvalItem], progress: Progress) -> list[EvalAnswer]:
@@ -66,19 +66,21 @@ class EvalSystem:
 
         cells = list(open_)
         if cells:
-            self.speaker.answer(
+            self.client.answer(
                 [open_[cell].prompt for cell in cells], self.max_tokens, ended, self.stop
             )
         self._unless_stopped(done, len(cells))
         return [self._answered(item) for item in items]
 
-    def weigh(self, items: Sequence[EvalItem], progress: Progress) -> dict[str, list[Likelihood]]:
+    def loglikelihood(
+        self, items: Sequence[EvalItem], progress: Progress
+    ) -> dict[str, list[Likelihood]]:
         """By item: how probable its reference is, and then each distractor; {} without likelihoods.
 
         Raises:
             UserError: stopped; what was weighed is kept.
         """
-        if not self.speaker.likelihood:
+        if not self.client.likelihood:
             return {}
         open_ = self._open_weights(items)
         done = 0
@@ -91,7 +93,7 @@ class EvalSystem:
 
         cells = list(open_)
         if cells:
-            self.speaker.weigh(
+            self.client.loglikelihood(
                 [open_[cell][0].prompt for cell in cells],
                 [open_[cell][1] for cell in cells],
                 weighed,
@@ -113,8 +115,8 @@ class EvalSystem:
 
     def _prompt(self, item: EvalItem) -> EvalPrompt:
         if item.id not in self._asked:
-            self._asked[item.id] = self.way.ask(
-                item, lambda prompt: self.speaker.fits(prompt, self.max_tokens)
+            self._asked[item.id] = self.strategy.build_prompt(
+                item, lambda prompt: self.client.fits(prompt, self.max_tokens)
             )
         return self._asked[item.id]
 
@@ -129,7 +131,7 @@ class EvalSystem:
 
     def _open_weights(self, items: Sequence[EvalItem]) -> dict[str, tuple[EvalPrompt, str]]:
         found = {}
-        for item in items if self.speaker.likelihood else ():
+        for item in items if self.client.likelihood else ():
             asked = self._prompt(item)
             for text in completions(item):
                 cell = likelihood_key(asked.prompt, text)
