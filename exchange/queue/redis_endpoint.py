@@ -35,7 +35,7 @@ class RedisEndpoint:
 
 @contextlib.contextmanager
 def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEndpoint]:
-    """The Redis of this house for as long as the block runs.
+    """The Redis of this project for as long as the block runs.
 
     Args:
         keep_alive: restart our own server within seconds if it dies meanwhile.
