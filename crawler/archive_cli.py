@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crawler.importing.cli import import_
 from crawler.settings import CrawlSettings
 from exchange.cli.commands import add_command, add_group
 from exchange.cli.fields import settings_options
@@ -199,76 +200,6 @@ def _scope_of(project: Project, archive: str) -> CrawlScope:
     settings = project.config.table("crawl", CrawlSettings)
     profile = profiles.load(settings, archive, imported=True)
     return CrawlScope(profile, settings.since, settings.until, settings.weekdays)
-
-
-@settings_options("crawl", CrawlSettings, "profile")
-def import_(
-    ctx: typer.Context,
-    settings: CrawlSettings,
-    path: Annotated[Path, typer.Argument(help="A file, or a folder with all that is in it.")],
-    name: Archive = None,
-    date_pattern: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for anything."
-        ),
-    ] = None,
-) -> None:
-    """Make stories of files that you have: HTML, text, Markdown, JSON, JSONL, WARC, PDF.
-
-    Nothing is asked of any site. Titles and dates come from the files themselves (meta data,
-    front matter, JSON fields), else from their names. Run it again after adding files: only what
-    is new is read. Broken files are counted, listed by `kkoracle archive review`, and stop
-    nothing. Then `kkoracle crawl NAME --no-fetch` generates.
-
-    WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
-    """
-    from crawler.extract.file_names import compile_date_pattern
-    from crawler.importing.importer import ImportTally, import_files
-    from crawler.status.console import CrawlConsole, StepProgressBar
-    from exchange.errors import Stopped
-
-    project: Project = ctx.obj
-    archive = project.archive(name)
-    date = compile_date_pattern(date_pattern) if date_pattern else None
-    bar = StepProgressBar("reading", " MB")
-
-    def on_progress(tally: ImportTally, done: int, total: int) -> None:
-        bar(done // 10**6, total // 10**6, f"{tally.new:,} new, {tally.known:,} known")
-
-    with CrawlConsole() as console:
-        done = import_files(
-            project,
-            archive,
-            settings,
-            path,
-            date=date,
-            on_progress=on_progress,
-            on_snapshot=console,
-        )
-    bar.close()
-    typer.echo(
-        f"{archive}: {_format_tally(done.tally.new, done.tally.known, done.tally.rejected)}; "
-        f"{console.stories()}"
-    )
-    if done.tally.foreign:
-        typer.echo(
-            f"pages of other sites than the profile's were read as single files, such as "
-            f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
-            "base_url to it first"
-        )
-    if done.tally.rejected:
-        typer.echo(f"`kkoracle archive review {archive}` lists what failed")
-    if done.stopped:
-        raise Stopped("stopped, nothing is lost: the same command goes on")
-    if done.tally.new:
-        typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
-
-
-def _format_tally(new: int, known: int, rejected: dict[str, int]) -> str:
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(rejected.items()))
-    total = sum(rejected.values())
-    return f"{new:,} new, {known:,} known, {total:,} rejected{f' ({reasons})' if total else ''}"
 
 
 def warc(
