@@ -40,7 +40,7 @@ PAIRS_SHARE = 0.15  # of the chunks
 DAYS, DAY_S = 40, 86_400
 RUNS = 5
 IMPORTS = (
-    "import kkoracle.cli.app, kkoracle.status.read, kkoracle.status.queue, kkoracle.status.console;"
+    "import kkoracle.cli.app, kkoracle.status.read, kkoracle.status.read, kkoracle.status.console;"
     "import redis, redis.backoff, redis.retry, rich.console, rich.table, exchange.display"
 )
 _SERIES = "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {})"

@@ -31,8 +31,8 @@ from exchange.display import format_bytes
 from exchange.errors import Stopped, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project, Recipe
-from exchange.queue.background import BackgroundThread
-from exchange.store import db, inputs
+from exchange.signals import BackgroundThread
+from exchange.store import db, tasks
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -234,9 +234,9 @@ def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, language: str, a
     Raises:
         UsageError: the prompt, the sampling or the model changed since tasks were made.
     """
-    if inputs.archive_language(spool) != language:
+    if tasks.archive_language(spool) != language:
         with spool.transaction():
-            spool.set_meta(inputs.LANGUAGE_KEY, language)
+            spool.set_meta(tasks.LANGUAGE_KEY, language)
     current = spool.meta("recipe")
     if current == recipe.id:
         return

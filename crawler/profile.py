@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from crawler.kinds import BUDGETS
+from crawler.records import BUDGETS
 from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
 
-from crawler import kinds
+from crawler import records
 from crawler.records import Link
 from exchange.text import dates
 from exchange.text.fold import fold
@@ -155,10 +155,10 @@ class CrawlScope:
         for url in self.profile.sitemaps:
             named = url == "robots.txt"
             yield self.list_link(
-                "/robots.txt" if named else url, kinds.ROBOTS if named else kinds.SITEMAP
+                "/robots.txt" if named else url, records.ROBOTS if named else records.SITEMAP
             )
         for url in self.profile.feeds:
-            yield self.list_link(url, kinds.FEED)
+            yield self.list_link(url, records.FEED)
         yield from self.dated(today)
 
     def dated(self, today: dt.date) -> Iterator[Link]:
@@ -173,7 +173,7 @@ class CrawlScope:
     def starts(self) -> Iterator[Link]:
         """The start pages; one that is no kind of the profile is only read for its links."""
         for url in self.profile.start:
-            yield self.classify(url) or Link(f"start:{url}", url, kinds.START, "", -1)
+            yield self.classify(url) or Link(f"start:{url}", url, records.START, "", -1)
 
     def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
         """A sitemap or feed of the newspaper; its address alone tells two apart."""
@@ -187,11 +187,11 @@ class CrawlScope:
 
     def has_links(self, kind: str) -> bool:
         """True when the links of such pages are followed. Start pages have no kind."""
-        return kinds.is_ours(kind) or self.profile.kinds[kind].role in ("index", "both")
+        return records.is_ours(kind) or self.profile.kinds[kind].role in ("index", "both")
 
     def has_stories(self, kind: str) -> bool:
         """True when such pages hold stories."""
-        return not kinds.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
+        return not records.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
 
 
 def origin(base: str) -> str:

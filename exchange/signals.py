@@ -10,6 +10,7 @@ its steps is asked to by `stop_on_signal`, or by `stop_on_signal_in_loop` under 
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import os
 import signal
@@ -23,6 +24,7 @@ from exchange.errors import STOPPED
 
 if TYPE_CHECKING:
     import subprocess
+
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPED_LINE = "stopped; run the same command again to go on"
@@ -151,3 +153,39 @@ def wait_for_child(process: subprocess.Popen[bytes]) -> int:
 def leave_to_parent() -> None:
     """For a child that Ctrl-C reaches with its whole group: the parent says when to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+# A part of the daemon that works in a thread of its own until it is stopped.
+
+
+class BackgroundThread(abc.ABC):
+    """Subclasses do their work in `work`, looking at `stopping` between two steps.
+
+    What ends the work early (a full disk, a damaged file) is kept in `error` for the daemon to
+    find; nothing is raised in a thread that nobody watches.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.error: BaseException | None = None
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
+
+    @abc.abstractmethod
+    def work(self) -> None:
+        """Work until `stopping` is set. Runs once, in the thread."""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the step in hand and end. Harmless when it never started."""
+        self.stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _guarded(self) -> None:
+        try:
+            self.work()
+        except BaseException as error:
+            self.error = error

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from exchange.errors import OK, ProgramFailed, Stopped
-from exchange.inference.engine import Engine
-from exchange.journal import JournalEntry
 from exchange.machine import python_module
-from exchange.metrics import MetricSource
-from exchange.project import Project
-from exchange.recipes.recipe import Recipe
 from exchange.settings import (
     ENV_PREFIX,
-    Config,
-    GeneralSettings,
     PersonaSettings,
-    RedisSettings,
-    SettingsTable,
 )
-from kkoracle.settings import TABLES
+from kkoracle.compose import ComposedProject, as_variable
 
 if TYPE_CHECKING:
     from crawler.status.snapshots import CrawlSnapshot
@@ -35,7 +25,6 @@ if TYPE_CHECKING:
     from trainer.scorer.training import TrainedScorer
     from trainer.training.train import TrainingResult
 
-T = TypeVar("T", bound=SettingsTable)
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 CHILD_STOP_S = 60.0  # a worker may take its grace of 30 s, and its supervisor some more
 
@@ -44,7 +33,7 @@ def _no_progress(what: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-class OracleProject(Project):
+class OracleProject(ComposedProject):
     """A data folder and its settings; `kkoracle.Project` is this class.
 
     Settings come from `open`, the environment and the file, in that order; keyword arguments of
@@ -53,56 +42,6 @@ class OracleProject(Project):
     """
 
     __slots__ = ()
-
-    @classmethod
-    def open(
-        cls,
-        config: Path | str | None = None,
-        *,
-        data: Path | str | None = None,
-        archive: str | None = None,
-        settings: Mapping[str, object] | None = None,
-    ) -> Self:
-        """Open a project; nothing is written yet.
-
-        Args:
-            config: a config file; default: KKORACLE_CONFIG, else `kkoracle.toml` here, if any.
-            data: the data folder.
-            archive: the one that the stages work on by default.
-            settings: others, by their dotted names: `{"crawl.delay": 2}`.
-
-        Raises:
-            UsageError: no such file, it is no TOML, or a table or key is unknown.
-        """
-        env = dict(os.environ)
-        for name, value in (settings or {}).items():
-            env[ENV_PREFIX + name.replace(".", "_").upper()] = _as_variable(value)
-        found = Config.find(Path(config) if config else None, env)
-        flags = {"data": Path(data).absolute() if data else None, "archive": archive}
-        return cls.of(found, flags)
-
-    @classmethod
-    def of(
-        cls, config: Config, flags: Mapping[str, Any], entry: JournalEntry | None = None
-    ) -> Self:
-        """The project of a config that was read.
-
-        Args:
-            flags: of the keys at the top of the file.
-            entry: in the journal, where commands put their figures.
-        """
-        config.check_tables(list(TABLES))
-        return cls(
-            config=config,
-            general=config.table("", GeneralSettings, flags),
-            redis=config.table("redis", RedisSettings),
-            recipe=lambda: _recipe(config),
-            recipe_in_language=lambda language: _recipe(config, language),
-            questions=_general_questions,
-            services=_monitor,
-            endpoint=_endpoint_engine,
-            journal=entry or JournalEntry(),
-        )
 
     def crawl(
         self,
@@ -327,15 +266,6 @@ class OracleProject(Project):
         maximum = widest_scale(about).maximum
         return scorer.score([parse_item(one, maximum, self._language()) for one in answers])
 
-    def _language(self) -> str:
-        return self.config.table("persona", PersonaSettings).language
-
-    def _table(self, name: str, model: type[T], flags: Mapping[str, Any]) -> T:
-        unknown = [key for key in flags if key not in model.model_fields]
-        if unknown:
-            raise TypeError(f"[{name}] has no setting {', '.join(unknown)}")
-        return self.config.table(name, model, flags)
-
     @contextmanager
     def _worker_process(
         self, burst: bool, settings: Mapping[str, Any]
@@ -347,7 +277,7 @@ class OracleProject(Project):
         where = ["--data", str(self.data)]
         if self.config.path:
             where = ["--config", str(self.config.path.resolve()), *where]
-        given = {f"{ENV_PREFIX}WORK_{key.upper()}": _as_variable(v) for key, v in settings.items()}
+        given = {f"{ENV_PREFIX}WORK_{key.upper()}": as_variable(v) for key, v in settings.items()}
         process = subprocess.Popen(
             python_module("kkoracle", *where, "work", *(["--burst"] if burst else [])),
             env={**self.config.environment, **given},
@@ -368,48 +298,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _as_variable(value: object) -> str:
-    """A setting as the environment writes it; a list with commas."""
-    if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value))
-    return str(value)
-
-
-# What the rooms may not know of each other is given to them here.
-
-
-def _recipe(config: Config, language: str = "") -> Recipe:
-    from workers.settings import current_recipe
-
-    return current_recipe(config, language)
-
-
-def _monitor(
-    project: Project, archive: str, figures: MetricSource | None
-) -> AbstractContextManager[None]:
-    from kkoracle.monitor import monitor
-
-    return monitor.monitor_command(project, archive, figures)
-
-
-def _general_questions(language: str) -> tuple[str, ...]:
-    from exchange.recipes import prompts
-
-    return prompts.general_questions(language)
-
-
-def _endpoint_engine(url: str, served_as: str, api_key: str, width: int) -> Engine:
-    """An OpenAI-compatible endpoint that an evaluation asks, greedily."""
-    from exchange.inference.openai_engine import OpenAIEngine
-
-    return OpenAIEngine(
-        url,
-        name=served_as,
-        served_as=served_as,
-        width=width,
-        api_key=api_key,
-        temperature=0.0,
-        table="evaluate",
-    )

@@ -65,7 +65,7 @@ TABLES: dict[str, str] = {
     "model": "exchange.inference.models:ModelSettings",
     "crawl": "crawler.settings:CrawlSettings",
     "work": "workers.settings:WorkSettings",
-    "plan": "exchange.planning.settings:PlanSettings",
+    "plan": "exchange.planning.context:PlanSettings",
     "dataset": "trainer.dataset.settings:DatasetSettings",
     "train": "trainer.training.settings:TrainSettings",
     "score": "trainer.scorer.settings:ScoreSettings",

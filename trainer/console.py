@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +22,25 @@ from rich.progress import (
 )
 
 from exchange import display
-from trainer.progress import ProgressCallback
+
+# How a long piece of work says where it is, without knowing who listens.
+
+StageProgress = Callable[[str, int, int], None]  # what is done, how much of it, and of how much
+
+
+class ProgressCallback:
+    """Hears how far some work is; every method does nothing until it is overridden."""
+
+    def log(self, text: str) -> None:
+        """A line worth reading: something takes a while, or is done otherwise than usual."""
+
+    def on_progress(self, what: str, done: int, total: int) -> None:
+        """Work that can be counted; `total` is 0 where nobody knows it."""
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """`on_progress` of one work, for a function that counts and knows no callback."""
+        return partial(self.on_progress, what)
+
 
 PLAIN_EVERY_S = 10.0  # seconds between two lines where nobody watches a bar
 

@@ -46,14 +46,14 @@ def list_failed(
     json: Json = False,
 ) -> None:
     """Show how many failed and why, and the first of them."""
-    from exchange.store import failures
+    from exchange.store import requests
     from exchange.store.spool import Spool
 
     project: Project = ctx.obj
     name = project.archive(archive)
     spool = Spool.read(project.archive_dir(name))
-    found = failures.count_reasons(spool)
-    first = failures.list_failed(spool, name, failures.FailedSelection((), reason), limit)
+    found = requests.count_reasons(spool)
+    first = requests.list_failed(spool, name, requests.FailedSelection((), reason), limit)
     if json:
         tasks = [
             {
@@ -84,13 +84,13 @@ def show(
     archive: ArchiveOption = None,
 ) -> None:
     """Show what one task was asked and what the model answered."""
-    from exchange.store import failures
+    from exchange.store import requests
     from exchange.store.spool import Spool
 
     project: Project = ctx.obj
     name = project.archive(archive)
     spool = Spool.read(project.archive_dir(name))
-    for one in failures.list_failed(spool, name, failures.FailedSelection((task,)), 1):
+    for one in requests.list_failed(spool, name, requests.FailedSelection((task,)), 1):
         typer.echo(f"{one.task.id}  {one.task.kind}, failed: {one.reason}\n")
         typer.echo(f"{printable(one.task.header)}\n{printable(one.task.text)}\n")
         if one.completion is None:
@@ -112,9 +112,9 @@ def retry(
     archive: ArchiveOption = None,
 ) -> None:
     """Ask for failed tasks again."""
-    from exchange.store import failures
+    from exchange.store import requests
 
-    count = _change(ctx.obj, archive, failures.RETRY, tasks, reason, everything)
+    count = _change(ctx.obj, archive, requests.RETRY, tasks, reason, everything)
     typer.echo(f"{count:,} tasks wait to be generated again")
 
 
@@ -126,9 +126,9 @@ def drop(
     archive: ArchiveOption = None,
 ) -> None:
     """Give failed tasks up: they are no longer counted, and not tried again."""
-    from exchange.store import failures
+    from exchange.store import requests
 
-    count = _change(ctx.obj, archive, failures.DROP, tasks, reason, everything)
+    count = _change(ctx.obj, archive, requests.DROP, tasks, reason, everything)
     typer.echo(f"{count:,} tasks dropped")
 
 
@@ -136,12 +136,12 @@ def _change(
     project: Project, archive: str | None, kind: str, ids: list[str] | None, reason: str, all_: bool
 ) -> int:
     from exchange.errors import NotFound, UsageError
-    from exchange.store import failures, requests
+    from exchange.store import requests
 
     if sum((bool(ids), bool(reason), all_)) != 1:
         raise UsageError("which tasks? give ids, or --reason CODE, or --all")
     directory = project.archive_dir(archive)
     if not directory.is_dir():
         raise NotFound("nothing yet: `kkoracle crawl` begins")
-    selection = failures.FailedSelection(tuple(ids or ()), reason)
+    selection = requests.FailedSelection(tuple(ids or ()), reason)
     return requests.submit_request(directory, selection.to_json(), kind=kind)

@@ -25,8 +25,8 @@ from exchange.inference.engine import Engine, EngineDescription
 from exchange.project import Project
 from exchange.records import Completion, Result, Task
 from exchange.settings import Config, PersonaSettings
-from exchange.store import inputs
 from exchange.store.spool import Spool, open_tasks
+from exchange.store.tasks import load_tasks
 from workers.estimate import PROBE_FILE
 from workers.request_builder import RequestBuilder, share_prefix
 
@@ -137,7 +137,7 @@ def sample_tasks(
     spool = Spool.read(directory)
     try:
         where = "t.state IN ('new','queued') ORDER BY t.id LIMIT ?"
-        tasks = list(inputs.load_tasks(spool, archive, where, (count,)))
+        tasks = list(load_tasks(spool, archive, where, (count,)))
         total = open_tasks(spool.counters())
     finally:
         spool.close()

@@ -18,9 +18,9 @@ import zstandard
 from exchange.errors import NotEnoughData
 from exchange.lock import daemon_lock
 from exchange.records import Completion
-from exchange.store import inputs
 from exchange.store.review import Review
 from exchange.store.spool import FILE, Spool
+from exchange.store.tasks import archive_language, task_from_row
 from exchange.store.verdicts import (
     StagedRow,
     StagedVerdicts,
@@ -111,11 +111,11 @@ def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
     """The tasks with serial numbers from `first` on, and their pairs with their stories."""
     spool = Spool.read(directory)
     try:
-        spoken = inputs.archive_language(spool)
+        spoken = archive_language(spool)
         tasks: list[str] = []
         rows: list[StagedRow] = []
         for row in spool.db.execute(_ROWS, (first, first + SPAN_TASKS - 1)):
-            task = inputs.task_from_row(row, archive, spoken)
+            task = task_from_row(row, archive, spoken)
             if task is None:
                 continue
             reply = Completion.from_json(zstandard.decompress(row["reply"]))

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from crawler import kinds
+from crawler import records
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.scope import CrawlScope
@@ -83,7 +83,7 @@ class FollowSchedule:
         return sum(
             (
                 again(f"key IN ({_placeholders(start)})", [*start]),
-                again(f"kind IN ({_placeholders(kinds.LISTS)})", kinds.LISTS),
+                again(f"kind IN ({_placeholders(records.LISTS)})", records.LISTS),
                 again(f"kind IN ({_placeholders(changing)})", changing),
                 again(
                     f"kind IN ({_placeholders(indexes)}) AND issue<>'' "

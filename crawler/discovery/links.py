@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
-from crawler import kinds
+from crawler import records
 from crawler.discovery.sitemaps import (
     NotXmlError,
     SitemapEntry,
@@ -48,7 +48,7 @@ def extract_links(
         base = urljoin(url, root.xpath("string(//base/@href)").strip())
     except ValueError:
         base = url
-    own = None if kinds.is_ours(kind) else site.profile.kinds[kind]
+    own = None if records.is_ours(kind) else site.profile.kinds[kind]
     words = re.compile(own.words) if own and own.words else None
     section = re.compile(own.section) if own and own.section else None
     found: dict[str, Link] = {}
@@ -99,7 +99,7 @@ MAX_DEPTH = 3  # an index of indexes of sitemaps; the protocol knows two
 def links_from_robots(claim: PageClaim, robots: str | None, site: CrawlScope) -> FetchOutcome:
     """The sitemaps that robots.txt names; its rules are at hand, so nothing is asked for."""
     found = [
-        site.list_link(address, kinds.SITEMAP)
+        site.list_link(address, records.SITEMAP)
         for address in sitemaps_in_robots(robots or "")
         if site.in_scope(address)
     ]
@@ -140,7 +140,9 @@ def _list_links(
     body: bytes, url: str, kind: str, site: CrawlScope
 ) -> tuple[tuple[Link, ...], bool]:
     """The links of a list, and whether it was longer than lists may be."""
-    entries: Iterator[SitemapEntry] = read_feed(body) if kind == kinds.FEED else read_sitemap(body)
+    entries: Iterator[SitemapEntry] = (
+        read_feed(body) if kind == records.FEED else read_sitemap(body)
+    )
     found: dict[str, Link] = {}
     for entry in itertools.islice(entries, MAX_ENTRIES):
         link = _entry_link(entry, url, kind, site)
@@ -162,4 +164,4 @@ def _entry_link(entry: SitemapEntry, url: str, kind: str, site: CrawlScope) -> L
         return None
     if depth >= MAX_DEPTH or not site.in_scope(address):
         return None
-    return site.list_link(address, f"{kinds.SITEMAP}:{depth + 1}", changed or time.time())
+    return site.list_link(address, f"{records.SITEMAP}:{depth + 1}", changed or time.time())

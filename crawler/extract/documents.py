@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
-from crawler import kinds
+from crawler import records
 from crawler.extract.charset import clean, decode
 from crawler.extract.file_names import date_in, title_in
 from crawler.extract.html import paragraphs, parse
@@ -57,11 +58,11 @@ def read(kind: str, body: bytes, url: str, charset: str) -> StoryParts:
     Raises:
         Unreadable: broken-pdf, encrypted-pdf, no-pdf-support, no-text-field, no-text.
     """
-    if kind == kinds.PDF:
+    if kind == records.PDF:
         parts = _pdf(body)
-    elif kind == kinds.JSON:
+    elif kind == records.JSON:
         parts = _record(orjson.loads(body))
-    elif kind == kinds.MARKDOWN:
+    elif kind == records.MARKDOWN:
         parts = _markdown(decode(body, "", charset))
     else:
         parts = _text(decode(body, "", charset))
@@ -207,3 +208,22 @@ def _value(told: Mapping[str, Any], field: str) -> str:
 
 def _paragraphs(text: str) -> list[str]:
     return [said for piece in _BLANK.split(text.replace("\r\n", "\n")) if (said := clean(piece))]
+
+
+# One document of an import, as the readers of files hand it on.
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDocument:
+    """One document, or why there is none: then `reason` is a code and `body` may be empty."""
+
+    name: str  # path from where the import began, `#` and a number for a part of a file
+    kind: str
+    body: bytes = b""
+    url: str = ""  # where it was published, when that is known
+    charset: str = ""
+    reason: str = ""
+
+
+Documents = Iterator[ImportDocument]
+BytesReadCallback = Callable[[int], None]  # bytes read since the last call

@@ -20,9 +20,10 @@ from crawler.extract.pool import ExtractionPool
 from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
+from exchange import records
 from exchange.errors import UsageError
 from exchange.records import Completion
-from exchange.store import db, marks
+from exchange.store import db
 from exchange.store.spool import FILE, Spool
 
 SAMPLE_PAGES = 2000
@@ -88,7 +89,7 @@ def forecast_re_extraction(
             wanted = {
                 chunk.id
                 for story, chunks in found.stories
-                if not marks.is_withheld(story.marks)
+                if not records.is_withheld(story.marks)
                 for chunk in chunks
             }
             live, known = _chunks(spool, keys[page], wanted)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from crawler import kinds
-from crawler.extract import quality
+from crawler import records
 from crawler.extract.charset import as_utf8
 from crawler.extract.chunk import chunks
 from crawler.extract.documents import UnreadableDocument, fill_from_name
@@ -21,6 +21,73 @@ from exchange.text.fold import fold
 
 if TYPE_CHECKING:
     from crawler.profile import Profile
+
+
+# What one story shows by itself: charset, language, length and date. Pure functions.
+
+BROKEN = 1 / 400  # replacement characters a character: one in four lines of print
+GREEK = 0.5  # of the letters; a story about foreign books stays above it
+TOLERANCE = 0.10  # of the printed word count: newspapers count signatures and captions
+TOLERANCE_WORDS = 10
+NEAR_DAYS = 3  # a weekend issue carries two dates, a page may show the day it was printed
+_LETTERS = re.compile(r"[^\W\d_]+")
+_GREEK = re.compile("[\u0370-\u037d\u037f-\u0386\u0388-\u03ff\u1f00-\u1fff]+")
+_BROKEN = re.compile("[\ufffd\ufffe\uffff\x80-\x9f]")
+
+
+def story_marks(story: Story, on_page: str, language: str) -> tuple[str, ...]:
+    """The marks of a story, sorted.
+
+    Args:
+        on_page: the date that the page itself shows, ISO or "".
+        language: of the newspaper, ISO 639.
+    """
+    found = {
+        "low-confidence": story.low_confidence,
+        "broken-characters": broken_share(story.text) >= BROKEN,
+        "other-language": language == "el" and other_language(story.text),
+        "date-differs": dates_differ(story.published, on_page),
+        **_word_count_marks(story),
+    }
+    return tuple(sorted(code for code, marked in found.items() if marked))
+
+
+def broken_share(text: str) -> float:
+    """Characters that no newspaper printed, of all."""
+    if "\ufffd" not in text and text.replace("\n", "").isprintable():
+        return 0.0  # nearly all: all other broken characters are none that can be printed
+    return len(_BROKEN.findall(text)) / max(1, len(text))
+
+
+def other_language(text: str) -> bool:
+    """Are the letters mostly not Greek? Counting Greek's first bytes answers it for most texts."""
+    raw = text.encode("utf-8", "replace")
+    if len(raw) - len(raw.translate(None, b"\xce\xcf")) >= GREEK * (len(text) - text.count(" ")):
+        return False
+    return greek_share(text) < GREEK
+
+
+def greek_share(text: str) -> float:
+    """Greek letters of all letters; 1 for a text without letters."""
+    letters = sum(map(len, _LETTERS.findall(text)))
+    return sum(map(len, _GREEK.findall(text))) / letters if letters else 1.0
+
+
+def dates_differ(published: str, on_page: str) -> bool:
+    """Are both known, and further apart than a weekend issue's dates?"""
+    if not published or not on_page:
+        return False
+    apart = dt.date.fromisoformat(published) - dt.date.fromisoformat(on_page)
+    return abs(apart.days) > NEAR_DAYS
+
+
+def _word_count_marks(story: Story) -> dict[str, bool]:
+    expected = story.words_expected
+    if not expected:
+        return {}
+    over = len(story.text.split()) - expected
+    allowed = max(TOLERANCE_WORDS, TOLERANCE * expected)
+    return {"words-missing": -over > allowed, "words-extra": over > allowed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +133,7 @@ class PageReader:
 
     def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:
         """The stories as they stand on the page, and whether no selector found them."""
-        if page.kind in kinds.FILES and page.kind != kinds.HTML:
+        if page.kind in records.FILES and page.kind != records.HTML:
             return [reading_read(page.kind, page.body, page.url, self._profile.charset)], False
         markup = as_utf8(page.body, page.charset, self._profile.charset)
         root = parse(markup)
@@ -108,7 +175,7 @@ class PageReader:
             words_expected=page.words if count == 1 else None,
             low_confidence=low,
         )
-        marks = quality.story_marks(story, parts.date, self._profile.language)
+        marks = story_marks(story, parts.date, self._profile.language)
         if any(pattern.search(story.text) for pattern in self._teasers):
             marks = tuple(sorted({*marks, "teaser"}))
         return story.replace(marks=marks) if marks else story

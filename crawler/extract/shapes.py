@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crawler import kinds
+from crawler import records
 from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
 from exchange.text import dates
@@ -39,7 +39,7 @@ class ShapeMatcher:
     def read(self, root: Any, kind: str) -> list[StoryParts]:
         """The stories of a page, [] when no shape matches."""
         for shape in self._shapes:
-            if shape.kinds and kind not in shape.kinds and kind != kinds.HTML:
+            if shape.kinds and kind not in shape.kinds and kind != records.HTML:
                 continue
             stories = shape.stories(root)
             found = [

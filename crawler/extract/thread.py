@@ -16,7 +16,7 @@ from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
-from exchange.queue.background import BackgroundThread
+from exchange.signals import BackgroundThread
 from exchange.store import db, history
 from exchange.store.spool import Spool
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from crawler import kinds
+from crawler import records
 from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
 from crawler.extract.charset import as_utf8, decode
 from crawler.fetch.client import MAX_BODY, FetchError, HttpClient
@@ -89,9 +89,9 @@ class PageFetcher:
     async def fetch(self, claim: PageClaim) -> FetchOutcome:
         """Ask for one page, following redirects that stay what they were."""
         url = self._site.absolute(claim.url)
-        if claim.kind == kinds.ROBOTS:
+        if claim.kind == records.ROBOTS:
             return links_from_robots(claim, (await self._throttle_for(url)).host.robots, self._site)
-        page = not kinds.is_list(claim.kind)
+        page = not records.is_list(claim.kind)
         seen = {url}
         requests = 0
         while True:
@@ -137,7 +137,7 @@ class PageFetcher:
             return _failed(claim, "redirect-many", requests)
         if not self._site.in_scope(target):
             return _left_out(claim, "redirect-out", requests)
-        if kinds.is_list(claim.kind):
+        if records.is_list(claim.kind):
             return None
         link = self._site.classify(target, issue=claim.issue)
         if link is not None and link.key == claim.key:

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import orjson
 
-from crawler import kinds
+from crawler import records
+from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
-from crawler.importing.document import BytesReadCallback, Documents, ImportDocument
 
 MAX_PDF = 100 * 1024 * 1024
 MAX_JSON = 64 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
-    ".html": kinds.HTML,
-    ".htm": kinds.HTML,
-    ".xhtml": kinds.HTML,
-    ".txt": kinds.TEXT,
-    ".text": kinds.TEXT,
-    ".md": kinds.MARKDOWN,
-    ".markdown": kinds.MARKDOWN,
-    ".pdf": kinds.PDF,
+    ".html": records.HTML,
+    ".htm": records.HTML,
+    ".xhtml": records.HTML,
+    ".txt": records.TEXT,
+    ".text": records.TEXT,
+    ".md": records.MARKDOWN,
+    ".markdown": records.MARKDOWN,
+    ".pdf": records.PDF,
 }
 
 
@@ -76,14 +76,14 @@ def _whole(path: Path, name: str, size: int) -> ImportDocument:
     kind = SUFFIXES.get(path.suffix.lower(), "")
     if not kind:
         return ImportDocument(name, "", reason="unknown-type")
-    if size > (MAX_PDF if kind == kinds.PDF else MAX_BODY):
+    if size > (MAX_PDF if kind == records.PDF else MAX_BODY):
         return ImportDocument(name, kind, f"{name}\n{size}".encode(), reason="too-big")
     body = path.read_bytes()
     if not body.strip():
         return ImportDocument(name, kind, body, reason="empty")
-    if kind != kinds.PDF and b"\0" in body[:4096] and not body.startswith(UTF_16):
+    if kind != records.PDF and b"\0" in body[:4096] and not body.startswith(UTF_16):
         return ImportDocument(name, kind, body, reason="not-text")
-    if kind == kinds.PDF and b"%PDF-" not in body[:1024]:
+    if kind == records.PDF and b"%PDF-" not in body[:1024]:
         return ImportDocument(name, kind, body, reason="not-pdf")
     return ImportDocument(name, kind, body)
 
@@ -99,7 +99,7 @@ def _jsonl(path: Path, name: str, tell: BytesReadCallback) -> Documents:
                 while line and not line.endswith(b"\n"):
                     line = lines.readline(MAX_BODY)
                 yield ImportDocument(
-                    f"{name}#{number}", kinds.JSON, f"{name}#{number}".encode(), reason="too-big"
+                    f"{name}#{number}", records.JSON, f"{name}#{number}".encode(), reason="too-big"
                 )
             elif line.strip():
                 yield _record(line.strip(), f"{name}#{number}")
@@ -111,14 +111,14 @@ def _json(path: Path, name: str, tell: BytesReadCallback) -> Documents:
     """One object, or a list of them."""
     size = path.stat().st_size
     if size > MAX_JSON:
-        yield ImportDocument(name, kinds.JSON, f"{name}\n{size}".encode(), reason="too-big")
+        yield ImportDocument(name, records.JSON, f"{name}\n{size}".encode(), reason="too-big")
         return
     body = path.read_bytes()
     tell(size)
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        yield ImportDocument(name, kinds.JSON, body[:MAX_BODY], reason="broken-json")
+        yield ImportDocument(name, records.JSON, body[:MAX_BODY], reason="broken-json")
         return
     if not isinstance(found, list):
         yield _record(body.strip(), name)
@@ -131,8 +131,8 @@ def _record(body: bytes, name: str) -> ImportDocument:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return ImportDocument(name, kinds.JSON, body, reason="broken-json")
+        return ImportDocument(name, records.JSON, body, reason="broken-json")
     if not isinstance(found, dict):
-        return ImportDocument(name, kinds.JSON, body, reason="no-record")
+        return ImportDocument(name, records.JSON, body, reason="no-record")
     url = found.get("url")
-    return ImportDocument(name, kinds.JSON, body, url if isinstance(url, str) else "")
+    return ImportDocument(name, records.JSON, body, url if isinstance(url, str) else "")

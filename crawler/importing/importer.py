@@ -17,15 +17,15 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
-from crawler import kinds, profiles
+from crawler import profiles, records
 from crawler.daemon import SnapshotCallback, run_daemon
 from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
+from crawler.extract.documents import ImportDocument
 from crawler.extract.file_names import date_by_pattern
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
-from crawler.importing.document import ImportDocument
 from crawler.importing.files import read_documents, walk_files
 from crawler.profile import Profile
 from crawler.records import Link
@@ -194,10 +194,10 @@ class DocumentStore:
             return []
         self.tally.new += 1
         self._bodies.put(inserted[0], item.body)
-        if page.kind in kinds.FILES or self._site.has_stories(page.kind):
+        if page.kind in records.FILES or self._site.has_stories(page.kind):
             # Apart, as the counters of texts see changes, not additions.
             self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
-        if page.kind in kinds.FILES or not self._site.has_links(page.kind):
+        if page.kind in records.FILES or not self._site.has_links(page.kind):
             return []
         markup = as_utf8(item.body, item.charset, self._site.profile.charset)
         return list(extract_links(markup, item.url, self._site, page.kind, page.issue))
@@ -220,7 +220,7 @@ class DocumentStore:
     def _page_for(self, item: ImportDocument) -> Link:
         """The page that an item is: one of the newspaper's own, or a file."""
         issue = date_by_pattern(self._date, item.name) if self._date else ""
-        if item.kind == kinds.HTML and item.url:
+        if item.kind == records.HTML and item.url:
             own = self._site.classify(item.url, issue=issue) or self._starts.get(item.url)
             if own is not None:
                 return own

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from crawler import kinds
+from crawler import records
+from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import HTML, MAX_BODY
 from crawler.frontier.raw_store import RawStore
-from crawler.importing.document import BytesReadCallback, Documents, ImportDocument
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 from exchange.files import atomic_path
@@ -47,10 +47,10 @@ def read_warc(path: Path, name: str, tell: BytesReadCallback) -> Documents:
                 tell(stream.tell() - at)
                 at = stream.tell()
         except (ArchiveLoadFailed, ValueError, KeyError, AttributeError, IndexError):
-            yield ImportDocument(f"{name}#{number + 1}", kinds.HTML, reason="broken-warc")
+            yield ImportDocument(f"{name}#{number + 1}", records.HTML, reason="broken-warc")
             return
     if not number:
-        yield ImportDocument(name, kinds.HTML, reason="broken-warc")
+        yield ImportDocument(name, records.HTML, reason="broken-warc")
 
 
 def _page(record: Any, name: str) -> ImportDocument | None:
@@ -66,13 +66,13 @@ def _page(record: Any, name: str) -> ImportDocument | None:
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
     body = record.content_stream().read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        return ImportDocument(name, kinds.HTML, url.encode(), url, reason="too-big")
+        return ImportDocument(name, records.HTML, url.encode(), url, reason="too-big")
     if getattr(record.raw_stream, "limit", 0):  # the file ends before the record does
-        return ImportDocument(name, kinds.HTML, body, url, reason="broken-warc")
+        return ImportDocument(name, records.HTML, body, url, reason="broken-warc")
     if not body.strip():
         return None
     charset = rest.lower().partition("charset=")[2].strip(" \"'")
-    return ImportDocument(name, kinds.HTML, body, url, charset if charset.isascii() else "")
+    return ImportDocument(name, records.HTML, body, url, charset if charset.isascii() else "")
 
 
 def write_warc(

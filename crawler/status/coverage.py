@@ -15,8 +15,7 @@ import orjson
 
 from crawler.frontier import pages
 from crawler.scope import CrawlScope
-from exchange.records import Story
-from exchange.store.marks import MARKS, WITHHELD
+from exchange.records import MARKS, WITHHELD, Story
 from exchange.store.spool import FILE, Spool
 
 UNDATED = "undated"

@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.display import (
-    SecondsRange,
-)
+from exchange.display import SecondsRange
 from exchange.store.spool import open_tasks
 
 if TYPE_CHECKING:

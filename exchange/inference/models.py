@@ -14,14 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from exchange.display import format_bytes
-from exchange.errors import (
-    DiskFull,
-    MissingExtra,
-    ModelUnfit,
-    NotAllowed,
-    NotFound,
-    Unreachable,
-)
+from exchange.errors import DiskFull, MissingExtra, ModelUnfit, NotAllowed, NotFound, Unreachable
 from exchange.files import atomic_folder
 from exchange.settings import SettingsTable
 

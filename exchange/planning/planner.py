@@ -12,9 +12,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from exchange.planning import kinds, refusal, survey, whois
-from exchange.planning.context import PlanningContext
-from exchange.planning.settings import PlanSettings
+from exchange.planning import kinds, refusal
+from exchange.planning.context import PlanningContext, PlanSettings, survey_chunks
 from exchange.recipes.recipe import Recipe
 from exchange.records import TaskKind
 from exchange.store.spool import Spool, open_tasks
@@ -45,7 +44,7 @@ class Planner:
         self._settings = settings
         self._planners: dict[TaskKind, Callable[[PlanningContext], int]] = {
             "dense": kinds.plan_dense,
-            "whois": whois.plan_whois,
+            "whois": kinds.plan_whois,
             "rephrase": kinds.plan_rephrase,
             "refusal": refusal.plan_refusal,
             "replay": lambda context: kinds.plan_replay(context, questions),
@@ -87,7 +86,7 @@ class Planner:
             if not self._retired:
                 self._retire(spool)
             # Chunks first: who is named where decides what can be made of a pair.
-            read = survey.survey_chunks(spool, CHUNKS_PER_STEP)
+            read = survey_chunks(spool, CHUNKS_PER_STEP)
             idle = not read and not open_tasks(counters)
             made = 0
             for kind in self._kinds:

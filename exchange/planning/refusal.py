@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 
-from exchange.planning import names
-from exchange.planning.context import PlanningContext, SourcePair
-from exchange.planning.survey import chunks_naming
+from exchange.planning.context import (
+    PlanningContext,
+    SourcePair,
+    chunks_naming,
+    find_names,
+    name_key,
+)
 from exchange.records import Chunk
 
 MAX_CHUNKS_READ = (
@@ -75,7 +79,7 @@ def _other_year(context: PlanningContext, question: str) -> tuple[str, str] | No
     if len(years) != 1:
         return None
     (true,) = years
-    texts = _texts_naming(context, [key for key, _ in names.find_names(question)])
+    texts = _texts_naming(context, [key for key, _ in find_names(question)])
     if texts is None:
         return None
     for step in YEAR_STEPS:
@@ -87,10 +91,10 @@ def _other_year(context: PlanningContext, question: str) -> tuple[str, str] | No
 
 def _other_name(context: PlanningContext, source: SourcePair) -> tuple[str, str] | None:
     """One of the question's names, and one of the same shape that is never beside the others."""
-    found = dict(names.find_names(source.pair.question))
+    found = dict(find_names(source.pair.question))
     for key, name in found.items():
         others = [other for other in found if other != key]
-        about = names.name_key(re.findall(r"[^\W\d_]{4,}", source.pair.question.replace(name, " ")))
+        about = name_key(re.findall(r"[^\W\d_]{4,}", source.pair.question.replace(name, " ")))
         for false_key, false in _names_alike(context, source, key, name):
             if false_key in found or _may_be_true(context, false_key, others, about):
                 continue
@@ -124,7 +128,7 @@ def _may_be_true(context: PlanningContext, key: str, others: list[str], about: s
         return True
     stems = set(about.split())
     for text in texts:
-        held = set(names.name_key(re.findall(r"[^\W\d_]{4,}", text)).split())
+        held = set(name_key(re.findall(r"[^\W\d_]{4,}", text)).split())
         if stems and len(stems & held) > len(stems) / 2:
             return True
     return False

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from exchange.planning.planner import Planner
 from exchange.queue.announce import announce, require_one_model
-from exchange.queue.background import BackgroundThread
 from exchange.queue.collector import Collector
 from exchange.queue.feeder import Feeder
 from exchange.queue.reconcile import delete_unwanted_inputs, reconcile
 from exchange.recipes.recipe import Recipe
+from exchange.signals import BackgroundThread
 from exchange.store.requests import answer_requests
 from exchange.store.spool import Spool
 

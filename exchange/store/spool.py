@@ -15,8 +15,9 @@ from typing import Literal, Self
 
 import zstandard
 
+from exchange import records
 from exchange.records import Chunk, Completion, Pair, Story, Task
-from exchange.store import db, marks, schema
+from exchange.store import db, schema
 
 FILE = "spool.sqlite"
 ChunkState = Literal["live", "stale"]
@@ -115,7 +116,7 @@ class Spool:
     def mark(self, story_id: str, code: str) -> None:
         """Mark a story; one that is then held back has only stale chunks. In a transaction."""
         self.db.execute("INSERT OR IGNORE INTO marks VALUES (?,?)", (story_id, code))
-        if code in marks.WITHHELD:
+        if code in records.WITHHELD:
             self._retire(story_id, set())
 
     def marks(self, story_id: str) -> set[str]:

@@ -177,7 +177,6 @@ def _daemon_check(
     settings: MonitorSettings,
     awake: SleepInhibitor,
 ) -> tuple[MetricSource, Callable[[], None]]:
-    from kkoracle.monitor.monitor import status_metrics
     from kkoracle.monitor.notices import Notifier
     from kkoracle.status import read_status
 

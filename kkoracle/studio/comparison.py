@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from exchange.display import one_line
 from exchange.store.review import Vote
-from kkoracle.studio import markup
+from kkoracle.studio import studio
 from kkoracle.studio.systems import StudioAnswer
 
 LETTERS = "ABCD"
@@ -115,7 +115,7 @@ def to_markdown(title: str, talk: Sequence[ComparisonRound]) -> str:
 
 def to_html(title: str, talk: Sequence[ComparisonRound]) -> str:
     """The same as one page."""
-    return markup.render("transcript", title, talk)
+    return studio.render("transcript", title, talk)
 
 
 def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> str:
@@ -124,7 +124,7 @@ def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> st
         return ""
     kinds = (("md", "text/markdown", to_markdown), ("html", "text/html", to_html))
     return " ".join(
-        markup.render(
+        studio.render(
             "save", name, ending, kind, base64.b64encode(write(title, talk).encode()).decode()
         )
         for ending, kind, write in kinds

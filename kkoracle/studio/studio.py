@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from exchange.html.templates import macro
 from exchange.project import Project
 from kkoracle.settings import StudioSettings
 from kkoracle.studio.threads import ModelThread, SingleThread
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 class Studio:
@@ -32,3 +37,13 @@ class Studio:
     ) -> None:
         self.models.close()
         self.records.close()
+
+
+# The studio's HTML, made by the macros of `templates/studio.html.j2`: every value stays text.
+
+render = partial(macro, "kkoracle.studio", "studio.html.j2")
+
+
+def note(message: object, kind: str = "note") -> Markup:
+    """One line that says how things are; `kind` "wrong" for what a person has to put right."""
+    return render("note", message, kind)

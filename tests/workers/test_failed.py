@@ -10,7 +10,7 @@ import pytest
 from exchange.lock import FileLock
 from exchange.project import Project
 from exchange.records import Completion, Result
-from exchange.store import failures, requests, tasks
+from exchange.store import requests, tasks
 from exchange.store.review import Review
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
@@ -64,7 +64,7 @@ def counters(project: Project) -> dict[str, int]:
 
 def failed_ids(project: Project, reason: str) -> list[str]:
     spool = Spool.read(project.archive_dir())
-    found = failures.list_failed(spool, "paper", failures.FailedSelection((), reason), 10)
+    found = requests.list_failed(spool, "paper", requests.FailedSelection((), reason), 10)
     ids = [one.task.id for one in found]
     spool.close()
     return ids
@@ -111,8 +111,8 @@ def test_a_running_daemon_is_asked_and_answers(project: Project) -> None:
         spool = Spool.open(directory)
         count = requests.submit_request(
             directory,
-            failures.FailedSelection((), "").to_json(),
-            kind=failures.RETRY,
+            requests.FailedSelection((), "").to_json(),
+            kind=requests.RETRY,
             waiting=lambda: (
                 requests.answer_requests(spool, directory) and None
             ),  # as the daemon does
@@ -142,7 +142,7 @@ def test_what_makes_no_sense_is_one_line(
 def test_a_request_that_nobody_understands_is_answered_and_stops_nobody(project: Project) -> None:
     directory = project.archive_dir()
     review = Review.open(directory)
-    serial = review.add_request(failures.RETRY, "no json")
+    serial = review.add_request(requests.RETRY, "no json")
     spool = Spool.open(directory)
     assert requests.answer_requests(spool, directory) == 1
     assert (review.outcome(serial) or "").startswith("failed: ")

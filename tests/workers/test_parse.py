@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.parse import PairDraft, parse
+from workers.grading import PairDraft, parse
 
 Q, A = "Πότε άνοιξε η γέφυρα του Ξηροπόταμου;", "Στις 3 Μάη 2012."
 

@@ -8,15 +8,7 @@ import typer
 
 from exchange.cli.commands import add_command
 from exchange.cli.fields import model_option
-from exchange.cli.options import (
-    Archive,
-    Best,
-    MaxTokens,
-    RunName,
-    Yes,
-    checkpoint,
-    confirmation,
-)
+from exchange.cli.options import Archive, Best, MaxTokens, RunName, Yes, checkpoint, confirmation
 from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
 

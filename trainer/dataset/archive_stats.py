@@ -19,10 +19,10 @@ from exchange.html import templates
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FolderCorpus
 from exchange.text.similarity import question_signature
+from trainer.console import StageProgress
 from trainer.dataset.build import FOLDER
 from trainer.dataset.mix import answer_length
 from trainer.dataset.rows import MANIFEST, Manifest
-from trainer.progress import StageProgress
 
 ENTITIES = 30  # names shown
 UNKNOWN = "unknown"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from exchange.errors import NotEnoughData
+from exchange.files import atomic_path, write_hashed
 from exchange.lock import DATASET_LOCK, FileLock
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
-from trainer.dataset import assign, leakage, readers, write
+from trainer.console import StageProgress
+from trainer.dataset import assign, leakage, readers
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
-from trainer.dataset.rows import DatasetRow, Manifest
+from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
@@ -27,7 +33,50 @@ from trainer.dataset.split import (
     assign_stories,
     check_crossing,
 )
-from trainer.progress import StageProgress
+
+# Put a dataset on disk: everything under temporary names first, the manifest last.
+
+
+def write_dataset(
+    folder: Path,
+    split: Mapping[Split, Sequence[DatasetRow]],
+    extra: Mapping[str, bytes],
+    manifest: Manifest,
+) -> Manifest:
+    """Write every split and the extra files, and the manifest with their hashes.
+
+    A crash between two renames leaves files that the manifest does not describe; readers check
+    that and say so.
+
+    Raises:
+        UserError: the folder cannot be written; what stood there is as it was.
+    """
+    pieces: dict[str, Iterable[bytes]] = {
+        **{f"{name}.jsonl": (row.to_line() for row in rows) for name, rows in split.items()},
+        **{name: (data,) for name, data in extra.items()},
+    }
+    with ExitStack() as stack:  # it closes in reverse: the manifest gets its name last
+        described = stack.enter_context(atomic_path(folder / MANIFEST))
+        partial = {name: stack.enter_context(atomic_path(folder / name)) for name in pieces}
+        files = {name: write_hashed(partial[name], pieces[name]) for name in pieces}
+        manifest = replace(manifest, files=files)
+        write_hashed(described, (manifest.to_json(),))
+    for path in folder.glob("*.jsonl"):
+        if path.name not in files:  # a split of the build before that this one does not have
+            path.unlink()
+    return manifest
+
+
+def describe_rows(rows: Sequence[DatasetRow]) -> dict[str, Any]:
+    """The figures of one split."""
+    return {
+        "rows": len(rows),
+        "stories": len({row.story for row in rows if row.story}),
+        "clusters": len({row.cluster for row in rows if row.cluster}),
+        "characters": sum(len(row.question) + len(row.answer) for row in rows),
+        "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
+    }
+
 
 FOLDER = "dataset"
 LEAKAGE = "leakage.json"
@@ -132,7 +181,7 @@ def build_dataset(
             input=source.described,
             left_out=dict(sorted((+source.left_out).items())),
             mix=mixing.describe_mix(split["train"], settings),
-            splits={name: write.describe_rows(rows) for name, rows in split.items()},
+            splits={name: describe_rows(rows) for name, rows in split.items()},
             leak={
                 "siblings_in_train": leakage.sibling_share(split["test_unseen"], train),
                 "siblings_if_random": round(leakage.random_sibling_share(plain, 0.7), 4),
@@ -145,7 +194,7 @@ def build_dataset(
             assign.FILE: assign.assignments_to_bytes(places),
             LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
         }
-        return DatasetBuild(write.write_dataset(folder, split, extra, manifest), source.bad, folder)
+        return DatasetBuild(write_dataset(folder, split, extra, manifest), source.bad, folder)
 
 
 def read_source(

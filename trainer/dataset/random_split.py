@@ -9,12 +9,12 @@ from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.lock import DATASET_LOCK, FileLock
-from trainer.dataset import leakage, mix, write
+from trainer.console import StageProgress
+from trainer.dataset import build, leakage, mix
 from trainer.dataset.build import DatasetBuild, DatasetRequest, read_source
 from trainer.dataset.rows import DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split, hash_fraction
-from trainer.progress import StageProgress
 
 FOLDER = "dataset-researcher"
 TRAIN, VALID = 0.70, 0.15  # test has the rest
@@ -56,7 +56,7 @@ def build_random_split(
             input=source.described,
             left_out=dict(sorted((+source.left_out).items())),
             mix=mix.describe_mix(train, settings),
-            splits={name: write.describe_rows(rows) for name, rows in split.items()},
+            splits={name: build.describe_rows(rows) for name, rows in split.items()},
             leak={
                 "siblings_in_train": round(shared, 4),
                 "siblings_if_random": round(leakage.random_sibling_share(source.rows, TRAIN), 4),
@@ -69,4 +69,4 @@ def build_random_split(
                 "model knows of stories it never saw"
             ],
         )
-        return DatasetBuild(write.write_dataset(folder, split, {}, manifest), source.bad, folder)
+        return DatasetBuild(build.write_dataset(folder, split, {}, manifest), source.bad, folder)

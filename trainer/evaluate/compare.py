@@ -10,6 +10,7 @@ from exchange.errors import BadFile, TooLarge
 from exchange.inference import models
 from exchange.inference.engine import Likelihood
 from exchange.project import DEFAULT_RUN, Project
+from trainer.console import ProgressCallback
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.split import Split
@@ -29,7 +30,6 @@ from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.strategies import ZeroShotStrategy
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.progress import ProgressCallback
 from trainer.training.runs import CheckpointName, TrainingRun
 
 MAX_TOKENS = 128  # an answer of the dataset is shorter; a base model that rambles is cut here

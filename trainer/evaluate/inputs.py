@@ -13,12 +13,12 @@ from exchange.records import Chunk
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FolderCorpus
 from exchange.store.spool import FILE as SPOOL
+from trainer.console import StageProgress
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.items import BuiltItems, build_items
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.rag import SearchIndex, open_archive
-from trainer.progress import StageProgress
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 from trainer.tuned_model import find_tuned_model

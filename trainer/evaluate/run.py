@@ -17,6 +17,7 @@ from exchange.project import DEFAULT_RUN, Project, run_dir
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.settings import PersonaSettings
+from trainer.console import ProgressCallback, StageProgress
 from trainer.evaluate import inputs
 from trainer.evaluate.inputs import EvaluatedModel, EvaluationInputs
 from trainer.evaluate.items.build import ItemCounts
@@ -37,16 +38,10 @@ from trainer.evaluate.records import (
 from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.answer_cache import FOLDER as ANSWERS
 from trainer.evaluate.systems.answer_cache import AnswerCache
-from trainer.evaluate.systems.build import (
-    ModelClients,
-    SystemResources,
-    answer_all,
-    build_systems,
-)
+from trainer.evaluate.systems.build import ModelClients, SystemResources, answer_all, build_systems
 from trainer.evaluate.systems.client import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.progress import ProgressCallback, StageProgress
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder

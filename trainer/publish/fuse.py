@@ -16,10 +16,10 @@ from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.runtime import context_length
 from exchange.project import Project
+from trainer.console import ProgressCallback
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.split import Split
-from trainer.progress import ProgressCallback
 from trainer.publish import tokenizer
 from trainer.tokenization import TokenizedSample, encode_rows
 from trainer.tuned_model import TunedModel

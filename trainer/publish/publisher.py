@@ -12,10 +12,10 @@ from exchange.files import write_atomic
 from exchange.inference import models, runtime
 from exchange.project import Project
 from exchange.settings import PersonaSettings
+from trainer.console import ProgressCallback
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.rows import read_split
 from trainer.hub import HubUpload
-from trainer.progress import ProgressCallback
 from trainer.publish import converter, ollama, tokenizer
 from trainer.publish.card import ModelCard, read_results, render_card
 from trainer.publish.fuse import ArtifactFolder, FusedModel, fuse_run

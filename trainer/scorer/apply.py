@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.review import Review
-from trainer.progress import StageProgress
+from trainer.console import StageProgress
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer

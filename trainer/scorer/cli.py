@@ -16,9 +16,7 @@ from exchange.signals import stop_on_signal
 from trainer.scorer.settings import ScoreSettings
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from trainer.scorer.files import ItemReadResult
+    pass
 
 Files = Annotated[
     list[Path] | None,
@@ -29,7 +27,6 @@ Maximum = Annotated[
     float, typer.Option(help="Highest score of rows that name none; 0: the largest one.")
 ]
 Language = Annotated[str | None, typer.Option(help="Of rows that name none; default: persona's.")]
-SHOWN = 20  # bad rows told one by one
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +84,7 @@ def train(
     from exchange.errors import UsageError
     from trainer.scorer import split as splitting
     from trainer.scorer import synthetic, training
-    from trainer.scorer.console import scorer_table
+    from trainer.scorer.console import read_and_report, scorer_table
     from trainer.training.console import TrainingScreen
 
     project: Project = ctx.obj
@@ -97,7 +94,7 @@ def train(
     console = Console(highlight=False)
     items, said = [], []
     if files:
-        read = _read(console, files, maximum, language)
+        read = read_and_report(console, files, maximum, language)
         items += read.items
         said += [path.name for path in files]
     if pairs:
@@ -154,7 +151,7 @@ def evaluate(
     from exchange.inference import models
     from trainer.console import ProgressScreen
     from trainer.scorer import training
-    from trainer.scorer.console import results_table
+    from trainer.scorer.console import read_and_report, results_table
     from trainer.scorer.evaluate import (
         evaluate_base,
         evaluate_baselines,
@@ -173,7 +170,7 @@ def evaluate(
         run = scorer_run(project, name)
         parts = ScorerSplit.read(run.folder / DATA)
         if files:
-            read = _read(console, files, maximum, language or _language(project))
+            read = read_and_report(console, files, maximum, language or _language(project))
             parts, known = held_out_of_file(read.items, parts, about)
             if known:
                 screen.log(f"{known} rows were taught to this scorer and are left out")
@@ -219,7 +216,7 @@ def apply(
     from trainer.evaluate.records import Evaluation
     from trainer.scorer import apply as applying
     from trainer.scorer import judge_evaluation, training
-    from trainer.scorer.console import applied_lines
+    from trainer.scorer.console import applied_lines, read_and_report
     from trainer.scorer.folder import DATA, scorer_run
     from trainer.scorer.split import ScorerSplit
     from trainer.training.runs import TrainingRun
@@ -242,7 +239,7 @@ def apply(
             return
         folder = TrainingRun(archive_dir, evaluation).folder / "evaluation"
         found = Evaluation.read(folder)
-        sample = _read(console, [human], 0.0, language).items if human else []
+        sample = read_and_report(console, [human], 0.0, language).items if human else []
         taught = ScorerSplit.read(scorer_run(project, name).folder / DATA)
         trusted = judge_evaluation.check_trust(archive_dir, found, scorer, taught, sample)
         judged = judge_evaluation.judge_evaluation(
@@ -288,22 +285,6 @@ def serve(
     service = serving.ScoreServer(lambda: training.load_scorer(project, name, confirmation(yes)))
     with lock.hold_gpu(project.data, shared=True):
         asyncio.run(serving.run_server(service, port, told))
-
-
-def _read(console: Console, files: list[Path], maximum: float, language: str) -> ItemReadResult:
-    from trainer.scorer.files import read_items
-
-    found = read_items(files, maximum=maximum, language=language)
-    for where, reason in found.bad[:SHOWN]:
-        console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
-    if len(found.bad) > SHOWN:
-        console.print(f"no row: {len(found.bad) - SHOWN} more")
-    if found.assumed_maximum:
-        console.print(
-            f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
-            "for it (--maximum)"
-        )
-    return found
 
 
 def _language(project: Project) -> str:

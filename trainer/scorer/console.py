@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from trainer.scorer.apply import ApplyResult
 from trainer.scorer.evaluate import ScorerResult
+from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.folder import ScorerInfo
+
+SHOWN = 20  # bad rows printed one by one
 
 COLUMNS = ("qwk", "accuracy", "macro_f1", "mae", "ece")
 
@@ -83,3 +88,20 @@ def _cells(entry: ScorerResult) -> list[str]:
         f"{entry.answered:.0%}" if entry.answered_figures is not None else "",
         shown(entry.answered_figures, "qwk"),
     ]
+
+
+def read_and_report(
+    console: Console, files: list[Path], maximum: float, language: str
+) -> ItemReadResult:
+    """The items of files; what is no row, or was assumed, is printed."""
+    found = read_items(files, maximum=maximum, language=language)
+    for where, reason in found.bad[:SHOWN]:
+        console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
+    if len(found.bad) > SHOWN:
+        console.print(f"no row: {len(found.bad) - SHOWN} more")
+    if found.assumed_maximum:
+        console.print(
+            f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
+            "for it (--maximum)"
+        )
+    return found

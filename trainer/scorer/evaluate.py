@@ -18,7 +18,7 @@ import orjson
 
 from exchange.files import write_atomic
 from exchange.text.fold import words
-from trainer.progress import ProgressCallback
+from trainer.console import ProgressCallback
 from trainer.scorer import metrics
 from trainer.scorer.calibration import fit_temperature
 from trainer.scorer.encode import Shot

@@ -6,7 +6,6 @@ the questions still needed are computed from these sums. Each module names its s
 intervals promise is checked by simulation: `python -m bench statistics`.
 """
 
-from trainer.statistics.bootstrap import BootstrapInterval, bootstrap_interval
 from trainer.statistics.clustered import (
     ClusteredEstimate,
     ClusterSums,
@@ -22,7 +21,9 @@ from trainer.statistics.clustered import (
 )
 from trainer.statistics.paired import (
     FEW_CLUSTERS,
+    BootstrapInterval,
     PairedDifference,
+    bootstrap_interval,
     holm_adjust,
     mcnemar_p,
     paired_difference,

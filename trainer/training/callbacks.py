@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.progress import ProgressCallback
+from trainer.console import ProgressCallback
 from trainer.training.plan import PreflightPlan, RunPlan
 
 

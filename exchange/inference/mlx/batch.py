@@ -23,8 +23,7 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import apply_top_p
 
 from exchange.inference.engine import GREEDY, SamplingParams
-from exchange.inference.mlx.kv_cache import BatchKVBuffers, order_without
-from exchange.inference.mlx.prefix_cache import CachedPrefix
+from exchange.inference.mlx.kv_cache import BatchKVBuffers, CachedPrefix, order_without
 
 NoiseKey = tuple[int, int]  # the request's seed in 32 bit, the number of the token
 Sampler = Callable[[mx.array, Sequence[NoiseKey]], mx.array]

@@ -68,7 +68,7 @@ class MlxEngine:
     ) -> None:
         runtime.require_mlx()
         from exchange.inference.mlx.base_and_adapter import load_models
-        from exchange.inference.mlx.prefix_cache import PrefixCache
+        from exchange.inference.mlx.kv_cache import PrefixCache
         from exchange.inference.mlx.scheduler import RequestScheduler
 
         loaded = source if isinstance(source, LoadedModels) else load_models(source, adapter)

@@ -11,7 +11,7 @@ from typing import Any
 from exchange.inference.detokenizer import TextStream
 from exchange.inference.engine import RequestOutput
 from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
-from exchange.inference.mlx.prefix_cache import PrefixCache
+from exchange.inference.mlx.kv_cache import PrefixCache
 
 # Of new prompts in one step: between steps leases are renewed and others' tokens wait, and an old
 # machine may read only 100 tokens a second. A longer prompt is read in pieces of `PREFILL_STEP`.

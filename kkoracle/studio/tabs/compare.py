@@ -11,9 +11,10 @@ import gradio as gr
 
 from exchange.errors import UserError
 from exchange.store.review import Review, Vote
-from kkoracle.studio import comparison, markup
+from kkoracle.studio import comparison
 from kkoracle.studio.comparison import ComparisonRound
-from kkoracle.studio.studio import Studio
+from kkoracle.studio.studio import Studio, render
+from kkoracle.studio.studio import note as markup_note
 from kkoracle.studio.systems import (
     LONGEST_QUESTION,
     StudioSystems,
@@ -66,13 +67,13 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         text = text.strip()
         wrong = _refusal(studio, text, name, systems)
         if wrong:
-            yield [said_before, markup.note(wrong, "wrong"), *[gr.skip()] * 6]
+            yield [said_before, markup_note(wrong, "wrong"), *[gr.skip()] * 6]
             return
         order = [one for one in system_names(name) if one in systems]
         of = comparison.begin_round(text, name, order, unseen)
-        note = markup.note(SLOW_NOTE) if studio.models.busy_elsewhere() else ""
+        note = markup_note(SLOW_NOTE) if studio.models.busy_elsewhere() else ""
         if studio.models.loaded != _key(name):
-            waiting = note + markup.note(LOADING_NOTE)
+            waiting = note + markup_note(LOADING_NOTE)
             yield [said_before, waiting, _cards(of), *_hide_ballot(), gr.skip(), text]
         try:
             for system in of.systems:
@@ -87,7 +88,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
                 if not of.whole:
                     yield [said_before, note, _cards(of), *_hide_ballot(), gr.skip(), text]
         except UserError as error:
-            yield [said_before, markup.note(error, "wrong"), "", *_hide_ballot(), gr.skip(), text]
+            yield [said_before, markup_note(error, "wrong"), "", *_hide_ballot(), gr.skip(), text]
             return
         now = [*said_before, of]
         yield [
@@ -103,13 +104,13 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     def vote(now: list[ComparisonRound], choice: str | None, better: str) -> list[Any]:
         if not now or now[-1].said or choice not in now[-1].choices:
-            return [now, markup.note("ask first, then choose one", "wrong"), *[gr.skip()] * 4]
+            return [now, markup_note("ask first, then choose one", "wrong"), *[gr.skip()] * 4]
         of, stored = comparison.record_vote(now[-1], choice, better.strip(), "me")
         studio.records.run(lambda: _store(studio, stored))
         now = [*now[:-1], of]
         return [
             now,
-            markup.note(f"stored: {of.said}"),
+            markup_note(f"stored: {of.said}"),
             _cards(of),
             gr.update(visible=False),
             _downloads(studio, now),
@@ -118,7 +119,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     def free() -> str:
         studio.models.let_go()
-        return markup.note("the model has left the memory")
+        return markup_note("the model has left the memory")
 
     page.load(prepare, None, [run, chosen, votes], api_visibility="private")
     run.input(change, [run], [chosen], api_visibility="private")
@@ -168,7 +169,7 @@ def _store(studio: Studio, vote: Vote) -> None:
 
 
 def _cards(of: ComparisonRound) -> str:
-    return markup.render("cards", of)
+    return render("cards", of)
 
 
 def _downloads(studio: Studio, talk: Sequence[ComparisonRound]) -> str:
@@ -189,4 +190,4 @@ def _votes(studio: Studio) -> str:
         (system, shown, best, f"{best / shown:.0%}", blind) for system, shown, best, blind in found
     ]
     heads = ("votes", "shown", "best", "share", "blindly")
-    return markup.render("table", heads, rows) if rows else ""
+    return render("table", heads, rows) if rows else ""

@@ -19,8 +19,8 @@ from exchange.errors import NotFound, UserError
 from exchange.project import runs_with
 from kkoracle.status import Status, read_status
 from kkoracle.status.console import status_lines
-from kkoracle.studio import charts, markup
-from kkoracle.studio.studio import Studio
+from kkoracle.studio import charts
+from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.tabs import own_html
 from trainer.dataset import archive_stats
 from trainer.training.runs import TrainingRun
@@ -77,11 +77,11 @@ def build_status(studio: Studio, page: gr.Blocks) -> None:
     def show() -> tuple[str, str]:
         try:
             found = read_status(studio.project, studio.archive)
-            return _status_html(found), markup.render(
+            return _status_html(found), render(
                 "plots", charts.progress_charts(studio.directory, found)
             )
         except UserError as error:
-            return markup.note(error), ""
+            return note(error), ""
 
     page.load(show, None, [screen, plots], api_name="status")
     # Without the queue, so that a model that is answering does not hold it up.
@@ -92,11 +92,10 @@ def build_status(studio: Studio, page: gr.Blocks) -> None:
 
 def _status_html(found: Status) -> str:
     notes = [
-        markup.note(one.text, "note" if one.code == "stopped" else "wrong")
-        for one in found.problems
-    ] or [markup.note("nothing needs you", "fine")]
+        note(one.text, "note" if one.code == "stopped" else "wrong") for one in found.problems
+    ] or [note("nothing needs you", "fine")]
     looked = ("looked at", time.strftime("%H:%M:%S"))
-    return "".join(notes) + markup.render("facts", [*status_lines(found), looked])
+    return "".join(notes) + render("facts", [*status_lines(found), looked])
 
 
 # Plots: coverage by year, reasons of rejection, losses of a run.
@@ -116,11 +115,11 @@ def build_plots(studio: Studio, tab: gr.Tab) -> None:
 
     def loss(name: str | None) -> str:
         if not name:
-            return markup.note("no run yet: `kkoracle train` begins one")
+            return note("no run yet: `kkoracle train` begins one")
         try:
-            return charts.loss_chart(studio.directory, name) or markup.note("no step yet")
+            return charts.loss_chart(studio.directory, name) or note("no step yet")
         except UserError as error:
-            return markup.note(error, "wrong")
+            return note(error, "wrong")
 
     again.click(count, None, [drawn, run, losses], api_name="plots")
     run.input(loss, [run], [losses], api_name="losses")
@@ -137,8 +136,8 @@ def _plots_html(studio: Studio) -> str:
         try:
             drawn += draw()
         except UserError as error:
-            drawn.append(markup.note(error))
-    return markup.render("plots", drawn)
+            drawn.append(note(error))
+    return render("plots", drawn)
 
 
 # Report: what an evaluation found, and what the dataset is made of, each in a frame of its own.
@@ -158,10 +157,10 @@ def build_report(studio: Studio, page: gr.Blocks) -> None:
 
     def show(run: str | None) -> str:
         if run is None:
-            return markup.note("no report yet: `kkoracle evaluate` writes one")
+            return note("no report yet: `kkoracle evaluate` writes one")
         address = f"/pages/report/{quote(run, safe='')}" if run else "/pages/dataset"
         title = f"report of run {run}" if run else DATASET
-        return markup.render("frame", address, title)
+        return render("frame", address, title)
 
     page.load(prepare, None, [which, frame], api_visibility="private")
     which.input(show, [which], [frame], api_name="report")

@@ -11,8 +11,7 @@ import gradio as gr
 
 from exchange.errors import NotFound, UserError
 from exchange.store.review import Review
-from kkoracle.studio import markup
-from kkoracle.studio.studio import Studio
+from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.tabs import own_html
 from trainer.review.session import REASONS, ReviewSession, open_review, self_agreement
 
@@ -163,14 +162,14 @@ def build(studio: Studio, tab: gr.Tab) -> None:
 
 
 def _page_outputs(shown: ReviewPage) -> list[Any]:
-    chunk = markup.render("chunk", shown.header, shown.chunk) if shown.pair else ""
-    said = markup.note(shown.said, "wrong" if shown.wrong else "note") if shown.said else ""
+    chunk = render("chunk", shown.header, shown.chunk) if shown.pair else ""
+    said = note(shown.said, "wrong" if shown.wrong else "note") if shown.said else ""
     return [
         shown.pair,
         chunk,
         shown.question,
         shown.answer,
-        markup.note(shown.about) if shown.about else "",
+        note(shown.about) if shown.about else "",
         said,
         None,
     ]

@@ -13,8 +13,7 @@ from exchange.errors import BadRecord, UserError
 from exchange.html.plots import share_bars
 from exchange.project import Project, runs_with
 from exchange.settings import PersonaSettings
-from kkoracle.studio import markup
-from kkoracle.studio.studio import Studio
+from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.systems import refuse_download
 from kkoracle.studio.tabs import own_html
 from trainer.dataset.readers import BadLine
@@ -95,12 +94,12 @@ def build(studio: Studio, page: gr.Blocks) -> None:
 
     def prepare() -> list[Any]:
         known = scorer_names(studio.project)
-        said = "" if known else markup.note("no scorer yet: `kkoracle score train` makes one")
+        said = "" if known else note("no scorer yet: `kkoracle score train` makes one")
         return [gr.update(choices=known, value=known[0] if known else None), said]
 
     def score(which: str | None, q: str, g: str, a: str, most: float | None) -> str:
         if not which:
-            return markup.note("choose a scorer first", "wrong")
+            return note("choose a scorer first", "wrong")
         try:
             scored = studio.models.use(
                 f"score {which}",
@@ -108,7 +107,7 @@ def build(studio: Studio, page: gr.Blocks) -> None:
                 lambda desk: desk.score(q, g, a, most),
             )
         except UserError as error:
-            return markup.note(error, "wrong")
+            return note(error, "wrong")
         return _score_html(scored)
 
     page.load(prepare, None, [name, found], api_visibility="private")
@@ -120,4 +119,4 @@ def _score_html(scored: ScoreResult) -> str:
         f"{scored.maximum * level / scored.top:g}": share
         for level, share in enumerate(scored.probabilities)
     }
-    return markup.render("score", scored, share_bars("How probable each score is", levels))
+    return render("score", scored, share_bars("How probable each score is", levels))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import kinds
+from crawler import records
 from crawler.discovery.sitemaps import (
     NotXmlError,
     SitemapEntry,
@@ -208,7 +208,7 @@ def test_packed_lists_are_unpacked_to_a_limit() -> None:
 def test_an_index_that_names_sitemaps_without_end_is_cut_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(kinds.BUDGETS, "@sitemap:2", 10)
+    monkeypatch.setitem(records.BUDGETS, "@sitemap:2", 10)
     many = index_of(*(f"/m{n}.xml" for n in range(15)))
     with Loopback({}) as site:
         site.routes.update(lists(site) | {"/map.xml": Answer(many, kind=XML)})

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.extract import quality
-from exchange.records import Story
-from exchange.store.marks import MARKS, WITHHELD, is_withheld
+from crawler.extract import page
+from exchange.records import MARKS, WITHHELD, Story, is_withheld
 from tests.crawler.extract.test_extract import read
 from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback, paper
@@ -27,7 +26,7 @@ STORY = Story(
 
 
 def marks(on_page: str = "", language: str = "el", **changes: object) -> tuple[str, ...]:
-    return quality.story_marks(STORY.replace(**changes), on_page, language)  # type: ignore[arg-type]
+    return page.story_marks(STORY.replace(**changes), on_page, language)  # type: ignore[arg-type]
 
 
 def test_a_story_as_it_should_be_has_no_mark() -> None:
@@ -104,5 +103,5 @@ def test_held_stories_are_stored_counted_and_give_no_chunk(tmp_path: Path) -> No
 
 def test_each_kind_of_broken_character_is_found_among_whole_paragraphs() -> None:
     for broken in ("\ufffd", "\ufffe", "\uffff", "\x80", "\x85", "\x9f"):
-        assert quality.broken_share(f"Μια λέξη.\n\nΆλλη{broken}") == 1 / 16, repr(broken)
-    assert quality.broken_share("«Μια λέξη» – και…\n\nάλλη\u00ad\u200b με\u00a0κενό.") == 0
+        assert page.broken_share(f"Μια λέξη.\n\nΆλλη{broken}") == 1 / 16, repr(broken)
+    assert page.broken_share("«Μια λέξη» – και…\n\nάλλη\u00ad\u200b με\u00a0κενό.") == 0

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from crawler.extract import documents
+from crawler.extract.documents import ImportDocument
 from crawler.extract.file_names import compile_date_pattern, date_in, title_in
-from crawler.importing.document import ImportDocument
 from crawler.importing.files import read_documents, walk_files
 from exchange.errors import UsageError, UserError
 from exchange.records import Story

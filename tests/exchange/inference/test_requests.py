@@ -10,18 +10,11 @@ import mlx.core as mx
 import pytest
 
 from exchange.inference import runtime
-from exchange.inference.engine import (
-    BASE,
-    GREEDY,
-    SamplingParams,
-    TextPiece,
-    TokenLogprob,
-    drain,
-)
+from exchange.inference.engine import BASE, GREEDY, SamplingParams, TextPiece, TokenLogprob, drain
 from exchange.inference.mlx import scheduler
 from exchange.inference.mlx.batch import BatchRow, ContinuousBatch, fold_seed, make_sampler
 from exchange.inference.mlx.engine import MlxEngine
-from exchange.inference.mlx.prefix_cache import CachedPrefix, PrefixCache
+from exchange.inference.mlx.kv_cache import CachedPrefix, PrefixCache
 from kkoracle.demo.plan import MODEL
 from tests.conftest import SENTENCES
 

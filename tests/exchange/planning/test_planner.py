@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from exchange.planning import names, whois
+from exchange.planning import context
+from exchange.planning.kinds import EXCERPT_CHARS, MAX_EXCERPTS, MIN_STORIES
 from exchange.planning.planner import Planner, PlanSettings
 from exchange.recipes.recipe import Recipe
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
-from exchange.store import inputs, tasks
+from exchange.store import tasks
 from exchange.store.spool import Spool
 
 KINDS = {
@@ -151,9 +152,9 @@ def test_who_is_brings_together_what_several_stories_say(spool: Spool) -> None:
     cards = [task for task in done if task.kind == "whois"]
     assert {task.header for task in cards} >= {*PEOPLE[:2], *TOWNS[:2]}
     for task in cards:
-        assert len(task.chunk_ids) >= whois.MIN_STORIES
-        assert task.text.count(task.header) >= whois.MIN_STORIES
-        assert len(task.text) <= whois.MAX_EXCERPTS * (whois.EXCERPT_CHARS + 60)
+        assert len(task.chunk_ids) >= MIN_STORIES
+        assert task.text.count(task.header) >= MIN_STORIES
+        assert len(task.text) <= MAX_EXCERPTS * (EXCERPT_CHARS + 60)
 
 
 def test_rephrasing_is_chosen_by_hash_and_tops_up_at_rest(spool: Spool) -> None:
@@ -204,7 +205,7 @@ def test_another_prompt_makes_only_its_own_kind_anew(spool: Spool) -> None:
 def test_a_task_can_be_judged_again_when_its_source_has_changed(spool: Spool) -> None:
     done = until_settled(spool, planner())
     for task in done[::7]:
-        (again,) = inputs.load_tasks(spool, "paper", "t.id=?", (task.id,))
+        (again,) = tasks.load_tasks(spool, "paper", "t.id=?", (task.id,))
         assert again == task
 
 
@@ -219,10 +220,10 @@ def test_a_task_can_be_judged_again_when_its_source_has_changed(spool: Spool) ->
     ],
 )
 def test_names_are_told_by_their_capitals(told: str, wanted: list[str]) -> None:
-    assert [name for _, name in names.find_names(told)] == wanted
+    assert [name for _, name in context.find_names(told)] == wanted
 
 
 def test_cases_of_a_name_have_one_key() -> None:
-    keys: Callable[[str], str] = lambda name: names.name_key(name.split())  # noqa: E731
+    keys: Callable[[str], str] = lambda name: context.name_key(name.split())  # noqa: E731
     assert keys("Νίκος Βαλτινός") == keys("Νίκου Βαλτινού") == keys("Νίκο Βαλτινό")
     assert keys("Νίκος Βαλτινός") != keys("Νίκος Βαλτίδης")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exchange.errors import NotEnoughData, NotFound
 from exchange.files import atomic_path, write_hashed
-from trainer.dataset.formats import cards, jsonl, table
+from trainer.dataset.formats import cards, jsonl
 from trainer.dataset.rows import Manifest, SplitRows, read_split
 
 __all__ = ["FORMATS", "ExportFormat", "export"]
@@ -41,11 +41,11 @@ FORMATS: dict[str, ExportFormat] = {
     ),
     "sharegpt": ExportFormat("ShareGPT conversations", jsonl.sharegpt),
     "alpaca": ExportFormat("Alpaca: instruction, input, output", jsonl.alpaca),
-    "autotrain": ExportFormat("AutoTrain: CSV with a text column", table.autotrain),
+    "autotrain": ExportFormat("AutoTrain: CSV with a text column", jsonl.autotrain),
     "parquet": ExportFormat(
         "Parquet with a card for the Hugging Face Hub (needs the extra `parquet`)",
         lambda rows, manifest: {
-            **table.parquet(rows, manifest),
+            **jsonl.parquet(rows, manifest),
             **cards.card_files(rows, manifest),
         },
     ),

@@ -16,6 +16,7 @@ from pathlib import Path
 from exchange.store.review import Review
 from exchange.text.language import every
 from exchange.text.tokens import TokenizedText
+from trainer.console import StageProgress
 from trainer.evaluate.judge.pairwise import Judge, correct_by_votes, prefer_both_orders
 from trainer.evaluate.records import (
     FACT_SPLITS,
@@ -26,7 +27,6 @@ from trainer.evaluate.records import (
     Preference,
     as_dicts,
 )
-from trainer.progress import StageProgress
 from trainer.statistics import wilson_interval
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

@@ -15,8 +15,8 @@ from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
 from exchange.store.corpus import Corpus
 from trainer import tokenization
+from trainer.console import StageProgress
 from trainer.evaluate.rag.index import VERSION, Document, SearchIndex
-from trainer.progress import StageProgress
 
 FILE = "rag.sqlite"
 

@@ -9,8 +9,7 @@
 """
 
 from trainer.evaluate.report.build import EvaluationReport, ReportOptions
-from trainer.evaluate.report.console import print_report
-from trainer.evaluate.report.write import FIGURES, ITEMS, PAGE, write_report
+from trainer.evaluate.report.write import FIGURES, ITEMS, PAGE, print_report, write_report
 
 __all__ = [
     "FIGURES",

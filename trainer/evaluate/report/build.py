@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from exchange.errors import UserError
+from trainer.console import StageProgress
 from trainer.dataset import Manifest, archive_stats
 from trainer.dataset.build import FOLDER
 from trainer.evaluate.records import Evaluation, EvaluationInfo, JudgeAudit, MetricInfo, SystemInfo
@@ -24,7 +25,6 @@ from trainer.evaluate.report.comparisons import (
     declared_comparisons,
     system_pairs,
 )
-from trainer.progress import StageProgress
 from trainer.statistics import FEW_CLUSTERS
 from trainer.training.runs import RunSummary, TrainingRun
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import orjson
 from msgspec import to_builtins
+from rich.console import Console
+from rich.table import Table
 
 from exchange.files import write_atomic
+from trainer.console import StageProgress
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report.build import (
     EvaluationReport,
@@ -17,8 +20,16 @@ from trainer.evaluate.report.build import (
     build_report,
     read_context,
 )
+from trainer.evaluate.report.comparisons import UNSEEN_SPLIT, SystemComparison
 from trainer.evaluate.report.render import render_report
-from trainer.progress import StageProgress
+from trainer.evaluate.report.strings import (
+    difference_interval,
+    gain_with_interval,
+    mean_value,
+    p_value,
+    signed_difference,
+)
+from trainer.evaluate.report.verdict import GateCheck
 
 PAGE, FIGURES, ITEMS = "report.html", "report.json", "report.jsonl"
 
@@ -69,3 +80,68 @@ def _items(evaluation: Evaluation) -> Iterator[bytes]:
             )
         }
         yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+# The report in a few lines, for the terminal that waited for it.
+
+
+def print_report(console: Console, report: EvaluationReport, folder: Path) -> None:
+    """Verdict, the comparisons it stands on, the gate, warnings, and where the page is."""
+    if report.verdict:
+        main = [one for one in report.declared if one.metric == report.verdict.metric]
+        title = (
+            f"{report.verdict.metric} on {report.verdict.split}: "
+            f"{main[0].questions:,} questions, {main[0].stories:,} stories"
+        )
+        console.print(_table(title, main))
+    if report.flips and report.verdict and report.verdict.split != UNSEEN_SPLIT:
+        unseen = report.comparison(
+            report.verdict.metric, UNSEEN_SPLIT, report.flips.system, report.flips.against
+        )
+        if unseen:
+            console.print(
+                f"never taught ({UNSEEN_SPLIT}): {_comparison_line(unseen)}", markup=False
+            )
+    for check in report.gate:
+        console.print(f"gate: {gate_line(check)}", markup=False, soft_wrap=True)
+    if report.few:
+        console.print(f"[yellow]note:[/] only {report.few} stories: intervals may be too narrow")
+    for warning in report.warnings:
+        console.print("note:", warning, markup=False, soft_wrap=True)
+    console.print(f"[bold]verdict: {report.sentence}[/]")
+    console.print(f"report in {folder / PAGE}", soft_wrap=True, markup=False)
+
+
+def gate_line(check: GateCheck) -> str:
+    """One guarded metric in words."""
+    if check.comparison is None:
+        return f"{check.metric} not measured"
+    found = check.comparison
+    limit = signed_difference(check.allowed, found.unit).lstrip("+")
+    ends = gain_with_interval(found.gain, found.low, found.high, found.unit)
+    more = f", {check.more:,} more questions needed" if check.more else ""
+    return f"{check.metric} {check.outcome}: {ends}, limit −{limit}{more}"
+
+
+def _table(title: str, found: list[SystemComparison]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("pair", "points", "95 %", "p (Holm)", "reading"):
+        left = name in ("pair", "reading")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+    for one in found:
+        table.add_row(
+            f"{one.one} − {one.other}",
+            signed_difference(one.gain, one.unit),
+            difference_interval(one.low, one.high, one.unit),
+            p_value(one.adjusted),
+            one.says,
+        )
+    return table
+
+
+def _comparison_line(one: SystemComparison) -> str:
+    return (
+        f"{one.one} {mean_value(one.mean_one, one.unit)}, "
+        f"{one.other} {mean_value(one.mean_other, one.unit)}, "
+        f"difference {gain_with_interval(one.gain, one.low, one.high, one.unit)}"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.recipes.prompts import PromptTemplate
+from trainer.console import StageProgress
 from trainer.evaluate.metrics import Likelihoods
 from trainer.evaluate.rag import SearchIndex
 from trainer.evaluate.records import FACT_SPLITS, EvalAnswer, EvalItem
@@ -21,7 +22,6 @@ from trainer.evaluate.systems.strategies import (
     ZeroShotStrategy,
 )
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.progress import StageProgress
 
 # What a kind is asked besides the facts. Examples and passages are no cure for a general question,
 # and with the gold chunk nothing is absent.

@@ -15,11 +15,7 @@ from exchange.errors import TooLarge
 from exchange.inference import models, runtime
 from trainer.training.plan import ComputeMode, PreflightPlan, RunForecast
 from trainer.training.preflight.measure import measure_run, memory_limit
-from trainer.training.preflight.memory_fallback import (
-    BITS,
-    PER_WEIGHT,
-    memory_error,
-)
+from trainer.training.preflight.memory_fallback import BITS, PER_WEIGHT, memory_error
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:

@@ -18,12 +18,7 @@ from exchange.errors import UsageError
 from exchange.files import write_atomic
 from trainer.console import ProgressScreen
 from trainer.statistics import paired_difference
-from trainer.training.sweep.search_space import (
-    SweepCallback,
-    SweepPlan,
-    SweepResult,
-    SweepRound,
-)
+from trainer.training.sweep.search_space import SweepCallback, SweepPlan, SweepResult, SweepRound
 from trainer.training.sweep.trials import Trial
 
 DRIFTED = -0.005  # an exponent so small moves nothing
