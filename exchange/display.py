@@ -5,6 +5,7 @@ Every screen, log line and message uses these, so that the same figure reads the
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,14 @@ def one_line(text: str, longest: int | None = None) -> str:
     return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
 
 
+LEVEL_VARIABLE = "KKORACLE_LOG_LEVEL"  # [log] level; children inherit it
+
+
+def is_quiet() -> bool:
+    """Whether progress is unwanted: `kkoracle -q`."""
+    return os.environ.get(LEVEL_VARIABLE) == "error"
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with rate and time left on a terminal, else a line now and then."""
@@ -108,6 +117,9 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     console = Console(stderr=True)
+    if is_quiet():
+        yield lambda done, total: None
+        return
     if not console.is_terminal:
         yield _plain_progress(what)
         return

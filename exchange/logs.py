@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import sys
@@ -32,14 +31,6 @@ class LogSettings(SettingsTable):
         "", description="the least that is written; empty: what the command takes for useful"
     )
     run: str = Field("", description="names this run in JSON lines; empty: made at every start")
-
-
-LEVEL_VARIABLE = "KKORACLE_LOG_LEVEL"
-
-
-def is_quiet() -> bool:
-    """Whether progress is unwanted: `kkoracle -q`."""
-    return os.environ.get(LEVEL_VARIABLE) == "error"
 
 
 def configure(config: Config, level: int) -> str:

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from exchange import display
+from exchange.display import is_quiet
 
 # How a long piece of work says where it is, without knowing who listens.
 
@@ -62,7 +63,7 @@ class ProgressScreen(ProgressCallback):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=is_quiet() or not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
         self._last_line_at = 0.0
@@ -81,7 +82,8 @@ class ProgressScreen(ProgressCallback):
 
     def log(self, text: str) -> None:
         """See `ProgressCallback`."""
-        self._bars.console.print(f"[dim]{escape(text)}[/dim]")
+        if not is_quiet():
+            self._bars.console.print(f"[dim]{escape(text)}[/dim]")
 
     def on_progress(self, what: str, done: int, total: int) -> None:
         """See `ProgressCallback`."""
@@ -98,6 +100,8 @@ class ProgressScreen(ProgressCallback):
             detail: shown beside the counts; with it the last line is always printed.
             left: the time still needed, for plain lines alone.
         """
+        if is_quiet():
+            return
         if self.console.is_terminal:
             if what not in self._tasks:
                 self._tasks[what] = self._bars.add_task(what, total=total, detail="")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from crawler.status.snapshots import CrawlSnapshot, ProgressRate
-from exchange.display import format_bytes, format_duration, format_moment, format_range
+from exchange.display import format_bytes, format_duration, format_moment, format_range, is_quiet
 
 PLAIN_EVERY_S = 5.0
 
@@ -37,6 +37,8 @@ class CrawlConsole:
             self._print_line(self._last)
 
     def __call__(self, now: CrawlSnapshot) -> None:
+        if is_quiet():
+            return
         self._last = now
         if self._plain:
             if time.monotonic() - self._printed_at >= PLAIN_EVERY_S:
@@ -116,6 +118,8 @@ class StepProgressBar:
         self._printed_at = time.monotonic()  # a step that takes no longer says nothing
 
     def __call__(self, done: int, total: int, detail: str = "") -> None:
+        if is_quiet():
+            return
         left = self._pace.left(done, max(total - done, 0))
         now = time.monotonic()
         tty = sys.stderr.isatty()

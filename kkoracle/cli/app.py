@@ -17,9 +17,10 @@ import typer
 import crawler.cli
 import trainer.cli
 import workers.cli
-from exchange import logs, signals
+from exchange import signals
 from exchange.cli import commands
 from exchange.cli.commands import HelpfulGroup
+from exchange.display import LEVEL_VARIABLE
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.journal import CRASHED, JournalEntry
 from exchange.settings import Config
@@ -84,7 +85,7 @@ def load_project(
     ] = False,
 ) -> None:
     if quiet or verbose:
-        os.environ[logs.LEVEL_VARIABLE] = _QUIET if quiet else _VERBOSE  # children hear it too
+        os.environ[LEVEL_VARIABLE] = _QUIET if quiet else _VERBOSE  # children hear it too
     settings = Config.find(config)
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)

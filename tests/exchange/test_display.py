@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from exchange.display import (
+    LEVEL_VARIABLE,
     format_bytes,
     format_count,
     format_duration,
@@ -11,6 +14,7 @@ from exchange.display import (
     format_range,
     one_line,
     printable,
+    progress_bar,
 )
 
 DAY = 86_400.0
@@ -76,3 +80,15 @@ def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert printable("α\x1b]0;x\x07\nβ\t\u202eγ\u009b2J") == "α ]0;x \nβ\t γ 2J"
     assert one_line(" α\x1b\n\nβ\t ") == "α β"
     assert one_line("αβγδε", 4) == "αβγ…"
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_progress_is_shown_but_where_quiet_was_asked_for(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("exchange.display.PROGRESS_LINE_S", 0.0)
+    if quiet:
+        monkeypatch.setenv(LEVEL_VARIABLE, "error")
+    with progress_bar("pairs") as show:
+        show(1, 2)
+    assert ("1 of 2 pairs" in capsys.readouterr().err) is not quiet
