@@ -77,4 +77,4 @@ def test_the_lock_pins_every_dependency_and_names_no_index() -> None:
 def test_the_readme_shows_both_commands_and_the_makefile_has_them() -> None:
     for target in ("demo", "test"):
         assert f"make {target}" in text("README.md")
-        assert re.search(rf"^{target}: install$", text("Makefile"), re.M)
+        assert re.search(rf"^{target}: system-{target} install$", text("Makefile"), re.M)

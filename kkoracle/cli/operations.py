@@ -96,7 +96,7 @@ def ui(ctx: typer.Context, settings: StudioSettings, archive: Archive = None) ->
     from exchange.inference import openblas
 
     openblas.ensure()
-    from kkoracle.studio.app import serve_studio
+    from kkoracle.studio.serve import serve_studio
 
     project: Project = ctx.obj
     serve_studio(project, project.archive(archive), settings)

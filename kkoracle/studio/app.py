@@ -5,22 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import os
-import tempfile
 from importlib import resources
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
-import typer
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from exchange import signals
-from exchange.errors import MissingExtra, UserError
-from exchange.net import LOOPBACK, listen, require_password
-from exchange.project import Project
+from exchange.errors import UserError
+from exchange.net import LOOPBACK
 from kkoracle.settings import StudioSettings
 from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.tabs import compare, overview, review, score
@@ -173,59 +167,3 @@ def _sandboxed(html: Any) -> HTMLResponse:
 
 def _static_file(name: str) -> str:
     return resources.files(__package__).joinpath("static", name).read_text("utf-8")
-
-
-# Start the studio, and end it.
-
-
-def serve_studio(project: Project, archive: str, settings: StudioSettings) -> None:
-    """Serve until Ctrl-C.
-
-    Raises:
-        UsageError: another address than loopback, without a password.
-        UserError: the extra is missing, or the port is taken.
-    """
-    require_password("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
-    listener = listen(settings.host, settings.port)
-    with listener, tempfile.TemporaryDirectory(prefix="kkoracle-ui-") as scratch:
-        os.environ["GRADIO_TEMP_DIR"] = scratch  # where Gradio keeps what is downloaded
-        require_gradio()
-        import uvicorn
-
-        from kkoracle.studio.studio import Studio
-
-        with Studio(project, archive, settings) as studio:
-            config = uvicorn.Config(
-                make_studio_app(studio, settings),
-                log_level="warning",
-                access_log=False,
-                ws="none",
-                timeout_graceful_shutdown=2,  # a page left open holds a connection
-            )
-            port = listener.getsockname()[1]
-            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-            typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
-            with signals.until_interrupted():
-                uvicorn.Server(config).run(sockets=[listener])
-            typer.echo("studio stopped")
-
-
-def require_gradio() -> ModuleType:
-    """Gradio, with everything off by which it asks other machines.
-
-    Raises:
-        UserError: it is not installed, or it is another version.
-    """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    try:
-        import gradio
-    except ImportError as error:
-        raise MissingExtra(
-            f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
-        ) from None
-    if not gradio.__version__.startswith("6."):
-        raise MissingExtra(
-            f"the studio needs Gradio 6, and {gradio.__version__} is here: pip install "
-            "'kkoracle[ui]'"
-        )
-    return gradio

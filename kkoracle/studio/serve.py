@@ -1,0 +1,69 @@
+"""Start the studio, and end it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from types import ModuleType
+
+import typer
+
+from exchange import signals
+from exchange.errors import MissingExtra
+from exchange.net import listen, require_password
+from exchange.project import Project
+from kkoracle.settings import StudioSettings
+
+
+def serve_studio(project: Project, archive: str, settings: StudioSettings) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        UsageError: another address than loopback, without a password.
+        UserError: the extra is missing, or the port is taken.
+    """
+    require_password("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
+    listener = listen(settings.host, settings.port)
+    with listener, tempfile.TemporaryDirectory(prefix="kkoracle-ui-") as scratch:
+        os.environ["GRADIO_TEMP_DIR"] = scratch  # where Gradio keeps what is downloaded
+        require_gradio()
+        import uvicorn
+
+        from kkoracle.studio.app import make_studio_app
+        from kkoracle.studio.studio import Studio
+
+        with Studio(project, archive, settings) as studio:
+            config = uvicorn.Config(
+                make_studio_app(studio, settings),
+                log_level="warning",
+                access_log=False,
+                ws="none",
+                timeout_graceful_shutdown=2,  # a page left open holds a connection
+            )
+            port = listener.getsockname()[1]
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
+            with signals.until_interrupted():
+                uvicorn.Server(config).run(sockets=[listener])
+            typer.echo("studio stopped")
+
+
+def require_gradio() -> ModuleType:
+    """Gradio, with everything off by which it asks other machines.
+
+    Raises:
+        UserError: it is not installed, or it is another version.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        import gradio
+    except ImportError as error:
+        raise MissingExtra(
+            f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
+        ) from None
+    if not gradio.__version__.startswith("6."):
+        raise MissingExtra(
+            f"the studio needs Gradio 6, and {gradio.__version__} is here: pip install "
+            "'kkoracle[ui]'"
+        )
+    return gradio
