@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 
 import orjson
@@ -25,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     bench = registry.load(args.name)
     signals.raise_interrupts()  # so that no child is left behind
+    # A script's background is deaf to Ctrl-C and hands that on; the servers here are ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = registry.BenchSettings(
         args.quick, lambda text: print(text, file=sys.stderr, flush=True)
     )

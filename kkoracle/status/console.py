@@ -55,7 +55,7 @@ def render_status(status: Status) -> RenderableType:
     for name, text in status_lines(status):
         grid.add_row(name, Text(text))
     if not status.problems:
-        grid.add_row("", Text("nothing needs you", style="green"))
+        grid.add_row("", Text("no action needed", style="green"))
     for problem in status.problems:
         style = "yellow" if problem.code == "stopped" else "red"
         grid.add_row(Text("look", style=style), Text(problem.text, style=style))

@@ -93,7 +93,7 @@ def build_status(studio: Studio, page: gr.Blocks) -> None:
 def _status_html(found: Status) -> str:
     notes = [
         note(one.text, "note" if one.code == "stopped" else "wrong") for one in found.problems
-    ] or [note("nothing needs you", "fine")]
+    ] or [note("no action needed", "fine")]
     looked = ("looked at", time.strftime("%H:%M:%S"))
     return "".join(notes) + render("facts", [*status_lines(found), looked])
 

@@ -71,7 +71,7 @@ def test_a_reload_shows_where_things_stand(browser: Browser, server: Server) -> 
     seen = browser.look(
         server.url, READY + " !== null", (marked, "window.before"), ("location.reload()", again)
     )
-    assert "nothing needs you" in seen["dom"] or "daemon" in seen["dom"]
+    assert "no action needed" in seen["dom"] or "daemon" in seen["dom"]
 
 
 def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
