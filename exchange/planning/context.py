@@ -12,8 +12,9 @@ from exchange.records import Chunk, Pair, Task, TaskKind
 from exchange.settings import SettingsTable
 from exchange.store import tasks
 from exchange.store.spool import Spool
-from exchange.text.fold import fold, stem
+from exchange.text.fold import fold
 from exchange.text.language import every
+from exchange.text.stems import stem
 
 # Names of persons, places and organisations in a text, told by their capitals.
 #

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from exchange.text.fold import WORD, fold, stem
+from exchange.text.fold import WORD, fold
 from exchange.text.language import every
+from exchange.text.stems import stem
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
 _SENTENCE_START = re.compile(r"(?:\A|[.!?;:·»\u037e])\W*$")

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from exchange.text import dates
-from exchange.text.fold import STEM, fold, is_greek
+from exchange.text.fold import fold, is_greek
 from exchange.text.language import every
+from exchange.text.stems import STEM
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[«»“”,.!?;…:·]")
 _QUOTES = {"«": 1, "“": 1, "»": -1, "”": -1}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from exchange.records import PairKind, Task
-from exchange.text.fold import STEM, is_same_word
 from exchange.text.language import every
+from exchange.text.stems import STEM, is_same_word
 from exchange.text.tokens import TokenizedText, lazy_attribute
 
 _SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")

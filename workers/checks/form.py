@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from exchange.text.fold import STEM
 from exchange.text.language import every
+from exchange.text.stems import STEM
 from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken
 from workers.checks.context import ADJACENT, ARTICLES, FEMININE, GENITIVES, MASCULINE, CheckContext
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from exchange.text.fold import is_same_word
 from exchange.text.language import every
 from exchange.text.similarity import jaccard, question_signature
+from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext, kind_of
 

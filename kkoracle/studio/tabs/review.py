@@ -15,7 +15,7 @@ from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.tabs import own_html
 from trainer.review.session import REASONS, ReviewSession, open_review, self_agreement
 
-PAIRS_PER_SESSION = 100  # pairs of a sitting; the next one begins by itself
+PAIRS_PER_SESSION = 100  # pairs of a session; the next one begins by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class ReviewPage:
 
 
 class ReviewSessions:
-    """The sittings of one archive by reviewer. All of it belongs to one thread."""
+    """The sessions of one archive by reviewer. All of it belongs to one thread."""
 
     def __init__(self, archive_dir: Path) -> None:
         self._directory = archive_dir
-        self._sittings: dict[str, ReviewSession] = {}
+        self._sessions: dict[str, ReviewSession] = {}
 
     def show(self, reviewer: str) -> ReviewPage:
         """Where this reviewer is."""
         try:
-            return self._shown(self._sitting(reviewer))
+            return self._shown(self._session(reviewer))
         except UserError as error:
             return ReviewPage(said=str(error))
 
@@ -51,14 +51,14 @@ class ReviewSessions:
         if not question.strip() or not answer.strip():
             return self._wrong(reviewer, "a pair needs a question and an answer")
         return self._on(
-            reviewer, pair, lambda sitting: sitting.accept(question.strip(), answer.strip())
+            reviewer, pair, lambda session: session.accept(question.strip(), answer.strip())
         )
 
     def reject(self, reviewer: str, pair: str, reason: str) -> ReviewPage:
         """Not fit to be taught."""
         if not reason:
             return self._wrong(reviewer, "why? choose a reason first")
-        return self._on(reviewer, pair, lambda sitting: sitting.reject(reason))
+        return self._on(reviewer, pair, lambda session: session.reject(reason))
 
     def skip(self, reviewer: str, pair: str) -> ReviewPage:
         """Say nothing of this one."""
@@ -66,17 +66,17 @@ class ReviewSessions:
 
     def undo(self, reviewer: str) -> ReviewPage:
         """Show the pair before, and take back what was said of it."""
-        sitting = self._sittings.get(reviewer)
-        if sitting is None or not sitting.undo():
-            return self._wrong(reviewer, "this is the first pair of this sitting")
-        return replace(self._shown(sitting), said="one pair back")
+        session = self._sessions.get(reviewer)
+        if session is None or not session.undo():
+            return self._wrong(reviewer, "this is the first pair of this session")
+        return replace(self._shown(session), said="one pair back")
 
     def _on(self, reviewer: str, pair: str, act: Callable[[ReviewSession], None]) -> ReviewPage:
         try:
-            sitting = self._sitting(reviewer)
-            if sitting.item is None or sitting.item.pair.pair.id != pair:
+            session = self._session(reviewer)
+            if session.item is None or session.item.pair.pair.id != pair:
                 return self._wrong(reviewer, "another pair was shown meanwhile; here it is")
-            act(sitting)
+            act(session)
         except UserError as error:
             return ReviewPage(said=str(error), wrong=True)
         return self.show(reviewer)
@@ -84,19 +84,19 @@ class ReviewSessions:
     def _wrong(self, reviewer: str, said: str) -> ReviewPage:
         return replace(self.show(reviewer), said=said, wrong=True)
 
-    def _sitting(self, reviewer: str) -> ReviewSession:
-        sitting = self._sittings.get(reviewer)
-        if sitting is None or sitting.item is None:
-            sitting = open_review(self._directory, PAIRS_PER_SESSION, reviewer)
-            self._sittings[reviewer] = sitting
-        return sitting
+    def _session(self, reviewer: str) -> ReviewSession:
+        session = self._sessions.get(reviewer)
+        if session is None or session.item is None:
+            session = open_review(self._directory, PAIRS_PER_SESSION, reviewer)
+            self._sessions[reviewer] = session
+        return session
 
-    def _shown(self, sitting: ReviewSession) -> ReviewPage:
-        item = sitting.item
+    def _shown(self, session: ReviewSession) -> ReviewPage:
+        item = session.item
         if item is None:
-            raise NotFound("this sitting is over")
+            raise NotFound("this session is over")
         pair = item.pair.pair
-        about = [f"{sitting.index + 1} of {len(sitting.items)}", pair.kind]
+        about = [f"{session.index + 1} of {len(session.items)}", pair.kind]
         if item.confidence is not None:
             about.append(f"confidence {item.confidence:.2f}")
         if item.again:
@@ -106,7 +106,7 @@ class ReviewSessions:
         review.close()
         if found.pairs:
             about.append(f"agreement with yourself {found.same} of {found.pairs}")
-        about.append(f"{sitting.labelled} labels in this sitting")
+        about.append(f"{session.labelled} labels in this session")
         return ReviewPage(
             pair.id, item.header, item.chunk, pair.question, pair.answer, " · ".join(about)
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.text.fold import stem
 from exchange.text.similarity import SIMILAR, SignatureIndex, jaccard, question_signature
+from exchange.text.stems import stem
 
 ASKED = "Πότε εγκαινιάστηκε η γέφυρα του Ξηροπόταμου στην Πέτρα;"
 

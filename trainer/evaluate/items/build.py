@@ -9,8 +9,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from exchange.records import Chunk, digest
-from exchange.text.fold import stem
 from exchange.text.similarity import question_signature
+from exchange.text.stems import stem
 from trainer.dataset import DatasetRow, Manifest, read_split
 from trainer.dataset.split import Split
 from trainer.evaluate.items import distractors

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from exchange.text.fold import is_same_word
+from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedText
 from trainer.evaluate.metrics.base import EvalMetric, MetricInput
 from trainer.evaluate.metrics.wording import declines

@@ -23,8 +23,9 @@ import zstandard
 from exchange.errors import CannotWrite
 from exchange.files import atomic_path
 from exchange.text import dates
-from exchange.text.fold import WORD, fold, stem
+from exchange.text.fold import WORD, fold
 from exchange.text.similarity import question_signature
+from exchange.text.stems import stem
 
 VERSION = 1  # of these rules; an index made by others is made anew
 _DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
