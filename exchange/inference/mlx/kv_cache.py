@@ -54,11 +54,16 @@ class LayerKVCache:
         self.values[:count, :, end - 1 : end] = values
         return self.keys[:count, :, start:end], self.values[:count, :, start:end]
 
-    def write(self, first: int, end: int, filled: BatchKVCache) -> None:
-        """Put new rows beside the others, their last column before `end`."""
+    def write(self, first: int, end: int, filled: BatchKVCache, longest: int) -> None:
+        """Put new rows beside the others, their last column before `end`.
+
+        Args:
+            longest: tokens of the longest of them. mlx-lm pads prefixes and rests apart, so where
+                a long prefix meets a long rest of another row, columns of nobody stand before.
+        """
         if filled.keys is None:
             return
-        keys, values = filled.keys_and_values()
+        keys, values = (part[:, :, -longest:] for part in filled.keys_and_values())
         where = slice(first, first + keys.shape[0]), slice(None), slice(end - keys.shape[2], end)
         self._allocate(keys, values)
         self.keys[where] = keys
@@ -127,7 +132,7 @@ class BatchKVBuffers:
             if isinstance(new, BatchKVCache):
                 if layer is None:
                     layer = self.layers[index] = LayerKVCache(self)
-                layer.write(len(self), self.end, new)
+                layer.write(len(self), self.end, new, max(lengths))
             elif layer is None:
                 self.layers[index] = new
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -272,3 +273,45 @@ def test_draining_ends_when_told_to_and_cancels_what_is_left(engine: MlxEngine) 
     drain(engine, tickets, lambda number, done: seen.append(number), lambda: next(looks, True))
     assert len(seen) < 4 and engine.step() == []
     assert answers(engine, SENTENCES[:1], GREEDY)[0]
+
+
+def test_any_mixture_of_prefixes_and_rests_says_what_each_says_alone(
+    loaded: runtime.LoadedModels,
+) -> None:
+    model = loaded.models[BASE]
+    rng = random.Random(4)
+    for _ in range(12):
+        batch = ContinuousBatch(model, 8, ())
+        prefixes = [None, *(batch.prefix(_tokens(rng, size)) for size in (2, 8, 80))]
+        # A short rest on the long prefix beside a long rest on the short one, and whatever else.
+        mixed = [
+            _row(rng, prefixes[3], 1),
+            _row(rng, prefixes[1], 70),
+            *(_row(rng, rng.choice(prefixes), rng.choice((1, 2, 9, 33))) for _ in range(4)),
+        ]
+        batch.admit(mixed[:3])
+        batch.step()
+        batch.admit(mixed[3:])  # beside rows that are on their way
+        while batch.rows:
+            batch.step()
+        for row in mixed:
+            alone = BatchRow(prompt=row.prompt, max_tokens=row.max_tokens, seed=0)
+            single = ContinuousBatch(model, 1, ())
+            single.admit([alone])
+            while single.rows:
+                single.step()
+            assert alone.tokens == row.tokens
+
+
+def _tokens(rng: random.Random, count: int) -> list[int]:
+    return [rng.randrange(3, 200) for _ in range(count)]
+
+
+def _row(rng: random.Random, prefix: CachedPrefix | None, rest: int) -> BatchRow:
+    known = prefix.tokens if prefix else []
+    return BatchRow(
+        prompt=[*known, *_tokens(rng, rest + (not known))],
+        max_tokens=rng.randrange(1, 9),
+        seed=0,
+        prefix=prefix,
+    )
