@@ -93,10 +93,10 @@ def test_a_child_in_its_own_session_is_told_once(tmp_path: Path) -> None:
         "import subprocess, sys; from exchange import signals\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import signal, time\\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\\n"
-        "print(1, flush=True)\\n"
-        "try: time.sleep(60)\\nexcept KeyboardInterrupt: print(2, flush=True)'],"
-        " start_new_session=True)\n"
-        "try: signals.wait_for_child(child)\n"
+        "try: input(); print(1, flush=True); time.sleep(60)\\n"
+        "except KeyboardInterrupt: print(2, flush=True)'],"
+        " start_new_session=True, stdin=subprocess.PIPE, text=True)\n"
+        "try: print(file=child.stdin, flush=True); signals.wait_for_child(child)\n"
         "except KeyboardInterrupt: print(child.returncode)"
     )
     with subprocess.Popen(
