@@ -1,7 +1,16 @@
-"""Dates as Greek newspapers write them. The address and the index are believed first.
+"""Dates in any language: the one place that reads and writes them.
 
-General date libraries read demotic months (Γενάρη, Οχτώβρη) silently wrong, so the months are
-folded beginnings of each language, which a profile may extend.
+Month names are those of our own language files first (general libraries read demotic Greek
+months, Γενάρη, Οχτώβρη, silently wrong), then Unicode's (CLDR, by babel) of the language and of
+English; what these do not read is asked of dateparser, which is slow and so is imported late.
+
+    parse_date(field, language="de")   the one date of a field: ISO, or ""
+    dates_in(text, "de")               every date of a prose text, with its place and granularity
+    format_date("2004-05-03", "de")    3. Mai 2004
+
+A language is an ISO 639 code or a tag with its region ("en-GB"), which decides whether 3/5/2004
+is in May or in March. Without a language the day comes first and the months are those of our
+files, which needs no library: that is what is asked of every link and pair.
 """
 
 from __future__ import annotations
@@ -9,68 +18,124 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
+from exchange.text.date_spelling import (
+    FLAT,
+    DateParts,
+    DateSpelling,
+    TextDate,
+    full_year,
+    load_locale,
+    load_spelling,
+)
 from exchange.text.fold import fold
 from exchange.text.language import every
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
+BUDDHIST = 543  # years that Thailand counts more
+_LONGEST_FIELD = 100  # characters that dateparser is asked about: more is no field
 _MONTHS = every().months
-_ISO = re.compile(r"\b(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # addresses have slashes
+_ISO = re.compile(r"(?<!\d)(\d{4})([-/.])[ ]?(\d{1,2})\2[ ]?(\d{1,2})(?!\d)")  # addresses: slashes
+_HAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号]")
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
-_BEFORE_DASH = re.compile(r"\b(\d{1,2})\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+\s+)?$")
-_OF = rf"(?:(?:{every().pattern('of')})\s+)?"
-_WORDED = re.compile(
-    rf"\b(\d{{1,2}})(?:{every().pattern('day_ends')})?\s+{_OF}([^\W\d_]+)\.?,?\s+{_OF}(\d{{4}})\b"
-)
+_SHORT = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{2})(?![\d/.:-])")
+_COMPACT = re.compile(r"(?<!\d)((?:1[89]|2[01])\d\d)([01]\d)([0-3]\d)(?=\D|\d{6}(?!\d)|$)")
+_LETTER = re.compile(r"[^\W\d_]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_SECONDS = re.compile(r"\s*(\d{9,10})(?:\d{3})?(?:\.\d+)?\s*")
+_YEAR = re.compile(r"(?<![\d.,/:-])(?:1[89]|2[01])\d\d(?![\d%]|[.,/:-]\d)")
+_HAN_MONTH = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]")
+_BEFORE_DASH = re.compile(r"\b(\d{1,2})[.]?\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+,?\s+)?$")
 
 
-def parse_date(text: str, months: Mapping[str, int] | None = None) -> str:
-    """The first date in a text as ISO, day before month; "" when there is none.
+def parse_date(text: str, months: Mapping[str, int] | None = None, language: str = "") -> str:
+    """The first date of a field as ISO; "" when there is none.
 
-    Of a weekend issue's two dates ("8 Απρίλη - Κυριακή 9 Απρίλη 2017") it is the first.
+    Reads ISO 8601, numbers in the language's order, worded dates, RFC 822, 20040503, and seconds
+    or milliseconds since 1970. Of a weekend issue's two dates ("8 Απρίλη - Κυριακή 9 Απρίλη
+    2017") it is the first.
 
     >>> parse_date("Παρασκευή 3 του Γενάρη 1998")
     '1998-01-03'
     """
-    folded = fold(text)
+    spelling = load_spelling(language, tuple((months or {}).items()))
     found: list[tuple[int, str]] = []
-    for match in _ISO.finditer(folded):
-        found.append((match.start(), _iso(*match.groups())))
-    for match in _NUMERIC.finditer(folded):
-        found.append((match.start(), _iso(*reversed(match.groups()))))
-    for match in _WORDED.finditer(folded):
-        number = month_number(match[2], months)
-        if number:
-            found.append((match.start(), _iso(match[3], str(number), match[1])))
-            found.append(_first_of_two(folded[: match.start()], int(match[3]), number, months))
-    return min((item for item in found if item[1]), default=(0, ""))[1]
+    for year, month, day, start, _ in _in_numbers(text, spelling.month_first):
+        found.append((start, _iso(year, month, day)))
+    if not any(iso for _, iso in found):
+        found += [(m.start(), _iso(*m.groups())) for m in _COMPACT.finditer(text)]
+        found += [
+            (m.start(), _iso(full_year(m[4]), *_ordered(m[1], m[3], spelling.month_first)))
+            for m in _SHORT.finditer(text)
+        ]
+    # Uppercase ΜΑΪ́ΟΥ holds an accent that no composed letter has.
+    flat = _ACCENTS.sub("", text.translate(FLAT)) if _LETTER.search(text) else ""
+    for year, number, day, start, _ in spelling.worded(flat):
+        found.append((start, _iso(year, number, day)))
+        found.append(_first_of_two(flat[:start], int(year), int(number), spelling))
+    first = min((item for item in found if item[1]), default=(0, ""))[1]
+    if first or not language:
+        return first
+    if match := _SECONDS.fullmatch(text):
+        return dt.datetime.fromtimestamp(int(match[1]), dt.UTC).date().isoformat()
+    return _by_library(text, language)
+
+
+def dates_in(text: str, language: str) -> list[TextDate]:
+    """All dates of a text in their order, none inside another."""
+    spelling = load_spelling(language, ())
+    flat = text.translate(FLAT)
+    found = [
+        TextDate(f"{int(year):04}-{int(month):02}-{int(day):02}", start, end)
+        for year, month, day, start, end in (
+            *_in_numbers(text, spelling.month_first),
+            *spelling.worded(flat),
+        )
+    ]
+    found += spelling.without_day_or_year(text, flat)
+    found += [
+        TextDate(f"{int(m[1]):04}-{int(m[2]):02}", m.start(), m.end())
+        for m in _HAN_MONTH.finditer(text)
+    ]
+    found += [TextDate(m[0], m.start(), m.end()) for m in _YEAR.finditer(text)]
+    kept: list[TextDate] = []
+    for date in sorted(found, key=lambda date: (date.start, -date.end)):
+        if not kept or date.start >= kept[-1].end:
+            kept.append(date)
+    return kept
 
 
 def find_dates(text: str) -> set[str]:
-    """All full dates of a text as YYYY-MM-DD, also those that no calendar has (30 February)."""
-    # Unfolded, since this is asked of every pair; only «του» would differ, and has no accent.
-    parts = [match.groups() for match in _ISO.finditer(text)]
-    parts += [match.groups()[::-1] for match in _NUMERIC.finditer(text)]
-    parts += [
-        (m[3], str(month_number(m[2])), m[1]) for m in _WORDED.finditer(text) if month_number(m[2])
-    ]
-    return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in parts}
+    """All full dates of a Greek text as YYYY-MM-DD, also those that no calendar has."""
+    found = [date[:3] for date in _in_numbers(text, month_first=False)]
+    found += [date[:3] for date in load_spelling("", ()).worded(text.translate(FLAT))]
+    return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in found}
 
 
-def _first_of_two(
-    before: str, year: int, second: int, months: Mapping[str, int] | None
-) -> tuple[int, str]:
-    """The date without a year that stands before the dash, if there is one."""
-    match = _BEFORE_DASH.search(before)
-    number = month_number(match[2], months) if match else 0
-    if match is None or not number:
-        return 0, ""
-    return match.start(), _iso(str(year - (number > second)), str(number), match[1])
+def format_date(iso: str, language: str = "") -> str:
+    """An ISO date in the long form of a language; without one as 2/1/1998.
+
+    >>> format_date("1998-01-02", "el")
+    '2 Ιανουαρίου 1998'
+    """
+    return _formatted(iso, language)
+
+
+@lru_cache(maxsize=1 << 12)
+def _formatted(iso: str, language: str) -> str:
+    year, month, day = iso.split("-")
+    locale = load_locale(language) if language else None
+    if locale is None:
+        return f"{int(day)}/{int(month)}/{year}"
+    from babel.dates import format_date as by_babel
+
+    return " ".join(by_babel(dt.date.fromisoformat(iso), "long", locale=locale).split())
 
 
 def month_number(word: str, extra: Mapping[str, int] | None = None) -> int:
-    """The month a word means, 0 for none; a profile's own words come first."""
+    """The month a word of our own languages means, 0 for none; a profile's words come first."""
     folded = fold(word)
     for known, number in (extra or {}).items():
         if folded == fold(known):
@@ -81,18 +146,62 @@ def month_number(word: str, extra: Mapping[str, int] | None = None) -> int:
     return 0
 
 
-def _iso(year: str, month_: str, day: str) -> str:
+def _in_numbers(text: str, month_first: bool) -> Iterator[DateParts]:
+    for match in _ISO.finditer(text):
+        yield DateParts(match[1], match[3], match[4], match.start(), match.end())
+    for match in _HAN.finditer(text):
+        yield DateParts(match[1], match[2], match[3], match.start(), match.end())
+    for match in _NUMERIC.finditer(text):
+        month, day = _ordered(match[1], match[2], month_first)
+        yield DateParts(match[3], month, day, match.start(), match.end())
+
+
+def _ordered(first: str, second: str, month_first: bool) -> tuple[str, str]:
+    """Month and day of two numbers. What can be no month is the day, whatever the order."""
+    if month_first:
+        return (first, second) if int(first) <= 12 else (second, first)
+    return (second, first) if int(second) <= 12 else (first, second)
+
+
+def _by_library(text: str, language: str) -> str:
+    """What dateparser reads: complete dates alone, in the language or in English."""
+    field = " ".join(text.split())
+    if not 6 <= len(field) <= _LONGEST_FIELD or not any(map(str.isdigit, field)):
+        return ""
+    from dateparser import parse
+
+    month_first = load_spelling(language, ()).month_first
+    settings = {
+        "DATE_ORDER": "MDY" if month_first else "DMY",
+        "STRICT_PARSING": True,
+        "PARSERS": ["absolute-time"],
+    }
+    for code in dict.fromkeys((language.replace("_", "-").partition("-")[0], "en")):
+        try:
+            read = parse(field, languages=[code], settings=settings)
+        except (ValueError, OverflowError, re.error):  # no such language, no such year
+            continue
+        if read is not None:
+            return _iso(str(read.year), str(read.month), str(read.day))
+    return ""
+
+
+def _first_of_two(before: str, year: int, second: int, spelling: DateSpelling) -> tuple[int, str]:
+    """The date without a year that stands before the dash, if there is one."""
+    match = _BEFORE_DASH.search(before)
+    number = spelling.number(match[2]) if match else 0
+    if match is None or not number:
+        return 0, ""
+    return match.start(), _iso(str(year - (number > second)), str(number), match[1])
+
+
+def _iso(year: str, month: str, day: str) -> str:
+    number = int(year) - (BUDDHIST if int(year) > LAST_YEAR else 0)
     try:
-        date = dt.date(int(year), int(month_), int(day))
+        date = dt.date(number, int(month), int(day))
     except ValueError:
         return ""
     return date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else ""
-
-
-def format_date(iso: str) -> str:
-    """An ISO date as a reader of the newspaper writes it: 2/1/1998."""
-    year, month_, day = iso.split("-")
-    return f"{int(day)}/{int(month_)}/{year}"
 
 
 def date_fields(date: dt.date) -> dict[str, str]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from exchange.text import dates
@@ -47,3 +50,114 @@ def test_a_profile_may_add_months() -> None:
 
 def test_dates_are_written_as_readers_write_them() -> None:
     assert dates.format_date("2008-01-02") == "2/1/2008"
+    assert dates.format_date("2008-01-02", "qq") == "2/1/2008"
+
+
+@pytest.mark.parametrize(
+    ("language", "long"),
+    [
+        ("el", "2 Ιανουαρίου 2008"),
+        ("en", "January 2, 2008"),
+        ("en-GB", "2 January 2008"),
+        ("de", "2. Januar 2008"),
+        ("ja", "2008年1月2日"),
+    ],
+)
+def test_the_long_form_is_the_languages_own(language: str, long: str) -> None:
+    assert dates.format_date("2008-01-02", language) == long
+    assert dates.parse_date(long, language=language) == "2008-01-02"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "May 3, 2004"),
+        ("en", "Published: Monday, 3rd of May 2004 at 10.15"),
+        ("en", "5/3/04"),
+        ("en-GB", "3/5/04"),
+        ("el", "3/5/04"),
+        ("el", "3 του Μάη 2004"),
+        ("el", "3 Μαΐου 2004"),
+        ("el", "Δευ, 03 Μαϊ 2004"),
+        ("el", "ΔΕΥΤΕΡΑ 3 ΜΑΪΟΥ 2004"),
+        ("de", "Montag, 3. Mai 2004, 10:15 Uhr"),
+        ("fr", "Publié le 3 mai 2004 à 10h15"),
+        ("fr", "le 03.05.2004"),
+        ("es", "3 de mayo de 2004"),
+        ("pt", "3 de maio de 2004"),
+        ("ru", "3 мая 2004 г."),
+        ("hu", "2004. május 3."),
+        ("lt", "2004 m. gegužės 3 d."),
+        ("ja", "2004年5月3日 10時15分"),
+        ("zh", "2004年05月03日"),
+        ("ko", "2004년 5월 3일"),
+        ("ko", "2004. 5. 3."),
+        ("th", "3 พฤษภาคม 2547"),
+        ("hi", "3 मई 2004"),
+        ("vi", "3 tháng 5, 2004"),
+        ("tr", "3 Mayıs 2004"),
+        ("el", "Mon, 03 May 2004 10:15:00 +0300"),
+        ("el", "Monday, 03-May-04 10:15:00 GMT"),
+        ("el", "Mon May  3 10:15:00 EEST 2004"),
+        ("el", "1083579300000"),
+        ("el", "1083579300"),
+        ("el", "20040503"),
+        ("el", "20040503T101500Z"),
+        ("el", "20040503101500"),
+        ("el", "2004-05-03T10:15:00.000+03:00"),
+        ("qq", "2004-05-03"),
+    ],
+)
+def test_the_date_of_a_field_is_read_in_its_language(language: str, text: str) -> None:
+    assert dates.parse_date(text, language=language) == "2004-05-03"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "yesterday"),
+        ("en", "12 monkeys 1999"),
+        ("el", "12 πουλιά 1999"),
+        ("de", "vor 3 Tagen"),
+    ],
+)
+def test_what_names_no_day_is_no_date(language: str, text: str) -> None:
+    assert dates.parse_date(text, language=language) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "found"),
+    [
+        ("en", "On May 3, 2004, and in June 2005; 1999 was better.", "2004-05-03 2005-06 1999"),
+        ("en", "You may 2 days later go on 4 July, 1,999 of 2000.5 said.", "--07-04"),
+        ("en", "They march 2000 strong; on 30 February 2003 he won.", "2000 2003-02-30"),
+        ("de", "Am 3. Mai 2004 und im Juni 2005, nicht am 4. Juli.", "2004-05-03 2005-06 --07-04"),
+        (
+            "el",
+            "Στις 3 του Μάη 2004 και τον Ιούνη του 2005, όχι στις 4 Ιούλη.",
+            "2004-05-03 2005-06 --07-04",
+        ),
+        ("ja", "2004年5月3日と2005年6月に", "2004-05-03 2005-06"),
+        ("en", "at 10:30 he paid 12.50 to 3 people", ""),
+    ],
+)
+def test_dates_of_a_text_come_with_what_it_tells_of_them(
+    language: str, text: str, found: str
+) -> None:
+    assert [date.iso for date in dates.dates_in(text, language)] == found.split()
+
+
+def test_a_date_of_a_text_has_its_place() -> None:
+    text = "Ήρθε στις 3 του Μάη του 2004, κι έφυγε."
+    (date,) = dates.dates_in(text, "el")
+    assert text[date.start : date.end] == "3 του Μάη του 2004"
+
+
+def test_links_and_pairs_are_asked_without_a_library() -> None:
+    script = (
+        "import sys; from exchange.text import dates; dates.parse_date('3/5/2004');"
+        "dates.find_dates('3 Μάη 2004'); dates.parse_date('ποτέ 12');"
+        "print([m for m in ('babel', 'dateparser') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
