@@ -13,12 +13,15 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler import profiles
 from crawler.discovery.follow import FollowSchedule
-from crawler.extract.thread import ExtractionThread, require_same_extraction
+from crawler.extract.forecast import forecast_re_extraction
+from crawler.extract.thread import ExtractionThread
+from crawler.extract.versions import settle_extraction
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
@@ -85,14 +88,23 @@ async def run_daemon(
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
-        require_same_extraction(frontier.db, profile, archive, re_extract)
+        version = settle_extraction(
+            frontier.db,
+            spool,
+            profile,
+            archive,
+            accept=re_extract,
+            forecast=partial(forecast_re_extraction, directory, archive, profile, settings),
+        )
         pump = None
         if generate:
             wanted = project.recipe_for(profile.language)
             adopt_recipe(spool, wanted, archive, language=profile.language, adopt=new_recipe)
             pump = _queue_pump(stack, project, directory, archive, wanted, profile.language)
         stack.enter_context(db.disk_errors_told(directory))
-        extraction = ExtractionThread(directory, archive, profile, settings) if extract else None
+        extraction = None
+        if extract:
+            extraction = ExtractionThread(directory, archive, profile, settings, version)
         daemon = Daemon(
             archive, directory, frontier, spool, pump, extraction, settings, on_snapshot
         )
@@ -240,12 +252,10 @@ def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, language: str, a
     current = spool.meta("recipe")
     if current == recipe.id:
         return
-    counters = spool.counters()
-    begun = any(count for name, count in counters.items() if name.startswith("tasks."))
-    if current and begun and not adopt:
+    if current and not adopt and spool.has_completions():
         raise UsageError(
             f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
-            f"{counters.get('chunks.live', 0)} chunks would be generated anew; "
+            f"{spool.counters().get('chunks.live', 0)} chunks would be generated anew; "
             f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
         )
     spool.adopt_recipe(recipe.id)

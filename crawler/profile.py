@@ -19,7 +19,7 @@ from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates
 
-CODE_VERSION = "2"  # raise it when the same page and profile would yield other text
+CODE_VERSION = "3"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
 # no others, so that nothing can change a text unseen.
 EXTRACTION = frozenset(
@@ -215,6 +215,11 @@ class Profile(SettingsTable):
     def extraction(self) -> str:
         """The version of what extraction yields; addresses do not count, or a move would too."""
         return digest(CODE_VERSION, self.of_extraction(), size=6)
+
+    @cached_property
+    def text_rules(self) -> str:
+        """The profile's own part of that. What it leaves to us does not count: that is our code."""
+        return digest(self.model_dump_json(include=set(EXTRACTION), exclude_defaults=True), size=6)
 
     def of_extraction(self, *more: str) -> str:
         """What text is made by, and what else is named, as JSON."""

@@ -15,6 +15,7 @@ import orjson
 from crawler.duplicates import shingles
 from exchange.records import Story
 from exchange.store.spool import Spool
+from exchange.text.scripts import count_words
 
 CONTAINED = 0.8  # of a text's shingles in another one: it is part of that
 NUMBERS = 0.9  # of its numbers too, or it is this week's issue of what comes every week
@@ -221,5 +222,5 @@ def _compared_text(paragraphs: list[str], boilerplate: frozenset[str]) -> _Compa
 
 def _boilerplate_share(paragraphs: list[str], boilerplate: frozenset[str]) -> float:
     """Words in the site's own paragraphs, of all."""
-    whole = sum(len(paragraph.split()) for paragraph in paragraphs)
-    return sum(len(p.split()) for p in paragraphs if p in boilerplate) / max(1, whole)
+    whole = sum(map(count_words, paragraphs))
+    return sum(count_words(p) for p in paragraphs if p in boilerplate) / max(1, whole)

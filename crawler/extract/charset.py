@@ -19,8 +19,9 @@ _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.I)
-_INVISIBLE = re.compile("[\xad\u200b-\u200d\u2060\ufeff]")
-_UNSEEN = re.compile("[\x80-\x9f\xad\u200b-\u200d\u2060\ufeff]")
+# U+200C and U+200D join letters or keep them apart: Persian and the scripts of India need them.
+_INVISIBLE = re.compile("[\xad\u200b\u2060\ufeff]")
+_UNSEEN = re.compile("[\x80-\x9f\xad\u200b\u2060\ufeff]")
 _C1_CONTROLS = re.compile("[\x80-\x9f]")
 GOOD_PER_BAD = 20  # UTF-8 with a few broken bytes is still UTF-8
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from exchange.records import Chunk, Story
 from exchange.text import dates
+from exchange.text.scripts import glue_after, writes_without_blanks
 from exchange.text.sentences import split_sentences
 
 if TYPE_CHECKING:
@@ -14,14 +16,15 @@ if TYPE_CHECKING:
 
 LONGEST = 3  # times the size: a longer "sentence" is a list or a table, and is cut at a blank
 SHORTEST = 0.25  # of the size: a shorter rest joins the chunk before it
+_PAUSE = re.compile("[、，；：」』）·;:,]")
 _COMMAS = re.compile(r"(?:\s*,\s*){2,}")
 
 
-def chunks(story: Story, shape: ChunkSettings, newspaper: str) -> list[Chunk]:
+def chunks(story: Story, shape: ChunkSettings, newspaper: str, language: str = "el") -> list[Chunk]:
     """The chunks of a story in order. Repeated text is kept once, as its id is its content."""
     head = header(story, shape, newspaper)
     made: dict[str, Chunk] = {}
-    for text in pack_sentences(story.text.split("\n\n"), shape.size):
+    for text in pack_sentences(story.text.split("\n\n"), shape.size, language):
         name = Chunk.make_id(story.id, text)
         if name not in made:
             made[name] = Chunk(name, story.id, len(made), text, head)
@@ -39,7 +42,7 @@ def header(story: Story, shape: ChunkSettings, newspaper: str) -> str:
     return _COMMAS.sub(", ", " ".join(line.split())).strip(" ,")
 
 
-def pack_sentences(paragraphs: list[str], size: int) -> list[str]:
+def pack_sentences(paragraphs: list[str], size: int, language: str = "el") -> list[str]:
     """Pack sentences into texts of about `size` characters; paragraphs are parted by a newline.
 
     A text ends before the sentence that would leave it further from `size` than it is.
@@ -47,9 +50,11 @@ def pack_sentences(paragraphs: list[str], size: int) -> list[str]:
     texts: list[str] = []
     glues: list[str] = []  # what would stand between a text and the one before it
     for paragraph in paragraphs:
-        for position, sentence in enumerate(_pieces(paragraph, size)):
-            glue = " " if position else "\n"
-            grown = len(texts[-1]) + 1 + len(sentence) if texts else 0
+        for position, sentence in enumerate(_pieces(paragraph, size, language)):
+            glue = "\n"
+            if position:
+                glue = glue_after(texts[-1])
+            grown = len(texts[-1]) + len(glue) + len(sentence) if texts else 0
             if not texts or (grown > size and grown - size > size - len(texts[-1])):
                 texts.append(sentence)
                 glues.append(glue)
@@ -61,14 +66,31 @@ def pack_sentences(paragraphs: list[str], size: int) -> list[str]:
     return texts
 
 
-def _pieces(paragraph: str, size: int) -> list[str]:
+def _pieces(paragraph: str, size: int, language: str) -> list[str]:
     pieces: list[str] = []
-    for sentence in split_sentences(paragraph):
-        while len(sentence) > LONGEST * size:
-            at = sentence.rfind(" ", size // 2, size)
-            at = at if at > 0 else size
+    for sentence in split_sentences(paragraph, language):
+        # A full stop is not all scripts' custom: in Thai a blank parts what would be sentences.
+        longest = size if writes_without_blanks(sentence) else LONGEST * size
+        while len(sentence) > longest:
+            at = _cut(sentence, size)
             pieces.append(sentence[:at].strip())
             sentence = sentence[at:].strip()
         if sentence:
             pieces.append(sentence)
     return pieces
+
+
+def _cut(sentence: str, size: int) -> int:
+    """Where a sentence that is too long is cut: never inside a word, if there is a way not to."""
+    blank = sentence.rfind(" ", size // 2, size)
+    if blank > 0:
+        return blank
+    if pauses := [match.end() for match in _PAUSE.finditer(sentence, size // 2, size)]:
+        return pauses[-1]
+    blank = sentence.find(" ", size, LONGEST * size)
+    if blank > 0 and not writes_without_blanks(sentence[:blank]):
+        return blank
+    at = size
+    while at < len(sentence) - 1 and unicodedata.category(sentence[at])[0] == "M":
+        at += 1  # a mark stays on its letter
+    return at

@@ -18,6 +18,7 @@ from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold
+from exchange.text.scripts import count_words, has_words
 
 if TYPE_CHECKING:
     from crawler.profile import Profile
@@ -85,7 +86,7 @@ def _word_count_marks(story: Story) -> dict[str, bool]:
     expected = story.words_expected
     if not expected:
         return {}
-    over = len(story.text.split()) - expected
+    over = count_words(story.text) - expected
     allowed = max(TOLERANCE_WORDS, TOLERANCE * expected)
     return {"words-missing": -over > allowed, "words-extra": over > allowed}
 
@@ -128,7 +129,8 @@ class PageReader:
             reason = reason or refused
             if not refused:
                 story = self._story(page, parts, index, len(found), low)
-                made.append((story, chunks(story, self._profile.chunk, self._profile.name)))
+                profile = self._profile
+                made.append((story, chunks(story, profile.chunk, profile.name, profile.language)))
         return ExtractionResult("done" if made else reason, tuple(made))
 
     def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:
@@ -156,8 +158,7 @@ class PageReader:
         text = "\n\n".join(parts.paragraphs)
         if any(pattern.search(text) for pattern in self._texts):
             return "left-out-text"
-        least = self._profile.min_words
-        return "too-short" if len(text.split(None, least)) < least else ""
+        return "" if has_words(text, self._profile.min_words) else "too-short"
 
     def _story(
         self, page: StoredPage, parts: StoryParts, index: int, count: int, low: bool

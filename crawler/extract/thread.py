@@ -15,30 +15,37 @@ from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from crawler.settings import CrawlSettings
-from exchange.errors import UsageError
 from exchange.signals import BackgroundThread
 from exchange.store import db, history
 from exchange.store.spool import Spool
 
 BATCH = 128  # pages in one commit, which the disk takes as long for as for one
 IDLE_S = 0.1
-_STALE = "extraction"  # the note: every page that is extracted was by this version
 
 
 class ExtractionThread(BackgroundThread):
-    """Extracts whatever is stored and not yet extracted by the profile's version.
+    """Extracts whatever is stored and due.
 
     Runs until `stop`. An error that ends it (a full disk) is found in `error`.
+
+    Args:
+        version: of the extraction, which its texts are marked with.
     """
 
     def __init__(
-        self, directory: Path, archive: str, profile: Profile, settings: CrawlSettings
+        self,
+        directory: Path,
+        archive: str,
+        profile: Profile,
+        settings: CrawlSettings,
+        version: str,
     ) -> None:
         super().__init__("extract")
         self.directory = directory
         self.archive = archive
         self.profile = profile
         self._settings = settings
+        self._version = version
 
     def work(self) -> None:
         """See `Background.work`."""
@@ -51,7 +58,7 @@ class ExtractionThread(BackgroundThread):
         )
         spool = Spool.open(self.directory)
         near = NearDuplicates(spool)
-        near.reset_if_new_version(self.profile.extraction)
+        near.reset_if_new_version(self._version)
         connection = pages.connect(self.directory)
         try:
             while not self.stopping.is_set():
@@ -78,7 +85,7 @@ class ExtractionThread(BackgroundThread):
             done.append((page, found))
             if self.stopping.is_set():
                 break
-        version = self.profile.extraction
+        version = self._version
         with near.spool.transaction():
             for page, found in done:
                 stories = found.stories
@@ -101,49 +108,3 @@ def pages_to_extract(connection: sqlite3.Connection, limit: int) -> list[tuple[i
         "SELECT id, key FROM pages WHERE text='waiting' ORDER BY id LIMIT ?", (limit,)
     )
     return [(row["id"], row["key"]) for row in rows]
-
-
-def count_outdated(connection: sqlite3.Connection, version: str) -> int:
-    """How many pages were extracted by another version of profile or code.
-
-    Looking through a million pages takes a while, so it is noted when none was found.
-    """
-    if pages.note(connection, _STALE) == version:
-        return 0
-    row = connection.execute(
-        "SELECT COUNT(*) FROM pages WHERE text NOT IN ('', 'waiting') AND extraction<>?", (version,)
-    ).fetchone()
-    if not row[0]:
-        with db.transaction(connection):
-            pages.set_note(connection, _STALE, version)
-    return int(row[0])
-
-
-def mark_outdated_due(connection: sqlite3.Connection, version: str) -> None:
-    """Make the text of those pages due again. Asks the newspaper for nothing."""
-    with db.transaction(connection):
-        connection.execute(
-            "UPDATE pages SET text='waiting' WHERE text NOT IN ('', 'waiting') AND extraction<>?",
-            (version,),
-        )
-        pages.set_note(connection, _STALE, version)
-
-
-def require_same_extraction(
-    connection: sqlite3.Connection, profile: Profile, archive: str, accept: bool
-) -> None:
-    """Make pages due that another version of profile or code has extracted, if that is accepted.
-
-    Raises:
-        UsageError: there are some, and `accept` is not set.
-    """
-    old = count_outdated(connection, profile.extraction)
-    if not old:
-        return
-    if not accept:
-        raise UsageError(
-            f"the profile changed since {old} pages were extracted: `kkoracle crawl {archive} "
-            "--re-extract` extracts them anew from disk (no requests; changed chunks are "
-            "generated anew), or put the former profile back"
-        )
-    mark_outdated_due(connection, profile.extraction)

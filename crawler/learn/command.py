@@ -19,6 +19,7 @@ from crawler.settings import CrawlSettings
 from crawler.status.console import StepProgressBar
 from exchange.errors import UsageError
 from exchange.files import write_atomic
+from exchange.text.scripts import count_words
 
 # Before and after on a few pages: what is found without a profile, and what with the new one.
 
@@ -48,7 +49,7 @@ def _story_lines(when: str, stories: list[StoryParts]) -> Iterator[str]:
     if not stories:
         yield f"    {when:6} no text"
     for parts in stories:
-        words = sum(len(paragraph.split()) for paragraph in parts.paragraphs)
+        words = sum(map(count_words, parts.paragraphs))
         facts = ", ".join(filter(None, (parts.date, parts.section, parts.author)))
         size = f"{words} words, {len(parts.paragraphs)} paragraphs"
         yield f"    {when:6} {size}; {facts or 'no date'}"

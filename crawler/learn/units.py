@@ -18,6 +18,7 @@ from crawler.extract.charset import clean
 from crawler.extract.html import BLOCKS, SILENT
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.scripts import count_words
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class TextUnit:
 
     def __post_init__(self) -> None:
         self.folded = fold(self.text)
-        self.words = len(self.text.split())
+        self.words = count_words(self.text)
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ def _units(root: Any) -> Iterable[TextUnit]:
         nonlocal breaks
         text = clean("".join(piece for piece, _ in pieces))
         holders = [holder for piece, holder in pieces if piece.strip()]
-        made = TextUnit(text, _common(holders), len(" ".join(linked).split())) if text else None
+        made = TextUnit(text, _common(holders), count_words(" ".join(linked))) if text else None
         pieces.clear()
         linked.clear()
         breaks = 0
@@ -152,7 +153,7 @@ SMALL_CARD = 40  # with a headline of a word or two
 CAPTION_WORDS = 45
 HEADINGS = ("h2", "h3", "h4", "h5", "h6", "b", "strong")
 NEVER_DROPPED = ("", "label")  # a short line inside the text may be its subheading
-_SENTENCE = re.compile(r"[.!;?…:»”\"')\]]$")
+_SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
 
 
 def label_units(pages: Sequence[ParsedPage]) -> None:

@@ -37,6 +37,7 @@ from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import FAILED, OK, Busy, UsageError
+from exchange.text.scripts import count_words
 
 STORIES = 3  # pages that are asked for beside the one that was named
 MIN_WORDS = 20  # that the generic profile takes for a story here; one was named, most likely
@@ -175,7 +176,7 @@ class _ProbeRun:
             )
         )
         stories = [story for story, _ in found.stories]
-        words = sum(len(story.text.split()) for story in stories)
+        words = sum(count_words(story.text) for story in stories)
         expected = self._site.has_stories(kind) if self._name else not named
         self._seen.append(
             ProbedPage(

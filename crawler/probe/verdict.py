@@ -14,6 +14,7 @@ import orjson
 from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
 from exchange.text.language import every
+from exchange.text.scripts import count_words
 
 APP_ROOTS = frozenset({"root", "app", "__next", "__nuxt", "___gatsby", "main-app", "q-app"})
 FEW_WORDS = 40  # a page of an app shows fewer before its scripts have run
@@ -40,7 +41,7 @@ def page_facts(root: Any) -> PageFacts:
     if root is None:
         return PageFacts(0, False, "", False)
     seen = " ".join(paragraphs([root]))
-    words = len(seen.split())
+    words = count_words(seen)
     return PageFacts(
         words, _needs_scripts(root, words), _paywall(root, seen, words), _table_layout(root, words)
     )
@@ -52,7 +53,7 @@ def _needs_scripts(root: Any, words: int) -> bool:
         return False
     text = " ".join(text for each in root.iter("noscript") for text in each.itertext())
     roots = any(
-        element.get("id") in APP_ROOTS and len(" ".join(paragraphs([element])).split()) < FEW_WORDS
+        element.get("id") in APP_ROOTS and count_words(" ".join(paragraphs([element]))) < FEW_WORDS
         for element in root.iter("div", "main")
     )
     return roots or bool(_NEEDS_SCRIPTS.search(text)) or len(list(root.iter("script"))) >= 3
@@ -95,7 +96,7 @@ def _linked_data(root: Any) -> Iterator[dict[str, Any]]:
 def _table_layout(root: Any, words: int) -> bool:
     """Most of the text stands in cells of tables within tables."""
     cells = root.xpath("//table//table//td[not(.//table)]")
-    return words > 0 and len(" ".join(paragraphs(cells)).split()) > 0.6 * words
+    return words > 0 and count_words(" ".join(paragraphs(cells))) > 0.6 * words
 
 
 def headlines(root: Any) -> list[str]:
@@ -103,7 +104,7 @@ def headlines(root: Any) -> list[str]:
     scored: dict[str, int] = {}
     for link in root.iter("a") if root is not None else ():
         href = link.get("href") or ""
-        text = len(clean(link.text_content()).split())
+        text = count_words(clean(link.text_content()))
         if href and text >= 3:
             long = len(re.findall(r"\d", href)) >= 4 or href.count("-") >= 3
             scored[href] = max(scored.get(href, 0), min(text, 14) + 6 * long)

@@ -17,6 +17,7 @@ from crawler.frontier import pages
 from crawler.scope import CrawlScope
 from exchange.records import MARKS, WITHHELD, Story
 from exchange.store.spool import FILE, Spool
+from exchange.text.scripts import count_words
 
 UNDATED = "undated"
 SHORT = 0.9  # a story with fewer of the words that the site counts is worth a look
@@ -122,7 +123,7 @@ def _stories(spool: Spool, years: defaultdict[str, YearCoverage], sections: Coun
 
 
 def _measure(story: Story, year: YearCoverage) -> None:
-    words = len(story.text.split())
+    words = count_words(story.text)
     expected = story.words_expected or 0
     year.words += min(words, expected)  # what is too much makes up for nothing
     year.words_expected += expected

@@ -242,6 +242,10 @@ class Spool:
         ):
             yield Pair.from_json(row["record"]), row["story_id"]
 
+    def has_completions(self) -> bool:
+        """Whether anything was generated that another prompt or text would throw away."""
+        return self.db.execute("SELECT 1 FROM completions LIMIT 1").fetchone() is not None
+
     def completion(self, task_id: str) -> Completion | None:
         """The raw completion of a task, or None while there is none."""
         row = self.db.execute(

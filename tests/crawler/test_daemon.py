@@ -10,10 +10,12 @@ import pytest
 from aiohttp import web
 
 from crawler.daemon import adopt_recipe, run_daemon
+from crawler.frontier import pages
 from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
 from exchange.lock import FileLock
 from exchange.recipes.recipe import Recipe
+from exchange.store import db
 from exchange.store.spool import Spool
 from tests.crawler.harness import PROFILE, crawl, make_project, run_crawl, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story
@@ -91,35 +93,88 @@ def test_without_fetching_no_contact_is_needed_and_nothing_is_asked(tmp_path: Pa
             asyncio.run(run_crawl(tmp_path, wanted))
 
 
-def test_a_changed_profile_extracts_again_from_disk_only_when_told_to(tmp_path: Path) -> None:
-    changed = PROFILE.replace("'//h1'", "'//p[2]'")
+def generate_something(folder: Path) -> None:
+    """A completion that another text or prompt would throw away."""
+    spool = Spool.open(folder / "paper")
+    with spool.transaction():
+        spool.db.execute(
+            "INSERT INTO tasks(id, kind, subject, recipe, year, length, state) "
+            "VALUES ('t', 'replay', 's', 'r', 0, 1, 'failed')"
+        )
+        spool.db.execute("INSERT INTO completions(task_id, record) VALUES ('t', x'00')")
+    spool.close()
+
+
+def test_a_changed_profile_extracts_again_from_disk_and_asks_only_where_work_would_be_lost(
+    tmp_path: Path,
+) -> None:
+    retitled = PROFILE.replace("'//h1'", "'//p[2]'")
+    shorter = retitled.replace('//div[@class="text"]', '//div[@class="text"]/p[1]')
     with Loopback(paper("/story/1")) as site:
         crawl(tmp_path, site.url)
         before = stories(tmp_path)
         asked = len(site.log)
-        with pytest.raises(UsageError, match="--re-extract"):
-            crawl(tmp_path, site.url, changed)
-        wanted = settings(tmp_path, site.url, changed)
+        crawl(tmp_path, site.url, shorter)  # nothing was generated: nothing to ask
+        assert stories(tmp_path)[0].text != before[0].text
+        crawl(tmp_path, site.url)
+        generate_something(tmp_path)
+        crawl(tmp_path, site.url, retitled)  # every chunk stays what it was
+        assert stories(tmp_path)[0].title == "Δεύτερη παράγραφος, αριθμός 1."
+        with pytest.raises(UsageError, match=r"--re-extract` .*1 stale"):
+            crawl(tmp_path, site.url, shorter)
+        wanted = settings(tmp_path, site.url, shorter)
         assert asyncio.run(run_crawl(tmp_path, wanted, re_extract=True)) == 0
-        assert len(site.log) == asked
         after = stories(tmp_path)
         with pytest.raises(UsageError, match="--re-extract"):
             crawl(tmp_path, site.url)
-    assert after[0].title == "Δεύτερη παράγραφος, αριθμός 1."
+        assert len(site.log) == asked
     assert [s.id for s in after] == [s.id for s in before]
+
+
+def test_an_archive_of_an_earlier_kkoracle_goes_on_with_its_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = paper("/story/1", "/story/2", "/story/3")
+    missing = {link: answer for link, answer in routes.items() if link != "/story/3"}
+    with Loopback(missing) as site:
+        with monkeypatch.context() as patch:
+            patch.setattr("crawler.profile.CODE_VERSION", "2")
+            crawl(tmp_path, site.url)
+        raw = pages.connect(tmp_path / "paper")
+        with db.transaction(raw):
+            raw.execute("DELETE FROM notes")  # an older one kept none
+        generate_something(tmp_path)
+        before = stories(tmp_path)
+        with Loopback(routes) as grown:
+            crawl(tmp_path, grown.url, retry_failed=True)
+            spool = Spool.read(tmp_path / "paper")
+            states = {chunk.story_id for chunk in spool.chunks("stale")}
+            spool.close()
+            versions = [row[0] for row in raw.execute("SELECT DISTINCT extraction FROM pages")]
+            now = {story.id: story for story in stories(tmp_path)}
+            assert len(now) == 3 and all(now[story.id] == story for story in before)
+            assert states == set()
+            assert len([version for version in versions if version]) == 1
+            wanted = settings(tmp_path, grown.url)
+            assert asyncio.run(run_crawl(tmp_path, wanted, fetch=False, re_extract=True)) == 0
+        renewed = [row[0] for row in raw.execute("SELECT DISTINCT extraction FROM pages")]
+        raw.close()
+    assert set(renewed).isdisjoint(set(versions) - {""})
 
 
 def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Path) -> None:
     with Loopback(paper("/story/1")) as site:
         crawl(tmp_path, site.url)
     spool = Spool.open(tmp_path / "paper")
-    one, two = (Recipe(name * 6, "p", "", "", "m") for name in "ab")
+    one, two, three = (Recipe(name * 6, "p", "", "", "m") for name in "abc")
     adopt_recipe(spool, one, "paper", language="el", adopt=False)
+    adopt_recipe(spool, two, "paper", language="el", adopt=False)  # nothing was generated yet
     assert spool.counters()["tasks.new"] == 1
+    generate_something(tmp_path)
     with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
-        adopt_recipe(spool, two, "paper", language="el", adopt=False)
-    adopt_recipe(spool, two, "paper", language="el", adopt=True)
-    assert spool.meta("recipe") == "bbbbbb"
+        adopt_recipe(spool, three, "paper", language="el", adopt=False)
+    adopt_recipe(spool, three, "paper", language="el", adopt=True)
+    assert spool.meta("recipe") == "cccccc"
     assert spool.counters()["tasks.new"] == 1
 
 

@@ -44,6 +44,7 @@ def test_pages_of_other_languages_believe_what_is_announced() -> None:
 
 def test_a_line_is_cleaned_as_people_read_it() -> None:
     assert clean(" Η\u00adλέ\u00a0ξη \n\u200b και;\u037e ") == "Ηλέ ξη και;;"
+    assert clean("می\u200cخواهم क्\u200dष") == "می\u200cخواهم क्\u200dष"  # they join or part letters
     assert clean("1990\x961995 \x93ναι\x94") == "1990–1995 “ναι”"
     assert clean("Α\u0301ρης") == "Άρης"
 

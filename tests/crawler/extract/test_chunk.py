@@ -67,6 +67,27 @@ def test_text_without_sentences_is_still_bounded() -> None:
     assert max(map(len, pack_sentences(["α" * 5000], 200))) <= 600
 
 
+def test_scripts_without_blanks_get_none_and_words_are_not_torn() -> None:
+    sentence = "船は朝早くに港を出て、夕方には島に着いた。"
+    texts = pack_sentences([sentence * 40], 120, "ja")
+    assert "".join(texts) == sentence * 40
+    assert all(text.endswith("。") and len(text) <= 240 for text in texts)
+    thai = "เรือออกจากท่าในตอนเช้า " * 60
+    parts = pack_sentences([thai.strip()], 200, "th")
+    assert all(part.startswith("เรือ") and part.endswith("เช้า") for part in parts)
+    assert max(map(len, parts)) <= 400
+    running = "ก็" * 2000  # no blank at all: a mark stays on its letter
+    assert all(part.startswith("ก") for part in pack_sentences([running], 199, "th"))
+
+
+def test_a_long_sentence_is_cut_between_words_or_after_a_comma() -> None:
+    words = [f"λέξη{n}" for n in range(400)]
+    listed = pack_sentences([",".join(words)], 100)
+    assert [word for text in listed for word in text.split(",") if word] == words
+    spaced = pack_sentences([" ".join("x" * 150 for _ in range(20))], 100)
+    assert all(set(word) == {"x"} and len(word) == 150 for text in spaced for word in text.split())
+
+
 def test_an_inserted_paragraph_does_not_rename_its_neighbours() -> None:
     shape = ChunkSettings(size=80)
     parts = [
