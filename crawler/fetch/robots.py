@@ -1,12 +1,14 @@
 """robots.txt by RFC 9309: what an answer means, and what its rules say. Pure functions.
 
-Protego reads an HTML error page as "everything is allowed", so the status and the type are
-looked at before anything is parsed.
+Rules are told by what stands in a file, not by its type: servers send them as text/html, under a
+warning of their own, or between the tags of a page.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import html
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +27,7 @@ class RobotsResponse:
     reason: str = ""
 
 
-def interpret(status: int, content_type: str, body: bytes) -> RobotsResponse:
+def interpret(status: int, body: bytes) -> RobotsResponse:
     """What the answer to a request for robots.txt means.
 
     No such file (4xx) allows everything; 429 and 5xx forbid everything for now.
@@ -34,10 +36,38 @@ def interpret(status: int, content_type: str, body: bytes) -> RobotsResponse:
         return RobotsResponse(None, f"http-{status}")
     if not 200 <= status < 300:
         return RobotsResponse("")
-    head = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<")):
-        return RobotsResponse("")  # a page that says "not found" with status 200
-    return RobotsResponse(body[:MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
+    return RobotsResponse(_rules_in(body[:MAX_BYTES]))
+
+
+_MARKUP = re.compile(r"<!--|-->|<[!/?]?[a-z][^<>]*>", re.I)
+_GROUP = re.compile(r"^[ \t]*user-?[ \t]?agent[ \t]*:", re.I | re.M)
+
+
+def _rules_in(body: bytes) -> str:
+    """The rules that stand in a file, its markup taken away; "" for a page without any."""
+    utf16 = body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = body.decode("utf-16" if utf16 else "utf-8", "replace").removeprefix("\ufeff")
+    if not _MARKUP.search(text):
+        return text
+    bare = html.unescape(_MARKUP.sub("\n", text))
+    return bare if _GROUP.search(bare) else ""
+
+
+# Other ways to write our name and a time, which Protego does not know.
+_OUR_NAME = re.compile(
+    rf"^([ \t]*user-?[ \t]?agent[ \t]*:[ \t]*){AGENT}(?![\w-])[^#\r\n]*", re.I | re.M
+)
+_DELAY = re.compile(
+    r"^([ \t]*crawl-?[ \t]?delay[ \t]*:[ \t]*)(\d+)(?:[.,](\d+))?[ \t]*(ms|[a-z]?)[^#\r\n]*",
+    re.I | re.M,
+)
+_SECONDS = {"ms": 0.001, "m": 60.0, "h": 3600.0}
+
+
+def _in_seconds(found: re.Match[str]) -> str:
+    """A Crawl-delay such as `10s`, `1,5` or `2 min` as a plain number of seconds."""
+    number = float(f"{found[2]}.{found[3] or 0}") * _SECONDS.get(found[4].lower(), 1.0)
+    return f"{found[1]}{number:.6f}"
 
 
 class RobotsRules:
@@ -46,7 +76,8 @@ class RobotsRules:
     def __init__(self, text: str) -> None:
         from protego import Protego
 
-        self._rules: Any = Protego.parse(text) if text.strip() else None
+        plain = _DELAY.sub(_in_seconds, _OUR_NAME.sub(rf"\1{AGENT}", text))
+        self._rules: Any = Protego.parse(plain) if plain.strip() else None
         visit = self._rules.visit_time(AGENT) if self._rules else None
         self._visit = tuple(map(_second_of_day, visit)) if visit else None
 

@@ -102,7 +102,7 @@ class ThrottlePool:
             url = target
         if response.status == 429 or response.status >= 500:
             throttle.on_refusal(parse_retry_after(response.retry_after, time.time()), started)
-        return robots.interpret(response.status, response.content_type, response.body)
+        return robots.interpret(response.status, response.body)
 
     def _on_failure(
         self, throttle: HostThrottle, error: FetchError, started: float, url: str

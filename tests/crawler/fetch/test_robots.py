@@ -18,27 +18,68 @@ Disallow: /no
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_missing_file_allows_everything(status: int) -> None:
-    assert interpret(status, "text/plain", b"Disallow: /").rules == ""
+    assert interpret(status, b"Disallow: /").rules == ""
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failing_server_forbids_everything_for_now(status: int) -> None:
-    answer = interpret(status, "text/plain", b"")
+    answer = interpret(status, b"")
     assert answer.rules is None
     assert answer.reason == f"http-{status}"
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"),
-    [("text/html", b"User-agent: *\nDisallow: /"), ("", b"\n <!DOCTYPE html><p>Disallow: /")],
+    "body",
+    [
+        b"\n <!DOCTYPE html><p>Disallow: /",
+        b"<html><head><title>Not found</title></head><body><p>No such page: robots.txt</p></html>",
+    ],
 )
-def test_an_html_page_is_no_rules(kind: str, body: bytes) -> None:
-    assert interpret(200, kind, body).rules == ""
+def test_a_page_without_rules_is_none(body: bytes) -> None:
+    assert interpret(200, body).rules == ""
+
+
+RULE = b"User-agent: *\nDisallow: /a\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!-- served by the cache -->\n" + RULE,
+        b"<br />\n<b>Warning</b>: include(x.php) in <b>/www/r.php</b> on line <b>3</b><br />" + RULE,
+        b"Warning: include(x.php): failed to open stream in /www/r.php on line 3\n" + RULE,
+        b"<html><body><pre>" + RULE + b"</pre></body></html>",
+        b"<p>User-agent: *<br>Disallow: /a</p>",
+        b"\n\n# ours\n" + RULE,
+        b"<!--" * 100_000 + b"\n" + RULE,
+        RULE.replace(b"\n", b"\r"),
+        RULE.decode().encode("utf-16"),
+    ],
+)
+def test_rules_are_obeyed_wherever_they_stand(body: bytes) -> None:
+    rules = RobotsRules(interpret(200, body).rules or "")
+    assert not rules.allows("http://x/a")
+    assert rules.allows("http://x/b")
+
+
+@pytest.mark.parametrize("name", ["kkoracle/0.1", "KKoracle", "kkoracle 0.1", "kkoracle/2.0 (x)"])
+def test_a_group_names_us_with_or_without_a_version(name: str) -> None:
+    rules = RobotsRules(f"User-agent: *\nDisallow:\n\nUser-agent: {name}\nDisallow: /no\n")
+    assert not rules.allows("http://x/no")
+    assert RobotsRules("User-agent: kkoracle-image\nDisallow: /no").allows("http://x/no")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("10s", 10), ("1,5", 1.5), ("10 sec # please", 10), ("2 min", 120), ("500ms", 0.5), ("7", 7)],
+)
+def test_a_delay_is_read_as_it_was_meant(written: str, seconds: float) -> None:
+    assert RobotsRules(f"User-agent: *\nCrawl-delay: {written}").delay == seconds
 
 
 def test_rules_are_read_with_or_without_a_byte_order_mark() -> None:
     for body in (b"User-agent: *\nDisallow: /a", b"\xef\xbb\xbfUser-agent: *\nDisallow: /a"):
-        rules = RobotsRules(interpret(200, "text/plain", body).rules or "")
+        rules = RobotsRules(interpret(200, body).rules or "")
         assert not rules.allows("http://x/a")
         assert rules.allows("http://x/b")
 
@@ -58,7 +99,7 @@ def test_a_fractional_crawl_delay_counts() -> None:
 
 def test_rules_beyond_the_size_limit_are_cut_not_refused() -> None:
     body = b"User-agent: *\nDisallow: /a\n" + b"# filler\n" * 100_000
-    assert not RobotsRules(interpret(200, "text/plain", body).rules or "").allows("http://x/a")
+    assert not RobotsRules(interpret(200, body).rules or "").allows("http://x/a")
 
 
 NOON, HOUR = 12 * 3600.0, 3600.0
