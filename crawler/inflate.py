@@ -11,6 +11,7 @@ import zlib
 GZIP = b"\x1f\x8b"
 _ANY_HEADER = 32 + zlib.MAX_WBITS  # gzip or zlib, whichever it is
 CODINGS = ("gzip", "x-gzip", "deflate")
+PIECE = 1 << 16
 
 
 class CorruptBodyError(ValueError):
@@ -18,11 +19,17 @@ class CorruptBodyError(ValueError):
 
 
 class Inflater:
-    """One body in one coding. Several gzip members in a row are one body, as in files."""
+    """One body in one coding. Several gzip members in a row are one body, as in files.
+
+    As browsers do, it takes no notice of bytes after the end, nor of a checksum that is missing
+    there; a checksum that is wrong, and a body that stops before its end, are errors.
+    """
 
     def __init__(self) -> None:
         self._unpacker: zlib._Decompress | None = None
         self._begun = False
+        self._after_member = b""  # a byte that may begin another gzip member
+        self._ended = False
 
     def feed(self, data: bytes, room: int) -> bytes:
         """Unpack the next piece; stops at `room` bytes, with the rest of the piece unread.
@@ -31,8 +38,13 @@ class Inflater:
             CorruptBodyError: this is no gzip, zlib or deflate.
         """
         out = bytearray()
-        while data and len(out) < room:
+        data, self._after_member = self._after_member + data, b""
+        while data and len(out) < room and not self._ended:
             if self._unpacker is None:
+                if self._begun and not data.startswith(GZIP):
+                    self._after_member = data if data == GZIP[:1] else b""
+                    self._ended = not self._after_member
+                    break
                 self._unpacker = zlib.decompressobj(self._bits(data))
             try:
                 out += self._unpacker.decompress(data, room - len(out))
@@ -46,8 +58,10 @@ class Inflater:
 
     @property
     def whole(self) -> bool:
-        """True when nothing is missing at the end."""
-        return self._unpacker is None
+        """True when nothing is missing at the end, or only the checksum."""
+        return self._unpacker is None or all(
+            _meets_the_checksum(self._unpacker, bytes([value] * 8)) for value in (0, 255)
+        )
 
     def _bits(self, data: bytes) -> int:
         """Some servers send deflate without zlib's header, though the standard asks for it."""
@@ -57,11 +71,28 @@ class Inflater:
         return -zlib.MAX_WBITS if raw else _ANY_HEADER
 
 
-def gunzip(body: bytes, limit: int) -> bytes:
-    """What a gzip file holds, at most `limit` bytes; other bytes come back as they are."""
-    if not body.startswith(GZIP):
-        return body
+def _meets_the_checksum(unpacker: zlib._Decompress, more: bytes) -> bool:
+    """Is a checksum all that comes next? Then these bytes end it, or are taken for a wrong one."""
+    copy = unpacker.copy()
     try:
-        return Inflater().feed(body, limit)
+        copy.decompress(more)
+    except zlib.error as error:
+        return "incorrect data check" in str(error) or "incorrect length check" in str(error)
+    return copy.eof
+
+
+def gunzip(body: bytes, limit: int) -> tuple[bytes, bool]:
+    """What a gzip file holds, at most `limit` bytes, and whether that is all of it; other bytes
+    come back as they are."""
+    if not body.startswith(GZIP):
+        return body, True
+    inflate = Inflater()
+    out = bytearray()
+    try:
+        for start in range(0, len(body), PIECE):
+            out += inflate.feed(body[start : start + PIECE], limit - len(out))
+            if len(out) >= limit:
+                return bytes(out), False
     except CorruptBodyError:
-        return b""
+        return bytes(out), False
+    return bytes(out), inflate.whole

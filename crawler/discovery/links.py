@@ -110,7 +110,7 @@ async def read_list(
     claim: PageClaim, url: str, response: HttpResponse, site: CrawlScope, requests: int
 ) -> FetchOutcome:
     """The outcome of a list: its links, beside the event loop, as fifty thousand take a while."""
-    body = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
+    body, whole = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
     try:
         links, cut = await asyncio.to_thread(_list_links, body, url, claim.kind, site)
     except NotXmlError:
@@ -122,7 +122,7 @@ async def read_list(
             requests=requests,
             received=len(response.body),
         )
-    cut = cut or len(body) >= MAX_LIST_BYTES or len(response.body) >= MAX_LIST_BYTES
+    cut = cut or not whole or len(response.body) >= MAX_LIST_BYTES
     return FetchOutcome(
         claim.id,
         "done",

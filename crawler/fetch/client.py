@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from crawler.inflate import CODINGS, CorruptBodyError, Inflater
+from crawler.fetch.response import FetchError, LenientResponseHandler, read_response
 from crawler.records import HttpResponse
 from crawler.settings import CrawlSettings, user_agent
 
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 5 * 1024 * 1024  # bytes, decompressed
 TIMES = aiohttp.ClientTimeout(total=60, sock_connect=15, sock_read=30)
-HTML = ("text/html", "application/xhtml+xml")
-SNIFF = 1024
-
-
-class FetchError(Exception):
-    """A request that yields no page. `reason` is a code; `received` the bytes that came."""
-
-    def __init__(self, reason: str, *, status: int = 0, received: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
-        self.received = received
 
 
 class PrivateAddressError(OSError):
@@ -71,6 +60,14 @@ def is_local(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost") or is_private_address(host)
 
 
+class _LenientConnector(aiohttp.TCPConnector):
+    """Connections whose answers are read by `LenientResponseHandler`."""
+
+    def __init__(self, *, limit: int, resolver: AbstractResolver | None) -> None:
+        super().__init__(limit=limit, resolver=resolver)
+        self._factory = partial(LenientResponseHandler, loop=self._loop)
+
+
 class HttpClient:
     """Makes requests; use as `async with`. Cookies are neither kept nor sent.
 
@@ -87,7 +84,7 @@ class HttpClient:
     async def __aenter__(self) -> Self:
         resolver = None if self._allow_private else _PublicResolver()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=resolver),
+            connector=_LenientConnector(limit=self._concurrency, resolver=resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=TIMES,
             auto_decompress=False,  # see `crawler.inflate`
@@ -136,7 +133,7 @@ class HttpClient:
                 allow_redirects=False,
                 headers=_validators(etag, last_modified),
             ) as answer:
-                return await _read(answer, html, limit)
+                return await read_response(answer, html, limit)
         except aiohttp.ConnectionTimeoutError:
             raise FetchError("connect") from None
         except TimeoutError:
@@ -174,56 +171,3 @@ def _validators(etag: str, last_modified: str) -> dict[str, str]:
     """The headers of a conditional request; what a server sent goes back as it came."""
     headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {name: value for name, value in headers.items() if value and value.isprintable()}
-
-
-async def _read(answer: aiohttp.ClientResponse, html: bool, limit: int) -> HttpResponse:
-    headers = answer.headers
-    content_type = answer.content_type if "Content-Type" in headers else ""
-    body = bytearray()
-    if answer.status == 200:
-        if html and content_type and content_type.lower() not in HTML:
-            raise FetchError("not-html", status=200)
-        if html and (answer.content_length or 0) > limit:
-            raise FetchError("too-big", status=200)
-        body = await _body(answer, html, limit)
-        if html and not content_type and not _looks_like_markup(body):
-            raise FetchError("not-html", status=200, received=len(body))
-    return HttpResponse(
-        answer.status,
-        bytes(body),
-        content_type,
-        answer.charset or "",
-        headers.get("Location", ""),
-        headers.get("Retry-After", ""),
-        headers.get("ETag", ""),
-        headers.get("Last-Modified", ""),
-        headers,
-    )
-
-
-async def _body(answer: aiohttp.ClientResponse, html: bool, limit: int) -> bytearray:
-    """The unpacked body, at most one byte more than the limit at any time."""
-    coding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in ("identity", "", *CODINGS):
-        raise FetchError("encoding", status=200)  # we asked for others
-    inflate = Inflater() if coding in CODINGS else None
-    body = bytearray()
-    async for piece in answer.content.iter_chunked(1 << 16):
-        room = limit + 1 - len(body)
-        try:
-            body += inflate.feed(piece, room) if inflate else piece
-        except CorruptBodyError:
-            raise FetchError("broken", status=200, received=len(body)) from None
-        if len(body) > limit:
-            if html:
-                raise FetchError("too-big", status=200, received=len(body))
-            del body[limit:]
-            return body
-    if inflate is not None and not inflate.whole:
-        raise FetchError("broken", status=200, received=len(body))
-    return body
-
-
-def _looks_like_markup(body: bytearray) -> bool:
-    """For answers that name no type: does the first thing in them open a tag?"""
-    return bytes(body[:SNIFF]).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")

@@ -13,8 +13,9 @@ from dataclasses import replace
 from crawler import records
 from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
 from crawler.extract.charset import as_utf8, decode
-from crawler.fetch.client import MAX_BODY, FetchError, HttpClient
+from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
+from crawler.fetch.response import FetchError
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings

@@ -11,9 +11,10 @@ import time
 from dataclasses import dataclass
 
 from crawler.fetch import robots
-from crawler.fetch.client import MAX_BODY, FetchError, HttpClient
+from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.politeness import HostThrottle
+from crawler.fetch.response import FetchError
 from crawler.fetch.robots import RobotsResponse
 from crawler.records import HttpResponse
 from crawler.settings import CrawlSettings

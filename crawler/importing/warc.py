@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
-from crawler.fetch.client import HTML, MAX_BODY
+from crawler.fetch.client import MAX_BODY
+from crawler.fetch.response import HTML
 from crawler.frontier.raw_store import RawStore
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError

@@ -19,8 +19,9 @@ import orjson
 
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
-from crawler.fetch.client import FetchError, client_for
+from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
+from crawler.fetch.response import FetchError
 from crawler.fetch.throttle_pool import PoliteClient, ThrottlePool
 from crawler.frontier.frontier import Frontier
 from crawler.optout import signals

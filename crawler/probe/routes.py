@@ -12,7 +12,7 @@ from collections import Counter, deque
 from crawler.discovery.links import extract_links
 from crawler.extract.charset import as_utf8
 from crawler.extract.page import PageReader, StoredPage
-from crawler.fetch.client import FetchError
+from crawler.fetch.response import FetchError
 from crawler.fetch.throttle_pool import PoliteClient
 from crawler.profile import Profile
 from crawler.profiles import by_route

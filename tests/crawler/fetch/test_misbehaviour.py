@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from crawler.fetch import client, hosts
+from crawler.fetch import client, hosts, response
 from crawler.frontier import pages
 from tests.conftest import ROOT
 from tests.crawler import misbehaving
@@ -109,7 +109,7 @@ def test_a_name_that_leads_into_the_house_is_refused(tmp_path: Path) -> None:
         async with client.HttpClient("x", allow_private=False, concurrency=1) as asker:
             try:
                 await asker.get(url)
-            except client.FetchError as refusal:
+            except response.FetchError as refusal:
                 return refusal.reason
         return ""
 

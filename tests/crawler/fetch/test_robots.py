@@ -46,7 +46,8 @@ RULE = b"User-agent: *\nDisallow: /a\n"
     "body",
     [
         b"<!-- served by the cache -->\n" + RULE,
-        b"<br />\n<b>Warning</b>: include(x.php) in <b>/www/r.php</b> on line <b>3</b><br />" + RULE,
+        b"<br />\n<b>Warning</b>: include(x.php) in <b>/www/r.php</b> on line <b>3</b><br />"
+        + RULE,
         b"Warning: include(x.php): failed to open stream in /www/r.php on line 3\n" + RULE,
         b"<html><body><pre>" + RULE + b"</pre></body></html>",
         b"<p>User-agent: *<br>Disallow: /a</p>",
