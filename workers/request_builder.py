@@ -20,6 +20,8 @@ from workers.grading import NO_PAIR, GradedReply, grade
 from workers.settings import WorkSettings
 
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
+TOO_SLOW = "too-slow"  # the deadline came before the first pair
+ONLY_THOUGHT = "only-thought"  # the model thought until its tokens were spent
 TRIES = 2  # one retry with another seed when nothing parses; greedy would repeat itself
 
 
@@ -109,7 +111,12 @@ class RequestBuilder:
             "tokens": finished.tokens_out,
             **({DEADLINE: 1} if finished.finish_reason == DEADLINE else {}),
         }
-        return Result.of(completion, task.archive, graded.pairs, graded.problem), numbers
+        problem = graded.problem
+        if problem == NO_PAIR and finished.only_thought:
+            problem = ONLY_THOUGHT
+        elif problem == NO_PAIR and finished.finish_reason == DEADLINE:
+            problem = TOO_SLOW
+        return Result.of(completion, task.archive, graded.pairs, problem), numbers
 
     def forget(self, ticket: int) -> None:
         """The request is over and stored."""

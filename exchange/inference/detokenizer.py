@@ -1,4 +1,4 @@
-"""From tokens to text as it may be sent: no half letters, nothing of a stop text."""
+"""From tokens to text as it may be sent: no half letters, no thought, nothing of a stop text."""
 
 from __future__ import annotations
 
@@ -80,6 +80,61 @@ class StopStrings:
         return 0
 
 
+class ThoughtFilter:
+    """Lets an answer through and nothing of the block of thought before it.
+
+    Args:
+        marks: what stands around the block.
+    """
+
+    def __init__(self, marks: tuple[str, str]) -> None:
+        self._begins, self._ends = marks
+        self._held = ""
+        self.in_thought = False
+        self._answering = self._has_thought = False
+
+    def push(self, text: str) -> str:
+        """What of the text so far is answer."""
+        if self._answering:
+            return text
+        self._held += text
+        if not self.in_thought and not self._has_thought:
+            head = self._held.lstrip()
+            if self._begins.startswith(head):
+                return ""  # may become the mark
+            if not head.startswith(self._begins):
+                return self._pass_on(self._held)
+            self.in_thought = self._has_thought = True
+        if self.in_thought:
+            _, mark, rest = self._held.partition(self._ends)
+            if not mark:
+                return ""
+            self.in_thought, self._held = False, rest
+        rest = self._held.lstrip()
+        return self._pass_on(rest) if rest else ""
+
+    def end(self) -> str:
+        """What was held back in vain."""
+        return "" if self._answering or self._has_thought else self._pass_on(self._held)
+
+    def _pass_on(self, text: str) -> str:
+        self._answering, self._held = True, ""
+        return text
+
+
+def cut_thought(text: str, marks: tuple[str, str]) -> tuple[str, bool]:
+    """A whole reply without its block of thought, and whether it was nothing but thought.
+
+    A block that the prompt had opened already shows only its end.
+    """
+    thoughts = ThoughtFilter(marks)
+    answer = thoughts.push(text) + thoughts.end()
+    if marks[0] not in answer:
+        answer = answer.rpartition(marks[1])[2]
+    answer = answer.strip()
+    return answer, not answer and bool(text.strip())
+
+
 class TextStream:
     """The text of one request while it is decoded: what may be sent of it, and where it ends.
 
@@ -88,9 +143,14 @@ class TextStream:
     """
 
     def __init__(
-        self, tokenizer: Any, sampling: SamplingParams, on_piece: Callable[[TextPiece], None] | None
+        self,
+        tokenizer: Any,
+        sampling: SamplingParams,
+        on_piece: Callable[[TextPiece], None] | None,
+        think_marks: tuple[str, str],
     ) -> None:
         self.text = ""
+        self._thoughts = ThoughtFilter(think_marks)
         self._tokenizer = tokenizer
         self._decoder = Detokenizer(tokenizer)
         self._stops = StopStrings(sampling.stop)
@@ -116,14 +176,19 @@ class TextStream:
         text = ""
         if end != "stop":
             self._tokens += 1
-            text = self._stops.push(self._decoder.add(token))
-            if scores is not None:
+            text = self._stops.push(self._thoughts.push(self._decoder.add(token)))
+            if self._thoughts.in_thought:
+                self._logprobs.clear()
+            elif scores is not None:
                 self._logprobs.append(self._spell(token, scores))
         self._emit(text + (self._rest() if end else ""), last=end is not None)
         return self._stops.hit
 
     def _rest(self) -> str:
-        text = "" if self._stops.hit else self._stops.push(self._decoder.end())
+        text = ""
+        if not self._stops.hit:
+            rest = self._thoughts.push(self._decoder.end()) + self._thoughts.end()
+            text = self._stops.push(rest)
         return text + ("" if self._stops.hit else self._stops.end())
 
     def _emit(self, text: str, *, last: bool) -> None:

@@ -58,6 +58,7 @@ class RequestOutput:
     error: str = ""
     batch_share_s: float = 0.0  # its share of the steps it was in, where the engine knows it
     stop_string: str = ""  # the stop text that ended it; the end mark leaves ""
+    only_thought: bool = False  # no answer came: all of it was a block of thought
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class OpenAIEngine:
         self._done: queue.SimpleQueue[RequestOutput] = queue.SimpleQueue()
         self._tickets = 0
         self._served = self._refused = 0
+        self._sends_switch = True  # until the endpoint says that it does not know the field
         self._unavailable = False
         self._fatal: UserError | None = None
         self._pending: dict[int, Future[None]] = {}
@@ -91,6 +92,7 @@ class OpenAIEngine:
             "messages": messages,
             "max_tokens": max_tokens,
             "temperature": self._temperature,
+            openai_replies.SWITCH: {"enable_thinking": False, "thinking": False},
         }
         if self._temperature:
             # Not sent for greedy decoding: mlx_lm.server takes requests with a seed one by one.
@@ -193,6 +195,7 @@ class OpenAIEngine:
                     outcome.tokens_in,
                     outcome.tokens_out,
                     seconds,
+                    only_thought=outcome.only_thought,
                 )
             )
 
@@ -207,12 +210,18 @@ class OpenAIEngine:
         address, pause = f"{self._url}/chat/completions", FIRST_PAUSE_S
         while True:
             wait, reason = pause, ""
+            if not self._sends_switch:
+                body.pop(openai_replies.SWITCH, None)
             try:
                 async with self._session.post(address, json=body, allow_redirects=False) as reply:
                     if reply.status == 200:
                         return await self._answer(reply)
                     if reply.status not in RETRY_STATUS:
-                        return self._record_refusal(reply.status, await self._refusal(reply))
+                        message = await self._refusal(reply)
+                        if openai_replies.SWITCH in body and openai_replies.refuses_switch(message):
+                            self._sends_switch = False
+                            continue
+                        return self._record_refusal(reply.status, message)
                     requested_s = parse_retry_after(reply.headers.get("Retry-After"), time.time())
                     wait, reason = min(requested_s or pause, MAX_RETRY_AFTER_S), str(reply.status)
             except (aiohttp.ClientError, TimeoutError) as error:

@@ -14,9 +14,12 @@ import orjson
 
 from exchange.display import one_line
 from exchange.errors import Unreachable, UserError
+from exchange.inference.chat_template import THINK_MARKS
+from exchange.inference.detokenizer import cut_thought
 
 LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
 FINISH_REASONS = ("stop", "length")
+SWITCH = "chat_template_kwargs"  # the field of vLLM, SGLang, llama.cpp and mlx_lm.server
 _TOO_LONG = re.compile(
     r"context[ _](length|window|size)|max(imum)?[ _]context|max_model_len|too many tokens"
     r"|(prompt|input) is too long",
@@ -36,6 +39,7 @@ class ChatCompletion:
     finish_reason: str
     tokens_in: int
     tokens_out: int
+    only_thought: bool = False  # the answer's place is empty, and thought stands beside it
 
 
 def parse(body: bytes) -> ChatCompletion:
@@ -47,19 +51,29 @@ def parse(body: bytes) -> ChatCompletion:
     try:
         raw = orjson.loads(body)
         choice = raw["choices"][0]
-        text = choice["message"]["content"]
+        message = choice["message"]
+        text = message["content"]
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
         raise BadReply from None
     if not isinstance(text, str | None):
         raise BadReply
+    answer, only_thought = cut_thought(text or "", THINK_MARKS)
+    # vLLM and SGLang call it the first, Ollama and newer ones the second.
+    apart = message.get("reasoning_content") or message.get("reasoning")
     usage = raw.get("usage")
     reason = choice.get("finish_reason") or "stop"
     return ChatCompletion(
-        text=(text or "").strip(),
+        text=answer,
         finish_reason=reason if reason in FINISH_REASONS else "other",
         tokens_in=_count(usage, "prompt_tokens"),
         tokens_out=_count(usage, "completion_tokens"),
+        only_thought=not answer and (only_thought or bool(apart)),
     )
+
+
+def refuses_switch(message: str) -> bool:
+    """True when a refusal is about the field that turns thinking off, as OpenAI's own does."""
+    return SWITCH in message
 
 
 def is_too_long(message: str) -> bool:

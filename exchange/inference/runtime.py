@@ -95,10 +95,11 @@ def tokenizer(folder: Path) -> Any:
         UserError: it cannot be loaded.
     """
     require_mlx()
-    from mlx_lm.utils import load_tokenizer
+    from mlx_lm.utils import load_config, load_tokenizer
 
     try:
-        found = load_tokenizer(folder)
+        # The end marks of generation_config.json as well, as with the model.
+        found = load_tokenizer(folder, eos_token_ids=load_config(folder).get("eos_token_id"))
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         raise ModelUnfit(f"cannot load the tokenizer in {folder}: {error}") from None
     chat_template.ensure_bos(found)

@@ -239,7 +239,8 @@ def _take_over(connection: sqlite3.Connection) -> int:
     connection.execute("DELETE FROM questions WHERE pair_id IN (SELECT id FROM staged.judged)")
     connection.execute("INSERT OR IGNORE INTO questions SELECT * FROM staged.questions")
     connection.execute(
-        "UPDATE tasks SET state='done', reason='' WHERE state='failed' AND reason='no-pair' "
+        "UPDATE tasks SET state='done', reason='' WHERE state='failed' "
+        "AND reason IN ('no-pair', 'too-slow', 'only-thought') "
         "AND id IN (SELECT task_id FROM staged.judged)"
     )
     connection.execute("DELETE FROM meta WHERE key LIKE 'plan.pairs.%'")

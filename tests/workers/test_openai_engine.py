@@ -75,6 +75,17 @@ def test_a_seed_is_sent_only_where_it_matters() -> None:
     assert {(body["temperature"], body["top_p"]) for body in drawn} == {(0.7, 0.9)}
 
 
+def test_thinking_is_switched_off_and_an_endpoint_without_the_switch_is_asked_without() -> None:
+    refusal = b'{"error": {"message": "Unrecognized request argument: chat_template_kwargs"}}'
+    with Endpoint() as endpoint, closing(opened(endpoint.url, width=1)) as engine:
+        assert run(engine, 1)[0].text
+        endpoint.script = [(400, refusal, {})]
+        assert [done.error for done in run(engine, 2)] == ["", ""]
+        sent = [body.get(openai_replies.SWITCH) for body in endpoint.bodies]
+    off = {"enable_thinking": False, "thinking": False}
+    assert sent == [off, off, None, None]
+
+
 def test_a_busy_endpoint_is_asked_again_when_it_says() -> None:
     with Endpoint() as endpoint, closing(opened(endpoint.url)) as engine:
         endpoint.script = [(429, b"slow down", {"Retry-After": "2"})]

@@ -173,6 +173,7 @@ class ReplyUsage:
     tokens: int = 0
     seconds: float = 0.0
     finish_reason: str = "stopped"  # "stop" or "length" once it has ended by itself
+    only_thought: bool = False
 
 
 class ChatModels:
@@ -203,6 +204,7 @@ class ChatModels:
             while usage.finish_reason == "stopped":
                 for output in engine.step():
                     usage.finish_reason = output.finish_reason
+                    usage.only_thought = output.only_thought
                 usage.seconds = time.perf_counter() - began
                 usage.tokens += sum(piece.tokens for piece in pieces)
                 yield "".join(piece.text for piece in pieces)

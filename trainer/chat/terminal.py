@@ -147,6 +147,10 @@ def _answer(context: ChatContext, question: str) -> None:
             usage.finish_reason,
         )
     )
+    if usage.only_thought:
+        context.console.print(
+            "[dim](it only thought: a higher --max-tokens may bring an answer)[/]"
+        )
     cut = {"length": ", cut at the limit", "stopped": ", stopped"}.get(usage.finish_reason, "")
     speed = usage.tokens / usage.seconds if usage.seconds else 0.0
     context.console.print(f"[dim]{usage.tokens} tokens, {speed:.0f} a second{cut}[/]")

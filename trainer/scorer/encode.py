@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exchange.errors import ModelUnfit, TooLarge
-from exchange.inference import chat_template
+from exchange.inference import chat_template, control_tokens
 from trainer import tokenization
 from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.tokenization import TokenizedSample
@@ -89,7 +89,7 @@ def _encode(tokenizer: Any, text: str, shots: Sequence[Shot], digit: str) -> lis
     """A whole conversation, label and all; as plain text where there is no chat template."""
     if not chat_template.has_template(tokenizer):
         before = "".join(f"{asked} {level}\n\n" for asked, level in shots)
-        return [int(token) for token in tokenizer.encode(f"{before}{text} {digit}")]
+        return control_tokens.of(tokenizer).encode_text(f"{before}{text} {digit}")
     turns = []
     for asked, level in (*shots, (text, int(digit))):
         turns += [*tokenization.chat_messages(asked), {"role": "assistant", "content": str(level)}]

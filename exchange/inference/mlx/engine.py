@@ -159,7 +159,8 @@ class MlxEngine:
         sampling = sampling or self._sampling
         # Without a listener or a stop text nothing is done per token.
         wants_text = on_piece or sampling.stop or sampling.top_logprobs is not None
-        stream = TextStream(self.tokenizer, sampling, on_piece) if wants_text else None
+        marks = chat_template.think_marks(self.tokenizer)
+        stream = TextStream(self.tokenizer, sampling, on_piece, marks) if wants_text else None
         row = BatchRow(
             prompt=prompt,
             max_tokens=max_tokens,

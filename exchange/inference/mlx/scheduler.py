@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from exchange.inference.detokenizer import TextStream
+from exchange.inference import chat_template
+from exchange.inference.detokenizer import TextStream, cut_thought
 from exchange.inference.engine import RequestOutput
 from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
 from exchange.inference.mlx.kv_cache import PrefixCache
@@ -33,15 +34,17 @@ class MlxRequest:
         text = (
             self.stream.text if self.stream and stop_string else tokenizer.decode(self.row.tokens)
         )
+        text, only_thought = cut_thought(text, chat_template.think_marks(tokenizer))
         return RequestOutput(
             ticket=self.ticket,
-            text=text.strip(),
+            text=text,
             finish_reason=reason,
             tokens_in=len(self.row.prompt),
             tokens_out=len(self.row.tokens),
             seconds=time.perf_counter() - self.started,
             batch_share_s=self.row.share_s,
             stop_string=stop_string,
+            only_thought=only_thought,
         )
 
 
