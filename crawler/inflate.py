@@ -96,3 +96,58 @@ def gunzip(body: bytes, limit: int) -> tuple[bytes, bool]:
     except CorruptBodyError:
         return bytes(out), False
     return bytes(out), inflate.whole
+
+
+def unpack(body: bytes, codings: str, limit: int) -> bytes:
+    """A stored body without its Content-Encoding, at most `limit` bytes of it.
+
+    Args:
+        codings: the header's value: gzip, deflate, br, zstd, several of them, or none.
+
+    Raises:
+        CorruptBodyError: it is not in these codings, they are unknown, or `br` came without the
+            package brotli.
+    """
+    for coding in reversed([name.strip() for name in codings.lower().split(",")]):
+        if coding in CODINGS:
+            inflate = Inflater()
+            body = inflate.feed(body, limit)
+            if len(body) < limit and not inflate.whole:
+                raise CorruptBodyError("it ends before its end")
+        elif coding == "br":
+            body = _unpack_brotli(body, limit)
+        elif coding == "zstd":
+            body = _unpack_zstd(body, limit)
+        elif coding not in ("", "identity", "none"):
+            raise CorruptBodyError(f"unknown coding {coding!r}")
+    return body
+
+
+def _unpack_brotli(body: bytes, limit: int) -> bytes:
+    try:
+        import brotli
+    except ImportError:
+        raise CorruptBodyError("brotli is not installed") from None
+    unpacker = brotli.Decompressor()
+    try:
+        out = unpacker.process(body, output_buffer_limit=limit)
+        while len(out) < limit and not unpacker.is_finished():
+            piece = unpacker.process(b"", output_buffer_limit=limit - len(out))
+            if not piece:
+                break
+            out += piece
+    except brotli.error as error:
+        raise CorruptBodyError(str(error)) from None
+    if len(out) < limit and not unpacker.is_finished():
+        raise CorruptBodyError("it ends before its end")
+    return bytes(out[:limit])
+
+
+def _unpack_zstd(body: bytes, limit: int) -> bytes:
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
+            return reader.read(limit)
+    except zstandard.ZstdError as error:
+        raise CorruptBodyError(str(error)) from None

@@ -1,19 +1,29 @@
-"""WARC files: the pages of an earlier crawl come in, ours go out (the `warc` extra: warcio)."""
+"""Web archive files: the pages of an earlier crawl come in (WARC, ARC, WACZ), ours go out as WARC.
+
+They need the `warc` extra (warcio, brotli). One damaged record never ends a file: the next one is
+looked for behind it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import gzip
 import io
+import re
 import sqlite3
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
 from crawler.fetch.response import HTML
 from crawler.frontier.raw_store import RawStore
+from crawler.inflate import CorruptBodyError, unpack
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 from exchange.files import atomic_path
@@ -21,6 +31,13 @@ from exchange.files import atomic_path
 _COLUMNS = "p.url, p.charset, p.etag, p.last_modified, p.leased_at, b.body"
 # Files that were imported are no responses of the site.
 _STORED = "FROM bodies b JOIN pages p ON p.id=b.page WHERE p.kind NOT LIKE '@%'"
+# Where a record may begin: a WARC's version line, or a gzip member of its own.
+_VERSION_LINE = rb"WARC/[01]\.\d+\r?\n(?=WARC-|Content-)"
+_BEGINNING = re.compile(_VERSION_LINE + rb"|\x1f\x8b\x08[\x00-\x1f]")
+_NEXT = re.compile(_VERSION_LINE)  # in a body: less of it was written than its length says
+_STEP = 1 << 20  # bytes looked through at once for the next record
+_UNTYPED = ("", "application/octet-stream", "unknown", "no-type")
+_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|\?xml|!--)", re.I)
 
 
 def require_warcio() -> Any:
@@ -33,47 +50,152 @@ def require_warcio() -> Any:
 
 
 def read_warc(path: Path, name: str, tell: BytesReadCallback) -> Documents:
-    """The HTML pages of a WARC, in order; a damaged file yields what comes before the damage."""
+    """The HTML pages of a WARC or ARC, in order; what is damaged is an item with a reason."""
     require_warcio()
-    from warcio.archiveiterator import ArchiveIterator
-    from warcio.exceptions import ArchiveLoadFailed
-
-    at = number = 0
     with path.open("rb") as stream:
-        try:
-            for number, record in enumerate(ArchiveIterator(stream, no_record_parse=False), 1):
+        yield from _pages(stream, name, tell)
+
+
+def read_wacz(path: Path, name: str, tell: BytesReadCallback) -> Documents:
+    """The HTML pages of the WARC files in a WACZ (a ZIP with `archive/*.warc.gz`)."""
+    require_warcio()
+    try:
+        with zipfile.ZipFile(path) as parts:
+            for part in sorted(parts.namelist()):
+                if part.lower().endswith((".warc", ".warc.gz")):
+                    with parts.open(part) as stream:
+                        yield from _pages(stream, f"{name}/{part}", tell)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        yield ImportDocument(name, records.HTML, name.encode(), reason="broken-wacz")
+
+
+def _pages(stream: IO[bytes], name: str, tell: BytesReadCallback) -> Documents:
+    at = number = 0
+    for number, record in enumerate(_records(stream), 1):
+        item = _broken(f"{name}#{number}")
+        if record is not None:
+            try:
                 item = _page(record, f"{name}#{number}")
-                if item is not None:
-                    yield item
-                tell(stream.tell() - at)
-                at = stream.tell()
-        except (ArchiveLoadFailed, ValueError, KeyError, AttributeError, IndexError):
-            yield ImportDocument(f"{name}#{number + 1}", records.HTML, reason="broken-warc")
-            return
+            except Exception:  # whatever a strange record raises in warcio is its own matter
+                item = _broken(f"{name}#{number}")
+        if item is not None:
+            yield item
+        if stream.tell() > at:
+            tell(stream.tell() - at)
+            at = stream.tell()
     if not number:
-        yield ImportDocument(name, records.HTML, reason="broken-warc")
+        yield _broken(name)
+
+
+def _broken(name: str) -> ImportDocument:
+    return ImportDocument(name, records.HTML, name.encode(), reason="broken-warc")
+
+
+def _records(stream: IO[bytes]) -> Iterator[Any | None]:
+    """The records of a file; None for each stretch that cannot be read as one.
+
+    warcio wants each record in a gzip member of its own; a file that was packed as a whole is
+    unpacked first.
+    """
+    from warcio.archiveiterator import ArchiveIterator
+
+    start: int | None = 0
+    given = skip = 0
+    damaged = False
+    while start is not None:
+        stream.seek(start)
+        reader = ArchiveIterator(stream, arc2warc=True)
+        cut = whole = False
+        while not cut:
+            try:
+                with contextlib.redirect_stderr(io.StringIO()):  # it warns there by itself
+                    record = next(reader, None)
+            except Exception as error:
+                whole = "non-chunked" in str(error)
+                break
+            if record is None:
+                return
+            damaged = False
+            given += 1
+            if given > skip:
+                yield record
+            cut = _is_cut(record)  # what follows it may be whole
+        if whole and not isinstance(stream, gzip.GzipFile):
+            stream.seek(0)
+            stream = cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+            start, skip, given = 0, given, 0
+            continue
+        if not cut and not damaged:
+            yield None
+        damaged = True
+        start = _next_beginning(stream, max(start, reader.offset) + 1)
+
+
+def _is_cut(record: Any) -> bool:
+    """Does the file, what can be unpacked of it, or the next record begin before this one ends?"""
+    while record.raw_stream.read(_STEP):
+        pass
+    return bool(getattr(record.raw_stream, "limit", 0)) or hasattr(record, "runs_over")
+
+
+def _next_beginning(stream: IO[bytes], at: int) -> int | None:
+    """Where the next record may begin, at `at` or behind it."""
+    try:
+        while True:
+            stream.seek(at)
+            piece = stream.read(_STEP)
+            if found := _BEGINNING.search(piece):
+                return at + found.start()
+            if len(piece) < _STEP:
+                return None
+            at += len(piece) - 32  # one that lies across two pieces
+    except (OSError, EOFError, zlib.error):  # a file that was packed as a whole ends with it
+        return None
 
 
 def _page(record: Any, name: str) -> ImportDocument | None:
-    """A response with status 200 that is HTML; everything else in a WARC is passed over."""
-    if record.rec_type != "response" or record.http_headers is None:
+    """A response with status 200, or a resource, that is HTML; everything else is passed over."""
+    headers = record.http_headers
+    if record.rec_type == "response":
+        if headers is None or headers.get_statuscode() not in ("200", "203"):
+            return None
+        told, encoding = headers.get_header("Content-Type"), headers.get_header("Content-Encoding")
+    elif record.rec_type == "resource":
+        told, encoding = record.rec_headers.get_header("Content-Type"), ""
+    else:
         return None
-    if record.http_headers.get_statuscode() != "200":
-        return None
-    told = str(record.http_headers.get_header("Content-Type") or "")
-    kind, _, rest = told.partition(";")
-    if kind.strip().lower() not in HTML:
+    kind, _, rest = str(told or "").partition(";")
+    kind = kind.partition(",")[0].strip().lower()
+    if kind not in HTML and kind not in _UNTYPED:
         return None
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
-    body = record.content_stream().read(MAX_BODY + 1)
+    body = _payload(record).read(MAX_BODY + 1)
+    if _NEXT.search(body):
+        record.runs_over = True
+    if len(body) <= MAX_BODY and _is_cut(record):
+        return ImportDocument(name, records.HTML, body, url, reason="broken-warc")
+    try:
+        body = unpack(body, str(encoding or ""), MAX_BODY + 1)
+    except CorruptBodyError:
+        if not _MARKUP.match(body):  # else it was unpacked by whoever wrote the file
+            return ImportDocument(name, records.HTML, body, url, reason="encoding")
+    if kind not in HTML and not _MARKUP.match(body):
+        return None
     if len(body) > MAX_BODY:
         return ImportDocument(name, records.HTML, url.encode(), url, reason="too-big")
-    if getattr(record.raw_stream, "limit", 0):  # the file ends before the record does
-        return ImportDocument(name, records.HTML, body, url, reason="broken-warc")
     if not body.strip():
         return None
-    charset = rest.lower().partition("charset=")[2].strip(" \"'")
+    charset = rest.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
     return ImportDocument(name, records.HTML, body, url, charset if charset.isascii() else "")
+
+
+def _payload(record: Any) -> Any:
+    """The body as it was sent: chunks joined, its coding left to us, as warcio knows few."""
+    from warcio.bufferedreaders import ChunkedDataReader
+
+    headers = record.http_headers
+    sent = str(headers.get_header("Transfer-Encoding") or "") if headers else ""
+    return ChunkedDataReader(record.raw_stream) if "chunked" in sent.lower() else record.raw_stream
 
 
 def write_warc(
