@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
         import_,
         "kkoracle import scans/ my-files --date-pattern '{yyyy}/{mm}/{dd}'",
         "kkoracle import pages.warc.gz rizospastis",
+        "kkoracle import articles.csv my-files --field text=Body --field title=Headline",
         panel="Archive",
         name="import",
     )

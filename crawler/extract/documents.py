@@ -15,33 +15,13 @@ import orjson
 from crawler import records
 from crawler.extract.charset import clean, decode
 from crawler.extract.file_names import date_in, title_in
-from crawler.extract.html import paragraphs, parse
 from crawler.extract.shapes import StoryParts
-from exchange.text import dates
+from crawler.extract.text_parts import named_parts, plain_paragraphs, story_parts, value_of
 
 MAX_PDF_PAGES = 2000
 _TITLE = 160  # characters: a longer first line is text
 _SAME_WORD = re.compile(r"(\w)[-\u00ad]\n(?=\w)")
-_BLANK = re.compile(r"\n[ \t\f\r]*\n")
-_MARKUP = re.compile(r"<(?:p|br|div|span|li)\b[^>]*>", re.I)
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\r?\n(.*?)\r?\n\1[ \t]*(?:\r?\n|\Z)", re.S)
-# The names that people's exports give to the same five things.
-_FIELDS = {
-    "text": ("text", "content", "body", "article", "maintext", "full_text", "articleBody"),
-    "title": ("title", "headline", "name"),
-    "date": (
-        "date",
-        "published",
-        "date_publish",
-        "datePublished",
-        "published_at",
-        "pubdate",
-        "timestamp",
-        "created_at",
-    ),
-    "author": ("author", "authors", "byline"),
-    "section": ("section", "category", "rubric"),
-}
 
 
 class UnreadableDocument(Exception):
@@ -61,7 +41,7 @@ def read(kind: str, body: bytes, url: str, charset: str) -> StoryParts:
     if kind == records.PDF:
         parts = _pdf(body)
     elif kind == records.JSON:
-        parts = _record(orjson.loads(body))
+        parts = _record(body)
     elif kind == records.MARKDOWN:
         parts = _markdown(decode(body, "", charset))
     else:
@@ -77,7 +57,7 @@ def fill_from_name(parts: StoryParts, url: str) -> StoryParts:
         return parts
     name = unquote(url.removeprefix("import:"))
     return StoryParts(
-        parts.title or clean(title_in(name)),
+        parts.title or ("" if "#" in name else clean(title_in(name))),  # a row's file is no title
         parts.section,
         parts.author,
         parts.date or date_in(name),
@@ -87,7 +67,7 @@ def fill_from_name(parts: StoryParts, url: str) -> StoryParts:
 
 def _text(text: str) -> StoryParts:
     """Blank lines part paragraphs; a short first one without a full stop is the title."""
-    found = _paragraphs(text)
+    found = plain_paragraphs(text)
     title = ""
     if len(found) > 1 and len(found[0]) <= _TITLE and found[0][-1] not in ".;!·…,":
         title, found = found[0], found[1:]
@@ -100,7 +80,7 @@ def _markdown(text: str) -> StoryParts:
     told: Mapping[str, Any] = {}
     if front := _FRONT.match(text):
         told, text = _front_matter(front[1], front[2]), text[front.end() :]
-    title, found = _value(told, "title"), []
+    title, found = value_of(told, "title"), []
     heading = False
     for token in MarkdownIt("commonmark").parse(text):
         heading = token.type == "heading_open" or (heading and token.type != "heading_close")
@@ -112,7 +92,7 @@ def _markdown(text: str) -> StoryParts:
                 title = said
             elif said:
                 found.append(said)
-    return _parts(told, title, found)
+    return named_parts(told, title, found)
 
 
 def _inline(tokens: Iterable[Any]) -> Iterable[str]:
@@ -134,13 +114,11 @@ def _front_matter(fence: str, text: str) -> Mapping[str, Any]:
     return {key.strip().lower(): value.strip().strip("\"'") for key, _, value in lines if value}
 
 
-def _record(told: dict[str, Any]) -> StoryParts:
-    text = next((told[name] for name in _FIELDS["text"] if isinstance(told.get(name), str)), None)
-    if text is None:
+def _record(body: bytes) -> StoryParts:
+    parts = story_parts(orjson.loads(body))
+    if parts is None:
         raise UnreadableDocument("no-text-field")
-    root = parse(text) if _MARKUP.search(text) else None
-    found = paragraphs([root]) if root is not None else _paragraphs(text)
-    return _parts(told, _value(told, "title"), found)
+    return parts
 
 
 def _pdf(body: bytes) -> StoryParts:
@@ -170,44 +148,7 @@ def _pdf(body: bytes) -> StoryParts:
     ):
         raise UnreadableDocument("broken-pdf") from None
     text = _SAME_WORD.sub(r"\1", "\n".join(pages))
-    return StoryParts(clean(title), "", "", "", tuple(_paragraphs(text)))
-
-
-def _parts(told: Mapping[str, Any], title: str, found: list[str]) -> StoryParts:
-    return StoryParts(
-        clean(title), _value(told, "section"), _value(told, "author"), _date(told), tuple(found)
-    )
-
-
-def _date(told: Mapping[str, Any]) -> str:
-    """ISO, as the record's own date says: a string, or seconds since the epoch."""
-    for name in _FIELDS["date"]:
-        value = told.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e11:
-            return str(_day(value / 1000 if value > 1e10 else value))
-        if value and (found := dates.parse_date(str(value))):
-            return found
-    return ""
-
-
-def _day(seconds: float) -> str:
-    import datetime as dt
-
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).date().isoformat()
-
-
-def _value(told: Mapping[str, Any], field: str) -> str:
-    for name in _FIELDS[field]:
-        value = told.get(name)
-        if isinstance(value, list):
-            value = ", ".join(str(each) for each in value if isinstance(each, str))
-        if isinstance(value, str) and value.strip():
-            return clean(value)
-    return ""
-
-
-def _paragraphs(text: str) -> list[str]:
-    return [said for piece in _BLANK.split(text.replace("\r\n", "\n")) if (said := clean(piece))]
+    return StoryParts(clean(title), "", "", "", tuple(plain_paragraphs(text)))
 
 
 # One document of an import, as the readers of files hand it on.
@@ -223,6 +164,7 @@ class ImportDocument:
     url: str = ""  # where it was published, when that is known
     charset: str = ""
     reason: str = ""
+    detail: str = ""  # of the reason, for the operator
 
 
 Documents = Iterator[ImportDocument]

@@ -25,18 +25,29 @@ def import_(
             help="Where the date stands in a file's path: '{yyyy}/{mm}/{dd}', * for anything."
         ),
     ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a record's field or column is called: text=COLUMN; also title, date, "
+            "author, section, url. Say it once for each."
+        ),
+    ] = None,
 ) -> None:
-    """Make stories of files that you have: HTML, text, Markdown, JSON, JSONL, WARC, PDF.
+    """Make stories of files that you have: pages, texts, records, web archives, scanned pages.
 
-    Nothing is asked of any site. Titles and dates come from the files themselves (meta data,
-    front matter, JSON fields), else from their names. Run it again after adding files: only what
-    is new is read. Broken files are counted, listed by `kkoracle archive review`, and stop
-    nothing. Then `kkoracle crawl NAME --no-fetch` generates.
+    It reads HTML, text, Markdown, PDF, JSON and JSON lines, CSV, spreadsheets, WARC, ARC and WACZ,
+    METS with ALTO; a file without a telling suffix by its content. Nothing is asked of any site.
+    Titles and dates come from the files themselves (meta data, front matter, fields), else from
+    their names. Run it again after adding files: only what is new is read. Broken files, records
+    and rows are counted, listed by `kkoracle archive review`, and stop nothing. Then
+    `kkoracle crawl NAME --no-fetch` generates.
 
-    WARC needs `pip install 'kkoracle[warc]'`, PDF `pip install 'kkoracle[pdf]'`.
+    Extras: `pip install 'kkoracle[warc]'` for web archives, `[pdf]` for PDF, `[xlsx]` for
+    spreadsheets, `[ocr]` to read scans.
     """
     from crawler.extract.file_names import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
+    from crawler.importing.json_files import field_names
     from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import Stopped
 
@@ -55,6 +66,7 @@ def import_(
             settings,
             path,
             date=date,
+            fields=field_names(field or []),
             on_progress=on_progress,
             on_snapshot=console,
         )
@@ -69,6 +81,8 @@ def import_(
             f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
             "base_url to it first"
         )
+    for detail in done.tally.details.values():
+        typer.echo(detail)
     if done.tally.rejected:
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.stopped:

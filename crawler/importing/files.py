@@ -1,33 +1,63 @@
-"""What an import brings: one item per story or page, found in files and folders."""
+"""What an import brings: one item per story or page, found in files and folders.
+
+A file is what its content says where that is plain, else what its name says: pages are saved as
+`story.php?id=7` or without any suffix, and gzip is looked into whatever the name.
+"""
 
 from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-
-import orjson
+from typing import BinaryIO, cast
 
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
+from crawler.importing import json_files, tables, warc
+from crawler.importing.json_files import ImportOptions
+from crawler.inflate import GZIP
 
 MAX_PDF = 100 * 1024 * 1024
-MAX_JSON = 64 * 1024 * 1024  # a JSON file is read at once; JSONL has no such limit
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
     ".html": records.HTML,
     ".htm": records.HTML,
     ".xhtml": records.HTML,
+    ".shtml": records.HTML,
     ".txt": records.TEXT,
     ".text": records.TEXT,
     ".md": records.MARKDOWN,
     ".markdown": records.MARKDOWN,
     ".pdf": records.PDF,
 }
+JSON_LINES, JSON, TABLE, SHEETS = "json-lines", "json", "table", "sheets"
+WEB_ARCHIVE, WACZ = "web-archive", "wacz"
+CONTAINERS = {
+    ".jsonl": JSON_LINES,
+    ".ndjson": JSON_LINES,
+    ".json": JSON,
+    ".csv": TABLE,
+    ".tsv": TABLE,
+    ".xlsx": SHEETS,
+    ".xlsm": SHEETS,
+    ".xlsb": SHEETS,
+    ".xls": SHEETS,
+    ".ods": SHEETS,
+    ".warc": WEB_ARCHIVE,
+    ".arc": WEB_ARCHIVE,
+    ".wacz": WACZ,
+}
+IMAGES = frozenset({".tif", ".tiff", ".jp2", ".jpg", ".jpeg", ".png", ".djvu"})
+SNIFFED = 4096  # bytes by which a file is told
+_HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body|title|meta|table|div|h1|p)\b[^>]*>", re.I)
+_NUMBER = re.compile(r"\.\d+$")  # no suffix, but a part of the name: "story.17"
+_TEXT_BYTES = bytes({*range(32, 127), *range(128, 256), *b"\t\n\r\f"})
 
 
 def walk_files(root: Path, but: Path | None = None) -> Iterator[tuple[Path, str]]:
@@ -46,93 +76,117 @@ def walk_files(root: Path, but: Path | None = None) -> Iterator[tuple[Path, str]
             yield path, path.relative_to(root).as_posix()
 
 
-def read_documents(path: Path, name: str, tell: BytesReadCallback) -> Documents:
-    """The items of one file. Nothing is raised for it: what is wrong with it is an item too."""
+def read_documents(
+    path: Path, name: str, tell: BytesReadCallback, options: ImportOptions | None = None
+) -> Documents:
+    """The items of one file. Nothing is raised for it: what is wrong with it is an item too.
+
+    Raises:
+        UsageError: a package that the file needs is missing.
+    """
+    options = options or ImportOptions()
     try:
         state = path.lstat()
         if not stat.S_ISREG(state.st_mode):
             yield ImportDocument(name, "", reason="not-a-file")
-        elif (opened := _container(path.name.lower())) is not None:
-            yield from opened(path, name, tell)
+            return
+        head, packed = _head(path)
+        kind = _kind(path, head, packed)
+        opened = gzip.open if packed else Path.open
+        if kind in (JSON_LINES, JSON, TABLE):
+            readers = {
+                JSON_LINES: json_files.read_json_lines,
+                JSON: json_files.read_json,
+                TABLE: tables.read_csv,
+            }
+            with opened(path, "rb") as stream:
+                yield from readers[kind](cast("BinaryIO", stream), name, tell, options)
+        elif kind == WEB_ARCHIVE:
+            yield from warc.read_warc(path, name, tell)
+        elif kind == WACZ:
+            yield from warc.read_wacz(path, name, tell)
+        elif kind == SHEETS:
+            yield from tables.read_workbook(path, name, tell, options)
         else:
-            yield _whole(path, name, state.st_size)
+            yield _whole(path, name, kind, state.st_size, packed)
             tell(state.st_size)
     except (OSError, EOFError, zlib.error):
         yield ImportDocument(name, "", reason="unreadable")
 
 
-def _container(name: str) -> Callable[[Path, str, BytesReadCallback], Documents] | None:
-    """How to read a file that holds many documents."""
-    if name.endswith((".warc", ".warc.gz")):
-        from crawler.importing import warc
+def _head(path: Path) -> tuple[bytes, bool]:
+    """The beginning of a file, unpacked, and whether it had to be."""
+    with path.open("rb") as stream:
+        head = stream.read(SNIFFED)
+    if not head.startswith(GZIP):
+        return head, False
+    try:
+        with gzip.open(path) as unpacked:
+            return unpacked.read(SNIFFED), True
+    except (OSError, EOFError, zlib.error):
+        return b"", True
 
-        return warc.read_warc
-    if name.endswith((".jsonl", ".jsonl.gz", ".ndjson")):
-        return _jsonl
-    return _json if name.endswith(".json") else None
+
+def _kind(path: Path, head: bytes, packed: bool) -> str:
+    """What a file is: a kind of page, or one of the containers above; "" when nobody can tell."""
+    name = path.name.lower().partition("?")[0]
+    if packed:
+        name = name.removesuffix(".gz")
+    suffix = "" if _NUMBER.search(name) else Path(name).suffix
+    told = CONTAINERS.get(suffix) or SUFFIXES.get(suffix, "")
+    return _magic(path, head, told) or told or _by_content(head, bare=not suffix)
 
 
-def _whole(path: Path, name: str, size: int) -> ImportDocument:
-    kind = SUFFIXES.get(path.suffix.lower(), "")
+def _magic(path: Path, head: bytes, told: str) -> str:
+    """What the first bytes say that no other file begins with, whatever its name."""
+    if head.startswith(b"%PDF-"):
+        return records.PDF
+    if head.startswith((b"WARC/", b"filedesc://")):
+        return WEB_ARCHIVE
+    if head.startswith(b"PK\x03\x04") and told not in (SHEETS, WACZ):
+        try:
+            with zipfile.ZipFile(path) as parts:
+                names = parts.namelist()
+        except (zipfile.BadZipFile, NotImplementedError):
+            return ""
+        if "xl/workbook.xml" in names:
+            return SHEETS
+        return WACZ if any(name.endswith((".warc", ".warc.gz")) for name in names) else ""
+    return ""
+
+
+def _by_content(head: bytes, *, bare: bool) -> str:
+    """The kind of a file whose suffix says nothing.
+
+    Args:
+        bare: it has none. A suffix that nobody knows may be a style sheet's or a program's, so
+            that only a page counts there.
+    """
+    if _HTML.search(head) and not head.lstrip().startswith((b"{", b"[")):
+        return records.HTML
+    if not bare or head.translate(None, _TEXT_BYTES):
+        return ""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"{"):
+        return JSON_LINES if re.match(rb"\{[^\n]*\}\s*\n\s*\{", start) else JSON
+    return JSON if start.startswith(b"[{") or re.match(rb"\[\s+\{", start) else records.TEXT
+
+
+def _whole(path: Path, name: str, kind: str, size: int, packed: bool) -> ImportDocument:
     if not kind:
-        return ImportDocument(name, "", reason="unknown-type")
-    if size > (MAX_PDF if kind == records.PDF else MAX_BODY):
+        image = path.suffix.lower() in IMAGES
+        return ImportDocument(name, "", reason="image" if image else "unknown-type")
+    limit = MAX_PDF if kind == records.PDF else MAX_BODY
+    if size > limit:
         return ImportDocument(name, kind, f"{name}\n{size}".encode(), reason="too-big")
-    body = path.read_bytes()
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        body = stream.read(limit + 1)
+    if len(body) > limit:
+        return ImportDocument(name, kind, f"{name}\n{size}".encode(), reason="too-big")
     if not body.strip():
         return ImportDocument(name, kind, body, reason="empty")
-    if kind != records.PDF and b"\0" in body[:4096] and not body.startswith(UTF_16):
+    if kind != records.PDF and b"\0" in body[:SNIFFED] and not body.startswith(UTF_16):
         return ImportDocument(name, kind, body, reason="not-text")
     if kind == records.PDF and b"%PDF-" not in body[:1024]:
         return ImportDocument(name, kind, body, reason="not-pdf")
     return ImportDocument(name, kind, body)
-
-
-def _jsonl(path: Path, name: str, tell: BytesReadCallback) -> Documents:
-    """One record a line; a line that is too long or no object is an item with a reason."""
-    with path.open("rb") as raw:
-        lines = gzip.GzipFile(fileobj=raw) if name.lower().endswith(".gz") else raw
-        number = at = 0
-        while line := lines.readline(MAX_BODY + 1):
-            number += 1
-            if len(line) > MAX_BODY:
-                while line and not line.endswith(b"\n"):
-                    line = lines.readline(MAX_BODY)
-                yield ImportDocument(
-                    f"{name}#{number}", records.JSON, f"{name}#{number}".encode(), reason="too-big"
-                )
-            elif line.strip():
-                yield _record(line.strip(), f"{name}#{number}")
-            tell(raw.tell() - at)
-            at = raw.tell()
-
-
-def _json(path: Path, name: str, tell: BytesReadCallback) -> Documents:
-    """One object, or a list of them."""
-    size = path.stat().st_size
-    if size > MAX_JSON:
-        yield ImportDocument(name, records.JSON, f"{name}\n{size}".encode(), reason="too-big")
-        return
-    body = path.read_bytes()
-    tell(size)
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        yield ImportDocument(name, records.JSON, body[:MAX_BODY], reason="broken-json")
-        return
-    if not isinstance(found, list):
-        yield _record(body.strip(), name)
-        return
-    for number, each in enumerate(found, 1):
-        yield _record(orjson.dumps(each), f"{name}#{number}")
-
-
-def _record(body: bytes, name: str) -> ImportDocument:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ImportDocument(name, records.JSON, body, reason="broken-json")
-    if not isinstance(found, dict):
-        return ImportDocument(name, records.JSON, body, reason="no-record")
-    url = found.get("url")
-    return ImportDocument(name, records.JSON, body, url if isinstance(url, str) else "")

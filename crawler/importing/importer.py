@@ -9,7 +9,7 @@ import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -27,6 +27,7 @@ from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.importing.files import read_documents, walk_files
+from crawler.importing.json_files import ImportOptions
 from crawler.profile import Profile
 from crawler.records import Link
 from crawler.scope import CrawlScope
@@ -47,6 +48,7 @@ class ImportTally:
     known: int = 0
     foreign: str = ""  # an address that the profile's site does not have, if one came
     rejected: Counter[str] = field(default_factory=Counter)
+    details: dict[str, str] = field(default_factory=dict)  # of a reason, the first one told
 
     @property
     def total(self) -> int:
@@ -72,10 +74,15 @@ def import_files(
     path: Path,
     *,
     date: re.Pattern[str] | None,
+    fields: Mapping[str, str],
     on_progress: ImportProgressCallback,
     on_snapshot: SnapshotCallback,
 ) -> ImportResult:
     """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
+
+    Args:
+        date: finds the date in a file's name, where the operator gave a pattern.
+        fields: our names of a record's fields to those in the files.
 
     Raises:
         UsageError: there is nothing at `path`, or a package that it needs is missing.
@@ -84,7 +91,8 @@ def import_files(
     if not path.exists():
         raise UsageError(f"{path} does not exist")
     profile = profiles.load(settings, archive, imported=True)
-    files = _DocumentSource(path, project.data)
+    options = ImportOptions(fields, profile.charset, path if path.is_dir() else None)
+    files = _DocumentSource(path, project.data, options)
     tally = asyncio.run(
         _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
     )
@@ -122,14 +130,15 @@ async def _store_documents(
 class _DocumentSource:
     """All items under a path, what we keep ourselves left out; counts the bytes read."""
 
-    def __init__(self, path: Path, ours: Path) -> None:
+    def __init__(self, path: Path, ours: Path, options: ImportOptions) -> None:
         self.read = 0
         self._path = path
+        self._options = options
         self._ours = ours
 
     def __iter__(self) -> Iterator[ImportDocument]:
         for found, name in walk_files(self._path, self._ours):
-            yield from read_documents(found, name, self._add)
+            yield from read_documents(found, name, self._add, self._options)
 
     def size(self) -> int:
         """Bytes of all files, for the time left."""
@@ -205,6 +214,8 @@ class DocumentStore:
     def _reject(self, item: ImportDocument) -> list[Link]:
         """Count it and list it as failed, once. Nothing of it is worth following."""
         self.tally.rejected[item.reason] += 1
+        if item.detail:
+            self.tally.details.setdefault(item.reason, item.detail)
         if not item.kind:
             return []  # never a document, such as a file of unknown type
         page = self._page_for(item)

@@ -72,7 +72,7 @@ def read_wacz(path: Path, name: str, tell: BytesReadCallback) -> Documents:
 def _pages(stream: IO[bytes], name: str, tell: BytesReadCallback) -> Documents:
     at = number = 0
     for number, record in enumerate(_records(stream), 1):
-        item = _broken(f"{name}#{number}")
+        item: ImportDocument | None = _broken(f"{name}#{number}")
         if record is not None:
             try:
                 item = _page(record, f"{name}#{number}")

@@ -15,7 +15,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from crawler.fetch.client import MAX_BODY
-from crawler.importing.warc import read_warc, read_wacz
+from crawler.importing.warc import read_wacz, read_warc
 
 PAGE = b"<html><body>" + b"<p>The bridge was opened on Monday.</p>" * 40 + b"</body></html>"
 CODED = {
