@@ -45,6 +45,7 @@ NAMES = (
     "faults",
     "generate",
     "kill",
+    "learn",
     "politeness",
     "preflight",
     "rag",

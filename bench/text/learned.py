@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
-from bench.processes import command_environment
+from bench import processes
 from bench.registry import Figures, Log
 from bench.text import modern_layout, portal_layout
 from bench.text.layouts import RandomLayout
@@ -25,8 +25,6 @@ from crawler.scope import CrawlScope
 from exchange.errors import ProgramFailed
 from exchange.records import Story
 from kkoracle.demo.newspaper import DemoStory
-
-TIMEOUT_S = 300
 
 
 def measure(stories: list[DemoStory], seeds: Sequence[int], log: Log) -> Figures:
@@ -70,8 +68,8 @@ def _learn(
     printed: Callable[[DemoStory], tuple[str, ...]],
     stories: list[DemoStory],
 ) -> tuple[WordTally, Counter[str]]:
-    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(site) as base:
-        profile = profiles.parse(_command(base, Path(folder)), "learned")
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder, serving(site) as served:
+        profile = profiles.parse(learn(served.url, Path(folder)).profile, "learned")
     reader, addresses = PageReader(profile, "learned"), CrawlScope(profile)
     tally: WordTally = WordTally()
     fields: Counter[str] = Counter()
@@ -93,43 +91,46 @@ def _learn(
     return tally, fields
 
 
-def _command(base: str, folder: Path) -> str:
-    """Run the command as a person does; returns the profile that it wrote."""
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "kkoracle",
-            "archive",
-            "learn",
-            f"{base}/",
-            "--out",
-            "made.toml",
-            "--contact",
-            "bench@example.org",
-            "--delay",
-            "0",
-        ],
-        cwd=folder,
-        env=command_environment(),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if said.returncode:
-        raise ProgramFailed(f"archive learn failed: {said.stderr.strip()[-300:]}")
-    return (folder / "made.toml").read_text("utf-8")
+@dataclass(frozen=True, slots=True)
+class LearnedProfile:
+    """What the command wrote, and what it took."""
+
+    profile: str
+    used: processes.ResourceUsage
+
+
+def learn(base: str, folder: Path) -> LearnedProfile:
+    """Run the command as a person does.
+
+    Raises:
+        ProgramFailed: it ended with another code than 0.
+    """
+    command = [sys.executable, "-m", "kkoracle", "archive", "learn", f"{base}/"]
+    options = ["--out", "made.toml", "--contact", "bench@example.org", "--delay", "0"]
+    log = folder / "learn.log"
+    used = processes.run([*command, *options], folder, processes.command_environment(), log)
+    if used.code:
+        raise ProgramFailed(f"archive learn failed: {log.read_text('utf-8').strip()[-300:]}")
+    return LearnedProfile((folder / "made.toml").read_text("utf-8"), used)
+
+
+@dataclass(slots=True)
+class ServedSite:
+    """A site on this machine, and how often it was asked."""
+
+    url: str = ""
+    asked: int = 0
 
 
 @contextmanager
-def serving(site: dict[str, str]) -> Iterator[str]:
+def serving(site: dict[str, str]) -> Iterator[ServedSite]:
     """Serve pages on a free port of this machine, in a thread."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
-    address: list[str] = []
+    served = ServedSite()
 
     async def answer(request: web.Request) -> web.Response:
+        served.asked += 1
         text = site.get(request.raw_path)
         if text is None:
             return web.Response(status=404, text="not here")
@@ -141,7 +142,7 @@ def serving(site: dict[str, str]) -> Iterator[str]:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         ready.set()
         await stop.wait()
         await runner.cleanup()
@@ -150,7 +151,7 @@ def serving(site: dict[str, str]) -> Iterator[str]:
     thread.start()
     ready.wait(10)
     try:
-        yield address[0]
+        yield served
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)

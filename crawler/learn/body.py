@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import takewhile
 
+from crawler.learn.coverage import SAMPLE_PAGES, UncutUnits, XPathCoverage, spread_out
 from crawler.learn.units import NEVER_DROPPED, PROSE_WORDS, ParsedPage
-from crawler.learn.xpaths import (
-    SAMPLE_PAGES,
-    UncutUnits,
-    XPathCoverage,
-    ranked,
-    relative,
-    spread_out,
-)
+from crawler.learn.xpaths import Found
 
 # What must be cut out of a text: XPaths that remove boilerplate and never a word of the story.
 
@@ -36,10 +30,10 @@ def find_drops(coverage: XPathCoverage, text: str) -> tuple[list[str], UncutUnit
             if unit.reject_reason in NEVER_DROPPED or not page.inside(unit, found):
                 continue
             left.add((number, place))
-            element = unit.owner
-            while element is not None and element not in inside:
-                paths.update(dict.fromkeys(relative(element)))
-                element = element.getparent()
+            for element in page.table.ancestors(unit.at):
+                if element in inside:
+                    break
+                paths.update(dict.fromkeys(page.table.relative(element)))
     gains = {path: _units_dropped(coverage, text, path) for path in paths}
     chosen: list[str] = []
     while left:
@@ -55,14 +49,11 @@ def find_drops(coverage: XPathCoverage, text: str) -> tuple[list[str], UncutUnit
 
 def _units_dropped(coverage: XPathCoverage, text: str, path: str) -> UncutUnits:
     """The bad units that dropping `path` would remove; none at all if it removed a good one."""
-    from lxml import etree
-
-    find = etree.XPath(path)
     gained: UncutUnits = set()
     for number, (page, roots) in enumerate(
         zip(coverage.pages, coverage.elements(text), strict=True)
     ):
-        found = [element for root in roots for element in find(root) if element in page.span]
+        found = page.table.find_inside(path, roots)
         if not found:
             continue
         for place, unit in enumerate(page.units):
@@ -86,7 +77,7 @@ def demote_comments(coverage: XPathCoverage, paths: Iterable[str]) -> bool:
     for path in paths:
         if "@" not in path.rpartition("/")[2]:
             continue  # a paragraph by its place: short stories have no third one
-        held = [good for good, _ in coverage.weights(path)]
+        held = [good for good, _, _ in coverage.weights(path)]
         having = [number for number, good in enumerate(held) if good]
         if not MIN_PAGES_WITH_COMMENTS <= len(having) < LAYOUT_SHARE * len(pages):
             continue
@@ -103,12 +94,12 @@ def demote_comments(coverage: XPathCoverage, paths: Iterable[str]) -> bool:
     return found_any
 
 
-def _is_last(page: ParsedPage, elements: Sequence[Any]) -> bool:
+def _is_last(page: ParsedPage, elements: Found) -> bool:
     """Does other text stand before the elements, and none after the first of them?"""
-    first = min(page.span[element][0] for element in elements)
+    first = min(elements)
     others = [u for u in page.units if not page.inside(u, elements)]
-    before = [u.weight > 0 for u in others if page.span[u.owner][0] < first]
-    after = [u.weight > 0 for u in others if page.span[u.owner][0] >= first]
+    before = [u.weight > 0 for u in others if u.at < first]
+    after = [u.weight > 0 for u in others if u.at >= first]
     return any(before) and not any(after)
 
 
@@ -155,7 +146,7 @@ def find_body(pages: Sequence[ParsedPage]) -> BodySelectors | None:
     )
     if not best or scores[best] <= 0:
         return None
-    words = sum(good for good, _ in coverage.weights(best))
+    words = sum(good for good, _, _ in coverage.weights(best))
     return BodySelectors(best, tuple(drops[best][0]), words / sum(coverage.good))
 
 
@@ -163,9 +154,9 @@ def _finalists(coverage: XPathCoverage, order: list[str]) -> list[str]:
     """The best as they are, and the containers that hold most; one of each that are alike."""
     whole = sorted(
         (path for path in order if coverage.matches(path) <= 1.2),
-        key=lambda p: -sum(good for good, _ in coverage.weights(p)),
+        key=lambda p: -sum(good for good, _, _ in coverage.weights(p)),
     )
-    chosen: dict[tuple[tuple[int, int], ...], str] = {}
+    chosen: dict[tuple[tuple[int, ...], ...], str] = {}
     for path in [*order[:FINALISTS], *whole[: 4 * FINALISTS]]:
         chosen.setdefault((*coverage.weights(path), (round(coverage.matches(path)), 0)), path)
     return list(chosen.values())[: 2 * FINALISTS]
@@ -177,13 +168,13 @@ def _candidates(pages: Sequence[ParsedPage]) -> dict[str, int]:
     order: dict[str, int] = {}
     sample = spread_out(pages, SAMPLE_PAGES)
     for page in sample:
-        elements: set[Any] = set()
+        elements: set[int] = set()
         for unit in page.units:
             if unit.weight > 0:
-                elements.update(_containers(unit.owner))
+                elements.update(_containers(page, unit.at))
         paths: set[str] = set()
         for element in elements:
-            for path, rank in ranked(element):
+            for path, rank in page.table.ranked(element):
                 paths.add(path)
                 order[path] = min(rank, order.get(path, rank))
         seen.update(paths)
@@ -191,10 +182,10 @@ def _candidates(pages: Sequence[ParsedPage]) -> dict[str, int]:
     return {path: order[path] for path, count in seen.items() if count >= least}
 
 
-def _containers(element: Any) -> Iterable[Any]:
-    while element is not None and element.tag not in ("body", "html"):
-        yield element
-        element = element.getparent()
+def _containers(page: ParsedPage, number: int) -> Iterator[int]:
+    return takewhile(
+        lambda n: page.table.tag(n) not in ("body", "html"), page.table.ancestors(number)
+    )
 
 
 def _lead_paragraph(coverage: XPathCoverage, best: str, order: list[str]) -> str:
@@ -203,7 +194,7 @@ def _lead_paragraph(coverage: XPathCoverage, best: str, order: list[str]) -> str
         if coverage.matches(path) > 1.2 or path == best:
             continue
         weights = coverage.weights(path)
-        if sum(good > 0 and not bad for good, bad in weights) < 0.7 * len(weights):
+        if sum(good > 0 and not bad for good, bad, _ in weights) < 0.7 * len(weights):
             continue
         if all(
             _just_before(page, lead[0], text[0])
@@ -216,10 +207,10 @@ def _lead_paragraph(coverage: XPathCoverage, best: str, order: list[str]) -> str
     return ""
 
 
-def _just_before(page: ParsedPage, lead: Any, text: Any) -> bool:
+def _just_before(page: ParsedPage, lead: int, text: int) -> bool:
     """No more than a label or two stand between the end of `lead` and the beginning of `text`."""
-    end, start = page.span[lead][1], page.span[text][0]
-    if end >= start:
+    end = page.table.last[lead]
+    if end >= text:
         return False
-    between = [u for u in page.units if end < page.span[u.owner][0] < start]
+    between = [u for u in page.units if end < u.at < text]
     return len(between) <= 3 and not any(unit.weight > 0 for unit in between)

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from crawler import profiles
 from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
 from crawler.learn import sample
+from crawler.learn.coverage import spread_out
 from crawler.learn.propose import ProfileProposal, propose
-from crawler.learn.xpaths import spread_out
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
 from crawler.status.console import StepProgressBar

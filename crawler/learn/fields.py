@@ -10,12 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from crawler.extract.charset import clean
-from crawler.learn import xpaths
+from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, XPathValues, spread_out
 from crawler.learn.units import ParsedPage
-from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, XPathValues, spread_out
+from crawler.learn.xpaths import Found
 from crawler.profile import ValueSelector
 from exchange.text import dates
 from exchange.text.fold import fold
@@ -43,7 +42,7 @@ class FieldSelectors:
 def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()) -> FieldSelectors:
     """The fields of a layout whose text stands at the XPath `text`, without what `drop` names."""
     coverage = XPathCoverage(pages)
-    short = _short(pages, _spans(coverage, text, drop))
+    short = _distinct(coverage, _short(pages, _outside(coverage, text, drop)))
     found = [_values(coverage, path, rank, None) for path, rank in short.items()]
     found = [values for values in found if values.present >= AUTHORS]
     title = _title(pages, found)
@@ -70,7 +69,7 @@ def find_story_fields(
     A page's date stands once, over all of them, so its XPath stays one from the root.
     """
     parts = [
-        ParsedPage(page.url, element, page.issue)
+        ParsedPage(page.url, page.table.elements[element], page.issue)
         for page, elements in zip(pages, XPathCoverage(pages).elements(story), strict=True)
         for element in elements
     ]
@@ -88,37 +87,32 @@ def _selector(values: XPathValues | None) -> ValueSelector | None:
     return ValueSelector(xpath=values.path) if values else None
 
 
-Spans = tuple[list[tuple[int, int]], list[tuple[int, int]]]
-
-
-def _spans(coverage: XPathCoverage, text: str, drop: Sequence[str]) -> list[Spans]:
-    """Of each page, where the text's elements lie, and where those lie that are cut out of it."""
-    made: list[Spans] = []
+def _outside(coverage: XPathCoverage, text: str, drop: Sequence[str]) -> list[list[int]]:
+    """Of each page the elements that stand outside the text, or in what is cut out of it."""
+    made: list[list[int]] = []
     for page, found in zip(coverage.pages, coverage.elements(text), strict=True):
-        cut = [e for root in found for path in drop for e in root.xpath(path) if e in page.span]
-        made.append(([page.span[e] for e in found], [page.span[e] for e in cut]))
+        cut = [number for path in drop for number in page.table.find_inside(path, found)]
+        made.append(
+            [
+                number
+                for number in range(len(page.table.elements))
+                if not page.table.inside(number, found) or page.table.inside(number, cut)
+            ]
+        )
     return made
 
 
-def _is_inside(element: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
-    return any(start <= element[0] and element[1] <= end for start, end in spans)
-
-
-def _short(pages: Sequence[ParsedPage], spans: Sequence[Spans]) -> dict[str, int]:
+def _short(pages: Sequence[ParsedPage], outside: Sequence[list[int]]) -> dict[str, int]:
     """XPaths of elements with a short text of their own, not of the story's text, by plainness."""
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
-    chosen = spread_out(list(zip(pages, spans, strict=True)), SAMPLE_PAGES)
-    for page, (inside, cut) in chosen:
+    chosen = spread_out(list(zip(pages, outside, strict=True)), SAMPLE_PAGES)
+    for page, numbers in chosen:
         paths: set[str] = set()
-        for element in page.span:
-            if not isinstance(element.tag, str) or element.tag in _UNSEEN:
+        for number in numbers:
+            if page.table.tag(number) in _UNSEEN or not _is_short(page.text(number)):
                 continue
-            if not 0 < len(clean(element.text_content()[:400]).split()) <= LONGEST:
-                continue
-            if _is_inside(page.span[element], inside) and not _is_inside(page.span[element], cut):
-                continue
-            for path, rank in xpaths.ranked(element):
+            for path, rank in page.table.ranked(number):
                 paths.add(path)
                 order[path] = min(rank, order.get(path, rank))
         seen.update(paths)
@@ -126,8 +120,23 @@ def _short(pages: Sequence[ParsedPage], spans: Sequence[Spans]) -> dict[str, int
     return {path: order[path] for path, count in seen.items() if count >= least}
 
 
+def _is_short(text: str) -> bool:
+    return bool(text) and len(text.split()) <= LONGEST
+
+
+def _distinct(coverage: XPathCoverage, ranks: dict[str, int]) -> dict[str, int]:
+    """Of XPaths that name the same elements everywhere the plainest."""
+    kept: dict[tuple[Found, ...], tuple[int, int, str]] = {}
+    for path, rank in ranks.items():
+        named = tuple(coverage.elements(path))
+        best = (rank, len(path), path)
+        if best < kept.get(named, best) or named not in kept:
+            kept[named] = best
+    return {path: rank for rank, _, path in kept.values()}
+
+
 def _values(
-    coverage: XPathCoverage, path: str, rank: int, heads: list[list[Any]] | None
+    coverage: XPathCoverage, path: str, rank: int, heads: list[Found] | None
 ) -> XPathValues:
     texts: list[str] = []
     counts: list[int] = []
@@ -135,12 +144,12 @@ def _values(
     for number, (page, elements) in enumerate(
         zip(coverage.pages, coverage.elements(path), strict=True)
     ):
-        held = [(e, text) for e in elements if (text := clean(e.text_content()))]
+        held = [(e, text) for e in elements if (text := page.text(e))]
         texts.append(held[0][1] if held else "")
         if held:
             counts.append(len(held))
             if heads and heads[number]:
-                far.append(abs(page.span[held[0][0]][0] - page.span[heads[number][0]][0]))
+                far.append(abs(held[0][0] - heads[number][0]))
     return XPathValues(
         path,
         rank,

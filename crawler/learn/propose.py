@@ -6,14 +6,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from crawler.learn import fields
 from crawler.learn.addresses import link_kinds
 from crawler.learn.body import find_body
+from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, spread_out
 from crawler.learn.units import ParsedPage, label_units
-from crawler.learn.xpaths import SAMPLE_PAGES, XPathCoverage, ranked, spread_out
+from crawler.learn.xpaths import Found
 from crawler.profile import ExclusionRules, PageShape, Profile
 from exchange.errors import NotEnoughData
 from exchange.text.fold import fold
@@ -37,7 +37,7 @@ def group_by_layout(pages: Sequence[ParsedPage]) -> list[list[ParsedPage]]:
 
 def _element_names(page: ParsedPage) -> frozenset[str]:
     found: set[str] = set()
-    for element in page.span:
+    for element in page.table.elements:
         if not isinstance(element.tag, str):
             continue
         above = element.getparent()
@@ -67,8 +67,9 @@ def find_story_element(pages: Sequence[ParsedPage], text: str) -> str:
         return ""
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
-    for elements in spread_out([found for found in wanted if found], SAMPLE_PAGES):
-        for path, rank in (item for element in elements[:3] for item in ranked(element)):
+    chosen = [(page, found) for page, found in zip(pages, wanted, strict=True) if found]
+    for page, elements in spread_out(chosen, SAMPLE_PAGES):
+        for path, rank in (item for one in elements[:3] for item in page.table.ranked(one)):
             seen[path] += 1
             order[path] = min(rank, order.get(path, rank))
     for path in sorted(seen, key=lambda p: (-seen[p], order[p], p)):
@@ -81,27 +82,25 @@ def find_story_element(pages: Sequence[ParsedPage], text: str) -> str:
     return ""
 
 
-def _story_elements(page: ParsedPage, bodies: Sequence[Any]) -> list[Any]:
-    """For each body the largest element that holds no other; [] when that is the body itself.
+def _story_elements(page: ParsedPage, bodies: Found) -> Found:
+    """For each body the largest element that holds no other; none when that is the body itself.
 
     A story's element holds its headline too, so it must have more units than its body.
     """
     if len(bodies) < 2:
-        return []
+        return ()
     found = []
     for body in bodies:
-        element = body
-        while (parent := element.getparent()) is not None:
-            first, last = page.span[parent]
-            held = sum(first <= page.span[other][0] <= last for other in bodies)
-            if held > 1:
+        chosen = body
+        for around in page.table.ancestors(body):
+            if sum(page.table.inside(other, [around]) for other in bodies) > 1:
                 break
-            element = parent
-        inside = [unit for unit in page.units if page.inside(unit, [element])]
-        if sum(page.inside(unit, [body]) for unit in inside) >= len(inside):
-            return []
-        found.append(element)
-    return found
+            chosen = around
+        held = page.units_inside(chosen)
+        if len(page.units_inside(body)) >= len(held):
+            return ()
+        found.append(chosen)
+    return tuple(found)
 
 
 FEWEST = 5  # pages of a layout; fewer do not tell content from boilerplate

@@ -12,10 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from typing import Any
 
 from crawler.extract.charset import clean
-from crawler.extract.html import BLOCKS, SILENT
+from crawler.extract.html import BLOCKS, SILENT, paragraphs
+from crawler.learn.xpaths import ElementTable
 from exchange.text import dates
 from exchange.text.fold import fold
 from exchange.text.scripts import count_words
@@ -28,6 +30,7 @@ class TextUnit:
     text: str
     owner: Any  # the smallest element that holds all of it
     linked: int  # words that stand in links
+    at: int = -1  # the owner's number on its page
     folded: str = ""
     words: int = 0
     weight: int = 0  # words if it is of the story, minus words if it is not
@@ -46,33 +49,56 @@ class ParsedPage:
     root: Any
     issue: str = ""  # the date that an address or index gave, "" when none did
     link_text: str = ""  # the headline, as the links that lead here say it
-    units: list[TextUnit] = field(default_factory=list)
-    span: dict[Any, tuple[int, int]] = field(default_factory=dict)  # first and last of a subtree
+    units: list[TextUnit] = field(init=False)
+    table: ElementTable = field(init=False)
+    _texts: dict[int, str] = field(default_factory=dict, init=False)
+    _printed: list[int] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self.table = ElementTable(self.root)
         self.units = list(_units(self.root))
-        _number(self.root, self.span)
+        for unit in self.units:
+            unit.at = self.table.number[unit.owner]
+        self._printed = _printed_before(self.table)
 
-    def inside(self, unit: TextUnit, elements: Iterable[Any]) -> bool:
+    def text(self, number: int) -> str:
+        """The text of an element as an extraction reads a field's; "" for a long one."""
+        known = self._texts.get(number)
+        if known is None:
+            known = ""
+            if self.printed(number) <= LONGEST_FIELD:
+                known = " ".join(paragraphs([self.table.elements[number]]))
+            self._texts[number] = known
+        return known
+
+    def printed(self, number: int) -> int:
+        """Characters that a reader sees inside an element, blanks at ends of runs left out."""
+        return self._printed[self.table.last[number] + 1] - self._printed[number]
+
+    def inside(self, unit: TextUnit, found: Iterable[int]) -> bool:
         """Does the unit stand wholly inside one of the elements?"""
-        first, last = self.span[unit.owner]
-        return any(
-            start <= first and last <= end
-            for start, end in (self.span[element] for element in elements)
-        )
+        return self.table.inside(unit.at, found)
+
+    def units_inside(self, number: int) -> list[TextUnit]:
+        """The units of an element, in reading order."""
+        last = self.table.last[number]
+        # A unit is closed at the latest where its owner ends: they stand nearly in order.
+        return [unit for unit in self.units if number <= unit.at <= last]
 
 
-def _number(root: Any, span: dict[Any, tuple[int, int]]) -> None:
-    from lxml import etree
-
-    count = 0
-    opened: dict[Any, int] = {}
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        if event == "start":
-            opened[element] = count
-            count += 1
-        else:
-            span[element] = (opened.pop(element), count - 1)
+def _printed_before(table: ElementTable) -> list[int]:
+    """Characters that a reader sees before each element, and after the last, on the whole page."""
+    own = [0] * (len(table.elements) + 1)
+    hidden = range(0)  # the elements of what is not seen; what follows its end tag is
+    for number, element in enumerate(table.elements):
+        tag = table.tag(number)
+        if number not in hidden and (tag in SILENT or not tag):
+            hidden = range(number, table.last[number] + 1)
+        if number not in hidden:
+            own[number + 1] += len((element.text or "").strip())
+        if number and (number not in hidden or number == hidden.start):
+            own[table.parent[number] + 1] += len((element.tail or "").strip())
+    return list(accumulate(own))
 
 
 def _units(root: Any) -> Iterable[TextUnit]:
@@ -144,6 +170,7 @@ def _common(elements: list[Any]) -> Any:
     return chain[0]
 
 
+LONGEST_FIELD = 400  # characters of a headline, a date's line, a list of authors
 REPEATED = 3  # pages that must show the same text before it is boilerplate
 REPEATED_SHARE = 0.05  # of the pages, where there are many
 FEW = 0.4  # of the pages; a heading that more have is the site's
@@ -159,7 +186,7 @@ _SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
 def label_units(pages: Sequence[ParsedPage]) -> None:
     """Weigh the units of pages of one layout, and say why one is not of the story."""
     for page in pages:
-        boxes: dict[Any, bool] = {}
+        boxes: dict[int, bool] = {}
         for unit in page.units:
             unit.reject_reason = _reject_reason(page, unit, boxes)
     # Teasers do not count: what one promotes on many pages stands as a story on its own.
@@ -186,7 +213,7 @@ def _is_heading(unit: TextUnit, share: float) -> bool:
     return unit.owner.tag in HEADINGS and unit.words < PROSE_WORDS and share < FEW
 
 
-def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[Any, bool]) -> str:
+def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[int, bool]) -> str:
     if unit.linked * 2 > unit.words:
         return "link"
     if unit.folded == page.link_text:
@@ -199,18 +226,19 @@ def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[Any, bool]) -> 
     return "" if prose or unit.words >= 2 * PROSE_WORDS else "label"
 
 
-def _boxed(page: ParsedPage, unit: TextUnit, known: dict[Any, bool]) -> bool:
+def _boxed(page: ParsedPage, unit: TextUnit, known: dict[int, bool]) -> bool:
     """Is the unit a picture's caption, or part of a card that leads to another story?"""
-    for element in [unit.owner, *list(unit.owner.iterancestors())[:2]]:
-        if element not in known:
-            known[element] = _is_box(page, element)
-        if known[element]:
+    for number in islice(page.table.ancestors(unit.at), 3):
+        if number not in known:
+            known[number] = _is_box(page, number)
+        if known[number]:
             return True
     return False
 
 
-def _is_box(page: ParsedPage, element: Any) -> bool:
-    held = [unit for unit in page.units if page.inside(unit, [element])]
+def _is_box(page: ParsedPage, number: int) -> bool:
+    element = page.table.elements[number]
+    held = page.units_inside(number)
     words = sum(unit.words for unit in held)
     if words <= CAPTION_WORDS and len(held) <= 2 and element.find(".//img") is not None:
         return element.tag != "p" or words < 2 * PROSE_WORDS

@@ -1,4 +1,5 @@
-"""XPaths that could name an element on every page of a layout, the plainest first.
+"""XPaths that could name an element on every page of a layout, the plainest first, and what they
+find, looked up by name: asking lxml for thousands of them on every page takes a minute.
 
 An attribute's value is used as it stands; a class is compared token by token. Values with digits
 that look like a record's number are left alone: they name one page, not a layout.
@@ -7,12 +8,11 @@ that look like a record's number are left alone: they name one page, not a layou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
-
-from crawler.learn.units import ParsedPage, TextUnit
-from exchange.text.fold import fold
 
 _LAYOUT = (
     "class",
@@ -41,40 +41,175 @@ POSITION_PENALTY = 100
 DEPTH = 5  # how far up a name is looked for
 
 
-def ranked(element: Any) -> Iterator[tuple[str, int]]:
-    """`selectors` with a rank each: the plainest 0; those that count places far behind."""
-    for rank, path in enumerate(selectors(element)):
-        yield path, rank + POSITION_PENALTY * bool(_POSITIONAL.search(path))
+Found = tuple[int, ...]  # elements by their numbers, in the order of the page
 
 
-def selectors(element: Any) -> Iterator[str]:
-    """XPaths for an element, from its own names down to its place under a named ancestor."""
-    own = list(_named(element))
-    yield from (f"//{step}" for step in own)
-    last = own[0] if own else element.tag
-    above = element.getparent()
-    path = last
-    for _ in range(DEPTH):
-        if above is None or not isinstance(above.tag, str) or above.tag == "html":
-            break
-        for step in _named(above):
-            yield f"//{step}/{path}"
-            if path != last or not own:
-                yield f"//{step}//{last}"
-        path = f"{above.tag}/{path}"
-        above = above.getparent()
-    yield _position(element)
+class ElementTable:
+    """The elements of a page in document order, by number and by name.
+
+    It finds what the XPaths of this module name, without asking lxml: steps are looked up, and
+    what stands above them is compared by number.
+    """
+
+    def __init__(self, root: Any) -> None:
+        from lxml import etree
+
+        self.elements: list[Any] = []
+        self.number: dict[Any, int] = {}
+        self.parent: list[int] = []
+        self.last: list[int] = []  # the last element inside each
+        self._place: list[int] = []  # among the siblings of its tag, from 1
+        self._siblings: Counter[tuple[int, str]] = Counter()
+        self._cache: dict[str, Found] = {}
+        opened: list[int] = []
+        for event, element in etree.iterwalk(root, events=("start", "end")):
+            if event == "end":
+                self.last[opened.pop()] = len(self.elements) - 1
+                continue
+            number, above = len(self.elements), opened[-1] if opened else -1
+            opened.append(number)
+            self.elements.append(element)
+            self.number[element] = number
+            self.parent.append(above)
+            self.last.append(number)
+            tag = element.tag if isinstance(element.tag, str) else ""
+            self._siblings[above, tag] += 1
+            self._place.append(self._siblings[above, tag])
+
+    def tag(self, number: int) -> str:
+        """ "" for what is no element."""
+        tag = self.elements[number].tag
+        return tag if isinstance(tag, str) else ""
+
+    def inside(self, number: int, found: Iterable[int]) -> bool:
+        """Is the element one of these, or does it stand in one?"""
+        return any(start <= number <= self.last[start] for start in found)
+
+    def ancestors(self, number: int) -> Iterator[int]:
+        """The element itself, then what stands around it, outwards."""
+        while number >= 0:
+            yield number
+            number = self.parent[number]
+
+    @cached_property
+    def names(self) -> list[tuple[str, ...]]:
+        """Of each element the steps that can name it."""
+        return [
+            tuple(_named(element)) if isinstance(element.tag, str) else ()
+            for element in self.elements
+        ]
+
+    @cached_property
+    def _by_step(self) -> dict[str, list[int]]:
+        made: dict[str, list[int]] = defaultdict(list)
+        for number, names in enumerate(self.names):
+            tag = self.tag(number)
+            children = {child.tag for child in self.elements[number] if isinstance(child.tag, str)}
+            for step in {tag, f"{tag}[{self._place[number]}]", *names}:
+                made[step].append(number)
+            for child in children:
+                made[f"{tag}[{child}]"].append(number)
+        return made
+
+    def find(self, path: str) -> Found:
+        """What an XPath from the root names; one of several parted by " | "."""
+        found = self._cache.get(path)
+        if found is None:
+            parts = path.split(" | ")
+            found = self._walk(path, None) if len(parts) == 1 else merge(map(self.find, parts))
+            self._cache[path] = found
+        return found
+
+    def find_inside(self, path: str, roots: Found) -> Found:
+        """What an XPath `.//...` names inside the elements `roots`."""
+        return self._walk(path.removeprefix("."), roots)
+
+    def _walk(self, path: str, roots: Found | None) -> Found:
+        before, _, step = path.rpartition("/")
+        deep = before.endswith("/")
+        before = before.removesuffix("/") if deep else before
+        named = self._by_step.get(step, ())
+        if not before and roots is None:
+            return tuple(named) if deep else tuple(n for n in named if not n)
+        if not before:
+            return self._strictly_inside(named, roots or ())
+        above = self.find(before) if roots is None else self._walk(before, roots)
+        if deep:
+            return self._strictly_inside(named, above)
+        held = set(above)
+        return tuple(number for number in named if self.parent[number] in held)
+
+    def _strictly_inside(self, numbers: Iterable[int], above: Found) -> Found:
+        outer = outermost(above, self.last)
+        found = []
+        for number in numbers:
+            place = bisect_right(outer, number) - 1
+            if place >= 0 and outer[place] < number <= self.last[outer[place]]:
+                found.append(number)
+        return tuple(found)
+
+    def ranked(self, number: int) -> Iterator[tuple[str, int]]:
+        """`selectors` with a rank each: the plainest 0; those that count places far behind."""
+        for rank, path in enumerate(self.selectors(number)):
+            yield path, rank + POSITION_PENALTY * bool(_POSITIONAL.search(path))
+
+    def selectors(self, number: int) -> Iterator[str]:
+        """XPaths for an element, from its own names down to its place under a named ancestor."""
+        own = self.names[number]
+        yield from (f"//{step}" for step in own)
+        last = own[0] if own else self.tag(number)
+        above = self.parent[number]
+        path = last
+        for _ in range(DEPTH):
+            if above < 0 or self.tag(above) in ("", "html"):
+                break
+            for step in self.names[above]:
+                yield f"//{step}/{path}"
+                if path != last or not own:
+                    yield f"//{step}//{last}"
+            path = f"{self.tag(above)}/{path}"
+            above = self.parent[above]
+        yield self._position(number)
+
+    def relative(self, number: int) -> Iterator[str]:
+        """XPaths for an element inside a story, `.//...`; without a name, by what it holds."""
+        tag = self.tag(number)
+        yield from (f".//{step}" for step in self.names[number])
+        yield f".//{tag}"
+        for child in {c.tag for c in self.elements[number] if isinstance(c.tag, str)}:
+            yield f".//{tag}[{child}]"
+        if self.parent[number] >= 0:
+            yield from (f".//{step}/{tag}" for step in self.names[self.parent[number]])
+
+    def _position(self, number: int) -> str:
+        """The place counted from the nearest ancestor with an id or class, else from the root."""
+        steps: list[str] = []
+        for node in self.ancestors(number):
+            above = self.parent[node]
+            if node != number:
+                name = next((s for s in self.names[node] if "@id" in s or "@class" in s), "")
+                if name:
+                    return "/".join([f"//{name}", *steps])
+            tag = self.tag(node)
+            if above < 0:
+                return "/".join([f"/{tag}", *steps])
+            alone = self._siblings[above, tag] == 1
+            steps.insert(0, tag if alone else f"{tag}[{self._place[node]}]")
+        raise AssertionError("every page has a root")
 
 
-def relative(element: Any) -> Iterator[str]:
-    """XPaths for an element inside a story, `.//...`; without a name, by what it holds."""
-    yield from (f".//{step}" for step in _named(element))
-    yield f".//{element.tag}"
-    for child in {c.tag for c in element if isinstance(c.tag, str)}:
-        yield f".//{element.tag}[{child}]"
-    parent = element.getparent()
-    if parent is not None:
-        yield from (f".//{step}/{element.tag}" for step in _named(parent))
+def merge(parts: Iterable[Found]) -> Found:
+    """All of these elements, each once, in the order of the page."""
+    return tuple(sorted({number for part in parts for number in part}))
+
+
+def outermost(found: Found, last: list[int]) -> list[int]:
+    """Those that stand in none of the others."""
+    kept: list[int] = []
+    for number in found:
+        if not kept or number > last[kept[-1]]:
+            kept.append(number)
+    return kept
 
 
 def _named(element: Any) -> Iterator[str]:
@@ -99,119 +234,3 @@ def _conditions(element: Any) -> Iterator[str]:
                     yield f'contains(concat(" ", normalize-space(@class), " "), " {token} ")'
         elif _PLAIN.match(value):
             yield f'@{name}="{value}"'
-
-
-def _position(element: Any) -> str:
-    """The place counted from the nearest ancestor with an id or class, else from the root."""
-    steps: list[str] = []
-    node = element
-    while node is not None and isinstance(node.tag, str):
-        parent = node.getparent()
-        if node is not element:
-            name = next((step for step in _named(node) if "@id" in step or "@class" in step), "")
-            if name:
-                return "/".join([f"//{name}", *steps])
-        if parent is None:
-            return "/".join([f"/{node.tag}", *steps])
-        same = [child for child in parent if child.tag == node.tag]
-        steps.insert(0, f"{node.tag}[{same.index(node) + 1}]" if len(same) > 1 else node.tag)
-        node = parent
-    return "//" + "/".join(steps)
-
-
-# What an XPath gathers on all pages of a layout: words of the story, and words of boilerplate.
-
-BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
-SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
-UncutUnits = set[tuple[int, int]]  # page and unit, by their places
-
-
-class XPathCoverage:
-    """Which words of a layout's pages an XPath gathers; every XPath is asked once."""
-
-    def __init__(self, pages: Sequence[ParsedPage]) -> None:
-        self.pages = pages
-        self._found: dict[str, list[list[Any]]] = {}
-        self._weights: dict[str, list[tuple[int, int]]] = {}
-        self.good = [sum(u.weight for u in page.units if u.weight > 0) for page in pages]
-
-    def elements(self, path: str) -> list[list[Any]]:
-        """The elements that the XPath names, page by page."""
-        if path not in self._found:
-            from lxml import etree
-
-            find = etree.XPath(path)
-            self._found[path] = [
-                [e for e in find(page.root) if e in page.span] for page in self.pages
-            ]
-        return self._found[path]
-
-    def weights(self, path: str) -> list[tuple[int, int]]:
-        """Words of the story and words of boilerplate inside, page by page."""
-        if path not in self._weights:
-            self._weights[path] = [
-                _sums(unit for unit in page.units if found and page.inside(unit, found))
-                for page, found in zip(self.pages, self.elements(path), strict=True)
-            ]
-        return self._weights[path]
-
-    def score(self, path: str, left: UncutUnits | None = None) -> float:
-        """Mean over the pages: 1 for all of the story and nothing else.
-
-        Args:
-            left: the boilerplate inside that counts; default: all of it.
-        """
-        values = []
-        for number, (good, bad) in enumerate(self.weights(path)):
-            if left is not None:
-                units = self.pages[number].units
-                kept = {place for at, place in left if at == number}
-                bad = sum(units[place].words for place in kept) + self._labels(path, number)
-            total = self.good[number]
-            values.append(max(-1.0, (good - BAD_COSTS * bad) / total) if total else 0.0)
-        return sum(values) / len(values)
-
-    def _labels(self, path: str, number: int) -> int:
-        page, found = self.pages[number], self.elements(path)[number]
-        return sum(
-            u.words for u in page.units if u.reject_reason == "label" and page.inside(u, found)
-        )
-
-    def matches(self, path: str) -> float:
-        return sum(map(len, self.elements(path))) / len(self.pages)
-
-
-@dataclass(frozen=True, slots=True)
-class XPathValues:
-    """What an XPath yields: the first text that is not empty on each page, and how many match."""
-
-    path: str
-    rank: int  # smaller: a plainer XPath
-    texts: tuple[str, ...]
-    matches: float  # mean over the pages that have any
-    near: float  # mean distance to the headline in units; large when unknown
-
-    @property
-    def present(self) -> float:
-        return sum(bool(text) for text in self.texts) / len(self.texts)
-
-    @property
-    def distinct(self) -> int:
-        return len({fold(text) for text in self.texts if text})
-
-
-def _sums(units: Iterable[TextUnit]) -> tuple[int, int]:
-    good = bad = 0
-    for unit in units:
-        if unit.weight > 0:
-            good += unit.weight
-        else:
-            bad -= unit.weight
-    return good, bad
-
-
-def spread_out(items: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` items, evenly spread."""
-    if len(items) <= count:
-        return list(items)
-    return [items[i * len(items) // count] for i in range(count)]

@@ -1,0 +1,103 @@
+"""What an XPath gathers on all pages of a layout: words of the story, and words of boilerplate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from crawler.learn.units import ParsedPage
+from crawler.learn.xpaths import Found, outermost
+from exchange.text.fold import fold
+
+BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
+SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
+UncutUnits = set[tuple[int, int]]  # page and unit, by their places
+
+
+class XPathCoverage:
+    """Which words of a layout's pages an XPath gathers; every XPath is asked once."""
+
+    def __init__(self, pages: Sequence[ParsedPage]) -> None:
+        self.pages = pages
+        self._weights: dict[str, list[tuple[int, int, int]]] = {}
+        self._sums = [_running_sums(page) for page in pages]
+        self.good = [good[-1] for good, _, _ in self._sums]
+
+    def elements(self, path: str) -> list[Found]:
+        """The elements that the XPath names, page by page."""
+        return [page.table.find(path) for page in self.pages]
+
+    def weights(self, path: str) -> list[tuple[int, int, int]]:
+        """Words of the story, of boilerplate, and of labels among those, page by page."""
+        if path not in self._weights:
+            self._weights[path] = [
+                self._weigh(number, found) for number, found in enumerate(self.elements(path))
+            ]
+        return self._weights[path]
+
+    def _weigh(self, number: int, found: Found) -> tuple[int, int, int]:
+        last = self.pages[number].table.last
+        spans = [(start, last[start] + 1) for start in outermost(found, last)]
+        good, bad, labels = (
+            sum(sums[end] - sums[start] for start, end in spans) for sums in self._sums[number]
+        )
+        return good, bad, labels
+
+    def score(self, path: str, left: UncutUnits | None = None) -> float:
+        """Mean over the pages: 1 for all of the story and nothing else.
+
+        Args:
+            left: the boilerplate inside that counts, beside labels; default: all of it.
+        """
+        kept = [0] * len(self.pages)
+        for number, place in left or ():
+            kept[number] += self.pages[number].units[place].words
+        values = []
+        for number, (good, bad, labels) in enumerate(self.weights(path)):
+            bad = bad if left is None else kept[number] + labels
+            total = self.good[number]
+            values.append(max(-1.0, (good - BAD_COSTS * bad) / total) if total else 0.0)
+        return sum(values) / len(values)
+
+    def matches(self, path: str) -> float:
+        return sum(map(len, self.elements(path))) / len(self.pages)
+
+
+def _running_sums(page: ParsedPage) -> tuple[list[int], list[int], list[int]]:
+    """Words of the story, of boilerplate and of labels before each element of a page."""
+    good, bad, labels = ([0] * (len(page.table.elements) + 1) for _ in range(3))
+    for unit in page.units:
+        if unit.weight > 0:
+            good[unit.at + 1] += unit.weight
+        else:
+            bad[unit.at + 1] -= unit.weight
+            labels[unit.at + 1] += unit.words * (unit.reject_reason == "label")
+    return list(accumulate(good)), list(accumulate(bad)), list(accumulate(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class XPathValues:
+    """What an XPath yields: the first text that is not empty on each page, and how many match."""
+
+    path: str
+    rank: int  # smaller: a plainer XPath
+    texts: tuple[str, ...]
+    matches: float  # mean over the pages that have any
+    near: float  # mean distance to the headline in units; large when unknown
+
+    @property
+    def present(self) -> float:
+        return sum(bool(text) for text in self.texts) / len(self.texts)
+
+    @property
+    def distinct(self) -> int:
+        return len({fold(text) for text in self.texts if text})
+
+
+def spread_out(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` items, evenly spread."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]
