@@ -9,7 +9,7 @@ Every unit is weighed in words: of the story above zero, boilerplate below.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
@@ -39,6 +39,10 @@ class TextUnit:
     def __post_init__(self) -> None:
         self.folded = fold(self.text)
         self.words = count_words(self.text)
+
+
+Place = tuple[tuple[str, ...], ...]
+PLACE_DEPTH = 3  # a paragraph, what holds it, and once more
 
 
 @dataclass(slots=True)
@@ -74,6 +78,13 @@ class ParsedPage:
     def printed(self, number: int) -> int:
         """Characters that a reader sees inside an element, blanks at ends of runs left out."""
         return self._printed[self.table.last[number] + 1] - self._printed[number]
+
+    def place(self, number: int) -> Place:
+        """The names of an element and of what stands around it: alike on all pages."""
+        return tuple(
+            self.table.names[n] or (self.table.tag(n),)
+            for n in islice(self.table.ancestors(number), PLACE_DEPTH)
+        )
 
     def inside(self, unit: TextUnit, found: Iterable[int]) -> bool:
         """Does the unit stand wholly inside one of the elements?"""
@@ -173,6 +184,7 @@ def _common(elements: list[Any]) -> Any:
 LONGEST_FIELD = 400  # characters of a headline, a date's line, a list of authors
 REPEATED = 3  # pages that must show the same text before it is boilerplate
 REPEATED_SHARE = 0.05  # of the pages, where there are many
+VARIED = 0.4  # different texts, of all that stand in one place on the pages; in stories more
 FEW = 0.4  # of the pages; a heading that more have is the site's
 PROSE_WORDS = 8
 CARD_WORDS = 100  # a box with a headline that links elsewhere; longer ones are stories
@@ -189,23 +201,66 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
         boxes: dict[int, bool] = {}
         for unit in page.units:
             unit.reject_reason = _reject_reason(page, unit, boxes)
-    # Teasers do not count: what one promotes on many pages stands as a story on its own.
-    spread = Counter(
-        text
-        for page in pages
-        for text in {u.folded for u in page.units if u.reject_reason in NEVER_DROPPED}
-    )
+    _label_repeated(pages)
+    _label_doubled(pages)
+    for page in pages:
+        for unit in page.units:
+            unit.weight = -unit.words if unit.reject_reason else unit.words
+
+
+def _label_repeated(pages: Sequence[ParsedPage]) -> None:
+    """What comes again from page to page, unless nearly all of its place does: then it is quoted.
+
+    Teasers do not count: what one promotes on many pages stands as a story on its own.
+    """
+    spread: Counter[str] = Counter()
+    places: dict[Place, Counter[str]] = defaultdict(Counter)
+    for page in pages:
+        seen: set[str] = set()
+        for unit in page.units:
+            if unit.reject_reason in NEVER_DROPPED and unit.folded not in seen:
+                seen.add(unit.folded)
+                places[page.place(unit.at)][unit.folded] += 1
+        spread.update(seen)
+    usual = {place: _usual(counts) for place, counts in places.items()}
     often = max(REPEATED, REPEATED_SHARE * len(pages))
     for page in pages:
         for unit in page.units:
-            seen = spread[unit.folded]
-            if (
-                seen >= often
-                and unit.reject_reason in NEVER_DROPPED
-                and not _is_heading(unit, seen / len(pages))
-            ):
+            count = spread[unit.folded]
+            if count < often or unit.reject_reason not in NEVER_DROPPED:
+                continue
+            share = count / len(pages)
+            if _is_heading(unit, share):
+                continue
+            if share >= FEW or count > 2 * usual.get(page.place(unit.at), 0.0):
                 unit.reject_reason = "repeats"
-            unit.weight = -unit.words if unit.reject_reason else unit.words
+
+
+def _usual(counts: Counter[str]) -> float:
+    """How often nearly every text of a place comes; 0 where few texts take turns."""
+    if len(counts) < VARIED * counts.total():
+        return 0.0
+    return sorted(counts.values())[int(0.95 * len(counts))]
+
+
+def _label_doubled(pages: Sequence[ParsedPage]) -> None:
+    """What a page prints twice counts once: where most of the text stands, not in its summary."""
+    words: Counter[Place] = Counter()
+    for page in pages:
+        for unit in page.units:
+            if not unit.reject_reason:
+                words[page.place(unit.at)] += unit.words
+    for page in pages:
+        best: dict[str, TextUnit] = {}
+        for unit in page.units:
+            if unit.reject_reason:
+                continue
+            first = best.setdefault(unit.folded, unit)
+            if first is unit:
+                continue
+            if words[page.place(unit.at)] > words[page.place(first.at)]:
+                best[unit.folded], unit = unit, first
+            unit.reject_reason = "repeats"
 
 
 def _is_heading(unit: TextUnit, share: float) -> bool:
