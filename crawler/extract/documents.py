@@ -28,12 +28,12 @@ class UnreadableDocument(Exception):
     """A file that yields no text; the reason is a code."""
 
 
-def read(kind: str, body: bytes, url: str, charset: str) -> StoryParts:
+def read(kind: str, body: bytes, url: str, charset: str, language: str = "") -> StoryParts:
     """A file of any kind but HTML, which the profile's shapes read.
 
     Args:
         url: the page's address; for files it holds their name.
-        charset: the profile's.
+        charset, language: the profile's.
 
     Raises:
         Unreadable: broken-pdf, encrypted-pdf, no-pdf-support, no-text-field, no-text.
@@ -41,9 +41,9 @@ def read(kind: str, body: bytes, url: str, charset: str) -> StoryParts:
     if kind == records.PDF:
         parts = _pdf(body)
     elif kind == records.JSON:
-        parts = _record(body)
+        parts = _record(body, language)
     elif kind == records.MARKDOWN:
-        parts = _markdown(decode(body, "", charset))
+        parts = _markdown(decode(body, "", charset), language)
     else:
         parts = _text(decode(body, "", charset))
     if not parts.paragraphs:
@@ -74,7 +74,7 @@ def _text(text: str) -> StoryParts:
     return StoryParts(title, "", "", "", tuple(found))
 
 
-def _markdown(text: str) -> StoryParts:
+def _markdown(text: str, language: str) -> StoryParts:
     from markdown_it import MarkdownIt
 
     told: Mapping[str, Any] = {}
@@ -92,7 +92,7 @@ def _markdown(text: str) -> StoryParts:
                 title = said
             elif said:
                 found.append(said)
-    return named_parts(told, title, found)
+    return named_parts(told, title, found, language)
 
 
 def _inline(tokens: Iterable[Any]) -> Iterable[str]:
@@ -114,8 +114,8 @@ def _front_matter(fence: str, text: str) -> Mapping[str, Any]:
     return {key.strip().lower(): value.strip().strip("\"'") for key, _, value in lines if value}
 
 
-def _record(body: bytes) -> StoryParts:
-    parts = story_parts(orjson.loads(body))
+def _record(body: bytes, language: str) -> StoryParts:
+    parts = story_parts(orjson.loads(body), language)
     if parts is None:
         raise UnreadableDocument("no-text-field")
     return parts

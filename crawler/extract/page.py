@@ -136,7 +136,9 @@ class PageReader:
     def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:
         """The stories as they stand on the page, and whether no selector found them."""
         if page.kind in records.FILES and page.kind != records.HTML:
-            return [reading_read(page.kind, page.body, page.url, self._profile.charset)], False
+            profile = self._profile
+            parts = reading_read(page.kind, page.body, page.url, profile.charset, profile.language)
+            return [parts], False
         markup = as_utf8(page.body, page.charset, self._profile.charset)
         root = parse(markup)
         if root is None:

@@ -46,16 +46,16 @@ _ENDED = 0.6  # of the lines; of lines cut at a width one in eight ends with its
 _LONG = 120  # characters: no line that was cut at a width is as long
 
 
-def story_parts(told: Mapping[str, Any]) -> StoryParts | None:
+def story_parts(told: Mapping[str, Any], language: str = "") -> StoryParts | None:
     """The story that a record tells; None when nothing in it is its text."""
     told = _with_text(told)
     text = text_of(told)
     if not text:
         return None
-    return named_parts(told, value_of(told, "title"), text_paragraphs(text))
+    return named_parts(told, value_of(told, "title"), text_paragraphs(text), language)
 
 
-def named_parts(told: Mapping[str, Any], title: str, found: list[str]) -> StoryParts:
+def named_parts(told: Mapping[str, Any], title: str, found: list[str], language: str) -> StoryParts:
     """Title and paragraphs, and what a record or front matter says beside them."""
     return StoryParts(
         clean(title),
@@ -83,11 +83,11 @@ def value_of(told: Mapping[str, Any], field: str) -> str:
     return ""
 
 
-def date_of(told: Mapping[str, Any]) -> str:
+def date_of(told: Mapping[str, Any], language: str = "") -> str:
     """ISO, as the record's own date says: a string, or seconds or milliseconds since the epoch."""
     for value in _values(told, "date"):
         for words in _words(value):
-            if found := _moment(words) or dates.parse_date(words):
+            if found := _moment(words) or dates.parse_date(words, language=language):
                 return found
     return ""
 

@@ -19,7 +19,8 @@ from typing import BinaryIO, cast
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
-from crawler.importing import json_files, tables, warc
+from crawler.importing import json_files, mets, tables, warc
+from crawler.importing.alto import root_name
 from crawler.importing.json_files import ImportOptions
 from crawler.inflate import GZIP
 
@@ -38,6 +39,7 @@ SUFFIXES = {
 }
 JSON_LINES, JSON, TABLE, SHEETS = "json-lines", "json", "table", "sheets"
 WEB_ARCHIVE, WACZ = "web-archive", "wacz"
+ALTO, METS = "alto", "mets"
 CONTAINERS = {
     ".jsonl": JSON_LINES,
     ".ndjson": JSON_LINES,
@@ -105,6 +107,9 @@ def read_documents(
             yield from warc.read_warc(path, name, tell)
         elif kind == WACZ:
             yield from warc.read_wacz(path, name, tell)
+        elif kind in (ALTO, METS):
+            read = mets.read_alto if kind == ALTO else mets.read_mets
+            yield from read(path, name, tell, options)
         elif kind == SHEETS:
             yield from tables.read_workbook(path, name, tell, options)
         else:
@@ -143,6 +148,8 @@ def _magic(path: Path, head: bytes, told: str) -> str:
         return records.PDF
     if head.startswith((b"WARC/", b"filedesc://")):
         return WEB_ARCHIVE
+    if told != records.HTML and (root := root_name(head)) in (ALTO, METS):
+        return root
     if head.startswith(b"PK\x03\x04") and told not in (SHEETS, WACZ):
         try:
             with zipfile.ZipFile(path) as parts:
