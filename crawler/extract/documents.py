@@ -19,6 +19,7 @@ from crawler.extract.shapes import StoryParts
 from crawler.extract.text_parts import named_parts, plain_paragraphs, story_parts, value_of
 
 MAX_PDF_PAGES = 2000
+_STAMP = 60  # characters on a page; a scan that nobody has read may carry that much
 _TITLE = 160  # characters: a longer first line is text
 _SAME_WORD = re.compile(r"(\w)[-\u00ad]\n(?=\w)")
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\r?\n(.*?)\r?\n\1[ \t]*(?:\r?\n|\Z)", re.S)
@@ -36,7 +37,7 @@ def read(kind: str, body: bytes, url: str, charset: str, language: str = "") -> 
         charset, language: the profile's.
 
     Raises:
-        Unreadable: broken-pdf, encrypted-pdf, no-pdf-support, no-text-field, no-text.
+        UnreadableDocument: broken-pdf, encrypted-pdf, no-pdf-support, scan, no-text-field, no-text.
     """
     if kind == records.PDF:
         parts = _pdf(body)
@@ -131,8 +132,12 @@ def _pdf(body: bytes) -> StoryParts:
         reader = PdfReader(io.BytesIO(body))
         if reader.is_encrypted and not reader.decrypt(""):
             raise UnreadableDocument("encrypted-pdf")
-        pages = [page.extract_text() for page in reader.pages[:MAX_PDF_PAGES]]
-        title = str((reader.metadata and reader.metadata.title) or "")
+        shown = reader.pages[:MAX_PDF_PAGES]
+        pages = [page.extract_text() for page in shown]
+        about: Mapping[str, Any] = reader.metadata or {}
+        stamp = 0 if "ocr" in str(about.get("/Creator")).lower() else _STAMP
+        pictures = sum(map(_is_picture, shown, pages, [stamp] * len(pages)))
+        title = str(about.get("/Title") or "")
     except UnreadableDocument:
         raise
     except (
@@ -147,8 +152,20 @@ def _pdf(body: bytes) -> StoryParts:
         NotImplementedError,
     ):
         raise UnreadableDocument("broken-pdf") from None
+    if pictures and 2 * pictures >= len(pages):
+        raise UnreadableDocument("scan")
     text = _SAME_WORD.sub(r"\1", "\n".join(pages))
     return StoryParts(clean(title), "", "", "", tuple(plain_paragraphs(text)))
+
+
+def _is_picture(page: Any, text: str, stamp: int) -> bool:
+    """Is a PDF's page a picture of one, with no more characters than a library's stamp?"""
+    if len("".join(text.split())) > stamp:
+        return False
+    resources = page.get("/Resources")
+    shown = resources.get_object().get("/XObject") if resources is not None else None
+    objects = shown.get_object().values() if shown is not None else ()
+    return any(each.get_object().get("/Subtype") == "/Image" for each in objects)
 
 
 # One document of an import, as the readers of files hand it on.

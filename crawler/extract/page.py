@@ -137,8 +137,8 @@ class PageReader:
         """The stories as they stand on the page, and whether no selector found them."""
         if page.kind in records.FILES and page.kind != records.HTML:
             profile = self._profile
-            parts = reading_read(page.kind, page.body, page.url, profile.charset, profile.language)
-            return [parts], False
+            told = (page.body, page.url, profile.charset, profile.language)
+            return [reading_read(page.kind, *told)], False
         markup = as_utf8(page.body, page.charset, self._profile.charset)
         root = parse(markup)
         if root is None:

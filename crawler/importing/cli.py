@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from crawler.settings import CrawlSettings
 from exchange.cli.fields import settings_options
 from exchange.cli.options import Archive
 from exchange.project import Project
+
+if TYPE_CHECKING:
+    from crawler.importing.importer import ImportResult
 
 
 @settings_options("crawl", CrawlSettings, "profile")
@@ -48,8 +51,9 @@ def import_(
     from crawler.extract.file_names import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
     from crawler.importing.json_files import field_names
+    from crawler.profiles import load
     from crawler.status.console import CrawlConsole, StepProgressBar
-    from exchange.errors import Stopped
+    from exchange.errors import NotEnoughData, Stopped
 
     project: Project = ctx.obj
     archive = project.archive(name)
@@ -68,6 +72,7 @@ def import_(
             date=date,
             fields=field_names(field or []),
             on_progress=on_progress,
+            on_scan=StepProgressBar("reading scans", " files"),
             on_snapshot=console,
         )
     bar.close()
@@ -83,12 +88,33 @@ def import_(
         )
     for detail in done.tally.details.values():
         typer.echo(detail)
+    lost = _said_of_scans(done, load(settings, archive, imported=True).language)
+    if lost and done.few_stories:
+        raise NotEnoughData(lost)
+    if lost:
+        typer.echo(lost)
     if done.tally.rejected:
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.stopped:
         raise Stopped("stopped, nothing is lost: the same command goes on")
     if done.tally.new:
         typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
+
+
+def _said_of_scans(done: ImportResult, language: str) -> str:
+    """What the pictures among the files cost, and the cure; "" when there are none."""
+    from crawler.importing import ocr
+
+    pictures = done.tally.rejected["image"] if not done.tally.documents else 0
+    if not done.scans and not pictures:
+        return ""
+    files = f"{done.scans:,} PDF files are" if done.scans else f"{pictures:,} pictures may be"
+    name = ocr.tesseract_language(language)
+    made = "page.pdf text.pdf" if done.scans else "page.tif text.pdf"
+    cure = "then import text.pdf"
+    if done.scans:
+        cure = ocr.missing_for_ocr(language) or "it could not read them here"
+    return f"{files} scans: run OCR first (ocrmypdf -l {name} {made}); {cure}"
 
 
 def _format_tally(new: int, known: int, rejected: dict[str, int]) -> str:

@@ -26,6 +26,7 @@ from crawler.extract.file_names import date_by_pattern
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
+from crawler.importing import ocr
 from crawler.importing.files import read_documents, walk_files
 from crawler.importing.json_files import ImportOptions
 from crawler.profile import Profile
@@ -49,10 +50,12 @@ class ImportTally:
     foreign: str = ""  # an address that the profile's site does not have, if one came
     rejected: Counter[str] = field(default_factory=Counter)
     details: dict[str, str] = field(default_factory=dict)  # of a reason, the first one told
+    pdfs: list[str] = field(default_factory=list)  # their keys: of what may be scans
 
     @property
-    def total(self) -> int:
-        return self.new + self.known + self.rejected.total()
+    def documents(self) -> int:
+        """What was no rejection."""
+        return self.new + self.known
 
 
 # what it came to, bytes read, bytes in all
@@ -64,7 +67,13 @@ class ImportResult:
     """What an import came to."""
 
     tally: ImportTally
-    stopped: bool  # before all was made stories; the same call goes on
+    stopped: bool = False  # before all was made stories; the same call goes on
+    scans: int = 0  # PDF files of pictures, which nobody has read
+
+    @property
+    def few_stories(self) -> bool:
+        """Was at least half of what came no text at all?"""
+        return 2 * self.scans >= self.tally.documents
 
 
 def import_files(
@@ -76,6 +85,7 @@ def import_files(
     date: re.Pattern[str] | None,
     fields: Mapping[str, str],
     on_progress: ImportProgressCallback,
+    on_scan: Callable[[int, int], None],
     on_snapshot: SnapshotCallback,
 ) -> ImportResult:
     """Import a file or a folder. Asks the newspaper for nothing; the same call again goes on.
@@ -83,6 +93,7 @@ def import_files(
     Args:
         date: finds the date in a file's name, where the operator gave a pattern.
         fields: our names of a record's fields to those in the files.
+        on_scan: called with how many scans were read, and of how many.
 
     Raises:
         UsageError: there is nothing at `path`, or a package that it needs is missing.
@@ -96,14 +107,27 @@ def import_files(
     tally = asyncio.run(
         _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
     )
-    work = run_daemon(
-        project, archive, settings, fetch=False, generate=False, on_snapshot=on_snapshot
-    )
     try:
-        asyncio.run(work)
+        asyncio.run(_extract(project, archive, settings, on_snapshot))
+        directory = project.archive_dir(archive)
+        scans = ocr.count_scans(directory, tally.pdfs)
+        if scans and not ocr.missing_for_ocr(profile.language):
+            reading = ocr.read_scans(directory, tally.pdfs, profile.language, on_scan)
+            asyncio.run(reading)
+            asyncio.run(_extract(project, archive, settings, on_snapshot))
+            ocr.settle_scans(directory)
+            scans = ocr.count_scans(directory, tally.pdfs)
     except Stopped:
         return ImportResult(tally, stopped=True)
-    return ImportResult(tally, stopped=False)
+    return ImportResult(tally, scans=scans)
+
+
+async def _extract(
+    project: Project, archive: str, settings: CrawlSettings, on_snapshot: SnapshotCallback
+) -> None:
+    await run_daemon(
+        project, archive, settings, fetch=False, generate=False, on_snapshot=on_snapshot
+    )
 
 
 async def _store_documents(
@@ -181,6 +205,8 @@ class DocumentStore:
     def _store(self, item: ImportDocument) -> list[Link]:
         """Store one document; the links of an index page that came in are worth following."""
         page = self._page_for(item)
+        if item.kind == records.PDF:
+            self.tally.pdfs.append(page.key)
         inserted = self._db.execute(
             "INSERT INTO pages(key, url, kind, issue, priority, state, status, charset, body_hash, "
             "leased_at) VALUES (?,?,?,?,?,'done',200,?,?,?) ON CONFLICT(key) DO UPDATE SET "
