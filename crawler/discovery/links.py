@@ -6,18 +6,16 @@ import asyncio
 import itertools
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
 from crawler import records
 from crawler.discovery.sitemaps import (
+    ListReader,
     NotXmlError,
     SitemapEntry,
     iso_day,
-    read_feed,
-    read_sitemap,
     sitemaps_in_robots,
     timestamp_of,
 )
@@ -98,9 +96,10 @@ MAX_DEPTH = 3  # an index of indexes of sitemaps; the protocol knows two
 
 def links_from_robots(claim: PageClaim, robots: str | None, site: CrawlScope) -> FetchOutcome:
     """The sitemaps that robots.txt names; its rules are at hand, so nothing is asked for."""
+    here = site.absolute(claim.url)
     found = [
         site.list_link(address, records.SITEMAP)
-        for address in sitemaps_in_robots(robots or "")
+        for address in (_join(here, named) for named in sitemaps_in_robots(robots or ""))
         if site.in_scope(address)
     ]
     return FetchOutcome(claim.id, "done", links=tuple(found))
@@ -111,8 +110,9 @@ async def read_list(
 ) -> FetchOutcome:
     """The outcome of a list: its links, beside the event loop, as fifty thousand take a while."""
     body, whole = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
+    reader = ListReader(body, response.charset, site.profile.charset)
     try:
-        links, cut = await asyncio.to_thread(_list_links, body, url, claim.kind, site)
+        links, cut = await asyncio.to_thread(_list_links, reader, url, claim.kind, site)
     except NotXmlError:
         return FetchOutcome(
             claim.id,
@@ -126,7 +126,7 @@ async def read_list(
     return FetchOutcome(
         claim.id,
         "done",
-        "list-cut" if cut else "",
+        "list-cut" if cut else "list-damaged" if reader.damaged else "",
         status=200,
         etag=response.etag,
         last_modified=response.last_modified,
@@ -137,12 +137,10 @@ async def read_list(
 
 
 def _list_links(
-    body: bytes, url: str, kind: str, site: CrawlScope
+    reader: ListReader, url: str, kind: str, site: CrawlScope
 ) -> tuple[tuple[Link, ...], bool]:
     """The links of a list, and whether it was longer than lists may be."""
-    entries: Iterator[SitemapEntry] = (
-        read_feed(body) if kind == records.FEED else read_sitemap(body)
-    )
+    entries = iter(reader)
     found: dict[str, Link] = {}
     for entry in itertools.islice(entries, MAX_ENTRIES):
         link = _entry_link(entry, url, kind, site)
@@ -158,10 +156,15 @@ def _entry_link(entry: SitemapEntry, url: str, kind: str, site: CrawlScope) -> L
     if not entry.is_map:
         return site.classify(entry.url, url, issue=entry.published)
     depth = int(kind.partition(":")[2] or 1)
-    try:
-        address = urljoin(url, entry.url)
-    except ValueError:
-        return None
+    address = _join(url, entry.url)
     if depth >= MAX_DEPTH or not site.in_scope(address):
         return None
     return site.list_link(address, f"{records.SITEMAP}:{depth + 1}", changed or time.time())
+
+
+def _join(base: str, address: str) -> str:
+    """The full address; "" for one that cannot be read."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""

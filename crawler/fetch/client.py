@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from crawler.fetch.response import FetchError, LenientResponseHandler, read_response
@@ -65,7 +66,8 @@ class _LenientConnector(aiohttp.TCPConnector):
 
     def __init__(self, *, limit: int, resolver: AbstractResolver | None) -> None:
         super().__init__(limit=limit, resolver=resolver)
-        self._factory = partial(LenientResponseHandler, loop=self._loop)
+        handler: type[ResponseHandler] = LenientResponseHandler
+        self._factory = partial(handler, loop=self._loop)
 
 
 class HttpClient:

@@ -9,11 +9,10 @@ import pytest
 
 from crawler import records
 from crawler.discovery.sitemaps import (
+    ListReader,
     NotXmlError,
     SitemapEntry,
     iso_day,
-    read_feed,
-    read_sitemap,
     timestamp_of,
 )
 from crawler.inflate import gunzip
@@ -97,7 +96,7 @@ def test_entities_are_never_resolved_and_files_never_read(tmp_path: Path) -> Non
     reads = f'<!DOCTYPE x [<!ENTITY s SYSTEM "{secret.as_uri()}">]>'
     outside = f"{reads}<urlset>{url('http://x/&s;')}</urlset>"
     for body in (bomb(), outside.encode()):
-        urls = "".join(entry.url for entry in read_sitemap(body))
+        urls = "".join(entry.url for entry in ListReader(body))
         assert len(urls) < 20
         assert "geheim" not in urls and "ha" not in urls
 
@@ -177,18 +176,113 @@ def test_sitemaps_older_than_the_dates_wanted_are_not_asked_for(tmp_path: Path) 
     ],
 )
 def test_feeds_of_every_family_are_read(body: str, expected: SitemapEntry) -> None:
-    assert list(read_feed(body.encode())) == [expected]
+    assert list(ListReader(body.encode())) == [expected]
+
+
+def addresses(body: bytes | str) -> list[str]:
+    reader = ListReader(body.encode() if isinstance(body, str) else body)
+    found = [entry.url for entry in reader]
+    assert not reader.damaged
+    return found
+
+
+WHOLE = ["http://x/s?a=1&b=7", "http://x/2"]
+TWO = urlset(url("http://x/s?a=1&amp;b=7"), url("http://x/2"))
+DECLARED = '<?xml version="1.0" encoding="{}"?>'
+FEED = "<rss><channel><image><url>http://x/i</url></image>{}</channel></rss>"
+SPELLINGS: dict[str, bytes | str] = {
+    "as it should be": TWO,
+    "an address with a bare &": TWO.replace("&amp;", "&"),
+    "an address in CDATA": urlset(url("<![CDATA[http://x/s?a=1&b=7]]>"), url("http://x/2")),
+    "a title with a bare <": urlset(url("http://x/s?a=1&b=7", title="a < b"), url("http://x/2")),
+    "a name of HTML's": urlset(url("http://x/s?a=1&b=7", t="a&nbsp;b"), url("http://x/2")),
+    "blank lines before it": "\n\n  " + TWO,
+    "a warning before it": "<br />\n<b>Warning</b>: x in <b>y</b><br />\n" + TWO,
+    "a comment behind it": TWO + "<!-- 0.2 s -->\n",
+    "two roots": urlset(url("http://x/s?a=1&b=7")) + urlset(url("http://x/2")),
+    "UTF-16": TWO.replace('"1.0"', '"1.0" encoding="UTF-16"').encode("utf-16"),
+    "UTF-16 without a mark": TWO.encode("utf-16-be"),
+    "UTF-16 that is none": TWO.replace('"1.0"', '"1.0" encoding="utf-16"'),
+    "a charset that it names": (
+        DECLARED.format("windows-1253") + TWO.partition("?>")[2].replace("</loc>", "</loc><t>ά</t>")
+    ).encode("cp1253"),
+    "a control character": TWO.replace("</loc>", "</loc><t>a\x02b</t>"),
+    "a prefix that it never names": TWO.replace("</loc>", "</loc><video:t>a</video:t>"),
+    "a feed": FEED.format(
+        "<item><enclosure><url>http://x/mp3</url></enclosure><link>http://x/s?a=1&b=7</link></item>"
+        "<item><guid>http://x/2</guid></item>"
+    ),
+    "a feed whose links a service has replaced": FEED.format(
+        "<item><link>http://feeds/1</link><feedburner:origLink>http://x/s?a=1&amp;b=7"
+        "</feedburner:origLink></item><item><link>http://x/2</link></item>"
+    ),
+    "a feed with a base of its own": (
+        "<feed xml:base='http://x/a/'><entry xml:base='../'><link href='s?a=1&amp;b=7'/></entry>"
+        "<entry><link type='application/json' href='/no'/><link type='text/html' href='/2'/>"
+        "</entry></feed>"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_list_is_read_however_it_is_written(name: str) -> None:
+    assert addresses(SPELLINGS[name]) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        urlset(url("http://x/1"), "<url><loc>http://x/2</b></url>"),
+        urlset(url("http://x/1"))[:-15],
+        DECLARED.format("utf-8").encode() + b"<urlset><url><loc>http://x/\x81</loc></url></urlset>",
+    ],
+)
+def test_what_is_damaged_in_a_list_is_never_silent(body: bytes | str) -> None:
+    reader = ListReader(body.encode() if isinstance(body, str) else body)
+    assert not [entry.url for entry in reader if "\ufffd" in entry.url]
+    assert reader.damaged
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\1\2", b"<html><body><p>not here</body></html>"])
+def test_what_is_no_list_is_none(body: bytes) -> None:
+    with pytest.raises(NotXmlError):
+        list(ListReader(body))
+
+
+def test_lists_lead_to_stories_whatever_they_were_named(tmp_path: Path) -> None:
+    members = gzip.compress(b"<urlset>") + gzip.compress(f"{url('/story/1')}</urlset>".encode())
+    feed = "<rss><channel><item><link>/story/2</link></item></channel></rss>"
+    routes: dict[str, Route] = {
+        "/robots.txt": Answer("User-agent: *\nSitemap: maps/named.xml\n", kind="text/plain"),
+        "/maps/named.xml": Answer(members + b"\n", kind=XML),
+        "/map.xml": Answer(feed, kind=XML),
+        "/rss": Answer(urlset(url("/story/3?a=1&b=2")), kind=XML),
+        **{path: story(n) for n, path in enumerate(("/story/1", "/story/2", "/story/3?a=1&b=2"))},
+    }
+    with Loopback(routes) as site:
+        crawl(tmp_path, site.url, LISTS)
+        assert set(site.visits()) == set(routes)
+    assert len(stories(tmp_path)) == 3
+
+
+def test_a_list_with_a_damaged_part_is_counted(tmp_path: Path) -> None:
+    damaged = urlset(url("/story/1"), "<url><loc>/story/9</b></url>")
+    with Loopback({}) as site:
+        site.routes.update(lists(site) | {"/map.xml": Answer(damaged, kind=XML)})
+        counters = crawl(tmp_path, site.url, LISTS)
+    assert counters["reason.list-damaged"] == 1
+    assert "Τίτλος 1" in {found.title for found in stories(tmp_path)}
 
 
 def test_a_sitemap_may_be_plain_text_or_name_a_day_of_publication() -> None:
     plain = "\ufeffhttp://x/1\n\n http://x/2 \n".encode()
-    assert [entry.url for entry in read_sitemap(plain)] == ["http://x/1", "http://x/2"]
+    assert [entry.url for entry in ListReader(plain)] == ["http://x/1", "http://x/2"]
     news = (
         "<news:news><news:publication_date>1998-05-03T01:00+03:00</news:publication_date>"
         "</news:news>"
     )
     body = urlset(f"<url><loc>http://x/1</loc>{news}</url>").encode()
-    assert [entry.published for entry in read_sitemap(body)] == ["1998-05-03"]
+    assert [entry.published for entry in ListReader(body)] == ["1998-05-03"]
 
 
 def test_a_whole_day_counts_to_its_end() -> None:
@@ -201,7 +295,7 @@ def test_a_whole_day_counts_to_its_end() -> None:
 def test_packed_lists_are_unpacked_to_a_limit() -> None:
     assert gunzip(gzip.compress(b"a" * 1000), 10) == (b"a" * 10, False)
     with pytest.raises(NotXmlError):
-        list(read_sitemap(b""))
+        list(ListReader(b""))
 
 
 def test_an_index_that_names_sitemaps_without_end_is_cut_and_counted(
