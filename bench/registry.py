@@ -46,6 +46,7 @@ NAMES = (
     "generate",
     "kill",
     "learn",
+    "pages",
     "politeness",
     "preflight",
     "rag",

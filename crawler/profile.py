@@ -19,7 +19,7 @@ from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates
 
-CODE_VERSION = "3"  # raise it when the same page and profile would yield other text
+CODE_VERSION = "4"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
 # no others, so that nothing can change a text unseen.
 EXTRACTION = frozenset(
@@ -153,9 +153,10 @@ class ChunkSettings(SettingsTable):
     """How stories are cut: about `size` characters, whole sentences."""
 
     size: int = Field(default=1200, ge=80, le=20_000)
-    header: Annotated[str, _template(name="", date="", title="", section="")] = (
-        "{name}, {date}, {title}"
-    )
+    header: Annotated[
+        str,
+        _template(name="", date="", title="", section="", **dates.date_fields(dt.date(1996, 1, 2))),
+    ] = "{name}, {date}, {title}"
 
 
 class Profile(SettingsTable):
@@ -178,7 +179,7 @@ class Profile(SettingsTable):
     leave_out: ExclusionRules = ExclusionRules()
     teasers: tuple[Regex, ...] = ()  # texts that lead to a story elsewhere: kept, and held back
     chunk: ChunkSettings = Field(default_factory=lambda: ChunkSettings(size=1200))
-    months: dict[str, int] = Field(default_factory=dict)  # beyond the table of `crawler.dates`
+    months: dict[str, int] = Field(default_factory=dict)  # beyond those of `exchange.text.dates`
     min_words: int = Field(5, ge=0)  # a shorter text is no story
 
     @model_validator(mode="after")

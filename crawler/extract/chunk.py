@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 LONGEST = 3  # times the size: a longer "sentence" is a list or a table, and is cut at a blank
 SHORTEST = 0.25  # of the size: a shorter rest joins the chunk before it
 _PAUSE = re.compile("[、，；：」』）·;:,]")
-_COMMAS = re.compile(r"(?:\s*,\s*){2,}")
+_NO_DATE = dict.fromkeys(dates.date_fields(dt.date.min), "")
+_GAPS = re.compile(r"\s*,(?:[\s,./-]*,)+\s*")  # also ", //," of a date's numbers
 
 
 def chunks(story: Story, shape: ChunkSettings, newspaper: str, language: str = "el") -> list[Chunk]:
     """The chunks of a story in order. Repeated text is kept once, as its id is its content."""
-    head = header(story, shape, newspaper)
+    head = header(story, shape, newspaper, language)
     made: dict[str, Chunk] = {}
     for text in pack_sentences(story.text.split("\n\n"), shape.size, language):
         name = Chunk.make_id(story.id, text)
@@ -31,15 +33,21 @@ def chunks(story: Story, shape: ChunkSettings, newspaper: str, language: str = "
     return list(made.values())
 
 
-def header(story: Story, shape: ChunkSettings, newspaper: str) -> str:
-    """One line that says where the text stood: "Φωνή, 2/1/2008, Τίτλος"; gaps closed."""
+def header(story: Story, shape: ChunkSettings, newspaper: str, language: str = "el") -> str:
+    """One line that says where the text stood: "Φωνή, 2 Ιανουαρίου 2008, Τίτλος"; gaps closed.
+
+    The date is in the language's long form; a template may ask for its numbers.
+    """
+    published = story.published
+    numbers = dates.date_fields(dt.date.fromisoformat(published)) if published else _NO_DATE
     line = shape.header.format(
         name=newspaper,
-        date=dates.format_date(story.published) if story.published else "",
+        date=dates.format_date(published, language) if published else "",
         title=story.title,
         section=story.section,
+        **numbers,
     )
-    return _COMMAS.sub(", ", " ".join(line.split())).strip(" ,")
+    return _GAPS.sub(", ", " ".join(line.split())).strip(" ,")
 
 
 def pack_sentences(paragraphs: list[str], size: int, language: str = "el") -> list[str]:

@@ -13,8 +13,10 @@ from crawler.extract.charset import as_utf8
 from crawler.extract.chunk import chunks
 from crawler.extract.documents import UnreadableDocument, fill_from_name
 from crawler.extract.documents import read as reading_read
+from crawler.extract.fallback import read_fallback
 from crawler.extract.html import parse
-from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
+from crawler.extract.metadata import read_metadata
+from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold
@@ -144,9 +146,17 @@ class PageReader:
         if root is None:
             raise UnreadableDocument("empty")
         found = self._shapes.read(root, page.kind)
+        profile = self._profile
         if found:
+            if len(found) == 1:
+                told = read_metadata(
+                    root, page.url, profile.language, profile.months, printed=False
+                )
+                found = [found[0].completed(told)]
             return [fill_from_name(parts, page.url) for parts in found], False
-        parts = read_fallback(markup.decode("utf-8"), root)
+        parts = read_fallback(
+            markup.decode("utf-8"), root, page.url, profile.language, profile.months
+        )
         if parts is None:
             raise UnreadableDocument("no-text")
         return [fill_from_name(parts, page.url)], True

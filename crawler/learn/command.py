@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler import profiles
-from crawler.extract.shapes import ShapeMatcher, StoryParts, read_fallback
+from crawler.extract.fallback import read_fallback
+from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.learn import sample
 from crawler.learn.coverage import spread_out
 from crawler.learn.propose import ProfileProposal, propose
@@ -36,7 +37,7 @@ def comparison_lines(proposal: ProfileProposal) -> Iterator[str]:
         yield f"{name}: {len(pages)} pages"
         for page in spread_out(pages, PAGES_SHOWN):
             text = html.tostring(page.root, encoding="unicode")
-            before = read_fallback(text, page.root)
+            before = read_fallback(text, page.root, page.url, proposal.profile.language)
             after = shapes.read(html.document_fromstring(text), "")
             yield f"  {page.url}"
             yield from _story_lines("before", [before] if before else [])

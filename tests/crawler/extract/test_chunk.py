@@ -111,6 +111,10 @@ def test_repeated_text_is_one_chunk() -> None:
 
 def test_the_header_says_newspaper_date_and_title_without_gaps() -> None:
     shape = ChunkSettings()
-    assert header(made("x"), shape, "Φωνή") == "Φωνή, 2/1/2008, Τίτλος"
+    assert header(made("x"), shape, "Φωνή") == "Φωνή, 2 Ιανουαρίου 2008, Τίτλος"
     assert header(made("x", published=""), shape, "Φωνή") == "Φωνή, Τίτλος"
     assert header(made("x", title="", published=""), shape, "Φωνή") == "Φωνή"
+    assert header(made("x"), shape, "Bote", "de") == "Bote, 2. Januar 2008, Τίτλος"
+    numbers = ChunkSettings(header="{name}, {d}/{m}/{yyyy}, {title}")
+    assert header(made("x"), numbers, "Φωνή") == "Φωνή, 2/1/2008, Τίτλος"
+    assert header(made("x", published=""), numbers, "Φωνή") == "Φωνή, Τίτλος"

@@ -1,0 +1,270 @@
+"""What a page says about its story in JSON-LD, in meta tags and in the elements meant for it.
+
+Of several values the first that can be read is taken; what is still missing then, trafilatura's own
+rules may guess (`guessed`), which costs as much as finding the text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from crawler.extract.charset import clean
+from crawler.extract.linked_data import LinkedData
+from exchange.text import dates
+from exchange.text.fold import fold
+from exchange.text.language import every
+
+LONGEST_DATE = 60  # characters of an element that holds a date and nothing else
+LONGEST_AUTHOR = 100
+# Names of meta tags by their letters alone: spellings with colons, dots and dashes are many.
+_PUBLISHED = (
+    re.compile(r"(?:publish|publication|issued|created|posted|pubdate)"),
+    re.compile(r"^(?:dc|dcterms|article|sailthru|citation|content)?date"),
+)
+_NOT_PUBLISHED = re.compile(r"modif|updat|publisher|expir|author|uid$|id$|url$|site$|year$")
+_AUTHOR = re.compile(
+    r"^(?!.*(?:twitter|image|photo|url|slug|id$|ids$)).*(?:authors?|authorname|creator|byl)$"
+)
+_SECTION = ("article:section", "section", "og:article:section", "parsely-section", "category")
+_TITLE = ("og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-title", "headline")
+_SITE = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
+_TEASER = ("og:description", "description", "twitter:description")
+_SEPARATED = re.compile(r"\s+[-–—|·•:»/]+\s+|\s*[|｜]\s*|\s*--+\s*|：")
+_BYLINE = re.compile(rf"^(?:{every().pattern('byline')})(?:\s*:\s*|\s+)(?=\w)", re.I)
+_BYLINE_START = re.compile(rf"(?:{every().pattern('byline')})(?!\w)", re.I)
+_NO_NAME = re.compile(r"https?://|www\.|^@|^\d+$|[<>{}]")
+_DATE_PATHS = (
+    '//*[@itemprop="datePublished"]/@content',
+    '//*[@itemprop="datePublished"]/@datetime',
+    '//*[@itemprop="datePublished"]',
+    "//article//time[not(ancestor::a)]/@datetime",
+    "//time[not(ancestor::a)]/@datetime",
+    "//time[not(ancestor::a)]",
+    '//*[(contains(@class, "date") or contains(@class, "publish") or contains(@class, "time")) '
+    "and not(ancestor-or-self::a)]",
+)
+_NO_LINK = " and not(ancestor::a or ancestor::script or ancestor::style or ancestor::option)"
+_DAY_AND_YEAR = re.compile(r"\d{1,2}\D.*\d{4}|\d{4}\D{1,3}\d{1,2}")
+_NAMES = re.compile(r"(?:[^\W\d_a-zα-ω][\w’'.-]*(?:\s+(?:[a-z]{1,3}\s+)?|\s*,\s*|$)){2,8}")
+_NO_LETTER = re.compile(r"[^a-z]")
+_TAG = re.compile(r"<[a-zA-Z/][^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class PageMetadata:
+    """What a page says of its story; "" for what it does not."""
+
+    title: str = ""
+    date: str = ""  # ISO
+    author: str = ""
+    section: str = ""
+    teaser: str = ""  # the words that lead to the story, which often stand above it too
+    signed: str = ""  # the author as told, be it the newspaper itself
+
+
+def page_language(root: Any, language: str) -> str:
+    """The archive's language with the region that the page names: en-GB for en."""
+    tag = (root.get("lang") or "").strip().replace("_", "-")
+    return tag if tag.partition("-")[0].lower() == language and len(tag) <= 12 else language
+
+
+def read_metadata(
+    root: Any,
+    url: str,
+    language: str,
+    months: Mapping[str, int] | None = None,
+    *,
+    printed: bool = True,
+) -> PageMetadata:
+    """What JSON-LD and meta tags say, and the elements of title and date.
+
+    Args:
+        root: of the whole page.
+        url: the page's address, of which the site's name may be a part.
+        language: that of the archive, in which dates are read.
+        months: a profile's own, beyond those of the language.
+        printed: whether elements count too, where a profile names none.
+    """
+    metas, linked = _metas(root), LinkedData(root, url)
+    tag = page_language(root, language)
+
+    def date_of(values: Iterable[Any]) -> str:
+        read = (dates.parse_date(value, months, tag) for value in values if isinstance(value, str))
+        return next(filter(None, read), "")
+
+    sites = _folded([*_values(metas, _SITE), *linked.names("publisher"), *_host_names(url)])
+    authors = [linked.names("author", "creator"), _matching(metas, _AUTHOR)]
+    named = [line for values in authors if (line := _author_line(values))]
+    return PageMetadata(
+        title=_title(root, linked, metas, sites, printed),
+        date=date_of(linked.values("datePublished", "dateCreated"))
+        or date_of(value for name in _PUBLISHED for value in _matching(metas, name, _NOT_PUBLISHED))
+        or (printed and (date_of(_marked_dates(root)) or date_of(_printed_dates(root))))
+        or "",
+        author=next((line for line in named if fold(line) not in sites), ""),
+        section=_first_text([*linked.values("articleSection"), *_values(metas, _SECTION)]),
+        teaser=_first_text([*linked.values("description"), *_values(metas, _TEASER)]),
+        signed=next(iter(named), ""),
+    )
+
+
+def guess(found: PageMetadata, root: Any) -> PageMetadata:
+    """What rules make of an author and a date that no tag tells: ours, then trafilatura's.
+
+    A page that is signed by the newspaper itself may still print a name; if not, it stays so.
+    """
+    author, date = found.author, found.date
+    if not author:
+        author = _printed_author(root) or found.signed
+    if not author:
+        from trafilatura.metadata import extract_author
+
+        author = _author_line([extract_author(root) or ""])
+    if not date:
+        from htmldate import find_date
+
+        date = find_date(root, original_date=True) or ""
+    return replace(found, author=author, date=date)
+
+
+def _metas(root: Any) -> dict[str, list[str]]:
+    """The contents of meta tags by name in lower case."""
+    found: dict[str, list[str]] = {}
+    for meta in root.iterfind(".//meta"):
+        name = meta.get("property") or meta.get("name") or meta.get("itemprop")
+        content = meta.get("content")
+        if name and content and not content.isspace():
+            found.setdefault(name.strip().lower(), []).append(content)
+    return found
+
+
+def _values(metas: Mapping[str, list[str]], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        yield from metas.get(name, ())
+
+
+def _matching(
+    metas: Mapping[str, list[str]], name: re.Pattern[str], but: re.Pattern[str] | None = None
+) -> Iterator[str]:
+    for told, values in metas.items():
+        bare = _NO_LETTER.sub("", told)
+        if name.search(bare) and not (but and but.search(bare)):
+            yield from values
+
+
+def _folded(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(text.lstrip("@")) for text in map(_text, values) if text)
+
+
+def _text(value: Any) -> str:
+    """A value as people read it: entities are often escaped twice, and markup is left in."""
+    return clean(_TAG.sub(" ", html.unescape(value))) if isinstance(value, str) else ""
+
+
+def _first_text(values: Iterable[Any]) -> str:
+    return next(filter(None, map(_text, values)), "")
+
+
+def _author_line(values: Iterable[str]) -> str:
+    """The names among the values, each once, parted by commas."""
+    names: dict[str, str] = {}
+    for value in map(_text, values):
+        name = _BYLINE.sub("", value).strip(" ,;|")
+        if name and len(name) <= LONGEST_AUTHOR and not _NO_NAME.search(name):
+            names.setdefault(fold(name), name)
+    return ", ".join(names.values())
+
+
+def _marked_dates(root: Any) -> Iterator[str]:
+    """Dates in elements that are meant for one, the story's own first; a link leads to another."""
+    for path in _DATE_PATHS:
+        for found in root.xpath(path):
+            text = "".join(found.itertext()) if hasattr(found, "tag") else str(found)
+            if len(text) <= LONGEST_DATE:
+                yield text
+
+
+def _printed_dates(root: Any) -> Iterator[str]:
+    """Short texts with a day and a year, those after the headline first."""
+    for start in ("//h1/following::text()", "//text()"):
+        for text in root.xpath(f"{start}[string-length(.) < {LONGEST_DATE}{_NO_LINK}]"):
+            if _DAY_AND_YEAR.search(text):
+                yield str(text)
+
+
+def _printed_author(root: Any) -> str:
+    """A name after a word such as «by», alone in its element, or a link to an author's page."""
+    for element in root.iter("p", "span", "div", "a", "li", "address", "h4", "h5", "h6", "small"):
+        text = (element.text or "").strip()
+        if len(text) > LONGEST_AUTHOR or len(element) > 8 or not _BYLINE_START.match(text):
+            continue
+        whole = clean("".join(element.itertext()))
+        match = _BYLINE.match(whole)
+        if match and len(whole) <= LONGEST_AUTHOR and _NAMES.fullmatch(whole[match.end() :]):
+            return whole[match.end() :]
+    return ""
+
+
+def _host_names(url: str) -> list[str]:
+    """What a site may call itself: example.com, example."""
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    return [host, *host.split(".")[:-1]] if host else []
+
+
+def _title(
+    root: Any,
+    linked: LinkedData,
+    metas: Mapping[str, list[str]],
+    sites: Collection[str],
+    printed: bool,
+) -> str:
+    """The headline that the page prints, of those that its tags tell; else the tags' own.
+
+    JSON-LD's and the meta tags' may be written for search machines and for readers elsewhere.
+    """
+    large = [text for h1 in root.iterfind(".//h1") if (text := clean(h1.text_content()))]
+    told = list(filter(None, map(_text, _values(metas, _TITLE))))
+    named = list(filter(None, map(_text, linked.values("headline"))))[:1]
+    heads = [text for e in root.iterfind(".//head/title") if (text := clean(e.text_content()))]
+    sure = {fold(text) for text in [*large, *told, *named]}
+    found = [
+        bare
+        for text in [*told, *named, *((*large, *heads) if printed else ())]
+        if fold(bare := without_site(text, sites, sure)) not in sites
+    ]
+    shown = _folded(large)
+    confirmed = next((text for text in [*named, *told] if fold(text) in shown), "")
+    if confirmed:  # printed with what stands over it, or without?
+        inner = [
+            text for text in [*named, *told] if confirmed.endswith((f": {text}", f" - {text}"))
+        ]
+        return without_site(min([confirmed, *inner], key=len), sites, sure)
+    return next(iter(found), "")
+
+
+def without_site(title: str, sites: Collection[str], sure: Collection[str]) -> str:
+    """A title without the site's name before or after it.
+
+    Args:
+        sites: folded names of the site.
+        sure: folded titles that the page says elsewhere: what remains may be one of them.
+    """
+    parts = [(m.start(), m.end()) for m in _SEPARATED.finditer(title)]
+    for start, _ in parts:
+        if fold(title[:start]) in sure and fold(title[:start]) not in sites:
+            return title[:start]
+    while parts:
+        start, end = parts.pop()
+        if fold(title[end:]) in sites and start:
+            title = title[:start]
+            continue
+        break
+    first = _SEPARATED.search(title)
+    if first and fold(title[: first.start()]) in sites and title[first.end() :]:
+        return title[first.end() :]
+    return title
