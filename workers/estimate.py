@@ -6,12 +6,18 @@ assumed, and the basis says so.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from exchange.files import write_atomic
+from exchange.inference.engine import EngineDescription
+from exchange.inference.speech import SpeechSample
+from exchange.records import Result, Task
 from exchange.store.spool import FILE, open_tasks
 
 PROBE_FILE = "probe.json"  # what the last `work --probe` measured, in the archive's folder
@@ -88,3 +94,125 @@ def _pace(directory: Path, measured: float | None) -> tuple[tuple[float, float],
         f"{slow:,} to {fast:,} tasks an hour (assumed: a 7B model in 4 bit on a Mac mini with M4; "
         "`kkoracle work --probe` measures it)"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedTask:
+    """One task and what came of it."""
+
+    task: Task
+    result: Result
+    seconds: float  # from its first step in the batch to its last
+
+    @property
+    def accepted(self) -> int:
+        return sum(pair.status == "accepted" for pair in self.result.pairs)
+
+    @property
+    def has_form(self) -> bool:
+        """Pairs could be read out of the reply, whatever they are worth."""
+        return bool(self.result.pairs)
+
+    @property
+    def tokens_out(self) -> int:
+        return self.result.completion.tokens_out if self.result.completion else 0
+
+
+@dataclass(slots=True)
+class GenerationProbe:
+    """What was measured; whole, or as far as it came."""
+
+    asked: int  # tasks to try
+    open: int  # tasks that wait in the archive, these among them
+    description: EngineDescription
+    tried: list[ProbedTask] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: bool = False
+    speech: SpeechSample | None = None
+
+    @property
+    def with_form(self) -> int:
+        """Replies in the form that was asked for."""
+        return sum(one.has_form for one in self.tried)
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How the checks judged the pairs: "accepted", then reasons of rejection, commonest first;
+        also why a task gave no pair at all."""
+        counts = Counter(
+            pair.reason or pair.status for one in self.tried for pair in one.result.pairs
+        )
+        counts.update(one.result.failed for one in self.tried if one.result.failed)
+        return dict(sorted(counts.items(), key=lambda one: (one[0] != "accepted", -one[1], one[0])))
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens generated a second, all requests together."""
+        return sum(one.tokens_out for one in self.tried) / max(self.seconds, 1e-9)
+
+    @property
+    def tasks_per_h(self) -> tuple[float, float]:
+        """Tasks an hour, least and most.
+
+        Least: as measured, although a sample this small lets the batch run empty at its end.
+        Most: every row as fast as here, and the batch full all the time.
+        """
+        measured = len(self.tried) / max(self.seconds, 1e-9)
+        rows = sum(one.seconds for one in self.tried) / max(self.seconds, 1e-9)
+        most = max(1.0, self.description.width / rows) if rows else 1.0
+        return 3600 * measured, 3600 * measured * most
+
+    @property
+    def pairs_per_task(self) -> float:
+        return sum(one.accepted for one in self.tried) / max(1, len(self.tried))
+
+    @property
+    def hours_left(self) -> tuple[float, float]:
+        """Hours of generation for all open tasks, least and most; 0 when none was finished."""
+        slow, fast = self.tasks_per_h
+        return (self.open / fast, self.open / slow) if slow else (0.0, 0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for `--json`."""
+        slow, fast = self.tasks_per_h
+        return {
+            "model": self.description.model,
+            "engine": self.description.engine,
+            "quantisation": self.description.quantisation,
+            "width": self.description.width,
+            "tasks": len(self.tried),
+            "open_tasks": self.open,
+            "seconds": round(self.seconds, 2),
+            "stopped": self.stopped,
+            "speech": self.speech and asdict(self.speech),
+            "with_form": self.with_form,
+            "verdicts": self.verdicts,
+            "tokens_per_s": round(self.tokens_per_s, 1),
+            "tasks_per_h": [round(slow, 1), round(fast, 1)],
+            "pairs_per_h": [
+                round(slow * self.pairs_per_task, 1),
+                round(fast * self.pairs_per_task, 1),
+            ],
+            "hours_left": [round(hours, 4) for hours in self.hours_left],
+            "tried": [
+                {
+                    "task": one.task.id,
+                    "kind": one.task.kind,
+                    "header": one.task.header,
+                    "text": one.task.text,
+                    "failed": one.result.failed,
+                    "completion": one.result.completion and one.result.completion.to_dict(),
+                    "pairs": [pair.to_dict() for pair in one.result.pairs],
+                }
+                for one in self.tried
+            ],
+        }
+
+
+def save_figures(directory: Path, found: GenerationProbe) -> None:
+    """Leave the figures for `kkoracle estimate`; spool and Redis stay as they are."""
+    if found.stopped or not found.seconds:
+        return
+    figures = found.to_dict()
+    del figures["tried"]
+    write_atomic(directory / PROBE_FILE, orjson.dumps(figures))

@@ -11,119 +11,30 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from exchange.display import format_duration, format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED, NotEnoughData
-from exchange.files import write_atomic
-from exchange.inference.engine import Engine, EngineDescription
+from exchange.inference.engine import Engine
+from exchange.inference.speech import hear
 from exchange.project import Project
 from exchange.records import Completion, Result, Task
 from exchange.settings import Config, PersonaSettings
 from exchange.store.spool import Spool, open_tasks
 from exchange.store.tasks import load_tasks
-from workers.estimate import PROBE_FILE
+from workers.estimate import GenerationProbe, ProbedTask, save_figures
 from workers.request_builder import RequestBuilder, share_prefix
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SAMPLE_TASKS = 20  # enough to see what the pairs are like; their mean length is known to about 10 %
+FORMLESS = ": this model does not follow the prompt; try another, or a prompt of your own"
 NARROWEST = 60  # columns; below, two texts side by side cannot be read
-
-
-@dataclass(frozen=True, slots=True)
-class ProbedTask:
-    """One task and what came of it."""
-
-    task: Task
-    result: Result
-    seconds: float  # from its first step in the batch to its last
-
-    @property
-    def accepted(self) -> int:
-        return sum(pair.status == "accepted" for pair in self.result.pairs)
-
-    @property
-    def tokens_out(self) -> int:
-        return self.result.completion.tokens_out if self.result.completion else 0
-
-
-@dataclass(slots=True)
-class GenerationProbe:
-    """What was measured; whole, or as far as it came."""
-
-    asked: int  # tasks to try
-    open: int  # tasks that wait in the archive, these among them
-    description: EngineDescription
-    tried: list[ProbedTask] = field(default_factory=list)
-    seconds: float = 0.0
-    stopped: bool = False
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Tokens generated a second, all requests together."""
-        return sum(one.tokens_out for one in self.tried) / max(self.seconds, 1e-9)
-
-    @property
-    def tasks_per_h(self) -> tuple[float, float]:
-        """Tasks an hour, least and most.
-
-        Least: as measured, although a sample this small lets the batch run empty at its end.
-        Most: every row as fast as here, and the batch full all the time.
-        """
-        measured = len(self.tried) / max(self.seconds, 1e-9)
-        rows = sum(one.seconds for one in self.tried) / max(self.seconds, 1e-9)
-        most = max(1.0, self.description.width / rows) if rows else 1.0
-        return 3600 * measured, 3600 * measured * most
-
-    @property
-    def pairs_per_task(self) -> float:
-        return sum(one.accepted for one in self.tried) / max(1, len(self.tried))
-
-    @property
-    def hours_left(self) -> tuple[float, float]:
-        """Hours of generation for all open tasks, least and most; 0 when none was finished."""
-        slow, fast = self.tasks_per_h
-        return (self.open / fast, self.open / slow) if slow else (0.0, 0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, for `--json`."""
-        slow, fast = self.tasks_per_h
-        return {
-            "model": self.description.model,
-            "engine": self.description.engine,
-            "quantisation": self.description.quantisation,
-            "width": self.description.width,
-            "tasks": len(self.tried),
-            "open_tasks": self.open,
-            "seconds": round(self.seconds, 2),
-            "stopped": self.stopped,
-            "tokens_per_s": round(self.tokens_per_s, 1),
-            "tasks_per_h": [round(slow, 1), round(fast, 1)],
-            "pairs_per_h": [
-                round(slow * self.pairs_per_task, 1),
-                round(fast * self.pairs_per_task, 1),
-            ],
-            "hours_left": [round(hours, 4) for hours in self.hours_left],
-            "tried": [
-                {
-                    "task": one.task.id,
-                    "kind": one.task.kind,
-                    "header": one.task.header,
-                    "text": one.task.text,
-                    "failed": one.result.failed,
-                    "completion": one.result.completion and one.result.completion.to_dict(),
-                    "pairs": [pair.to_dict() for pair in one.result.pairs],
-                }
-                for one in self.tried
-            ],
-        }
 
 
 def sample_tasks(
@@ -147,15 +58,6 @@ def sample_tasks(
             "or change [work] prompt or [model] and crawl again"
         )
     return sorted(tasks, key=lambda task: len(task.text)), total
-
-
-def save_figures(directory: Path, found: GenerationProbe) -> None:
-    """Leave the figures for `kkoracle estimate`; spool and Redis stay as they are."""
-    if found.stopped or not found.seconds:
-        return
-    figures = found.to_dict()
-    del figures["tried"]
-    write_atomic(directory / PROBE_FILE, orjson.dumps(figures))
 
 
 def run_probe(
@@ -204,10 +106,12 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     prompt = prompts.prompt("chunk", persona.language)
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
+        heard = hear(engine, persona.language, [task.text for task in tasks])
         share_prefix(engine, prompt, persona.system)
         builder = RequestBuilder(work, prompts, engine.describe())
         with progress_bar("tasks tried") as progress:
             found = run_probe(engine, builder, tasks, total, progress)
+    found.speech = heard
     save_figures(project.archive_dir(), found)
     if as_json:
         sys.stdout.write(orjson.dumps(found.to_dict()).decode() + "\n")
@@ -235,14 +139,20 @@ def summary_lines(found: GenerationProbe, archive: str, now: datetime) -> list[s
         f"{len(found.tried)} of {found.asked} tasks in {format_duration(found.seconds)}"
         + (" (stopped)" if found.stopped else ""),
     ]
+    if found.speech:
+        lines.append(f"the model: {found.speech}")
     if not found.seconds:
         return [*lines, "nothing was finished, so nothing can be estimated"]
     (slow, fast), each = found.tasks_per_h, found.pairs_per_task
     left = (3600 * found.hours_left[0], 3600 * found.hours_left[1])
     at = now.timestamp()
     ends = format_moments(at + left[0], at + left[1], at)
+    judged = ", ".join(f"{name} {count}" for name, count in found.verdicts.items())
     return [
         *lines,
+        f"{found.with_form} of {len(found.tried)} replies had the form that was asked for"
+        + ("" if 2 * found.with_form >= len(found.tried) else FORMLESS),
+        f"as the checks judged: {judged}",
         f"{found.tokens_per_s:,.0f} tokens a second; {each:.1f} pairs kept a task",
         f"{slow:,.0f} to {fast:,.0f} tasks an hour, {slow * each:,.0f} to {fast * each:,.0f} pairs",
         f"all {found.open:,} open tasks of {archive}: {format_range(left)}, done {ends}",

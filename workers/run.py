@@ -79,6 +79,10 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
         if shared := share_prefix(engine, prompt, persona.system):
             logging.info("%d prompt tokens are shared by all %s requests", shared, prompt.id)
     description = engine.describe()
+    if getattr(engine, "context", 1) == 0:
+        logging.warning(
+            "the model's config does not say how long a text may be: nothing is refused as too long"
+        )
     logging.info(
         "model %s (%s), width %d", description.model, description.quantisation, description.width
     )

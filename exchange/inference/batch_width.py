@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.display import format_bytes
-from exchange.inference.models import read_config
+from exchange.inference.models import language_part, read_config
 
 WIDTHS = (32, 16, 8, 4, 2, 1)
 PROMPT_TOKENS = 700  # a chunk of 1,200 characters with instruction and header, with room to spare
@@ -79,7 +79,7 @@ def footprint(folder: Path, *, float32: bool) -> ModelFootprint:
     """Read off a model folder, without loading it."""
     config = read_config(folder)
     quantised = "quantization" in config
-    config = config.get("text_config", config)  # a model that also reads images
+    config = language_part(config)
     weights = sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
     stored = str(config.get("torch_dtype") or config.get("dtype") or "bfloat16")
     if float32 and not quantised and "16" in stored:

@@ -21,6 +21,8 @@ from exchange.settings import SettingsTable
 SPARE_BYTES = 2e9  # of disk, that a model should leave free
 DEFAULT = "ilsp/Meltemi-7B-Instruct-v1.5"
 CONFIG = "config.json"
+LANGUAGE_PARTS = ("text_config", "language_config", "llm_config", "language_model")
+CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 
 
@@ -73,6 +75,51 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelUnfit(f"{folder / CONFIG} cannot be read: {error}") from None
     return config
+
+
+def language_part(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a config that is about language; a model that also reads images has several."""
+    for name in LANGUAGE_PARTS:
+        if isinstance(config.get(name), dict):
+            return language_part(config[name])
+    return config
+
+
+def context_length(config: dict[str, Any]) -> int:
+    """The longest text a model was made for, in tokens; 0 when its config does not say."""
+    part = language_part(config)
+    return next((int(found) for name in CONTEXT_NAMES if (found := part.get(name))), 0)
+
+
+def older_names(config: dict[str, Any]) -> dict[str, Any]:
+    """What transformers 5 writes under `rope_parameters`, under the names that mlx-lm reads too.
+
+    A loader that looks for `rope_theta` and finds none takes its own default, and the model babbles
+    without an error. What a config says itself stays.
+
+    Returns:
+        The fields to put beside those of the config; {} when none is missing.
+    """
+    for name in LANGUAGE_PARTS:
+        if isinstance(config.get(name), dict):
+            inner = older_names(config[name])
+            return {name: {**config[name], **inner}} if inner else {}
+    told = config.get("rope_parameters")
+    if not isinstance(told, dict):
+        return {}
+    # By sort of layer, where a model has more than one (Gemma 3).
+    local = told.get("sliding_attention")
+    told = told.get("full_attention", told)
+    found = {name: told.get(name) for name in ("rope_theta", "partial_rotary_factor")}
+    if told.get("rope_type", "default") != "default":
+        found["rope_scaling"] = told
+    if isinstance(local, dict):
+        found["rope_local_base_freq"] = local.get("rope_theta")
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and config.get(name) is None
+    }
 
 
 def check_folder(folder: Path) -> None:
@@ -149,3 +196,6 @@ def convert(source: str, kept: Path, bits: int) -> None:
                 "run this again, what was downloaded is kept"
             ) from None
         check_folder(partial)
+        config = read_config(partial)
+        if missing := older_names(config):  # for mlx-lm's own commands, which read this copy too
+            (partial / CONFIG).write_text(json.dumps({**config, **missing}, indent=4), "utf-8")

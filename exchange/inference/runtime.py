@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from exchange.errors import MissingExtra, ModelUnfit
-from exchange.inference import chat_template
+from exchange.inference import chat_template, models
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,11 @@ def load(folder: Path) -> tuple[Any, Any]:
     from mlx_lm.utils import load as load_model
 
     try:
-        model, tokenizer, *_ = load_model(str(folder))
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+        config = models.read_config(folder)
+        model, tokenizer, *_ = load_model(str(folder), model_config=models.older_names(config))
+    except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
         raise ModelUnfit(f"cannot load the model in {folder}: {first_lines(error)}") from None
+    _check_rotation(model, config, folder)
     chat_template.ensure_bos(tokenizer)
     if on_cpu():
         model.set_dtype(mx.float32)
@@ -108,9 +110,21 @@ def tokenizer(folder: Path) -> Any:
 
 def context_length(model: Any) -> int:
     """The longest text the model was made for, in tokens; 0 when it does not say."""
-    about = getattr(model, "args", None)
-    names = ("max_position_embeddings", "n_positions")  # the second is GPT-2's
-    return next((int(found) for name in names if (found := getattr(about, name, 0))), 0)
+    about = getattr(getattr(model, "language_model", model), "args", None)
+    own = getattr(model, "args", None)
+    return models.context_length(vars(about)) or models.context_length(vars(own)) if about else 0
+
+
+def _check_rotation(model: Any, config: dict[str, Any], folder: Path) -> None:
+    """Refuse a model whose positions the loader would read otherwise than its config says."""
+    part = models.language_part({**config, **models.older_names(config)})
+    about = getattr(getattr(model, "language_model", model), "args", None)
+    asked, taken = part.get("rope_theta"), getattr(about, "rope_theta", None)
+    if asked and taken and abs(float(asked) - float(taken)) > 1e-6 * float(asked):
+        raise ModelUnfit(
+            f"{folder / models.CONFIG} says rope_theta {asked:g} and mlx-lm takes {taken:g}: the "
+            "model would babble; write rope_theta where this version of mlx-lm reads it"
+        )
 
 
 def first_lines(error: Exception) -> str:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from exchange import machine
+from exchange import lock, machine
 from exchange.cli.options import print_json
-from exchange.display import format_bytes
+from exchange.display import format_bytes, one_line
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models, openblas
+from exchange.inference.speech import SpeechSample
 from exchange.project import Project
 from exchange.queue import redis_client, redis_process
+from exchange.recipes.prompts import FALLBACK, general_questions
+from exchange.settings import PersonaSettings
 
 Level = Literal["ok", "warn", "bad"]
 NEEDED_DISK_GB = 20  # a 4-bit model, its download, and an archive of a gigabyte
+SPEECH_S = 300  # for loading the model and two short answers; a 7B one on a slow disk takes minutes
 NEEDED_MEMORY_GB = 14  # a 7B model in 4 bit with 16 rows of keys and values
 
 
@@ -131,7 +138,7 @@ def _redis(project: Project) -> Iterator[Finding]:
 
 
 def _mlx(project: Project) -> Iterator[Finding]:
-    if importlib.util.find_spec("mlx_lm") is None:
+    if not _has_mlx():
         yield Finding(
             "warn", "mlx", "not installed: pip install 'kkoracle[mlx]' (or use the openai engine)"
         )
@@ -149,6 +156,65 @@ def _model(project: Project) -> Iterator[Finding]:
         yield Finding("ok", "model", str(found))
     except UserError as error:
         yield Finding("warn", "model", f"{settings.name}: {error}")
+
+
+def _speech(project: Project) -> Iterator[Finding]:
+    """The model says something, in a process of its own: its files alone prove little."""
+    from workers.settings import WorkSettings
+
+    settings = project.config.table("model", models.ModelSettings)
+    try:
+        folder = models.locate(settings, project.models, confirm=lambda _: False)
+    except UserError:  # the model's own line says so
+        return
+    if project.config.table("work", WorkSettings).engine != "mlx" or not _has_mlx():
+        return
+    try:
+        with lock.hold_gpu(project.data) if project.data.exists() else nullcontext():
+            heard = _hear(folder, project.config.table("persona", PersonaSettings).language)
+    except UserError:
+        yield Finding("ok", "speech", "not asked: the model is at work")
+        return
+    if isinstance(heard, str):
+        yield Finding("bad", "speech", heard)
+        return
+    yield Finding("warn" if heard.problems() else "ok", "speech", str(heard))
+    if not heard.context:
+        names = " or ".join(models.CONTEXT_NAMES[:2])
+        yield Finding(
+            "warn",
+            "context",
+            f"{folder / models.CONFIG} does not say how long a text may be ({names}): nothing is "
+            "refused as too long, and what is too long comes out as nonsense",
+        )
+    else:
+        yield Finding("ok", "context", f"{heard.context:,} tokens")
+
+
+def _hear(folder: Path, language: str) -> SpeechSample | str:
+    """What the model said, or why it could not."""
+    command = [sys.executable, "-P", "-m", "exchange.inference.speech", str(folder), language]
+    try:
+        ended = subprocess.run(
+            command,
+            input="\n".join(general_questions(language) or general_questions(FALLBACK)),
+            env=openblas.environment(),
+            capture_output=True,
+            text=True,
+            timeout=SPEECH_S,
+            check=False,
+        )
+        said = json.loads(ended.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return f"it said nothing in {SPEECH_S} s: this machine is too slow for it"
+    except (ValueError, IndexError):
+        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        return f"loading it failed: {one_line(last)[:160]}"
+    return str(said["error"]) if "error" in said else SpeechSample(**said)
+
+
+def _has_mlx() -> bool:
+    return importlib.util.find_spec("mlx_lm") is not None
 
 
 def _memory(project: Project) -> Iterator[Finding]:
@@ -223,6 +289,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _redis,
     _mlx,
     _model,
+    _speech,
     _memory,
     _width,
     _disk,

@@ -20,7 +20,8 @@ from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 from tests.workers.endpoint import Endpoint
-from workers.probe import GenerationProbe, ProbedTask, summary_lines
+from workers.estimate import GenerationProbe, ProbedTask
+from workers.probe import summary_lines
 
 MakeProject = Callable[..., Project]
 
@@ -46,6 +47,9 @@ def test_it_measures_shows_and_changes_nothing(make_project: MakeProject, tmp_pa
     assert {len(one["completion"]["text"]) > 0 for one in found["tried"]} == {True}
     least, most = found["hours_left"]
     assert 0 < least <= most and found["tokens_per_s"] > 0
+    assert found["with_form"] == 0 and found["verdicts"] == {"no-pair": 20}
+    assert not found["speech"]["answers"] and found["speech"]["bits"] > 3, "its weights are random"
+    assert found["speech"]["context"] == 2048
     kept = orjson.loads((project.archive_dir() / "probe.json").read_bytes())  # for the estimate
     assert kept == {name: value for name, value in found.items() if name != "tried"}
     assert contents(project) == before
@@ -71,6 +75,9 @@ def test_it_can_be_read_in_80_columns(make_project: MakeProject, tmp_path: Path)
     assert sum(line.startswith(("+ ", "- ")) for line in lines) == 20
     assert "20 of 20 tasks" in said.stdout and "all 25 open tasks of paper" in said.stdout
     assert set(endpoint.asked.values()) == {1}
+    assert "20 of 20 replies had the form" in said.stdout
+    assert "as the checks judged: accepted 20" in said.stdout
+    assert "it does not answer a plain question" in " ".join(said.stdout.split())
 
 
 def test_ctrl_c_prints_what_it_has(

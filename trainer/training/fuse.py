@@ -22,7 +22,7 @@ from mlx_lm.utils import dequantize_model, load_model, make_shards, quantize_mod
 
 from exchange.display import format_bytes
 from exchange.errors import CannotWrite, DiskFull, ModelUnfit
-from exchange.inference import runtime
+from exchange.inference import models, runtime
 
 SHARD_GB = 2  # of one file of weights: what is in memory at a time
 GROUP = 64  # weights that share one scale when quantised; mlx-lm's default
@@ -51,7 +51,8 @@ def write_fused(
     """
     runtime.require_mlx()
     try:
-        model, config = load_model(base, lazy=True)
+        missing = models.older_names(models.read_config(base))
+        model, config = load_model(base, lazy=True, model_config=missing)
         kind = _stored_type(model)
         load_adapters(model, str(adapter))
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:

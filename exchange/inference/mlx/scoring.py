@@ -123,10 +123,11 @@ def split_head(model: Any) -> tuple[Layer, Layer] | None:
 
     The head is the widest product of all: whoever looks at few places runs it only there.
     """
-    body = getattr(model, "model", None)
+    inner = getattr(model, "language_model", model)  # of one that also reads images
+    body = getattr(inner, "model", None)
     if body is None:
         return None
-    head: Layer | None = getattr(model, "lm_head", None)
+    head: Layer | None = getattr(inner, "lm_head", None)
     if head is None:
         head = getattr(getattr(body, "embed_tokens", None), "as_linear", None)
     if head is None:

@@ -14,6 +14,7 @@ from exchange.errors import UserError
 from exchange.inference import chat_template, models, runtime
 from exchange.inference.batch_width import footprint
 from exchange.inference.mlx.engine import MlxEngine
+from tests.twins import TWINS, make_twin
 
 ASKED = [{"role": "user", "content": "Πότε άνοιξε η γέφυρα;"}]
 # The shape of Meltemi's own: turns between marks, an end mark after each, and no BOS.
@@ -162,3 +163,77 @@ def test_the_wired_limit_has_no_way_left_to_be_set() -> None:
     for name in ("mlx_lm.generate", "mlx_lm.tuner.trainer"):
         ours = importlib.import_module(name).maybe_set_recommended_wired_limit
         assert ours is not theirs and ours() is None
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_positions_are_read_as_the_config_says_wherever_it_says_it(
+    kind: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    mx = runtime.require_mlx()
+    new = make_twin(kind, tiny_model, tmp_path / "new")
+    places = {"rope_local_base_freq": 2000.0} if kind == "gemma3" else {}
+    old = make_twin(
+        kind, tiny_model, tmp_path / "old", rope_parameters=None, rope_theta=5000.0, **places
+    )
+    other = make_twin(kind, tiny_model, tmp_path / "other", rope_parameters=None, rope_theta=77.0)
+    said = []
+    for folder in (new, old, other):
+        model, _ = runtime.load(folder)
+        assert runtime.context_length(model) == 512
+        said.append(model(mx.arange(3, 40)[None]))
+    assert mx.array_equal(said[0], said[1])
+    assert not mx.allclose(said[0], said[2]), "it would be seen"
+    assert models.context_length(models.read_config(new)) == 512
+
+
+def test_positions_that_a_loader_would_still_read_otherwise_are_refused(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlx_lm.models import llama
+
+    folder = make_twin("llama", tiny_model, tmp_path / "model")
+    loads = llama.ModelArgs.from_dict
+    monkeypatch.setattr(
+        llama.ModelArgs, "from_dict", lambda told: loads({**told, "rope_theta": 10000.0})
+    )
+    with pytest.raises(UserError, match="rope_theta 5000 and mlx-lm takes 10000"):
+        runtime.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"rope_parameters": {"rope_theta": 5e5, "rope_type": "default"}}, {"rope_theta": 5e5}),
+        ({"rope_theta": 1e4, "rope_parameters": {"rope_theta": 5e5}}, {}),
+        (
+            {"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0}},
+            {
+                "rope_theta": 5e5,
+                "rope_scaling": {"rope_theta": 5e5, "rope_type": "llama3", "factor": 8.0},
+            },
+        ),
+        (
+            {"text_config": {"a": 1, "rope_parameters": {"rope_theta": 3.0}}},
+            {"text_config": {"a": 1, "rope_parameters": {"rope_theta": 3.0}, "rope_theta": 3.0}},
+        ),
+        ({"rope_theta": 1e4}, {}),
+    ],
+)
+def test_older_names_stand_beside_what_a_config_says(
+    config: dict[str, Any], found: dict[str, Any]
+) -> None:
+    assert models.older_names(config) == found
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_the_head_is_found_in_a_model_within_a_model(
+    kind: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    from exchange.inference.mlx.scoring import split_head
+
+    model, _ = runtime.load(make_twin(kind, tiny_model, tmp_path / kind))
+    assert split_head(model) is not None
+
+
+def test_a_tokenizer_alone_knows_all_end_marks_too(published: Path) -> None:
+    assert runtime.tokenizer(published).eos_token_ids == {2, SECOND_END}

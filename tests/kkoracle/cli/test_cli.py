@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,10 +16,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from exchange.inference.models import CONTEXT_NAMES
 from exchange.project import Project
 from exchange.queue import redis_client
 from exchange.queue.redis_process import find_binary
-from tests.conftest import cli_environment, fill_spool, run_cli
+from tests.conftest import cli_environment, fill_spool, run_cli, write_project
 
 Maker = Callable[..., Project]
 HELP_CPU_S = 0.5
@@ -266,8 +269,26 @@ def test_doctor_says_what_to_do_and_fails_when_something_is_missing(
     assert good.returncode == 0, good.stdout
     for subject in ("python", "redis", "mlx", "model", "memory", "disk", "sleep"):
         assert subject in good.stdout
+    assert "does not answer a plain question" in good.stdout and "2,048 tokens" in good.stdout
     bad = run_cli("doctor", cwd=tmp_path, KKORACLE_REDIS_URL="redis://127.0.0.1:9/0")
     assert bad.returncode == 1 and "BAD" in bad.stdout and "Traceback" not in bad.stderr
+
+
+def test_doctor_hears_a_model_that_cannot_speak_or_does_not_say_how_much_it_reads(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    for name, field in (("tokenizer_config", "chat_template"), ("config", CONTEXT_NAMES[0])):
+        model = Path(shutil.copytree(tiny_model, tmp_path / name))
+        told = json.loads((model / f"{name}.json").read_text("utf-8"))
+        del told[field]
+        (model / f"{name}.json").write_text(json.dumps(told), "utf-8")
+        write_project(tmp_path, model, "[crawl]\ncontact = 'a@b.gr'\n")
+        said = run_cli("doctor", "--json", cwd=tmp_path)
+        found = {one["subject"]: one for one in json.loads(said.stdout)["findings"]}
+        if field == "chat_template":
+            assert said.returncode == 1 and "no chat template" in found["speech"]["text"]
+        else:
+            assert found["context"]["level"] == "warn" and field in found["context"]["text"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from exchange import lock
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED, Likelihood, drain
-from exchange.inference.models import read_config
+from exchange.inference.models import context_length, read_config
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
 from trainer.tokenization import prompt_tokens
@@ -47,8 +47,7 @@ class LocalWeights:
         self._held = ExitStack()
         self._engine: MlxEngine | None = None
         self._tokenizer: Any = None
-        config = read_config(base)
-        self.context = int(config.get("max_position_embeddings") or 0)
+        self.context = context_length(read_config(base))
 
     def __enter__(self) -> Self:
         return self
