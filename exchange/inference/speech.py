@@ -88,7 +88,8 @@ def hear(engine: Engine, language: str, texts: Sequence[str]) -> SpeechSample:
         told = engine.loglikelihood([[{"role": "user", "content": "…"}]], [text])[0]
         bits = -told.logprob / math.log(2) / len(text)
     context: Any = getattr(engine, "context", 0)
-    return SpeechSample(reply, NAME in reply, bits, language, int(context))
+    answers = NAME in reply and QUESTION not in reply  # an echo is no answer
+    return SpeechSample(reply, answers, bits, language, int(context))
 
 
 def main(folder: str, language: str) -> int:
