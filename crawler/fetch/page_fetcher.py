@@ -13,6 +13,7 @@ from dataclasses import replace
 from crawler import records
 from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
 from crawler.extract.charset import as_utf8, decode
+from crawler.fetch.block_pages import BLOCK_PAGE_BYTES, is_block_page
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.response import FetchError
@@ -20,36 +21,6 @@ from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after
-
-# Pages that say "you are blocked" with status 200. To store one would be to lose a story.
-
-BLOCK_PAGE_BYTES = 32 * 1024  # bytes; such pages are short, and say so at once
-# The titles of widespread protections. A story's title does not consist of one of these alone.
-_BLOCK_TITLES = re.compile(
-    rb"<title[^>]{0,200}>\s*(?:just a moment\W*|attention required!?[^<]{0,40}|access denied"
-    rb"|are you (?:a robot|human)\??|request rejected|too many requests|ddos-guard"
-    rb"|checking your browser[^<]{0,40}|verifying you are human[^<]{0,40})\s*</title",
-    re.I,
-)
-
-
-def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
-    """True when a page is no story but a refusal.
-
-    Args:
-        text: the decoded beginning of the body; may be "" when there are no marks.
-        marks: the profile's own patterns.
-    """
-    return _has_block_title(body) or any(mark.search(text) for mark in marks)
-
-
-def _has_block_title(body: bytes) -> bool:
-    """Nearly every page has its title early and in lower case: then only that is looked at."""
-    at = body.find(b"<title", 0, BLOCK_PAGE_BYTES)
-    if at >= 0:
-        return _BLOCK_TITLES.match(body, at) is not None
-    return _BLOCK_TITLES.search(body, 0, BLOCK_PAGE_BYTES) is not None
-
 
 MAX_REDIRECTS = 10
 LONGEST_RETRY_S = 6 * 3600.0

@@ -18,9 +18,9 @@ from crawler.discovery import sitemaps
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
 from crawler.extract.page import PageReader, StoredPage
+from crawler.fetch.block_pages import is_block_page
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
-from crawler.fetch.page_fetcher import is_block_page
 from crawler.fetch.response import FetchError
 from crawler.fetch.throttle_pool import FetchedPage, PoliteClient, ThrottlePool
 from crawler.frontier import pages
