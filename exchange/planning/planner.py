@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 CHUNKS_PER_STEP = 200  # read in one step: about 0.1 s
 TASKS_PER_STEP = 500  # tasks of one kind made in one step
 BUDGET_S = 0.5  # of steps running; then feeding and collecting have their turn
+PLANNED_KINDS: tuple[TaskKind, ...] = ("dense", "whois", "rephrase", "refusal", "replay")
 _WATCHED_COUNTERS = (
     "chunks.live",
     "chunks.stale",
@@ -58,7 +59,6 @@ class Planner:
         }
         # With nothing to plan, no chunk is read for it.
         self._kinds = [k for k in self._planners if k in recipe.kinds and wanted[k]]
-        self._retired = False
         self._planned: tuple[int, ...] = ()
 
     def run(self, spool: Spool) -> int:
@@ -83,8 +83,6 @@ class Planner:
 
     def _step(self, spool: Spool, counters: Mapping[str, int]) -> tuple[int, int]:
         with spool.transaction():
-            if not self._retired:
-                self._retire(spool)
             # Chunks first: who is named where decides what can be made of a pair.
             read = survey_chunks(spool, CHUNKS_PER_STEP)
             idle = not read and not open_tasks(counters)
@@ -105,23 +103,30 @@ class Planner:
                 read += spool.meta(f"plan.pairs.{kind}") != position
         return read, made
 
-    def _retire(self, spool: Spool) -> None:
-        """Tasks of these kinds that another prompt or model asks for wait no more."""
-        for kind in self._planners:
-            spool.db.execute(
+
+def retire_tasks(spool: Spool, recipe: Recipe) -> int:
+    """Tasks of any kind that another prompt or model asks for wait no more, planned now or not.
+
+    Returns:
+        How many those were.
+    """
+    retired = 0
+    with spool.transaction():
+        for kind in PLANNED_KINDS:
+            wanted = recipe.kinds.get(kind, "")
+            retired += spool.db.execute(
                 "UPDATE tasks SET state='stale' WHERE kind=? AND recipe<>? "
                 "AND state IN ('new','queued')",
-                (kind, self._recipe.kinds.get(kind, "")),
-            )
-            recipe = self._recipe.kinds.get(kind, "")
-            if spool.meta(f"plan.recipe.{kind}") != recipe:
+                (kind, wanted),
+            ).rowcount
+            if spool.meta(f"plan.recipe.{kind}") != wanted:
                 spool.db.execute("DELETE FROM meta WHERE key=?", (f"plan.pairs.{kind}",))
-                spool.set_meta(f"plan.recipe.{kind}", recipe)
-        self._retired = True
+                spool.set_meta(f"plan.recipe.{kind}", wanted)
+    return retired
 
 
 def _counter_state(counters: Mapping[str, int]) -> tuple[int, ...]:
     return (*(counters.get(name, 0) for name in _WATCHED_COUNTERS), open_tasks(counters) > 0)
 
 
-__all__ = ["PlanSettings", "Planner"]
+__all__ = ["PlanSettings", "Planner", "retire_tasks"]

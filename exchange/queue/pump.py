@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.planning.planner import Planner
+from exchange.planning.planner import Planner, retire_tasks
 from exchange.queue.announce import announce, require_one_model
 from exchange.queue.collector import Collector
 from exchange.queue.feeder import Feeder
@@ -79,6 +79,7 @@ class QueuePump(BackgroundThread):
             try:
                 if not is_cleaned:
                     require_one_model(redis, self.archive, self.recipe)
+                    retire_tasks(spool, self.recipe)
                     delete_unwanted_inputs(redis, spool, self.archive)
                     is_cleaned = True
                 if time.monotonic() >= next_pass:

@@ -44,12 +44,22 @@ def job_ids_in_redis(redis: Redis) -> set[str]:
 def delete_unwanted_inputs(redis: Redis, spool: Spool, archive: str) -> int:
     """Take back inputs that nobody waits for any more, such as those of an older recipe.
 
-    Their jobs end as `gone` when a worker meets them. Returns how many were taken back.
+    Their jobs leave the queue; one that a worker has just popped ends as `gone` when it is looked
+    into. Returns how many were taken back.
     """
     prefix = keys.task(archive, "")
     waiting = tasks.queued_ids(spool)
     found = {raw.decode()[len(prefix) :] for raw in redis.scan_iter(match=f"{prefix}*", count=1000)}
-    unwanted = [keys.task(archive, task_id) for task_id in found - waiting]
-    if unwanted:
-        redis.delete(*unwanted)
+    unwanted = sorted(found - waiting)
+    if not unwanted:
+        return 0
+    queue = make_queue(redis)
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.delete(*(keys.task(archive, task_id) for task_id in unwanted))
+        for task_id in unwanted:
+            pipe.lrem(queue.key, 0, task_id)
+        _, *removed = pipe.execute()
+    jobs = [f"rq:job:{task_id}" for task_id, count in zip(unwanted, removed, strict=True) if count]
+    if jobs:
+        redis.delete(*jobs)
     return len(unwanted)

@@ -30,6 +30,7 @@ class Pipeline:
     url: str
     redis: Redis
     popen: Callable[..., subprocess.Popen[str]]
+    handle: RedisEndpoint
 
     @property
     def folder(self) -> Path:
@@ -100,7 +101,13 @@ def pipeline_in(
     fill_spool(project, count).close()
     with endpoint as serving, redis_for(project) as handle:
         pipeline = Pipeline(
-            project, serving, make_pump(project, handle), handle.url, handle.connect(), popen
+            project,
+            serving,
+            make_pump(project, handle),
+            handle.url,
+            handle.connect(),
+            popen,
+            handle,
         )
         pipeline.pump.start()
         try:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import get_args
 
 import orjson
 import pytest
@@ -13,12 +14,13 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
+from exchange.project import Project
 from exchange.queue import keys
 from exchange.queue.feeder import enqueue, make_queue
-from exchange.records import Task
+from exchange.records import Task, TaskKind
 from exchange.store import tasks
 from exchange.store.spool import Spool
-from tests.workers.conftest import Pipeline
+from tests.workers.conftest import Pipeline, make_pump
 from tests.workers.endpoint import Endpoint, answer_about
 
 Open = Callable[..., object]
@@ -160,6 +162,44 @@ def test_a_task_of_another_recipe_is_given_back_and_said_so(open_pipeline: Open)
         assert worker.stdout is not None and "another/model" in worker.stdout.read()
         assert make_queue(pipeline.redis).count == 4
         assert pipeline.requests() == 0
+
+
+def test_after_a_new_recipe_no_job_of_the_old_one_is_left_of_any_kind(
+    open_pipeline: Open, make_project: Callable[..., Project]
+) -> None:
+    """Before, the other kinds' jobs stayed, and no worker could start but on an empty Redis."""
+    with open_pipeline(3) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 3)
+        pipeline.pump.stop()
+        spool = Spool.open(pipeline.project.archive_dir())
+        for number, kind in enumerate(get_args(TaskKind)):
+            if kind != "chunk":
+                task = Task(
+                    id=f"{number:024x}",
+                    archive="paper",
+                    kind=kind,
+                    chunk_ids=("c",),
+                    recipe="0ld0ld",
+                    given={"question": "q", "answer": "a"},
+                    text="t",
+                    header="h",
+                )
+                with spool.transaction():
+                    tasks.add_task(spool, task, subject=kind, story_id="", year=2008)
+                    spool.db.execute("UPDATE tasks SET state='queued' WHERE id=?", (task.id,))
+                enqueue(pipeline.redis, [task])
+        changed = make_project("seed = 8\n")
+        spool.adopt_recipe(changed.recipe().id)
+        spool.close()
+        assert make_queue(pipeline.redis).count > 3
+        pipeline.pump = make_pump(changed, pipeline.handle)
+        pipeline.pump.start()
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 3)
+        assert make_queue(pipeline.redis).count == 3
+        assert sum(1 for _ in pipeline.redis.scan_iter("rq:job:*")) == 3
+        assert pipeline.start_worker("--burst").wait(30) == 0
+        assert pipeline.until_done()["tasks.done"] == 3
+        assert pipeline.requests() == 3
 
 
 def test_a_job_with_neither_input_nor_result_ends_as_gone(open_pipeline: Open) -> None:

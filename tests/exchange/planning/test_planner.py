@@ -10,7 +10,7 @@ import pytest
 
 from exchange.planning import context
 from exchange.planning.kinds import EXCERPT_CHARS, MAX_EXCERPTS, MIN_STORIES
-from exchange.planning.planner import Planner, PlanSettings
+from exchange.planning.planner import Planner, PlanSettings, retire_tasks
 from exchange.recipes.recipe import Recipe
 from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
@@ -190,13 +190,15 @@ def test_a_share_of_nothing_leaves_a_kind_out(spool: Spool) -> None:
 
 
 def test_a_prompt_family_without_other_kinds_plans_none(spool: Spool) -> None:
-    alone = Planner("paper", Recipe("aaaaaa", "", "", "", "m", {"chunk": "aaaaaa"}), PlanSettings())
+    only_chunks = Recipe("aaaaaa", "", "", "", "m", {"chunk": "aaaaaa"})
+    alone = Planner("paper", only_chunks, PlanSettings())
     assert alone.run(spool) == 0 and alone.is_idle(spool.counters())
 
 
 def test_another_prompt_makes_only_its_own_kind_anew(spool: Spool) -> None:
     done = until_settled(spool, planner())
     changed = Recipe("aaaaaa", "el/chunk", "", "", "m", {**KINDS, "dense": "999999"})
+    retire_tasks(spool, changed)
     more = until_settled(spool, Planner("paper", changed, PlanSettings(), QUESTIONS))
     assert {task.kind for task in more} == {"dense"} and len(more) == 18
     assert not {task.id for task in more} & {task.id for task in done}
