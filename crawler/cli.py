@@ -22,13 +22,16 @@ def register(app: typer.Typer) -> None:
         "kkoracle crawl",
         "kkoracle crawl rizospastis --delay 2",
         "kkoracle crawl --follow --every 30m",
+        "kkoracle crawl rizospastis --source wayback",
         "kkoracle crawl my-files --no-fetch",
         panel="Archive",
     )
     archive_cli.register(app)
 
 
-@settings_options("crawl", CrawlSettings, "contact", "delay", "base_url", "profile", "every")
+@settings_options(
+    "crawl", CrawlSettings, "contact", "delay", "base_url", "profile", "source", "every"
+)
 def crawl(
     ctx: typer.Context,
     settings: CrawlSettings,
@@ -67,6 +70,9 @@ def crawl(
 
     With --follow it stays: each --every it asks whether the feeds, sitemaps, start pages and the
     latest issue have changed, takes what is new, and says when it will look next.
+
+    With --source wayback it asks the Wayback Machine for what the site does not give (gone, behind
+    a paywall) or for all of a site that is no more. Pages that are here are not asked for again.
     """
     import asyncio
     import logging
@@ -84,6 +90,8 @@ def crawl(
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
     if follow and no_fetch:
         raise UsageError("--follow asks for new issues, --no-fetch for none: choose one")
+    if follow and settings.source == "wayback":
+        raise UsageError("--follow asks for new issues, --source wayback for old ones: choose one")
     project: Project = ctx.obj
     logs.configure(project.config, logging.WARNING)
     archive = project.archive(name)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from crawler import profiles
 from crawler.discovery.follow import FollowSchedule
+from crawler.discovery.wayback import scope_for
 from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
 from crawler.extract.versions import settle_extraction
@@ -111,7 +112,7 @@ async def run_daemon(
         if client is None:
             await daemon.run(None)
             return
-        site = CrawlScope(profile, settings.since, settings.until, settings.weekdays)
+        site = scope_for(profile, settings)
         frontier.seed(site.seeds(dt.date.today()))
         if retry_failed:
             log.warning("%d failed pages are asked for again", frontier.retry_failed())

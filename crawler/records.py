@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urljoin
@@ -28,6 +30,45 @@ class Link:
     words: int | None = None  # what the index prints beside it
     changed: float = 0.0  # of the same kind and asked before then (epoch s): ask again
     left_out: str = ""  # why it is not to be asked for, though it is known and counted
+    known_only: bool = False  # tells more of a page that is known, and adds none
+    captured: bool = (
+        False  # a web archive's copy: it stands in where the site has not given a story
+    )
+
+
+_CAPTURE = re.compile(r"(https?://[^\s]+?)/web/(\d{4,14})(?:[a-z]{2}_)?/(https?://.+)", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A page as a web archive kept it."""
+
+    archive: str  # the archive's address
+    timestamp: str  # when it was captured: yyyymmddhhmmss, UTC
+    original: str  # the page's own address
+
+    @classmethod
+    def of(cls, url: str) -> Capture | None:
+        """The capture that an address is of, None for any other address."""
+        found = _CAPTURE.fullmatch(url)
+        return cls(*found.groups()) if found else None
+
+    @property
+    def address(self) -> str:
+        """Where the page is as it came, without what the archive adds for its readers."""
+        return f"{self.archive}/web/{self.timestamp}id_/{self.original}"
+
+    @property
+    def moment(self) -> dt.datetime:
+        """When it was captured; what the timestamp leaves open is the beginning."""
+        whole = self.timestamp + "00000101000000"[len(self.timestamp) :]
+        return dt.datetime.strptime(whole, "%Y%m%d%H%M%S").replace(tzinfo=dt.UTC)
+
+
+def original_address(url: str) -> str:
+    """A page's own address, wherever it was had."""
+    capture = Capture.of(url) if "/web/" in url else None
+    return url if capture is None else capture.original
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +152,8 @@ START = ""  # a start page that is no kind of the profile
 ROBOTS = "@robots"  # not asked for: the rules that are known already, for the sitemaps they name
 SITEMAP = "@sitemap"
 FEED = "@feed"
-LISTS = (ROBOTS, SITEMAP, FEED)
+CAPTURES = "@captures"  # a web archive's list of what it has
+LISTS = (ROBOTS, SITEMAP, FEED, CAPTURES)
 # Sitemaps that other sitemaps lead to: one for each day of fifty years; made up without end, they
 # stop here.
 BUDGETS = {f"{SITEMAP}:2": 20_000, f"{SITEMAP}:3": 20_000}

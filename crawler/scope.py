@@ -30,6 +30,8 @@ MAX_REPEATS = 3  # the same path segment more often than this is a trap
 class CrawlScope:
     """One newspaper's addresses, seen through its profile."""
 
+    from_captures = False  # whether a web archive is asked in the newspaper's place
+
     def __init__(
         self,
         profile: Profile,

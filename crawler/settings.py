@@ -43,6 +43,15 @@ class CrawlSettings(SettingsTable):
     profile: str = Field("", description="a profile's file or name; empty: the archive's name")
     route: str = Field("", description="one of the profile's routes; `archive probe` says which")
     base_url: str = Field("", description="ask this address instead of the profile's base")
+    source: Literal["site", "wayback"] = Field(
+        "site", description="site; or wayback: what a web archive has of pages gone or paywalled"
+    )
+    wayback_url: str = Field(
+        "https://web.archive.org", description="the web archive that source wayback asks"
+    )
+    captured_until: dt.date | None = Field(
+        None, description="source wayback: last day of captures wanted, YYYY-MM-DD"
+    )
     since: dt.date | None = Field(None, description="first issue wanted, YYYY-MM-DD")
     until: dt.date | None = Field(None, description="last issue wanted, YYYY-MM-DD")
     weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(

@@ -19,6 +19,7 @@ from crawler.discovery.sitemaps import (
     sitemaps_in_robots,
     timestamp_of,
 )
+from crawler.discovery.wayback import WaybackScope
 from crawler.extract.html import parse
 from crawler.inflate import gunzip
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
@@ -112,7 +113,10 @@ async def read_list(
     body, whole = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
     reader = ListReader(body, response.charset, site.profile.charset)
     try:
-        links, cut = await asyncio.to_thread(_list_links, reader, url, claim.kind, site)
+        if isinstance(site, WaybackScope) and claim.kind == records.CAPTURES:
+            links, cut = site.capture_links(body, url)
+        else:
+            links, cut = await asyncio.to_thread(_list_links, reader, url, claim.kind, site)
     except NotXmlError:
         return FetchOutcome(
             claim.id,

@@ -23,7 +23,7 @@ from crawler import scope
 from crawler.extract.page import PageReader, StoredPage
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
-from crawler.records import ExtractionResult
+from crawler.records import ExtractionResult, original_address
 from exchange import signals
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def load(
         return None
     return StoredPage(
         row["key"],
-        scope.absolute(origin, row["url"]),
+        original_address(scope.absolute(origin, row["url"])),
         row["kind"],
         row["issue"],
         row["words"],

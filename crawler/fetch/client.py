@@ -156,12 +156,14 @@ def client_for(
 ) -> HttpClient:
     """A client for one newspaper's pages, `settings.concurrency` at once unless said otherwise.
 
-    Private addresses are asked only where the profile allows them, or where its base is one.
+    Private addresses are asked only where the profile allows them, or where its base is one, or
+    the web archive that is asked.
 
     Raises:
         UsageError: no contact is set.
     """
-    local = is_local(urlsplit(profile.base).hostname or "")
+    asked = [profile.base, *([settings.wayback_url] if settings.source == "wayback" else [])]
+    local = any(is_local(urlsplit(address).hostname or "") for address in asked)
     return HttpClient(
         user_agent(settings),
         allow_private=profile.allow_private or local,

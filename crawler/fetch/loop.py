@@ -16,11 +16,12 @@ from crawler.fetch.hosts import HostTable
 from crawler.fetch.page_fetcher import PageFetcher
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.throttle_pool import ThrottlePool
+from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
-from exchange.errors import UserError
+from exchange.errors import NotFound, UserError
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class FetchLoop:
         self.finished = False
         self.schedule = schedule  # with it there is always a next check, and never an end
         self._frontier = frontier
+        self._site = site
+        frontier.restrict(captures=site.from_captures)
         self._fetcher = PageFetcher(client, site, self.throttles.get, self._acquire, settings)
         self._concurrency = settings.concurrency
         self._claims: deque[PageClaim] = deque()
@@ -76,7 +79,8 @@ class FetchLoop:
         """Fetch until every known page has its outcome, or until `stop`.
 
         Raises:
-            UserError: the site cannot be reached at all, or the disk is full.
+            UserError: the site cannot be reached at all, a web archive has nothing of it, or the
+                disk is full.
         """
         try:
             while not self._stop.is_set():
@@ -86,6 +90,7 @@ class FetchLoop:
                 elif self._outcomes:
                     self._flush()
                 elif not await self._wait_for_due():
+                    self._require_captures()
                     self.finished = True
                     return
                 if self._outcomes and (
@@ -95,6 +100,20 @@ class FetchLoop:
             await self._wind_down()
         finally:
             await self._give_back()
+
+    def _require_captures(self) -> None:
+        if not self._site.from_captures:
+            return
+        why = pages.why_no_captures(self._frontier.db)
+        if why is None:
+            return
+        hosts = ", ".join(sorted(self._site.hosts))
+        raise NotFound(
+            f"the web archive's list of {hosts} cannot be had ({why}): try again later"
+            if why
+            else f"the web archive has no page of {hosts} that the profile knows: look at base, "
+            "hosts and kinds of the profile, and at since and captured_until"
+        )
 
     def _fill(self) -> None:
         if self.hold_reason:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from crawler.frontier import pages, year_rotation
 from crawler.frontier.raw_store import RawStore, fingerprint
-from crawler.records import FetchOutcome, Link, PageClaim
+from crawler.records import CAPTURES, FetchOutcome, Link, PageClaim
 from exchange.store import db, history
 
 _DUE = "SELECT {} FROM pages WHERE state='waiting' AND next_at=0"
@@ -47,6 +47,7 @@ class Frontier:
             for kind, budget in (budgets or {}).items()
         }
         self._bodies = RawStore(connection)
+        self._only = ""  # a condition on what may be claimed
         self._years = year_rotation.YearRotation(connection) if by_year else None
 
     @classmethod
@@ -61,6 +62,13 @@ class Frontier:
     def close(self) -> None:
         self.db.close()
 
+    def restrict(self, *, captures: bool) -> None:
+        """Claim only pages that a web archive is asked for, or only those that it is not."""
+        self._only = pages.restriction(self.db, captures=captures)
+        if captures:
+            with db.transaction(self.db):
+                self.ask_again(f"kind='{CAPTURES}' AND state='failed'")
+
     def seed(self, links: Iterable[Link]) -> int:
         """Make links known; returns how many were new."""
         with db.transaction(self.db):
@@ -74,7 +82,8 @@ class Frontier:
                 "UPDATE pages SET next_at=0 WHERE state='waiting' AND next_at>0 AND next_at<=?",
                 (now,),
             )
-            chosen = self._years.choose(limit) if self._years else self._first(limit)
+            turns = self._years if not self._only else None  # a list of captures mixes the years
+            chosen = turns.choose(limit) if turns else self._first(limit)
             self.db.executemany(
                 "UPDATE pages SET state='leased', leased_at=? WHERE id=?",
                 [(now, page) for page in chosen],
@@ -86,7 +95,9 @@ class Frontier:
         return [claims[page] for page in chosen]
 
     def _first(self, limit: int) -> list[int]:
-        found = self.db.execute(_DUE.format("id") + " ORDER BY priority, id LIMIT ?", (limit,))
+        found = self.db.execute(
+            _DUE.format("id") + self._only + " ORDER BY priority, id LIMIT ?", (limit,)
+        )
         return [row[0] for row in found]
 
     def release(self, claims: Iterable[PageClaim] | None = None) -> None:
@@ -148,10 +159,10 @@ class Frontier:
 
     def next_due(self) -> float | None:
         """When the earliest waiting page may be asked for; None when none waits."""
-        if self.db.execute(_DUE.format(1) + " LIMIT 1").fetchone():
+        if self.db.execute(_DUE.format(1) + self._only + " LIMIT 1").fetchone():
             return 0.0
         row = self.db.execute(
-            "SELECT MIN(next_at) FROM pages WHERE state='waiting' AND next_at>0"
+            "SELECT MIN(next_at) FROM pages WHERE state='waiting' AND next_at>0" + self._only
         ).fetchone()
         return None if row[0] is None else float(row[0])
 
@@ -166,6 +177,10 @@ class Frontier:
         return pages.counters(self.db)
 
     def _add(self, link: Link) -> bool:
+        if link.known_only:
+            if link.issue or link.words is not None:
+                self._learn(link)
+            return False
         if self._left.get(link.kind, 1) <= 0 and not self._knows(link):
             pages.count(self.db, f"over-budget.{link.kind}")
             return False
@@ -189,6 +204,8 @@ class Frontier:
             if link.left_out:
                 pages.count(self.db, f"reason.{link.left_out}")
             return True
+        if link.captured:
+            return pages.stand_in(self.db, link)
         if link.changed:
             self.ask_again("key=? AND kind=? AND leased_at<?", (link.key, link.kind, link.changed))
         if link.issue or link.words is not None:

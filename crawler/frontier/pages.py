@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from crawler.records import CAPTURES, Link
 from exchange.store import db, history
 
 FILE = "pages.sqlite"
@@ -60,6 +61,57 @@ CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
     {db.counter_sql("'text.' || OLD.text", "-(OLD.text <> '')")}
     {db.counter_sql("'text.' || NEW.text", "(NEW.text <> '')")} END;
 """
+
+
+# As a condition on `pages`: what a web archive is asked for, and not the newspaper.
+_OF_PAGES = "url GLOB 'http*/web/[0-9]*id_/http*'"
+_OF_CAPTURES = f"(kind='{CAPTURES}' OR {_OF_PAGES})"
+# What the newspaper itself has not given: nothing came, or no story was in it. What robots.txt
+# forbids stays forbidden.
+_NOT_HAD = f"""NOT {_OF_CAPTURES} AND (state IN ('waiting', 'failed')
+    OR (state='left_out' AND reason='redirect-out')
+    OR (state='done' AND text NOT IN ('', 'waiting', 'done')))"""
+
+
+def restriction(connection: sqlite3.Connection, *, captures: bool) -> str:
+    """A condition for claims: only what a web archive is asked for, or only what it is not."""
+    if captures:
+        return f" AND {_OF_CAPTURES}"
+    asked = connection.execute("SELECT 1 FROM pages WHERE kind=? LIMIT 1", (CAPTURES,)).fetchone()
+    return f" AND NOT {_OF_CAPTURES}" if asked else ""
+
+
+def stand_in(connection: sqlite3.Connection, link: Link) -> bool:
+    """Have a capture asked for, where the site itself has not given the page's story.
+
+    Call inside a transaction; true when it is now due.
+    """
+    known = connection.execute(
+        f"SELECT id, state, reason FROM pages WHERE key=? AND {_NOT_HAD}", (link.key,)
+    ).fetchone()
+    if known is None:
+        return False
+    if known["reason"] and known["state"] != "waiting":
+        count(connection, f"reason.{known['reason']}", -1)
+    connection.execute(
+        "UPDATE pages SET url=?, state='waiting', reason='', tries=0, next_at=0, status=0, "
+        "etag='', last_modified='', text='' WHERE id=?",
+        (link.url, known["id"]),
+    )
+    return True
+
+
+def why_no_captures(connection: sqlite3.Connection) -> str | None:
+    """Why a web archive has given nothing, as a reason code; "" when it has no page of the site.
+
+    None when there are captures, or nothing that they could stand in for.
+    """
+    had = f"{_OF_PAGES} OR (state='done' AND kind NOT LIKE '@%')"
+    if connection.execute(f"SELECT 1 FROM pages WHERE {had} LIMIT 1").fetchone():
+        return None
+    lists = "SELECT reason FROM pages WHERE kind=? AND reason<>'' LIMIT 1"
+    row = connection.execute(lists, (CAPTURES,)).fetchone()
+    return row["reason"] if row else ""
 
 
 def connect(directory: Path) -> sqlite3.Connection:

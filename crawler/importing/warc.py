@@ -24,6 +24,7 @@ from crawler.fetch.client import MAX_BODY
 from crawler.fetch.response import HTML
 from crawler.frontier.raw_store import RawStore
 from crawler.inflate import CorruptBodyError, unpack
+from crawler.records import Capture
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 from exchange.files import atomic_path
@@ -229,10 +230,11 @@ def _write(
     (total,) = connection.execute(f"SELECT COUNT(*) {_STORED}").fetchone()
     count = 0
     for row in connection.execute(f"SELECT {_COLUMNS} {_STORED} ORDER BY b.page"):
-        at = dt.datetime.fromtimestamp(row["leased_at"], dt.UTC)
+        capture = Capture.of(row["url"])  # it goes out as what it was, and of that day
+        at = capture.moment if capture else dt.datetime.fromtimestamp(row["leased_at"], dt.UTC)
         writer.write_record(
             writer.create_warc_record(
-                site.absolute(row["url"]),
+                capture.original if capture else site.absolute(row["url"]),
                 "response",
                 payload=io.BytesIO(bodies.unpack(row["body"])),
                 http_headers=StatusAndHeaders("200 OK", _headers(row), protocol="HTTP/1.1"),

@@ -160,9 +160,17 @@ def confirm_opt_outs(
     """
     known = load_consent(directory)
     if known is None:
-        known = record_survey(
-            directory, _survey_within(directory, profile, settings, FIRST_SURVEY_S)
-        )
+        try:
+            found = _survey_within(directory, profile, settings, FIRST_SURVEY_S)
+        except Unreachable:
+            if settings.source == "site":
+                raise
+            say(
+                f"{archive}: the site cannot be reached any more; what its owner says on training "
+                "models is yours to find out"
+            )
+            return
+        known = record_survey(directory, found)
         if not known.signals:
             say(
                 f"{archive}: no word against training models found (robots.txt, X-Robots-Tag, "
