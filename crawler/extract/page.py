@@ -139,8 +139,8 @@ class PageReader:
         """The stories as they stand on the page, and whether no selector found them."""
         if page.kind in records.FILES and page.kind != records.HTML:
             profile = self._profile
-            told = (page.body, page.url, profile.charset, profile.language)
-            return [reading_read(page.kind, *told)], False
+            stored = (page.body, page.url, profile.charset, profile.language)
+            return [reading_read(page.kind, *stored)], False
         markup = as_utf8(page.body, page.charset, self._profile.charset)
         root = parse(markup)
         if root is None:
