@@ -18,6 +18,7 @@ from crawler.records import BUDGETS
 from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates
+from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
 
 CODE_VERSION = "4"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
@@ -168,7 +169,7 @@ class Profile(SettingsTable):
     hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
     allow_private: bool = False  # may names lead to private addresses?
     block_marks: tuple[Regex, ...] = ()  # what a page says that is a refusal with status 200
-    charset: str = "greek"  # "greek": judge by the bytes; else a codec, for pages not in UTF-8
+    charset: str = "announced"  # or "greek", whatever is announced; or a label where nothing is
     start: tuple[str, ...] = ()
     ranges: tuple[IssueRange, ...] = ()
     sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
@@ -187,11 +188,11 @@ class Profile(SettingsTable):
         parts = urlsplit(self.base)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"base {self.base!r} must be an http or https address")
-        if self.charset != "greek":
-            try:
-                "".encode(self.charset)
-            except LookupError:
-                raise ValueError(f"charset {self.charset!r} is unknown") from None
+        if self.charset not in (ANNOUNCED, GREEK) and not codec_of(self.charset):
+            raise ValueError(
+                f"charset {self.charset!r} is unknown: say {ANNOUNCED!r}, {GREEK!r} or a charset "
+                "of web pages, such as windows-1252"
+            )
         if not (self.start or self.ranges or self.sitemaps or self.feeds):
             raise ValueError("nothing to begin with: give start pages, ranges, sitemaps or feeds")
         for name in self.kinds:

@@ -42,7 +42,7 @@ class ListReader:
         NotXmlError: while it is read: there is neither an entry nor a known root.
     """
 
-    def __init__(self, body: bytes, announced: str = "", charset: str = "greek") -> None:
+    def __init__(self, body: bytes, announced: str = "", charset: str = "announced") -> None:
         self._source = body, announced, charset
         self.damaged = False  # whether a part could not be read, when all entries are
 

@@ -1,6 +1,7 @@
-"""Bytes to text. Old Greek pages announce the wrong charset often enough not to be believed.
+"""Bytes to text: as a page announces, if that decodes; old Greek pages are judged by their bytes.
 
-Source of the rule: seven made and stored pages, of which it reads seven right.
+Old Greek pages announce a Latin charset often enough not to be believed. Source of that rule: seven
+made and stored pages, of which it reads seven right.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
 from exchange.text.fold import collapse_spaces
 
 # In windows-1253 Ά is 0xA2, in iso-8859-7 it is 0xB6; nothing else common differs.
@@ -19,20 +21,31 @@ _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.I)
+_MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<[^>]*>|&[#\w]+;", re.I | re.S)
+_ASCII = re.compile(rb"[A-Za-z]")
+_HIGH = re.compile(rb"[\xaa-\xff]")
+_ESCAPED = re.compile(rb"\x1b[$(]")  # ISO-2022-JP, which is ASCII to everybody else
+NEVER_LATIN = 0.3  # of the letters of a page beyond ASCII: French and Vietnamese stay below
+SAMPLE = 1 << 18  # bytes that tell a page's alphabet
+_LATIN = re.compile(r"cp125[0247]|iso8859-(?:[12349]|1[03456])|mac_roman|utf-8")
 # U+200C and U+200D join letters or keep them apart: Persian and the scripts of India need them.
-_INVISIBLE = re.compile("[\xad\u200b\u2060\ufeff]")
-_UNSEEN = re.compile("[\x80-\x9f\xad\u200b\u2060\ufeff]")
+# Overrides of direction can make a text read otherwise than it is stored; surrogates are no text.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 _C1_CONTROLS = re.compile("[\x80-\x9f]")
+_HIGH_BYTES = bytes(range(128, 256))
 GOOD_PER_BAD = 20  # UTF-8 with a few broken bytes is still UTF-8
 
 
-def decode(body: bytes, announced: str = "", charset: str = "greek") -> str:
+def decode(body: bytes, announced: str = "", charset: str = ANNOUNCED, language: str = "") -> str:
     """Decode a page.
 
     Args:
-        announced: what the server's header said; asked only when `charset` is a codec's name.
-        charset: "greek" judges by the bytes alone; a codec's name is the last resort after
-            UTF-8 and what the page announces.
+        announced: what the server's header said.
+        charset: a profile's: "announced"; "greek" for Greek pages whatever they announce; or a
+            label, for pages that announce nothing that decodes.
+        language: of the newspaper, ISO 639; "" if unknown.
     """
     for mark, codec in (
         (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -41,6 +54,12 @@ def decode(body: bytes, announced: str = "", charset: str = "greek") -> str:
     ):
         if body.startswith(mark):
             return body.decode(codec, "replace")
+    meta = _META.search(body[:4096])
+    labels = [announced, meta[1].decode("ascii") if meta else ""]
+    names = [name for label in labels if (name := codec_of(label))]
+    wide = next((name for name in names if name.startswith(("utf-16", "iso2022"))), "")
+    if wide and (_ESCAPED.search(body) if wide.startswith("iso") else b"\0" in body[:64]):
+        return body.decode(wide, "replace")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError:
@@ -48,25 +67,63 @@ def decode(body: bytes, announced: str = "", charset: str = "greek") -> str:
     text = body.decode("utf-8", "replace")
     if len(_MULTIBYTE.findall(body)) >= GOOD_PER_BAD * text.count("\ufffd"):
         return text
-    if charset == "greek":
+    fallback = codec_of(charset) if charset not in (ANNOUNCED, GREEK) else ""
+    if charset == GREEK or (not fallback and _is_greek(body, names, language)):
         return body.decode(greek_codec(body), "replace")
-    meta = _META.search(body[:4096])
-    for name in (announced, meta[1].decode("ascii") if meta else "", charset):
-        if name and name.lower().replace("_", "-") not in ("utf-8", "utf8"):
-            try:
-                return body.decode(name, "replace")
-            except LookupError:
-                continue
-    return text
+    for name in filter(None, [*names, fallback]):
+        if name != "utf-8" and (text := _read(body, name)):
+            return text
+    return _guess(body, language)
 
 
-def as_utf8(body: bytes, announced: str = "", charset: str = "greek") -> bytes:
+def as_utf8(
+    body: bytes, announced: str = "", charset: str = ANNOUNCED, language: str = ""
+) -> bytes:
     """As `decode`, in UTF-8; most pages are that already and stay what they are."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
-        return decode(body, announced, charset).encode("utf-8")
+        return decode(body, announced, charset, language).encode("utf-8")
+    if _ESCAPED.search(body) or body.count(b"\0", 0, 64) > 16:
+        return decode(body, announced, charset, language).encode("utf-8")
     return body.removeprefix(b"\xef\xbb\xbf")
+
+
+def _is_greek(body: bytes, names: list[str], language: str) -> bool:
+    """Is a page's own word not to be had or not to be believed, and are its letters Greek?
+
+    A page in Greek announces Latin where nobody set the charset right; no Latin alphabet has so
+    many letters beyond ASCII. Which of the two Greek charsets it is, the bytes tell better.
+    """
+    if any(name in ("cp1253", "iso8859-7") for name in names):
+        return True
+    if names and not _LATIN.fullmatch(names[0]):
+        return False
+    return language == "el" or (not language and _high_share(body) > NEVER_LATIN)
+
+
+def _high_share(body: bytes) -> float:
+    """Bytes of letters beyond ASCII, of all letters outside markup."""
+    text = _MARKUP.sub(b" ", body[:SAMPLE])
+    high = len(_HIGH.findall(text))
+    return high / max(1, high + len(_ASCII.findall(text)))
+
+
+def _read(body: bytes, codec: str) -> str:
+    """The text, "" if the bytes are not of this charset; a few broken ones are overlooked."""
+    text = body.decode(codec, "replace")
+    high = len(body) - len(body.translate(None, _HIGH_BYTES))
+    return text if text.count("\ufffd") * GOOD_PER_BAD <= max(high, GOOD_PER_BAD) else ""
+
+
+def _guess(body: bytes, language: str) -> str:
+    """Nothing is announced that decodes: windows-1252 for Latin letters, else what is likeliest."""
+    if _high_share(body) <= NEVER_LATIN and language in ("", "en"):
+        return body.decode("cp1252", "replace")
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(body[:SAMPLE]).best()
+    return body.decode(codec_of(best.encoding if best else "") or "cp1252", "replace")
 
 
 def greek_codec(body: bytes) -> str:
@@ -75,12 +132,21 @@ def greek_codec(body: bytes) -> str:
     return "iso-8859-7" if iso > windows and not _C1.search(body) else "cp1253"
 
 
+def codec_by_bytes(body: bytes, charset: str = ANNOUNCED) -> str:
+    """The codec of bytes that are not UTF-8 and announce nothing, such as a table's."""
+    if charset not in (ANNOUNCED, GREEK):
+        return codec_of(charset)
+    greek = charset == GREEK or _high_share(body) > NEVER_LATIN
+    return greek_codec(body) if greek else "cp1252"
+
+
 def clean(text: str) -> str:
     """One line of text as people read it: composed, no invisible characters, single blanks.
 
-    C1 controls come from numeric entities that meant windows-1252 (`&#150;` is a dash).
+    No text reaches the store but through here. C1 controls come from numeric entities that
+    meant windows-1252 (`&#150;` is a dash).
     """
-    if not text.isprintable() and _UNSEEN.search(text):  # rare: looking is cheaper than replacing
+    if not text.isprintable():  # rare: looking is cheaper than replacing
         text = _INVISIBLE.sub("", _C1_CONTROLS.sub(_from_c1, text))
     return collapse_spaces(unicodedata.normalize("NFC", text))
 

@@ -44,9 +44,9 @@ def read(kind: str, body: bytes, url: str, charset: str, language: str = "") -> 
     elif kind == records.JSON:
         parts = _record(body, language)
     elif kind == records.MARKDOWN:
-        parts = _markdown(decode(body, "", charset), language)
+        parts = _markdown(decode(body, "", charset, language), language)
     else:
-        parts = _text(decode(body, "", charset))
+        parts = _text(decode(body, "", charset, language))
     if not parts.paragraphs:
         raise UnreadableDocument("no-text")
     return fill_from_name(parts, url)

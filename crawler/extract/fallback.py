@@ -63,7 +63,7 @@ def read_fallback(
     if not lines:
         return None
     lines = _without_links(_filled(lines, root), root)
-    paragraphs = _without_labels(_with_standfirst(lines, told, root), told)
+    paragraphs = _without_labels(_with_standfirst(lines, told, root), told, language)
     return StoryParts(told.title, told.section, told.author, told.date, tuple(paragraphs))
 
 
@@ -150,7 +150,7 @@ def _without_links(lines: list[str], root: Any) -> list[str]:
     return kept if sum(map(len, kept)) > _MOST * sum(map(len, lines)) else lines
 
 
-def _without_labels(lines: list[str], told: PageMetadata) -> list[str]:
+def _without_labels(lines: list[str], told: PageMetadata, language: str) -> list[str]:
     """No headline, byline or date alone in a paragraph, which are fields of their own, and nothing
     that stands on the page again and again.
     """
@@ -158,12 +158,12 @@ def _without_labels(lines: list[str], told: PageMetadata) -> list[str]:
     kept = [
         line
         for line in lines
-        if counts[line] < _REFRAIN and not (len(line) < _LABEL and _is_label(line, told))
+        if counts[line] < _REFRAIN and not (len(line) < _LABEL and _is_label(line, told, language))
     ]
     return kept or lines
 
 
-def _is_label(line: str, told: PageMetadata) -> bool:
+def _is_label(line: str, told: PageMetadata, language: str) -> bool:
     title, bare = fold(told.title), fold(line)
     if bare == title or (len(bare) <= len(title) + _KICKER and bare.endswith(f" {title}")):
         return True
@@ -175,7 +175,10 @@ def _is_label(line: str, told: PageMetadata) -> bool:
             return True
     if len(line) > _DATE_LINE or not told.date or told.date[:4] not in line:
         return False
-    return sum(map(str.isalpha, line)) < _KICKER and dates.parse_date(line) == told.date
+    return (
+        sum(map(str.isalpha, line)) < _KICKER
+        and dates.parse_date(line, language=language) == told.date
+    )
 
 
 def _prose(root: Any) -> int:

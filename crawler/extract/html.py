@@ -13,6 +13,13 @@ from crawler.extract.charset import clean
 
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
+# References to controls, surrogates and what is no character: libxml2 gives up a text at some of
+# them, trafilatura the whole page. Those of C1 meant windows-1252, and are read so by `clean`.
+_NO_CHARACTER = re.compile(
+    rb"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01]|127|6553[45]|5529[6-9]|55[3-9]\d\d|5[67]\d{3})(?!\d)"
+    rb"|x0*(?:[0-8bcef]|1[0-9a-f]|7f|fff[ef]|d[89a-f][0-9a-f]{2})(?![0-9a-f]));?",
+    re.I,
+)
 
 
 def parse(markup: str | bytes) -> Any | None:
@@ -20,13 +27,21 @@ def parse(markup: str | bytes) -> Any | None:
     from lxml import etree, html
 
     raw = markup.encode("utf-8", "replace") if isinstance(markup, str) else markup
-    bare = _DECLARATION.sub(b"", raw).translate(None, _CONTROLS)
+    bare = without_controls(_DECLARATION.sub(b"", raw))
     if not bare or bare.isspace():
         return None
     try:
         return html.document_fromstring(bare, parser=_parser())
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
+
+
+def without_controls(markup: bytes) -> bytes:
+    """Markup in UTF-8 without control characters and references to them, which cost a reader only
+    themselves.
+    """
+    bare = markup.translate(None, _CONTROLS)
+    return _NO_CHARACTER.sub(b"", bare) if b"&#" in bare else bare
 
 
 @cache

@@ -95,7 +95,7 @@ def _json(text: str) -> Any:
         pass
     try:
         return json.loads(_LAST_COMMA.sub(r"\1", bare), strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         picked = {match[1]: match[2] for match in _PICKED.finditer(bare)}
         author = _PICKED_AUTHOR.search(bare)
         return {"@type": "Article", **picked, **({"author": author[1]} if author else {})}

@@ -52,6 +52,7 @@ _NO_LINK = " and not(ancestor::a or ancestor::script or ancestor::style or ances
 _DAY_AND_YEAR = re.compile(r"\d{1,2}\D.*\d{4}|\d{4}\D{1,3}\d{1,2}")
 _NAMES = re.compile(r"(?:[^\W\d_a-zα-ω][\w’'.-]*(?:\s+(?:[a-z]{1,3}\s+)?|\s*,\s*|$)){2,8}")
 _NO_LETTER = re.compile(r"[^a-z]")
+_OPENED = re.compile(r"(.{2,60}?)\s*[-–—|｜:：·]\s*(.+)")
 _TAG = re.compile(r"<[a-zA-Z/][^>]*>")
 
 
@@ -98,18 +99,18 @@ def read_metadata(
         return next(filter(None, read), "")
 
     sites = _folded([*_values(metas, _SITE), *linked.names("publisher"), *_host_names(url)])
-    authors = [linked.names("author", "creator"), _matching(metas, _AUTHOR)]
-    named = [line for values in authors if (line := _author_line(values))]
+    told = [linked.names("author", "creator"), [*_matching(metas, _AUTHOR)]]
+    people = [line for values in told if (line := _author_line(values, sites))]
     return PageMetadata(
         title=_title(root, linked, metas, sites, printed),
         date=date_of(linked.values("datePublished", "dateCreated"))
         or date_of(value for name in _PUBLISHED for value in _matching(metas, name, _NOT_PUBLISHED))
         or (printed and (date_of(_marked_dates(root)) or date_of(_printed_dates(root))))
         or "",
-        author=next((line for line in named if fold(line) not in sites), ""),
+        author=next(iter(people), ""),
         section=_first_text([*linked.values("articleSection"), *_values(metas, _SECTION)]),
         teaser=_first_text([*linked.values("description"), *_values(metas, _TEASER)]),
-        signed=next(iter(named), ""),
+        signed=next(filter(None, map(_author_line, told)), ""),
     )
 
 
@@ -170,12 +171,13 @@ def _first_text(values: Iterable[Any]) -> str:
     return next(filter(None, map(_text, values)), "")
 
 
-def _author_line(values: Iterable[str]) -> str:
-    """The names among the values, each once, parted by commas."""
+def _author_line(values: Iterable[str], sites: Collection[str] = ()) -> str:
+    """The names among the values that are not the site's, each once, parted by commas."""
     names: dict[str, str] = {}
     for value in map(_text, values):
         name = _BYLINE.sub("", value).strip(" ,;|")
-        if name and len(name) <= LONGEST_AUTHOR and not _NO_NAME.search(name):
+        known = fold(name) in sites or len(name) > LONGEST_AUTHOR
+        if name and not known and not _NO_NAME.search(name):
             names.setdefault(fold(name), name)
     return ", ".join(names.values())
 
@@ -264,7 +266,7 @@ def without_site(title: str, sites: Collection[str], sure: Collection[str]) -> s
             title = title[:start]
             continue
         break
-    first = _SEPARATED.search(title)
-    if first and fold(title[: first.start()]) in sites and title[first.end() :]:
-        return title[first.end() :]
+    first = _OPENED.match(title)
+    if first and fold(first[1]) in sites:
+        return first[2]
     return title

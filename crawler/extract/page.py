@@ -14,7 +14,7 @@ from crawler.extract.chunk import chunks
 from crawler.extract.documents import UnreadableDocument, fill_from_name
 from crawler.extract.documents import read as reading_read
 from crawler.extract.fallback import read_fallback
-from crawler.extract.html import parse
+from crawler.extract.html import parse, without_controls
 from crawler.extract.metadata import read_metadata
 from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.records import ExtractionResult
@@ -137,22 +137,23 @@ class PageReader:
 
     def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:
         """The stories as they stand on the page, and whether no selector found them."""
+        profile = self._profile
         if page.kind in records.FILES and page.kind != records.HTML:
-            profile = self._profile
             stored = (page.body, page.url, profile.charset, profile.language)
             return [reading_read(page.kind, *stored)], False
-        markup = as_utf8(page.body, page.charset, self._profile.charset)
+        markup = without_controls(
+            as_utf8(page.body, page.charset, profile.charset, profile.language)
+        )
         root = parse(markup)
         if root is None:
             raise UnreadableDocument("empty")
         found = self._shapes.read(root, page.kind)
-        profile = self._profile
         if found:
             if len(found) == 1:
-                told = read_metadata(
+                tags = read_metadata(
                     root, page.url, profile.language, profile.months, printed=False
                 )
-                found = [found[0].completed(told)]
+                found = [found[0].completed(tags)]
             return [fill_from_name(parts, page.url) for parts in found], False
         parts = read_fallback(
             markup.decode("utf-8"), root, page.url, profile.language, profile.months

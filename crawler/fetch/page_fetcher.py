@@ -188,7 +188,12 @@ class PageFetcher:
             )
         links: tuple[Link, ...] = ()
         if self._site.has_links(claim.kind):
-            markup = as_utf8(response.body, response.charset, self._site.profile.charset)
+            markup = as_utf8(
+                response.body,
+                response.charset,
+                self._site.profile.charset,
+                self._site.profile.language,
+            )
             links = extract_links(markup, url, self._site, claim.kind, claim.issue)
         return FetchOutcome(
             claim.id,
@@ -208,7 +213,10 @@ class PageFetcher:
         text = ""
         if self._marks:
             text = decode(
-                response.body[:BLOCK_PAGE_BYTES], response.charset, self._site.profile.charset
+                response.body[:BLOCK_PAGE_BYTES],
+                response.charset,
+                self._site.profile.charset,
+                self._site.profile.language,
             )
         return is_block_page(response.body, text, self._marks)
 

@@ -57,6 +57,7 @@ CONTAINERS = {
 }
 IMAGES = frozenset({".tif", ".tiff", ".jp2", ".jpg", ".jpeg", ".png", ".djvu"})
 SNIFFED = 4096  # bytes by which a file is told
+_MOST_NULS = 0.05  # of those bytes, in a text
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body|title|meta|table|div|h1|p)\b[^>]*>", re.I)
 _NUMBER = re.compile(r"\.\d+$")  # no suffix, but a part of the name: "story.17"
 _TEXT_BYTES = bytes({*range(32, 127), *range(128, 256), *b"\t\n\r\f"})
@@ -179,6 +180,11 @@ def _by_content(head: bytes, *, bare: bool) -> str:
     return JSON if start.startswith(b"[{") or re.match(rb"\[\s+\{", start) else records.TEXT
 
 
+def _is_binary(head: bytes) -> bool:
+    """A stray NUL costs a text that character; a file of many is none."""
+    return not head.startswith(UTF_16) and head.count(b"\0") > len(head) * _MOST_NULS
+
+
 def _whole(path: Path, name: str, kind: str, size: int, packed: bool) -> ImportDocument:
     if not kind:
         image = path.suffix.lower() in IMAGES
@@ -192,7 +198,7 @@ def _whole(path: Path, name: str, kind: str, size: int, packed: bool) -> ImportD
         return ImportDocument(name, kind, f"{name}\n{size}".encode(), reason="too-big")
     if not body.strip():
         return ImportDocument(name, kind, body, reason="empty")
-    if kind != records.PDF and b"\0" in body[:SNIFFED] and not body.startswith(UTF_16):
+    if kind != records.PDF and _is_binary(body[:SNIFFED]):
         return ImportDocument(name, kind, body, reason="not-text")
     if kind == records.PDF and b"%PDF-" not in body[:1024]:
         return ImportDocument(name, kind, body, reason="not-pdf")

@@ -234,7 +234,9 @@ class DocumentStore:
             self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
         if page.kind in records.FILES or not self._site.has_links(page.kind):
             return []
-        markup = as_utf8(item.body, item.charset, self._site.profile.charset)
+        markup = as_utf8(
+            item.body, item.charset, self._site.profile.charset, self._site.profile.language
+        )
         return list(extract_links(markup, item.url, self._site, page.kind, page.issue))
 
     def _reject(self, item: ImportDocument) -> list[Link]:

@@ -37,7 +37,7 @@ class ImportOptions:
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    charset: str = "greek"
+    charset: str = "announced"
     folder: Path | None = None
 
 

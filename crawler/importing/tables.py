@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from crawler.extract.charset import greek_codec
+from crawler.extract.charset import codec_by_bytes
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.extract.text_parts import FIELDS, plain_name
 from crawler.fetch.client import MAX_BODY
@@ -69,7 +69,7 @@ def _codec(sample: bytes, charset: str) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
-        return greek_codec(sample) if charset == "greek" else charset
+        return codec_by_bytes(sample, charset)
     return "utf-8-sig"
 
 

@@ -48,7 +48,12 @@ async def _compare(
     except FetchError as error:
         return f"the routes {short!r} and {long!r} could not be compared ({error.reason})"
     page = _texts(one, url, page_fetched.response.body, page_fetched.response.charset)
-    markup = as_utf8(page_fetched.response.body, page_fetched.response.charset, one.profile.charset)
+    markup = as_utf8(
+        page_fetched.response.body,
+        page_fetched.response.charset,
+        one.profile.charset,
+        one.profile.language,
+    )
     link = other.classify(url)
     found = [
         each

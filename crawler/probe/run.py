@@ -152,13 +152,17 @@ class _ProbeRun:
         full = replace(verdict, notes=(*verdict.notes, *self._notes))
         return ArchiveProbe(self._url, full, self._client.requests, tuple(sorted(self._signals)))
 
+    def _utf8(self, page: FetchedPage) -> bytes:
+        profile, response = self._profile, page.response
+        return as_utf8(response.body, response.charset, profile.charset, profile.language)
+
     def _read(self, page: FetchedPage, *, named: bool = False) -> Any:
         """Read a page and note what it shows.
 
         Args:
             named: the page that the operator named; it may be an index.
         """
-        root = parse(as_utf8(page.response.body, page.response.charset, self._profile.charset))
+        root = parse(self._utf8(page))
         self._signals |= set(
             from_headers(page.response.headers.items() if page.response.headers else ())
         )
@@ -208,7 +212,7 @@ class _ProbeRun:
             page = await self._get(url)
             if page is None:
                 return []
-            root = parse(as_utf8(page.response.body, page.response.charset, self._profile.charset))
+            root = parse(self._utf8(page))
         return self._candidates(url, root, stories=True)[:STORIES]
 
     def _candidates(self, url: str, root: Any, *, stories: bool) -> list[str]:
