@@ -27,7 +27,14 @@ def register(app: typer.Typer) -> None:
         "kkoracle work --pause",
         panel="Pairs",
     )
-    add_command(app, recheck, "kkoracle recheck", "kkoracle recheck --yes", panel="Pairs")
+    add_command(
+        app,
+        recheck,
+        "kkoracle recheck",
+        "kkoracle recheck --yes",
+        "kkoracle recheck --fit",
+        panel="Pairs",
+    )
     failed.register(app)
 
 
@@ -140,6 +147,12 @@ def recheck(
     ctx: typer.Context,
     name: Archive = None,
     processes: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="First fit what verification asks of a pair, on the labels of a review."
+        ),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Take the new verdicts without asking.")
     ] = False,
@@ -155,7 +168,7 @@ def recheck(
     from exchange.lock import RECHECK_LOCK, FileLock
     from exchange.store import requests
     from workers.checks import VERSION
-    from workers.recheck import print_changes
+    from workers.recheck import fit_verification, print_changes
     from workers.recheck import recheck as judge_anew
 
     project: Project = ctx.obj
@@ -164,6 +177,8 @@ def recheck(
     if not directory.is_dir():
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     with FileLock(directory / RECHECK_LOCK):
+        if fit:
+            typer.echo(str(fit_verification(directory)))
         with progress_bar("tasks judged") as progress:
             staged = judge_anew(directory, archive, processes=processes, progress=progress)
         try:

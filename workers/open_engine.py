@@ -14,6 +14,7 @@ from workers.settings import WorkSettings
 
 log = logging.getLogger(__name__)
 
+KEPT_BYTES = 1 << 30  # of replies just ended, so that verification need not read chunks again
 ENDPOINT_WIDTH = 32  # requests in flight; an endpoint that batches fewer queues the rest
 
 
@@ -41,8 +42,9 @@ def open_engine(config: Config, work: WorkSettings) -> Engine:
     data = config.table("", GeneralSettings).data
     folder = models.locate(model, data / "models", confirm=lambda _: False)
     float32 = runtime.on_cpu()
+    kept = KEPT_BYTES if work.verify else 0
     plan = batch_width.plan(
-        folder, work.width, work.max_tokens, machine.usable_memory(), float32=float32
+        folder, work.width, work.max_tokens, machine.usable_memory() - kept, float32=float32
     )
     log.log(logging.INFO if plan.fits else logging.WARNING, "%s", plan)
     return MlxEngine(
@@ -52,6 +54,7 @@ def open_engine(config: Config, work: WorkSettings) -> Engine:
         sampling=SamplingParams(work.temperature, work.top_p),
         deadline_s=work.deadline_s,
         watchdog_s=work.watchdog_s,
+        cache_bytes=kept,
     )
 
 

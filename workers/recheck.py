@@ -17,7 +17,7 @@ import zstandard
 
 from exchange.errors import NotEnoughData
 from exchange.lock import daemon_lock
-from exchange.records import Completion
+from exchange.records import Completion, Pair
 from exchange.store.review import Review
 from exchange.store.spool import FILE, Spool
 from exchange.store.tasks import archive_language, task_from_row
@@ -29,7 +29,11 @@ from exchange.store.verdicts import (
     staged_row,
 )
 from workers.grading import grade
+from workers.verify import threshold
+from workers.verify.threshold import UNVERIFIED, LabelledSignals, VerificationModel
 
+_SCORED = """SELECT p.record FROM pairs p JOIN tasks t ON t.id=p.task_id
+WHERE t.serial BETWEEN ? AND ? AND json_extract(CAST(p.record AS TEXT), '$.scores') <> '{}'"""
 SPAN_TASKS = 1000  # tasks of one errand: about a second of work, so that progress is seen
 AHEAD = 2  # errands waiting beside each process: results are gathered as they come
 Verdicts = tuple[list[str], list[StagedRow]]
@@ -112,6 +116,8 @@ def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
     spool = Spool.read(directory)
     try:
         spoken = archive_language(spool)
+        verification = VerificationModel.load(directory)
+        scores = _stored_scores(spool, first)
         tasks: list[str] = []
         rows: list[StagedRow] = []
         for row in spool.db.execute(_ROWS, (first, first + SPAN_TASKS - 1)):
@@ -121,10 +127,46 @@ def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
             reply = Completion.from_json(zstandard.decompress(row["reply"]))
             tasks.append(task.id)
             for pair in grade(task, reply.text, reply.finish_reason).pairs:
+                pair = pair.replace(scores=scores.get(pair.id, {}))
+                if verification and pair.status == "accepted" and verification.rejects(pair.scores):
+                    pair = pair.replace(status="rejected", reason=UNVERIFIED)
                 rows.append(staged_row(pair, row["story_id"]))
         return tasks, rows
     finally:
         spool.close()
+
+
+def _stored_scores(spool: Spool, first: int) -> dict[str, dict[str, float]]:
+    """What was found when the pairs of a span were read back; it needs the model to find again."""
+    rows = spool.db.execute(_SCORED, (first, first + SPAN_TASKS - 1))
+    pairs = (Pair.from_json(row["record"]) for row in rows)
+    return {pair.id: pair.scores for pair in pairs if pair.scores}
+
+
+def fit_verification(directory: Path) -> VerificationModel:
+    """Fit the threshold of verification on what people said of pairs, and keep it.
+
+    Raises:
+        NotEnoughData: too few labelled pairs were read back.
+    """
+    review = Review.read(directory)
+    labels = review.labels() if review else {}
+    if review:
+        review.close()
+    spool = Spool.read(directory)
+    try:
+        # An edited pair was right only after the edit: it says nothing of what was read back.
+        labelled = [
+            LabelledSignals(pair.scores, labels[pair.id].verdict == "accept", row["story_id"])
+            for row in spool.db.execute("SELECT id, story_id, record FROM pairs")
+            if row["id"] in labels and not labels[row["id"]].answer
+            if (pair := Pair.from_json(row["record"])).scores
+        ]
+    finally:
+        spool.close()
+    found = threshold.fit(labelled)
+    found.save(directory)
+    return found
 
 
 def _upgrade(directory: Path) -> None:

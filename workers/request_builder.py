@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from exchange.inference.engine import (
@@ -18,6 +18,7 @@ from exchange.recipes.registry import PromptRegistry
 from exchange.records import Completion, Result, Task
 from workers.grading import NO_PAIR, GradedReply, grade
 from workers.settings import WorkSettings
+from workers.verify.step import ReadBack
 
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
 TOO_SLOW = "too-slow"  # the deadline came before the first pair
@@ -31,6 +32,8 @@ class _OpenRequest:
     seed: int
     tries: int
     graded: GradedReply | None = None
+    output: RequestOutput | None = None  # of the reply, while its pairs are read back
+    read_back: ReadBack | None = None
 
 
 class RequestBuilder:
@@ -48,6 +51,7 @@ class RequestBuilder:
         self._description = description
         self._clock = clock
         self._open: dict[int, _OpenRequest] = {}
+        self._following: dict[int, int] = {}  # a follow-up's ticket: the reply's
 
     def fits(self, task: Task) -> bool:
         """True when the task asks for this worker's model, sampling and prompt of its kind."""
@@ -81,6 +85,41 @@ class RequestBuilder:
         """Submit it once more with another seed; returns the new ticket."""
         request = self._open.pop(finished.ticket)
         return self._submit(engine, request.task, request.seed + SEED_STEP, request.tries + 1)
+
+    def verify(self, engine: Engine, finished: RequestOutput) -> list[int]:
+        """Have the accepted pairs of a reply read back, where that is asked for.
+
+        Returns:
+            Tickets of requests that must end (`read_back`) before the result is complete.
+        """
+        request = self._open[finished.ticket]
+        if not self._work.verify or finished.error:
+            return []
+        graded = self._grade(request, finished)
+        request.read_back = ReadBack.begin(engine, self._prompts, request.task, graded.pairs)
+        request.output = finished
+        for ticket in request.read_back.open:
+            self._following[ticket] = finished.ticket
+        self._take_scores(request)
+        return list(request.read_back.open)
+
+    def is_follow_up(self, ticket: int) -> bool:
+        """True for a request that reads a pair back."""
+        return ticket in self._following
+
+    def read_back(self, finished: RequestOutput) -> RequestOutput | None:
+        """A follow-up has ended: the reply it belongs to, once that has no other open."""
+        request = self._open[self._following.pop(finished.ticket)]
+        assert request.read_back is not None
+        request.read_back.add(finished)
+        self._take_scores(request)
+        return None if request.read_back.open else request.output
+
+    @staticmethod
+    def _take_scores(request: _OpenRequest) -> None:
+        if request.graded is not None and request.read_back is not None:
+            scored = request.read_back.apply(request.graded.pairs)
+            request.graded = replace(request.graded, pairs=scored)
 
     def result(self, finished: RequestOutput) -> tuple[Result, dict[str, int]]:
         """The record to store and the numbers that may be shown. May be called twice."""

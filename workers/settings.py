@@ -48,6 +48,11 @@ class WorkSettings(SettingsTable):
     watchdog_s: float = Field(
         120, ge=0, description="mlx: without a token for so long the worker restarts; 0: never"
     )
+    verify: bool = Field(
+        False,
+        description="let the model answer each accepted question again from its text, and keep "
+        "how well that agrees; costs about a third more time",
+    )
     url: str = Field("http://127.0.0.1:8000/v1", description="endpoint of the openai engine")
     api_key: str = Field("", description="its key, if it wants one; better in the environment")
     served_as: str = Field("", description="the model's name at the endpoint, if it differs")

@@ -203,15 +203,26 @@ class GenerationWorker(LeasingWorker):
             job = self._decoding.pop(output.ticket, None)
             if job is None:
                 continue
-            if self._stop_at is None and self.request_builder.wants_retry(output):
+            if self.request_builder.is_follow_up(output.ticket):
+                reply = self.request_builder.read_back(output)
+                if reply is not None:
+                    self._store(job, reply)
+            elif self._stop_at is None and self.request_builder.wants_retry(output):
                 self._decoding[self.request_builder.retry(self.engine, output)] = job
-                continue
-            self._results.add(job, *self.request_builder.result(output), output.tokens_out)
-            self.request_builder.forget(output.ticket)
-            self.done += 1
+            elif tickets := self.request_builder.verify(self.engine, output):
+                self._decoding.update(dict.fromkeys(tickets, job))
+            else:
+                self._store(job, output)
+
+    def _store(self, job: LeasedJob, reply: RequestOutput) -> None:
+        self._results.add(job, *self.request_builder.result(reply), reply.tokens_out)
+        self.request_builder.forget(reply.ticket)
+        self.done += 1
 
     def _all_leased(self) -> list[LeasedJob]:
-        return [*self._decoding.values(), *self._intake.held(), *self._results.held()]
+        # A reply that is read back has several rows.
+        decoding = {job.task_id: job for job in self._decoding.values()}
+        return [*decoding.values(), *self._intake.held(), *self._results.held()]
 
     def _show_state(self, *, again: bool = False) -> None:
         state = WorkerStatus.BUSY if self._decoding else WorkerStatus.IDLE

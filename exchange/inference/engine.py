@@ -117,13 +117,27 @@ class PrefixSharing(Protocol):
 
 
 @runtime_checkable
+class FollowUpEngine(Protocol):
+    """What an engine may also do: go on from a prompt that it has only just read."""
+
+    def follow_up(self, messages: list[Message], max_tokens: int) -> int:
+        """Submit a request that begins as one that has just ended; returns its ticket.
+
+        It goes ahead of those that wait, while that beginning is still known, and is greedy.
+
+        Raises:
+            ValueError: the prompt does not fit the model's context.
+        """
+
+
+@runtime_checkable
 class LikelihoodEngine(Protocol):
     """What an engine may also do: say how probable given answers are. An endpoint cannot."""
 
     def loglikelihood(
         self, prompts: Sequence[list[Message]], completions: Sequence[str]
     ) -> list[Likelihood]:
-        """Of each completion after its prompt, in order; nothing else may be in flight."""
+        """Of each completion after its prompt, in order, between two steps."""
 
 
 def drain(

@@ -60,6 +60,15 @@ class TaskPrompt(PromptTemplate):
         content = (
             self.instruction + header + self.text.partition("{header}")[2].replace("{text}", text)
         )
+        return self._turns(content, system)
+
+    def follow_up(self, header: str, text: str, asked: str, system: str = "") -> list[Message]:
+        """Another request about the same chunk: it begins as `messages` does, up to its end."""
+        between = self.text.partition("{header}")[2].partition("{text}")[0]
+        return self._turns(f"{self.instruction}{header}{between}{text}\n\n{asked}", system)
+
+    @staticmethod
+    def _turns(content: str, system: str) -> list[Message]:
         asked = [{"role": "user", "content": content.strip()}]
         return [{"role": "system", "content": system}, *asked] if system else asked
 

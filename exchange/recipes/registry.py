@@ -146,3 +146,10 @@ class PromptRegistry:
         if task.kind == "refusal":
             text = f"{text}\n\n{task.given.get('question', '')}".strip()
         return self.prompt_of(task).messages(task.header, text, self._persona.system)
+
+    def follow_up(self, task: Task, question: str) -> list[Message]:
+        """A question about the text that a task was about, to be answered from it alone."""
+        template = prompts.template_in_language("verify", task.language, {"question"})
+        asked = template.fill({"question": question})
+        prompt, system = self.prompt_of(task), self._persona.system
+        return prompt.follow_up(task.header, task.text, asked, system)

@@ -60,6 +60,7 @@ class BatchRow:
     sampling: SamplingParams = GREEDY
     prefix: CachedPrefix | None = None
     on_token: OnToken | None = None
+    keep: bool = True  # others may go on from it, where that is remembered at all
     tokens: list[int] = field(default_factory=list)  # generated, without the end mark
     end_mark: int | None = None
     sampled: int = 0  # tokens sampled so far; one ahead of those that were looked at
@@ -151,7 +152,7 @@ class ContinuousBatch:
             )
             ended = list(self._collect_tokens(fed.tolist(), scores))
             if self._on_end:
-                for row, _ in ended:
+                for row in (row for row, _ in ended if row.keep):
                     self._on_end(row, self._buffers.extract(self.rows.index(row)))
         self._drop({row for row, _ in ended})
         return ended

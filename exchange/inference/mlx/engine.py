@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,8 @@ class MlxEngine:
         self._deadline_s = deadline_s
         self._watchdog = Watchdog(watchdog_s)
         self._models = loaded.models
-        prefixes, stops = PrefixCache(cache_bytes), self.tokenizer.eos_token_ids
+        stops = self.tokenizer.eos_token_ids
+        self._prefixes = prefixes = PrefixCache(cache_bytes)
         self._schedulers: dict[str, RequestScheduler] = {}
         for model, module in loaded.models.items():
             module.eval()
@@ -128,6 +130,11 @@ class MlxEngine:
             prompt, max_tokens, seed, sampling=sampling, model=model, on_piece=on_piece
         )
 
+    def follow_up(self, messages: list[Message], max_tokens: int) -> int:
+        """See `FollowUpEngine.follow_up`; what it says is not remembered itself."""
+        prompt = self.encode(messages)
+        return self.submit_tokens(prompt, max_tokens, 0, sampling=GREEDY, follow_up=True)
+
     def submit_tokens(
         self,
         prompt: list[int],
@@ -137,6 +144,7 @@ class MlxEngine:
         sampling: SamplingParams | None = None,
         model: str = BASE,
         on_piece: OnPiece | None = None,
+        follow_up: bool = False,
     ) -> int:
         """As `submit`, for a prompt in tokens.
 
@@ -144,6 +152,7 @@ class MlxEngine:
             sampling: of this request; without it the engine's.
             model: which of the engine's models answers.
             on_piece: given the text as it comes. It may cancel requests.
+            follow_up: the next to be admitted, and nobody goes on from it.
 
         Raises:
             ValueError: the prompt does not fit the model's context.
@@ -167,9 +176,11 @@ class MlxEngine:
             seed=fold_seed(seed),
             sampling=sampling,
             on_token=stream.add if stream else None,
+            keep=not follow_up,
         )
         self._tickets += 1
-        self._schedulers[model].add(MlxRequest(self._tickets, row, stream))
+        request = MlxRequest(self._tickets, row, stream)
+        self._schedulers[model].add(request, first=follow_up)
         return self._tickets
 
     def step(self) -> list[RequestOutput]:
@@ -207,7 +218,7 @@ class MlxEngine:
             )
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
-        return loglikelihood(self._models[model], rows)
+        return loglikelihood(self._models[model], rows, partial(self._prefixes.find, model))
 
     def choice_logits(
         self, prompts: Sequence[list[int]], choices: Sequence[int], *, model: str = BASE

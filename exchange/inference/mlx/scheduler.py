@@ -76,9 +76,12 @@ class RequestScheduler:
         """Compute once what prompts begin with."""
         self._prefixes.pin(self._name, self._batch.prefix(tokens))
 
-    def add(self, request: MlxRequest) -> None:
-        """Let a request wait for its turn."""
-        self._waiting.append(request)
+    def add(self, request: MlxRequest, *, first: bool = False) -> None:
+        """Let a request wait for its turn, or be the next."""
+        if first:
+            self._waiting.appendleft(request)
+        else:
+            self._waiting.append(request)
 
     def step(self) -> list[tuple[MlxRequest, str]]:
         """Admit and advance; every row gets its share of the time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -13,16 +14,24 @@ from mlx_lm.models.cache import make_prompt_cache
 from exchange.errors import TooLarge
 from exchange.inference.batch_width import group_by_length, padded_length
 from exchange.inference.engine import Likelihood
+from exchange.inference.mlx.kv_cache import CachedPrefix
 
 ROWS = 16  # completions at once; their scores over the whole vocabulary are what takes memory
 AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
 Layer = Callable[[mx.array], mx.array]
 
 
-def loglikelihood(model: Any, rows: Sequence[tuple[list[int], int]]) -> list[Likelihood]:
+def loglikelihood(
+    model: Any,
+    rows: Sequence[tuple[list[int], int]],
+    find_prefix: Callable[[list[int]], CachedPrefix | None] = lambda prompt: None,
+) -> list[Likelihood]:
     """The likelihood of each row's tokens from its start on, given those before.
 
     Rows with the same beginning should stand beside each other: it is computed once for all.
+
+    Args:
+        find_prefix: what is known already of a prompt's beginning; it is left as it is.
     """
     found: list[Likelihood] = []
     first = 0
@@ -33,15 +42,19 @@ def loglikelihood(model: Any, rows: Sequence[tuple[list[int], int]]) -> list[Lik
         while last < min(first + ROWS, len(rows)) and rows[last][0][: rows[last][1]] == prompt:
             last += 1
         with mx.stream(generation_stream):
-            found += _group(model, prompt, [tokens[start:] for tokens, _ in rows[first:last]])
+            completions = [tokens[start:] for tokens, _ in rows[first:last]]
+            found += _group(model, prompt, completions, find_prefix(prompt))
         first = last
     return found
 
 
-def _group(model: Any, prompt: list[int], completions: list[list[int]]) -> list[Likelihood]:
-    cache = make_prompt_cache(model)
-    if prompt[:-1]:
-        model(mx.array(prompt[:-1])[None], cache=cache)
+def _group(
+    model: Any, prompt: list[int], completions: list[list[int]], prefix: CachedPrefix | None
+) -> list[Likelihood]:
+    cache = copy.deepcopy(prefix.cache) if prefix else make_prompt_cache(model)
+    unread = prompt[len(prefix.tokens) if prefix else 0 : -1]
+    if unread:
+        model(mx.array(unread)[None], cache=cache)
         mx.eval([layer.state for layer in cache])
     longest = max(map(len, completions))
     # Padding on the right is behind every token that counts, so that no mask is needed.
