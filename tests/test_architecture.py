@@ -99,7 +99,7 @@ def test_rooms_are_few_files_at_their_top_and_files_stay_small(counts: Counts) -
 
 def test_a_paragraph_is_no_module(counts: Counts) -> None:
     assert counts.small_with_one_importer < 20
-    assert counts.files <= 370
+    assert counts.lines / counts.files > 130  # the house grows by what it can do, not by crumbs
 
 
 def test_one_idea_has_one_home(counts: Counts) -> None:
