@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     failed.register(app)
 
 
-@settings_options("work", WorkSettings, "width", "engine")
+@settings_options("work", WorkSettings, "width", "engine", "verify")
 @settings_options("model", ModelSettings, "name", into="model", names={"name": ("--model",)})
 def work(
     ctx: typer.Context,
