@@ -47,6 +47,7 @@ NAMES = (
     "kill",
     "learn",
     "pages",
+    "pairs",
     "politeness",
     "preflight",
     "rag",

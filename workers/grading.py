@@ -128,7 +128,7 @@ def grade(task: Task, completion: str, finish_reason: str) -> GradedReply:
     context = CheckContext.of(task)
     pairs: dict[str, Pair] = {}
     for draft in drafts:
-        claim = TokenizedPair.of(draft.question, draft.answer, draft.chopped)
+        claim = TokenizedPair.of(draft.question, draft.answer, draft.chopped, task.language)
         reason = checks.first_objection(claim, context)
         pair = Pair(
             id=Pair.make_id(task.id, draft.question, draft.answer),

@@ -153,7 +153,7 @@ def _partial_patterns(names: str, joiners: set[str]) -> Iterator[re.Pattern[str]
     month, join = rf"(?P<m>(?<![^\W\d_])(?:{names}))(?![^\W\d_])", _joined(joiners)
     yield re.compile(rf"{month}{join}(?P<y>(?:1[89]|2[01])\d\d)(?!\d)")
     yield re.compile(rf"{_D}{join}{month}")
-    yield re.compile(rf"{month}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\d.,:]*\d)")
+    yield re.compile(rf"{month}\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\d.,:]*\d)")
 
 
 @cache

@@ -114,6 +114,12 @@ def find_dates(text: str) -> set[str]:
     return {f"{int(year):04}-{int(number):02}-{int(day):02}" for year, number, day in found}
 
 
+def numeric_dates(text: str, language: str) -> set[str]:
+    """All full dates in digits as YYYY-MM-DD, also those that no calendar has."""
+    found = _in_numbers(text, load_spelling(language, ()).month_first)
+    return {f"{int(d.year):04}-{int(d.month):02}-{int(d.day):02}" for d in found}
+
+
 def format_date(iso: str, language: str = "") -> str:
     """An ISO date in the long form of a language; without one as 2/1/1998.
 

@@ -15,6 +15,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "languages"
 OTHER = "xx"  # stands for every language that has no file
+# Tables whose keys are what the words of a line mean.
+_LINES = frozenset({"numbers", "multipliers", "ordinals", "units", "days"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,15 @@ class Language:
 
     code: str  # ISO 639
     stemmer: str  # of Snowball; "" for none
-    decimal_mark: str
+    decimal_mark: str  # "" where Unicode's data is asked, see `numbers`
     months: Mapping[str, int]  # by folded beginning
+    number_words: Mapping[str, float]  # folded; "three", «δεκαπέντε», «μιάμιση»
+    multipliers: Mapping[str, int]  # folded; behind a number: "million", «χιλιάδες»
+    ordinals: Mapping[str, int]  # folded; "third"
+    units: Mapping[str, str]  # what a folded word or sign behind a number measures
+    days: Mapping[str, str]  # folded names of weekdays, Monday 0, in all their forms
+    function_words: Mapping[str, frozenset[str]]  # folded, by the code of their language
+    relative: Mapping[str, str]  # what folded words mean beside a day: "yesterday" is "day -1"
     genders: Mapping[str, int]  # of articles: masculine 1, feminine 2, neuter 4
     texts: Mapping[str, str]
     columns: Mapping[str, tuple[str, ...]]  # of tables, by the field that they hold
@@ -71,13 +80,42 @@ def _language(code: str, stemmer: str, mark: str, raws: Any) -> Language:
         return found
 
     def mapping(table: str) -> dict[str, Any]:
-        return {key: value for raw in reversed(raws) for key, value in raw.get(table, {}).items()}
+        """Lines of words are joined; of anything else the first language's holds."""
+        found: dict[str, Any] = {}
+        for raw in reversed(raws):
+            for key, value in raw.get(table, {}).items():
+                lines = table in _LINES and key in found
+                found[key] = f"{value} {found[key]}" if lines else value
+        return found
+
+    def turned(table: str) -> dict[str, Any]:
+        """By each word of a line, since many words are forms of one number."""
+        return {word: key for key, line in mapping(table).items() for word in line.split()}
+
+    def numbered(table: str) -> dict[str, int]:
+        return {word: int(key) for word, key in turned(table).items()}
 
     return Language(
         code=code,
         stemmer=stemmer,
         decimal_mark=mark,
         months=mapping("months"),
+        number_words={
+            word: float(key) if "." in key else int(key) for word, key in turned("numbers").items()
+        },
+        multipliers=numbered("multipliers"),
+        ordinals=numbered("ordinals"),
+        units=turned("units"),
+        days=mapping("days"),
+        function_words={
+            code: frozenset(line.split()) for code, line in mapping("function_words").items()
+        },
+        relative={
+            words: key
+            for raw in raws
+            for key, phrases in raw.get("relative", {}).items()
+            for words in phrases
+        },
         genders=mapping("genders"),
         texts=mapping("texts"),
         columns=joined("columns"),

@@ -15,9 +15,11 @@ from exchange.text.language import load_language
 # What may stand between a full stop and the next sentence's first letter.
 _OPENING = "«“„‘\"'([–—-¿¡ "
 _STOPPED_WORD = re.compile(r"([^\s«“„(\[\"']+)\.\s*$")
+_LONGEST = 40  # characters of a word before a full stop
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # The splitter takes a quotation for one sentence and three dots for none: it gets to see neither.
 _QUOTES = "«»“”„"
+_HIDDEN = re.compile(f"[{_QUOTES}…]")
 _SHOWN = str.maketrans({**dict.fromkeys(_QUOTES, " "), "…": "."})
 
 
@@ -60,7 +62,8 @@ def _pieces(paragraph: str, language: str) -> Iterator[str]:
     """As the splitter cuts; an opening quotation mark goes with what it opens."""
     from sentencex import segment
 
-    shown = paragraph.translate(_SHOWN)
+    # To translate every letter takes longer than to cut; few paragraphs have any of these.
+    shown = paragraph.translate(_SHOWN) if _HIDDEN.search(paragraph) else paragraph
     begin = end = 0
     for piece in segment(language, shown):
         end += len(piece)
@@ -77,7 +80,7 @@ def _ends(before: str, after: str, known: _Abbreviations) -> bool:
     bare = after.lstrip(_OPENING)
     if bare[:1].islower():
         return False
-    match = _STOPPED_WORD.search(before)
+    match = _STOPPED_WORD.search(before[-_LONGEST:])  # from a sentence's start it takes long
     if match is None:
         return True
     word = match[1]

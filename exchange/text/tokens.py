@@ -9,74 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from exchange.text import dates
-from exchange.text.fold import fold, is_greek
 from exchange.text.language import every
-from exchange.text.stems import STEM
+from exchange.text.numbers import (
+    ONE,
+    ORDINALS,
+    Quantity,
+    read_quantities,
+    spaces_thousands,
+)
+from exchange.text.vocabulary import SIGNS, WordToken, load_vocabulary
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|[«»“”,.!?;…:·]")
+_TOKEN = re.compile(
+    r"[^\W\d_]{2,}|(?:[^\W\d_]\.){2,}(?![^\W\d_])|[^\W\d_]"  # words, U.S. being one
+    r"|\d{1,3}(?:[\u00a0\u202f]\d{3})+\b|\d+(?:[.,]\d+)*"
+    r"|[«»“”,.!?;…:·—–()%€$£¥]"
+)
+_DOTTED = re.compile(r"\d+(?:\.\d+){2,}")  # 3.5.2004
+_JOINERS = every().words("date_joiners")  # «3 του Μάη», «της 1ης Μάη», "3rd of May"
+_CENTURIES = frozenset(map(str, range(10, 22)))
+_SPACED = re.compile(r"(?<=\d) (?=\d{3}\b)")
 _QUOTES = {"«": 1, "“": 1, "»": -1, "”": -1}
-_MARKS = frozenset("«»“”,.!?;…:·")
-_JOINERS = every().words("date_joiners")  # «3 του Μάη», «της 1ης Μάη»
-_BEFORE_YEAR = every().words("before_year")
-_NUMERIC_MONTH = re.compile(r"\b\d{1,2}/(\d{1,2})/\d{4}\b")
-_NUMERIC_DATE = re.compile(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d")
-_MONTH = re.compile(every().pattern("months"))
-_GLUED_WORDS = re.compile(r"[α-ωά-ώϊϋΐΰ]{2}[Α-ΩΆ-Ώ][α-ωά-ώϊϋΐΰ]")  # «τηςΕλλάδας»
-_TRIPLE_LETTER = re.compile(r"([α-ω])\1\1")
-_ACCENTED = re.compile(r"[άέήίόύώΐΰΆΈΉΊΌΎΏ]")  # two at most: «το αυτοκίνητό του»
-_CONSONANTS = re.compile(r"[βγδζθκλμνξπρστφχψ]{5,}")
-_IMPOSSIBLE_ENDS = tuple(every().words("impossible_ends"))
-_STOP_WORDS = frozenset(map(fold, every().words("stop_words")))
+_NUMERIC_DATE = re.compile(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d[年년]")
+DEFAULT = "el"  # language of a text that nobody says it of
 
 
-class WordToken(NamedTuple):
-    """One word or number, wherever it stands."""
-
-    folded: str
-    stem: str  # its first letters; a number in one spelling; "" for a word that says nothing
-    month: int  # 0 for none
-    digits: bool
-    greek: int  # letters of the Greek alphabet
-    capital: int  # 0 none, 1 the first letter, 2 all of two and more
-    odd: bool  # spelt as no Greek word is
-
-
-@lru_cache(maxsize=1 << 17)
-def analyze_word(word: str) -> WordToken:
-    """What a word of a text is."""
-    if word[0].isdigit():
-        return WordToken(word, normalize_number(word), 0, True, 0, 0, False)
-    folded = fold(word)
-    stem = folded[:STEM] if len(folded) >= STEM and folded not in _STOP_WORDS else ""
-    month = dates.month_number(folded) if _MONTH.fullmatch(folded) else 0
-    greek = sum(map(is_greek, word))
-    odd = greek == len(word) and _is_misspelt(word, folded)
-    capital = 2 if len(word) > 1 and word.isupper() else int(word[0].isupper())
-    return WordToken(folded, stem, month, False, greek, capital, odd)
-
-
-def _is_misspelt(word: str, folded: str) -> bool:
-    """Glued, stammered, with too many accents, without a vowel, or ended like no Greek word."""
-    if len(folded) < STEM:
-        return False
-    if (
-        _GLUED_WORDS.search(word)
-        or _TRIPLE_LETTER.search(folded)
-        or len(_ACCENTED.findall(word)) > 2
-    ):
-        return True
-    if word.isupper():  # an abbreviation is not spelt like a word
-        return False
-    return bool(_CONSONANTS.search(folded)) or folded.endswith(_IMPOSSIBLE_ENDS)
-
-
-def normalize_number(token: str) -> str:
-    """One spelling of a number: 1.200, 1,200 and 1200 are the same digits."""
-    return token.replace(".", "").replace(",", "").lstrip("0") or "0"
+def _day(word: WordToken) -> int:
+    number = int(word.folded) if word.digits and len(word.folded) < 3 else 0
+    return number if number <= 31 else 0
 
 
 T = TypeVar("T")
@@ -108,33 +70,54 @@ class TokenizedText:
         names: words with a capital, and not only because a sentence begins there.
         spoken: the words outside quotation marks: what the text itself says.
         stops: which words directly follow a comma.
+        breaks: which words directly follow any mark.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, language: str = DEFAULT) -> None:
         self.text = text
+        self.language = language
         words: list[WordToken] = []
         names: list[WordToken] = []
         stops: list[int] = []
         quoted: list[int] = []
+        self._signs: dict[int, str] = {}
+        self.breaks: set[int] = set()
+        sign = ""
         depth = 0
-        dated = False
+        months: list[int] = []
+        counted: list[int] = []
         start = True  # a capital here is a name only if another one follows
         opening: WordToken | None = None
+        if spaces_thousands(language):
+            text = _SPACED.sub("\u00a0", text)
+        vocabulary = load_vocabulary(language)
         for token in _TOKEN.findall(text):
-            if token in _MARKS:
-                if token == ",":
-                    stops.append(len(words))
-                elif token in _QUOTES:
+            word = vocabulary[token]
+            if word is None:
+                if token in _QUOTES:
                     depth = max(0, depth + _QUOTES[token])
+                elif token not in SIGNS:
+                    self.breaks.add(len(words))
+                    if token == ",":
+                        stops.append(len(words))
+                    elif token not in "—–()":
+                        start = True
+                elif words and words[-1].digits and (token == "%" or not sign):
+                    self._signs.setdefault(len(words) - 1, token)
+                    sign = token
                 else:
-                    start = True
+                    sign = token
                 continue
-            word = analyze_word(token)
             if depth:
                 quoted.append(len(words))
-            words.append(word)
+            if word.digits or word.number:
+                counted.append(len(words))
+                if sign:
+                    self._signs[len(words)] = sign
+            sign = ""
             if word.month:
-                dated = True
+                months.append(len(words))
+            words.append(word)
             if word.capital:
                 if word.capital > 1:
                     names.append(word)  # an abbreviation is one anywhere
@@ -152,7 +135,8 @@ class TokenizedText:
         self.names = tuple(names)
         self.stops = frozenset(stops)
         self._quoted = frozenset(quoted)
-        self._dated = dated
+        self._months = months
+        self._counted = counted
 
     @lazy_attribute
     def spoken(self) -> tuple[WordToken, ...]:
@@ -161,41 +145,81 @@ class TokenizedText:
         return tuple(w for index, w in enumerate(self.words) if index not in self._quoted)
 
     @lazy_attribute
+    def folded(self) -> frozenset[str]:
+        """The folded words."""
+        return frozenset([word.folded for word in self.words])
+
+    @lazy_attribute
     def stems(self) -> frozenset[str]:
         """Prefixes of the words that carry meaning; numbers stay whole."""
         return frozenset([word.stem for word in self.words]) - _NOTHING
 
     @lazy_attribute
+    def quantities(self) -> list[Quantity]:
+        """The numbers, of digits and of words, with their units."""
+        if not self._counted:
+            return []
+        return read_quantities(self.words, self._counted, self._signs, self.breaks)
+
+    @lazy_attribute
     def numbers(self) -> frozenset[str]:
-        """All numbers in one spelling."""
-        return frozenset([word.stem for word in self.words if word.digits])
+        """The numbers that it claims, by value; of a whole date its year alone.
+
+        A number word of one ("a", «μία») claims no number.
+        """
+        found = {q.value for q in self.quantities if not q.worded or q.value != ONE}
+        for iso in self.dates:
+            year, month, day = iso.split("-")
+            found -= {month.lstrip("0"), day.lstrip("0"), *_DOTTED.findall(self.text)}
+            found.add(year)
+        return frozenset(found)
+
+    @lazy_attribute
+    def numbers_held(self) -> frozenset[str]:
+        """Every number that stands in it, as a word, in a date or as "third" too."""
+        ordinals = [str(ORDINALS[folded]) for folded in self.folded & ORDINALS.keys()]
+        return self.numbers.union([q.value for q in self.quantities], ordinals)
+
+    @lazy_attribute
+    def calendar(self) -> frozenset[str]:
+        """Dates as far as they are told: 2004-05-03, 2004-05, 2004, --05-03."""
+        found = [
+            q.value
+            for q in self.quantities
+            if len(q.value) == 4 and q.value[:2] in _CENTURIES and not (q.worded or q.unit)
+        ]
+        found += [self._date_at(index) for index in self._months]
+        if self._counted and _NUMERIC_DATE.search(self.text):
+            found += dates.numeric_dates(self.text, self.language)
+        return frozenset(found) - _NOTHING
+
+    def _date_at(self, index: int) -> str:
+        """The date around a month's name; the way of `dates_in`, on words that are cut already."""
+        words, month = self.words, self.words[index].month
+        before = index - 1
+        while before > index - 3 and before >= 0 and words[before].folded in _JOINERS:
+            before -= 1
+        day = _day(words[before]) if before >= 0 else 0
+        after = index + 1
+        if not day and after < len(words) and (day := _day(words[after])):
+            after += 1
+        while after < min(index + 4, len(words)) and words[after].folded in _JOINERS:
+            after += 1
+        year = words[after].folded if after < len(words) and words[after].digits else ""
+        if len(year) != 4 or year[:2] not in _CENTURIES:
+            return f"--{month:02}-{day:02}" if day else ""
+        return f"{year}-{month:02}-{day:02}" if day else f"{year}-{month:02}"
 
     @lazy_attribute
     def dates(self) -> frozenset[str]:
         """Full dates as YYYY-MM-DD, worded or in digits."""
-        found = set()
-        words = self.words
-        for index, word in enumerate(words) if self._dated else ():
-            if word.month and 0 < index < len(words) - 1:
-                day = words[index - 1]
-                if not day.digits and day.folded in _JOINERS and index > 1:
-                    day = words[index - 2]
-                year = words[index + 1]
-                if not year.digits and year.folded in _BEFORE_YEAR and index + 2 < len(words):
-                    year = words[index + 2]
-                if day.digits and len(day.folded) < 3 and year.digits and len(year.folded) == 4:
-                    found.add(f"{year.folded}-{word.month:02}-{int(day.folded):02}")
-        if _NUMERIC_DATE.search(self.text):
-            found |= dates.find_dates(self.text)
-        return frozenset(found)
+        return frozenset([iso for iso in self.calendar if len(iso) == 10])
 
     @lazy_attribute
     def months(self) -> frozenset[int]:
-        """The months, whether named or the middle of D/M/YYYY."""
-        named = {word.month for word in self.words if word.month}
-        if "/" in self.text:
-            named |= {int(found) for found in _NUMERIC_MONTH.findall(self.text)}
-        return frozenset(named)
+        """The months, whether named or in digits."""
+        named = [self.words[index].month for index in self._months]
+        return frozenset([*named, *(int(iso[5:7]) for iso in self.dates)])
 
     @lazy_attribute
     def line(self) -> str:
@@ -220,5 +244,7 @@ class TokenizedPair:
     chopped: bool = False
 
     @classmethod
-    def of(cls, question: str, answer: str, chopped: bool = False) -> TokenizedPair:
-        return cls(TokenizedText(question), TokenizedText(answer), chopped)
+    def of(
+        cls, question: str, answer: str, chopped: bool = False, language: str = DEFAULT
+    ) -> TokenizedPair:
+        return cls(TokenizedText(question, language), TokenizedText(answer, language), chopped)

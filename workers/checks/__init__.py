@@ -12,10 +12,18 @@ from collections.abc import Callable
 
 from exchange.records import TaskKind
 from exchange.text.tokens import TokenizedPair
-from workers.checks import form, grounding, self_contained, task_specific
+from workers.checks import (
+    attribution,
+    form,
+    grounding,
+    polarity,
+    rivals,
+    self_contained,
+    task_specific,
+)
 from workers.checks.context import CheckContext, kind_of, larger_kind_of
 
-VERSION = "2"
+VERSION = "3"
 
 Check = Callable[[TokenizedPair, CheckContext], str]
 
@@ -46,7 +54,9 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         *_GROUNDED,
         form.disagreement,
         grounding.co_occurs_in_sentence,
-        grounding.attributed,
+        rivals.other_value,
+        polarity.polarity,
+        attribution.attributed,
     ),
     "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, form.disagreement),
     "whois": (

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache
 
 from exchange.records import PairKind, Task
+from exchange.text.fold import fold
 from exchange.text.language import every
+from exchange.text.sentences import split_sentences
 from exchange.text.stems import STEM, is_same_word
-from exchange.text.tokens import TokenizedText, lazy_attribute
+from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
+from workers.checks.calendar import Calendar
+from workers.checks.evidence import Evidence
 
-_SENTENCE_END = re.compile(r"(?<=[.!;…»])\s+(?=[Α-ΩΆ-ΏA-Z«\d])|\n+")
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
 ARTICLES = every().genders
 GENITIVES = every().words("genitive_articles")
+_ABBREVIATED = re.compile(r"\b([^\W\d_a-zα-ω][^\W\d_A-ZΑ-Ω]{2,4})\.(?=\s*[^\W\d_])")
+_FEW = 12
 _APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name
 _OPENING_KINDS: tuple[PairKind, ...] = ("time", "place", "quantity", "cause", "person")
@@ -27,19 +34,20 @@ class CheckContext:
 
     Attributes:
         words: every folded word of header and text, by its first letters.
-        months: named, or in the header's date.
-        dates: full dates, as ISO.
+        sentences: of the text, in order.
     """
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.header = TokenizedText(task.header)
+        self.header = _header(task.header, task.language)
         self.sentences = tuple(
-            TokenizedText(part) for part in _SENTENCE_END.split(task.text) if part.strip()
+            TokenizedText(sentence, task.language)
+            for line in task.text.splitlines()
+            for sentence in split_sentences(line, task.language)
         )
         self._every = (self.header, *self.sentences)
         words: dict[str, list[str]] = {}
-        everything = {word.folded for part in self._every for word in part.words}
+        everything = frozenset().union(*[part.folded for part in self._every])
         for folded in everything:
             words.setdefault(folded[:STEM], []).append(folded)
         self.words = words
@@ -53,15 +61,65 @@ class CheckContext:
 
     @lazy_attribute
     def numbers(self) -> frozenset[str]:
-        return frozenset().union(*[part.numbers for part in self._every])
+        return frozenset().union(*[part.numbers_held for part in self._every])
+
+    def speaks_of(self, month: int) -> bool:
+        """Whether a month is one of the chunk's, written or the newspaper's."""
+        return month in self.told_months or month in self.calendar.named
+
+    def dates_hold(self, iso: str) -> bool:
+        """Whether a date, as far as it is told, is one of the chunk's, written or meant."""
+        return iso in self.told_dates or self.calendar.holds(iso)
+
+    def derives(self, value: str, said: frozenset[str]) -> bool:
+        """Whether a number is the sum or the difference of two that stand near to each other.
+
+        Args:
+            said: numbers of the pair; one of the two must be among them, since many sums are
+                possible ("at 86 minutes, five after the other goal").
+        """
+        wanted = _decimal(value)
+        if wanted is None or wanted <= _FEW:  # "3-1" is the sum of many
+            return False
+        held = [[q.value for q in part.quantities] for part in self.sentences]
+        for index, here in enumerate(held):
+            near = here + (held[index + 1] if index + 1 < len(held) else [])
+            for one in here:
+                for other in near:
+                    if one != other and (one in said or other in said):
+                        a, b = _decimal(one), _decimal(other)
+                        if a is not None and b is not None and wanted in (a + b, abs(a - b)):
+                            return True
+        return False
 
     @lazy_attribute
-    def months(self) -> frozenset[int]:
-        return frozenset().union(*[part.months for part in self._every])
+    def units(self) -> dict[str, frozenset[str]]:
+        """What each number measures where it stands; "" where that is not known."""
+        found: dict[str, set[str]] = {}
+        for part in self._every:
+            for quantity in part.quantities:
+                found.setdefault(quantity.value, set()).add(quantity.unit)
+        return {value: frozenset(units) for value, units in found.items()}
 
     @lazy_attribute
-    def dates(self) -> frozenset[str]:
-        return frozenset().union(*[part.dates for part in self._every])
+    def evidence(self) -> Evidence:
+        """The text as a line of words."""
+        return Evidence(self.sentences)
+
+    @lazy_attribute
+    def told_dates(self) -> frozenset[str]:
+        """The dates as they are written."""
+        return frozenset().union(*[part.calendar for part in self.sentences])
+
+    @lazy_attribute
+    def told_months(self) -> frozenset[int]:
+        """The months as they are written."""
+        return frozenset().union(*[part.months for part in self.sentences])
+
+    @lazy_attribute
+    def calendar(self) -> Calendar:
+        """The days, months and years that the chunk speaks of."""
+        return Calendar(self.header, self.sentences)
 
     @lazy_attribute
     def initials(self) -> frozenset[str]:
@@ -78,6 +136,11 @@ class CheckContext:
                     found.setdefault(word.folded[:STEM], []).append((sentence, index))
         return found
 
+    def best_sentence(self, claim: TokenizedPair) -> TokenizedText | None:
+        """The sentence that the pair is most likely from, None where none holds any of it."""
+        index = self.evidence.best(claim)
+        return None if index < 0 else self.sentences[index]
+
     def names(self, folded: str) -> bool:
         """True when a word of the chunk is this name, in whatever case it stands.
 
@@ -87,7 +150,12 @@ class CheckContext:
         near = self.words.get(folded[:STEM], ())
         if folded in near or any(is_same_word(word, folded) for word in near):
             return True
-        return folded in self.initials
+        return folded in self.initials or any(map(folded.startswith, self.abbreviated))
+
+    @lazy_attribute
+    def abbreviated(self) -> frozenset[str]:
+        """Beginnings of words that stand for them: "Wis.", "Gov."."""
+        return frozenset(fold(found) for found in _ABBREVIATED.findall(self.task.text))
 
     def gender(self, folded: str) -> int:
         """Which articles stand before this name in the chunk, as bits; 0 when none does."""
@@ -99,6 +167,18 @@ class CheckContext:
                     found |= _article_before(sentence, index)
             self._genders[folded] = found
         return found
+
+
+@lru_cache(maxsize=1 << 10)  # a story's chunks have one header
+def _header(text: str, language: str) -> TokenizedText:
+    return TokenizedText(text, language)
+
+
+def _decimal(value: str) -> Decimal | None:
+    try:
+        return Decimal(value)
+    except ArithmeticError:  # 3.5.2004
+        return None
 
 
 def _initials(readings: Iterable[TokenizedText]) -> Iterator[str]:
@@ -126,6 +206,11 @@ def _article_before(sentence: TokenizedText, index: int) -> int:
         if word.folded in ARTICLES and word.folded not in GENITIVES:
             return ARTICLES[word.folded]
     return 0
+
+
+def opens_with(line: str, openings: tuple[str, ...]) -> bool:
+    """Whether a folded question begins so, a preposition apart ("since when", "in how many")."""
+    return line.startswith(openings) or line.partition(" ")[2].startswith(openings)
 
 
 def kind_of(question: TokenizedText) -> PairKind:

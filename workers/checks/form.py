@@ -13,18 +13,28 @@ from itertools import pairwise
 
 from exchange.text.language import every
 from exchange.text.stems import STEM
-from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken
-from workers.checks.context import ADJACENT, ARTICLES, FEMININE, GENITIVES, MASCULINE, CheckContext
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from exchange.text.vocabulary import WordToken
+from workers.checks.context import (
+    ADJACENT,
+    ARTICLES,
+    FEMININE,
+    GENITIVES,
+    MASCULINE,
+    CheckContext,
+    opens_with,
+)
 
 QUESTION_CHARS = (10, 400)
 ANSWER_CHARS = (1, 1500)
 SUMMARY_CHARS = (60, 3000)  # a summary shorter than a sentence is none
 SENTENCE_WORDS = 8  # from here on an answer is a sentence, and a sentence has an end
 GREEK_SHARE = 0.7  # of the letters; catches mixed language that language identifiers pass
+STRANGERS = 2  # words of another language, in small letters, that the chunk does not have
 REPEATS = 4  # the same word running, or the same three words this often, is a loop
 _MARKS = (";", "?")
 _FINAL = (".", "!", ";", "?", "…")
-_CLOSING = "»\"'”)]  "
+_CLOSING = "»\"'”’)]  "
 # What an answer cannot end with: the model was cut, or lost its thread.
 _DANGLING = every().words("dangling")
 _ECHO = re.compile(every().pattern("prompt_echo"))
@@ -32,6 +42,7 @@ _TIME = re.compile(rf"\b({every().pattern('time')})")
 _COUNT = re.compile(rf"\b({every().pattern('count')})")
 _MEASURE = re.compile(rf"%|{every().pattern('measure')}")
 _YEAR, _WHEN, _HOW_MANY = (every().list_of(f"asks_{what}") for what in ("year", "when", "how_many"))
+_SMALL_WORDS = every().function_words
 _STRONG = every().words("strong_articles")
 _NEVER_BEFORE_VERB = every().words("never_before_verb")
 _VERB_PARTICLES = every().words("verb_particles")
@@ -44,12 +55,28 @@ _DOUBLES = every().words("doubled_words")
 def chopped(claim: TokenizedPair, context: CheckContext) -> str:
     """The reply was cut inside this answer: by the engine's word, or by how it ends."""
     words, text = claim.answer.words, claim.answer.text.rstrip(_CLOSING)
-    if claim.chopped or text.endswith((",", "-", "–", "(", "«", ":")):
+    if (
+        claim.chopped
+        or text.endswith((",", "-", "–", "(", "«", ":"))
+        or _is_open(claim.answer.text)
+    ):
         return "chopped"
-    if len(words) > 1 and words[-1].folded in _DANGLING:
+    if len(words) > 1 and words[-1].folded in _DANGLING and not words[-2].digits:  # «85η»
         return "chopped"
     ended = text.endswith(_FINAL) or claim.answer.text.rstrip().endswith(_FINAL)
     return "chopped" if len(words) >= SENTENCE_WORDS and not ended else ""
+
+
+def _is_open(text: str) -> bool:
+    """A quotation or a bracket begins and does not end."""
+    german = text.count("„")
+    return (
+        text.count("«") > text.count("»")
+        or text.count("(") > text.count(")")
+        or german > text.count("“") + text.count("”")
+        or (not german and text.count("“") > text.count("”"))
+        or text.count('"') % 2 == 1
+    )
 
 
 def length(claim: TokenizedPair, context: CheckContext) -> str:
@@ -127,13 +154,13 @@ def leaked(claim: TokenizedPair, context: CheckContext) -> str:
 def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
     """An answer without any time to "when", without any number to "how many"."""
     question, answer = claim.question.line, claim.answer
-    if question.startswith(_YEAR) and not any(len(found) == 4 for found in answer.numbers):
+    if opens_with(question, _YEAR) and not any(not iso.startswith("--") for iso in answer.calendar):
         return "wrong-sort"
-    if answer.numbers and not (question.startswith(_WHEN) and _MEASURE.search(answer.text)):
+    if answer.numbers and not (opens_with(question, _WHEN) and _MEASURE.search(answer.text)):
         return ""
-    if question.startswith(_WHEN):
+    if opens_with(question, _WHEN):
         return "" if answer.months or _TIME.search(answer.line) else "wrong-sort"
-    if question.startswith(_HOW_MANY):
+    if opens_with(question, _HOW_MANY):
         return "" if _COUNT.search(answer.line) else "wrong-sort"
     return ""
 
@@ -187,7 +214,8 @@ def disagreement(claim: TokenizedPair, context: CheckContext) -> str:
                 continue  # it may belong to what stands before: «η μητέρα του Ελένη»
             known = context.gender(word.folded)
             other = known & ~ADJACENT and not known & given
-            if other and (known & ADJACENT or _unlike(given, word.folded)):
+            nominative = before.folded in _NOMINATIVES
+            if other and (known & ADJACENT or (nominative and _unlike(given, word.folded))):
                 return "disagreement"
     return ""
 
@@ -200,13 +228,14 @@ def _unlike(given: int, name: str) -> bool:
 
 
 def mixed_language(claim: TokenizedPair, context: CheckContext) -> str:
-    """Too many letters outside the Greek alphabet, save for words that the chunk holds.
+    """Words of another language than the newspaper's, save for those that the chunk holds.
 
-    A newspaper in another language than Greek is not judged by its script.
+    Greek is told by its letters; languages that share an alphabet by their small words.
     """
     if context.task.language != "el":
-        return ""
-    letters = greek = 0
+        foreign = sum(_is_foreign(reading, context) for reading in (claim.question, claim.answer))
+        return "mixed-language" if foreign else ""
+    letters = greek = strangers = 0
     for reading in (claim.question, claim.answer):
         for word in reading.words:
             if word.digits:
@@ -217,6 +246,21 @@ def mixed_language(claim: TokenizedPair, context: CheckContext) -> str:
                     continue  # an abbreviation or a foreign name, taken from the chunk
                 if word.greek:
                     return "mixed-language"  # two alphabets in one word
+                strangers += not word.capital
             letters += len(folded)
             greek += word.greek
+    if strangers >= STRANGERS:
+        return "mixed-language"
     return "mixed-language" if letters and greek / letters < GREEK_SHARE else ""
+
+
+def _is_foreign(reading: TokenizedText, context: CheckContext) -> bool:
+    """Two small words of one other language, neither of them the chunk's."""
+    own = _SMALL_WORDS.get(context.task.language, frozenset())
+    said = {word.folded for word in reading.words if not word.capital} - own
+    return any(
+        len([word for word in said & small if word not in context.words.get(word[:STEM], ())])
+        >= STRANGERS
+        for language, small in _SMALL_WORDS.items()
+        if language != context.task.language
+    )

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from exchange.text.fold import fold
 from exchange.text.language import every
-from exchange.text.tokens import TokenizedPair, TokenizedText, WordToken
-from workers.checks.context import CheckContext
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from exchange.text.vocabulary import WordToken
+from workers.checks.context import CheckContext, opens_with
 
 _META = re.compile(every().pattern("meta_references"))
 _DEICTIC = re.compile(every().pattern("deictic"))
@@ -26,6 +27,9 @@ _GENERIC = frozenset(fold(word)[:5] for word in every().words("event_names"))
 _ABOUT = every().words("about")
 _DEFINITE = every().words("definite_articles")
 _WHEN = every().list_of("asks_when")
+_PRESENT_PERFECT = re.compile(every().pattern("present_perfect"))
+_SHARE_OF = re.compile(every().pattern("asked_share"))
+_DAYS = frozenset(word for line in every().days.values() for word in line.split())
 _WINDOW = 9  # words after the event in which what tells it from others would stand
 _ORDINAL = re.compile(rf"\d+\s*(?:{every().pattern('ordinal_ends')})\b")
 
@@ -68,10 +72,17 @@ def unanchored(claim: TokenizedPair, context: CheckContext) -> str:
 def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
     """ "The Summit", "the strike": one of many, and neither its date nor its place is said."""
     question = claim.question
-    if any(len(number) == 4 for number in question.numbers) or question.dates:
+    if _has_year(question):
         return ""
+    if not _has_year(claim.answer) and (
+        question.months  # which year's November?
+        or (opens_with(question.line, _WHEN) and not _DAYS.isdisjoint(claim.answer.folded))
+        or _PRESENT_PERFECT.search(question.line)
+        or _SHARE_OF.search(question.line)  # a poll's, or a month's
+    ):
+        return "undated-event"
     # "When was ...?" says after the event what it was about, which is enough to know it by.
-    when = question.line.startswith(_WHEN)
+    when = opens_with(question.line, _WHEN)
     for index, word in enumerate(question.words):
         if not _is_event(word.folded) or not _definite(question, index):
             continue
@@ -80,6 +91,10 @@ def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
         if not _pinned(question.words[index + 1 : index + 1 + _WINDOW], stop=not when):
             return "undated-event"
     return ""
+
+
+def _has_year(text: TokenizedText) -> bool:
+    return any(not iso.startswith("--") for iso in text.calendar)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -26,7 +26,7 @@ def denies(claim: TokenizedPair, context: CheckContext) -> str:
 
 def corrects(claim: TokenizedPair, context: CheckContext) -> str:
     """It says what is right: the true date, or the true name."""
-    true = TokenizedText(context.task.given["true"])
+    true = TokenizedText(context.task.given["true"], context.task.language)
     if true.dates:
         return "" if true.dates <= claim.answer.dates else "not-corrected"
     if not true.numbers <= claim.answer.numbers:
@@ -48,7 +48,9 @@ def refuses(claim: TokenizedPair, context: CheckContext) -> str:
 def adds_nothing(claim: TokenizedPair, context: CheckContext) -> str:
     """A refusal that tells names or numbers of its own invents while refusing."""
     question = claim.question
-    if not claim.answer.numbers <= question.numbers:
+    if not claim.answer.numbers <= question.numbers_held:
+        return "invented-number"
+    if not claim.answer.dates <= question.dates:
         return "invented-number"
     known = [word.folded for word in question.words]
     for word in claim.answer.names:
@@ -60,12 +62,15 @@ def adds_nothing(claim: TokenizedPair, context: CheckContext) -> str:
 def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
     """A correction may repeat what the question says; the rest stands in the chunk."""
     question = claim.question
-    if not claim.answer.numbers <= context.numbers | question.numbers:
+    known_years = context.calendar.years | question.numbers
+    if not claim.answer.numbers <= context.numbers | known_years:
         return "ungrounded-number"
+    if not all(d in question.calendar or context.dates_hold(d) for d in claim.answer.calendar):
+        return "ungrounded-date"
     known = [word.folded for word in question.words]
     for word in claim.answer.names:
         if word.month:
-            if word.month not in context.months | question.months:
+            if word.month not in question.months and not context.speaks_of(word.month):
                 return "ungrounded-name"
         elif not context.names(word.folded) and not any(
             is_same_word(word.folded, other) for other in known
@@ -74,10 +79,20 @@ def grounded_or_asked(claim: TokenizedPair, context: CheckContext) -> str:
     return ""
 
 
+def _source(context: CheckContext) -> TokenizedText:
+    """The question that was to be put in other words."""
+    return TokenizedText(context.task.given["question"], context.task.language)
+
+
 def keeps_facts(claim: TokenizedPair, context: CheckContext) -> str:
     """Digits, months and names are those of the source, none lost and none added."""
-    source, question = TokenizedText(context.task.given["question"]), claim.question
-    if source.numbers != question.numbers or source.months != question.months:
+    source, question = (
+        _source(context),
+        claim.question,
+    )
+    if source.numbers != question.numbers or source.calendar != question.calendar:
+        return "rephrase-number"
+    if source.months != question.months:
         return "rephrase-number"
     one = {word.folded for word in source.names if not word.month}
     other = {word.folded for word in question.names if not word.month}
@@ -90,7 +105,10 @@ def keeps_facts(claim: TokenizedPair, context: CheckContext) -> str:
 
 def asks_the_same(claim: TokenizedPair, context: CheckContext) -> str:
     """Who stays who and when stays when: another kind of question has another answer."""
-    kind, wanted = kind_of(claim.question), kind_of(TokenizedText(context.task.given["question"]))
+    kind, wanted = (
+        kind_of(claim.question),
+        kind_of(_source(context)),
+    )
     return "" if kind == wanted or "fact" in (kind, wanted) else "rephrase-kind"
 
 

@@ -70,7 +70,7 @@ def states_all(text: str, wanted: Claims) -> bool:
     words = {word.folded for word in reading.words}
     return (
         wanted.dates <= reading.dates
-        and wanted.numbers <= reading.numbers
+        and wanted.numbers <= reading.numbers_held
         and all(has_name(name, words) for name in wanted.names)
     )
 

@@ -1,0 +1,113 @@
+"""Attribution: what somebody demands, maintains or guesses is not told as if it were so.
+
+A newspaper has most of its facts from somebody, so that plain telling behind the verb («είπε»,
+"announced") is no claim. A claim is what stands behind a verb of wanting or maintaining, beside
+"according to" or "likely", in a quotation, or before a closing "..., said N. N."
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from exchange.text.language import every
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.context import CheckContext
+from workers.checks.rivals import leads
+
+_CLAIMS = re.compile(f"({every().pattern('claims')})")
+_ATTRIBUTES = re.compile(f"({every().pattern('attributes')})")
+_ACCORDING_TO = re.compile(every().pattern("according_to"))
+_HEDGED = re.compile(rf"\b({every().pattern('hedges')}|{every().pattern('sources')})\b")
+_HEDGE_END = re.compile(rf" ({every().pattern('hedges')})$")
+_SOURCE_END = re.compile(rf" ({every().pattern('sources')})$")
+_TELLS = re.compile(f"({every().pattern('tells')})")
+_SHARE = 0.6  # of the answer's own stems that stand in what is claimed
+_TAIL = 12  # words of a closing "said N. N., spokesman of ..."
+
+
+def attributed(claim: TokenizedPair, context: CheckContext) -> str:
+    """What stands behind «ζητά», «ισχυρίζεται» is said with its speaker, or not at all."""
+    if _names_speaker(claim.question) or _names_speaker(claim.answer):
+        return ""
+    stems = claim.answer.stems - claim.question.stems or claim.answer.stems
+    source = context.best_sentence(claim)
+    if not stems or source is None:
+        return ""
+    found = stems & source.stems
+    if not found:
+        return ""
+    scopes = [_behind(source)]
+    figure = claim.answer.quantities and leads(claim, claim.answer.quantities[0])
+    if not figure and not claim.answer.months:
+        # A figure is told as one; it matters only where somebody wants it.
+        scopes += [_hedged(source), _said_before(source), _quoted(source)]
+    for claimed in scopes:
+        if len(found & claimed) / len(found) >= _SHARE:
+            return "unattributed-claim"
+    return ""
+
+
+def _behind(sentence: TokenizedText) -> frozenset[str]:
+    """The stems that follow the sentence's first verb of claiming; none without such a verb."""
+    for index, word in enumerate(sentence.words):
+        if not word.digits and _is_claim(word.folded):
+            return frozenset(w.stem for w in sentence.words[index + 1 :] if w.stem)
+    return frozenset()
+
+
+def _hedged(sentence: TokenizedText) -> frozenset[str]:
+    """What is only likely, behind the word that says so; what is somebody's, around his name."""
+    found: set[str] = set()
+    if not _HEDGED.search(sentence.line):
+        return frozenset()
+    line = ""
+    for index, word in enumerate(sentence.words):
+        line = f"{line} {word.folded}"
+        if _HEDGE_END.search(line):
+            found |= {w.stem for w in sentence.words[index + 1 :]}
+        elif _SOURCE_END.search(line):
+            behind = next((at for at in sorted(sentence.breaks) if at > index), len(sentence.words))
+            found |= {w.stem for w in (*sentence.words[:index], *sentence.words[behind:])}
+    return frozenset(filter(None, found))
+
+
+def _said_before(sentence: TokenizedText) -> frozenset[str]:
+    """What stands before a closing "said N. N."."""
+    words = sentence.words
+    for index in range(len(words) - 1, max(0, len(words) - _TAIL), -1):
+        if index in sentence.breaks and _is_telling(words[index].folded):
+            return frozenset(w.stem for w in words[:index] if w.stem)
+    return frozenset()
+
+
+def _quoted(sentence: TokenizedText) -> frozenset[str]:
+    """What stands in quotation marks, if that is a clause and no title."""
+    inside = [w for w in sentence.words if w.stem]
+    outside = {w.stem for w in sentence.spoken}
+    found = frozenset(w.stem for w in inside if w.stem not in outside)
+    return found if len(sentence.words) - len(sentence.spoken) >= _CLAUSE else frozenset()
+
+
+_CLAUSE = 6  # words of a quotation that says something
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_claim(folded: str) -> bool:
+    return _CLAIMS.match(folded) is not None
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_telling(folded: str) -> bool:
+    return _TELLS.match(folded) is not None
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_attribution(folded: str) -> bool:
+    return _ATTRIBUTES.match(folded) is not None
+
+
+def _names_speaker(reading: TokenizedText) -> bool:
+    if any(_is_attribution(word.folded) for word in reading.words if not word.digits):
+        return True
+    return _ACCORDING_TO.search(reading.line) is not None

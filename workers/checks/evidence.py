@@ -1,0 +1,192 @@
+"""Where in the chunk a pair has its answer from, and whether another value stands nearer.
+
+A text is a line of words on which the end of a clause counts as some words and the end of a
+sentence as more. What a question asks about pulls at each value by how rare it is and by how near
+it stands (proximity as in passage retrieval: Clarke, Cormack, Tudhope 2000). The answer's value
+must not be outdone by another value of its sort: of "365 churches ... 55 towers" a question for
+towers pulls at 55.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from exchange.text.language import every
+from exchange.text.numbers import Quantity
+from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
+
+CLAUSE, SENTENCE = 3, 12  # words that a comma or a conjunction counts for, and a full stop
+REACH = 5.0  # words over which the pull of a term falls to a third
+FURTHER_UP = 3  # sentences within which a person is still known by part of the name
+FAR = 60  # words from which a term pulls no more
+_FALL = [*(math.exp(-distance / REACH) for distance in range(FAR)), 0.0]
+NEAR = 4  # words between a number and the noun that it counts
+_CONTRAST = every().words("contrast")
+
+
+class PlacedValue(NamedTuple):
+    """A number or a name of the text, and where it stands."""
+
+    key: str
+    unit: str
+    start: int  # on the line of words
+    end: int
+    sentence: int
+    words: tuple[str, ...] = ()  # of a name
+    quantity: Quantity | None = None
+
+
+class Evidence:
+    """The words of a chunk's sentences, on one line.
+
+    Attributes:
+        places: where each stem stands.
+        weights: of each stem, by how few sentences hold it.
+    """
+
+    def __init__(self, sentences: Sequence[TokenizedText]) -> None:
+        self.sentences = sentences
+        self.places: dict[str, list[int]] = {}
+        held: dict[str, int] = {}
+        self._starts: list[list[int]] = []
+        place = 0
+        for sentence in sentences:
+            starts: list[int] = []
+            breaks = sentence.breaks
+            for index, word in enumerate(sentence.words):
+                place += 1
+                if index in breaks or word.folded in _CONTRAST:
+                    place += CLAUSE
+                starts.append(place)
+                stem = word.stem
+                if stem:
+                    if stem in self.places:
+                        self.places[stem].append(place)
+                    else:
+                        self.places[stem] = [place]
+            for stem in sentence.stems:
+                held[stem] = held.get(stem, 0) + 1
+            self._starts.append(starts)
+            place += SENTENCE
+        by_count = [0.0, *(math.log(1 + len(sentences) / n) for n in range(1, len(sentences) + 1))]
+        self.weights = {stem: by_count[count] for stem, count in held.items()}
+        self._before: dict[int, frozenset[str]] = {}
+        self._best: tuple[tuple[str, str], int] = (("", ""), -1)
+        self._near: dict[int, frozenset[str]] = {}
+
+    @lazy_attribute
+    def quantities(self) -> list[PlacedValue]:
+        """The numbers of the text."""
+        found: list[PlacedValue] = []
+        for number, (sentence, starts) in enumerate(zip(self.sentences, self._starts, strict=True)):
+            for q in sentence.quantities:
+                counted = q.end < len(starts) and q.end not in sentence.breaks  # "55 towers"
+                place = (starts[q.start], starts[q.end if counted else q.end - 1])
+                found.append(PlacedValue(q.value, q.unit, *place, number, (), q))
+        return found
+
+    @lazy_attribute
+    def names(self) -> list[PlacedValue]:
+        """The runs of capitalised words."""
+        found: list[PlacedValue] = []
+        for number, (sentence, starts) in enumerate(zip(self.sentences, self._starts, strict=True)):
+            for first, last in name_runs(sentence):
+                words = tuple(word.folded for word in sentence.words[first : last + 1])
+                place = (starts[first], starts[last])
+                found.append(PlacedValue(" ".join(words), "", *place, number, words))
+        return found
+
+    @lazy_attribute
+    def years(self) -> list[PlacedValue]:
+        """The numbers that are years."""
+        return [value for value in self.quantities if is_year(value.key, value.unit)]
+
+    def best(self, claim: TokenizedPair) -> int:
+        """The number of the sentence that a pair is from; -1 where none holds any of it.
+
+        It is the one that holds most of what the answer adds to the question, by weight, and of
+        these the one that holds most of the question.
+        """
+        key = (claim.question.text, claim.answer.text)
+        if key == self._best[0]:
+            return self._best[1]
+        told = claim.answer.stems - claim.question.stems
+        scores = [
+            (
+                sum(self.weights[stem] for stem in sentence.stems & told),
+                sum(self.weights[stem] for stem in sentence.stems & claim.question.stems),
+            )
+            for sentence in self.sentences
+        ]
+        most = max(scores, default=(0, 0))
+        self._best = (key, scores.index(most) if most > (0, 0) else -1)
+        return self._best[1]
+
+    def near(self, index: int) -> frozenset[str]:
+        """The stems of a sentence and its two neighbours."""
+        found = self._near.get(index)
+        if found is None:
+            around = self.sentences[max(0, index - 1) : index + 2]
+            found = self._near[index] = frozenset().union(*[one.stems for one in around])
+        return found
+
+    def before(self, index: int) -> frozenset[str]:
+        """The stems of the few sentences before a sentence."""
+        found = self._before.get(index)
+        if found is None:
+            around = self.sentences[max(0, index - FURTHER_UP) : index]
+            found = self._before[index] = frozenset().union(*[one.stems for one in around])
+        return found
+
+    def pull(self, value: PlacedValue, terms: Iterable[tuple[str, float]]) -> float:
+        """How strongly the terms of a question, all of them the text's, stand with a value."""
+        pulled = 0.0
+        start, end = value.start, value.end
+        for stem, weight in terms:
+            nearest = FAR
+            for place in self.places[stem]:
+                distance = start - place if place < start else place - end
+                if distance < nearest:
+                    nearest = distance
+            pulled += weight * _FALL[max(nearest, 0)]
+        return pulled
+
+    def stands_with(self, noun: str, value: PlacedValue) -> bool:
+        """Whether a number counts a noun: it stands near, before or behind, in the clause."""
+        if value.quantity is None:
+            return False
+        sentence = self.sentences[value.sentence]
+        words, breaks = sentence.words, sentence.breaks
+        for index in range(value.quantity.end, min(value.quantity.end + NEAR, len(words))):
+            if index in breaks or words[index].digits:
+                break
+            if words[index].stem == noun:
+                return True
+        first = value.quantity.start
+        for index in range(first - 1, max(-1, first - 1 - NEAR), -1):
+            if index + 1 in breaks or words[index].digits:
+                break
+            if words[index].stem == noun:
+                return True
+        return False
+
+
+def is_year(key: str, unit: str) -> bool:
+    """A number of four digits that measures nothing."""
+    return not unit and len(key) == 4 and key[:2] in ("18", "19", "20", "21")
+
+
+def name_runs(text: TokenizedText) -> list[tuple[int, int]]:
+    """First and last word of each run of capitalised words, a sentence's first word included."""
+    runs: list[tuple[int, int]] = []
+    known = {word.folded for word in text.names}
+    for index, word in enumerate(text.words):
+        if not word.capital or word.month or word.folded not in known:
+            continue
+        if runs and runs[-1][1] == index - 1 and index not in text.breaks:
+            runs[-1] = (runs[-1][0], index)
+        else:
+            runs.append((index, index))
+    return runs

@@ -1,0 +1,183 @@
+"""Whether the answer is the value that was asked for, or another one of the same sort.
+
+Both stand in the chunk, so that grounding passes either. The question's terms say which: see
+`evidence`. Numbers are held against numbers of the same unit, years against years, names against
+names; only an answer that is one value is judged, and only by a clear margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from exchange.text.language import every
+from exchange.text.numbers import ONE, Quantity
+from exchange.text.stems import is_same_word
+from exchange.text.tokens import TokenizedPair, TokenizedText
+from workers.checks.context import CheckContext
+from workers.checks.evidence import Evidence, PlacedValue, is_year, name_runs
+
+MARGIN = 1.6  # a rival pulls this much more before it is believed
+COUNTED_MARGIN = 1.1  # the same of a number that alone stands with the noun that is counted
+LEAST = 1.0  # pull of a rival that means anything
+SHORT = 8  # words of an answer that is one value
+_SIGNED = frozenset({"percent", "points", "euro", "dollar", "pound", "yen"})
+_COUNTED = every().list_of("asks_count")
+_WHO = every().list_of("asks_name")
+_ASKED = 2.0  # the noun that is counted weighs this much more
+_FOREIGN = 0.5  # a value that stands by another name or year than the question's pulls as much
+
+
+def other_value(claim: TokenizedPair, context: CheckContext) -> str:
+    """Another number or name of the chunk stands clearly nearer to what was asked."""
+    if len(claim.answer.words) > SHORT:
+        return ""
+    evidence = context.evidence
+    found = ValueContest(claim, evidence)
+    own, rivals = found.own, found.rivals
+    if not own or not rivals or not found.terms:
+        return ""
+    margin = MARGIN
+    if found.noun:
+        counted = [value for value in rivals if evidence.stands_with(found.noun, value)]
+        if any(evidence.stands_with(found.noun, value) for value in own):
+            rivals = counted
+        elif counted:
+            rivals, margin = counted, COUNTED_MARGIN
+    # A foreign name or year takes from the pull, never adds: most pairs are decided without one.
+    pulls = [(evidence.pull(value, found.terms), value) for value in rivals]
+    strongest = max((pull for pull, _ in pulls), default=0.0)
+    if strongest <= max(
+        max(evidence.pull(value, found.terms) for value in own) * margin * _FOREIGN**2, LEAST
+    ):
+        return ""
+    least = max(max(found.strength(value) for value in own) * margin, LEAST)
+    outdone = any(pull > least and found.strength(value) > least for pull, value in pulls)
+    return "other-value" if outdone else ""
+
+
+class NameIndex:
+    """Folded words; one is in it in whatever case it stands."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words: dict[str, list[str]] = {}
+        self._known: dict[str, bool] = {}
+        for word in words:
+            self._words.setdefault(word[:3], []).append(word)
+
+    def __bool__(self) -> bool:
+        return bool(self._words)
+
+    def __contains__(self, word: str) -> bool:
+        found = self._known.get(word)
+        if found is None:
+            near = self._words.get(word[:3], ())
+            found = self._known[word] = any(is_same_word(word, other) for other in near)
+        return found
+
+
+class ValueContest:
+    """The answer's value where it stands in the text, and the others that it could have been."""
+
+    def __init__(self, claim: TokenizedPair, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._question = question = claim.question
+        self.noun = counted_noun(question)
+        self.terms = [
+            (stem, evidence.weights[stem] * (_ASKED if stem == self.noun else 1))
+            for stem in question.stems - claim.answer.stems
+            if stem in evidence.places
+        ]
+        self._names = NameIndex(word.folded for word in question.words if word.capital)
+        self._years = {q.value for q in question.quantities if is_year(q.value, q.unit)}
+        runs = name_runs(claim.answer)
+        first = next((q for q in claim.answer.quantities if q.value != ONE or not q.worded), None)
+        self.own: list[PlacedValue] = []
+        self.rivals: list[PlacedValue] = []
+        if first is not None and leads(claim, first):
+            self._hold_numbers(claim, first)
+        elif runs and _asks(question, _WHO):
+            self._hold_names(claim, runs)
+
+    def strength(self, value: PlacedValue) -> float:
+        """The pull of the question's terms, less where another name or year is nearer."""
+        pulled = self._evidence.pull(value, self.terms)
+        years = self._evidence.years
+        if self._years and _foreign(value, years, lambda other: other.key in self._years):
+            pulled *= _FOREIGN
+        if (
+            self._names
+            and not value.words
+            and _foreign(value, self._evidence.names, self._is_asked_about)
+        ):
+            pulled *= _FOREIGN
+        return pulled
+
+    def _is_asked_about(self, name: PlacedValue) -> bool:
+        return any(word in self._names for word in name.words)
+
+    def _hold_numbers(self, claim: TokenizedPair, first: Quantity) -> None:
+        said = claim.answer.numbers_held | claim.question.numbers_held
+        self.own = [value for value in self._evidence.quantities if value.key == first.value]
+        units = {unit for unit in (*(value.unit for value in self.own), first.unit) if unit}
+        counts = "." not in first.value
+        year = is_year(first.value, first.unit)
+        self.rivals = [
+            value
+            for value in self._evidence.quantities
+            if value.key not in said
+            and value.key != ONE
+            and is_year(value.key, value.unit) == year
+            and (value.unit in units if units else value.unit not in _SIGNED)
+            and (units or not counts or "." not in value.key)
+        ]
+
+    def _hold_names(self, claim: TokenizedPair, runs: Sequence[tuple[int, int]]) -> None:
+        answered = [w.folded for first, last in runs for w in claim.answer.words[first : last + 1]]
+        own = NameIndex(answered)
+        said = NameIndex([*answered, *(word.folded for word in self._question.words)])
+        several = any(last > first for first, last in runs)  # "Sweden" is no rival of a person
+        for value in self._evidence.names:
+            if any(word in own for word in value.words):
+                self.own.append(value)
+            elif (len(value.words) > 1 or not several) and not any(
+                word in said for word in value.words
+            ):
+                self.rivals.append(value)
+
+
+def leads(claim: TokenizedPair, quantity: Quantity) -> bool:
+    """Whether the answer is this number, and not only tells it: "about 300", not "article 5"."""
+    before = claim.answer.words[: quantity.start]
+    told = [word.stem for word in before if word.stem]
+    return (
+        len(told) <= 1
+        and not any(stem in claim.question.stems for stem in told)
+        and not any(word.capital for word in before[1:])
+    )
+
+
+def _asks(question: TokenizedText, openings: Sequence[str]) -> bool:
+    line = f" {question.line} "
+    return any(f" {opening}" in line for opening in openings)
+
+
+def counted_noun(question: TokenizedText) -> str:
+    """The noun behind "how many", as its stem; "" without one."""
+    line = question.line + " "
+    for opening in _COUNTED:
+        at = f" {line}".find(f" {opening}")
+        if at >= 0:
+            skipped = line[: at + len(opening)].count(" ")
+            return next((word.stem for word in question.words[skipped:] if word.stem), "")
+    return ""
+
+
+def _foreign(
+    value: PlacedValue, anchors: Sequence[PlacedValue], asked: Callable[[PlacedValue], bool]
+) -> bool:
+    """Whether the nearest name or year of the value's sentence is none of the question's."""
+    near = [one for one in anchors if one.sentence == value.sentence and one is not value]
+    if not near or not any(asked(one) for one in anchors):
+        return False
+    nearest = min(near, key=lambda one: max(one.start - value.end, value.start - one.end))
+    return not asked(nearest)
