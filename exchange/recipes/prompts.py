@@ -46,8 +46,9 @@ class PromptTemplate:
 class TaskPrompt(PromptTemplate):
     """A prompt of the worker's, for one chunk.
 
-    The constant instruction comes first and the chunk last, so that all requests share a prefix
-    that the engine computes once.
+    The constant instruction comes first, so that all requests share a prefix that the engine
+    computes once. A constant line may follow the chunk: without one, a small model goes on with
+    the newspaper in place of doing what was asked a page before.
     """
 
     @property
@@ -99,7 +100,7 @@ def load_template(name: str, placeholders: Collection[str]) -> PromptTemplate:
 
 
 def load_prompt(name: str) -> TaskPrompt:
-    """The same for the worker's prompts, whose chunk comes last.
+    """The same for the worker's prompts, whose chunk comes after the instruction.
 
     Raises:
         UsageError: there is none of that name, or it does not hold both placeholders.

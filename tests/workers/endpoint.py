@@ -19,7 +19,7 @@ GOOD = "Ερώτηση: Ποιος είναι ο Αριθμός {number};\nΑπ�
 
 
 def number_of(prompt: str) -> str:
-    return prompt.rpartition("Αριθμός ")[2].strip(" .")
+    return prompt.rpartition("Αριθμός ")[2].partition("\n")[0].strip(" .")
 
 
 def answer_about(prompt: str) -> str:

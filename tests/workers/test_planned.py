@@ -24,8 +24,8 @@ STORIES = 12
 
 def reply(prompt: str) -> str:
     """What a model would say to each of the prompts."""
-    asked = prompt.strip().rpartition("\n")[2]
     if prompt.startswith(prompts.load_prompt("el/rephrase").instruction):
+        asked = prompt.strip().splitlines()[-3]  # a line that says what to do comes last
         return f"Από όσα ξέρεις για την πόλη και τους ανθρώπους της πες μου με λίγα λόγια: {asked}"
     if prompt.startswith(prompts.load_prompt("el/refusal").instruction):
         return "Δεν γνωρίζω κάτι τέτοιο."

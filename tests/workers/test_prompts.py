@@ -1,4 +1,4 @@
-"""Prompts: constant first, chunk last, and nothing in a chunk is a placeholder."""
+"""Prompts: constant before and after the chunk, and nothing in a chunk is a placeholder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ def test_every_prompt_of_ours_begins_with_a_constant_instruction(name: str) -> N
     one, other = prompt.messages("κεφαλίδα", "ένα"), prompt.messages("άλλη", "δύο")
     assert one[-1]["content"].startswith(prompt.instruction)
     assert other[-1]["content"].startswith(prompt.instruction)
-    assert one[-1]["content"].endswith("ένα")
+    after = prompt.text.partition("{text}")[2].rstrip()
+    assert one[-1]["content"].endswith("ένα" + after) and other[-1]["content"].endswith(after)
+
+
+@pytest.mark.parametrize("language", ["el", "en"])
+@pytest.mark.parametrize("kind", ["chunk", "dense", "whois", "rephrase", "correction"])
+def test_a_line_after_the_text_says_what_to_do_now(kind: str, language: str) -> None:
+    """Without it a small model goes on with the newspaper."""
+    (message,) = prompts.load_prompt(f"{language}/{kind}").messages("κεφαλίδα", "κείμενο")
+    _, _, last = message["content"].rpartition("κείμενο")
+    assert last.strip().count("\n") == 0 and last.strip().endswith(".")
 
 
 def test_braces_in_a_chunk_stay_as_they_are() -> None:
@@ -105,7 +115,8 @@ def test_a_worker_takes_tasks_of_any_language_and_kind_that_its_settings_make() 
     assert (
         ours.prompt_of(task("refusal", "el", "", question="Ποιος;", true="")).id == (ids["refusal"])
     )
-    assert ours.messages(task("refusal", "el", "", **asked))[-1]["content"].endswith("Ποιος;")
+    last = ours.messages(task("refusal", "el", "", **asked))[-1]["content"].splitlines()[-3]
+    assert last == "Ποιος;"
 
 
 def test_there_are_a_hundred_general_questions_and_none_twice() -> None:
