@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -13,7 +14,6 @@ from exchange.text.fold import fold
 
 BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
 SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
-UncutUnits = set[tuple[int, int]]  # page and unit, by their places
 
 
 class XPathCoverage:
@@ -45,21 +45,42 @@ class XPathCoverage:
         )
         return good, bad, labels
 
-    def score(self, path: str, left: UncutUnits | None = None) -> float:
+    def score(
+        self,
+        path: str,
+        left: Collection[tuple[int, int]] | None = None,
+        lost: Collection[tuple[int, int]] = (),
+    ) -> float:
         """Mean over the pages: 1 for all of the story and nothing else.
 
         Args:
-            left: the boilerplate inside that counts, beside labels; default: all of it.
+            left: the boilerplate inside that counts, beside labels, as places of page and unit;
+                default: all of it.
+            lost: what does not count of the story, in the same way.
         """
-        kept = [0] * len(self.pages)
-        for number, place in left or ():
-            kept[number] += self.pages[number].units[place].words
+        kept, cut = self._words_at(left or ()), self._words_at(lost)
         values = []
         for number, (good, bad, labels) in enumerate(self.weights(path)):
             bad = bad if left is None else kept[number] + labels
+            good -= cut[number]
             total = self.good[number]
             values.append(max(-1.0, (good - BAD_COSTS * bad) / total) if total else 0.0)
         return sum(values) / len(values)
+
+    def _words_at(self, places: Collection[tuple[int, int]]) -> Counter[int]:
+        words: Counter[int] = Counter()
+        for number, place in places:
+            words[number] += self.pages[number].units[place].words
+        return words
+
+    def distinct(self, ranks: dict[str, int]) -> dict[str, int]:
+        """Of XPaths that name the same elements everywhere the plainest, with its rank."""
+        kept: dict[tuple[Found, ...], tuple[int, int, str]] = {}
+        for path, rank in ranks.items():
+            named = tuple(self.elements(path))
+            best = (rank, len(path), path)
+            kept[named] = min(best, kept.get(named, best))
+        return {path: rank for rank, _, path in kept.values()}
 
     def matches(self, path: str) -> float:
         return sum(map(len, self.elements(path))) / len(self.pages)
@@ -73,7 +94,7 @@ def _running_sums(page: ParsedPage) -> tuple[list[int], list[int], list[int]]:
             good[unit.at + 1] += unit.weight
         else:
             bad[unit.at + 1] -= unit.weight
-            labels[unit.at + 1] += unit.words * (unit.reject_reason == "label")
+            labels[unit.at + 1] -= unit.weight * (unit.reject_reason == "label")
     return list(accumulate(good)), list(accumulate(bad)), list(accumulate(labels))
 
 

@@ -42,7 +42,7 @@ class FieldSelectors:
 def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()) -> FieldSelectors:
     """The fields of a layout whose text stands at the XPath `text`, without what `drop` names."""
     coverage = XPathCoverage(pages)
-    short = _distinct(coverage, _short(pages, _outside(coverage, text, drop)))
+    short = coverage.distinct(_short(pages, _outside(coverage, text, drop)))
     found = [_values(coverage, path, rank, None) for path, rank in short.items()]
     found = [values for values in found if values.present >= AUTHORS]
     title = _title(pages, found)
@@ -122,17 +122,6 @@ def _short(pages: Sequence[ParsedPage], outside: Sequence[list[int]]) -> dict[st
 
 def _is_short(text: str) -> bool:
     return bool(text) and len(text.split()) <= LONGEST
-
-
-def _distinct(coverage: XPathCoverage, ranks: dict[str, int]) -> dict[str, int]:
-    """Of XPaths that name the same elements everywhere the plainest."""
-    kept: dict[tuple[Found, ...], tuple[int, int, str]] = {}
-    for path, rank in ranks.items():
-        named = tuple(coverage.elements(path))
-        best = (rank, len(path), path)
-        if best < kept.get(named, best) or named not in kept:
-            kept[named] = best
-    return {path: rank for rank, _, path in kept.values()}
 
 
 def _values(

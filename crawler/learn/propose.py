@@ -169,13 +169,13 @@ def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
     found = find_body(group)
     if found is None:
         return None
-    story = find_story_element(group, found.text)
+    story = find_story_element(group, found.path)
     where = (
-        fields.find_story_fields(group, story, found.text, found.drop)
+        fields.find_story_fields(group, story, found.path, found.drop)
         if story
-        else fields.find_fields(group, found.text, found.drop)
+        else fields.find_fields(group, found.path, found.drop)
     )
-    text = " | ".join(f".{part}" for part in found.text.split(" | ")) if story else found.text
+    text = " | ".join(f".{part}" for part in found.path.split(" | ")) if story else found.path
     drop = tuple(_anchored(path, text) for path in found.drop)
     known = {"name": name, "story": story, "text": text, "drop": drop, **vars(where)}
     return PageShape.model_validate({key: value for key, value in known.items() if value})

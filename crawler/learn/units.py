@@ -9,15 +9,17 @@ Every unit is weighed in words: of the story above zero, boilerplate below.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate, islice
 from typing import Any
 
 from crawler.extract.charset import clean
 from crawler.extract.html import BLOCKS, SILENT, paragraphs
-from crawler.learn.xpaths import ElementTable
+from crawler.learn.xpaths import ElementTable, Found, outermost
 from exchange.text import dates
 from exchange.text.fold import fold
 from exchange.text.scripts import count_words
@@ -41,11 +43,12 @@ class TextUnit:
         self.words = count_words(self.text)
 
 
+WordRun = tuple[str, str, str, str]
 Place = tuple[tuple[str, ...], ...]
 PLACE_DEPTH = 3  # a paragraph, what holds it, and once more
 
 
-@dataclass(slots=True)
+@dataclass
 class ParsedPage:
     """A parsed page with its units in reading order."""
 
@@ -56,6 +59,7 @@ class ParsedPage:
     units: list[TextUnit] = field(init=False)
     table: ElementTable = field(init=False)
     _texts: dict[int, str] = field(default_factory=dict, init=False)
+    _by_owner: list[tuple[int, int]] = field(default_factory=list, init=False)
     _printed: list[int] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +67,18 @@ class ParsedPage:
         self.units = list(_units(self.root))
         for unit in self.units:
             unit.at = self.table.number[unit.owner]
+        self._by_owner = sorted((unit.at, place) for place, unit in enumerate(self.units))
         self._printed = _printed_before(self.table)
+
+    @cached_property
+    def headline(self) -> int:
+        """The number of the `h1` that the title or the links that lead here repeat; or -1."""
+        head = fold("".join(self.root.xpath("string(//title)")))
+        for number in self.table.find("//h1"):
+            text = fold(self.text(number))
+            if text and (text == self.link_text or text in head):
+                return number
+        return -1
 
     def text(self, number: int) -> str:
         """The text of an element as an extraction reads a field's; "" for a long one."""
@@ -92,9 +107,16 @@ class ParsedPage:
 
     def units_inside(self, number: int) -> list[TextUnit]:
         """The units of an element, in reading order."""
-        last = self.table.last[number]
-        # A unit is closed at the latest where its owner ends: they stand nearly in order.
-        return [unit for unit in self.units if number <= unit.at <= last]
+        return [self.units[place] for place in self.places_inside((number,))]
+
+    def places_inside(self, found: Found) -> list[int]:
+        """The places among `units` of those that stand in one of the elements."""
+        made: list[int] = []
+        for start in outermost(found, self.table.last):
+            first = bisect_left(self._by_owner, (start, 0))
+            end = bisect_left(self._by_owner, (self.table.last[start] + 1, 0))
+            made += [place for _, place in self._by_owner[first:end]]
+        return sorted(made)
 
 
 def _printed_before(table: ElementTable) -> list[int]:
@@ -191,6 +213,8 @@ CARD_WORDS = 100  # a box with a headline that links elsewhere; longer ones are 
 SMALL_CARD = 40  # with a headline of a word or two
 CAPTION_WORDS = 45
 HEADINGS = ("h2", "h3", "h4", "h5", "h6", "b", "strong")
+MINOR = 0.2  # of the words: so little may stand in a place that is none of the story's
+BOXES = ("figcaption", "figure", "nav")
 NEVER_DROPPED = ("", "label")  # a short line inside the text may be its subheading
 _SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
 
@@ -202,10 +226,14 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
         for unit in page.units:
             unit.reject_reason = _reject_reason(page, unit, boxes)
     _label_repeated(pages)
+    _label_varied(pages)
     _label_doubled(pages)
+    _unlabel_short_paragraphs(pages)
     for page in pages:
         for unit in page.units:
             unit.weight = -unit.words if unit.reject_reason else unit.words
+            if unit.reject_reason == "label" and unit.owner.tag in HEADINGS:
+                unit.weight = 0  # a subheading, or another story's: its surroundings decide
 
 
 def _label_repeated(pages: Sequence[ParsedPage]) -> None:
@@ -243,6 +271,49 @@ def _usual(counts: Counter[str]) -> float:
     return sorted(counts.values())[int(0.95 * len(counts))]
 
 
+def _label_varied(pages: Sequence[ParsedPage]) -> None:
+    """What comes again but for a name or a number: "A. Name writes about politics for us".
+
+    Only where little stands: stories that are all told in the same words are stories still.
+    """
+    spread: Counter[WordRun] = Counter()
+    words: Counter[Place] = Counter()
+    for page in pages:
+        good = [unit for unit in page.units if not unit.reject_reason]
+        spread.update({run for unit in good for run in _word_runs(unit)})
+        for unit in good:
+            words[page.place(unit.at)] += unit.words
+    least = max(REPEATED, FEW * len(pages))
+    small = {place for place, count in words.items() if count < MINOR * words.total()}
+    for page in pages:
+        for unit in page.units:
+            if not unit.reject_reason and page.place(unit.at) in small:
+                runs = _word_runs(unit)
+                if sum(spread[run] >= least for run in runs) > 0.5 * len(runs):
+                    unit.reject_reason = "repeats"
+
+
+def _word_runs(unit: TextUnit) -> set[WordRun]:
+    words = unit.folded.split()
+    return set(zip(words, words[1:], words[2:], words[3:], strict=False))
+
+
+def _unlabel_short_paragraphs(pages: Sequence[ParsedPage]) -> None:
+    """A few words that stand where long paragraphs do are one too."""
+    good: Counter[Place] = Counter()
+    other: Counter[Place] = Counter()
+    labels = [
+        (page, unit) for page in pages for unit in page.units if unit.reject_reason == "label"
+    ]
+    for page in pages:
+        for unit in page.units:
+            (other if unit.reject_reason else good)[page.place(unit.at)] += 1
+    for page, unit in labels:
+        place = page.place(unit.at)
+        if good[place] > 2 * max(other[place], len(pages)):
+            unit.reject_reason = ""
+
+
 def _label_doubled(pages: Sequence[ParsedPage]) -> None:
     """What a page prints twice counts once: where most of the text stands, not in its summary."""
     words: Counter[Place] = Counter()
@@ -271,7 +342,7 @@ def _is_heading(unit: TextUnit, share: float) -> bool:
 def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[int, bool]) -> str:
     if unit.linked * 2 > unit.words:
         return "link"
-    if unit.folded == page.link_text:
+    if unit.folded == page.link_text or unit.at == page.headline:
         return "title"
     if _boxed(page, unit, boxes):
         return "box"
@@ -293,6 +364,8 @@ def _boxed(page: ParsedPage, unit: TextUnit, known: dict[int, bool]) -> bool:
 
 def _is_box(page: ParsedPage, number: int) -> bool:
     element = page.table.elements[number]
+    if element.tag in BOXES:
+        return True
     held = page.units_inside(number)
     words = sum(unit.words for unit in held)
     if words <= CAPTION_WORDS and len(held) <= 2 and element.find(".//img") is not None:

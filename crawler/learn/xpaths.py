@@ -31,6 +31,7 @@ _LAYOUT = (
     "name",
 )
 _NUMBER = re.compile(r"\d{3,}")
+_NUMBERED = re.compile(r"\d+$")
 _PLAIN = re.compile(r"[A-Za-zΑ-ωάέήίόύώ0-9_.:#%-]+$")
 _UNNAMED = frozenset(
     """address article aside b blockquote cite em figcaption figure footer h1 h2 h3 h4 header i
@@ -94,8 +95,9 @@ class ElementTable:
     @cached_property
     def names(self) -> list[tuple[str, ...]]:
         """Of each element the steps that can name it."""
+        ids = Counter(_NUMBERED.sub("", element.get("id") or "") for element in self.elements)
         return [
-            tuple(_named(element)) if isinstance(element.tag, str) else ()
+            tuple(_named(element, ids)) if isinstance(element.tag, str) else ()
             for element in self.elements
         ]
 
@@ -212,10 +214,14 @@ def outermost(found: Found, last: list[int]) -> list[int]:
     return kept
 
 
-def _named(element: Any) -> Iterator[str]:
-    """`tag[condition]` for each attribute that can name a layout, one by one, then all."""
+def _named(element: Any, ids: Counter[str]) -> Iterator[str]:
+    """`tag[condition]` for each attribute that can name a layout, one by one, then all.
+
+    Args:
+        ids: how many of the page's ids are alike but for the number at their end.
+    """
     tag = element.tag
-    conditions = list(_conditions(element))
+    conditions = list(_conditions(element, ids))
     yield from (f"{tag}[{condition}]" for condition in conditions)
     if len(conditions) > 1:
         yield tag + "".join(f"[{condition}]" for condition in conditions)
@@ -223,9 +229,11 @@ def _named(element: Any) -> Iterator[str]:
         yield tag
 
 
-def _conditions(element: Any) -> Iterator[str]:
+def _conditions(element: Any, ids: Counter[str]) -> Iterator[str]:
     for name in _LAYOUT:
         value = (element.get(name) or "").strip()
+        if name == "id" and ids[_NUMBERED.sub("", value)] > 1:
+            continue  # "paragraph-4": one by its place
         if not value or _NUMBER.search(value) or len(value) > 80:
             continue
         if name == "class":
