@@ -23,6 +23,9 @@ LONGEST = 30  # words of a field
 DATE_WORDS = 16  # of a date's line; a sentence with a date in it is no date of the page
 ENOUGH = 0.6  # of the pages must have it
 AUTHORS = 0.3  # many stories are not signed
+TOLD = 0.9  # of the pages, whose tags then are believed
+AUTHORS_SAME = 0.8  # of the signed pages may be one person's, where tags tell it
+JOINING = 3  # letters of the words between names
 _PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
 _NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
 _UNSEEN = ("script", "style", "title", "head", "html", "body")
@@ -40,7 +43,10 @@ class FieldSelectors:
 
 
 def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()) -> FieldSelectors:
-    """The fields of a layout whose text stands at the XPath `text`, without what `drop` names."""
+    """The fields of a layout whose text stands at the XPath `text`, without what `drop` names.
+
+    A date or an author that the pages' tags tell rightly needs no selector: it is read anyway.
+    """
     coverage = XPathCoverage(pages)
     short = coverage.distinct(_short(pages, _outside(coverage, text, drop)))
     found = [_values(coverage, path, rank, None) for path, rank in short.items()]
@@ -50,15 +56,61 @@ def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()
     found = [_values(coverage, v.path, v.rank, places) for v in found] if places else found
     date = _date(pages, found)
     taken = {v.path for v in (title, date) if v}
-    found = [v for v in found if v.path not in taken and not any(map(dates.parse_date, v.texts))]
+    found = [v for v in found if v.path not in taken and not _any_date(pages, v)]
     author = _author(found)
     section = _section([v for v in found if not author or v.texts != author[0].texts])
+    told = [page.told for page in pages]
+    by_tags = _right_authors(pages, author)
     return FieldSelectors(
-        _selector(title) or _from_head(pages),
-        _selector(date),
-        _selector(section),
-        ValueSelector(xpath=author[0].path, match=author[1]) if author else None,
+        _selector(title) or (None if _vary([t.title for t in told]) else _from_head(pages)),
+        None
+        if date is None or _agree([t.date for t in told], _days(pages, date))
+        else _selector(date),
+        None if all(t.section for t in told) else _selector(section),
+        ValueSelector(xpath=author[0].path, match=author[1]) if author and not by_tags else None,
     )
+
+
+def _days(pages: Sequence[ParsedPage], values: XPathValues) -> list[str]:
+    return [
+        dates.parse_date(text, None, page.language)
+        for text, page in zip(values.texts, pages, strict=True)
+    ]
+
+
+def _any_date(pages: Sequence[ParsedPage], values: XPathValues) -> bool:
+    return any(_days(pages, values))
+
+
+def _vary(told: Sequence[str], most: float = 0.5) -> bool:
+    """Does nearly every page tell it, and hardly two the same? A template's leftover is one."""
+    known = [text for text in told if text]
+    return len(known) >= TOLD * len(told) and Counter(known).most_common(1)[0][1] <= most * len(
+        known
+    )
+
+
+def _agree(told: Sequence[str], found: Sequence[str]) -> bool:
+    return sum(map(str.__eq__, told, found)) >= TOLD * len(told)
+
+
+def _right_authors(pages: Sequence[ParsedPage], author: tuple[XPathValues, str] | None) -> bool:
+    """Do the pages' tags tell the authors? Where a name is printed too, they must tell that one."""
+    told = [page.told.author or page.told.signed for page in pages]
+    if not _vary(told, AUTHORS_SAME) or author is None:
+        return author is None
+    values, match = author
+    printed = [
+        (m[1] if match and (m := re.search(match, text)) else text) if text else ""
+        for text in values.texts
+    ]
+    pairs = [(one, other) for one, other in zip(told, printed, strict=True) if other]
+    return sum(names(one) >= names(other) for one, other in pairs) >= 0.8 * len(pairs)
+
+
+def names(line: str) -> frozenset[str]:
+    """The words of an author's line but for the short ones that join names."""
+    return frozenset(word for word in re.findall(r"\w+", fold(line)) if len(word) > JOINING)
 
 
 def find_story_fields(
@@ -88,15 +140,22 @@ def _selector(values: XPathValues | None) -> ValueSelector | None:
 
 
 def _outside(coverage: XPathCoverage, text: str, drop: Sequence[str]) -> list[list[int]]:
-    """Of each page the elements that stand outside the text, or in what is cut out of it."""
+    """Of each page the elements that hold no word of the story as it is extracted."""
     made: list[list[int]] = []
     for page, found in zip(coverage.pages, coverage.elements(text), strict=True):
         cut = [number for path in drop for number in page.table.find_inside(path, found)]
+        story = [
+            page.units[place].at
+            for place in page.places_inside(found)
+            if page.units[place].weight > 0 and not page.inside(page.units[place], cut)
+        ]
+        held = {number for at in story for number in page.table.ancestors(at)}
+        told = set(story)
         made.append(
             [
                 number
                 for number in range(len(page.table.elements))
-                if not page.table.inside(number, found) or page.table.inside(number, cut)
+                if number not in held and told.isdisjoint(page.table.ancestors(number))
             ]
         )
     return made
@@ -161,20 +220,27 @@ def _best(
 
 def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues | None:
     heads = [fold("".join(page.root.xpath("string(//title)"))) for page in pages]
+    told = [fold(page.told.title) for page in pages]
+    sure = _vary(told)
 
     def score(values: XPathValues) -> float:
         if values.distinct < 0.5 * sum(map(bool, values.texts)) or values.matches > 2:
             return 0.0
         right = 0.0
-        for text, page, head in zip(values.texts, pages, heads, strict=True):
+        for text, page, head, tag in zip(values.texts, pages, heads, told, strict=True):
             bare = fold(text)
             if page.link_text:
                 right += bare == page.link_text
             else:
-                right += bool(bare) and (bare == head or (len(bare.split()) > 1 and bare in head))
+                right += bool(bare) and (
+                    bare == head
+                    or (sure and bare == tag)
+                    or (len(bare.split()) > 1 and bare in head)
+                )
         return right / len(pages)
 
-    return _best(found, score, ENOUGH) or _best(found, _looks_like_a_title, ENOUGH)
+    best = _best(found, score, ENOUGH)
+    return best if best or sure else _best(found, _looks_like_a_title, ENOUGH)
 
 
 def _looks_like_a_title(values: XPathValues) -> float:
@@ -202,12 +268,16 @@ def _from_head(pages: Sequence[ParsedPage]) -> ValueSelector | None:
 
 
 def _date(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues | None:
+    told = [page.told.date for page in pages]
+    sure = len(set(told)) > 1 and sum(map(bool, told)) >= TOLD * len(told)
+
     def score(values: XPathValues) -> float:
-        read = [dates.parse_date(text) for text in values.texts]
+        read = _days(pages, values)
         long = sum(len(t.split()) > DATE_WORDS or t.endswith(".") for t in values.texts)
         if len(set(read)) < 2 or values.matches > 2 or long > 0.1 * len(read):
             return 0.0
         known = [(r, page.issue) for r, page in zip(read, pages, strict=True) if page.issue]
+        known = known or (list(zip(read, told, strict=True)) if sure else [])
         agree = sum(r == issue for r, issue in known) / len(known) if known else 1.0
         return sum(map(bool, read)) / len(read) * agree - 0.001 * min(values.near, 100)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from crawler.extract.charset import clean
 from crawler.extract.html import BLOCKS, SILENT, paragraphs
+from crawler.extract.metadata import PageMetadata, read_metadata
 from crawler.learn.xpaths import ElementTable, Found, outermost
 from exchange.text import dates
 from exchange.text.fold import fold
@@ -79,6 +80,16 @@ class ParsedPage:
             if text and (text == self.link_text or text in head):
                 return number
         return -1
+
+    @cached_property
+    def language(self) -> str:
+        """As the page names it, ISO 639; "" where it does not."""
+        return (self.root.get("lang") or "").strip().lower()[:2]
+
+    @cached_property
+    def told(self) -> PageMetadata:
+        """What the page's tags say, as an extraction completes a story by them."""
+        return read_metadata(self.root, self.url, self.language, printed=False)
 
     def text(self, number: int) -> str:
         """The text of an element as an extraction reads a field's; "" for a long one."""
@@ -214,6 +225,7 @@ SMALL_CARD = 40  # with a headline of a word or two
 CAPTION_WORDS = 45
 HEADINGS = ("h2", "h3", "h4", "h5", "h6", "b", "strong")
 MINOR = 0.2  # of the words: so little may stand in a place that is none of the story's
+BYLINE_WORDS, BESIDE_NAMES = 30, 6  # of a line that says who wrote it, and where or what for
 BOXES = ("figcaption", "figure", "nav")
 NEVER_DROPPED = ("", "label")  # a short line inside the text may be its subheading
 _SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
@@ -342,14 +354,25 @@ def _is_heading(unit: TextUnit, share: float) -> bool:
 def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[int, bool]) -> str:
     if unit.linked * 2 > unit.words:
         return "link"
-    if unit.folded == page.link_text or unit.at == page.headline:
+    if unit.folded in (page.link_text, fold(page.told.title)) or unit.at == page.headline:
         return "title"
+    if unit.words <= BYLINE_WORDS and _names_an_author(page, unit):
+        return "byline"
     if _boxed(page, unit, boxes):
         return "box"
     if unit.words <= 10 and dates.parse_date(unit.text) and not unit.text.endswith("."):
         return "date"
     prose = unit.words >= PROSE_WORDS and _SENTENCE.search(unit.text)
     return "" if prose or unit.words >= 2 * PROSE_WORDS else "label"
+
+
+def _names_an_author(page: ParsedPage, unit: TextUnit) -> bool:
+    """Is there little but the names that the page's tags tell, "by A. Name and B. Name, Paris"?"""
+    told = fold(f"{page.told.author}, {page.told.signed}")
+    names = [name.strip() for name in told.split(",") if name.strip()]
+    spoken = [name for name in names if re.search(rf"\b{re.escape(name)}\b", unit.folded)]
+    rest = unit.words - sum(len(name.split()) for name in spoken)
+    return bool(spoken) and rest <= BESIDE_NAMES
 
 
 def _boxed(page: ParsedPage, unit: TextUnit, known: dict[int, bool]) -> bool:
