@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, spread_out
 from crawler.learn.units import NEVER_DROPPED, PROSE_WORDS, ParsedPage
-from crawler.learn.xpaths import Found
+from crawler.learn.xpaths import POSITION_PENALTY, Found
 
 # What must be cut out of a text: XPaths that remove boilerplate and hardly a word of the story.
 
+DROP_DEPTH = 12  # elements outwards that may be cut out
 LOST_SHARE = 0.1  # of the words that an XPath cuts out; so few of the story's may be mistaken
 Places = set[tuple[int, int]]  # page and unit, by their places
 
@@ -39,10 +40,15 @@ def select_text(coverage: XPathCoverage, path: str) -> TextSelection:
             if unit.reject_reason in NEVER_DROPPED:
                 continue
             left.add((number, place))
-            for element in page.table.ancestors(unit.at):
-                if element in inside:
-                    break
-                paths.update(dict.fromkeys(page.table.relative(element)))
+            around = False  # what holds elements of the text, and is none of it
+            for element in islice(page.table.ancestors(unit.at), DROP_DEPTH):
+                around = around or element in inside
+                names = page.table.names[element]
+                paths.update(
+                    dict.fromkeys(f"//{name}" for name in names if "@" in name)
+                    if around
+                    else dict.fromkeys(page.table.relative(element))
+                )
     gains = {drop: cut for drop in paths if (cut := _cut_out(coverage, path, drop))[0]}
     chosen: list[str] = []
     lost: Places = set()
@@ -51,7 +57,7 @@ def select_text(coverage: XPathCoverage, path: str) -> TextSelection:
         useful = {drop: len(cut[0] & left) for drop, cut in gains.items()}
         best = max(
             (drop for drop, count in useful.items() if count > 1),
-            key=lambda d: ("@" in d, useful[d], -len(d), d),
+            key=lambda d: ("@" in d, useful[d], d.startswith("."), -len(d), d),
             default="",
         )
         if not best:
@@ -72,7 +78,12 @@ def _cut_out(coverage: XPathCoverage, text: str, drop: str) -> tuple[Places, Pla
     for number, (page, roots) in enumerate(
         zip(coverage.pages, coverage.elements(text), strict=True)
     ):
-        for place in page.places_inside(page.table.find_inside(drop, roots)):
+        if drop.startswith("."):
+            places = page.places_inside(page.table.find_inside(drop, roots))
+        else:
+            within = page.places_inside(page.table.find(drop))
+            places = sorted(set(within).intersection(page.places_inside(roots))) if within else []
+        for place in places:
             is_good = page.units[place].weight > 0
             (good if is_good else bad).add((number, place))
             words[is_good] += page.units[place].words
@@ -187,8 +198,9 @@ def _parts_beside(coverage: XPathCoverage, base: str, ranks: dict[str, int]) -> 
     own = coverage.score(base)
     gains = {
         path: gain
-        for path in ranks
-        if (gain := coverage.score(f"{path} | {base}") - own) >= LEAST_GAIN
+        for path, rank in ranks.items()
+        if rank < POSITION_PENALTY
+        and (gain := coverage.score(f"{path} | {base}") - own) >= LEAST_GAIN
         and _stands_beside(coverage, path, base)
     }
     return sorted(gains, key=lambda p: (-round(gains[p], 3), ranks[p], p))[:2]

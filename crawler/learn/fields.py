@@ -95,17 +95,16 @@ def _agree(told: Sequence[str], found: Sequence[str]) -> bool:
 
 
 def _right_authors(pages: Sequence[ParsedPage], author: tuple[XPathValues, str] | None) -> bool:
-    """Do the pages' tags tell the authors? Where a name is printed too, they must tell that one."""
+    """Do the pages' tags tell the authors? Where names are printed too, they must tell those."""
     told = [page.told.author or page.told.signed for page in pages]
-    if not _vary(told, AUTHORS_SAME) or author is None:
+    if author is None or not _vary(told, AUTHORS_SAME):
         return author is None
-    values, match = author
-    printed = [
-        (m[1] if match and (m := re.search(match, text)) else text) if text else ""
-        for text in values.texts
+    shown = [
+        any(names(line) <= names(unit.text) for unit in page.units if unit.words <= LONGEST)
+        for line, page in zip(told, pages, strict=True)
+        if line
     ]
-    pairs = [(one, other) for one, other in zip(told, printed, strict=True) if other]
-    return sum(names(one) >= names(other) for one, other in pairs) >= 0.8 * len(pairs)
+    return sum(shown) >= 0.8 * len(shown)
 
 
 def names(line: str) -> frozenset[str]:
@@ -240,7 +239,9 @@ def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues
         return right / len(pages)
 
     best = _best(found, score, ENOUGH)
-    return best if best or sure else _best(found, _looks_like_a_title, ENOUGH)
+    if best or sure or _from_head(pages):
+        return best
+    return _best(found, _looks_like_a_title, ENOUGH)
 
 
 def _looks_like_a_title(values: XPathValues) -> float:

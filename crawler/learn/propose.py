@@ -183,6 +183,8 @@ def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
 
 def _anchored(drop: str, text: str) -> str:
     """What is cut out of the text, and nowhere else: a profile's drops count from the story."""
+    if not drop.startswith("."):
+        return drop
     return " | ".join(f"{part}{drop.removeprefix('.')}" for part in text.split(" | "))
 
 

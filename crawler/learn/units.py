@@ -262,7 +262,11 @@ def _label_repeated(pages: Sequence[ParsedPage]) -> None:
                 seen.add(unit.folded)
                 places[page.place(unit.at)][unit.folded] += 1
         spread.update(seen)
-    usual = {place: _usual(counts) for place, counts in places.items()}
+    usual: Counter[str] = Counter()
+    for counts in places.values():
+        often_here = _usual(counts)
+        for text in counts:
+            usual[text] = max(usual[text], often_here)
     often = max(REPEATED, REPEATED_SHARE * len(pages))
     for page in pages:
         for unit in page.units:
@@ -272,14 +276,14 @@ def _label_repeated(pages: Sequence[ParsedPage]) -> None:
             share = count / len(pages)
             if _is_heading(unit, share):
                 continue
-            if share >= FEW or count > 2 * usual.get(page.place(unit.at), 0.0):
+            if share >= FEW or count > 2 * usual[unit.folded]:
                 unit.reject_reason = "repeats"
 
 
-def _usual(counts: Counter[str]) -> float:
+def _usual(counts: Counter[str]) -> int:
     """How often nearly every text of a place comes; 0 where few texts take turns."""
     if len(counts) < VARIED * counts.total():
-        return 0.0
+        return 0
     return sorted(counts.values())[int(0.95 * len(counts))]
 
 
