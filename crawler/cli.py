@@ -30,7 +30,15 @@ def register(app: typer.Typer) -> None:
 
 
 @settings_options(
-    "crawl", CrawlSettings, "contact", "delay", "base_url", "profile", "source", "every"
+    "crawl",
+    CrawlSettings,
+    "contact",
+    "delay",
+    "base_url",
+    "profile",
+    "language",
+    "source",
+    "every",
 )
 def crawl(
     ctx: typer.Context,
@@ -79,6 +87,7 @@ def crawl(
 
     from crawler import profiles
     from crawler.daemon import run_daemon
+    from crawler.language import settled_profile
     from crawler.optout.confirm import confirm_opt_outs
     from crawler.status.console import CrawlConsole
     from crawler.status.report import HeartbeatWriter
@@ -113,7 +122,7 @@ def crawl(
         from crawler.status.console import StepProgressBar
 
         bar = StepProgressBar("extracting a sample", " pages")
-        extraction = profiles.load(settings, archive, imported=no_fetch)
+        extraction = settled_profile(project, archive, settings, imported=no_fetch)
         found = forecast_re_extraction(
             project.archive_dir(archive), archive, extraction, settings, bar
         )

@@ -12,7 +12,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,21 +22,23 @@ from crawler.discovery.follow import FollowSchedule
 from crawler.discovery.wayback import scope_for
 from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
-from crawler.extract.versions import settle_extraction
+from crawler.extract.versions import adopt_recipe, settle_extraction
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
 from crawler.frontier.frontier import Frontier
+from crawler.language import ENOUGH_PAGES, settle_language, with_language
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from crawler.status.snapshots import CrawlSnapshot, SnapshotMaker
 from exchange import signals
 from exchange.display import format_bytes
-from exchange.errors import Stopped, UsageError
+from exchange.errors import Stopped
 from exchange.lock import take_daemon_lock
 from exchange.project import Project, Recipe
+from exchange.settings import DEFAULT_LANGUAGE
 from exchange.signals import BackgroundThread
-from exchange.store import db, tasks
+from exchange.store import db
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -83,12 +85,25 @@ async def run_daemon(
     profile = profiles.load(settings, archive, imported=not fetch)
     client = client_for(profile, settings) if fetch else None
     directory = project.archive_dir(archive)
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
+        site = scope_for(profile, settings)
+        if client is not None:
+            await stack.enter_async_context(client)
+            frontier.seed(site.seeds(dt.date.today()))
+            if retry_failed:
+                log.warning("%d failed pages are asked for again", frontier.retry_failed())
+        stack.enter_context(db.disk_errors_told(directory))
+        settle = partial(settle_language, profile, settings, project, archive, spool)
+        if not settle() and client is not None:
+            first = Daemon(archive, directory, frontier, spool, None, None, settings, on_snapshot)
+            await first.run(FetchLoop(frontier, client, site, settings), until=_has_first_pages)
+        # Where no page tells it there is next to nothing to read either.
+        profile = with_language(profile, settle(frontier.db) or DEFAULT_LANGUAGE)
         version = settle_extraction(
             frontier.db,
             spool,
@@ -100,9 +115,8 @@ async def run_daemon(
         pump = None
         if generate:
             wanted = project.recipe_for(profile.language)
-            adopt_recipe(spool, wanted, archive, language=profile.language, adopt=new_recipe)
+            adopt_recipe(spool, wanted, archive, adopt=new_recipe)
             pump = _queue_pump(stack, project, directory, archive, wanted, profile.language)
-        stack.enter_context(db.disk_errors_told(directory))
         extraction = None
         if extract:
             extraction = ExtractionThread(directory, archive, profile, settings, version)
@@ -112,13 +126,8 @@ async def run_daemon(
         if client is None:
             await daemon.run(None)
             return
-        site = scope_for(profile, settings)
-        frontier.seed(site.seeds(dt.date.today()))
-        if retry_failed:
-            log.warning("%d failed pages are asked for again", frontier.retry_failed())
-        async with client:
-            schedule = _follow_schedule(frontier, site, settings, directory) if follow else None
-            await daemon.run(FetchLoop(frontier, client, site, settings, schedule))
+        schedule = _follow_schedule(frontier, site, settings, directory) if follow else None
+        await daemon.run(FetchLoop(frontier, client, site, settings, schedule))
 
 
 class Daemon:
@@ -146,8 +155,13 @@ class Daemon:
         self._snapshots = SnapshotMaker(archive, directory, frontier, spool)
         self._disk_at = 0.0
 
-    async def run(self, crawling: FetchLoop | None) -> None:
+    async def run(
+        self, crawling: FetchLoop | None, *, until: Callable[[Frontier], bool] | None = None
+    ) -> None:
         """Start everything, wait, stop everything; in that order on every way out.
+
+        Args:
+            until: ends it before all is done.
 
         Raises:
             Stopped: by a signal, before all was done.
@@ -165,6 +179,8 @@ class Daemon:
                 while not self._stopping and not self._finished(crawling, fetching):
                     self._hold_on_low_disk(crawling)
                     self._report(crawling, fetching)
+                    if until is not None and until(self._frontier):
+                        break
                     await asyncio.sleep(POLL_S)
             finally:
                 if crawling is not None and fetching is not None:
@@ -237,33 +253,13 @@ def _follow_schedule(
     return FollowSchedule(frontier, site, settings.every, allowed=allowed)
 
 
-def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, language: str, adopt: bool) -> None:
-    """Make the recipe the spool's own, if that costs nothing or is wanted.
-
-    Args:
-        language: of the newspaper; its tasks carry it, so that a worker finds prompt and rules.
-        adopt: generate everything anew when the recipe changed (`--new-recipe`).
-
-    Raises:
-        UsageError: the prompt, the sampling or the model changed since tasks were made.
-    """
-    if tasks.archive_language(spool) != language:
-        with spool.transaction():
-            spool.set_meta(tasks.LANGUAGE_KEY, language)
-    current = spool.meta("recipe")
-    if current == recipe.id:
-        return
-    if current and not adopt and spool.has_completions():
-        raise UsageError(
-            f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
-            f"{spool.counters().get('chunks.live', 0)} chunks would be generated anew; "
-            f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
-        )
-    spool.adopt_recipe(recipe.id)
+def _has_first_pages(frontier: Frontier) -> bool:
+    """Whether enough pages with a text are here to tell the newspaper's language."""
+    return frontier.counters().get("text.waiting", 0) >= ENOUGH_PAGES
 
 
 def _queue_pump(
-    stack: ExitStack,
+    stack: AsyncExitStack,
     project: Project,
     directory: Path,
     archive: str,

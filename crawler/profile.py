@@ -164,7 +164,7 @@ class Profile(SettingsTable):
     """One newspaper."""
 
     name: str = Field(min_length=1)  # as readers know it; opens every chunk's header
-    language: str = Field("el", pattern=r"^[a-z]{2,3}$")  # ISO 639; picks prompts and gates
+    language: str = Field("", pattern=r"^([a-z]{2,3})?$")  # ISO 639; "": as its pages are
     base: str
     hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
     allow_private: bool = False  # may names lead to private addresses?

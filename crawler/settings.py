@@ -40,6 +40,11 @@ class CrawlSettings(SettingsTable):
         0, ge=0, le=50, description="wait this many times what answers take, if longer; 0: off"
     )
     concurrency: int = Field(4, ge=1, le=32, description="requests in flight at once")
+    language: str = Field(
+        "",
+        pattern=r"^([a-z]{2,3})?$",
+        description="of the newspaper, ISO 639, if the profile names none; empty: its pages'",
+    )
     profile: str = Field("", description="a profile's file or name; empty: the archive's name")
     route: str = Field("", description="one of the profile's routes; `archive probe` says which")
     base_url: str = Field("", description="ask this address instead of the profile's base")

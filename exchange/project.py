@@ -13,7 +13,13 @@ from exchange.journal import JournalEntry
 from exchange.metrics import MetricSource
 from exchange.recipes.recipe import Recipe
 from exchange.records import ARCHIVE_PATTERN
-from exchange.settings import Config, GeneralSettings, RedisSettings
+from exchange.settings import (
+    DEFAULT_LANGUAGE,
+    Config,
+    GeneralSettings,
+    PersonaSettings,
+    RedisSettings,
+)
 
 MODELS, REDIS, RUNS = "models", "redis", "runs"  # folders
 DEFAULT_RUN = "default"
@@ -72,6 +78,33 @@ class Project:
             UsageError: no prompt of the wanted name in that language.
         """
         return self.recipe_in_language(language) if self.recipe_in_language else self.recipe()
+
+    def language(self, archive: str | None = None) -> str:
+        """The language of an archive: what was settled as its first pages were read.
+
+        Before that it is the persona's, or the default.
+
+        Raises:
+            UsageError: the persona's is set and is another.
+        """
+        from exchange.store.spool import FILE, Spool
+        from exchange.store.tasks import settled_language
+
+        own = self.config.table("persona", PersonaSettings).language
+        found = ""
+        if (archive or self.general.archive) and (self.archive_dir(archive) / FILE).exists():
+            spool = Spool.read(self.archive_dir(archive))
+            try:
+                found = settled_language(spool)
+            finally:
+                spool.close()
+        if own and found and own != found:
+            raise UsageError(
+                f'persona.language is "{own}" (from {self.config.sources["persona.language"]}) and '
+                f'the language of the archive {self.archive(archive)} is "{found}" (its profile\'s '
+                "`language`, or `import --language`): leave persona.language out, it follows"
+            )
+        return found or own or DEFAULT_LANGUAGE
 
     @property
     def data(self) -> Path:

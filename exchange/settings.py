@@ -19,6 +19,7 @@ from exchange.errors import UsageError
 
 FILE = "kkoracle.toml"
 ENV_PREFIX = "KKORACLE_"
+DEFAULT_LANGUAGE = "el"  # of an archive that never said another
 
 
 class SettingsTable(BaseModel):
@@ -47,7 +48,9 @@ class PersonaSettings(SettingsTable):
     """[persona]: who the model is; used in prompts, data, chat and model card."""
 
     name: str = Field("kkOracle", description="what the tuned model calls itself")
-    language: str = Field("el", description="language of the newspaper (prompts follow it)")
+    language: str = Field(
+        "", pattern=r"^([a-z]{2,3})?$", description="of its answers, ISO 639; empty: the archive's"
+    )
     goal: str = Field("answer questions about the newspaper's archive", description="its purpose")
     system: str = Field("", description="system message put before every question; may be empty")
 

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exchange.errors import OK, ProgramFailed, Stopped
 from exchange.machine import python_module
-from exchange.settings import (
-    ENV_PREFIX,
-    PersonaSettings,
-)
+from exchange.settings import ENV_PREFIX, PersonaSettings
 from kkoracle.compose import ComposedProject, as_variable
 
 if TYPE_CHECKING:
@@ -143,7 +140,7 @@ class OracleProject(ComposedProject):
 
         persona = self.config.table("persona", PersonaSettings)
         request = DatasetRequest(
-            persona.system, persona.language, Path(origin) if origin else None, new_cutoff
+            persona.system, self.language(archive), Path(origin) if origin else None, new_cutoff
         )
         table = self._table("dataset", DatasetSettings, settings)
         return build_dataset(self.archive_dir(archive), table, request, progress)
@@ -206,7 +203,8 @@ class OracleProject(ComposedProject):
         hooks = EvaluationHooks(report=progress, confirm=confirm, stop=stop)
         folder = evaluate(self, table, request, hooks)
         persona = self.config.table("persona", PersonaSettings)
-        options = report.ReportOptions(persona.goal, persona.language, table.matters, table.watts)
+        spoken = self.language(archive)
+        options = report.ReportOptions(persona.goal, spoken, table.matters, table.watts)
         return report.write_report(folder, self.archive_dir(archive), options, progress)
 
     def train_scorer(
@@ -235,7 +233,7 @@ class OracleProject(ComposedProject):
 
         table = self._table("score", ScoreSettings, settings)
         paths = [Path(file) for file in files]
-        items = read_items(paths, maximum=maximum, language=self._language()).items
+        items = read_items(paths, maximum=maximum, language=self.language()).items
         return train_scorer(
             self,
             split_items(items, table),
@@ -264,7 +262,7 @@ class OracleProject(ComposedProject):
 
         scorer, about = load_scorer(self, name)
         maximum = widest_scale(about).maximum
-        return scorer.score([parse_item(one, maximum, self._language()) for one in answers])
+        return scorer.score([parse_item(one, maximum, self.language()) for one in answers])
 
     @contextmanager
     def _worker_process(

@@ -17,7 +17,6 @@ from exchange.settings import (
     ENV_PREFIX,
     Config,
     GeneralSettings,
-    PersonaSettings,
     RedisSettings,
     SettingsTable,
 )
@@ -80,9 +79,6 @@ class ComposedProject(Project):
             endpoint=_endpoint_engine,
             journal=entry or JournalEntry(),
         )
-
-    def _language(self) -> str:
-        return self.config.table("persona", PersonaSettings).language
 
     def _table(self, name: str, model: type[T], flags: Mapping[str, Any]) -> T:
         unknown = [key for key in flags if key not in model.model_fields]

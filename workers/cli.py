@@ -80,7 +80,9 @@ def work(
     if pause is not None:
         typer.echo(_set_paused(project, pause))
         return
-    current_recipe(project.config)  # a wrong prompt ends it before anything starts
+    current_recipe(
+        project.config, project.language()
+    )  # a wrong prompt ends it before anything starts
     if settings.engine == "mlx":
         project.models.mkdir(parents=True, exist_ok=True)
         models.locate(model, project.models, confirmation(yes))

@@ -103,7 +103,7 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
     work = config.table("work", WorkSettings)
     persona = config.table("persona", PersonaSettings)
     prompts = prompt_registry(config)
-    prompt = prompts.prompt("chunk", persona.language)
+    prompt = prompts.prompt("chunk", project.language())
     logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
         heard = hear(engine, persona.language, [task.text for task in tasks])

@@ -21,7 +21,7 @@ from functools import partial
 from exchange import logs
 from exchange.errors import OK, STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
-from exchange.settings import Config, PersonaSettings
+from exchange.settings import Config, GeneralSettings, PersonaSettings, RedisSettings
 from workers.open_engine import hold_gpu_share, open_engine
 from workers.settings import WorkSettings, is_quiet
 
@@ -62,7 +62,8 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
 
 
 def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: bool) -> int:
-    from exchange.queue.announce import require_wanted_model
+    from exchange.project import Project
+    from exchange.queue.announce import announced_languages, require_wanted_model
     from exchange.queue.redis_client import connect_redis
     from workers.queue.jobs import WrongRecipe
     from workers.request_builder import RequestBuilder, share_prefix
@@ -71,11 +72,18 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
 
     persona = config.table("persona", PersonaSettings)
     prompts = prompt_registry(config)
-    wanted = prompts.recipe(persona.language)
     redis = connect_redis(os.environ[REDIS_VARIABLE])
+    project = Project(
+        config,
+        config.table("", GeneralSettings),
+        config.table("redis", RedisSettings),
+        prompts.recipe,
+    )
+    languages = sorted(set(announced_languages(redis).values())) or [project.language()]
+    wanted = prompts.recipe(languages[0])
     require_wanted_model(redis, wanted)  # before a model is loaded for nothing
     engine = open_with(config, work)
-    for prompt in prompts.prompts(persona.language):
+    for prompt in (one for language in languages for one in prompts.prompts(language)):
         if shared := share_prefix(engine, prompt, persona.system):
             logging.info("%d prompt tokens are shared by all %s requests", shared, prompt.id)
     description = engine.describe()

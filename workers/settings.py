@@ -26,7 +26,9 @@ class WorkSettings(SettingsTable):
         le=256,
         description="requests decoded together; 0: 32, or fewer if memory is short",
     )
-    prompt: str = Field("el/chunk", description="which prompt file asks for the pairs")
+    prompt: str = Field(
+        "chunk", description="the prompt that asks for pairs, in the archive's language; or a file"
+    )
     max_tokens: int = Field(640, ge=16, description="longest completion, in tokens")
     temperature: float = Field(0.0, ge=0, le=2, description="0: greedy, the same text every time")
     top_p: float = Field(

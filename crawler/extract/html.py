@@ -56,6 +56,17 @@ def _parser() -> Any:
     return parser
 
 
+def declared_language(root: Any) -> str:
+    """The language tag that a page gives itself, "" when it gives none."""
+    places = (
+        "string(/html/@lang)",
+        "string(/html/@*[name()='xml:lang'])",
+        "string(//meta[@http-equiv='content-language' or @http-equiv='Content-Language']/@content)",
+        "string(//meta[@property='og:locale']/@content)",
+    )
+    return next((tag for place in places if (tag := root.xpath(place).strip())), "")
+
+
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

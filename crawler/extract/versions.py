@@ -1,4 +1,4 @@
-"""By which version of profile and code an archive's texts are made, and when that may change.
+"""By what an archive's texts and pairs are made (profile, code, prompt), and when it may change.
 
 An archive keeps the version that it began with: a newer kkoracle cuts new pages as it does now and
 leaves the texts that are there, with their chunks and pairs. Another profile means other texts:
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from crawler.frontier import pages
 from crawler.profile import Profile
 from exchange.errors import UsageError
+from exchange.recipes.recipe import Recipe
 from exchange.store import db
 from exchange.store.spool import Spool
 
@@ -85,3 +86,24 @@ def _require_nothing_lost(spool: Spool, archive: str, forecast: Forecast) -> Non
         f"--re-extract` extracts them anew from disk (no requests; {told.line()}), or put the "
         "former profile back"
     )
+
+
+def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, adopt: bool) -> None:
+    """Make the recipe the spool's own, if that costs nothing or is wanted.
+
+    Args:
+        adopt: generate everything anew when the recipe changed (`--new-recipe`).
+
+    Raises:
+        UsageError: the prompt, the sampling or the model changed since tasks were made.
+    """
+    current = spool.meta("recipe")
+    if current == recipe.id:
+        return
+    if current and not adopt and spool.has_completions():
+        raise UsageError(
+            f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
+            f"{spool.counters().get('chunks.live', 0)} chunks would be generated anew; "
+            f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
+        )
+    spool.adopt_recipe(recipe.id)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crawler.importing.importer import ImportResult
 
 
-@settings_options("crawl", CrawlSettings, "profile")
+@settings_options("crawl", CrawlSettings, "profile", "language")
 def import_(
     ctx: typer.Context,
     settings: CrawlSettings,

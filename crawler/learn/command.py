@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from crawler import profiles
 from crawler.extract.fallback import read_fallback
+from crawler.extract.html import declared_language
 from crawler.extract.shapes import ShapeMatcher, StoryParts
+from crawler.language import describe_language, with_language
 from crawler.learn import sample
 from crawler.learn.coverage import spread_out
 from crawler.learn.propose import ProfileProposal, propose
@@ -20,6 +23,7 @@ from crawler.settings import CrawlSettings
 from crawler.status.console import StepProgressBar
 from exchange.errors import UsageError
 from exchange.files import write_atomic
+from exchange.text.detect import detect_language
 from exchange.text.scripts import count_words
 
 # Before and after on a few pages: what is found without a profile, and what with the new one.
@@ -157,8 +161,19 @@ def learn(
         raws = sample.from_folder(Path(source), count)
         yield f"{len(raws)} pages of {source}"
     path = urlsplit(source).path or "/" if online else "/"
-    proposal = propose(sample.parse_pages(raws), name, path)
+    parsed = sample.parse_pages(raws)
+    # Before a page is cut up: afterwards its text is gone.
+    texts = ["\n".join(unit.text for unit in page.units) for page in parsed]
+    language = detect_language(texts, [declared_language(page.root) for page in parsed])
+    proposal = propose(parsed, name, path)
+    if language:
+        proposal = replace(proposal, profile=with_language(proposal.profile, language))
     yield from comparison_lines(proposal)
+    yield from (
+        describe_language(language)
+        if language
+        else ["the pages do not tell their language: write `language` into the profile"]
+    )
     yield from _write(proposal, file, source, len(raws))
 
 

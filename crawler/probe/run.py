@@ -16,7 +16,7 @@ import orjson
 from crawler import profiles
 from crawler.discovery import sitemaps
 from crawler.extract.charset import as_utf8
-from crawler.extract.html import parse
+from crawler.extract.html import declared_language, paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
 from crawler.fetch.block_pages import is_block_page
 from crawler.fetch.client import client_for
@@ -24,6 +24,7 @@ from crawler.fetch.hosts import HostTable
 from crawler.fetch.response import FetchError
 from crawler.fetch.throttle_pool import FetchedPage, PoliteClient, ThrottlePool
 from crawler.frontier import pages
+from crawler.language import describe_language
 from crawler.optout.signals import OptOutSignal, from_headers, from_page, from_robots, printable
 from crawler.probe import routes
 from crawler.probe.verdict import (
@@ -38,6 +39,7 @@ from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import FAILED, OK, Busy, UsageError
+from exchange.text.detect import detect_language
 from exchange.text.scripts import count_words
 
 STORIES = 3  # pages that are asked for beside the one that was named
@@ -123,6 +125,8 @@ class _ProbeRun:
         self._seen: list[ProbedPage] = []
         self._signals: set[OptOutSignal] = set()
         self._notes: list[str] = []
+        self._texts: list[str] = []
+        self._tags: list[str] = []
 
     async def run(self) -> ArchiveProbe:
         robots = await self._client.robots(self._url)
@@ -146,7 +150,15 @@ class _ProbeRun:
             self._notes += await routes.choose_route(
                 self._client, self._profile, first.url, dt.date.today()
             )
+        self._notes += self._language_notes()
         return self._end(judge(self._seen, self._name))
+
+    def _language_notes(self) -> list[str]:
+        language = detect_language(self._texts, self._tags)
+        said = self._profile.language
+        if said and language and said != language:
+            return [f"the profile says that its language is {said!r}, its pages read {language!r}"]
+        return describe_language(language) if language else []
 
     def _end(self, verdict: ProbeVerdict) -> ArchiveProbe:
         full = replace(verdict, notes=(*verdict.notes, *self._notes))
@@ -167,6 +179,9 @@ class _ProbeRun:
             from_headers(page.response.headers.items() if page.response.headers else ())
         )
         self._signals |= set(from_page(root))
+        if root is not None:
+            self._texts.append("\n".join(paragraphs([root])))
+            self._tags.append(declared_language(root))
         link = self._site.classify(page.url)
         kind = link.kind if link else ""
         found = self._reader.read(

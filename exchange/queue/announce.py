@@ -31,15 +31,24 @@ def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None
 
 def announced_models(redis: Redis) -> dict[str, str]:
     """Archive to the name of the model that its daemon asks for."""
+    return _announced(redis, "model")
+
+
+def announced_languages(redis: Redis) -> dict[str, str]:
+    """Archive to the language that its daemon's tasks are in."""
+    return _announced(redis, "language")
+
+
+def _announced(redis: Redis, name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw in redis.smembers(keys.ARCHIVES):
         archive = raw.decode("utf-8", "replace")
         try:
-            model = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get("model")
+            value = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get(name)
         except (ValueError, AttributeError):  # not written by us
             continue
-        if isinstance(model, str):
-            found[archive] = model
+        if isinstance(value, str) and value:
+            found[archive] = value
     return found
 
 

@@ -2,7 +2,8 @@
 
 They stand beside this module, one a language and kind (`el/chunk.txt`); a path to a `.txt` file
 of the user's does as well. A placeholder is a name in braces, such as {question}; what fills it is
-never read as a template.
+never read as a template. The general prompts (`xx/`), for every language that has none of its own,
+are in English and ask for the {language}, which is filled as they are loaded.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from pathlib import Path
 from exchange.errors import UsageError
 from exchange.inference.engine import Message
 from exchange.records import digest
+from exchange.text.language import load_language
 
 PROMPT_SHA_BYTES = 8
-FALLBACK = "en"  # for a language without prompts of its own
+FALLBACK = "en"  # for a scoring guide in a language without prompts of its own
+GENERAL = "xx"  # the folder of the prompts for any language
 TASK_PLACEHOLDERS = frozenset({"header", "text"})
 _OWN = resources.files(__package__)
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_LANGUAGE = "{language}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +87,30 @@ def packaged_text(name: str, folder: Traversable = _OWN) -> str | None:
     return file.read_text("utf-8")
 
 
-def load_template(name: str, placeholders: Collection[str]) -> PromptTemplate:
+def load_template(name: str, placeholders: Collection[str], language: str = "") -> PromptTemplate:
     """A prompt of ours by id, or a file of the user's by path.
 
     Args:
-        placeholders: what it must hold, no more and no less.
+        placeholders: what it must hold, no more and no less, but for the language.
+        language: what it asks for, where it leaves that open.
 
     Raises:
         UsageError: there is none of that name, or its placeholders are others.
     """
-    text = _text(name, placeholders)
+    text = _text(name, placeholders, language)
     if set(_PLACEHOLDER.findall(text)) != set(placeholders):
         wanted = ", ".join(f"{{{one}}}" for one in sorted(placeholders))
         raise UsageError(f"prompt {name!r} must hold {wanted} and no other placeholder")
     return PromptTemplate(name, text)
 
 
-def load_prompt(name: str) -> TaskPrompt:
+def load_prompt(name: str, language: str = "") -> TaskPrompt:
     """The same for the worker's prompts, whose chunk comes after the instruction.
 
     Raises:
         UsageError: there is none of that name, or it does not hold both placeholders.
     """
-    text = _text(name, TASK_PLACEHOLDERS)
+    text = _text(name, TASK_PLACEHOLDERS, language)
     if (
         text.count("{header}") != 1
         or text.count("{text}") != 1
@@ -116,9 +121,13 @@ def load_prompt(name: str) -> TaskPrompt:
 
 
 def template_in_language(kind: str, language: str, placeholders: Collection[str]) -> PromptTemplate:
-    """Our prompt of a kind in a language, in English where we have none in it."""
-    own = packaged_text(f"{language}/{kind}") is not None
-    return load_template(f"{language if own else FALLBACK}/{kind}", placeholders)
+    """Our prompt of a kind in a language, the general one where we have none in it."""
+    return load_template(f"{prompt_folder(language)}/{kind}", placeholders, language)
+
+
+def prompt_folder(language: str) -> str:
+    """Where the prompts of a language are: its own folder, or that of the general ones."""
+    return language if packaged_text(f"{language}/chunk") is not None else GENERAL
 
 
 def templates_by_language(kind: str, placeholders: Collection[str]) -> dict[str, PromptTemplate]:
@@ -140,7 +149,7 @@ def prompt_names(placeholders: frozenset[str] = TASK_PLACEHOLDERS) -> tuple[str,
             if language.is_dir()
             for file in language.iterdir()
             if file.name.endswith(".txt")
-            and set(_PLACEHOLDER.findall(file.read_text("utf-8"))) == placeholders
+            and set(_PLACEHOLDER.findall(file.read_text("utf-8"))) - {"language"} == placeholders
         )
     )
 
@@ -158,12 +167,13 @@ def general_questions(language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
-def _text(name: str, placeholders: Collection[str]) -> str:
+def _text(name: str, placeholders: Collection[str], language: str) -> str:
     text = packaged_text(name)
-    if text is not None:
-        return text
     path = Path(name)
-    if path.suffix == ".txt" and path.is_file():
-        return path.read_text("utf-8")
+    if text is None and path.suffix == ".txt" and path.is_file():
+        text = path.read_text("utf-8")
+    if text is not None:
+        said = load_language(language).english_name if language else "the excerpt's language"
+        return text.replace(_LANGUAGE, said)
     known = ", ".join(prompt_names(frozenset(placeholders)))
     raise UsageError(f"no prompt {name!r}: known are {known}, or a .txt file")

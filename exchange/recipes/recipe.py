@@ -14,4 +14,5 @@ class Recipe:
     prompt_sha: str
     sampling: str
     model: str
+    language: str = ""  # of the newspaper
     kinds: dict[str, str] = field(default_factory=dict)  # recipe id of every kind of task

@@ -14,7 +14,7 @@ from exchange.recipes import prompts
 from exchange.recipes.prompts import TaskPrompt
 from exchange.recipes.recipe import Recipe
 from exchange.records import Task, digest
-from exchange.settings import PersonaSettings
+from exchange.settings import DEFAULT_LANGUAGE, PersonaSettings
 
 # The prompts of each kind beside `chunk`. A refusal that corrects has a chunk to correct by.
 PROMPTS_BY_KIND = {
@@ -83,6 +83,7 @@ class PromptRegistry:
             self.sha(prompt),
             sampling,
             self._model,
+            self._language(language),
         )
         kinds = {"chunk": found.id}
         for kind, names in PROMPTS_BY_KIND.items():
@@ -104,20 +105,33 @@ class PromptRegistry:
 
     def _prompt(self, name: str, language: str) -> TaskPrompt:
         if name == "chunk" and not self._is_own():
-            return prompts.load_prompt(self._work.prompt)
-        return prompts.load_prompt(self._named(name, language))
+            return prompts.load_prompt(self._work.prompt, self._language(language))
+        return prompts.load_prompt(self._named(name, language), self._language(language))
 
     def _named(self, name: str, language: str) -> str:
-        """«el/chunk-brief» has the family "-brief": its other kinds are «el/rephrase-brief» ..."""
-        family = self._work.prompt.partition("/")[2].removeprefix("chunk") if self._is_own() else ""
-        return f"{self._language(language)}/{name}{family}"
+        """«chunk-brief» has the family "-brief": its other kinds are «el/rephrase-brief» ...
+
+        Raises:
+            UsageError: the setting names a prompt of another language than the newspaper's.
+        """
+        own, _, chunk = self._work.prompt.rpartition("/") if self._is_own() else ("", "", "chunk")
+        spoken = self._language(language)
+        folder = prompts.prompt_folder(spoken)
+        if own not in ("", spoken, folder):
+            raise UsageError(
+                f'work.prompt "{self._work.prompt}" is a prompt in "{own}" and the archive\'s '
+                f'language is "{spoken}" (its profile\'s, or `import --language`): write '
+                f'work.prompt = "{chunk}", which is the prompt of whatever language it is'
+            )
+        return f"{folder}/{name}{chunk.removeprefix('chunk')}"
 
     def _language(self, language: str) -> str:
-        own = self._work.prompt.partition("/")[0]
-        return language or (own if self._is_own() else self._persona.language)
+        own = self._work.prompt.rpartition("/")[0] if self._is_own() else ""
+        return language or own or self._persona.language or DEFAULT_LANGUAGE
 
     def _is_own(self) -> bool:
-        return "/chunk" in self._work.prompt and not self._work.prompt.endswith(".txt")
+        own = self._work.prompt
+        return own.rpartition("/")[2].startswith("chunk") and not own.endswith(".txt")
 
     def _has(self, name: str, language: str) -> bool:
         return self._named(name, language) in prompts.prompt_names()

@@ -13,6 +13,7 @@ from sqlite3 import Connection
 import zstandard
 
 from exchange.records import Chunk, Pair, Result, Task
+from exchange.settings import DEFAULT_LANGUAGE
 from exchange.store import history
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.spool import Spool
@@ -25,14 +26,21 @@ from exchange.store.spool import Spool
 # A few kilobytes at the most; higher levels save about 2 % and cost three times as much.
 ZSTD_LEVEL = 3
 LANGUAGE_KEY = "language"  # of the archive, among the spool's meta values
-DEFAULT_LANGUAGE = "el"
 _SELECT_TASKS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input
 FROM tasks t LEFT JOIN chunks c ON c.id=t.subject LEFT JOIN inputs i ON i.task_id=t.id"""
 
 
 def archive_language(spool: Spool) -> str:
     """The language of the archive's newspaper."""
-    return spool.meta(LANGUAGE_KEY) or DEFAULT_LANGUAGE
+    return settled_language(spool) or DEFAULT_LANGUAGE
+
+
+def settled_language(spool: Spool) -> str:
+    """The same, "" while it is not known; archives of before it was noted are Greek."""
+    noted = spool.meta(LANGUAGE_KEY)
+    if noted or spool.db.execute("SELECT 1 FROM stories LIMIT 1").fetchone() is None:
+        return noted
+    return DEFAULT_LANGUAGE
 
 
 def add_task(spool: Spool, task: Task, *, subject: str, story_id: str, year: int) -> bool:

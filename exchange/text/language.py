@@ -24,6 +24,7 @@ class Language:
     """The lists of one language, by name; a name that no file has is a `KeyError`."""
 
     code: str  # ISO 639
+    english_name: str  # as a prompt in English says it
     stemmer: str  # of Snowball; "" for none
     decimal_mark: str  # "" where Unicode's data is asked, see `numbers`
     months: Mapping[str, int]  # by folded beginning
@@ -58,18 +59,30 @@ class Language:
 def load_language(code: str) -> Language:
     """The language of a code, or what stands for any other."""
     path = FOLDER / f"{code}.toml"
-    raw = tomllib.loads((path if path.exists() else FOLDER / f"{OTHER}.toml").read_text("utf-8"))
-    return _language(code, raw["stemmer"], raw["decimal_mark"], (raw,))
+    other = tomllib.loads((FOLDER / f"{OTHER}.toml").read_text("utf-8"))
+    raw = tomllib.loads(path.read_text("utf-8")) if path.exists() else other
+    name = other["names"].get(code, f'the language with the code "{code}"')
+    return _language(code, name, raw["stemmer"], raw["decimal_mark"], (raw,))
+
+
+def texts_in(code: str) -> Mapping[str, str]:
+    """The texts of a language, in English where it has none."""
+    return load_language(code).texts or load_language("en").texts
+
+
+def has_rules(code: str) -> bool:
+    """Whether a language has lists of its own; rules that need some are off in all others."""
+    return code != OTHER and (FOLDER / f"{code}.toml").exists()
 
 
 @cache
 def every() -> Language:
     """All languages at once: sets and lists joined, Greek before English."""
     paths = sorted(FOLDER.glob("*.toml"))
-    return _language("", "", ".", [tomllib.loads(path.read_text("utf-8")) for path in paths])
+    return _language("", "", "", ".", [tomllib.loads(path.read_text("utf-8")) for path in paths])
 
 
-def _language(code: str, stemmer: str, mark: str, raws: Any) -> Language:
+def _language(code: str, name: str, stemmer: str, mark: str, raws: Any) -> Language:
     def joined(*tables: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for raw in raws:
@@ -97,6 +110,7 @@ def _language(code: str, stemmer: str, mark: str, raws: Any) -> Language:
 
     return Language(
         code=code,
+        english_name=name,
         stemmer=stemmer,
         decimal_mark=mark,
         months=mapping("months"),

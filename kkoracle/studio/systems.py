@@ -125,7 +125,7 @@ def open_systems(
     """
     base, adapter = _locate_model(project, archive, run)
     persona = project.config.table("persona", PersonaSettings)
-    template = prompts.load_template(f"{persona.language}/rag", PLACEHOLDERS)
+    template = prompts.template_in_language("rag", project.language(archive), PLACEHOLDERS)
     with SpoolCorpus(project.archive_dir(archive)) as corpus:
         index = rag.open_archive(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")

@@ -18,6 +18,7 @@ from exchange.store.spool import Spool
 
 PROFILE = """
 name = "Δοκιμή"
+language = "el"
 base = "http://127.0.0.1:1"
 start = ["/"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from crawler.daemon import adopt_recipe, run_daemon
+from crawler.daemon import run_daemon
+from crawler.extract.versions import adopt_recipe
 from crawler.frontier import pages
 from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
@@ -167,13 +168,13 @@ def test_a_changed_recipe_is_told_before_anything_is_generated_anew(tmp_path: Pa
         crawl(tmp_path, site.url)
     spool = Spool.open(tmp_path / "paper")
     one, two, three = (Recipe(name * 6, "p", "", "", "m") for name in "abc")
-    adopt_recipe(spool, one, "paper", language="el", adopt=False)
-    adopt_recipe(spool, two, "paper", language="el", adopt=False)  # nothing was generated yet
+    adopt_recipe(spool, one, "paper", adopt=False)
+    adopt_recipe(spool, two, "paper", adopt=False)  # nothing was generated yet
     assert spool.counters()["tasks.new"] == 1
     generate_something(tmp_path)
     with pytest.raises(UsageError, match=r"1 chunks would be generated anew.*--new-recipe"):
-        adopt_recipe(spool, three, "paper", language="el", adopt=False)
-    adopt_recipe(spool, three, "paper", language="el", adopt=True)
+        adopt_recipe(spool, three, "paper", adopt=False)
+    adopt_recipe(spool, three, "paper", adopt=True)
     assert spool.meta("recipe") == "cccccc"
     assert spool.counters()["tasks.new"] == 1
 

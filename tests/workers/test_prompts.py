@@ -76,6 +76,24 @@ def test_every_kind_of_task_has_its_prompt_and_its_recipe(language: str) -> None
     assert len(set(found.kinds.values())) == len(found.kinds)
 
 
+def test_a_language_without_prompts_has_the_general_ones_which_ask_for_it() -> None:
+    japanese, german = (book().recipe(language) for language in ("ja", "de"))
+    assert set(japanese.kinds) == {"chunk", "dense", "whois", "rephrase"}
+    assert japanese.prompt == german.prompt == "xx/chunk" and japanese.id != german.id
+    asked = book().prompt("chunk", "ja").messages("見出し", "本文")[0]["content"]
+    assert "in Japanese" in asked and "{" not in asked and asked.endswith("見出し\n本文")
+    rag = prompts.template_in_language("rag", "de", {"passages", "question"})
+    assert "in German" in rag.text
+
+
+def test_the_default_prompt_is_that_of_the_archives_language_and_another_is_refused() -> None:
+    assert book().recipe("el").prompt == "el/chunk" and book().recipe("en").prompt == "en/chunk"
+    assert book().recipe("el").id == book(WorkSettings(prompt="el/chunk")).recipe("el").id
+    for language in ("en", "ja"):
+        with pytest.raises(UsageError, match=r'work\.prompt "el/chunk".*language is "'):
+            book(WorkSettings(prompt="el/chunk")).recipe(language)
+
+
 def test_a_family_of_prompts_has_only_the_kinds_that_it_has_files_for() -> None:
     assert set(book(WorkSettings(prompt="el/chunk-brief")).recipe("el").kinds) == {"chunk"}
 

@@ -124,7 +124,9 @@ def open_chat(
             models=chat_models,
             systems=systems,
             search=passages.find,
-            template=prompts.load_template(f"{persona.language}/rag", PLACEHOLDERS),
+            template=prompts.template_in_language(
+                "rag", project.language(wanted.archive), PLACEHOLDERS
+            ),
             max_tokens=wanted.max_tokens,
             title=persona.name,
             about=about,

@@ -90,7 +90,7 @@ def build(
         raise UsageError(f"--split {split}: clusters or researcher")
     project: Project = ctx.obj
     persona = project.config.table("persona", PersonaSettings)
-    asked = DatasetRequest(persona.system, persona.language, origin, new_cutoff)
+    asked = DatasetRequest(persona.system, project.language(archive), origin, new_cutoff)
     console = result_console(json)
     archive_dir = project.archive_dir(archive)
     with ProgressScreen(console) as screen:

@@ -13,7 +13,7 @@ from typing import Any
 from exchange.records import Chunk, digest
 from exchange.text.dates import format_date
 from exchange.text.fold import fold
-from exchange.text.language import load_language
+from exchange.text.language import texts_in
 from exchange.text.similarity import question_signature
 from trainer.dataset.rows import DatasetRow, StoryOrigin
 from trainer.dataset.settings import DatasetSettings
@@ -132,7 +132,7 @@ def text_rows(
         if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
     )
     chosen = heapq.nsmallest(count, ((hash_fraction(c.id, line.key), c.id, c) for c in taught))
-    texts = load_language(language).texts
+    texts = texts_in(language)
     ask, more = texts["report_request"], texts["report_part"]
     rows = []
     for _point, _id, chunk in sorted(chosen, key=lambda item: item[1]):

@@ -115,7 +115,7 @@ def evaluate(
         )
         persona = project.config.table("persona", PersonaSettings)
         choices = report.ReportOptions(
-            persona.goal, persona.language, settings.matters, settings.watts
+            persona.goal, project.language(archive), settings.matters, settings.watts
         )
         found = report.write_report(
             folder, project.archive_dir(archive), choices, screen.on_progress

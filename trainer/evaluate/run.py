@@ -16,7 +16,6 @@ from exchange.lock import EVALUATION_LOCK, FileLock
 from exchange.project import DEFAULT_RUN, Project, run_dir
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
-from exchange.settings import PersonaSettings
 from trainer.console import ProgressCallback, StageProgress
 from trainer.evaluate import inputs
 from trainer.evaluate.inputs import EvaluatedModel, EvaluationInputs
@@ -142,7 +141,7 @@ class _EvaluationRun:
 
     @property
     def language(self) -> str:
-        return self.project.config.table("persona", PersonaSettings).language
+        return self.project.language(self.request.archive)
 
     @property
     def template(self) -> PromptTemplate:

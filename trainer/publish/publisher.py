@@ -57,6 +57,7 @@ class Publisher:
         self._settings = settings
         self._callback = callback
         self._persona = project.config.table("persona", PersonaSettings)
+        self._language = project.language(archive)
 
     def fuse(self, bits: int = 0) -> FusedModel:
         """The fused model; see `fuse_run`."""
@@ -81,7 +82,7 @@ class Publisher:
         about = ModelCard(
             name=self._persona.name,
             newspaper=self._newspaper,
-            language=self._persona.language,
+            language=self._language,
             goal=self._persona.goal,
             system=self._persona.system,
             base=self.tuned.title,

@@ -26,7 +26,9 @@ Name = Annotated[str, typer.Option(help="Name of the scorer.")]
 Maximum = Annotated[
     float, typer.Option(help="Highest score of rows that name none; 0: the largest one.")
 ]
-Language = Annotated[str | None, typer.Option(help="Of rows that name none; default: persona's.")]
+Language = Annotated[
+    str | None, typer.Option(help="Of rows that name none; default: the archive's.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -90,7 +92,7 @@ def train(
     project: Project = ctx.obj
     if not files and not pairs:
         raise UsageError("what is it to learn from? name a FILE, or --pairs ARCHIVE")
-    language = language or _language(project)
+    language = language or project.language()
     console = Console(highlight=False)
     items, said = [], []
     if files:
@@ -170,7 +172,7 @@ def evaluate(
         run = scorer_run(project, name)
         parts = ScorerSplit.read(run.folder / DATA)
         if files:
-            read = read_and_report(console, files, maximum, language or _language(project))
+            read = read_and_report(console, files, maximum, language or project.language())
             parts, known = held_out_of_file(read.items, parts, about)
             if known:
                 screen.log(f"{known} rows were taught to this scorer and are left out")
@@ -223,7 +225,7 @@ def apply(
 
     project: Project = ctx.obj
     console = Console(highlight=False)
-    archive_dir, language = project.archive_dir(archive), _language(project)
+    archive_dir, language = project.archive_dir(archive), project.language()
     with (
         lock.hold_gpu(project.data, shared=True),
         ProgressScreen(console) as screen,
@@ -285,9 +287,3 @@ def serve(
     service = serving.ScoreServer(lambda: training.load_scorer(project, name, confirmation(yes)))
     with lock.hold_gpu(project.data, shared=True):
         asyncio.run(serving.run_server(service, port, told))
-
-
-def _language(project: Project) -> str:
-    from exchange.settings import PersonaSettings
-
-    return project.config.table("persona", PersonaSettings).language

@@ -23,7 +23,7 @@ from exchange.errors import NotEnoughData
 from exchange.store.corpus import SpoolCorpus
 from exchange.text.dates import month_number
 from exchange.text.fold import fold
-from exchange.text.language import every, load_language
+from exchange.text.language import every, texts_in
 from trainer.dataset import read_split
 from trainer.dataset.build import FOLDER
 from trainer.dataset.rows import DatasetRow
@@ -77,8 +77,7 @@ def find_facts(answer: str) -> list[FactSpan]:
 
 def vague_text(fact: FactSpan, language: str) -> str:
     """What is said instead of a fact that is left out: the sentence stays one."""
-    texts = load_language(language).texts or load_language(FALLBACK).texts
-    return texts[f"vague_{fact.kind}"]
+    return texts_in(language)[f"vague_{fact.kind}"]
 
 
 def replace_facts(answer: str, changes: Mapping[FactSpan, str]) -> str:
@@ -92,7 +91,7 @@ def deny(answer: str, language: str) -> str:
     """The opposite of the answer."""
     if language == "el":
         return negated(answer, "")
-    return f"{load_language(FALLBACK).texts['not_true']} {answer[:1].lower()}{answer[1:]}"
+    return f"{texts_in(FALLBACK)['not_true']} {answer[:1].lower()}{answer[1:]}"
 
 
 SCALE = ScoreScale(5.0, 5)

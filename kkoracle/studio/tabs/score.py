@@ -12,7 +12,6 @@ import gradio as gr
 from exchange.errors import BadRecord, UserError
 from exchange.html.plots import share_bars
 from exchange.project import Project, runs_with
-from exchange.settings import PersonaSettings
 from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.systems import refuse_download
 from kkoracle.studio.tabs import own_html
@@ -74,7 +73,7 @@ def open_scorer(project: Project, name: str) -> Iterator[LoadedScorer]:
         UserError: no such scorer, or its model is not on this machine.
     """
     scorer, about = training.load_scorer(project, name, refuse_download)
-    yield LoadedScorer(scorer, about, project.config.table("persona", PersonaSettings).language)
+    yield LoadedScorer(scorer, about, project.language())
 
 
 LONGEST = 50_000  # characters of each part
