@@ -25,6 +25,7 @@ ENOUGH = 0.6  # of the pages must have it
 AUTHORS = 0.3  # many stories are not signed
 TOLD = 0.9  # of the pages, whose tags then are believed
 AUTHORS_SAME = 0.8  # of the signed pages may be one person's, where tags tell it
+SHOWN = 0.8  # of the names that tags tell
 JOINING = 3  # letters of the words between names
 _PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
 _NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
@@ -57,7 +58,7 @@ def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()
     date = _date(pages, found)
     taken = {v.path for v in (title, date) if v}
     found = [v for v in found if v.path not in taken and not _any_date(pages, v)]
-    author = _author(found)
+    author = _author([*found, *_author_tags(pages)])
     section = _section([v for v in found if not author or v.texts != author[0].texts])
     told = [page.told for page in pages]
     by_tags = _right_authors(pages, author)
@@ -99,12 +100,17 @@ def _right_authors(pages: Sequence[ParsedPage], author: tuple[XPathValues, str] 
     told = [page.told.author or page.told.signed for page in pages]
     if author is None or not _vary(told, AUTHORS_SAME):
         return author is None
+    return _are_shown(pages, told)
+
+
+def _are_shown(pages: Sequence[ParsedPage], lines: Sequence[str]) -> bool:
+    """Are nearly all of these names printed on their pages?"""
     shown = [
         any(names(line) <= names(unit.text) for unit in page.units if unit.words <= LONGEST)
-        for line, page in zip(told, pages, strict=True)
-        if line
+        for line, page in zip(lines, pages, strict=True)
+        if names(line)
     ]
-    return sum(shown) >= 0.8 * len(shown)
+    return bool(shown) and sum(shown) >= SHOWN * len(shown)
 
 
 def names(line: str) -> frozenset[str]:
@@ -301,6 +307,23 @@ def _attributes(pages: Sequence[ParsedPage]) -> list[XPathValues]:
         found = [page.root.xpath(path) for page in pages]
         texts = tuple(clean(str(items[0])) if items else "" for items in found)
         made.append(XPathValues(path, -1, texts, sum(map(len, found)) / len(found), 0.0))
+    return made
+
+
+def _author_tags(pages: Sequence[ParsedPage]) -> list[XPathValues]:
+    """What meta tags beside those that are read first say; the page must print it too."""
+    names_of_tags = {
+        f'//meta[@{kind}="{meta.get(kind)}"]/@content'
+        for page in spread_out(pages, SAMPLE_PAGES)
+        for meta in page.root.iter("meta")
+        for kind in ("property", "name")
+        if "author" in (meta.get(kind) or "").lower() and '"' not in meta.get(kind)
+    }
+    made = []
+    for path in names_of_tags:
+        texts = [clean(str(next(iter(page.root.xpath(path)), ""))) for page in pages]
+        if _are_shown(pages, texts):
+            made.append(XPathValues(path, -1, tuple(texts), 1.0, 0.0))
     return made
 
 

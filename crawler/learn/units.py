@@ -37,7 +37,9 @@ class TextUnit:
     folded: str = ""
     words: int = 0
     weight: int = 0  # words if it is of the story, minus words if it is not
-    reject_reason: str = ""  # it is not of the story: repeats, link, title, box, date, label
+    reject_reason: str = (
+        ""  # it is not of the story: repeats, link, title, byline, box, date, label, doubled
+    )
 
     def __post_init__(self) -> None:
         self.folded = fold(self.text)
@@ -227,7 +229,7 @@ HEADINGS = ("h2", "h3", "h4", "h5", "h6", "b", "strong")
 MINOR = 0.2  # of the words: so little may stand in a place that is none of the story's
 BYLINE_WORDS, BESIDE_NAMES = 30, 6  # of a line that says who wrote it, and where or what for
 BOXES = ("figcaption", "figure", "nav")
-NEVER_DROPPED = ("", "label")  # a short line inside the text may be its subheading
+NEVER_DROPPED = ("", "label", "doubled")  # a short line in the text may be its subheading
 _SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
 
 
@@ -244,8 +246,9 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
     for page in pages:
         for unit in page.units:
             unit.weight = -unit.words if unit.reject_reason else unit.words
-            if unit.reject_reason == "label" and unit.owner.tag in HEADINGS:
-                unit.weight = 0  # a subheading, or another story's: its surroundings decide
+            heading = unit.reject_reason == "label" and unit.owner.tag in HEADINGS
+            if heading or unit.reject_reason == "doubled":
+                unit.weight = 0  # its surroundings decide
 
 
 def _label_repeated(pages: Sequence[ParsedPage]) -> None:
@@ -331,12 +334,18 @@ def _unlabel_short_paragraphs(pages: Sequence[ParsedPage]) -> None:
 
 
 def _label_doubled(pages: Sequence[ParsedPage]) -> None:
-    """What a page prints twice counts once: where most of the text stands, not in its summary."""
+    """What a page prints twice counts once: where most of the text stands, not in its summary.
+
+    A place of which half is printed elsewhere too is such a summary; else it is chance.
+    """
     words: Counter[Place] = Counter()
+    count: Counter[Place] = Counter()
     for page in pages:
         for unit in page.units:
             if not unit.reject_reason:
                 words[page.place(unit.at)] += unit.words
+                count[page.place(unit.at)] += 1
+    again: dict[Place, list[TextUnit]] = defaultdict(list)
     for page in pages:
         best: dict[str, TextUnit] = {}
         for unit in page.units:
@@ -347,7 +356,10 @@ def _label_doubled(pages: Sequence[ParsedPage]) -> None:
                 continue
             if words[page.place(unit.at)] > words[page.place(first.at)]:
                 best[unit.folded], unit = unit, first
-            unit.reject_reason = "repeats"
+            again[page.place(unit.at)].append(unit)
+    for place, doubled in again.items():
+        for unit in doubled:
+            unit.reject_reason = "repeats" if 2 * len(doubled) >= count[place] else "doubled"
 
 
 def _is_heading(unit: TextUnit, share: float) -> bool:
