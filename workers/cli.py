@@ -10,7 +10,6 @@ import typer
 from exchange.cli.commands import add_command
 from exchange.cli.fields import settings_options
 from exchange.cli.options import Archive, Yes, confirmation
-from exchange.inference.models import ModelSettings
 from exchange.project import Project
 from workers import failed
 from workers.settings import WorkSettings, current_recipe
@@ -23,6 +22,7 @@ def register(app: typer.Typer) -> None:
         work,
         "kkoracle work",
         "kkoracle work --probe",
+        "kkoracle work --probe --verify --model mlx-community/A --model mlx-community/B",
         "kkoracle work --engine openai --width 64",
         "kkoracle work --pause",
         panel="Pairs",
@@ -39,11 +39,17 @@ def register(app: typer.Typer) -> None:
 
 
 @settings_options("work", WorkSettings, "width", "engine", "verify")
-@settings_options("model", ModelSettings, "name", into="model", names={"name": ("--model",)})
 def work(
     ctx: typer.Context,
     settings: WorkSettings,
-    model: ModelSettings,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="<str>",
+            help="In place of `[model] name`; with --probe several, to put them side by side.",
+        ),
+    ] = None,
     burst: Annotated[bool, typer.Option("--burst", help="End when the queue is empty.")] = False,
     yes: Yes = False,
     probe: Annotated[
@@ -69,6 +75,7 @@ def work(
     import logging
 
     from exchange import logs
+    from exchange.errors import UsageError
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
@@ -83,15 +90,21 @@ def work(
     current_recipe(
         project.config, project.language()
     )  # a wrong prompt ends it before anything starts
+    flags: list[dict[str, Any]] = [{"name": name} for name in model or ()] or [{}]
+    asked = [project.config.table("model", models.ModelSettings, flag) for flag in flags]
+    if len(asked) > 1 and not probe:
+        raise UsageError("a worker holds one model: several --model go with --probe alone")
     if settings.engine == "mlx":
         project.models.mkdir(parents=True, exist_ok=True)
-        models.locate(model, project.models, confirmation(yes))
+        for one in asked:
+            models.locate(one, project.models, confirmation(yes))
     variables: dict[str, Any] = {
         "KKORACLE_DATA": project.data,
         "KKORACLE_CONFIG": project.config.path.resolve() if project.config.path else "",
         "KKORACLE_WORK_WIDTH": settings.width,
         "KKORACLE_WORK_ENGINE": settings.engine,
-        "KKORACLE_MODEL_NAME": model.name,
+        "KKORACLE_WORK_VERIFY": settings.verify,
+        "KKORACLE_MODEL_NAME": asked[0].name,
         "KKORACLE_LOG_RUN": run,
     }
     environment = {key: str(value) for key, value in variables.items()}
@@ -99,8 +112,15 @@ def work(
         from workers.probe import run_command
 
         openblas.ensure()
-        config = Config(project.config.raw, project.config.path, {**os.environ, **environment})
-        raise typer.Exit(run_command(project, config, as_json=json))
+        configs = [
+            Config(
+                project.config.raw,
+                project.config.path,
+                {**os.environ, **environment, "KKORACLE_MODEL_NAME": one.name},
+            )
+            for one in asked
+        ]
+        raise typer.Exit(run_command(project, configs, as_json=json))
     with redis_for(project) as redis, WorkerProgress(redis.connect()) as progress:
         supervisor = Supervisor(
             redis.url,

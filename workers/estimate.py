@@ -17,7 +17,7 @@ import orjson
 from exchange.files import write_atomic
 from exchange.inference.engine import EngineDescription
 from exchange.inference.speech import SpeechSample
-from exchange.records import Result, Task
+from exchange.records import Pair, Result, Task
 from exchange.store.spool import FILE, open_tasks
 
 PROBE_FILE = "probe.json"  # what the last `work --probe` measured, in the archive's folder
@@ -134,6 +134,18 @@ class GenerationProbe:
     def with_form(self) -> int:
         """Replies in the form that was asked for."""
         return sum(one.has_form for one in self.tried)
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that could be read out of all replies."""
+        return sum(len(one.result.pairs) for one in self.tried)
+
+    @property
+    def accepted(self) -> list[Pair]:
+        """The pairs that passed the checks."""
+        return [
+            pair for one in self.tried for pair in one.result.pairs if pair.status == "accepted"
+        ]
 
     @property
     def verdicts(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -19,15 +19,16 @@ import orjson
 
 from exchange.display import format_duration, format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED, NotEnoughData
-from exchange.inference.engine import Engine
+from exchange.inference.engine import Engine, RequestOutput
 from exchange.inference.speech import hear
 from exchange.project import Project
-from exchange.records import Completion, Result, Task
+from exchange.records import Completion, Pair, Result, Task
 from exchange.settings import Config, PersonaSettings
 from exchange.store.spool import Spool, open_tasks
 from exchange.store.tasks import load_tasks
 from workers.estimate import GenerationProbe, ProbedTask, save_figures
 from workers.request_builder import RequestBuilder, share_prefix
+from workers.verify.step import ROUND_TRIP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,30 +82,56 @@ def run_probe(
         while waiting:
             for finished in engine.step():
                 task = waiting.pop(finished.ticket)
-                if builder.wants_retry(finished):
+                reply: RequestOutput | None = finished
+                if builder.is_follow_up(finished.ticket):
+                    reply = builder.read_back(finished)
+                elif builder.wants_retry(finished):
                     waiting[builder.retry(engine, finished)] = task
-                    continue
-                result, _ = builder.result(finished)
-                probe.tried.append(ProbedTask(task, result, finished.seconds))
-                probe.seconds = time.perf_counter() - started
-                progress(len(probe.tried), len(tasks))
+                    reply = None
+                elif tickets := builder.verify(engine, finished):
+                    waiting.update(dict.fromkeys(tickets, task))
+                    reply = None
+                if reply is not None:
+                    result, _ = builder.result(reply)
+                    probe.tried.append(ProbedTask(task, result, reply.seconds))
+                    probe.seconds = time.perf_counter() - started
+                    progress(len(probe.tried), len(tasks))
     except KeyboardInterrupt:
         probe.stopped = True
     return probe
 
 
-def run_command(project: Project, config: Config, *, as_json: bool) -> int:
-    """Run the probe and print it; returns the exit code."""
+def run_command(project: Project, configs: Sequence[Config], *, as_json: bool) -> int:
+    """Probe with each of these settings in turn and print what came; returns the exit code."""
+    archive = project.archive()
+    tasks, total = sample_tasks(project.archive_dir(), archive)
+    logging.getLogger("workers").setLevel(logging.INFO)
+    found: list[GenerationProbe] = []
+    for config in configs:
+        one = _probe_model(project, config, tasks, total)
+        found.append(one)
+        if as_json:
+            sys.stdout.write(orjson.dumps(one.to_dict()).decode() + "\n")
+        else:
+            print_probe(one, archive, datetime.now())
+        if one.stopped:
+            return STOPPED
+    save_figures(project.archive_dir(), found[0])
+    if len(found) > 1 and not as_json:
+        print_side_by_side(found)
+    return OK
+
+
+def _probe_model(
+    project: Project, config: Config, tasks: list[Task], total: int
+) -> GenerationProbe:
     from workers.open_engine import hold_gpu_share, open_engine
     from workers.settings import WorkSettings, prompt_registry
 
-    archive = project.archive()
-    tasks, total = sample_tasks(project.archive_dir(), archive)
     work = config.table("work", WorkSettings)
     persona = config.table("persona", PersonaSettings)
     prompts = prompt_registry(config)
     prompt = prompts.prompt("chunk", project.language())
-    logging.getLogger("workers").setLevel(logging.INFO)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
         heard = hear(engine, persona.language, [task.text for task in tasks])
         share_prefix(engine, prompt, persona.system)
@@ -112,12 +139,33 @@ def run_command(project: Project, config: Config, *, as_json: bool) -> int:
         with progress_bar("tasks tried") as progress:
             found = run_probe(engine, builder, tasks, total, progress)
     found.speech = heard
-    save_figures(project.archive_dir(), found)
-    if as_json:
-        sys.stdout.write(orjson.dumps(found.to_dict()).decode() + "\n")
-    else:
-        print_probe(found, archive, datetime.now())
-    return STOPPED if found.stopped else OK
+    return found
+
+
+def print_side_by_side(found: Sequence[GenerationProbe]) -> None:
+    """One line a model, all tried on the same tasks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "model", "form", "kept", "read back", "tokens/s", "all open tasks", box=None, pad_edge=False
+    )
+    for probe in found:
+        again = [score for score in map(_round_trip, probe.accepted) if score is not None]
+        fast, slow = (3600 * hours for hours in probe.hours_left)
+        table.add_row(
+            probe.description.model,
+            f"{probe.with_form} of {len(probe.tried)}",
+            f"{len(probe.accepted)} of {probe.pairs}",
+            f"{sum(again) / len(again):.0%}" if again else "(--verify)",
+            f"{probe.tokens_per_s:,.0f}",
+            format_range((fast, slow)),
+        )
+    Console(highlight=False).print(table)
+
+
+def _round_trip(pair: Pair) -> float | None:
+    return pair.scores.get(ROUND_TRIP)
 
 
 def print_probe(found: GenerationProbe, archive: str, now: datetime) -> None:

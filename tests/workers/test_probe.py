@@ -19,7 +19,7 @@ from exchange.project import Project
 from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
-from tests.workers.endpoint import Endpoint
+from tests.workers.endpoint import Endpoint, answer_about, number_of
 from workers.estimate import GenerationProbe, ProbedTask
 from workers.probe import summary_lines
 
@@ -78,6 +78,39 @@ def test_it_can_be_read_in_80_columns(make_project: MakeProject, tmp_path: Path)
     assert "20 of 20 replies had the form" in said.stdout
     assert "as the checks judged: accepted 20" in said.stdout
     assert "it does not answer a plain question" in " ".join(said.stdout.split())
+
+
+def test_models_stand_side_by_side_on_the_same_tasks(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    fill_spool(make_project(), 25).close()
+
+    def reply(prompt: str) -> str:
+        if "Απάντησε τώρα" not in prompt:
+            return answer_about(prompt)
+        return number_of(prompt.partition("Απάντησε τώρα")[0].strip())
+
+    with Endpoint(reply=reply) as endpoint:
+        said = run_cli(
+            *("work", "--probe", "--verify", "--model", "some/first", "--model", "some/second"),
+            cwd=tmp_path,
+            COLUMNS="100",
+            KKORACLE_WORK_ENGINE="openai",
+            KKORACLE_WORK_URL=endpoint.url,
+        )
+    assert said.returncode == 0, said.stderr
+    table = [line.split() for line in said.stdout.splitlines() if line.startswith("some/")][-2:]
+    assert [row[0] for row in table] == ["some/first", "some/second"]
+    for row in table:
+        assert row[1:8] == ["20", "of", "20", "20", "of", "20", "100%"]
+    asked = [body["model"] for body in endpoint.bodies if "τώρα" in str(body["messages"])]
+    assert asked.count("some/first") == asked.count("some/second") == 20
+
+
+def test_a_worker_holds_one_model(make_project: MakeProject, tmp_path: Path) -> None:
+    fill_spool(make_project(), 1).close()
+    said = run_cli("work", "--model", "some/first", "--model", "some/second", cwd=tmp_path)
+    assert said.returncode == 2 and "go with --probe alone" in said.stderr
 
 
 def test_ctrl_c_prints_what_it_has(
