@@ -19,7 +19,9 @@ GOOD = "Ερώτηση: Ποιος είναι ο Αριθμός {number};\nΑπ�
 
 
 def number_of(prompt: str) -> str:
-    return prompt.rpartition("Αριθμός ")[2].partition("\n")[0].strip(" .")
+    """Of a chunk of `fill_spool`, whatever stands behind it; "" of anything else."""
+    _, mark, rest = prompt.rpartition("Αριθμός ")
+    return rest.partition("\n")[0].strip(" .") if mark else ""
 
 
 def answer_about(prompt: str) -> str:
