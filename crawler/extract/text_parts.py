@@ -112,9 +112,8 @@ def text_paragraphs(text: str) -> list[str]:
 
 
 def plain_paragraphs(text: str) -> list[str]:
-    """Blank lines part paragraphs. Where there are none, lines do that end with a sentence.
-
-    So do lines too long to have been cut at a width, wherever they stand.
+    """Blank lines part paragraphs. Where there are none, lines do that end with a sentence, or that
+    are too long to have been cut at a width; beside blank lines, those that are both.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2029", "\n\n")
     pieces = _BLANK.split(text.strip())
@@ -125,7 +124,8 @@ def plain_paragraphs(text: str) -> list[str]:
         if len(ended) > 1 and not ended[0]:
             del ended[0]  # a title
         long = max(map(len, lines), default=0) > _LONG
-        apart = (len(pieces) == 1 or long) and sum(ended) >= _ENDED * len(ended)
+        whole = sum(ended) >= _ENDED * len(ended)
+        apart = (long or whole) if len(pieces) == 1 else (long and whole)
         found += lines if apart else [piece]
     return [said for piece in found if (said := clean(piece))]
 

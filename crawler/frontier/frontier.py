@@ -137,15 +137,15 @@ class Frontier:
             which: an SQL condition on `pages`, its values apart.
         """
         given_up = self.db.execute(
-            f"SELECT reason, COUNT(*) FROM pages WHERE state='failed' AND ({which}) "
-            "GROUP BY reason",
+            f"SELECT reason, COUNT(*) FROM pages WHERE state='failed' AND ({which})"
+            f"{self._only} GROUP BY reason",
             tuple(values),
         ).fetchall()
         for reason, count in given_up:
             pages.count(self.db, f"reason.{reason}", -count)
         return self.db.execute(
             "UPDATE pages SET state='waiting', reason='', tries=0, next_at=0 "
-            f"WHERE state IN ('done', 'failed') AND ({which})",
+            f"WHERE state IN ('done', 'failed') AND ({which}){self._only}",
             tuple(values),
         ).rowcount
 

@@ -138,6 +138,21 @@ def counters(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall())
 
 
+def last_page(connection: sqlite3.Connection) -> int:
+    """The id of the page that was added last, 0 for none."""
+    return int(connection.execute("SELECT COALESCE(MAX(id), 0) FROM pages").fetchone()[0])
+
+
+def outcomes_after(connection: sqlite3.Connection, page: int) -> dict[str, int]:
+    """What came of the texts of later pages, commonest first: "done" is a story."""
+    rows = connection.execute(
+        "SELECT text, COUNT(*) FROM pages WHERE id>? AND text NOT IN ('', 'waiting') "
+        "GROUP BY text ORDER BY COUNT(*) DESC, text",
+        (page,),
+    )
+    return dict(rows.fetchall())
+
+
 def note(connection: sqlite3.Connection, name: str) -> str:
     """A small fact that outlives the process, "" when it was never noted."""
     row = connection.execute("SELECT value FROM notes WHERE name=?", (name,)).fetchone()

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from crawler.importing.importer import ImportResult
 
 
+# What helps where a document yields no story, by the code of the reason.
+_CURES = {
+    "no-text-field": "say which field holds the text, --field text=NAME",
+    "no-pdf-support": "pip install 'kkoracle[pdf]', then `kkoracle archive retry --reason no-pdf-support`",
+    "encrypted-pdf": "take their passwords off, and import them again",
+    "too-short": "they have fewer words than the profile's min_words",
+}
+
+
 @settings_options("crawl", CrawlSettings, "profile", "language")
 def import_(
     ctx: typer.Context,
@@ -86,8 +95,12 @@ def import_(
             f"{done.tally.foreign}: if they are the newspaper's, set [crawl] profile and "
             "base_url to it first"
         )
+    if not done.stopped and (nothing := _said_of_nothing(done, path)):
+        raise NotEnoughData(nothing)
     for detail in done.tally.details.values():
         typer.echo(detail)
+    if without := _said_of_no_story(done):
+        typer.echo(f"no story came of {without}")
     lost = _said_of_scans(done, load(settings, archive, imported=True).language)
     if lost and done.few_stories:
         raise NotEnoughData(lost)
@@ -99,6 +112,29 @@ def import_(
         raise Stopped("stopped, nothing is lost: the same command goes on")
     if done.tally.new:
         typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
+
+
+def _said_of_no_story(done: ImportResult) -> str:
+    """How many new documents yielded no story, and what helps; "" when all did."""
+    none = {reason: count for reason, count in done.outcomes.items() if reason != "done"}
+    if not none:
+        return ""
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in none.items())
+    cure = next((f": {_CURES[reason]}" for reason in none if reason in _CURES), "")
+    return f"{sum(none.values()):,} of what is new ({listed}){cure}"
+
+
+def _said_of_nothing(done: ImportResult, path: Path) -> str:
+    """Why an import that brought nothing at all has failed; "" for one that brought something."""
+    if done.tally.documents:
+        lost = done.outcomes and not done.outcomes.get("done") and not done.scans
+        return f"no story at all came of {_said_of_no_story(done)}" if lost else ""
+    for detail in done.tally.details.values():
+        return detail
+    if done.tally.rejected["image"]:
+        return ""  # said as scans
+    rejected = ", ".join(sorted(done.tally.rejected))
+    return f"nothing to import in {path}" + (f": every file is {rejected}" if rejected else "")
 
 
 def _said_of_scans(done: ImportResult, language: str) -> str:

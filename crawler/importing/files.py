@@ -95,15 +95,17 @@ def read_documents(
             return
         head, packed = _head(path)
         kind = _kind(path, head, packed)
-        opened = gzip.open if packed else Path.open
         if kind in (JSON_LINES, JSON, TABLE):
             readers = {
                 JSON_LINES: json_files.read_json_lines,
                 JSON: json_files.read_json,
                 TABLE: tables.read_csv,
             }
-            with opened(path, "rb") as stream:
-                yield from readers[kind](cast("BinaryIO", stream), name, tell, options)
+            with path.open("rb") as raw:
+                stream: BinaryIO = raw
+                if packed:
+                    stream, tell = cast("BinaryIO", gzip.GzipFile(fileobj=raw)), _packed(raw, tell)
+                yield from readers[kind](stream, name, tell, options)
         elif kind == WEB_ARCHIVE:
             yield from warc.read_warc(path, name, tell)
         elif kind == WACZ:
@@ -118,6 +120,18 @@ def read_documents(
             tell(state.st_size)
     except (OSError, EOFError, zlib.error):
         yield ImportDocument(name, "", reason="unreadable")
+
+
+def _packed(raw: BinaryIO, tell: BytesReadCallback) -> BytesReadCallback:
+    """Tells how far a packed file was read, whatever came out of it."""
+    at = 0
+
+    def told(_: int) -> None:
+        nonlocal at
+        tell(raw.tell() - at)
+        at = raw.tell()
+
+    return told
 
 
 def _head(path: Path) -> tuple[bytes, bool]:

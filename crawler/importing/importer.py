@@ -50,6 +50,7 @@ class ImportTally:
     foreign: str = ""  # an address that the profile's site does not have, if one came
     rejected: Counter[str] = field(default_factory=Counter)
     details: dict[str, str] = field(default_factory=dict)  # of a reason, the first one told
+    before: int = 0  # the last page that was known; those behind it are new
     pdfs: list[str] = field(default_factory=list)  # their keys: of what may be scans
 
     @property
@@ -69,6 +70,7 @@ class ImportResult:
     tally: ImportTally
     stopped: bool = False  # before all was made stories; the same call goes on
     scans: int = 0  # PDF files of pictures, which nobody has read
+    outcomes: Mapping[str, int] = field(default_factory=dict)  # of the new ones: what came of them
 
     @property
     def few_stories(self) -> bool:
@@ -104,12 +106,10 @@ def import_files(
     profile = profiles.load(settings, archive, imported=True)
     options = ImportOptions(fields, profile.charset, path if path.is_dir() else None)
     files = _DocumentSource(path, project.data, options)
-    tally = asyncio.run(
-        _store_documents(project.archive_dir(archive), profile, files, date, on_progress)
-    )
+    directory = project.archive_dir(archive)
+    tally = asyncio.run(_store_documents(directory, profile, files, date, on_progress))
     try:
         asyncio.run(_extract(project, archive, settings, on_snapshot))
-        directory = project.archive_dir(archive)
         scans = ocr.count_scans(directory, tally.pdfs)
         if scans and not ocr.missing_for_ocr(profile.language):
             reading = ocr.read_scans(directory, tally.pdfs, profile.language, on_scan)
@@ -119,7 +119,9 @@ def import_files(
             scans = ocr.count_scans(directory, tally.pdfs)
     except Stopped:
         return ImportResult(tally, stopped=True)
-    return ImportResult(tally, scans=scans)
+    with contextlib.closing(pages.connect_readonly(directory)) as connection:
+        outcomes = pages.outcomes_after(connection, tally.before)
+    return ImportResult(tally, scans=scans, outcomes=outcomes)
 
 
 async def _extract(
@@ -184,7 +186,7 @@ class DocumentStore:
     """
 
     def __init__(self, frontier: Frontier, site: CrawlScope, date: re.Pattern[str] | None) -> None:
-        self.tally = ImportTally()
+        self.tally = ImportTally(before=pages.last_page(frontier.db))
         self._frontier = frontier
         self._db = frontier.db
         self._bodies = RawStore(frontier.db)

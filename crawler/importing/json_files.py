@@ -78,11 +78,12 @@ def read_json(
     stream: BinaryIO, name: str, tell: BytesReadCallback, options: ImportOptions
 ) -> Documents:
     """One object, a list of them, or an object around such a list; also lines of objects."""
-    body = stream.read(MAX_JSON + 1)
+    body = stream.read(MAX_BODY)
     if _is_lines(body):
         rest = cast("BinaryIO", _Again(body, stream))
         yield from read_json_lines(rest, name, tell, options)
         return
+    body += stream.read(MAX_JSON + 1 - len(body))
     tell(len(body))
     if len(body) > MAX_JSON:
         yield failed_document(name, "too-big")

@@ -16,6 +16,8 @@ from crawler.extract.shapes import StoryParts
 from crawler.importing.files import read_documents
 from crawler.importing.json_files import ImportOptions, field_names
 from exchange.errors import UsageError
+from tests.conftest import run_cli
+from tests.crawler.importing.test_import import project
 
 ONE = "The bridge over the river cost 4 million and took two years to build."
 TWO = "The mayor opened it on Monday, in the rain."
@@ -69,6 +71,8 @@ def test_lines_that_end_inside_sentences_are_one_paragraph(tmp_path: Path) -> No
     assert parts({"text": wrapped}, tmp_path).paragraphs == (f"{ONE} {TWO}",)
     long = f"{ONE} {TWO} {ONE}"  # no line that was cut at a width is as long
     assert parts({"text": f"Lead.\n\n{long}\n{TWO}"}, tmp_path).paragraphs == ("Lead.", long, TWO)
+    thai = "สะพานข้ามแม่น้ำเปิดเมื่อวันจันทร์ " * 5  # ends with no mark
+    assert parts({"text": f"{thai}\n{TWO}"}, tmp_path).paragraphs == (thai.strip(), TWO)
 
 
 @pytest.mark.parametrize(
@@ -260,3 +264,21 @@ def test_a_file_is_what_its_content_says(
     found = items(tmp_path / name, content)
     assert {item.kind for item in found} == {kind}
     assert {item.reason for item in found} == {"" if kind else "unknown-type"}
+
+
+def test_an_import_that_brings_nothing_fails_with_cause_and_cure(tmp_path: Path) -> None:
+    project(tmp_path)
+    made = tmp_path / "in"
+    made.mkdir()
+    nothing = run_cli("import", "in", cwd=tmp_path)
+    assert (nothing.returncode, "nothing to import in in" in nothing.stderr) == (1, True)
+    (made / "a.jsonl").write_text(json.dumps({"Inhalt": ONE}) + "\n" + json.dumps({"Inhalt": TWO}))
+    lost = run_cli("import", "in", cwd=tmp_path)
+    assert lost.returncode == 1
+    assert "no story at all came of 2 of what is new (no-text-field 2)" in lost.stderr
+    assert "--field text=NAME" in lost.stderr
+    named = run_cli("import", "in", "--field", "text=Inhalt", cwd=tmp_path)
+    assert named.returncode == 0 and "2 new, 0 known, 0 rejected; 2 stories" in named.stdout
+    (made / "b.csv").write_text("Titel,Inhalt\nA,B\n")
+    partly = run_cli("import", "in/b.csv", cwd=tmp_path)
+    assert partly.returncode == 1 and "its columns are 'Titel', 'Inhalt'" in partly.stderr
