@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # What helps where a document yields no story, by the code of the reason.
 _CURES = {
     "no-text-field": "say which field holds the text, --field text=NAME",
-    "no-pdf-support": "pip install 'kkoracle[pdf]', then `kkoracle archive retry --reason no-pdf-support`",
+    "no-pdf-support": "pip install 'kkoracle[pdf]', then `kkoracle archive retry`",
     "encrypted-pdf": "take their passwords off, and import them again",
     "too-short": "they have fewer words than the profile's min_words",
 }
