@@ -104,7 +104,8 @@ def import_files(
     if not path.exists():
         raise UsageError(f"{path} does not exist")
     profile = profiles.load(settings, archive, imported=True)
-    options = ImportOptions(fields, profile.charset, path if path.is_dir() else None)
+    folder = path if path.is_dir() else None
+    options = ImportOptions(fields, profile.charset, profile.language, folder)
     files = _DocumentSource(path, project.data, options)
     directory = project.archive_dir(archive)
     tally = asyncio.run(_store_documents(directory, profile, files, date, on_progress))

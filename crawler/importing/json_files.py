@@ -21,6 +21,7 @@ from crawler.extract.documents import BytesReadCallback, Documents, ImportDocume
 from crawler.extract.text_parts import FIELDS, text_of, url_of
 from crawler.fetch.client import MAX_BODY
 from exchange.errors import UsageError
+from exchange.text.charset_labels import ANNOUNCED
 
 MAX_JSON = 64 * 1024 * 1024  # bytes; a JSON file is read at once; JSON lines have no such limit
 
@@ -31,13 +32,14 @@ class ImportOptions:
 
     Args:
         fields: our name of a field to the one that it has in the files.
-        charset: the profile's, for tables that are not in UTF-8.
+        charset, language: the profile's, for tables that are not in UTF-8.
         folder: what is imported, if it is a folder: an ALTO page that a METS file in it names is
             read with that.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    charset: str = "announced"
+    charset: str = ANNOUNCED
+    language: str = ""
     folder: Path | None = None
 
 

@@ -21,6 +21,7 @@ from crawler.extract.text_parts import FIELDS, plain_name
 from crawler.fetch.client import MAX_BODY
 from crawler.importing.json_files import ImportOptions, failed_document, record_document
 from exchange.errors import UsageError
+from exchange.text.charset_labels import ANNOUNCED, GREEK
 
 MAX_SHEETS = 512 * 1024 * 1024  # bytes, unpacked; spreadsheets are read at once
 _SAMPLE = 256 * 1024  # bytes of a table by which its charset is judged
@@ -35,7 +36,7 @@ def read_csv(
     """One document a row; the first row names the columns, the delimiter is found by it."""
     sample = stream.read(_SAMPLE)
     opened = io.BufferedReader(_Joined(sample, stream, tell))
-    text = io.TextIOWrapper(opened, _codec(sample, options.charset), errors="replace", newline="")
+    text = io.TextIOWrapper(opened, _codec(sample, options), errors="replace", newline="")
     first = text.readline(MAX_BODY)
     if first.lower().startswith("sep="):  # what Excel writes for itself
         first = text.readline(MAX_BODY)
@@ -62,14 +63,15 @@ class _Joined(io.RawIOBase):
         return len(piece)
 
 
-def _codec(sample: bytes, charset: str) -> str:
-    """UTF-8 if it decodes; else the profile's, as tables announce nothing."""
+def _codec(sample: bytes, options: ImportOptions) -> str:
+    """UTF-8 if it decodes; else the profile's or its language's, as tables announce nothing."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
-        return codec_by_bytes(sample, charset)
+        greek = options.charset == ANNOUNCED and options.language == "el"
+        return codec_by_bytes(sample, GREEK if greek else options.charset)
     return "utf-8-sig"
 
 

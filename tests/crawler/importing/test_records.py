@@ -146,7 +146,7 @@ def test_a_broken_line_costs_itself(tmp_path: Path) -> None:
 def test_a_table_is_read_whatever_parts_its_cells(mark: str, codec: str, tmp_path: Path) -> None:
     rows = [["Title", "Published", "Text", ""], ["Γέφυρα", "2004-05-03", f'"{ONE}\n\n{TWO}"', ""]]
     content = "\r\n".join(mark.join(row) for row in rows) + "\r\n\r\n"
-    (found,) = read(tmp_path / "a.csv", content.encode(codec))
+    (found,) = read(tmp_path / "a.csv", content.encode(codec), language="el")
     assert isinstance(found, StoryParts)
     assert (found.title, found.date, found.paragraphs) == ("Γέφυρα", "2004-05-03", (ONE, TWO))
 
