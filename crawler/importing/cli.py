@@ -60,7 +60,6 @@ def import_(
     from crawler.extract.file_names import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files
     from crawler.importing.json_files import field_names
-    from crawler.profiles import load
     from crawler.status.console import CrawlConsole, StepProgressBar
     from exchange.errors import NotEnoughData, Stopped
 
@@ -101,7 +100,7 @@ def import_(
         typer.echo(detail)
     if without := _said_of_no_story(done):
         typer.echo(f"no story came of {without}")
-    lost = _said_of_scans(done, load(settings, archive, imported=True).language)
+    lost = _said_of_scans(done)
     if lost and done.few_stories:
         raise NotEnoughData(lost)
     if lost:
@@ -137,7 +136,7 @@ def _said_of_nothing(done: ImportResult, path: Path) -> str:
     return f"nothing to import in {path}" + (f": every file is {rejected}" if rejected else "")
 
 
-def _said_of_scans(done: ImportResult, language: str) -> str:
+def _said_of_scans(done: ImportResult) -> str:
     """What the pictures among the files cost, and the cure; "" when there are none."""
     from crawler.importing import ocr
 
@@ -145,11 +144,11 @@ def _said_of_scans(done: ImportResult, language: str) -> str:
     if not done.scans and not pictures:
         return ""
     files = f"{done.scans:,} PDF files are" if done.scans else f"{pictures:,} pictures may be"
-    name = ocr.tesseract_language(language)
+    name = ocr.tesseract_language(done.language)
     made = "page.pdf text.pdf" if done.scans else "page.tif text.pdf"
     cure = "then import text.pdf"
     if done.scans:
-        cure = ocr.missing_for_ocr(language) or "it could not read them here"
+        cure = ocr.missing_for_ocr(done.language) or "it could not read them here"
     return f"{files} scans: run OCR first (ocrmypdf -l {name} {made}); {cure}"
 
 

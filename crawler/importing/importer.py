@@ -29,6 +29,7 @@ from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.importing import ocr
 from crawler.importing.files import read_documents, walk_files
 from crawler.importing.json_files import ImportOptions
+from crawler.language import settled_profile
 from crawler.profile import Profile
 from crawler.records import Link
 from crawler.scope import CrawlScope
@@ -70,6 +71,7 @@ class ImportResult:
     tally: ImportTally
     stopped: bool = False  # before all was made stories; the same call goes on
     scans: int = 0  # PDF files of pictures, which nobody has read
+    language: str = ""  # of the archive
     outcomes: Mapping[str, int] = field(default_factory=dict)  # of the new ones: what came of them
 
     @property
@@ -105,16 +107,17 @@ def import_files(
         raise UsageError(f"{path} does not exist")
     profile = profiles.load(settings, archive, imported=True)
     folder = path if path.is_dir() else None
-    options = ImportOptions(fields, profile.charset, profile.language, folder)
+    told = profile.language or settings.language
+    options = ImportOptions(fields, profile.charset, told, folder)
     files = _DocumentSource(path, project.data, options)
     directory = project.archive_dir(archive)
     tally = asyncio.run(_store_documents(directory, profile, files, date, on_progress))
     try:
         asyncio.run(_extract(project, archive, settings, on_snapshot))
         scans = ocr.count_scans(directory, tally.pdfs)
-        if scans and not ocr.missing_for_ocr(profile.language):
-            reading = ocr.read_scans(directory, tally.pdfs, profile.language, on_scan)
-            asyncio.run(reading)
+        language = settled_profile(project, archive, settings, imported=True).language
+        if scans and not ocr.missing_for_ocr(language):
+            asyncio.run(ocr.read_scans(directory, tally.pdfs, language, on_scan))
             asyncio.run(_extract(project, archive, settings, on_snapshot))
             ocr.settle_scans(directory)
             scans = ocr.count_scans(directory, tally.pdfs)
@@ -122,7 +125,7 @@ def import_files(
         return ImportResult(tally, stopped=True)
     with contextlib.closing(pages.connect_readonly(directory)) as connection:
         outcomes = pages.outcomes_after(connection, tally.before)
-    return ImportResult(tally, scans=scans, outcomes=outcomes)
+    return ImportResult(tally, scans=scans, outcomes=outcomes, language=language)
 
 
 async def _extract(
