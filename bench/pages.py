@@ -3,8 +3,8 @@
 Every page of `--corpus` is read by the generic profile as the crawl reads it (charset, text,
 metadata, chunks), and by trafilatura called by hand on the decoded page:
 `bare_extraction(text, with_metadata=True)`. The same figures are taken of both; those of the peer
-begin with `trafilatura_`, and `languages` gives both by language (the profile is told the page's
-own, from `lang` of its `html` element, as `archive learn` would write it).
+begin with `trafilatura_`, and `languages` gives both by language. The profile is told the language
+that the page would be found to be in, were it an archive.
 
 Two texts are compared by their letters and digits alone, in lower case and in Unicode's
 compatibility form: blanks, quotation marks and dashes do not count, so neither does how a
@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import re
 import time
 import unicodedata
 from collections import defaultdict
@@ -42,15 +41,16 @@ import orjson
 from bench.registry import BenchSettings, Figures
 from crawler import profiles
 from crawler.extract.charset import decode
+from crawler.extract.html import declared_language, paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
 from exchange.errors import UsageError
+from exchange.text.detect import detect_language
 
 SEED = 0  # nothing is drawn
 NOT_FOR_JUDGING = ("*",)
 PASSES, QUICK_PAGES = 3, 12
 RUN = 16  # letters: shorter agreement is chance
 SYSTEMS = ("ours", "trafilatura")
-_LANG = re.compile(rb"<html\b[^>]{0,400}?\blang\s*=\s*[\"']?([A-Za-z]{2,3})", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class RealPage:
 
     url: str
     body: bytes
-    language: str  # as the page says; "" where it does not
+    language: str  # as it is detected
     title: str
     published: str
     authors: tuple[str, ...]
@@ -186,7 +186,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     for name in SYSTEMS:
         for page, said in zip(pages, found[name], strict=True):
             tallies[name].add(page, said)
-            of = languages.setdefault(page.language or "none", {n: PageTally() for n in SYSTEMS})
+            of = languages.setdefault(page.language or "unknown", {n: PageTally() for n in SYSTEMS})
             of[name].add(page, said)
     if args.misses:
         _tell_misses(pages, found, settings)
@@ -218,12 +218,11 @@ def read_corpus(folder: Path | None) -> list[RealPage]:
         told = orjson.loads(line)
         body = (folder / told["file"]).read_bytes()
         body = gzip.decompress(body) if told["file"].endswith(".gz") else body
-        language = _LANG.search(body)
         found.append(
             RealPage(
                 told["url"],
                 body,
-                language[1].decode().lower() if language else "",
+                language_of(body),
                 told["title"] or "",
                 (told["published"] or "")[:10],
                 tuple(told["authors"] or ()),
@@ -231,6 +230,13 @@ def read_corpus(folder: Path | None) -> list[RealPage]:
             )
         )
     return found
+
+
+def language_of(body: bytes) -> str:
+    """The language of a page, as that of an archive is told."""
+    root = parse(decode(body))
+    text = "\n".join(paragraphs([root])) if root is not None else ""
+    return detect_language([text], [declared_language(root)] if root is not None else [])
 
 
 @cache
@@ -242,7 +248,7 @@ def _reader(language: str) -> PageReader:
 def by_us(page: RealPage) -> FoundText:
     """By the generic profile."""
     stored = StoredPage("page", page.url, "page", "", None, "", page.body)
-    stories = [story for story, _ in _reader(page.language or "en").read(stored).stories]
+    stories = [story for story, _ in _reader(page.language).read(stored).stories]
     if not stories:
         return FoundText()
     first = stories[0]

@@ -26,6 +26,8 @@ _ASCII = re.compile(rb"[A-Za-z]")
 _HIGH = re.compile(rb"[\xaa-\xff]")
 _ESCAPED = re.compile(rb"\x1b[$(]")  # ISO-2022-JP, which is ASCII to everybody else
 NEVER_LATIN = 0.3  # of the letters of a page beyond ASCII: French and Vietnamese stay below
+_ACCENTED = re.compile(rb"[\xdc-\xdf\xfc-\xfe]")  # ά έ ή ί ό ύ ώ; in Russian Ь Э Ю Я ь э ю
+ACCENTS = 0.04  # of the letters: in Greek one in ten
 SAMPLE = 1 << 18  # bytes that tell a page's alphabet
 _LATIN = re.compile(r"cp125[0247]|iso8859-(?:[12349]|1[03456])|mac_roman|utf-8")
 # U+200C and U+200D join letters or keep them apart: Persian and the scripts of India need them.
@@ -99,7 +101,15 @@ def _is_greek(body: bytes, names: list[str], language: str) -> bool:
         return True
     if names and not _LATIN.fullmatch(names[0]):
         return False
-    return language == "el" or (not language and _high_share(body) > NEVER_LATIN)
+    return language == "el" or (not language and _looks_greek(body))
+
+
+def _looks_greek(body: bytes) -> bool:
+    """Letters beyond ASCII, enough of them with the accents of Greek, and none that it lacks."""
+    if _high_share(body) <= NEVER_LATIN or b"\xff" in body:
+        return False
+    text = _MARKUP.sub(b" ", body[:SAMPLE])
+    return len(_ACCENTED.findall(text)) >= ACCENTS * len(_HIGH.findall(text))
 
 
 def _high_share(body: bytes) -> float:
@@ -136,7 +146,7 @@ def codec_by_bytes(body: bytes, charset: str = ANNOUNCED) -> str:
     """The codec of bytes that are not UTF-8 and announce nothing, such as a table's."""
     if charset not in (ANNOUNCED, GREEK):
         return codec_of(charset)
-    greek = charset == GREEK or _high_share(body) > NEVER_LATIN
+    greek = charset == GREEK or _looks_greek(body)
     return greek_codec(body) if greek else "cp1252"
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from crawler.extract.charset import clean
 from crawler.extract.linked_data import LinkedData
 from exchange.text import dates
+from exchange.text.detect import language_code
 from exchange.text.fold import fold
 from exchange.text.language import every
 
@@ -71,7 +72,7 @@ class PageMetadata:
 def page_language(root: Any, language: str) -> str:
     """The archive's language with the region that the page names: en-GB for en."""
     tag = (root.get("lang") or "").strip().replace("_", "-")
-    return tag if tag.partition("-")[0].lower() == language and len(tag) <= 12 else language
+    return tag if language_code(tag) == language and len(tag) <= 12 else language
 
 
 def read_metadata(

@@ -27,9 +27,6 @@ from exchange.records import Chunk, Story
 DEPTH = 32  # pages given at once, so that a process need not wait for us after each
 NAP_S = 0.02  # between looks at processes that have enough to do: one wake-up for many pages
 PIPE_BYTES = 1 << 20  # for what is written meanwhile; only Linux has pipes of a chosen size
-# A page's tree is thousands of small pieces, freed only to be asked for again. glibc keeps seven
-# of a size at hand; keeping a tree's worth saves a tenth of the time. Others ignore the variable.
-_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4000"}
 START_S = 60.0  # a process on a busy machine imports for a while
 
 
@@ -101,7 +98,7 @@ class ExtractionPool:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**_ALLOCATOR, **os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path},
             )
         except OSError as error:
             raise ProgramFailed(f"cannot start a process to extract text: {error}") from None

@@ -137,7 +137,7 @@ def text_rows(
     rows = []
     for _point, _id, chunk in sorted(chosen, key=lambda item: item[1]):
         origin = origins[chunk.story_id]
-        date = format_date(origin.published) if origin.published else "—"
+        date = format_date(origin.published, language) if origin.published else "—"
         question = ask.format(date=date, title=origin.title)
         question += more.format(part=chunk.index + 1) if chunk.index else ""
         rows.append(

@@ -96,7 +96,8 @@ def test_an_announced_charset_that_does_not_decode_gives_way_to_the_next() -> No
 
 def test_what_nothing_announces_is_guessed_by_its_language() -> None:
     text = "<p>Сегодня в городе светит солнце, а вчера весь день шёл сильный дождь.</p>" * 4
-    assert decode(text.encode("cp1251"), language="ru") == text
+    for language in ("ru", ""):
+        assert decode(text.encode("cp1251"), language=language) == text
     assert decode((TEXT * 2).encode("cp1253"), language="el") == TEXT * 2
 
 

@@ -221,7 +221,8 @@ def test_the_paper_s_own_text_is_taught_only_from_taught_stories(tmp_path: Path)
     texts = [row for row in train if row.kind == "text"]
     assert len(texts) == int(0.25 * (len(train) - len(texts)))
     assert {row.story for row in texts} <= {row.story for row in train if row.kind != "text"}
-    assert texts[0].question.startswith("Γράψε το ρεπορτάζ της 3/2/2001 με τίτλο «Τίτλος».")
+    opening = "Γράψε το ρεπορτάζ της 3 Φεβρουαρίου 2001 με τίτλο «Τίτλος»."
+    assert texts[0].question.startswith(opening)
 
 
 def test_caps_and_shares_are_kept_and_counted(tmp_path: Path) -> None:
