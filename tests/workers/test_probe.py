@@ -20,6 +20,7 @@ from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
 from tests.workers.endpoint import Endpoint, answer_about, number_of
+from tests.workers.test_verification import AGAIN
 from workers.estimate import GenerationProbe, ProbedTask
 from workers.probe import summary_lines
 
@@ -86,9 +87,8 @@ def test_models_stand_side_by_side_on_the_same_tasks(
     fill_spool(make_project(), 25).close()
 
     def reply(prompt: str) -> str:
-        if "Απάντησε τώρα" not in prompt:
-            return answer_about(prompt)
-        return number_of(prompt.partition("Απάντησε τώρα")[0].strip())
+        chunk, again, _ = prompt.partition(AGAIN)
+        return number_of(chunk) if again else answer_about(prompt)
 
     with Endpoint(reply=reply) as endpoint:
         said = run_cli(
@@ -103,7 +103,7 @@ def test_models_stand_side_by_side_on_the_same_tasks(
     assert [row[0] for row in table] == ["some/first", "some/second"]
     for row in table:
         assert row[1:8] == ["20", "of", "20", "20", "of", "20", "100%"]
-    asked = [body["model"] for body in endpoint.bodies if "τώρα" in str(body["messages"])]
+    asked = [body["model"] for body in endpoint.bodies if AGAIN in body["messages"][-1]["content"]]
     assert asked.count("some/first") == asked.count("some/second") == 20
 
 

@@ -21,6 +21,7 @@ from tests.workers.endpoint import Endpoint, answer_about, number_of
 from workers.verify import scores, threshold
 from workers.verify.threshold import LabelledSignals, VerificationModel
 
+AGAIN = "\n\nΕρώτηση: "  # begins what is asked after a chunk, when a pair is read back
 TEXT = (
     "The bridge at Petra cost 240 thousand euros, said Eleni Karatza. The school of Lefka cost "
     "95 thousand. Nikos Vasilas opened both."
@@ -84,9 +85,10 @@ def test_a_follow_up_goes_ahead_of_those_that_wait(tiny_model: Path) -> None:
 
 def reply(prompt: str) -> str:
     """Pairs for a chunk; asked again, the right answer to even numbers alone."""
-    if "Απάντησε τώρα" not in prompt:
+    chunk, again, _ = prompt.partition(AGAIN)
+    if not again:
         return answer_about(prompt)
-    number = number_of(prompt.partition("Απάντησε τώρα")[0].strip())
+    number = number_of(chunk)
     return f"Ο αριθμός {number}." if int(number) % 2 == 0 else "Ο αριθμός 999."
 
 
@@ -113,9 +115,11 @@ def test_accepted_pairs_are_read_back_and_keep_what_was_found(
         assert len(accepted) == 12
         for pair in accepted:
             assert pair.scores == {"round_trip": float(digits(pair) % 2 == 0)}
-        again = [body for body in pipeline.endpoint.bodies if "τώρα" in str(body["messages"])]
+        again = [
+            body for body in pipeline.endpoint.bodies if AGAIN in body["messages"][-1]["content"]
+        ]
         assert len(again) == 12
-        shared = again[0]["messages"][-1]["content"].partition("Απάντησε τώρα")[0]
+        shared = again[0]["messages"][-1]["content"].partition(AGAIN)[0]
         assert any(
             body["messages"][-1]["content"] == shared.strip() for body in pipeline.endpoint.bodies
         )  # it begins as the request that made the pair

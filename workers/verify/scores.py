@@ -23,7 +23,7 @@ def agreement(question: str, answer: str, again: str, language: str) -> float:
     Numbers decide where both hold any; else the share of what the shorter of the two adds to the
     question that the other says as well. An answer that adds nothing is compared as a whole.
     """
-    asked, first, second = (TokenizedText(one) for one in (question, answer, again))
+    asked, first, second = (TokenizedText(one, language) for one in (question, answer, again))
     known = asked if (first.stems | first.numbers) - asked.stems - asked.numbers else None
     numbers, others = (_added(one.numbers, known and known.numbers) for one in (first, second))
     if numbers and others:

@@ -76,7 +76,7 @@ class ReadBack:
 def _weigh(
     engine: Engine, messages: list[dict[str, str]], task: Task, pair: Pair
 ) -> dict[str, float]:
-    """Natural logarithms per token; the contrast is against the likeliest other answer."""
+    """Natural logarithms, per token; the contrast is against the likeliest other answer."""
     if not isinstance(engine, LikelihoodEngine):
         return {}
     others = scores.alternatives(pair.question, pair.answer, task.text)
@@ -84,5 +84,5 @@ def _weigh(
     own, *rest = engine.loglikelihood([messages] * len(answers), answers)
     found = {LIKELIHOOD: round(own.mean, 4)}
     if rest:
-        found[CONTRAST] = round(own.logprob - max(one.logprob for one in rest), 4)
+        found[CONTRAST] = round(own.mean - max(one.mean for one in rest), 4)
     return found

@@ -84,7 +84,7 @@ def features(signals: Signals) -> tuple[float, ...]:
     return (
         1.0,
         2 * signals[ROUND_TRIP] - 1 if ROUND_TRIP in signals else 0.0,
-        math.tanh(signals[CONTRAST] / 4) if CONTRAST in signals else 0.0,
+        math.tanh(signals[CONTRAST]) if CONTRAST in signals else 0.0,
         math.tanh(signals[LIKELIHOOD] / 2 + 1) if LIKELIHOOD in signals else 0.0,
     )
 
