@@ -151,6 +151,7 @@ def crawl(
             asyncio.run(work)
         except Stopped:
             flag = " --follow" if follow else " --no-fetch" if no_fetch else ""
+            flag += " --source wayback" if settings.source == "wayback" else ""
             again = f"kkoracle crawl {archive}{flag}"
             raise Stopped(f"stopped, nothing is lost: `{again}` goes on") from None
     project.journal.add_figures(result=console.summary())

@@ -109,7 +109,7 @@ class FetchLoop:
             return
         hosts = ", ".join(sorted(self._site.hosts))
         raise NotFound(
-            f"the web archive's list of {hosts} cannot be had ({why}): try again later"
+            f"what the web archive has of {hosts} cannot be had ({why}): try again later"
             if why
             else f"the web archive has no page of {hosts} that the profile knows: look at base, "
             "hosts and kinds of the profile, and at since and captured_until"

@@ -104,13 +104,16 @@ def stand_in(connection: sqlite3.Connection, link: Link) -> bool:
 def why_no_captures(connection: sqlite3.Connection) -> str | None:
     """Why a web archive has given nothing, as a reason code; "" when it has no page of the site.
 
-    None when there are captures, or nothing that they could stand in for.
+    None when a page is here, from the archive or the site itself.
     """
-    had = f"{_OF_PAGES} OR (state='done' AND kind NOT LIKE '@%')"
-    if connection.execute(f"SELECT 1 FROM pages WHERE {had} LIMIT 1").fetchone():
+    if connection.execute(
+        "SELECT 1 FROM pages WHERE state='done' AND kind NOT LIKE '@%' LIMIT 1"
+    ).fetchone():
         return None
-    lists = "SELECT reason FROM pages WHERE kind=? AND reason<>'' LIMIT 1"
-    row = connection.execute(lists, (CAPTURES,)).fetchone()
+    row = connection.execute(
+        f"SELECT reason FROM pages WHERE {_OF_CAPTURES} AND reason<>'' "
+        "GROUP BY reason ORDER BY COUNT(*) DESC LIMIT 1"
+    ).fetchone()
     return row["reason"] if row else ""
 
 

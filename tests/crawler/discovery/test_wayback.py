@@ -190,6 +190,11 @@ def test_an_archive_that_has_nothing_is_a_failure(tmp_path: Path) -> None:
         archive.routes = {path: Answer(status=403) for path in archive.routes}
         with pytest.raises(NotFound, match=r"cannot be had \(http-403\)"):
             fetch(tmp_path / "refused", archive)
+    with WaybackServer(captured(1, 2)) as archive:
+        archive.routes["/robots.txt"] = Answer("User-agent: *\nDisallow: /web/", kind="text/plain")
+        with pytest.raises(NotFound, match=r"cannot be had \(robots\)"):
+            fetch(tmp_path / "forbidden", archive)
+        assert not archive.asked()
 
 
 def test_a_site_that_cannot_be_reached_any_more_has_nothing_to_confirm(tmp_path: Path) -> None:
