@@ -6,6 +6,7 @@ rejected_good_LL     by reason code: the right pairs that it rejected
 accepted_wrong_LL    by the labels' own reason: wrong pairs accepted, and how many there are
 quoted               accepted pairs for which a supporting sentence was found, of all accepted
 judge_cpu_s          processor seconds to judge them all
+read_back            with `--model`: what verification makes of them, see `bench.read_back`
 Against whom: the labels. `--corpus DIR` holds `pairs.jsonl`, a pair a line: id, language, header,
 text, question, answer, good, reason. The material is somebody else's and no part of this project.
 """
@@ -42,6 +43,8 @@ class RealPairVerdict:
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the bench's own options."""
     parser.add_argument("--corpus", type=Path, help=f"the folder of {FILE}")
+    parser.add_argument("--model", type=Path, help="a model's folder: have the pairs read back")
+    parser.add_argument("--language", default="en", help="of the pairs that --model reads back")
     parser.add_argument("--list", action="store_true", help="name each pair that was misjudged")
 
 
@@ -57,7 +60,18 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         for row, one in zip(rows, judged, strict=True):
             if one.good == bool(one.found):
                 settings.log(f"{row['id']}: {one.label or 'good'} -> {one.found or 'accepted'}")
-    return {"pairs": len(judged), **count(judged), "judge_cpu_s": round(spent, 2)}
+    figures = {"pairs": len(judged), **count(judged), "judge_cpu_s": round(spent, 2)}
+    if args.model is None:
+        return figures
+    from bench.read_back import read_back
+
+    chosen = [i for i, row in enumerate(rows) if row["language"] == args.language]
+    if not chosen:
+        raise UsageError(f"the corpus has no pairs in {args.language!r}")
+    accepted = [not judged[i].found for i in chosen]
+    return figures | {
+        "read_back": read_back(args.model, [rows[i] for i in chosen], accepted, settings.log)
+    }
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -30,7 +30,6 @@ class ReadBack:
     task: Task
     open: dict[int, Pair]  # by the ticket of each round trip
     scores: dict[str, dict[str, float]] = field(default_factory=dict)  # by the pair's id
-    tokens: int = 0  # read or written for verification, what was in the cache not counted
 
     @classmethod
     def begin(
@@ -61,7 +60,6 @@ class ReadBack:
             return
         again = scores.agreement(pair.question, pair.answer, output.text, self.task.language)
         self.scores[pair.id][ROUND_TRIP] = round(again, 4)
-        self.tokens += output.tokens_out
 
     def apply(self, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
         """The pairs with what was found of each."""

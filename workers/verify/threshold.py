@@ -113,29 +113,43 @@ def fit(labelled: Sequence[LabelledSignals], kept: float = KEPT) -> Verification
             f"{count} right and {len(right) - count} wrong pairs have both a label and signals: "
             f"verification is fitted on {FEWEST} of each (`kkoracle dataset review`)"
         )
+    tried = try_halves(labelled, kept)
     rows = [features(one.signals) for one in labelled]
-    halves = _halves([one.story for one in labelled])
-    chance = [0.0] * len(rows)
-    passed = [False] * len(rows)
-    for side in (0, 1):
-        known = [i for i, half in enumerate(halves) if half != side]
-        weights = _regression([rows[i] for i in known], [right[i] for i in known])
-        own = [_sigmoid(_dot(weights, rows[i])) for i in known]
-        limit = _threshold([p for p, i in zip(own, known, strict=True) if right[i]], kept)
-        for i, half in enumerate(halves):
-            if half == side:
-                chance[i] = _sigmoid(_dot(weights, rows[i]))
-                passed[i] = chance[i] >= limit
     weights = _regression(rows, right)
     own = [_sigmoid(_dot(weights, row)) for row in rows]
+    passed = [one.passed for one in tried]
     return VerificationModel(
         weights=weights,
         threshold=_threshold([p for p, good in zip(own, right, strict=True) if good], kept),
         labels=len(rows),
-        area=area_under_curve(chance, right),
+        area=area_under_curve([one.probability for one in tried], right),
         right_kept=_share(passed, right, True),
         wrong_kept=_share(passed, right, False),
     )
+
+
+class HeldOut(NamedTuple):
+    """What was made of a pair by a fit on the stories of the other half."""
+
+    probability: float
+    passed: bool
+
+
+def try_halves(labelled: Sequence[LabelledSignals], kept: float = KEPT) -> list[HeldOut]:
+    """Fit on each half of the stories, and try it on the other; one for each pair, in order."""
+    rows = [features(one.signals) for one in labelled]
+    halves = _halves([one.story for one in labelled])
+    found: list[HeldOut] = [HeldOut(0.0, False)] * len(rows)
+    for side in (0, 1):
+        known = [i for i, half in enumerate(halves) if half != side]
+        weights = _regression([rows[i] for i in known], [labelled[i].right for i in known])
+        own = [_sigmoid(_dot(weights, rows[i])) for i in known if labelled[i].right]
+        limit = _threshold(own, kept)
+        for i, half in enumerate(halves):
+            if half == side:
+                chance = _sigmoid(_dot(weights, rows[i]))
+                found[i] = HeldOut(chance, chance >= limit)
+    return found
 
 
 def area_under_curve(values: Sequence[float], right: Sequence[bool]) -> float:
