@@ -12,7 +12,7 @@ import datetime as dt
 import string
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from crawler import records
@@ -88,13 +88,14 @@ class WaybackScope(CrawlScope):
         return capture is not None and super().in_scope(capture.original)
 
     def classify(
-        self, url: str, page: str = "", issue: str = "", words: int | None = None
+        self, url: str, page: str = "", issue: str = "", *more: Any, **named: Any
     ) -> Link | None:
         """As on the site. A capture is the page that it is of; a plain address only tells more."""
         if (capture := self._own_capture(url)) is not None:
             return self._captured(capture, issue)
         within = self._own_capture(page)
-        link = super().classify(url, within.original if within else page, issue, words)
+        page = within.original if within else page
+        link = super().classify(url, page, issue, *more, **named)
         return link and replace(link, known_only=True)
 
     def capture_links(self, body: bytes, url: str) -> tuple[tuple[Link, ...], bool]:
