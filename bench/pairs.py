@@ -23,6 +23,7 @@ import orjson
 
 from bench.registry import BenchSettings, Figures
 from exchange.errors import BadFile, NotFound, UsageError
+from exchange.inference import openblas
 from exchange.records import Task
 
 SEED = 0  # nothing is drawn
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     if args.corpus is None:
         raise UsageError("say where the labelled pairs are: --corpus DIR")
     rows = _read(args.corpus / FILE)
+    if args.model is not None:
+        openblas.ensure()
     started = time.process_time()
     judged = [judge(row) for row in rows]
     spent = time.process_time() - started
