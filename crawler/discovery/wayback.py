@@ -18,12 +18,13 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from crawler import records
 from crawler.records import Capture, Link
 from crawler.scope import CrawlScope
+from exchange.errors import UsageError
 
 if TYPE_CHECKING:
     from crawler.profile import Profile
     from crawler.settings import CrawlSettings
 
-LIST_LENGTH = 5000  # captures in one answer: more take the server over half a minute
+LIST_LENGTH = 3000  # captures in one answer, which has a minute like any other
 # Of each address the first capture that is a page: the nearest to the day of its printing.
 _QUERY = {
     "matchType": "host",
@@ -37,10 +38,18 @@ _FILTERS = ("statuscode:200", "mimetype:.*html.*")
 
 
 def scope_for(profile: Profile, settings: CrawlSettings) -> CrawlScope:
-    """The newspaper's addresses as this crawl sees them: on its site, or in a web archive."""
+    """The newspaper's addresses as this crawl sees them: on its site, or in a web archive.
+
+    Raises:
+        UsageError: the web archive's address is none.
+    """
     wanted = (settings.since, settings.until, settings.weekdays)
     if settings.source == "site":
         return CrawlScope(profile, *wanted)
+    if not settings.wayback_url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"crawl.wayback_url {settings.wayback_url!r} must be an http or https address"
+        )
     return WaybackScope(
         profile, *wanted, archive=settings.wayback_url, captured_until=settings.captured_until
     )

@@ -24,7 +24,7 @@ from crawler.fetch.client import MAX_BODY
 from crawler.fetch.response import HTML
 from crawler.frontier.raw_store import RawStore
 from crawler.inflate import CorruptBodyError, unpack
-from crawler.records import Capture
+from crawler.records import Capture, original_address
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 from exchange.files import atomic_path
@@ -170,6 +170,7 @@ def _page(record: Any, name: str) -> ImportDocument | None:
     if kind not in HTML and kind not in _UNTYPED:
         return None
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
+    url = original_address(url)  # of those who crawled a web archive
     body = _payload(record).read(MAX_BODY + 1)
     if _NEXT.search(body):
         record.runs_over = True

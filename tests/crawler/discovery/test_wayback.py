@@ -19,7 +19,7 @@ from crawler.optout.confirm import confirm_opt_outs
 from crawler.profiles import parse
 from crawler.records import Capture, original_address
 from crawler.scope import CrawlScope
-from exchange.errors import NotFound, Unreachable
+from exchange.errors import NotFound, Unreachable, UsageError
 from tests.conftest import run_cli
 from tests.crawler.harness import PROFILE, crawl, settings, stories
 from tests.crawler.loopback import Answer, Loopback, Route, index, paper, story
@@ -215,6 +215,11 @@ def test_a_site_that_cannot_be_reached_any_more_has_nothing_to_confirm(tmp_path:
 def test_old_issues_and_new_ones_are_not_asked_for_at_once(tmp_path: Path) -> None:
     said = run_cli("crawl", "demo", "--source", "wayback", "--follow", cwd=tmp_path)
     assert said.returncode == 2 and "choose one" in said.stderr
+
+
+def test_an_archive_without_an_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"wayback_url 'web\.archive\.org' must be"):
+        crawl(tmp_path, GONE, source="wayback", wayback_url="web.archive.org")
 
 
 def test_a_capture_goes_out_as_the_page_that_it_was(tmp_path: Path) -> None:

@@ -122,3 +122,11 @@ def test_a_body_that_unpacks_without_end_is_too_big(tmp_path: Path, coding: str)
     }[coding]()
     records = warc((bomb, coding), (PAGE, ""))
     assert read(tmp_path, b"".join(records)) == [("0", "too-big"), ("1", "")]
+
+
+def test_a_page_of_a_web_archive_is_known_by_its_own_address(tmp_path: Path) -> None:
+    archived = b"https://web.archive.org/web/20050102030405id_/http://paper.example/0"
+    (record,) = warc((PAGE, ""))
+    (tmp_path / "a.warc").write_bytes(record.replace(b"http://paper.example/0", archived))
+    (item,) = read_warc(tmp_path / "a.warc", "a.warc", lambda count: None)
+    assert item.url == "http://paper.example/0"
