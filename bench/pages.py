@@ -35,16 +35,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from bench.registry import BenchSettings, Figures
-from crawler import profiles
-from crawler.extract.charset import decode
-from crawler.extract.html import declared_language, paragraphs, parse
-from crawler.extract.page import PageReader, StoredPage
 from exchange.errors import UsageError
-from exchange.text.detect import detect_language
+
+if TYPE_CHECKING:
+    from crawler.extract.page import PageReader
 
 SEED = 0  # nothing is drawn
 NOT_FOR_JUDGING = ("*",)
@@ -234,6 +233,10 @@ def read_corpus(folder: Path | None) -> list[RealPage]:
 
 def language_of(body: bytes) -> str:
     """The language of a page, as that of an archive is told."""
+    from crawler.extract.charset import decode
+    from crawler.extract.html import declared_language, paragraphs, parse
+    from exchange.text.detect import detect_language
+
     root = parse(decode(body))
     text = "\n".join(paragraphs([root])) if root is not None else ""
     return detect_language([text], [declared_language(root)] if root is not None else [])
@@ -241,12 +244,17 @@ def language_of(body: bytes) -> str:
 
 @cache
 def _reader(language: str) -> PageReader:
+    from crawler import profiles
+    from crawler.extract.page import PageReader
+
     profile = profiles.builtin()["generic"].model_copy(update={"language": language})
     return PageReader(profile, "pages")
 
 
 def by_us(page: RealPage) -> FoundText:
     """By the generic profile."""
+    from crawler.extract.page import StoredPage
+
     stored = StoredPage("page", page.url, "page", "", None, "", page.body)
     stories = [story for story, _ in _reader(page.language).read(stored).stories]
     if not stories:
@@ -259,6 +267,8 @@ def by_us(page: RealPage) -> FoundText:
 def by_trafilatura(page: RealPage) -> FoundText:
     """By trafilatura's own defaults, with metadata."""
     from trafilatura import bare_extraction
+
+    from crawler.extract.charset import decode
 
     found = bare_extraction(decode(page.body), with_metadata=True)
     if found is None:

@@ -10,6 +10,7 @@ cpu_ratio_profile    fetch and text by an XPath profile, against Scrapy + trafil
 cpu_ratio_fallback   the same without a profile: our text, too, is trafilatura's
 cpu_ratio_clusters   as profile, with near-duplicates found too, which Scrapy leaves to others
 rss_ratio_1m         largest memory of a crawl that already knows a million other addresses
+extract_growth       an extracting process after 20,000 pages over the same after 1,000 (in memory)
 same_stories         1.0 when both stored every story, byte by byte (fetch) or with text
 ..._cpu_ms, ..._rss_mb   what the ratios are made of: per page, and in all
 """
@@ -27,8 +28,9 @@ from bench.crawl.site import pages, paragraphs
 from bench.registry import BenchSettings, Figures
 
 SEED = 7
-NOT_FOR_JUDGING = ("cpu_ratio_*", "rss_ratio_1m", "*_cpu_ms", "*_rss_mb")
+NOT_FOR_JUDGING = ("cpu_ratio_*", "rss_ratio_1m", "*_cpu_ms", "*_rss_mb", "extract_growth")
 STORIES, QUICK = 2000, 200
+EXTRACTED, QUICK_EXTRACTED = 20_000, 2000
 KNOWN, QUICK_KNOWN = 1_000_000, 20_000
 CONCURRENCY = 16  # Scrapy's own default
 ROUNDS = 5
@@ -50,6 +52,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Each side in turn; a crawl that did not store every story ends the bench."""
+    from bench.crawl import growth
+
     stories = args.stories or (QUICK if settings.quick else STORIES)
     known = QUICK_KNOWN if settings.quick else KNOWN
     python = peers.python("scrapy", settings.log)
@@ -63,6 +67,10 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
             for who, what in _TURNS:
                 took = sides.crawl(who, what, turn).cpu_s
                 cpu[who, what] = min(cpu[who, what], took)
+        grown = Path(folder) / "growth"
+        grown.mkdir()
+        extracted = QUICK_EXTRACTED if settings.quick else EXTRACTED
+        growing = growth.measure(grown, extracted, stories, SEED, settings.log)
         rss = {who: sides.knowing(who, known).rss_mb for who in ("ours", "scrapy")}
     served = pages(stories, SEED)
     requests = len(served)
@@ -75,6 +83,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         "cpu_ratio_profile": round(cpu["ours", "profile"] / cpu["scrapy", "text"], 3),
         "cpu_ratio_fallback": round(cpu["ours", "fallback"] / cpu["scrapy", "text"], 3),
         "cpu_ratio_clusters": round(cpu["ours", "clusters"] / cpu["scrapy", "text"], 3),
+        **growing,
         "rss_ratio_1m": round(rss["ours"] / rss["scrapy"], 3),
         **{
             f"{who}_{what}_cpu_ms": round(1000 * seconds / requests, 2)
