@@ -4,7 +4,6 @@ good_kept_LL         right pairs of a language that the rules accept, of all its
 accepted_right_LL    right pairs, of all that the rules accept in that language
 rejected_good_LL     by reason code: the right pairs that it rejected
 accepted_wrong_LL    by the labels' own reason: wrong pairs accepted, and how many there are
-quoted               accepted pairs for which a supporting sentence was found, of all accepted
 judge_cpu_s          processor seconds to judge them all
 read_back            with `--model`: what verification makes of them, see `bench.read_back`
 Against whom: the labels. `--corpus DIR` holds `pairs.jsonl`, a pair a line: id, language, header,

@@ -181,6 +181,7 @@ class Pair(Record, frozen=True, kw_only=True):
     rephrase_of: str = ""
     duplicate_of: str = ""  # the pair that was kept, of one rejected as `duplicate`
     scores: dict[str, float] = msgspec.field(default_factory=dict)
+    quote: str = ""  # the sentence of the chunk that supports it, found by the checks
 
     @staticmethod
     def make_id(task_id: str, question: str, answer: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.grading import PairDraft, parse
+from workers.parse import PairDraft, parse, parse_answer
 
 Q, A = "Πότε άνοιξε η γέφυρα του Ξηροπόταμου;", "Στις 3 Μάη 2012."
 
@@ -22,6 +22,30 @@ Q, A = "Πότε άνοιξε η γέφυρα του Ξηροπόταμου;", "
         f"Question: {Q}\nAnswer: {A}",
         f"Ε: {Q}".replace("Ε:", "Ερ:") + f"\nΑπ: {A}",
         f"Ερώτηση: {Q[:-1]}\u037e\nΑπάντηση: {A}",
+        f"\ufeffΕρώτηση: {Q}\nΑπάντηση: {A}",
+        f"Ερώτηση: {Q} Απάντηση: {A}",
+        f"Q: {Q} A: {A}",
+        f"Q1: {Q}\nA1: {A}",
+        f"Ε1: {Q}\nΑ1: {A}",
+        f"Ε: {Q}\nΑ: {A}",
+        f"Frage: {Q}\nAntwort: {A}",
+        f"1. {Q}\n{A}",
+        f"1. {Q}\n   - {A}",
+        f"1) **{Q}** {A}",
+        f"**{Q}**\n{A}",
+        f"### Ερώτηση 1\n{Q}\n### Απάντηση\n{A}",
+        f"## Ερώτηση: {Q}\n## Απάντηση: {A}",
+        f"```\nΕρώτηση: {Q}\nΑπάντηση: {A}\n```",
+        f'[{{"question": "{Q}", "answer": "{A}"}}]',
+        f'```json\n{{"pairs": [{{"ερώτηση": "{Q}", "απάντηση": "{A}"}}]}}\n```',
+        f'{{"q": "{Q}", "a": "{A}"}}\n{{"q": "Πόσο;", "a": "Στις 3 Μ',
+        f"<think>Ερώτηση: Ποια;\nΑπάντηση: Αυτή.</think>\nΕρώτηση: {Q}\nΑπάντηση: {A}",
+        f"Πρώτα σκέφτομαι.\n</think>\nΕρώτηση: {Q}\nΑπάντηση: {A}",
+        f"Ζεύγος 1\nΕρώτηση: {Q}\nΑπάντηση: {A}\n---\nΖεύγος 2",
+        f"Ερώτηση: {Q}\nΑπάντηση: {A} (Πηγή: Φωνή, 5/5/2012)",
+        f"Question: {Q}\nAnswer: {A}\n\nSource: The Voice",
+        f"Question: {Q}\nAnswer: {A}\n\nLet me know if you need more pairs.",
+        f"Ερώτηση: {Q}\nΑπάντηση: {A}\n**Ζευγάρι 2**\nΕλπίζω να βοήθησα!",
     ],
 )
 def test_a_pair_is_read_through_what_models_add(text: str) -> None:
@@ -52,3 +76,28 @@ def test_a_reply_cut_off_marks_only_a_last_answer_without_an_end() -> None:
     # Cut inside a question: the pair before it is whole, whatever its last character.
     cut = f"Ερώτηση: {Q}\nΑπάντηση: Το 2012\nΕρώτηση: Πόσο κό"
     assert parse(cut, chopped=True) == [PairDraft(Q, "Το 2012")]
+
+
+def test_letters_of_an_answers_own_list_are_no_labels() -> None:
+    listed = "Δύο πράγματα:\na: η γέφυρα.\nb: ο δρόμος."
+    assert parse(f"Ερώτηση: {Q}\nΑπάντηση: {listed}") == [PairDraft(Q, listed.replace("\n", " "))]
+    said = "Κατά την ομάδα:\nA: η γέφυρα.\nB: ο δρόμος."
+    assert parse(f"Q: {Q}\nA: {said}")[0].answer == said.replace("\n", " ")
+    (answer,) = (draft.answer for draft in parse(f"Q: {Q}\nA: A 5.5 magnitude quake."))
+    assert answer == "A 5.5 magnitude quake."
+
+
+def test_several_pairs_may_stand_on_one_line() -> None:
+    line = f"Ερώτηση: {Q} Απάντηση: {A} Ερώτηση: Πόσο κόστισε; Απάντηση: 5 ευρώ."
+    assert parse(line) == [PairDraft(Q, A), PairDraft("Πόσο κόστισε;", "5 ευρώ.")]
+
+
+def test_thoughts_without_an_end_and_chatter_hold_no_pair() -> None:
+    assert parse(f"<think>Ερώτηση: {Q}\nΑπάντηση: {A}") == []
+    assert parse("Τι θέλετε να γράψω; Πείτε μου.") == []
+    assert parse('Use {braces} and "quotes" freely.') == []
+
+
+def test_an_answer_alone_loses_what_stands_around_it() -> None:
+    assert parse_answer(f"<think>χμ</think>\nΑπάντηση: {A}\n---\nΠηγή: Φωνή") == A
+    assert parse_answer("Πρώτη.\n\nΔεύτερη.") == "Πρώτη.\n\nΔεύτερη."

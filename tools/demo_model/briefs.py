@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 from exchange.recipes.prompts import packaged_text
-from workers.grading import parse
+from workers.parse import parse
 
 NOTHING_TO_ASK = "Καμία ερώτηση."
 

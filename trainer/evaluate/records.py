@@ -56,6 +56,7 @@ class EvalItem(Record, frozen=True):
     slices: dict[str, str] = msgspec.field(default_factory=dict)  # section, year, entity, rarity
     variant: str = ""  # how the question was changed: bare, capitals, typos; "" for unchanged
     variant_of: str = ""  # id of the unchanged item
+    language: str = "el"  # of the newspaper: how its numbers and dates are read
 
 
 class EvalAnswer(Record, frozen=True):

@@ -103,7 +103,7 @@ def evaluate(
     with FileLock(archive_dir / EVALUATION_LOCK):
         sought = ItemCounts(settings.questions, settings.absent, settings.disturbed)
         found = inputs.read_inputs(archive_dir, request.origin, sought, hooks.report)
-        items = found.gathered.items
+        items = [item.replace(language=prepared.language) for item in found.gathered.items]
         with LocalWeights(
             about.folder, about.adapter, project.data, settings.width, hooks.note
         ) as loaded:

@@ -27,7 +27,12 @@ VERSION = "3"
 
 Check = Callable[[TokenizedPair, CheckContext], str]
 
-_WHOLE: tuple[Check, ...] = (form.question_mark, form.repetition, form.chopped)
+_WHOLE: tuple[Check, ...] = (
+    form.question_mark,
+    form.repetition,
+    form.trailing,
+    form.chopped,
+)
 _SOUND: tuple[Check, ...] = (form.prompt_echo, form.mixed_language, form.garbled)
 _ALONE: tuple[Check, ...] = (
     self_contained.undated_event,

@@ -20,6 +20,7 @@ MASCULINE, FEMININE, NEUTER = 1, 2, 4
 ARTICLES = every().genders
 GENITIVES = every().words("genitive_articles")
 _ABBREVIATED = re.compile(r"\b([^\W\d_a-zα-ω][^\W\d_A-ZΑ-Ω]{2,4})\.(?=\s*[^\W\d_])")
+CAPITAL_NOUNS = every().words("capital_nouns")  # languages where a capital makes no name
 _FEW = 12
 _APART = 6  # words between an article and the name it belongs to: «η δασκάλα του χωριού Ελένη»
 ADJACENT = 8  # bit beside the genders: an article stands directly before the name

@@ -17,9 +17,10 @@ from exchange.text.language import every
 from exchange.text.numbers import Quantity
 from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
 
-CLAUSE, SENTENCE = 3, 12  # words that a comma or a conjunction counts for, and a full stop
+COMMA, CLAUSE, SENTENCE = 1, 3, 12  # words that a mark, a contrast, a full stop count for
 REACH = 5.0  # words over which the pull of a term falls to a third
 FURTHER_UP = 3  # sentences within which a person is still known by part of the name
+BESIDE = 2  # words between a name and its title, a comma counting as one
 FAR = 60  # words from which a term pulls no more
 _FALL = [*(math.exp(-distance / REACH) for distance in range(FAR)), 0.0]
 NEAR = 4  # words between a number and the noun that it counts
@@ -43,7 +44,7 @@ class Evidence:
 
     Attributes:
         places: where each stem stands.
-        weights: of each stem, by how few sentences hold it.
+        weights: of each stem, by how few sentences hold it; 1 where a single one does.
     """
 
     def __init__(self, sentences: Sequence[TokenizedText]) -> None:
@@ -57,8 +58,10 @@ class Evidence:
             breaks = sentence.breaks
             for index, word in enumerate(sentence.words):
                 place += 1
-                if index in breaks or word.folded in _CONTRAST:
+                if word.folded in _CONTRAST:
                     place += CLAUSE
+                elif index in breaks:
+                    place += COMMA
                 starts.append(place)
                 stem = word.stem
                 if stem:
@@ -70,7 +73,8 @@ class Evidence:
                 held[stem] = held.get(stem, 0) + 1
             self._starts.append(starts)
             place += SENTENCE
-        by_count = [0.0, *(math.log(1 + len(sentences) / n) for n in range(1, len(sentences) + 1))]
+        most = len(sentences)
+        by_count = [0.0, *(math.log(1 + most / n, 1 + most) for n in range(1, most + 1))]
         self.weights = {stem: by_count[count] for stem, count in held.items()}
         self._before: dict[int, frozenset[str]] = {}
         self._best: tuple[tuple[str, str], int] = (("", ""), -1)
@@ -82,7 +86,12 @@ class Evidence:
         found: list[PlacedValue] = []
         for number, (sentence, starts) in enumerate(zip(self.sentences, self._starts, strict=True)):
             for q in sentence.quantities:
-                counted = q.end < len(starts) and q.end not in sentence.breaks  # "55 towers"
+                counted = (  # "55 towers"
+                    q.end < len(starts)
+                    and q.end not in sentence.breaks
+                    and sentence.words[q.end].stem
+                    and not is_year(q.value, q.unit)
+                )
                 place = (starts[q.start], starts[q.end if counted else q.end - 1])
                 found.append(PlacedValue(q.value, q.unit, *place, number, (), q))
         return found
@@ -154,9 +163,15 @@ class Evidence:
         return pulled
 
     def stands_with(self, noun: str, value: PlacedValue) -> bool:
-        """Whether a number counts a noun: it stands near, before or behind, in the clause."""
+        """Whether a number counts a noun, or a name bears a title: it stands near it.
+
+        Near a number is in its clause, before or behind; near a name is beside it.
+        """
         if value.quantity is None:
-            return False
+            places = self.places.get(noun, ())
+            return any(-BESIDE <= place - value.end <= BESIDE for place in places) or any(
+                0 < value.start - place <= BESIDE for place in places
+            )
         sentence = self.sentences[value.sentence]
         words, breaks = sentence.words, sentence.breaks
         for index in range(value.quantity.end, min(value.quantity.end + NEAR, len(words))):

@@ -24,6 +24,7 @@ from workers.checks.context import (
     CheckContext,
     opens_with,
 )
+from workers.parse import trails
 
 QUESTION_CHARS = (10, 400)
 ANSWER_CHARS = (1, 1500)
@@ -43,6 +44,7 @@ _COUNT = re.compile(rf"\b({every().pattern('count')})")
 _MEASURE = re.compile(rf"%|{every().pattern('measure')}")
 _YEAR, _WHEN, _HOW_MANY = (every().list_of(f"asks_{what}") for what in ("year", "when", "how_many"))
 _SMALL_WORDS = every().function_words
+_YES_OR_NO = every().words("yes") | every().words("no")
 _STRONG = every().words("strong_articles")
 _NEVER_BEFORE_VERB = every().words("never_before_verb")
 _VERB_PARTICLES = every().words("verb_particles")
@@ -77,6 +79,11 @@ def _is_open(text: str) -> bool:
         or (not german and text.count("“") > text.count("”"))
         or text.count('"') % 2 == 1
     )
+
+
+def trailing(claim: TokenizedPair, context: CheckContext) -> str:
+    """Behind the answer stands what a model says to its reader: a source, a fence, an offer."""
+    return "trailing-text" if trails(claim.answer.text) else ""
 
 
 def length(claim: TokenizedPair, context: CheckContext) -> str:
@@ -146,6 +153,8 @@ def prompt_echo(claim: TokenizedPair, context: CheckContext) -> str:
 def leaked(claim: TokenizedPair, context: CheckContext) -> str:
     """The question already says its answer, so that nothing is asked."""
     stems = claim.answer.stems
+    if claim.answer.words and claim.answer.words[0].folded in _YES_OR_NO:
+        return ""
     if claim.answer.numbers:
         return ""  # «14 καθηγητές», asked of the 14th: the number may mean another thing
     return "answer-in-question" if stems and stems <= claim.question.stems else ""

@@ -12,12 +12,11 @@ from exchange.text.numbers import MULTIPLIERS, UNITS
 from exchange.text.sentences import split_sentences
 from exchange.text.stems import STEM
 from exchange.text.tokens import TokenizedPair, TokenizedText
-from workers.checks.context import CheckContext
+from workers.checks.context import CAPITAL_NOUNS, CheckContext
 
 OVERLAP = 0.40  # share of the answer's stems that the chunk must hold
 TOLD, ASKED = 0.5, 0.34  # shares of the answer's and the question's weight that stand together
 LONG = 25  # words from which the sentences of an answer are looked at one by one
-_CAPITAL_NOUNS = every().words("capital_nouns")  # languages where a capital makes no name
 _HOME = every().list_of("home")  # where the story is set need not stand in it
 _QUOTED = re.compile(r"[«“]([^»”]+)[»”]")
 _COUNTED = frozenset(MULTIPLIERS) | frozenset(UNITS)  # judged with their number
@@ -75,7 +74,7 @@ def _territory_words(language: str) -> frozenset[str]:
 def grounded_name(claim: TokenizedPair, context: CheckContext) -> str:
     """Every capitalised name, and every title in quotation marks, is one of the chunk's."""
     for reading in (claim.question, claim.answer):
-        for word in () if reading.language in _CAPITAL_NOUNS else reading.names:
+        for word in () if reading.language in CAPITAL_NOUNS else reading.names:
             if word.month:
                 if not context.speaks_of(word.month) and not reading.calendar:
                     return "ungrounded-name"
@@ -133,7 +132,9 @@ def _meets(part: TokenizedText, claim: TokenizedPair, context: CheckContext) -> 
     """
     weights = context.evidence.weights
     asked = [stem for stem in claim.question.stems if stem in weights]
-    told = [stem for stem in part.stems - claim.question.stems if stem in weights]
+    # A day that is meant ("on Monday") stands nowhere in digits; it was judged as a date.
+    days = {str(int(iso[-2:])) for iso in part.dates}
+    told = [stem for stem in part.stems - claim.question.stems - days if stem in weights]
     if not asked or not told:
         return True
     # What the title says, all of the text is about; where the question says no more, it counts.

@@ -12,7 +12,7 @@ from exchange.text.language import every
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 
-SCOPE = 5  # words behind a negation that it denies
+SCOPE = 5  # words behind a negation within which it denies the first that says something
 _NEGATORS = every().words("negators")
 _YES, _NO = every().words("yes"), every().words("no")
 _OPPOSITES = tuple(
@@ -52,8 +52,10 @@ def _denied(text: TokenizedText) -> frozenset[str]:
             for other in range(index + 1, min(index + 1 + SCOPE, len(text.words))):
                 if other in text.breaks:
                     break
-                found.add(text.words[other].stem)
-    return frozenset(filter(None, found))
+                if text.words[other].stem:
+                    found.add(text.words[other].stem)
+                    break
+    return frozenset(found)
 
 
 @lru_cache(maxsize=1 << 16)

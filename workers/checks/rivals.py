@@ -13,18 +13,19 @@ from exchange.text.language import every
 from exchange.text.numbers import ONE, Quantity
 from exchange.text.stems import is_same_word
 from exchange.text.tokens import TokenizedPair, TokenizedText
-from workers.checks.context import CheckContext
+from workers.checks.context import CAPITAL_NOUNS, CheckContext
 from workers.checks.evidence import Evidence, PlacedValue, is_year, name_runs
 
 MARGIN = 1.6  # a rival pulls this much more before it is believed
 COUNTED_MARGIN = 1.1  # the same of a number that alone stands with the noun that is counted
-LEAST = 1.0  # pull of a rival that means anything
+LEAST = 0.45  # pull of a rival that means anything
 SHORT = 8  # words of an answer that is one value
 _SIGNED = frozenset({"percent", "points", "euro", "dollar", "pound", "yen"})
 _COUNTED = every().list_of("asks_count")
 _WHO = every().list_of("asks_name")
 _ASKED = 2.0  # the noun that is counted weighs this much more
-_FOREIGN = 0.5  # a value that stands by another name or year than the question's pulls as much
+_FOREIGN_NAME = 0.5  # of the pull is left where another name than the question's is nearer
+_FOREIGN_YEAR = 0.25  # the same of a year
 
 
 def other_value(claim: TokenizedPair, context: CheckContext) -> str:
@@ -47,7 +48,11 @@ def other_value(claim: TokenizedPair, context: CheckContext) -> str:
     pulls = [(evidence.pull(value, found.terms), value) for value in rivals]
     strongest = max((pull for pull, _ in pulls), default=0.0)
     if strongest <= max(
-        max(evidence.pull(value, found.terms) for value in own) * margin * _FOREIGN**2, LEAST
+        max(evidence.pull(value, found.terms) for value in own)
+        * margin
+        * _FOREIGN_NAME
+        * _FOREIGN_YEAR,
+        LEAST,
     ):
         return ""
     least = max(max(found.strength(value) for value in own) * margin, LEAST)
@@ -81,10 +86,13 @@ class ValueContest:
     def __init__(self, claim: TokenizedPair, evidence: Evidence) -> None:
         self._evidence = evidence
         self._question = question = claim.question
-        self.noun = counted_noun(question)
+        self.noun = noun_behind(question, _COUNTED)
+        answer = claim.answer.words
+        named = claim.answer.language not in CAPITAL_NOUNS
+        values = {w.stem for w in answer if w.digits or w.number or (named and w.capital)}
         self.terms = [
             (stem, evidence.weights[stem] * (_ASKED if stem == self.noun else 1))
-            for stem in question.stems - claim.answer.stems
+            for stem in question.stems - values
             if stem in evidence.places
         ]
         self._names = NameIndex(word.folded for word in question.words if word.capital)
@@ -96,6 +104,7 @@ class ValueContest:
         if first is not None and leads(claim, first):
             self._hold_numbers(claim, first)
         elif runs and _asks(question, _WHO):
+            self.noun = noun_behind(question, _WHO)
             self._hold_names(claim, runs)
 
     def strength(self, value: PlacedValue) -> float:
@@ -103,13 +112,13 @@ class ValueContest:
         pulled = self._evidence.pull(value, self.terms)
         years = self._evidence.years
         if self._years and _foreign(value, years, lambda other: other.key in self._years):
-            pulled *= _FOREIGN
+            pulled *= _FOREIGN_YEAR
         if (
             self._names
             and not value.words
             and _foreign(value, self._evidence.names, self._is_asked_about)
         ):
-            pulled *= _FOREIGN
+            pulled *= _FOREIGN_NAME
         return pulled
 
     def _is_asked_about(self, name: PlacedValue) -> bool:
@@ -161,10 +170,10 @@ def _asks(question: TokenizedText, openings: Sequence[str]) -> bool:
     return any(f" {opening}" in line for opening in openings)
 
 
-def counted_noun(question: TokenizedText) -> str:
-    """The noun behind "how many", as its stem; "" without one."""
+def noun_behind(question: TokenizedText, openings: Sequence[str]) -> str:
+    """The first word with a meaning behind "how many" or "who", as its stem; "" without one."""
     line = question.line + " "
-    for opening in _COUNTED:
+    for opening in openings:
         at = f" {line}".find(f" {opening}")
         if at >= 0:
             skipped = line[: at + len(opening)].count(" ")
@@ -179,5 +188,11 @@ def _foreign(
     near = [one for one in anchors if one.sentence == value.sentence and one is not value]
     if not near or not any(asked(one) for one in anchors):
         return False
-    nearest = min(near, key=lambda one: max(one.start - value.end, value.start - one.end))
+    nearest = min(
+        near,
+        key=lambda one: (
+            max(one.start - value.end, value.start - one.end),
+            one.start < value.start,
+        ),
+    )
     return not asked(nearest)

@@ -25,10 +25,12 @@ def agreement(question: str, answer: str, again: str, language: str) -> float:
     """
     asked, first, second = (TokenizedText(one, language) for one in (question, answer, again))
     known = asked if (first.stems | first.numbers) - asked.stems - asked.numbers else None
-    numbers, others = (_added(one.numbers, known and known.numbers) for one in (first, second))
+    numbers, others = (
+        _added(one.numbers, known.numbers if known else None) for one in (first, second)
+    )
     if numbers and others:
         return len(numbers & others) / len(numbers)
-    told, said = (_added(one.stems, known and known.stems) for one in (first, second))
+    told, said = (_added(one.stems, known.stems if known else None) for one in (first, second))
     if not told or not said:
         return 0.0
     return len(told & said) / min(len(told), len(said))

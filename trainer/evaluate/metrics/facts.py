@@ -24,7 +24,7 @@ class Claims:
     """What of a text can be checked word by word."""
 
     dates: frozenset[str]  # ISO
-    numbers: frozenset[str]  # in one spelling, those of dates too
+    numbers: frozenset[str]  # by value; of a whole date its year
     names: frozenset[str]  # folded
 
     def __bool__(self) -> bool:
@@ -35,22 +35,23 @@ _NONE = Claims(frozenset(), frozenset(), frozenset())
 
 
 @lru_cache(maxsize=1 << 12)  # several metrics look at the same texts
-def read_text(text: str) -> TokenizedText:
+def read_text(text: str, language: str) -> TokenizedText:
     """A text cut into words, once for all metrics."""
-    return TokenizedText(text)
+    return TokenizedText(text, language)
 
 
-def claims_of(text: str) -> Claims:
+def claims_of(text: str, language: str) -> Claims:
     """All claims of a text."""
-    reading = read_text(text)
+    reading = read_text(text, language)
     names = frozenset(word.folded for word in reading.names if not word.month)
     return Claims(reading.dates, reading.numbers, names)
 
 
 def claims_asked_for(item: EvalItem, only: ClaimKind | None = None) -> Claims:
     """What the reference says, of one sort or of all, and the question has not said already."""
-    told, known = claims_of(item.reference), claims_of(item.question)
-    said = [word.folded for word in read_text(item.question).words]
+    told = claims_of(item.reference, item.language)
+    known = claims_of(item.question, item.language)
+    said = [word.folded for word in read_text(item.question, item.language).words]
     asked = Claims(
         told.dates - known.dates,
         told.numbers - known.numbers,
@@ -64,9 +65,9 @@ def has_name(name: str, words: Iterable[str]) -> bool:
     return any(is_same_word(name, word) for word in words)
 
 
-def states_all(text: str, wanted: Claims) -> bool:
+def states_all(text: str, wanted: Claims, language: str) -> bool:
     """Whether a text states all of these."""
-    reading = read_text(text)
+    reading = read_text(text, language)
     words = {word.folded for word in reading.words}
     return (
         wanted.dates <= reading.dates
@@ -88,10 +89,10 @@ def _fact_metric(
         return bool(claims_asked_for(item, kind))
 
     def value(seen: MetricInput) -> float | None:
-        return float(states_all(seen.text, claims_asked_for(seen.item, kind)))
+        return float(states_all(seen.text, claims_asked_for(seen.item, kind), seen.item.language))
 
     info = MetricInfo(
-        name, f"{name}|{signature}|v:1", about, "share", "higher", splits, primary=primary
+        name, f"{name}|{signature}|v:2", about, "share", "higher", splits, primary=primary
     )
     return EvalMetric(info=info, applies=applies, value=value)
 
@@ -111,7 +112,7 @@ DATES = _fact_metric(
 )
 NUMBERS = _fact_metric(
     "numbers",
-    f"digits in one spelling|{_ALL_STAND}",
+    f"numbers by value, words too|{_ALL_STAND}",
     "Every number that the reference adds to the question stands in the answer.",
     "numbers",
 )
@@ -137,7 +138,7 @@ OVERLAP = 0.40  # share of the answer's stems of four letters; the checks' own t
 GROUNDEDNESS_INFO = MetricInfo(
     "groundedness",
     f"groundedness|claims in chunk, header or question|stems of 4 letters >= {OVERLAP}"
-    "|declining is grounded|v:1",
+    "|declining is grounded|v:2",
     "The answer claims nothing that its chunk does not say.",
     "share",
     "higher",
@@ -156,10 +157,11 @@ def groundedness_value(seen: MetricInput) -> float | None:
         return 1.0
     item = seen.item
     source = f"{item.header}\n{item.gold}\n{item.question}"
-    if not states_all(source, claims_of(seen.text)):
+    if not states_all(source, claims_of(seen.text, item.language), item.language):
         return 0.0
-    said = read_text(seen.text).stems
-    return float(not said or len(said & read_text(source).stems) / len(said) >= OVERLAP)
+    said = read_text(seen.text, item.language).stems
+    held = read_text(source, item.language).stems
+    return float(not said or len(said & held) / len(said) >= OVERLAP)
 
 
 GROUNDEDNESS = EvalMetric(
