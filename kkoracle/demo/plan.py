@@ -12,10 +12,12 @@ import orjson
 from exchange.errors import BadFile, Unsupported
 from exchange.files import write_atomic
 from exchange.inference import models, openblas
+from kkoracle.demo.newspaper import Language
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
 FULL, SMALL = (180, 20), (60, 8)
 MODEL = Path(__file__).parent / "model" / "weights"
+ENGLISH, ENGLISH_PROFILE = Path(__file__).parent / "newspaper" / "english.toml", "newspaper.toml"
 
 CONFIG = """\
 # Written by `kkoracle demo`: the settings of a sample newspaper on this machine.
@@ -66,6 +68,66 @@ samples = 0
 """
 
 
+# For a pretrained model of some size: the prompts of real archives, and fewer epochs.
+ENGLISH_CONFIG = """\
+# Written by `kkoracle demo --language en`: the settings of a sample newspaper on this machine.
+data = "data"
+archive = "demo"
+
+[redis]
+reconcile_s = 5
+
+[persona]
+name = "Voice"
+language = "en"
+goal = "answer questions about the Harbour Voice"
+
+[model]
+name = "{model}"
+
+[crawl]
+contact = "demo@example.org"
+profile = "newspaper.toml"
+base_url = "{url}"
+delay = 0.0  # robots.txt asks for 0.05 s, and gets it
+
+[work]
+prompt = "en/chunk-brief"  # with an example: a model of 135M follows no page of instructions
+width = 16
+max_tokens = 120
+
+[plan]
+dense = 0
+whois = 0
+refusal = 0
+correction = 0
+replay = 0
+rephrase_least = 30
+
+[dataset]
+valid = 0.05
+unseen = 0.15
+recall = 0.5
+
+[evaluate]
+questions = 24
+absent = 0
+disturbed = 0
+judge = false
+shots = [0]
+max_tokens = 48
+
+[train]
+lr = 0.001
+rank = 16
+layers = 8
+batch = 8
+epochs = 5
+max_length = 256
+samples = 0
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
     """The choices of one demo."""
@@ -73,17 +135,20 @@ class DemoPlan:
     stories: int
     port: int
     seed: int
+    language: Language = "el"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
 
-def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> DemoPlan:
+def load_or_create_plan(
+    directory: Path, stories: int | None, model: Path | None, language: Language = "el"
+) -> DemoPlan:
     """The plan of a folder: the stored one, or a new one with its config file.
 
     Args:
-        model: the model folder that a new demo uses.
+        model: the model folder that a new demo uses; None: the bundled one.
 
     Raises:
         UserError: the folder cannot be written, was begun with another size, or the model folder
@@ -95,17 +160,31 @@ def load_or_create_plan(directory: Path, stories: int | None, model: Path) -> De
             plan = DemoPlan(**orjson.loads(stored.read_bytes()))
         except (TypeError, ValueError):
             raise BadFile(f"{stored} is damaged: remove the folder {directory}") from None
+        if language != plan.language:
+            raise Unsupported(
+                f"{directory} holds a demo in {plan.language!r}: choose another folder with --dir"
+            )
         if stories not in (None, plan.stories):
             raise Unsupported(
                 f"{directory} holds a demo of {plan.stories} stories: remove the folder, or "
                 "choose another with --dir"
             )
         return plan
+    if language == "en" and model is None:
+        raise Unsupported(
+            "the bundled model speaks Greek alone: name an instruction-tuned one with --model "
+            "FOLDER (in a clone, `make real` makes a small one and goes the whole way with it)"
+        )
+    model = model or MODEL
     models.check_folder(model)
     fast = not openblas.needed() or openblas.find() is not None
     usual, epochs = FULL if fast else SMALL
-    plan = DemoPlan(stories or usual, _free_port(), seed=7)
-    config = CONFIG.format(model=model.resolve(), url=plan.url, epochs=epochs)
+    if language == "en":
+        usual = SMALL[0]
+        write_atomic(directory / ENGLISH_PROFILE, ENGLISH.read_text("utf-8"))
+    plan = DemoPlan(stories or usual, _free_port(), seed=7, language=language)
+    settings = ENGLISH_CONFIG if language == "en" else CONFIG
+    config = settings.format(model=model.resolve(), url=plan.url, epochs=epochs)
     write_atomic(directory / "kkoracle.toml", config)
     write_atomic(stored, orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
     return plan

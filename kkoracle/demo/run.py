@@ -20,19 +20,25 @@ from exchange.lock import DEMO_LOCK, FileLock
 from exchange.machine import python_module
 from kkoracle.demo import plan as plans
 from kkoracle.demo.children import ChildProcesses
+from kkoracle.demo.newspaper import Language
 from kkoracle.demo.progress import print_summary, watch_generation
 
 START_S = 30.0
 
 
-def run_demo(directory: Path, stories: int | None, model: Path | None = None) -> int:
+def run_demo(
+    directory: Path, stories: int | None, model: Path | None = None, language: Language = "el"
+) -> int:
     """Run or resume the demo in `directory`; returns the exit code.
+
+    Args:
+        model: another model folder than the bundled one, which speaks Greek alone.
 
     Raises:
         UserError: a step failed; the message says which, and where its messages are.
     """
     directory = directory.resolve()
-    plan = plans.load_or_create_plan(directory, stories, model or plans.MODEL)
+    plan = plans.load_or_create_plan(directory, stories, model, language)
     say = _make_printer()
     say(f"A sample newspaper of {plan.stories} stories; everything is kept in {directory}")
     if openblas.needed() and openblas.find() is None:
@@ -62,6 +68,8 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
             str(plan.stories),
             "--seed",
             str(plan.seed),
+            "--language",
+            plan.language,
             "--truth",
             "truth.json",
             "--announce",

@@ -35,6 +35,9 @@ Aliases of a story: `/story.do?id=N&publDate=D`, `/story.do?publDate=D&id=N`,
 
 from __future__ import annotations
 
+from typing import Literal
+
+from kkoracle.demo.newspaper.english import build_english_newspaper
 from kkoracle.demo.newspaper.records import (
     DemoStory,
     NewspaperPage,
@@ -45,8 +48,11 @@ from kkoracle.demo.newspaper.records import (
 from kkoracle.demo.newspaper.site import NewspaperSite, serve
 from kkoracle.demo.newspaper.writer import write_stories
 
+Language = Literal["el", "en"]
+
 __all__ = [
     "DemoStory",
+    "Language",
     "NewspaperPage",
     "PrintedFact",
     "SampleNewspaper",
@@ -56,10 +62,17 @@ __all__ = [
 ]
 
 
-def build_newspaper(seed: int = 7, stories: int = 320) -> SampleNewspaper:
+def build_newspaper(
+    seed: int = 7, stories: int = 320, *, language: Language = "el"
+) -> SampleNewspaper:
     """The newspaper of a seed; same input, same bytes.
 
     Fewer `stories` spread over the same years. Raises ValueError under 60.
+
+    Args:
+        language: "el", or "en" for a plainer one (`english`).
     """
+    if language == "en":
+        return build_english_newspaper(seed, stories)
     plan, written = write_stories(seed, stories)
     return NewspaperSite(seed, plan, written).newspaper()

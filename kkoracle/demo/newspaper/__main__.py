@@ -23,6 +23,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--stories", type=int, default=320, help="at least 60")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--language", choices=("el", "en"), default="el")
     parser.add_argument("--truth", type=Path, help="write the truth to this file")
     parser.add_argument("--announce", type=Path, help="write the address to this file")
     return parser.parse_args(argv)
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the server; 0 after a stop signal, 1 when it cannot listen, 2 on a bad number."""
     args = _arguments(argv)
     try:
-        newspaper = build_newspaper(args.seed, args.stories)
+        newspaper = build_newspaper(args.seed, args.stories, language=args.language)
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -158,3 +158,11 @@ def test_ctrl_c_ends_it_with_3_and_it_goes_on(
     assert "run the same command again" in first.stdout.read()
     assert run_cli("demo", cwd=tmp_path, timeout=300, **BRIEF).returncode == 0
     assert outcome(tmp_path / ".demo") == outcome(undisturbed)
+
+
+def test_an_english_demo_wants_a_model_that_speaks_it(tmp_path: Path) -> None:
+    said = run_cli("demo", "--language", "en", cwd=tmp_path)
+    assert said.returncode == 1 and "--model" in said.stderr and "Traceback" not in said.stderr
+    assert not (tmp_path / ".demo" / "demo.json").exists()
+    said = run_cli("demo", "--language", "de", cwd=tmp_path)
+    assert said.returncode == 2 and "el and in en" in said.stderr

@@ -193,3 +193,22 @@ def test_a_port_in_use_is_one_line_and_exit_one() -> None:
     # The dynamic loader may have a word of its own to say about LD_PRELOAD.
     ours = [line for line in done.stderr.splitlines() if "ld.so" not in line]
     assert len(ours) == 1 and ours[0].startswith("error: cannot serve")
+
+
+def test_the_english_newspaper_is_the_same_every_time_and_true_to_its_facts() -> None:
+    english = build_newspaper(7, 60, language="en")
+    assert english.pages == build_newspaper(7, 60, language="en").pages
+    assert english.pages != build_newspaper(8, 60, language="en").pages
+    facts = [fact for story in english.stories for fact in story.facts]
+    assert len(english.stories) == 60 and len({fact.question for fact in facts}) == len(facts)
+    for story in english.stories:
+        page = english.pages[english.addresses[story.id]].body.decode()
+        for fact in story.facts:
+            assert any(fact.sentence in paragraph for paragraph in story.paragraphs)
+            assert html.escape(fact.sentence, quote=False) in page
+            assert _words(fact.answer) - {"it", "is", "called", "with", "to", "has"} <= _words(
+                fact.sentence
+            )
+            assert all("{" not in text for text in (fact.question, *fact.rephrasings))
+    with pytest.raises(ValueError, match="at least 60"):
+        build_newspaper(7, 59, language="en")
