@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import pytest
+from mlx.optimizers import AdamW
 from mlx.utils import tree_flatten
 from mlx_lm.utils import load as mlx_lm_load
 
@@ -16,8 +18,12 @@ from exchange.inference.engine import BASE, TUNED
 from exchange.inference.mlx import base_and_adapter
 from exchange.inference.mlx.engine import MlxEngine, generate_texts
 from exchange.inference.models import convert
+from exchange.inference.speech import hear
 from tests.conftest import SENTENCES
+from tests.twins import TWINS, make_twin
+from trainer.tokenization import tokenize_sample
 from trainer.training import adapter, fuse
+from trainer.training.loss import Loss, loss_and_gradient
 from trainer.training.settings import TrainSettings
 
 TOKENS = mx.array([[1, 9, 40, 77, 300, 5, 270, 33]])
@@ -150,3 +156,47 @@ def test_base_and_tuned_in_one_engine_say_what_each_says_alone(
         assert [found[model, n].text for n in range(4)] == alone
     assert [found[BASE, n].text for n in range(4)] != [found[TUNED, n].text for n in range(4)]
     assert all(0 < one.batch_share_s <= one.seconds for one in found.values())
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_models_of_other_families_speak_learn_and_are_fused(
+    kind: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    base = make_twin(kind, tiny_model, tmp_path / kind)
+    model, tokenizer = runtime.load(base)
+    config = adapter.attach(model, TrainSettings(rank=4, alpha=8, seed=1))
+    turns = [{"role": "user", "content": "Πότε;"}, {"role": "assistant", "content": "Στις 3 Μάη."}]
+    loss = Loss(model)
+    assert loss.sparse, "logits only where it looks"
+    batch = loss.batch([tokenize_sample(tokenizer, "a", turns)])
+    optimizer = AdamW(0.01)
+    compute = loss_and_gradient(loss)
+    model.train()
+    for _ in range(30):
+        _, gradients = compute(batch, 1 / batch.size)
+        optimizer.update(model, gradients)
+        mx.eval(model.parameters())
+    adapter.save(tmp_path / "adapter", model, config)
+
+    loaded = base_and_adapter.load_models(base, tmp_path / "adapter")
+    engine = MlxEngine(loaded, name=kind, width=2)
+    heard = hear(engine, "el", SENTENCES)
+    assert heard.problems() and heard.context == 512
+    before, after = (
+        engine.loglikelihood([turns[:1]], [turns[1]["content"]], model=one)[0].mean
+        for one in (BASE, TUNED)
+    )
+    assert after > before + 1
+    ticket = engine.submit(turns[:1], 12, 0, model=TUNED)
+    while not (done := engine.step()):
+        pass
+    assert done[0].ticket == ticket and "think" not in done[0].text
+
+    (tmp_path / "fused").mkdir()
+    fuse.write_fused(base, tmp_path / "adapter", tmp_path / "fused")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(base / name, tmp_path / "fused")
+    wanted = loaded.models[TUNED](TOKENS)
+    assert mx.allclose(runtime.load(tmp_path / "fused")[0](TOKENS), wanted, atol=1e-4)
+    theirs = mlx_lm_load(str(tmp_path / "fused"))[0]  # reads the config without our help
+    assert mx.allclose(theirs(TOKENS), wanted, atol=1e-4)
