@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urljoin
 
+from crawler.addresses import forward_slashes, sendable
 from exchange.records import Chunk, Story
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Link:
     words: int | None = None  # what the index prints beside it
     changed: float = 0.0  # of the same kind and asked before then (epoch s): ask again
     left_out: str = ""  # why it is not to be asked for, though it is known and counted
+    former: str = ""  # the key that earlier versions made of it, where that was another
     known_only: bool = False  # tells more of a page that is known, and adds none
     captured: bool = (
         False  # a web archive's copy: it stands in where the site has not given a story
@@ -83,6 +85,7 @@ class PageClaim:
     tries: int
     etag: str = ""  # of the copy that we hold: only pages asked for again have one
     last_modified: str = ""
+    reason: str = ""  # why it is asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,13 @@ class HttpResponse:
     last_modified: str = ""
     headers: CIMultiDictProxy[str] | None = None  # all of them, where opt-outs may stand
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What it asks to be told again, as names and values."""
+        sent = self.headers.getall("Set-Cookie", []) if self.headers else []
+        pairs = (each.partition(";")[0].strip().partition("=") for each in sent)
+        return {name: value for name, _, value in pairs if name and (name + value).isascii()}
+
     def redirect_target(self, url: str) -> str | None:
         """Where the response to a request for `url` leads, None when it is no redirect.
 
@@ -107,7 +117,7 @@ class HttpResponse:
         if self.status not in REDIRECTS:
             return None
         try:
-            return urljoin(url, self.location.strip()).partition("#")[0]
+            return sendable(urljoin(url, forward_slashes(self.location.strip())))
         except ValueError:
             return ""
 
@@ -134,6 +144,7 @@ class FetchOutcome:
     requests: int = 0
     has_story: bool = False
     links: tuple[Link, ...] = field(default=())
+    canonical: Link | None = None  # the address that the page says it has, if another
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ import contextlib
 import datetime as dt
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from functools import cached_property
+from string import Formatter
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from crawler import records
+from crawler import addresses, records
 from crawler.records import Link
 from exchange.text import dates
 from exchange.text.fold import fold
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from crawler.profile import LinkKind, Profile
 
 MAX_URL = 2000  # characters; longer ones are traps
-_SAFE = "/:;,@&=+$!*'()~-._"
 MAX_REPEATS = 3  # the same path segment more often than this is a trap
 
 
@@ -47,6 +48,15 @@ class CrawlScope:
         self._sections = frozenset(map(fold, profile.leave_out.sections))
         self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
         self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
+        self._named = {
+            name.removesuffix("?").lower()
+            for kind in profile.kinds.values()
+            for name in (
+                *kind.key,
+                *(field or "" for _, field, _, _ in Formatter().parse(kind.url)),
+            )
+        }
+        self._codec = "cp1253" if profile.language == "el" else "latin-1"
 
     @cached_property
     def origin(self) -> str:
@@ -78,51 +88,67 @@ class CrawlScope:
         return parts.scheme in ("http", "https") and _host(parts) in self.hosts
 
     def classify(
-        self, url: str, page: str = "", issue: str = "", words: int | None = None
+        self,
+        url: str,
+        page: str = "",
+        issue: str = "",
+        words: int | None = None,
+        charset: str = "utf-8",
     ) -> Link | None:
         """Classify an address found on `page`; None when it is not to be followed.
 
         Args:
             issue: the date of the issue that the page belongs to, for addresses without one.
+            charset: of that page; queries that are not escaped are asked for in it.
         """
         try:
-            parts = urlsplit(urljoin(page or self.profile.base, url.strip()))
+            parts = urlsplit(
+                urljoin(page or self.profile.base, addresses.forward_slashes(url.strip()))
+            )
             if not self._is_ours(parts):
                 return None
         except ValueError:  # such as a bracket that is no IPv6 address
             return None
-        path = unquote(parts.path) or "/"
-        address = quote(path, safe=_SAFE)
-        if parts.query:
-            address += "?" + quote(parts.query, safe=_SAFE + "%?")
-        if len(address) > MAX_URL or _repeats(path):
+        path, query = addresses.without_session(parts.path or "/", parts.query, self._named)
+        asked = addresses.as_written(path, query, charset)
+        spelling = addresses.normal_path(path)
+        address = f"{spelling}?{addresses.normal_query(query)}" if query else spelling
+        plain = addresses.readable(path, self._codec)
+        if len(asked) > MAX_URL or _repeats(plain):
             return None
         if any(pattern.search(address) for pattern in self._left_out):
             return None
         for name, kind, pattern in self._kinds:
-            match = pattern.fullmatch(path)
+            match = pattern.fullmatch(plain)
             if match is None:
                 continue
             if kind.role == "none":
                 return None
-            values = match.groupdict("") | dict(parse_qsl(parts.query, keep_blank_values=True))
-            found = self._as_kind(name, kind, values, address, issue, words)
-            if found is not None:
+            values = match.groupdict("") | addresses.parameters(query, self._codec)
+            date, key = self._date_and_key(name, kind, values, address, issue)
+            if key:
+                url = (kind.url and self._template(kind, values, date, query)) or asked
+                found = Link(key, url, name, date, kind.rank, words)
+                if "%" in path or "%" in query:
+                    return self._with_former(found, kind, pattern, path, query)
                 return found
         return None
 
-    def _as_kind(
-        self,
-        name: str,
-        kind: LinkKind,
-        values: dict[str, str],
-        address: str,
-        issue: str,
-        words: int | None,
-    ) -> Link | None:
+    def _date_and_key(
+        self, name: str, kind: LinkKind, values: dict[str, str], address: str, issue: str
+    ) -> tuple[str, str]:
+        """The date of the issue and the key; no key when this kind does not want the address."""
         own = dates.parse_date(values.get(kind.date, "")) if kind.date else ""
         if kind.date and values.get(kind.date) and not own:
-            return None  # a date that is none
+            return "", ""  # a date that is none
+        date = own or issue
+        if date and not self._is_wanted(date):
+            return "", ""
+        return date, self._key(name, kind, values, address, own)
+
+    @staticmethod
+    def _key(name: str, kind: LinkKind, values: dict[str, str], address: str, own: str) -> str:
+        """What tells a page from all others; "" when something is missing."""
         parts = [name]
         for name_or_optional in kind.key:
             parameter = name_or_optional.removesuffix("?")
@@ -130,21 +156,39 @@ class CrawlScope:
             if value:
                 parts.append(value)
             elif parameter == name_or_optional:
-                return None
+                return ""
             else:
                 parts.append("")
         if not kind.key:
             parts.append(_sorted(address))
-        date = own or issue
-        if date and not self._is_wanted(date):
-            return None
-        if kind.url:
-            fields = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
-            fields |= dates.date_fields(dt.date.fromisoformat(date)) if date else {}
-            # What the template asks for may be missing (a date, say): then as it was found.
-            with contextlib.suppress(KeyError, IndexError, ValueError):
-                address = kind.url.format_map(fields)
-        return Link(":".join(parts).rstrip(":"), address, name, date, kind.rank, words)
+        return ":".join(parts).rstrip(":")
+
+    @staticmethod
+    def _template(kind: LinkKind, values: dict[str, str], date: str, query: str) -> str:
+        """The one address that a kind's template makes, "" where it makes none."""
+        fields = {name: quote(_plain(value), safe="/%") for name, value in values.items()}
+        if not all(value.isascii() for value in values.values()):
+            fields |= {name: raw for name, raw in addresses.pairs(query) if "%" in raw}
+        fields |= dates.date_fields(dt.date.fromisoformat(date)) if date else {}
+        # What the template asks for may be missing (a date, say): then as it was found.
+        with contextlib.suppress(KeyError, IndexError, ValueError):
+            return kind.url.format_map(fields)
+        return ""
+
+    def _with_former(
+        self, link: Link, kind: LinkKind, pattern: re.Pattern[str], path: str, query: str
+    ) -> Link:
+        """The key that archives begun before addresses were kept as written have for it."""
+        if not addresses.was_altered(path, query):
+            return link
+        match = pattern.fullmatch(unquote(path))
+        if match is None:
+            return link
+        values = match.groupdict("") | addresses.parameters(query, "")
+        address = addresses.former_path(path) + (query and "?" + addresses.normal_query(query))
+        own = link.issue if kind.date and values.get(kind.date) else ""
+        former = self._key(link.kind, kind, values, address, own)
+        return replace(link, former=former) if former != link.key else link
 
     def _is_wanted(self, date: str) -> bool:
         if not self.since <= date <= self.until:
@@ -180,9 +224,9 @@ class CrawlScope:
     def list_link(self, url: str, kind: str, changed: float = 0.0) -> Link:
         """A sitemap or feed of the newspaper; its address alone tells two apart."""
         parts = urlsplit(urljoin(self.profile.base, url.strip()))
-        address = quote(parts.path or "/", safe=_SAFE + "%")
+        address = quote(parts.path or "/", safe=addresses.SAFE + "%")
         if parts.query:
-            address += "?" + quote(parts.query, safe=_SAFE + "%?")
+            address += "?" + quote(parts.query, safe=addresses.SAFE + "%?")
         return Link(
             f"{kind.partition(':')[0]}:{address}", address, kind, priority=-1, changed=changed
         )
@@ -194,6 +238,10 @@ class CrawlScope:
     def has_stories(self, kind: str) -> bool:
         """True when such pages hold stories."""
         return not records.is_ours(kind) and self.profile.kinds[kind].role in ("story", "both")
+
+
+def _fields_of(template: str) -> list[str]:
+    return [field for _, field, _, _ in Formatter().parse(template) if field]
 
 
 def origin(base: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import re
 import time
 from dataclasses import replace
+from html import unescape
 from typing import Any
 from urllib.parse import urljoin
 
 from crawler import records
+from crawler.addresses import forward_slashes, sendable
 from crawler.discovery.sitemaps import (
     ListReader,
     NotXmlError,
@@ -31,7 +34,7 @@ _INLINE_TAGS = 300  # characters after a link that may hold its word count or se
 
 
 def extract_links(
-    markup: str | bytes, url: str, site: CrawlScope, kind: str, issue: str
+    markup: str | bytes, url: str, site: CrawlScope, kind: str, issue: str, source: bytes = b""
 ) -> tuple[Link, ...]:
     """All links of a page that the profile knows, in order, each key once.
 
@@ -39,6 +42,7 @@ def extract_links(
         markup: the page; bytes are UTF-8.
         url: the address the page was really read from; relative links count from it.
         issue: the page's issue date, handed on to links that name none.
+        source: the page as it came, in whose charset queries are asked for.
     """
     root = parse(markup)
     if root is None:
@@ -51,11 +55,12 @@ def extract_links(
     words = re.compile(own.words) if own and own.words else None
     section = re.compile(own.section) if own and own.section else None
     found: dict[str, Link] = {}
-    for element in root.iter("a", "area"):
-        href = element.get("href")
+    for element in root.iter("a", "area", "frame", "iframe"):
+        href = element.get("href") or element.get("src")
         if not href:
             continue
-        link = site.classify(href, base, issue)
+        charset = "utf-8" if href.isascii() else _charset_of(href, source)
+        link = site.classify(href, base, issue, charset=charset)
         if link is None:
             continue
         if words or section:
@@ -70,6 +75,89 @@ def extract_links(
         if len(found) >= MAX_LINKS:
             break
     return tuple(found.values())
+
+
+HEAD_BYTES = 64 * 1024  # of a page, in which it may say where it is
+_CANONICAL = re.compile(rb"""<link\b(?=[^>]*\srel\s*=\s*["']?canonical\b)[^>]*>""", re.I)
+_HREF = re.compile(rb"""\s(?:href|src)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.I)
+_FRAME = re.compile(rb"<frame\b[^>]*>", re.I)
+_NOT_SHOWN = re.compile(rb"<noscript\b.*?</noscript\s*>|<!--.*?-->", re.I | re.S)
+_REFRESH = re.compile(rb"""<meta\b(?=[^>]*\shttp-equiv\s*=\s*["']?refresh\b)[^>]*>""", re.I)
+_CONTENT = re.compile(
+    rb"""\scontent\s*=\s*["']?\s*(\d*)(?:\.\d*)?\s*[;,]?\s*(?:url\s*=)?\s*["']?([^"'>]+)""", re.I
+)
+SMALL_BYTES = 16 * 1024  # pages that only lead on, and sets of frames, are small
+REFRESH_S = 10  # a page that stays longer is there to be read
+
+
+def canonical_of(claim: PageClaim, body: bytes, url: str, site: CrawlScope) -> Link | None:
+    """The address that a story's page says it has, if it is another page of ours.
+
+    The front page is no story's address, whatever templates say.
+    """
+    at = body.find(b"canonical", 0, HEAD_BYTES)
+    found = (
+        _CANONICAL.search(body, max(0, body.rfind(b"<", 0, at)), HEAD_BYTES) if at >= 0 else None
+    )
+    href = _attribute(found[0]) if found else ""
+    if not href:
+        return None
+    link = site.classify(href, url, issue=claim.issue)
+    if link is None or link.key == claim.key or not site.has_stories(link.kind):
+        return None
+    return None if link.url == "/" or link.key in {start.key for start in site.starts()} else link
+
+
+def frames_of(claim: PageClaim, body: bytes, url: str, site: CrawlScope) -> tuple[Link, ...]:
+    """The pages of a set of frames: the story of such a page stands in one of them."""
+    if len(body) > SMALL_BYTES or (b"<fram" not in body and b"<FRAM" not in body):
+        return ()
+    found = (site.classify(_attribute(tag), url, issue=claim.issue) for tag in _FRAME.findall(body))
+    return tuple(link for link in found if link is not None and link.key != claim.key)
+
+
+def refresh_target(body: bytes, url: str) -> str | None:
+    """Where a page without much on it sends its readers by itself, as a redirect does."""
+    if len(body) > SMALL_BYTES or (b"efresh" not in body and b"EFRESH" not in body):
+        return None
+    found = _REFRESH.search(_NOT_SHOWN.sub(b"", body))
+    content = _CONTENT.search(found[0]) if found else None
+    if content is None or int(content[1] or 0) > REFRESH_S:
+        return None
+    target = _join(url, forward_slashes(unescape(content[2].decode("utf-8", "replace")).strip()))
+    try:
+        target = sendable(target)
+    except ValueError:
+        return None
+    return None if target == url else target
+
+
+def _attribute(tag: bytes) -> str:
+    found = _HREF.search(tag)
+    return (
+        unescape(next(filter(None, found.groups()), b"").decode("utf-8", "replace"))
+        if found
+        else ""
+    )
+
+
+# Charsets of pages that are not UTF-8: the first in which a link's very bytes stand on its page.
+_CHARSETS = (
+    *("utf-8", "cp1253", "cp1252", "cp1251", "cp1250", "cp1254", "cp1255", "cp1256", "koi8-r"),
+    *("shift_jis", "euc-jp", "gb18030", "big5", "euc-kr", "cp874"),
+)
+
+
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def _charset_of(href: str, source: bytes) -> str:
+    """In which charset the page writes this link; UTF-8 where it cannot be known."""
+    for charset in _CHARSETS:
+        with contextlib.suppress(UnicodeEncodeError):
+            if all(run.encode(charset) in source for run in _BEYOND_ASCII.findall(href)):
+                return charset
+    return "utf-8"
 
 
 def _trailing_text(link: Any) -> str:
@@ -111,7 +199,8 @@ async def read_list(
 ) -> FetchOutcome:
     """The outcome of a list: its links, beside the event loop, as fifty thousand take a while."""
     body, whole = await asyncio.to_thread(gunzip, response.body, MAX_LIST_BYTES)
-    reader = ListReader(body, response.charset, site.profile.charset)
+    profile = site.profile
+    reader = ListReader(body, response.charset, profile.charset, profile.language)
     try:
         if isinstance(site, WaybackScope) and claim.kind == records.CAPTURES:
             links, cut = site.capture_links(body, url)

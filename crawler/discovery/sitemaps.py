@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from crawler.extract.charset import as_utf8
+from exchange.text.charset_labels import codec_of
 
 MAX_HELD = 5000  # elements inside one entry; more is no entry
 MAX_EVENTS = 2_000_000  # fifty thousand entries of twenty elements; the rest is filler
@@ -36,7 +37,7 @@ class ListReader:
 
     Args:
         body: the list.
-        announced, charset: as for `crawler.extract.charset.decode`, where it names no charset.
+        announced, charset, language: as for `crawler.extract.charset.decode`, where it names no charset.
 
     Raises:
         NotXmlError: while it is read: there is neither an entry nor a known root.
@@ -113,25 +114,25 @@ _NO_MARKUP = re.compile(
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 
 
-def _in_utf8(body: bytes, announced: str, charset: str) -> bytes:
+def _in_utf8(body: bytes, announced: str, charset: str, language: str) -> bytes:
     """A list in UTF-8, without what stands before it."""
     if b"<\0" in body[:HEAD] or b"\0<" in body[:HEAD]:  # UTF-16, with a mark or without
         big = body.startswith(b"\xfe\xff") or (b"\0<" in body[:4] and body[:1] == b"\0")
         body = body.decode("utf-16-be" if big else "utf-16-le", "replace").encode()
     else:
-        body = _from_charset(body, announced, charset)
+        body = _from_charset(body, announced, charset, language)
     found = _BEGIN.search(body, 0, HEAD)
     at = found.start() if found else 0
     return body[at:].lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
-def _from_charset(body: bytes, announced: str, charset: str) -> bytes:
+def _from_charset(body: bytes, announced: str, charset: str, language: str) -> bytes:
     declared = _DECLARED.search(body, 0, HEAD)
     name = declared[1].decode("ascii").lower() if declared else ""
     if name and not name.startswith(("utf-8", "utf8", "utf-16", "utf16", "ucs", "utf-32")):
-        with contextlib.suppress(LookupError, ValueError):
-            return body.decode(name).encode()
-    return as_utf8(body, announced, charset)
+        with contextlib.suppress(ValueError):
+            return body.decode(codec_of(name) or "utf-8").encode()
+    return as_utf8(body, announced, charset, language)
 
 
 def _mended(body: bytes) -> bytes:

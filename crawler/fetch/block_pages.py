@@ -9,6 +9,7 @@ from html import unescape
 from importlib.resources import files
 from typing import NamedTuple
 
+from crawler.visible_text import visible_text
 from exchange.text.fold import WORD, fold
 
 BLOCK_PAGE_BYTES = 32 * 1024  # bytes; such pages are short, and say so at once
@@ -20,8 +21,6 @@ LONGEST_TITLE = 300  # bytes
 FEW_PARAGRAPHS = 3
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,300})</title", re.I)
 _PARTS = re.compile(r"\s[-–—·•»:]+\s|[|]|:\s")
-_SILENT = re.compile(rb"<(script|style|noscript|svg|template)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
-_TAG = re.compile(rb"<[^>]*>")
 
 
 class _Signs(NamedTuple):
@@ -110,5 +109,4 @@ def _has_mark(body: bytes) -> bool:
 
 def visible_length(body: bytes) -> int:
     """About how many characters of a page a reader sees."""
-    text = _TAG.sub(b" ", _SILENT.sub(b" ", body[: 2 * BLOCK_PAGE_BYTES]))
-    return len(b" ".join(text.split()).decode("utf-8", "ignore"))
+    return len(visible_text(body[: 2 * BLOCK_PAGE_BYTES]))

@@ -71,7 +71,7 @@ class _LenientConnector(aiohttp.TCPConnector):
 
 
 class HttpClient:
-    """Makes requests; use as `async with`. Cookies are neither kept nor sent.
+    """Makes requests; use as `async with`. Cookies are not kept.
 
     Args:
         allow_private: whether private addresses may be asked at all.
@@ -115,6 +115,7 @@ class HttpClient:
         limit: int = MAX_BODY,
         etag: str = "",
         last_modified: str = "",
+        cookies: str = "",
     ) -> HttpResponse:
         """Ask for one address, exactly as it is written.
 
@@ -122,6 +123,7 @@ class HttpClient:
             html: refuse bodies of another type before reading them.
             limit: bytes; with `html` a longer body is refused, without it is cut.
             etag, last_modified: of the copy that we hold; the answer may then be 304.
+            cookies: what answers on the way to this one asked to be told.
 
         Raises:
             FetchError: connect, timeout, broken, not-html, too-big, encoding, private, bad-url.
@@ -133,7 +135,7 @@ class HttpClient:
             async with self._session.get(
                 URL(url, encoded=True),
                 allow_redirects=False,
-                headers=_validators(etag, last_modified),
+                headers=_validators(etag, last_modified) | ({"Cookie": cookies} if cookies else {}),
             ) as answer:
                 return await read_response(answer, html, limit)
         except aiohttp.ConnectionTimeoutError:

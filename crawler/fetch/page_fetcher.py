@@ -11,18 +11,31 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from crawler import records
-from crawler.discovery.links import MAX_LIST_BYTES, extract_links, links_from_robots, read_list
+from crawler.discovery.links import (
+    MAX_LIST_BYTES,
+    canonical_of,
+    extract_links,
+    frames_of,
+    links_from_robots,
+    read_list,
+    refresh_target,
+)
 from crawler.extract.charset import as_utf8, decode
-from crawler.fetch.block_pages import BLOCK_PAGE_BYTES, is_block_page
+from crawler.fetch.block_pages import (
+    BLOCK_PAGE_BYTES,
+    SHORT_TITLE_TEXT,
+    is_block_page,
+    visible_length,
+)
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
+from crawler.fetch.redirects import LOOP, RedirectPath, failed, left_out
 from crawler.fetch.response import FetchError
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after
 
-MAX_REDIRECTS = 10
 LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0
 BUSY_TRIES = 12  # refusals come from the host, rarely from the page; their pauses grow to a day
@@ -64,14 +77,13 @@ class PageFetcher:
         if claim.kind == records.ROBOTS:
             return links_from_robots(claim, (await self._throttle_for(url)).host.robots, self._site)
         page = not records.is_list(claim.kind)
-        seen = {url}
-        requests = 0
+        way = RedirectPath(claim, url, self._site)
         while True:
             throttle = await self._throttle_for(url)
             if not throttle.rules.allows(url):
-                return _left_out(claim, "robots", requests)
+                return left_out(claim, "robots", way.requests)
             started = await self._acquire(throttle)
-            requests += 1
+            way.requests += 1
             try:
                 response = await self._client.get(
                     url,
@@ -79,44 +91,34 @@ class PageFetcher:
                     limit=MAX_BODY if page else MAX_LIST_BYTES,
                     etag=claim.etag,
                     last_modified=claim.last_modified,
+                    cookies=way.cookies_for(url),
                 )
             except FetchError as error:
                 return _count_for_breaker(
-                    throttle, self._outcome_of_error(claim, error, throttle, started, requests)
+                    throttle, self._outcome_of_error(claim, error, throttle, started, way.requests)
                 )
             throttle.on_answer(started)
             if response.status == 200 and not page:
-                return await read_list(claim, url, response, self._site, requests)
+                return await read_list(claim, url, response, self._site, way.requests)
             target = response.redirect_target(url)
+            if target is None and response.status == 200:
+                target = self._refresh_target(response, url)
             if target is None:
-                return _count_for_breaker(
-                    throttle,
-                    self._outcome_of_response(claim, url, response, throttle, started, requests),
+                outcome = way.ended_at(url) or self._outcome_of_response(
+                    claim, url, response, throttle, started, way.requests
                 )
-            outcome = self._redirected(claim, target, seen, requests)
-            if outcome is not None:
-                return outcome
-            seen.add(target)
+                return _count_for_breaker(throttle, outcome)
+            way.note_cookies(url, response)
+            if (ended := way.decide(target)) is not None:
+                return ended
             url = target
 
-    def _redirected(
-        self, claim: PageClaim, target: str, seen: set[str], requests: int
-    ) -> FetchOutcome | None:
-        """The outcome if a redirect ends here; None to follow it."""
-        if target in seen:
-            return _failed(claim, "redirect-loop", requests)
-        if len(seen) > MAX_REDIRECTS:
-            return _failed(claim, "redirect-many", requests)
-        if not self._site.in_scope(target):
-            return _left_out(claim, "redirect-out", requests)
-        if records.is_list(claim.kind):
+    def _refresh_target(self, response: HttpResponse, url: str) -> str | None:
+        """Where a page sends its readers, if that is a page of ours, and it has no text itself."""
+        target = refresh_target(response.body, url)
+        if target is None or self._site.classify(target) is None:
             return None
-        link = self._site.classify(target, issue=claim.issue)
-        if link is not None and link.key == claim.key:
-            return None
-        if link is not None:  # another page of ours: it has an entry of its own
-            return FetchOutcome(claim.id, "left_out", "moved", requests=requests, links=(link,))
-        return None if not claim.kind else _left_out(claim, "redirect-out", requests)
+        return target if visible_length(response.body) < SHORT_TITLE_TEXT else None
 
     def _outcome_of_error(
         self,
@@ -175,7 +177,7 @@ class PageFetcher:
         if response.status == 304 and (claim.etag or claim.last_modified):
             return FetchOutcome(claim.id, "done", status=304, requests=requests)
         if response.status != 200:
-            return _failed(claim, reason, requests, response.status)
+            return failed(claim, reason, requests, response.status)
         if self._blocked(response):
             throttle.on_refusal(None, started)
             return self._retry_later(
@@ -186,15 +188,20 @@ class PageFetcher:
                 throttle.host.paused_until,
                 received=len(response.body),
             )
+        has_story = self._site.has_stories(claim.kind)
         links: tuple[Link, ...] = ()
-        if self._site.has_links(claim.kind):
+        if not self._site.has_links(claim.kind):
+            links = frames_of(claim, response.body, url, self._site)
+        else:
             markup = as_utf8(
                 response.body,
                 response.charset,
                 self._site.profile.charset,
                 self._site.profile.language,
             )
-            links = extract_links(markup, url, self._site, claim.kind, claim.issue)
+            links = extract_links(
+                markup, url, self._site, claim.kind, claim.issue, source=response.body
+            )
         return FetchOutcome(
             claim.id,
             "done",
@@ -205,9 +212,18 @@ class PageFetcher:
             body=response.body,
             received=len(response.body),
             requests=requests,
-            has_story=self._site.has_stories(claim.kind),
+            has_story=has_story,
             links=links,
+            canonical=self._canonical(claim, response, url) if has_story else None,
         )
+
+    def _canonical(self, claim: PageClaim, response: HttpResponse, url: str) -> Link | None:
+        """The page's own address, by what it says, or by where a way round a loop has ended."""
+        named = canonical_of(claim, response.body, url, self._site)
+        if named is not None or claim.reason != LOOP:
+            return named
+        ended = self._site.classify(url, issue=claim.issue)
+        return None if ended is None or ended.key == claim.key else ended
 
     def _blocked(self, response: HttpResponse) -> bool:
         text = ""
@@ -232,7 +248,7 @@ class PageFetcher:
     ) -> FetchOutcome:
         """Ask again later, each time four times later, until the tries are used up."""
         if claim.tries + 1 >= max(tries, self._settings.tries):
-            return _failed(claim, reason, requests, status)
+            return failed(claim, reason, requests, status)
         wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
         at = not_before or time.time() + wait
         return FetchOutcome(
@@ -248,11 +264,3 @@ def _count_for_breaker(throttle: HostThrottle, outcome: FetchOutcome) -> FetchOu
     if throttle.count_outcome(good=not trouble) and outcome.state == "failed":
         return replace(outcome, state="waiting", next_at=throttle.host.paused_until)
     return outcome
-
-
-def _failed(claim: PageClaim, reason: str, requests: int, status: int = 0) -> FetchOutcome:
-    return FetchOutcome(claim.id, "failed", reason, status=status, requests=requests)
-
-
-def _left_out(claim: PageClaim, reason: str, requests: int) -> FetchOutcome:
-    return FetchOutcome(claim.id, "left_out", reason, requests=requests)

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from crawler.frontier import pages, year_rotation
+from crawler.frontier.identity import CanonicalPages, KeyAliases
 from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.records import CAPTURES, FetchOutcome, Link, PageClaim
 from exchange.store import db, history
 
 _DUE = "SELECT {} FROM pages WHERE state='waiting' AND next_at=0"
-_CLAIMED = "id, key, url, kind, issue, tries, etag, last_modified"
+_CLAIMED = "id, key, url, kind, issue, tries, etag, last_modified, reason"
 
 
 class Frontier:
@@ -48,6 +49,8 @@ class Frontier:
         }
         self._bodies = RawStore(connection)
         self._only = ""  # a condition on what may be claimed
+        self._canonicals = CanonicalPages(connection, self._bodies)
+        self._aliases = KeyAliases(connection)
         self._years = year_rotation.YearRotation(connection) if by_year else None
 
     @classmethod
@@ -122,9 +125,15 @@ class Frontier:
         counted: Counter[str] = Counter()
         with db.transaction(self.db):
             for outcome in outcomes:
+                found += sum(self._add(link) for link in outcome.links)
+                if outcome.canonical is not None:
+                    found += self._add(outcome.canonical)
+                    outcome = self._canonicals.judged(outcome)
+                if outcome.reason == "moved":
+                    self._aliases.reopen_loops(outcome)
                 self._finish(outcome)
                 counted.update(_counts(outcome))
-                found += sum(self._add(link) for link in outcome.links)
+                self._canonicals.settle(outcome.page)
             for name, delta in counted.items():
                 pages.count(self.db, name, delta)
             history.record_counters(self.db)
@@ -177,6 +186,7 @@ class Frontier:
         return pages.counters(self.db)
 
     def _add(self, link: Link) -> bool:
+        link = self._aliases.known_as(link)
         if link.known_only:
             if link.issue or link.words is not None:
                 self._learn(link)

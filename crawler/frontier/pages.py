@@ -9,12 +9,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from crawler import addresses
 from crawler.records import CAPTURES, Link
 from exchange.store import db, history
 
 FILE = "pages.sqlite"
-# 2: notes; 3: dictionaries, pages that wait for their time apart from those due; 4: history
-VERSION = 4
+# 2: notes; 3: dictionaries, pages that wait for their time apart from those due; 4: history;
+# 5: aliases, canonicals
+VERSION = 5
 
 
 SCHEMA = f"""
@@ -45,6 +47,12 @@ CREATE INDEX IF NOT EXISTS pages_due ON pages(priority, id)
 CREATE INDEX IF NOT EXISTS pages_later ON pages(next_at) WHERE state = 'waiting' AND next_at > 0;
 CREATE INDEX IF NOT EXISTS pages_leased ON pages(id) WHERE state = 'leased';
 CREATE INDEX IF NOT EXISTS pages_to_extract ON pages(id) WHERE text = 'waiting';
+
+CREATE TABLE IF NOT EXISTS aliases (
+    key TEXT PRIMARY KEY, page INTEGER NOT NULL REFERENCES pages(id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS canonicals (
+    page INTEGER PRIMARY KEY REFERENCES pages(id), key TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS canonicals_key ON canonicals(key);
 
 CREATE TABLE IF NOT EXISTS bodies (
     page INTEGER PRIMARY KEY REFERENCES pages(id), body BLOB NOT NULL);
@@ -119,12 +127,56 @@ def why_no_captures(connection: sqlite3.Connection) -> str | None:
 
 def connect(directory: Path) -> sqlite3.Connection:
     """Open for writing, creating the file on first use."""
-    return db.connect(directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL")
+    return db.connect(
+        directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL", upgrade=_upgrade
+    )
 
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:
     """Open for reading only; raises UserError when nothing was crawled yet."""
     return db.connect_readonly(directory / FILE)
+
+
+ALTERED = "altered-until"  # the note: up to this page, addresses were not kept as written
+_MAY_HAVE_SESSION = "key LIKE '%:/%' AND (key LIKE '%?%' OR key LIKE '%;%' OR key LIKE '%(%')"
+
+
+def _upgrade(connection: sqlite3.Connection, found: int) -> None:
+    """Up to version 4 sessions and campaigns were part of a page's key. What is stored keeps its
+    key, which its stories are known by, and gets the new one beside it; what was never asked for
+    gets the new one, or is left out where another page has it."""
+    connection.execute(
+        "INSERT OR REPLACE INTO notes SELECT ?, COALESCE(MAX(id), 0) FROM pages", (ALTERED,)
+    )
+    rows = connection.execute(
+        "SELECT id, key, url, state='waiting' AND body_hash='' AND text='' AS unseen FROM pages "
+        f"WHERE {_MAY_HAVE_SESSION} ORDER BY unseen"
+    ).fetchall()
+    for row in rows:
+        kind, _, address = row["key"].partition(":")
+        new = f"{kind}:{_bare(address, in_order=True)}"
+        if new == row["key"] or kind.startswith(("@", "start", "sitemap", "feed", "robots")):
+            continue
+        known = connection.execute(
+            "SELECT 1 FROM pages WHERE key=?1 UNION ALL SELECT 1 FROM aliases WHERE key=?1", (new,)
+        ).fetchone()
+        if not row["unseen"]:
+            if not known:
+                connection.execute("INSERT INTO aliases(key, page) VALUES (?,?)", (new, row["id"]))
+        elif known:
+            connection.execute(
+                "UPDATE pages SET state='left_out', reason='same-page' WHERE id=?", (row["id"],)
+            )
+        else:
+            connection.execute(
+                "UPDATE pages SET key=?, url=? WHERE id=?", (new, _bare(row["url"]), row["id"])
+            )
+
+
+def _bare(address: str, *, in_order: bool = False) -> str:
+    path, query = addresses.without_session(*address.partition("?")[::2])
+    query = "&".join(sorted(query.split("&"))) if in_order else query
+    return f"{path}?{query}" if query else path
 
 
 def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:

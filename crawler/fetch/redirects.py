@@ -1,0 +1,81 @@
+"""Where redirects lead: on to the same page, to another that has an entry of its own, or out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from crawler import records
+from crawler.records import FetchOutcome, HttpResponse, PageClaim
+from crawler.scope import CrawlScope
+
+MAX_REDIRECTS = 10
+LOOP = "redirect-loop"  # of a page that is asked for again: follow its way to the end
+
+
+class RedirectPath:
+    """The redirects behind us, with what they asked to be told again: some sites lead everybody in
+    a circle who does not say that. It is forgotten with the page."""
+
+    def __init__(self, claim: PageClaim, url: str, site: CrawlScope) -> None:
+        self.requests = 0
+        self._claim = claim
+        self._site = site
+        self._turns = 0
+        self._seen = {(url, "")}
+        self._cookies: dict[str, dict[str, str]] = {}
+
+    def cookies_for(self, url: str) -> str:
+        own = self._cookies.get(urlsplit(url).netloc, {}) if self._cookies else {}
+        return "; ".join(f"{name}={value}" for name, value in own.items())
+
+    def note_cookies(self, url: str, response: HttpResponse) -> None:
+        if cookies := response.cookies:
+            self._cookies.setdefault(urlsplit(url).netloc, {}).update(cookies)
+
+    def decide(self, target: str) -> FetchOutcome | None:
+        """The outcome if a redirect ends here; None to follow it, which counts as done."""
+        outcome = self._decide(target)
+        if outcome is None:
+            self._turns += 1
+            self._seen.add((target, self.cookies_for(target)))
+        return outcome
+
+    def _decide(self, target: str) -> FetchOutcome | None:
+        claim = self._claim
+        if (target, self.cookies_for(target)) in self._seen:
+            return failed(claim, "redirect-loop", self.requests)
+        if self._turns >= MAX_REDIRECTS:
+            return failed(claim, "redirect-many", self.requests)
+        if not self._site.in_scope(target):
+            return left_out(claim, "redirect-out", self.requests)
+        if records.is_list(claim.kind) or claim.reason == LOOP:
+            return None
+        link = self._site.classify(target, issue=claim.issue)
+        if link is not None:
+            if link.key in self._keys():
+                return None
+            # another page of ours: it has an entry of its own
+            return replace(left_out(claim, "moved", self.requests), links=(link,))
+        if not claim.kind or unquote(claim.url) in unquote(urlsplit(target).query):
+            return None  # a stop on the way, which knows where we want to go
+        return left_out(claim, "redirect-out", self.requests)
+
+    def _keys(self) -> set[str]:
+        """The page's key, and the one that its address has now."""
+        link = self._site.classify(self._claim.url, issue=self._claim.issue)
+        return {self._claim.key, link.key} if link else {self._claim.key}
+
+    def ended_at(self, url: str) -> FetchOutcome | None:
+        """The outcome if the way has led to no page of ours."""
+        if self._turns and self._claim.kind and self._site.classify(url) is None:
+            return left_out(self._claim, "redirect-out", self.requests)
+        return None
+
+
+def failed(claim: PageClaim, reason: str, requests: int, status: int = 0) -> FetchOutcome:
+    return FetchOutcome(claim.id, "failed", reason, status=status, requests=requests)
+
+
+def left_out(claim: PageClaim, reason: str, requests: int) -> FetchOutcome:
+    return FetchOutcome(claim.id, "left_out", reason, requests=requests)
