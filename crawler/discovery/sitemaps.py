@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from crawler.extract.charset import as_utf8
-from exchange.text.charset_labels import codec_of
+from exchange.text.charset_labels import ANNOUNCED, codec_of
 
 MAX_HELD = 5000  # elements inside one entry; more is no entry
 MAX_EVENTS = 2_000_000  # fifty thousand entries of twenty elements; the rest is filler
@@ -37,14 +37,17 @@ class ListReader:
 
     Args:
         body: the list.
-        announced, charset, language: as for `crawler.extract.charset.decode`, where it names no charset.
+        announced, charset, language: as for `crawler.extract.charset.decode`, where the list
+            itself names no charset.
 
     Raises:
         NotXmlError: while it is read: there is neither an entry nor a known root.
     """
 
-    def __init__(self, body: bytes, announced: str = "", charset: str = "announced") -> None:
-        self._source = body, announced, charset
+    def __init__(
+        self, body: bytes, announced: str = "", charset: str = ANNOUNCED, language: str = ""
+    ) -> None:
+        self._source = body, announced, charset, language
         self.damaged = False  # whether a part could not be read, when all entries are
 
     def __iter__(self) -> Iterator[SitemapEntry]:
