@@ -110,12 +110,13 @@ unseen = 0.15
 recall = 0.5
 
 [evaluate]
-questions = 24
+systems = ["base", "rag", "tuned"]
+questions = 10
+passages = 1
 absent = 0
 disturbed = 0
 judge = false
-shots = [0]
-max_tokens = 48
+max_tokens = 32
 
 [train]
 lr = 0.001
