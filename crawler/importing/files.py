@@ -6,6 +6,7 @@ A file is what its content says where that is plain, else what its name says: pa
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import re
@@ -24,6 +25,8 @@ from crawler.importing.alto import root_name
 from crawler.importing.json_files import ImportOptions
 from crawler.inflate import GZIP
 
+BATCH = 128  # documents in one commit,
+BATCH_BYTES = 32 * 1024 * 1024  # or as many as this; a PDF may be larger by itself
 MAX_PDF = 100 * 1024 * 1024
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
@@ -217,3 +220,41 @@ def _whole(path: Path, name: str, kind: str, size: int, packed: bool) -> ImportD
     if kind == records.PDF and b"%PDF-" not in body[:1024]:
         return ImportDocument(name, kind, body, reason="not-pdf")
     return ImportDocument(name, kind, body)
+
+
+class DocumentSource:
+    """All items under a path, what we keep ourselves left out; counts the bytes read."""
+
+    def __init__(self, path: Path, ours: Path, options: ImportOptions) -> None:
+        self.read = 0
+        self._path = path
+        self._options = options
+        self._ours = ours
+
+    def __iter__(self) -> Iterator[ImportDocument]:
+        for found, name in walk_files(self._path, self._ours):
+            yield from read_documents(found, name, self._add, self._options)
+
+    def batches(self) -> Iterator[list[ImportDocument]]:
+        """The items by as many as are written at once."""
+        batch: list[ImportDocument] = []
+        size = 0
+        for item in self:
+            batch.append(item)
+            size += len(item.body)
+            if len(batch) >= BATCH or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def size(self) -> int:
+        """Bytes of all files, for the time left."""
+        total = 0
+        for found, _ in walk_files(self._path, self._ours):
+            with contextlib.suppress(OSError):
+                total += found.lstat().st_size
+        return total
+
+    def _add(self, count: int) -> None:
+        self.read += count

@@ -9,11 +9,10 @@ import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.importing import ocr
-from crawler.importing.files import read_documents, walk_files
+from crawler.importing.files import DocumentSource
 from crawler.importing.json_files import ImportOptions
 from crawler.language import settled_profile
 from crawler.profile import Profile
@@ -38,8 +37,6 @@ from exchange.errors import Stopped, UsageError
 from exchange.lock import take_daemon_lock
 from exchange.project import Project
 from exchange.store import db
-
-BATCH = 128
 
 
 @dataclass(slots=True)
@@ -109,7 +106,7 @@ def import_files(
     folder = path if path.is_dir() else None
     told = profile.language or settings.language
     options = ImportOptions(fields, profile.charset, told, folder)
-    files = _DocumentSource(path, project.data, options)
+    files = DocumentSource(path, project.data, options)
     directory = project.archive_dir(archive)
     tally = asyncio.run(_store_documents(directory, profile, files, date, on_progress))
     try:
@@ -139,7 +136,7 @@ async def _extract(
 async def _store_documents(
     directory: Path,
     profile: Profile,
-    files: _DocumentSource,
+    files: DocumentSource,
     date: re.Pattern[str] | None,
     on_progress: ImportProgressCallback,
 ) -> ImportTally:
@@ -149,37 +146,11 @@ async def _store_documents(
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         store = DocumentStore(frontier, CrawlScope(profile), date)
-        everything = iter(files)
-        while batch := list(islice(everything, BATCH)):
+        for batch in files.batches():
             store.put(batch)
             on_progress(store.tally, files.read, total)
             await asyncio.sleep(0)  # a Ctrl-C between two batches finds everything written
     return store.tally
-
-
-class _DocumentSource:
-    """All items under a path, what we keep ourselves left out; counts the bytes read."""
-
-    def __init__(self, path: Path, ours: Path, options: ImportOptions) -> None:
-        self.read = 0
-        self._path = path
-        self._options = options
-        self._ours = ours
-
-    def __iter__(self) -> Iterator[ImportDocument]:
-        for found, name in walk_files(self._path, self._ours):
-            yield from read_documents(found, name, self._add, self._options)
-
-    def size(self) -> int:
-        """Bytes of all files, for the time left."""
-        total = 0
-        for found, _ in walk_files(self._path, self._ours):
-            with contextlib.suppress(OSError):
-                total += found.lstat().st_size
-        return total
-
-    def _add(self, count: int) -> None:
-        self.read += count
 
 
 class DocumentStore:
