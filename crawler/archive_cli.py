@@ -148,7 +148,7 @@ def coverage(
 
     project: Project = ctx.obj
     found = counted.measure_coverage(
-        project.archive_dir(name), _scope_of(project, project.archive(name)), dt.date.today()
+        project.archive_dir(name), scope_of(project, project.archive(name)), dt.date.today()
     )
     counted.print_coverage(found, as_json=json)
 
@@ -171,7 +171,7 @@ def review(
     failures.print_failures(
         project.archive_dir(archive),
         archive,
-        _scope_of(project, archive),
+        scope_of(project, archive),
         reason=reason,
         limit=limit,
         as_json=json,
@@ -194,7 +194,8 @@ def retry(ctx: typer.Context, name: Archive = None, reason: Reason = None) -> No
     )
 
 
-def _scope_of(project: Project, archive: str) -> CrawlScope:
+def scope_of(project: Project, archive: str) -> CrawlScope:
+    """The addresses of an archive, by the profile that it is crawled with."""
     from crawler import profiles
     from crawler.scope import CrawlScope
 
@@ -220,7 +221,7 @@ def warc(
     project: Project = ctx.obj
     if not file.name.endswith((".warc", ".warc.gz")):
         raise UsageError(f"{file} must end in .warc or .warc.gz")
-    site = _scope_of(project, project.archive(name))
+    site = scope_of(project, project.archive(name))
     connection = pages.connect_readonly(project.archive_dir(name))
     bar = StepProgressBar("writing", " pages")
     try:

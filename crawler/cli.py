@@ -58,11 +58,10 @@ def crawl(
     ] = False,
     accept_opt_outs: Annotated[
         bool,
-        typer.Option(
-            "--accept-opt-outs",
-            "--yes",
-            help="Confirm what the site says on training, and --re-extract.",
-        ),
+        typer.Option("--accept-opt-outs", help="Confirm what the site says on training, unseen."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before --re-extract; no other question.")
     ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask once more for pages that were given up.")
@@ -90,10 +89,11 @@ def crawl(
     from crawler.language import settled_profile
     from crawler.optout.confirm import confirm_opt_outs
     from crawler.status.console import CrawlConsole
+    from crawler.status.losses import find_losses
     from crawler.status.report import HeartbeatWriter
     from crawler.status.snapshots import CrawlSnapshot
     from exchange import logs
-    from exchange.errors import Stopped, UsageError
+    from exchange.errors import NotEnoughData, Stopped, UsageError
 
     if retry_failed and no_fetch:
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
@@ -127,7 +127,7 @@ def crawl(
             project.archive_dir(archive), archive, extraction, settings, bar
         )
         bar.close()
-        if not confirm_re_extraction(found, accept=accept_opt_outs):
+        if not confirm_re_extraction(found, accept=yes):
             raise Stopped("nothing was extracted anew")
     heartbeat = HeartbeatWriter(project.archive_dir(archive))
     with CrawlConsole() as console, project.background_services(archive):
@@ -154,5 +154,9 @@ def crawl(
             flag += " --source wayback" if settings.source == "wayback" else ""
             again = f"kkoracle crawl {archive}{flag}"
             raise Stopped(f"stopped, nothing is lost: `{again}` goes on") from None
+    directory = project.archive_dir(archive)
+    lost = find_losses(directory, archive, lambda: archive_cli.scope_of(project, archive))
     project.journal.add_figures(result=console.summary())
+    if lost:
+        raise NotEnoughData(f"{archive}: {'; '.join(loss.says for loss in lost)}")
     typer.echo(f"{archive}: {console.summary()}")

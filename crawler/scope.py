@@ -195,6 +195,24 @@ class CrawlScope:
             return False
         return len(self.weekdays) == 7 or dt.date.fromisoformat(date).weekday() in self.weekdays
 
+    def kind_without_key(self, url: str, page: str) -> tuple[str, str] | None:
+        """The kind whose path a link has, and the part of its key that the link lacks."""
+        try:
+            parts = urlsplit(urljoin(page, url))
+            if not self._is_ours(parts):
+                return None
+        except ValueError:
+            return None
+        for name, kind, pattern in self._kinds:
+            match = pattern.fullmatch(addresses.readable(parts.path or "/", self._codec))
+            if match is None or kind.role == "none":
+                continue
+            values = match.groupdict("") | addresses.parameters(parts.query, self._codec)
+            for part in kind.key:
+                if not part.endswith("?") and not values.get(part):
+                    return name, part
+        return None
+
     def seeds(self, today: dt.date) -> Iterator[Link]:
         """Where to begin: start pages, sitemaps, feeds, and an address per date of the ranges."""
         yield from self.starts()

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     failed.register(app)
 
 
-@settings_options("work", WorkSettings, "width", "engine", "verify")
+@settings_options("work", WorkSettings, "width", "engine", "url", "served_as", "verify")
 def work(
     ctx: typer.Context,
     settings: WorkSettings,
@@ -87,9 +87,8 @@ def work(
     if pause is not None:
         typer.echo(_set_paused(project, pause))
         return
-    current_recipe(
-        project.config, project.language()
-    )  # a wrong prompt ends it before anything starts
+    # A wrong prompt ends it before anything starts.
+    current_recipe(project.config, project.language())
     flags: list[dict[str, Any]] = [{"name": name} for name in model or ()] or [{}]
     asked = [project.config.table("model", models.ModelSettings, flag) for flag in flags]
     if len(asked) > 1 and not probe:
@@ -103,6 +102,8 @@ def work(
         "KKORACLE_CONFIG": project.config.path.resolve() if project.config.path else "",
         "KKORACLE_WORK_WIDTH": settings.width,
         "KKORACLE_WORK_ENGINE": settings.engine,
+        "KKORACLE_WORK_URL": settings.url,
+        "KKORACLE_WORK_SERVED_AS": settings.served_as,
         "KKORACLE_WORK_VERIFY": settings.verify,
         "KKORACLE_MODEL_NAME": asked[0].name,
         "KKORACLE_LOG_RUN": run,

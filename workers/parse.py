@@ -18,6 +18,7 @@ from typing import Any
 
 from exchange.text.fold import fold
 from exchange.text.language import every
+from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 _ASKS, _TELLS = every().pattern("question_labels"), every().pattern("answer_labels")
 # One or two letters are a label in capitals alone: "a:" and "b:" are an answer's own.
@@ -50,7 +51,7 @@ _TAIL = re.compile(
 _SOURCES = every().pattern("source_labels")
 _SOURCE = re.compile(rf"\s*[(\[](?:{_SOURCES})\s*[:：][^)\]]*[)\]]\s*$", re.I)
 _BULLET = re.compile(r"^\s*[-•*]\s+")
-_FINAL = tuple('.!…»")]·;?%€')
+_FINAL = (*FULL_STOPS, *QUESTION_MARKS, *'»")]·%€」』）')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def parse_questions(text: str) -> list[str]:
     for line in _plain(text).splitlines():
         match = _LABEL.match(line)
         question = _clean([match["rest"] if match else _NUMBERED.sub("", line)])
-        if question.endswith((";", "?")):
+        if question.endswith(QUESTION_MARKS):
             found.setdefault(question)
     return list(found)
 

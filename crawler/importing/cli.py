@@ -61,6 +61,7 @@ def import_(
     from crawler.importing.importer import ImportTally, import_files
     from crawler.importing.json_files import field_names
     from crawler.status.console import CrawlConsole, StepProgressBar
+    from crawler.status.losses import find_held
     from exchange.errors import NotEnoughData, Stopped
 
     project: Project = ctx.obj
@@ -109,6 +110,8 @@ def import_(
         typer.echo(f"`kkoracle archive review {archive}` lists what failed")
     if done.stopped:
         raise Stopped("stopped, nothing is lost: the same command goes on")
+    if done.tally.new and (held := find_held(project.archive_dir(archive))):
+        raise NotEnoughData(f"{archive}: {held.says}")
     if done.tally.new:
         typer.echo(f"next: `kkoracle crawl {archive} --no-fetch`, and `kkoracle work` beside it")
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import getpass
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -46,6 +49,7 @@ class Consent:
     accepted: tuple[OptOutSignal, ...] | None  # None: never confirmed
     accepted_at: str = ""
     how: str = ""
+    who: str = ""  # the account that answered, and on which machine
 
     @property
     def is_fresh(self) -> bool:
@@ -67,6 +71,7 @@ def load_consent(directory: Path) -> Consent | None:
             None if raw["accepted"] is None else _read_signals(raw["accepted"]),
             str(raw["accepted_at"]),
             str(raw["how"]),
+            str(raw.get("who", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -81,14 +86,25 @@ def record_survey(directory: Path, signals: tuple[OptOutSignal, ...]) -> Consent
         before.accepted if before else None,
         before.accepted_at if before else "",
         before.how if before else "",
+        before.who if before else "",
     )
     return _save(directory, now)
 
 
 def record_acceptance(directory: Path, known: Consent, how: str) -> Consent:
-    """Keep that the operator knows and goes on, with the date and the words seen."""
+    """Keep that the operator knows and goes on: who, when, how, and the words seen."""
     at = dt.datetime.now().astimezone().isoformat(timespec="seconds")
-    return _save(directory, Consent(known.looked_at, known.signals, known.signals, at, how))
+    return _save(
+        directory, Consent(known.looked_at, known.signals, known.signals, at, how, _operator())
+    )
+
+
+def _operator() -> str:
+    try:
+        account = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        account = f"uid {os.getuid()}"
+    return f"{account}@{socket.gethostname()}"
 
 
 def _save(directory: Path, known: Consent) -> Consent:
@@ -196,8 +212,8 @@ def confirm_opt_outs(
         "licence and your law; see who decides before you go on."
     )
     how = "--accept-opt-outs" if accept else _ask_operator(archive)
-    record_acceptance(directory, known, how)
-    say(f"confirmed ({how}); kept in {directory / CONSENT_FILE}")
+    who = record_acceptance(directory, known, how).who
+    say(f"confirmed by {who} ({how}); kept in {directory / CONSENT_FILE}")
 
 
 def _ask_operator(archive: str) -> str:
@@ -209,7 +225,7 @@ def _ask_operator(archive: str) -> str:
     answer = input("Go on? [y/N] ")
     if answer.strip().lower() not in ("y", "yes", "ν", "ναι"):
         raise UsageError(f"{archive}: not confirmed, nothing was crawled")
-    return "asked"
+    return f"asked, answered {answer.strip()!r}"
 
 
 def require_still_confirmed(directory: Path, site: CrawlScope, robots: str) -> None:

@@ -12,6 +12,8 @@ from collections import Counter
 
 # Letters of a word in running text, rounded. Chinese has fewer than two and Japanese a little more,
 # Thai and its neighbours about five with their marks: a bound on length needs no more than that.
+QUESTION_MARKS = (";", "?", "？", "؟", "՞", "፧")  # of all scripts; the first is Greek
+FULL_STOPS = (".", "!", "…", "。", "！", "．", "।", "॥", "۔", "։", "።", "။", "។")
 _IDEOGRAPHS = (
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\uff66-\uff9f\U00020000-\U000323af"
@@ -46,6 +48,17 @@ def writes_without_blanks(text: str) -> bool:
     """Whether most letters are of a script that puts no blanks between words."""
     runs = _WITHOUT_BLANKS.findall(text)
     return bool(runs) and 2 * sum(map(len, runs)) > sum(map(len, _LETTER_RUN.findall(text)))
+
+
+def letter_pairs(text: str) -> frozenset[str]:
+    """Neighbouring letters: what can be compared where nobody sees the words."""
+    runs = _LETTER_RUN.findall(text)
+    return frozenset(run[at : at + 2] for run in runs for at in range(len(run) - 1))
+
+
+def has_capitals(text: str) -> bool:
+    """Whether the text's script has capital letters; Arabic, Hindi, Chinese or Thai have none."""
+    return text.upper() != text.lower()
 
 
 def glue_after(text: str) -> str:

@@ -10,6 +10,10 @@ from kkoracle.status.records import Problem, QueueStatus, StageProgress, Status
 CODES = (
     "failing",
     "pages-failing",
+    "nothing-found",
+    "stories-held",
+    "no-stories",
+    "pairs-rejected",
     "stopped",
     "daemon-silent",
     "disk-low",
@@ -35,6 +39,7 @@ def find_problems(status: Status) -> tuple[Problem, ...]:
 
 def _problems(status: Status) -> Iterator[Problem]:
     yield from _failure_problems(status)
+    yield from status.losses
     if not status.daemon:
         if status.work_left:
             yield Problem(

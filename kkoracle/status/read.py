@@ -7,14 +7,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from crawler.archive_cli import scope_of
 from crawler.settings import CrawlSettings
 from crawler.status import report
+from crawler.status.losses import find_losses
 from exchange import machine
 from exchange.display import printable
 from exchange.errors import NotFound, UserError
@@ -30,6 +33,7 @@ from kkoracle.status.problems import find_problems
 from kkoracle.status.records import (
     DaemonState,
     MachineStatus,
+    Problem,
     QueueStatus,
     Status,
     TrainingStatus,
@@ -242,6 +246,12 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
         pairs=stages.pair_progress(counters, spool_past, now),
         queue=read_queue(project),
         machine=_machine_status(project, directory),
+        losses=tuple(
+            Problem(loss.code, loss.says)
+            for loss in find_losses(
+                directory, archive, partial(scope_of, project, archive), pages, counters
+            )
+        ),
         training=newest_run(directory, now),
     )
     return replace(found, problems=find_problems(found))

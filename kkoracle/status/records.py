@@ -128,6 +128,7 @@ class Status:
     queue: QueueStatus
     machine: MachineStatus
     training: TrainingStatus | None = None
+    losses: tuple[Problem, ...] = ()  # of stories or pages in bulk
     problems: tuple[Problem, ...] = ()
 
     def stage(self, name: str) -> StageProgress:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from exchange.text.language import every
+from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 from exchange.text.stems import STEM
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from exchange.text.vocabulary import WordToken
@@ -33,9 +34,8 @@ SENTENCE_WORDS = 8  # from here on an answer is a sentence, and a sentence has a
 GREEK_SHARE = 0.7  # of the letters; catches mixed language that language identifiers pass
 STRANGERS = 2  # words of another language, in small letters, that the chunk does not have
 REPEATS = 4  # the same word running, or the same three words this often, is a loop
-_MARKS = (";", "?")
-_FINAL = (".", "!", ";", "?", "…")
-_CLOSING = "»\"'”’)]  "
+_FINAL = (*FULL_STOPS, *QUESTION_MARKS)
+_CLOSING = "»\"'”’)]」』）  "
 # What an answer cannot end with: the model was cut, or lost its thread.
 _DANGLING = every().words("dangling")
 _ECHO = re.compile(every().pattern("prompt_echo"))
@@ -113,7 +113,9 @@ def free_length(claim: TokenizedPair, context: CheckContext) -> str:
 
 def question_mark(claim: TokenizedPair, context: CheckContext) -> str:
     """A question ends with `;` (U+037E counts, the parser made them one) or `?`."""
-    return "" if claim.question.text.rstrip("»\"' ").endswith(_MARKS) else "no-question-mark"
+    return (
+        "" if claim.question.text.rstrip(_CLOSING).endswith(QUESTION_MARKS) else "no-question-mark"
+    )
 
 
 def repetition(claim: TokenizedPair, context: CheckContext) -> str:

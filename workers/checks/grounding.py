@@ -9,6 +9,7 @@ from exchange.text.date_spelling import load_locale
 from exchange.text.fold import words
 from exchange.text.language import every
 from exchange.text.numbers import MULTIPLIERS, UNITS
+from exchange.text.scripts import letter_pairs, writes_without_blanks
 from exchange.text.sentences import split_sentences
 from exchange.text.stems import STEM
 from exchange.text.tokens import TokenizedPair, TokenizedText
@@ -94,7 +95,14 @@ def grounded_name(claim: TokenizedPair, context: CheckContext) -> str:
 
 
 def grounded(claim: TokenizedPair, context: CheckContext) -> str:
-    """Enough of the answer's words are the chunk's; its numbers were judged by value."""
+    """Enough of the answer's words are the chunk's; its numbers were judged by value.
+
+    Where words stand without blanks their letters are compared, two by two.
+    """
+    if writes_without_blanks(claim.answer.text):
+        said = letter_pairs(claim.answer.text)
+        known = letter_pairs(f"{context.task.header}\n{context.task.text}")
+        return "ungrounded" if said and len(said & known) < OVERLAP * len(said) else ""
     stems = {
         word.stem
         for word in claim.answer.words

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from exchange.text.fold import fold
 from exchange.text.language import every
+from exchange.text.scripts import has_capitals
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from exchange.text.vocabulary import WordToken
 from workers.checks.context import CheckContext, opens_with
@@ -62,9 +63,17 @@ def pronoun_only(claim: TokenizedPair, context: CheckContext) -> str:
 
 
 def unanchored(claim: TokenizedPair, context: CheckContext) -> str:
-    """No name, no number, no date, no title: the question could be asked of any story."""
+    """No name, no number, no date, no title: the question could be asked of any story.
+
+    Names are told by their capitals; scripts that have none are not judged.
+    """
     question = claim.question
-    if question.names or question.numbers or "«" in question.text:
+    if (
+        not has_capitals(question.text)
+        or question.names
+        or question.numbers
+        or "«" in question.text
+    ):
         return ""
     return "unanchored"
 
