@@ -12,7 +12,7 @@ import datetime as dt
 import string
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from crawler import records
@@ -97,14 +97,19 @@ class WaybackScope(CrawlScope):
         return capture is not None and super().in_scope(capture.original)
 
     def classify(
-        self, url: str, page: str = "", issue: str = "", *more: Any, **named: Any
+        self,
+        url: str,
+        page: str = "",
+        issue: str = "",
+        words: int | None = None,
+        charset: str = "utf-8",
     ) -> Link | None:
         """As on the site. A capture is the page that it is of; a plain address only tells more."""
         if (capture := self._own_capture(url)) is not None:
             return self._captured(capture, issue)
         within = self._own_capture(page)
         page = within.original if within else page
-        link = super().classify(url, page, issue, *more, **named)
+        link = super().classify(url, page, issue, words, charset)
         return link and replace(link, known_only=True)
 
     def capture_links(self, body: bytes, url: str) -> tuple[tuple[Link, ...], bool]:

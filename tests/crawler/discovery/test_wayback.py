@@ -151,6 +151,23 @@ def test_dates_of_a_captured_index_are_told_and_no_page_is_added(tmp_path: Path)
         assert len(archive.asked()) == 2
 
 
+def test_what_a_captured_page_says_of_its_address_loses_no_story(tmp_path: Path) -> None:
+    def saying(number: int, address: str) -> Answer:
+        page = str(story(number).body)
+        return Answer(page.replace("<body>", f"<link rel='canonical' href='{address}'><body>"))
+
+    held = [
+        ("20050102030405", f"{GONE}/story/1", saying(1, f"{GONE}/story/9")),  # not captured
+        ("20050102030405", f"{GONE}/story/2?s=1", saying(3, f"{GONE}/story/3")),  # and the same
+        ("20050102030405", f"{GONE}/story/3", saying(3, "/story/3")),
+        ("20050102030405", f"{GONE}/story/4", saying(4, f"{GONE}/")),
+    ]
+    with WaybackServer(held) as archive:
+        fetch(tmp_path, archive)
+        found = sorted(one.url.removeprefix(f"{GONE}/story/") for one in stories(tmp_path))
+        assert found == ["1", "3", "4"]
+
+
 def test_redirects_between_captures_are_followed_within_the_site(tmp_path: Path) -> None:
     def to(address: str) -> Answer:
         return Answer(status=302, headers={"Location": f"/web/20060101000000id_/{address}"})
