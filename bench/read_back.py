@@ -93,11 +93,11 @@ class _Tokens:
         return len(self._chunk) - _common(self._chunk, other) + lines
 
     def verification(self, pair: Pair) -> int:
-        """The question, read by both signals, and each answer that is weighed."""
+        """The question, read once for both signals, and each answer that is weighed."""
         asked = self._engine.encode(self._prompts.follow_up(self._task, pair.question))
         others = scores.alternatives(pair.question, pair.answer, self._task.text)
         answers = sum(map(self._length, [pair.answer, *others]))
-        return 2 * (len(asked) - _common(asked, self._chunk)) + answers
+        return len(asked) - _common(asked, self._chunk) + answers
 
     def _length(self, text: str) -> int:
         return len(self._engine.tokenizer.encode(text))

@@ -10,7 +10,7 @@ import re
 
 from exchange.text.tokens import TokenizedText
 
-MOST_ALTERNATIVES = 6  # of one answer: each is a row of one more pass over the answer's tokens
+MOST_ALTERNATIVES = 3  # of one answer: each is a row of one more pass over the answer's tokens
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 SMALL = 3  # letters of a word inside a name: "University of Crete"

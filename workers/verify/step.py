@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 KINDS = frozenset({"chunk", "dense", "whois"})  # tasks whose answers stand in what was read
 ROUND_TRIP, CONTRAST, LIKELIHOOD = "round_trip", "contrast", "likelihood"
-LONGEST_ANSWER = 48  # tokens of a second answer, which is asked for in a few words
+LONGEST_ANSWER = 24  # tokens of a second answer, which is asked for in a few words
 
 
 @dataclass(slots=True)

@@ -218,7 +218,9 @@ class MlxEngine:
             )
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
-        return loglikelihood(self._models[model], rows, partial(self._prefixes.find, model))
+        prefixes = self._prefixes
+        find, keep = partial(prefixes.find, model), partial(prefixes.put, model)
+        return loglikelihood(self._models[model], rows, find, keep)
 
     def choice_logits(
         self, prompts: Sequence[list[int]], choices: Sequence[int], *, model: str = BASE

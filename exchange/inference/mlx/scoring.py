@@ -25,6 +25,7 @@ def loglikelihood(
     model: Any,
     rows: Sequence[tuple[list[int], int]],
     find_prefix: Callable[[list[int]], CachedPrefix | None] = lambda prompt: None,
+    keep: Callable[[list[int], list[Any]], None] = lambda tokens, cache: None,
 ) -> list[Likelihood]:
     """The likelihood of each row's tokens from its start on, given those before.
 
@@ -32,6 +33,7 @@ def loglikelihood(
 
     Args:
         find_prefix: what is known already of a prompt's beginning; it is left as it is.
+        keep: given each prompt but its last token, and the model's cache of it.
     """
     found: list[Likelihood] = []
     first = 0
@@ -43,23 +45,30 @@ def loglikelihood(
             last += 1
         with mx.stream(generation_stream):
             completions = [tokens[start:] for tokens, _ in rows[first:last]]
-            found += _group(model, prompt, completions, find_prefix(prompt))
+            cache = _read(model, prompt, find_prefix(prompt))
+            found += _group(model, prompt[-1], completions, cache)
+            keep(prompt[:-1], cache)
         first = last
     return found
 
 
-def _group(
-    model: Any, prompt: list[int], completions: list[list[int]], prefix: CachedPrefix | None
-) -> list[Likelihood]:
+def _read(model: Any, prompt: list[int], prefix: CachedPrefix | None) -> list[Any]:
+    """The model's cache of a prompt but its last token."""
     cache = copy.deepcopy(prefix.cache) if prefix else make_prompt_cache(model)
     unread = prompt[len(prefix.tokens) if prefix else 0 : -1]
     if unread:
         model(mx.array(unread)[None], cache=cache)
         mx.eval([layer.state for layer in cache])
+    return cache
+
+
+def _group(
+    model: Any, last: int, completions: list[list[int]], cache: list[Any]
+) -> list[Likelihood]:
     longest = max(map(len, completions))
     # Padding on the right is behind every token that counts, so that no mask is needed.
     wanted = mx.array([one + [0] * (longest - len(one)) for one in completions])
-    first = mx.full((len(completions), 1), prompt[-1], wanted.dtype)
+    first = mx.full((len(completions), 1), last, wanted.dtype)
     inputs = mx.concatenate([first, wanted[:, :-1]], 1)
     logits = model(inputs, cache=[layer.merge([layer] * len(completions)) for layer in cache])
     logits = logits.astype(mx.float32)
