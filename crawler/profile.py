@@ -98,6 +98,9 @@ class LinkKind(SettingsTable):
     section: Annotated[Regex, AfterValidator(_counting)] = ""  # so too; one left out is not asked
     priority: int | None = None  # smaller first; default: indexes before stories
     budget: Annotated[int, Field(ge=0)] = 0  # no more of this kind than that; 0: no bound
+    # Of a story's further parts the whole path and query, their number in a group; default: the
+    # usual spellings and rel=next.
+    parts: Annotated[Regex, AfterValidator(_counting)] = ""
     again: bool = False  # such pages change: `crawl --follow` asks for them each time
 
     @property

@@ -145,6 +145,21 @@ class FetchOutcome:
     has_story: bool = False
     links: tuple[Link, ...] = field(default=())
     canonical: Link | None = None  # the address that the page says it has, if another
+    next_part: Link | None = None  # where the story on this page goes on
+
+
+PART = ":@"  # between a story's key and the number of a further part of it
+
+
+def part_key(first: str, number: int) -> str:
+    """The key of a story's part; the first is the story's own page."""
+    return first if number == 1 else f"{first}{PART}{number}"
+
+
+def part_of(key: str) -> tuple[str, int]:
+    """The key of the story's first page, and which part a page is."""
+    first, mark, number = key.rpartition(PART)
+    return (first, int(number)) if mark and number.isdecimal() else (key, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,7 @@ MARKS = {
     "words-missing": "fewer words than the newspaper itself counts",
     "words-extra": "more words than the newspaper itself counts",
     "date-differs": "index and page do not agree on the date",
+    "parts-missing": "a further page of the story could not be had",
     "boilerplate": "most of it stands on many other pages too",
     "teaser": "leads to a story that stands elsewhere in full",
     "edition": "all but a little of it stands in another story",

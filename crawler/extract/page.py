@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -104,6 +105,8 @@ class StoredPage:
     words: int | None
     charset: str
     body: bytes
+    parts: tuple[StoredPage, ...] = ()  # the pages on which the story goes on, in order
+    is_cut: bool = False  # one of them could not be had
 
 
 class PageReader:
@@ -124,6 +127,8 @@ class PageReader:
             found, low = self._parts(page)
         except UnreadableDocument as error:
             return ExtractionResult(str(error))
+        if page.parts and len(found) == 1:
+            found = [self._joined(found[0], page.parts)]
         made: list[tuple[Story, list[Chunk]]] = []
         reason = ""
         for index, parts in enumerate(found):
@@ -162,6 +167,18 @@ class PageReader:
             raise UnreadableDocument("no-text")
         return [fill_from_name(parts, page.url)], True
 
+    def _joined(self, first: StoryParts, pages: Sequence[StoredPage]) -> StoryParts:
+        """A story with the paragraphs of its further parts; what those print again, once."""
+        told = list(first.paragraphs)
+        for page in pages:
+            try:
+                found, _ = self._parts(page)
+            except UnreadableDocument:
+                continue
+            known = frozenset(told)
+            told += [text for parts in found for text in parts.paragraphs if text not in known]
+        return replace(first, paragraphs=tuple(told))
+
     def _refuse(self, parts: StoryParts) -> str:
         """Why a story is left out, "" to keep it."""
         if parts.section and fold(parts.section) in self._sections:
@@ -192,6 +209,8 @@ class PageReader:
         marks = story_marks(story, parts.date, self._profile.language)
         if any(pattern.search(story.text) for pattern in self._teasers):
             marks = tuple(sorted({*marks, "teaser"}))
+        if page.is_cut:
+            marks = tuple(sorted({*marks, "parts-missing"}))
         return story.replace(marks=marks) if marks else story
 
 

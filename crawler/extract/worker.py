@@ -23,6 +23,7 @@ from crawler import scope
 from crawler.extract.page import PageReader, StoredPage
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
+from crawler.frontier.story_parts import parts_of
 from crawler.records import ExtractionResult, original_address
 from exchange import signals
 
@@ -59,6 +60,8 @@ def load(
     ).fetchone()
     if row is None:
         return None
+    parts = list(parts_of(connection, row["key"]))
+    more = [load(connection, bodies, part.page, origin) for part in parts if part.page]
     return StoredPage(
         row["key"],
         original_address(scope.absolute(origin, row["url"])),
@@ -67,6 +70,8 @@ def load(
         row["words"],
         row["charset"],
         bodies.unpack(row["body"]),
+        tuple(part for part in more if part),
+        is_cut=len(list(filter(None, more))) < len(parts),
     )
 
 

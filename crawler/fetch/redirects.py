@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from crawler import records
-from crawler.records import FetchOutcome, HttpResponse, PageClaim
+from crawler.records import FetchOutcome, HttpResponse, PageClaim, part_of
 from crawler.scope import CrawlScope
 
 MAX_REDIRECTS = 10
@@ -21,6 +21,7 @@ class RedirectPath:
         self.requests = 0
         self._claim = claim
         self._site = site
+        self._is_part = part_of(claim.key)[1] > 1
         self._turns = 0
         self._seen = {(url, "")}
         self._cookies: dict[str, dict[str, str]] = {}
@@ -57,18 +58,24 @@ class RedirectPath:
                 return None
             # another page of ours: it has an entry of its own
             return replace(left_out(claim, "moved", self.requests), links=(link,))
-        if not claim.kind or unquote(claim.url) in unquote(urlsplit(target).query):
+        if not claim.kind or self._is_part or unquote(claim.url) in unquote(urlsplit(target).query):
             return None  # a stop on the way, which knows where we want to go
         return left_out(claim, "redirect-out", self.requests)
 
     def _keys(self) -> set[str]:
         """The page's key, and the one that its address has now."""
         link = self._site.classify(self._claim.url, issue=self._claim.issue)
-        return {self._claim.key, link.key} if link else {self._claim.key}
+        own = {self._claim.key, part_of(self._claim.key)[0]}
+        return own | {link.key} if link else own
 
     def ended_at(self, url: str) -> FetchOutcome | None:
         """The outcome if the way has led to no page of ours."""
-        if self._turns and self._claim.kind and self._site.classify(url) is None:
+        if (
+            self._turns
+            and self._claim.kind
+            and not self._is_part
+            and self._site.classify(url) is None
+        ):
             return left_out(self._claim, "redirect-out", self.requests)
         return None
 

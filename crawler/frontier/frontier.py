@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from crawler.frontier import pages, year_rotation
+from crawler.frontier import pages, story_parts, year_rotation
 from crawler.frontier.identity import CanonicalPages, KeyAliases
 from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.records import CAPTURES, FetchOutcome, Link, PageClaim
@@ -134,6 +134,7 @@ class Frontier:
                 self._finish(outcome)
                 counted.update(_counts(outcome))
                 self._canonicals.settle(outcome.page)
+                story_parts.settle(self.db, outcome, self._add, self.ask_again)
             for name, delta in counted.items():
                 pages.count(self.db, name, delta)
             history.record_counters(self.db)

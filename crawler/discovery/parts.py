@@ -1,0 +1,148 @@
+"""Stories on several pages: where the next part of one stands. Pure functions.
+
+`rel=next` is believed where the address is no other story's (blogs name the next article so); else
+an address that is this one with the next number in it: `?page=2`, `/2/`, `/page/2`, `-2.html`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
+
+from crawler.addresses import as_written
+from crawler.extract.charset import as_utf8
+from crawler.extract.html import parse
+from crawler.records import Link, PageClaim, part_key, part_of
+from crawler.scope import CrawlScope
+
+MAX_PARTS = 60  # of one story; more is a trap
+_WORD = "page|part|pg|p|pag|pagina|pagine|seite|sida|side|strana|s|teil"
+_PARAMETER = re.compile(rf"(?:{_WORD}|start_?page|currentpage)", re.I)
+_SUFFIXES = (
+    re.compile(rf"^(?P<stem>.+?)/(?:(?:{_WORD})[/_-]?)?(?P<number>\d{{1,2}})(?P<ending>)$", re.I),
+    re.compile(
+        rf"^(?P<stem>.+?)[-_,](?:(?:{_WORD})[-_,]?)?(?P<number>\d{{1,2}})"
+        r"(?P<ending>\.[a-z]{2,5})?$",
+        re.I,
+    ),
+)
+_ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
+# What a page without any such link need not be parsed for.
+_REL_NEXT = re.compile(rb"""\brel\s*=\s*["']?[^"'>]{0,40}\bnext\b""", re.I)
+_RELATIVE = re.compile(rb"""\bhref\s*=\s*["']?(?:\?[a-z_]+=\d|\d{1,2}/?["'])""", re.I)
+_NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;][a-z_]+=|/[a-z]*[/_-]?|[-_,][a-z]*[-_,]?)\d"""
+
+
+def next_part(
+    claim: PageClaim, body: bytes, url: str, site: CrawlScope, charset: tuple[str, str, str]
+) -> Link | None:
+    """The link to the part that follows, None where the story ends here.
+
+    Args:
+        claim: its key tells whose and which part the page is.
+        body: the page as it was sent.
+        url: the address it was read from.
+        charset: as announced and as the profile says, and the language.
+    """
+    own = site.profile.kinds.get(claim.kind)
+    if own is None or not (own.role == "story" or own.parts):
+        return None
+    first, number = part_of(claim.key)
+    if not (own.parts or _may_continue(body, url, number)):
+        return None
+    root = parse(as_utf8(body, *charset))
+    if root is None:
+        return None
+    for target in _targets(root, url, site, first, number, own.parts):
+        parts, ours = urlsplit(target), site.in_scope(target)
+        address = as_written(parts.path or "/", parts.query, "utf-8") if ours else target
+        link = Link(part_key(first, number + 1), address, claim.kind, claim.issue, own.rank)
+        if number >= MAX_PARTS:
+            return replace(link, left_out="part-limit")
+        return link if ours else replace(link, left_out="part-elsewhere")
+    return None
+
+
+def _may_continue(body: bytes, url: str, number: int) -> bool:
+    if _REL_NEXT.search(body) or _RELATIVE.search(body):
+        return True
+    names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
+    told = [re.escape(_ENDING.sub("", name).encode()) for name in names if name]
+    return bool(told and re.search(b"[/\"'=](?:" + b"|".join(told) + b")" + _NUMBERED, body, re.I))
+
+
+def _targets(
+    root: Any, url: str, site: CrawlScope, first: str, number: int, pattern: str
+) -> Iterator[str]:
+    base = urljoin(url, root.xpath("string(//base/@href)").strip())
+    links = [(e, t) for e in root.iter("link", "a") if (t := _absolute(base, e.get("href")))]
+    if pattern:
+        for _, target in links:
+            match = re.fullmatch(pattern, _path_and_query(target))
+            if match and match[1].isdecimal() and int(match[1]) == number + 1:
+                yield target
+        return
+    here = _stems(url, number)
+    for element, target in links:
+        if "next" in (element.get("rel") or "").lower().split() and not _same(target, url):
+            link = site.classify(target)
+            if (
+                any(stem in here for _, stem in _numbered_in(target))
+                or (link is not None and link.key == first)
+                or (link is None and _goes_on(target, here))
+            ):
+                yield target
+    for element, target in links:
+        if element.tag == "a" and any(
+            told == number + 1 and stem in here for told, stem in _numbered_in(target)
+        ):
+            yield target
+
+
+def _absolute(base: str, href: str | None) -> str:
+    try:
+        return urljoin(base, (href or "").strip()).partition("#")[0] if href else ""
+    except ValueError:
+        return ""
+
+
+def _same(one: str, other: str) -> bool:
+    return _path_and_query(one) == _path_and_query(other)
+
+
+def _goes_on(target: str, here: set[str]) -> bool:
+    """Does its path begin as this story's does? "/story/7" and "/story/7-the-end"."""
+    path = _path_and_query(target)
+    return any(path.startswith(_ENDING.sub("", stem.partition("?")[0])) for stem in here)
+
+
+def _path_and_query(url: str) -> str:
+    parts = urlsplit(url)
+    path = unquote(parts.path).rstrip("/") or "/"
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _stems(url: str, number: int) -> set[str]:
+    """What this story's parts have in common, if the page at `url` is its part `number`."""
+    own = {_path_and_query(url)}
+    if number > 1:
+        own |= {stem for told, stem in _numbered_in(url) if told in (number - 1, number)}
+    return own
+
+
+def _numbered_in(url: str) -> Iterator[tuple[int, str]]:
+    """Each way to read an address as a numbered part: the number, the address without it."""
+    parts = urlsplit(url)
+    path = unquote(parts.path).rstrip("/")
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    for place, (name, value) in enumerate(query):
+        if _PARAMETER.fullmatch(name) and value.isdecimal() and len(value) < 3:
+            rest = urlencode([*query[:place], *query[place + 1 :]])
+            yield int(value), f"{path or '/'}?{rest}" if rest else path or "/"
+    for suffix in _SUFFIXES:
+        if match := suffix.match(path):
+            stem = match["stem"] + (match["ending"] or "")
+            yield int(match["number"]), f"{stem}?{parts.query}" if parts.query else stem
