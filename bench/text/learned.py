@@ -115,7 +115,7 @@ def learn(base: str, folder: Path) -> LearnedProfile:
 
 
 @dataclass(slots=True)
-class ServedSite:
+class LoopbackSite:
     """A site on this machine, and how often it was asked."""
 
     url: str = ""
@@ -123,11 +123,11 @@ class ServedSite:
 
 
 @contextmanager
-def serving(site: dict[str, str]) -> Iterator[ServedSite]:
+def serving(site: dict[str, str]) -> Iterator[LoopbackSite]:
     """Serve pages on a free port of this machine, in a thread."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
-    served = ServedSite()
+    served = LoopbackSite()
 
     async def answer(request: web.Request) -> web.Response:
         served.asked += 1

@@ -61,7 +61,7 @@ def load(
     if row is None:
         return None
     parts = list(parts_of(connection, row["key"]))
-    more = [load(connection, bodies, part.page, origin) for part in parts if part.page]
+    more = [load(connection, bodies, part, origin) for part in parts if part]
     return StoredPage(
         row["key"],
         original_address(scope.absolute(origin, row["url"])),

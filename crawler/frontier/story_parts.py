@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from crawler.records import FetchOutcome, Link, part_key, part_of
 
@@ -17,21 +16,14 @@ NO_PART = "no-part"  # the reason of a page that was a part before the story cha
 _ENDED = ("done", "failed", "left_out")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPart:
-    """A further part of a story: its row's id, 0 for one that could not be had."""
-
-    page: int
-
-
-def parts_of(connection: sqlite3.Connection, key: str) -> Iterator[StoredPart]:
-    """The parts that follow a story's first page, in order, up to one that is missing."""
+def parts_of(connection: sqlite3.Connection, key: str) -> Iterator[int]:
+    """The pages that follow a story's first, in order; 0 for one that is missing ends them."""
     number = 2
     while row := _row(connection, part_key(key, number)):
         if row["reason"] == NO_PART:
             return
         there = row["state"] == "done" and row["body_hash"]
-        yield StoredPart(row["id"] if there else 0)
+        yield row["id"] if there else 0
         if not there:
             return
         number += 1

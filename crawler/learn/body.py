@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, spread_out
-from crawler.learn.units import NEVER_DROPPED, PROSE_WORDS, ParsedPage
+from crawler.learn.labels import NEVER_DROPPED, PROSE_WORDS
+from crawler.learn.units import ParsedPage
 from crawler.learn.xpaths import POSITION_PENALTY, Found
 
 # What must be cut out of a text: XPaths that remove boilerplate and hardly a word of the story.

@@ -13,6 +13,7 @@ from crawler.learn.xpaths import Found, outermost
 from exchange.text.fold import fold
 
 BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
+TOLD = 0.9  # of the pages, whose tags then are believed
 SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
 
 
@@ -122,3 +123,11 @@ def spread_out(items: Sequence[Any], count: int) -> list[Any]:
     if len(items) <= count:
         return list(items)
     return [items[i * len(items) // count] for i in range(count)]
+
+
+def vary(told: Sequence[str], most: float = 0.5) -> bool:
+    """Does nearly every page tell it, and hardly two the same? A template's leftover is one."""
+    known = [text for text in told if text]
+    return len(known) >= TOLD * len(told) and Counter(known).most_common(1)[0][1] <= most * len(
+        known
+    )

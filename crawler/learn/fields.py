@@ -12,7 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crawler.extract.charset import clean
-from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, XPathValues, spread_out
+from crawler.learn.authors import find_author, right_authors
+from crawler.learn.coverage import (
+    SAMPLE_PAGES,
+    TOLD,
+    XPathCoverage,
+    XPathValues,
+    spread_out,
+    vary,
+)
 from crawler.learn.units import ParsedPage
 from crawler.learn.xpaths import Found
 from crawler.profile import ValueSelector
@@ -23,12 +31,6 @@ LONGEST = 30  # words of a field
 DATE_WORDS = 16  # of a date's line; a sentence with a date in it is no date of the page
 ENOUGH = 0.6  # of the pages must have it
 AUTHORS = 0.3  # many stories are not signed
-TOLD = 0.9  # of the pages, whose tags then are believed
-AUTHORS_SAME = 0.8  # of the signed pages may be one person's, where tags tell it
-SHOWN = 0.8  # of the names that tags tell
-JOINING = 3  # letters of the words between names
-_PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
-_NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
 _UNSEEN = ("script", "style", "title", "head", "html", "body")
 _ATTRIBUTES = ("//meta[@property]", "//meta[@name]", "//meta[@itemprop]", "//time[@datetime]")
 
@@ -58,12 +60,12 @@ def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()
     date = _date(pages, found)
     taken = {v.path for v in (title, date) if v}
     found = [v for v in found if v.path not in taken and not _any_date(pages, v)]
-    author = _author([*found, *_author_tags(pages)])
+    author = find_author(pages, found)
     section = _section([v for v in found if not author or v.texts != author[0].texts])
     told = [page.told for page in pages]
-    by_tags = _right_authors(pages, author)
+    by_tags = right_authors(pages, author)
     return FieldSelectors(
-        _selector(title) or (None if _vary([t.title for t in told]) else _from_head(pages)),
+        _selector(title) or (None if vary([t.title for t in told]) else _from_head(pages)),
         None
         if date is None or _agree([t.date for t in told], _days(pages, date))
         else _selector(date),
@@ -83,39 +85,8 @@ def _any_date(pages: Sequence[ParsedPage], values: XPathValues) -> bool:
     return any(_days(pages, values))
 
 
-def _vary(told: Sequence[str], most: float = 0.5) -> bool:
-    """Does nearly every page tell it, and hardly two the same? A template's leftover is one."""
-    known = [text for text in told if text]
-    return len(known) >= TOLD * len(told) and Counter(known).most_common(1)[0][1] <= most * len(
-        known
-    )
-
-
 def _agree(told: Sequence[str], found: Sequence[str]) -> bool:
     return sum(map(str.__eq__, told, found)) >= TOLD * len(told)
-
-
-def _right_authors(pages: Sequence[ParsedPage], author: tuple[XPathValues, str] | None) -> bool:
-    """Do the pages' tags tell the authors? Where names are printed too, they must tell those."""
-    told = [page.told.author or page.told.signed for page in pages]
-    if author is None or not _vary(told, AUTHORS_SAME):
-        return author is None
-    return _are_shown(pages, told)
-
-
-def _are_shown(pages: Sequence[ParsedPage], lines: Sequence[str]) -> bool:
-    """Are nearly all of these names printed on their pages?"""
-    shown = [
-        any(names(line) <= names(unit.text) for unit in page.units if unit.words <= LONGEST)
-        for line, page in zip(lines, pages, strict=True)
-        if names(line)
-    ]
-    return bool(shown) and sum(shown) >= SHOWN * len(shown)
-
-
-def names(line: str) -> frozenset[str]:
-    """The words of an author's line but for the short ones that join names."""
-    return frozenset(word for word in re.findall(r"\w+", fold(line)) if len(word) > JOINING)
 
 
 def find_story_fields(
@@ -226,7 +197,7 @@ def _best(
 def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues | None:
     heads = [fold("".join(page.root.xpath("string(//title)"))) for page in pages]
     told = [fold(page.told.title) for page in pages]
-    sure = _vary(told)
+    sure = vary(told)
 
     def score(values: XPathValues) -> float:
         if values.distinct < 0.5 * sum(map(bool, values.texts)) or values.matches > 2:
@@ -310,23 +281,6 @@ def _attributes(pages: Sequence[ParsedPage]) -> list[XPathValues]:
     return made
 
 
-def _author_tags(pages: Sequence[ParsedPage]) -> list[XPathValues]:
-    """What meta tags beside those that are read first say; the page must print it too."""
-    names_of_tags = {
-        f'//meta[@{kind}="{meta.get(kind)}"]/@content'
-        for page in spread_out(pages, SAMPLE_PAGES)
-        for meta in page.root.iter("meta")
-        for kind in ("property", "name")
-        if "author" in (meta.get(kind) or "").lower() and '"' not in meta.get(kind)
-    }
-    made = []
-    for path in names_of_tags:
-        texts = [clean(str(next(iter(page.root.xpath(path)), ""))) for page in pages]
-        if _are_shown(pages, texts):
-            made.append(XPathValues(path, -1, tuple(texts), 1.0, 0.0))
-    return made
-
-
 def _section(found: list[XPathValues]) -> XPathValues | None:
     def score(values: XPathValues) -> float:
         texts = [text for text in values.texts if text]
@@ -337,25 +291,3 @@ def _section(found: list[XPathValues]) -> XPathValues | None:
         return values.present - 0.005 * min(values.near, 40)
 
     return _best(found, score, ENOUGH)
-
-
-def _author(found: list[XPathValues]) -> tuple[XPathValues, str] | None:
-    """The author's place, and a pattern that leaves out what stands before every name."""
-    ranked: list[tuple[float, XPathValues, str]] = []
-    for values in found:
-        texts = [text for text in values.texts if text]
-        before = Counter(m[1] for text in texts if (m := _PREFIX.match(text)))
-        common, count = before.most_common(1)[0] if before else ("", 0)
-        prefix = common if count >= 0.9 * len(texts) else ""
-        names = [text.removeprefix(prefix).strip() for text in texts]
-        alike = sum(bool(_NAME.match(name)) for name in names) / len(names)
-        if alike < 0.8 or values.distinct < 2 or values.matches > 1.2:
-            continue
-        if Counter(names).most_common(1)[0][1] > 0.5 * len(names):
-            continue  # one name on most pages is the editor's
-        match = rf"{re.escape(prefix)}\s*(.+)".replace(r"\ ", " ") if prefix else ""
-        ranked.append(
-            (round(alike * values.present - 0.002 * min(values.near, 50), 2), values, match)
-        )
-    best = min(ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)), default=None)
-    return (best[1], best[2]) if best and best[1].distinct > 1 else None

@@ -12,7 +12,8 @@ from crawler.learn import fields
 from crawler.learn.addresses import link_kinds
 from crawler.learn.body import find_body
 from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, spread_out
-from crawler.learn.units import ParsedPage, label_units
+from crawler.learn.labels import label_units
+from crawler.learn.units import ParsedPage
 from crawler.learn.xpaths import Found
 from crawler.profile import ExclusionRules, PageShape, Profile
 from exchange.errors import NotEnoughData

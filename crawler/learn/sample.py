@@ -29,7 +29,8 @@ from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.throttle_pool import ThrottlePool
 from crawler.frontier import pages as store
 from crawler.learn.addresses import steps
-from crawler.learn.units import PROSE_WORDS, ParsedPage
+from crawler.learn.labels import PROSE_WORDS
+from crawler.learn.units import ParsedPage
 from crawler.profile import Profile
 from crawler.records import Link, PageClaim
 from crawler.scope import CrawlScope

@@ -16,8 +16,9 @@ from crawler.extract.charset import decode
 from crawler.extract.html import parse
 from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.learn import addresses, command, sample
+from crawler.learn.labels import label_units
 from crawler.learn.propose import ProfileProposal, propose
-from crawler.learn.units import ParsedPage, label_units
+from crawler.learn.units import ParsedPage
 from crawler.profile import Profile
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
