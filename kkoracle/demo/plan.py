@@ -102,12 +102,10 @@ whois = 0
 refusal = 0
 correction = 0
 replay = 0
-rephrase_least = 30
 
 [dataset]
 valid = 0.05
-unseen = 0.15
-recall = 0.5
+unseen = 0.1
 
 [evaluate]
 systems = ["base", "rag", "tuned"]
@@ -123,7 +121,7 @@ lr = 0.001
 rank = 16
 layers = 8
 batch = 8
-epochs = 5
+epochs = 10
 max_length = 256
 samples = 0
 """
