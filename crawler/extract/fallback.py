@@ -52,7 +52,7 @@ def read_fallback(
 
     told = read_metadata(root, url, language, months)
     if not (told.author and told.date):
-        told = guess(told, root)
+        told = guess(told, root, text, url)
     options = {"include_comments": False, "include_formatting": False}
     enough = _COVERS * _prose(root)
     etree.strip_elements(root, *_DELETED, with_tail=False)

@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from crawler.extract.bylines import (
+    BYLINE,
+    LONGEST_AUTHOR,
+    marked_dates,
+    printed_author,
+    printed_dates,
+)
 from crawler.extract.charset import clean
+from crawler.extract.file_names import date_in
 from crawler.extract.linked_data import LinkedData
 from exchange.text import dates
 from exchange.text.detect import language_code
 from exchange.text.fold import fold
-from exchange.text.language import every
 
-LONGEST_DATE = 60  # characters of an element that holds a date and nothing else
-LONGEST_AUTHOR = 100
 # Names of meta tags by their letters alone: spellings with colons, dots and dashes are many.
 _PUBLISHED = (
     re.compile(r"(?:publish|publication|issued|created|posted|pubdate)"),
@@ -36,24 +41,11 @@ _TITLE = ("og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-tit
 _SITE = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
 _TEASER = ("og:description", "description", "twitter:description")
 _SEPARATED = re.compile(r"\s+[-–—|·•:»/]+\s+|\s*[|｜]\s*|\s*--+\s*|：")
-_BYLINE = re.compile(rf"^(?:{every().pattern('byline')})(?:\s*:\s*|\s+)(?=\w)", re.I)
-_BYLINE_START = re.compile(rf"(?:{every().pattern('byline')})(?!\w)", re.I)
 _NO_NAME = re.compile(r"https?://|www\.|^@|^\d+$|[<>{}]")
-_DATE_PATHS = (
-    '//*[@itemprop="datePublished"]/@content',
-    '//*[@itemprop="datePublished"]/@datetime',
-    '//*[@itemprop="datePublished"]',
-    "//article//time[not(ancestor::a)]/@datetime",
-    "//time[not(ancestor::a)]/@datetime",
-    "//time[not(ancestor::a)]",
-    '//*[(contains(@class, "date") or contains(@class, "publish") or contains(@class, "time")) '
-    "and not(ancestor-or-self::a)]",
-)
-_NO_LINK = " and not(ancestor::a or ancestor::script or ancestor::style or ancestor::option)"
-_DAY_AND_YEAR = re.compile(r"\d{1,2}\D.*\d{4}|\d{4}\D{1,3}\d{1,2}")
-_NAMES = re.compile(r"(?:[^\W\d_a-zα-ω][\w’'.-]*(?:\s+(?:[a-z]{1,3}\s+)?|\s*,\s*|$)){2,8}")
 _NO_LETTER = re.compile(r"[^a-z]")
 _OPENED = re.compile(r"(.{2,60}?)\s*[-–—|｜:：·]\s*(.+)")
+_AUTHOR_MARKS = ("author", "byline", "writer", "posted", "submitted", "username", "zuozhe")
+_YEARS = (re.compile(r"20\d\d"), re.compile(r"19\d\d"))
 _TAG = re.compile(r"<[a-zA-Z/][^>]*>")
 
 
@@ -106,7 +98,7 @@ def read_metadata(
         title=_title(root, linked, metas, sites, printed),
         date=date_of(linked.values("datePublished", "dateCreated"))
         or date_of(value for name in _PUBLISHED for value in _matching(metas, name, _NOT_PUBLISHED))
-        or (printed and (date_of(_marked_dates(root)) or date_of(_printed_dates(root))))
+        or (printed and (date_of(marked_dates(root)) or date_of(printed_dates(root))))
         or "",
         author=next(iter(people), ""),
         section=_first_text([*linked.values("articleSection"), *_values(metas, _SECTION)]),
@@ -115,22 +107,25 @@ def read_metadata(
     )
 
 
-def guess(found: PageMetadata, root: Any) -> PageMetadata:
+def guess(found: PageMetadata, root: Any, markup: str, url: str) -> PageMetadata:
     """What rules make of an author and a date that no tag tells: ours, then trafilatura's.
 
     A page that is signed by the newspaper itself may still print a name; if not, it stays so.
+    Trafilatura's rules cost as much as finding the text, so they are asked only where the markup
+    holds what they look for.
     """
-    author, date = found.author, found.date
-    if not author:
-        author = _printed_author(root) or found.signed
-    if not author:
+    author = found.author or printed_author(root) or found.signed
+    lower = markup.lower() if not author else ""
+    if any(mark in lower for mark in _AUTHOR_MARKS):
         from trafilatura.metadata import extract_author
 
         author = _author_line([extract_author(root) or ""])
-    if not date:
+    date = found.date or date_in(urlsplit(url).path)
+    if not date and any(year.search(markup) for year in _YEARS):
         from htmldate import find_date
 
-        date = find_date(root, original_date=True) or ""
+        # Its extensive search takes a copyright's year for a date.
+        date = find_date(root, original_date=True, extensive_search=False) or ""
     return replace(found, author=author, date=date)
 
 
@@ -176,41 +171,11 @@ def _author_line(values: Iterable[str], sites: Collection[str] = ()) -> str:
     """The names among the values that are not the site's, each once, parted by commas."""
     names: dict[str, str] = {}
     for value in map(_text, values):
-        name = _BYLINE.sub("", value).strip(" ,;|")
+        name = BYLINE.sub("", value).strip(" ,;|")
         known = fold(name) in sites or len(name) > LONGEST_AUTHOR
         if name and not known and not _NO_NAME.search(name):
             names.setdefault(fold(name), name)
     return ", ".join(names.values())
-
-
-def _marked_dates(root: Any) -> Iterator[str]:
-    """Dates in elements that are meant for one, the story's own first; a link leads to another."""
-    for path in _DATE_PATHS:
-        for found in root.xpath(path):
-            text = "".join(found.itertext()) if hasattr(found, "tag") else str(found)
-            if len(text) <= LONGEST_DATE:
-                yield text
-
-
-def _printed_dates(root: Any) -> Iterator[str]:
-    """Short texts with a day and a year, those after the headline first."""
-    for start in ("//h1/following::text()", "//text()"):
-        for text in root.xpath(f"{start}[string-length(.) < {LONGEST_DATE}{_NO_LINK}]"):
-            if _DAY_AND_YEAR.search(text):
-                yield str(text)
-
-
-def _printed_author(root: Any) -> str:
-    """A name after a word such as «by», alone in its element, or a link to an author's page."""
-    for element in root.iter("p", "span", "div", "a", "li", "address", "h4", "h5", "h6", "small"):
-        text = (element.text or "").strip()
-        if len(text) > LONGEST_AUTHOR or len(element) > 8 or not _BYLINE_START.match(text):
-            continue
-        whole = clean("".join(element.itertext()))
-        match = _BYLINE.match(whole)
-        if match and len(whole) <= LONGEST_AUTHOR and _NAMES.fullmatch(whole[match.end() :]):
-            return whole[match.end() :]
-    return ""
 
 
 def _host_names(url: str) -> list[str]:

@@ -167,15 +167,24 @@ def test_the_pages_own_tag_decides_the_order_of_day_and_month(tag: str, iso: str
 def test_an_author_is_a_name_and_not_an_address_or_the_newspaper(head: str, body: str) -> None:
     page = f"<html><head>{head}</head><body>{H1}{body}<p>{'Text of it. ' * 40}</p></body></html>"
     root = parse(page)
-    assert guess(read_metadata(root, URL, "en"), root).author == "Ada Mills"
+    assert guess(read_metadata(root, URL, "en"), root, page, URL).author == "Ada Mills"
+
+
+def test_an_address_may_tell_the_date_and_a_copyright_may_not() -> None:
+    page = f"<html><body>{H1}<p>{'Text of it. ' * 40}</p><p>© 2019 Valley Post</p></body></html>"
+    root = parse(page)
+    told_nothing = read_metadata(root, URL, "en")
+    assert guess(told_nothing, root, page, URL).date == "2004-05-03"
+    assert guess(told_nothing, root, page, "https://valley.example/sacks").date == ""
 
 
 def test_where_nobody_is_named_the_newspapers_own_signature_stays() -> None:
-    root = parse(
+    page = (
         f'<meta name="author" content="Valley Post"><meta property="og:site_name" '
         f'content="Valley Post">{H1}<p>Text</p>'
     )
-    assert guess(read_metadata(root, URL, "en"), root).author == "Valley Post"
+    root = parse(page)
+    assert guess(read_metadata(root, URL, "en"), root, page, URL).author == "Valley Post"
 
 
 def test_several_authors_are_named_once_each() -> None:
