@@ -86,7 +86,7 @@ def as_utf8(
         body.decode("utf-8")
     except UnicodeDecodeError:
         return decode(body, announced, charset, language).encode("utf-8")
-    if _ESCAPED.search(body) or body.count(b"\0", 0, 64) > 16:
+    if (b"\x1b" in body and _ESCAPED.search(body)) or body.count(b"\0", 0, 64) > 16:
         return decode(body, announced, charset, language).encode("utf-8")
     return body.removeprefix(b"\xef\xbb\xbf")
 

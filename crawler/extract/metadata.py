@@ -67,6 +67,18 @@ def page_language(root: Any, language: str) -> str:
     return tag if language_code(tag) == language and len(tag) <= 12 else language
 
 
+def has_tags(root: Any) -> bool:
+    """Does a page hold anything that `read_metadata` reads in tags? Looking is cheap."""
+    named = (meta.get("property") or meta.get("itemprop") for meta in root.iter("meta"))
+    if any(named) or any("ld+json" in (e.get("type") or "") for e in root.iter("script")):
+        return True
+    return any(
+        _AUTHOR.search(name) or _PUBLISHED[0].search(name)
+        for meta in root.iter("meta")
+        if (name := _NO_LETTER.sub("", (meta.get("name") or "").lower()))
+    )
+
+
 def read_metadata(
     root: Any,
     url: str,

@@ -16,7 +16,7 @@ from crawler.extract.documents import UnreadableDocument, fill_from_name
 from crawler.extract.documents import read as reading_read
 from crawler.extract.fallback import read_fallback
 from crawler.extract.html import parse, without_controls
-from crawler.extract.metadata import read_metadata
+from crawler.extract.metadata import has_tags, read_metadata
 from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
@@ -146,22 +146,24 @@ class PageReader:
         if page.kind in records.FILES and page.kind != records.HTML:
             stored = (page.body, page.url, profile.charset, profile.language)
             return [reading_read(page.kind, *stored)], False
-        markup = without_controls(
-            as_utf8(page.body, page.charset, profile.charset, profile.language)
-        )
+        markup = as_utf8(page.body, page.charset, profile.charset, profile.language)
         root = parse(markup)
         if root is None:
             raise UnreadableDocument("empty")
         found = self._shapes.read(root, page.kind)
         if found:
-            if len(found) == 1:
+            if len(found) == 1 and not found[0].is_complete and has_tags(root):
                 tags = read_metadata(
                     root, page.url, profile.language, profile.months, printed=False
                 )
                 found = [found[0].completed(tags)]
             return [fill_from_name(parts, page.url) for parts in found], False
         parts = read_fallback(
-            markup.decode("utf-8"), root, page.url, profile.language, profile.months
+            without_controls(markup).decode("utf-8"),
+            root,
+            page.url,
+            profile.language,
+            profile.months,
         )
         if parts is None:
             raise UnreadableDocument("no-text")

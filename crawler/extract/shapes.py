@@ -27,6 +27,10 @@ class StoryParts:
     paragraphs: tuple[str, ...]
     anchor: str = ""  # the name of its place on the page, for addresses
 
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.title and self.section and self.author and self.date)
+
     def completed(self, told: PageMetadata) -> StoryParts:
         """With what the page's tags tell, where the selectors found nothing."""
         return replace(

@@ -60,6 +60,8 @@ def parse_date(text: str, months: Mapping[str, int] | None = None, language: str
     >>> parse_date("Παρασκευή 3 του Γενάρη 1998")
     '1998-01-03'
     """
+    if not text:
+        return ""
     spelling = load_spelling(language, tuple((months or {}).items()))
     found: list[tuple[int, str]] = []
     for year, month, day, start, _ in _in_numbers(text, spelling.month_first):
