@@ -64,6 +64,9 @@ def _pieces(paragraph: str, language: str) -> Iterator[str]:
 
     # To translate every letter takes longer than to cut; few paragraphs have any of these.
     shown = paragraph.translate(_SHOWN) if _HIDDEN.search(paragraph) else paragraph
+    if shown is paragraph and "„" not in paragraph:
+        yield from segment(language, shown)
+        return
     begin = end = 0
     for piece in segment(language, shown):
         end += len(piece)

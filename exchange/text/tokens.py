@@ -167,6 +167,8 @@ class TokenizedText:
 
         A number word of one ("a", «μία») claims no number.
         """
+        if not self._counted:
+            return _NONE
         found = {q.value for q in self.quantities if not q.worded or q.value != ONE}
         for iso in self.dates:
             year, month, day = iso.split("-")
@@ -177,12 +179,16 @@ class TokenizedText:
     @lazy_attribute
     def numbers_held(self) -> frozenset[str]:
         """Every number that stands in it, as a word, in a date or as "third" too."""
-        ordinals = [str(ORDINALS[folded]) for folded in self.folded & ORDINALS.keys()]
-        return self.numbers.union([q.value for q in self.quantities], ordinals)
+        found = self.numbers.union([q.value for q in self.quantities])
+        if self.folded.isdisjoint(ORDINALS):
+            return found
+        return found.union([str(ORDINALS[folded]) for folded in self.folded & ORDINALS.keys()])
 
     @lazy_attribute
     def calendar(self) -> frozenset[str]:
         """Dates as far as they are told: 2004-05-03, 2004-05, 2004, --05-03."""
+        if not self._counted and not self._months:
+            return _NONE
         found = [
             q.value
             for q in self.quantities
@@ -213,11 +219,13 @@ class TokenizedText:
     @lazy_attribute
     def dates(self) -> frozenset[str]:
         """Full dates as YYYY-MM-DD, worded or in digits."""
-        return frozenset([iso for iso in self.calendar if len(iso) == 10])
+        return frozenset([iso for iso in self.calendar if len(iso) == 10]) or _NONE
 
     @lazy_attribute
     def months(self) -> frozenset[int]:
         """The months, whether named or in digits."""
+        if not self._months and not self.calendar:
+            return frozenset()
         named = [self.words[index].month for index in self._months]
         return frozenset([*named, *(int(iso[5:7]) for iso in self.dates)])
 
@@ -233,6 +241,7 @@ class TokenizedText:
 
 
 _NOTHING = frozenset([""])
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

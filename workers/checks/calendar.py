@@ -25,7 +25,7 @@ for _words, _kind in every().relative.items():
 
 
 @lru_cache(maxsize=1 << 10)  # a story's chunks have one header
-def _printed(header: str, language: str) -> str:
+def printed_day(header: str, language: str) -> str:
     """The day of a header, written by us: day first in any language, or with its month's name."""
     return parse_date(header) or parse_date(header, language=language)
 
@@ -46,7 +46,7 @@ class Calendar:
         self.months: set[str] = set()
         self.years: set[str] = set()
         self.named: set[int] = set()
-        told = _printed(header.text, header.language)
+        told = printed_day(header.text, header.language)
         self.printed = dt.date.fromisoformat(told) if told else None
         if self.printed:
             self._keep(told)

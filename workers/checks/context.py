@@ -13,7 +13,7 @@ from exchange.text.language import every
 from exchange.text.sentences import split_sentences
 from exchange.text.stems import STEM, is_same_word
 from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
-from workers.checks.calendar import Calendar
+from workers.checks.calendar import Calendar, printed_day
 from workers.checks.evidence import Evidence
 
 MASCULINE, FEMININE, NEUTER = 1, 2, 4
@@ -106,6 +106,11 @@ class CheckContext:
     def evidence(self) -> Evidence:
         """The text as a line of words."""
         return Evidence(self.sentences)
+
+    @lazy_attribute
+    def printed(self) -> str:
+        """The newspaper's day, "" where the header has none."""
+        return printed_day(self.header.text, self.header.language)
 
     @lazy_attribute
     def told_dates(self) -> frozenset[str]:

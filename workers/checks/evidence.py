@@ -43,22 +43,24 @@ class Evidence:
     """The words of a chunk's sentences, on one line.
 
     Attributes:
-        places: where each stem stands.
+        places: where each stem stands on the line.
+        holders: the numbers of the sentences that hold a stem.
         weights: of each stem, by how few sentences hold it; 1 where a single one does.
     """
 
     def __init__(self, sentences: Sequence[TokenizedText]) -> None:
         self.sentences = sentences
         self.places: dict[str, list[int]] = {}
-        held: dict[str, int] = {}
+        self.holders: dict[str, list[int]] = {}
         self._starts: list[list[int]] = []
         place = 0
-        for sentence in sentences:
+        for number, sentence in enumerate(sentences):
             starts: list[int] = []
             breaks = sentence.breaks
+            contrasts = not sentence.folded.isdisjoint(_CONTRAST)
             for index, word in enumerate(sentence.words):
                 place += 1
-                if word.folded in _CONTRAST:
+                if contrasts and word.folded in _CONTRAST:
                     place += CLAUSE
                 elif index in breaks:
                     place += COMMA
@@ -70,12 +72,15 @@ class Evidence:
                     else:
                         self.places[stem] = [place]
             for stem in sentence.stems:
-                held[stem] = held.get(stem, 0) + 1
+                if stem in self.holders:
+                    self.holders[stem].append(number)
+                else:
+                    self.holders[stem] = [number]
             self._starts.append(starts)
             place += SENTENCE
         most = len(sentences)
         by_count = [0.0, *(math.log(1 + most / n, 1 + most) for n in range(1, most + 1))]
-        self.weights = {stem: by_count[count] for stem, count in held.items()}
+        self.weights = {stem: by_count[len(held)] for stem, held in self.holders.items()}
         self._before: dict[int, frozenset[str]] = {}
         self._best: tuple[tuple[str, str], int] = (("", ""), -1)
         self._near: dict[int, frozenset[str]] = {}
@@ -121,17 +126,27 @@ class Evidence:
         key = (claim.question.text, claim.answer.text)
         if key == self._best[0]:
             return self._best[1]
-        told = claim.answer.stems - claim.question.stems
-        scores = [
-            (
-                sum(self.weights[stem] for stem in sentence.stems & told),
-                sum(self.weights[stem] for stem in sentence.stems & claim.question.stems),
-            )
-            for sentence in self.sentences
-        ]
-        most = max(scores, default=(0, 0))
-        self._best = (key, scores.index(most) if most > (0, 0) else -1)
-        return self._best[1]
+        asked = self._shares(claim.question.stems)
+        told = self._shares(claim.answer.stems - claim.question.stems)
+        found = -1
+        for number in sorted({*asked, *told}):
+            here = (told.get(number, 0.0), asked.get(number, 0.0))
+            if found < 0 or here > (told.get(found, 0.0), asked.get(found, 0.0)):
+                found = number
+        self._best = (key, found)
+        return found
+
+    def _shares(self, stems: frozenset[str]) -> dict[int, float]:
+        """By sentence, the weight of the stems that it holds."""
+        found: dict[int, float] = {}
+        for stem in sorted(stems & self.holders.keys()):
+            for number in self.holders[stem]:
+                found[number] = found.get(number, 0.0) + self.weights[stem]
+        return found
+
+    def holding(self, stems: Iterable[str]) -> set[int]:
+        """The sentences that hold any of these stems, all of them the text's."""
+        return {number for stem in stems for number in self.holders[stem]}
 
     def near(self, index: int) -> frozenset[str]:
         """The stems of a sentence and its two neighbours."""

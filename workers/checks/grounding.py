@@ -158,13 +158,10 @@ def _near_each_other(
     evidence = context.evidence
     weights = evidence.weights
     all_told, all_asked = sum(map(weights.__getitem__, told)), sum(map(weights.__getitem__, asked))
-    dated = (claim.question.dates | claim.answer.dates) - {str(context.calendar.printed)}
+    dated = (claim.question.dates | claim.answer.dates) - {context.printed}
     names = {word.stem for word in claim.question.names}
-    for index, sentence in enumerate(context.sentences):
-        if sentence.stems.isdisjoint(told):
-            continue
-        if sentence.stems.isdisjoint(asked):
-            continue
+    for index in sorted(evidence.holding(told) & evidence.holding(asked)):
+        sentence = context.sentences[index]
         # A sentence that has a date of its own does not borrow its neighbour's.
         if sentence.dates and not dated <= sentence.dates:
             continue

@@ -7,12 +7,13 @@ names; only an answer that is one value is judged, and only by a clear margin.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from exchange.text.language import every
 from exchange.text.numbers import ONE, Quantity
 from exchange.text.stems import is_same_word
-from exchange.text.tokens import TokenizedPair, TokenizedText
+from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
 from workers.checks.context import CAPITAL_NOUNS, CheckContext
 from workers.checks.evidence import Evidence, PlacedValue, is_year, name_runs
 
@@ -21,8 +22,8 @@ COUNTED_MARGIN = 1.1  # the same of a number that alone stands with the noun tha
 LEAST = 0.45  # pull of a rival that means anything
 SHORT = 8  # words of an answer that is one value
 _SIGNED = frozenset({"percent", "points", "euro", "dollar", "pound", "yen"})
-_COUNTED = every().list_of("asks_count")
-_WHO = every().list_of("asks_name")
+_COUNTED = re.compile(rf"(?:^|(?<= ))(?:{'|'.join(every().list_of('asks_count'))})")
+_WHO = re.compile(rf"(?:^|(?<= ))(?:{'|'.join(every().list_of('asks_name'))})")
 _ASKED = 2.0  # the noun that is counted weighs this much more
 _FOREIGN_NAME = 0.5  # of the pull is left where another name than the question's is nearer
 _FOREIGN_YEAR = 0.25  # the same of a year
@@ -45,7 +46,8 @@ def other_value(claim: TokenizedPair, context: CheckContext) -> str:
         elif counted:
             rivals, margin = counted, COUNTED_MARGIN
     # A foreign name or year takes from the pull, never adds: most pairs are decided without one.
-    pulls = [(evidence.pull(value, found.terms), value) for value in rivals]
+    near = evidence.holding(stem for stem, _ in found.terms)
+    pulls = [(evidence.pull(v, found.terms), v) for v in rivals if v.sentence in near]
     strongest = max((pull for pull, _ in pulls), default=0.0)
     if strongest <= max(
         max(evidence.pull(value, found.terms) for value in own)
@@ -85,27 +87,43 @@ class ValueContest:
 
     def __init__(self, claim: TokenizedPair, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._question = question = claim.question
-        self.noun = noun_behind(question, _COUNTED)
-        answer = claim.answer.words
-        named = claim.answer.language not in CAPITAL_NOUNS
-        values = {w.stem for w in answer if w.digits or w.number or (named and w.capital)}
-        self.terms = [
-            (stem, evidence.weights[stem] * (_ASKED if stem == self.noun else 1))
-            for stem in question.stems - values
-            if stem in evidence.places
-        ]
-        self._names = NameIndex(word.folded for word in question.words if word.capital)
-        self._years = {q.value for q in question.quantities if is_year(q.value, q.unit)}
-        runs = name_runs(claim.answer)
-        first = next((q for q in claim.answer.quantities if q.value != ONE or not q.worded), None)
+        self._claim = claim
+        self._question = claim.question
+        self.noun = ""
         self.own: list[PlacedValue] = []
         self.rivals: list[PlacedValue] = []
+        quantities = claim.answer.quantities
+        first = next((q for q in quantities if q.value != ONE or not q.worded), None)
         if first is not None and leads(claim, first):
+            self.noun = noun_behind(claim.question, _COUNTED)
             self._hold_numbers(claim, first)
-        elif runs and _asks(question, _WHO):
-            self.noun = noun_behind(question, _WHO)
-            self._hold_names(claim, runs)
+        elif claim.answer.names and _WHO.search(f"{claim.question.line} "):
+            self.noun = noun_behind(claim.question, _WHO)
+            self._hold_names(claim, name_runs(claim.answer))
+
+    @lazy_attribute
+    def terms(self) -> list[tuple[str, float]]:
+        """The question's words that stand in the text, with their weights."""
+        named = self._claim.answer.language not in CAPITAL_NOUNS
+        values = {
+            w.stem
+            for w in self._claim.answer.words
+            if w.digits or w.number or (named and w.capital)
+        }
+        weights = self._evidence.weights
+        return [
+            (stem, weights[stem] * (_ASKED if stem == self.noun else 1))
+            for stem in self._question.stems - values
+            if stem in weights
+        ]
+
+    @lazy_attribute
+    def _names(self) -> NameIndex:
+        return NameIndex(word.folded for word in self._question.words if word.capital)
+
+    @lazy_attribute
+    def _years(self) -> set[str]:
+        return {q.value for q in self._question.quantities if is_year(q.value, q.unit)}
 
     def strength(self, value: PlacedValue) -> float:
         """The pull of the question's terms, less where another name or year is nearer."""
@@ -165,20 +183,14 @@ def leads(claim: TokenizedPair, quantity: Quantity) -> bool:
     )
 
 
-def _asks(question: TokenizedText, openings: Sequence[str]) -> bool:
-    line = f" {question.line} "
-    return any(f" {opening}" in line for opening in openings)
-
-
-def noun_behind(question: TokenizedText, openings: Sequence[str]) -> str:
+def noun_behind(question: TokenizedText, opening: re.Pattern[str]) -> str:
     """The first word with a meaning behind "how many" or "who", as its stem; "" without one."""
-    line = question.line + " "
-    for opening in openings:
-        at = f" {line}".find(f" {opening}")
-        if at >= 0:
-            skipped = line[: at + len(opening)].count(" ")
-            return next((word.stem for word in question.words[skipped:] if word.stem), "")
-    return ""
+    line = f"{question.line} "
+    match = opening.search(line)
+    if match is None:
+        return ""
+    skipped = line[: match.end()].count(" ")
+    return next((word.stem for word in question.words[skipped:] if word.stem), "")
 
 
 def _foreign(
