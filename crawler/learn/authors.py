@@ -10,13 +10,17 @@ from crawler.extract.charset import clean
 from crawler.learn.coverage import SAMPLE_PAGES, XPathValues, spread_out, vary
 from crawler.learn.units import ParsedPage
 from exchange.text.fold import fold
+from exchange.text.scripts import has_capitals
 
 AUTHORS_SAME = 0.8  # of the signed pages may be one person's, where tags tell it
 SHOWN = 0.8  # of the names that tags tell
 LONGEST_LINE = 30  # words that may stand around a name
 JOINING = 3  # letters of the words between names
 _PREFIX = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+)?\s*:)\s*\S")
-_NAME = re.compile(r"^(?:[Α-ΩΆΈΉΊΌΎΏΪΫA-Z][^\s,;:!?()«»]*\.?[\s,&-]*){2,6}$")
+_NAME_PARTS = re.compile(r"[\s,&-]+")
+_NO_NAME = re.compile(r"[;:!?()«»]")
+_SAYS_AUTHOR = re.compile(r"author|byline|writer|reporter|journalist", re.I)  # in a path
+_NAME_LETTERS = range(2, 16)  # where names have no capitals, and often no blank
 
 
 def find_author(
@@ -77,7 +81,7 @@ def _best_author(found: Sequence[XPathValues]) -> tuple[XPathValues, str] | None
         common, count = before.most_common(1)[0] if before else ("", 0)
         prefix = common if count >= 0.9 * len(texts) else ""
         bare = [text.removeprefix(prefix).strip() for text in texts]
-        alike = sum(bool(_NAME.match(name)) for name in bare) / len(bare)
+        alike = sum(_is_name(name, values.path) for name in bare) / len(bare)
         if alike < 0.8 or values.distinct < 2 or values.matches > 1.2:
             continue
         if Counter(bare).most_common(1)[0][1] > 0.5 * len(bare):
@@ -88,3 +92,17 @@ def _best_author(found: Sequence[XPathValues]) -> tuple[XPathValues, str] | None
         )
     best = min(ranked, key=lambda i: (-i[0], i[1].matches, i[1].rank, len(i[1].path)), default=None)
     return (best[1], best[2]) if best and best[1].distinct > 1 else None
+
+
+def _is_name(text: str, path: str) -> bool:
+    """Some words with capitals; in a script without any, a few letters whose place says it."""
+    if not has_capitals(text):
+        letters = sum(map(str.isalpha, text))
+        bare = letters == len(re.sub(r"[\s・·]", "", text))
+        return bare and letters in _NAME_LETTERS and _SAYS_AUTHOR.search(path) is not None
+    words = [word for word in _NAME_PARTS.split(text) if word]
+    return (
+        2 <= len(words) <= 6
+        and all(word[0].isalpha() and not word[0].islower() for word in words)
+        and _NO_NAME.search(text) is None
+    )

@@ -26,6 +26,7 @@ from crawler.learn.xpaths import Found
 from crawler.profile import ValueSelector
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.scripts import count_words
 
 LONGEST = 30  # words of a field
 DATE_WORDS = 16  # of a date's line; a sentence with a date in it is no date of the page
@@ -156,7 +157,7 @@ def _short(pages: Sequence[ParsedPage], outside: Sequence[list[int]]) -> dict[st
 
 
 def _is_short(text: str) -> bool:
-    return bool(text) and len(text.split()) <= LONGEST
+    return bool(text) and count_words(text) <= LONGEST
 
 
 def _values(
@@ -211,7 +212,7 @@ def _title(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues
                 right += bool(bare) and (
                     bare == head
                     or (sure and bare == tag)
-                    or (len(bare.split()) > 1 and bare in head)
+                    or (count_words(bare) > 1 and bare in head)
                 )
         return right / len(pages)
 
@@ -225,7 +226,7 @@ def _looks_like_a_title(values: XPathValues) -> float:
     """Without anything to compare with: short, different everywhere, set large."""
     if values.distinct < 0.7 * len(values.texts) or values.matches > 1.1:
         return 0.0
-    short = [2 <= len(t.split()) <= 20 and not dates.parse_date(t) for t in values.texts]
+    short = [2 <= count_words(t) <= 20 and not dates.parse_date(t) for t in values.texts]
     large = re.search(r'/(h[1-4]\b|b\b)|size="[4-7]"', values.path) is not None
     return sum(short) / len(short) * (1.0 if large else 0.7)
 
@@ -251,7 +252,7 @@ def _date(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues 
 
     def score(values: XPathValues) -> float:
         read = _days(pages, values)
-        long = sum(len(t.split()) > DATE_WORDS or t.endswith(".") for t in values.texts)
+        long = sum(count_words(t) > DATE_WORDS or t.endswith(".") for t in values.texts)
         if len(set(read)) < 2 or values.matches > 2 or long > 0.1 * len(read):
             return 0.0
         known = [(r, page.issue) for r, page in zip(read, pages, strict=True) if page.issue]
@@ -284,7 +285,7 @@ def _attributes(pages: Sequence[ParsedPage]) -> list[XPathValues]:
 def _section(found: list[XPathValues]) -> XPathValues | None:
     def score(values: XPathValues) -> float:
         texts = [text for text in values.texts if text]
-        short = sum(len(t.split()) <= 4 and not re.search(r"\d|[.!;]$", t) for t in texts)
+        short = sum(count_words(t) <= 4 and not re.search(r"\d|[.!;]$", t) for t in texts)
         few = 2 <= values.distinct <= max(3, 0.6 * len(texts))
         if not few or values.matches > 1.2 or short < 0.9 * len(texts):
             return 0.0

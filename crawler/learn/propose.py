@@ -18,6 +18,7 @@ from crawler.learn.xpaths import Found
 from crawler.profile import ExclusionRules, PageShape, Profile
 from exchange.errors import NotEnoughData
 from exchange.text.fold import fold
+from exchange.text.scripts import count_words
 
 ALIKE = 0.55  # Jaccard of two pages' names; comments and captions come and go
 _DIGITS = re.compile(r"\d+")
@@ -215,7 +216,7 @@ def _attach_link_texts(pages: Sequence[ParsedPage]) -> None:
             if target in by_url and target != page.url:
                 texts_by_url[target][text] += 1
     for target, texts in texts_by_url.items():
-        best = [t for t in texts if len(t.split()) > 1 and len(targets[t]) == 1]
+        best = [t for t in texts if count_words(t) > 1 and len(targets[t]) == 1]
         own = {unit.folded for unit in by_url[target].units}
         by_url[target].link_text = max((t for t in best if t in own), key=len, default="")
 
