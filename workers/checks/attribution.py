@@ -23,6 +23,7 @@ _HEDGE_END = re.compile(rf" ({every().pattern('hedges')})$")
 _SOURCE_END = re.compile(rf" ({every().pattern('sources')})$")
 _TELLS = re.compile(f"({every().pattern('tells')})")
 _SHARE = 0.6  # of the answer's own stems that stand in what is claimed
+NAME_WORDS = 5  # words of an answer that is a name, with a title
 _TAIL = 12  # words of a closing "said N. N., spokesman of ..."
 
 
@@ -39,8 +40,9 @@ def attributed(claim: TokenizedPair, context: CheckContext) -> str:
         return ""
     scopes = [_behind(source)]
     figure = claim.answer.quantities and leads(claim, claim.answer.quantities[0])
-    if not figure and not claim.answer.months:
-        # A figure is told as one; it matters only where somebody wants it.
+    named = len(claim.answer.words) <= NAME_WORDS and claim.answer.names
+    if not figure and not named and not claim.answer.months:
+        # A figure or a name is told as one; whose it is matters only where somebody wants it.
         scopes += [_hedged(source), _said_before(source), _quoted(source)]
     for claimed in scopes:
         if len(found & claimed) / len(found) >= _SHARE:

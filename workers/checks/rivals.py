@@ -24,9 +24,12 @@ SHORT = 8  # words of an answer that is one value
 _SIGNED = frozenset({"percent", "points", "euro", "dollar", "pound", "yen"})
 _COUNTED = re.compile(rf"(?:^|(?<= ))(?:{'|'.join(every().list_of('asks_count'))})")
 _WHO = re.compile(rf"(?:^|(?<= ))(?:{'|'.join(every().list_of('asks_name'))})")
+_AUXILIARIES = every().words("auxiliaries")
 _ASKED = 2.0  # the noun that is counted weighs this much more
+_SOMETHING_ELSE = 0.6  # of the pull is left where the number counts another noun
 _FOREIGN_NAME = 0.5  # of the pull is left where another name than the question's is nearer
 _FOREIGN_YEAR = 0.25  # the same of a year
+_WORST = _SOMETHING_ELSE * _FOREIGN_NAME * _FOREIGN_YEAR
 
 
 def other_value(claim: TokenizedPair, context: CheckContext) -> str:
@@ -50,10 +53,7 @@ def other_value(claim: TokenizedPair, context: CheckContext) -> str:
     pulls = [(evidence.pull(v, found.terms), v) for v in rivals if v.sentence in near]
     strongest = max((pull for pull, _ in pulls), default=0.0)
     if strongest <= max(
-        max(evidence.pull(value, found.terms) for value in own)
-        * margin
-        * _FOREIGN_NAME
-        * _FOREIGN_YEAR,
+        max(evidence.pull(value, found.terms) for value in own) * margin * _WORST,
         LEAST,
     ):
         return ""
@@ -128,6 +128,8 @@ class ValueContest:
     def strength(self, value: PlacedValue) -> float:
         """The pull of the question's terms, less where another name or year is nearer."""
         pulled = self._evidence.pull(value, self.terms)
+        if self._counts_something_else(value):
+            pulled *= _SOMETHING_ELSE
         years = self._evidence.years
         if self._years and _foreign(value, years, lambda other: other.key in self._years):
             pulled *= _FOREIGN_YEAR
@@ -138,6 +140,17 @@ class ValueContest:
         ):
             pulled *= _FOREIGN_NAME
         return pulled
+
+    def _counts_something_else(self, value: PlacedValue) -> bool:
+        """The noun directly behind the number is none of the question's."""
+        quantity = value.quantity
+        if quantity is None or quantity.unit:
+            return False
+        sentence = self._evidence.sentences[value.sentence]
+        if quantity.end >= len(sentence.words) or quantity.end in sentence.breaks:
+            return False
+        stem = sentence.words[quantity.end].stem
+        return bool(stem) and stem not in self._question.stems
 
     def _is_asked_about(self, name: PlacedValue) -> bool:
         return any(word in self._names for word in name.words)
@@ -184,13 +197,21 @@ def leads(claim: TokenizedPair, quantity: Quantity) -> bool:
 
 
 def noun_behind(question: TokenizedText, opening: re.Pattern[str]) -> str:
-    """The first word with a meaning behind "how many" or "who", as its stem; "" without one."""
+    """The first word with a meaning behind "how many" or "who", as its stem; "" without one.
+
+    "To how many did the toll rise" counts no toll.
+    """
     line = f"{question.line} "
     match = opening.search(line)
     if match is None:
         return ""
     skipped = line[: match.end()].count(" ")
-    return next((word.stem for word in question.words[skipped:] if word.stem), "")
+    for word in question.words[skipped:]:
+        if word.folded in _AUXILIARIES and opening is _COUNTED:
+            return ""
+        if word.stem:
+            return word.stem
+    return ""
 
 
 def _foreign(
