@@ -217,11 +217,7 @@ def _stands_beside(coverage: XPathCoverage, path: str, base: str) -> bool:
         if not new or not text:
             continue
         count += 1
-        around = next(
-            number
-            for number in page.table.ancestors(text[0])
-            if page.table.last[number] >= text[-1]
-        )
+        around = page.table.common(text)
         among = around not in text and all(page.table.inside(part, [around]) for part in new)
         right += among or _just_before(page, new[-1], text[0])
     return count > 0 and right >= LAYOUT_SHARE * count

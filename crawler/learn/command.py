@@ -161,11 +161,15 @@ def learn(
         raws = sample.from_folder(Path(source), count)
         yield f"{len(raws)} pages of {source}"
     path = urlsplit(source).path or "/" if online else "/"
-    parsed = sample.parse_pages(raws)
+    bar = StepProgressBar("learning from", " pages")
+    parsed = sample.parse_pages(raws, bar)
     # Before a page is cut up: afterwards its text is gone.
     texts = ["\n".join(unit.text for unit in page.units) for page in parsed]
     language = detect_language(texts, [declared_language(page.root) for page in parsed])
-    proposal = propose(parsed, name, path)
+    try:
+        proposal = propose(parsed, name, path, bar)
+    finally:
+        bar.close()
     if language:
         proposal = replace(proposal, profile=with_language(proposal.profile, language))
     yield from comparison_lines(proposal)

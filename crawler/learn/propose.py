@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from crawler.learn import fields
-from crawler.learn.addresses import link_kinds
+from crawler.learn.addresses import link_kinds, steps
 from crawler.learn.body import find_body
 from crawler.learn.coverage import SAMPLE_PAGES, XPathCoverage, spread_out
 from crawler.learn.labels import label_units
@@ -106,6 +107,8 @@ def _story_elements(page: ParsedPage, bodies: Found) -> Found:
 
 
 FEWEST = 5  # pages of a layout; fewer do not tell content from boilerplate
+LIST_LINKS = 3  # to stories, that a list has at least
+TEASER_WORDS = 60  # of a story in a list; one that prints more prints the story
 STORY_WORDS = 25  # words of prose on the middle page of a layout that holds stories
 _STATIC = (
     r"(?i)\.(?:jpe?g|png|gif|webp|svg|ico|css|js|pdf|zip|mp[34]|avi|mov|docx?|xlsx?|xml)(?:\?|$)"
@@ -121,12 +124,18 @@ class ProfileProposal:
     unplaced: int
 
 
-def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> ProfileProposal:
+def propose(
+    pages: Sequence[ParsedPage],
+    name: str = "",
+    start: str = "",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ProfileProposal:
     """Propose a profile for the newspaper that the pages are from.
 
     Args:
         name: as readers know it; default: what most page titles end or begin with, or the host.
         start: the path to begin at.
+        on_progress: told how many pages were looked at, of how many.
 
     Raises:
         UserError: no layout has enough pages with text.
@@ -134,11 +143,18 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
     _attach_link_texts(pages)
     shapes: list[PageShape] = []
     pages_by_layout: dict[str, list[ParsedPage]] = {}
+    seen = 0
     for group in group_by_layout(pages):
+        on_progress(seen, len(pages))
+        seen += len(group)
         shape = _shape(f"layout{len(shapes) + 1}", group)
         if shape is not None:
             shapes.append(shape)
             pages_by_layout[shape.name] = group
+    for shape in [shape for shape in shapes if _is_list(shape, pages_by_layout)]:
+        if len(shapes) > 1:
+            shapes.remove(shape)
+            del pages_by_layout[shape.name]
     if not shapes:
         raise NotEnoughData(
             f"no layout found: {len(pages)} pages, but fewer than {FEWEST} alike that hold text; "
@@ -159,6 +175,38 @@ def propose(pages: Sequence[ParsedPage], name: str = "", start: str = "") -> Pro
         }
     )
     return ProfileProposal(profile, pages_by_layout, len(pages) - len(stories))
+
+
+def _is_list(shape: PageShape, pages_by_layout: dict[str, list[ParsedPage]]) -> bool:
+    """Do the pages of a layout print a few words each of stories that stand on their own pages?"""
+    told = {
+        page.url for name, group in pages_by_layout.items() if name != shape.name for page in group
+    }
+    paths = {steps(url) for url in told}
+    lists = 0
+    for page in pages_by_layout[shape.name]:
+        named = page.root.xpath(shape.story or shape.text)
+        inside = tuple(sorted(page.table.number[e] for e in named if e in page.table.number))
+        if not inside:
+            continue
+        words = sum(page.units[place].words for place in page.places_inside(inside))
+        # So few words are one story's of a list, or the lead of one: then the whole page counts.
+        around = page.table.common(inside) if words >= TEASER_WORDS else 0
+        links = (page.table.elements[n] for n in page.table.find_inside(".//a", (around,)))
+        targets = {
+            target
+            for link in links
+            if (target := _target(page, link)) in told or (target and steps(target) in paths)
+        }
+        lists += len(targets) >= LIST_LINKS and words < TEASER_WORDS * len(targets)
+    return lists > 0.5 * len(pages_by_layout[shape.name])
+
+
+def _target(page: ParsedPage, link: Any) -> str:
+    try:
+        return urljoin(page.url, link.get("href") or "").partition("#")[0]
+    except ValueError:
+        return ""
 
 
 def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:
@@ -208,9 +256,7 @@ def _attach_link_texts(pages: Sequence[ParsedPage]) -> None:
     for page in pages:
         for link in page.root.iter("a"):
             text = fold(link.text_content())
-            try:
-                target = urljoin(page.url, link.get("href") or "").partition("#")[0]
-            except ValueError:
+            if not (target := _target(page, link)):
                 continue
             targets[text].add(target)
             if target in by_url and target != page.url:

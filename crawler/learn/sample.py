@@ -12,7 +12,7 @@ import random
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -59,10 +59,13 @@ class RawPage:
     issue: str = ""
 
 
-def parse_pages(raws: Iterable[RawPage]) -> list[ParsedPage]:
+def parse_pages(
+    raws: Sequence[RawPage], on_progress: ProgressCallback = lambda done, total: None
+) -> list[ParsedPage]:
     """Pages with their units; what cannot be parsed is left out."""
     made = []
-    for raw in raws:
+    for number, raw in enumerate(raws):
+        on_progress(number, len(raws))
         root = parse(as_utf8(raw.body, raw.charset))
         if root is not None:
             made.append(ParsedPage(raw.url or address(raw.body, root), root, raw.issue))
@@ -149,11 +152,13 @@ async def from_site(
         async with client:
             throttles = ThrottlePool(client, HostTable(hosts), settings)
             fetcher = PageFetcher(client, queue.site, throttles.get, _acquire, settings)
-            while len(kept) < limit and (link := queue.next()):
+            missed = 0
+            while len(kept) + missed // 2 < limit and (link := queue.next()):
                 on_progress(len(kept), limit)
                 outcome = await fetcher.fetch(PageClaim(0, link.key, link.url, link.kind, "", 0))
                 if outcome.body is None:
                     queue.add_failure(link, outcome.reason)
+                    missed += 1  # asking costs the site something too
                     continue
                 raw = RawPage(queue.site.absolute(link.url), outcome.body, outcome.charset)
                 _keep(folder, raw)

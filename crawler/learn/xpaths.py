@@ -92,6 +92,10 @@ class ElementTable:
             yield number
             number = self.parent[number]
 
+    def common(self, found: Found) -> int:
+        """The smallest element around all of these, which are in order."""
+        return next(n for n in self.ancestors(found[0]) if self.last[n] >= found[-1])
+
     @cached_property
     def names(self) -> list[tuple[str, ...]]:
         """Of each element the steps that can name it."""

@@ -290,6 +290,28 @@ def test_the_sample_prefers_stories_and_takes_every_family(
     assert len(sample.from_folder(next(p for p in tmp_path.iterdir() if p.is_dir()), 99)) == 30
 
 
+def test_a_page_that_lists_stories_in_a_few_words_is_an_index(newspaper: SampleNewspaper) -> None:
+    stories = [story for story in newspaper.stories if len(story.paragraphs) > 2][:40]
+    texts = {
+        f"http://x/story/{n}": f"<h1>{s.title}</h1><div class=text>"
+        + "".join(f"<p>{p}</p>" for p in s.paragraphs)
+        for n, s in enumerate(stories)
+    }
+    for month in range(8):
+        rows = "".join(
+            f"<div class=row><h3><a href=/story/{n}>{stories[n].title}</a></h3>"
+            f"<div class=lead>{' '.join(stories[n].paragraphs[0].split()[:24])} και άλλα.</div>"
+            "</div>"
+            for n in range(5 * month, 5 * month + 5)
+        )
+        texts[f"http://x/month/{month}"] = f"<h2>Μήνας {month}</h2><section>{rows}</section>"
+    pages = [ParsedPage(url, parse(f"<body>{text}</body>")) for url, text in texts.items()]
+    proposal = propose(pages)
+    roles = {kind.path: kind.role for kind in proposal.profile.kinds.values()}
+    assert roles == {r"/month/\d+": "index", r"/story/\d+": "story"}
+    assert len(proposal.profile.shapes) == 1
+
+
 def test_a_date_in_the_path_is_the_issues_date() -> None:
     """`/2008/07/07/` in addresses becomes a named group, whose value the crawl reads as a date."""
     pages = [
