@@ -17,7 +17,7 @@ from exchange.text.tokens import TokenizedPair, TokenizedText, lazy_attribute
 from workers.checks.context import CAPITAL_NOUNS, CheckContext
 from workers.checks.evidence import Evidence, PlacedValue, is_year, name_runs
 
-MARGIN = 1.6  # a rival pulls this much more before it is believed
+MARGIN = 1.8  # a rival pulls this much more before it is believed
 COUNTED_MARGIN = 1.1  # the same of a number that alone stands with the noun that is counted
 LEAST = 0.45  # pull of a rival that means anything
 SHORT = 8  # words of an answer that is one value
@@ -34,8 +34,8 @@ _WORST = _SOMETHING_ELSE * _FOREIGN_NAME * _FOREIGN_YEAR
 
 def other_value(claim: TokenizedPair, context: CheckContext) -> str:
     """Another number or name of the chunk stands clearly nearer to what was asked."""
-    if len(claim.answer.words) > SHORT:
-        return ""
+    if len(claim.answer.words) > SHORT or claim.answer.months:
+        return ""  # a day is no number, and was judged whole
     evidence = context.evidence
     found = ValueContest(claim, evidence)
     own, rivals = found.own, found.rivals
