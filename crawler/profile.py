@@ -168,7 +168,7 @@ class Profile(SettingsTable):
 
     name: str = Field(min_length=1)  # as readers know it; opens every chunk's header
     language: str = Field("", pattern=r"^([a-z]{2,3})?$")  # ISO 639; "": as its pages are
-    base: str
+    base: str = "http://localhost"
     hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
     allow_private: bool = False  # may names lead to private addresses?
     block_marks: tuple[Regex, ...] = ()  # what a page says that is a refusal with status 200
@@ -177,7 +177,7 @@ class Profile(SettingsTable):
     ranges: tuple[IssueRange, ...] = ()
     sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
     feeds: tuple[str, ...] = ()  # RSS or Atom
-    kinds: dict[str, LinkKind] = Field(min_length=1)
+    kinds: dict[str, LinkKind] = Field(default_factory=dict)  # none: for files that are imported
     routes: dict[str, dict[str, Role]] = Field(default_factory=dict)  # other roles for the kinds
     shapes: tuple[PageShape, ...] = ()
     leave_out: ExclusionRules = ExclusionRules()
@@ -196,7 +196,7 @@ class Profile(SettingsTable):
                 f"charset {self.charset!r} is unknown: say {ANNOUNCED!r}, {GREEK!r} or a charset "
                 "of web pages, such as windows-1252"
             )
-        if not (self.start or self.ranges or self.sitemaps or self.feeds):
+        if self.kinds and not (self.start or self.ranges or self.sitemaps or self.feeds):
             raise ValueError("nothing to begin with: give start pages, ranges, sitemaps or feeds")
         for name in self.kinds:
             if not re.fullmatch(r"[A-Za-z][\w-]*", name):

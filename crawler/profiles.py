@@ -71,6 +71,11 @@ def load(settings: CrawlSettings, archive: str, *, imported: bool = False) -> Pr
             f"no profile {wanted!r}; {hint} (set [crawl] profile to a file of your own, or to "
             "'generic' together with base_url)"
         )
+    if not imported and not profile.kinds:
+        raise UsageError(
+            f"the profile {wanted} names no kinds of pages: it is for files that are imported; "
+            f"`kkoracle archive learn {profile.base}` proposes one for a site"
+        )
     if settings.route:
         if settings.route not in profile.routes:
             routes = ", ".join(sorted(profile.routes)) or "none"

@@ -100,3 +100,18 @@ def test_an_import_reads_its_language_or_is_told(tmp_path: Path) -> None:
         assert settled_language(spool) == expected
         assert spool.counters()["chunks.live"] > 0
         spool.close()
+
+
+def test_a_profile_for_files_needs_neither_kinds_nor_an_address(tmp_path: Path) -> None:
+    (tmp_path / "kkoracle.toml").write_text(
+        'data = "data"\n[crawl]\nprofile = "files.toml"\ncontact = "t@example.org"\n', "utf-8"
+    )
+    (tmp_path / "files.toml").write_text('name = "The Gazette"\nlanguage = "en"\n', "utf-8")
+    (tmp_path / "a.txt").write_text("\n\n".join([ENGLISH.format(n=1)] * 4), "utf-8")
+    said = run_cli("import", "a.txt", "scans", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    spool = Spool.read(tmp_path / "data" / "scans")
+    assert next(iter(spool.chunks())).header.startswith("The Gazette")
+    spool.close()
+    crawled = run_cli("crawl", "scans", cwd=tmp_path)
+    assert crawled.returncode == 2 and "names no kinds" in crawled.stderr
