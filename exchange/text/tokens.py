@@ -68,6 +68,7 @@ class TokenizedText:
 
     Attributes:
         names: words with a capital, and not only because a sentence begins there.
+        named: which words these are.
         spoken: the words outside quotation marks: what the text itself says.
         stops: which words directly follow a comma.
         breaks: which words directly follow any mark.
@@ -77,7 +78,7 @@ class TokenizedText:
         self.text = text
         self.language = language
         words: list[WordToken] = []
-        names: list[WordToken] = []
+        named: list[int] = []
         stops: list[int] = []
         quoted: list[int] = []
         self._signs: dict[int, str] = {}
@@ -120,19 +121,20 @@ class TokenizedText:
             words.append(word)
             if word.capital:
                 if word.capital > 1:
-                    names.append(word)  # an abbreviation is one anywhere
+                    named.append(len(words) - 1)  # an abbreviation is one anywhere
                 elif start:
                     opening = word if word.stem else None
                     start = False
                     continue
                 elif len(token) > 2:
                     if opening is not None:
-                        names.append(opening)
-                    names.append(word)
+                        named.append(len(words) - 2)
+                    named.append(len(words) - 1)
             opening = None
             start = False
         self.words = tuple(words)
-        self.names = tuple(names)
+        self.named = named
+        self.names = tuple([words[index] for index in named])
         self.stops = frozenset(stops)
         self._quoted = frozenset(quoted)
         self._months = months

@@ -200,3 +200,12 @@ def test_a_pair_carries_the_sentence_that_supports_it() -> None:
     assert pair.quote.startswith("Mayor Edith Rowntree thanked the owner, Osbert Quill")
     (wrong,) = grade(ENGLISH.task, f"Question: {question}\nAnswer: Ann Grey.", "stop").pairs
     assert (wrong.status, wrong.quote) == ("rejected", "")
+
+
+@pytest.mark.parametrize("language", ["el", "en", "de", "qaa"])
+def test_digits_that_are_no_date_or_number_break_nothing(language: str) -> None:
+    odd = "On 99/99/2014 and 31/02/2013, 1.2.3.4 of 0,0.0, 7.7.2012 %, $ 5 € ½ ٣ (3.000.00) III."
+    where = context(language, "Post, 29/2/2012, No title", f"{odd} {odd}\n\n{odd}")
+    assert judge(where, f"What was said on 99/99/2014 of {odd[:40]}?", odd) != "no-question-mark"
+    bare = context(language, "", "")
+    assert judge(bare, "How many people came to Corvane in 2014?", "Five.") != ""

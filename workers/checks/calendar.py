@@ -17,6 +17,7 @@ from exchange.text.tokens import TokenizedText
 
 AHEAD = dt.timedelta(days=183)  # a day without a year is the last one, or one so near to come
 _WEEK = 7
+_MONTHS = frozenset(range(1, 13))
 _WEEKDAYS = {name: int(day) for day, names in every().days.items() for name in names.split()}
 _RELATIVE: dict[str, list[tuple[str, str, int]]] = {}  # by their first word
 for _words, _kind in every().relative.items():
@@ -83,7 +84,7 @@ class Calendar:
         for iso in part.calendar:
             if iso.startswith("--"):
                 self._near(int(iso[2:4]), int(iso[5:7]), printed)
-        for month in part.months:
+        for month in part.months & _MONTHS:  # digits may spell any
             for year in (printed.year - 1, printed.year, printed.year + 1):
                 if printed - dt.timedelta(days=365) <= dt.date(year, month, 1) <= printed + AHEAD:
                     self._keep(f"{year}-{month:02}")

@@ -211,9 +211,8 @@ def is_year(key: str, unit: str) -> bool:
 def name_runs(text: TokenizedText) -> list[tuple[int, int]]:
     """First and last word of each run of capitalised words, a sentence's first word included."""
     runs: list[tuple[int, int]] = []
-    known = {word.folded for word in text.names}
-    for index, word in enumerate(text.words):
-        if not word.capital or word.month or word.folded not in known:
+    for index in text.named:
+        if text.words[index].month:
             continue
         if runs and runs[-1][1] == index - 1 and index not in text.breaks:
             runs[-1] = (runs[-1][0], index)
