@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "archives.md"
 
 
 def test_the_example_profile_is_sound_and_does_what_is_said_of_it() -> None:
-    whole, routes = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+    whole, _parts, routes = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     profile = profiles.parse(whole, "the example")
     site = CrawlScope(profile)
     keys = {
