@@ -15,7 +15,7 @@ from crawler.records import FetchOutcome, Link
 
 BEGUN = 0.05  # of the pages: everything is loaded by then
 SIZES = [1] * 40 + [4, 16, 64]  # times as much text as a story has: some pages are large
-_BATCH = 500
+_BATCH = 100
 
 
 def measure(folder: Path, count: int, stories: int, seed: int, log: Log) -> Figures:

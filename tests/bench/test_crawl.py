@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bench import kill, politeness
-from bench.crawl import site, stored
+from bench.crawl import growth, site, stored
 from bench.crawl.serving import ServedRequest, read_requests, serve_site
 from tests.conftest import ROOT, cli_environment
 
@@ -83,3 +83,9 @@ def test_a_quick_kill_bench_loses_nothing() -> None:
     assert found["lost"] == found["stored_twice"] == found["missed"] == 0
     assert found["refetched_per_kill"] <= found["refetch_limit"]
     assert found["requests_per_story"] <= 1.05
+
+
+def test_an_extracting_process_keeps_its_size(tmp_path: Path) -> None:
+    """Freed pieces of pages that the allocator kept at hand made it three times as large."""
+    grown = growth.measure(tmp_path, 1000, 60, 7, lambda _: None)
+    assert grown["extract_growth"] <= 1.3
