@@ -49,7 +49,9 @@ def read_back(
 
     language = rows[0]["language"]
     prompts = PromptRegistry(
-        WorkSettings(prompt=f"{language}/chunk"), model.name, PersonaSettings(language=language)
+        WorkSettings.model_validate({"prompt": f"{language}/chunk"}),
+        model.name,
+        PersonaSettings.model_validate({"language": language}),
     )
     engine = MlxEngine(model, name=model.name, width=WIDTH, cache_bytes=CACHE_BYTES)
     found: dict[str, dict[str, float]] = {}
