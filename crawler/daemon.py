@@ -119,7 +119,9 @@ async def run_daemon(
             pump = _queue_pump(stack, project, directory, archive, wanted, profile.language)
         extraction = None
         if extract:
-            extraction = ExtractionThread(directory, archive, profile, settings, version)
+            extraction = ExtractionThread(
+                directory, archive, profile, settings, version, frontier.yields if fetch else None
+            )
         daemon = Daemon(
             archive, directory, frontier, spool, pump, extraction, settings, on_snapshot
         )
@@ -178,6 +180,8 @@ class Daemon:
                     thread.start()
                 while not self._stopping and not self._finished(crawling, fetching):
                     self._hold_on_low_disk(crawling)
+                    if crawling is not None:
+                        crawling.heed_walls()
                     self._report(crawling, fetching)
                     if until is not None and until(self._frontier):
                         break
@@ -193,11 +197,14 @@ class Daemon:
             raise Stopped(f"stopped, nothing is lost: `kkoracle crawl {self._archive}` goes on")
 
     def _finished(self, crawling: FetchLoop | None, fetching: asyncio.Task[None] | None) -> bool:
-        """Nothing to fetch, nothing to extract, no task open: looked at in this order."""
+        """Nothing to extract, nothing to fetch, no task open: looked at in this order, as what
+        pages turn out to be may have some asked for again."""
         self._raise_errors(fetching)
         if crawling is not None and not crawling.finished:
             return False
         if self._extraction is not None and self._frontier.counters().get("text.waiting"):
+            return False
+        if crawling is not None and self._frontier.next_due() is not None:
             return False
         if self._pump is None:
             return True

@@ -7,20 +7,26 @@ extracts the batch again, which changes nothing: the step is idempotent by page 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from crawler.duplicates.near import NearDuplicates
 from crawler.extract.pool import ExtractionPool
 from crawler.frontier import pages
+from crawler.frontier.raw_store import RawStore
+from crawler.frontier.yields import SHORT_TEXT, PageYields, reopen
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from crawler.settings import CrawlSettings
+from crawler.visible_text import visible_text
+from exchange.records import Chunk, Story
 from exchange.signals import BackgroundThread
 from exchange.store import db, history
 from exchange.store.spool import Spool
 
 BATCH = 128  # pages in one commit, which the disk takes as long for as for one
 IDLE_S = 0.1
+WALL_BYTES = 64 * 1024  # of a page without a story: walls are short
 
 
 class ExtractionThread(BackgroundThread):
@@ -30,6 +36,7 @@ class ExtractionThread(BackgroundThread):
 
     Args:
         version: of the extraction, which its texts are marked with.
+        yields: where it is noted what pages bring; None while nothing is fetched.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class ExtractionThread(BackgroundThread):
         profile: Profile,
         settings: CrawlSettings,
         version: str,
+        yields: PageYields | None = None,
     ) -> None:
         super().__init__("extract")
         self.directory = directory
@@ -46,6 +54,7 @@ class ExtractionThread(BackgroundThread):
         self.profile = profile
         self._settings = settings
         self._version = version
+        self._yields = yields
 
     def work(self) -> None:
         """See `Background.work`."""
@@ -80,12 +89,14 @@ class ExtractionThread(BackgroundThread):
         waiting: list[tuple[int, str]],
     ) -> None:
         keys = dict(waiting)
+        bodies = RawStore(connection)
         done: list[tuple[int, ExtractionResult]] = []
         for page, found in pool.run(keys):
             done.append((page, found))
             if self.stopping.is_set():
                 break
         version = self._version
+        walls: dict[int, bool] = {}
         with near.spool.transaction():
             for page, found in done:
                 stories = found.stories
@@ -94,12 +105,42 @@ class ExtractionThread(BackgroundThread):
                         (near.assign_cluster(story), chunks) for story, chunks in stories
                     )
                 near.spool.put_page(keys[page], version, stories)
+                if self._yields is not None:
+                    walls |= self._note(page, keys[page], stories, bodies)
+            for key in _keys(connection, [*walls]):
+                near.spool.put_page(key, version, ())
             history.record_counters(near.spool.db)
         with db.transaction(connection):
             connection.executemany(
                 "UPDATE pages SET text=?, extraction=? WHERE id=?",
                 [(found.outcome, version, page) for page, found in done],
             )
+            reopen(connection, walls, self._settings.tries)
+
+    def _note(
+        self,
+        page: int,
+        key: str,
+        stories: Sequence[tuple[Story, list[Chunk]]],
+        bodies: RawStore,
+    ) -> dict[int, bool]:
+        """Note what a page came to; returns the pages that turn out to be a wall, and whether
+        they are to be given up."""
+        assert self._yields is not None
+        new = [story.text for story, _ in stories if story.cluster in ("", story.id)]
+        may_be_wall = self._yields.note_text(page, key, new)
+        if any(len(story.text) > SHORT_TEXT or not story.low_confidence for story, _ in stories):
+            self._yields.no_wall()
+            return {}
+        if not may_be_wall:
+            return {}
+        return self._yields.wall(page, visible_text((bodies.get(page) or b"")[:WALL_BYTES]))
+
+
+def _keys(connection: sqlite3.Connection, page_ids: Sequence[int]) -> list[str]:
+    marks = ",".join("?" * len(page_ids))
+    rows = connection.execute(f"SELECT key FROM pages WHERE id IN ({marks})", tuple(page_ids))
+    return [row["key"] for row in rows]
 
 
 def pages_to_extract(connection: sqlite3.Connection, limit: int) -> list[tuple[int, str]]:

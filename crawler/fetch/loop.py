@@ -64,6 +64,7 @@ class FetchLoop:
         self._oldest_at = 0.0
         self._indexes = 0  # pages of this run that had links, and the new ones among those
         self._found = 0
+        self._wall_at = 0.0
         self._stop = asyncio.Event()
 
     @property
@@ -75,8 +76,16 @@ class FetchLoop:
         """Begin nothing new; `run` returns when what is under way has ended."""
         self._stop.set()
 
+    def heed_walls(self) -> None:
+        """Pause the hosts that were asked, when their pages have turned out to be a wall."""
+        at = self._frontier.yields.wall_at
+        if at > self._wall_at:
+            self._wall_at = at
+            for throttle in self.throttles.in_use():
+                throttle.on_refusal(None, at)
+
     async def run(self) -> None:
-        """Fetch until every known page has its outcome, or until `stop`.
+        """Fetch until `stop`; `finished` tells when every known page has its outcome.
 
         Raises:
             UserError: the site cannot be reached at all, a web archive has nothing of it, or the
@@ -85,6 +94,7 @@ class FetchLoop:
         try:
             while not self._stop.is_set():
                 self._fill()
+                self.finished = self.finished and not self._tasks
                 if self._tasks:
                     await self._collect(POLL_S)
                 elif self._outcomes:
@@ -92,7 +102,6 @@ class FetchLoop:
                 elif not await self._wait_for_due():
                     self._require_captures()
                     self.finished = True
-                    return
                 if self._outcomes and (
                     len(self._outcomes) >= BATCH or time.monotonic() - self._oldest_at >= BATCH_S
                 ):
@@ -152,13 +161,17 @@ class FetchLoop:
         if self.schedule is not None:
             due = min(due or self.schedule.next_at, self.schedule.next_at)
         if due is None:
+            await self._pause(POLL_S)  # what pages turn out to be may make more due
             return False
         pause = min(max(due - time.time(), 0.01), POLL_S)
         if self.hold_reason:
             pause = POLL_S
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), pause)
+        await self._pause(pause)
         return True
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     async def _wind_down(self) -> None:
         """Let requests under way end, for a while; give back what still waits for its host."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from crawler.frontier import pages, story_parts, year_rotation
 from crawler.frontier.identity import CanonicalPages, KeyAliases
 from crawler.frontier.raw_store import RawStore, fingerprint
+from crawler.frontier.yields import PageYields
 from crawler.records import CAPTURES, FetchOutcome, Link, PageClaim
 from exchange.store import db, history
 
@@ -51,6 +52,7 @@ class Frontier:
         self._only = ""  # a condition on what may be claimed
         self._canonicals = CanonicalPages(connection, self._bodies)
         self._aliases = KeyAliases(connection)
+        self.yields = PageYields()
         self._years = year_rotation.YearRotation(connection) if by_year else None
 
     @classmethod
@@ -94,8 +96,8 @@ class Frontier:
             rows = self.db.execute(
                 f"SELECT {_CLAIMED} FROM pages WHERE id IN ({','.join('?' * len(chosen))})", chosen
             ).fetchall()
-        claims = {row["id"]: PageClaim(*row) for row in rows}
-        return [claims[page] for page in chosen]
+            claims = {row["id"]: PageClaim(*row) for row in rows}
+            return self.yields.defer(self.db, [claims[page] for page in chosen])
 
     def _first(self, limit: int) -> list[int]:
         found = self.db.execute(
@@ -125,7 +127,10 @@ class Frontier:
         counted: Counter[str] = Counter()
         with db.transaction(self.db):
             for outcome in outcomes:
-                found += sum(self._add(link) for link in outcome.links)
+                new = [link for link in outcome.links if self._add(link)]
+                found += len(new)
+                if outcome.has_story and outcome.body is not None:
+                    self.yields.note_fetched(outcome, new)
                 if outcome.canonical is not None:
                     found += self._add(outcome.canonical)
                     outcome = self._canonicals.judged(outcome)

@@ -112,7 +112,7 @@ class SessionPaper(dict[str, Route]):
             return None
         links = "".join(f"<a href='{self.address(n, next(self.numbers))}'>x</a>" for n in range(5))
         found = [n for n in range(5) if f"/story/{n}" in path]
-        body = story(found[0]).body if found else ""
+        body = str(story(found[0]).body).removesuffix("</body></html>") if found else ""
         head = self.head.format(f"/story/{found[0]}") if found else ""
         return Answer(f"<html><head>{head}</head>{body}{links}</html>")
 
