@@ -28,7 +28,7 @@ SAME_PAGES = 5  # addresses in a row that show one short page: a wall, and no st
 WALL_LINKS = 2  # within the newspaper: home, and to whom one may write
 WALL_PAUSES = 3  # a page that outlasts so many pauses is what the site says there
 REMEMBERED = 20_000  # texts of this run, for those too short to have near-duplicates
-SHORT_TEXT = 800  # characters
+WALL_TEXT, SHORT_TEXT = 5, 800  # characters that a wall shows
 _IDS = re.compile(
     r"\b(?=\w*\d)(?=\w*[a-f])[\da-f]{8,}\b|\b[\d.:-]{9,}\b|\b\d\d:\d\d(?::\d\d)?\b", re.I
 )
@@ -127,7 +127,7 @@ class PageYields:
             text: what a page without a story shows.
         """
         shown = " ".join(_IDS.sub("", text).split())
-        if len(shown) > SHORT_TEXT or page in self._same[1]:
+        if not WALL_TEXT <= len(shown) <= SHORT_TEXT or page in self._same[1]:
             return {}
         if shown != self._same[0]:
             self._same = (shown, [])
