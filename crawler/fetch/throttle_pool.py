@@ -10,7 +10,9 @@ import logging
 import time
 from dataclasses import dataclass
 
+from crawler.discovery.links import refresh_target
 from crawler.fetch import robots
+from crawler.fetch.block_pages import SHORT_TITLE_TEXT, visible_length
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.politeness import HostThrottle
@@ -167,8 +169,10 @@ class PoliteClient:
             await throttle.acquire()
             self.requests += 1
             response = await self._client.get(url, html=html, limit=limit)
-            target = response.redirect_target(url)
-            if target is None or not response.location:
+            target = response.redirect_target(url) if response.location else None
+            if html and target is None and visible_length(response.body) < SHORT_TITLE_TEXT:
+                target = refresh_target(response.body, url)
+            if target is None:
                 self._cache[wanted] = FetchedPage(url, response)
                 return self._cache[wanted]
             if not target:

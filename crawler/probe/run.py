@@ -214,6 +214,8 @@ class _ProbeRun:
             feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
             if feeds and feeds[0]:
                 self._notes.append(f"it has a feed: {printable(urljoin(page.url, feeds[0]))}")
+            if frame := next((each.get("src") for each in root.iter("frame")), ""):
+                self._notes.append(f"its text is in frames: {printable(urljoin(page.url, frame))}")
         return root
 
     async def _stories(self, url: str, root: Any) -> list[str]:
@@ -260,11 +262,9 @@ class _ProbeRun:
 
     def _error_verdict(self, error: FetchError) -> ProbeVerdict:
         if error.reason == "robots":
-            return ProbeVerdict(
-                "refused by robots.txt",
-                ("its rules for us do not allow this address",),
-                "ask the newspaper; the crawl obeys in any case",
-            )
+            why = "its rules for us do not allow this address"
+            then = "ask the newspaper; the crawl obeys in any case"
+            return ProbeVerdict("refused by robots.txt", (why,), then)
         return ProbeVerdict("cannot be had", (f"the request ended as {error.reason}",))
 
 

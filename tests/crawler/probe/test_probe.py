@@ -237,3 +237,12 @@ def test_the_command_prints_for_people_and_for_programs(tmp_path: Path) -> None:
     said = run_cli("archive", "probe", "x.org", *flags, cwd=tmp_path)
     assert said.returncode == 2 and "no web address" in said.stderr
     assert not list(tmp_path.iterdir())  # it leaves nothing behind
+
+
+def test_frames_are_named_and_a_page_that_only_leads_on_is_followed() -> None:
+    frames = Answer("<frameset><frame src='/menu.html'><frame src='/text.html'></frameset>")
+    found, _ = look({"/": frames})
+    assert any(note.endswith("/menu.html") for note in found.verdict.notes)
+    leads = Answer("<meta http-equiv=refresh content='0; url=/new'>")
+    found, site = look(site_of(article(1)) | {"/": leads, "/new": front("/2021/news-1000-of-x")})
+    assert "/new" in site.visits()
