@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crawler.extract.charset import clean
 from crawler.learn.authors import find_author, right_authors
@@ -77,9 +78,17 @@ def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()
 
 def _days(pages: Sequence[ParsedPage], values: XPathValues) -> list[str]:
     return [
-        dates.parse_date(text, None, page.language)
+        _day(text, page.language) if has_digit(text) else ""
         for text, page in zip(values.texts, pages, strict=True)
     ]
+
+
+has_digit = re.compile(r"\d").search
+
+
+@lru_cache(maxsize=20_000)
+def _day(text: str, language: str) -> str:
+    return dates.parse_date(text, None, language)
 
 
 def _any_date(pages: Sequence[ParsedPage], values: XPathValues) -> bool:
@@ -143,11 +152,20 @@ def _short(pages: Sequence[ParsedPage], outside: Sequence[list[int]]) -> dict[st
     seen: Counter[str] = Counter()
     order: dict[str, int] = {}
     chosen = spread_out(list(zip(pages, outside, strict=True)), SAMPLE_PAGES)
-    for page, numbers in chosen:
+    texts = [
+        [n for n in numbers if page.table.tag(n) not in _UNSEEN and _is_short(page.text(n))]
+        for page, numbers in chosen
+    ]
+    same = Counter(
+        known
+        for (page, _), numbers in zip(chosen, texts, strict=True)
+        for known in {(page.place(n), page.text(n)) for n in numbers}
+    )
+    for (page, _), numbers in zip(chosen, texts, strict=True):
         paths: set[str] = set()
         for number in numbers:
-            if page.table.tag(number) in _UNSEEN or not _is_short(page.text(number)):
-                continue
+            if same[page.place(number), page.text(number)] > TOLD * len(chosen):
+                continue  # a menu's
             for path, rank in page.table.ranked(number):
                 paths.add(path)
                 order[path] = min(rank, order.get(path, rank))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +62,7 @@ class ElementTable:
         self._place: list[int] = []  # among the siblings of its tag, from 1
         self._siblings: Counter[tuple[int, str]] = Counter()
         self._cache: dict[str, Found] = {}
+        self._sets: dict[str, frozenset[int]] = {}
         opened: list[int] = []
         for event, element in etree.iterwalk(root, events=("start", "end")):
             if event == "end":
@@ -142,16 +143,29 @@ class ElementTable:
         above = self.find(before) if roots is None else self._walk(before, roots)
         if deep:
             return self._strictly_inside(named, above)
+        if len(above) * 8 < len(named):
+            wanted = self._of_step(step)
+            return tuple(sorted(n for one in above for n in self._children[one] if n in wanted))
         held = set(above)
         return tuple(number for number in named if self.parent[number] in held)
 
-    def _strictly_inside(self, numbers: Iterable[int], above: Found) -> Found:
-        outer = outermost(above, self.last)
-        found = []
-        for number in numbers:
-            place = bisect_right(outer, number) - 1
-            if place >= 0 and outer[place] < number <= self.last[outer[place]]:
-                found.append(number)
+    def _of_step(self, step: str) -> frozenset[int]:
+        if step not in self._sets:
+            self._sets[step] = frozenset(self._by_step.get(step, ()))
+        return self._sets[step]
+
+    @cached_property
+    def _children(self) -> dict[int, list[int]]:
+        made: dict[int, list[int]] = defaultdict(list)
+        for number, above in enumerate(self.parent):
+            made[above].append(number)
+        return made
+
+    def _strictly_inside(self, numbers: Sequence[int], above: Found) -> Found:
+        found: list[int] = []
+        for start in outermost(above, self.last):
+            first = bisect_right(numbers, start)
+            found += numbers[first : bisect_right(numbers, self.last[start], first)]
         return tuple(found)
 
     def ranked(self, number: int) -> Iterator[tuple[str, int]]:
