@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from crawler.learn.units import ParsedPage
 from crawler.learn.xpaths import Found, outermost
+from exchange.text import dates
 from exchange.text.fold import fold
 
 BAD_COSTS = 1.5  # a word too many is worse than a word too few: it is taught to the model
+_HAS_DIGIT = re.compile(r"\d").search
 TOLD = 0.9  # of the pages, whose tags then are believed
 SAMPLE_PAGES = 12  # pages whose elements are turned into candidates; all pages judge them
 
@@ -131,3 +135,16 @@ def vary(told: Sequence[str], most: float = 0.5) -> bool:
     return len(known) >= TOLD * len(told) and Counter(known).most_common(1)[0][1] <= most * len(
         known
     )
+
+
+def days(pages: Sequence[ParsedPage], values: XPathValues) -> list[str]:
+    """What an XPath yields, as ISO dates; "" for what is none."""
+    return [
+        _day(text, page.language) if _HAS_DIGIT(text) else ""
+        for text, page in zip(values.texts, pages, strict=True)
+    ]
+
+
+@lru_cache(maxsize=20_000)
+def _day(text: str, language: str) -> str:
+    return dates.parse_date(text, None, language)

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from crawler.extract.charset import clean
 from crawler.learn.authors import find_author, right_authors
@@ -19,6 +18,7 @@ from crawler.learn.coverage import (
     TOLD,
     XPathCoverage,
     XPathValues,
+    days,
     spread_out,
     vary,
 )
@@ -69,30 +69,15 @@ def find_fields(pages: Sequence[ParsedPage], text: str, drop: Sequence[str] = ()
     return FieldSelectors(
         _selector(title) or (None if vary([t.title for t in told]) else _from_head(pages)),
         None
-        if date is None or _agree([t.date for t in told], _days(pages, date))
+        if date is None or _agree([t.date for t in told], days(pages, date))
         else _selector(date),
         None if all(t.section for t in told) else _selector(section),
         ValueSelector(xpath=author[0].path, match=author[1]) if author and not by_tags else None,
     )
 
 
-def _days(pages: Sequence[ParsedPage], values: XPathValues) -> list[str]:
-    return [
-        _day(text, page.language) if has_digit(text) else ""
-        for text, page in zip(values.texts, pages, strict=True)
-    ]
-
-
-has_digit = re.compile(r"\d").search
-
-
-@lru_cache(maxsize=20_000)
-def _day(text: str, language: str) -> str:
-    return dates.parse_date(text, None, language)
-
-
 def _any_date(pages: Sequence[ParsedPage], values: XPathValues) -> bool:
-    return any(_days(pages, values))
+    return any(days(pages, values))
 
 
 def _agree(told: Sequence[str], found: Sequence[str]) -> bool:
@@ -269,7 +254,7 @@ def _date(pages: Sequence[ParsedPage], found: list[XPathValues]) -> XPathValues 
     sure = len(set(told)) > 1 and sum(map(bool, told)) >= TOLD * len(told)
 
     def score(values: XPathValues) -> float:
-        read = _days(pages, values)
+        read = days(pages, values)
         long = sum(count_words(t) > DATE_WORDS or t.endswith(".") for t in values.texts)
         if len(set(read)) < 2 or values.matches > 2 or long > 0.1 * len(read):
             return 0.0
