@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from exchange.inference import openblas
 from exchange.machine import python_module
 from exchange.project import run_dir
+from exchange.records import Pair
 from exchange.store.spool import Spool
+from workers.verify.step import CONTRAST, ROUND_TRIP
+from workers.verify.threshold import area_under_curve
 
 LEAST_FORM = 0.6  # of the replies; a model this small loses the form now and then
 LEAST_PAIRS = 15
@@ -100,6 +104,12 @@ def generation_figures(directory: Path) -> dict[str, Any]:
             if not pair.rephrase_of
         )
 
+    truth_of = {
+        pair.id: is_right(pair.question, pair.answer, by_title.get(titles.get(story_id, ""), []))
+        for pair, story_id in kept
+        if CONTRAST in pair.scores
+    }
+    sure = [truth_of[pair.id] for pair, _ in kept if pair.scores.get(CONTRAST, -1) >= 0]
     own = sum(not pair.rephrase_of for pair, _ in kept)
     others = sum(not pair.rephrase_of for pair, _ in refused)
     all_right = right(kept) + right(refused)
@@ -116,7 +126,21 @@ def generation_figures(directory: Path) -> dict[str, Any]:
         },
         "right_of_all": round(all_right / max(1, own + others), 3),
         "right_of_kept": round(right(kept) / max(1, own), 3),
+        # Those whose answer the model finds likelier than the same with another value.
+        "weighed": len(truth_of),
+        "right_of_verified": round(sum(sure) / len(sure), 3) if sure else None,
+        **{
+            f"area_{signal}": area_of(signal, [pair for pair, _ in kept], truth_of)
+            for signal in (ROUND_TRIP, CONTRAST)
+        },
     }
+
+
+def area_of(signal: str, pairs: Sequence[Pair], truth: Mapping[str, bool]) -> float | None:
+    """How often a right pair has the higher score than a wrong one; None without both."""
+    known = [pair for pair in pairs if pair.id in truth and signal in pair.scores]
+    area = area_under_curve([p.scores[signal] for p in known], [truth[p.id] for p in known])
+    return None if math.isnan(area) else round(area, 3)
 
 
 def is_right(question: str, answer: str, facts: Sequence[dict[str, Any]]) -> bool:

@@ -95,6 +95,7 @@ delay = 0.0  # robots.txt asks for 0.05 s, and gets it
 prompt = "en/chunk-brief"  # with an example: a model of 135M follows no page of instructions
 width = 16
 max_tokens = 120
+verify = true
 
 [plan]
 dense = 0

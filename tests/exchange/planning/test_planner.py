@@ -24,7 +24,7 @@ KINDS = {
     "refusal": "eeeeee",
     "replay": "ffffff",
 }
-RECIPE = Recipe("aaaaaa", "el/chunk", "", "", "m", KINDS)
+RECIPE = Recipe("aaaaaa", "el/chunk", "", "", "m", "el", KINDS)
 QUESTIONS = tuple(f"Τι είναι το {number};" for number in range(100))
 PEOPLE = ("Νίκος Βαλτινός", "Θωμάς Ριζινός", "Στέλιος Μωρινός", "Πέτρος Λιγερός", "Άγης Καρανός")
 TOWNS = ("Κάτω Πέτρα", "Άνω Λίμνη", "Νέα Ξάνθη", "Παλιά Λαύρα")
@@ -190,14 +190,14 @@ def test_a_share_of_nothing_leaves_a_kind_out(spool: Spool) -> None:
 
 
 def test_a_prompt_family_without_other_kinds_plans_none(spool: Spool) -> None:
-    only_chunks = Recipe("aaaaaa", "", "", "", "m", {"chunk": "aaaaaa"})
+    only_chunks = Recipe("aaaaaa", "", "", "", "m", "el", {"chunk": "aaaaaa"})
     alone = Planner("paper", only_chunks, PlanSettings())
     assert alone.run(spool) == 0 and alone.is_idle(spool.counters())
 
 
 def test_another_prompt_makes_only_its_own_kind_anew(spool: Spool) -> None:
     done = until_settled(spool, planner())
-    changed = Recipe("aaaaaa", "el/chunk", "", "", "m", {**KINDS, "dense": "999999"})
+    changed = Recipe("aaaaaa", "el/chunk", "", "", "m", "el", {**KINDS, "dense": "999999"})
     retire_tasks(spool, changed)
     more = until_settled(spool, Planner("paper", changed, PlanSettings(), QUESTIONS))
     assert {task.kind for task in more} == {"dense"} and len(more) == 18
