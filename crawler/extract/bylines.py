@@ -56,7 +56,7 @@ def printed_dates(root: Any) -> Iterator[str]:
     before: list[str] = []
     behind = False
     for found in _path(_TEXTS)(root):
-        if not isinstance(found, str):
+        if hasattr(found, "tag"):
             behind = True
         elif _DAY_AND_YEAR.search(found) and not _is_elsewhere(found.getparent()):
             if behind:
