@@ -32,8 +32,9 @@ _SUFFIXES = (
 _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 # What a page without any such link need not be parsed for.
 _REL_NEXT = re.compile(rb"""\brel\s*=\s*["']?[^"'>]{0,40}\bnext\b""", re.I)
-_RELATIVE = re.compile(rb"""\bhref\s*=\s*["']?(?:\?[a-z_]+=\d|\d{1,2}/?["'])""", re.I)
+_RELATIVE = re.compile(rb"""\s*=\s*["']?(?:\?[a-z_]+=\d|\d{1,2}/?["'])""", re.I)
 _NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;][a-z_]+=|/[a-z]*[/_-]?|[-_,][a-z]*[-_,]?)\d"""
+_NUMBERED_AFTER = re.compile(_NUMBERED, re.I)
 
 
 def next_part(
@@ -67,11 +68,30 @@ def next_part(
 
 
 def _may_continue(body: bytes, url: str, number: int) -> bool:
-    if _REL_NEXT.search(body) or _RELATIVE.search(body):
+    if b"HREF" in body:
+        body = body.lower()
+    if (b"next" in body or b"Next" in body) and _REL_NEXT.search(body):
+        return True
+    if _follows(b"href", _RELATIVE, body):
         return True
     names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
-    told = [re.escape(_ENDING.sub("", name).encode()) for name in names if name]
-    return bool(told and re.search(b"[/\"'=](?:" + b"|".join(told) + b")" + _NUMBERED, body, re.I))
+    told = [_ENDING.sub("", name).encode() for name in names if name]
+    return any(_is_numbered(name, body) or _is_numbered(name.lower(), body) for name in told)
+
+
+def _is_numbered(name: bytes, body: bytes) -> bool:
+    """Is there an address on the page that goes on from this name with a number?"""
+    return any(_follows(mark + name, _NUMBERED_AFTER, body) for mark in (b"/", b'"', b"'", b"="))
+
+
+def _follows(word: bytes, pattern: re.Pattern[bytes], body: bytes) -> bool:
+    """Does the pattern match right behind the word, anywhere on the page?"""
+    at = body.find(word)
+    while at >= 0:
+        if pattern.match(body, at + len(word)):
+            return True
+        at = body.find(word, at + len(word))
+    return False
 
 
 def _targets(
