@@ -32,8 +32,11 @@ _SUFFIXES = (
 _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 # What a page without any such link need not be parsed for.
 _REL_NEXT = re.compile(rb"""\brel\s*=\s*["']?[^"'>]{0,40}\bnext\b""", re.I)
-_RELATIVE = re.compile(rb"""\s*=\s*["']?(?:\?[a-z_]+=\d|\d{1,2}/?["'])""", re.I)
-_NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;][a-z_]+=|/[a-z]*[/_-]?|[-_,][a-z]*[-_,]?)\d"""
+_COUNTED = rf"(?:{_PARAMETER.pattern})=\d".encode()
+_RELATIVE = re.compile(
+    rb"""\s*=\s*["']?(?:\?(?:[^"'\s<>]{0,60}[&;])?%b|\d{1,2}/?["'])""" % _COUNTED, re.I
+)
+_NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)""" % _COUNTED
 _NUMBERED_AFTER = re.compile(_NUMBERED, re.I)
 
 
