@@ -31,13 +31,15 @@ _SUFFIXES = (
 )
 _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 # What a page without any such link need not be parsed for.
-_REL_NEXT = re.compile(rb"""\brel\s*=\s*["']?[^"'>]{0,40}\bnext\b""", re.I)
+_REL_NEXT = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,40}\bnext\b""")
 _COUNTED = rf"(?:{_PARAMETER.pattern})=\d".encode()
+# In lower case: without a flag the pattern is looked for by its first letters, which is fast.
 _RELATIVE = re.compile(
-    rb"""\s*=\s*["']?(?:\?(?:[^"'\s<>]{0,60}[&;])?%b|\d{1,2}/?["'])""" % _COUNTED, re.I
+    rb"""href\s*=\s*["']?(?:\?(?:[^"'\s<>]{0,60}[&;])?%b|\d{1,2}/?["'])""" % _COUNTED
 )
 _NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)""" % _COUNTED
-_NUMBERED_AFTER = re.compile(_NUMBERED, re.I)
+_NUMBERED_AFTER = re.compile(_NUMBERED)
+_BEFORE_NAME = (b"/", b'"', b"'", b"=")  # of a path's last part, in an address
 
 
 def next_part(
@@ -71,29 +73,21 @@ def next_part(
 
 
 def _may_continue(body: bytes, url: str, number: int) -> bool:
-    if b"HREF" in body:
-        body = body.lower()
-    if (b"next" in body or b"Next" in body) and _REL_NEXT.search(body):
-        return True
-    if _follows(b"href", _RELATIVE, body):
+    body = body.lower()
+    if (b"next" in body and _REL_NEXT.search(body)) or _RELATIVE.search(body):
         return True
     names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
-    told = [_ENDING.sub("", name).encode() for name in names if name]
-    return any(_is_numbered(name, body) or _is_numbered(name.lower(), body) for name in told)
+    return any(_is_numbered(_ENDING.sub("", name).lower().encode(), body) for name in names if name)
 
 
 def _is_numbered(name: bytes, body: bytes) -> bool:
     """Is there an address on the page that goes on from this name with a number?"""
-    return any(_follows(mark + name, _NUMBERED_AFTER, body) for mark in (b"/", b'"', b"'", b"="))
-
-
-def _follows(word: bytes, pattern: re.Pattern[bytes], body: bytes) -> bool:
-    """Does the pattern match right behind the word, anywhere on the page?"""
-    at = body.find(word)
+    at = body.find(name)
     while at >= 0:
-        if pattern.match(body, at + len(word)):
+        behind = at + len(name)
+        if body[at - 1 : at] in _BEFORE_NAME and _NUMBERED_AFTER.match(body, behind):
             return True
-        at = body.find(word, at + len(word))
+        at = body.find(name, behind)
     return False
 
 
