@@ -12,11 +12,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crawler import profiles, records
-from crawler.extract.charset import as_utf8
-from crawler.extract.documents import UnreadableDocument
-from crawler.extract.documents import read as read_document
-from crawler.extract.html import declared_language, paragraphs, parse
-from crawler.extract.worker import load
 from crawler.frontier.raw_store import RawStore
 from exchange.errors import UsageError
 from exchange.project import Project
@@ -113,6 +108,13 @@ def _detect(pages: sqlite3.Connection, profile: Profile, archive: str) -> str:
 
 def _stored_texts(pages: sqlite3.Connection, profile: Profile) -> Iterator[tuple[str, str]]:
     """Texts of stored pages, spread over all, with the language that each names."""
+    # What reads pages is another process's; this one needs it only where nobody says the language.
+    from crawler.extract.charset import as_utf8
+    from crawler.extract.documents import UnreadableDocument
+    from crawler.extract.documents import read as read_document
+    from crawler.extract.html import declared_language, paragraphs, parse
+    from crawler.extract.worker import load
+
     ids = [row[0] for row in pages.execute("SELECT page FROM bodies ORDER BY page")]
     bodies = RawStore(pages)
     for page in ids[:: max(1, len(ids) // SAMPLE_PAGES)][:SAMPLE_PAGES]:

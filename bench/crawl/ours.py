@@ -23,6 +23,7 @@ from exchange.settings import Config, GeneralSettings, RedisSettings
 
 PROFILE = r"""
 name = "Η Εφημερίδα"
+language = "el"
 base = "http://127.0.0.1:1"
 start = ["/"]
 

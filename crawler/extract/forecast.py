@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import typer
-
 from crawler.extract.pool import ExtractionPool
 from crawler.frontier import pages
 from crawler.profile import Profile
@@ -158,6 +156,8 @@ def confirm_re_extraction(found: ReExtractionForecast | None, *, accept: bool) -
     Raises:
         UsageError: nobody is there to ask, and `--yes` was not given.
     """
+    import typer
+
     if found is None:
         typer.echo("no page was extracted by another profile: nothing to do anew", err=True)
         return True
