@@ -105,7 +105,7 @@ def parse_answer(text: str) -> str:
             continue  # the question, told again
         told = match and not (match["letter"] and any(kept))
         kept.append(_clean([match["rest"] if match and told else line]))
-    return _SOURCE.sub("", "\n".join(kept).strip())
+    return _without_source("\n".join(kept).strip())
 
 
 def _plain(text: str) -> str:
@@ -208,13 +208,17 @@ def _answer(lines: list[str]) -> str:
         if any(one.strip() for one in kept) and _TAIL.match(line):
             break
         kept.append(line if any(kept) else _BULLET.sub("", line))
-    return _SOURCE.sub("", _clean(kept))
+    return _without_source(_clean(kept))
+
+
+def _without_source(answer: str) -> str:
+    return _SOURCE.sub("", answer) if answer.endswith((")", "]")) else answer
 
 
 def trails(answer: str) -> bool:
     """Whether an answer still ends with what a model says around its pairs."""
     first, *rest = answer.splitlines() or [""]
-    return any(_TAIL.match(line) for line in rest) or _SOURCE.search(first) is not None
+    return any(map(_TAIL.match, rest)) or _without_source(first) != first
 
 
 def _clean(lines: list[str]) -> str:
@@ -224,4 +228,4 @@ def _clean(lines: list[str]) -> str:
 
 def _folds(text: str) -> bool:
     """Whether anything is left of a text but signs."""
-    return bool(fold(text).strip("-*#_ "))
+    return text[:1].isalnum() or bool(fold(text).strip("-*#_ "))

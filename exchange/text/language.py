@@ -6,6 +6,7 @@ most rules ask for `every()`: the lists of all languages joined.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ FOLDER = Path(__file__).parent / "languages"
 OTHER = "xx"  # stands for every language that has no file
 # Tables whose keys are what the words of a line mean.
 _LINES = frozenset({"numbers", "multipliers", "ordinals", "units", "days"})
+_GROUP = re.compile(r"\((?!\?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,15 @@ def load_language(code: str) -> Language:
     raw = tomllib.loads(path.read_text("utf-8")) if path.exists() else other
     name = other["names"].get(code, f'the language with the code "{code}"')
     return _language(code, name, raw["stemmer"], raw["decimal_mark"], (raw,))
+
+
+def compile_phrases(alternatives: str) -> re.Pattern[str]:
+    """A pattern of phrases, each from a word's beginning, for `" " + line` of folded words.
+
+    To look for a blank, and behind it for the first letter of what is not captured, takes a
+    fifth of the time of trying each alternative at each letter.
+    """
+    return re.compile(f" (?:{_GROUP.sub('(?:', alternatives)})")
 
 
 def texts_in(code: str) -> Mapping[str, str]:

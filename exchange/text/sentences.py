@@ -14,13 +14,11 @@ from exchange.text.language import load_language
 
 # What may stand between a full stop and the next sentence's first letter.
 _OPENING = "«“„‘\"'([–—-¿¡ "
-_STOPPED_WORD = re.compile(r"([^\s«“„(\[\"']+)\.\s*$")
+_STOPPED_WORD = re.compile(r"([^\s«“„(\[\"']+)\.$")
 _LONGEST = 40  # characters of a word before a full stop
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # The splitter takes a quotation for one sentence and three dots for none: it gets to see neither.
 _QUOTES = "«»“”„"
-_HIDDEN = re.compile(f"[{_QUOTES}…]")
-_SHOWN = str.maketrans({**dict.fromkeys(_QUOTES, " "), "…": "."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,15 @@ def _pieces(paragraph: str, language: str) -> Iterator[str]:
     """As the splitter cuts; an opening quotation mark goes with what it opens."""
     from sentencex import segment
 
-    # To translate every letter takes longer than to cut; few paragraphs have any of these.
-    shown = paragraph.translate(_SHOWN) if _HIDDEN.search(paragraph) else paragraph
-    if shown is paragraph and "„" not in paragraph:
-        yield from segment(language, shown)
+    shown = paragraph.replace("…", ".")
+    for mark in _QUOTES:  # to translate every letter takes longer than to cut
+        shown = shown.replace(mark, " ")
+    pieces = segment(language, shown)
+    if len(pieces) < 2 or shown == paragraph:
+        yield from [paragraph] if len(pieces) == 1 else pieces
         return
     begin = end = 0
-    for piece in segment(language, shown):
+    for piece in pieces:
         end += len(piece)
         cut = end
         while begin < cut < len(paragraph) and paragraph[cut - 1] in "«“„ ":
@@ -83,7 +83,11 @@ def _ends(before: str, after: str, known: _Abbreviations) -> bool:
     bare = after.lstrip(_OPENING)
     if bare[:1].islower():
         return False
-    match = _STOPPED_WORD.search(before[-_LONGEST:])  # from a sentence's start it takes long
+    stopped = before.rstrip()
+    if not stopped.endswith("."):
+        return True
+    # From a sentence's start the search takes long.
+    match = _STOPPED_WORD.search(stopped[-_LONGEST:].rpartition(" ")[2])
     if match is None:
         return True
     word = match[1]

@@ -9,24 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, TypeVar, overload
 
 from exchange.text import dates
 from exchange.text.language import every
 from exchange.text.numbers import (
     ONE,
-    ORDINALS,
     Quantity,
     read_quantities,
     spaces_thousands,
 )
 from exchange.text.vocabulary import SIGNS, WordToken, load_vocabulary
 
-_TOKEN = re.compile(
-    r"[^\W\d_]{2,}|(?:[^\W\d_]\.){2,}(?![^\W\d_])|[^\W\d_]"  # words, U.S. being one
-    r"|\d{1,3}(?:[\u00a0\u202f]\d{3})+\b|\d+(?:[.,]\d+)*"
-    r"|[«»“”,.!?;…:·—–()%€$£¥]"
-)
 _DOTTED = re.compile(r"\d+(?:\.\d+){2,}")  # 3.5.2004
 _JOINERS = every().words("date_joiners")  # «3 του Μάη», «της 1ης Μάη», "3rd of May"
 _CENTURIES = frozenset(map(str, range(10, 22)))
@@ -87,13 +82,13 @@ class TokenizedText:
         depth = 0
         months: list[int] = []
         counted: list[int] = []
+        ordinals: list[str] = []
         start = True  # a capital here is a name only if another one follows
         opening: WordToken | None = None
         if spaces_thousands(language):
             text = _SPACED.sub("\u00a0", text)
         vocabulary = load_vocabulary(language)
-        for token in _TOKEN.findall(text):
-            word = vocabulary[token]
+        for token, word in chain.from_iterable(map(vocabulary.__getitem__, text.split(" "))):
             if word is None:
                 if token in _QUOTES:
                     depth = max(0, depth + _QUOTES[token])
@@ -111,6 +106,10 @@ class TokenizedText:
                 continue
             if depth:
                 quoted.append(len(words))
+            if word.plain:
+                words.append(word)
+                sign, opening, start = "", None, False
+                continue
             if word.digits or word.number:
                 counted.append(len(words))
                 if sign:
@@ -118,6 +117,8 @@ class TokenizedText:
             sign = ""
             if word.month:
                 months.append(len(words))
+            if word.ordinal:
+                ordinals.append(str(word.ordinal))
             words.append(word)
             if word.capital:
                 if word.capital > 1:
@@ -139,6 +140,7 @@ class TokenizedText:
         self._quoted = frozenset(quoted)
         self._months = months
         self._counted = counted
+        self._ordinals = ordinals
 
     @lazy_attribute
     def spoken(self) -> tuple[WordToken, ...]:
@@ -181,10 +183,10 @@ class TokenizedText:
     @lazy_attribute
     def numbers_held(self) -> frozenset[str]:
         """Every number that stands in it, as a word, in a date or as "third" too."""
-        found = self.numbers.union([q.value for q in self.quantities])
-        if self.folded.isdisjoint(ORDINALS):
-            return found
-        return found.union([str(ORDINALS[folded]) for folded in self.folded & ORDINALS.keys()])
+        if not self._counted:
+            return frozenset(self._ordinals)
+        values = [q.value for q in self.quantities]
+        return frozenset([*self._ordinals, *values, *(iso[:4] for iso in self.dates)])
 
     @lazy_attribute
     def calendar(self) -> frozenset[str]:
@@ -239,7 +241,7 @@ class TokenizedText:
     @lazy_attribute
     def said(self) -> str:
         """The same without what stands in quotation marks."""
-        return " ".join([word.folded for word in self.spoken])
+        return " ".join([word.folded for word in self.spoken]) if self._quoted else self.line
 
 
 _NOTHING = frozenset([""])

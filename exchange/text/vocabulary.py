@@ -8,18 +8,22 @@ millisecond.
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from exchange.text.date_spelling import load_spelling
 from exchange.text.fold import fold, is_greek
 from exchange.text.language import every
-from exchange.text.numbers import NUMBER_WORDS, decimal_mark, normalize_number
+from exchange.text.numbers import NUMBER_WORDS, ORDINALS, decimal_mark, normalize_number
 from exchange.text.stems import STEM
 
-MOST_WORDS = 1 << 17  # that are remembered of a language
+MOST_WORDS = 1 << 17  # that are remembered
 SIGNS = frozenset("%€$£¥")
-MARKS = frozenset("«»“”,.!?;…:·—–()") | SIGNS
+_TOKEN = re.compile(
+    r"[^\W\d_]{2,}|(?:[^\W\d_]\.){2,}(?![^\W\d_])|[^\W\d_]"  # words, U.S. being one
+    r"|\d{1,3}(?:[\u00a0\u202f]\d{3})+\b|\d+(?:[.,]\d+)*"
+    r"|[«»“”,.!?;…:·—–()%€$£¥]"
+)
 _NO_BREAK = re.compile(r"[\u00a0\u202f]")  # between thousands
 _MONTH = re.compile(every().pattern("months"))
 _GLUED_WORDS = re.compile(r"[α-ωά-ώϊϋΐΰ]{2}[Α-ΩΆ-Ώ][α-ωά-ώϊϋΐΰ]")  # «τηςΕλλάδας»
@@ -30,7 +34,8 @@ _IMPOSSIBLE_ENDS = tuple(every().words("impossible_ends"))
 _STOP_WORDS = frozenset(map(fold, every().words("stop_words")))
 
 
-class WordToken(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class WordToken:
     """One word or number, wherever it stands."""
 
     folded: str
@@ -41,26 +46,33 @@ class WordToken(NamedTuple):
     capital: int  # 0 none, 1 the first letter, 2 all of two and more
     odd: bool  # spelt as no Greek word is
     number: float = 0  # what a number word means, 0 for none
+    ordinal: int = 0  # what "third" means
+    plain: bool = False  # no number, month or capital
 
 
-class Vocabulary(dict[str, WordToken | None]):
-    """The words of one language as they were met; None for a mark. A text's words recur."""
+class Vocabulary(dict[str, tuple[tuple[str, WordToken | None], ...]]):
+    """What stands between two blanks, as it was met: its tokens, each with its word.
+
+    A mark has None. Texts of one language repeat themselves, and no token holds a blank.
+    """
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self.update(dict.fromkeys(MARKS))
 
-    def __missing__(self, word: str) -> WordToken | None:
+    def __missing__(self, between: str) -> tuple[tuple[str, WordToken | None], ...]:
         if len(self) > MOST_WORDS:
             self.clear()
-            self.update(dict.fromkeys(MARKS))
-        self[word] = found = analyze_word(word, self._language)
+        self[between] = found = tuple(
+            (token, analyze_word(token, self._language) if token[0].isalnum() else None)
+            for token in _TOKEN.findall(between)
+        )
         return found
 
 
 load_vocabulary = cache(Vocabulary)
 
 
+@lru_cache(maxsize=MOST_WORDS)
 def analyze_word(word: str, language: str) -> WordToken:
     """What a word of a text is."""
     if word[0].isdigit():
@@ -78,7 +90,9 @@ def analyze_word(word: str, language: str) -> WordToken:
     odd = greek == len(word) and _is_misspelt(word, folded)
     capital = 2 if len(word) > 1 and word.isupper() else int(word[0].isupper())
     month = _month(folded, language, capital or greek)
-    return WordToken(folded, stem, month, False, greek, capital, odd, number)
+    ordinal = ORDINALS.get(folded, 0)
+    plain = not (number or ordinal or month or capital)
+    return WordToken(folded, stem, month, False, greek, capital, odd, number, ordinal, plain)
 
 
 def _month(folded: str, language: str, capital: int) -> int:

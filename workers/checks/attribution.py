@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from exchange.text.language import every
+from exchange.text.language import compile_phrases, every
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 from workers.checks.rivals import leads
@@ -18,7 +18,7 @@ from workers.checks.rivals import leads
 _CLAIMS = re.compile(f"({every().pattern('claims')})")
 _ATTRIBUTES = re.compile(f"({every().pattern('attributes')})")
 _ACCORDING_TO = re.compile(every().pattern("according_to"))
-_HEDGED = re.compile(rf"\b({every().pattern('hedges')}|{every().pattern('sources')})\b")
+_HEDGED = compile_phrases(rf"({every().pattern('hedges')}|{every().pattern('sources')})\b")
 _HEDGE_END = re.compile(rf" ({every().pattern('hedges')})$")
 _SOURCE_END = re.compile(rf" ({every().pattern('sources')})$")
 _TELLS = re.compile(f"({every().pattern('tells')})")
@@ -52,8 +52,10 @@ def attributed(claim: TokenizedPair, context: CheckContext) -> str:
 
 def _behind(sentence: TokenizedText) -> frozenset[str]:
     """The stems that follow the sentence's first verb of claiming; none without such a verb."""
+    if not any(map(_is_claim, sentence.folded)):
+        return frozenset()
     for index, word in enumerate(sentence.words):
-        if not word.digits and _is_claim(word.folded):
+        if _is_claim(word.folded):
             return frozenset(w.stem for w in sentence.words[index + 1 :] if w.stem)
     return frozenset()
 
@@ -61,7 +63,7 @@ def _behind(sentence: TokenizedText) -> frozenset[str]:
 def _hedged(sentence: TokenizedText) -> frozenset[str]:
     """What is only likely, behind the word that says so; what is somebody's, around his name."""
     found: set[str] = set()
-    if not _HEDGED.search(sentence.line):
+    if not _HEDGED.search(f" {sentence.line}"):
         return frozenset()
     line = ""
     for index, word in enumerate(sentence.words):
@@ -110,6 +112,6 @@ def _is_attribution(folded: str) -> bool:
 
 
 def _names_speaker(reading: TokenizedText) -> bool:
-    if any(_is_attribution(word.folded) for word in reading.words if not word.digits):
+    if any(map(_is_attribution, reading.folded)):
         return True
     return _ACCORDING_TO.search(reading.line) is not None

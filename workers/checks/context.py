@@ -34,8 +34,8 @@ class CheckContext:
     """What one task asked about, as the checks see it.
 
     Attributes:
-        words: every folded word of header and text, by its first letters.
         sentences: of the text, in order.
+        folded: every folded word of header and text.
     """
 
     def __init__(self, task: Task) -> None:
@@ -47,18 +47,25 @@ class CheckContext:
             for sentence in split_sentences(line, task.language)
         )
         self._every = (self.header, *self.sentences)
-        words: dict[str, list[str]] = {}
-        everything = frozenset().union(*[part.folded for part in self._every])
-        for folded in everything:
-            words.setdefault(folded[:STEM], []).append(folded)
-        self.words = words
-        self.stems = frozenset().union(*[part.stems for part in self._every])
+        self.folded = frozenset([word.folded for part in self._every for word in part.words])
         self._genders: dict[str, int] = {}
 
     @classmethod
     def of(cls, task: Task) -> CheckContext:
         """Read what a task asks about."""
         return cls(task)
+
+    @lazy_attribute
+    def stems(self) -> frozenset[str]:
+        return frozenset().union(*[part.stems for part in self._every])
+
+    @lazy_attribute
+    def _forms(self) -> dict[str, list[str]]:
+        """The folded words by their first letters."""
+        found: dict[str, list[str]] = {}
+        for folded in self.folded:
+            found.setdefault(folded[:STEM], []).append(folded)
+        return found
 
     @lazy_attribute
     def numbers(self) -> frozenset[str]:
@@ -153,8 +160,9 @@ class CheckContext:
         Greek cases change the ending only. Four letters alone would let a model that garbles a
         name's end pass, and a fixed number of them one that doubles a part of it.
         """
-        near = self.words.get(folded[:STEM], ())
-        if folded in near or any(is_same_word(word, folded) for word in near):
+        if folded in self.folded:
+            return True
+        if any(is_same_word(form, folded) for form in self._forms.get(folded[:STEM], ())):
             return True
         return folded in self.initials or any(map(folded.startswith, self.abbreviated))
 

@@ -10,6 +10,7 @@ towers pulls at 55.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -50,32 +51,22 @@ class Evidence:
 
     def __init__(self, sentences: Sequence[TokenizedText]) -> None:
         self.sentences = sentences
-        self.places: dict[str, list[int]] = {}
-        self.holders: dict[str, list[int]] = {}
+        self.places = places = defaultdict[str, list[int]](list)
+        self.holders = holders = defaultdict[str, set[int]](set)
         self._starts: list[list[int]] = []
         place = 0
         for number, sentence in enumerate(sentences):
             starts: list[int] = []
-            breaks = sentence.breaks
-            contrasts = not sentence.folded.isdisjoint(_CONTRAST)
             for index, word in enumerate(sentence.words):
                 place += 1
-                if contrasts and word.folded in _CONTRAST:
+                if word.folded in _CONTRAST:
                     place += CLAUSE
-                elif index in breaks:
+                elif index in sentence.breaks:
                     place += COMMA
                 starts.append(place)
-                stem = word.stem
-                if stem:
-                    if stem in self.places:
-                        self.places[stem].append(place)
-                    else:
-                        self.places[stem] = [place]
-            for stem in sentence.stems:
-                if stem in self.holders:
-                    self.holders[stem].append(number)
-                else:
-                    self.holders[stem] = [number]
+                if word.stem:
+                    places[word.stem].append(place)
+                    holders[word.stem].add(number)
             self._starts.append(starts)
             place += SENTENCE
         most = len(sentences)

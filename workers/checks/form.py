@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from exchange.text.language import every
+from exchange.text.language import compile_phrases, every
 from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 from exchange.text.stems import STEM
 from exchange.text.tokens import TokenizedPair, TokenizedText
@@ -39,8 +39,8 @@ _CLOSING = "»\"'”’)]」』）  "
 # What an answer cannot end with: the model was cut, or lost its thread.
 _DANGLING = every().words("dangling")
 _ECHO = re.compile(every().pattern("prompt_echo"))
-_TIME = re.compile(rf"\b({every().pattern('time')})")
-_COUNT = re.compile(rf"\b({every().pattern('count')})")
+_TIME = compile_phrases(every().pattern("time"))
+_COUNT = compile_phrases(every().pattern("count"))
 _MEASURE = re.compile(rf"%|{every().pattern('measure')}")
 _YEAR, _WHEN, _HOW_MANY = (every().list_of(f"asks_{what}") for what in ("year", "when", "how_many"))
 _SMALL_WORDS = every().function_words
@@ -170,9 +170,9 @@ def right_answer_type(claim: TokenizedPair, context: CheckContext) -> str:
     if answer.numbers and not (opens_with(question, _WHEN) and _MEASURE.search(answer.text)):
         return ""
     if opens_with(question, _WHEN):
-        return "" if answer.months or _TIME.search(answer.line) else "wrong-sort"
+        return "" if answer.months or _TIME.search(f" {answer.line}") else "wrong-sort"
     if opens_with(question, _HOW_MANY):
-        return "" if _COUNT.search(answer.line) else "wrong-sort"
+        return "" if _COUNT.search(f" {answer.line}") else "wrong-sort"
     return ""
 
 
@@ -190,7 +190,7 @@ def garbled(claim: TokenizedPair, context: CheckContext) -> str:
 
 def _printed(folded: str, context: CheckContext) -> bool:
     """Odd as it is, the newspaper has the word."""
-    return folded in context.words.get(folded[:STEM], ())
+    return folded in context.folded
 
 
 def _broken_order(reading: TokenizedText) -> bool:
@@ -218,8 +218,10 @@ def disagreement(claim: TokenizedPair, context: CheckContext) -> str:
         return ""
     for reading in (claim.answer, claim.question):
         for before, word in pairwise(reading.spoken):
+            if not word.capital:
+                continue
             given = ARTICLES.get(before.folded, 0)
-            if not given or not word.capital or word.month or word.greek < STEM:
+            if not given or word.month or word.greek < STEM:
                 continue
             if before.folded in GENITIVES:
                 continue  # it may belong to what stands before: «η μητέρα του Ελένη»
@@ -253,7 +255,7 @@ def mixed_language(claim: TokenizedPair, context: CheckContext) -> str:
                 continue
             folded = word.folded
             if word.greek < len(folded):
-                if folded in context.words.get(folded[:STEM], ()):
+                if folded in context.folded:
                     continue  # an abbreviation or a foreign name, taken from the chunk
                 if word.greek:
                     return "mixed-language"  # two alphabets in one word
@@ -270,8 +272,7 @@ def _is_foreign(reading: TokenizedText, context: CheckContext) -> bool:
     own = _SMALL_WORDS.get(context.task.language, frozenset())
     said = {word.folded for word in reading.words if not word.capital} - own
     return any(
-        len([word for word in said & small if word not in context.words.get(word[:STEM], ())])
-        >= STRANGERS
+        len((said & small) - context.folded) >= STRANGERS
         for language, small in _SMALL_WORDS.items()
         if language != context.task.language
     )

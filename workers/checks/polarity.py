@@ -71,8 +71,8 @@ def _directions(folded: str) -> tuple[tuple[int, int], ...]:
 
 def _opposed(claim: TokenizedPair, source: TokenizedText) -> bool:
     """A direction of the answer whose opposite alone stands in the text."""
-    told = {found for word in claim.answer.words for found in _directions(word.folded)}
+    told = frozenset[tuple[int, int]]().union(*map(_directions, claim.answer.folded))
     if not told:
         return False
-    held = {found for word in source.words for found in _directions(word.folded)}
+    held = frozenset[tuple[int, int]]().union(*map(_directions, source.folded))
     return any((n, 1 - side) in held and (n, side) not in held for n, side in told)

@@ -8,7 +8,7 @@ names; only an answer that is one value is judged, and only by a clear margin.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from exchange.text.language import every
 from exchange.text.numbers import ONE, Quantity
@@ -122,6 +122,16 @@ class ValueContest:
         return NameIndex(word.folded for word in self._question.words if word.capital)
 
     @lazy_attribute
+    def _asked_names(self) -> list[PlacedValue]:
+        """The text's names that the question asks about."""
+        names = self._evidence.names
+        return [name for name in names if any(word in self._names for word in name.words)]
+
+    @lazy_attribute
+    def _asked_years(self) -> list[PlacedValue]:
+        return [year for year in self._evidence.years if year.key in self._years]
+
+    @lazy_attribute
     def _years(self) -> set[str]:
         return {q.value for q in self._question.quantities if is_year(q.value, q.unit)}
 
@@ -130,14 +140,10 @@ class ValueContest:
         pulled = self._evidence.pull(value, self.terms)
         if self._counts_something_else(value):
             pulled *= _SOMETHING_ELSE
-        years = self._evidence.years
-        if self._years and _foreign(value, years, lambda other: other.key in self._years):
+        if self._years and _foreign(value, self._evidence.years, self._asked_years):
             pulled *= _FOREIGN_YEAR
-        if (
-            self._names
-            and not value.words
-            and _foreign(value, self._evidence.names, self._is_asked_about)
-        ):
+        named = bool(self._names) and not value.words
+        if named and _foreign(value, self._evidence.names, self._asked_names):
             pulled *= _FOREIGN_NAME
         return pulled
 
@@ -151,9 +157,6 @@ class ValueContest:
             return False
         stem = sentence.words[quantity.end].stem
         return bool(stem) and stem not in self._question.stems
-
-    def _is_asked_about(self, name: PlacedValue) -> bool:
-        return any(word in self._names for word in name.words)
 
     def _hold_numbers(self, claim: TokenizedPair, first: Quantity) -> None:
         said = claim.answer.numbers_held | claim.question.numbers_held
@@ -215,11 +218,13 @@ def noun_behind(question: TokenizedText, opening: re.Pattern[str]) -> str:
 
 
 def _foreign(
-    value: PlacedValue, anchors: Sequence[PlacedValue], asked: Callable[[PlacedValue], bool]
+    value: PlacedValue, anchors: Sequence[PlacedValue], asked: Sequence[PlacedValue]
 ) -> bool:
     """Whether the nearest name or year of the value's sentence is none of the question's."""
+    if not asked:
+        return False
     near = [one for one in anchors if one.sentence == value.sentence and one is not value]
-    if not near or not any(asked(one) for one in anchors):
+    if not near:
         return False
     nearest = min(
         near,
@@ -228,4 +233,4 @@ def _foreign(
             one.start < value.start,
         ),
     )
-    return not asked(nearest)
+    return nearest not in asked

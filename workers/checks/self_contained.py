@@ -9,20 +9,20 @@ import re
 from functools import lru_cache
 
 from exchange.text.fold import fold
-from exchange.text.language import every
+from exchange.text.language import compile_phrases, every
 from exchange.text.scripts import has_capitals
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from exchange.text.vocabulary import WordToken
 from workers.checks.context import CheckContext, opens_with
 
-_META = re.compile(every().pattern("meta_references"))
-_DEICTIC = re.compile(every().pattern("deictic"))
+_META = compile_phrases(every().pattern("meta_references"))
+_DEICTIC = compile_phrases(every().pattern("deictic"))
 # «το Σάββατο 22 Ιούνη» says which one.
-_WEEKDAY = re.compile(
-    rf"\b({every().pattern('weekday_before')}) ({every().pattern('weekdays')})\b(?! \d)"
+_WEEKDAY = compile_phrases(
+    rf"({every().pattern('weekday_before')}) ({every().pattern('weekdays')})\b(?! \d)"
 )
 _BARE_SUBJECTS = every().words("bare_subjects")
-_CARRIED = re.compile(rf"\b({every().pattern('carried_subjects')})\b")
+_CARRIED = compile_phrases(rf"({every().pattern('carried_subjects')})\b")
 _EVENT = re.compile(f"({every().pattern('events')})")
 _GENERIC = frozenset(fold(word)[:5] for word in every().words("event_names"))
 _ABOUT = every().words("about")
@@ -37,7 +37,7 @@ _ORDINAL = re.compile(rf"\d+\s*(?:{every().pattern('ordinal_ends')})\b")
 
 def meta_reference(claim: TokenizedPair, context: CheckContext) -> str:
     """It speaks of "the text" or "the article", which nobody will have before them."""
-    found = _META.search(claim.question.line) or _META.search(claim.answer.line)
+    found = _META.search(f" {claim.question.line}") or _META.search(f" {claim.answer.line}")
     return "meta-reference" if found else ""
 
 
@@ -47,7 +47,7 @@ def deictic(claim: TokenizedPair, context: CheckContext) -> str:
     What stands in quotation marks is somebody's own words and may say so.
     """
     dated = claim.question.dates or claim.answer.dates
-    for line in (claim.question.said, claim.answer.said):
+    for line in (f" {claim.question.said}", f" {claim.answer.said}"):
         if _DEICTIC.search(line) or (not dated and _WEEKDAY.search(line)):
             return "deictic"
     return ""
@@ -59,7 +59,7 @@ def pronoun_only(claim: TokenizedPair, context: CheckContext) -> str:
         return "pronoun-only"
     if claim.question.names:
         return ""
-    return "pronoun-only" if _CARRIED.search(claim.question.said) else ""
+    return "pronoun-only" if _CARRIED.search(f" {claim.question.said}") else ""
 
 
 def unanchored(claim: TokenizedPair, context: CheckContext) -> str:
