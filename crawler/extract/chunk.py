@@ -78,7 +78,8 @@ def _pieces(paragraph: str, size: int, language: str) -> list[str]:
     pieces: list[str] = []
     for sentence in split_sentences(paragraph, language):
         # A full stop is not all scripts' custom: in Thai a blank parts what would be sentences.
-        longest = size if writes_without_blanks(sentence) else LONGEST * size
+        unparted = len(sentence) > size and writes_without_blanks(sentence)
+        longest = size if unparted else LONGEST * size
         while len(sentence) > longest:
             at = _cut(sentence, size)
             pieces.append(sentence[:at].strip())

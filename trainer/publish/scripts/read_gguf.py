@@ -11,7 +11,7 @@ PLACEHOLDER = -1000.0  # what the converter writes where it knows no score
 
 def main(path: str) -> None:
     """Print one line: see `Facts` in converter.py."""
-    from gguf import GGUFReader  # type: ignore[import-not-found]
+    from gguf import GGUFReader
 
     reader = GGUFReader(path)
 
