@@ -59,6 +59,6 @@ def test_a_full_queue_tells_the_next_to_come_again(tiny_model: Path) -> None:
 
 def test_a_model_that_cannot_be_loaded_is_told_at_once(tmp_path: Path) -> None:
     engine = InferenceThread(lambda: load(tmp_path, []), max_tokens=16, capacity=2)
-    with pytest.raises(UserError, match="config.json cannot be read"):
+    with pytest.raises(UserError, match=r"config\.json cannot be read"):
         engine.start()
     engine.close()
