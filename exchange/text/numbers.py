@@ -143,10 +143,8 @@ def _read(
     end = start + 1
     if end < len(words) and (words[end].folded in MULTIPLIERS or worded):
         value, end = _composed(words, start, worded, value, breaks)
-    if end in breaks:
-        return Quantity(value, start, end, worded, UNITS.get(signs.get(start, ""), ""))
-    unit = UNITS.get(signs.get(start, ""), "")
-    if end < len(words):
+    unit = UNITS.get(signs[start], "") if start in signs else ""
+    if end not in breaks and end < len(words):
         behind = words[end].folded
         two = behind in _PER and " ".join([word.folded for word in words[end : end + 2]])
         if two in _PER_CENT:

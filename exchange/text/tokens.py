@@ -27,7 +27,7 @@ _JOINERS = every().words("date_joiners")  # «3 του Μάη», «της 1ης 
 _CENTURIES = frozenset(map(str, range(10, 22)))
 _SPACED = re.compile(r"(?<=\d) (?=\d{3}\b)")
 _QUOTES = {"«": 1, "“": 1, "»": -1, "”": -1}
-_NUMERIC_DATE = re.compile(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d[年년]")
+_NUMERIC_DATE = re.compile(r"[/.-]\s?\d{1,2}\s?[/.-]\s?\d|[年년]")  # what one must hold
 DEFAULT = "el"  # language of a text that nobody says it of
 
 
@@ -62,8 +62,8 @@ class TokenizedText:
     """A text with its words. What only some rules need is worked out when asked for.
 
     Attributes:
-        names: words with a capital, and not only because a sentence begins there.
-        named: which words these are.
+        capitals: which words have a capital.
+        named: which have one, and not only because a sentence begins there.
         spoken: the words outside quotation marks: what the text itself says.
         stops: which words directly follow a comma.
         breaks: which words directly follow any mark.
@@ -74,10 +74,11 @@ class TokenizedText:
         self.language = language
         words: list[WordToken] = []
         named: list[int] = []
-        stops: list[int] = []
+        capitals: list[int] = []
+        stops: set[int] = set()
         quoted: list[int] = []
-        self._signs: dict[int, str] = {}
-        self.breaks: set[int] = set()
+        signs: dict[int, str] = {}
+        breaks: set[int] = set()
         sign = ""
         depth = 0
         months: list[int] = []
@@ -93,13 +94,13 @@ class TokenizedText:
                 if token in _QUOTES:
                     depth = max(0, depth + _QUOTES[token])
                 elif token not in SIGNS:
-                    self.breaks.add(len(words))
+                    breaks.add(len(words))
                     if token == ",":
-                        stops.append(len(words))
+                        stops.add(len(words))
                     elif token not in "—–()":
                         start = True
                 elif words and words[-1].digits and (token == "%" or not sign):
-                    self._signs.setdefault(len(words) - 1, token)
+                    signs.setdefault(len(words) - 1, token)
                     sign = token
                 else:
                     sign = token
@@ -113,7 +114,7 @@ class TokenizedText:
             if word.digits or word.number:
                 counted.append(len(words))
                 if sign:
-                    self._signs[len(words)] = sign
+                    signs[len(words)] = sign
             sign = ""
             if word.month:
                 months.append(len(words))
@@ -121,6 +122,7 @@ class TokenizedText:
                 ordinals.append(str(word.ordinal))
             words.append(word)
             if word.capital:
+                capitals.append(len(words) - 1)
                 if word.capital > 1:
                     named.append(len(words) - 1)  # an abbreviation is one anywhere
                 elif start:
@@ -135,18 +137,26 @@ class TokenizedText:
             start = False
         self.words = tuple(words)
         self.named = named
-        self.names = tuple([words[index] for index in named])
-        self.stops = frozenset(stops)
-        self._quoted = frozenset(quoted)
+        self.capitals = capitals
+        self.stops = stops
+        self.breaks = breaks
+        self._quoted = quoted
+        self._signs = signs
         self._months = months
         self._counted = counted
         self._ordinals = ordinals
 
     @lazy_attribute
+    def names(self) -> tuple[WordToken, ...]:
+        """The words of `named`."""
+        return tuple([self.words[index] for index in self.named])
+
+    @lazy_attribute
     def spoken(self) -> tuple[WordToken, ...]:
         if not self._quoted:
             return self.words
-        return tuple(w for index, w in enumerate(self.words) if index not in self._quoted)
+        quoted = set(self._quoted)
+        return tuple([w for index, w in enumerate(self.words) if index not in quoted])
 
     @lazy_attribute
     def folded(self) -> frozenset[str]:
@@ -193,15 +203,16 @@ class TokenizedText:
         """Dates as far as they are told: 2004-05-03, 2004-05, 2004, --05-03."""
         if not self._counted and not self._months:
             return _NONE
-        found = [
-            q.value
-            for q in self.quantities
-            if len(q.value) == 4 and q.value[:2] in _CENTURIES and not (q.worded or q.unit)
-        ]
-        found += [self._date_at(index) for index in self._months]
+        found = {
+            value
+            for value, _, _, worded, unit in self.quantities
+            if len(value) == 4 and not worded and not unit and value[:2] in _CENTURIES
+        }
+        found.update(map(self._date_at, self._months))
         if self._counted and _NUMERIC_DATE.search(self.text):
-            found += dates.numeric_dates(self.text, self.language)
-        return frozenset(found) - _NOTHING
+            found.update(dates.numeric_dates(self.text, self.language))
+        found.discard("")
+        return frozenset(found)
 
     def _date_at(self, index: int) -> str:
         """The date around a month's name; the way of `dates_in`, on words that are cut already."""
@@ -223,6 +234,8 @@ class TokenizedText:
     @lazy_attribute
     def dates(self) -> frozenset[str]:
         """Full dates as YYYY-MM-DD, worded or in digits."""
+        if not self.calendar:
+            return _NONE
         return frozenset([iso for iso in self.calendar if len(iso) == 10]) or _NONE
 
     @lazy_attribute

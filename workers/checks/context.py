@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -57,18 +58,19 @@ class CheckContext:
 
     @lazy_attribute
     def stems(self) -> frozenset[str]:
-        return frozenset().union(*[part.stems for part in self._every])
+        return self.header.stems.union(self.evidence.holders)
 
     @lazy_attribute
     def _forms(self) -> dict[str, list[str]]:
         """The folded words by their first letters."""
-        found: dict[str, list[str]] = {}
+        found = defaultdict[str, list[str]](list)
         for folded in self.folded:
-            found.setdefault(folded[:STEM], []).append(folded)
+            found[folded[:STEM]].append(folded)
         return found
 
     @lazy_attribute
     def numbers(self) -> frozenset[str]:
+        """Every number of header and text."""
         return frozenset().union(*[part.numbers_held for part in self._every])
 
     def speaks_of(self, month: int) -> bool:
@@ -144,9 +146,9 @@ class CheckContext:
         """Where capitalised words stand, by their first letters."""
         found: dict[str, list[tuple[TokenizedText, int]]] = {}
         for sentence in self.sentences:
-            for index, word in enumerate(sentence.words):
-                if word.capital:
-                    found.setdefault(word.folded[:STEM], []).append((sentence, index))
+            for index in sentence.capitals:
+                stem = sentence.words[index].folded[:STEM]
+                found.setdefault(stem, []).append((sentence, index))
         return found
 
     def best_sentence(self, claim: TokenizedPair) -> TokenizedText | None:

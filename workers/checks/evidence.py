@@ -57,16 +57,18 @@ class Evidence:
         place = 0
         for number, sentence in enumerate(sentences):
             starts: list[int] = []
+            breaks = sentence.breaks
             for index, word in enumerate(sentence.words):
                 place += 1
                 if word.folded in _CONTRAST:
                     place += CLAUSE
-                elif index in sentence.breaks:
+                elif index in breaks:
                     place += COMMA
                 starts.append(place)
-                if word.stem:
-                    places[word.stem].append(place)
-                    holders[word.stem].add(number)
+                stem = word.stem
+                if stem:
+                    places[stem].append(place)
+                    holders[stem].add(number)
             self._starts.append(starts)
             place += SENTENCE
         most = len(sentences)
@@ -88,8 +90,8 @@ class Evidence:
                     and sentence.words[q.end].stem
                     and not is_year(q.value, q.unit)
                 )
-                place = (starts[q.start], starts[q.end if counted else q.end - 1])
-                found.append(PlacedValue(q.value, q.unit, *place, number, (), q))
+                end = starts[q.end if counted else q.end - 1]
+                found.append(PlacedValue(q.value, q.unit, starts[q.start], end, number, (), q))
         return found
 
     @lazy_attribute
@@ -98,15 +100,28 @@ class Evidence:
         found: list[PlacedValue] = []
         for number, (sentence, starts) in enumerate(zip(self.sentences, self._starts, strict=True)):
             for first, last in name_runs(sentence):
-                words = tuple(word.folded for word in sentence.words[first : last + 1])
-                place = (starts[first], starts[last])
-                found.append(PlacedValue(" ".join(words), "", *place, number, words))
+                words = tuple([word.folded for word in sentence.words[first : last + 1]])
+                place = starts[first]
+                found.append(PlacedValue(" ".join(words), "", place, starts[last], number, words))
+        return found
+
+    @lazy_attribute
+    def names_in(self) -> dict[int, list[PlacedValue]]:
+        """The same by their sentences."""
+        found = defaultdict[int, list[PlacedValue]](list)
+        for name in self.names:
+            found[name.sentence].append(name)
         return found
 
     @lazy_attribute
     def years(self) -> list[PlacedValue]:
         """The numbers that are years."""
         return [value for value in self.quantities if is_year(value.key, value.unit)]
+
+    @lazy_attribute
+    def counts(self) -> list[PlacedValue]:
+        """The other numbers."""
+        return [value for value in self.quantities if not is_year(value.key, value.unit)]
 
     def best(self, claim: TokenizedPair) -> int:
         """The number of the sentence that a pair is from; -1 where none holds any of it.
@@ -137,7 +152,7 @@ class Evidence:
 
     def holding(self, stems: Iterable[str]) -> set[int]:
         """The sentences that hold any of these stems, all of them the text's."""
-        return {number for stem in stems for number in self.holders[stem]}
+        return set().union(*[self.holders[stem] for stem in stems])
 
     def near(self, index: int) -> frozenset[str]:
         """The stems of a sentence and its two neighbours."""

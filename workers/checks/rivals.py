@@ -8,7 +8,7 @@ names; only an answer that is one value is judged, and only by a clear margin.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from exchange.text.language import every
 from exchange.text.numbers import ONE, Quantity
@@ -52,10 +52,9 @@ def other_value(claim: TokenizedPair, context: CheckContext) -> str:
     near = evidence.holding(stem for stem, _ in found.terms)
     pulls = [(evidence.pull(v, found.terms), v) for v in rivals if v.sentence in near]
     strongest = max((pull for pull, _ in pulls), default=0.0)
-    if strongest <= max(
-        max(evidence.pull(value, found.terms) for value in own) * margin * _WORST,
-        LEAST,
-    ):
+    if strongest <= LEAST:
+        return ""
+    if strongest <= max(evidence.pull(value, found.terms) for value in own) * margin * _WORST:
         return ""
     least = max(max(found.strength(value) for value in own) * margin, LEAST)
     outdone = any(pull > least and found.strength(value) > least for pull, value in pulls)
@@ -122,14 +121,19 @@ class ValueContest:
         return NameIndex(word.folded for word in self._question.words if word.capital)
 
     @lazy_attribute
-    def _asked_names(self) -> list[PlacedValue]:
-        """The text's names that the question asks about."""
-        names = self._evidence.names
-        return [name for name in names if any(word in self._names for word in name.words)]
+    def _names_held(self) -> bool:
+        """Whether the text holds a name that the question asks about."""
+        return bool(self._names) and any(map(self._is_asked_name, self._evidence.names))
 
     @lazy_attribute
-    def _asked_years(self) -> list[PlacedValue]:
-        return [year for year in self._evidence.years if year.key in self._years]
+    def _years_held(self) -> bool:
+        return bool(self._years) and any(map(self._is_asked_year, self._evidence.years))
+
+    def _is_asked_name(self, name: PlacedValue) -> bool:
+        return any(map(self._names.__contains__, name.words))
+
+    def _is_asked_year(self, year: PlacedValue) -> bool:
+        return year.key in self._years
 
     @lazy_attribute
     def _years(self) -> set[str]:
@@ -140,10 +144,12 @@ class ValueContest:
         pulled = self._evidence.pull(value, self.terms)
         if self._counts_something_else(value):
             pulled *= _SOMETHING_ELSE
-        if self._years and _foreign(value, self._evidence.years, self._asked_years):
+        evidence, number = self._evidence, value.sentence
+        years = [year for year in evidence.years if year.sentence == number]
+        if self._years_held and _foreign(value, years, self._is_asked_year):
             pulled *= _FOREIGN_YEAR
-        named = bool(self._names) and not value.words
-        if named and _foreign(value, self._evidence.names, self._asked_names):
+        names = () if value.words or not self._names_held else evidence.names_in.get(number, ())
+        if _foreign(value, names, self._is_asked_name):
             pulled *= _FOREIGN_NAME
         return pulled
 
@@ -163,13 +169,12 @@ class ValueContest:
         self.own = [value for value in self._evidence.quantities if value.key == first.value]
         units = {unit for unit in (*(value.unit for value in self.own), first.unit) if unit}
         counts = "." not in first.value
-        year = is_year(first.value, first.unit)
+        years = is_year(first.value, first.unit)
         self.rivals = [
             value
-            for value in self._evidence.quantities
+            for value in (self._evidence.years if years else self._evidence.counts)
             if value.key not in said
             and value.key != ONE
-            and is_year(value.key, value.unit) == year
             and (value.unit in units if units else value.unit not in _SIGNED)
             and (units or not counts or "." not in value.key)
         ]
@@ -180,11 +185,11 @@ class ValueContest:
         said = NameIndex([*answered, *(word.folded for word in self._question.words)])
         several = any(last > first for first, last in runs)  # "Sweden" is no rival of a person
         for value in self._evidence.names:
-            if any(word in own for word in value.words):
+            if any(map(own.__contains__, value.words)):
                 self.own.append(value)
-            elif (len(value.words) > 1 or not several) and not any(
-                word in said for word in value.words
-            ):
+            elif several and len(value.words) == 1:
+                continue
+            elif not any(map(said.__contains__, value.words)):
                 self.rivals.append(value)
 
 
@@ -218,12 +223,10 @@ def noun_behind(question: TokenizedText, opening: re.Pattern[str]) -> str:
 
 
 def _foreign(
-    value: PlacedValue, anchors: Sequence[PlacedValue], asked: Sequence[PlacedValue]
+    value: PlacedValue, anchors: Sequence[PlacedValue], asked: Callable[[PlacedValue], bool]
 ) -> bool:
     """Whether the nearest name or year of the value's sentence is none of the question's."""
-    if not asked:
-        return False
-    near = [one for one in anchors if one.sentence == value.sentence and one is not value]
+    near = [one for one in anchors if one is not value]
     if not near:
         return False
     nearest = min(
@@ -233,4 +236,4 @@ def _foreign(
             one.start < value.start,
         ),
     )
-    return nearest not in asked
+    return not asked(nearest)

@@ -90,6 +90,8 @@ def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
         or _SHARE_OF.search(question.line)  # a poll's, or a month's
     ):
         return "undated-event"
+    if not any(map(_is_event, question.folded)):
+        return ""
     # "When was ...?" says after the event what it was about, which is enough to know it by.
     when = opens_with(question.line, _WHEN)
     for index, word in enumerate(question.words):
