@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import re
 import shlex
 import signal
 import sqlite3
@@ -25,7 +26,7 @@ from kkoracle.service.services import UserService, plan_services
 from tests.conftest import run_cli, write_project
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
-from tests.workers.endpoint import Endpoint
+from tests.workers.endpoint import Endpoint, answer_about
 
 Maker = Callable[..., Project]
 ODD = 'a "b" %h $HOME'
@@ -233,12 +234,21 @@ def family(pids: set[int]) -> set[int]:
     return pids
 
 
+def about_story(prompt: str) -> str:
+    """A pair that passes the checks: a newspaper whose pairs are all rejected is a loss."""
+    told = re.search(r"αριθμό (\d+)\s+γράφτηκε στις (\d+)", prompt)
+    if told is None:
+        return answer_about(prompt)
+    asked = f"Ερώτηση: Πότε γράφτηκε η ιστορία με αριθμό {told[1]};"
+    return f"{asked}\nΑπάντηση: Στις {told[2]} Μάη 1998."
+
+
 @pytest.mark.storm
 def test_all_killed_at_once_and_started_again_counts_as_if_undisturbed(
     tmp_path: Path, tiny_model: Path, start: Start
 ) -> None:
     links = [f"/story/{n}" for n in range(40)]
-    with Loopback(paper(*links)) as site, Endpoint(delay=0.1) as endpoint:
+    with Loopback(paper(*links)) as site, Endpoint(delay=0.1, reply=about_story) as endpoint:
         with newspaper(tmp_path / "calm", tiny_model, site.url, endpoint.url) as calm:
             finish(start(tmp_path / "calm"))
         with newspaper(tmp_path / "storm", tiny_model, site.url, endpoint.url) as storm:
