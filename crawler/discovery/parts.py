@@ -34,12 +34,12 @@ _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 _REL_NEXT = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,40}\bnext\b""")
 _COUNTED = rf"(?:{_PARAMETER.pattern})=\d".encode()
 # In lower case: without a flag the pattern is looked for by its first letters, which is fast.
-_RELATIVE = re.compile(
-    rb"""href\s*=\s*["']?(?:\?(?:[^"'\s<>]{0,60}[&;])?%b|\d{1,2}/?["'])""" % _COUNTED
-)
+_HREF = re.compile(rb"""href\s*=\s*["']?([^"'\s<>]+)""")
+_RELATIVE = re.compile(rb"^(?:\?(?:[^\n]{0,60}[&;])?%b|\d{1,2}/?$)" % _COUNTED, re.M)
 _NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)""" % _COUNTED
 _NUMBERED_AFTER = re.compile(_NUMBERED)
-_BEFORE_NAME = (b"/", b'"', b"'", b"=")  # of a path's last part, in an address
+_BEFORE_NAME = (b"/", b"\n", b"=")  # of a path's last part, in one of several lines of addresses
+_BEHIND_NAME = (b"/", b"?", b"-", b"_", b",", b".", b"&", b";")
 
 
 def next_part(
@@ -74,20 +74,24 @@ def next_part(
 
 def _may_continue(body: bytes, url: str, number: int) -> bool:
     body = body.lower()
-    if (b"next" in body and _REL_NEXT.search(body)) or _RELATIVE.search(body):
+    if b"next" in body and _REL_NEXT.search(body):
+        return True
+    links = b"\n".join([b"", *_HREF.findall(body), b""])
+    if _RELATIVE.search(links):
         return True
     names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
-    return any(_is_numbered(_ENDING.sub("", name).lower().encode(), body) for name in names if name)
+    told = [_ENDING.sub("", name).lower().encode() for name in names if name]
+    return any(_is_numbered(name, links) for name in told)
 
 
-def _is_numbered(name: bytes, body: bytes) -> bool:
-    """Is there an address on the page that goes on from this name with a number?"""
-    at = body.find(name)
-    while at >= 0:
-        behind = at + len(name)
-        if body[at - 1 : at] in _BEFORE_NAME and _NUMBERED_AFTER.match(body, behind):
-            return True
-        at = body.find(name, behind)
+def _is_numbered(name: bytes, links: bytes) -> bool:
+    """Is there an address among these that goes on from this name with a number?"""
+    for mark in _BEHIND_NAME:  # a name may be a single digit, which stands everywhere
+        at = links.find(name + mark)
+        while at >= 0:
+            if links[at - 1 : at] in _BEFORE_NAME and _NUMBERED_AFTER.match(links, at + len(name)):
+                return True
+            at = links.find(name + mark, at + 1)
     return False
 
 
