@@ -52,7 +52,7 @@ real: system-demo install
 	@sh tools/real_model.sh $(PYTHON) $(REAL) $(REAL)-model
 	@$(BIN)/python -m tools.real $(REAL_DEMO) $(REAL)-model
 
-interop: install
+interop: system-interop install
 	@sh interop/environment.sh $(PYTHON) $(INTEROP)
 	@$(INTEROP)/bin/python -m pytest interop
 

