@@ -53,7 +53,7 @@ class WorkSettings(SettingsTable):
     verify: bool = Field(
         False,
         description="let the model answer each accepted question again from its text, and keep "
-        "how well that agrees; costs about a third more time",
+        "how well that agrees; reads and writes about as many tokens as the pairs themselves",
     )
     url: str = Field("http://127.0.0.1:8000/v1", description="endpoint of the openai engine")
     api_key: str = Field("", description="its key, if it wants one; better in the environment")

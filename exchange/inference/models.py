@@ -29,7 +29,12 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json"
 class ModelSettings(SettingsTable):
     """[model]: the language model that writes the pairs and is tuned on them."""
 
-    name: str = Field(DEFAULT, description="Hub name, or a local folder in Hugging Face layout")
+    name: str = Field(
+        DEFAULT,
+        description="Hub name, or a local folder in Hugging Face layout; for Greek also "
+        "ilsp/Llama-Krikri-8B-Instruct, Maistros-8B-Instruct, Ministral-3-8B or Qwen/Qwen3-8B: "
+        "docs/generating.md has licences and memory, `kkoracle work --probe` compares",
+    )
     bits: int = Field(4, description="quantisation of a converted Hub model: 4, 8, or 0 for none")
 
 
