@@ -38,6 +38,11 @@ class ModelSettings(SettingsTable):
     bits: int = Field(4, description="quantisation of a converted Hub model: 4, 8, or 0 for none")
 
 
+def is_hub_name(name: str) -> bool:
+    """True for `maker/model`, False for the path of a folder."""
+    return not name.startswith((".", "/", "~")) and name.count("/") == 1
+
+
 def locate(settings: ModelSettings, models: Path, confirm: Callable[[str], bool]) -> Path:
     """The folder of the model, fetched and converted on first use.
 
@@ -52,7 +57,7 @@ def locate(settings: ModelSettings, models: Path, confirm: Callable[[str], bool]
     if folder.exists():
         check_folder(folder)
         return folder.resolve()
-    if settings.name.startswith((".", "/", "~")) or settings.name.count("/") != 1:
+    if not is_hub_name(settings.name):
         raise NotFound(
             f"no model folder at {settings.name}: give a folder, or a Hub name such as {DEFAULT}"
         )

@@ -155,7 +155,9 @@ def _model(project: Project) -> Iterator[Finding]:
         found = models.locate(settings, project.models, confirm=lambda _: False)
         yield Finding("ok", "model", str(found))
     except UserError as error:
-        yield Finding("warn", "model", f"{settings.name}: {error}")
+        # A name on the Hub is fetched when it is first needed; a folder has to be there.
+        fetched = models.is_hub_name(settings.name)
+        yield Finding("warn" if fetched else "bad", "model", f"{settings.name}: {error}")
 
 
 def _speech(project: Project) -> Iterator[Finding]:

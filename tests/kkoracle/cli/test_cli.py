@@ -272,6 +272,10 @@ def test_doctor_says_what_to_do_and_fails_when_something_is_missing(
     assert "does not answer a plain question" in good.stdout and "2,048 tokens" in good.stdout
     bad = run_cli("doctor", cwd=tmp_path, KKORACLE_REDIS_URL="redis://127.0.0.1:9/0")
     assert bad.returncode == 1 and "BAD" in bad.stdout and "Traceback" not in bad.stderr
+    away = run_cli("doctor", cwd=tmp_path, KKORACLE_MODEL_NAME=str(tmp_path / "away"))
+    assert away.returncode == 1 and "BAD  model" in away.stdout
+    later = run_cli("doctor", cwd=tmp_path, KKORACLE_MODEL_NAME="maker/fetched-when-needed")
+    assert later.returncode == 0 and "note model" in later.stdout
 
 
 def test_doctor_hears_a_model_that_cannot_speak_or_does_not_say_how_much_it_reads(
