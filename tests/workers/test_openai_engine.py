@@ -103,7 +103,7 @@ def test_requests_in_flight_outlive_a_restart_of_the_endpoint() -> None:
             engine.step()
     with Endpoint(port=first.port), closing(engine):
         done: set[int] = set()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120  # pauses double while nobody answers
         while done != tickets:
             assert time.monotonic() < deadline
             ended = engine.step()
