@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from crawler.extract.chunk import pack_sentences
+from exchange.records import Task
 from exchange.text import dates
 from kkoracle.demo.newspaper import build_newspaper
 
@@ -35,6 +36,20 @@ class SampleReply:
     def reply(self) -> str:
         """The pairs in the worker's line format."""
         return "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a in self.pairs)
+
+
+def chunk_task(text: str, header: str, language: str = "el") -> Task:
+    """The task of a chunk that is only judged: nothing is stored under its ids."""
+    return Task(
+        id="0" * 24,
+        archive="paper",
+        kind="chunk",
+        chunk_ids=("c",),
+        recipe="000000",
+        text=text,
+        header=header,
+        language=language,
+    )
 
 
 def chunks(pairs: int, seed: int) -> Iterator[SampleReply]:

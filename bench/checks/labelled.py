@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange.records import Task
+from bench.checks.corpus import chunk_task
 from exchange.store import dedup
 from workers.checks import CheckContext, TokenizedPair, first_objection
 
@@ -67,15 +67,7 @@ def _judge(index: dedup.QuestionIndex) -> Iterator[LabelledVerdict]:
     number = 0
     for line in FILE.read_bytes().splitlines():
         told = orjson.loads(line)
-        task = Task(
-            id="0" * 24,
-            archive="paper",
-            kind="chunk",
-            chunk_ids=("c",),
-            recipe="000000",
-            text=told["text"],
-            header=told["header"],
-        )
+        task = chunk_task(told["text"], told["header"])
         context = CheckContext.of(task)
         for pair in told["pairs"]:
             number += 1

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.records import Task
 from exchange.text.tokens import TokenizedText
+from tests.conftest import chunk_task
 from workers.checks import CheckContext, TokenizedPair, first_objection, kind_of
 from workers.grading import grade
 
-TASK = Task(
-    id="a" * 24,
-    archive="paper",
-    kind="chunk",
-    chunk_ids=("c1",),
-    recipe="abcdef",
-    text="Ο δήμαρχος Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα του Ξηροπόταμου. "
+TASK = chunk_task(
+    "Ο δήμαρχος Νίκος Βαλτινός εγκαινίασε στις 3 Μάη 2012 τη γέφυρα του Ξηροπόταμου. "
     "Πλήθος κόσμου είχε μαζευτεί από νωρίς. "
     "Η γέφυρα κόστισε 240.000 ευρώ και χτίστηκε σε 14 μήνες από την εταιρεία ΑΤΕΚ. "
     "Η δασκάλα Ελένη Καρατζά δίδαξε 31 χρόνια στο σχολείο της Πέτρας.",
-    header="Φωνή της Πετρολίμνης, 5/5/2012, Η γέφυρα",
+    "Φωνή της Πετρολίμνης, 5/5/2012, Η γέφυρα",
 )
 CONTEXT = CheckContext.of(TASK)
 
@@ -126,15 +121,10 @@ def test_a_reply_without_any_pair_has_a_reason() -> None:
 
 
 TWO_DATES = CheckContext.of(
-    Task(
-        id="b" * 24,
-        archive="paper",
-        kind="chunk",
-        chunk_ids=("c1",),
-        recipe="abcdef",
-        text="Από τις 30 Ιουνίου 2013 το λεωφορείο θα φεύγει στις 9.25. "
+    chunk_task(
+        "Από τις 30 Ιουνίου 2013 το λεωφορείο θα φεύγει στις 9.25. "
         "Η ενίσχυση του θεάτρου ανατέθηκε στις 26 Φεβρουαρίου 2013 στο ναυπηγείο «Θερμό Μέλι».",
-        header="Φωνή, 27/2/2013, Υπόσχεση για το θέατρο",
+        "Φωνή, 27/2/2013, Υπόσχεση για το θέατρο",
     )
 )
 

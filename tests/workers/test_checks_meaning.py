@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.records import Task
+from tests.conftest import chunk_task
 from workers.checks import CheckContext, TokenizedPair, first_objection
 from workers.grading import grade
 
 
 def context(language: str, header: str, text: str) -> CheckContext:
-    return CheckContext.of(task(language, header, text))
-
-
-def task(language: str, header: str, text: str) -> Task:
-    return Task(
-        id="c" * 24,
-        archive="paper",
-        kind="chunk",
-        chunk_ids=("c1",),
-        recipe="abcdef",
-        text=text,
-        header=header,
-        language=language,
-    )
+    return CheckContext.of(chunk_task(text, header, language))
 
 
 def judge(where: CheckContext, question: str, answer: str) -> str:

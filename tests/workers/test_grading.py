@@ -176,16 +176,7 @@ def test_a_replay_keeps_the_models_own_answer_unless_it_was_cut() -> None:
 def test_an_unknown_language_is_not_judged_by_greek_rules() -> None:
     text = "Mayor Nick Ford opened the Dry River bridge on 3 May 2012. It cost 240,000 pounds."
     header = "Voice, 5/5/2012"
-    english = Task(
-        id="a" * 24,
-        archive="paper",
-        kind="chunk",
-        chunk_ids=("c1",),
-        recipe="abcdef",
-        text=text,
-        header=header,
-        language="en",
-    )
+    english = task("chunk", text, header).replace(language="en")
     told = "Question: Who opened the Dry River bridge in 2012?\nAnswer: Mayor Nick Ford."
     assert one(english, told).reason == ""
     assert one(english, told.replace("Nick Ford", "Paul Reed")).reason == "ungrounded-name"

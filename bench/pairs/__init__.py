@@ -5,7 +5,7 @@ accepted_right_LL    right pairs, of all that the rules accept in that language
 rejected_good_LL     by reason code: the right pairs that it rejected
 accepted_wrong_LL    by the labels' own reason: wrong pairs accepted, and how many there are
 judge_cpu_s          processor seconds to judge them all
-read_back            with `--model`: what verification makes of them, see `bench.read_back`
+read_back            with `--model`: what verification makes of them, see `bench.pairs.read_back`
 Against whom: the labels. `--corpus DIR` holds `pairs.jsonl`, a pair a line: id, language, header,
 text, question, answer, good, reason. The material is somebody else's and no part of this project.
 """
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import orjson
 
+from bench.checks.corpus import chunk_task
 from bench.registry import BenchSettings, Figures
 from exchange.errors import BadFile, NotFound, UsageError
 from exchange.inference import openblas
-from exchange.records import Task
 
 SEED = 0  # nothing is drawn
 NOT_FOR_JUDGING = ("judge_cpu_s",)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     figures = {"pairs": len(judged), **count(judged), "judge_cpu_s": round(spent, 2)}
     if args.model is None:
         return figures
-    from bench.read_back import read_back
+    from bench.pairs.read_back import read_back
 
     chosen = [i for i, row in enumerate(rows) if row["language"] == args.language]
     if not chosen:
@@ -90,16 +90,7 @@ def judge(row: dict[str, str]) -> RealPairVerdict:
     """One pair through the chain of a chunk's pairs."""
     from workers.checks import CheckContext, TokenizedPair, first_objection
 
-    task = Task(
-        id="0" * 24,
-        archive="paper",
-        kind="chunk",
-        chunk_ids=("c",),
-        recipe="000000",
-        text=row["text"],
-        header=row["header"],
-        language=row["language"],
-    )
+    task = chunk_task(row["text"], row["header"], row["language"])
     claim = TokenizedPair.of(row["question"], row["answer"], language=row["language"])
     found = first_objection(claim, CheckContext.of(task))
     return RealPairVerdict(row["language"], bool(row["good"]), row["reason"], found)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.checks.corpus import chunk_task
 from bench.registry import Figures
 from exchange.records import Pair, Task
 from workers.verify import scores, threshold
@@ -114,16 +115,7 @@ def _by_text(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Task, list[Pair]]
     for row in rows:
         texts.setdefault(row["text"], []).append(row)
     for text, some in texts.items():
-        task = Task(
-            id="0" * 24,
-            archive="paper",
-            kind="chunk",
-            chunk_ids=("c",),
-            recipe="000000",
-            text=text,
-            header=some[0]["header"],
-            language=some[0]["language"],
-        )
+        task = chunk_task(text, some[0]["header"], some[0]["language"])
         yield (
             task,
             [
