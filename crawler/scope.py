@@ -51,10 +51,7 @@ class CrawlScope:
         self._named = {
             name.removesuffix("?").lower()
             for kind in profile.kinds.values()
-            for name in (
-                *kind.key,
-                *(field or "" for _, field, _, _ in Formatter().parse(kind.url)),
-            )
+            for name in (*kind.key, *_fields_of(kind.url))
         }
         self._codec = "cp1253" if profile.language == "el" else "latin-1"
 
