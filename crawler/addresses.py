@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 SAFE = "/:;,@&=+$!*'()~-._"
 _PLAIN = re.compile(r"[A-Za-z0-9/?&=._~:;,@+$!*()%-]*").fullmatch
@@ -99,6 +99,14 @@ def forward_slashes(url: str) -> str:
         return url
     end = min(at for at in (url.find("?"), url.find("#"), len(url)) if at >= 0)
     return url[:end].replace("\\", "/") + url[end:]
+
+
+def joined(base: str, address: str) -> str:
+    """The full address of a link on the page `base`; "" for one that cannot be read."""
+    try:
+        return urljoin(base, address)
+    except ValueError:  # such as a bracket that is no IPv6 address
+        return ""
 
 
 def sendable(url: str) -> str:

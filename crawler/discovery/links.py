@@ -10,10 +10,9 @@ import time
 from dataclasses import replace
 from html import unescape
 from typing import Any
-from urllib.parse import urljoin
 
 from crawler import records
-from crawler.addresses import forward_slashes, sendable
+from crawler.addresses import forward_slashes, joined, sendable
 from crawler.discovery.sitemaps import (
     ListReader,
     NotXmlError,
@@ -47,10 +46,7 @@ def extract_links(
     root = parse(markup)
     if root is None:
         return ()
-    try:
-        base = urljoin(url, root.xpath("string(//base/@href)").strip())
-    except ValueError:
-        base = url
+    base = base_of(root, url)
     own = None if records.is_ours(kind) else site.profile.kinds[kind]
     words = re.compile(own.words) if own and own.words else None
     section = re.compile(own.section) if own and own.section else None
@@ -75,6 +71,11 @@ def extract_links(
         if len(found) >= MAX_LINKS:
             break
     return tuple(found.values())
+
+
+def base_of(root: Any, url: str) -> str:
+    """What the relative links of a page count from: its own word, else where it was read from."""
+    return joined(url, root.xpath("string(//base/@href)").strip()) or url
 
 
 HEAD_BYTES = 64 * 1024  # of a page, in which it may say where it is
@@ -124,7 +125,7 @@ def refresh_target(body: bytes, url: str) -> str | None:
     content = _CONTENT.search(found[0]) if found else None
     if content is None or int(content[1] or 0) > REFRESH_S:
         return None
-    target = _join(url, forward_slashes(unescape(content[2].decode("utf-8", "replace")).strip()))
+    target = joined(url, forward_slashes(unescape(content[2].decode("utf-8", "replace")).strip()))
     try:
         target = sendable(target)
     except ValueError:
@@ -188,7 +189,7 @@ def links_from_robots(claim: PageClaim, robots: str | None, site: CrawlScope) ->
     here = site.absolute(claim.url)
     found = [
         site.list_link(address, records.SITEMAP)
-        for address in (_join(here, named) for named in sitemaps_in_robots(robots or ""))
+        for address in (joined(here, named) for named in sitemaps_in_robots(robots or ""))
         if site.in_scope(address)
     ]
     return FetchOutcome(claim.id, "done", links=tuple(found))
@@ -249,15 +250,7 @@ def _entry_link(entry: SitemapEntry, url: str, kind: str, site: CrawlScope) -> L
     if not entry.is_map:
         return site.classify(entry.url, url, issue=entry.published)
     depth = int(kind.partition(":")[2] or 1)
-    address = _join(url, entry.url)
+    address = joined(url, entry.url)
     if depth >= MAX_DEPTH or not site.in_scope(address):
         return None
     return site.list_link(address, f"{records.SITEMAP}:{depth + 1}", changed or time.time())
-
-
-def _join(base: str, address: str) -> str:
-    """The full address; "" for one that cannot be read."""
-    try:
-        return urljoin(base, address)
-    except ValueError:
-        return ""

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from crawler.addresses import as_written
+from crawler.addresses import as_written, joined
+from crawler.discovery.links import base_of
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
 from crawler.records import Link, PageClaim, part_key, part_of
@@ -98,7 +99,7 @@ def _is_numbered(name: bytes, links: bytes) -> bool:
 def _targets(
     root: Any, url: str, site: CrawlScope, first: str, number: int, pattern: str
 ) -> Iterator[str]:
-    base = urljoin(url, root.xpath("string(//base/@href)").strip())
+    base = base_of(root, url)
     links = [(e, t) for e in root.iter("link", "a") if (t := _absolute(base, e.get("href")))]
     if pattern:
         for _, target in links:
@@ -124,10 +125,7 @@ def _targets(
 
 
 def _absolute(base: str, href: str | None) -> str:
-    try:
-        return urljoin(base, (href or "").strip()).partition("#")[0] if href else ""
-    except ValueError:
-        return ""
+    return joined(base, href.strip()).partition("#")[0] if href else ""
 
 
 def _same(one: str, other: str) -> bool:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
 
+from crawler.addresses import joined
 from crawler.extract.charset import as_utf8
 from exchange.text.charset_labels import ANNOUNCED, codec_of
 
@@ -265,14 +265,9 @@ def _entry_address(entry: Any) -> str:
     if "guid" in found and not _text(found["guid"]).startswith(("http://", "https://")):
         del found["guid"]
     best = next((found[name] for name in _ADDRESSES if name in found), None)
-    return "" if best is None else _based(best.base, str(best.get("href") or _text(best)))
-
-
-def _based(base: str | None, address: str) -> str:
-    try:
-        return urljoin(base or "", address.strip())
-    except ValueError:
-        return address
+    if best is None:
+        return ""
+    return joined(best.base or "", str(best.get("href") or _text(best)).strip())
 
 
 def _mail_day(written: str) -> str:

@@ -171,6 +171,7 @@ def test_the_story_that_has_grown_shorter_loses_the_parts_that_are_none_now(
         ('<a href="/story/1/2?print=1">', ""),
         ('<a rel="nofollow next" href="?page=2">', "/story/1?page=2"),
         ('<base href="/story/1/"><a href="2">', "/story/1/2"),
+        ('<base href="http://[1"><a href="?page=2">', "/story/1?page=2"),  # no address at all
         ('<a href="?page=2">', "/story/1?page=2"),
         ('<a href="1-2">', "/story/1-2"),
     ],
