@@ -52,6 +52,10 @@ def test_a_summary_may_draw_on_the_whole_chunk_and_is_kept_as_one() -> None:
     )
     kept = one(task("dense"), asked + whole)
     assert (kept.status, kept.kind, kept.reason) == ("accepted", "summary", "")
+    # A chunk's prompt asks for answers of three sentences too: each is held against the chunk.
+    assert one(task("chunk"), asked + whole).reason == ""
+    mixed = whole.replace("μίλησε η Ελένη Καρατζά", "μίλησε ο Μιχάλης Ρούσσος")
+    assert one(task("chunk"), asked + mixed).reason == "ungrounded-name"
     assert one(task("dense"), asked + "Εγκαινιάστηκε.").reason == "answer-length"
     assert one(task("dense"), asked + whole.replace("240.000", "250.000")).reason == (
         "ungrounded-number"
