@@ -14,6 +14,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from exchange.text import dates
 from kkoracle.demo.newspaper.inflect import slash_date
 from kkoracle.demo.newspaper.records import (
     DemoStory,
@@ -26,12 +27,6 @@ from kkoracle.demo.newspaper.vocabulary import SentenceFrame, parse_frames, phra
 NAME = "The Harbour Voice"
 FIRST_DAY = dt.date(2015, 1, 7)
 STORIES_AN_ISSUE = 4
-MONTHS = phrases(
-    """
-    January| February| March| April| May| June| July| August| September| October| November|
-    December
-    """
-)
 FIRST_NAMES = phrases(
     """
     Alma| Bruno| Celia| Dorian| Edith| Felix| Greta| Hugo| Irene| Jonas| Karin| Leon| Mira|
@@ -92,7 +87,7 @@ ROBOTS = "User-agent: *\nCrawl-delay: 0.05\n"
 
 def long_date(day: dt.date) -> str:
     """ "3 May 2016"."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    return dates.format_date(day.isoformat(), "en-GB")
 
 
 def build_english_newspaper(seed: int, stories: int) -> SampleNewspaper:
