@@ -23,7 +23,6 @@ from exchange.inference.speech import SpeechSample
 from exchange.project import Project
 from exchange.queue import redis_client, redis_process
 from exchange.recipes.prompts import FALLBACK, general_questions
-from exchange.settings import PersonaSettings
 
 Level = Literal["ok", "warn", "bad"]
 NEEDED_DISK_GB = 20  # a 4-bit model, its download, and an archive of a gigabyte
@@ -171,9 +170,10 @@ def _speech(project: Project) -> Iterator[Finding]:
         return
     if project.config.table("work", WorkSettings).engine != "mlx" or not _has_mlx():
         return
+    language = project.language()
     try:
         with lock.hold_gpu(project.data) if project.data.exists() else nullcontext():
-            heard = _hear(folder, project.config.table("persona", PersonaSettings).language)
+            heard = _hear(folder, language)
     except UserError:
         yield Finding("ok", "speech", "not asked: the model is at work")
         return

@@ -20,6 +20,7 @@ from exchange.inference.models import CONTEXT_NAMES
 from exchange.project import Project
 from exchange.queue import redis_client
 from exchange.queue.redis_process import find_binary
+from exchange.store.tasks import LANGUAGE_KEY
 from tests.conftest import cli_environment, fill_spool, run_cli, write_project
 
 Maker = Callable[..., Project]
@@ -276,6 +277,18 @@ def test_doctor_says_what_to_do_and_fails_when_something_is_missing(
     assert away.returncode == 1 and "BAD  model" in away.stdout
     later = run_cli("doctor", cwd=tmp_path, KKORACLE_MODEL_NAME="maker/fetched-when-needed")
     assert later.returncode == 0 and "note model" in later.stdout
+
+
+def test_doctor_lets_the_model_read_in_the_archives_language(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    spool = fill_spool(make_project("[crawl]\ncontact = 'a@b.gr'\n"), 1)
+    with spool.transaction():
+        spool.set_meta(LANGUAGE_KEY, "en")
+    spool.close()
+    said = run_cli("doctor", "--json", cwd=tmp_path)
+    found = {one["subject"]: one["text"] for one in json.loads(said.stdout)["findings"]}
+    assert "a text in 'en' surprises it" in found["speech"]
 
 
 def test_doctor_hears_a_model_that_cannot_speak_or_does_not_say_how_much_it_reads(
