@@ -19,7 +19,7 @@ import orjson
 
 from exchange.display import format_duration, format_moments, format_range, progress_bar
 from exchange.errors import OK, STOPPED, NotEnoughData
-from exchange.inference.engine import Engine, RequestOutput
+from exchange.inference.engine import Engine
 from exchange.inference.speech import hear
 from exchange.project import Project
 from exchange.records import Completion, Pair, Result, Task
@@ -82,15 +82,8 @@ def run_probe(
         while waiting:
             for finished in engine.step():
                 task = waiting.pop(finished.ticket)
-                reply: RequestOutput | None = finished
-                if builder.is_follow_up(finished.ticket):
-                    reply = builder.read_back(finished)
-                elif builder.wants_retry(finished):
-                    waiting[builder.retry(engine, finished)] = task
-                    reply = None
-                elif tickets := builder.verify(engine, finished):
-                    waiting.update(dict.fromkeys(tickets, task))
-                    reply = None
+                reply, tickets = builder.advance(engine, finished)
+                waiting.update(dict.fromkeys(tickets, task))
                 if reply is not None:
                     result, _ = builder.result(reply)
                     probe.tried.append(ProbedTask(task, result, reply.seconds))

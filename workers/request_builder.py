@@ -72,7 +72,26 @@ class RequestBuilder:
         self._open[ticket] = _OpenRequest(task, seed, tries)
         return ticket
 
-    def wants_retry(self, finished: RequestOutput) -> bool:
+    def advance(
+        self, engine: Engine, finished: RequestOutput, *, may_retry: bool = True
+    ) -> tuple[RequestOutput | None, list[int]]:
+        """Take what the engine has finished: have its pairs read back, or ask once more.
+
+        Args:
+            may_retry: ask once more with another seed when nothing parsed.
+
+        Returns:
+            The reply whose `result` is complete, None while requests of its task are open; and
+            the tickets of those that were submitted now.
+        """
+        if finished.ticket in self._following:
+            return self._read_back(finished), []
+        if may_retry and self._wants_retry(finished):
+            return None, [self._retry(engine, finished)]
+        tickets = self._verify(engine, finished)
+        return (None, tickets) if tickets else (finished, [])
+
+    def _wants_retry(self, finished: RequestOutput) -> bool:
         """True when nothing parsed, another seed could change that, and none was tried yet."""
         request = self._open[finished.ticket]
         if finished.error or self._work.temperature == 0 or request.tries >= TRIES:
@@ -81,17 +100,12 @@ class RequestBuilder:
             return False
         return self._grade(request, finished).problem == NO_PAIR
 
-    def retry(self, engine: Engine, finished: RequestOutput) -> int:
-        """Submit it once more with another seed; returns the new ticket."""
+    def _retry(self, engine: Engine, finished: RequestOutput) -> int:
         request = self._open.pop(finished.ticket)
         return self._submit(engine, request.task, request.seed + SEED_STEP, request.tries + 1)
 
-    def verify(self, engine: Engine, finished: RequestOutput) -> list[int]:
-        """Have the accepted pairs of a reply read back, where that is asked for.
-
-        Returns:
-            Tickets of requests that must end (`read_back`) before the result is complete.
-        """
+    def _verify(self, engine: Engine, finished: RequestOutput) -> list[int]:
+        """Have the accepted pairs of a reply read back, where that is asked for."""
         request = self._open[finished.ticket]
         if not self._work.verify or finished.error:
             return []
@@ -103,11 +117,7 @@ class RequestBuilder:
         self._take_scores(request)
         return list(request.read_back.open)
 
-    def is_follow_up(self, ticket: int) -> bool:
-        """True for a request that reads a pair back."""
-        return ticket in self._following
-
-    def read_back(self, finished: RequestOutput) -> RequestOutput | None:
+    def _read_back(self, finished: RequestOutput) -> RequestOutput | None:
         """A follow-up has ended: the reply it belongs to, once that has no other open."""
         request = self._open[self._following.pop(finished.ticket)]
         assert request.read_back is not None

@@ -203,16 +203,12 @@ class GenerationWorker(LeasingWorker):
             job = self._decoding.pop(output.ticket, None)
             if job is None:
                 continue
-            if self.request_builder.is_follow_up(output.ticket):
-                reply = self.request_builder.read_back(output)
-                if reply is not None:
-                    self._store(job, reply)
-            elif self._stop_at is None and self.request_builder.wants_retry(output):
-                self._decoding[self.request_builder.retry(self.engine, output)] = job
-            elif tickets := self.request_builder.verify(self.engine, output):
-                self._decoding.update(dict.fromkeys(tickets, job))
-            else:
-                self._store(job, output)
+            reply, tickets = self.request_builder.advance(
+                self.engine, output, may_retry=self._stop_at is None
+            )
+            self._decoding.update(dict.fromkeys(tickets, job))
+            if reply is not None:
+                self._store(job, reply)
 
     def _store(self, job: LeasedJob, reply: RequestOutput) -> None:
         self._results.add(job, *self.request_builder.result(reply), reply.tokens_out)
