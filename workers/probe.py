@@ -124,9 +124,10 @@ def _probe_model(
     work = config.table("work", WorkSettings)
     persona = config.table("persona", PersonaSettings)
     prompts = prompt_registry(config)
-    prompt = prompts.prompt("chunk", project.language())
+    language = project.language()
+    prompt = prompts.prompt("chunk", language)
     with hold_gpu_share(config, work), closing(open_engine(config, work)) as engine:
-        heard = hear(engine, persona.language, [task.text for task in tasks])
+        heard = hear(engine, language, [task.text for task in tasks])
         share_prefix(engine, prompt, persona.system)
         builder = RequestBuilder(work, prompts, engine.describe())
         with progress_bar("tasks tried") as progress:

@@ -194,12 +194,13 @@ def _speech(project: Project) -> Iterator[Finding]:
 
 
 def _hear(folder: Path, language: str) -> SpeechSample | str:
-    """What the model said, or why it could not."""
+    """What the model said, or why it could not; in English where we have no text in a language."""
+    language = language if general_questions(language) else FALLBACK
     command = [sys.executable, "-P", "-m", "exchange.inference.speech", str(folder), language]
     try:
         ended = subprocess.run(
             command,
-            input="\n".join(general_questions(language) or general_questions(FALLBACK)),
+            input="\n".join(general_questions(language)),
             env=openblas.environment(),
             capture_output=True,
             text=True,

@@ -50,7 +50,7 @@ def test_it_measures_shows_and_changes_nothing(make_project: MakeProject, tmp_pa
     assert 0 < least <= most and found["tokens_per_s"] > 0
     assert found["with_form"] == 0 and found["verdicts"] == {"no-pair": 20}
     assert not found["speech"]["answers"] and found["speech"]["bits"] > 3, "its weights are random"
-    assert found["speech"]["context"] == 2048
+    assert found["speech"]["context"] == 2048 and found["speech"]["language"] == "el"
     kept = orjson.loads((project.archive_dir() / "probe.json").read_bytes())  # for the estimate
     assert kept == {name: value for name, value in found.items() if name != "tried"}
     assert contents(project) == before

@@ -306,6 +306,7 @@ def test_doctor_hears_a_model_that_cannot_speak_or_does_not_say_how_much_it_read
             assert said.returncode == 1 and "no chat template" in found["speech"]["text"]
         else:
             assert found["context"]["level"] == "warn" and field in found["context"]["text"]
+            assert "a text in 'el'" in found["speech"]["text"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
