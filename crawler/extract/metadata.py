@@ -62,9 +62,11 @@ class PageMetadata:
 
 
 def page_language(root: Any, language: str) -> str:
-    """The archive's language with the region that the page names: en-GB for en."""
+    """The archive's language with the region that the page names: en-GB for en, el-GR for gr_GR."""
     tag = (root.get("lang") or "").strip().replace("_", "-")
-    return tag if language_code(tag) == language and len(tag) <= 12 else language
+    if language_code(tag) != language or len(tag) > 12:
+        return language
+    return "-".join([language, *tag.split("-")[1:]])
 
 
 def has_tags(root: Any) -> bool:

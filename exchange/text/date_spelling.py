@@ -97,6 +97,7 @@ class DateSpelling:
 @lru_cache(maxsize=64)
 def load_spelling(language: str, extra: tuple[tuple[str, int], ...]) -> DateSpelling:
     locales = [found for tag in (language, "en") if language and (found := load_locale(tag))]
+    own_locale = load_locale(language) if language else None
     months = {fold(word): number for word, number in extra}
     joiners = {"of", "de", "del", *(every().pattern("of").split("|"))}
     for locale in locales:
@@ -107,16 +108,16 @@ def load_spelling(language: str, extra: tuple[tuple[str, int], ...]) -> DateSpel
                     if not bare[:1].isdigit() and len(bare) > 1:
                         months.setdefault(bare, number)
         joiners |= {t.strip(" .").translate(FLAT) for t in re.findall(r"'([^']+)'", _long(locale))}
-    own = re.compile(every().pattern("months"))
+    ours = every().pattern("months")
     names = [re.escape(name) for name in sorted(months, key=len, reverse=True)]
     begin = [re.escape(start) + r"[^\W\d_]*" for start in sorted(_MONTHS, key=len, reverse=True)]
     return DateSpelling(
         months,
         _MONTHS,
         not locales or next(iter(locales[0].months["format"]["wide"].values()))[0].isupper(),
-        bool(locales) and _short(locales[0]).lstrip("'")[:1] == "M",
+        own_locale is not None and _short(own_locale).lstrip("'")[:1] == "M",
         tuple(_full_patterns("|".join([*names, *begin]), joiners, locales)),
-        tuple(_partial_patterns("|".join([*names, own.pattern]), joiners)),
+        tuple(_partial_patterns("|".join([*names, ours]), joiners)),
     )
 
 

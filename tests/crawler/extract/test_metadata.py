@@ -144,6 +144,12 @@ def test_the_pages_own_tag_decides_the_order_of_day_and_month(tag: str, iso: str
     assert page_language(parse(page), "de") == "de"
 
 
+@pytest.mark.parametrize("tag", ["el", "gr", "gr-GR", "el_GR"])
+def test_what_people_write_for_greek_is_greek(tag: str) -> None:
+    page = f'<html lang="{tag}"><body>{H1}<time>03/05/2004</time></body></html>'
+    assert read_metadata(parse(page), URL, "el").date == "2004-05-03"
+
+
 @pytest.mark.parametrize(
     ("head", "body"),
     [

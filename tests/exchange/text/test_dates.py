@@ -106,6 +106,7 @@ def test_the_long_form_is_the_languages_own(language: str, long: str) -> None:
         ("el", "20040503101500"),
         ("el", "2004-05-03T10:15:00.000+03:00"),
         ("qq", "2004-05-03"),
+        ("qq", "3/5/2004"),
     ],
 )
 def test_the_date_of_a_field_is_read_in_its_language(language: str, text: str) -> None:
