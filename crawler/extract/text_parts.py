@@ -46,7 +46,7 @@ _ENDED = 0.6  # of the lines; of lines cut at a width one in eight ends with its
 _LONG = 120  # characters: no line that was cut at a width is as long
 
 
-def story_parts(told: Mapping[str, Any], language: str = "") -> StoryParts | None:
+def story_parts(told: Mapping[str, Any], language: str) -> StoryParts | None:
     """The story that a record tells; None when nothing in it is its text."""
     told = _with_text(told)
     text = text_of(told)
@@ -61,7 +61,7 @@ def named_parts(told: Mapping[str, Any], title: str, found: list[str], language:
         clean(title),
         value_of(told, "section"),
         value_of(told, "author"),
-        date_of(told),
+        date_of(told, language),
         tuple(found),
     )
 
@@ -83,11 +83,11 @@ def value_of(told: Mapping[str, Any], field: str) -> str:
     return ""
 
 
-def date_of(told: Mapping[str, Any], language: str = "") -> str:
+def date_of(told: Mapping[str, Any], language: str) -> str:
     """ISO, as the record's own date says: a string, or seconds or milliseconds since the epoch."""
     for value in _values(told, "date"):
         for words in _words(value):
-            if found := _moment(words) or dates.parse_date(words, language=language):
+            if found := dates.epoch_date(words) or dates.parse_date(words, language=language):
                 return found
     return ""
 
@@ -173,18 +173,3 @@ def _words(value: Any, depth: int = 0) -> list[str]:
 def _line(words: str) -> str:
     root = parse(words) if _MARKUP.search(words) else None
     return clean(" ".join(paragraphs([root])) if root is not None else html.unescape(words))
-
-
-def _moment(words: str) -> str:
-    """The day of a number that counts from the epoch, "" for anything else.
-
-    Over 1e10 it counts milliseconds: as seconds that would be the year 2286.
-    """
-    try:
-        number = float(words)
-    except ValueError:
-        return ""
-    seconds = number / 1000 if abs(number) > 1e10 else number
-    if not 1e8 < abs(seconds) < 1e10:  # 20040503 is a day as it is written
-        return ""
-    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)).date().isoformat()

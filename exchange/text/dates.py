@@ -44,7 +44,6 @@ _SHORT = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{2})(?![\d/.:-])
 _COMPACT = re.compile(r"(?<!\d)((?:1[89]|2[01])\d\d)([01]\d)([0-3]\d)(?=\D|\d{6}(?!\d)|$)")
 _LETTER = re.compile(r"[^\W\d_]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_SECONDS = re.compile(r"\s*(\d{9,10})(?:\d{3})?(?:\.\d+)?\s*")
 _YEAR = re.compile(r"(?<![\d.,/:-])(?:1[89]|2[01])\d\d(?![\d%]|[.,/:-]\d)")
 _HAN_MONTH = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})[.]?\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+,?\s+)?$")
@@ -80,9 +79,22 @@ def parse_date(text: str, months: Mapping[str, int] | None = None, language: str
     first = min((item for item in found if item[1]), default=(0, ""))[1]
     if first or not language:
         return first
-    if match := _SECONDS.fullmatch(text):
-        return dt.datetime.fromtimestamp(int(match[1]), dt.UTC).date().isoformat()
-    return _by_library(text, language)
+    return epoch_date(text) or _by_library(text, language)
+
+
+def epoch_date(text: str) -> str:
+    """The day (UTC) of a number of seconds or milliseconds since 1970; "" for anything else.
+
+    Over 1e10 it counts milliseconds: as seconds that would be the year 2286.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    seconds = number / 1000 if abs(number) > 1e10 else number
+    if not 1e8 < abs(seconds) < 1e10:  # 20040503 is a day as it is written
+        return ""
+    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)).date().isoformat()
 
 
 def dates_in(text: str, language: str) -> list[TextDate]:

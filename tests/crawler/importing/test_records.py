@@ -33,8 +33,8 @@ def read(path: Path, content: bytes | str, **options: Any) -> list[StoryParts | 
     found: list[StoryParts | str] = []
     for item in items(path, content, **options):
         try:
-            url = f"import:{item.name}"
-            found.append(item.reason or documents.read(item.kind, item.body, url, "greek"))
+            stored = item.kind, item.body, f"import:{item.name}", "greek"
+            found.append(item.reason or documents.read(*stored, options.get("language", "")))
         except UnreadableDocument as error:
             found.append(str(error))
     return found
@@ -104,6 +104,23 @@ def test_dates_are_read_as_they_are_written(
     told: dict[str, Any], date: str, tmp_path: Path
 ) -> None:
     assert parts({"text": ONE, **told}, tmp_path).date == date
+
+
+@pytest.mark.parametrize(
+    ("language", "date"),
+    [("de", "3. März 2004"), ("el", "3 Μάρτη 2004"), ("en", "Mar 3 2004"), ("el", "1078272000")],
+)
+@pytest.mark.parametrize("name", ["a.json", "a.csv", "a.md"])
+def test_dates_are_read_in_the_archives_language(
+    language: str, date: str, name: str, tmp_path: Path
+) -> None:
+    content = {
+        "a.json": json.dumps({"text": ONE, "date": date}),
+        "a.csv": f"date,text\n{date},{ONE}\n",
+        "a.md": f"---\ndate: {date}\n---\n\n{ONE}\n",
+    }
+    (found,) = read(tmp_path / name, content[name], language=language)
+    assert isinstance(found, StoryParts) and found.date == "2004-03-03"
 
 
 @pytest.mark.parametrize(
