@@ -36,7 +36,8 @@ def apply(
     Raises:
         UserError: the model has no chat template, or one that refuses these roles.
     """
-    text, guarded = _render(tokenizer, turns, add_generation_prompt=add_generation_prompt)
+    guarded = _spells_marks(tokenizer, turns)
+    text = _render(tokenizer, turns, guarded=guarded, add_generation_prompt=add_generation_prompt)
     return _encode(tokenizer, text, guarded=guarded)
 
 
@@ -52,8 +53,8 @@ def encode_conversation(tokenizer: Any, turns: Sequence[Message]) -> tuple[list[
     ends = set(tokenizer.eos_token_ids)
     # One guard for both: a mark in the answer alone must not change how the prompt is written.
     guarded = _spells_marks(tokenizer, turns)
-    before, _ = _render(tokenizer, turns[:-1], guarded=guarded)
-    whole_text, _ = _render(tokenizer, turns, add_generation_prompt=False, guarded=guarded)
+    before = _render(tokenizer, turns[:-1], guarded=guarded)
+    whole_text = _render(tokenizer, turns, guarded=guarded, add_generation_prompt=False)
     answer = turns[-1]["content"].strip()
     if guarded:
         answer = control_tokens.of(tokenizer).guard(answer)
@@ -62,9 +63,7 @@ def encode_conversation(tokenizer: Any, turns: Sequence[Message]) -> tuple[list[
     whole = _encode(tokenizer, whole_text, guarded=guarded)
     # The two differ before the prompt's end only where the tokenizer joins the answer's first
     # characters to the prompt's last ones; the answer then begins where they part.
-    start = 0
-    while start < min(len(prompt), len(whole)) and prompt[start] == whole[start]:
-        start += 1
+    start = shared_length(prompt, whole)
     last = next((i for i in range(len(whole) - 1, start - 1, -1) if whole[i] in ends), None)
     tokens = whole[: last + 1] if last is not None else [*whole, min(ends)]
     return tokens, max(start, 1)
@@ -77,20 +76,29 @@ def think_marks(tokenizer: Any) -> tuple[str, str]:
     return THINK_MARKS
 
 
+def shared_length(one: Sequence[object], other: Sequence[object]) -> int:
+    """How much of two texts, or of two rows of tokens, is the same from the beginning on."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
 def _render(
     tokenizer: Any,
     turns: Sequence[Message],
     *,
+    guarded: bool,
     add_generation_prompt: bool = True,
-    guarded: bool | None = None,
-) -> tuple[str, bool]:
-    """What the template writes, and whether marks in its turns are guarded."""
+) -> str:
+    """What the template writes.
+
+    Args:
+        guarded: marks in the turns are text; `_encode` is told the same.
+    """
     if not has_template(tokenizer):
         raise ModelUnfit(
             "the model's tokenizer has no chat template: choose a model tuned to follow "
             "instructions (its name often ends in Instruct or it)"
         )
-    guarded = _spells_marks(tokenizer, turns) if guarded is None else guarded
     if guarded:
         guard = control_tokens.of(tokenizer).guard
         turns = [{**turn, "content": guard(turn["content"])} for turn in turns]
@@ -107,7 +115,7 @@ def _render(
     begins, ends = think_marks(tokenizer)
     if add_generation_prompt and text.rstrip().endswith(begins):
         text = f"{text.rstrip()}\n\n{ends}\n\n"
-    return text, guarded
+    return text
 
 
 def _encode(tokenizer: Any, text: str, *, guarded: bool) -> list[int]:
@@ -132,11 +140,11 @@ def _thinking_switches(tokenizer: Any) -> dict[str, bool]:
 def _without_thought(before: str, whole: str, answer: str, marks: tuple[str, str]) -> str:
     """The conversation with the answer right behind the prompt, where only thought is between."""
     at = whole.rfind(answer)
-    same = 0
-    while same < min(len(before), at) and before[same] == whole[same]:
-        same += 1
-    differs = before[same:] + whole[same : max(at, same)]
-    if at >= same and any(mark in differs for mark in marks):
+    if at < 0:
+        return whole
+    same = shared_length(before, whole[:at])
+    differs = before[same:] + whole[same:at]
+    if any(mark in differs for mark in marks):
         return before + whole[at:]
     return whole
 

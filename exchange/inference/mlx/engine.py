@@ -102,9 +102,7 @@ class MlxEngine:
             How many tokens are shared; 0 when too few are to be worth it.
         """
         one, other = self.encode(first), self.encode(second)
-        shared = 0
-        while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
-            shared += 1
+        shared = chat_template.shared_length(one[:-1], other[:-1])
         if shared < SHORTEST_PREFIX:
             return 0
         self._schedulers[model].pin_prefix(one[:shared])
