@@ -8,22 +8,22 @@ A newspaper has most of its facts from somebody, so that plain telling behind th
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
-from exchange.text.language import compile_phrases, every
+from exchange.text.language import compile_phrases, every, word_test
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from workers.checks.context import CheckContext
 from workers.checks.rivals import leads
 
-_CLAIMS = re.compile(f"({every().pattern('claims')})")
-_ATTRIBUTES = re.compile(f"({every().pattern('attributes')})")
+_is_claim = word_test(every().pattern("claims"))
+_is_attribution = word_test(every().pattern("attributes"))
+_is_telling = word_test(every().pattern("tells"))
 _ACCORDING_TO = re.compile(every().pattern("according_to"))
 _HEDGED = compile_phrases(rf"({every().pattern('hedges')}|{every().pattern('sources')})\b")
 _HEDGE_END = re.compile(rf" ({every().pattern('hedges')})$")
 _SOURCE_END = re.compile(rf" ({every().pattern('sources')})$")
-_TELLS = re.compile(f"({every().pattern('tells')})")
 _SHARE = 0.6  # of the answer's own stems that stand in what is claimed
 NAME_WORDS = 5  # words of an answer that is a name, with a title
+_CLAUSE = 6  # words of a quotation that says something
 _TAIL = 12  # words of a closing "said N. N., spokesman of ..."
 
 
@@ -91,24 +91,6 @@ def _quoted(sentence: TokenizedText) -> frozenset[str]:
     outside = {w.stem for w in sentence.spoken}
     found = frozenset(w.stem for w in inside if w.stem not in outside)
     return found if len(sentence.words) - len(sentence.spoken) >= _CLAUSE else frozenset()
-
-
-_CLAUSE = 6  # words of a quotation that says something
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_claim(folded: str) -> bool:
-    return _CLAIMS.match(folded) is not None
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_telling(folded: str) -> bool:
-    return _TELLS.match(folded) is not None
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_attribution(folded: str) -> bool:
-    return _ATTRIBUTES.match(folded) is not None
 
 
 def _names_speaker(reading: TokenizedText) -> bool:

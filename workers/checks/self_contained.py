@@ -6,10 +6,9 @@ Nor does it where an event comes again: "the Summit" needs a date or a place, or
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from exchange.text.fold import fold
-from exchange.text.language import compile_phrases, every
+from exchange.text.language import compile_phrases, every, word_test
 from exchange.text.scripts import has_capitals
 from exchange.text.tokens import TokenizedPair, TokenizedText
 from exchange.text.vocabulary import WordToken
@@ -23,7 +22,7 @@ _WEEKDAY = compile_phrases(
 )
 _BARE_SUBJECTS = every().words("bare_subjects")
 _CARRIED = compile_phrases(rf"({every().pattern('carried_subjects')})\b")
-_EVENT = re.compile(f"({every().pattern('events')})")
+_is_event = word_test(every().pattern("events"))
 _GENERIC = frozenset(fold(word)[:5] for word in every().words("event_names"))
 _ABOUT = every().words("about")
 _DEFINITE = every().words("definite_articles")
@@ -106,11 +105,6 @@ def undated_event(claim: TokenizedPair, context: CheckContext) -> str:
 
 def _has_year(text: TokenizedText) -> bool:
     return any(not iso.startswith("--") for iso in text.calendar)
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_event(folded: str) -> bool:
-    return _EVENT.match(folded) is not None
 
 
 def _definite(question: TokenizedText, index: int) -> bool:
