@@ -83,10 +83,8 @@ def _pace(directory: Path, measured: float | None) -> tuple[tuple[float, float],
     try:
         slow, fast = orjson.loads((directory / PROBE_FILE).read_bytes())["tasks_per_h"]
         if 0 < slow <= fast:
-            return (
-                slow,
-                fast,
-            ), f"{slow:,.0f} to {fast:,.0f} tasks an hour (tried by `work --probe`)"
+            tried = f"{slow:,.0f} to {fast:,.0f} tasks an hour (tried by `work --probe`)"
+            return (slow, fast), tried
     except (OSError, ValueError, KeyError, TypeError):
         pass  # never tried, or by another version
     slow, fast = ASSUMED_PER_HOUR
