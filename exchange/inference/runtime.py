@@ -110,15 +110,19 @@ def tokenizer(folder: Path) -> Any:
 
 def context_length(model: Any) -> int:
     """The longest text the model was made for, in tokens; 0 when it does not say."""
-    about = getattr(getattr(model, "language_model", model), "args", None)
-    own = getattr(model, "args", None)
-    return models.context_length(vars(about)) or models.context_length(vars(own)) if about else 0
+    told = (getattr(part, "args", None) for part in (language_part(model), model))
+    return next((found for one in told if one and (found := models.context_length(vars(one)))), 0)
+
+
+def language_part(model: Any) -> Any:
+    """The part of a loaded model that is about language; one that also reads images has several."""
+    return getattr(model, "language_model", model)
 
 
 def _check_rotation(model: Any, config: dict[str, Any], folder: Path) -> None:
     """Refuse a model whose positions the loader would read otherwise than its config says."""
     part = models.language_part({**config, **models.older_names(config)})
-    about = getattr(getattr(model, "language_model", model), "args", None)
+    about = getattr(language_part(model), "args", None)
     asked, taken = part.get("rope_theta"), getattr(about, "rope_theta", None)
     if asked and taken and abs(float(asked) - float(taken)) > 1e-6 * float(asked):
         raise ModelUnfit(

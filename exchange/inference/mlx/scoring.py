@@ -15,6 +15,7 @@ from exchange.errors import TooLarge
 from exchange.inference.batch_width import group_by_length, padded_length
 from exchange.inference.engine import Likelihood
 from exchange.inference.mlx.kv_cache import CachedPrefix
+from exchange.inference.runtime import language_part
 
 ROWS = 16  # completions at once; their scores over the whole vocabulary are what takes memory
 AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
@@ -145,7 +146,7 @@ def split_head(model: Any) -> tuple[Layer, Layer] | None:
 
     The head is the widest product of all: whoever looks at few places runs it only there.
     """
-    inner = getattr(model, "language_model", model)  # of one that also reads images
+    inner = language_part(model)
     body = getattr(inner, "model", None)
     if body is None:
         return None
