@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from exchange.planning import kinds, refusal
 from exchange.planning.context import PlanningContext, PlanSettings, survey_chunks
 from exchange.recipes.recipe import Recipe
+from exchange.recipes.registry import PROMPTS_BY_KIND
 from exchange.records import TaskKind
 from exchange.store.spool import Spool, open_tasks
 
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 CHUNKS_PER_STEP = 200  # read in one step: about 0.1 s
 TASKS_PER_STEP = 500  # tasks of one kind made in one step
 BUDGET_S = 0.5  # of steps running; then feeding and collecting have their turn
-PLANNED_KINDS: tuple[TaskKind, ...] = ("dense", "whois", "rephrase", "refusal", "replay")
 _WATCHED_COUNTERS = (
     "chunks.live",
     "chunks.stale",
@@ -112,7 +112,7 @@ def retire_tasks(spool: Spool, recipe: Recipe) -> int:
     """
     retired = 0
     with spool.transaction():
-        for kind in PLANNED_KINDS:
+        for kind in PROMPTS_BY_KIND:
             wanted = recipe.kinds.get(kind, "")
             retired += spool.db.execute(
                 "UPDATE tasks SET state='stale' WHERE kind=? AND recipe<>? "
