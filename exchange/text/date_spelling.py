@@ -29,18 +29,6 @@ class DateParts(NamedTuple):
     end: int
 
 
-class TextDate(NamedTuple):
-    """A date of a text.
-
-    `iso` is as much of it as the text tells: 2004-05-03, 2004-05, 2004, or --05-03 without a year;
-    a day that no calendar has (30 February) is a date too, as it was meant as one.
-    """
-
-    iso: str
-    start: int  # where it stands
-    end: int
-
-
 class _FlatTable(dict[int, str]):
     """Each character in lower case and bare, always one for one, so that places stay."""
 
@@ -62,7 +50,6 @@ class DateSpelling:
     capital: bool  # are names of months written with a capital?
     month_first: bool
     full: tuple[re.Pattern[str], ...]  # with groups y, m and d
-    partial: tuple[re.Pattern[str], ...]  # with one of y and d
 
     def number(self, flat: str) -> int:
         """The month that a word names, 0 for none."""
@@ -77,21 +64,6 @@ class DateSpelling:
                 if number := self.number(match["m"]):
                     year = full_year(match["y"].lstrip("'’"))
                     yield DateParts(year, str(number), match["d"], match.start(), match.end())
-
-    def without_day_or_year(self, text: str, flat: str) -> Iterator[TextDate]:
-        """Months with a year or with a day, by their whole names only."""
-        for pattern in self.partial:
-            for match in pattern.finditer(flat):
-                number = self.number(match["m"])
-                if self.capital and text[match.start("m")].islower():
-                    continue  # "you may 2 ..."
-                told = match.groupdict()
-                iso = (
-                    f"{told['y']}-{number:02}"
-                    if told.get("y")
-                    else f"--{number:02}-{int(match['d']):02}"
-                )
-                yield TextDate(iso, match.start(), match.end())
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +80,6 @@ def load_spelling(language: str, extra: tuple[tuple[str, int], ...]) -> DateSpel
                     if not bare[:1].isdigit() and len(bare) > 1:
                         months.setdefault(bare, number)
         joiners |= {t.strip(" .").translate(FLAT) for t in re.findall(r"'([^']+)'", _long(locale))}
-    ours = every().pattern("months")
     names = [re.escape(name) for name in sorted(months, key=len, reverse=True)]
     begin = [re.escape(start) + r"[^\W\d_]*" for start in sorted(_MONTHS, key=len, reverse=True)]
     return DateSpelling(
@@ -117,7 +88,6 @@ def load_spelling(language: str, extra: tuple[tuple[str, int], ...]) -> DateSpel
         not locales or next(iter(locales[0].months["format"]["wide"].values()))[0].isupper(),
         own_locale is not None and _short(own_locale).lstrip("'")[:1] == "M",
         tuple(_full_patterns("|".join([*names, *begin]), joiners, locales)),
-        tuple(_partial_patterns("|".join([*names, ours]), joiners)),
     )
 
 
@@ -148,13 +118,6 @@ def _full_patterns(names: str, joiners: set[str], locales: list[Any]) -> Iterato
     yield re.compile(rf"{month}\.?\s*{_D},?\s+{_CLOCK}{_Y}")
     if any(_long(locale).startswith("y") for locale in locales):
         yield re.compile(rf"(?<!\d)(?P<y>\d{{4}}){join}{month}{_GAP}{_D}(?!\d)")
-
-
-def _partial_patterns(names: str, joiners: set[str]) -> Iterator[re.Pattern[str]]:
-    month, join = rf"(?P<m>(?<![^\W\d_])(?:{names}))(?![^\W\d_])", _joined(joiners)
-    yield re.compile(rf"{month}{join}(?P<y>(?:1[89]|2[01])\d\d)(?!\d)")
-    yield re.compile(rf"{_D}{join}{month}")
-    yield re.compile(rf"{month}\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\d.,:]*\d)")
 
 
 @cache

@@ -5,7 +5,6 @@ months, Γενάρη, Οχτώβρη, silently wrong), then Unicode's (CLDR, by 
 English; what these do not read is asked of dateparser, which is slow and so is imported late.
 
     parse_date(field, language="de")   the one date of a field: ISO, or ""
-    dates_in(text, "de")               every date of a prose text, with its place and granularity
     format_date("2004-05-03", "de")    3. Mai 2004
 
 A language is an ISO 639 code or a tag with its region ("en-GB"), which decides whether 3/5/2004
@@ -24,19 +23,16 @@ from exchange.text.date_spelling import (
     FLAT,
     DateParts,
     DateSpelling,
-    TextDate,
     full_year,
     load_locale,
     load_spelling,
 )
 from exchange.text.fold import fold
-from exchange.text.language import every
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
 BUDDHIST = 543  # years that Thailand counts more
 _LONGEST_FIELD = 100  # characters that dateparser is asked about: more is no field
-_MONTHS = every().months
 _ISO = re.compile(r"(?<!\d)(\d{4})([-/.])[ ]?(\d{1,2})\2[ ]?(\d{1,2})(?!\d)")  # addresses: slashes
 _HAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号]")
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
@@ -44,8 +40,6 @@ _SHORT = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{2})(?![\d/.:-])
 _COMPACT = re.compile(r"(?<!\d)((?:1[89]|2[01])\d\d)([01]\d)([0-3]\d)(?=\D|\d{6}(?!\d)|$)")
 _LETTER = re.compile(r"[^\W\d_]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_YEAR = re.compile(r"(?<![\d.,/:-])(?:1[89]|2[01])\d\d(?![\d%]|[.,/:-]\d)")
-_HAN_MONTH = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})[.]?\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+,?\s+)?$")
 
 
@@ -97,30 +91,6 @@ def epoch_date(text: str) -> str:
     return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)).date().isoformat()
 
 
-def dates_in(text: str, language: str) -> list[TextDate]:
-    """All dates of a text in their order, none inside another."""
-    spelling = load_spelling(language, ())
-    flat = text.translate(FLAT)
-    found = [
-        TextDate(f"{int(year):04}-{int(month):02}-{int(day):02}", start, end)
-        for year, month, day, start, end in (
-            *_in_numbers(text, spelling.month_first),
-            *spelling.worded(flat),
-        )
-    ]
-    found += spelling.without_day_or_year(text, flat)
-    found += [
-        TextDate(f"{int(m[1]):04}-{int(m[2]):02}", m.start(), m.end())
-        for m in _HAN_MONTH.finditer(text)
-    ]
-    found += [TextDate(m[0], m.start(), m.end()) for m in _YEAR.finditer(text)]
-    kept: list[TextDate] = []
-    for date in sorted(found, key=lambda date: (date.start, -date.end)):
-        if not kept or date.start >= kept[-1].end:
-            kept.append(date)
-    return kept
-
-
 def find_dates(text: str) -> set[str]:
     """All full dates of a Greek text as YYYY-MM-DD, also those that no calendar has."""
     found = [date[:3] for date in _in_numbers(text, month_first=False)]
@@ -134,17 +104,13 @@ def numeric_dates(text: str, language: str) -> set[str]:
     return {f"{int(d.year):04}-{int(d.month):02}-{int(d.day):02}" for d in found}
 
 
+@lru_cache(maxsize=1 << 12)
 def format_date(iso: str, language: str = "") -> str:
     """An ISO date in the long form of a language; without one as 2/1/1998.
 
     >>> format_date("1998-01-02", "el")
     '2 Ιανουαρίου 1998'
     """
-    return _formatted(iso, language)
-
-
-@lru_cache(maxsize=1 << 12)
-def _formatted(iso: str, language: str) -> str:
     year, month, day = iso.split("-")
     locale = load_locale(language) if language else None
     if locale is None:
@@ -154,16 +120,9 @@ def _formatted(iso: str, language: str) -> str:
     return " ".join(by_babel(dt.date.fromisoformat(iso), "long", locale=locale).split())
 
 
-def month_number(word: str, extra: Mapping[str, int] | None = None) -> int:
-    """The month a word of our own languages means, 0 for none; a profile's words come first."""
-    folded = fold(word)
-    for known, number in (extra or {}).items():
-        if folded == fold(known):
-            return number
-    for beginning, number in _MONTHS.items():
-        if folded.startswith(beginning):
-            return number
-    return 0
+def month_number(word: str) -> int:
+    """The month that a word of our own languages means, 0 for none."""
+    return load_spelling("", ()).number(fold(word))
 
 
 def _in_numbers(text: str, month_first: bool) -> Iterator[DateParts]:

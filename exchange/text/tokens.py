@@ -215,7 +215,7 @@ class TokenizedText:
         return frozenset(found)
 
     def _date_at(self, index: int) -> str:
-        """The date around a month's name; the way of `dates_in`, on words that are cut already."""
+        """The date around a month's name, as much of it as the words tell."""
         words, month = self.words, self.words[index].month
         before = index - 1
         while before > index - 3 and before >= 0 and words[before].folded in _JOINERS:

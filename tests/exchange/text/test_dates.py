@@ -126,34 +126,6 @@ def test_what_names_no_day_is_no_date(language: str, text: str) -> None:
     assert dates.parse_date(text, language=language) == ""
 
 
-@pytest.mark.parametrize(
-    ("language", "text", "found"),
-    [
-        ("en", "On May 3, 2004, and in June 2005; 1999 was better.", "2004-05-03 2005-06 1999"),
-        ("en", "You may 2 days later go on 4 July, 1,999 of 2000.5 said.", "--07-04"),
-        ("en", "They march 2000 strong; on 30 February 2003 he won.", "2000 2003-02-30"),
-        ("de", "Am 3. Mai 2004 und im Juni 2005, nicht am 4. Juli.", "2004-05-03 2005-06 --07-04"),
-        (
-            "el",
-            "Στις 3 του Μάη 2004 και τον Ιούνη του 2005, όχι στις 4 Ιούλη.",
-            "2004-05-03 2005-06 --07-04",
-        ),
-        ("ja", "2004年5月3日と2005年6月に", "2004-05-03 2005-06"),
-        ("en", "at 10:30 he paid 12.50 to 3 people", ""),
-    ],
-)
-def test_dates_of_a_text_come_with_what_it_tells_of_them(
-    language: str, text: str, found: str
-) -> None:
-    assert [date.iso for date in dates.dates_in(text, language)] == found.split()
-
-
-def test_a_date_of_a_text_has_its_place() -> None:
-    text = "Ήρθε στις 3 του Μάη του 2004, κι έφυγε."
-    (date,) = dates.dates_in(text, "el")
-    assert text[date.start : date.end] == "3 του Μάη του 2004"
-
-
 def test_links_and_pairs_are_asked_without_a_library() -> None:
     script = (
         "import sys; from exchange.text import dates; dates.parse_date('3/5/2004');"
