@@ -64,7 +64,7 @@ class PageMetadata:
 def page_language(root: Any, language: str) -> str:
     """The archive's language with the region that the page names: en-GB for en, el-GR for gr_GR."""
     tag = (root.get("lang") or "").strip().replace("_", "-")
-    if language_code(tag) != language or len(tag) > 12:
+    if not language or language_code(tag) != language or len(tag) > 12:
         return language
     return "-".join([language, *tag.split("-")[1:]])
 

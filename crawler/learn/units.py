@@ -15,8 +15,9 @@ from typing import Any
 
 from crawler.extract.charset import clean
 from crawler.extract.html import BLOCKS, SILENT, paragraphs
-from crawler.extract.metadata import PageMetadata, read_metadata
+from crawler.extract.metadata import PageMetadata, page_language, read_metadata
 from crawler.learn.xpaths import ElementTable, Found, outermost
+from exchange.text.detect import language_code
 from exchange.text.fold import fold
 from exchange.text.scripts import count_words
 
@@ -79,8 +80,8 @@ class ParsedPage:
 
     @cached_property
     def language(self) -> str:
-        """As the page names it, ISO 639; "" where it does not."""
-        return (self.root.get("lang") or "").strip().lower()[:2]
+        """As the page names it, with its region; "" where it does not."""
+        return page_language(self.root, language_code(self.root.get("lang") or ""))
 
     @cached_property
     def told(self) -> PageMetadata:

@@ -127,6 +127,16 @@ def test_what_repeats_is_furniture_even_if_it_reads_like_text() -> None:
     assert [unit.reject_reason for unit in pages[4].units] == ["", "repeats"]
 
 
+@pytest.mark.parametrize(
+    ("tag", "language"), [("en-GB", "en-GB"), ("gr", "el"), ("", ""), ("1", "")]
+)
+def test_a_page_to_learn_from_names_its_language_as_an_extraction_reads_it(
+    tag: str, language: str
+) -> None:
+    page = ParsedPage("http://x/1", parse(f'<html lang="{tag}"><p>Rain.</p></html>'))
+    assert page.language == language
+
+
 @pytest.fixture
 def made(newspaper: SampleNewspaper) -> Iterator[tuple[Loopback, RandomLayout, list[DemoStory]]]:
     stories = list(newspaper.stories)
