@@ -43,7 +43,7 @@ def label_units(pages: Sequence[ParsedPage]) -> None:
     for page in pages:
         for unit in page.units:
             unit.weight = -unit.words if unit.reject_reason else unit.words
-            heading = unit.reject_reason == "label" and unit.owner.tag in HEADINGS
+            heading = unit.reject_reason == "label" and unit.tag in HEADINGS
             if heading or unit.reject_reason == "doubled":
                 unit.weight = 0  # its surroundings decide
 
@@ -161,7 +161,7 @@ def _label_doubled(pages: Sequence[ParsedPage]) -> None:
 
 def _is_heading(unit: TextUnit, share: float) -> bool:
     """Subheadings such as "The background" come again, but not on most pages."""
-    return unit.owner.tag in HEADINGS and unit.words < PROSE_WORDS and share < FEW
+    return unit.tag in HEADINGS and unit.words < PROSE_WORDS and share < FEW
 
 
 def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[int, bool]) -> str:

@@ -27,9 +27,9 @@ class TextUnit:
     """One run of text between block boundaries or double line breaks."""
 
     text: str
-    owner: Any  # the smallest element that holds all of it
+    at: int  # the number of the smallest element that holds all of it
+    tag: str  # that element's
     linked: int  # words that stand in links
-    at: int = -1  # the owner's number on its page
     folded: str = ""
     words: int = 0
     weight: int = 0  # words if it is of the story, minus words if it is not
@@ -62,9 +62,7 @@ class ParsedPage:
 
     def __post_init__(self) -> None:
         self.table = ElementTable(self.root)
-        self.units = list(_units(self.root))
-        for unit in self.units:
-            unit.at = self.table.number[unit.owner]
+        self.units = list(_units(self.table))
         self._by_owner = sorted((unit.at, place) for place, unit in enumerate(self.units))
         self._printed = _printed_before(self.table)
 
@@ -142,10 +140,11 @@ def _printed_before(table: ElementTable) -> list[int]:
     return list(accumulate(own))
 
 
-def _units(root: Any) -> Iterable[TextUnit]:
+def _units(table: ElementTable) -> Iterable[TextUnit]:
     """Walks as `crawler.extract.html` does, and remembers where each piece stood."""
     from lxml import etree
 
+    root = table.elements[0]
     pieces: list[tuple[str, Any]] = []
     links = 0
     breaks = 0
@@ -153,9 +152,11 @@ def _units(root: Any) -> Iterable[TextUnit]:
 
     def close() -> TextUnit | None:
         nonlocal breaks
-        text = clean("".join(piece for piece, _ in pieces))
-        holders = [holder for piece, holder in pieces if piece.strip()]
-        made = TextUnit(text, _common(holders), count_words(" ".join(linked))) if text else None
+        made = None
+        if text := clean("".join(piece for piece, _ in pieces)):
+            holders = sorted(table.number[holder] for piece, holder in pieces if piece.strip())
+            at = table.common(tuple(holders))
+            made = TextUnit(text, at, table.tag(at), count_words(" ".join(linked)))
         pieces.clear()
         linked.clear()
         breaks = 0
@@ -198,14 +199,3 @@ def _units(root: Any) -> Iterable[TextUnit]:
             say(element.tail, element.getparent())
     if unit := close():
         yield unit
-
-
-def _common(elements: list[Any]) -> Any:
-    """The smallest element around all of these."""
-    first = elements[0]
-    chain = [first, *first.iterancestors()]
-    for other in elements[1:]:
-        around = {other, *other.iterancestors()}
-        while chain[0] not in around:
-            chain.pop(0)
-    return chain[0]
