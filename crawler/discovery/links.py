@@ -12,7 +12,7 @@ from html import unescape
 from typing import Any
 
 from crawler import records
-from crawler.addresses import forward_slashes, joined, sendable
+from crawler.addresses import joined
 from crawler.discovery.sitemaps import (
     ListReader,
     NotXmlError,
@@ -82,13 +82,7 @@ HEAD_BYTES = 64 * 1024  # of a page, in which it may say where it is
 _CANONICAL = re.compile(rb"""<link\b(?=[^>]*\srel\s*=\s*["']?canonical\b)[^>]*>""", re.I)
 _HREF = re.compile(rb"""\s(?:href|src)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.I)
 _FRAME = re.compile(rb"<frame\b[^>]*>", re.I)
-_NOT_SHOWN = re.compile(rb"<noscript\b.*?</noscript\s*>|<!--.*?-->", re.I | re.S)
-_REFRESH = re.compile(rb"""<meta\b(?=[^>]*\shttp-equiv\s*=\s*["']?refresh\b)[^>]*>""", re.I)
-_CONTENT = re.compile(
-    rb"""\scontent\s*=\s*["']?\s*(\d*)(?:\.\d*)?\s*[;,]?\s*(?:url\s*=)?\s*["']?([^"'>]+)""", re.I
-)
 SMALL_BYTES = 16 * 1024  # pages that only lead on, and sets of frames, are small
-REFRESH_S = 10  # a page that stays longer is there to be read
 
 
 def canonical_of(claim: PageClaim, body: bytes, url: str, site: CrawlScope) -> Link | None:
@@ -117,29 +111,10 @@ def frames_of(claim: PageClaim, body: bytes, url: str, site: CrawlScope) -> tupl
     return tuple(link for link in found if link is not None and link.key != claim.key)
 
 
-def refresh_target(body: bytes, url: str) -> str | None:
-    """Where a page without much on it sends its readers by itself, as a redirect does."""
-    if len(body) > SMALL_BYTES or (b"efresh" not in body and b"EFRESH" not in body):
-        return None
-    found = _REFRESH.search(_NOT_SHOWN.sub(b"", body))
-    content = _CONTENT.search(found[0]) if found else None
-    if content is None or int(content[1] or 0) > REFRESH_S:
-        return None
-    target = joined(url, forward_slashes(unescape(content[2].decode("utf-8", "replace")).strip()))
-    try:
-        target = sendable(target)
-    except ValueError:
-        return None
-    return None if target == url else target
-
-
 def _attribute(tag: bytes) -> str:
     found = _HREF.search(tag)
-    return (
-        unescape(next(filter(None, found.groups()), b"").decode("utf-8", "replace"))
-        if found
-        else ""
-    )
+    address = next(filter(None, found.groups()), b"") if found else b""
+    return unescape(address.decode("utf-8", "replace"))
 
 
 # Charsets of pages that are not UTF-8: the first in which a link's very bytes stand on its page.
@@ -147,8 +122,6 @@ _CHARSETS = (
     *("utf-8", "cp1253", "cp1252", "cp1251", "cp1250", "cp1254", "cp1255", "cp1256", "koi8-r"),
     *("shift_jis", "euc-jp", "gb18030", "big5", "euc-kr", "cp874"),
 )
-
-
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 

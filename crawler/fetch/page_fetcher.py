@@ -18,19 +18,13 @@ from crawler.discovery.links import (
     frames_of,
     links_from_robots,
     read_list,
-    refresh_target,
 )
 from crawler.discovery.parts import next_part
 from crawler.extract.charset import as_utf8, decode
-from crawler.fetch.block_pages import (
-    BLOCK_PAGE_BYTES,
-    SHORT_TITLE_TEXT,
-    is_block_page,
-    visible_length,
-)
+from crawler.fetch.block_pages import BLOCK_PAGE_BYTES, is_block_page
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
-from crawler.fetch.redirects import LOOP, RedirectPath, failed, left_out
+from crawler.fetch.redirects import LOOP, RedirectPath, failed, left_out, refresh_target
 from crawler.fetch.response import FetchError
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim, part_of
 from crawler.scope import CrawlScope
@@ -103,7 +97,8 @@ class PageFetcher:
                 return await read_list(claim, url, response, self._site, way.requests)
             target = response.redirect_target(url)
             if target is None and response.status == 200:
-                target = self._refresh_target(response, url)
+                refreshed = refresh_target(response.body, url)  # believed within the newspaper
+                target = refreshed if refreshed and self._site.classify(refreshed) else None
             if target is None:
                 outcome = way.ended_at(url) or self._outcome_of_response(
                     claim, url, response, throttle, started, way.requests
@@ -113,13 +108,6 @@ class PageFetcher:
             if (ended := way.decide(target)) is not None:
                 return ended
             url = target
-
-    def _refresh_target(self, response: HttpResponse, url: str) -> str | None:
-        """Where a page sends its readers, if that is a page of ours, and it has no text itself."""
-        target = refresh_target(response.body, url)
-        if target is None or self._site.classify(target) is None:
-            return None
-        return target if visible_length(response.body) < SHORT_TITLE_TEXT else None
 
     def _outcome_of_error(
         self,

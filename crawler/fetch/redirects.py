@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
 from urllib.parse import unquote, urlsplit
 
 from crawler import records
+from crawler.addresses import forward_slashes, joined, sendable
+from crawler.discovery.links import SMALL_BYTES
+from crawler.fetch.block_pages import SHORT_TITLE_TEXT, visible_length
 from crawler.records import FetchOutcome, HttpResponse, PageClaim, part_of
 from crawler.scope import CrawlScope
 
 MAX_REDIRECTS = 10
 LOOP = "redirect-loop"  # of a page that is asked for again: follow its way to the end
+
+REFRESH_S = 10  # a page that stays longer is there to be read
+_NOT_SHOWN = re.compile(rb"<noscript\b.*?</noscript\s*>|<!--.*?-->", re.I | re.S)
+_REFRESH = re.compile(rb"""<meta\b(?=[^>]*\shttp-equiv\s*=\s*["']?refresh\b)[^>]*>""", re.I)
+_CONTENT = re.compile(
+    rb"""\scontent\s*=\s*["']?\s*(\d*)(?:\.\d*)?\s*[;,]?\s*(?:url\s*=)?\s*["']?([^"'>]+)""", re.I
+)
 
 
 class RedirectPath:
@@ -78,6 +90,22 @@ class RedirectPath:
         ):
             return left_out(self._claim, "redirect-out", self.requests)
         return None
+
+
+def refresh_target(body: bytes, url: str) -> str | None:
+    """Where a page that has no text to read sends its readers by itself, as a redirect does."""
+    if len(body) > SMALL_BYTES or (b"efresh" not in body and b"EFRESH" not in body):
+        return None
+    found = _REFRESH.search(_NOT_SHOWN.sub(b"", body))
+    content = _CONTENT.search(found[0]) if found else None
+    if content is None or int(content[1] or 0) > REFRESH_S:
+        return None
+    target = joined(url, forward_slashes(unescape(content[2].decode("utf-8", "replace")).strip()))
+    try:
+        target = sendable(target) if target else url
+    except ValueError:
+        return None
+    return target if target != url and visible_length(body) < SHORT_TITLE_TEXT else None
 
 
 def failed(claim: PageClaim, reason: str, requests: int, status: int = 0) -> FetchOutcome:

@@ -10,12 +10,11 @@ import logging
 import time
 from dataclasses import dataclass
 
-from crawler.discovery.links import refresh_target
 from crawler.fetch import robots
-from crawler.fetch.block_pages import SHORT_TITLE_TEXT, visible_length
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.politeness import HostThrottle
+from crawler.fetch.redirects import refresh_target
 from crawler.fetch.response import FetchError
 from crawler.fetch.robots import RobotsResponse
 from crawler.records import HttpResponse
@@ -170,7 +169,7 @@ class PoliteClient:
             self.requests += 1
             response = await self._client.get(url, html=html, limit=limit)
             target = response.redirect_target(url) if response.location else None
-            if html and target is None and visible_length(response.body) < SHORT_TITLE_TEXT:
+            if html and target is None:
                 target = refresh_target(response.body, url)
             if target is None:
                 self._cache[wanted] = FetchedPage(url, response)
