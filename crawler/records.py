@@ -87,6 +87,11 @@ class PageClaim:
     last_modified: str = ""
     reason: str = ""  # why it is asked for again
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a further page of a story that begins on another."""
+        return part_of(self.key)[1] > 1
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:

@@ -26,7 +26,7 @@ from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.redirects import LOOP, RedirectPath, failed, left_out, refresh_target
 from crawler.fetch.response import FetchError
-from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim, part_of
+from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after
@@ -71,7 +71,7 @@ class PageFetcher:
         url = self._site.absolute(claim.url)
         if claim.kind == records.ROBOTS:
             return links_from_robots(claim, (await self._throttle_for(url)).host.robots, self._site)
-        page, is_part = not records.is_list(claim.kind), part_of(claim.key)[1] > 1
+        page = not records.is_list(claim.kind)
         way = RedirectPath(claim, url, self._site)
         while True:
             throttle = await self._throttle_for(url)
@@ -84,8 +84,8 @@ class PageFetcher:
                     url,
                     html=page,
                     limit=MAX_BODY if page else MAX_LIST_BYTES,
-                    etag="" if is_part else claim.etag,  # its own links say what follows
-                    last_modified="" if is_part else claim.last_modified,
+                    etag="" if claim.is_part else claim.etag,  # its own links say what follows
+                    last_modified="" if claim.is_part else claim.last_modified,
                     cookies=way.cookies_for(url),
                 )
             except FetchError as error:
@@ -178,12 +178,11 @@ class PageFetcher:
                 received=len(response.body),
             )
         has_story = self._site.has_stories(claim.kind)
-        is_part = part_of(claim.key)[1] > 1
         charset = (response.charset, self._site.profile.charset, self._site.profile.language)
         links: tuple[Link, ...] = ()
         if not self._site.has_links(claim.kind):
             links = frames_of(claim, response.body, url, self._site)
-        elif not is_part:
+        elif not claim.is_part:
             markup = as_utf8(response.body, *charset)
             links = extract_links(
                 markup, url, self._site, claim.kind, claim.issue, source=response.body
@@ -200,12 +199,14 @@ class PageFetcher:
             requests=requests,
             has_story=has_story,
             links=links,
-            canonical=self._canonical(claim, response, url) if has_story and not is_part else None,
+            canonical=self._canonical(claim, response, url) if has_story else None,
             next_part=next_part(claim, response.body, url, self._site, charset),
         )
 
     def _canonical(self, claim: PageClaim, response: HttpResponse, url: str) -> Link | None:
         """The page's own address, by what it says, or by where a way round a loop has ended."""
+        if claim.is_part:
+            return None
         named = canonical_of(claim, response.body, url, self._site)
         if named is not None or claim.reason != LOOP:
             return named

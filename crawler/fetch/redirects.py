@@ -33,7 +33,6 @@ class RedirectPath:
         self.requests = 0
         self._claim = claim
         self._site = site
-        self._is_part = part_of(claim.key)[1] > 1
         self._turns = 0
         self._seen = {(url, "")}
         self._cookies: dict[str, dict[str, str]] = {}
@@ -70,7 +69,7 @@ class RedirectPath:
                 return None
             # another page of ours: it has an entry of its own
             return replace(left_out(claim, "moved", self.requests), links=(link,))
-        if not claim.kind or self._is_part or unquote(claim.url) in unquote(urlsplit(target).query):
+        if not claim.kind or claim.is_part or unquote(claim.url) in unquote(urlsplit(target).query):
             return None  # a stop on the way, which knows where we want to go
         return left_out(claim, "redirect-out", self.requests)
 
@@ -82,13 +81,9 @@ class RedirectPath:
 
     def ended_at(self, url: str) -> FetchOutcome | None:
         """The outcome if the way has led to no page of ours."""
-        if (
-            self._turns
-            and self._claim.kind
-            and not self._is_part
-            and self._site.classify(url) is None
-        ):
-            return left_out(self._claim, "redirect-out", self.requests)
+        claim = self._claim
+        if self._turns and claim.kind and not claim.is_part and self._site.classify(url) is None:
+            return left_out(claim, "redirect-out", self.requests)
         return None
 
 
