@@ -24,8 +24,9 @@ from crawler.extract.charset import as_utf8, decode
 from crawler.fetch.block_pages import BLOCK_PAGE_BYTES, is_block_page
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
-from crawler.fetch.redirects import LOOP, RedirectPath, failed, left_out, refresh_target
+from crawler.fetch.redirects import RedirectPath, failed, left_out, refresh_target
 from crawler.fetch.response import FetchError
+from crawler.frontier.identity import LOOP
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings

@@ -11,12 +11,11 @@ from crawler import records
 from crawler.addresses import forward_slashes, joined, sendable
 from crawler.discovery.links import SMALL_BYTES
 from crawler.fetch.block_pages import SHORT_TITLE_TEXT, visible_length
+from crawler.frontier.identity import LOOP
 from crawler.records import FetchOutcome, HttpResponse, PageClaim, part_of
 from crawler.scope import CrawlScope
 
 MAX_REDIRECTS = 10
-LOOP = "redirect-loop"  # of a page that is asked for again: follow its way to the end
-
 REFRESH_S = 10  # a page that stays longer is there to be read
 _NOT_SHOWN = re.compile(rb"<noscript\b.*?</noscript\s*>|<!--.*?-->", re.I | re.S)
 _REFRESH = re.compile(rb"""<meta\b(?=[^>]*\shttp-equiv\s*=\s*["']?refresh\b)[^>]*>""", re.I)
@@ -56,7 +55,7 @@ class RedirectPath:
     def _decide(self, target: str) -> FetchOutcome | None:
         claim = self._claim
         if (target, self.cookies_for(target)) in self._seen:
-            return failed(claim, "redirect-loop", self.requests)
+            return failed(claim, LOOP, self.requests)
         if self._turns >= MAX_REDIRECTS:
             return failed(claim, "redirect-many", self.requests)
         if not self._site.in_scope(target):

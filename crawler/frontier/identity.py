@@ -18,6 +18,7 @@ from crawler.records import FetchOutcome, Link
 from crawler.visible_text import same_text
 
 REASON = "canonical"
+LOOP = "redirect-loop"  # of a page that is asked for again: follow its way to the end
 LOOP_TRIES = 2  # a page that moved is asked for once more when what it moved to leads back
 
 
@@ -48,9 +49,9 @@ class KeyAliases:
         followed to its end. The fetcher does that for a page whose reason is this one."""
         for link in moved.links:
             again = self._db.execute(
-                "UPDATE pages SET state='waiting', reason='redirect-loop', next_at=0 "
+                "UPDATE pages SET state='waiting', reason=?, next_at=0 "
                 "WHERE key=? AND state='left_out' AND reason='moved' AND tries<?",
-                (link.key, LOOP_TRIES),
+                (LOOP, link.key, LOOP_TRIES),
             ).rowcount
             pages.count(self._db, "reason.moved", -again)
 
