@@ -84,6 +84,16 @@ class CrawlScope:
     def _is_ours(self, parts: SplitResult) -> bool:
         return parts.scheme in ("http", "https") and _host(parts) in self.hosts
 
+    def _ours(self, url: str, page: str) -> SplitResult | None:
+        """The parts of an address found on `page`, None when it is not the newspaper's."""
+        try:
+            parts = urlsplit(
+                urljoin(page or self.profile.base, addresses.forward_slashes(url.strip()))
+            )
+            return parts if self._is_ours(parts) else None
+        except ValueError:  # such as a bracket that is no IPv6 address
+            return None
+
     def classify(
         self,
         url: str,
@@ -98,13 +108,8 @@ class CrawlScope:
             issue: the date of the issue that the page belongs to, for addresses without one.
             charset: of that page; queries that are not escaped are asked for in it.
         """
-        try:
-            parts = urlsplit(
-                urljoin(page or self.profile.base, addresses.forward_slashes(url.strip()))
-            )
-            if not self._is_ours(parts):
-                return None
-        except ValueError:  # such as a bracket that is no IPv6 address
+        parts = self._ours(url, page)
+        if parts is None:
             return None
         path, query = addresses.without_session(parts.path or "/", parts.query, self._named)
         asked = addresses.as_written(path, query, charset)
@@ -194,11 +199,8 @@ class CrawlScope:
 
     def kind_without_key(self, url: str, page: str) -> tuple[str, str] | None:
         """The kind whose path a link has, and the part of its key that the link lacks."""
-        try:
-            parts = urlsplit(urljoin(page, url))
-            if not self._is_ours(parts):
-                return None
-        except ValueError:
+        parts = self._ours(url, page)
+        if parts is None:
             return None
         for name, kind, pattern in self._kinds:
             match = pattern.fullmatch(addresses.readable(parts.path or "/", self._codec))
