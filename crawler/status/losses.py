@@ -142,7 +142,7 @@ def _nothing(
     reason, count = why.most_common(1)[0] if why else ("", 0)
     base = scope().profile.base
     if fetched and not any(name.startswith("text.") for name in counted):
-        return BulkLoss("nothing-found", _no_links(directory, archive, scope()))
+        return BulkLoss("nothing-found", _no_links(directory, scope()))
     says = {
         "robots": f"robots.txt of {base} forbids every address that was asked for: ask the "
         "newspaper, or start at pages that it allows",
@@ -165,38 +165,41 @@ def _other_host(base: str) -> str:
     return f"{parts.scheme}://{other}"
 
 
-def _no_links(directory: Path, archive: str, scope: CrawlScope) -> str:
+def _no_links(directory: Path, scope: CrawlScope) -> str:
     """Pages came, and none of them led to a story: which links were nearly one?"""
     from crawler.extract.charset import as_utf8
     from crawler.extract.html import parse
     from crawler.extract.worker import load
     from crawler.frontier.raw_store import RawStore
 
+    profile = scope.profile
     near: Counter[tuple[str, str]] = Counter()
-    example = ""
+    examples: dict[tuple[str, str], str] = {}
     connection = pages.connect_readonly(directory)
     try:
         ids = connection.execute("SELECT page FROM bodies ORDER BY page LIMIT ?", (INDEXES_READ,))
         for (page,) in ids.fetchall():
             stored = load(connection, RawStore(connection), page, scope.origin)
-            markup = as_utf8(stored.body, stored.charset, scope.profile.charset) if stored else b""
-            root = parse(markup)
-            for link in root.iter("a", "area") if root is not None and stored else ():
+            if stored is None:
+                continue
+            root = parse(as_utf8(stored.body, stored.charset, profile.charset, profile.language))
+            for link in root.iter("a", "area") if root is not None else ():
                 address = (link.get("href") or "").strip()
-                if found := scope.kind_without_key(address, stored.url if stored else ""):
+                if found := scope.kind_without_key(address, stored.url):
                     near[found] += 1
-                    example = example or address
+                    examples.setdefault(found, address)
     finally:
         connection.close()
     if near:
         (kind, key), count = near.most_common(1)[0]
         return (
             f"nothing was found: {count:,} links have the `path` of the kind {kind!r} and none its "
-            f"`key` {key!r}, such as {example[:100]}: correct the key or the path in the profile"
+            f"`key` {key!r}, such as {examples[kind, key][:100]}: correct the key or the path in "
+            "the profile"
         )
     return (
         "nothing was found: no link of the pages that came leads to a story by the profile's "
-        f"kinds: look at their `path`s, or `kkoracle archive learn {scope.profile.base}` proposes "
+        f"kinds: look at their `path`s, or `kkoracle archive learn {profile.base}` proposes "
         "others"
     )
 
