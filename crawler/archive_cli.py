@@ -194,12 +194,16 @@ def retry(ctx: typer.Context, name: Archive = None, reason: Reason = None) -> No
     )
 
 
-def scope_of(project: Project, archive: str) -> CrawlScope:
-    """The addresses of an archive, by the profile that it is crawled with."""
+def scope_of(project: Project, archive: str, settings: CrawlSettings | None = None) -> CrawlScope:
+    """The addresses of an archive, by the profile that it is crawled with.
+
+    Args:
+        settings: as a command's flags make them; default: without any.
+    """
     from crawler import profiles
     from crawler.scope import CrawlScope
 
-    settings = project.config.table("crawl", CrawlSettings)
+    settings = settings or project.config.table("crawl", CrawlSettings)
     profile = profiles.load(settings, archive, imported=True)
     return CrawlScope(profile, settings.since, settings.until, settings.weekdays)
 

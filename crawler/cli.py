@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -155,7 +156,9 @@ def crawl(
             again = f"kkoracle crawl {archive}{flag}"
             raise Stopped(f"stopped, nothing is lost: `{again}` goes on") from None
     directory = project.archive_dir(archive)
-    lost = find_losses(directory, archive, lambda: archive_cli.scope_of(project, archive))
+    lost = find_losses(
+        directory, archive, partial(archive_cli.scope_of, project, archive, settings)
+    )
     project.journal.add_figures(result=console.summary())
     if lost:
         raise NotEnoughData(f"{archive}: {'; '.join(loss.says for loss in lost)}")

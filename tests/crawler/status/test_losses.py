@@ -117,6 +117,19 @@ def test_crawl_and_status_end_with_one_line_and_exit_code_1(tmp_path: Path) -> N
         assert seen.returncode == 1 and "forbids every address" in " ".join(seen.stdout.split())
 
 
+def test_what_flags_say_is_what_a_loss_is_told_by(tmp_path: Path) -> None:
+    with Loopback({"/robots.txt": NO, **paper("/story/1")}) as site:
+        (tmp_path / "p.toml").write_text(PROFILE, "utf-8")
+        (tmp_path / "kkoracle.toml").write_text(
+            'data = "data"\n[crawl]\ndelay = 0.0\ncontact = "t@example.org"\nmin_free_mb = 0\n',
+            "utf-8",
+        )
+        flags = ("--profile", "p.toml", "--base-url", site.url)
+        crawled = run_cli("crawl", "paper", *flags, cwd=tmp_path)
+    assert crawled.returncode == 1
+    assert f"robots.txt of {site.url} forbids every address" in crawled.stderr
+
+
 def test_yes_does_not_answer_for_the_operator_what_the_site_says_on_training(
     tmp_path: Path,
 ) -> None:
