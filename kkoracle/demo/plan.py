@@ -27,10 +27,6 @@ archive = "demo"
 [redis]
 reconcile_s = 5
 
-[persona]
-name = "Φωνή"
-goal = "answer questions about the Voice of Petrolimni"
-
 [model]
 name = "{model}"
 
@@ -38,6 +34,15 @@ name = "{model}"
 contact = "demo@example.org"
 base_url = "{url}"
 delay = 0.0  # robots.txt asks for 0.05 s, and gets it
+"""
+
+# Goes on where CONFIG ends, in [crawl]. The English one is for a pretrained model of some size: the
+# prompts of real archives, and fewer epochs.
+OWN_CONFIG: dict[Language, str] = {
+    "el": """
+[persona]
+name = "Φωνή"
+goal = "answer questions about the Voice of Petrolimni"
 
 [work]
 prompt = "el/chunk-demo"  # in the words that its model was taught
@@ -65,31 +70,14 @@ batch = 16
 epochs = {epochs}
 max_length = 256
 samples = 0
-"""
-
-
-# For a pretrained model of some size: the prompts of real archives, and fewer epochs.
-ENGLISH_CONFIG = """\
-# Written by `kkoracle demo --language en`: the settings of a sample newspaper on this machine.
-data = "data"
-archive = "demo"
-
-[redis]
-reconcile_s = 5
+""",
+    "en": """\
+profile = "newspaper.toml"
 
 [persona]
 name = "Voice"
 language = "en"
 goal = "answer questions about the Harbour Voice"
-
-[model]
-name = "{model}"
-
-[crawl]
-contact = "demo@example.org"
-profile = "newspaper.toml"
-base_url = "{url}"
-delay = 0.0  # robots.txt asks for 0.05 s, and gets it
 
 [work]
 prompt = "en/chunk-brief"  # with an example: a model of 135M follows no page of instructions
@@ -125,7 +113,8 @@ batch = 8
 epochs = 10
 max_length = 256
 samples = 0
-"""
+""",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +172,7 @@ def load_or_create_plan(
         usual = SMALL[0]
         write_atomic(directory / ENGLISH_PROFILE, ENGLISH.read_text("utf-8"))
     plan = DemoPlan(stories or usual, _free_port(), seed=7, language=language)
-    settings = ENGLISH_CONFIG if language == "en" else CONFIG
+    settings = CONFIG + OWN_CONFIG[language]
     config = settings.format(model=model.resolve(), url=plan.url, epochs=epochs)
     write_atomic(directory / "kkoracle.toml", config)
     write_atomic(stored, orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
