@@ -27,20 +27,15 @@ def agreement(question: str, answer: str, again: str, language: str) -> float:
     question that the other says as well. An answer that adds nothing is compared as a whole.
     """
     asked, first, second = (TokenizedText(one, language) for one in (question, answer, again))
-    known = asked if (first.stems | first.numbers) - asked.stems - asked.numbers else None
-    numbers, others = (
-        _added(one.numbers, known.numbers if known else None) for one in (first, second)
-    )
+    if not (first.stems | first.numbers) - asked.stems - asked.numbers:
+        asked = TokenizedText("", language)
+    numbers, others = first.numbers - asked.numbers, second.numbers - asked.numbers
     if numbers and others:
         return len(numbers & others) / len(numbers)
-    told, said = (_added(one.stems, known.stems if known else None) for one in (first, second))
+    told, said = first.stems - asked.stems, second.stems - asked.stems
     if not told or not said:
         return 0.0
     return len(told & said) / min(len(told), len(said))
-
-
-def _added(values: frozenset[str], known: frozenset[str] | None) -> frozenset[str]:
-    return values - (known or frozenset())
 
 
 def alternatives(question: str, answer: str, text: str) -> list[str]:
@@ -94,6 +89,6 @@ def _without_opening(text: str, start: int, end: int) -> tuple[int, int] | None:
     first, _, rest = text[start:end].partition(" ")
     if rest and len(first) > SMALL and rest[0].isupper():
         return start, end
-    small = rest.partition(" ")
-    rest = rest if not rest or rest[0].isupper() else small[2]
+    if rest and not rest[0].isupper():
+        rest = rest.partition(" ")[2]
     return (end - len(rest), end) if rest else None

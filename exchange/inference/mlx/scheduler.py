@@ -49,7 +49,7 @@ class MlxRequest:
 
 
 class RequestScheduler:
-    """The batch of one model, and those who wait for a place in it, first come first served.
+    """The batch of one model, and those who wait for a place in it, follow-ups first.
 
     Args:
         name: of the model, among the prefixes.
