@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -79,16 +79,8 @@ def load_consent(directory: Path) -> Consent | None:
 
 def record_survey(directory: Path, signals: tuple[OptOutSignal, ...]) -> Consent:
     """Keep what a survey has found; what was confirmed before stays confirmed."""
-    before = load_consent(directory)
-    now = Consent(
-        time.time(),
-        signals,
-        before.accepted if before else None,
-        before.accepted_at if before else "",
-        before.how if before else "",
-        before.who if before else "",
-    )
-    return _save(directory, now)
+    before = load_consent(directory) or Consent(0.0, (), None)
+    return _save(directory, replace(before, looked_at=time.time(), signals=signals))
 
 
 def record_acceptance(directory: Path, known: Consent, how: str) -> Consent:
