@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
 from crawler import profiles
+from crawler.addresses import joined
 from crawler.discovery import sitemaps
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import declared_language, paragraphs, parse
@@ -212,10 +213,10 @@ class _ProbeRun:
         )
         if named and root is not None:
             feeds = [each.get("href") for each in root.iter("link") if each.get("type") in FEEDS]
-            if feeds and feeds[0]:
-                self._notes.append(f"it has a feed: {printable(urljoin(page.url, feeds[0]))}")
+            if feeds and feeds[0] and (feed := joined(page.url, feeds[0])):
+                self._notes.append(f"it has a feed: {printable(feed)}")
             if frame := next((each.get("src") for each in root.iter("frame")), ""):
-                self._notes.append(f"its text is in frames: {printable(urljoin(page.url, frame))}")
+                self._notes.append(f"its text is in frames: {printable(joined(page.url, frame))}")
         return root
 
     async def _stories(self, url: str, root: Any) -> list[str]:

@@ -243,6 +243,9 @@ def test_frames_are_named_and_a_page_that_only_leads_on_is_followed() -> None:
     frames = Answer("<frameset><frame src='/menu.html'><frame src='/text.html'></frameset>")
     found, _ = look({"/": frames})
     assert any(note.endswith("/menu.html") for note in found.verdict.notes)
+    odd = "<frame src='http://[1'><link type='application/rss+xml' href='http://[2'>"
+    found, _ = look({"/": Answer(odd)})  # no addresses at all
+    assert not any("http" in note for note in found.verdict.notes)
     leads = Answer("<meta http-equiv=refresh content='0; url=/new'>")
     found, site = look(site_of(article(1)) | {"/": leads, "/new": front("/2021/news-1000-of-x")})
     assert "/new" in site.visits()
