@@ -172,7 +172,7 @@ class Profile(SettingsTable):
     hosts: tuple[str, ...] = ()  # other hosts that serve the same pages
     allow_private: bool = False  # may names lead to private addresses?
     block_marks: tuple[Regex, ...] = ()  # what a page says that is a refusal with status 200
-    charset: str = "announced"  # or "greek", whatever is announced; or a label where nothing is
+    charset: str = ANNOUNCED  # or "greek", whatever is announced; or a label where nothing is
     start: tuple[str, ...] = ()
     ranges: tuple[IssueRange, ...] = ()
     sitemaps: tuple[str, ...] = ()  # addresses; "robots.txt" means those that it names
