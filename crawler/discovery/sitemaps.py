@@ -21,6 +21,7 @@ from typing import Any
 
 from crawler.addresses import joined
 from crawler.extract.charset import as_utf8
+from crawler.extract.html import CONTROLS
 from exchange.text.charset_labels import ANNOUNCED, codec_of
 
 MAX_HELD = 5000  # elements inside one entry; more is no entry
@@ -114,7 +115,6 @@ _NO_MARKUP = re.compile(
     rb"|<(?![\w/!?:])",
     re.I | re.S,
 )
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 
 
 def _in_utf8(body: bytes, announced: str, charset: str, language: str) -> bytes:
@@ -140,7 +140,7 @@ def _from_charset(body: bytes, announced: str, charset: str, language: str) -> b
 
 def _mended(body: bytes) -> bytes:
     """XML without declarations, which may stand only at its beginning, and with text as text."""
-    plain = _DECLARATION.sub(b"", body).translate(None, _CONTROLS)
+    plain = _DECLARATION.sub(b"", body).translate(None, CONTROLS)
     doctype = _DOCTYPE.match(plain)
     return _NO_MARKUP.sub(_as_text, plain[doctype.end() :] if doctype else plain)
 

@@ -12,7 +12,7 @@ from typing import Any
 from crawler.extract.charset import clean
 
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
+CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})  # which neither HTML nor XML may hold
 # References to controls, surrogates and what is no character: libxml2 gives up a text at some of
 # them, trafilatura the whole page. Those of C1 meant windows-1252, and are read so by `clean`.
 _NO_CHARACTER = re.compile(
@@ -40,7 +40,7 @@ def without_controls(markup: bytes) -> bytes:
     """Markup in UTF-8 without control characters and references to them, which cost a reader only
     themselves.
     """
-    bare = markup.translate(None, _CONTROLS)
+    bare = markup.translate(None, CONTROLS)
     return _NO_CHARACTER.sub(b"", bare) if b"&#" in bare else bare
 
 
