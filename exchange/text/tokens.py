@@ -1,8 +1,4 @@
-"""A text as checks and metrics read it: cut into words once, each looked at once and remembered.
-
-An archive's words recur, so what a word is (its folded form, its stem, its month) is worked out
-at its first occurrence; that is what makes the whole chain cost a fraction of a millisecond.
-"""
+"""A text as checks and metrics read it: cut into words once (`vocabulary` knows what each is)."""
 
 from __future__ import annotations
 
@@ -14,12 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from exchange.text import dates
 from exchange.text.language import every
-from exchange.text.numbers import (
-    ONE,
-    Quantity,
-    read_quantities,
-    spaces_thousands,
-)
+from exchange.text.numbers import ONE, Quantity, read_quantities, spaces_thousands
 from exchange.text.vocabulary import SIGNS, WordToken, load_vocabulary
 
 _DOTTED = re.compile(r"\d+(?:\.\d+){2,}")  # 3.5.2004
