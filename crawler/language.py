@@ -109,7 +109,7 @@ def _detect(pages: sqlite3.Connection, profile: Profile, archive: str) -> str:
 def _stored_texts(pages: sqlite3.Connection, profile: Profile) -> Iterator[tuple[str, str]]:
     """Texts of stored pages, spread over all, with the language that each names."""
     # What reads pages is another process's; this one needs it only where nobody says the language.
-    from crawler.extract.charset import as_utf8
+    from crawler.extract.charset import markup_of
     from crawler.extract.documents import UnreadableDocument
     from crawler.extract.documents import read as read_document
     from crawler.extract.html import declared_language, paragraphs, parse
@@ -128,7 +128,7 @@ def _stored_texts(pages: sqlite3.Connection, profile: Profile) -> Iterator[tuple
                 continue
             yield "\n".join(parts.paragraphs), ""
             continue
-        root = parse(as_utf8(stored.body, stored.charset, profile.charset))
+        root = parse(markup_of(stored, profile))
         if root is not None and (text := "\n".join(paragraphs([root]))):
             yield text, declared_language(root)
 

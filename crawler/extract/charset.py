@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING, Protocol
 
 from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
 from exchange.text.fold import collapse_spaces
+
+if TYPE_CHECKING:
+    from crawler.profile import Profile
 
 # In windows-1253 Ά is 0xA2, in iso-8859-7 it is 0xB6; nothing else common differs.
 _LOWER = rb"[\xdc-\xfe]"
@@ -89,6 +93,21 @@ def as_utf8(
     if (b"\x1b" in body and _ESCAPED.search(body)) or body.count(b"\0", 0, 64) > 16:
         return decode(body, announced, charset, language).encode("utf-8")
     return body.removeprefix(b"\xef\xbb\xbf")
+
+
+class ReceivedPage(Protocol):
+    """A page as it was sent, with the charset that was announced for it."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def charset(self) -> str: ...
+
+
+def markup_of(page: ReceivedPage, profile: Profile) -> bytes:
+    """A page's markup in UTF-8, read as its newspaper's profile says."""
+    return as_utf8(page.body, page.charset, profile.charset, profile.language)
 
 
 def _is_greek(body: bytes, names: list[str], language: str) -> bool:

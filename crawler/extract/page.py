@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from crawler import records
-from crawler.extract.charset import as_utf8
+from crawler.extract.charset import markup_of
 from crawler.extract.chunk import chunks
 from crawler.extract.documents import UnreadableDocument, fill_from_name
 from crawler.extract.documents import read as reading_read
@@ -146,7 +146,7 @@ class PageReader:
         if page.kind in records.FILES and page.kind != records.HTML:
             stored = (page.body, page.url, profile.charset, profile.language)
             return [reading_read(page.kind, *stored)], False
-        markup = as_utf8(page.body, page.charset, profile.charset, profile.language)
+        markup = markup_of(page, profile)
         root = parse(markup)
         if root is None:
             raise UnreadableDocument("empty")

@@ -20,7 +20,7 @@ from crawler.discovery.links import (
     read_list,
 )
 from crawler.discovery.parts import next_part
-from crawler.extract.charset import as_utf8, decode
+from crawler.extract.charset import decode, markup_of
 from crawler.fetch.block_pages import BLOCK_PAGE_BYTES, is_block_page
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
@@ -184,7 +184,7 @@ class PageFetcher:
         if not self._site.has_links(claim.kind):
             links = frames_of(claim, response.body, url, self._site)
         elif not claim.is_part:
-            markup = as_utf8(response.body, *charset)
+            markup = markup_of(response, self._site.profile)
             links = extract_links(
                 markup, url, self._site, claim.kind, claim.issue, source=response.body
             )

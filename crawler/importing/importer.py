@@ -19,7 +19,7 @@ from urllib.parse import quote
 from crawler import profiles, records
 from crawler.daemon import SnapshotCallback, run_daemon
 from crawler.discovery.links import extract_links
-from crawler.extract.charset import as_utf8
+from crawler.extract.charset import markup_of
 from crawler.extract.documents import ImportDocument
 from crawler.extract.file_names import date_by_pattern
 from crawler.frontier import pages
@@ -211,9 +211,7 @@ class DocumentStore:
             self._db.execute("UPDATE pages SET text='waiting' WHERE id=?", inserted)
         if page.kind in records.FILES or not self._site.has_links(page.kind):
             return []
-        markup = as_utf8(
-            item.body, item.charset, self._site.profile.charset, self._site.profile.language
-        )
+        markup = markup_of(item, self._site.profile)
         return list(extract_links(markup, item.url, self._site, page.kind, page.issue))
 
     def _reject(self, item: ImportDocument) -> list[Link]:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import Counter, deque
 
 from crawler.discovery.links import extract_links
-from crawler.extract.charset import as_utf8
+from crawler.extract.charset import markup_of
 from crawler.extract.page import PageReader, StoredPage
 from crawler.fetch.response import FetchError
 from crawler.fetch.throttle_pool import PoliteClient
@@ -48,12 +48,7 @@ async def _compare(
     except FetchError as error:
         return f"the routes {short!r} and {long!r} could not be compared ({error.reason})"
     page = _texts(one, url, page_fetched.response.body, page_fetched.response.charset)
-    markup = as_utf8(
-        page_fetched.response.body,
-        page_fetched.response.charset,
-        one.profile.charset,
-        one.profile.language,
-    )
+    markup = markup_of(page_fetched.response, one.profile)
     link = other.classify(url)
     found = [
         each

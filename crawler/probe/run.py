@@ -16,7 +16,7 @@ import orjson
 from crawler import profiles
 from crawler.addresses import joined
 from crawler.discovery import sitemaps
-from crawler.extract.charset import as_utf8
+from crawler.extract.charset import markup_of
 from crawler.extract.html import declared_language, paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
 from crawler.fetch.block_pages import is_block_page
@@ -165,17 +165,13 @@ class _ProbeRun:
         full = replace(verdict, notes=(*verdict.notes, *self._notes))
         return ArchiveProbe(self._url, full, self._client.requests, tuple(sorted(self._signals)))
 
-    def _utf8(self, page: FetchedPage) -> bytes:
-        profile, response = self._profile, page.response
-        return as_utf8(response.body, response.charset, profile.charset, profile.language)
-
     def _read(self, page: FetchedPage, *, named: bool = False) -> Any:
         """Read a page and note what it shows.
 
         Args:
             named: the page that the operator named; it may be an index.
         """
-        root = parse(self._utf8(page))
+        root = parse(markup_of(page.response, self._profile))
         self._signals |= set(
             from_headers(page.response.headers.items() if page.response.headers else ())
         )
@@ -230,7 +226,7 @@ class _ProbeRun:
             page = await self._get(url)
             if page is None:
                 return []
-            root = parse(self._utf8(page))
+            root = parse(markup_of(page.response, self._profile))
         return self._candidates(url, root, stories=True)[:STORIES]
 
     def _candidates(self, url: str, root: Any, *, stories: bool) -> list[str]:

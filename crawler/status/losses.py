@@ -167,7 +167,7 @@ def _other_host(base: str) -> str:
 
 def _no_links(directory: Path, scope: CrawlScope) -> str:
     """Pages came, and none of them led to a story: which links were nearly one?"""
-    from crawler.extract.charset import as_utf8
+    from crawler.extract.charset import markup_of
     from crawler.extract.html import parse
     from crawler.extract.worker import load
     from crawler.frontier.raw_store import RawStore
@@ -182,7 +182,7 @@ def _no_links(directory: Path, scope: CrawlScope) -> str:
             stored = load(connection, RawStore(connection), page, scope.origin)
             if stored is None:
                 continue
-            root = parse(as_utf8(stored.body, stored.charset, profile.charset, profile.language))
+            root = parse(markup_of(stored, profile))
             for link in root.iter("a", "area") if root is not None else ():
                 address = (link.get("href") or "").strip()
                 if found := scope.kind_without_key(address, stored.url):
