@@ -16,6 +16,7 @@ from crawler.extract.metadata import PageMetadata, guess, read_metadata
 from crawler.extract.shapes import StoryParts
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 _COVERS = 0.8  # of the page's prose: trafilatura's fast mode found enough
 _BOILERPLATE_TAGS = """
@@ -35,6 +36,7 @@ _REFRAIN = 4  # a paragraph that stands on a page so often was printed by a mach
 _MOST = 0.6  # of the text, which is not cut down further
 _LINE_TAGS = frozenset(["p", "li", "div", "h1", "h2", "h3", "h4", "h5", "blockquote"])
 _HEADING_WORDS = 25
+_ENDS = (*FULL_STOPS, *QUESTION_MARKS, *":»”\"'“’")
 
 
 def read_fallback(
@@ -108,7 +110,7 @@ def _is_prose(element: Any, text: str) -> bool:
         return False
     if element.tag in ("h2", "h3", "h4"):
         return len(text.split()) <= _HEADING_WORDS
-    return element.tag != "div" and text[-1] in ".!?…»”\"'“’。！？।؟:;"
+    return element.tag != "div" and text.endswith(_ENDS)
 
 
 def _longest_link(block: Any) -> int:

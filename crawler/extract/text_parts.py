@@ -17,6 +17,7 @@ from crawler.extract.html import paragraphs, parse
 from crawler.extract.shapes import StoryParts
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 # The names that exports give to the same six things, letters and digits alone; the first that
 # holds something counts.
@@ -41,7 +42,7 @@ _DEPTH = 6  # of objects in objects; no export that was seen has more than four
 _BLANK = re.compile(r"\n[ \t\f\r\u00a0]*\n")
 _MARKUP = re.compile(r"<(?:p|br|div|span|li|a|b|i|em|strong|h\d|img)\b[^>]*>", re.I)
 _ENTITY = re.compile(r"&(?:[a-z]{2,8}|#\d{2,6}|#x[\da-f]{2,6});", re.I)
-_ENDS = tuple(".!?;·…:»”\"’')。！？」』।؟۔")
+_ENDS = (*FULL_STOPS, *QUESTION_MARKS, *"·:»”\"'’)」』")
 _ENDED = 0.6  # of the lines; of lines cut at a width one in eight ends with its sentence
 _LONG = 120  # characters: no line that was cut at a width is as long
 

@@ -12,6 +12,7 @@ from itertools import islice
 from crawler.learn.units import ParsedPage, Place, TextUnit
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 WordRun = tuple[str, str, str, str]
 REPEATED = 3  # pages that must show the same text before it is boilerplate
@@ -27,7 +28,7 @@ MINOR = 0.2  # of the words: so little may stand in a place that is none of the 
 BYLINE_WORDS, BESIDE_NAMES = 30, 6  # of a line that says who wrote it, and where or what for
 BOXES = ("figcaption", "figure", "nav")
 NEVER_DROPPED = ("", "label", "doubled")  # a short line in the text may be its subheading
-_SENTENCE = re.compile(r"[.!;?…:»”\"')\]。！？」』।؟۔]$")
+_ENDS = (*FULL_STOPS, *QUESTION_MARKS, *":»”\"')]」』")
 
 
 def label_units(pages: Sequence[ParsedPage]) -> None:
@@ -175,7 +176,7 @@ def _reject_reason(page: ParsedPage, unit: TextUnit, boxes: dict[int, bool]) -> 
         return "box"
     if unit.words <= 10 and dates.parse_date(unit.text) and not unit.text.endswith("."):
         return "date"
-    prose = unit.words >= PROSE_WORDS and _SENTENCE.search(unit.text)
+    prose = unit.words >= PROSE_WORDS and unit.text.endswith(_ENDS)
     return "" if prose or unit.words >= 2 * PROSE_WORDS else "label"
 
 

@@ -10,8 +10,6 @@ import re
 import unicodedata
 from collections import Counter
 
-# Letters of a word in running text, rounded. Chinese has fewer than two and Japanese a little more,
-# Thai and its neighbours about five with their marks: a bound on length needs no more than that.
 QUESTION_MARKS = (";", "?", "？", "؟", "՞", "፧")  # of all scripts; the first is Greek
 FULL_STOPS = (".", "!", "…", "。", "！", "．", "।", "॥", "۔", "։", "።", "။", "។")
 _IDEOGRAPHS = (
@@ -19,6 +17,8 @@ _IDEOGRAPHS = (
     "\uff66-\uff9f\U00020000-\U000323af"
 )
 _SYLLABLES = "\u0e00-\u0eff\u0f40-\u0fbc\u1000-\u109f\u1780-\u17d3"
+# Letters of a word in running text, rounded. Chinese has fewer than two and Japanese a little more,
+# Thai and its neighbours about five with their marks: a bound on length needs no more than that.
 _LETTERS_PER_WORD = ((re.compile(f"[{_IDEOGRAPHS}]"), 2), (re.compile(f"[{_SYLLABLES}]"), 5))
 _WITHOUT_BLANKS = re.compile(f"[{_IDEOGRAPHS}{_SYLLABLES}]+")
 _LETTER_RUN = re.compile(r"[^\W\d_]+")

@@ -106,6 +106,12 @@ def test_dates_are_read_as_they_are_written(
     assert parts({"text": ONE, **told}, tmp_path).date == date
 
 
+@pytest.mark.parametrize("stop", [".", "。", "।", "۔", "։", "።", "။", "។"])
+def test_a_line_ends_with_its_sentence_in_every_script(stop: str, tmp_path: Path) -> None:
+    lines = tuple(f"{line}{stop}" for line in ("It rained", "The river rose", "The bridge closed"))
+    assert parts({"text": "\n".join(lines)}, tmp_path).paragraphs == lines
+
+
 @pytest.mark.parametrize(
     ("language", "date"),
     [("de", "3. März 2004"), ("el", "3 Μάρτη 2004"), ("en", "Mar 3 2004"), ("el", "1078272000")],
