@@ -23,7 +23,7 @@ from crawler.extract.documents import BytesReadCallback, Documents, ImportDocume
 from crawler.fetch.client import MAX_BODY
 from crawler.fetch.response import HTML
 from crawler.frontier.raw_store import RawStore
-from crawler.inflate import CorruptBodyError, unpack
+from crawler.inflate import GZIP, CorruptBodyError, unpack
 from crawler.records import Capture, original_address
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
@@ -100,12 +100,22 @@ def _records(stream: IO[bytes]) -> Iterator[Any | None]:
     """
     from warcio.archiveiterator import ArchiveIterator
 
+    class Reader(ArchiveIterator):
+        is_cut = False  # it ended inside a gzip member or behind one, not with one
+
+        def close(self) -> None:
+            member = self.reader.decompressor if self.reader else None
+            self.is_cut = not member.eof if member else packed
+            super().close()
+
     start: int | None = 0
     given = skip = 0
     damaged = False
     while start is not None:
         stream.seek(start)
-        reader = ArchiveIterator(stream, arc2warc=True)
+        packed = not isinstance(stream, gzip.GzipFile) and stream.read(len(GZIP)) == GZIP
+        stream.seek(start)
+        reader = Reader(stream, arc2warc=True)
         cut = whole = False
         while not cut:
             try:
@@ -115,9 +125,12 @@ def _records(stream: IO[bytes]) -> Iterator[Any | None]:
                 whole = "non-chunked" in str(error)
                 break
             if record is None:
-                return
+                if not reader.is_cut:
+                    return
+                break
             damaged = False
             given += 1
+            start = max(start, reader.offset)
             if given > skip:
                 yield record
             cut = _is_cut(record)  # what follows it may be whole
@@ -129,7 +142,7 @@ def _records(stream: IO[bytes]) -> Iterator[Any | None]:
         if not cut and not damaged:
             yield None
         damaged = True
-        start = _next_beginning(stream, max(start, reader.offset) + 1)
+        start = _next_beginning(stream, start + 1)
 
 
 def _is_cut(record: Any) -> bool:

@@ -93,6 +93,13 @@ def test_a_damaged_record_never_ends_the_file(tmp_path: Path, packed: bool, dama
     assert [reason for _, reason in found[1:-1]] == ["broken-warc"]
 
 
+def test_wherever_a_packed_record_is_cut_it_is_told(tmp_path: Path) -> None:
+    first, bad, last = warc((PAGE, ""), (PAGE, ""), (PAGE, ""), packed=True)
+    for end in range(1, len(bad), 5):
+        found = read(tmp_path, first + bad[:end] + last)
+        assert found[0] == ("0", "") and any(reason for _, reason in found[1:]), end
+
+
 def test_resources_archives_of_other_makes_and_files_packed_as_a_whole(tmp_path: Path) -> None:
     assert read(tmp_path, b"".join(warc((PAGE, ""), kind="resource"))) == [("0", "")]
     three = b"".join(warc(*[(PAGE, "")] * 3))
