@@ -75,6 +75,6 @@ def forget_old_jobs(redis: Redis, keep: int = KEPT_JOBS) -> None:
         for key, ids in zip(registries, old, strict=True):
             if ids:
                 pipe.zrem(key, *ids)
-                pipe.delete(*(b"rq:job:" + job_id for job_id in ids))
+                pipe.delete(*(keys.job(job_id) for job_id in ids))
                 pipe.delete(*(b"rq:results:" + job_id for job_id in ids))
         pipe.execute()

@@ -31,6 +31,11 @@ SEEN = "kk:seen"
 ARCHIVES = "kk:archives"
 
 
+def job(job_id: bytes) -> bytes:
+    """RQ's own hash of a job; its class would tell, but takes long to import."""
+    return b"rq:job:" + job_id
+
+
 def task(archive: str, task_id: str) -> str:
     return f"kk:{archive}:task:{task_id}"
 

@@ -59,7 +59,11 @@ def delete_unwanted_inputs(redis: Redis, spool: Spool, archive: str) -> int:
         for task_id in unwanted:
             pipe.lrem(queue.key, 0, task_id)
         _, *removed = pipe.execute()
-    jobs = [f"rq:job:{task_id}" for task_id, count in zip(unwanted, removed, strict=True) if count]
+    jobs = [
+        keys.job(task_id.encode())
+        for task_id, count in zip(unwanted, removed, strict=True)
+        if count
+    ]
     if jobs:
         redis.delete(*jobs)
     return len(unwanted)

@@ -94,7 +94,7 @@ def _query_redis(redis: Redis) -> QueueStatus:
         server, memory, waiting, first, control, seen = pipe.execute()
     names = {name.decode("utf-8", "replace"): at for name, at in seen}
     with redis.pipeline(transaction=False) as pipe:
-        pipe.hget(b"rq:job:" + (first or b""), "enqueued_at")
+        pipe.hget(keys.job(first or b""), "enqueued_at")
         for name in names:
             pipe.hgetall(keys.heartbeat(name))
         since, *beats = pipe.execute()
