@@ -19,8 +19,6 @@ from exchange.store import db
 REASON_TEXTS = {
     "robots": "robots.txt does not allow it",
     "moved": "the address leads to another page, which has its own entry",
-    "canonical": "the same text has another address, under which it is stored",
-    "same-page": "another page, but for what belongs to a visit",
     "redirect-loop": "it leads in a circle, also when its cookies are told",
     "blocked": "the site shows programs a wall",
     "redirect-out": "the address leads out of the newspaper",
