@@ -63,8 +63,7 @@ def settle_language(
 
 def with_language(profile: Profile, language: str) -> Profile:
     """The profile of an archive in this language."""
-    said = profile.model_dump(exclude_unset=True) | {"language": language}
-    return type(profile).model_validate(said)
+    return profiles.with_values(profile, language=language)
 
 
 def settled_profile(

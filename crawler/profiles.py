@@ -96,9 +96,18 @@ def by_route(profile: Profile, route: str) -> Profile:
 
 def _based(profile: Profile, url: str) -> Profile:
     try:
-        return Profile.model_validate(profile.model_dump(exclude_unset=True) | {"base": url})
+        return with_values(profile, base=url)
     except ValidationError as error:
         raise UsageError(f"crawl.base_url: {_first_error(error)}") from None
+
+
+def with_values(profile: Profile, **values: str) -> Profile:
+    """The profile with other values, checked as a file's are; what it left open stays open.
+
+    Raises:
+        ValidationError: a value does not fit.
+    """
+    return Profile.model_validate(profile.model_dump(exclude_unset=True) | values)
 
 
 def parse(text: str, where: str) -> Profile:
