@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO, cast
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
-from crawler.fetch.response import HTML
+from crawler.fetch.response import HTML, looks_like_page
 from crawler.frontier.raw_store import RawStore
 from crawler.inflate import GZIP, CorruptBodyError, unpack
 from crawler.records import Capture, original_address
@@ -38,7 +38,6 @@ _BEGINNING = re.compile(_VERSION_LINE + rb"|\x1f\x8b\x08[\x00-\x1f]")
 _NEXT = re.compile(_VERSION_LINE)  # in a body: less of it was written than its length says
 _STEP = 1 << 20  # bytes looked through at once for the next record
 _UNTYPED = ("", "application/octet-stream", "unknown", "no-type")
-_MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|\?xml|!--)", re.I)
 
 
 def require_warcio() -> Any:
@@ -192,9 +191,9 @@ def _page(record: Any, name: str) -> ImportDocument | None:
     try:
         body = unpack(body, str(encoding or ""), MAX_BODY + 1)
     except CorruptBodyError:
-        if not _MARKUP.match(body):  # else it was unpacked by whoever wrote the file
+        if not looks_like_page(body):  # else it was unpacked by whoever wrote the file
             return ImportDocument(name, records.HTML, body, url, reason="encoding")
-    if kind not in HTML and not _MARKUP.match(body):
+    if kind not in HTML and not looks_like_page(body):
         return None
     if len(body) > MAX_BODY:
         return ImportDocument(name, records.HTML, url.encode(), url, reason="too-big")
