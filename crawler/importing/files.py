@@ -6,6 +6,7 @@ A file is what its content says where that is plain, else what its name says: pa
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import os
@@ -28,7 +29,6 @@ from crawler.inflate import GZIP
 BATCH = 128  # documents in one commit,
 BATCH_BYTES = 32 * 1024 * 1024  # or as many as this; a PDF may be larger by itself
 MAX_PDF = 100 * 1024 * 1024
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 SUFFIXES = {
     ".html": records.HTML,
     ".htm": records.HTML,
@@ -191,7 +191,7 @@ def _by_content(head: bytes, *, bare: bool) -> str:
         return records.HTML
     if not bare or head.translate(None, _TEXT_BYTES):
         return ""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")
     if start.startswith(b"{"):
         return JSON_LINES if re.match(rb"\{[^\n]*\}\s*\n\s*\{", start) else JSON
     return JSON if start.startswith(b"[{") or re.match(rb"\[\s+\{", start) else records.TEXT
@@ -199,7 +199,10 @@ def _by_content(head: bytes, *, bare: bool) -> str:
 
 def _is_binary(head: bytes) -> bool:
     """A stray NUL costs a text that character; a file of many is none."""
-    return not head.startswith(UTF_16) and head.count(b"\0") > len(head) * _MOST_NULS
+    return (
+        not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        and head.count(b"\0") > len(head) * _MOST_NULS
+    )
 
 
 def _whole(path: Path, name: str, kind: str, size: int, packed: bool) -> ImportDocument:

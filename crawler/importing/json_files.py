@@ -131,8 +131,6 @@ def _loads(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        if len(body) > MAX_JSON:
-            raise
         try:
             return json.loads(body)
         except RecursionError:
