@@ -29,7 +29,7 @@ class UnreadableDocument(Exception):
     """A file that yields no text; the reason is a code."""
 
 
-def read(kind: str, body: bytes, url: str, charset: str, language: str = "") -> StoryParts:
+def read_document(kind: str, body: bytes, url: str, charset: str, language: str = "") -> StoryParts:
     """A file of any kind but HTML, which the profile's shapes read.
 
     Args:

@@ -19,10 +19,9 @@ from exchange.text.fold import fold
 from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 _COVERS = 0.8  # of the page's prose: trafilatura's fast mode found enough
-_BOILERPLATE_TAGS = """
-a aside footer form head header nav noscript option script select style
-"""
-_NO_PROSE = frozenset(_BOILERPLATE_TAGS.split())
+_NO_PROSE = frozenset(
+    "a aside footer form head header nav noscript option script select style".split()  # noqa: SIM905
+)
 # Trafilatura deletes these too, but first it walks through them several times.
 _DELETED = ("aside", "footer", "iframe", "nav", "noscript", "script", "style", "svg")
 _BLOCKS = ("p", "h2", "h3", "h4", "blockquote", "div")

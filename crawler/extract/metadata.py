@@ -1,7 +1,7 @@
 """What a page says about its story in JSON-LD, in meta tags and in the elements meant for it.
 
 Of several values the first that can be read is taken; what is still missing then, trafilatura's own
-rules may guess (`guessed`), which costs as much as finding the text.
+rules may `guess`, which costs as much as finding the text.
 """
 
 from __future__ import annotations

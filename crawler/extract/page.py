@@ -12,8 +12,7 @@ from urllib.parse import quote
 from crawler import records
 from crawler.extract.charset import markup_of
 from crawler.extract.chunk import chunks
-from crawler.extract.documents import UnreadableDocument, fill_from_name
-from crawler.extract.documents import read as reading_read
+from crawler.extract.documents import UnreadableDocument, fill_from_name, read_document
 from crawler.extract.fallback import read_fallback
 from crawler.extract.html import parse, without_controls
 from crawler.extract.metadata import has_tags, read_metadata
@@ -145,7 +144,7 @@ class PageReader:
         profile = self._profile
         if page.kind in records.FILES and page.kind != records.HTML:
             stored = (page.body, page.url, profile.charset, profile.language)
-            return [reading_read(page.kind, *stored)], False
+            return [read_document(page.kind, *stored)], False
         markup = markup_of(page, profile)
         root = parse(markup)
         if root is None:

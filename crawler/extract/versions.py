@@ -21,10 +21,8 @@ from exchange.store.spool import Spool
 if TYPE_CHECKING:
     from crawler.extract.forecast import ReExtractionForecast
 
-_VERSION, _RULES = (
-    "extraction",
-    "text-rules",
-)  # notes: what texts are made by, and its profile's part
+# Notes: what texts are made by, and its profile's part.
+_VERSION, _RULES = "extraction", "text-rules"
 _EXTRACTED = "text NOT IN ('', 'waiting')"
 Forecast = Callable[[], "ReExtractionForecast | None"]
 

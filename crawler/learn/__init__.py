@@ -4,5 +4,5 @@
 story, `xpaths` names elements, `coverage` weighs what an XPath gathers. `propose` groups pages of
 one layout; of each, `body` finds the text and what is cut out of it, `fields` and `authors` the
 rest. `addresses` tells the kinds of links, `command` shows before and after and writes the profile.
- Nothing here is particular to a newspaper, and nothing runs during a crawl.
+Nothing here is particular to a newspaper, and nothing runs during a crawl.
 """
