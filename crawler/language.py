@@ -109,8 +109,7 @@ def _stored_texts(pages: sqlite3.Connection, profile: Profile) -> Iterator[tuple
     """Texts of stored pages, spread over all, with the language that each names."""
     # What reads pages is another process's; this one needs it only where nobody says the language.
     from crawler.extract.charset import markup_of
-    from crawler.extract.documents import UnreadableDocument
-    from crawler.extract.documents import read as read_document
+    from crawler.extract.documents import UnreadableDocument, read_document
     from crawler.extract.html import declared_language, paragraphs, parse
     from crawler.extract.worker import load
 

@@ -147,9 +147,8 @@ def _pdf(body: bytes) -> StoryParts:
         TypeError,
         AttributeError,
         IndexError,
-        RecursionError,
+        RuntimeError,  # too deep, or a filter that pypdf does not know
         OSError,
-        NotImplementedError,
     ):
         raise UnreadableDocument("broken-pdf") from None
     if pictures and 2 * pictures >= len(pages):

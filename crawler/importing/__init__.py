@@ -5,3 +5,8 @@ extract crawled pages read them, so a file that hangs or crashes a parser is a c
 changed profile reads them again, and the quality checks are the same. A page is known by its
 content: a second import adds only what is new, and a file that was moved is not new.
 """
+
+import zipfile
+
+# What zipfile raises for a file that is cut, locked by a password or packed by a method it lacks.
+ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError)

@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 from crawler import records
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.fetch.client import MAX_BODY
-from crawler.importing import json_files, mets, tables, warc
+from crawler.importing import ZIP_ERRORS, json_files, mets, tables, warc
 from crawler.importing.alto import root_name
 from crawler.importing.json_files import ImportOptions
 from crawler.inflate import GZIP
@@ -172,7 +172,7 @@ def _magic(path: Path, head: bytes, told: str) -> str:
         try:
             with zipfile.ZipFile(path) as parts:
                 names = parts.namelist()
-        except (zipfile.BadZipFile, NotImplementedError):
+        except ZIP_ERRORS:
             return ""
         if "xl/workbook.xml" in names:
             return SHEETS

@@ -19,6 +19,7 @@ from crawler.extract.charset import codec_by_bytes
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
 from crawler.extract.text_parts import FIELDS, plain_name
 from crawler.fetch.client import MAX_BODY
+from crawler.importing import ZIP_ERRORS
 from crawler.importing.json_files import ImportOptions, failed_document, record_document
 from exchange.errors import UsageError
 from exchange.text.charset_labels import ANNOUNCED, GREEK
@@ -135,7 +136,7 @@ def read_workbook(
                     return
         book = load_workbook(str(path))
         sheets = [(title, book.get_sheet_by_name(title)) for title in book.sheet_names]
-    except (CalamineError, zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+    except (CalamineError, *ZIP_ERRORS, OSError, ValueError):
         yield failed_document(name, "broken-sheet")
         return
     tell(path.stat().st_size)

@@ -23,6 +23,7 @@ from crawler.extract.documents import BytesReadCallback, Documents, ImportDocume
 from crawler.fetch.client import MAX_BODY
 from crawler.fetch.response import HTML, looks_like_page
 from crawler.frontier.raw_store import RawStore
+from crawler.importing import ZIP_ERRORS
 from crawler.inflate import GZIP, CorruptBodyError, unpack
 from crawler.records import Capture, original_address
 from crawler.scope import CrawlScope
@@ -65,7 +66,7 @@ def read_wacz(path: Path, name: str, tell: BytesReadCallback) -> Documents:
                 if part.lower().endswith((".warc", ".warc.gz")):
                     with parts.open(part) as stream:
                         yield from _pages(stream, f"{name}/{part}", tell)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except ZIP_ERRORS:
         yield ImportDocument(name, records.HTML, name.encode(), reason="broken-wacz")
 
 
