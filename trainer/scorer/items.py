@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -70,8 +71,13 @@ class ScoreItem:
 
     @property
     def group(self) -> str:
-        """The same for all answers to one question under one guide."""
-        return digest(fold(self.question), fold(self.guide))
+        """The same for all answers to one question, whatever its guide and however it is typed."""
+        return digest(comparable(self.question))
+
+    @property
+    def said(self) -> str:
+        """The same for all answers that say the same to one question."""
+        return f"{self.group} {comparable(self.answer)}"
 
     @property
     def level(self) -> int:
@@ -95,6 +101,24 @@ class ScoreItem:
         return cls(**{**raw, "scale": ScoreScale(**raw["scale"])})
 
 
+def comparable(text: str) -> str:
+    """A question or an answer as it is compared: without case, marks and what ends it.
+
+    >>> comparable("Which  Colour? ") == comparable("which colour")
+    True
+    """
+    folded = fold(text)
+    end = len(folded)
+    while end and (folded[end - 1] == " " or _ends(folded[end - 1])):
+        end -= 1
+    return folded[:end] or folded  # an answer of a question mark alone is one
+
+
+def _ends(character: str) -> bool:
+    return unicodedata.category(character)[0] == "P" and character not in _MEANT
+
+
+_MEANT = "%‰+#*/"  # behind a number or a letter they are part of what is said
 _PLACEHOLDERS = frozenset({"question", "guide", "answer", "top"})
 _FIELD = re.compile(r"\{(question|guide|answer|top)\}")
 _KIND = "scoring-"

@@ -63,8 +63,8 @@ def check_trust(
             or the sample is too small.
     """
     filtered = was_filtered(archive_dir, evaluation.about.dataset)
-    seen = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
-    fresh = [item for item in human if (item.group, item.answer) not in seen]
+    seen = {item.said for item in [*taught.train, *taught.valid]}
+    fresh = [item for item in human if item.said not in seen]
     if not human and filtered:
         raise NotEnoughData(
             "a scorer chose the pairs that the tuned system learned, so it cannot alone say how "

@@ -82,7 +82,8 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
     """Divide by hashes of names, so that the same items always stand in the same part.
 
     With fewer than five questions none is held out: `unseen_questions` is empty then. The same
-    answer to the same question twice (scored by two people) stands in one part.
+    answer to the same question twice (of two people, or scored by two) stands in one part,
+    however it is typed.
 
     Raises:
         UserError: too few items.
@@ -96,7 +97,7 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
     )
     held = set(groups[: math.ceil(settings.unseen * len(groups))] if len(groups) >= ENOUGH else [])
     rest = [item for item in items if item.group not in held]
-    answers = {item.id: f"{item.group} {' '.join(item.answer.split())}" for item in rest}
+    answers = {item.id: item.said for item in rest}
     order = sorted(set(answers.values()), key=lambda name: hash_fraction(name, settings.key))
     tested = max(1, round(settings.test * len(order)))
     fitted = tested + max(1, round(settings.valid * len(order)))
@@ -121,12 +122,12 @@ def held_out_of_file(
 
     Scales are those it was taught, where the maximum is.
     """
-    known = {(item.group, item.answer) for item in [*taught.train, *taught.valid]}
-    groups = {group for group, _ in known}
+    known = {item.said for item in [*taught.train, *taught.valid]}
+    groups = {item.group for item in [*taught.train, *taught.valid]}
     answers: list[ScoreItem] = []
     questions: list[ScoreItem] = []
     for item in items:
-        if (item.group, item.answer) in known:
+        if item.said in known:
             continue
         top = about.scales.get(f"{item.scale.maximum:g}")
         on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item

@@ -49,6 +49,24 @@ def test_questions_that_are_tested_are_never_taught_and_answers_only_once() -> N
     assert len(set(where)) == 1 and len(where) == 2
 
 
+def test_a_question_typed_otherwise_is_the_same_and_so_is_its_answer() -> None:
+    one = ScoreItem("1", "Πότε  έφυγε;", "το 1998", "Το 1998.", ScoreScale(1, 1))
+    for question in ("πότε έφυγε", "ΠΟΤΕ ΕΦΥΓΕ;", "Πότε έφυγε ?", "Πότε έφυγε\u037e"):
+        for answer in ("το 1998", "ΤΟ  1998!", "Το 1998 »."):
+            other = replace(one, question=question, guide="άλλος οδηγός", answer=answer)
+            assert (other.group, other.said) == (one.group, one.said)
+    assert replace(one, answer="Το 1998 %").said != one.said
+    assert replace(one, answer="?").said != replace(one, answer="!").said
+    made = [
+        replace(item, question=item.question.upper() if number % 2 else item.question[:-1])
+        for number, item in enumerate(items(20, 10))
+    ]
+    parts = split_items(made, ScoreSettings())
+    taught = {item.question.lower().rstrip(";") for item in (*parts.train, *parts.valid)}
+    assert parts.unseen_questions
+    assert not taught & {item.question.lower().rstrip(";") for item in parts.unseen_questions}
+
+
 def test_a_split_is_the_same_whatever_the_order_and_comes_back_from_the_disk(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
