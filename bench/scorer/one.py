@@ -26,6 +26,7 @@ from trainer.scorer import evaluate
 from trainer.scorer.encode import DIGITS
 from trainer.scorer.items import load_score_prompt
 from trainer.scorer.metrics import measure, quadratic_kappa
+from trainer.scorer.scoring import Scorer
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
@@ -111,14 +112,15 @@ def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
     found: Figures = {"train_cpu_s": round(time.process_time() - started, 1)}
     summary = RunSummary.read(taught.run.folder)
     found["parameters"] = summary.parameters if summary else 0
-    scorer = load_tuned(taught.run, model, load_score_prompt(settings.prompt))
+    decoder = load_tuned(taught.run, model, load_score_prompt(settings.prompt))
+    scorer = Scorer(decoder, taught.about.threshold)
     for test, items in evaluate.held_out_parts(parts):
         found[f"ece_before_{test}"] = measure(scorer.outcomes(items))["ece"]
         labels = [item.level for item in items]
         found[f"ceiling_{test}"] = round(
             quadratic_kappa(labels, [true[item.id] for item in items]), 4
         )
-    scorer.temperature, scorer.threshold = taught.about.temperature, taught.about.threshold
+    decoder.temperature = taught.about.temperature
     for entry in evaluate.evaluate_tuned(scorer, parts, Callback()):
         found |= {f"{figure}_{entry.test}": value for figure, value in entry.figures.items()}
         found[f"qwk_sure_half_{entry.test}"] = entry.sure_half["qwk"]

@@ -27,6 +27,7 @@ class LevelPrediction:
     expected: float  # the sum of k p_k
     confidence: float  # the probability of `level`
     probabilities: tuple[float, ...]  # of the levels 0 to top
+    cut: bool = False  # what was read had lost its end
 
 
 def predict_level(logits: Sequence[float], top: int, temperature: float) -> LevelPrediction:

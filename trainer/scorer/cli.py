@@ -153,6 +153,7 @@ def evaluate(
     from exchange.inference import models
     from trainer.console import ProgressScreen
     from trainer.scorer import training
+    from trainer.scorer.candidates.decoder import load_decoder
     from trainer.scorer.console import read_and_report, results_table
     from trainer.scorer.evaluate import (
         evaluate_base,
@@ -162,7 +163,6 @@ def evaluate(
     )
     from trainer.scorer.folder import DATA, scorer_run
     from trainer.scorer.items import load_score_prompt
-    from trainer.scorer.scoring import load_base
     from trainer.scorer.split import ScorerSplit, held_out_of_file
 
     project: Project = ctx.obj
@@ -182,7 +182,7 @@ def evaluate(
         for base in bases or []:
             chosen = project.config.table("model", models.ModelSettings, {"name": base})
             folder = models.locate(chosen, project.models, confirm)
-            untaught = load_base(folder, load_score_prompt("full"))
+            untaught = load_decoder(folder, load_score_prompt("full"))
             entries += evaluate_base(untaught, base, parts, shots or [0, 4], screen)
             del untaught
     path = write_results(entries, about.key, run.folder)

@@ -21,6 +21,7 @@ from exchange.text.fold import words
 from trainer.console import ProgressCallback
 from trainer.scorer import metrics
 from trainer.scorer.calibration import fit_temperature
+from trainer.scorer.candidates.decoder import DecoderCandidate
 from trainer.scorer.encode import Shot
 from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.scorer.metrics import LabelledPrediction, quadratic_kappa
@@ -149,20 +150,28 @@ def evaluate_tuned(
 
 
 def evaluate_base(
-    scorer: Scorer, name: str, parts: ScorerSplit, counts: Sequence[int], callback: ProgressCallback
+    base: DecoderCandidate,
+    name: str,
+    parts: ScorerSplit,
+    counts: Sequence[int],
+    callback: ProgressCallback,
 ) -> list[ScorerResult]:
     """A model that was never taught, with so many examples before each question."""
     found = []
     fitted = parts.valid[:TEMPERATURE_ITEMS]
     for count in counts:
         callback.log(f"{name}, {count} examples")
-        examples = pick_shots(scorer.prompt, parts.train, count)
-        logits, _ = scorer.logits(fitted, examples, callback.progress("validating"))
-        scorer.temperature = fit_temperature(
+        examples = pick_shots(base.prompt, parts.train, count)
+        logits, _ = base.logits(fitted, examples, callback.progress("validating"))
+        base.temperature = fit_temperature(
             logits, [item.scale.top for item in fitted], [item.level for item in fitted]
         )
         for test, items in held_out_parts(parts):
-            outcomes = scorer.outcomes(items, examples, callback.progress("answering"))
+            readings = base.predict(items, callback.progress("answering"), examples)
+            outcomes = [
+                LabelledPrediction(item.scale, item.level, reading)
+                for item, reading in zip(items, readings, strict=True)
+            ]
             found.append(
                 ScorerResult(
                     f"{name}, {count}-shot",

@@ -42,6 +42,7 @@ class ScorerInfo:
     data: str  # sha of the split
     sizes: dict[str, int]  # items of each part
     valid: dict[str, float] = field(default_factory=dict)  # figures on what it was fitted on
+    kind: str = "decoder"  # of the candidate that was chosen: which file of candidates/ reads it
     format: int = FORMAT
 
     @property

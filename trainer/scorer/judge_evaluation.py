@@ -132,7 +132,7 @@ def judge_evaluation(
         values.setdefault(system, {})[name] = share
     metric = MetricInfo(
         METRIC,
-        f"scorer|{about.key}|prompt:{about.prompt}:{about.prompt_sha}|T:{scorer.temperature:.3f}"
+        f"scorer|{about.key}|prompt:{about.prompt}:{about.prompt_sha}|T:{about.temperature:.3f}"
         f"|labels:{'human' if about.human else 'synthetic'}|filtered:{trusted.filtered}"
         f"|human:{trusted.human}|v:1",
         f"Points that the scorer gives, as a share of the maximum ({trusted.said}).",

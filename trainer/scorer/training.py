@@ -12,11 +12,12 @@ from exchange.errors import ModelUnfit
 from exchange.inference import models, runtime
 from exchange.project import DEFAULT_RUN, Project
 from trainer.scorer.calibration import fit_temperature, fit_threshold
+from trainer.scorer.candidates.decoder import DecoderCandidate, load_decoder
 from trainer.scorer.encode import DigitHead, check_architecture, find_digit_head, training_samples
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
 from trainer.scorer.items import ScoreItem, ScorePrompt, load_score_prompt
 from trainer.scorer.metrics import LabelledPrediction, measure
-from trainer.scorer.scoring import Scorer, load_base
+from trainer.scorer.scoring import Scorer
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
 from trainer.training import runs
@@ -89,8 +90,10 @@ def train_scorer(
             TrainingLoop(
                 model, tokenizer, data, settings, run, callback=callback, stop=stop, among=among
             ).fit(config)
-        scorer = load_tuned(run, folder, prompt)
-        temperature, threshold, valid = calibrate(scorer, parts.valid, settings.agreement, callback)
+        decoder = load_tuned(run, folder, prompt)
+        temperature, threshold, valid = calibrate(
+            decoder, parts.valid, settings.agreement, callback
+        )
         about = ScorerInfo(
             name=name,
             model=language_model.name,
@@ -112,12 +115,12 @@ def train_scorer(
     return TrainedScorer(run, about, parts, already=finished is not None)
 
 
-def load_tuned(run: TrainingRun, base: Path, prompt: ScorePrompt) -> Scorer:
+def load_tuned(run: TrainingRun, base: Path, prompt: ScorePrompt) -> DecoderCandidate:
     """The scorer of a run that has been trained, uncalibrated.
 
     The best checkpoint, not the last: validation asks for what was taught, on other answers.
     """
-    return load_base(base, prompt, run.adapter("best"))
+    return load_decoder(base, prompt, run.adapter("best"))
 
 
 def load_scorer(
@@ -139,25 +142,25 @@ def load_scorer(
     base = models.locate(models.ModelSettings(name=about.model, bits=bits), project.models, confirm)
     if runs.model_sha(base) != about.model_sha:
         raise ModelUnfit(f"scorer {name!r} was trained on another {about.model}: train it again")
-    scorer = load_tuned(run, base, prompt)
-    scorer.temperature, scorer.threshold = about.temperature, about.threshold
-    return scorer, about
+    decoder = load_tuned(run, base, prompt)
+    decoder.temperature = about.temperature
+    return Scorer(decoder, about.threshold), about
 
 
 def calibrate(
-    scorer: Scorer, items: Sequence[ScoreItem], agreement: float, callback: Callback
+    decoder: DecoderCandidate, items: Sequence[ScoreItem], agreement: float, callback: Callback
 ) -> tuple[float, float, dict[str, float]]:
     """Fit temperature and threshold on items; returns both, and the figures on those items."""
-    logits, _ = scorer.logits(items, progress=callback.progress("validating"))
+    logits, _ = decoder.logits(items, progress=callback.progress("validating"))
     levels = [item.level for item in items]
-    scorer.temperature = fit_temperature(logits, [i.scale.top for i in items], levels)
-    readings = scorer.read(logits, items)
-    scorer.threshold = fit_threshold(readings, levels, agreement)
+    decoder.temperature = fit_temperature(logits, [i.scale.top for i in items], levels)
+    readings = decoder.read(logits, items)
+    threshold = fit_threshold(readings, levels, agreement)
     outcomes = [
         LabelledPrediction(item.scale, item.level, reading)
         for item, reading in zip(items, readings, strict=True)
     ]
-    return scorer.temperature, scorer.threshold, measure(outcomes)
+    return decoder.temperature, threshold, measure(outcomes)
 
 
 def _data(

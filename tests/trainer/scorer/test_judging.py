@@ -51,6 +51,7 @@ class Ruler:
                 not item.answer,
                 False,
                 (),
+                0.0,
             )
             for item in items
         ]
