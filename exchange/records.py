@@ -34,8 +34,20 @@ PairKind = Literal[
     "refusal",
     "replay",
 ]
+# Why a task ended without a pair. An endpoint's refusal is told by the status of its answer.
+NO_PAIR = "no-pair"
+TOO_SLOW = "too-slow"  # the deadline came before the first pair
+ONLY_THOUGHT = "only-thought"  # the model thought until its tokens were spent
+TOO_LONG = "too-long"  # for the model's context, or what came of it for Redis
+POISON = "poison"  # it killed its worker again and again
+BAD_INPUT = "bad-input"  # what stands in Redis is no task
+MAX_RESULT_BYTES = 1 << 20  # of one result in Redis; an ordinary one has some five thousand
+_FAILURES = (NO_PAIR, TOO_SLOW, ONLY_THOUGHT, TOO_LONG, POISON, BAD_INPUT)
+FAILURE_PATTERN = re.compile("|".join(_FAILURES) + r"|endpoint-(?:error|bad-reply|[1-9]\d\d)")
+
 ArchiveName = Annotated[str, Meta(pattern=rf"\A{ARCHIVE_PATTERN.pattern}\Z")]
 TaskId = Annotated[str, Meta(pattern=rf"\A{TASK_PATTERN.pattern}\Z")]
+LanguageCode = Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*\Z")]
 
 
 def digest(*parts: str, size: int = ID_BYTES) -> str:
@@ -133,7 +145,7 @@ class Task(Record, frozen=True, kw_only=True):
     recipe: str
     text: str
     header: str
-    language: str = "el"  # of the newspaper: picks the prompt and the rules
+    language: LanguageCode = "el"  # of the newspaper: picks the prompt and the rules
     given: dict[str, str] = msgspec.field(default_factory=dict)  # what the kind needs besides
 
     def __post_init__(self) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from exchange.records import Pair, PairKind, Task
+from exchange.records import NO_PAIR, Pair, PairKind, Task
 from workers import checks
 from workers.checks import CheckContext, TokenizedPair
 from workers.parse import PairDraft, parse, parse_answer, parse_questions
 
-NO_PAIR = "no-pair"
 _QUOTED = ("chunk", "whois")  # kinds whose answer stands in a sentence of what was asked about
 
 

@@ -22,7 +22,7 @@ from exchange.errors import OK, STOPPED, NotEnoughData
 from exchange.inference.engine import Engine
 from exchange.inference.speech import hear
 from exchange.project import Project
-from exchange.records import Completion, Pair, Result, Task
+from exchange.records import TOO_LONG, Completion, Pair, Result, Task
 from exchange.settings import Config, PersonaSettings
 from exchange.store.spool import Spool, open_tasks
 from exchange.store.tasks import load_tasks
@@ -77,7 +77,7 @@ def run_probe(
             try:
                 waiting[builder.submit(engine, task)] = task
             except ValueError:
-                failed = Result(task.id, task.archive, failed="too-long")
+                failed = Result(task.id, task.archive, failed=TOO_LONG)
                 probe.tried.append(ProbedTask(task, failed, 0.0))
         while waiting:
             for finished in engine.step():

@@ -15,14 +15,19 @@ from exchange.inference.engine import (
 )
 from exchange.recipes.prompts import TaskPrompt
 from exchange.recipes.registry import PromptRegistry
-from exchange.records import Completion, Result, Task
-from workers.grading import NO_PAIR, GradedReply, grade
+from exchange.records import (
+    NO_PAIR,
+    ONLY_THOUGHT,
+    TOO_SLOW,
+    Completion,
+    Result,
+    Task,
+)
+from workers.grading import GradedReply, grade
 from workers.settings import WorkSettings
 from workers.verify.step import ReadBack
 
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
-TOO_SLOW = "too-slow"  # the deadline came before the first pair
-ONLY_THOUGHT = "only-thought"  # the model thought until its tokens were spent
 TRIES = 2  # one retry with another seed when nothing parses; greedy would repeat itself
 
 

@@ -22,7 +22,7 @@ from exchange import signals
 from exchange.inference.engine import Engine, RequestOutput
 from exchange.queue import keys
 from exchange.recipes.recipe import Recipe
-from exchange.records import Task
+from exchange.records import TOO_LONG, Task
 from workers.queue.heartbeat import HeartbeatReporter
 from workers.queue.jobs import JobIntake, ResultWriter, retry_while_full
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
@@ -195,7 +195,7 @@ class GenerationWorker(LeasingWorker):
         try:
             self._decoding[self.request_builder.submit(self.engine, task)] = job
         except ValueError:
-            self._results.fail(job, "too-long")
+            self._results.fail(job, TOO_LONG)
 
     def _collect(self, finished: list[RequestOutput]) -> None:
         """Hand on what the engine has finished, or ask once more."""

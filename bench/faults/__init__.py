@@ -35,6 +35,7 @@ from bench.faults import chaos, fixture
 from bench.faults.deployment import Deployment
 from bench.registry import BenchSettings, Figures
 from exchange.project import Project
+from exchange.records import NO_PAIR
 from exchange.store.spool import Spool
 from kkoracle.demo.plan import MODEL
 from workers.supervisor import MODULE_VARIABLE
@@ -46,7 +47,6 @@ TASKS, KILLS, POISON = 300, 30, 1
 QUICK_TASKS, QUICK_KILLS = 60, 5
 SECONDS = 150  # the short form's limit
 SUPERVISORS = 2
-NO_PAIR = "no-pair"
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ spool. Nothing is written.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import sqlite3
 import sys
@@ -139,8 +140,13 @@ def tasks_per_hour(spool: Spool) -> float | None:
         "ORDER BY t.serial DESC LIMIT ?",
         (RECENT,),
     )
-    read = (Completion.from_json(zstandard.decompress(row["record"])) for row in rows)
-    return pace(sorted(dt.datetime.fromisoformat(one.generated_at) for one in read))
+    moments = []
+    for row in rows:
+        said = Completion.from_json(zstandard.decompress(row["record"])).generated_at
+        with contextlib.suppress(ValueError):  # taken in before results were checked for it
+            at = dt.datetime.fromisoformat(said)
+            moments.append(at if at.tzinfo else at.replace(tzinfo=dt.UTC))
+    return pace(sorted(moments))
 
 
 def pace(moments: Sequence[dt.datetime]) -> float | None:

@@ -23,6 +23,7 @@ from exchange.errors import Unreachable, UserError
 from exchange.inference import openai_replies
 from exchange.inference.engine import EngineDescription, Message, RequestOutput
 from exchange.net import parse_retry_after
+from exchange.records import TOO_LONG
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ RETRY_STATUS = (408, 409, 425, 429, 500, 502, 503, 504)
 FIRST_PAUSE_S, LAST_PAUSE_S = 1.0, 32.0  # doubling; an endpoint may restart, or be away for hours
 MAX_RETRY_AFTER_S = 600.0  # whatever a Retry-After says, we look again after this
 REFUSALS = 8  # so many requests refused and none ever served: the endpoint cannot do what we ask
-TOO_LONG = "too-long"
 
 
 class OpenAIEngine:

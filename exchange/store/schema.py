@@ -18,8 +18,9 @@ from exchange.store import dedup, history
 from exchange.store.db import counter_sql
 
 # 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone;
-# 5: history
-VERSION = 5
+# 5: history; 6: pairs that no worker of ours can have made are marked
+VERSION = 6
+BAD_RECORD = "bad-record"  # why such a pair is rejected
 
 
 SCHEMA = f"""
@@ -119,3 +120,24 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
             "SELECT id, record FROM pairs WHERE status='accepted' ORDER BY rowid"
         ):
             index.keep(pair_id, orjson.loads(record)["question"])
+    if found < 6:
+        _mark_bad_pairs(db)
+
+
+def _mark_bad_pairs(db: sqlite3.Connection) -> None:
+    """What came in before results were held against their tasks; those tasks are made again."""
+    db.execute(
+        "CREATE TEMP TABLE bad AS SELECT p.id, p.task_id FROM pairs p "
+        "JOIN tasks t ON t.id=p.task_id WHERE p.status='accepted' AND (length(p.id)<>24 "
+        "OR p.id GLOB '*[^0-9a-f]*' OR (t.kind IN ('chunk', 'dense') AND "
+        "json_extract(CAST(p.record AS TEXT), '$.chunk_ids') <> json_array(t.subject)))"
+    )
+    db.execute(
+        "UPDATE pairs SET status='rejected', reason=:reason, record=CAST(json_set(CAST(record AS "
+        "TEXT), '$.status', 'rejected', '$.reason', :reason) AS BLOB) "
+        "WHERE id IN (SELECT id FROM bad)",
+        {"reason": BAD_RECORD},
+    )
+    db.execute("DELETE FROM questions WHERE pair_id IN (SELECT id FROM bad)")
+    db.execute("UPDATE tasks SET state='new' WHERE id IN (SELECT task_id FROM bad)")
+    db.execute("DROP TABLE bad")

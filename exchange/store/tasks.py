@@ -15,7 +15,9 @@ import zstandard
 from exchange.records import Chunk, Pair, Result, Task
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.store import history
+from exchange.store.db import counter_sql
 from exchange.store.dedup import DUPLICATE, QuestionIndex
+from exchange.store.schema import BAD_RECORD
 from exchange.store.spool import Spool
 
 # What a task is asked with: a chunk of the spool, or a record of its own.
@@ -104,6 +106,7 @@ def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:
 
 log = logging.getLogger(__name__)
 
+REFUSED = "results.refused"  # the counter of results that were not what was asked for
 REOPEN_AFTER = 2  # passes: one alone may have looked while a job was moving
 
 
@@ -220,6 +223,13 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
     return len(closed)
 
 
+def count_refused(spool: Spool, count: int) -> None:
+    """Count results that are not what was asked for; their tasks stay open."""
+    if count:
+        with spool.transaction() as db:
+            db.execute(counter_sql("?", "?"), (REFUSED, count))
+
+
 def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIndex) -> None:
     if result.completion is None:
         return
@@ -230,8 +240,9 @@ def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIn
     for judged in result.pairs:
         pair = reject_duplicate(judged, index)
         spool.db.execute(
-            "INSERT OR IGNORE INTO pairs(id, task_id, story_id, status, reason, record) "
-            "VALUES (?,?,?,?,?,?)",
+            "INSERT INTO pairs(id, task_id, story_id, status, reason, record) "
+            "VALUES (?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET status=excluded.status, "
+            f"reason=excluded.reason, record=excluded.record WHERE pairs.reason='{BAD_RECORD}'",
             (pair.id, result.task_id, story_id, pair.status, pair.reason, pair.to_json()),
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import BadFile
-from exchange.records import Pair
+from exchange.records import NO_PAIR, ONLY_THOUGHT, TOO_SLOW, Pair
 from exchange.store import db, dedup
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.spool import FILE, Spool
@@ -240,8 +240,8 @@ def _take_over(connection: sqlite3.Connection) -> int:
     connection.execute("INSERT OR IGNORE INTO questions SELECT * FROM staged.questions")
     connection.execute(
         "UPDATE tasks SET state='done', reason='' WHERE state='failed' "
-        "AND reason IN ('no-pair', 'too-slow', 'only-thought') "
-        "AND id IN (SELECT task_id FROM staged.judged)"
+        "AND reason IN (?,?,?) AND id IN (SELECT task_id FROM staged.judged)",
+        (NO_PAIR, TOO_SLOW, ONLY_THOUGHT),
     )
     connection.execute("DELETE FROM meta WHERE key LIKE 'plan.pairs.%'")
     return changed + added

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exchange.display import MIB, format_bytes, format_duration
+from exchange.store.tasks import REFUSED
 from kkoracle.status.records import Problem, QueueStatus, StageProgress, Status
 
 CODES = (
     "failing",
+    "results-refused",
     "pages-failing",
     "nothing-found",
     "stories-held",
@@ -28,6 +30,7 @@ STALLED_S = 600.0  # nothing done for so long, while there is work: it is not ju
 SILENT_S = 180.0  # the daemon says something every few seconds, but for a long first minute
 FAILING_SHARE = 0.5  # share of the tasks that fail: the model or the prompt is wrong
 FAILING_LEAST = 10  # of them: one bad chunk out of one says nothing
+REFUSED_SHARE = 0.05  # of the tasks that ended: one result may be spoilt, not so many
 FULL_SHARE = 0.70  # of Redis's memory, where the feeder stops
 WORKER_LATE_S = 120.0  # a daemon runs for so long before a missing worker is anybody's fault
 
@@ -65,6 +68,14 @@ def _failure_problems(status: Status) -> Iterator[Problem]:
         yield Problem(
             "failing",
             f"{failed:,} of {failed + done:,} tasks failed: `kkoracle failed list` shows why",
+        )
+    refused = status.counters.get(REFUSED, 0)
+    if refused >= FAILING_LEAST and refused > REFUSED_SHARE * (failed + done):
+        yield Problem(
+            "results-refused",
+            f"{refused:,} results in Redis were not what was asked for and are made again: a "
+            "worker of another version, or a stranger with a worker's password; the daemon's log "
+            "says what is wrong with them",
         )
     given_up, fetched = (status.pages.get(f"pages.{state}", 0) for state in ("failed", "done"))
     if given_up >= FAILING_LEAST and given_up > FAILING_SHARE * (given_up + fetched):

@@ -18,10 +18,10 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from exchange.errors import BadRecord
 from exchange.queue import keys
-from exchange.records import Result, Task
+from exchange.records import BAD_INPUT, MAX_RESULT_BYTES, POISON, TOO_LONG, Result, Task
 from workers.job import REFUSED
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
-from workers.queue.maintenance import POISON_REASON, find_poisoned, find_suspects
+from workers.queue.maintenance import find_poisoned, find_suspects
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -87,7 +87,11 @@ class ResultWriter:
         stored: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         for finished in self._waiting:
             if finished.result is not None:
-                stored[finished.leased.archive][finished.leased.task_id] = finished.result.to_json()
+                found = finished.result.to_json()
+                if len(found) > MAX_RESULT_BYTES:  # the collector would refuse it
+                    failed = Result(finished.result.task_id, finished.result.archive, TOO_LONG)
+                    found = failed.to_json()
+                stored[finished.leased.archive][finished.leased.task_id] = found
         with self._queue.connection.pipeline(transaction=False) as pipe:
             for archive, results in stored.items():
                 pipe.hset(keys.result(archive), mapping=results)
@@ -184,9 +188,9 @@ class JobIntake:
             elif raw is None:
                 self._results.close(job, "gone")
             elif job.task_id in poisoned:
-                self._results.fail(job, POISON_REASON)
+                self._results.fail(job, POISON)
             elif (task := self._read(raw)) is None:
-                self._results.fail(job, "bad-input")
+                self._results.fail(job, BAD_INPUT)
             elif job.task_id in suspects:
                 self._suspects.append((job, task))
             else:

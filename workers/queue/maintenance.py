@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 BATCH, ALONE = b"batch", b"alone"  # how a job in flight runs, in `kk:inflight:<worker>`
 STRIKES = 3
-POISON_REASON = "poison"
 REGISTRATION_S = 60  # beyond its lease, before the dashboard forgets a silent worker
 
 

@@ -31,7 +31,7 @@ def kept(spool: Spool) -> list[tuple[str, str, str]]:
 
 def finish(spool: Spool, *questions: str) -> list[str]:
     (task,) = tasks.claim(spool, "paper", 1)
-    tasks.finish(spool, [result(task.id, questions=questions)])
+    tasks.finish(spool, [result(task.id, questions=questions, chunk_ids=task.chunk_ids)])
     return [Pair.make_id(task.id, question, "Οχτώ.") for question in questions]
 
 

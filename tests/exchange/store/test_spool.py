@@ -53,7 +53,12 @@ def story(text: str = "Ένα. Δύο. Τρία.", story_id: str = "s1") -> tupl
 
 
 def result(
-    task_id: str, *, answers: int = 1, bad: int = 0, questions: tuple[str, ...] = ()
+    task_id: str,
+    *,
+    answers: int = 1,
+    bad: int = 0,
+    questions: tuple[str, ...] = (),
+    chunk_ids: tuple[str, ...] = ("c",),
 ) -> Result:
     """`answers` accepted and `bad` rejected pairs; or accepted pairs that ask `questions`."""
     done = Completion(
@@ -75,7 +80,7 @@ def result(
         Pair(
             id=Pair.make_id(task_id, "Ε;", str(number)),
             task_id=task_id,
-            chunk_ids=("c",),
+            chunk_ids=chunk_ids,
             question="Ε;",
             answer=str(number),
             kind="fact",
@@ -88,7 +93,7 @@ def result(
         Pair(
             id=Pair.make_id(task_id, asked, "Οχτώ."),
             task_id=task_id,
-            chunk_ids=("c",),
+            chunk_ids=chunk_ids,
             question=asked,
             answer="Οχτώ.",
             kind="fact",
