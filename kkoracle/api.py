@@ -226,6 +226,7 @@ class OracleProject(ComposedProject):
         Raises:
             UserError: no usable row, or the model cannot be taught with them.
         """
+        from trainer.scorer.fields import ReadOptions
         from trainer.scorer.files import read_items
         from trainer.scorer.settings import ScoreSettings
         from trainer.scorer.split import split_items
@@ -233,7 +234,7 @@ class OracleProject(ComposedProject):
 
         table = self._table("score", ScoreSettings, settings)
         paths = [Path(file) for file in files]
-        items = read_items(paths, maximum=maximum, language=self.language()).items
+        items = read_items(paths, ReadOptions(maximum)).items
         return train_scorer(
             self,
             split_items(items, table),
@@ -257,12 +258,12 @@ class OracleProject(ComposedProject):
             UserError: no such scorer, or an answer that is none.
         """
         from trainer.scorer.apply import widest_scale
-        from trainer.scorer.files import parse_item
+        from trainer.scorer.fields import ReadOptions, parse_item
         from trainer.scorer.training import load_scorer
 
         scorer, about = load_scorer(self, name)
-        maximum = widest_scale(about).maximum
-        return scorer.score([parse_item(one, maximum, self.language()) for one in answers])
+        usual = ReadOptions(widest_scale(about).maximum, about.language)
+        return scorer.score([parse_item(one, usual, scored=False) for one in answers])
 
     @contextmanager
     def _worker_process(

@@ -16,7 +16,7 @@ from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs, parse
 from crawler.extract.shapes import StoryParts
 from exchange.text import dates
-from exchange.text.fold import fold
+from exchange.text.fold import plain_name
 from exchange.text.scripts import FULL_STOPS, QUESTION_MARKS
 
 # The names that exports give to the same six things, letters and digits alone; the first that
@@ -129,11 +129,6 @@ def plain_paragraphs(text: str) -> list[str]:
         apart = (long or whole) if len(pieces) == 1 else (long and whole)
         found += lines if apart else [piece]
     return [said for piece in found if (said := clean(piece))]
-
-
-def plain_name(name: str) -> str:
-    """A field's name without case, marks and prefix: "dc:Date_Published" is "datepublished"."""
-    return "".join(filter(str.isalnum, fold(name.rpartition(":")[2])))
 
 
 def _with_text(told: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:

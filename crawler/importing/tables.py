@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 from crawler.extract.charset import codec_by_bytes
 from crawler.extract.documents import BytesReadCallback, Documents, ImportDocument
-from crawler.extract.text_parts import FIELDS, plain_name
+from crawler.extract.text_parts import FIELDS
 from crawler.fetch.client import MAX_BODY
 from crawler.importing import ZIP_ERRORS
 from crawler.importing.json_files import ImportOptions, failed_document, record_document
 from exchange.errors import UsageError
 from exchange.text.charset_labels import ANNOUNCED, GREEK
+from exchange.text.fold import plain_name
 
 MAX_SHEETS = 512 * 1024 * 1024  # bytes, unpacked; spreadsheets are read at once
 _SAMPLE = 256 * 1024  # bytes of a table by which its charset is judged

@@ -62,6 +62,11 @@ def words(text: str) -> list[str]:
     return WORD.findall(fold(text))
 
 
+def plain_name(name: str) -> str:
+    """A field's name without case, marks and prefix: "dc:Date_Published" is "datepublished"."""
+    return "".join(filter(str.isalnum, fold(name.rpartition(":")[2])))
+
+
 def is_greek(char: str) -> bool:
     """True for letters of the Greek blocks (monotonic and polytonic)."""
     return "\u0370" <= char <= "\u03ff" or "\u1f00" <= char <= "\u1fff"

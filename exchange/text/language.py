@@ -67,6 +67,13 @@ def load_language(code: str) -> Language:
     return _language(code, name, raw["stemmer"], raw["decimal_mark"], (raw,))
 
 
+@cache
+def language_names() -> Mapping[str, str]:
+    """The English name of each language that has one here, by its code."""
+    names: dict[str, str] = tomllib.loads((FOLDER / f"{OTHER}.toml").read_text("utf-8"))["names"]
+    return names
+
+
 def compile_phrases(alternatives: str) -> re.Pattern[str]:
     """A pattern of phrases, each from a word's beginning, for `" " + line` of folded words.
 

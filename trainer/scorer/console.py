@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from exchange.text.language import load_language
 from trainer.scorer.apply import ApplyResult
 from trainer.scorer.evaluate import ScorerResult
+from trainer.scorer.fields import ReadOptions
 from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.folder import ScorerInfo
+from trainer.scorer.items import score_prompt_languages
 
 SHOWN = 20  # bad rows printed one by one
 
@@ -91,17 +95,43 @@ def _cells(entry: ScorerResult) -> list[str]:
 
 
 def read_and_report(
-    console: Console, files: list[Path], maximum: float, language: str
+    console: Console,
+    files: Sequence[Path],
+    options: ReadOptions,
+    *,
+    valid: Sequence[Path] = (),
+    test: Sequence[Path] = (),
+    scored: bool = True,
 ) -> ItemReadResult:
-    """The items of files; what is no row, or was assumed, is printed."""
-    found = read_items(files, maximum=maximum, language=language)
-    for where, reason in found.bad[:SHOWN]:
-        console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
+    """The items of files; what is no row, was assumed or was not used is printed."""
+    found = read_items(files, options, valid=valid, test=test, scored=scored)
+    for line in read_lines(found, options, scored):
+        console.print(line, soft_wrap=True, markup=False)
+    return found
+
+
+def read_lines(found: ItemReadResult, options: ReadOptions, scored: bool = True) -> list[str]:
+    """What somebody has to know about rows that were read."""
+    lines = [f"no row: {where} {reason}" for where, reason in found.bad[:SHOWN]]
     if len(found.bad) > SHOWN:
-        console.print(f"no row: {len(found.bad) - SHOWN} more")
-    if found.assumed_maximum:
-        console.print(
+        more = Counter(reason for _, reason in found.bad[SHOWN:])
+        why = ", ".join(f"{count} {reason}" for reason, count in more.most_common())
+        lines.append(f"no row: {len(found.bad) - SHOWN} more ({why})")
+    for file, names in found.unused.items():
+        lines.append(
+            f"{file}: not used: {', '.join(map(repr, names))} (--columns answer=HEADING says "
+            "what a column is)"
+        )
+    if found.assumed_maximum and scored:
+        lines.append(
             f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
             "for it (--maximum)"
         )
-    return found
+    named = load_language(found.language).english_name
+    if not options.language:
+        lines.append(f"language: {named}, as the rows read (--language)")
+    for other in sorted({item.language for item in found.all} - set(score_prompt_languages())):
+        lines.append(
+            f"{load_language(other).english_name}: asked by the general prompt, which is in English"
+        )
+    return lines

@@ -1,45 +1,53 @@
-"""Scored answers from files that others made: JSON, JSONL, CSV. A bad row costs only itself."""
+"""Scored answers from files, each row judged on its own: a bad one costs only itself, and is named.
+
+What was assumed for them (a maximum, a language) and what was not used of them is kept beside the
+items, so that it can be said.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import BadFile, TooLarge
-from exchange.records import digest
-from exchange.text.language import every
-from trainer.dataset.readers import MAX_LINE_BYTES, BadLine, decode_line, numbered_lines
-from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
+from exchange.errors import BadFile
+from exchange.settings import DEFAULT_LANGUAGE
+from exchange.text.detect import detect_language
+from trainer.dataset.readers import BadLine, decode_line
+from trainer.scorer.fields import (
+    UNKNOWN_SCALE,
+    ReadOptions,
+    find_columns,
+    parse_item,
+    row_id,
+    split_of,
+)
+from trainer.scorer.items import ScoreItem, scale_of
+from trainer.scorer.records import RawRow, RecordReader, part_of
 
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "question": ("question", "prompt"),
-    "guide": ("guide", "reference", "rubric", "reference_answer", "model_answer"),
-    "answer": ("answer", "response", "student_answer", "completion"),
-    "score": ("score", "grade", "label", "points"),
-    "maximum": ("maximum", "max", "max_score", "out_of"),
-    "language": ("language", "lang"),
-    "id": ("id",),
-}
-NAMES = {field: (*names, *every().columns.get(field, ())) for field, names in _FIELDS.items()}
-_LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
-_DELIMITERS = ",;\t"
-_UNKNOWN = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
+_LANGUAGE_SAMPLE = 40  # rows by which the language is told
 
 
 @dataclass(slots=True)
 class ItemReadResult:
     """The rows that are items, and those that are not."""
 
-    items: list[ScoreItem] = field(default_factory=list)
+    items: list[ScoreItem] = field(default_factory=list)  # to teach, and to divide
+    valid: list[ScoreItem] = field(default_factory=list)  # official parts; empty where none are
+    test: list[ScoreItem] = field(default_factory=list)
     bad: list[tuple[str, str]] = field(default_factory=list)  # file and row, reason code
     assumed_maximum: float = 0.0  # where no row and no flag named one; 0: it was not needed
+    unused: dict[str, list[str]] = field(default_factory=dict)  # file -> headings nobody asked for
+    language: str = ""  # of rows that name none
+    records: list[Mapping[str, Any]] = field(default_factory=list)  # of the items, in order
+
+    @property
+    def all(self) -> list[ScoreItem]:
+        """The items of all parts."""
+        return [*self.items, *self.valid, *self.test]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -48,182 +56,129 @@ class ItemReadResult:
 
 
 def read_items(
-    paths: Sequence[Path], *, maximum: float = 0.0, language: str = "el", scored: bool = True
+    paths: Sequence[Path],
+    options: ReadOptions | None = None,
+    *,
+    valid: Sequence[Path] = (),
+    test: Sequence[Path] = (),
+    scored: bool = True,
 ) -> ItemReadResult:
     """The items of files, each row judged on its own.
 
+    An id names a row of its own file; of two rows with one id both are kept when they differ, and
+    rows without an id always (two students may well say the same).
+
     Args:
-        maximum: of rows that name none; 0: the largest score of the files.
-        language: of rows that name none.
-        scored: a row without a score is bad.
+        options: what holds for rows that do not say it; a language that nobody says is that in
+            which most texts are written.
+        valid, test: files whose rows are that part, whatever they say themselves.
+        scored: a row without a score is bad; without, the scores are not looked at.
 
     Raises:
         UserError: a file that cannot be read, is of no known kind, or no usable row at all.
     """
+    options = options or ReadOptions()
     found = ItemReadResult()
-    known: set[str] = set()
-    for path in paths:
-        for where, raw in _rows(path):
-            try:
-                item = parse_item(
-                    decode_line(raw) if isinstance(raw, bytes) else raw, maximum, language
-                )
-                if scored and item.score is None:
-                    raise BadLine("no_score")
-                if item.id in known:
-                    raise BadLine("duplicate_id")
-            except BadLine as bad:
-                found.bad.append((where, str(bad)))
-                continue
-            known.add(item.id)
-            found.items.append(item)
-    if not found.items:
+    reader = RecordReader(options.columns)
+    raw = [
+        row
+        for part, files in (("", paths), ("valid", valid), ("test", test))
+        for path in dict.fromkeys(files)
+        for row in reader.read(path, part)
+    ]
+    found.language = options.language or _language([row.content for row in raw], options)
+    known: dict[str, str] = {}  # id -> the file where it was used
+    seen: set[tuple[object, ...]] = set()
+    asked = replace(options, language=found.language)
+    kept: dict[str, list[tuple[ScoreItem, Mapping[str, Any]]]] = {"": [], "valid": [], "test": []}
+    for row in raw:
+        try:
+            record = decode_line(row.content) if isinstance(row.content, bytes) else row.content
+            item = parse_item(record, asked, scored=scored)
+            if scored and item.score is None:
+                raise BadLine("no_score")
+            twice = (row.file, item.said, item.answer, item.guide, item.score, item.id)
+            if twice in seen and row_id(record, options):
+                raise BadLine("duplicate_id")
+            seen.add(twice)
+        except BadLine as bad:
+            found.bad.append((row.where, str(bad)))
+            continue
+        part = row.part or part_of(split_of(record, options))
+        item = replace(item, id=_own_id(item.id, row.file, known))
+        kept["" if part == "train" else part].append((item, record))
+        _note_unused(found, row.file, record, options)
+    for part, items in (("", found.items), ("valid", found.valid), ("test", found.test)):
+        items += [item for item, _ in kept[part]]
+        found.records += [record for _, record in kept[part]]
+    if not found.all:
+        names = ", ".join(path.name for path in (*paths, *valid, *test))
         why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.most_common(3))
-        raise BadFile(
-            f"{', '.join(path.name for path in paths)}: no usable row ({why or 'empty'}); a row "
-            "has question, guide, answer and score"
-        )
+        raise BadFile(f"{names}: no usable row ({why or 'empty'}); {_wanted(raw, scored)}")
     _scale(found)
     return found
 
 
-def parse_item(fields: Mapping[str, Any], maximum: float = 0.0, language: str = "el") -> ScoreItem:
-    """One row as an item; its scale is still unknown when no maximum is.
-
-    Raises:
-        BadLine: with the reason code: `no_question`, `no_answer`, `nul`, `surrogate`, `bad_score`,
-            `bad_maximum`, `negative_score`, `score_above_maximum`, `extra_columns`.
-    """
-    if None in fields:  # csv's key for what has no heading
-        raise BadLine("extra_columns")
-    plain = {str(name).strip().lower(): value for name, value in fields.items()}
-    question, guide = _text(plain, "question"), _text(plain, "guide")
-    answer = _value(plain, "answer")
-    if not question:
-        raise BadLine("no_question")
-    if not isinstance(answer, str):  # an empty one may well be scored
-        raise BadLine("no_answer")
-    for text in (question, guide, answer):
-        _check(text)
-    score = _number(plain, "score")
-    most = _number(plain, "maximum")
-    if most is None:
-        most = maximum
-    elif most <= 0:
-        raise BadLine("bad_maximum")
-    if score is not None and score < 0:
-        raise BadLine("negative_score")
-    if score is not None and most and score > most:
-        raise BadLine("score_above_maximum")
-    spoken = _text(plain, "language") or language
-    name = _text(plain, "id") or digest(question, guide, answer, str(score), str(most))
-    scale = scale_of(most) if most else _UNKNOWN
-    return ScoreItem(name, question, guide, answer.strip(), scale, score, spoken)
+def _own_id(name: str, file: str, known: dict[str, str]) -> str:
+    """The id, told apart from the same one of another row: by its file, then by a number."""
+    if name in known and known[name] != file:
+        name = f"{Path(file).stem}:{name}"
+    own, number = name, 1
+    while own in known:
+        number += 1
+        own = f"{name}#{number}"
+    known[own] = file
+    return own
 
 
-def _check(text: str) -> None:
-    """Refuse what no tokenizer and no file could take."""
-    if "\0" in text:
-        raise BadLine("nul")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise BadLine("surrogate") from None
+def _note_unused(
+    found: ItemReadResult, file: str, record: Mapping[str, Any], options: ReadOptions
+) -> None:
+    headings = find_columns(tuple(map(str, record)), tuple(options.columns.items())).unused
+    held = [name for name in headings if record.get(name) not in (None, "", [], {})]
+    if held:
+        names = found.unused.setdefault(file, [])
+        names += [name for name in held if name not in names]
+
+
+def _language(rows: Sequence[bytes | Mapping[str, Any]], options: ReadOptions) -> str:
+    """The one in which most questions and guides are written."""
+    texts = []
+    step = max(1, len(rows) // _LANGUAGE_SAMPLE)
+    for row in rows[::step]:
+        try:
+            record = decode_line(row) if isinstance(row, bytes) else row
+            item = parse_item(record, options, scored=False)
+        except BadLine:
+            continue
+        texts.append(f"{item.question}\n{item.guide}\n{item.answer}")
+    return detect_language(list(dict.fromkeys(texts))) or DEFAULT_LANGUAGE
+
+
+def _wanted(raw: Sequence[RawRow], scored: bool) -> str:
+    """What to do about a file of which nothing could be read."""
+    said = "a row has question, guide, answer" + (" and score" if scored else "")
+    first = next((row.content for row in raw if isinstance(row.content, Mapping)), None)
+    if not first:
+        return said
+    names = ", ".join(repr(str(name)[:40]) for name in list(first)[:12])
+    return f"{said}; this file has {names}: say which is which, as in --columns answer=HEADING"
 
 
 def _scale(found: ItemReadResult) -> None:
     """Give every item its scale, by all scores under the same maximum."""
-    if any(item.scale is _UNKNOWN for item in found.items):
-        largest = max((item.score for item in found.items if item.score is not None), default=0.0)
+    items = found.all
+    if any(item.scale is UNKNOWN_SCALE for item in items):
+        largest = max((item.score for item in items if item.score is not None), default=0.0)
         found.assumed_maximum = float(math.ceil(largest)) or 1.0
     by_maximum: dict[float, list[float]] = {}
-    for item in found.items:
+    for item in items:
         scores = by_maximum.setdefault(item.scale.maximum or found.assumed_maximum, [])
         if item.score is not None:
             scores.append(item.score)
     scales = {maximum: scale_of(maximum, scores) for maximum, scores in by_maximum.items()}
-    found.items = [
-        replace(item, scale=scales[item.scale.maximum or found.assumed_maximum])
-        for item in found.items
-    ]
-
-
-def _rows(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
-    kind = path.suffix.lower()
-    if kind == ".jsonl":
-        return numbered_lines(path)
-    if kind == ".json":
-        return _json(path)
-    if kind in (".csv", ".tsv"):
-        return _csv(path)
-    raise BadFile(f"{path.name}: known are .json, .jsonl and .csv")
-
-
-def _json(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """A list of objects, or an object that holds one list of them."""
-    try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise TooLarge(f"{path.name} is larger than 1 GB: write it as JSONL, a line a row")
-        loaded = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadFile(f"cannot read {path}: {error.strerror}") from None
-    except json.JSONDecodeError as error:
-        raise BadFile(f"{path.name}:{error.lineno} is not JSON: {error.msg}") from None
-    except (ValueError, RecursionError):
-        raise BadFile(f"{path.name} is not JSON in UTF-8") from None
-    if isinstance(loaded, dict):
-        lists = [value for value in loaded.values() if isinstance(value, list)]
-        loaded = lists[0] if len(lists) == 1 else [loaded]
-    if not isinstance(loaded, list):
-        raise BadFile(f"{path.name} holds no list of rows")
-    for number, row in enumerate(loaded, 1):
-        # What is no object becomes an empty one, which is refused with its place.
-        yield f"{path.name}[{number}]", row if isinstance(row, dict) else {}
-
-
-def _csv(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Rows under a line of headings, separated by commas, semicolons or tabs."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadFile(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadFile(f"{path.name} is not UTF-8: save it as CSV UTF-8") from None
-    head = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=head.count)
-    csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise BadFile(f"{path.name}:{reader.line_num}: {error}") from None
-        if row is None:
-            return
-        yield f"{path.name}:{reader.line_num}", row
-
-
-def _value(fields: Mapping[str, Any], name: str) -> Any:
-    return next((fields[known] for known in NAMES[name] if fields.get(known) is not None), None)
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = _value(fields, name)
-    if name == "guide" and isinstance(value, list):
-        value = "\n".join(str(point) for point in value)  # a guide of points
-    return str(value).strip() if isinstance(value, str | int | float) else ""
-
-
-def _number(fields: Mapping[str, Any], name: str) -> float | None:
-    value = _value(fields, name)
-    if value is None or value == "":
-        return None
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(value.replace(",", ".") if isinstance(value, str) else value)
-    except (ValueError, TypeError):
-        raise BadLine(f"bad_{name}") from None
-    if not math.isfinite(number):
-        raise BadLine(f"bad_{name}")
-    return number
+    for part in (found.items, found.valid, found.test):
+        part[:] = [
+            replace(item, scale=scales[item.scale.maximum or found.assumed_maximum])
+            for item in part
+        ]

@@ -43,6 +43,7 @@ class ScorerInfo:
     sizes: dict[str, int]  # items of each part
     valid: dict[str, float] = field(default_factory=dict)  # figures on what it was fitted on
     kind: str = "decoder"  # of the candidate that was chosen: which file of candidates/ reads it
+    language: str = ""  # of most items: that of an answer which names none
     format: int = FORMAT
 
     @property

@@ -163,6 +163,11 @@ class ScorePrompt:
         return [part for pair in sorted(self.texts.items()) for part in pair]
 
 
+def score_prompt_languages() -> tuple[str, ...]:
+    """The languages with prompts of their own; all others are asked in English."""
+    return tuple(load_score_prompt("brief").texts)
+
+
 def load_score_prompt(style: str) -> ScorePrompt:
     """A style by name.
 

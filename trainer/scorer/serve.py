@@ -20,7 +20,7 @@ from aiohttp import web
 from exchange.errors import Busy, UserError
 from trainer.dataset.readers import BadLine
 from trainer.scorer.apply import widest_scale
-from trainer.scorer.files import parse_item
+from trainer.scorer.fields import ReadOptions, parse_item
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer
@@ -104,7 +104,7 @@ class ScoreServer:
             if not isinstance(row, dict):
                 raise BadLine("not_object")
             usual = widest_scale(self.about)
-            item = parse_item(row, usual.maximum)
+            item = parse_item(row, ReadOptions(usual.maximum, self.about.language))
             if len(item.question) + len(item.guide) + len(item.answer) > MAX_CHARACTERS:
                 raise BadLine("too_long")
         except BadLine as bad:

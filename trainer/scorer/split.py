@@ -78,16 +78,36 @@ class ScorerSplit:
         return cls(**parts)
 
 
-def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSplit:
+def split_items(
+    items: Sequence[ScoreItem],
+    settings: ScoreSettings,
+    *,
+    valid: Sequence[ScoreItem] = (),
+    test: Sequence[ScoreItem] = (),
+) -> ScorerSplit:
     """Divide by hashes of names, so that the same items always stand in the same part.
+
+    Parts that others made stay as they are, but for rows that say what is taught: those are left
+    out. A tested question that is taught too is one of unseen answers, any other an unseen one.
 
     With fewer than five questions none is held out: `unseen_questions` is empty then. The same
     answer to the same question twice (of two people, or scored by two) stands in one part,
     however it is typed.
 
+    Args:
+        valid, test: official parts, empty where there are none.
+
     Raises:
         UserError: too few items.
     """
+    if test:
+        return _official(items, settings, valid, test)
+    if valid:
+        own = split_items(items, settings)
+        held = {item.group for item in own.unseen_questions}
+        known = {item.said for item in own.all}
+        fresh = [item for item in valid if item.said not in known and item.group not in held]
+        return replace(own, train=own.train + own.valid, valid=fresh or own.valid)
     if len(items) < FEWEST:
         raise NotEnoughData(
             f"{len(items)} scored answers are too few to teach and test on: {FEWEST}"
@@ -112,6 +132,31 @@ def split_items(items: Sequence[ScoreItem], settings: ScoreSettings) -> ScorerSp
         by_part["valid"],
         by_part["test"],
         [item for item in items if item.group in held],
+    )
+
+
+def _official(
+    items: Sequence[ScoreItem],
+    settings: ScoreSettings,
+    valid: Sequence[ScoreItem],
+    test: Sequence[ScoreItem],
+) -> ScorerSplit:
+    said = sorted({item.said for item in items}, key=lambda name: hash_fraction(name, settings.key))
+    if len(items) < FEWEST:
+        raise NotEnoughData(f"{len(items)} scored answers are too few to teach: {FEWEST}")
+    fitted = set() if valid else set(said[: max(1, round(settings.valid * len(said)))])
+    own_valid = [item for item in valid if item.said not in set(said)]
+    own_valid = own_valid or [item for item in items if item.said in fitted]
+    left = {item.said for item in own_valid}
+    train = [item for item in items if item.said not in left]
+    known = {item.said for item in (*train, *own_valid)}
+    groups = {item.group for item in (*train, *own_valid)}
+    fresh = [item for item in test if item.said not in known]
+    return ScorerSplit(
+        train,
+        own_valid,
+        [item for item in fresh if item.group in groups],
+        [item for item in fresh if item.group not in groups],
     )
 
 

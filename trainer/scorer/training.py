@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,7 @@ def train_scorer(
             data=parts.sha,
             sizes=parts.sizes,
             valid=valid,
+            language=Counter(item.language for item in parts.all).most_common(1)[0][0],
         )
         about.write(run)
     return TrainedScorer(run, about, parts, already=finished is not None)

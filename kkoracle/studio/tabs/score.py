@@ -18,7 +18,7 @@ from kkoracle.studio.tabs import own_html
 from trainer.dataset.readers import BadLine
 from trainer.scorer import training
 from trainer.scorer.apply import widest_scale
-from trainer.scorer.files import parse_item
+from trainer.scorer.fields import ReadOptions, parse_item
 from trainer.scorer.folder import FILE, FOLDER, ScorerInfo
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer, ScoreResult
@@ -32,8 +32,8 @@ def scorer_names(project: Project) -> list[str]:
 class LoadedScorer:
     """A loaded scorer with what is known of it; belongs to the thread that loaded it."""
 
-    def __init__(self, scorer: Scorer, about: ScorerInfo, language: str) -> None:
-        self._scorer, self.about, self._language = scorer, about, language
+    def __init__(self, scorer: Scorer, about: ScorerInfo) -> None:
+        self._scorer, self.about = scorer, about
 
     def score(self, question: str, guide: str, answer: str, maximum: float | None) -> ScoreResult:
         """One score.
@@ -45,17 +45,9 @@ class LoadedScorer:
             UserError: it is no item that can be scored; the reason code is named.
         """
         try:
-            usual = widest_scale(self.about).maximum
-            item = parse_item(
-                {
-                    "question": question,
-                    "guide": guide,
-                    "answer": answer,
-                    "maximum": maximum or usual,
-                },
-                usual,
-                self._language,
-            )
+            row = {"question": question, "guide": guide, "answer": answer}
+            usual = ReadOptions(maximum or widest_scale(self.about).maximum, self.about.language)
+            item = parse_item(row, usual)
         except BadLine as bad:
             raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
         return self._scorer.score([self._scaled(item)])[0]
@@ -73,7 +65,7 @@ def open_scorer(project: Project, name: str) -> Iterator[LoadedScorer]:
         UserError: no such scorer, or its model is not on this machine.
     """
     scorer, about = training.load_scorer(project, name, refuse_download)
-    yield LoadedScorer(scorer, about, project.language())
+    yield LoadedScorer(scorer, about)
 
 
 LONGEST = 50_000  # characters of each part

@@ -207,13 +207,16 @@ def test_columns_of_any_name_are_named_by_the_operator(tmp_path: Path) -> None:
             field_names([wrong])
 
 
-def spreadsheet(path: Path, *sheets: list[list[str | int]]) -> bytes:
+def spreadsheet(
+    path: Path, *sheets: list[list[str | int]], titles: tuple[str, ...] = ("S1", "S2", "S3")
+) -> bytes:
     """The smallest workbook: texts and numbers, nothing else."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     links = "http://schemas.openxmlformats.org/package/2006/relationships"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     names = "".join(
-        f'<sheet name="S{n}" sheetId="{n}" r:id="r{n}"/>' for n in range(1, len(sheets) + 1)
+        f'<sheet name="{titles[n - 1]}" sheetId="{n}" r:id="r{n}"/>'
+        for n in range(1, len(sheets) + 1)
     )
     targets = "".join(
         f'<Relationship Id="r{n}" Type="{office}/worksheet" Target="worksheets/s{n}.xml"/>'

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
-from trainer.scorer.files import read_items
+from tests.crawler.importing.test_records import spreadsheet
+from trainer.scorer.fields import ReadOptions, find_columns, parse_columns, parse_item
+from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.items import ScoreScale, load_score_prompt, scale_of
 
 
@@ -35,7 +37,7 @@ def test_a_file_with_every_defect_is_read_without_them(tmp_path: Path) -> None:
         9: (json.dumps(row(9, score=-1)).encode(), "negative_score"),
         10: (json.dumps(row(10, score=4, maximum=3)).encode(), "score_above_maximum"),
         11: (json.dumps(row(11, maximum=0)).encode(), "bad_maximum"),
-        12: (json.dumps(row(1)).encode(), "duplicate_id"),
+        12: (json.dumps(row(12, language="klingonisch")).encode(), "bad_language"),
         13: (b'{"question": "nul \\u0000", "answer": "b", "score": 1}', "nul"),
         14: (b'{"question": "a \\ud800", "answer": "b", "score": 1}', "surrogate"),
         15: (json.dumps(row(15, score=True)).encode(), "bad_score"),
@@ -82,7 +84,9 @@ def test_a_list_in_json_may_stand_under_a_key_and_its_guide_may_be_points(tmp_pa
         ("a.json", b"{", "is not JSON"),
         ("a.json", b"\xff", "not JSON in UTF-8"),
         ("a.json", b"3", "no list of rows"),
-        ("a.csv", b"\xff\xfe", "not UTF-8"),
+        ("a.csv", b"\xe1\xe2", "not UTF-8"),
+        ("a.xlsx", b"PK", "no spreadsheet"),
+        ("a.csv", b"Essay,Grade\nx,1\n", "--columns answer=HEADING"),
         ("a.csv", b"question,answer\n", "no usable row"),
         ("a.xml", b"<a/>", "known are"),
     ],
@@ -101,7 +105,7 @@ def test_without_a_maximum_the_largest_score_is_taken_and_said(tmp_path: Path) -
     found = read_items([path])
     assert found.assumed_maximum == 3
     assert {item.scale for item in found.items} == {ScoreScale(3, 3)}
-    assert read_items([path], maximum=10).items[0].scale == ScoreScale(10, 9)
+    assert read_items([path], ReadOptions(10)).items[0].scale == ScoreScale(10, 9)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +136,253 @@ def test_at_most_ten_levels_and_no_score_is_merged_where_ten_suffice(
 def test_a_scorer_of_before_knows_its_prompt_by_the_hash_of_then(style: str, sha: str) -> None:
     prompt = load_score_prompt(style)
     assert prompt.is_of(sha) and prompt.is_of(prompt.sha) and not prompt.is_of("0" * 12)
+
+
+def read(folder: Path, content: object, name: str = "a.json", **options: object) -> ItemReadResult:
+    path = folder / name
+    path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+    return read_items([path], ReadOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("headings", "fields"),
+    [
+        ("Question|Model answer|Student Answer|Grade/10", "question guide answer score"),
+        ("Question 1|Right answer 1|Response 1|Mark", "question guide answer score"),
+        ("question|answer|student_answer|score (0-5)", "question guide answer score"),
+        (
+            "Ερώτηση|Ενδεικτική απάντηση|Απάντηση|ΒΑΘΜΟΣ|Άριστα",
+            "question guide answer score maximum",
+        ),
+        ("Frage|Musterlösung|Antwort|Punkte|max. Punkte", "question guide answer score maximum"),
+        ("kérdés|javítókulcs|tanuló válasza|pontszám", "question guide answer score"),
+        (
+            "Question|Barème|Réponse de l'élève|Note|Note maximale",
+            "question guide answer score maximum",
+        ),
+        ("Pregunta|Rúbrica|Respuesta|Puntuación", "question guide answer score"),
+        ("вопрос|эталонный ответ|ответ|балл", "question guide answer score"),
+        ("prompt|rubric|response|score|max_points", "question guide answer score maximum"),
+        ("question|points|answer|score|split", "question maximum answer score split"),
+    ],
+)
+def test_headings_of_many_kinds_and_languages_are_known(headings: str, fields: str) -> None:
+    names = tuple(headings.split("|"))
+    found = find_columns(names)
+    assert {name: ours for ours, held in found.fields.items() for name in held} == dict(
+        zip(names, fields.split(), strict=True)
+    )
+    assert found.unused == ()
+    assert found.maximum == {"Grade/10": 10, "score (0-5)": 5}.get(names[3], 0)
+
+
+def test_what_a_column_is_can_be_said_and_one_that_is_not_used_is_named(tmp_path: Path) -> None:
+    rows = [{"Q": "Where?", "mine": "There.", "answer": "no", "n": 2, "teacher": "Eva"}]
+    options = {"columns": parse_columns(["question=q", "answer=mine", "score=n"])}
+    found = read(tmp_path, rows, **options)
+    assert (found.items[0].answer, found.items[0].guide, found.items[0].score) == (
+        "There.",
+        "no",
+        2,
+    )
+    assert found.unused == {"a.json": ["teacher"]}
+    with pytest.raises(UserError, match="answer=HEADING"):
+        parse_columns(["reply=mine"])
+
+
+@pytest.mark.parametrize(
+    ("guide", "text"),
+    [
+        ({"guide": "", "reference": "It rains."}, "It rains."),
+        ({"rubric": {"2": "both", "1": "one of them"}}, "2: both\n1: one of them"),
+        ({"rubric": ["rain", "wind"]}, "rain\nwind"),
+        (
+            {"rubric": [{"criterion": "rain", "points": 2}, {"criterion": "wind", "points": 1}]},
+            "rain (2)\nwind (1)",
+        ),
+        ({"rubric": {"rain": {"full": "all year", "half": "in winter"}}}, None),
+        ({"guide": "Say when.", "reference_answer": "In May."}, "Say when.\nIn May."),
+    ],
+)
+def test_a_guide_may_be_a_list_an_object_or_a_reference(
+    tmp_path: Path, guide: dict[str, object], text: str | None
+) -> None:
+    (item,) = read(tmp_path, [{"question": "Why?", "answer": "So.", "score": 1, **guide}]).items
+    assert (
+        item.guide == text
+        if text
+        else {"rain", "all year", "in winter"}
+        <= {word for line in item.guide.splitlines() for word in line.rstrip(":").split(": ")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "score", "maximum"),
+    [
+        ({"score": "2/5"}, 2, 5),
+        ({"score": "2,5 / 5"}, 2.5, 5),
+        ({"score": "50 %"}, 50, 100),
+        ({"score": "50%", "maximum": 4}, 2, 4),
+        ({"score": "3 points", "max_points": "4"}, 3, 4),
+        ({"score": "3 μονάδες", "max_score": "0-4"}, 3, 4),
+        ({"label": "correct"}, 1, 1),
+        ({"label": "λάθος", "maximum": 2}, 0, 2),
+        ({"grade": 3.0, "out_of": "5"}, 3, 5),
+    ],
+)
+def test_marks_are_read_as_they_are_written(
+    written: dict[str, object], score: float, maximum: float
+) -> None:
+    item = parse_item({"question": "Why?", "answer": 42, **written})
+    assert (item.score, item.scale.maximum, item.answer) == (score, maximum, "42")
+
+
+def test_a_mark_that_contradicts_its_maximum_is_refused(tmp_path: Path) -> None:
+    rows = [row(1, score="2/5", maximum=10), row(2, score="120 %"), row(3, score="7/5"), row(4)]
+    found = read(tmp_path, rows)
+    assert [reason for _, reason in found.bad] == [
+        "bad_maximum",
+        "score_above_maximum",
+        "score_above_maximum",
+    ]
+
+
+def test_rows_of_two_students_are_kept_and_ids_hold_for_their_file(tmp_path: Path) -> None:
+    same = row(1)
+    (tmp_path / "b.json").write_text(json.dumps([same, {**same, "id": "7"}]), "utf-8")
+    (tmp_path / "a.json").write_text(
+        json.dumps([same, same, {**same, "id": "7"}, {**same, "id": "7"}, {**row(2), "id": "7"}]),
+        "utf-8",
+    )
+    found = read_items([tmp_path / "a.json", tmp_path / "b.json"])
+    assert found.bad == [("a.json[4]", "duplicate_id")]
+    ids = [item.id for item in found.items]
+    assert len(ids) == len(set(ids)) == 6
+    assert ids[2:4] == ["7", "7#2"] and ids[5] == "b:7"
+
+
+LAYOUTS = {
+    "parts": {"train": [row(1), row(2)], "validation": [row(3)], "test": [row(4)]},
+    "viewer": {
+        "train": {"rows": [{"row_idx": 0, "row": row(n)} for n in (1, 2)]},
+        "validation": [row(3)],
+        "test_unseen_questions": [row(4)],
+    },
+    "column": [row(1), row(2, split="train"), row(3, split="dev"), row(4, split="Test")],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_official_parts_are_kept(tmp_path: Path, layout: str) -> None:
+    found = read(tmp_path, LAYOUTS[layout])
+    assert [len(part) for part in (found.items, found.valid, found.test)] == [2, 1, 1]
+    assert found.test[0].guide == "Είχε 4."
+
+
+def test_a_folder_as_the_hub_has_it_is_read_by_its_parts(tmp_path: Path) -> None:
+    for place, number in (("data/train-00000-of-00001", 1), ("data/test_ua-00000-of-00001", 2)):
+        path = tmp_path / f"{place}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(row(number)), "utf-8")
+    (tmp_path / "validation").mkdir()
+    (tmp_path / "validation/a.json").write_text(json.dumps([row(3)]), "utf-8")
+    (tmp_path / "dataset_info.json").write_text('{"features": {}}', "utf-8")
+    found = read_items([tmp_path])
+    assert [part[0].score for part in (found.items, found.test, found.valid)] == [1, 2, 3]
+    assert found.bad == []
+    again = read_items([tmp_path / "data/train-00000-of-00001.jsonl"], test=[tmp_path])
+    assert [len(part) for part in (again.items, again.valid, again.test)] == [1, 0, 3]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {
+            "questions": [
+                {
+                    "id": "q",
+                    "question": "Why?",
+                    "guide": "So.",
+                    "maximum": 2,
+                    "answers": [
+                        {"id": "a", "text": "Yes", "score": 1},
+                        {"id": "b", "text": "No", "score": 2},
+                    ],
+                }
+            ]
+        },
+        {
+            "question": ["Why?", "Why?"],
+            "guide": ["So.", "So."],
+            "answer": ["Yes", "No"],
+            "score": [1, 2],
+            "maximum": [2, 2],
+        },
+        {
+            "question": {"0": "Why?", "1": "Why?"},
+            "answer": {"0": "Yes", "1": "No"},
+            "guide": {"0": "So.", "1": "So."},
+            "score": {"0": 1, "1": 2},
+        },
+        {
+            "a": {"question": "Why?", "guide": "So.", "answer": "Yes", "score": 1},
+            "b": {"question": "Why?", "guide": "So.", "answer": "No", "score": 2},
+        },
+        {
+            "version": 1,
+            "source": [],
+            "rows": [
+                {
+                    "question": {"text": "Why?", "guide": "So."},
+                    "answer": {"text": "Yes", "score": 1},
+                },
+                {
+                    "question": {"text": "Why?", "guide": "So."},
+                    "answer": {"text": "No", "score": 2},
+                },
+            ],
+        },
+    ],
+)
+def test_rows_are_found_in_json_of_other_layouts(tmp_path: Path, content: object) -> None:
+    found = read(tmp_path, content)
+    assert found.bad == []
+    assert [(i.question, i.guide, i.answer, i.score) for i in found.items] == [
+        ("Why?", "So.", "Yes", 1),
+        ("Why?", "So.", "No", 2),
+    ]
+    assert {item.scale.maximum for item in found.items} == {2}
+
+
+def test_a_spreadsheet_is_read_under_its_title(tmp_path: Path) -> None:
+    path = tmp_path / "class.xlsx"
+    head: list[str | int] = ["Question", "Answer", "Mark"]
+    taught: list[list[str | int]] = [["Class 3b"], [], head, ["Why?", "So.", 2], ["Why?", 7, "1.5"]]
+    spreadsheet(path, taught, [head, ["When?", "", 0]], titles=("train", "test"))
+    found = read_items([path])
+    assert [(item.answer, item.score) for item in found.items] == [("So.", 2), ("7", 1.5)]
+    assert [(item.question, item.answer, item.score) for item in found.test] == [("When?", "", 0)]
+    assert found.bad == []
+
+
+@pytest.mark.parametrize(
+    ("named", "text", "language"),
+    [
+        ("EL", "Γιατί;", "el"),
+        ("en-US", "Γιατί;", "en"),
+        ("Hungarian", "Miért?", "hu"),
+        (None, "Γιατί βρέχει τόσο συχνά τον χειμώνα;", "el"),
+        (None, "Why does it rain so often in the winter of the north?", "en"),
+        (None, "Miért esik olyan gyakran az eső télen ezen a vidéken?", "hu"),
+    ],
+)
+def test_the_language_is_the_rows_own_or_that_in_which_they_are_written(
+    tmp_path: Path, named: str | None, text: str, language: str
+) -> None:
+    rows = [{"question": text, "answer": text, "score": 1, "language": named}]
+    assert read(tmp_path, rows).items[0].language == language
+
+
+def test_a_question_and_a_guide_may_be_said_for_a_whole_file(tmp_path: Path) -> None:
+    found = read(tmp_path, [{"answer": "So.", "mark": 1}], question="Why?", guide="So, I say.")
+    assert (found.items[0].question, found.items[0].guide) == ("Why?", "So, I say.")

@@ -1,0 +1,307 @@
+"""One record of somebody's file to one item: what its fields are called and how marks are written.
+
+Exports call the same seven things by many names, in their own language; the names stand in
+`exchange/text/languages/*.toml`, and `--columns` comes before them. Pure functions.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from exchange.errors import UsageError
+from exchange.records import digest
+from exchange.settings import DEFAULT_LANGUAGE
+from exchange.text.detect import language_code
+from exchange.text.fold import fold, plain_name
+from exchange.text.language import every, language_names
+from trainer.dataset.readers import BadLine
+from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
+
+# The order in which they choose: what two could hold goes to the one before ("answer" beside
+# "student answer" is the teacher's, "points" beside "score" are those that can be had).
+FIELDS = ("question", "answer", "guide", "score", "maximum", "language", "id", "split")
+UNKNOWN_SCALE = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
+_SAMPLES = {"guide"}  # all that a row says of them is wanted, not the first
+_DEPTH = 5  # of lists and objects in a rubric
+_NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
+_MARK = re.compile(rf"({_NUMBER})\s*(?:/\s*({_NUMBER})|(%))?\s*([^\W\d_]+)?\.?")
+_RANGE = re.compile(rf"(?:0\s*[-–—]\s*)?({_NUMBER})\s*([^\W\d_]+)?\.?")
+_IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({_NUMBER})\s*[)\]]|/\s*({_NUMBER}))\s*")
+_TEXT_INSIDE = ("text", "content", "value", "body")  # of a question or answer that is an object
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What holds for rows that do not say it themselves."""
+
+    maximum: float = 0.0  # 0: the largest score of the files
+    language: str = ""  # "": as their texts read
+    columns: Mapping[str, str] = field(default_factory=dict)  # our field -> its heading
+    question: str = ""
+    guide: str = ""
+
+
+def parse_columns(given: list[str] | None) -> dict[str, str]:
+    """`answer=Their text` of a command line.
+
+    Raises:
+        UsageError: no such field of ours, or no heading behind it.
+    """
+    found = {}
+    for one in given or []:
+        ours, _, theirs = one.partition("=")
+        if ours not in FIELDS or not theirs:
+            raise UsageError(
+                f"--columns {one}: write answer=HEADING; known are {', '.join(FIELDS)}"
+            )
+        found[ours] = theirs
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which headings of a table, or keys of an object, hold which of our fields."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    unused: tuple[str, ...]
+    maximum: float = 0.0  # that a heading tells: "Grade/10", "Score (0-5)"
+
+
+@lru_cache(maxsize=4096)
+def find_columns(headings: tuple[str, ...], given: tuple[tuple[str, str], ...] = ()) -> Columns:
+    """The columns of these headings.
+
+    Args:
+        given: our field and the heading that holds it, as somebody said.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    left = list(headings)
+    for ours, theirs in given:
+        same = [one for one in left if one == theirs] or [
+            one for one in left if plain_name(one) == plain_name(theirs)
+        ]
+        if same:
+            found[ours] = (same[0],)
+            left.remove(same[0])
+    plain = {heading: _plain(heading) for heading in left}
+    for ours in FIELDS:
+        names = [plain_name(name) for name in every().columns[ours]]
+        fits = sorted(
+            (one for one in plain if plain[one][0] in names),
+            key=lambda one: names.index(plain[one][0]),
+        )
+        if ours not in found and fits:
+            found[ours] = tuple(fits if ours in _SAMPLES else fits[:1])
+            for one in found[ours]:
+                del plain[one]
+    score = found.get("score", ("",))[0]
+    return Columns(found, tuple(plain), _plain(score)[1])
+
+
+def _plain(heading: str) -> tuple[str, float]:
+    """A heading's name without a number behind it, and the maximum that it tells."""
+    told = _IN_HEADING.fullmatch(heading.strip())
+    if told is None:
+        return plain_name(heading).rstrip("0123456789") or plain_name(heading), 0.0
+    return plain_name(told[1]), float((told[2] or told[3]).replace(",", ".").lstrip("-+"))
+
+
+def parse_item(
+    record: Mapping[str, Any], options: ReadOptions | None = None, *, scored: bool = True
+) -> ScoreItem:
+    """One row as an item; its scale is still unknown when no maximum is.
+
+    Args:
+        scored: read its score; without, what stands there does not matter.
+
+    Raises:
+        BadLine: with the reason code: `no_question`, `no_answer`, `nul`, `surrogate`, `bad_score`,
+            `bad_maximum`, `bad_language`, `negative_score`, `score_above_maximum`,
+            `extra_columns`.
+    """
+    options = options or ReadOptions()
+    if None in record:  # what stands behind the last heading
+        raise BadLine("extra_columns")
+    record = _lifted(record)
+    columns = find_columns(tuple(map(str, record)), tuple(options.columns.items()))
+
+    def values(ours: str) -> list[Any]:
+        held = (record.get(name) for name in columns.fields.get(ours, ()))
+        return [value for value in held if value is not None]
+
+    question = _line(next(iter(values("question")), "")) or options.question
+    guides = dict.fromkeys(filter(None, (_text(value) for value in values("guide"))))
+    guide = "\n".join(guides) or options.guide
+    if not question:
+        raise BadLine("no_question")
+    answer = _answer(values("answer"))
+    for text in (question, guide, answer):
+        _check(text)
+    most = _maximum(values("maximum")) or columns.maximum or options.maximum
+    score, most = _score(values("score"), most) if scored else (None, most)
+    language = _language(values("language")) or options.language or DEFAULT_LANGUAGE
+    name = row_id(record, options) or digest(question, guide, answer, str(score), str(most))
+    scale = scale_of(most) if most else UNKNOWN_SCALE
+    return ScoreItem(name, question, guide, answer.strip(), scale, score, language)
+
+
+def split_of(record: Mapping[str, Any], options: ReadOptions) -> str:
+    """What a row says of the part that it belongs to, "" for nothing."""
+    return _one_line(record, options, "split")
+
+
+def row_id(record: Mapping[str, Any], options: ReadOptions) -> str:
+    """What a row calls itself, "" for nothing."""
+    return _one_line(record, options, "id")
+
+
+def _one_line(record: Mapping[str, Any], options: ReadOptions, ours: str) -> str:
+    columns = find_columns(tuple(map(str, record)), tuple(options.columns.items()))
+    return _line(record.get(next(iter(columns.fields.get(ours, ())), "")))
+
+
+def _lifted(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A question or an answer that is an object gives its text, and its other fields to the row."""
+    inner: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping) and find_columns((str(name),)).fields.keys() & {
+            "question",
+            "answer",
+        }:
+            text = next((key for key in _TEXT_INSIDE if key in value), None)
+            if text is not None:
+                inner |= {key: held for key, held in value.items() if key not in (text, "id")}
+                inner[name] = value[text]
+    return {**record, **inner} if inner else record
+
+
+def _line(value: Any) -> str:
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as spreadsheets give whole numbers
+    return str(value).strip() if plain else ""
+
+
+def _answer(values: list[Any]) -> str:
+    """An empty one may well be scored; a number or a list is one too."""
+    for value in values:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool):
+            return str(value).lower()
+        if text := _text(value):
+            return text
+    raise BadLine("no_answer")
+
+
+def _text(value: Any, depth: int = 0) -> str:
+    """A guide, which may be a list of points or an object of levels, as lines."""
+    if isinstance(value, Mapping) and depth < _DEPTH:
+        return "\n".join(filter(None, _points(value, depth)))
+    if isinstance(value, list) and depth < _DEPTH:
+        return "\n".join(filter(None, (_text(one, depth + 1) for one in value)))
+    return _line(value)
+
+
+def _points(value: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """An object of levels line by line; one criterion with its points on one line."""
+    texts = [text for held in value.values() if isinstance(held, str) and (text := _line(held))]
+    numbers = [_line(held) for held in value.values() if not isinstance(held, str | list | Mapping)]
+    worded = not any(_MARK.fullmatch(str(name).strip()) for name in value)
+    if depth and texts and worded:
+        yield ": ".join(texts) + "".join(f" ({number})" for number in numbers if number)
+        value = {name: held for name, held in value.items() if isinstance(held, list | Mapping)}
+    for name, held in value.items():
+        if text := _text(held, depth + 1):
+            yield f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}"
+
+
+def _score(values: list[Any], most: float) -> tuple[float | None, float]:
+    """A mark as it was written, and the maximum: "2/5" and "50 %" tell theirs."""
+    value = next((one for one in values if one != ""), None)
+    if value is None:
+        return None, most
+    if isinstance(value, str) and fold(value) in every().words("right_marks"):
+        return most or 1.0, most or 1.0
+    if isinstance(value, str) and fold(value) in every().words("wrong_marks"):
+        return 0.0, most or 1.0
+    number, of, percent = _number(value, "score")
+    if percent:
+        most = most or 100.0
+        number *= most / 100
+    elif of:
+        if of <= 0 or (most and not math.isclose(of, most)):
+            raise BadLine("bad_maximum")
+        most = of
+    if number < 0:
+        raise BadLine("negative_score")
+    if most and number > most:
+        raise BadLine("score_above_maximum")
+    return number, most
+
+
+def _maximum(values: list[Any]) -> float:
+    value = next((one for one in values if one != ""), None)
+    if value is None:
+        return 0.0
+    if isinstance(value, str) and (told := _RANGE.fullmatch(value.strip())):
+        value = told[1]
+    number, _, percent = _number(value, "maximum")
+    if number <= 0 or percent:
+        raise BadLine("bad_maximum")
+    return number
+
+
+def _number(value: Any, what: str) -> tuple[float, float, bool]:
+    """The number of a mark, what it is out of (0: not said), and whether it is a percentage.
+
+    Raises:
+        BadLine: none of these, `bad_score` or `bad_maximum`.
+    """
+    number = math.nan
+    of, percent = 0.0, False
+    if isinstance(value, str):
+        told = _MARK.fullmatch(value.strip())
+        if told and (not told[4] or _is_unit(told[4])):
+            number = float(told[1].replace(",", "."))
+            of = float((told[2] or "0").replace(",", "."))
+            percent = bool(told[3])
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    if not math.isfinite(number):
+        raise BadLine(f"bad_{what}")
+    return number, of, percent
+
+
+def _is_unit(word: str) -> bool:
+    """Whether a word behind a number is what marks are counted in."""
+    names = map(plain_name, every().columns["score"])
+    return every().units.get(fold(word)) == "points" or plain_name(word) in names
+
+
+def _language(values: list[Any]) -> str:
+    """A code ("EL", "en-US") or an English name ("Hungarian")."""
+    told = next((_line(one) for one in values if one != ""), "")
+    if not told:
+        return ""
+    code = language_code(told)
+    named = {fold(name): code for code, name in language_names().items()}
+    found = code if len(code) == 2 or code in language_names() else named.get(fold(told), "")
+    if not found:
+        raise BadLine("bad_language")
+    return found
+
+
+def _check(text: str) -> None:
+    """Refuse what no tokenizer and no file could take."""
+    if "\0" in text:
+        raise BadLine("nul")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadLine("surrogate") from None

@@ -1,0 +1,297 @@
+"""Files that others made, to rows as they stand there; what a row means is told by `fields`.
+
+JSON of many layouts, JSONL, CSV, spreadsheets, Parquet and Arrow, or a folder of them as the
+Hugging Face Hub has it. Each row comes with its place, and with the part of the set that a key, a
+sheet, a file's name in a folder or a folder says it belongs to.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import BadFile, MissingExtra, NotFound, TooLarge
+from trainer.dataset.readers import MAX_LINE_BYTES, arrow_records, numbered_lines
+from trainer.scorer.fields import find_columns
+
+_LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
+_DELIMITERS = ",;\t|"
+_TITLE_ROWS = 10  # above a table's row of headings
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+_TABLES = (".csv", ".tsv")
+_ARROW = (".parquet", ".arrow")
+_KINDS = (".json", ".jsonl", *_TABLES, *_SHEETS, *_ARROW)
+# What parts of published sets are called, from a name's beginning.
+_PARTS = {
+    "train": re.compile(r"train", re.I),
+    "valid": re.compile(r"val(id|\b|[-_.])|dev(elopment)?\b|dev[-_.]", re.I),
+    "test": re.compile(r"test|unseen|eval(uation)?\b|held[-_ ]?out", re.I),
+}
+_BESIDE = ("dataset_info", "dataset_dict", "dataset_infos", "state")  # what `datasets` writes
+_HOLDS = (list, dict)
+_ROW, _ROWS = "row", ("rows", "data", "records", "items", "examples", "instances")
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One row before anybody looked at it."""
+
+    where: str  # file and row
+    content: bytes | Mapping[str, Any]
+    part: str = ""  # train, valid or test, where the file says it
+    file: str = ""
+
+
+def part_of(name: str) -> str:
+    """The part of a set that a name says: train, valid, test; \"\" for none."""
+    return next((part for part, begins in _PARTS.items() if begins.match(name.strip())), "")
+
+
+class RecordReader:
+    """Reads files whose headings are known, or were said.
+
+    Args:
+        columns: our field -> its heading, before any name that we know.
+    """
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self._given = tuple(columns.items())
+
+    def _fields(self, headings: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
+        return find_columns(tuple(map(str, headings)), self._given).fields
+
+    def read(self, path: Path, part: str = "") -> Iterator[RawRow]:
+        """Every row of a file, or of the files of a folder.
+
+        Args:
+            part: that of all its rows, whatever the file says.
+
+        Raises:
+            UserError: it cannot be read, or is of no known kind.
+        """
+        folder = path.is_dir()
+        files = _files_of(path) if folder else [path]
+        for file in files:
+            name = file.relative_to(path).as_posix() if folder else file.name
+            # Who names a file means all of it, whatever it is called; a folder's files are parts.
+            steps = reversed(name.split("/")) if folder else ()
+            own = part or next((said for step in steps if (said := part_of(step))), "")
+            for row in self._rows(file, name):
+                yield replace(row, part=own or row.part, file=name)
+
+    def _rows(self, path: Path, name: str) -> Iterator[RawRow]:
+        kind = path.suffix.lower()
+        if not path.exists():
+            raise NotFound(f"{path} does not exist")
+        if kind == ".jsonl":
+            return (RawRow(where, line) for where, line in numbered_lines(path))
+        if kind == ".json":
+            return self._json(path, name)
+        if kind in _TABLES:
+            return self._csv(path, name)
+        if kind in _SHEETS:
+            return self._workbook(path, name)
+        if kind in _ARROW:
+            records = enumerate(arrow_records(path), 1)
+            return (RawRow(f"{name}:{number}", record) for number, record in records)
+        raise BadFile(f"{path.name}: known are {', '.join(_KINDS)}")
+
+    def _json(self, path: Path, name: str) -> Iterator[RawRow]:
+        try:
+            if path.stat().st_size > _LARGEST_JSON:
+                raise TooLarge(f"{path.name} is larger than 1 GB: write it as JSONL, a line a row")
+            loaded = json.loads(path.read_bytes().decode("utf-8-sig"))
+        except OSError as error:
+            raise BadFile(f"cannot read {path}: {error.strerror}") from None
+        except json.JSONDecodeError as error:
+            if error.msg == "Extra data":  # lines of JSON under the wrong name
+                yield from (RawRow(where, line) for where, line in numbered_lines(path))
+                return
+            raise BadFile(f"{path.name}:{error.lineno} is not JSON: {error.msg}") from None
+        except (ValueError, RecursionError):
+            raise BadFile(f"{path.name} is not JSON in UTF-8") from None
+        if not isinstance(loaded, dict | list):
+            raise BadFile(f"{path.name} holds no list of rows")
+        for number, (part, record) in enumerate(self._records(loaded), 1):
+            yield RawRow(f"{name}[{number}]", record, part)
+
+    def _records(self, loaded: Any, part: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The rows of loaded JSON with the part that each stands in.
+
+        Known are a list of objects; objects whose keys are parts (`{"train": [...]}`), columns
+        (`{"question": [...], "answer": [...]}`) or the rows' names; a question with a list of its
+        answers; what the Hub's viewer gives (`{"rows": [{"row": {...}}]}`); rows under one key.
+        """
+        if isinstance(loaded, list):
+            for row in loaded:
+                # What is no object becomes an empty one, which is refused with its place.
+                inner = row if isinstance(row, dict) else {}
+                yield from self._row_records(inner.get(_ROW, inner), part)
+            return
+        parts = {key: part_of(key) for key in loaded}
+        official = [key for key, said in parts.items() if said and isinstance(loaded[key], _HOLDS)]
+        if official:
+            for key in official:
+                yield from self._records(loaded[key], parts[key])
+            return
+        known = self._fields(loaded)
+        if {"question", "answer"} <= known.keys() and (rows := _transposed(loaded)):
+            yield from self._records(rows, part)
+            return
+        lists = {key: held for key, held in loaded.items() if _objects(held)}
+        named = next((key for key in _ROWS if key in lists), None)
+        if "question" not in known and (named or len(lists) == 1):
+            yield from self._records(loaded[named or next(iter(lists))], part)
+        elif loaded and all(isinstance(held, dict) for held in loaded.values()):
+            yield from self._records(list(loaded.values()), part)
+        else:
+            yield from self._row_records(loaded, part)
+
+    def _row_records(self, row: Any, part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """A row, or of a question with a list of answers a row for each."""
+        row = row if isinstance(row, dict) else {}
+        for key, held in row.items():
+            inner = self._fields(held[0]) if _objects(held) else {}
+            if "answer" not in inner:
+                continue
+            outer = {name: value for name, value in row.items() if name != key}
+            own = self._fields(outer)
+            if (
+                "question" not in own and "answer" in own
+            ):  # {"text": the question, "answers": [...]}
+                outer["question"] = outer.pop(own["answer"][0])
+            for one in held:
+                below = one if isinstance(one, dict) else {}
+                yield part, {**{k: v for k, v in outer.items() if k != "id"}, **below}
+            return
+        yield part, row
+
+    def _csv(self, path: Path, name: str) -> Iterator[RawRow]:
+        """Rows under a line of headings, separated by commas, semicolons, tabs or bars."""
+        try:
+            content = path.read_bytes()
+            wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Excel has it
+            text = content.decode("utf-16" if wide else "utf-8-sig")
+        except OSError as error:
+            raise BadFile(f"cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise BadFile(
+                f"{path.name} is not UTF-8: save it as CSV UTF-8, or give the spreadsheet itself"
+            ) from None
+        if text[:4].lower() == "sep=":  # what Excel writes for itself
+            text = text.partition("\n")[2]
+        head = text[:MAX_LINE_BYTES].splitlines()[:_TITLE_ROWS]
+        delimiter = max(_DELIMITERS, key=lambda mark: self._fit(head, mark))
+        csv.field_size_limit(MAX_LINE_BYTES)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+        def rows() -> Iterator[tuple[str, list[Any]]]:
+            while True:
+                try:
+                    row = next(reader, None)
+                except csv.Error as error:
+                    raise BadFile(f"{path.name}:{reader.line_num}: {error}") from None
+                if row is None:
+                    return
+                yield f"{name}:{reader.line_num}", row
+
+        yield from self._table(rows())
+
+    def _fit(self, head: Sequence[str], delimiter: str) -> tuple[int, int]:
+        """How many of our fields the first lines name with this delimiter, and its count."""
+        rows = list(csv.reader(head, delimiter=delimiter))
+        named = (len(self._fields(row)) for row in rows)
+        return max(named, default=0), head[0].count(delimiter) if head else 0
+
+    def _workbook(self, path: Path, name: str) -> Iterator[RawRow]:
+        """The rows of every sheet; one that is called as a part is that part."""
+        try:
+            from python_calamine import CalamineError, load_workbook
+        except ImportError:
+            raise MissingExtra(
+                f"{path.name} needs python-calamine: pip install 'kkoracle[xlsx]'"
+            ) from None
+        try:
+            book = load_workbook(str(path))
+            sheets = [
+                (title, book.get_sheet_by_name(title).to_python()) for title in book.sheet_names
+            ]
+        except (CalamineError, OSError, ValueError) as error:
+            raise BadFile(f"{path.name} is no spreadsheet that can be read ({error})") from None
+        for title, held in sheets:
+            prefix = f"{name}#{title}" if len(sheets) > 1 else name
+            rows = ((f"{prefix}:{number}", row) for number, row in enumerate(held, 1))
+            yield from (replace(row, part=part_of(title)) for row in self._table(rows))
+
+    def _table(self, rows: Iterable[tuple[str, list[Any]]]) -> Iterator[RawRow]:
+        """Records under the row of headings, which may stand under a title."""
+        waiting: list[tuple[str, list[Any]]] = []
+        names: list[str] = []
+        for where, row in rows:
+            if not any(cell not in ("", None) for cell in row):
+                continue
+            if names:
+                yield RawRow(where, _record(names, row))
+                continue
+            waiting.append((where, row))
+            if len(self._fields(row)) > 1 or len(waiting) == _TITLE_ROWS:
+                names = self._headings(waiting)
+                yield from _below(waiting, names)
+        if not names and waiting:
+            yield from _below(waiting, self._headings(waiting))
+
+    def _headings(self, rows: Sequence[tuple[str, list[Any]]]) -> list[str]:
+        """The row that names most of our fields; the first one of equals."""
+        best = max(rows, key=lambda row: len(self._fields(row[1])))
+        return [str(cell).strip() for cell in best[1]]
+
+
+def _files_of(folder: Path) -> list[Path]:
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in _KINDS
+        and file.stem not in _BESIDE
+        and not any(step.startswith(".") for step in file.relative_to(folder).parts)
+    )
+    if not files:
+        raise BadFile(f"{folder} holds no file of a known kind: {', '.join(_KINDS)}")
+    return files
+
+
+def _objects(held: Any) -> bool:
+    return isinstance(held, list) and bool(held) and isinstance(held[0], dict)
+
+
+def _transposed(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of an object of columns; [] when it is none."""
+    held = [
+        list(column.values()) if isinstance(column, dict) else column for column in columns.values()
+    ]
+    if not all(isinstance(column, list) and len(column) == len(held[0]) for column in held):
+        return []
+    return [dict(zip(columns, row, strict=True)) for row in zip(*held, strict=True)]
+
+
+def _below(rows: Sequence[tuple[str, list[Any]]], names: list[str]) -> Iterator[RawRow]:
+    heads = [[str(cell).strip() for cell in row] for _, row in rows]
+    for where, row in rows[heads.index(names) + 1 :]:
+        yield RawRow(where, _record(names, row))
+
+
+def _record(names: list[str], row: list[Any]) -> dict[Any, Any]:
+    """Headings to cells; what stands behind the last heading goes under None."""
+    found: dict[Any, Any] = {}
+    for name, cell in zip(names, row, strict=False):
+        if name and found.get(name) in (None, ""):
+            found[name] = cell
+    if any(cell not in ("", None) for cell in row[len(names) :]):
+        found[None] = row[len(names) :]
+    return found
