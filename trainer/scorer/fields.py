@@ -1,4 +1,4 @@
-"""One record of somebody's file to one item: what its fields are called and how marks are written.
+"""One record of somebody's file to one item: what its fields are called, and what stands in them.
 
 Exports call the same seven things by many names, in their own language; the names stand in
 `exchange/text/languages/*.toml`, and `--columns` comes before them. Pure functions.
@@ -6,7 +6,6 @@ Exports call the same seven things by many names, in their own language; the nam
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from exchange.text.fold import fold, plain_name
 from exchange.text.language import every, language_names
 from trainer.dataset.readers import BadLine
 from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
+from trainer.scorer.marks import MARK, NUMBER, read_maximum, read_score
 
 # The order in which they choose: what two could hold goes to the one before ("answer" beside
 # "student answer" is the teacher's, "points" beside "score" are those that can be had).
@@ -28,10 +28,7 @@ FIELDS = ("question", "answer", "guide", "score", "maximum", "language", "id", "
 UNKNOWN_SCALE = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
 _SAMPLES = {"guide"}  # all that a row says of them is wanted, not the first
 _DEPTH = 5  # of lists and objects in a rubric
-_NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
-_MARK = re.compile(rf"({_NUMBER})\s*(?:/\s*({_NUMBER})|(%))?\s*([^\W\d_]+)?\.?")
-_RANGE = re.compile(rf"(?:0\s*[-–—]\s*)?({_NUMBER})\s*([^\W\d_]+)?\.?")
-_IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({_NUMBER})\s*[)\]]|/\s*({_NUMBER}))\s*")
+_IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({NUMBER})\s*[)\]]|/\s*({NUMBER}))\s*")
 _TEXT_INSIDE = ("text", "content", "value", "body")  # of a question or answer that is an object
 
 
@@ -142,8 +139,8 @@ def parse_item(
     answer = _answer(values("answer"))
     for text in (question, guide, answer):
         _check(text)
-    most = _maximum(values("maximum")) or columns.maximum or options.maximum
-    score, most = _score(values("score"), most) if scored else (None, most)
+    most = read_maximum(values("maximum")) or columns.maximum or options.maximum
+    score, most = read_score(values("score"), most) if scored else (None, most)
     language = _language(values("language")) or options.language or DEFAULT_LANGUAGE
     name = row_id(record, options) or digest(question, guide, answer, str(score), str(most))
     scale = scale_of(most) if most else UNKNOWN_SCALE
@@ -212,76 +209,13 @@ def _points(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     """An object of levels line by line; one criterion with its points on one line."""
     texts = [text for held in value.values() if isinstance(held, str) and (text := _line(held))]
     numbers = [_line(held) for held in value.values() if not isinstance(held, str | list | Mapping)]
-    worded = not any(_MARK.fullmatch(str(name).strip()) for name in value)
+    worded = not any(MARK.fullmatch(str(name).strip()) for name in value)
     if depth and texts and worded:
         yield ": ".join(texts) + "".join(f" ({number})" for number in numbers if number)
         value = {name: held for name, held in value.items() if isinstance(held, list | Mapping)}
     for name, held in value.items():
         if text := _text(held, depth + 1):
             yield f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}"
-
-
-def _score(values: list[Any], most: float) -> tuple[float | None, float]:
-    """A mark as it was written, and the maximum: "2/5" and "50 %" tell theirs."""
-    value = next((one for one in values if one != ""), None)
-    if value is None:
-        return None, most
-    if isinstance(value, str) and fold(value) in every().words("right_marks"):
-        return most or 1.0, most or 1.0
-    if isinstance(value, str) and fold(value) in every().words("wrong_marks"):
-        return 0.0, most or 1.0
-    number, of, percent = _number(value, "score")
-    if percent:
-        most = most or 100.0
-        number *= most / 100
-    elif of:
-        if of <= 0 or (most and not math.isclose(of, most)):
-            raise BadLine("bad_maximum")
-        most = of
-    if number < 0:
-        raise BadLine("negative_score")
-    if most and number > most:
-        raise BadLine("score_above_maximum")
-    return number, most
-
-
-def _maximum(values: list[Any]) -> float:
-    value = next((one for one in values if one != ""), None)
-    if value is None:
-        return 0.0
-    if isinstance(value, str) and (told := _RANGE.fullmatch(value.strip())):
-        value = told[1]
-    number, _, percent = _number(value, "maximum")
-    if number <= 0 or percent:
-        raise BadLine("bad_maximum")
-    return number
-
-
-def _number(value: Any, what: str) -> tuple[float, float, bool]:
-    """The number of a mark, what it is out of (0: not said), and whether it is a percentage.
-
-    Raises:
-        BadLine: none of these, `bad_score` or `bad_maximum`.
-    """
-    number = math.nan
-    of, percent = 0.0, False
-    if isinstance(value, str):
-        told = _MARK.fullmatch(value.strip())
-        if told and (not told[4] or _is_unit(told[4])):
-            number = float(told[1].replace(",", "."))
-            of = float((told[2] or "0").replace(",", "."))
-            percent = bool(told[3])
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    if not math.isfinite(number):
-        raise BadLine(f"bad_{what}")
-    return number, of, percent
-
-
-def _is_unit(word: str) -> bool:
-    """Whether a word behind a number is what marks are counted in."""
-    names = map(plain_name, every().columns["score"])
-    return every().units.get(fold(word)) == "points" or plain_name(word) in names
 
 
 def _language(values: list[Any]) -> str:
