@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from crawler.addresses import as_written, joined
 from crawler.discovery.links import base_of
@@ -35,12 +35,12 @@ _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 _REL_NEXT = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,40}\bnext\b""")
 _COUNTED = rf"(?:{_PARAMETER.pattern})=\d".encode()
 # In lower case: without a flag the pattern is looked for by its first letters, which is fast.
-_HREF = re.compile(rb"""href\s*=\s*["']?([^"'\s<>]+)""")
-_RELATIVE = re.compile(rb"^(?:\?(?:[^\n]{0,60}[&;])?%b|\d{1,2}/?$)" % _COUNTED, re.M)
-_NUMBERED = rb"""[^"'\s<>]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)""" % _COUNTED
-_NUMBERED_AFTER = re.compile(_NUMBERED)
+_HREF = re.compile(rb"""href\s*=\s*["']?([^"' \t\r\n<>]+)""")
+_RELATIVE = re.compile(rb"\n(?:\?(?:[^\n]{0,60}[&;])?%b|\d{1,2}/?\n)" % _COUNTED)
+_NUMBERED = re.compile(
+    rb"(?=[/?_,.&;-])[^\n]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)" % _COUNTED
+)
 _BEFORE_NAME = (b"/", b"\n", b"=")  # of a path's last part, in one of several lines of addresses
-_BEHIND_NAME = (b"/", b"?", b"-", b"_", b",", b".", b"&", b";")
 
 
 def next_part(
@@ -78,21 +78,22 @@ def _may_continue(body: bytes, url: str, number: int) -> bool:
     if b"next" in body and _REL_NEXT.search(body):
         return True
     links = b"\n".join([b"", *_HREF.findall(body), b""])
-    if _RELATIVE.search(links):
+    relative = (b"\n?", b"\n%d" % (number + 1), b"\n0%d" % (number + 1))
+    if any(mark in links for mark in relative) and _RELATIVE.search(links):
         return True
     names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
-    told = [_ENDING.sub("", name).lower().encode() for name in names if name]
-    return any(_is_numbered(name, links) for name in told)
+    told = {_ENDING.sub("", name).lower() for name in names if name}
+    told |= {quote(name).lower() for name in told if not name.isascii()}  # as most pages write it
+    return any(_is_numbered(name.encode(), links) for name in told)
 
 
 def _is_numbered(name: bytes, links: bytes) -> bool:
     """Is there an address among these that goes on from this name with a number?"""
-    for mark in _BEHIND_NAME:  # a name may be a single digit, which stands everywhere
-        at = links.find(name + mark)
-        while at >= 0:
-            if links[at - 1 : at] in _BEFORE_NAME and _NUMBERED_AFTER.match(links, at + len(name)):
-                return True
-            at = links.find(name + mark, at + 1)
+    at = links.find(name)
+    while at >= 0:
+        if links[at - 1 : at] in _BEFORE_NAME and _NUMBERED.match(links, at + len(name)):
+            return True
+        at = links.find(name, at + 1)
     return False
 
 

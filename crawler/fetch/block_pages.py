@@ -27,16 +27,19 @@ class _Signs(NamedTuple):
     titles: frozenset[str]
     products: frozenset[str]
     beginnings: tuple[str, ...]
+    rare: frozenset[str]  # each title's longest word: hardly any story's title has one
     marks: tuple[bytes, ...]
 
 
 @cache
 def _signs() -> _Signs:
     raw = tomllib.loads(files("crawler.fetch").joinpath("block_pages.toml").read_text("utf-8"))
+    titles = frozenset(map(_words, raw["titles"]))
     return _Signs(
-        frozenset(map(_words, raw["titles"])),
+        titles,
         frozenset(map(_words, raw["products"])),
         tuple(map(_words, raw["beginnings"])),
+        frozenset(max(title.split(), key=len) for title in titles),
         tuple(mark.encode() for mark in raw["marks"]),
     )
 
@@ -72,6 +75,8 @@ def _text_below(title: str) -> int:
     signs = _signs()
     if whole.startswith(signs.beginnings):
         return TITLE_TEXT
+    if signs.rare.isdisjoint(whole.split()):
+        return 0
     if whole in signs.titles:
         return TITLE_TEXT if whole.count(" ") > 1 else SHORT_TITLE_TEXT
     parts = [words for words in map(_words, _PARTS.split(title)) if words]
@@ -94,11 +99,15 @@ def _looks_bare(body: bytes) -> bool:
 
 
 def _occurs(tag: bytes, body: bytes) -> bool:
-    """More often than in challenges; stops as soon as that is known."""
-    at = -1
+    """More often than in challenges; looked for from the middle, where texts are, then from the
+    beginning, and stops as soon as that is known."""
+    return any(_follows(tag, body, start) for start in (len(body) // 2, 0))
+
+
+def _follows(tag: bytes, body: bytes, at: int) -> bool:
     for _ in range(FEW_PARAGRAPHS + 1):
-        at = body.find(tag, at + 1)
-        if at < 0:
+        at = body.find(tag, at) + 1
+        if not at:
             return False
     return True
 

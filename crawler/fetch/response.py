@@ -55,7 +55,7 @@ async def read_response(answer: aiohttp.ClientResponse, html: bool, limit: int) 
     """
     headers = answer.headers
     announced = headers.get("Content-Type", "")
-    kind = re.split("[;,]", announced, maxsplit=1)[0].strip().lower()
+    kind = announced.partition(";")[0].partition(",")[0].strip().lower()
     body: bytes = b""
     if answer.status in WITH_BODY:
         if html and _OTHER_TYPES.match(kind):

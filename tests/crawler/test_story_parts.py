@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from aiohttp import web
@@ -184,6 +185,20 @@ def test_what_is_a_part_and_what_is_another_page(markup: str, found: str) -> Non
     claim = PageClaim(1, "story:1", "/story/1", "story", "", 0)
     link = next_part(claim, body, "http://127.0.0.1:1/story/1", scope, CHARSET)
     assert (link.url if link else "") == found
+
+
+def test_a_name_in_another_script_is_found_as_pages_write_it() -> None:
+    import tomllib
+
+    path = "(?P<id>[^/]+)"
+    scope = CrawlScope(Profile.model_validate(tomllib.loads(PROFILE.replace(r"(?P<id>\d+)", path))))
+    address = "/story/" + quote("οι-νέοι-δρόμοι")
+    claim = PageClaim(1, "story:x", address, "story", "", 0)
+    for told in (f"{address}-2", f"{address.lower()}?page=2", "/story/οι-νέοι-δρόμοι/2"):
+        body = f'<html><body><a href="{told}">2</a></body></html>'.encode()
+        link = next_part(claim, body, f"http://127.0.0.1:1{address}", scope, CHARSET)
+        assert link is not None, told
+        assert unquote(link.url) == unquote(told)
 
 
 def test_a_profile_may_say_how_parts_are_spelled(tmp_path: Path) -> None:

@@ -312,11 +312,11 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_front_matter_may_be_toml_and_broken_front_matter_is_no_harm() -> None:
-    told = documents.read(
+    told = documents.read_document(
         "@markdown", f"+++\ntitle = 'Τ'\n+++\n{TEXT}".encode(), "import:x.md", "greek"
     )
     assert (told.title, told.paragraphs) == ("Τ", (TEXT,))
-    broken = documents.read(
+    broken = documents.read_document(
         "@markdown", f"+++\ntitle = \n+++\n{TEXT}".encode(), "import:x.md", "greek"
     )
     assert (broken.title, broken.paragraphs) == ("x", (TEXT,))
@@ -324,7 +324,9 @@ def test_front_matter_may_be_toml_and_broken_front_matter_is_no_harm() -> None:
 
 def test_words_cut_at_the_end_of_a_pdfs_line_are_whole_again() -> None:
     body = pdf("bri-) Tj 0 -14 Td (dge of stone").replace(b"/Length 63", b"/Length 70")
-    assert documents.read("@pdf", body, "import:x.pdf", "greek").paragraphs == ("bridge of stone",)
+    assert documents.read_document("@pdf", body, "import:x.pdf", "greek").paragraphs == (
+        "bridge of stone",
+    )
 
 
 def test_a_folder_of_ours_is_not_imported_and_hidden_files_are_not(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def read(path: Path, content: bytes | str, **options: Any) -> list[StoryParts | 
     for item in items(path, content, **options):
         try:
             stored = item.kind, item.body, f"import:{item.name}", "greek"
-            found.append(item.reason or documents.read(*stored, options.get("language", "")))
+            found.append(
+                item.reason or documents.read_document(*stored, options.get("language", ""))
+            )
         except UnreadableDocument as error:
             found.append(str(error))
     return found

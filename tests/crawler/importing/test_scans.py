@@ -41,7 +41,7 @@ def pdf_of_pictures(pages: int, words: str = "") -> bytes:
 
 def reason(body: bytes) -> str:
     with pytest.raises(UnreadableDocument) as error:
-        documents.read("@pdf", body, "import:x.pdf", "greek")
+        documents.read_document("@pdf", body, "import:x.pdf", "greek")
     return str(error.value)
 
 
@@ -49,7 +49,9 @@ def test_a_pdf_of_pictures_is_a_scan_and_one_with_words_is_none() -> None:
     assert reason(pdf_of_pictures(3)) == "scan"
     assert reason(pdf_of_pictures(2, "Digitized by the library")) == "scan"
     words = "The bridge over the river was opened on Monday by the mayor, in the rain, at ten."
-    assert documents.read("@pdf", pdf_of_pictures(1, words), "import:x.pdf", "greek").paragraphs
+    assert documents.read_document(
+        "@pdf", pdf_of_pictures(1, words), "import:x.pdf", "greek"
+    ).paragraphs
 
 
 @pytest.mark.parametrize(
