@@ -22,7 +22,7 @@ from crawler.discovery.follow import FollowSchedule
 from crawler.discovery.wayback import scope_for
 from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
-from crawler.extract.versions import adopt_recipe, settle_extraction
+from crawler.extract.versions import adopt_recipe, reopen_lost, settle_extraction
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
@@ -38,7 +38,6 @@ from exchange.lock import take_daemon_lock
 from exchange.project import Project, Recipe
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.signals import BackgroundThread
-from exchange.store import db
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -91,13 +90,13 @@ async def run_daemon(
         stack.callback(frontier.close)
         spool = Spool.open(directory)
         stack.callback(spool.close)
+        reopen_lost(frontier.db, spool, archive)
         site = scope_for(profile, settings)
         if client is not None:
             await stack.enter_async_context(client)
             frontier.seed(site.seeds(dt.date.today()))
             if retry_failed:
                 log.warning("%d failed pages are asked for again", frontier.retry_failed())
-        stack.enter_context(db.disk_errors_told(directory))
         settle = partial(settle_language, profile, settings, project, archive, spool)
         if not settle() and client is not None:
             first = Daemon(archive, directory, frontier, spool, None, None, settings, on_snapshot)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
+from exchange.display import format_bytes
 from exchange.errors import CannotWrite, DiskFull
 
 PARTIAL = ".partial"  # how a name ends, or (with a dash) begins, until its file is whole
@@ -149,9 +151,22 @@ def sync_path(path: Path) -> None:
 
 def write_error(path: Path, error: OSError) -> CannotWrite:
     """What to raise for an operating system's error, in words."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return DiskFull(
-            f"cannot write {path}: the disk is full; free some space, then run the same command "
-            "again"
+            f"cannot write {path}: the disk is full{size_limit()}; make room, then run the same "
+            "command again"
         )
     return CannotWrite(f"cannot write {path}: {error.strerror or error}")
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no room: on the disk, in the user's quota, or for a file so large."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def size_limit() -> str:
+    """What to add to the news of a full disk where files may only grow so far, else ""."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f", or the file reached the limit of {format_bytes(limit)} (`ulimit -f`)"

@@ -20,10 +20,10 @@ from crawler.frontier import pages
 from crawler.profile import Profile
 from crawler.settings import CrawlSettings
 from exchange import records
-from exchange.errors import UsageError
+from exchange.errors import NotFound, UsageError
 from exchange.records import Completion
-from exchange.store import db
-from exchange.store.spool import FILE, Spool
+from exchange.store import failures
+from exchange.store.spool import Spool
 
 SAMPLE_PAGES = 2000
 RECENT = 500  # completions whose pace is taken; older ones may be of another model
@@ -66,10 +66,11 @@ def forecast_re_extraction(
     on_progress: ProgressCallback | None = None,
 ) -> ReExtractionForecast | None:
     """Compare; None when no page was extracted by another version."""
-    if not (directory / pages.FILE).exists() or not (directory / FILE).exists():
+    try:
+        spool = Spool.read(directory)
+    except NotFound:  # or it was lost: nothing can be thrown away
         return None
-    raw = db.connect_readonly(directory / pages.FILE)
-    spool = Spool.read(directory)
+    raw = pages.connect_readonly(directory)
     pool = ExtractionPool(
         directory,
         archive,
@@ -133,8 +134,6 @@ def _chunks(spool: Spool, page: str, wanted: set[str]) -> tuple[set[str], set[st
 
 def tasks_per_hour(spool: Spool) -> float | None:
     """The pace of the last completions, pauses left out; None while there are too few."""
-    import zstandard
-
     rows = spool.db.execute(
         "SELECT c.record FROM tasks t JOIN completions c ON c.task_id=t.id WHERE t.state='done' "
         "ORDER BY t.serial DESC LIMIT ?",
@@ -142,7 +141,7 @@ def tasks_per_hour(spool: Spool) -> float | None:
     )
     moments = []
     for row in rows:
-        said = Completion.from_json(zstandard.decompress(row["record"])).generated_at
+        said = Completion.from_json(failures.unpack(row["record"])).generated_at
         with contextlib.suppress(ValueError):  # taken in before results were checked for it
             at = dt.datetime.fromisoformat(said)
             moments.append(at if at.tzinfo else at.replace(tzinfo=dt.UTC))

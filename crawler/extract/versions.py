@@ -7,6 +7,7 @@ pages are read again from disk, after a word from the operator where that would 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ from crawler.frontier import pages
 from crawler.profile import Profile
 from exchange.errors import UsageError
 from exchange.recipes.recipe import Recipe
-from exchange.store import db
+from exchange.store import db, failures
+from exchange.store.spool import FILE as SPOOL_FILE
 from exchange.store.spool import Spool
 
 if TYPE_CHECKING:
     from crawler.extract.forecast import ReExtractionForecast
+
+log = logging.getLogger(__name__)
 
 # Notes: what texts are made by, and its profile's part.
 _VERSION, _RULES = "extraction", "text-rules"
@@ -63,6 +67,41 @@ def settle_extraction(
             pages.set_note(connection, _RULES, profile.text_rules)
             pages.set_note(connection, _VERSION, version)
     return version
+
+
+def reopen_lost(connection: sqlite3.Connection, spool: Spool, archive: str) -> None:
+    """Have pages read again from disk that are marked as read and have no story in this spool.
+
+    A page is marked only after its stories are stored, so a spool without them was lost, emptied,
+    or is older than the pages. Both sides come in the order of their keys: nothing is held but
+    what is lost.
+    """
+    stored = spool.db.execute("SELECT DISTINCT page FROM stories ORDER BY page")
+    there, lost = stored.fetchone(), []
+    if there and not pages.counters(connection).get("pages.done"):
+        log.warning(
+            "stories are here and none of their pages: %s was lost or is another's, and what it "
+            "held is asked for again; %s",
+            pages.FILE,
+            failures.RESTORE,
+        )
+    for key, page in connection.execute("SELECT key, id FROM pages WHERE text='done' ORDER BY key"):
+        while there is not None and there["page"] < key:
+            there = stored.fetchone()
+        if there is None or there["page"] != key:
+            lost.append((page,))
+    if not lost:
+        return
+    log.warning(
+        "%s: %s pages are read again from disk, as their stories are not in %s: it was lost, or is "
+        "older than %s",
+        archive,
+        f"{len(lost):,}",
+        SPOOL_FILE,
+        pages.FILE,
+    )
+    with db.transaction(connection):
+        connection.executemany("UPDATE pages SET text='waiting' WHERE id=?", lost)
 
 
 def _commonest_version(connection: sqlite3.Connection) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 import time
 from collections import deque
 from typing import Any
@@ -222,7 +221,7 @@ def _outcome_of(task: asyncio.Task[FetchOutcome], claim: PageClaim) -> FetchOutc
     error = task.exception()
     if error is None:
         return task.result()
-    if isinstance(error, UserError | sqlite3.Error):
+    if isinstance(error, UserError):
         raise error
     log.error("fetching %s failed inside kkoracle", claim.key, exc_info=error)
     return FetchOutcome(claim.id, "failed", "internal")

@@ -134,7 +134,7 @@ def connect(directory: Path) -> sqlite3.Connection:
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:
     """Open for reading only; raises UserError when nothing was crawled yet."""
-    return db.connect_readonly(directory / FILE)
+    return db.connect_readonly(directory / FILE, VERSION)
 
 
 ALTERED = "altered-until"  # the note: up to this page, addresses were not kept as written

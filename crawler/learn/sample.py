@@ -10,7 +10,6 @@ import hashlib
 import math
 import random
 import re
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +36,6 @@ from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.display import format_duration
 from exchange.errors import Busy, NotFound, Unreachable
-from exchange.store import db
 
 LIST = "pages.jsonl"  # one line a page: file and address
 KIND = "page"  # the one kind of the generic profile
@@ -117,15 +115,16 @@ def _from_store(folder: Path, limit: int) -> list[RawPage]:
     from crawler.extract.worker import load
     from crawler.frontier.raw_store import RawStore
 
-    connection = db.connect_readonly(folder / store.FILE)
+    try:
+        connection = store.connect_readonly(folder)
+    except NotFound:
+        return []
     try:
         ids = [row[0] for row in connection.execute("SELECT page FROM bodies ORDER BY page")]
         random.Random(len(ids)).shuffle(ids)
         base = next((row[0] for row in connection.execute("SELECT origin FROM hosts")), "")
         bodies = RawStore(connection)
         found = [load(connection, bodies, page, base or "http://x") for page in ids[:limit]]
-    except sqlite3.OperationalError:
-        return []
     finally:
         connection.close()
     return [RawPage(page.url, page.body, page.charset, page.issue) for page in found if page]

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from crawler import records
 from crawler.frontier import pages
 from crawler.status import report
-from exchange.errors import UsageError
+from exchange.errors import NotFound, UsageError
 from exchange.records import MARKS, WITHHELD
+from exchange.store import failures
 from exchange.store.spool import FILE, Spool, open_tasks
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _CURES = {
 class BulkLoss:
     """What is lost, why, and what to do about it."""
 
-    code: str  # nothing-found, no-stories, stories-held, pairs-rejected
+    code: str  # nothing-found, no-stories, stories-held, stories-missing, pairs-rejected
     says: str
 
 
@@ -65,12 +66,20 @@ def find_losses(
     counted = report.read_counters(directory) if pages_counted is None else pages_counted
     if spool_counted is None:
         spool_counted = _spool_counters(directory)
-    found = [loss for loss in (_held(spool_counted), _rejected(spool_counted)) if loss]
+    found = [
+        loss
+        for loss in (
+            _missing(counted, spool_counted, archive),
+            _held(spool_counted),
+            _rejected(spool_counted),
+        )
+        if loss
+    ]
     under_way = sum(counted.get(f"pages.{state}", 0) for state in ("waiting", "leased"))
     if under_way or counted.get("text.waiting"):
         return found
     with suppress(UsageError):  # the profile is away: other commands say so
-        if not spool_counted.get("stories"):
+        if not spool_counted.get("stories") and not counted.get("text.done"):
             return [_nothing(directory, archive, counted, scope), *found] if counted else found
         if loss := _without_story(directory, archive, counted, scope):
             found.append(loss)
@@ -78,13 +87,29 @@ def find_losses(
 
 
 def _spool_counters(directory: Path) -> dict[str, int]:
-    if not (directory / FILE).exists():
+    try:
+        spool = Spool.read(directory)
+    except NotFound:
         return {}
-    spool = Spool.read(directory)
     try:
         return spool.counters()
     finally:
         spool.close()
+
+
+def _missing(
+    counted: Mapping[str, int], spool_counted: Mapping[str, int], archive: str
+) -> BulkLoss | None:
+    """More pages gave a story than there are stories: the spool was lost or is an older one."""
+    read, stories = counted.get("text.done", 0), spool_counted.get("stories", 0)
+    if stories >= read:
+        return None
+    return BulkLoss(
+        "stories-missing",
+        f"{read:,} pages gave stories and {stories:,} stories are here: {FILE} was lost, or is "
+        f"older than {pages.FILE}; `kkoracle crawl {archive}` reads them again from disk, or "
+        f"{failures.RESTORE}, with what was generated",
+    )
 
 
 def find_held(directory: Path) -> BulkLoss | None:

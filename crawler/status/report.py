@@ -20,9 +20,9 @@ import orjson
 
 from crawler.frontier import pages
 from crawler.status.snapshots import CrawlSnapshot
-from exchange.errors import CannotWrite
+from exchange.errors import CannotWrite, NotFound
 from exchange.files import write_atomic
-from exchange.store import db, history
+from exchange.store import history
 
 FILE = "daemon.json"
 EVERY_S = 3.0
@@ -93,12 +93,11 @@ def read_history(directory: Path) -> list[history.CounterSample]:
 
 
 def _read(directory: Path, what: Callable[[sqlite3.Connection], T], nothing: T) -> T:
-    if not (directory / pages.FILE).exists():
+    try:
+        connection = pages.connect_readonly(directory)
+    except NotFound:
         return nothing
-    connection = db.connect_readonly(directory / pages.FILE)
     try:
         return what(connection)
-    except sqlite3.OperationalError:  # the file is being created this very moment
-        return nothing
     finally:
         connection.close()

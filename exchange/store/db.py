@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from exchange.errors import BadFile, Busy, DiskFull, NotFound, UserError
+from exchange.errors import BadFile, NotFound
+from exchange.files import write_error
+from exchange.store.failures import RESTORE, StoreConnection, error_of
 
 BUSY_TIMEOUT_S = 10.0  # another process's short transaction; longer means something hangs
 
@@ -44,19 +46,17 @@ def connect(
     Raises:
         UserError: not a database of ours, damaged, of a newer version, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        db.row_factory = sqlite3.Row
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(path.parent, error) from None
+    db = _open(str(path), f"write {path}")
+    try:
+        # First, as a file that is none of ours must stay as it is.
+        found = _known_version(db, path, version)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA foreign_keys=ON")
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        if found > version:
-            raise BadFile(
-                f"{path} was written by a newer kkoracle (format {found}, this one knows "
-                f"{version}): upgrade, or choose another data directory"
-            )
         if found < version:
             with transaction(db):
                 for statement in _statements(schema):
@@ -64,74 +64,67 @@ def connect(
                 if found and upgrade is not None:
                     upgrade(db, found)
                 db.execute(f"PRAGMA user_version={version}")
-    except sqlite3.DatabaseError as error:
-        raise error_of(error, f"open {path}") from None
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def error_of(error: sqlite3.Error, what: str, cure: str = "restore it from a backup") -> UserError:
-    """What to raise for an error of SQLite; told by its code, whatever its words are.
+def connect_readonly(path: Path, version: int, cure: str = RESTORE) -> sqlite3.Connection:
+    """Open for reading only; the file must exist and hold something.
 
     Args:
-        what: what cannot be done, such as "read /data/paper/spool.sqlite".
-        cure: what to do about a file that is damaged or none of ours.
-    """
-    if is_disk_error(error):
-        return DiskFull(
-            f"cannot {what}: the disk is full or failing ({error}): free some space, then run the "
-            "same command again; nothing was lost"
-        )
-    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Busy(f"cannot {what}: {error}; another process holds it, try again")
-    return BadFile(f"cannot {what}: {error}; {cure}")
-
-
-def is_disk_error(error: sqlite3.Error) -> bool:
-    """Whether the disk is full, or does not do what it is told."""
-    return _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-
-
-def _code(error: sqlite3.Error) -> int:
-    """The kind of an error; the higher bits say more about it. 0: it comes not from SQLite."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-@contextmanager
-def disk_errors_told(directory: Path) -> Iterator[None]:
-    """SQLite says a full disk in several ways, also as it reads; people need one.
+        version: the newest format that the reader knows.
+        cure: what to do about damage.
 
     Raises:
-        DiskFull: the disk of this directory is full or failing.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        if is_disk_error(error):
-            raise error_of(error, f"write in {directory}") from None
-        raise
-
-
-def connect_readonly(path: Path) -> sqlite3.Connection:
-    """Open for reading only; the file must exist.
-
-    Raises:
-        UserError: there is no such file, or it is no database.
+        NotFound: there is no such file, or nothing was ever stored in it.
+        UserError: it is no database, damaged, or of a newer version.
     """
     if not path.exists():
         raise NotFound(f"{path} does not exist yet: run `kkoracle crawl` first")
+    db = _open(f"{path.resolve().as_uri()}?mode=ro", f"read {path}", uri=True)
+    db.cure = cure
+    try:
+        db.execute("PRAGMA query_only=ON")
+        if not _known_version(db, path, version):
+            raise NotFound(
+                f"{path} is empty: it is being made this very moment, or it was lost; "
+                "`kkoracle crawl` fills it again"
+            )
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open(name: str, what: str, *, uri: bool = False) -> StoreConnection:
     try:
         db = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro",
-            uri=True,
+            name,
+            uri=uri,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
+            factory=StoreConnection,
         )
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA query_only=ON")
-        db.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise error_of(error, f"read {path}") from None
+    except sqlite3.Error as error:
+        raise error_of(error, what) from None
+    db.what = what
+    db.row_factory = sqlite3.Row
     return db
+
+
+def _known_version(db: sqlite3.Connection, path: Path, newest: int) -> int:
+    """The format of a file, 0 while nothing is stored in it."""
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > newest:
+        raise BadFile(
+            f"{path} was written by a newer kkoracle (format {found}, this one knows "
+            f"{newest}): upgrade, or choose another data directory"
+        )
+    if not found and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        raise BadFile(f"{path} was not written by kkoracle: choose another data directory")
+    return found
 
 
 @contextmanager
@@ -148,11 +141,9 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield db
         db.execute("COMMIT")
-    except BaseException as error:
+    except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_FULL:
-            raise error_of(error, "store anything") from None
         raise
 
 

@@ -7,7 +7,6 @@ runs leaves a request and waits for its answer; without a daemon it takes the lo
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange.errors import BadFile, BadRecord, NotFound, UserError
+from exchange.errors import BadFile, BadRecord, Busy, NotFound, UserError
 from exchange.lock import daemon_lock
 from exchange.records import Completion, Task
 from exchange.store import tasks, verdicts
@@ -142,7 +141,7 @@ def answer_requests(spool: Spool, directory: Path) -> int:
             if request.kind in KINDS:
                 review.answer(request.serial, _outcome(spool, directory, request, review))
                 count += 1
-    except sqlite3.OperationalError as error:  # somebody writes for long; it is looked at again
+    except Busy as error:  # somebody writes for long; it is looked at again
         log.warning("a request could not be answered yet: %s", error)
     finally:
         review.close()
@@ -158,7 +157,7 @@ def _has_open_requests(directory: Path) -> bool:
             return any(request.kind in KINDS for request in review.open_requests())
         finally:
             review.close()
-    except (UserError, sqlite3.OperationalError):  # it is being made this very moment
+    except UserError:  # it cannot be read now; who asks finds out himself
         return False
 
 

@@ -16,6 +16,7 @@ from typing import Literal, Self
 
 import orjson
 
+from exchange.errors import NotFound
 from exchange.store import db
 
 FILE = "review.sqlite"
@@ -98,9 +99,10 @@ class Review:
     @classmethod
     def read(cls, directory: Path) -> Self | None:
         """Open for reading only; None when nobody has said anything yet."""
-        if not (directory / FILE).exists():
+        try:
+            return cls(db.connect_readonly(directory / FILE, VERSION))
+        except NotFound:
             return None
-        return cls(db.connect_readonly(directory / FILE))
 
     def close(self) -> None:
         self.db.close()

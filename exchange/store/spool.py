@@ -13,11 +13,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Self
 
-import zstandard
-
 from exchange import records
 from exchange.records import Chunk, Completion, Pair, Story, Task
-from exchange.store import db, schema
+from exchange.store import db, failures, schema
 
 FILE = "spool.sqlite"
 ChunkState = Literal["live", "stale"]
@@ -49,7 +47,7 @@ class Spool:
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Open for reading only. Raises UserError when nothing was crawled yet."""
-        return cls(db.connect_readonly(directory / FILE))
+        return cls(db.connect_readonly(directory / FILE, schema.VERSION))
 
     def close(self) -> None:
         self.db.close()
@@ -251,4 +249,4 @@ class Spool:
         row = self.db.execute(
             "SELECT record FROM completions WHERE task_id=?", (task_id,)
         ).fetchone()
-        return Completion.from_json(zstandard.decompress(row["record"])) if row else None
+        return Completion.from_json(failures.unpack(row["record"])) if row else None

@@ -14,7 +14,7 @@ import zstandard
 
 from exchange.records import Chunk, Pair, Result, Task
 from exchange.settings import DEFAULT_LANGUAGE
-from exchange.store import history
+from exchange.store import failures, history
 from exchange.store.db import counter_sql
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.schema import BAD_RECORD
@@ -88,7 +88,7 @@ def load_tasks(
 def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:
     """The task of one row with the columns id, kind, recipe, chunk and input."""
     if row["input"] is not None:
-        return Task.from_json(zstandard.decompress(row["input"]))
+        return Task.from_json(failures.unpack(row["input"]))
     if row["chunk"] is None:
         return None
     chunk = Chunk.from_json(row["chunk"])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from exchange.errors import BadFile
 from exchange.records import NO_PAIR, ONLY_THOUGHT, TOO_SLOW, Pair
-from exchange.store import db, dedup
+from exchange.store import db, dedup, failures
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.spool import FILE, Spool
 
@@ -192,14 +192,15 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
     if not NAME.fullmatch(path.name) or not path.is_file():
         raise BadFile(f"{path.name} holds no verdicts: run `kkoracle recheck` again")
     try:
-        spool.db.execute("ATTACH ? AS staged", (str(path),))
-        _record_history(spool)
-        spool.db.execute("CREATE TEMP TABLE labelled (id TEXT PRIMARY KEY) WITHOUT ROWID")
-        spool.db.executemany("INSERT INTO labelled VALUES (?)", ((pair,) for pair in labels))
-        with spool.transaction():
-            return _take_over(spool.db)
+        with failures.about(spool.db, f"use {path.name}", "run recheck again"):
+            spool.db.execute("ATTACH ? AS staged", (str(path),))
+            _record_history(spool)
+            spool.db.execute("CREATE TEMP TABLE labelled (id TEXT PRIMARY KEY) WITHOUT ROWID")
+            spool.db.executemany("INSERT INTO labelled VALUES (?)", ((pair,) for pair in labels))
+            with spool.transaction():
+                return _take_over(spool.db)
     except sqlite3.DatabaseError as error:
-        raise db.error_of(error, f"use {path.name}", "run recheck again") from None
+        raise failures.error_of(error, f"use {path.name}", "run recheck again") from None
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")
         with contextlib.suppress(sqlite3.OperationalError):  # it was never attached

@@ -128,14 +128,14 @@ def _run(entry: JournalEntry) -> tuple[int, str]:
         if code == SIGINT_EXIT_CODE:
             raise KeyboardInterrupt
         return code, ""
-    except UserError as error:
-        return error.exit_code, str(error)
     except (KeyboardInterrupt, typer.Abort):
         return STOPPED, signals.STOPPED_LINE
     except BrokenPipeError:  # the reader of our output left: `kkoracle status | head`
         sys.stderr.close()
         return 0, ""
     except Exception as error:
+        if (told := _as_user_error(error)) is not None:
+            return told.exit_code, str(told)
         # Click's own exceptions, whose classes Typer keeps to itself since it brings its own copy.
         if not hasattr(error, "format_message"):
             raise
@@ -143,3 +143,20 @@ def _run(entry: JournalEntry) -> tuple[int, str]:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "kkoracle"
         return USAGE, f"{message}  (`{path} --help`)" if message else ""
+
+
+def _as_user_error(error: Exception) -> UserError | None:
+    """What a person can put right; None for what is a fault of ours.
+
+    A full disk, and what SQLite says of a file, may show in any statement of any command.
+    """
+    import sqlite3
+
+    from exchange.files import is_full, write_error
+    from exchange.store import failures
+
+    if isinstance(error, sqlite3.Error):
+        error = failures.told(error, "use a file of SQLite")
+    elif isinstance(error, OSError) and is_full(error):
+        error = write_error(Path(error.filename or "to the disk"), error)
+    return error if isinstance(error, UserError) else None

@@ -53,6 +53,9 @@ def register(app: typer.Typer) -> None:
     )
     add_command(app, backup, "kkoracle backup /Volumes/backup", panel=_PANEL)
     add_command(
+        app, restore, "kkoracle restore /Volumes/backup/rizospastis-20260301-031500", panel=_PANEL
+    )
+    add_command(
         app,
         install_service,
         "kkoracle install-service --print",
@@ -175,14 +178,40 @@ def backup(
 ) -> None:
     """Copy an archive's SQLite files as they are at one moment, while everything goes on.
 
-    The copy is FOLDER/ARCHIVE-DATE-TIME; it is checked before it gets that name. To restore,
-    stop everything and copy its files over those in the data folder.
+    The copy is FOLDER/ARCHIVE-DATE-TIME; it is checked before it gets that name. `kkoracle
+    restore` puts it back.
     """
     from kkoracle.cli.backup import back_up
 
     project: Project = ctx.obj
     name = project.archive(archive)
     typer.echo(back_up(project.archive_dir(name), name, folder))
+
+
+def restore(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A copy that `kkoracle backup` made.")],
+    archive: Archive = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Put a backup in the place of an archive's files, after checking it.
+
+    It asks first, and what is there is moved aside and kept. Pages that are newer than the backup's
+    stories lose nothing: the next `kkoracle crawl` makes their stories again, from disk.
+    """
+    import sys
+
+    from exchange.errors import UsageError
+    from kkoracle.cli import backup as copies
+
+    def confirm(question: str) -> bool:
+        if not yes and not sys.stdin.isatty():
+            raise UsageError("files would be replaced: run it in a terminal, or give --yes")
+        return yes or typer.confirm(question)
+
+    project: Project = ctx.obj
+    name = project.archive(archive)
+    typer.echo(copies.restore(project.archive_dir(name), name, folder, confirm))
 
 
 def install_service(

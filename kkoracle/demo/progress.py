@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.status.report import read_counters
-from exchange.store.spool import FILE, Spool, open_tasks
+from exchange.errors import NotFound
+from exchange.store.spool import Spool, open_tasks
 from kkoracle.demo.children import ChildProcesses
 
 if TYPE_CHECKING:
@@ -53,16 +53,12 @@ def watch_generation(children: ChildProcesses, directory: Path) -> None:
 
 def spool_counters(directory: Path) -> dict[str, int]:
     """The spool's counters; {} while there is no spool."""
-    if not (directory / FILE).exists():
-        return {}
     try:
         spool = Spool.read(directory)
-    except sqlite3.OperationalError:
+    except NotFound:  # or it is being made this very moment
         return {}
     try:
         return spool.counters()
-    except sqlite3.OperationalError:  # it is being created this very moment
-        return {}
     finally:
         spool.close()
 

@@ -12,6 +12,8 @@ CODES = (
     "failing",
     "results-refused",
     "pages-failing",
+    "unreadable",
+    "stories-missing",
     "nothing-found",
     "stories-held",
     "no-stories",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from crawler.archive_cli import scope_of
+from crawler.frontier.pages import FILE as PAGES_FILE
 from crawler.settings import CrawlSettings
 from crawler.status import report
 from crawler.status.losses import find_losses
@@ -22,13 +20,12 @@ from exchange import machine
 from exchange.display import printable
 from exchange.errors import NotFound, UserError
 from exchange.lock import daemon_lock
-from exchange.project import Project, runs_with
+from exchange.project import Project
 from exchange.queue import keys
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import FILE, Spool
 from kkoracle.status import stages
-from kkoracle.status.eta import EtaRange, eta
 from kkoracle.status.problems import find_problems
 from kkoracle.status.records import (
     DaemonState,
@@ -36,9 +33,9 @@ from kkoracle.status.records import (
     Problem,
     QueueStatus,
     Status,
-    TrainingStatus,
     WorkerStatus,
 )
+from kkoracle.status.training import newest_run
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -145,77 +142,6 @@ def _seconds_since(raw: bytes | None, moment: float) -> float | None:
     return max(0.0, moment - at.replace(tzinfo=UTC).timestamp())
 
 
-METRICS = "metrics.jsonl"
-TAIL_BYTES = 128 * 1024  # of metrics.jsonl: some 800 steps
-
-
-def newest_run(directory: Path, now: float) -> TrainingStatus | None:
-    """The run that wrote last; None while there is none."""
-    found = runs_with(directory, METRICS)
-    if not found:
-        return None
-    path = found[0] / METRICS
-    entries = _read_tail(path)
-    steps = [entry for entry in entries if "loss" in entry and "step" in entry]
-    if not steps:
-        return None
-    last = steps[-1]
-    step, epoch = int(last["step"]), float(last.get("epoch") or 0)
-    total = round(step * _planned_epochs(path.parent) / epoch) if epoch else 0
-    finished = (path.parent / "summary.json").exists()
-    valid = [float(entry["valid_loss"]) for entry in entries if "valid_loss" in entry]
-    silent = max(0.0, now - _modified_at(path))
-    return TrainingStatus(
-        path.parent.name,
-        step,
-        max(step, total),
-        float(last["loss"]),
-        valid[-1] if valid else None,
-        silent,
-        finished,
-        None if finished else _time_left(steps, step, total),
-    )
-
-
-def _time_left(steps: Sequence[dict[str, Any]], step: int, total: int) -> EtaRange | None:
-    """Seconds at the pace of the steps read; what a step lasts stands beside it."""
-    at, points = 0.0, []
-    for entry in steps:
-        at += float(entry.get("seconds") or 0)
-        points.append((at, float(entry["step"])))
-    return eta(points, total, at) if total > step else None
-
-
-def _planned_epochs(run: Path) -> float:
-    try:
-        return float(orjson.loads((run / "run.json").read_bytes())["settings"]["epochs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
-
-
-def _read_tail(path: Path) -> list[dict[str, Any]]:
-    """The last entries; a line cut short by a kill, or by where we begin, is left out."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        lines = file.read().splitlines()
-    entries = []
-    for line in lines:
-        try:
-            entry = orjson.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
-
-
-def _modified_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:  # thrown away this very moment
-        return 0.0
-
-
 STALE_S = 5.0  # what the daemon wrote before its lock was taken is of an earlier one
 
 
@@ -230,10 +156,15 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
     """
     now = time.time() if now is None else now
     directory = project.archive_dir(archive)
-    if not (directory / FILE).exists():
+    if not any((directory / name).exists() for name in (FILE, PAGES_FILE)):
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
-    counters, spool_past = _read_spool(directory)
-    pages, pages_past = report.read_counters(directory), report.read_history(directory)
+    unreadable: list[Problem] = []
+    # The daemon stores a page's stories first and marks it as read second; read the other way round
+    # every page that is marked has its stories.
+    pages, pages_past = _readable(
+        lambda: (report.read_counters(directory), report.read_history(directory)), unreadable
+    )
+    counters, spool_past = _readable(partial(_read_spool, directory), unreadable)
     daemon, since = _read_daemon(directory, now)
     ways = stages.stage_progress(pages, pages_past, counters, spool_past, now)
     found = Status(
@@ -246,7 +177,8 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
         pairs=stages.pair_progress(counters, spool_past, now),
         queue=read_queue(project),
         machine=_machine_status(project, directory),
-        losses=tuple(
+        losses=tuple(unreadable)
+        or tuple(
             Problem(loss.code, loss.says)
             for loss in find_losses(
                 directory, archive, partial(scope_of, project, archive), pages, counters
@@ -257,12 +189,24 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
     return replace(found, problems=find_problems(found))
 
 
+def _readable(
+    read: Callable[[], tuple[dict[str, int], list[CounterSample]]], unreadable: list[Problem]
+) -> tuple[dict[str, int], list[CounterSample]]:
+    """What a file counts; nothing, and a problem more, when it cannot be read."""
+    try:
+        return read()
+    except UserError as error:
+        unreadable.append(Problem("unreadable", str(error)))
+        return {}, []
+
+
 def _read_spool(directory: Path) -> tuple[dict[str, int], list[CounterSample]]:
-    spool = Spool.read(directory)
+    try:
+        spool = Spool.read(directory)
+    except NotFound:  # it is being made this very moment, or was lost: `find_losses` says so
+        return {}, []
     try:
         return spool.counters(), history.read_samples(spool.db)
-    except OperationalError:  # the file is being created this very moment
-        return {}, []
     finally:
         spool.close()
 

@@ -7,7 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from crawler.fetch.loop import BATCH
+from exchange.store.spool import Spool
 from tests.crawler.harness import crawl, stories
 from tests.crawler.loopback import Loopback, Route, index, story
 
@@ -80,3 +83,45 @@ def test_a_finished_crawl_asks_for_nothing_again(tmp_path: Path) -> None:
         asked = len(site.log)
         crawl(tmp_path, site.url, delay=0.0)
         assert len(site.log) == asked
+
+
+def test_stories_that_a_lost_or_older_spool_lacks_are_made_again_from_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = tmp_path / "paper"
+    with Loopback(newspaper()) as site:
+        crawl(tmp_path, site.url, delay=0.0)
+        asked, there = len(site.log), {s.id for s in stories(tmp_path)}
+        for loss in (lose, empty, age):
+            caplog.clear()
+            loss(directory)
+            counted = crawl(tmp_path, site.url, delay=0.0)
+            assert {s.id for s in stories(tmp_path)} == there, loss
+            assert counted["text.done"] == COUNT and "text.waiting" not in counted
+            (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+            assert "read again from disk" in said and said.startswith("paper: ")
+        caplog.clear()
+        crawl(tmp_path, site.url, delay=0.0)
+        assert not caplog.records and len(site.log) == asked
+
+
+def lose(directory: Path) -> None:
+    for path in directory.glob("spool.sqlite*"):
+        path.unlink()
+
+
+def empty(directory: Path) -> None:
+    lose(directory)
+    (directory / "spool.sqlite").touch()
+
+
+def age(directory: Path) -> None:
+    """A copy from before the last pages were read."""
+    spool = Spool.open(directory)
+    with spool.transaction() as db:
+        for table, column in (("chunks", "story_id"), ("marks", "story_id"), ("stories", "id")):
+            db.execute(
+                f"DELETE FROM {table} WHERE {column} IN "
+                "(SELECT id FROM stories ORDER BY page DESC LIMIT 50)"
+            )
+    spool.close()

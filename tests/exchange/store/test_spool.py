@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from exchange.errors import UserError
+from exchange.errors import BadFile, Busy, CannotWrite, DiskFull, UserError
 from exchange.project import Project
 from exchange.records import Chunk, Completion, Pair, Result, Story
-from exchange.store import tasks
+from exchange.store import failures, tasks
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool
+from tests.conftest import ROOT, fill_spool
 
 Maker = Callable[..., Project]
 
@@ -237,9 +242,90 @@ def test_reading_before_anything_was_crawled_says_what_to_run(tmp_path: Path) ->
         Spool.read(tmp_path)
 
 
-def test_a_newer_files_format_is_not_touched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("opened", [Spool.open, Spool.read])
+def test_a_newer_files_format_is_not_touched(
+    tmp_path: Path, opened: Callable[[Path], Spool]
+) -> None:
     spool = Spool.open(tmp_path)
     spool.db.execute("PRAGMA user_version=99")
     spool.close()
-    with pytest.raises(UserError, match="newer kkoracle"):
-        Spool.open(tmp_path)
+    with pytest.raises(BadFile, match="newer kkoracle"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("opened", [Spool.open, Spool.read])
+def test_a_database_of_another_program_is_not_touched(
+    tmp_path: Path, opened: Callable[[Path], Spool]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as other:
+        other.execute("CREATE TABLE songs (name)")
+    before = (tmp_path / "spool.sqlite").read_bytes()
+    with pytest.raises(BadFile, match="not written by kkoracle"):
+        opened(tmp_path)
+    assert (tmp_path / "spool.sqlite").read_bytes() == before
+
+
+def test_a_page_that_is_damaged_is_told_where_its_row_is_read(spool: Spool, tmp_path: Path) -> None:
+    with spool.transaction():
+        for number in range(300):
+            spool.put_page(f"page{number}", "1", [story("word " * 200, f"s{number}")])
+    spool.close()
+    path = tmp_path / "spool.sqlite"
+    raw = bytearray(path.read_bytes())
+    for start in range(40 * 4096, len(raw) - 4096, 2 * 4096):
+        raw[start : start + 2048] = b"\xff" * 2048
+    path.write_bytes(bytes(raw))
+    damaged = Spool.read(tmp_path)
+    rows = damaged.db.execute("SELECT record FROM stories")
+    with pytest.raises(BadFile, match=r"cannot read .*spool\.sqlite.*kkoracle restore"):
+        list(rows)
+    damaged.close()
+
+
+def _failed(code: int, exact: int = 0) -> sqlite3.Error:
+    error = sqlite3.OperationalError("words of SQLite")
+    error.sqlite_errorcode = exact or code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (_failed(sqlite3.SQLITE_CORRUPT), BadFile, "kkoracle restore"),
+        (_failed(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_SHORT_READ), BadFile, "restore"),
+        (_failed(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_WRITE), DiskFull, "make room"),
+        (_failed(sqlite3.SQLITE_FULL), DiskFull, "make room"),
+        (_failed(sqlite3.SQLITE_READONLY), CannotWrite, "only read"),
+        (_failed(sqlite3.SQLITE_CANTOPEN), CannotWrite, "the right to read and write"),
+        (_failed(sqlite3.SQLITE_BUSY), Busy, "another process"),
+    ],
+)
+def test_each_kind_of_failure_has_its_own_advice_and_only_damage_asks_for_a_backup(
+    error: sqlite3.Error, kind: type[UserError], says: str
+) -> None:
+    found = failures.error_of(error, "read a file")
+    assert type(found) is kind and says in str(found)
+    assert ("restore" in str(found)) == (kind is BadFile)
+
+
+def test_a_statement_that_is_wrong_is_no_fault_of_the_file(spool: Spool) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        spool.db.execute("SELECT 1 FROM nowhere")
+
+
+def test_a_file_that_may_grow_no_further_is_told_with_its_limit(tmp_path: Path) -> None:
+    limited = (
+        "import resource, sys; from pathlib import Path; from exchange.store.spool import Spool\n"
+        "spool = Spool.open(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "with spool.transaction():\n"
+        "    for n in range(20_000): spool.set_meta(str(n), 'x' * 100)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", limited, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "exchange.errors.DiskFull" in said.stderr and "ulimit -f" in said.stderr, said.stderr

@@ -87,6 +87,34 @@ def test_nothing_crawled_is_told_and_done_is_fine(make_project: Maker) -> None:
     assert found.exit_code == 0 and not found.problems and not found.work_left
 
 
+def test_files_that_cannot_be_read_are_shown_and_need_a_person(make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 3).close()
+    pages.connect(project.archive_dir()).close()
+    for name in ("spool.sqlite", pages.FILE):
+        (project.archive_dir() / name).write_bytes(b"no database" * 1000)
+    found = read_status(project, "paper")
+    assert found.exit_code == 1
+    assert [problem.code for problem in found.problems] == ["unreadable"] * 2
+    for problem, name in zip(found.problems, (pages.FILE, "spool.sqlite"), strict=True):
+        assert name in problem.text and "kkoracle restore" in problem.text
+
+
+def test_pages_whose_stories_are_not_in_the_spool_are_shown(make_project: Maker) -> None:
+    project = make_project()
+    connection = pages.connect(project.archive_dir())
+    connection.execute(
+        "INSERT INTO pages(key, url, kind, priority, state) VALUES ('s:1', '/1', 's', 1, 'done')"
+    )
+    connection.execute("UPDATE pages SET text='done'")
+    connection.close()
+    found = read_status(project, "paper")  # there is no spool at all
+    assert codes(found) == {"stories-missing"} and found.exit_code == 1
+    assert "kkoracle crawl paper" in found.problems[0].text
+    fill_spool(project, 0).close()
+    assert codes(read_status(project, "paper")) == {"stories-missing"}
+
+
 def test_work_without_a_daemon_is_stopped(make_project: Maker) -> None:
     project = make_project()
     fill_spool(project, 3).close()
