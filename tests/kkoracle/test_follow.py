@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from exchange.project import Project
-from exchange.store.spool import Spool, open_tasks
+from exchange.store.spool import open_tasks
+from kkoracle.demo.progress import spool_counters
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Answer, Loopback, paper, story
 from tests.workers.endpoint import Endpoint
-
-
-def counters(folder: Path) -> dict[str, int]:
-    if not (folder / "spool.sqlite").exists():
-        return {}
-    spool = Spool.read(folder)
-    try:
-        return spool.counters()
-    except sqlite3.OperationalError:  # it is being made this very moment
-        return {}
-    finally:
-        spool.close()
 
 
 def wait_for(folder: Path, stories: int, *processes: subprocess.Popen[str]) -> None:
     """Until so many stories are there and no task is open."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        found = counters(folder)
+        found = spool_counters(folder)
         done = found.get("tasks.done", 0) + found.get("tasks.failed", 0)
         if found.get("stories") == stories and done >= stories and not open_tasks(found):
             return
         assert all(process.poll() is None for process in processes)
         time.sleep(0.2)
-    raise AssertionError(counters(folder))
+    raise AssertionError(spool_counters(folder))
 
 
 def test_a_story_that_appears_while_following_is_generated_and_collected(

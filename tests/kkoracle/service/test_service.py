@@ -7,7 +7,6 @@ import plistlib
 import re
 import shlex
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ import pytest
 from crawler.status.report import read_counters
 from exchange.errors import UsageError
 from exchange.project import Project
-from exchange.store.spool import Spool
+from kkoracle.demo.progress import spool_counters
 from kkoracle.service import install
 from kkoracle.service.services import UserService, plan_services
 from tests.conftest import run_cli, write_project
@@ -200,15 +199,7 @@ def start(popen: Callable[..., subprocess.Popen[str]]) -> Start:
 def counted(project: Project) -> dict[str, int]:
     """Everything that counts what is stored; requests and tries may differ."""
     directory = project.archive_dir()
-    if not (directory / "spool.sqlite").exists():
-        return {}
-    spool = Spool.read(directory)
-    try:
-        found = spool.counters()
-    except sqlite3.OperationalError:  # it is being made this very moment
-        return {}
-    finally:
-        spool.close()
+    found = spool_counters(directory)
     kept = ("pages.", "text.", "reason.")
     return found | {n: c for n, c in read_counters(directory).items() if n.startswith(kept)}
 
