@@ -219,7 +219,7 @@ class OracleProject(ComposedProject):
         """Teach a scorer from answers that people scored, or go on with the one of this name.
 
         Args:
-            files: JSON, JSONL or CSV with question, guide, answer, score.
+            files: JSON, JSONL, CSV, XLSX, Parquet or folders, with question, guide, answer, score.
             maximum: highest score of rows that name none; 0: the largest one.
             settings: of [score].
 
@@ -234,10 +234,10 @@ class OracleProject(ComposedProject):
 
         table = self._table("score", ScoreSettings, settings)
         paths = [Path(file) for file in files]
-        items = read_items(paths, ReadOptions(maximum)).items
+        read = read_items(paths, ReadOptions(maximum))
         return train_scorer(
             self,
-            split_items(items, table),
+            split_items(read.items, table, valid=read.valid, test=read.test),
             table,
             name=name,
             source=", ".join(path.name for path in paths),
@@ -257,13 +257,10 @@ class OracleProject(ComposedProject):
         Raises:
             UserError: no such scorer, or an answer that is none.
         """
-        from trainer.scorer.apply import widest_scale
-        from trainer.scorer.fields import ReadOptions, parse_item
-        from trainer.scorer.training import load_scorer
+        from trainer.scorer.loaded import open_scorer
 
-        scorer, about = load_scorer(self, name)
-        usual = ReadOptions(widest_scale(about).maximum, about.language)
-        return scorer.score([parse_item(one, usual, scored=False) for one in answers])
+        loaded = open_scorer(self, name)
+        return loaded.score([loaded.item(one) for one in answers])
 
     @contextmanager
     def _worker_process(

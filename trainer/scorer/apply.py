@@ -47,7 +47,7 @@ def score_pairs(
     Raises:
         UserError: nothing was crawled yet.
     """
-    scale = widest_scale(about)
+    scale = about.usual_scale
     applied = ApplyResult(scale.maximum, by_level=dict.fromkeys(range(scale.top + 1), 0))
     review = Review.open(archive_dir)
     try:
@@ -69,12 +69,6 @@ def score_pairs(
     finally:
         review.close()
     return applied
-
-
-def widest_scale(about: ScorerInfo) -> ScoreScale:
-    """The scale that a scorer is used with when nobody names one: its largest maximum."""
-    maximum = max(about.scales, key=float)
-    return ScoreScale(float(maximum), about.scales[maximum])
 
 
 def _pairs(archive_dir: Path, scale: ScoreScale, language: str) -> Iterator[ScoreItem]:

@@ -13,9 +13,13 @@ from exchange.project import DEFAULT_RUN, Project
 from exchange.signals import stop_on_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
     from trainer.scorer.fields import ReadOptions
 
-Name = Annotated[str, typer.Option(help="Name of the scorer.")]
+Name = Annotated[str, typer.Option(help="Name of the scorer, or the path of its folder.")]
 Maximum = Annotated[
     float, typer.Option(help="Highest score of rows that name none; 0: the largest one.")
 ]
@@ -25,6 +29,9 @@ Language = Annotated[
 ColumnNames = Annotated[
     list[str] | None,
     typer.Option(help="What a column is: answer=HEADING; may be repeated."),
+]
+Base = Annotated[
+    str, typer.Option(help="Where its base model is, on another machine than it was taught on.")
 ]
 Question = Annotated[str, typer.Option(help="Of rows that hold none.")]
 Guide = Annotated[str, typer.Option(help="Guide of rows that hold none.")]
@@ -52,17 +59,51 @@ def register_uses(score: typer.Typer) -> None:
     """Add these commands to the group."""
     add_command(
         score,
+        init,
+        "kkoracle score init",
+        "kkoracle score init class.csv --language el",
+        journal=False,
+    )
+    add_command(
+        score,
         apply,
+        "kkoracle score apply --file answers.csv --out scored.csv",
         "kkoracle score apply",
         "kkoracle score apply --evaluation default --human people.csv",
     )
     add_command(score, serve, "kkoracle score serve", "kkoracle score serve --port 0")
 
 
+def init(
+    file: Annotated[Path, typer.Argument(help="To write, .json, .jsonl or .csv.")] = Path(
+        "answers.json"
+    ),
+    language: Annotated[str, typer.Option(help="en or el.")] = "en",
+) -> None:
+    """Write a small file of scored answers to start from: train on it, then put in your own."""
+    from trainer.scorer.sample import write_sample
+
+    count = write_sample(file, language)
+    typer.echo(f"{count} scored answers in {file}; `kkoracle score train {file}` learns them")
+
+
 def apply(
     ctx: typer.Context,
     archive: Archive = None,
     name: Name = "default",
+    file: Annotated[
+        Path | None, typer.Option(help="Score the answers of this file instead of pairs.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Table to write, .csv or .jsonl; default: FILE-scored.csv."),
+    ] = None,
+    maximum: Maximum = 0.0,
+    language: Language = "",
+    columns: ColumnNames = None,
+    question: Question = "",
+    guide: Guide = "",
+    base: Base = "",
     evaluation: Annotated[
         str, typer.Option(help="Judge the systems of this run's evaluation instead of pairs.")
     ] = "",
@@ -72,10 +113,13 @@ def apply(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Score the archive's pairs, for [dataset] min_score; or the answers of an evaluation.
+    """Score the answers of a file; or an archive's pairs, for [dataset] min_score.
 
-    A scorer that chose the training pairs may judge the systems only beside a sample that people
-    scored (--human); the metric says which it was.
+    With --file every row comes back with its score, how sure it is, the taught answers nearest to
+    it and the sentences of the guide that it met and missed; the same command goes on after a
+    crash. With --evaluation the answers of an evaluation are judged. A scorer that chose the
+    training pairs may judge the systems only beside a sample that people scored (--human); the
+    metric says which it was.
     """
     from exchange.inference import openblas
 
@@ -95,13 +139,17 @@ def apply(
 
     project: Project = ctx.obj
     console = Console(highlight=False)
+    if file:
+        options = read_options(maximum, language, columns, question, guide)
+        _apply_to_file(project, console, name, file, out, options, base, confirmation(yes))
+        return
     archive_dir = project.archive_dir(archive)
     with (
         lock.hold_gpu(project.data, shared=True),
         ProgressScreen(console) as screen,
         stop_on_signal() as stop,
     ):
-        scorer, about = training.load_scorer(project, name, confirmation(yes))
+        scorer, about = training.load_scorer(project, name, confirmation(yes), base)
         language = about.language or project.language(archive)
         if not evaluation:
             applied = applying.score_pairs(
@@ -126,13 +174,55 @@ def apply(
         console.print(f"  {system:16} {share} of the maximum, {len(sure)} of {len(values)} answers")
 
 
+def _apply_to_file(
+    project: Project,
+    console: Console,
+    name: str,
+    file: Path,
+    out: Path | None,
+    options: ReadOptions,
+    base: str,
+    confirm: Callable[[str], bool],
+) -> None:
+    from exchange import lock
+    from exchange.errors import Stopped
+    from trainer.console import ProgressScreen
+    from trainer.scorer import batch
+    from trainer.scorer.console import read_and_report
+    from trainer.scorer.loaded import open_scorer
+
+    with (
+        lock.hold_gpu(project.data, shared=True),
+        ProgressScreen(console) as screen,
+        stop_on_signal() as stop,
+    ):
+        loaded = open_scorer(project, name, confirm, base)
+        found = read_and_report(console, [file], loaded.options(options), scored=False)
+        done = batch.score_file(
+            loaded,
+            [loaded.fitted(item) for item in found.all],
+            found.records,
+            out or file.with_name(f"{file.stem}-scored.csv"),
+            report=screen.on_progress,
+            stop=stop,
+        )
+    console.print(
+        f"{done.scored:,} answers scored by {loaded.about.key}, {done.abstained:,} of them unsure "
+        f"(ask a person), {done.before:,} scored before: {done.path}",
+        soft_wrap=True,
+    )
+    if done.before + done.scored < done.answers:
+        raise Stopped("stopped; the same command goes on")
+
+
 def serve(
     ctx: typer.Context,
     name: Name = DEFAULT_RUN,
+    base: Base = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8790,
     yes: Yes = False,
 ) -> None:
-    """Answer POST /score on this machine: one JSON item or a list of them.
+    """Answer POST /score on this machine: one JSON item or a list of them; /docs is a page.
 
     curl -H 'content-type: application/json' localhost:8790/score
     -d '{"question": "...", "guide": "...", "answer": "...", "maximum": 5}'
@@ -146,15 +236,17 @@ def serve(
 
     from exchange import lock
     from trainer.scorer import serve as serving
-    from trainer.scorer import training
     from trainer.scorer.folder import ScorerInfo
+    from trainer.scorer.loaded import open_scorer
 
     project: Project = ctx.obj
     console = Console(highlight=False)
 
     def told(address: str, about: ScorerInfo) -> None:
         console.print(f"scorer {about.key} at {address}, Ctrl-C ends it", soft_wrap=True)
+        page = address.replace("/score", "/docs")
+        console.print(f"a page to try it: {page}", soft_wrap=True)
 
-    service = serving.ScoreServer(lambda: training.load_scorer(project, name, confirmation(yes)))
+    service = serving.ScoreServer(lambda: open_scorer(project, name, confirmation(yes), base))
     with lock.hold_gpu(project.data, shared=True):
         asyncio.run(serving.run_server(service, port, told))

@@ -8,8 +8,9 @@ scorer/runs/NAME/
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Self
 
 import orjson
@@ -17,6 +18,7 @@ import orjson
 from exchange.errors import BadFile, NotFound
 from exchange.files import write_atomic
 from exchange.project import Project
+from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.training.runs import TrainingRun
 
 FOLDER, FILE, DATA = "scorer", "scorer.json", "data"
@@ -52,6 +54,17 @@ class ScorerInfo:
         raw = orjson.dumps([self.model_sha, self.prompt_sha, self.data, self.temperature])
         return f"{self.name}:{sha256(raw).hexdigest()[:8]}"
 
+    @property
+    def usual_scale(self) -> ScoreScale:
+        """The scale that it is used with when nobody names one: its largest maximum."""
+        maximum = max(self.scales, key=float)
+        return ScoreScale(float(maximum), self.scales[maximum])
+
+    def on_scale(self, item: ScoreItem) -> ScoreItem:
+        """The item on a scale that was taught, where there is one of its maximum."""
+        top = self.scales.get(f"{item.scale.maximum:g}")
+        return replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
+
     def write(self, run: TrainingRun) -> None:
         """From now on the scorer can score."""
         write_atomic(run.folder / FILE, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
@@ -82,7 +95,12 @@ class ScorerInfo:
 def scorer_run(project: Project, name: str) -> TrainingRun:
     """The folder of a scorer; one serves all archives.
 
+    Args:
+        name: or the path of a scorer's folder, wherever it was moved to.
+
     Raises:
         UsageError: a name that is none.
     """
+    if "/" in name:
+        return TrainingRun.at(Path(name).expanduser())
     return TrainingRun(project.data / FOLDER, name)

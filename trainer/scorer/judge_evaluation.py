@@ -16,7 +16,6 @@ from trainer.dataset import Manifest
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.records import Evaluation, MetricInfo, as_dicts
 from trainer.scorer import metrics
-from trainer.scorer.apply import widest_scale
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.scoring import Scorer
@@ -101,7 +100,7 @@ def judge_evaluation(
     An answer of which the scorer is not sure counts as "n/a". The guide is the gold chunk, else
     the reference; items with neither are not looked at.
     """
-    scale = widest_scale(about)
+    scale = about.usual_scale
     items = {
         name: item
         for name, item in evaluation.items.items()

@@ -1,9 +1,9 @@
-"""`POST /score` on this machine: one item or a list of them, scores back.
+"""`POST /score` on this machine: one item or a list of them, scores back; and a page to try it.
 
 One thread owns the model (MLX's streams belong to threads), so requests take turns; those of one
 list are computed together. Bodies are bounded, and what is wrong with a request is said with its
-reason code, never with a traceback. Only JSON is taken: a page in a browser cannot send that
-here from elsewhere without asking first, and is never answered.
+reason code, never with a traceback. Only JSON is taken, and only by this machine's names: a page
+in a browser cannot send that here from elsewhere without asking first, and is never answered.
 """
 
 from __future__ import annotations
@@ -11,35 +11,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 
 from exchange.errors import Busy, UserError
+from exchange.html.templates import environment
+from exchange.net import LOOPBACK
 from trainer.dataset.readers import BadLine
-from trainer.scorer.apply import widest_scale
-from trainer.scorer.fields import ReadOptions, parse_item
 from trainer.scorer.folder import ScorerInfo
-from trainer.scorer.items import ScoreItem, ScoreScale
-from trainer.scorer.scoring import Scorer
+from trainer.scorer.items import ScoreItem
+from trainer.scorer.loaded import LoadedScorer
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 1 << 20  # bytes; a long essay with its guide is a fiftieth of that
 MAX_ITEMS = 256  # items of one request
 MAX_CHARACTERS = 200_000  # characters of an item
+_PACKAGE = "trainer.scorer"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class ScoreServer:
     """The scorer behind its door."""
 
-    def __init__(self, load: Callable[[], tuple[Scorer, ScorerInfo]]) -> None:
+    def __init__(self, load: Callable[[], LoadedScorer]) -> None:
         """Nothing is loaded yet: the thread that loads is the one that scores."""
         self._thread = ThreadPoolExecutor(1, "scorer")
         self._load = load
-        self._scorer: Scorer | None = None
-        self.about: ScorerInfo | None = None
+        self._loaded: LoadedScorer | None = None
+
+    @property
+    def loaded(self) -> LoadedScorer:
+        """What was loaded by `start`."""
+        assert self._loaded is not None
+        return self._loaded
 
     async def start(self) -> ScorerInfo:
         """Load the model.
@@ -48,25 +60,49 @@ class ScoreServer:
             UserError: it cannot be loaded.
         """
         loop = asyncio.get_running_loop()
-        self._scorer, about = await loop.run_in_executor(self._thread, self._load)
-        self.about = about
-        return about
+        self._loaded = await loop.run_in_executor(self._thread, self._load)
+        return self._loaded.about
 
     def app(self) -> web.Application:
         """The routes."""
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_plain_errors])
         app.router.add_get("/", self.describe)
+        app.router.add_get("/health", self.health)
+        app.router.add_get("/docs", self.page)
+        app.router.add_get("/page.js", self.script)
+        app.router.add_get("/openapi.json", self.openapi)
         app.router.add_post("/score", self.score)
         return app
 
+    async def health(self, request: web.Request) -> web.Response:
+        """It answers, and so it is loaded."""
+        return _json({"status": "ok", "scorer": self.loaded.about.key})
+
+    async def page(self, request: web.Request) -> web.Response:
+        """A form to try it with, and how a program asks."""
+        template = environment(_PACKAGE).get_template("page.html.j2")
+        text = template.render(about=self.loaded.about, most=MAX_ITEMS)
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
+
+    async def script(self, request: web.Request) -> web.Response:
+        """What sends the page's form."""
+        text = resources.files(_PACKAGE).joinpath("templates", "page.js").read_text("utf-8")
+        return web.Response(text=text, content_type="text/javascript", headers=_HEADERS)
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """What can be asked, for tools (OpenAPI 3.1)."""
+        return _json(_openapi(self.loaded.about))
+
     async def describe(self, request: web.Request) -> web.Response:
         """Which scorer this is."""
-        assert self.about is not None
+        about = self.loaded.about
         return _json(
             {
-                "scorer": self.about.key,
-                "maxima": sorted(map(float, self.about.scales)),
-                "human_labels": self.about.human,
+                "scorer": about.key,
+                "maxima": sorted(map(float, about.scales)),
+                "human_labels": about.human,
+                "language": about.language,
+                "page": "/docs",
             }
         )
 
@@ -88,29 +124,24 @@ class ScoreServer:
             self._item(row, f"item {number}: " if many else "")
             for number, row in enumerate(rows, 1)
         ]
-        assert self._scorer is not None
         loop = asyncio.get_running_loop()
         try:
-            scored = await loop.run_in_executor(self._thread, self._scorer.score, items)
+            found = await loop.run_in_executor(self._thread, self.loaded.explained, items)
         except UserError as error:
             raise web.HTTPUnprocessableEntity(text=str(error)) from None
-        found = [asdict(one) for one in scored]
         return _json(found if many else found[0])
 
     def _item(self, row: Any, where: str) -> ScoreItem:
         """One sent row, on a scale that was taught where there is one of its maximum."""
-        assert self.about is not None
         try:
             if not isinstance(row, dict):
                 raise BadLine("not_object")
-            usual = widest_scale(self.about)
-            item = parse_item(row, ReadOptions(usual.maximum, self.about.language))
+            item = self.loaded.item(row)
             if len(item.question) + len(item.guide) + len(item.answer) > MAX_CHARACTERS:
                 raise BadLine("too_long")
         except BadLine as bad:
             raise web.HTTPUnprocessableEntity(text=f"{where}{bad}") from None
-        top = self.about.scales.get(f"{item.scale.maximum:g}")
-        return replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
+        return item
 
 
 async def run_server(
@@ -139,10 +170,80 @@ async def run_server(
         await runner.cleanup()
 
 
+def _openapi(about: ScorerInfo) -> dict[str, Any]:
+    text = {"type": "string"}
+    number = {"type": "number"}
+    texts = {"type": "array", "items": text}
+    item = {
+        "type": "object",
+        "required": ["question", "answer"],
+        "properties": {
+            "id": text,
+            "question": text,
+            "guide": {**text, "description": "or a reference answer; empty: as it was taught"},
+            "answer": text,
+            "maximum": {**number, "default": about.usual_scale.maximum},
+            "language": {**text, "default": about.language},
+        },
+    }
+    found = {
+        "type": "object",
+        "properties": {
+            "id": text,
+            "score": {**number, "description": "a mark of the scale"},
+            "maximum": number,
+            "confidence": {**number, "description": "probability of this mark"},
+            "abstained": {"type": "boolean", "description": "better ask a person"},
+            "probabilities": {"type": "array", "items": number},
+            "nearest": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"answer": text, "score": number}},
+            },
+            "met": texts,
+            "missed": texts,
+        },
+    }
+
+    def one_or_many(schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "content": {
+                "application/json": {
+                    "schema": {"oneOf": [schema, {"type": "array", "items": schema}]}
+                }
+            }
+        }
+
+    error = {"description": "one line with a reason code"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"kkoracle scorer {about.key}", "version": "1"},
+        "paths": {
+            "/score": {
+                "post": {
+                    "summary": f"Score one answer, or a list of up to {MAX_ITEMS}",
+                    "requestBody": {"required": True, **one_or_many(item)},
+                    "responses": {
+                        "200": {"description": "scores, in order", **one_or_many(found)},
+                        "400": error,
+                        "413": error,
+                        "415": error,
+                        "422": error,
+                    },
+                }
+            },
+            "/health": {
+                "get": {"summary": "Does it answer?", "responses": {"200": {"description": "yes"}}}
+            },
+        },
+    }
+
+
 @web.middleware
 async def _plain_errors(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Every refusal is JSON with one line."""
+    """Every refusal is JSON with one line; another site's page, by whatever name, gets one."""
     try:
+        if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+            raise web.HTTPMisdirectedRequest(text="this scorer answers to 127.0.0.1 alone")
         response: web.StreamResponse = await handler(request)
         return response
     except web.HTTPException as error:

@@ -129,8 +129,13 @@ def load_scorer(
     project: Project,
     name: str = DEFAULT_RUN,
     confirm: Callable[[str], bool] = lambda text: False,
+    base: str = "",
 ) -> tuple[Scorer, ScorerInfo]:
     """A finished scorer, calibrated, with its own base whatever [model] says now.
+
+    Args:
+        name: or the path of its folder.
+        base: where its base is now; "" for where it was.
 
     Raises:
         UserError: no such scorer, its base is gone or another, its prompt was changed.
@@ -141,10 +146,14 @@ def load_scorer(
     if not prompt.is_of(about.prompt_sha):
         raise ModelUnfit(f"scorer {name!r} was taught with another prompt: train it again")
     bits = project.config.table("model", models.ModelSettings).bits
-    base = models.locate(models.ModelSettings(name=about.model, bits=bits), project.models, confirm)
-    if runs.model_sha(base) != about.model_sha:
-        raise ModelUnfit(f"scorer {name!r} was trained on another {about.model}: train it again")
-    decoder = load_tuned(run, base, prompt)
+    asked = models.ModelSettings(name=base or about.model, bits=bits)
+    folder = models.locate(asked, project.models, confirm)
+    if runs.model_sha(folder) != about.model_sha:
+        raise ModelUnfit(
+            f"scorer {name!r} was trained on another model than {asked.name}: name its own by "
+            "--base, or train it again"
+        )
+    decoder = load_tuned(run, folder, prompt)
     decoder.temperature = about.temperature
     return Scorer(decoder, about.threshold), about
 

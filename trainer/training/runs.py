@@ -107,6 +107,15 @@ class TrainingRun:
         self.folder = run_dir(archive_dir, name)
         self.best = self.folder / "best"
 
+    @classmethod
+    def at(cls, folder: Path) -> TrainingRun:
+        """The run in a folder that may stand anywhere, such as one that was copied."""
+        run = cls.__new__(cls)
+        run.name = folder.name
+        run.folder = folder
+        run.best = folder / "best"
+        return run
+
     def begin(self, config: RunConfig, *, restart: bool) -> RunSummary | None:
         """Prepare the folder: new, or to go on.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -16,12 +15,9 @@ from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.systems import refuse_download
 from kkoracle.studio.tabs import own_html
 from trainer.dataset.readers import BadLine
-from trainer.scorer import training
-from trainer.scorer.apply import widest_scale
-from trainer.scorer.fields import ReadOptions, parse_item
-from trainer.scorer.folder import FILE, FOLDER, ScorerInfo
-from trainer.scorer.items import ScoreItem, ScoreScale
-from trainer.scorer.scoring import Scorer, ScoreResult
+from trainer.scorer.fields import ReadOptions
+from trainer.scorer.folder import FILE, FOLDER
+from trainer.scorer.loaded import LoadedScorer, open_scorer
 
 
 def scorer_names(project: Project) -> list[str]:
@@ -29,43 +25,29 @@ def scorer_names(project: Project) -> list[str]:
     return [folder.name for folder in runs_with(project.data / FOLDER, FILE)]
 
 
-class LoadedScorer:
-    """A loaded scorer with what is known of it; belongs to the thread that loaded it."""
+def score_one(
+    loaded: LoadedScorer, question: str, guide: str, answer: str, maximum: float | None
+) -> dict[str, Any]:
+    """One score with what stands beside it.
 
-    def __init__(self, scorer: Scorer, about: ScorerInfo) -> None:
-        self._scorer, self.about = scorer, about
+    Args:
+        maximum: None for the largest that the scorer was taught.
 
-    def score(self, question: str, guide: str, answer: str, maximum: float | None) -> ScoreResult:
-        """One score.
-
-        Args:
-            maximum: None for the largest that the scorer was taught.
-
-        Raises:
-            UserError: it is no item that can be scored; the reason code is named.
-        """
-        try:
-            row = {"question": question, "guide": guide, "answer": answer}
-            usual = ReadOptions(maximum or widest_scale(self.about).maximum, self.about.language)
-            item = parse_item(row, usual)
-        except BadLine as bad:
-            raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
-        return self._scorer.score([self._scaled(item)])[0]
-
-    def _scaled(self, item: ScoreItem) -> ScoreItem:
-        top = self.about.scales.get(f"{item.scale.maximum:g}")
-        return replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
+    Raises:
+        UserError: it is no item that can be scored; the reason code is named.
+    """
+    try:
+        row = {"question": question, "guide": guide, "answer": answer}
+        item = loaded.item(row, ReadOptions(maximum or 0.0))
+    except BadLine as bad:
+        raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
+    return loaded.explained([item])[0]
 
 
 @contextmanager
-def open_scorer(project: Project, name: str) -> Iterator[LoadedScorer]:
-    """Load a scorer.
-
-    Raises:
-        UserError: no such scorer, or its model is not on this machine.
-    """
-    scorer, about = training.load_scorer(project, name, refuse_download)
-    yield LoadedScorer(scorer, about)
+def opened(project: Project, name: str) -> Iterator[LoadedScorer]:
+    """A scorer, for the thread that keeps models."""
+    yield open_scorer(project, name, refuse_download)
 
 
 LONGEST = 50_000  # characters of each part
@@ -94,8 +76,8 @@ def build(studio: Studio, page: gr.Blocks) -> None:
         try:
             scored = studio.models.use(
                 f"score {which}",
-                lambda: open_scorer(studio.project, which),
-                lambda desk: desk.score(q, g, a, most),
+                lambda: opened(studio.project, which),
+                lambda loaded: score_one(loaded, q, g, a, most),
             )
         except UserError as error:
             return note(error, "wrong")
@@ -105,9 +87,9 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     send.click(score, [name, question, guide, answer, maximum], [found], api_name="score")
 
 
-def _score_html(scored: ScoreResult) -> str:
+def _score_html(scored: dict[str, Any]) -> str:
     levels = {
-        f"{scored.maximum * level / scored.top:g}": share
-        for level, share in enumerate(scored.probabilities)
+        f"{scored['maximum'] * level / scored['top']:g}": share
+        for level, share in enumerate(scored["probabilities"])
     }
     return render("score", scored, share_bars("How probable each score is", levels))

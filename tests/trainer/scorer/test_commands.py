@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -93,6 +94,31 @@ def served(desk: Desk) -> Iterator[str]:
         yield found[0]
 
 
+def get(address: str, **headers: str) -> tuple[int, str, dict[str, str]]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, None, headers)) as response:
+            return response.status, response.read().decode(), dict(response.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), {}
+
+
+def check_pages(address: str) -> None:
+    """The scorer tells tools what it takes, people get a form, and another site's page nothing."""
+    assert json.loads(get(f"{address}/health")[1])["status"] == "ok"
+    described = json.loads(get(f"{address}/openapi.json")[1])
+    posted = described["paths"]["/score"]["post"]
+    (schema, _) = posted["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert described["openapi"].startswith("3.1") and schema["required"] == ["question", "answer"]
+    code, page, headers = get(f"{address}/docs")
+    assert (
+        code == 200
+        and "<form" in page
+        and "default-src 'none'" in headers["Content-Security-Policy"]
+    )
+    assert "/score" in get(f"{address}/page.js")[1]
+    assert get(f"{address}/health", Host="evil.example")[0] == 421
+
+
 def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> None:
     said = scorer.cli("score", "eval").stdout
     assert "bag of words" in said and "unseen questions" in said
@@ -116,6 +142,8 @@ def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> N
         long = {**row, "answer": "μαύρο " * 20_000}  # far beyond the context: a score all the same
         code, cut = ask(address, json.dumps(long).encode())
         assert code == 200 and cut["cut"] and cut["abstained"] and 0 <= cut["score"] <= 3
+        assert one["nearest"] and one["missed"] == ["χρώματα"]
+        check_pages(address.removesuffix("/score"))
         assert ask(address, b"{") == (400, {"error": "not_json"})
         assert ask(address, b"x=1", "application/x-www-form-urlencoded")[0] == 415
         assert ask(address, b"[7]") == (422, {"error": "item 1: not_object"})
@@ -142,6 +170,70 @@ def test_a_file_that_was_taught_tests_nothing_and_a_fresh_one_does(scorer: Desk)
     assert "all rows of these files were taught" in scorer.refuses("score", "eval", str(again))
     fresh = answers(scorer.folder / "fresh.json", 100, seed=9)
     assert "unseen answers" in scorer.cli("score", "eval", str(fresh)).stdout
+
+
+def test_a_file_of_answers_becomes_a_table_also_when_it_is_killed(
+    scorer: Desk, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    rows = json.loads(answers(scorer.folder / "fresh.json", 400, seed=3).read_text("utf-8"))
+    with (scorer.folder / "class.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter=";")
+        table.writerow(["Ερώτηση", "Απάντηση μαθητή", "Τμήμα"])
+        table.writerows([row["question"], row["answer"], "Β2"] for row in rows)
+    out = scorer.folder / "scored.csv"
+    arguments = ("score", "apply", "--file", "class.csv", "--out", "scored.csv")
+    process = popen("-m", "kkoracle", *arguments, cwd=scorer.folder, **ONE_THREAD)
+    while process.poll() is None and not (out.exists() and out.read_bytes().count(b"\n") > 60):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    said = scorer.cli(*arguments).stdout
+    assert re.search(r"not used: 'Τμήμα'", said)
+    counts = re.search(r"(\d+) answers scored by .* (\d+) scored before", said.replace("\n", " "))
+    assert counts and int(counts[1]) + int(counts[2]) == 400 and int(counts[2]) >= 64
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 400 and {line["Τμήμα"] for line in found} == {"Β2"}
+    close = [
+        abs(float(line["score"]) - row["score"]) for line, row in zip(found, rows, strict=True)
+    ]
+    assert sum(close) / 400 < 0.5
+    # The guide is that under which the question was taught.
+    assert any("χρώματα" in line["guide missed"] for line in found)
+    assert any(": " in line["nearest taught answers"] for line in found)
+    assert "another scorer or" not in scorer.cli(*arguments).stdout
+    assert "answer=HEADING" in scorer.refuses(*arguments, "--columns", "reply=x", code=2)
+
+
+def test_a_scorer_is_one_folder_that_moves_and_its_base_may_be_elsewhere(
+    scorer: Desk, tmp_path: Path
+) -> None:
+    moved = shutil.copytree(scorer.folder / "data/scorer/runs/default", tmp_path / "marks")
+    base = shutil.copytree(scorer.model, tmp_path / "elsewhere")
+    away = Desk(tmp_path, base)
+    gone = json.loads((moved / "scorer.json").read_text("utf-8")) | {"model": "/nowhere/model"}
+    (moved / "scorer.json").write_text(json.dumps(gone), "utf-8")
+    rows = answers(tmp_path / "fresh.json", 80, seed=5)
+    line = away.refuses("score", "apply", "--file", str(rows), "--name", str(moved))
+    assert "/nowhere/model" in line
+    away.cli(
+        "score",
+        "apply",
+        "--file",
+        str(rows),
+        "--name",
+        str(moved),
+        "--base",
+        str(base),
+        "--out",
+        str(tmp_path / "moved.jsonl"),
+    )
+    scorer.cli("score", "apply", "--file", str(rows), "--out", str(tmp_path / "home.jsonl"))
+    one, other = (
+        [(line["score"], line["confidence"]) for line in map(json.loads, path.open("rb"))]
+        for path in (tmp_path / "moved.jsonl", tmp_path / "home.jsonl")
+    )
+    assert one == other and len(one) == 80
 
 
 def test_an_untaught_base_stands_in_the_same_table(scorer: Desk) -> None:

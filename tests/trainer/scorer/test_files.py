@@ -13,6 +13,7 @@ from tests.crawler.importing.test_records import spreadsheet
 from trainer.scorer.fields import ReadOptions, find_columns, parse_columns, parse_item
 from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.items import ScoreScale, load_score_prompt, scale_of
+from trainer.scorer.sample import write_sample
 
 
 def row(number: int, **other: object) -> dict[str, object]:
@@ -386,3 +387,20 @@ def test_the_language_is_the_rows_own_or_that_in_which_they_are_written(
 def test_a_question_and_a_guide_may_be_said_for_a_whole_file(tmp_path: Path) -> None:
     found = read(tmp_path, [{"answer": "So.", "mark": 1}], question="Why?", guide="So, I say.")
     assert (found.items[0].question, found.items[0].guide) == ("Why?", "So, I say.")
+
+
+@pytest.mark.parametrize("language", ["en", "el"])
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv"])
+def test_the_sample_is_read_whole_and_never_written_over(
+    tmp_path: Path, language: str, suffix: str
+) -> None:
+    path = tmp_path / f"answers{suffix}"
+    count = write_sample(path, language)
+    found = read_items([path])
+    assert len(found.items) == count >= 30 and not found.bad and not found.unused
+    assert found.language == language and found.assumed_maximum == 0
+    assert len({item.group for item in found.items}) >= 5
+    with pytest.raises(UserError, match="exists already"):
+        write_sample(path, language)
+    with pytest.raises(UserError, match="samples in"):
+        write_sample(tmp_path / "b.json", "hu")
