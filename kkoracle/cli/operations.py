@@ -93,6 +93,7 @@ def status(
 def ui(ctx: typer.Context, settings: StudioSettings, archive: Archive = None) -> None:
     """Look at all of it in a browser: status and plots, review, compare, score, report.
 
+    Without an archive it is the page of the scorers: one answer, or a file of them into a table.
     What you say there (labels, edits, votes) is stored at once beside the archive. Beyond this
     machine it wants a password: KKORACLE_UI_PASSWORD.
     """
@@ -102,7 +103,8 @@ def ui(ctx: typer.Context, settings: StudioSettings, archive: Archive = None) ->
     from kkoracle.studio.serve import serve_studio
 
     project: Project = ctx.obj
-    serve_studio(project, project.archive(archive), settings)
+    chosen = project.archive(archive) if archive or project.general.archive else ""
+    serve_studio(project, chosen, settings)
 
 
 @settings_options("dashboard", DashboardSettings, "host", "port")

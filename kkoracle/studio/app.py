@@ -99,7 +99,7 @@ def _basic_credentials(headers: dict[bytes, bytes]) -> bytes:
         return b""
 
 
-UPLOAD_BYTES = 1024  # nothing here takes a file, and Gradio cannot be told so
+UPLOAD_BYTES = 32 * 1024 * 1024  # a file of answers to score; ten thousand are a tenth of it
 SANS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
 MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 
@@ -107,16 +107,8 @@ MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
     """The whole application, for an ASGI server."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    dataset = overview.DatasetPage(studio.directory)
-
-    @app.get("/pages/report/{run}")
-    def report_of(run: str) -> HTMLResponse:
-        return _sandboxed(lambda: overview.report_html(studio.directory, run))
-
-    @app.get("/pages/dataset")
-    def dataset_page() -> HTMLResponse:
-        return _sandboxed(dataset.html)
-
+    if studio.archive:
+        _add_framed_pages(app, studio)
     gr.mount_gradio_app(
         app,
         _blocks(studio),
@@ -137,10 +129,25 @@ def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
     return RequestGuard(app, settings.host, login)
 
 
+def _add_framed_pages(app: FastAPI, studio: Studio) -> None:
+    dataset = overview.DatasetPage(studio.directory)
+
+    @app.get("/pages/report/{run}")
+    def report_of(run: str) -> HTMLResponse:
+        return _sandboxed(lambda: overview.report_html(studio.directory, run))
+
+    @app.get("/pages/dataset")
+    def dataset_page() -> HTMLResponse:
+        return _sandboxed(dataset.html)
+
+
 def _blocks(studio: Studio) -> gr.Blocks:
-    title = f"kkoracle: {studio.archive}"
+    title = f"kkoracle: {studio.archive or 'scorers'}"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(render("heading", title))
+        if not studio.archive:
+            score.build(studio, page)
+            return page
         with gr.Tabs():
             with gr.Tab("Status"):
                 overview.build_status(studio, page)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Studio:
-    """One archive's studio; use it as a context."""
+    """One archive's studio, or with no archive that of the scorers; use it as a context."""
 
     def __init__(self, project: Project, archive: str, settings: StudioSettings) -> None:
         self.project = project
         self.archive = archive
-        self.directory = project.archive_dir(archive)
+        self.directory = project.archive_dir(archive) if archive else project.data
         self.records = SingleThread("records")  # owns the connection to what people say
         self.models = ModelThread(project.data, settings.idle_minutes * 60)
         self.max_tokens = settings.max_tokens

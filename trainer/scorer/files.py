@@ -72,7 +72,8 @@ def read_items(
         options: what holds for rows that do not say it; a language that nobody says is that in
             which most texts are written.
         valid, test: files whose rows are that part, whatever they say themselves.
-        scored: a row without a score is bad; without, the scores are not looked at.
+        scored: a row without a score is bad, and so is one that stands there twice with its id;
+            without, the scores are not looked at and every answer is kept.
 
     Raises:
         UserError: a file that cannot be read, is of no known kind, or no usable row at all.
@@ -98,7 +99,7 @@ def read_items(
             if scored and item.score is None:
                 raise BadLine("no_score")
             twice = (row.file, item.said, item.answer, item.guide, item.score, item.id)
-            if twice in seen and row_id(record, options):
+            if scored and twice in seen and row_id(record, options):
                 raise BadLine("duplicate_id")
             seen.add(twice)
         except BadLine as bad:

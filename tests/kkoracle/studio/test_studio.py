@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from exchange import lock
-from tests.conftest import ROOT, run_cli
+from tests.conftest import ROOT, processes, run_cli
 from tests.kkoracle.studio.conftest import EVIL, Server, Start
 from tests.trainer.conftest import Desk
 
@@ -139,6 +142,36 @@ def test_an_answer_gets_points_with_how_sure_they_are(client: Client) -> None:
     assert "of 20<" in call(client, "score", "default", "Πότε;", "ναι", "ναι", 20)
     assert "cannot be scored: no question" in call(client, "score", "default", "", "ναι", "ναι", 3)
     assert "cannot be scored" in call(client, "score", "default", "Πότε;", "ναι", "ναι", -1)
+
+
+def test_a_file_of_answers_dropped_in_comes_out_as_a_table_without_any_archive(
+    desk: Desk, tmp_path: Path
+) -> None:
+    rows = [
+        {"question": "Ερώτηση 3;", "answer": "ναι " * (n % 4), "remark": EVIL} for n in range(9)
+    ]
+    (tmp_path / "class.json").write_text(json.dumps(rows), "utf-8")
+    with processes() as popen:
+        process = popen(
+            "-m", "kkoracle", "--data", str(desk.folder / "data"), "ui", "--port", "0", cwd=tmp_path
+        )
+        alone = Client(Server(process, desk).url, verbose=False, httpx_kwargs={"timeout": 60})
+        said, table, whole = call(
+            alone, "score_file", "default", handle_file(tmp_path / "class.json")
+        )
+        assert "9 answers scored" in said and "not used: &#39;remark&#39;" in said
+        assert EVIL not in said
+        heads, cells = table["value"]["headers"], table["value"]["data"]
+        assert len(cells) == 9 and {"score", "confidence", "abstained", "guide met"} <= set(heads)
+        with Path(whole["value"]).open(encoding="utf-8-sig", newline="") as file:
+            found = list(csv.DictReader(file))
+        assert len(found) == 9 and {line["remark"] for line in found} == {EVIL}
+        (tmp_path / "empty.json").write_text("[]")
+        said = call(alone, "score_file", "default", handle_file(tmp_path / "empty.json"))[0]
+        assert "no usable row" in said
+        page = get(alone.src)[1]
+        assert "kkoracle: scorers" in page and '"Review"' not in page
+        assert get(f"{alone.src.rstrip('/')}/pages/dataset")[0] == 404
 
 
 def test_plots_and_losses_are_drawn(client: Client) -> None:
