@@ -36,7 +36,7 @@ class WorkSettings(SettingsTable):
     )
     seed: int = Field(7, description="start of every task's own seed")
     lease_s: int = Field(
-        60, ge=4, description="seconds after which a silent worker's jobs go to others"
+        60, ge=4, le=1800, description="seconds after which a silent worker's jobs go to others"
     )
     grace_s: int = Field(30, ge=0, description="seconds to finish what is in flight after Ctrl-C")
     quiet: str = Field(

@@ -21,6 +21,7 @@ from rq.worker.base import WorkerStatus
 from exchange import signals
 from exchange.inference.engine import Engine, RequestOutput
 from exchange.queue import keys
+from exchange.queue.redis_clock import skew_text
 from exchange.recipes.recipe import Recipe
 from exchange.records import TOO_LONG, Task
 from workers.queue.heartbeat import HeartbeatReporter
@@ -72,7 +73,8 @@ class GenerationWorker(LeasingWorker):
         self._has_parent = has_parent
         self._is_quiet = is_quiet
         self.done = 0
-        self.reporter = HeartbeatReporter(connection, name, width, lease_s, recipe)
+        self.clock = queue.clock
+        self.reporter = HeartbeatReporter(connection, self.clock, name, width, lease_s, recipe)
         self._queue = LeasedQueue(connection, queue, name, lease_s)
         self._results = ResultWriter(self._queue, self.reporter.count)
         self._intake = JobIntake(self._queue, self._results, request_builder.fits)
@@ -80,7 +82,8 @@ class GenerationWorker(LeasingWorker):
         self._stop_at: float | None = None
         self._command: bytes | None = None
         self._shown_state = WorkerStatus.IDLE  # on the dashboard
-        self._renewed_at = float("-inf")
+        self._renewed_at = self._settled_at = float("-inf")
+        self._told_skew = 0.0
         self._next_renewal = self._next_report = self._next_command = self._next_pop = 0.0
 
     def request_stop(self, signum: int = 0, frame: Any = None) -> None:
@@ -148,17 +151,36 @@ class GenerationWorker(LeasingWorker):
 
     def _renew(self) -> None:
         """Extend our registration and all leases in one round trip, then look after the others."""
+        jump = self.clock.look()
         with self.connection.pipeline() as pipe:
             self.renew_registration(pipe)
             self._queue.renew(pipe, self._all_leased())
             pipe.execute()
         moment = time.monotonic()
         # After a pause (Redis was away, or we were frozen or not born) the others may be as late
-        # as we are: they get the time to renew before anybody takes their jobs away.
+        # as we are, and after a jump of Redis's clock all leases end at the wrong time: the others
+        # get the time to renew before anybody takes their jobs away.
         late = moment - self._renewed_at > self.lease_s / 2
         self._renewed_at, self._next_renewal = moment, moment + self.lease_s / 4
-        if self.should_run_maintenance_tasks and not late:
+        if abs(jump) > self.lease_s / 4:
+            log.warning("Redis's clock has jumped, or we slept: the leases are set anew")
+            self._settled_at = moment + self.lease_s / 2
+        self._warn_of_skew()
+        if self.should_run_maintenance_tasks and not late and moment >= self._settled_at:
             self.run_maintenance_tasks()
+
+    def _warn_of_skew(self) -> None:
+        """Once for every time that this machine's clock moves away from Redis's."""
+        skew = self.clock.skew()
+        if abs(skew) <= self.lease_s:
+            self._told_skew = 0.0
+        elif abs(skew - self._told_skew) > self.lease_s:
+            self._told_skew = skew
+            log.warning(
+                "this machine's clock is %s; leases go by Redis's, so nothing is lost, but times "
+                "in logs are wrong: set the clocks (NTP)",
+                skew_text(skew),
+            )
 
     def _activity(self) -> str:
         if self._stop_at is not None:

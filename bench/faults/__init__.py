@@ -14,8 +14,10 @@ rerun_share     requests to the engine beyond one a task, over the tasks (rerun_
                 width / tasks)
 recovery_p95_s  from a fault until every task that it touched is closed, waits in line, or is in
                 the hands of a living worker (recovery_limit_s: 2 leases + 15 s)
-kills           SIGKILLs of workers, supervisors, daemon and Redis; `faults` has also FLUSHALL and
-                SIGSTOP beyond the lease
+kills           SIGKILLs of workers, supervisors, daemon and Redis; `faults` has also FLUSHALL,
+                SIGSTOP beyond the lease of one process or of all (a machine that sleeps), clocks
+                that jump up to 12 hours either way, together or apart, and a network to the second
+                supervisor that swallows everything beyond the lease
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ NOT_FOR_JUDGING = ("rerun_share", "recovery_p*_s", "recovery_max_s")
 WIDTH, LEASE_S = 16, 6
 TASKS, KILLS, POISON = 300, 30, 1
 QUICK_TASKS, QUICK_KILLS = 60, 5
-SECONDS = 150  # the short form's limit
+LONG_TASKS, LONG_KILLS = 10_000, 500
+DELAY, LONG_DELAY = "0.1-0.5", "0.4-1.4"  # seconds a task: the last fault must still find some
+SECONDS, LONG_SECONDS = 240, 5400  # give up then
 SUPERVISORS = 2
 
 
@@ -54,6 +58,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, help=f"default: {TASKS}, quick {QUICK_TASKS}")
     parser.add_argument("--kills", type=int, help=f"default: {KILLS}, quick {QUICK_KILLS}")
     parser.add_argument("--seconds", type=float, help=f"give up after; default: {SECONDS}")
+    parser.add_argument(
+        "--long", action="store_true", help=f"{LONG_TASKS} tasks and {LONG_KILLS} kills: an hour"
+    )
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the faults; default: {SEED}")
     parser.add_argument("--poison", type=int, default=POISON, help=f"default: {POISON}")
     parser.add_argument("--dir", type=Path, help="work in this folder; --flow uses its spool")
@@ -75,9 +82,11 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
 
 
 def _faults(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
-    tasks = args.tasks or (QUICK_TASKS if settings.quick else TASKS)
-    kills = args.kills or (QUICK_KILLS if settings.quick else KILLS)
-    project, variables = _project(folder, mlx=args.mlx)
+    usual = (QUICK_TASKS, QUICK_KILLS) if settings.quick else (TASKS, KILLS)
+    tasks, kills = (LONG_TASKS, LONG_KILLS) if args.long else usual
+    tasks, kills = args.tasks or tasks, args.kills or kills
+    limit_s = args.seconds or (LONG_SECONDS if args.long else SECONDS)
+    project, variables = _project(folder, LONG_DELAY if args.long else DELAY, mlx=args.mlx)
     poisoned = set[str]()
     if args.mlx:
         fixture.fill_from_newspaper(project, tasks, args.seed)
@@ -89,7 +98,7 @@ def _faults(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> 
     with ExitStack() as stack:
         crew = stack.enter_context(Deployment(project, SUPERVISORS, variables))
         storm = chaos.FaultInjector(crew, tasks, faults, LEASE_S, args.seed)
-        seen = storm.run(args.seconds or SECONDS, settings.log)
+        seen = storm.run(limit_s, settings.log)
         seconds = time.monotonic() - started
     found = _count(project, poisoned, mlx=args.mlx)
     crashes = crew.crashes()
@@ -122,7 +131,7 @@ def _faults(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> 
     }
 
 
-def _project(folder: Path, *, mlx: bool) -> tuple[Project, dict[str, str]]:
+def _project(folder: Path, delay: str, *, mlx: bool) -> tuple[Project, dict[str, str]]:
     variables = {MODULE_VARIABLE: "bench.pretend", pretend.LOG: str(folder / "requests")}
     (folder / "requests").touch()
     make = partial(fixture.make_project, folder, width=WIDTH, lease_s=LEASE_S)
@@ -130,7 +139,7 @@ def _project(folder: Path, *, mlx: bool) -> tuple[Project, dict[str, str]]:
         variables[pretend.MLX] = "1"
         project = make(model=str(MODEL), engine="mlx", max_tokens=160, prompt="el/chunk-demo")
     else:
-        variables[pretend.DELAY] = "0.1-0.5"
+        variables[pretend.DELAY] = delay
         project = make(model="pretend", engine="openai")
     return project, variables
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bench.faults.clock import HOUR_S
 from bench.faults.deployment import Deployment, wait_until_stopped
 from bench.faults.fixture import ARCHIVE
 from bench.registry import Log
@@ -22,9 +26,19 @@ from exchange.store.spool import Spool, open_tasks
 LOOK_S = 0.1
 DEALT_BY = 0.8  # share of the tasks closed when the last fault is due; it may come later
 GAP_S = 1.5  # faults that fall due together, as many results came in at once, come one by one
+BEHIND, GAP_BEHIND_S = 10, 0.5  # so many late, they come faster, to strike while there is work
 STILL_S = 15.0  # without progress for so long the next fault comes all the same
 SHARES = {"worker": 12, "redis": 6, "daemon": 6, "supervisor": 6}  # of the kills
-OTHERS = {"flushall": 3, "stop-worker": 1, "stop-daemon": 1}  # per 30 kills, besides them
+OTHERS = {  # per 30 kills, besides them
+    "flushall": 3,
+    "stop-worker": 1,
+    "stop-daemon": 1,
+    "clock": 4,
+    "partition": 2,
+    "suspend": 1,
+}
+EVERYBODY = ("flushall", "redis", "suspend")  # faults that touch all that Redis was to remember
+FARTHEST_S = 12 * HOUR_S  # a clock is set to at most so much before or after the true time
 
 
 @dataclass
@@ -47,7 +61,8 @@ def fault_order(kills: int, drawn: random.Random) -> list[str]:
     others = max(1, round(kills * sum(OTHERS.values()) / 30))
     for shares, count in ((SHARES, kills), (OTHERS, others)):
         pool = [name for name, share in shares.items() for _ in range(share)]
-        cards += drawn.sample(pool * (count // len(pool) + 1), count)
+        whole, rest = divmod(count, len(pool))
+        cards += pool * whole + drawn.sample(pool, rest)
     drawn.shuffle(cards)
     return cards
 
@@ -65,7 +80,7 @@ class FaultInjector:
         self._drawn = random.Random(seed)
         self._spool = Spool.read(crew.project.archive_dir())
         self._pending: list[tuple[float, set[str]]] = []  # when it struck, who it touched
-        self._asleep: list[tuple[float, int]] = []  # until when, process id
+        self._later: list[tuple[float, Callable[[], None]]] = []  # what ends a fault, and when
         self.seen = FaultReport()
 
     def run(self, seconds: float, log: Log) -> FaultReport:
@@ -74,7 +89,7 @@ class FaultInjector:
         dealt = 0
         while time.monotonic() - started < seconds:
             self._crew.mind()
-            self._wake()
+            self._end_faults()
             self._look()
             counters = self._spool.counters()
             left = open_tasks(counters)
@@ -86,10 +101,11 @@ class FaultInjector:
             if not left and self._crew.daemon_done:
                 break
             due = closed >= dealt * self._every or moment - last > STILL_S
-            if left and due and moment - last >= GAP_S and self._deal_one():
+            gap_s = GAP_S if closed < (dealt + BEHIND) * self._every else GAP_BEHIND_S
+            if left and due and moment - last >= gap_s and self._deal_one():
                 dealt, last = dealt + 1, moment
             time.sleep(LOOK_S)
-        self._wake(at_once=True)
+        self._end_faults(at_once=True)
         self.seen.open_at_end = open_tasks(self._spool.counters())
         self.seen.recoveries += [seconds for _ in self._pending]  # never seen to recover
         return self.seen
@@ -108,9 +124,15 @@ class FaultInjector:
         if redis is None:
             return False
         try:
-            touched = self._touched(redis, everything=fault in ("flushall", "redis"))
+            touched = self._touched(redis, everything=fault in EVERYBODY)
             if fault == "flushall":
                 redis.flushall()
+            elif fault == "clock":
+                self._set_clocks()
+            elif fault == "partition":
+                self._cut()
+            elif fault == "suspend":
+                self._crew.suspend(self._lease_s + 2)
             else:
                 kind = fault.removeprefix("stop-")
                 victims = self._crew.targets()[kind]
@@ -129,16 +151,30 @@ class FaultInjector:
             return
         os.kill(pid, signal.SIGSTOP)
         wait_until_stopped(pid)
-        self._asleep.append((time.monotonic() + self._lease_s + 2, pid))
+        self._end_later(partial(_continue, pid))
 
-    def _wake(self, *, at_once: bool = False) -> None:
-        for until, pid in list(self._asleep):
+    def _set_clocks(self) -> None:
+        """Both machines' clocks jump together, or apart."""
+        ahead = self._drawn.uniform(-FARTHEST_S, FARTHEST_S)
+        for clock in self._crew.clocks.values():
+            clock.set_ahead(ahead)
+            if self._drawn.random() < 0.5:
+                ahead = self._drawn.uniform(-FARTHEST_S, FARTHEST_S)
+
+    def _cut(self) -> None:
+        self._crew.network.cut()
+        self._end_later(partial(self._crew.network.heal, reset=self._drawn.random() < 0.5))
+
+    def _end_later(self, end: Callable[[], None]) -> None:
+        """Past the lease, so that others take over what the victim holds."""
+        self._later.append((time.monotonic() + self._lease_s + 2, end))
+
+    def _end_faults(self, *, at_once: bool = False) -> None:
+        for due in list(self._later):
+            until, end = due
             if at_once or time.monotonic() >= until:
-                self._asleep.remove((until, pid))
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    continue
+                self._later.remove(due)
+                end()
 
     # -- recovery ---------------------------------------------------------------------------
 
@@ -189,3 +225,8 @@ class FaultInjector:
             ).fetchall()
             found |= {row["id"] for row in rows}
         return found
+
+
+def _continue(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)

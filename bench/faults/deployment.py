@@ -2,6 +2,9 @@
 
 Whoever was killed is started again, as launchd or systemd would. Workers are brought back by
 their supervisor and Redis by any of the living, which is part of what is measured.
+
+The last supervisor is another machine: it reaches Redis over a network that can be cut, and it has
+a clock of its own. All others share one machine, its clock and the socket of their Redis.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
 from bench import ROOT
+from bench.faults.clock import SettableClock, can_set_clocks
+from bench.faults.partition import PartitionProxy
+from exchange.errors import RedisUnfit
 from exchange.inference import openblas
 from exchange.project import Project
 from exchange.queue import redis_client
@@ -28,6 +35,7 @@ from exchange.queue import redis_client
 DAEMON = ("crawl", "--no-fetch")
 WORK = ("work",)
 STOP_S = 20.0
+NO_REDIS = "no Redis answers at "  # what a command says that was started during an outage
 _CRASH = re.compile(r"ended unexpectedly \(exit code (-?\d+)\)")
 
 
@@ -44,12 +52,18 @@ class Deployment:
             **variables,
         }
         self._wanted = {"daemon": DAEMON, **{f"work{n}": WORK for n in range(supervisors)}}
+        self._remote = f"work{supervisors - 1}"
+        self.network = PartitionProxy(self._redis_socket)
+        self.clocks: dict[str, SettableClock] = {}  # of "here" and "there"
+        if can_set_clocks():
+            self.clocks = {name: SettableClock(self._folder, name) for name in ("here", "there")}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._killed: set[int] = set()
         self.wrong_exits: list[str] = []
         self.daemon_done = False
 
     def __enter__(self) -> Deployment:
+        self.network.__enter__()
         self.mind()
         return self
 
@@ -67,6 +81,7 @@ class Deployment:
         for pid in (*workers.values(), self._redis_pid()):
             if pid:
                 _signal(pid, signal.SIGKILL)
+        self.network.__exit__()
 
     def mind(self) -> None:
         """Start who is not there; an end that nobody caused is noted."""
@@ -74,20 +89,42 @@ class Deployment:
             process = self._running.get(name)
             if process is not None and process.poll() is None:
                 continue
+            if name == self._remote and not self._notes():
+                continue  # nobody can say yet where Redis is
             if process is not None and process.pid not in self._killed:
                 if name == "daemon" and process.returncode == 0:
                     self.daemon_done = True
                     continue
-                self.wrong_exits.append(f"{name} ended with {process.returncode}")
+                if not self._found_no_redis(name, process.returncode):
+                    self.wrong_exits.append(f"{name} ended with {process.returncode}")
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
                     [sys.executable, "-m", "kkoracle", *command],
                     cwd=self._folder,
-                    env=self._environment,
+                    env=self._environment_of(name),
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        env = dict(self._environment)
+        if name == self._remote:
+            password = urlsplit(str(self._notes()["url"])).password or ""
+            env["KKORACLE_REDIS_URL"] = f"redis://:{password}@127.0.0.1:{self.network.port}/0"
+        if self.clocks:
+            clock = self.clocks["there" if name == self._remote else "here"]
+            env |= clock.environment(env.get("LD_PRELOAD", ""))
+        return env
+
+    def _found_no_redis(self, name: str, code: int) -> bool:
+        """True when the other machine's command came while Redis was away, which it may say."""
+        said = (self._folder / f"{name}.log").read_text("utf-8", "replace").splitlines()[-1:]
+        return (
+            name == self._remote
+            and code == RedisUnfit.ends_with
+            and any(NO_REDIS in line for line in said)
+        )
 
     # -- who is there -----------------------------------------------------------------------
 
@@ -149,6 +186,21 @@ class Deployment:
         except (OSError, ValueError):
             return {}
         return notes
+
+    def _redis_socket(self) -> str:
+        return urlsplit(str(self._notes().get("url", ""))).path
+
+    def suspend(self, seconds: float) -> None:
+        """Everything stands still for so long, as when a machine sleeps."""
+        pids = [*self.worker_pids().values(), *(p.pid for p in self._running.values() if _lives(p))]
+        pids += [pid for pid in (self._redis_pid(),) if pid]
+        try:
+            for pid in pids:
+                _signal(pid, signal.SIGSTOP)
+            time.sleep(seconds)
+        finally:
+            for pid in pids:
+                _signal(pid, signal.SIGCONT)
 
     def _redis_pid(self) -> int | None:
         pid = self._notes().get("pid")

@@ -51,8 +51,12 @@ class FollowSchedule:
 
     @property
     def next_at(self) -> float:
-        """When the next check is due, in seconds since the epoch."""
-        return self._last_check + self._every
+        """When the next check is due, in seconds since the epoch.
+
+        A last check that is still to come comes of a wrong clock, and is not believed.
+        """
+        now = self._clock()
+        return now if self._last_check > now else self._last_check + self._every
 
     def check_if_due(self) -> None:
         """Check, if it is time; the pages that are due are then in the frontier."""
@@ -91,8 +95,9 @@ class FollowSchedule:
                     [*indexes, newest, late],
                 ),
                 again(
-                    "issue=? AND issue<>'' AND (etag<>'' OR last_modified<>'') AND leased_at<?",
-                    [newest, now - STORIES_AGAIN_S],
+                    "issue=? AND issue<>'' AND (etag<>'' OR last_modified<>'') AND "
+                    + pages.ASKED_BEFORE,
+                    [newest, now - STORIES_AGAIN_S, now],
                 ),
             )
         )

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from typing import Any
 
+from crawler.clock import steady_time
 from crawler.discovery.follow import FollowSchedule
 from crawler.fetch.client import HttpClient
 from crawler.fetch.hosts import HostTable
@@ -157,12 +158,13 @@ class FetchLoop:
     async def _wait_for_due(self) -> bool:
         """Sleep until a retry or a check is due; false when nothing waits at all."""
         due = self._frontier.next_due()
+        waits = [] if due is None else [due - steady_time()]
         if self.schedule is not None:
-            due = min(due or self.schedule.next_at, self.schedule.next_at)
-        if due is None:
+            waits.append(self.schedule.next_at - time.time())
+        if not waits:
             await self._pause(POLL_S)  # what pages turn out to be may make more due
             return False
-        pause = min(max(due - time.time(), 0.01), POLL_S)
+        pause = min(max(min(waits), 0.01), POLL_S)
         if self.hold_reason:
             pause = POLL_S
         await self._pause(pause)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from crawler import records
+from crawler.clock import steady_time
 from crawler.discovery.links import (
     MAX_LIST_BYTES,
     canonical_of,
@@ -239,7 +240,7 @@ class PageFetcher:
         if claim.tries + 1 >= max(tries, self._settings.tries):
             return failed(claim, reason, requests, status)
         wait = min(self._settings.retry_s * RETRY_GROWTH**claim.tries, LONGEST_RETRY_S)
-        at = not_before or time.time() + wait
+        at = not_before or steady_time() + wait
         return FetchOutcome(
             claim.id, "waiting", reason, at, status=status, received=received, requests=requests
         )

@@ -14,6 +14,7 @@ from statistics import fmean
 
 from aiolimiter import AsyncLimiter
 
+from crawler.clock import steady_time
 from crawler.fetch.hosts import HostState, HostTable, after_refusal
 from crawler.fetch.robots import RobotsRules
 from exchange.display import format_duration
@@ -81,7 +82,7 @@ class HostThrottle:
         *,
         jitter: float = 0.0,
         latency_factor: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.host = host
         self.rules = RobotsRules("")
@@ -99,7 +100,8 @@ class HostThrottle:
         self._latencies: deque[float] = deque(maxlen=LATENCIES)
         self._lock = asyncio.Lock()
         self._limiter: AsyncLimiter | None = None
-        self._clock = clock
+        self._clock = clock or steady_time
+        self._wall_clock = clock or time.time  # for the hours of the day
         self.set_rules(RobotsRules(""))
 
     def set_rules(self, rules: RobotsRules) -> None:
@@ -158,11 +160,11 @@ class HostThrottle:
 
     def pause_left(self) -> float:
         """Seconds left of a pause, or until Visit-time begins."""
-        now = self._clock()
-        return max(self.host.paused_until - now, self.rules.opens_in(now))
+        paused = self.host.paused_until - self._clock()
+        return max(paused, self.rules.opens_in(self._wall_clock()))
 
     def _log_visit_hours(self) -> None:
-        left = self.rules.opens_in(self._clock())
+        left = self.rules.opens_in(self._wall_clock())
         if left and not self._outside_visit_time:
             log.warning(
                 "%s allows visits only at other hours (Visit-time in robots.txt): waiting %s",

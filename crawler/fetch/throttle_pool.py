@@ -10,6 +10,7 @@ import logging
 import time
 from dataclasses import dataclass
 
+from crawler.clock import steady_time
 from crawler.fetch import robots
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.hosts import HostTable
@@ -123,12 +124,9 @@ class ThrottlePool:
         throttle.on_unreachable(started)
 
 
-def _age(throttle: HostThrottle) -> float:
-    return time.time() - throttle.host.robots_at
-
-
 def _fresh(throttle: HostThrottle) -> bool:
-    return throttle.host.robots is not None and _age(throttle) < robots.FRESH_S
+    age = steady_time() - throttle.host.robots_at
+    return throttle.host.robots is not None and 0 <= age < robots.FRESH_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from crawler.clock import steady_time
 from crawler.frontier import pages, story_parts, year_rotation
 from crawler.frontier.identity import CanonicalPages, KeyAliases
 from crawler.frontier.raw_store import RawStore, fingerprint
@@ -62,6 +63,7 @@ class Frontier:
         """Open for writing; leases of a daemon that died are taken back."""
         self = cls(pages.connect(directory), by_year=by_year, budgets=budgets)
         self.release()
+        pages.forget_wrong_times(self.db, steady_time())
         return self
 
     def close(self) -> None:
@@ -81,7 +83,8 @@ class Frontier:
 
     def claim(self, limit: int, now: float | None = None) -> list[PageClaim]:
         """Lease up to `limit` pages that are due, indexes before stories."""
-        now = time.time() if now is None else now
+        asked_at = time.time() if now is None else now
+        now = steady_time() if now is None else now
         with db.transaction(self.db):
             self.db.execute(
                 "UPDATE pages SET next_at=0 WHERE state='waiting' AND next_at>0 AND next_at<=?",
@@ -91,7 +94,7 @@ class Frontier:
             chosen = turns.choose(limit) if turns else self._first(limit)
             self.db.executemany(
                 "UPDATE pages SET state='leased', leased_at=? WHERE id=?",
-                [(now, page) for page in chosen],
+                [(asked_at, page) for page in chosen],
             )
             rows = self.db.execute(
                 f"SELECT {_CLAIMED} FROM pages WHERE id IN ({','.join('?' * len(chosen))})", chosen
@@ -223,7 +226,10 @@ class Frontier:
         if link.captured:
             return pages.stand_in(self.db, link)
         if link.changed:
-            self.ask_again("key=? AND kind=? AND leased_at<?", (link.key, link.kind, link.changed))
+            self.ask_again(
+                f"key=? AND kind=? AND {pages.ASKED_BEFORE}",
+                (link.key, link.kind, link.changed, time.time()),
+            )
         if link.issue or link.words is not None:
             self._learn(link)
         return False

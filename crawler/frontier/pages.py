@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from crawler import addresses
+from crawler.clock import LONGEST_WAIT_S
 from crawler.records import CAPTURES, Link
 from exchange.store import db, history
 
@@ -71,7 +72,9 @@ CREATE TRIGGER IF NOT EXISTS page_text AFTER UPDATE OF text ON pages
 """
 
 
-# As a condition on `pages`: what a web archive is asked for, and not the newspaper.
+# As conditions on `pages`. Last asked for before a time, or after the present, which only a wrong
+# clock can have written; both are values. Then: what a web archive is asked for.
+ASKED_BEFORE = "(leased_at<? OR leased_at>?)"
 _OF_PAGES = "url GLOB 'http*/web/[0-9]*id_/http*'"
 _OF_CAPTURES = f"(kind='{CAPTURES}' OR {_OF_PAGES})"
 # What the newspaper itself has not given: nothing came, or no story was in it. What robots.txt
@@ -123,6 +126,15 @@ def why_no_captures(connection: sqlite3.Connection) -> str | None:
         "GROUP BY reason ORDER BY COUNT(*) DESC LIMIT 1"
     ).fetchone()
     return row["reason"] if row else ""
+
+
+def forget_wrong_times(connection: sqlite3.Connection, now: float) -> None:
+    """No page waits for more than a day: one that does comes of a clock that was wrong."""
+    with db.transaction(connection):
+        connection.execute(
+            "UPDATE pages SET next_at=0 WHERE state='waiting' AND next_at>?",
+            (now + LONGEST_WAIT_S,),
+        )
 
 
 def connect(directory: Path) -> sqlite3.Connection:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from crawler.clock import steady_time
 from crawler.frontier import pages
 from crawler.records import FetchOutcome, Link, PageClaim
 from exchange.display import format_duration
@@ -90,7 +90,7 @@ class PageYields:
             return few_links
         self._fruitless[name] += 1
         if self._fruitless[name] == FRUITLESS:
-            self._slow[name] = time.time()
+            self._slow[name] = steady_time()
             log.warning(
                 "%d pages in a row such as %s brought no new story and led nowhere new: from now "
                 "on one is asked for every %s. If none ever does, leave them out "
@@ -106,7 +106,7 @@ class PageYields:
         """
         if not self._slow:
             return claims
-        now, kept = time.time(), []
+        now, kept = steady_time(), []
         for claim in claims:
             at = self._slow.get(family(claim.key), 0.0) if not claim.tries else 0.0
             if at <= now:
@@ -141,7 +141,7 @@ class PageYields:
         if not outlasted:
             self._story_came = False
             self._pauses[shown] += 1
-            self.wall_at = time.time()
+            self.wall_at = steady_time()
             log.warning(
                 "%d addresses in a row show one short page and no story: a wall, most likely; they "
                 "are asked for again later",

@@ -56,6 +56,7 @@ _READS = ("rq:groups", "rq:rl-keys", "kk:*:task:*", "kk:*:recipe", "kk:archives"
 _COMMANDS = (
     "ping",
     "hello",
+    "time",
     "client|setname",
     "multi",
     "exec",
@@ -64,6 +65,7 @@ _COMMANDS = (
     "unwatch",
     "exists",
     "expire",
+    "pttl",
     "persist",
     "del",
     "get",

@@ -52,6 +52,7 @@ def record_counters(db: sqlite3.Connection, now: float | None = None) -> None:
     first = db.execute("SELECT 1 FROM history WHERE slot=?", (slot,)).fetchone() is None
     db.execute(_RECORD, {"slot": slot, "at": at})
     if first:
+        db.execute("DELETE FROM history WHERE slot > ?", (slot,))  # of a clock that was ahead
         for old, each in THINNING:
             db.execute(_THIN, {"old": slot - old, "each": each})
 

@@ -22,6 +22,7 @@ from exchange.inference import models, openblas
 from exchange.inference.speech import SpeechSample
 from exchange.project import Project
 from exchange.queue import redis_client, redis_process
+from exchange.queue.redis_clock import find_skew
 from exchange.recipes.prompts import FALLBACK, general_questions
 
 Level = Literal["ok", "warn", "bad"]
@@ -122,18 +123,15 @@ def _config(project: Project) -> Iterator[Finding]:
 
 
 def _redis(project: Project) -> Iterator[Finding]:
-    if project.redis.url:
-        version = redis_client.check_redis(project.redis.url)
-        yield Finding(
-            "ok", "redis", f"{redis_client.safe_url(project.redis.url)}, version {version}"
-        )
+    if url := project.redis.url:
+        version = redis_client.check_redis(url)
+        yield Finding("ok", "redis", f"{redis_client.safe_url(url)}, version {version}")
+        if apart := find_skew(url):
+            yield Finding("warn", "clock", apart)
         return
     binary = redis_process.find_binary()
-    yield Finding(
-        "ok" if binary else "bad",
-        "redis",
-        f"ours, started when needed: {binary}" if binary else redis_process.INSTALL_HINT,
-    )
+    found = f"ours, started when needed: {binary}" if binary else redis_process.INSTALL_HINT
+    yield Finding("ok" if binary else "bad", "redis", found)
 
 
 def _mlx(project: Project) -> Iterator[Finding]:

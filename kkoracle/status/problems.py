@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exchange.display import MIB, format_bytes, format_duration
+from exchange.queue.redis_clock import CLOCK_APART_S, skew_text
 from exchange.store.tasks import REFUSED
 from kkoracle.status.records import Problem, QueueStatus, StageProgress, Status
 
@@ -23,6 +24,7 @@ CODES = (
     "disk-low",
     "redis-full",
     "redis-away",
+    "clocks-apart",
     "paused",
     "no-worker",
     "stalled",
@@ -59,6 +61,7 @@ def _problems(status: Status) -> Iterator[Problem]:
             f": it hangs or the machine slept; stop it, then {_crawl_command(status)}",
         )
     yield from _machine_problems(status)
+    yield from _clock_problems(status)
     yield from _task_problems(status)
     yield from _page_problems(status)
 
@@ -102,6 +105,19 @@ def _machine_problems(status: Status) -> Iterator[Problem]:
             f"Redis holds {format_bytes(queue.used_mb * MIB)} of "
             f"{format_bytes(queue.limit_mb * MIB)}: the "
             "daemon feeds no more until workers have made room",
+        )
+
+
+def _clock_problems(status: Status) -> Iterator[Problem]:
+    queue = status.queue
+    apart = {"this machine": queue.clock_ahead_s}
+    apart |= {f"worker {worker.name}": worker.clock_ahead_s for worker in queue.workers}
+    said = [f"{who}: {skew_text(by)}" for who, by in apart.items() if abs(by) > CLOCK_APART_S]
+    if said:
+        yield Problem(
+            "clocks-apart",
+            f"clocks are wrong ({'; '.join(said)}): nothing is lost, but times shown are wrong; "
+            "set them (NTP)",
         )
 
 

@@ -80,16 +80,17 @@ def redis_url(project: Project) -> str:
 def _query_redis(redis: Redis) -> QueueStatus:
     """Two round trips, however many jobs and workers there are."""
     queue = f"rq:queue:{keys.QUEUE}"
-    moment = time.time()
     with redis.pipeline(transaction=False) as pipe:
+        pipe.time()
         pipe.info("server")
         pipe.info("memory")
         pipe.llen(queue)
         pipe.lindex(queue, 0)
         pipe.get(keys.CONTROL)
-        pipe.zrangebyscore(keys.SEEN, moment - LOST_S, "+inf", withscores=True)
-        server, memory, waiting, first, control, seen = pipe.execute()
-    names = {name.decode("utf-8", "replace"): at for name, at in seen}
+        pipe.zrange(keys.SEEN, 0, -1, withscores=True)
+        (seconds, micros), server, memory, waiting, first, control, seen = pipe.execute()
+    moment = seconds + micros / 1e6
+    names = {name.decode("utf-8", "replace"): at for name, at in seen if moment - at <= LOST_S}
     with redis.pipeline(transaction=False) as pipe:
         pipe.hget(keys.job(first or b""), "enqueued_at")
         for name in names:
@@ -111,6 +112,7 @@ def _query_redis(redis: Redis) -> QueueStatus:
             for n, at in sorted(names.items())
             if n not in living
         },
+        clock_ahead_s=round(time.time() - moment),
     )
 
 
@@ -123,6 +125,7 @@ def _worker(name: str, beat: dict[bytes, bytes]) -> WorkerStatus:
         int(_number(said.get("inflight"))),
         int(_number(said.get("done"))),
         _number(said.get("tokens_per_s")),
+        _number(said.get("clock_ahead_s")),
     )
 
 

@@ -65,6 +65,7 @@ class WorkerStatus:
     inflight: int
     done: int
     tokens_per_s: float
+    clock_ahead_s: float = 0.0  # of its machine's clock, beyond Redis's
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class QueueStatus:
     paused: bool = False
     workers: tuple[WorkerStatus, ...] = ()
     lost: dict[str, float] = field(default_factory=dict)  # workers that fell silent: seconds ago
+    clock_ahead_s: float = 0.0  # of this machine's clock, beyond Redis's
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import Pipeline
 
+    from exchange.queue.redis_clock import RedisClock
     from exchange.recipes.recipe import Recipe
 
 WINDOW_S = 60.0  # the rate is that of the last minute
@@ -30,8 +31,17 @@ PLAIN_LINE_S = 10.0  # between two lines where there is no terminal
 class HeartbeatReporter:
     """Counts tokens, and writes `kk:hb:<worker>` when asked to."""
 
-    def __init__(self, redis: Redis, name: str, width: int, lease_s: int, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        clock: RedisClock,
+        name: str,
+        width: int,
+        lease_s: int,
+        recipe: Recipe,
+    ) -> None:
         self._redis = redis
+        self._clock = clock
         self._name = name
         self._key = keys.heartbeat(name)
         self._lease_s = lease_s
@@ -48,6 +58,7 @@ class HeartbeatReporter:
         """Write where the worker stands."""
         from rq.utils import now, utcformat
 
+        moment = self._clock.now()
         fields = {
             **self._constant,
             "inflight": inflight,
@@ -55,12 +66,14 @@ class HeartbeatReporter:
             "state": state,
             "tokens_per_s": round(self._rate(), 1),
             "seen": utcformat(now()),
+            "clock_ahead_s": round(self._clock.skew()),
         }
         with self._redis.pipeline() as pipe:
             pipe.hset(self._key, mapping=fields)
             pipe.expire(self._key, self._lease_s)
-            pipe.zadd(keys.SEEN, {self._name: time.time()})
-            pipe.zremrangebyscore(keys.SEEN, 0, time.time() - REMEMBER_S)
+            pipe.zremrangebyscore(keys.SEEN, 0, moment - REMEMBER_S)
+            pipe.zremrangebyscore(keys.SEEN, f"({moment + self._lease_s}", "+inf")
+            pipe.zadd(keys.SEEN, {self._name: moment})
             pipe.execute()
 
     def end(self) -> None:

@@ -56,6 +56,7 @@ class LeasedQueue:
         self._lease_s = lease_s
         self._worker_key = SimpleWorker.redis_worker_namespace_prefix + name
         self._in_flight = keys.inflight(name)
+        self._leases = queue.started_job_registry
 
     def pop(self, count: int) -> list[TaskJob]:
         """At most `count` jobs off the queue, unleased; never blocks.
@@ -88,6 +89,7 @@ class LeasedQueue:
         with self.connection.pipeline() as pipe:
             for job in jobs:
                 execution = Execution.create(job, self._lease_s, pipe, worker_name=self._name)
+                self._leases.add_execution(execution, pipe, self._lease_s)  # RQ's by Redis's clock
                 job.prepare_for_execution(self._name, pipeline=pipe)
                 pipe.lrem(self._queue.intermediate_queue_key, 1, job.id)
                 leased.append(LeasedJob(job, execution, *job.args))
@@ -119,8 +121,7 @@ class LeasedQueue:
     def renew(self, pipe: Pipeline, leased: Sequence[LeasedJob]) -> None:
         """Extend the lease of every job in flight."""
         for job in leased:
-            registry = job.job.started_job_registry
-            job.execution.heartbeat(registry, self._lease_s, pipeline=pipe)
+            job.execution.heartbeat(self._leases, self._lease_s, pipeline=pipe)
             pipe.hset(job.job.key, "last_heartbeat", utcformat(now()))
         pipe.expire(self._in_flight, IN_FLIGHT_TTL_S)
 

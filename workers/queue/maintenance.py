@@ -4,6 +4,8 @@ Locks and waits end with the lease, not after 15 minutes. When a lease expires, 
 worker is a suspect, guilty or not. A suspect runs alone; only a death while alone is a strike, and
 the third strike fails the task: so the task that kills workers is found without condemning its
 neighbours.
+
+All times are Redis's: see `RedisClock`.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue, SimpleWorker, worker_registration
+from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from exchange.queue import keys
+from exchange.queue.redis_clock import RedisClock
 from workers.job import TaskJob, read_jobs
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 BATCH, ALONE = b"batch", b"alone"  # how a job in flight runs, in `kk:inflight:<worker>`
 STRIKES = 3
+LONGEST_LEASE_S = 1800  # of any worker; one that ends later was given before a clock was set back
 REGISTRATION_S = 60  # beyond its lease, before the dashboard forgets a silent worker
 
 
@@ -34,6 +40,7 @@ class LeasedIntermediateQueue(IntermediateQueue):
     """Jobs that were popped but never leased return after a lease, not after a fixed minute."""
 
     wait_s = 60.0
+    clock: RedisClock
 
     def cleanup(self, worker: Any, queue: Any) -> None:
         """Back to the queue without spending a retry; RQ's own would count a failure.
@@ -44,8 +51,8 @@ class LeasedIntermediateQueue(IntermediateQueue):
         running = set(queue.started_job_registry.get_job_ids(cleanup=False))
         here = set(self.get_job_ids()) - running
         known = self.connection.hgetall(keys.POPPED)
-        moment = time.time()
-        since = {job_id: float(known.get(job_id.encode(), moment)) for job_id in here}
+        moment = self.clock.now()
+        since = {job_id: min(float(known.get(job_id.encode(), moment)), moment) for job_id in here}
         stuck = [job_id for job_id, at in since.items() if moment - at > self.wait_s]
         jobs = read_jobs(self.connection, stuck)
         with self.connection.pipeline() as pipe:
@@ -60,28 +67,67 @@ class LeasedIntermediateQueue(IntermediateQueue):
             pipe.execute()
 
 
+class LeaseRegistry(StartedJobRegistry):
+    """The leases, by Redis's clock instead of each worker's own."""
+
+    clock: RedisClock
+    lease_s = 60.0
+
+    def add_execution(
+        self, execution: Execution, pipeline: Pipeline, ttl: int = 0, xx: bool = False
+    ) -> int:
+        """Lease, or with `xx` extend the lease unless somebody took it away."""
+        until = self.clock.now() + ttl
+        return pipeline.zadd(self.key, {execution.composite_key: until}, xx=xx)
+
+    def shorten(self) -> None:
+        """A lease that ends in a far future ends within a lease of ours, if nobody renews it."""
+        moment = self.clock.now()
+        far = self.connection.zrangebyscore(self.key, f"({moment + LONGEST_LEASE_S}", "+inf")
+        if far:
+            until = moment + self.lease_s
+            self.connection.zadd(self.key, dict.fromkeys(far, until), xx=True, lt=True)
+
+
 class TaskQueue(Queue):
-    """Our queue as a worker sees it: JSON only, untrusted jobs, short locks."""
+    """Our queue as a worker sees it: JSON only, untrusted jobs, short locks, Redis's clock."""
 
     job_class = TaskJob
     lease_s = 60.0
+    clock: RedisClock
+
+    @property
+    def started_job_registry(self) -> LeaseRegistry:
+        leases = LeaseRegistry(queue=self, job_class=self.job_class, serializer=self.serializer)
+        leases.clock, leases.lease_s = self.clock, self.lease_s
+        return leases
 
     @property
     def intermediate_queue(self) -> LeasedIntermediateQueue:
         waiting = LeasedIntermediateQueue(self.key, connection=self.connection)
-        waiting.wait_s = self.lease_s
+        waiting.clock, waiting.wait_s = self.clock, self.lease_s
         return waiting
 
     def acquire_maintenance_lock(self) -> bool:
-        """For half a lease, 30 s by default; RQ's own stays 899 s when its holder is killed."""
+        """For half a lease, 30 s by default; RQ's own stays 899 s when its holder is killed.
+
+        Its end is a time of day, so a clock that is set back while its holder dies prolongs it;
+        one that is longer than any of ours is cut short.
+        """
         until = max(1, int(self.lease_s // 2))
-        return bool(self.connection.set(self.registry_cleaning_key, os.getpid(), nx=True, ex=until))
+        key = self.registry_cleaning_key
+        if self.connection.set(key, os.getpid(), nx=True, ex=until):
+            return True
+        if self.connection.pttl(key) > LONGEST_LEASE_S // 2 * 1000:
+            self.connection.expire(key, until)
+        return False
 
 
 def open_queue(redis: Redis, lease_s: float) -> TaskQueue:
     """The queue of generation tasks on this Redis."""
     queue = TaskQueue(keys.QUEUE, connection=redis, job_class=TaskJob, serializer=JSONSerializer)
     queue.lease_s = lease_s
+    queue.clock = RedisClock(redis)
     return queue
 
 
@@ -97,6 +143,8 @@ class LeasingWorker(SimpleWorker):
 
     def __init__(self, connection: Redis, queue: TaskQueue, name: str, lease_s: int) -> None:
         self.lease_s = lease_s
+        self._task_queue = queue
+        self._next_maintenance = float("-inf")
         super().__init__(
             [queue],
             name=name,
@@ -109,6 +157,27 @@ class LeasingWorker(SimpleWorker):
             exception_handlers=[count_expired_lease],
             disable_default_exception_handler=True,
         )
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """By the time that passed: RQ's own waits for hours after a clock was set back."""
+        return time.monotonic() >= self._next_maintenance
+
+    def clean_registries(self) -> None:
+        """RQ's own with Redis's time; one worker at a time."""
+        self._next_maintenance = time.monotonic() + self.maintenance_interval
+        queue = self._task_queue
+        if not queue.acquire_maintenance_lock():
+            return
+        moment = queue.clock.now()
+        leases = queue.started_job_registry
+        leases.shorten()
+        leases.cleanup(moment, self._exc_handlers)
+        queue.finished_job_registry.cleanup(moment)
+        queue.failed_job_registry.cleanup(moment)
+        worker_registration.clean_worker_registry(queue)
+        queue.intermediate_queue.cleanup(self, queue)
+        queue.release_maintenance_lock()
 
     def renew_registration(self, pipe: Pipeline) -> None:
         """Show that the worker lives; all of its hash, since a flushed Redis has forgotten it."""

@@ -121,7 +121,7 @@ def looked(folder: Path, day: dt.date, seconds: float = 36_000.0) -> FollowSched
 
 
 def due(follow: FollowSchedule) -> set[str]:
-    return {claim.key for claim in follow._frontier.claim(1000)}
+    return {claim.key for claim in follow._frontier.claim(1000, follow._clock())}
 
 
 def end(follow: FollowSchedule, key: str, outcome: str = "done", **values: object) -> None:

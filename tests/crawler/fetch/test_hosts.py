@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.fetch.hosts import FIRST_PAUSE_S, LONGEST_PAUSE_S, HostState, HostTable, after_refusal
+from crawler.clock import LONGEST_WAIT_S
+from crawler.fetch.hosts import FIRST_PAUSE_S, HostState, HostTable, after_refusal
 from crawler.frontier import pages
 from exchange.net import parse_retry_after
 
@@ -37,7 +38,7 @@ def test_refusals_without_retry_after_double_from_a_minute_to_a_day() -> None:
         pauses.append(host.paused_until - now)
         now = host.paused_until + 1
     assert pauses[:3] == [60, 120, 240]
-    assert pauses[-1] == LONGEST_PAUSE_S
+    assert pauses[-1] == LONGEST_WAIT_S
 
 
 def test_half_an_hour_without_refusal_is_forgiven() -> None:

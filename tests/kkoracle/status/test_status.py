@@ -204,6 +204,18 @@ def test_a_frozen_daemon_a_low_disk_and_an_absent_redis_are_told(make_project: M
     assert "nothing for 5 min" in found.problems[0].text
 
 
+def test_clocks_that_are_apart_by_more_than_a_lease_are_told(make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 2).close()
+    with redis_for(project) as handle, daemon(project, running_s=30):
+        beat(handle.connect(), "right", clock_ahead_s=20)
+        assert read_status(project, "paper").exit_code == 0
+        beat(handle.connect(), "wrong", clock_ahead_s=-7200)
+        found = read_status(project, "paper")
+    assert codes(found) == {"clocks-apart"} and found.exit_code == 1
+    assert "worker wrong: 2.0 h behind Redis's" in found.problems[0].text
+
+
 def test_when_most_tasks_fail_a_person_is_needed(make_project: Maker) -> None:
     project = make_project()
     spool = fill_spool(project, 12)
