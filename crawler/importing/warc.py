@@ -37,6 +37,9 @@ _STORED = "FROM bodies b JOIN pages p ON p.id=b.page WHERE p.kind NOT LIKE '@%'"
 _VERSION_LINE = rb"WARC/[01]\.\d+\r?\n(?=WARC-|Content-)"
 _BEGINNING = re.compile(_VERSION_LINE + rb"|\x1f\x8b\x08[\x00-\x1f]")
 _NEXT = re.compile(_VERSION_LINE)  # in a body: less of it was written than its length says
+_FIRST_LINE = re.compile(
+    rb"WARC/[01]\.\d+\s*$|\S+ \S+ \d{12,14} .*\d\s*$"
+)  # of WARC or ARC records
 _STEP = 1 << 20  # bytes looked through at once for the next record
 _UNTYPED = ("", "application/octet-stream", "unknown", "no-type")
 
@@ -77,6 +80,8 @@ def _pages(stream: IO[bytes], name: str, tell: BytesReadCallback) -> Documents:
         if record is not None:
             try:
                 item = _page(record, f"{name}#{number}")
+                if item is None and _is_cut(record):  # nobody knows what it was
+                    item = _broken(f"{name}#{number}")
             except Exception:  # whatever a strange record raises in warcio is its own matter
                 item = _broken(f"{name}#{number}")
         if item is not None:
@@ -108,6 +113,14 @@ def _records(stream: IO[bytes]) -> Iterator[Any | None]:
             self.is_cut = not member.eof if member else packed
             super().close()
 
+        def ends_whole(self) -> bool:
+            """Does the gzip member of the record end, and with its checksum? A cut one can go on
+            as bytes of the next that unpack to as many as the record should have."""
+            with contextlib.redirect_stderr(io.StringIO()):
+                self.read_to_end()
+            member = self.reader.decompressor
+            return not member or member.eof or bool(_FIRST_LINE.match(self.next_line or b""))
+
     start: int | None = 0
     given = skip = 0
     damaged = False
@@ -131,6 +144,7 @@ def _records(stream: IO[bytes]) -> Iterator[Any | None]:
             damaged = False
             given += 1
             start = max(start, reader.offset)
+            record.ends_whole = reader.ends_whole
             if given > skip:
                 yield record
             cut = _is_cut(record)  # what follows it may be whole
@@ -149,7 +163,8 @@ def _is_cut(record: Any) -> bool:
     """Does the file, what can be unpacked of it, or the next record begin before this one ends?"""
     while record.raw_stream.read(_STEP):
         pass
-    return bool(getattr(record.raw_stream, "limit", 0)) or hasattr(record, "runs_over")
+    short = bool(getattr(record.raw_stream, "limit", 0)) or hasattr(record, "runs_over")
+    return short or not record.ends_whole()
 
 
 def _next_beginning(stream: IO[bytes], at: int) -> int | None:
