@@ -39,7 +39,7 @@ COLUMNS = (
 )
 FEEDBACK = "feedback"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run (OWASP, CSV injection)
-Feedback = Callable[[ScoreItem, ScoreResult, ScoreContext], str]
+Feedback = Callable[[Sequence[ScoreItem], Sequence[ScoreResult], Sequence[ScoreContext]], list[str]]
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ def score_file(
     Args:
         records: the rows of the file that the items were read from.
         out: `.csv` (for any spreadsheet) or `.jsonl`.
-        feedback: writes a sentence for the student; None for none.
+        feedback: writes something for the student, "" for nothing; None for no such column.
         stop: looked at between two blocks; the same call goes on from there.
 
     Raises:
@@ -89,12 +89,14 @@ def score_file(
         if stop():
             break
         block = items[first : first + BLOCK]
+        scored = loaded.score(block)
+        contexts = [loaded.taught.context(item) for item in block]
+        written = feedback(block, scored, contexts) if feedback else []
         lines = []
-        for item, found, record in zip(block, loaded.score(block), records[first:], strict=False):
-            context = loaded.taught.context(item)
-            said = [item.id, *_cells(found, context)]
-            said += [feedback(item, found, context)] if feedback else []
-            lines.append([*(record.get(name, "") for name in names), *said, key])
+        for number, (item, found) in enumerate(zip(block, scored, strict=True)):
+            given = [records[first + number].get(name, "") for name in names]
+            said = [item.id, *_cells(found, contexts[number]), *written[number : number + 1]]
+            lines.append([*given, *said, key])
             result.abstained += found.abstained
         table.append(lines)
         result.scored += len(block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,6 +105,13 @@ def apply(
     question: Question = "",
     guide: Guide = "",
     base: Base = "",
+    feedback: Annotated[
+        bool,
+        typer.Option(
+            "--feedback",
+            help="With --file: also a sentence or two for the student, written by [model].",
+        ),
+    ] = False,
     evaluation: Annotated[
         str, typer.Option(help="Judge the systems of this run's evaluation instead of pairs.")
     ] = "",
@@ -141,7 +149,9 @@ def apply(
     console = Console(highlight=False)
     if file:
         options = read_options(maximum, language, columns, question, guide)
-        _apply_to_file(project, console, name, file, out, options, base, confirmation(yes))
+        out = out or file.with_name(f"{file.stem}-scored.csv")
+        request = _FileRequest(file, out, options, base, feedback)
+        _apply_to_file(project, console, name, request, confirmation(yes))
         return
     archive_dir = project.archive_dir(archive)
     with (
@@ -174,35 +184,56 @@ def apply(
         console.print(f"  {system:16} {share} of the maximum, {len(sure)} of {len(values)} answers")
 
 
+@dataclass(frozen=True, slots=True)
+class _FileRequest:
+    """A file of answers, and what is wanted of them."""
+
+    file: Path
+    out: Path
+    options: ReadOptions
+    base: str
+    feedback: bool
+
+
 def _apply_to_file(
     project: Project,
     console: Console,
     name: str,
-    file: Path,
-    out: Path | None,
-    options: ReadOptions,
-    base: str,
+    asked: _FileRequest,
     confirm: Callable[[str], bool],
 ) -> None:
+    from contextlib import ExitStack
+
     from exchange import lock
     from exchange.errors import Stopped
+    from exchange.inference import models
     from trainer.console import ProgressScreen
     from trainer.scorer import batch
     from trainer.scorer.console import read_and_report
     from trainer.scorer.loaded import open_scorer
 
+    writer = None
     with (
         lock.hold_gpu(project.data, shared=True),
         ProgressScreen(console) as screen,
         stop_on_signal() as stop,
+        ExitStack() as opened,
     ):
-        loaded = open_scorer(project, name, confirm, base)
-        found = read_and_report(console, [file], loaded.options(options), scored=False)
+        loaded = open_scorer(project, name, confirm, asked.base)
+        options = loaded.options(asked.options)
+        found = read_and_report(console, [asked.file], options, scored=False)
+        if asked.feedback:
+            from trainer.scorer.feedback import FeedbackWriter
+
+            settings = project.config.table("model", models.ModelSettings)
+            folder = models.locate(settings, project.models, confirm)
+            writer = opened.enter_context(FeedbackWriter(folder, project.data, screen.log))
         done = batch.score_file(
             loaded,
             [loaded.fitted(item) for item in found.all],
             found.records,
-            out or file.with_name(f"{file.stem}-scored.csv"),
+            asked.out,
+            feedback=writer,
             report=screen.on_progress,
             stop=stop,
         )
@@ -211,6 +242,9 @@ def _apply_to_file(
         f"(ask a person), {done.before:,} scored before: {done.path}",
         soft_wrap=True,
     )
+    if writer and writer.refused:
+        why = ", ".join(f"{count} {reason}" for reason, count in writer.refused.most_common())
+        console.print(f"feedback that may not be shown was left out: {why}")
     if done.before + done.scored < done.answers:
         raise Stopped("stopped; the same command goes on")
 

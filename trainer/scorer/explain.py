@@ -49,7 +49,7 @@ class TaughtAnswers:
     def __init__(self, items: Iterable[ScoreItem]) -> None:
         self._by_question: dict[str, list[tuple[ScoreItem, frozenset[str]]]] = {}
         for item in items:
-            said = self._content(item.answer)
+            said = content_words(item.answer)
             self._by_question.setdefault(item.group, []).append((item, said))
 
     def with_guide(self, item: ScoreItem) -> ScoreItem:
@@ -65,7 +65,7 @@ class TaughtAnswers:
         return ScoreContext(self._nearest(item), met, missed)
 
     def _nearest(self, item: ScoreItem) -> tuple[NearAnswer, ...]:
-        said = self._content(item.answer)
+        said = content_words(item.answer)
         seen: dict[str, NearAnswer] = {}
         for other, its in self._by_question.get(item.group, ()):
             same = comparable(other.answer) == comparable(item.answer)
@@ -78,27 +78,27 @@ class TaughtAnswers:
 
     def _sentences(self, item: ScoreItem) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Those of the guide that the answer meets, and the others."""
-        said = self._content(item.answer)
-        asked = self._content(item.question)
+        said = content_words(item.answer)
+        asked = content_words(item.question)
         numbers = set(_NUMBER.findall(item.answer))
         met: list[str] = []
         missed: list[str] = []
         for sentence in guide_sentences(item.guide, item.language):
-            wanted = self._content(sentence)
+            wanted = content_words(sentence)
             wanted = wanted - asked or wanted  # the question's own words prove nothing
             share = len(wanted & said) / len(wanted) if wanted else 0.0
             named = set(_NUMBER.findall(sentence)) <= numbers
             (met if share >= MET and named else missed).append(sentence)
         return tuple(met), tuple(missed)
 
-    @staticmethod
-    def _content(text: str) -> frozenset[str]:
-        """The beginnings of the words that say something; of all where none does."""
-        if writes_without_blanks(text):
-            return letter_pairs(text)
-        found = words(text)
-        kept = [word for word in found if not is_stop_word(word) and word not in _EMPTY]
-        return frozenset(word[:STEM] for word in kept or found)
+
+def content_words(text: str) -> frozenset[str]:
+    """The beginnings of the words that say something; of all where none does."""
+    if writes_without_blanks(text):
+        return letter_pairs(text)
+    found = words(text)
+    kept = [word for word in found if not is_stop_word(word) and word not in _EMPTY]
+    return frozenset(word[:STEM] for word in kept or found)
 
 
 def guide_sentences(guide: str, language: str) -> list[str]:

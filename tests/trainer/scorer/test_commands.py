@@ -236,6 +236,20 @@ def test_a_scorer_is_one_folder_that_moves_and_its_base_may_be_elsewhere(
     assert one == other and len(one) == 80
 
 
+def test_what_a_model_writes_for_the_student_is_left_out_unless_it_is_grounded(
+    scorer: Desk, tmp_path: Path
+) -> None:
+    rows = answers(tmp_path / "few.json", 12, seed=6)
+    out = tmp_path / "scored.csv"
+    said = scorer.cli("score", "apply", "--file", str(rows), "--out", str(out), "--feedback").stdout
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.DictReader(file))
+    shown = sum(bool(line["feedback"]) for line in found)
+    left = re.search(r"left out: (.*)", said)
+    counts = sum(map(int, re.findall(r"\d+", left[1]))) if left else 0
+    assert len(found) == 12 == shown + counts
+
+
 def test_an_untaught_base_stands_in_the_same_table(scorer: Desk) -> None:
     said = scorer.cli("score", "eval", "--base", str(scorer.model), "--shots", "2").stdout
     assert "2-shot" in said
