@@ -91,7 +91,7 @@ def train(
     from exchange.text.detect import language_code
     from trainer.scorer import split as splitting
     from trainer.scorer import synthetic, training
-    from trainer.scorer.console import read_and_report, scorer_table
+    from trainer.scorer.console import balance_lines, read_and_report, scorer_table
     from trainer.scorer.files import ItemReadResult
     from trainer.training.console import TrainingScreen
 
@@ -104,6 +104,8 @@ def train(
         options = read_options(maximum, language, columns, question, guide)
         read = read_and_report(console, files, options, valid=valid or (), test=test or ())
         said += [path.name for path in files]
+        for line in balance_lines(read.items):
+            console.print(line, soft_wrap=True)
     if pairs:
         spoken = language_code(language) or project.language(pairs)
         read.items += synthetic.items_of_pairs(project.archive_dir(pairs), spoken, settings.seed)

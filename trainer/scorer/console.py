@@ -15,9 +15,11 @@ from trainer.scorer.evaluate import ScorerResult
 from trainer.scorer.fields import ReadOptions
 from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.folder import ScorerInfo
-from trainer.scorer.items import score_prompt_languages
+from trainer.scorer.items import ScoreItem, score_prompt_languages
 
 SHOWN = 20  # bad rows printed one by one
+LOPSIDED = 0.6  # share of one mark from which accuracy says little
+RARE = 10  # answers of a mark; of fewer nothing is learned
 
 COLUMNS = ("qwk", "accuracy", "macro_f1", "mae", "ece")
 
@@ -110,6 +112,27 @@ def read_and_report(
     return found
 
 
+def balance_lines(items: Sequence[ScoreItem]) -> list[str]:
+    """How the marks are spread, and what to do where nearly all are one."""
+    lines = []
+    for scale in sorted({item.scale for item in items}, key=lambda scale: scale.maximum):
+        counted = Counter(item.level for item in items if item.scale == scale)
+        spread = ", ".join(f"{scale.score(n):g}: {counted[n]:,}" for n in sorted(counted))
+        lines.append(f"marks of {scale.maximum:g}: {spread}")
+        mark, most = counted.most_common(1)[0]
+        share = most / counted.total()
+        if share > LOPSIDED:
+            rare = ", ".join(
+                f"{scale.score(n):g}" for n in range(scale.top + 1) if counted[n] < RARE
+            )
+            lines.append(
+                f"{share:.0%} have the mark {scale.score(mark):g}: to always say it would be right "
+                "so often, so look at QWK, not at accuracy; marking more answers helps most where "
+                f"they earn {rare or 'another mark'}"
+            )
+    return lines
+
+
 def read_lines(found: ItemReadResult, options: ReadOptions, scored: bool = True) -> list[str]:
     """What somebody has to know about rows that were read."""
     lines = [f"no row: {where} {reason}" for where, reason in found.bad[:SHOWN]]
@@ -127,10 +150,11 @@ def read_lines(found: ItemReadResult, options: ReadOptions, scored: bool = True)
             f"no maximum named: {found.assumed_maximum:g}, the largest score, is taken "
             "for it (--maximum)"
         )
-    named = load_language(found.language).english_name
-    if not options.language:
+    spoken = {item.language for item in found.all}
+    if not options.language and found.language in spoken:
+        named = load_language(found.language).english_name
         lines.append(f"language: {named}, as the rows read (--language)")
-    for other in sorted({item.language for item in found.all} - set(score_prompt_languages())):
+    for other in sorted(spoken - set(score_prompt_languages())):
         lines.append(
             f"{load_language(other).english_name}: asked by the general prompt, which is in English"
         )

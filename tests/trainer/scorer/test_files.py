@@ -10,6 +10,7 @@ import pytest
 
 from exchange.errors import UserError
 from tests.crawler.importing.test_records import spreadsheet
+from trainer.scorer.console import balance_lines, read_lines
 from trainer.scorer.fields import ReadOptions, find_columns, parse_columns, parse_item
 from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.items import ScoreScale, load_score_prompt, scale_of
@@ -404,3 +405,23 @@ def test_the_sample_is_read_whole_and_never_written_over(
         write_sample(path, language)
     with pytest.raises(UserError, match="samples in"):
         write_sample(tmp_path / "b.json", "hu")
+
+
+def test_marks_that_are_nearly_all_one_are_said(tmp_path: Path) -> None:
+    even = read(tmp_path, [row(n, score=n % 2, maximum=2) for n in range(40)])
+    assert balance_lines(even.items) == ["marks of 2: 0: 20, 1: 20"]
+    most = read(tmp_path, [row(n, score=2 if n else 0, maximum=2) for n in range(40)])
+    (spread, advice) = balance_lines(most.items)
+    assert spread == "marks of 2: 0: 1, 2: 39"
+    assert advice.startswith("98% have the mark 2") and advice.endswith("where they earn 0, 1")
+
+
+def test_what_was_assumed_and_which_prompt_is_used_is_said_once(tmp_path: Path) -> None:
+    rows = [row(n, language="hu") for n in range(3)]
+    found = read(tmp_path, rows)
+    lines = read_lines(found, ReadOptions())
+    assert sum("Hungarian: asked by the general prompt" in line for line in lines) == 1
+    assert any("no maximum named" in line for line in lines)
+    assert not any(line.startswith("language:") for line in lines)
+    lines = read_lines(read(tmp_path, [row(1)]), ReadOptions())
+    assert "language: Greek, as the rows read (--language)" in lines
