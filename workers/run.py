@@ -19,8 +19,9 @@ from collections.abc import Callable
 from functools import partial
 
 from exchange import logs
-from exchange.errors import OK, STOPPED, USAGE, UserError
+from exchange.errors import FAILED, OK, STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
+from exchange.queue.redis_client import lasting
 from exchange.settings import Config, GeneralSettings, PersonaSettings, RedisSettings
 from workers.open_engine import hold_gpu_share, open_engine
 from workers.settings import WorkSettings, is_quiet
@@ -56,7 +57,10 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
     except UserError as error:
         logging.error("%s", error)
         return error.exit_code
-    except Exception:
+    except Exception as error:
+        if said := lasting(error):
+            logging.error("Redis %s", said)
+            return FAILED
         logging.exception("the worker crashed; what was in flight is given back")
         return CRASHED
 

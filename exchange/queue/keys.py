@@ -5,6 +5,7 @@ kk:<archive>:task:<id>      string, the task's input as JSON (exchange.records.T
 kk:<archive>:result         hash, task id -> JSON (exchange.records.Result), until collected.
 kk:<archive>:recipe         string, JSON: the recipe id and what it was made of.
 kk:archives                 set of the archives that ever had a recipe here.
+kk:spools                   hash, archive -> the identity of the spool that it is of.
 kk:inflight:<worker>        hash, task id -> `batch`, or `alone` while it is the only one running.
 kk:popped                   hash, job id -> since when it was seen popped but not leased.
 kk:suspect                  hash, task id -> how many leases expired while it was in flight.
@@ -29,6 +30,17 @@ CONTROL = "kk:control"
 PAUSE = b"pause"  # what it holds while no worker takes new work
 SEEN = "kk:seen"
 ARCHIVES = "kk:archives"
+SPOOLS = "kk:spools"
+
+# What stands at the names that do not depend on a worker or an archive, to be told at the start.
+_REGISTRIES = ("wip", "finished", "failed", "deferred", "scheduled", "canceled")
+TYPES = {
+    "list": (f"rq:queue:{QUEUE}", f"rq:queue:{QUEUE}:intermediate"),
+    "set": ("rq:queues", "rq:workers", f"rq:workers:{QUEUE}", ARCHIVES),
+    "sorted set": (*(f"rq:{name}:{QUEUE}" for name in _REGISTRIES), SEEN),
+    "hash": (POPPED, SUSPECT, STRIKE),
+    "string": (CONTROL,),
+}
 
 
 def job(job_id: bytes) -> bytes:

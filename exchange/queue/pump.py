@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.errors import RedisUnfit
 from exchange.planning.planner import Planner, retire_tasks
 from exchange.queue.announce import announce, require_one_model
 from exchange.queue.collector import Collector
 from exchange.queue.feeder import Feeder
 from exchange.queue.reconcile import delete_unwanted_inputs, reconcile
+from exchange.queue.redis_client import lasting
 from exchange.recipes.recipe import Recipe
 from exchange.signals import BackgroundThread
 from exchange.store.requests import answer_requests
@@ -33,8 +35,9 @@ REDIS_AWAY_S = 1.0  # between two tries while Redis is away
 class QueuePump(BackgroundThread):
     """Moves tasks and results between the spool and Redis until it is stopped.
 
-    Redis may come and go; only an error of the spool (a full disk, a damaged file), or another
-    archive that wants another model of the same Redis, ends the thread, and is found in `error`.
+    Redis may come and go; only an error of the spool (a full disk, a damaged file), a Redis that
+    can never do, or another archive that wants another model of it, ends the thread, and is found
+    in `error`.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class QueuePump(BackgroundThread):
             spool.close()
 
     def _rounds(self, spool: Spool) -> None:
-        from redis.exceptions import OutOfMemoryError, RedisError
+        from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
         redis = self._connect()
         feeder, collector = Feeder(spool, self.archive), Collector(spool, self.archive)
@@ -99,7 +102,9 @@ class QueuePump(BackgroundThread):
                 log.warning("Redis is full: waiting until there is room")
                 self.stopping.wait(REDIS_AWAY_S)
             except RedisError as error:
-                if not is_away:
+                if not isinstance(error, ReadOnlyError) and (said := lasting(error)):
+                    raise RedisUnfit(f"Redis {said}") from None
+                if not is_away:  # a server that became a replica may become one that writes again
                     log.warning(
                         "Redis is away (%s): nothing is lost, waiting", type(error).__name__
                     )

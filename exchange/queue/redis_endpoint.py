@@ -53,6 +53,7 @@ def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEnd
     watcher = threading.Thread(target=server.watch, args=(stop,), name="redis-watch", daemon=True)
     try:
         url, version = server.ensure()
+        redis_client.check_redis(url)
         if keep_alive:
             watcher.start()
         yield RedisEndpoint(url, version)

@@ -127,7 +127,7 @@ class RedisProcess:
         """URL and version of our server if it answers, else None."""
         try:
             url = self.address()
-            return (url, redis_client.check_redis(url)) if url else None
+            return (url, redis_client.ping_redis(url)) if url else None
         except UserError:
             return None
 
@@ -235,12 +235,13 @@ class RedisProcess:
             if not retry_without_aof:
                 raise failed
             # A damaged append-only file must not stop anyone: Redis only buffers.
-            aside = self.directory / f"appendonlydir.broken-{int(time.time())}"
-            with contextlib.suppress(FileNotFoundError):
-                (self.directory / "appendonlydir").rename(aside)
+            for name in ("appendonlydir", "appendonly.aof"):  # since Redis 7, and before
+                with contextlib.suppress(FileNotFoundError):
+                    aside = self.directory / f"{name}.broken-{int(time.time())}"
+                    (self.directory / name).rename(aside)
             if not self._run(binary, config, url):
                 raise failed
-        return url, redis_client.check_redis(url)
+        return url, redis_client.ping_redis(url)
 
     def _run(self, binary: str, config: list[str], url: str) -> bool:
         # From standard input, so that the password never stands in the process list; in a session
@@ -265,7 +266,7 @@ class RedisProcess:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                redis_client.check_redis(url)
+                redis_client.ping_redis(url)
             except UserError:
                 time.sleep(0.05)
                 continue

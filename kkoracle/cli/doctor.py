@@ -123,7 +123,9 @@ def _config(project: Project) -> Iterator[Finding]:
 
 
 def _redis(project: Project) -> Iterator[Finding]:
-    if url := project.redis.url:
+    from kkoracle.status.read import redis_url
+
+    if url := redis_url(project):
         version = redis_client.check_redis(url)
         yield Finding("ok", "redis", f"{redis_client.safe_url(url)}, version {version}")
         if apart := find_skew(url):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,62 +11,21 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import ConnectionError
 
 from exchange.project import Project
 from exchange.queue import keys
 from exchange.queue.feeder import BATCH, HIGH, Feeder, make_queue
 from exchange.queue.pump import QueuePump
 from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
-from exchange.queue.redis_process import find_binary
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool
+from tests.servers import OwnServer
 from tests.workers.conftest import Pipeline
 from workers.queue.jobs import CannotPersistError, retry_while_full
 
 Open = Callable[..., object]
 Maker = Callable[..., Project]
 AWAY_S = 60
-
-
-class OwnServer:
-    """A Redis that nobody brings back but the test."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        self._folder = folder
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                str(find_binary()),
-                "--port",
-                str(self._port),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--dir",
-                str(self._folder),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        client, deadline = Redis.from_url(self.url), time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                client.ping()
-                return
-            except ConnectionError:
-                time.sleep(0.05)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 @pytest.fixture

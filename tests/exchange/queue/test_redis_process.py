@@ -117,7 +117,7 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
         "import os, sys; from pathlib import Path\n"
         "from exchange.queue import redis_client\n"
         "from exchange.queue.redis_process import RedisProcess\n"
-        "redis_client.check = lambda url: os.kill(os.getpid(), 9)\n"  # asked once it is started
+        "redis_client.ping_redis = lambda url: os.kill(os.getpid(), 9)\n"  # at its start
         "RedisProcess(Path(sys.argv[1]), 64).ensure()\n"
     )
     subprocess.run(
@@ -144,11 +144,13 @@ def test_a_damaged_append_only_file_stops_nobody(make_project: Maker) -> None:
     project = make_project()
     with redis_for(project) as redis:
         redis.connect().set("a", "1")
-    for file in (project.redis_dir / "appendonlydir").iterdir():
+    for file in project.redis_dir.glob("appendonly*/*"):
+        file.write_bytes(b"rubbish")
+    for file in project.redis_dir.glob("appendonly.aof"):  # of Redis 6
         file.write_bytes(b"rubbish")
     with redis_for(project) as redis:
         assert redis.connect().get("a") is None
-    assert list(project.redis_dir.glob("appendonlydir.broken-*"))
+    assert list(project.redis_dir.glob("appendonly*.broken-*"))
 
 
 def test_a_long_path_gets_a_port_on_loopback_and_a_password(tmp_path: Path) -> None:
