@@ -26,7 +26,7 @@ _ARROW_BATCH = 1024  # records
 
 
 def arrow_records(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The records of one file, a batch at a time.
+    """The records of one file, a batch at a time; a class is its name, not its number.
 
     Raises:
         UserError: pyarrow is not installed, or the file is not what its name says.
@@ -42,14 +42,38 @@ def arrow_records(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
         if path.suffix == ".parquet":
             with pq.ParquetFile(path) as table:
+                named = _class_names(table.schema_arrow.metadata)
                 for batch in table.iter_batches(_ARROW_BATCH):
-                    yield from batch.to_pylist()
+                    yield from (_with_names(record, named) for record in batch.to_pylist())
         else:
             with pa.memory_map(str(path)) as file:  # `datasets` writes streams
-                for batch in ipc.open_stream(file):
-                    yield from batch.to_pylist()
+                stream = ipc.open_stream(file)
+                named = _class_names(stream.schema.metadata)
+                for batch in stream:
+                    yield from (_with_names(record, named) for record in batch.to_pylist())
     except (OSError, pa.ArrowInvalid) as error:
         raise BadFile(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+
+
+def _class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """The names of a column's classes, as `datasets` writes them into a schema."""
+    try:
+        features = orjson.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            name: list(kind["names"])
+            for name, kind in features.items()
+            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel"
+        }
+    except (KeyError, TypeError, orjson.JSONDecodeError):
+        return {}
+
+
+def _with_names(record: dict[str, Any], named: Mapping[str, list[str]]) -> dict[str, Any]:
+    for column, names in named.items():
+        number = record.get(column)
+        if isinstance(number, int) and 0 <= number < len(names):
+            record[column] = names[number]
+    return record
 
 
 MAX_LINE_BYTES = 1 << 20  # bytes of a line; a question with its answer is a thousandth of that

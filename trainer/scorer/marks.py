@@ -27,10 +27,8 @@ def read_score(values: list[Any], most: float) -> tuple[float | None, float]:
     value = next((one for one in values if one != ""), None)
     if value is None:
         return None, most
-    if isinstance(value, str) and fold(value) in every().words("right_marks"):
-        return most or 1.0, most or 1.0
-    if isinstance(value, str) and fold(value) in every().words("wrong_marks"):
-        return 0.0, most or 1.0
+    if isinstance(value, str) and (share := _worded(value)) is not None:
+        return share * (most or 1.0), most or 1.0
     number, of, percent = _number(value, "score")
     if percent:
         most = most or 100.0
@@ -82,6 +80,13 @@ def _number(value: Any, what: str) -> tuple[float, float, bool]:
     if not math.isfinite(number):
         raise BadLine(f"bad_{what}")
     return number, of, percent
+
+
+def _worded(value: str) -> float | None:
+    """The share of the maximum that a word stands for; None for no such word."""
+    word = fold(value).replace(" ", "_")
+    shares = {"right_marks": 1.0, "half_marks": 0.5, "wrong_marks": 0.0}
+    return next((share for name, share in shares.items() if word in every().words(name)), None)
 
 
 def _is_unit(word: str) -> bool:

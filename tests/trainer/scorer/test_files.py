@@ -229,6 +229,8 @@ def test_a_guide_may_be_a_list_an_object_or_a_reference(
         ({"score": "3 μονάδες", "max_score": "0-4"}, 3, 4),
         ({"label": "correct"}, 1, 1),
         ({"label": "λάθος", "maximum": 2}, 0, 2),
+        ({"label": "Partially correct", "maximum": 2}, 1, 2),
+        ({"label": "partially_correct_incomplete"}, 0.5, 1),
         ({"grade": 3.0, "out_of": "5"}, 3, 5),
     ],
 )
@@ -425,3 +427,24 @@ def test_what_was_assumed_and_which_prompt_is_used_is_said_once(tmp_path: Path) 
     assert not any(line.startswith("language:") for line in lines)
     lines = read_lines(read(tmp_path, [row(1)]), ReadOptions())
     assert "language: Greek, as the rows read (--language)" in lines
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_a_class_of_a_published_set_is_its_name_and_not_its_number(
+    tmp_path: Path, kind: str
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    label = {"names": ["correct", "incorrect"], "_type": "ClassLabel"}
+    about = {"info": {"features": {"label": label}}}
+    columns = {"question": ["Why?"] * 2, "student_answer": ["So.", "No."], "label": [0, 1]}
+    table = pa.table(columns).replace_schema_metadata({b"huggingface": json.dumps(about).encode()})
+    path = tmp_path / "train" / f"data.{kind}"
+    path.parent.mkdir()
+    if kind == "parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+    assert [item.score for item in read_items([tmp_path]).items] == [1, 0]
