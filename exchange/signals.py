@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import subprocess
 
 
+STOP_S = 30.0  # so long a thread may take to end: what a first Ctrl-C is told
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPED_LINE = "stopped; run the same command again to go on"
 _SHOW_CURSOR = b"\x1b[?25h"  # a live display had hidden it
@@ -179,10 +180,14 @@ class BackgroundThread(abc.ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the step in hand and end. Harmless when it never started."""
+        """Finish the step in hand and end. Harmless when it never started.
+
+        A step that hangs, on a network that swallows everything, is left behind: the process ends
+        now, and what it had not committed is done again.
+        """
         self.stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def _guarded(self) -> None:
         try:

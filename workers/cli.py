@@ -79,7 +79,7 @@ def work(
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
-    from workers.queue.heartbeat import WorkerProgress, worker_metrics
+    from workers.queue.heartbeat import ANSWER_S, WorkerProgress, worker_metrics
     from workers.supervisor import Supervisor
 
     project: Project = ctx.obj
@@ -122,7 +122,10 @@ def work(
             for one in asked
         ]
         raise typer.Exit(run_command(project, configs, as_json=json))
-    with redis_for(project) as redis, WorkerProgress(redis.connect()) as progress:
+    with (
+        redis_for(project) as redis,
+        WorkerProgress(redis.connect(answer_s=ANSWER_S)) as progress,
+    ):
         supervisor = Supervisor(
             redis.url,
             environment,

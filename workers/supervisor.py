@@ -101,7 +101,8 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
         )
         while self._process.poll() is None:
-            tick(self.worker_name)
+            if not self._signals:
+                tick(self.worker_name)
             self._sleep(TICK_S)
             if self._signals and time.monotonic() - self._stopped_at > (
                 self._grace_s + KILL_AFTER_S

@@ -84,8 +84,8 @@ class PartitionProxy:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
-        except OSError:
-            pass  # whoever was to be reached is not there: the connection ends
+        except (OSError, asyncio.CancelledError):
+            pass  # whoever was to be reached is not there, or all ends here
         finally:
             for end in filter(None, (writer, far_writer)):
                 self._ends.discard(end)

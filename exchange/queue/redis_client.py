@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 # 200 waits of at most 2 s: a worker outlives a Redis that is away for minutes.
 PATIENT_RETRIES = 200
 BRIEF_RETRIES = 2
-ANSWER_TIMEOUT_S = (
-    30.0  # no answer for so long: the connection is dead (a laptop slept, a tunnel fell)
-)
+# No answer for so long: the connection is dead (a laptop slept, a tunnel fell). Three tries of the
+# brief one are over within the half minute that a command takes at most to stop.
+ANSWER_TIMEOUT_S, BRIEF_TIMEOUT_S = 30.0, 8.0
 CONNECT_TIMEOUT_S = 5.0
 CHECK_TIMEOUT_S = 3.0  # a server that does not even answer a ping by then is as good as away
 
 
-def connect_redis(url: str, *, patient: bool = True, answer_s: float = ANSWER_TIMEOUT_S) -> Redis:
+def connect_redis(url: str, *, patient: bool = True, answer_s: float | None = None) -> Redis:
     """A client for `redis://`, `rediss://` or `unix://`; nothing is sent yet.
 
     Args:
         patient: wait out a Redis that is away for up to six minutes; otherwise fail after about
             half a second, for callers that have their own loop.
-        answer_s: seconds to wait for each answer.
+        answer_s: seconds to wait for each answer; by default 30, or 8 without patience.
     """
     from redis import Redis
     from redis.backoff import ExponentialWithJitterBackoff
@@ -39,6 +39,8 @@ def connect_redis(url: str, *, patient: bool = True, answer_s: float = ANSWER_TI
     from redis.retry import Retry
 
     retries = PATIENT_RETRIES if patient else BRIEF_RETRIES
+    if answer_s is None:
+        answer_s = ANSWER_TIMEOUT_S if patient else BRIEF_TIMEOUT_S
     try:
         parts = urlsplit(url)
         if parts.scheme != "unix" and not re.fullmatch(r"/?|/\d+/?", parts.path):

@@ -28,9 +28,9 @@ class RedisEndpoint:
         self.url = url
         self.version = version
 
-    def connect(self, *, patient: bool = False) -> Redis:
-        """A new client; see `redis_client.connect`."""
-        return redis_client.connect_redis(self.url, patient=patient)
+    def connect(self, *, patient: bool = False, answer_s: float | None = None) -> Redis:
+        """A new client; see `redis_client.connect_redis`."""
+        return redis_client.connect_redis(self.url, patient=patient, answer_s=answer_s)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WINDOW_S = 60.0  # the rate is that of the last minute
 REMEMBER_S = 86_400.0  # so long a worker that fell silent is remembered
+ANSWER_S = 1.0  # who only shows where a worker stands does not wait for a Redis that is silent
 READ_S = 1.0  # between two looks at the heartbeat
 PLAIN_LINE_S = 10.0  # between two lines where there is no terminal
 
