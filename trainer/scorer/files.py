@@ -26,7 +26,8 @@ from trainer.scorer.fields import (
     split_of,
 )
 from trainer.scorer.items import ScoreItem, scale_of
-from trainer.scorer.records import RawRow, RecordReader, part_of
+from trainer.scorer.json_layout import part_of
+from trainer.scorer.records import RawRow, RecordReader
 
 _LANGUAGE_SAMPLE = 40  # rows by which the language is told
 

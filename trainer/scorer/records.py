@@ -11,7 +11,6 @@ import codecs
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from exchange.errors import BadFile, MissingExtra, NotFound, TooLarge
 from trainer.dataset.readers import MAX_LINE_BYTES, arrow_records, numbered_lines
 from trainer.scorer.fields import find_columns
+from trainer.scorer.json_layout import JsonLayout, part_of
 
 _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t|"
@@ -28,15 +28,7 @@ _SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _TABLES = (".csv", ".tsv")
 _ARROW = (".parquet", ".arrow")
 _KINDS = (".json", ".jsonl", *_TABLES, *_SHEETS, *_ARROW)
-# What parts of published sets are called, from a name's beginning.
-_PARTS = {
-    "train": re.compile(r"train", re.I),
-    "valid": re.compile(r"val(id|\b|[-_.])|dev(elopment)?\b|dev[-_.]", re.I),
-    "test": re.compile(r"test|unseen|eval(uation)?\b|held[-_ ]?out", re.I),
-}
 _BESIDE = ("dataset_info", "dataset_dict", "dataset_infos", "state")  # what `datasets` writes
-_HOLDS = (list, dict)
-_ROW, _ROWS = "row", ("rows", "data", "records", "items", "examples", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +39,6 @@ class RawRow:
     content: bytes | Mapping[str, Any]
     part: str = ""  # train, valid or test, where the file says it
     file: str = ""
-
-
-def part_of(name: str) -> str:
-    """The part of a set that a name says: train, valid, test; \"\" for none."""
-    return next((part for part, begins in _PARTS.items() if begins.match(name.strip())), "")
 
 
 class RecordReader:
@@ -119,59 +106,8 @@ class RecordReader:
             raise BadFile(f"{path.name} is not JSON in UTF-8") from None
         if not isinstance(loaded, dict | list):
             raise BadFile(f"{path.name} holds no list of rows")
-        for number, (part, record) in enumerate(self._records(loaded), 1):
+        for number, (part, record) in enumerate(JsonLayout(self._fields).rows(loaded), 1):
             yield RawRow(f"{name}[{number}]", record, part)
-
-    def _records(self, loaded: Any, part: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The rows of loaded JSON with the part that each stands in.
-
-        Known are a list of objects; objects whose keys are parts (`{"train": [...]}`), columns
-        (`{"question": [...], "answer": [...]}`) or the rows' names; a question with a list of its
-        answers; what the Hub's viewer gives (`{"rows": [{"row": {...}}]}`); rows under one key.
-        """
-        if isinstance(loaded, list):
-            for row in loaded:
-                # What is no object becomes an empty one, which is refused with its place.
-                inner = row if isinstance(row, dict) else {}
-                yield from self._row_records(inner.get(_ROW, inner), part)
-            return
-        parts = {key: part_of(key) for key in loaded}
-        official = [key for key, said in parts.items() if said and isinstance(loaded[key], _HOLDS)]
-        if official:
-            for key in official:
-                yield from self._records(loaded[key], parts[key])
-            return
-        known = self._fields(loaded)
-        if {"question", "answer"} <= known.keys() and (rows := _transposed(loaded)):
-            yield from self._records(rows, part)
-            return
-        lists = {key: held for key, held in loaded.items() if _objects(held)}
-        named = next((key for key in _ROWS if key in lists), None)
-        if "question" not in known and (named or len(lists) == 1):
-            yield from self._records(loaded[named or next(iter(lists))], part)
-        elif loaded and all(isinstance(held, dict) for held in loaded.values()):
-            yield from self._records(list(loaded.values()), part)
-        else:
-            yield from self._row_records(loaded, part)
-
-    def _row_records(self, row: Any, part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """A row, or of a question with a list of answers a row for each."""
-        row = row if isinstance(row, dict) else {}
-        for key, held in row.items():
-            inner = self._fields(held[0]) if _objects(held) else {}
-            if "answer" not in inner:
-                continue
-            outer = {name: value for name, value in row.items() if name != key}
-            own = self._fields(outer)
-            if (
-                "question" not in own and "answer" in own
-            ):  # {"text": the question, "answers": [...]}
-                outer["question"] = outer.pop(own["answer"][0])
-            for one in held:
-                below = one if isinstance(one, dict) else {}
-                yield part, {**{k: v for k, v in outer.items() if k != "id"}, **below}
-            return
-        yield part, row
 
     def _csv(self, path: Path, name: str) -> Iterator[RawRow]:
         """Rows under a line of headings, separated by commas, semicolons, tabs or bars."""
@@ -264,20 +200,6 @@ def _files_of(folder: Path) -> list[Path]:
     if not files:
         raise BadFile(f"{folder} holds no file of a known kind: {', '.join(_KINDS)}")
     return files
-
-
-def _objects(held: Any) -> bool:
-    return isinstance(held, list) and bool(held) and isinstance(held[0], dict)
-
-
-def _transposed(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of an object of columns; [] when it is none."""
-    held = [
-        list(column.values()) if isinstance(column, dict) else column for column in columns.values()
-    ]
-    if not all(isinstance(column, list) and len(column) == len(held[0]) for column in held):
-        return []
-    return [dict(zip(columns, row, strict=True)) for row in zip(*held, strict=True)]
 
 
 def _below(rows: Sequence[tuple[str, list[Any]]], names: list[str]) -> Iterator[RawRow]:

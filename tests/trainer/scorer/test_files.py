@@ -346,6 +346,13 @@ def test_a_folder_as_the_hub_has_it_is_read_by_its_parts(tmp_path: Path) -> None
                 },
             ],
         },
+        {
+            "questions": [{"id": 7, "question": "Why?", "guide": "So."}],
+            "answers": [
+                {"question_id": "7", "answer": "Yes", "score": 1, "max": 2},
+                {"question_id": "7", "answer": "No", "score": 2, "max": 2},
+            ],
+        },
     ],
 )
 def test_rows_are_found_in_json_of_other_layouts(tmp_path: Path, content: object) -> None:
