@@ -25,13 +25,14 @@ def test_the_simulated_stories_have_the_correlation_and_the_truth_that_they_clai
     clusters = [str(story) for story, n in enumerate(sizes) for _ in range(n)]
     # Ten questions that share half of their luck are worth 10 / (1 + 9 * 0.5) independent ones.
     assert design_effect(values, clusters) == pytest.approx(5.5, rel=0.1)
-    *_, uneven = statistics._evaluation(rng, statistics._StoryShape(4000, 5, 0.3, uneven=True))
+    *_, uneven = statistics._evaluation(rng, statistics._StoryShape(4000, 5, 0.3, "even"))
     assert uneven.min() == 1 and uneven.max() == 9 and uneven.mean() == pytest.approx(5, abs=0.2)
 
 
 def test_ours_cover_more_often_than_those_that_forget_the_stories() -> None:
     found = statistics.run(argparse.Namespace(draws=30), BenchSettings(True, lambda text: None))
     assert found["coverage_low"] >= 0.8 > found["naive_low"]
-    assert found["uneven_low"] >= 0.8 and found["few_low"] >= 0.8
+    assert found["unequal_low"] >= 0.8 and found["few_low"] >= 0.8
     assert found["holm_false"] < found["holm_uncorrected"] and 0.6 <= found["power"] <= 1
-    assert len(found["settings"]) == 10 and found["draws"] == 30
+    assert set(found["settings"]) == set(found["claims"]) and found["draws"] == 30
+    assert found["false_claims"] < 0.3 and found["old_low"] < found["unequal_low"]

@@ -16,6 +16,7 @@ from trainer.statistics import (
     clustered_ratio,
     design_effect,
     difference,
+    effective_freedom,
     holm_adjust,
     mcnemar_p,
     paired_difference,
@@ -76,6 +77,51 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert naive / DRAWS < 0.85  # what the clusters are for
 
 
+UNEQUAL = {
+    "one story has half of the questions": [60, *[4] * 15],
+    "sizes fall by a tenth": [max(1, round(40 * 0.9**n)) for n in range(30)],
+    "twelve of one to twenty": [1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19, 20],
+}
+
+
+@pytest.mark.parametrize("sizes", UNEQUAL.values(), ids=UNEQUAL)
+def test_unequal_stories_claim_no_more_than_equal_ones(sizes: list[int]) -> None:
+    rng = random.Random(8)
+    claims = old = 0
+    for _ in range(DRAWS * 2):
+        values, clusters = [], []
+        for number, size in enumerate(sizes):
+            luck = rng.gauss(0, 0.6)
+            values += [luck + rng.gauss(0, 1) for _ in range(size)]
+            clusters += [str(number)] * size
+        found = clustered_mean(values, clusters)
+        claims += not found.low <= 0 <= found.high
+        half = t_quantile(0.975, len(sizes) - 1) * found.error
+        old += abs(found.mean) > half
+    assert 0.02 <= claims / (DRAWS * 2) <= 0.075
+    assert claims < old
+
+
+def test_a_story_counts_by_its_share_and_equal_ones_as_in_textbooks() -> None:
+    assert effective_freedom([3.0] * 12) == pytest.approx(11)
+    assert effective_freedom([50.0, *[1.0] * 50]) < 5  # half of it is one story
+    assert effective_freedom([1.0, 0.0]) == pytest.approx(1)
+    assert clustered_mean([1.0, 0.0], ["a", "b"]).freedom == pytest.approx(1)
+    wide = paired_difference([1.0] * 60, [0.0] * 59 + [0.9], [str(n // 2) for n in range(60)])
+    assert wide is not None and (wide.clusters, wide.worth) == (30, 30)
+    names = ["0"] * 60 + [str(n) for n in range(1, 61)]
+    uneven = paired_difference([0.0, 1.0] * 60, [0.5] * 120, names)
+    assert uneven is not None and uneven.clusters == 61 and uneven.worth < 6
+    assert f"they count as {uneven.worth}" in uneven.warning
+
+
+def test_differences_by_rounding_alone_are_no_spread() -> None:
+    found = paired_difference([0.1] * 12, [0.0] * 12, ["0"] * 3 + ["1"] * 2 + ["2"] * 7)
+    assert found is not None and found.gain.p == 0.25
+    found = paired_difference([0.4, 0.5, 0.7, 0.9], [0.1, 0.2, 0.4, 0.6], list("abcd"))
+    assert found is not None and found.gain.p == 0.125
+
+
 def test_the_difference_of_two_gains_is_covered_too() -> None:
     rng = random.Random(4)
     hits = 0
@@ -91,7 +137,9 @@ def test_the_difference_of_two_gains_is_covered_too() -> None:
 def test_no_spread_is_no_interval_and_one_story_is_no_sample() -> None:
     found = clustered_mean([1.0, 1.0, 1.0], ["a", "b", "b"])
     assert (found.low, found.high) == (1.0, 1.0)
-    assert difference(found, found) == ClusteredEstimate(0.0, 0.0, 2)
+    assert difference(found, found) == ClusteredEstimate(
+        0.0, 0.0, pytest.approx(2 * found.freedom), 3
+    )
     with pytest.raises(ValueError, match="1 clusters"):
         clustered_mean([0.0, 1.0], ["a", "a"])
 
@@ -107,7 +155,7 @@ def test_a_ratio_of_lengths_weighs_long_references_more() -> None:
 
 
 def test_a_p_value_is_where_the_interval_touches_zero() -> None:
-    edge = ClusteredEstimate(t_quantile(0.975, 12), 1.0, 12)
+    edge = ClusteredEstimate(t_quantile(0.975, 12), 1.0, 12, 13)
     assert edge.p == pytest.approx(0.05) and edge.low == pytest.approx(0.0)
     assert t_two_sided_p(2.2281389, 10) == pytest.approx(0.05, rel=1e-5)
     assert clustered_mean([0.0] * 4, list("abcd")).p == 1.0

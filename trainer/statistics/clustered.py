@@ -1,9 +1,13 @@
 """Means and ratios of questions that come in stories, with honest intervals.
 
 The standard error is clustered by story as in Miller, "Adding Error Bars to Evals" (2024, arXiv
-2411.00640), with the factor G/(G-1) for G clusters and Student's t with G-1 degrees of freedom.
-Treating the questions as independent draws instead covers the truth in 58 to 82 % of the cases in
-which 95 % were promised.
+2411.00640). Stories are unequal, and one with half of the questions is half of the evidence, so
+each counts as in Bell and McCaffrey's bias-reduced linearisation (2002, Survey Methodology 28:169),
+which also says how many degrees of freedom are left to Student's t. Of G equal stories that is the
+textbook's factor G/(G-1) and its G-1 degrees of freedom. Treating the questions as independent
+draws instead covers the truth in 58 to 82 % of the cases in which 95 % were promised, and G-1
+degrees for stories of any size claim a difference where there is none in 20 to 30 % of the cases
+in which one story has half of the questions.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from typing import Any
 from exchange.errors import MissingExtra
 
 LEVEL = 0.95
+TIE = 1e-9  # values closer than this are equal
+_ALL = 1 - 1e-9  # the share of a cluster that has everything: nothing is left to compare it with
 
 
 def scipy_special() -> Any:
@@ -48,11 +54,15 @@ def t_two_sided_p(t: float, freedom: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ClusteredEstimate:
-    """A figure with its standard error and degrees of freedom; both ends of its 95 % interval."""
+    """A figure with its standard error and degrees of freedom; both ends of its 95 % interval.
+
+    `freedom` + 1 is how many equal clusters would tell as much as the `clusters` there are.
+    """
 
     mean: float
     error: float
     freedom: float
+    clusters: int
 
     @property
     def low(self) -> float:
@@ -70,7 +80,7 @@ class ClusteredEstimate:
         """
         if self.error:
             return t_two_sided_p(self.mean / self.error, self.freedom)
-        return 2.0**-self.freedom if self.mean else 1.0
+        return 2.0 ** (1 - self.clusters) if self.mean else 1.0
 
     @property
     def _half(self) -> float:
@@ -111,8 +121,9 @@ def sum_by_cluster(
 
 
 def clustered_ratio(sums: ClusterSums) -> ClusteredEstimate:
-    """The ratio R of two totals, linearised: SE = sqrt(G/(G-1) * sum over clusters of
-    (top - R * bottom)^2) / the bottoms' total. A mean is the case whose bottoms are counts.
+    """The ratio R of two totals, linearised: SE = sqrt(sum over clusters of
+    (top - R * bottom)^2 / (1 - share)) / the bottoms' total, where a cluster's share is that of its
+    bottom. A mean is the case whose bottoms are counts.
 
     Raises:
         ValueError: fewer than two clusters tell nothing about their spread.
@@ -123,9 +134,30 @@ def clustered_ratio(sums: ClusterSums) -> ClusteredEstimate:
     bottom = math.fsum(sums.bottoms)
     found = math.fsum(sums.tops) / bottom
     squares = math.fsum(
-        (top - found * low) ** 2 for top, low in zip(sums.tops, sums.bottoms, strict=True)
+        (top - found * low) ** 2 / (1 - min(low / bottom, _ALL))
+        for top, low in zip(sums.tops, sums.bottoms, strict=True)
     )
-    return ClusteredEstimate(found, math.sqrt(count / (count - 1) * squares) / bottom, count - 1)
+    error = math.sqrt(squares)
+    if error <= TIE * math.fsum(map(abs, sums.tops)):
+        error = 0.0  # what differs only by rounding does not differ
+    return ClusteredEstimate(found, error / bottom, effective_freedom(sums.bottoms), count)
+
+
+def effective_freedom(sizes: Sequence[float]) -> float:
+    """The degrees of freedom that clusters of these sizes leave: G - 1 for G equal ones.
+
+    Bell and McCaffrey's, of the variance in `clustered_ratio` where questions are independent, in
+    closed form: with w for a cluster's share and u for w^2 / (1 - w), 1 / (the sum of w^2 and of
+    each two u's product, both ways). It is never under 1, whatever share a cluster has.
+    """
+    total = math.fsum(sizes)
+    inverse = before = 0.0
+    for size in sizes:
+        share = min(size / total, _ALL)
+        lever = share * share / (1 - share)
+        inverse += share * share + 2 * before * lever
+        before += lever
+    return 1 / inverse
 
 
 def clustered_mean(values: Sequence[float], clusters: Sequence[str]) -> ClusteredEstimate:
@@ -142,7 +174,8 @@ def difference(one: ClusteredEstimate, other: ClusteredEstimate) -> ClusteredEst
     first, second = one.error**2, other.error**2
     spread = first**2 / one.freedom + second**2 / other.freedom
     freedom = (first + second) ** 2 / spread if spread else one.freedom + other.freedom
-    return ClusteredEstimate(one.mean - other.mean, math.sqrt(first + second), freedom)
+    clusters = one.clusters + other.clusters - 1
+    return ClusteredEstimate(one.mean - other.mean, math.sqrt(first + second), freedom, clusters)
 
 
 def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
@@ -187,5 +220,5 @@ def with_least_error(found: ClusteredEstimate) -> ClusteredEstimate:
     """
     if found.error:
         return found
-    _, high = wilson_interval(0, found.freedom + 1)
+    _, high = wilson_interval(0, found.freedom + 1)  # as many as they are worth
     return replace(found, error=high / t_quantile((1 + LEVEL) / 2, found.freedom))

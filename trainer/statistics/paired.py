@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from exchange.errors import MissingExtra
 from trainer.statistics.clustered import (
     LEVEL,
+    TIE,
     ClusteredEstimate,
     clustered_mean,
+    effective_freedom,
     scipy_special,
     t_quantile,
 )
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 
 FEW_CLUSTERS = 50  # below, a clustered interval may be too narrow (Cameron and Miller 2015)
-TIE = 1e-9  # values closer than this are equal
 POWER = 0.8  # the chance to see a difference that is asked for
 _ROUNDS = 3  # until the number of clusters changes no more
 _NORMAL = 1000  # degrees of freedom; beyond, Student's t is the normal distribution
@@ -65,9 +66,15 @@ class PairedDifference:
     @property
     def warning(self) -> str:
         """What a reader must know before believing the interval, "" when nothing."""
-        if self.clusters < FEW_CLUSTERS:
-            return f"only {self.clusters} stories: the interval may be too narrow"
-        return ""
+        if self.worth >= FEW_CLUSTERS:
+            return ""
+        uneven = "" if self.worth == self.clusters else f" (unequal: they count as {self.worth})"
+        return f"only {self.clusters} stories{uneven}: the interval may be too narrow"
+
+    @property
+    def worth(self) -> int:
+        """How many stories of equal size would tell as much."""
+        return round(self.gain.freedom) + 1
 
 
 def paired_difference(
@@ -154,6 +161,7 @@ def bootstrap_interval(
     draws: int = DRAWS,
     seed: int = SEED,
     expanded: bool = True,
+    sizes: Sequence[float] | None = None,
 ) -> BootstrapInterval:
     """The interval of any figure that is made of totals over clusters.
 
@@ -161,6 +169,8 @@ def bootstrap_interval(
         sums: one row a cluster, one column a sum, shape (G, k).
         figure: from totals of shape (n, k) to n figures.
         expanded: false gives the plain percentile interval, to compare with.
+        sizes: of the clusters, such as how many questions each has; default: equal. Where they are
+            not, the interval is expanded by the degrees of freedom that they leave.
 
     Raises:
         ValueError: fewer than two clusters.
@@ -180,7 +190,8 @@ def bootstrap_interval(
     drawn = figure(_draw_counts(count, draws, seed) @ each)
     tail = (1 - LEVEL) / 2
     if expanded:
-        tail = NormalDist().cdf(-sqrt(count / (count - 1)) * t_quantile(1 - tail, count - 1))
+        freedom = count - 1 if sizes is None else effective_freedom(sizes)
+        tail = NormalDist().cdf(-sqrt((freedom + 1) / freedom) * t_quantile(1 - tail, freedom))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return BootstrapInterval(
         float(figure(each.sum(axis=0, keepdims=True))[0]), float(low), float(high)

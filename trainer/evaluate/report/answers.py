@@ -54,7 +54,8 @@ def calibration_curve(
         row[at + 2] += value
     if len(sums) < 2:
         return None
-    found = bootstrap_interval(list(sums.values()), _error)
+    counts = [sum(row[0::3]) for row in sums.values()]
+    found = bootstrap_interval(list(sums.values()), _error, sizes=counts)
     totals = [sum(column) for column in zip(*sums.values(), strict=True)]
     bins = [
         ConfidenceBin(totals[at + 1] / totals[at], totals[at + 2] / totals[at], int(totals[at]))

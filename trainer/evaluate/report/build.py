@@ -186,5 +186,5 @@ def _secondary(
 
 
 def _too_few_stories(primary: list[SystemComparison]) -> int:
-    fewest = min((one.stories for one in primary), default=FEW_CLUSTERS)
+    fewest = min((one.worth for one in primary), default=FEW_CLUSTERS)
     return fewest if fewest < FEW_CLUSTERS else 0

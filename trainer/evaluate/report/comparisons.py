@@ -58,6 +58,7 @@ class SystemComparison:
     mean_other: float
     questions: int
     stories: int
+    worth: int  # how many stories of equal size would tell as much
     wins: int  # questions at which `one` has the better value (the higher, where neither is)
     ties: int
     losses: int
@@ -166,7 +167,8 @@ def _comparison(
         says=_outcome(gain, metric, limit, adjusted),
         matters=limit,
         needed=needed,
-        few=paired.clusters < FEW_CLUSTERS,
+        worth=paired.worth,
+        few=paired.worth < FEW_CLUSTERS,
     )
 
 

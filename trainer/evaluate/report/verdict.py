@@ -157,6 +157,6 @@ def _check_metric(
         return GateCheck(name, "passed", allowed, found)
     if found.says == "worse":
         return GateCheck(name, "worse", allowed, found)
-    seen = ClusteredEstimate(found.gain, found.error, found.stories - 1)
+    seen = ClusteredEstimate(found.gain, found.error, found.worth - 1, found.stories)
     needed = questions_needed(seen, found.questions, allowed) if allowed else found.questions
     return GateCheck(name, "too wide", allowed, found, max(1, needed - found.questions))

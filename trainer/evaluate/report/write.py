@@ -105,7 +105,10 @@ def print_report(console: Console, report: EvaluationReport, folder: Path) -> No
     for check in report.gate:
         console.print(f"gate: {gate_line(check)}", markup=False, soft_wrap=True)
     if report.few:
-        console.print(f"[yellow]note:[/] only {report.few} stories: intervals may be too narrow")
+        console.print(
+            f"[yellow]note:[/] the stories count as only {report.few} of equal size: intervals may "
+            "be too narrow"
+        )
     for warning in report.warnings:
         console.print("note:", warning, markup=False, soft_wrap=True)
     console.print(f"[bold]verdict: {report.sentence}[/]")
