@@ -1,9 +1,12 @@
-"""Where we listen: this machine alone, unless asked otherwise and a password is set."""
+"""Where we listen, and to whom: this machine alone, unless asked otherwise with a password."""
 
 from __future__ import annotations
 
+import base64
+import hmac
 import socket
 from email.utils import parsedate_to_datetime
+from urllib.parse import SplitResult, urlsplit
 
 from exchange.errors import Busy, UsageError
 
@@ -45,6 +48,49 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen()
     return listener
+
+
+class RequestFence:
+    """Who may ask a page that we serve: the same for every one, whatever serves it.
+
+    A page of another site may send requests to 127.0.0.1 from its reader's browser, and a name of
+    its own may be made to lead here. Neither gets an answer, nor does anybody without the login.
+    """
+
+    def __init__(self, what: str, host: str, login: tuple[str, str] | None) -> None:
+        """Fence `what` ("the dashboard", for the message), which listens on `host`."""
+        self._what = what
+        self._names = LOOPBACK if host in LOOPBACK else None
+        self._login = ":".join(login).encode() if login else None
+
+    def refusal(
+        self, host: str, origin: str | None, authorization: str
+    ) -> tuple[int, str, dict[str, str]] | None:
+        """Status, text and headers for a request with these headers; None for one of ours."""
+        if self._names is not None and _split(f"//{host}").hostname not in self._names:
+            return 421, f"{self._what} answers to 127.0.0.1 alone", {}
+        if origin is not None and _split(origin).netloc != host:
+            return 403, "asked by a page of another site", {}
+        if self._login and not hmac.compare_digest(_basic_login(authorization), self._login):
+            return 401, "login needed", {"WWW-Authenticate": 'Basic realm="kkoracle"'}
+        return None
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # no address at all
+        return urlsplit("")
+
+
+def _basic_login(authorization: str) -> bytes:
+    kind, _, value = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return b""
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        return b""
 
 
 # The Retry-After header of HTTP (RFC 9110, 10.2.3): seconds, or a date.

@@ -72,8 +72,8 @@ def read_jobs(redis: Redis, ids: Sequence[str]) -> list[TaskJob | None]:
         hashes = pipe.execute()
     jobs: list[TaskJob | None] = []
     for job_id, found in zip(ids, hashes, strict=True):
-        job = TaskJob(job_id, connection=redis, serializer=JSONSerializer)
         try:
+            job = TaskJob(job_id, connection=redis, serializer=JSONSerializer)
             job.restore(found)
         except Exception:  # hand-made: RQ raises whatever the wrong field happens to raise
             jobs.append(None)

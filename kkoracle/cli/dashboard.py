@@ -1,5 +1,7 @@
 """rq-dashboard, mended and fenced: JSON by default, loopback by default, no deletions.
 
+It shows and touches our queue alone, whatever else is on that Redis, and a look changes nothing.
+
 rq-dashboard 0.9 forgets the serializer in seven places, so that its pages fail while a worker is
 busy; its own `Job` and `WorkerStatus` names are replaced by ones that know our format and trust
 nothing in a job's hash. What its pages show is escaped before it leaves the server.
@@ -8,15 +10,15 @@ nothing in a job's hash. What its pages show is escaped before it leaves the ser
 from __future__ import annotations
 
 import html
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from exchange import signals
 from exchange.errors import MissingExtra
-from exchange.net import listen, require_password
+from exchange.net import RequestFence, listen, require_password
 from exchange.project import Project
+from exchange.queue import keys
 from kkoracle.settings import DashboardSettings
 
 if TYPE_CHECKING:
@@ -58,20 +60,19 @@ def make_dashboard_app(redis: Redis, settings: DashboardSettings) -> Flask:
         raise MissingExtra(
             f"the dashboard needs its extra ({error}): pip install 'kkoracle[dashboard]'"
         ) from None
-    from rq import requeue_job
+    from rq.exceptions import NoSuchJobError
     from rq.serializers import JSONSerializer
 
     _patch_rq_dashboard(web, redis)
     web.config.serializer = JSONSerializer
-    web.requeue_job = partial(requeue_job, serializer=JSONSerializer)
     app = Flask("rq_dashboard")
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("redis://kkoracle",)  # shown; no password in it
     app.config["RQ_DASHBOARD_DISABLE_DELETE"] = True
     app.config["RQ_DASHBOARD_POLL_INTERVAL"] = 2500
     app.config["DEPRECATED_OPTIONS"] = []
-    if settings.password:
-        _require_login(app, settings)
+    _fence_requests(app, settings)
     _escape_responses(app)
+    app.register_error_handler(NoSuchJobError, lambda _: ("no such job in our queue", 404))
     app.register_blueprint(web.blueprint, url_prefix="")
     web.upgrade_config(app)
     app.redis_conn = redis  # type: ignore[attr-defined]  # where rq-dashboard looks for it
@@ -79,25 +80,58 @@ def make_dashboard_app(redis: Redis, settings: DashboardSettings) -> Flask:
 
 
 def _patch_rq_dashboard(web: Any, redis: Redis) -> None:
-    from rq import Worker
+    from redis.exceptions import ResponseError
+    from rq import Queue, Worker
+    from rq.exceptions import NoSuchJobError
     from rq.serializers import JSONSerializer
 
-    from workers.job import TaskJob
+    from workers.job import TaskJob, read_jobs
 
     class JsonJob(TaskJob):
         @classmethod
         def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Any:
-            return super().fetch(id, connection=connection, serializer=JSONSerializer)
+            job = super().fetch(id, connection=connection, serializer=JSONSerializer)
+            if job.origin != keys.QUEUE:
+                raise NoSuchJobError
+            return job
+
+    class OurQueue(Queue):
+        job_class = JsonJob
+
+        def __init__(self, name: str = keys.QUEUE, **others: Any) -> None:
+            super().__init__(name, **others)
+
+        @classmethod
+        def all(cls, connection: Any = None, **others: Any) -> Any:  # type: ignore[override]
+            return [cls(connection=connection, serializer=JSONSerializer)]
+
+        def fetch_job(self, job_id: str) -> Any:
+            """RQ's own takes a job that is gone out of its list; a look is to change nothing."""
+            (found,) = read_jobs(redis, [job_id])
+            return found if found and found.origin == self.name else None
 
     class JsonWorker(Worker):
         job_class = JsonJob
 
         @classmethod
         def all(cls, connection: Any = None, **others: Any) -> Any:  # type: ignore[override]
-            return super().all(connection=connection, serializer=JSONSerializer, **others)
+            queue = OurQueue(connection=connection, serializer=JSONSerializer)
+            return super().all(queue=queue, serializer=JSONSerializer, **others)
+
+        @classmethod
+        def find_by_key(cls, worker_key: str, connection: Any, **others: Any) -> Any:  # type: ignore[override]
+            """RQ's own takes a worker that is gone out of the list, too."""
+            try:
+                if connection.exists(worker_key):
+                    return super().find_by_key(worker_key, connection, **others)
+            except (ValueError, ResponseError):  # written by nobody of ours
+                return None
+            return None
 
     web.Job = JsonJob
+    web.Queue = OurQueue
     web.Worker = JsonWorker
+    web.requeue_job = lambda job_id, connection: JsonJob.fetch(job_id, connection).requeue()
     web.from_url = lambda *_, **__: (None, redis)  # one connection, also for sockets and ACL users
 
 
@@ -122,18 +156,30 @@ def _escaped(value: Any) -> Any:
     return value
 
 
-def _require_login(app: Flask, settings: DashboardSettings) -> None:
-    import hmac
-
+def _fence_requests(app: Flask, settings: DashboardSettings) -> None:
     from flask import Response, request
 
+    login = (settings.user, settings.password) if settings.password else None
+    fence = RequestFence("the dashboard", settings.host, login)
+
     @app.before_request
-    def login() -> Response | None:
-        given = request.authorization
-        fits = given is not None and hmac.compare_digest(
-            f"{given.username}:{given.password}".encode(),
-            f"{settings.user}:{settings.password}".encode(),
+    def refuse() -> Response | None:
+        sent = request.headers
+        refusal = fence.refusal(
+            sent.get("Host", ""), sent.get("Origin"), sent.get("Authorization", "")
         )
-        if fits:
-            return None
-        return Response("login needed", 401, {"WWW-Authenticate": 'Basic realm="kkoracle"'})
+        if refusal:
+            status, said, headers = refusal
+            return Response(said, status, headers, mimetype="text/plain")
+        asked = request.view_args or {}
+        if request.method != "POST" and request.url_rule and "POST" in request.url_rule.methods:
+            return Response("send a POST: a look changes nothing", 405, {"Allow": "POST"})
+        if (asked.get("queue_name") or keys.QUEUE) != keys.QUEUE or asked.get("instance_number"):
+            return Response("there is one queue here", 404, mimetype="text/plain")
+        return None
+
+    @app.after_request
+    def frame(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'self'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

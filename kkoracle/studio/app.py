@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from exchange.errors import UserError
-from exchange.net import LOOPBACK
+from exchange.net import RequestFence
 from kkoracle.settings import StudioSettings
 from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.tabs import compare, overview, review, score
@@ -46,10 +42,9 @@ _ALWAYS = [
 class RequestGuard:
     """ASGI middleware in front of everything that the studio answers."""
 
-    def __init__(self, app: Any, host: str, login: tuple[str, str] | None) -> None:
+    def __init__(self, app: Any, fence: RequestFence) -> None:
         self._app = app
-        self._names = set(LOOPBACK) if host in LOOPBACK else None
-        self._login = ":".join(login).encode() if login else None
+        self._fence = fence
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -57,12 +52,16 @@ class RequestGuard:
             return
         if scope["type"] != "http":
             return  # Gradio asks over HTTP alone
-        refusal = self._refusal(dict(scope["headers"]))
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._fence.refusal(
+            headers.get(b"host", ""), headers.get(b"origin"), headers.get(b"authorization", "")
+        )
         if refusal:
-            status, said, headers = refusal
-            headers = [(b"content-type", b"text/plain"), *headers]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": said})
+            status, said, more = refusal
+            sent = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+            sent.append((b"content-type", b"text/plain"))
+            await send({"type": "http.response.start", "status": status, "headers": sent})
+            await send({"type": "http.response.body", "body": said.encode()})
             return
 
         async def fenced(message: Any) -> None:
@@ -74,29 +73,6 @@ class RequestGuard:
             await send(message)
 
         await self._app(scope, receive, fenced)
-
-    def _refusal(
-        self, headers: dict[bytes, bytes]
-    ) -> tuple[int, bytes, list[tuple[bytes, bytes]]] | None:
-        host = headers.get(b"host", b"").decode("latin-1")
-        if self._names is not None and urlsplit(f"//{host}").hostname not in self._names:
-            return 421, b"this studio answers to 127.0.0.1 alone", []
-        origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
-            return 403, b"asked by a page of another site", []
-        if self._login and not hmac.compare_digest(_basic_credentials(headers), self._login):
-            return 401, b"login needed", [(b"www-authenticate", b'Basic realm="kkoracle"')]
-        return None
-
-
-def _basic_credentials(headers: dict[bytes, bytes]) -> bytes:
-    kind, _, value = headers.get(b"authorization", b"").partition(b" ")
-    if kind.lower() != b"basic":
-        return b""
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        return b""
 
 
 UPLOAD_BYTES = 32 * 1024 * 1024  # a file of answers to score; ten thousand are a tenth of it
@@ -126,7 +102,7 @@ def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
         head=f"<script>{_static_file('keys.js')}</script>",
     )
     login = (settings.user, settings.password) if settings.password else None
-    return RequestGuard(app, settings.host, login)
+    return RequestGuard(app, RequestFence("this studio", settings.host, login))
 
 
 def _add_framed_pages(app: FastAPI, studio: Studio) -> None:

@@ -7,6 +7,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from exchange.queue.feeder import make_queue
 from tests.conftest import run_cli
 from tests.workers.conftest import Pipeline, open_pipeline
 from tests.workers.endpoint import Endpoint
@@ -27,8 +32,10 @@ PAGES = [
 ]
 
 
-def get(url: str, login: str = "") -> tuple[int, str]:
-    request = urllib.request.Request(url)
+def get(
+    url: str, login: str = "", method: str = "GET", headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    request = urllib.request.Request(url, method=method, headers=headers or {})
     if login:
         import base64
 
@@ -112,3 +119,85 @@ def test_a_port_in_use_is_one_line(open_pipeline: Open) -> None:
         said = run_cli("dashboard", "--port", str(taken.getsockname()[1]), cwd=pipeline.folder)
         assert said.returncode == 1
         assert "--port" in said.stderr and "Traceback" not in said.stderr
+
+
+def test_a_page_of_another_site_gets_no_answer(open_pipeline: Open) -> None:
+    """A name that is made to lead to 127.0.0.1, and a page that sends requests there."""
+    with open_pipeline(0) as pipeline:
+        base = start(pipeline)
+        address = base.removeprefix("http://")
+        for host in ("evil.example", "127.0.0.1.evil.example", "evil.example:80", "[::"):
+            for page in (*PAGES, "/static/js/main.js", "/nothing"):
+                assert get(base + page, headers={"Host": host})[0] == 421, (host, page)
+        for origin in ("http://evil.example", "null", f"https://x@{address}", "http://[::"):
+            asked = {"Origin": origin}
+            assert get(base + "/0/data/queues.json", headers=asked)[0] == 403
+            assert get(f"{base}/requeue/generate", method="POST", headers=asked)[0] == 403
+        for origin in (base, f"http://{address}"):
+            assert (
+                get(f"{base}/requeue/generate", method="POST", headers={"Origin": origin})[0] == 200
+            )
+        port = address.rpartition(":")[2]
+        assert get(base, headers={"Host": f"localhost:{port}"})[0] == 200
+
+
+def contents(redis: Redis) -> dict[bytes, tuple[bytes, bytes]]:
+    return {
+        name: (redis.type(name), redis.dump(name)) for name in sorted(redis.scan_iter(count=1000))
+    }
+
+
+def test_a_look_changes_nothing_and_shows_our_queue_alone(open_pipeline: Open) -> None:
+    endpoint = Endpoint()
+    endpoint.status = [400]
+    with open_pipeline(2, endpoint=endpoint) as pipeline:
+        pipeline.start_worker("--burst").wait(30)
+        counters = pipeline.until_done()
+        assert counters["tasks.failed"] == 1
+        pipeline.pump.stop()
+        redis = pipeline.redis
+        theirs = Queue("theirs", connection=redis, serializer=JSONSerializer)
+        job = theirs.enqueue("their.secret", job_id="their-job")
+        gone = theirs.enqueue("their.other", job_id="gone")
+        redis.lpush("rq:queue:generate", gone.id, "\xff", "another")  # no job of ours
+        redis.sadd("rq:workers:generate", "rq:worker:gone", "no worker")
+        redis.sadd("rq:workers", "rq:worker:gone")
+        redis.hset("rq:worker:odd", mapping={"pid": "many", "birth": "never"})
+        redis.sadd("rq:workers:generate", "rq:worker:odd")
+        (failed,) = make_queue(redis).failed_job_registry.get_job_ids(cleanup=False)
+        base = start(pipeline)
+        before = contents(redis)
+        seen = [get(base + page) for page in PAGES]
+        assert [status for status, _ in seen] == [200] * len(PAGES)
+        for secret in ("theirs", "their-job", "their.secret", "their.other"):
+            assert not any(secret in text for _, text in seen)
+        for page in (f"/0/view/job/{failed}", f"/0/data/job/{failed}.json"):
+            assert get(base + page)[0] == 200
+        for page in (
+            f"/0/view/job/{job.id}",
+            f"/0/data/job/{job.id}.json",
+            "/0/view/jobs/theirs/queued/8/asc/1",
+            "/0/data/jobs/theirs/queued/8/asc/1.json",
+            "/1/view/queues",
+        ):
+            status, text = get(base + page)
+            assert status == 404 and "secret" not in text, page
+        for page in (
+            "/requeue/generate",
+            "/requeue/theirs",
+            f"/job/{failed}/requeue",
+            f"/job/{failed}/delete",
+            "/queue/generate/queued/empty",
+            "/queue/generate/compact",
+        ):
+            for method in ("GET", "HEAD", "OPTIONS"):
+                assert get(base + page, method=method)[0] in (404, 405), (method, page)
+        for page in ("/requeue/theirs", "/queue/theirs/compact", f"/job/{job.id}/requeue"):
+            assert get(base + page, method="POST")[0] == 404
+        assert contents(redis) == before
+        assert get(f"{base}/requeue/generate", method="POST") == (200, get_json(1))
+        assert failed.encode() in redis.lrange("rq:queue:generate", 0, -1)
+
+
+def get_json(count: int) -> str:
+    return f'{{"count": {count}, "status": "OK"}}'
