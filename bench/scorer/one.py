@@ -34,6 +34,7 @@ from trainer.training.runs import RunSummary
 
 TESTED = 2_000  # answers of each test, and of valid
 RECIPE: dict[str, Any] = {
+    "candidates": "decoder",
     "recipe": "full",
     "lr": 2e-3,
     "batch": 32,
@@ -83,8 +84,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def teach(folder: Path, seed: int, train: int, *, only_digits: bool) -> Figures:
     """The figures of one seed."""
-    from trainer.scorer.training import load_tuned
     from trainer.scorer.training import train_scorer as teach_scorer
+    from trainer.scorer.tuning import load_tuned
 
     examination = Examination(seed)
     sizes = ExaminationSizes(train, max(1, train // 10), min(TESTED, max(100, train // 10)))

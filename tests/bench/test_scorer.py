@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.scorer.task import CONCEPTS, NOT, Examination, ExaminationSizes
-from trainer.scorer import evaluate
+from trainer.scorer.baselines import fit_baseline
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.split import ScorerSplit
 
@@ -64,5 +64,5 @@ def test_length_tells_nothing_and_words_alone_little(
     made: tuple[Examination, ScorerSplit, dict[str, int]],
 ) -> None:
     _, parts, _ = made
-    assert abs(evaluate.fit_baseline(parts.train, "length").qwk(parts.unseen_questions)) < 0.2
-    assert evaluate.fit_baseline(parts.train, "words").qwk(parts.unseen_questions) < 0.6
+    assert abs(fit_baseline(parts.train, "length").qwk(parts.unseen_questions)) < 0.2
+    assert fit_baseline(parts.train, "words").qwk(parts.unseen_questions) < 0.6

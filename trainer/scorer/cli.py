@@ -91,7 +91,13 @@ def train(
     from exchange.text.detect import language_code
     from trainer.scorer import split as splitting
     from trainer.scorer import synthetic, training
-    from trainer.scorer.console import balance_lines, read_and_report, scorer_table
+    from trainer.scorer.console import (
+        balance_lines,
+        read_and_report,
+        scorer_table,
+        trials_table,
+        verdict,
+    )
     from trainer.scorer.files import ItemReadResult
     from trainer.training.console import TrainingScreen
 
@@ -132,8 +138,12 @@ def train(
         )
     if taught.already:
         console.print(f"scorer {name!r} is finished already; --restart begins it again")
+    console.print(trials_table(taught.about))
     console.print(scorer_table(taught.about))
+    console.print(verdict(taught.about), soft_wrap=True, markup=False)
     console.print(f"kept in {taught.run.folder}; `kkoracle score eval` tests it", soft_wrap=True)
+    if not taught.about.knows:
+        raise typer.Exit(1)
 
 
 def evaluate(

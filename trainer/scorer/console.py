@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +45,8 @@ def scorer_table(about: ScorerInfo) -> Table:
     """What was taught and how sure it is."""
     table = Table(title=f"Scorer {about.key}", title_justify="left", show_header=False)
     rows = {
-        "base": about.model,
+        "chosen": f"{about.chosen}, of {len([t for t in about.trials if t['figures']]) or 1} tried",
+        "base": about.model or "none",
         "taught by": f"{'people' if about.human else 'made-up faults'}, {about.source}",
         "items": ", ".join(
             f"{count:,} {name.replace('_', ' ')}" for name, count in about.sizes.items()
@@ -57,11 +59,55 @@ def scorer_table(about: ScorerInfo) -> Table:
         "exactly right"
         if about.threshold <= 1
         else f"any confidence: {about.agreement:.0%} exactly right is out of reach",
-        "validation": ", ".join(f"{name} {value:.3f}" for name, value in about.valid.items()),
+        "on answers left out": ", ".join(
+            f"{key} {value:.3f}" for key, value in about.valid.items()
+        ),
     }
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def trials_table(about: ScorerInfo) -> Table:
+    """Everything that was tried, on answers to questions that it had not seen."""
+    table = Table(title="On answers left out", title_justify="left")
+    for name in ("candidate", "answers", "qwk", "95 %", "accuracy", "95 %", "CPU s"):
+        table.add_column(name, justify="left" if name == "candidate" else "right")
+    for trial in about.trials:
+        table.add_row(*_trial_cells(trial))
+    table.add_section()
+    for trial in about.baselines:
+        table.add_row(*_trial_cells(trial))
+    return table
+
+
+def _trial_cells(trial: dict[str, Any]) -> list[str]:
+    if not trial["figures"]:
+        return [f"{trial['name']}: {trial['reason']}"]
+    kappa, accuracy = trial["figures"]["qwk"], trial["figures"]["accuracy"]
+    return [
+        trial["name"],
+        f"{trial['rows']:,}",
+        f"{kappa['value']:.2f}",
+        f"{kappa['low']:.2f} to {kappa['high']:.2f}",
+        f"{accuracy['value']:.2f}",
+        f"{accuracy['low']:.2f} to {accuracy['high']:.2f}",
+        f"{trial['seconds']:.1f}" if trial["seconds"] else "",
+    ]
+
+
+def verdict(about: ScorerInfo) -> str:
+    """Whether it may be used at all, and how one knows."""
+    gain = about.gain
+    if not gain:
+        return ""
+    ahead = f"{gain['value']:+.2f} kappa, 95 % from {gain['low']:+.2f} to {gain['high']:+.2f}"
+    if about.knows:
+        return f"clearly better than length and the mean of the question: {ahead}"
+    return (
+        f"this scorer knows nothing that the length does not ({ahead}): it abstains always; "
+        "teach it more answers, or give every question a guide"
+    )
 
 
 def applied_lines(applied: ApplyResult, scorer: str) -> list[str]:
@@ -84,7 +130,11 @@ def applied_lines(applied: ApplyResult, scorer: str) -> list[str]:
 
 def _cells(entry: ScorerResult) -> list[str]:
     def shown(figures: dict[str, float] | None, name: str) -> str:
-        return f"{figures[name]:.3f}" if figures and name in figures else ""
+        if not figures or name not in figures:
+            return ""
+        low, high = entry.intervals.get(name, (None, None))
+        told = low is not None and figures is entry.figures
+        return f"{figures[name]:.3f}" + (f"\n{low:.2f} to {high:.2f}" if told else "")
 
     return [
         f"  {entry.system}",
@@ -122,9 +172,7 @@ def balance_lines(items: Sequence[ScoreItem]) -> list[str]:
         mark, most = counted.most_common(1)[0]
         share = most / counted.total()
         if share > LOPSIDED:
-            rare = ", ".join(
-                f"{scale.score(n):g}" for n in range(scale.top + 1) if counted[n] < RARE
-            )
+            rare = ", ".join(f"{scale.score(n):g}" for n in sorted(counted) if counted[n] < RARE)
             lines.append(
                 f"{share:.0%} have the mark {scale.score(mark):g}: to always say it would be right "
                 "so often, so look at QWK, not at accuracy; marking more answers helps most where "

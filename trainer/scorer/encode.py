@@ -1,14 +1,17 @@
-"""From items to tokens, within the model's context, up to the label; which tokens are its digits.
+"""From items to tokens, within the model's context, up to the label; which tokens are labels.
 
-Tokenizers differ in what they put before a digit (a blank of its own, nothing) and templates in
-what they put after an answer. So one prompt is encoded with each of the ten digits: what all ten
-have in common is the prompt, and where they part stand the digits' tokens.
+The labels of a scale are the ten digits, and letters where it has more marks. Tokenizers differ in
+what they put before a digit (a blank of its own, nothing) and templates in what they put after an
+answer. So one prompt is encoded with each label: what all have in common is the prompt, and where
+they part stand the labels' tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from exchange.errors import ModelUnfit, TooLarge
@@ -18,6 +21,8 @@ from trainer.scorer.items import ScoreItem, ScorePrompt
 from trainer.tokenization import TokenizedSample
 
 DIGITS = "0123456789"
+# Of finer scales, in this order, as far as the tokenizer has one token for each.
+_LETTERS = (*ascii_uppercase, *ascii_lowercase, *map("".join, product(ascii_lowercase, repeat=2)))
 _PROBE = "1 α:"
 # The last one is also what decoders that see pictures are called.
 _DECODERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
@@ -25,11 +30,12 @@ Shot = tuple[str, int]  # a filled prompt and its level: an example put before t
 
 
 @dataclass(frozen=True, slots=True)
-class DigitHead:
+class LabelHead:
     """Encodes prompts of one tokenizer up to the label."""
 
     tokenizer: Any
-    digits: tuple[int, ...]  # token ids of 0 to 9 at the label
+    labels: tuple[str, ...]  # how each level is written, from 0 on; at least the ten digits
+    ids: tuple[int, ...]  # their tokens
     tail: int  # tokens from the label on, itself included
 
     def prompt(self, text: str, shots: Sequence[Shot] = ()) -> list[int]:
@@ -41,21 +47,25 @@ class DigitHead:
         Raises:
             UserError: the tokenizer reads the label otherwise here than it did when tried.
         """
-        whole = _encode(self.tokenizer, text, shots, DIGITS[0])
+        examples = [(asked, self.labels[level]) for asked, level in shots]
+        whole = _encode(self.tokenizer, text, examples, self.labels[0])
         at = len(whole) - self.tail
-        if at < 1 or whole[at] != self.digits[0]:
+        if at < 1 or whole[at] != self.ids[0]:
             raise ModelUnfit(
                 "the tokenizer joins the label with what stands before it: choose another base"
             )
         return whole[:at]
 
 
-def find_digit_head(tokenizer: Any) -> DigitHead:
+def find_label_head(tokenizer: Any, count: int = len(DIGITS)) -> LabelHead:
     """The head of a tokenizer.
 
+    Args:
+        count: marks of the finest scale; up to ten the digits do.
+
     Raises:
-        UserError: it has no token of its own for each digit (as tokenizers without Latin digits
-            have), so that no score could be read.
+        ModelUnfit: it has no token of its own for each digit (as tokenizers without Latin digits
+            have), or not for as many letters, so that no score could be read.
     """
     tried = [_encode(tokenizer, _PROBE, (), digit) for digit in DIGITS]
     columns = list(zip(*tried, strict=False))
@@ -67,7 +77,23 @@ def find_digit_head(tokenizer: Any) -> DigitHead:
             "this model's tokenizer has no token of its own for each of the ten digits, so no "
             "score can be read from it: choose a base that has (Mistral, Llama, Qwen, Gemma do)"
         )
-    return DigitHead(tokenizer, digits, len(tried[0]) - common)
+    labels, ids = list(DIGITS), list(digits)
+    for letters in _LETTERS:
+        if len(labels) >= count:
+            break
+        tokens = _encode(tokenizer, _PROBE, (), letters)
+        token = tokens[common] if common < len(tokens) else unknown
+        if token is None or token in ids or token == unknown:
+            continue
+        if [*tokens[:common], digits[0], *tokens[common + 1 :]] == tried[0]:
+            labels.append(letters)
+            ids.append(token)
+    if len(labels) < count:
+        raise ModelUnfit(
+            f"this model's tokenizer has {len(labels)} tokens that can stand for a mark, and the "
+            f"scale has {count} marks: another base, or a coarser scale"
+        )
+    return LabelHead(tokenizer, tuple(labels), tuple(ids), len(tried[0]) - common)
 
 
 def check_architecture(config: dict[str, Any]) -> None:
@@ -85,14 +111,14 @@ def check_architecture(config: dict[str, Any]) -> None:
         )
 
 
-def _encode(tokenizer: Any, text: str, shots: Sequence[Shot], digit: str) -> list[int]:
+def _encode(tokenizer: Any, text: str, shots: Sequence[tuple[str, str]], label: str) -> list[int]:
     """A whole conversation, label and all; as plain text where there is no chat template."""
     if not chat_template.has_template(tokenizer):
-        before = "".join(f"{asked} {level}\n\n" for asked, level in shots)
-        return control_tokens.of(tokenizer).encode_text(f"{before}{text} {digit}")
+        before = "".join(f"{asked} {said}\n\n" for asked, said in shots)
+        return control_tokens.of(tokenizer).encode_text(f"{before}{text} {label}")
     turns = []
-    for asked, level in (*shots, (text, int(digit))):
-        turns += [*tokenization.chat_messages(asked), {"role": "assistant", "content": str(level)}]
+    for asked, said in (*shots, (text, label)):
+        turns += [*tokenization.chat_messages(asked), {"role": "assistant", "content": said}]
     return chat_template.apply(tokenizer, turns, add_generation_prompt=False)
 
 
@@ -102,13 +128,13 @@ Progress = Callable[[int, int], None]
 
 
 def training_samples(
-    head: DigitHead,
+    head: LabelHead,
     prompt: ScorePrompt,
     items: Sequence[ScoreItem],
     longest: int,
     progress: Progress = lambda done, total: None,
 ) -> tuple[list[TokenizedSample], int]:
-    """Rows to train on, whose only target is the digit, and how many did not fit.
+    """Rows to train on, whose only target is the label, and how many did not fit.
 
     What is too long is left out and counted, never cut: its score is that of the whole answer.
 
@@ -121,7 +147,7 @@ def training_samples(
             progress(number, len(items))
         tokens = head.prompt(prompt.fill(item))
         if len(tokens) < longest:
-            label = head.digits[item.level]
+            label = head.ids[item.level]
             found.append(TokenizedSample(item.id, [*tokens, label], len(tokens), 1))
     progress(len(items), len(items))
     if not found:
@@ -133,7 +159,7 @@ def training_samples(
 
 
 def encode_to_fit(
-    head: DigitHead, prompt: ScorePrompt, item: ScoreItem, longest: int, shots: Sequence[Shot] = ()
+    head: LabelHead, prompt: ScorePrompt, item: ScoreItem, longest: int, shots: Sequence[Shot] = ()
 ) -> tuple[list[int], bool]:
     """A prompt that fits, and whether its answer or guide had to be cut for that.
 

@@ -1,111 +1,31 @@
 """One table: the tuned scorer beside what it has to beat, on the same unseen items.
 
 Beside it stand any base without training (zero- and few-shot), and what can be scored without
-understanding: by length alone, and by a bag of words. A scorer that does not clearly beat both has
-found a shortcut, or its labels have one. Each model has its own temperature, fitted on the same
-validation items. No system has seen an item of either test; the examples of few-shot are of train.
+reading. A scorer that does not clearly beat that has found a shortcut, or its labels have one.
+Each model has its own temperature, fitted on the same validation items. No system has seen an item
+of either test; the examples of few-shot are of train.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from exchange.files import write_atomic
-from exchange.text.fold import words
 from trainer.console import ProgressCallback
 from trainer.scorer import metrics
+from trainer.scorer.baselines import BASELINES, fit_baseline
 from trainer.scorer.calibration import fit_temperature
 from trainer.scorer.candidates.decoder import DecoderCandidate
-from trainer.scorer.encode import Shot
+from trainer.scorer.encode import DIGITS, Shot
 from trainer.scorer.items import ScoreItem, ScorePrompt
-from trainer.scorer.metrics import LabelledPrediction, quadratic_kappa
+from trainer.scorer.left_out import cluster_names
+from trainer.scorer.metrics import LabelledPrediction
 from trainer.scorer.scoring import Scorer
 from trainer.scorer.split import ScorerSplit
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-VOCABULARY = 500  # commonest words of the answers that are taught
-RIDGE = 1.0
-BLOCK = 4096  # rows whose features are held at once
-BaselineKind = Literal["length", "words"]
-
-
-@dataclass(slots=True)
-class Baseline:
-    """A fitted one."""
-
-    kind: BaselineKind
-    known: dict[str, int]
-    weights: Array
-    stretch: tuple[float, float]  # factor and offset
-
-    def level(self, items: Sequence[ScoreItem]) -> list[int]:
-        """The level it gives each item."""
-        factor, offset = self.stretch
-        shares = _features(items, self.kind, self.known) @ self.weights * factor + offset
-        return [
-            min(item.scale.top, max(0, round(float(share) * item.scale.top)))
-            for item, share in zip(items, shares, strict=True)
-        ]
-
-    def qwk(self, items: Sequence[ScoreItem]) -> float:
-        """Quadratic weighted kappa on labelled items."""
-        read = [
-            level / item.scale.top for level, item in zip(self.level(items), items, strict=True)
-        ]
-        return quadratic_kappa([item.level / item.scale.top for item in items], read)
-
-
-def fit_baseline(items: Sequence[ScoreItem], kind: BaselineKind) -> Baseline:
-    """Fit to labelled items."""
-    import numpy as np
-
-    counted = Counter(word for item in items for word in set(words(item.answer)))
-    common = counted.most_common(VOCABULARY if kind == "words" else 0)
-    known = {word: number for number, (word, _) in enumerate(common)}
-    true = np.array([item.level / item.scale.top for item in items])
-    size = _features(items[:1], kind, known).shape[1]
-    squares, products = RIDGE * np.eye(size), np.zeros(size)
-    squares[0, 0] = 1e-6  # the constant is not held back
-    blocks = [items[first : first + BLOCK] for first in range(0, len(items), BLOCK)]
-    for number, block in enumerate(blocks):
-        features = _features(block, kind, known)
-        squares += features.T @ features
-        products += features.T @ true[number * BLOCK : number * BLOCK + len(block)]
-    weights = np.linalg.solve(squares, products)
-    read = np.concatenate([_features(block, kind, known) @ weights for block in blocks])
-    factor = float(true.std() / read.std()) if read.std() > 1e-9 else 0.0
-    return Baseline(kind, known, weights, (factor, float(true.mean() - factor * read.mean())))
-
-
-def _features(items: Sequence[ScoreItem], kind: BaselineKind, known: dict[str, int]) -> Array:
-    """(items, features); the first is a constant."""
-    import numpy as np
-
-    rows = np.zeros((len(items), 4 + len(known)))
-    for row, item in zip(rows, items, strict=True):
-        said = words(item.answer)
-        row[0] = 1
-        if kind == "length":
-            row[1:4] = len(said), len(item.answer), len(item.answer) ** 0.5
-            continue
-        wanted = set(words(item.guide))
-        shared = wanted.intersection(said)
-        row[1:4] = len(shared), len(shared) / max(1, len(wanted)), sum(w in wanted for w in said)
-        for word in said:
-            if word in known:
-                row[4 + known[word]] += 1
-    return rows
-
 
 FILE = "eval.json"
 TESTS = ("unseen_answers", "unseen_questions")
@@ -125,6 +45,8 @@ class ScorerResult:
     sure_half: dict[str, float]  # the same on the half with the higher confidence
     answered: float = 1.0  # share of items on which it does not abstain
     answered_figures: dict[str, float] | None = None  # on those
+    # 95 %, by bootstrap over questions; of few questions over answers
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def evaluate_tuned(
@@ -135,17 +57,9 @@ def evaluate_tuned(
     for test, items in held_out_parts(parts):
         outcomes = scorer.outcomes(items, progress=callback.progress("answering"))
         kept = [o for o in outcomes if o.reading.confidence >= scorer.threshold]
-        found.append(
-            ScorerResult(
-                "tuned",
-                test,
-                len(items),
-                metrics.measure(outcomes),
-                _confident_half(outcomes),
-                round(len(kept) / len(outcomes), 4),
-                metrics.measure(kept),
-            )
-        )
+        entry = _result("tuned", test, items, outcomes)
+        answered = round(len(kept) / len(outcomes), 4)
+        found.append(replace(entry, answered=answered, answered_figures=metrics.measure(kept)))
     return found
 
 
@@ -156,44 +70,59 @@ def evaluate_base(
     counts: Sequence[int],
     callback: ProgressCallback,
 ) -> list[ScorerResult]:
-    """A model that was never taught, with so many examples before each question."""
+    """A model that was never taught, with so many examples before each question.
+
+    It knows no labels but the ten digits, so a finer scale is asked in ten steps.
+    """
     found = []
-    fitted = parts.valid[:TEMPERATURE_ITEMS]
+    fitted = [_in_digits(item) for item in parts.valid[:TEMPERATURE_ITEMS]]
     for count in counts:
         callback.log(f"{name}, {count} examples")
-        examples = pick_shots(base.prompt, parts.train, count)
+        examples = pick_shots(base.prompt, [_in_digits(item) for item in parts.train], count)
         logits, _ = base.logits(fitted, examples, callback.progress("validating"))
         base.temperature = fit_temperature(
             logits, [item.scale.top for item in fitted], [item.level for item in fitted]
         )
-        for test, items in held_out_parts(parts):
+        for test, whole in held_out_parts(parts):
+            items = [_in_digits(item) for item in whole]
             readings = base.predict(items, callback.progress("answering"), examples)
             outcomes = [
                 LabelledPrediction(item.scale, item.level, reading)
                 for item, reading in zip(items, readings, strict=True)
             ]
-            found.append(
-                ScorerResult(
-                    f"{name}, {count}-shot",
-                    test,
-                    len(items),
-                    metrics.measure(outcomes),
-                    _confident_half(outcomes),
-                )
-            )
+            found.append(_result(f"{name}, {count}-shot", test, items, outcomes))
     return found
 
 
 def evaluate_baselines(parts: ScorerSplit) -> list[ScorerResult]:
-    """Length alone and a bag of words, fitted on train."""
+    """What can be scored without reading, fitted on train."""
     found = []
-    kinds: dict[BaselineKind, str] = {"length": "length alone", "words": "bag of words"}
-    for kind, name in kinds.items():
+    for kind, name in BASELINES.items():
         fitted = fit_baseline(parts.train, kind)
         for test, items in held_out_parts(parts):
-            qwk = round(fitted.qwk(items), 4)
-            found.append(ScorerResult(name, test, len(items), {"qwk": qwk}, {}))
+            entry = _result(name, test, items, fitted.outcomes(items))
+            figures = {key: entry.figures[key] for key in ("qwk", "accuracy", "mae")}
+            found.append(replace(entry, figures=figures, sure_half={}))
     return found
+
+
+def _result(
+    system: str, test: str, items: Sequence[ScoreItem], outcomes: Sequence[LabelledPrediction]
+) -> ScorerResult:
+    doubt = metrics.measure_with_doubt(outcomes, cluster_names(items))
+    return ScorerResult(
+        system,
+        test,
+        len(items),
+        metrics.measure(outcomes),
+        _confident_half(outcomes),
+        intervals={name: (figure.low, figure.high) for name, figure in doubt.items()},
+    )
+
+
+def _in_digits(item: ScoreItem) -> ScoreItem:
+    top = min(item.scale.top, len(DIGITS) - 1)
+    return replace(item, scale=replace(item.scale, top=top))
 
 
 def held_out_parts(parts: ScorerSplit) -> list[tuple[str, list[ScoreItem]]]:

@@ -3,6 +3,7 @@
 scorer/runs/NAME/
     run.json, metrics.jsonl, summary.json, best/   as of every run
     data/PART.jsonl     the split it was taught and is tested on
+    candidate/          what a regression is; a decoder is best/
     scorer.json         About; written last, and only then it can score
 """
 
@@ -21,7 +22,7 @@ from exchange.project import Project
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.training.runs import TrainingRun
 
-FOLDER, FILE, DATA = "scorer", "scorer.json", "data"
+FOLDER, FILE, DATA, CANDIDATE = "scorer", "scorer.json", "data", "candidate"
 FORMAT = 1
 
 
@@ -30,7 +31,7 @@ class ScorerInfo:
     """All that a scorer is, beside its weights."""
 
     name: str
-    model: str  # as asked for: Hub name or folder
+    model: str  # the base or the encoder as asked for, Hub name or folder; "" for neither
     model_sha: str
     prompt: str  # style
     prompt_sha: str
@@ -45,6 +46,11 @@ class ScorerInfo:
     sizes: dict[str, int]  # items of each part
     valid: dict[str, float] = field(default_factory=dict)  # figures on what it was fitted on
     kind: str = "decoder"  # of the candidate that was chosen: which file of candidates/ reads it
+    chosen: str = "decoder"  # the candidate's name
+    trials: list[dict[str, Any]] = field(default_factory=list)  # all that were tried
+    baselines: list[dict[str, Any]] = field(default_factory=list)  # what needs no reading
+    gain: dict[str, float] = field(default_factory=dict)  # over the better of those two
+    knows: bool = True  # the gain is no chance
     language: str = ""  # of most items: that of an answer which names none
     format: int = FORMAT
 

@@ -22,17 +22,16 @@ from exchange.recipes import prompts
 from exchange.records import digest
 from exchange.text.fold import fold
 
-HIGHEST = 9  # the highest level: one digit is one token in every tokenizer we know
-_STEPS = (1.0, 0.5)  # what people count in: whole points, then halves
+FINEST = 1000  # marks of a scale at most; a teacher's quarters up to 100 are 400
+_PARTS = 1000  # of a point, to which scores are told apart
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
     """Scores from 0 to `maximum`, as levels from 0 to `top`.
 
-    A maximum up to 9 in whole points (or up to 4.5 in halves) keeps every score apart. Anything
-    else is divided into ten equal steps: 0 to 20 in whole points becomes levels of 20/9 points,
-    and a score is read back as the expected level's number of points, not as a multiple of them.
+    A level is a mark: 0 to 20 in whole points has 21, up to 5 in halves 11, and every score that
+    was given is one of them.
     """
 
     maximum: float
@@ -48,13 +47,15 @@ class ScoreScale:
 
 
 def scale_of(maximum: float, scores: Iterable[float] = ()) -> ScoreScale:
-    """The scale of a maximum; with scores, one that keeps them apart where ten levels can."""
-    known = list(scores)
-    for step in _STEPS:
-        top = maximum / step
-        if top <= HIGHEST and top.is_integer() and all((s / step).is_integer() for s in known):
-            return ScoreScale(maximum, int(top))
-    return ScoreScale(maximum, HIGHEST)
+    """The scale of a maximum: its step is the greatest common divisor of the scores given.
+
+    Without scores it counts in whole points, or in the greatest part of one that fits it.
+    What needs more than a thousand marks gets a thousand: the nearest stands for it.
+    """
+    most = round(maximum * _PARTS)
+    given = [round(score * _PARTS) for score in scores]
+    step = math.gcd(most, *given) if any(given) else math.gcd(most, _PARTS)
+    return ScoreScale(maximum, min(FINEST, most // step) if step else FINEST)
 
 
 @dataclass(frozen=True, slots=True)

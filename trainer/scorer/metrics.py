@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from trainer import statistics
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.items import ScoreScale
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,91 @@ def expected_calibration_error(outcomes: Sequence[LabelledPrediction]) -> float:
         right = sum(outcome.reading.level == outcome.level for outcome in some)
         gaps += abs(sum(outcome.reading.confidence for outcome in some) - right)
     return gaps / len(ranked)
+
+
+@dataclass(frozen=True, slots=True)
+class FigureInterval:
+    """A figure, the ends of its 95 % interval, and the chance of it were the truth no more than 0.
+
+    `p_above` is one-sided, by Student's t with the bootstrap's standard error.
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float = 0.0  # standard
+    p_above: float = 1.0
+
+
+def measure_with_doubt(
+    outcomes: Sequence[LabelledPrediction], clusters: Sequence[str]
+) -> dict[str, FigureInterval]:
+    """Kappa, accuracy and error, each with its interval by bootstrap over the clusters.
+
+    Args:
+        clusters: to which cluster each outcome belongs, as answers to their question.
+
+    Raises:
+        MissingExtra: numpy or scipy is not installed.
+    """
+    each = _sums(outcomes, clusters)
+    return {
+        "qwk": _interval(each, _kappa),
+        "accuracy": _interval(each, lambda sums: sums[:, 6] / sums[:, 0]),
+        "mae": _interval(each, lambda sums: sums[:, 7] / sums[:, 0]),
+    }
+
+
+def compare(
+    one: Sequence[LabelledPrediction], other: Sequence[LabelledPrediction], clusters: Sequence[str]
+) -> FigureInterval:
+    """The kappa of one system minus another's on the same items."""
+    import numpy as np
+
+    both = np.hstack([_sums(one, clusters), _sums(other, clusters)])
+    return _interval(both, lambda sums: _kappa(sums[:, :8]) - _kappa(sums[:, 8:]))
+
+
+def _sums(outcomes: Sequence[LabelledPrediction], clusters: Sequence[str]) -> Array:
+    """All that the figures are made of, one row a cluster."""
+    import numpy as np
+
+    found: dict[str, Array] = {}
+    for outcome, cluster in zip(outcomes, clusters, strict=True):
+        top, read = outcome.scale.top, outcome.reading.level
+        a, b = outcome.level / top, read / top
+        row = np.array([1, a, b, a * a, b * b, (a - b) ** 2, read == outcome.level, abs(a - b)])
+        found[cluster] = found.get(cluster, 0) + row
+    return np.array(list(found.values()))
+
+
+def _kappa(sums: Array) -> Array:
+    """As `quadratic_kappa`, of totals."""
+    import numpy as np
+
+    count, true, read = sums[:, 0], sums[:, 1] / sums[:, 0], sums[:, 2] / sums[:, 0]
+    spread = (sums[:, 3] + sums[:, 4]) / count - true**2 - read**2 + (true - read) ** 2
+    found: Array = 1 - sums[:, 5] / count / np.where(spread > 1e-12, spread, np.inf)
+    return found
+
+
+def _interval(sums: Array, figure: Callable[[Array], Array]) -> FigureInterval:
+    if len(sums) < 2:
+        value = float(figure(sums)[0])
+        return FigureInterval(value, -1.0, 1.0)
+    found = statistics.bootstrap_interval(sums.tolist(), figure)
+    freedom = len(sums) - 1
+    error = (found.high - found.low) / (2 * statistics.t_quantile(0.975, freedom))
+    if error <= 0:
+        return FigureInterval(found.value, found.low, found.high)
+    p = statistics.t_two_sided_p(found.value / error, freedom) / 2
+    return FigureInterval(
+        round(found.value, 4),
+        round(found.low, 4),
+        round(found.high, 4),
+        error,
+        p if found.value > 0 else 1 - p,
+    )
 
 
 METRICS = (

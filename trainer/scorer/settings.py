@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from trainer.training.settings import TrainSettings
@@ -40,5 +42,19 @@ class ScoreSettings(TrainSettings):
         gt=0,
         le=1,
         description="it abstains below the confidence from which this share is exactly right",
+    )
+    candidates: Literal["auto", "regression", "decoder"] = Field(
+        "auto",
+        description="what is tried: regressions in seconds, the tuned decoder, or, with auto, "
+        "both where that takes no longer than `hours`",
+    )
+    encoder: str = Field(
+        "",
+        description="a frozen encoder whose vectors regressions may use: Hub name or folder of a "
+        "BERT or XLM-R, such as intfloat/multilingual-e5-small; `model` for the hidden states of "
+        "[model]; empty for none",
+    )
+    hours: float = Field(
+        0.5, ge=0, description="longest training of the decoder that auto begins, by estimate"
     )
     key: str = Field("kkoracle", min_length=1, description="seed of the split")

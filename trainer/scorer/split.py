@@ -185,3 +185,22 @@ def held_out_of_file(
         ScorerSplit(taught.train, taught.valid, answers, questions),
         len(items) - len(answers) - len(questions),
     )
+
+
+def by_question(parts: ScorerSplit, settings: ScoreSettings) -> ScorerSplit:
+    """The taught rows with whole questions to validate on, where there are enough of them.
+
+    One fold of the cross-validation that the regressions have all of: tuning ten times is too dear.
+    """
+    rows = [*parts.train, *parts.valid]
+    groups = sorted(
+        {item.group for item in rows}, key=lambda name: hash_fraction(name, settings.key)
+    )
+    if len(groups) < 2 * ENOUGH:
+        return parts
+    held = set(groups[: max(2, round(settings.valid * len(groups)))])
+    return replace(
+        parts,
+        train=[item for item in rows if item.group not in held],
+        valid=[item for item in rows if item.group in held],
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from mlx_lm.generate import generation_stream
 from mlx_lm.models.cache import make_prompt_cache
 
-from exchange.errors import TooLarge
+from exchange.errors import ModelUnfit, TooLarge
 from exchange.inference.batch_width import group_by_length, padded_length
 from exchange.inference.engine import Likelihood
 from exchange.inference.mlx.kv_cache import CachedPrefix
@@ -139,6 +139,46 @@ def _last_logits(
     body, head = parts
     hidden = body(inputs)
     return head(hidden.reshape(-1, hidden.shape[-1])[places])
+
+
+def mean_states(
+    model: Any,
+    rows: Sequence[list[int]],
+    width: int = 32,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray[Any, Any]:
+    """The mean of the last hidden states over each row's tokens, of length 1: (rows, size).
+
+    Args:
+        rows: of at least one token each.
+        width: rows computed together at most.
+        progress: called with rows done and rows in all.
+
+    Raises:
+        ModelUnfit: its body cannot be told from its head.
+    """
+    model.eval()
+    parts = split_head(model)
+    if parts is None:
+        raise ModelUnfit("this model gives no hidden states: name an encoder, or another base")
+    found: list[Any] = [None] * len(rows)
+    done = 0
+    for chosen in group_by_length([len(row) for row in rows], width):
+        longest = padded_length(max(len(rows[index]) for index in chosen))
+        tokens = np.zeros((len(chosen), longest), np.int32)
+        real = np.zeros((len(chosen), longest, 1), np.float32)
+        for number, index in enumerate(chosen):
+            tokens[number, : len(rows[index])] = rows[index]
+            real[number, : len(rows[index])] = 1
+        # Padding on the right is behind every token that counts, so that no mask is needed.
+        states = parts[0](mx.array(tokens)).astype(mx.float32) * mx.array(real)
+        means = np.array(states.sum(axis=1))
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        for index, mean in zip(chosen, means, strict=True):
+            found[index] = mean
+        done += len(chosen)
+        progress(done, len(rows))
+    return np.array(found)
 
 
 def split_head(model: Any) -> tuple[Layer, Layer] | None:

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 
 from exchange.inference import chat_template, control_tokens, runtime
 from exchange.inference.mlx.engine import MlxEngine
-from trainer.scorer.encode import find_digit_head
+from trainer.scorer.encode import find_label_head
 
 TEXTS = [
     "Ο δήμαρχος εγκαινίασε τη γέφυρα στις 3 Μάη 2012.",
@@ -373,7 +373,7 @@ def test_a_scorer_without_a_template_reads_text_too(tiny_model: Path) -> None:
     tokenizer = runtime.tokenizer(tiny_model)
     tokenizer.chat_template = None
     tokenizer.has_chat_template = False
-    head = find_digit_head(tokenizer)
+    head = find_label_head(tokenizer)
     read = head.prompt("Answer: it ends</s>here. Score:")
     assert control(tokenizer, read) == control(tokenizer, head.prompt("Answer: it ends. Score:"))
     assert head.prompt("Answer: α") == tokenizer.encode("Answer: α 1")[: -head.tail]

@@ -28,9 +28,15 @@ from tools.tiny_model import make_tiny_model
 
 MARKS = ("λάθος", "μέτρια", "καλή", "άριστη")
 COLOURS = ("κόκκινο", "πράσινο", "μαύρο", "άσπρο", "γαλάζιο", "καφέ")
-RECIPE = (
-    '[score]\nrecipe = "full"\nlr = 5e-3\nbatch = 16\nepochs = 12\nwarmup = 0.1\npatience = 0\n'
-)
+RECIPE = """[score]
+candidates = "decoder"
+recipe = "full"
+lr = 5e-3
+batch = 16
+epochs = 12
+warmup = 0.1
+patience = 0
+"""
 
 
 def answers(path: Path, count: int = 240, seed: int = 1) -> Path:
@@ -138,7 +144,7 @@ def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> N
         assert code == 200 and one["level"] == 3 and len(one["probabilities"]) == 4
         code, both = ask(address, json.dumps([few, many, {**few, "maximum": 20}]).encode())
         assert [each["level"] for each in both[:2]] == [0, 3]
-        assert both[2]["top"] == 9 and 0 <= both[2]["score"] <= 20
+        assert both[2]["top"] == 20 and 0 <= both[2]["score"] <= 20
         long = {**row, "answer": "μαύρο " * 20_000}  # far beyond the context: a score all the same
         code, cut = ask(address, json.dumps(long).encode())
         assert code == 200 and cut["cut"] and cut["abstained"] and 0 <= cut["score"] <= 3

@@ -79,9 +79,37 @@ def test_a_reading_knows_no_digit_above_the_top() -> None:
     assert read.level == 2 and read.confidence == read.probabilities[2]
 
 
-def test_the_threshold_is_the_lowest_at_which_enough_is_right() -> None:
+def test_a_threshold_is_promised_only_where_enough_rows_bear_it_out() -> None:
     right = [LevelPrediction(1, 1.0, 0.5 + number / 1000, ()) for number in range(100)]
     levels = [1 if number >= 40 else 0 for number in range(100)]
-    assert calibration.fit_threshold(right, levels, 0.8) == pytest.approx(0.525)
-    assert calibration.fit_threshold(right, levels, 0.6) == 0.5
+    found = calibration.fit_threshold(right, levels, 0.8)
+    kept = [level for one, level in zip(right, levels, strict=True) if one.confidence >= found]
+    assert 60 <= len(kept) < 75 and sum(kept) / len(kept) > 0.8
     assert calibration.fit_threshold(right, [0] * 100, 0.6) > 1
+    assert calibration.fit_threshold(right[:10], [1] * 10, 0.8) > 1  # ten of ten prove little
+    assert calibration.fit_threshold([], [], 0.8) > 1
+    # The same rows from four questions are no hundred: those of one fail together.
+    clusters = [str(number // 25) for number in range(100)]
+    assert calibration.fit_threshold(right, levels, 0.8, clusters) > 1
+
+
+@pytest.mark.parametrize("informed", [False, True])
+@pytest.mark.parametrize("rows", [50, 100, 500])
+def test_at_most_one_training_in_twenty_breaks_its_promise(rows: int, informed: bool) -> None:
+    rng = np.random.default_rng(rows)
+    broken = 0
+    for _ in range(200):
+        confidences = rng.uniform(0.5, 1, rows)
+        chances = confidences if informed else np.full(rows, 0.78)
+        levels = (rng.uniform(size=rows) < chances).astype(int).tolist()
+        read = [LevelPrediction(1, 1.0, float(confidence), ()) for confidence in confidences]
+        found = calibration.fit_threshold(read, levels, 0.8)
+        true = (found + 1) / 2 if informed else 0.78  # of all that lie above the threshold
+        broken += found <= 1 and true < 0.8
+    assert broken <= 10
+
+
+def test_the_lower_bound_is_that_of_clopper_and_pearson() -> None:
+    # The chance of 14 of 14 where the true share is 0.8 is 0.044; of 13 of 13 0.055.
+    assert calibration.lower_bound(14, 14, 0.05) == pytest.approx(0.05 ** (1 / 14))
+    assert calibration.lower_bound(0, 10, 0.05) == 0

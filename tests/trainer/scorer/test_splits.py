@@ -9,7 +9,8 @@ import pytest
 
 from exchange.errors import UserError
 from trainer.dataset.rows import DatasetRow
-from trainer.scorer import evaluate, synthetic
+from trainer.scorer import synthetic
+from trainer.scorer.baselines import fit_baseline
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit, split_items
@@ -135,7 +136,7 @@ def test_made_labels_are_balanced_and_length_tells_nothing() -> None:
     made = synthetic.synthetic_items(rows, chunks, "el", 7)
     counts = {level: sum(item.level == level for item in made) for level in range(6)}
     assert len(set(counts.values())) == 1 and counts[0] > 30
-    assert abs(evaluate.fit_baseline(made, "length").qwk(made)) < 0.2
+    assert abs(fit_baseline(made, "length").qwk(made)) < 0.2
     assert made == synthetic.synthetic_items(rows[::-1], chunks, "el", 7)
     full = next(item for item in made if item.level == 5)
     assert full.answer in full.guide
@@ -157,10 +158,10 @@ def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
         for n in range(300)
     ]
     plain = [replace(item, answer="λέξη " * rng.randint(1, 18)) for item in short]
-    assert evaluate.fit_baseline(short, "length").qwk(short) > 0.95
-    assert abs(evaluate.fit_baseline(plain, "length").qwk(plain)) < 0.2
+    assert fit_baseline(short, "length").qwk(short) > 0.95
+    assert abs(fit_baseline(plain, "length").qwk(plain)) < 0.2
     told = [
         replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
         for n, item in enumerate(plain)
     ]
-    assert evaluate.fit_baseline(told, "words").qwk(told) > 0.95
+    assert fit_baseline(told, "words").qwk(told) > 0.95

@@ -17,11 +17,12 @@ from trainer.scorer import calibration
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.candidates import Progress, no_progress
 from trainer.scorer.encode import (
-    DigitHead,
+    DIGITS,
+    LabelHead,
     Shot,
     check_architecture,
     encode_to_fit,
-    find_digit_head,
+    find_label_head,
 )
 from trainer.scorer.items import ScoreItem, ScorePrompt
 
@@ -35,7 +36,7 @@ class DecoderCandidate:
 
     kind: ClassVar[str] = "decoder"
     model: Any
-    head: DigitHead
+    head: LabelHead
     prompt: ScorePrompt
     temperature: float = 1.0
 
@@ -55,14 +56,17 @@ class DecoderCandidate:
         fitted = [encode_to_fit(self.head, self.prompt, item, longest, shots) for item in items]
         prompts = [tokens for tokens, _ in fitted]
         found = choice_logits(
-            self.model, prompts, self.head.digits, ROWS, progress, advice="shorter guides"
+            self.model, prompts, self.head.ids, ROWS, progress, advice="shorter guides"
         )
         return found, [cut for _, cut in fitted]
 
     def read(self, logits: Any, items: Sequence[ScoreItem]) -> list[LevelPrediction]:
-        """Each item's levels, by this temperature."""
+        """Each item's levels, by this temperature; of a finer scale than its labels the nearest."""
+        most = len(self.head.ids) - 1
         return [
-            calibration.predict_level(row, item.scale.top, self.temperature)
+            calibration.predict_level(row, min(item.scale.top, most), self.temperature).on_top(
+                item.scale.top
+            )
             for row, item in zip(logits, items, strict=True)
         ]
 
@@ -85,9 +89,12 @@ class DecoderCandidate:
 
 
 def load_decoder(
-    folder: Path, prompt: ScorePrompt, adapter: Path | None = None
+    folder: Path, prompt: ScorePrompt, adapter: Path | None = None, count: int = len(DIGITS)
 ) -> DecoderCandidate:
     """A model as a scorer, uncalibrated.
+
+    Args:
+        count: marks of the finest scale.
 
     Raises:
         UserError: a model whose head or tokenizer gives no digits, or that cannot be loaded.
@@ -97,4 +104,4 @@ def load_decoder(
 
     loaded = load_models(folder, adapter)
     model = loaded.models[TUNED if adapter else BASE]
-    return DecoderCandidate(model, find_digit_head(loaded.tokenizer), prompt)
+    return DecoderCandidate(model, find_label_head(loaded.tokenizer, count), prompt)
