@@ -24,7 +24,7 @@ from pathlib import Path
 import orjson
 
 from exchange import display, logs
-from exchange.errors import FAILED, OK, STOPPED, USAGE
+from exchange.errors import FAILED, OK, STOPPED, USAGE, CannotWrite
 from exchange.files import write_atomic
 from exchange.lock import JOURNAL_LOCK, FileLock
 from exchange.settings import Config
@@ -203,5 +203,5 @@ def _ignore_unwritable(write: Callable[[], None]) -> None:
     """A journal that cannot be written must not make a command fail."""
     try:
         write()
-    except OSError as error:
+    except (OSError, CannotWrite) as error:
         _log.warning("the journal cannot be written: %s", error)

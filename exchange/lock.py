@@ -8,12 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from exchange.errors import Busy
+from exchange.files import write_error
 
 # In an archive's folder.
 DAEMON_LOCK = "daemon.lock"  # its holder alone writes pages.sqlite and spool.sqlite
@@ -45,18 +46,26 @@ class FileLock:
         self._fd: int | None = None
 
     def acquire(self, *, shared: bool = False, wait: bool = False) -> bool:
-        """Take the lock; false when another process holds it and `wait` is not set."""
+        """Take the lock; false when another process holds it and `wait` is not set.
+
+        Raises:
+            CannotWrite: its file cannot be made or opened.
+        """
         if self._fd is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise write_error(self.path, error) from None
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(self._fd, mode if wait else mode | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         if not shared:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+            with suppress(OSError):  # only messages need it, and a full disk must let go of locks
+                os.ftruncate(self._fd, 0)
+                os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         return True
 
     def release(self) -> None:

@@ -11,14 +11,16 @@ its steps is asked to by `stop_on_signal`, or by `stop_on_signal_in_loop` under 
 from __future__ import annotations
 
 import abc
+import atexit
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from exchange.errors import STOPPED
 
@@ -35,11 +37,35 @@ _SHOW_CURSOR = b"\x1b[?25h"  # a live display had hidden it
 def exit_while_loading() -> None:
     """Until `raise_interrupts`: a signal is one line and exit code 3, never a traceback."""
 
-    def handler(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"kkoracle: {STOPPED_LINE}\n".encode())
-        os._exit(STOPPED)
+    _install(lambda number, frame: stop_at_once())
 
-    _install(handler)
+
+def stop_at_once() -> NoReturn:
+    """End the process with one line and exit code 3."""
+    os.write(2, f"kkoracle: {STOPPED_LINE}\n".encode())
+    os._exit(STOPPED)
+
+
+def end_process(code: int) -> NoReturn:
+    """End in order, with this exit code, after a `KeyboardInterrupt` that was dealt with.
+
+    Where it came while a class was being made (`exec` in the standard library), Python has noted it
+    as one that nobody dealt with, and `sys.exit` would end by SIGINT, whatever the code.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
+
+
+def hold_back() -> None:
+    """From now on signals are ignored: all is done but for a few lines, and then it ends by itself.
+
+    Python takes its own handlers away as it ends, and leaves signals ignored that are.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def raise_interrupts() -> None:
@@ -59,11 +85,29 @@ def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+_before_exit_now: list[Callable[[], None]] = []
+LAST_STEPS_S = 3.0  # for what must not stay behind even then
+
+
+@contextmanager
+def before_exit_now(step: Callable[[], None]) -> Iterator[None]:
+    """Inside the block `exit_now` takes this step first, for as long as `LAST_STEPS_S` at most."""
+    _before_exit_now.append(step)
+    try:
+        yield
+    finally:
+        _before_exit_now.remove(step)
+
+
 def exit_now() -> None:
     """What a second signal does where waiting for anything could take long."""
+    for step in reversed(_before_exit_now):
+        last = threading.Thread(target=step, daemon=True)
+        last.start()
+        last.join(LAST_STEPS_S)
     if os.isatty(2):
         os.write(2, _SHOW_CURSOR)
-    os._exit(STOPPED)
+    stop_at_once()
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def work(
     import logging
 
     from exchange import logs
-    from exchange.errors import UsageError
+    from exchange.errors import STOPPED, Stopped, UsageError
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
@@ -137,6 +137,8 @@ def work(
             "", lambda: worker_metrics(supervisor.worker_name, supervisor.restarts, connection)
         ):
             code = supervisor.run(progress.tick, progress.did_work)
+    if code == STOPPED:
+        raise Stopped("stopped, nothing is lost: the same command goes on")
     raise typer.Exit(code)
 
 

@@ -112,6 +112,8 @@ def _unreachable(url: str, error: RedisError) -> str:
         return f"Redis at {where} {_database_advice(url)}"
     if isinstance(error, ResponseError) and "cluster" in str(error).lower():
         return f"Redis at {where} {CLUSTER}"
+    if isinstance(error, ResponseError) and "MISCONF" in str(error):
+        return f"Redis at {where} cannot write to its disk: make room there; nothing is lost"
     if isinstance(error, AuthenticationError | ResponseError):
         return (
             f"Redis at {where} asks for a password, or refuses the one given: set "

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from exchange import signals
 from exchange.lock import REDIS_USERS_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import redis_client
@@ -51,15 +52,23 @@ def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEnd
     users.acquire(shared=True, wait=True)
     stop = threading.Event()
     watcher = threading.Thread(target=server.watch, args=(stop,), name="redis-watch", daemon=True)
-    try:
-        url, version = server.ensure()
-        redis_client.check_redis(url)
-        if keep_alive:
-            watcher.start()
-        yield RedisEndpoint(url, version)
-    finally:
+
+    def leave() -> None:
         stop.set()
         if watcher.is_alive():
             watcher.join()
         users.release()
         server.stop_if_last()
+
+    with signals.before_exit_now(leave):
+        try:
+            url, version = server.ensure()
+            redis_client.check_redis(url)
+            if keep_alive:
+                watcher.start()
+            yield RedisEndpoint(url, version)
+        finally:
+            with signals.stop_on_signal() as stopped:  # one that comes now must not keep it alive
+                leave()
+        if stopped():
+            raise KeyboardInterrupt

@@ -13,84 +13,21 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import orjson
 
+from exchange import signals
 from exchange.errors import RedisUnfit, UserError
 from exchange.files import write_atomic
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
 from exchange.queue import redis_access, redis_client
 from exchange.queue.redis_access import RedisAccess
-
-# How our Redis is configured, and the URL by which its own machine finds it.
-
-SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
-LOOPBACK = "127.0.0.1"
-ALL_INTERFACES = ("0.0.0.0", "*")
-
-
-def make_config(
-    directory: Path, access: RedisAccess, maxmemory_mb: int, before: str
-) -> tuple[str, list[str]]:
-    """The URL for this machine, and the lines of the configuration.
-
-    A Unix socket in the data folder; where that has too long a path, a port of loopback.
-
-    Args:
-        before: the URL it had last; living clients still know its port.
-    """
-    url, lines = _address(directory, access, before)
-    return url, [
-        *lines,
-        *access.lines(),
-        f"dir {_quote(str(directory))}",
-        f"logfile {_quote(str(directory / 'redis.log'))}",
-        f"pidfile {_quote(str(directory / 'redis.pid'))}",
-        "appendonly yes",
-        "appendfsync everysec",
-        'save ""',
-        f"maxmemory {maxmemory_mb}mb",
-        "maxmemory-policy noeviction",
-    ]
-
-
-def _address(directory: Path, access: RedisAccess, before: str) -> tuple[str, list[str]]:
-    path = directory / "redis.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
-        path.unlink(missing_ok=True)
-        lines = [f"unixsocket {_quote(str(path))}", "unixsocketperm 700"]
-        url = f"unix://:{access.password}@{quote(str(path))}"
-        return url, lines if access.is_open else [*lines, "port 0"]
-    if access.is_open:
-        host, port = LOOPBACK if access.host in ALL_INTERFACES else access.host, access.port
-        return f"redis://:{access.password}@{host}:{port}/0", []
-    port = _free_port(before)
-    lines = [f"bind {LOOPBACK}", f"port {port}"]
-    return f"redis://:{access.password}@{LOOPBACK}:{port}/0", lines
-
-
-def _free_port(before: str) -> int:
-    """The port of the URL before, if it is free; else any."""
-    with contextlib.suppress(ValueError, OSError), socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((LOOPBACK, urlsplit(before).port or 0))
-        return int(probe.getsockname()[1])
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _quote(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +46,7 @@ class RedisProcess:
         self.directory = directory
         self.maxmemory_mb = maxmemory_mb
         self._notes = directory / "redis.json"
+        self._started: subprocess.Popen[bytes] | None = None  # by ourselves
 
     def ensure(self) -> tuple[str, str]:
         """Make sure that it runs; returns its URL and version."""
@@ -165,16 +103,23 @@ class RedisProcess:
             return after
 
     def _shut_down(self) -> None:
-        """End a living server and wait until it is gone; call it under the lock."""
-        found = self.running() or self._wait_for_running_server()
-        if found is None:
+        """End a living server and wait until it is gone; call it under the lock.
+
+        One that cannot write answers no ping and still obeys; one that hangs is killed.
+        """
+        if not self.is_alive():
             return
-        client = redis_client.connect_redis(found[0], patient=False)
-        client.shutdown(nosave=True)  # the append-only file is synced all the same
-        client.close()
+        with contextlib.suppress(Exception):
+            client = redis_client.connect_redis(
+                self.address(), patient=False, answer_s=redis_client.CHECK_TIMEOUT_S
+            )
+            client.shutdown(nosave=True)  # the append-only file is synced all the same
+            client.close()
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
+        if self.is_alive():
+            self._kill()
 
     def watch(self, stop: threading.Event) -> None:
         """Bring the server back whenever it is gone, until `stop` is set."""
@@ -192,15 +137,16 @@ class RedisProcess:
         with FileLock(self.directory / REDIS_LOCK).waiting():
             if not users.acquire():
                 return
+            # Leaving must not fail; the next user finds the server or starts one anew.
             try:
-                if self.running():
+                if self.is_alive():
                     self._shut_down()
                     self._notes.unlink(missing_ok=True)
-            except (
-                Exception
-            ) as error:  # leaving must not fail; the next user finds it or starts anew
+            except Exception as error:
                 log.warning("could not stop our Redis: %s", error)
             finally:
+                if self._started is not None and self._started.poll() is None:
+                    self._started.terminate()  # its folder was taken away under it
                 users.release()
 
     def _wait_for_running_server(self) -> tuple[str, str] | None:
@@ -216,18 +162,23 @@ class RedisProcess:
                 return found
             if time.monotonic() > deadline:
                 log.warning("our Redis hangs: killing it, nothing is lost")
-                with contextlib.suppress(OSError, ValueError):
-                    os.kill(int((self.directory / "redis.pid").read_text()), signal.SIGKILL)
+                self._kill()
                 deadline = time.monotonic() + START_TIMEOUT_S
             time.sleep(0.1)
         return None
+
+    def _kill(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((self.directory / "redis.pid").read_text()), signal.SIGKILL)
 
     def _start(self, *, retry_without_aof: bool = True) -> tuple[str, str]:
         binary = find_binary()
         if binary is None:
             raise RedisUnfit(INSTALL_HINT)
         access = redis_access.load_access(self.directory)
-        url, config = make_config(self.directory, access, self.maxmemory_mb, self.address())
+        url, config = redis_access.make_config(
+            self.directory, access, self.maxmemory_mb, self.address()
+        )
         failed = RedisUnfit(
             f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
         )
@@ -244,10 +195,35 @@ class RedisProcess:
         return url, redis_client.ping_redis(url)
 
     def _run(self, binary: str, config: list[str], url: str) -> bool:
-        # From standard input, so that the password never stands in the process list; in a session
-        # of its own, so that Ctrl-C at the terminal does not reach it.
         # Noted before it starts: killed half-way, we leave a server that the next user can find.
         self._write_notes({"pid": None, "url": url})
+        with signals.stop_on_signal() as stopped:
+            process = self._spawn(binary, config)
+        try:
+            if stopped():
+                raise KeyboardInterrupt
+            self._write_notes({"pid": process.pid, "url": url})
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while time.monotonic() < deadline and process.poll() is None:
+                try:
+                    redis_client.ping_redis(url)
+                except UserError:
+                    time.sleep(0.05)
+                    continue
+                # Reap it when it ends while we live.
+                threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
+                self._started = process
+                return True
+        finally:  # also when the disk is full, or somebody has lost patience
+            if self._started is not process and process.poll() is None:
+                process.kill()
+                process.wait()
+        return False
+
+    def _spawn(self, binary: str, config: list[str]) -> subprocess.Popen[bytes]:
+        """Start the server; it reads its settings from standard input, so that the password never
+        stands in the process list. Ctrl-C at the terminal does not reach its session.
+        """
         alive = FileLock(self.directory / REDIS_ALIVE_LOCK)
         alive.acquire(wait=True)
         process = subprocess.Popen(
@@ -260,23 +236,10 @@ class RedisProcess:
         )
         alive.release()  # the server itself holds it now
         assert process.stdin is not None
-        process.stdin.write("\n".join(config).encode())
-        process.stdin.close()
-        self._write_notes({"pid": process.pid, "url": url})
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                redis_client.ping_redis(url)
-            except UserError:
-                time.sleep(0.05)
-                continue
-            # Reap it when it ends while we live.
-            threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
-            return True
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        return False
+        with contextlib.suppress(BrokenPipeError):  # it did not live so long
+            process.stdin.write("\n".join(config).encode())
+            process.stdin.close()
+        return process
 
     def _write_notes(self, notes: dict[str, Any]) -> None:
         write_atomic(self._notes, orjson.dumps(notes), mode=0o600)

@@ -12,4 +12,7 @@ def main() -> NoReturn:
     signals.exit_while_loading()
     from kkoracle.cli.app import main as run
 
-    run()
+    try:
+        run()
+    except KeyboardInterrupt:  # between two lines that nothing else guards
+        signals.stop_at_once()

@@ -107,15 +107,23 @@ def main() -> NoReturn:
     SIGTERM ends a command as Ctrl-C does, so that what it holds (our Redis, child processes) is
     let go in order; commands that know better set their own handlers.
     """
-    signals.raise_interrupts()
     entry = JournalEntry(sys.argv[1:], __version__)
     code, said = CRASHED, ""
     try:
-        code, said = _run(entry)
+        try:
+            signals.raise_interrupts()
+            code, said = _run(entry)
+        except KeyboardInterrupt:  # as it was letting go of what it held
+            code, said = STOPPED, signals.STOPPED_LINE
+    finally:
+        signals.hold_back()
         if said:
             typer.echo(f"kkoracle: {said}", err=True)
-    finally:
         entry.close(code, said)
+        if code == CRASHED:
+            signals.raise_interrupts()  # who knows what hangs now
+    if code == STOPPED:
+        signals.end_process(code)
     sys.exit(code)
 
 

@@ -78,14 +78,28 @@ def test_another_thread_leaves_signals_alone() -> None:
 def test_a_second_signal_that_must_not_wait_ends_the_process_with_code_3(tmp_path: Path) -> None:
     script = (
         "import os, signal; from exchange import signals\n"
-        "with signals.stop_on_signal(on_second=signals.exit_now):\n"
-        "    os.kill(os.getpid(), signal.SIGINT); print('going on', flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT); print('never')"
+        "with signals.before_exit_now(lambda: print('let go', flush=True)):\n"
+        "    with signals.stop_on_signal(on_second=signals.exit_now):\n"
+        "        os.kill(os.getpid(), signal.SIGINT); print('going on', flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGINT); print('never')"
     )
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert (run.returncode, run.stdout) == (3, "going on\n")
+    assert (run.returncode, run.stdout) == (3, "going on\nlet go\n")
+    assert run.stderr == f"kkoracle: {signals.STOPPED_LINE}\n"
+
+
+def test_a_signal_inside_what_python_makes_of_a_string_ends_with_code_3_too() -> None:
+    """Python notes such an interrupt as one that nobody dealt with, and would end by SIGINT."""
+    script = (
+        "import os, signal; from exchange import signals\n"
+        "signals.raise_interrupts()\n"
+        "try: exec('import os, signal; os.kill(os.getpid(), signal.SIGINT)')\n"
+        "except KeyboardInterrupt: signals.end_process(3)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], check=False)
+    assert run.returncode == 3
 
 
 def test_a_child_in_its_own_session_is_told_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from exchange.errors import UserError
 from exchange.lock import FileLock
 from exchange.project import Project
+from exchange.queue import redis_process
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
 from tests.conftest import cli_environment
@@ -138,6 +140,59 @@ def test_a_server_that_hangs_for_a_moment_is_waited_for(make_project: Maker) -> 
         threading.Timer(1.0, os.kill, (first, signal.SIGCONT)).start()
         with redis_for(project, keep_alive=False) as redis:
             assert redis.connect().info("server")["process_id"] == first
+
+
+def test_a_server_that_answers_nobody_does_not_stay_behind(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_process, "START_TIMEOUT_S", 0.5)
+    project = make_project()
+    with redis_for(project, keep_alive=False):
+        server = pid_of(project)
+        os.kill(server, signal.SIGSTOP)
+    assert wait_for(lambda: not alive(server))
+
+
+def test_a_server_whose_folder_was_taken_away_does_not_stay_behind(make_project: Maker) -> None:
+    project = make_project()
+    with redis_for(project, keep_alive=False):
+        server = pid_of(project)
+        shutil.rmtree(project.data)
+    assert wait_for(lambda: not alive(server))
+
+
+def test_a_server_that_cannot_be_noted_down_does_not_stay_behind(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full after it was started: nobody would find it any more."""
+    project, spawned = make_project(), []
+    spawn = RedisProcess._spawn
+
+    def then_full(self: RedisProcess, binary: str, config: list[str]) -> subprocess.Popen[bytes]:
+        spawned.append(spawn(self, binary, config))
+        (project.redis_dir / "redis.json.partial").mkdir()
+        return spawned[0]
+
+    monkeypatch.setattr(RedisProcess, "_spawn", then_full)
+    with pytest.raises(UserError, match="cannot write"), redis_for(project):
+        raise AssertionError
+    assert spawned[0].poll() is not None
+
+
+def test_a_signal_as_the_last_user_leaves_is_heard_when_the_server_is_gone(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project()
+    stop = RedisProcess.stop_if_last
+
+    def interrupted(self: RedisProcess) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        stop(self)
+
+    monkeypatch.setattr(RedisProcess, "stop_if_last", interrupted)
+    with pytest.raises(KeyboardInterrupt), redis_for(project, keep_alive=False):
+        server = pid_of(project)
+    assert not alive(server)
 
 
 def test_a_damaged_append_only_file_stops_nobody(make_project: Maker) -> None:
