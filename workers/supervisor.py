@@ -23,6 +23,7 @@ BACKOFF_S = (1, 2, 4, 8, 16, 30, 60)
 LOOP_CRASHES = 8
 LOOP_LIFE_S = 60.0  # what ends later than this after its start was no quick crash
 TICK_S = 0.25
+KILLED = ": killed by the system, most likely because memory ran out"
 KILL_AFTER_S = 15.0  # beyond the grace, a stopped worker that still lives is killed
 # What runs as the worker. For benches only; it comes from who starts us, never from Redis.
 MODULE_VARIABLE = "KKORACLE_WORKER_MODULE"
@@ -86,7 +87,10 @@ class Supervisor:
                 )
             pause = BACKOFF_S[min(quick - 1, len(BACKOFF_S) - 1)]
             self.restarts += 1
-            log.warning("the worker ended unexpectedly (exit code %s); again in %s s", code, pause)
+            why = KILLED if code == -signal.SIGKILL else ""
+            log.warning(
+                "the worker ended unexpectedly (exit code %s%s); again in %s s", code, why, pause
+            )
             self._sleep(pause)
 
     def _run_once(self, tick: Callable[[str], None]) -> int:

@@ -36,7 +36,7 @@ DAEMON = ("crawl", "--no-fetch")
 WORK = ("work",)
 STOP_S = 20.0
 NO_REDIS = "no Redis answers at "  # what a command says that was started during an outage
-_CRASH = re.compile(r"ended unexpectedly \(exit code (-?\d+)\)")
+_CRASH = re.compile(r"ended unexpectedly \(exit code (-?\d+)")
 
 
 class Deployment:

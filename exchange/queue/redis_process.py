@@ -179,22 +179,28 @@ class RedisProcess:
         url, config = redis_access.make_config(
             self.directory, access, self.maxmemory_mb, self.address()
         )
-        failed = RedisUnfit(
-            f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
-        )
-        if not self._run(binary, config, url):
-            if not retry_without_aof:
-                raise failed
-            # A damaged append-only file must not stop anyone: Redis only buffers.
-            for name in ("appendonlydir", "appendonly.aof"):  # since Redis 7, and before
-                with contextlib.suppress(FileNotFoundError):
-                    aside = self.directory / f"{name}.broken-{int(time.time())}"
-                    (self.directory / name).rename(aside)
-            if not self._run(binary, config, url):
-                raise failed
+        code = self._run(binary, config, url)
+        if code is not None and code < 0:  # killed while it read its file, which is no damage
+            code = self._run(binary, config, url)
+        if code is not None and retry_without_aof:
+            self._set_aof_aside()
+            code = self._run(binary, config, url)
+        if code is not None:
+            raise RedisUnfit(
+                f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
+            )
         return url, redis_client.ping_redis(url)
 
-    def _run(self, binary: str, config: list[str], url: str) -> bool:
+    def _set_aof_aside(self) -> None:
+        """A damaged append-only file must not stop anyone: Redis only buffers. One is kept."""
+        for name in ("appendonlydir", "appendonly.aof"):  # since Redis 7, and before
+            aside = self.directory / f"{name}.broken"
+            shutil.rmtree(aside, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                (self.directory / name).replace(aside)
+
+    def _run(self, binary: str, config: list[str], url: str) -> int | None:
+        """Start it; None when it answers, else its exit code."""
         # Noted before it starts: killed half-way, we leave a server that the next user can find.
         self._write_notes({"pid": None, "url": url})
         with signals.stop_on_signal() as stopped:
@@ -213,12 +219,12 @@ class RedisProcess:
                 # Reap it when it ends while we live.
                 threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
                 self._started = process
-                return True
+                return None
         finally:  # also when the disk is full, or somebody has lost patience
             if self._started is not process and process.poll() is None:
                 process.kill()
                 process.wait()
-        return False
+        return process.returncode
 
     def _spawn(self, binary: str, config: list[str]) -> subprocess.Popen[bytes]:
         """Start the server; it reads its settings from standard input, so that the password never

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from exchange.lock import REDIS_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import keys
 from exchange.queue.feeder import BATCH, HIGH, Feeder, make_queue
@@ -26,6 +29,7 @@ from workers.queue.jobs import CannotPersistError, retry_while_full
 Open = Callable[..., object]
 Maker = Callable[..., Project]
 AWAY_S = 60
+TASKS = 24
 
 
 @pytest.fixture
@@ -53,6 +57,21 @@ def test_redis_away_for_a_minute_ends_no_worker_and_loses_nothing(
         assert sum(count for name, count in counters.items() if name.startswith("pairs.")) == 30
         assert worker.poll() is None
         assert pipeline.requests() <= 30 + 12  # width and the jobs ahead
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_redis_that_comes_back_with_half_of_its_file_loses_and_doubles_nothing(
+    open_pipeline: Open, share: float
+) -> None:
+    with open_pipeline(TASKS, delay=0.3) as pipeline:
+        pipeline.start_worker()
+        pipeline.until(lambda: pipeline.requests() >= 12)
+        with FileLock(pipeline.project.redis_dir / REDIS_LOCK):  # so that nobody brings it back yet
+            os.kill(pipeline.redis.info("server")["process_id"], signal.SIGKILL)
+            (file,) = pipeline.project.redis_dir.glob("appendonly*/*.incr.aof")
+            os.truncate(file, int(share * file.stat().st_size))
+        counters = pipeline.until_done()
+        assert counters["tasks.done"] == counters["pairs.accepted"] == TASKS
 
 
 def test_memory_that_ends_while_enqueuing_leaves_no_half_of_a_batch(make_project: Maker) -> None:

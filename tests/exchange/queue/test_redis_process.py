@@ -205,7 +205,43 @@ def test_a_damaged_append_only_file_stops_nobody(make_project: Maker) -> None:
         file.write_bytes(b"rubbish")
     with redis_for(project) as redis:
         assert redis.connect().get("a") is None
-    assert list(project.redis_dir.glob("appendonly*.broken-*"))
+    assert list(project.redis_dir.glob("appendonly*.broken"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.7, 0.99])
+def test_an_append_only_file_cut_off_in_the_middle_keeps_what_stands_before_the_cut(
+    make_project: Maker, share: float
+) -> None:
+    project = make_project()
+    with redis_for(project, keep_alive=False) as redis:
+        for number in range(1000):
+            redis.connect().set(f"key-{number}", "x" * 20)
+        os.kill(pid_of(project), signal.SIGKILL)
+        (file,) = project.redis_dir.glob("appendonly*/*.incr.aof")
+        os.truncate(file, int(share * file.stat().st_size))
+    with redis_for(project) as redis:
+        assert abs(redis.connect().dbsize() - share * 1000) < 30
+    assert not list(project.redis_dir.glob("*.broken*"))
+
+
+def test_a_server_killed_while_it_starts_is_no_damaged_file(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, its file was set aside, and all that it held was made again."""
+    project = make_project()
+    with redis_for(project) as redis:
+        redis.connect().set("a", "1")
+    slow = project.data.parent / "redis-server"
+    slow.write_text(
+        "#!/bin/sh\n"
+        f"if mkdir {project.data.parent}/once 2>/dev/null; then sleep 0.3; kill -9 $$; fi\n"
+        f'exec {shutil.which("redis-server")} "$@"\n'
+    )
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    with redis_for(project) as redis:
+        assert redis.connect().get("a") == b"1"
+    assert not list(project.redis_dir.glob("*.broken*"))
 
 
 def test_a_long_path_gets_a_port_on_loopback_and_a_password(tmp_path: Path) -> None:
