@@ -89,7 +89,7 @@ class AnswerScorer:
 
         Args:
             guide: "" for the one under which the question was taught.
-            maximum: None for the largest that was taught.
+            maximum: None for that of the question as it was taught, else the largest.
 
         Raises:
             UserError: nothing that can be scored.

@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
     register_uses(score)
 
 
-@settings_options("score", ScoreSettings, "recipe", "epochs", "lr", "batch", "seed")
+@settings_options("score", ScoreSettings, "agreement", "recipe", "epochs", "lr", "batch", "seed")
 @model_option
 def train(
     ctx: typer.Context,
@@ -197,7 +197,8 @@ def evaluate(
         parts = ScorerSplit.read(run.folder / DATA)
         if files:
             spoken = language or about.language
-            options = read_options(maximum, spoken, columns, question, guide)
+            most = maximum or about.usual_scale.maximum
+            options = read_options(most, spoken, columns, question, guide)
             read = read_and_report(console, files, options)
             parts, known = held_out_of_file(read.all, parts, about)
             if known:

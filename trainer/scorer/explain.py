@@ -16,7 +16,7 @@ from exchange.text.scripts import letter_pairs, writes_without_blanks
 from exchange.text.sentences import split_sentences
 from exchange.text.similarity import is_stop_word, jaccard
 from exchange.text.stems import STEM
-from trainer.scorer.items import ScoreItem, comparable
+from trainer.scorer.items import ScoreItem, ScoreScale, comparable
 
 NEAREST = 2  # taught answers that are named
 MET = 0.5  # share of a sentence's words that say something, which an answer needs
@@ -52,12 +52,18 @@ class TaughtAnswers:
             said = content_words(item.answer)
             self._by_question.setdefault(item.group, []).append((item, said))
 
-    def with_guide(self, item: ScoreItem) -> ScoreItem:
-        """An item without a guide, with that under which its question was taught."""
-        if item.guide:
-            return item
-        taught = self._by_question.get(item.group, ())
-        return replace(item, guide=next((one.guide for one, _ in taught if one.guide), ""))
+    def completed(self, item: ScoreItem, otherwise: ScoreScale) -> ScoreItem:
+        """What an item leaves out, guide and scale, as its question was taught.
+
+        Args:
+            otherwise: the scale where its question was not.
+        """
+        taught = [one for one, _ in self._by_question.get(item.group, ())]
+        guide = item.guide or next((one.guide for one in taught if one.guide), "")
+        scale = item.scale
+        if not scale.maximum:
+            scale = taught[0].scale if taught else otherwise
+        return replace(item, guide=guide, scale=scale)
 
     def context(self, item: ScoreItem) -> ScoreContext:
         """What can be said about one answer."""

@@ -74,7 +74,8 @@ def read_items(
             which most texts are written.
         valid, test: files whose rows are that part, whatever they say themselves.
         scored: a row without a score is bad, and so is one that stands there twice with its id;
-            without, the scores are not looked at and every answer is kept.
+            without, the scores are not looked at, every answer is kept, and one without a
+            maximum has none.
 
     Raises:
         UserError: a file that cannot be read, is of no known kind, or no usable row at all.
@@ -117,7 +118,8 @@ def read_items(
         names = ", ".join(path.name for path in (*paths, *valid, *test))
         why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.most_common(3))
         raise BadFile(f"{names}: no usable row ({why or 'empty'}); {_wanted(raw, scored)}")
-    _scale(found)
+    if scored:
+        _scale(found)
     return found
 
 

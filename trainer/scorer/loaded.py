@@ -25,16 +25,12 @@ class LoadedScorer:
     taught: TaughtAnswers
 
     def options(self, given: ReadOptions | None = None) -> ReadOptions:
-        """How rows are read: maximum and language are those that were taught, if nobody says."""
+        """How rows are read: in the language that was taught, if nobody says another."""
         given = given or ReadOptions()
-        return replace(
-            given,
-            maximum=given.maximum or self.about.usual_scale.maximum,
-            language=given.language or self.about.language,
-        )
+        return replace(given, language=given.language or self.about.language)
 
     def item(self, record: Mapping[str, Any], given: ReadOptions | None = None) -> ScoreItem:
-        """A row on a scale that was taught, with the guide of its question where it has none.
+        """A row on a scale that was taught; guide and maximum are its question's if it has none.
 
         Raises:
             BadLine: it is no row; with the reason code.
@@ -43,7 +39,7 @@ class LoadedScorer:
 
     def fitted(self, item: ScoreItem) -> ScoreItem:
         """The same of an item."""
-        return self.about.on_scale(self.taught.with_guide(item))
+        return self.about.on_scale(self.taught.completed(item, self.about.usual_scale))
 
     def explained(self, items: Sequence[ScoreItem]) -> list[dict[str, Any]]:
         """Scores as JSON has them, with what a reader can hold each against."""

@@ -182,7 +182,7 @@ def _openapi(about: ScorerInfo) -> dict[str, Any]:
             "question": text,
             "guide": {**text, "description": "or a reference answer; empty: as it was taught"},
             "answer": text,
-            "maximum": {**number, "default": about.usual_scale.maximum},
+            "maximum": {**number, "description": "empty: as the question was taught"},
             "language": {**text, "default": about.language},
         },
     }

@@ -40,7 +40,7 @@ def score_one(
     """One score with what stands beside it.
 
     Args:
-        maximum: None for the largest that the scorer was taught.
+        maximum: None for that of the question as it was taught, else the largest.
 
     Raises:
         UserError: it is no item that can be scored; the reason code is named.

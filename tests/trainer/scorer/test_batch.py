@@ -17,6 +17,7 @@ from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.candidates import Progress, no_progress
 from trainer.scorer.explain import TaughtAnswers, guide_sentences
 from trainer.scorer.feedback import feedback_prompt, objection
+from trainer.scorer.fields import UNKNOWN_SCALE
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.loaded import LoadedScorer
 from trainer.scorer.scoring import Scorer, ScoreResult
@@ -148,12 +149,16 @@ def test_beside_a_score_stand_the_nearest_taught_answers_and_what_the_guide_want
     assert taught.context(other).nearest == ()
 
 
-def test_a_guide_that_was_taught_serves_a_row_that_has_none() -> None:
+def test_guide_and_scale_that_were_taught_serve_a_row_that_has_none() -> None:
     taught = TaughtAnswers(TAUGHT)
-    assert taught.with_guide(item(9, "x", guide="")).guide == GUIDE
-    assert taught.with_guide(item(9, "x", guide="mine")).guide == "mine"
-    other = ScoreItem("x", "Another question?", "", "light", ScoreScale(2, 2))
-    assert taught.with_guide(other).guide == ""
+    usual = ScoreScale(20, 20)
+    assert taught.completed(item(9, "x", guide=""), usual).guide == GUIDE
+    assert taught.completed(item(9, "x", guide="mine"), usual).guide == "mine"
+    other = ScoreItem("x", "Another question?", "", "light", UNKNOWN_SCALE)
+    assert taught.completed(other, usual) == replace(other, scale=usual)
+    same = replace(item(9, "x"), scale=UNKNOWN_SCALE)
+    assert taught.completed(same, usual).scale == ScoreScale(2, 2)
+    assert taught.completed(item(9, "x"), usual).scale == ScoreScale(2, 2)
 
 
 def test_a_rubric_is_read_point_by_point() -> None:
