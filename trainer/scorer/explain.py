@@ -7,7 +7,7 @@ decided: no candidate can say that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exchange.text.fold import words
@@ -44,25 +44,33 @@ class ScoreContext:
 
 
 class TaughtAnswers:
-    """What a scorer was taught, by question."""
+    """What a scorer was taught, by question.
 
-    def __init__(self, items: Iterable[ScoreItem]) -> None:
+    Args:
+        items: the answers that it was taught.
+        tested: others of its set, of whose questions guide and scale are known too.
+    """
+
+    def __init__(self, items: Sequence[ScoreItem], tested: Sequence[ScoreItem] = ()) -> None:
+        self._asked: dict[str, list[ScoreItem]] = {}
+        for item in (*items, *tested):
+            self._asked.setdefault(item.group, []).append(item)
         self._by_question: dict[str, list[tuple[ScoreItem, frozenset[str]]]] = {}
         for item in items:
             said = content_words(item.answer)
             self._by_question.setdefault(item.group, []).append((item, said))
 
     def completed(self, item: ScoreItem, otherwise: ScoreScale) -> ScoreItem:
-        """What an item leaves out, guide and scale, as its question was taught.
+        """What an item leaves out, guide and scale, as its question had them.
 
         Args:
-            otherwise: the scale where its question was not.
+            otherwise: the scale where its question is new.
         """
-        taught = [one for one, _ in self._by_question.get(item.group, ())]
-        guide = item.guide or next((one.guide for one in taught if one.guide), "")
+        known = self._asked.get(item.group, ())
+        guide = item.guide or next((one.guide for one in known if one.guide), "")
         scale = item.scale
         if not scale.maximum:
-            scale = taught[0].scale if taught else otherwise
+            scale = known[0].scale if known else otherwise
         return replace(item, guide=guide, scale=scale)
 
     def context(self, item: ScoreItem) -> ScoreContext:

@@ -23,6 +23,8 @@ from trainer.scorer.split import ScorerSplit
 
 METRIC = "scorer"
 FEWEST = 30  # answers that people scored; agreement on fewer is chance
+# QWK with people that a judge must be sure to have: "moderate" begins there (Landis and Koch 1977).
+LEAST_AGREEMENT = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class JudgeTrust:
     filtered: bool  # a scorer chose rows of the dataset that was taught
     human: int  # answers of the human sample, 0 for none
     agreement: float  # quadratic weighted kappa on it
+    low: float = 0.0  # ends of its 95 % interval, by bootstrap over the questions
+    high: float = 0.0
 
     @property
     def said(self) -> str:
@@ -41,7 +45,10 @@ class JudgeTrust:
             if self.filtered
             else ("no scorer filtered the training pairs")
         )
-        people = f"agreement with {self.human} answers scored by people: QWK {self.agreement:.2f}"
+        people = (
+            f"agreement with {self.human} answers scored by people: QWK {self.agreement:.2f} "
+            f"({self.low:.2f} to {self.high:.2f})"
+        )
         return f"{used}; {people if self.human else 'no human sample'}"
 
 
@@ -59,7 +66,7 @@ def check_trust(
 
     Raises:
         UserError: a scorer filtered the dataset, or nobody knows, and there is no human sample;
-            or the sample is too small.
+            or the sample is too small; or it does not show that scorer and people agree.
     """
     filtered = was_filtered(archive_dir, evaluation.about.dataset)
     seen = {item.said for item in [*taught.train, *taught.valid]}
@@ -74,8 +81,17 @@ def check_trust(
             f"{len(fresh)} of {len(human)} answers of the human sample are new to the scorer: "
             f"{FEWEST} are needed"
         )
-    agreement = metrics.qwk_score(scorer.outcomes(fresh)) if fresh else 0.0
-    return JudgeTrust(filtered, len(fresh), agreement)
+    if not fresh:
+        return JudgeTrust(filtered, 0, 0.0)
+    doubt = metrics.measure_with_doubt(scorer.outcomes(fresh), [item.group for item in fresh])
+    found = doubt["qwk"]
+    trusted = JudgeTrust(filtered, len(fresh), found.value, found.low, found.high)
+    if found.low < LEAST_AGREEMENT:
+        raise NotEnoughData(
+            f"this scorer may not judge: {trusted.said}, and an agreement of {LEAST_AGREEMENT} "
+            "is to be shown, at the lower end; give more answers, or another scorer"
+        )
+    return trusted
 
 
 def was_filtered(archive_dir: Path, dataset: str) -> bool:

@@ -70,4 +70,5 @@ def open_scorer(
     """
     scorer, about = load_scorer(project, name, confirm, base)
     parts = ScorerSplit.read(scorer_run(project, name).folder / DATA)
-    return LoadedScorer(scorer, about, TaughtAnswers([*parts.train, *parts.valid]))
+    tested = [*parts.unseen_answers, *parts.unseen_questions]
+    return LoadedScorer(scorer, about, TaughtAnswers([*parts.train, *parts.valid], tested))

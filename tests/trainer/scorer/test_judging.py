@@ -5,7 +5,8 @@ What a model would say stands fixed here: the rules are about who may judge whom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -130,6 +131,26 @@ def test_who_chose_the_pairs_needs_people_beside_him(archive: Path) -> None:
     trusted = judge_evaluation.check_trust(archive, found, RULER, NOTHING, human(60))
     assert trusted.filtered and trusted.human == 60 and trusted.agreement == 1.0
     assert "a scorer also filtered" in trusted.said and "60 answers" in trusted.said
+    assert "QWK 1.00 (1.00 to 1.00)" in trusted.said
+
+
+@pytest.mark.parametrize(
+    ("count", "right", "may"), [(600, 0.9, True), (600, 0.3, False), (30, 0.4, False)]
+)
+def test_a_judge_must_be_shown_to_agree_with_people_and_not_by_chance(
+    archive: Path, count: int, right: float, may: bool
+) -> None:
+    rng = random.Random(3)
+    sample = [
+        item if rng.random() < right else replace(item, score=float(rng.randrange(6)))
+        for item in human(count)
+    ]
+    if may:
+        trusted = judge_evaluation.check_trust(archive, evaluation("x"), RULER, NOTHING, sample)
+        assert 0.4 <= trusted.low < trusted.agreement < trusted.high < 1
+        return
+    with pytest.raises(UserError, match=r"may not judge.*QWK 0\.\d\d \(-?\d"):
+        judge_evaluation.check_trust(archive, evaluation("x"), RULER, NOTHING, sample)
 
 
 def test_a_dataset_that_is_gone_counts_as_filtered(archive: Path) -> None:

@@ -140,11 +140,16 @@ class RegressionCandidate:
                     "spread": part.spread,
                 }
             )
+        counts = self.parts[0].view.counts
         raw = {
             "kind": self.kind,
             "parts": parts,
             "curve": asdict(self.curve),
-            "counts": asdict(self.parts[0].view.counts),
+            "counts": {
+                "texts": counts.texts,
+                "stems": dict(counts.stems),  # `asdict` would count a Counter's pairs
+                "trigrams": dict(counts.trigrams),
+            },
         }
         folder.mkdir(parents=True, exist_ok=True)
         held = io.BytesIO()

@@ -1,0 +1,85 @@
+"""The afternoon of docs/scoring.md as it is typed: from a file to a table, without a model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, cli_environment, run_cli
+
+PAGE = (ROOT / "docs" / "scoring.md").read_text("utf-8")
+
+
+def typed(folder: Path, line: str, code: int = 0) -> str:
+    """Run a line of the page; what it printed."""
+    assert line in " ".join(PAGE.split()), line
+    done = run_cli(*line.split()[1:], cwd=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sample was taught."""
+    made = tmp_path_factory.mktemp("class")
+    assert "74 scored answers" in typed(made, "kkoracle score init answers.json")
+    said = typed(made, "kkoracle score train answers.json")
+    assert "clearly better than length" in " ".join(said.split())
+    return made
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_is_tested_beside_what_understands_nothing(folder: Path) -> None:
+    said = typed(folder, "kkoracle score eval")
+    assert "unseen" in said and "length" in said
+    entries = json.loads((folder / "kkoracle-data/scorer/runs/default/eval.json").read_text())
+    assert {entry["test"] for entry in entries["entries"]} == {"unseen_answers", "unseen_questions"}
+
+
+def test_a_file_without_guide_and_maximum_is_scored_on_the_scale_of_its_questions(
+    folder: Path,
+) -> None:
+    rows = json.loads((folder / "answers.json").read_text())
+    with (folder / "new.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Student", "Question", "Answer"])
+        writer.writerows([n, row["question"], row["answer"]] for n, row in enumerate(rows))
+    typed(folder, "kkoracle score apply --file new.csv --out scored.csv")
+    found = table(folder / "scored.csv")
+    assert [float(line["maximum"]) for line in found] == [row["maximum"] for row in rows]
+    gap = [abs(float(line["score"]) - row["score"]) for line, row in zip(found, rows, strict=True)]
+    assert sum(gap) / len(gap) < 0.4
+    assert any(line["guide missed"] for line in found)
+
+
+def test_the_lines_of_the_page_run_and_the_scorer_moves(folder: Path, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    script = block + 'print(scorer.save("marks"))\n'
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=cli_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"[012]\.0 of 2\.0 (un)?sure 0\.\d+", done.stdout), done.stdout
+    shutil.move(folder / "marks", tmp_path / "marks")
+    shutil.copy(folder / "answers.json", tmp_path / "new.csv.json")
+    arguments = ("--name", "./marks", "--file", "new.csv.json", "--out", "away.csv")
+    run = run_cli("score", "apply", *arguments, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert len(table(tmp_path / "away.csv")) == 74
