@@ -48,12 +48,41 @@ class _PublicResolver(AbstractResolver):
         await self._inner.close()
 
 
+# Networks whose addresses carry one of IPv4 (and how many bits stand behind it) that somebody on
+# the way asks in our name: translated (RFC 6052, 7915), compatible (RFC 4291), 6to4 (RFC 3056).
+_CARRIERS = (
+    (ipaddress.ip_network("64:ff9b::/96"), 0),
+    (ipaddress.ip_network("::ffff:0:0:0/96"), 0),
+    (ipaddress.ip_network("::/96"), 0),
+    (ipaddress.ip_network("2002::/16"), 80),
+)
+_ISATAP = 0x5EFE  # behind any prefix (RFC 5214), whatever its bit for "assigned once" says
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; older Pythons take it for public
+
+
 def is_private_address(address: str) -> bool:
-    """True for addresses that are not of the public internet; false for names."""
+    """True for addresses that are not of the public internet; false for names.
+
+    So is one of IPv6 that carries a private one of IPv4.
+    """
     try:
-        return not ipaddress.ip_address(address.partition("%")[0]).is_global
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    judged: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [found]
+    if isinstance(found, ipaddress.IPv6Address):
+        mapped = found.ipv4_mapped
+        judged = [mapped] if mapped else [found, *_carried(found)]
+    return found in _LOCAL_NAT64 or any(not one.is_global or one.is_multicast for one in judged)
+
+
+def _carried(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The addresses of IPv4 that one of IPv6 leads to, if it does."""
+    number = int(address)
+    behind = [number >> bits for network, bits in _CARRIERS if address in network]
+    if number >> 32 & 0xFDFF_FFFF == _ISATAP:
+        behind.append(number)
+    return [ipaddress.IPv4Address(one & 0xFFFF_FFFF) for one in behind]
 
 
 def is_local(host: str) -> bool:

@@ -117,6 +117,36 @@ def test_a_name_that_leads_into_the_house_is_refused(tmp_path: Path) -> None:
         assert asyncio.run(ask(f"http://{host}:9/")) == "private"
 
 
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("64:ff9b::7f00:1", True),  # NAT64 of 127.0.0.1
+        ("64:ff9b::169.254.169.254", True),
+        ("64:ff9b::8.8.8.8", False),
+        ("64:ff9b:1::8.8.8.8", True),  # NAT64 of one network's own
+        ("2002:c0a8:101::1", True),  # 6to4 of 192.168.1.1
+        ("2002:808:808::1", False),
+        ("::ffff:10.0.0.1", True),  # mapped
+        ("::ffff:8.8.8.8", False),
+        ("::ffff:0:10.0.0.1", True),  # translated
+        ("::127.0.0.1", True),  # compatible
+        ("2606:4700::5efe:10.0.0.1", True),  # ISATAP
+        ("2606:4700::200:5efe:10.0.0.1", True),
+        ("2606:4700::1111", False),
+        ("2001:0:808:808::1", True),  # Teredo
+        ("fe80::1%eth0", True),
+        ("fd00::1", True),
+        ("224.0.0.1", True),
+        ("ff0e::1", True),
+        ("100.64.0.1", True),
+        ("8.8.8.8", False),
+        ("paper.example", False),
+    ],
+)
+def test_an_address_that_carries_a_private_one_is_private(address: str, private: bool) -> None:
+    assert client.is_private_address(address) is private
+
+
 def test_bombs_are_refused_in_little_memory(tmp_path: Path) -> None:
     """A gigabyte each, eight at once; the crawl's whole process stays as small as it is."""
     routes: dict[str, Route] = {"/": index(*(f"/story/{n}" for n in range(12)))}
