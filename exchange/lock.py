@@ -28,6 +28,7 @@ JOURNAL_LOCK = "journal.lock"
 REDIS_LOCK = "redis.lock"  # it is being started or stopped
 REDIS_USERS_LOCK = "redis.users"  # shared by all who use it
 REDIS_ALIVE_LOCK = "redis.alive"  # held by the server itself
+REDIS_GUARD_LOCK = "redis.guard"  # held by what ends a server without users
 # In the demo's folder.
 DEMO_LOCK = "demo.lock"
 

@@ -169,6 +169,27 @@ def processes() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         _end(started)
 
 
+def start_bound(*command: str) -> subprocess.Popen[bytes]:
+    """Start a server that ends with this process, also where that is killed.
+
+    `end_bound` kills it.
+    """
+    script = '"$@" & server=$!; cat; kill -9 $server; wait $server'  # as soon as the pipe is shut
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script, "sh", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def end_bound(server: subprocess.Popen[bytes]) -> None:
+    """Kill what `start_bound` has started, and wait until it is gone."""
+    assert server.stdin is not None
+    server.stdin.close()
+    server.wait()
+
+
 def _end(started: list[subprocess.Popen[str]]) -> None:
     for process in reversed(started):
         process.terminate()  # so that it lets go of its Redis

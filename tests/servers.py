@@ -11,6 +11,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 
 from exchange.queue.redis_process import find_binary
+from tests.conftest import end_bound, start_bound
 
 
 class OwnServer:
@@ -32,9 +33,8 @@ class OwnServer:
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""
         common = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "yes")
-        self._process = subprocess.Popen(
-            [str(find_binary()), *self._options, *common, "--dir", str(self.folder)],
-            stdout=subprocess.DEVNULL,
+        self._process = start_bound(
+            str(find_binary()), *self._options, *common, "--dir", str(self.folder)
         )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -47,8 +47,7 @@ class OwnServer:
 
     def kill(self) -> None:
         """End it as a power cut does."""
-        self._process.kill()
-        self._process.wait()
+        end_bound(self._process)
 
     def client(self) -> Redis:
         """One that waits while the server loads."""

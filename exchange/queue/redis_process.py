@@ -26,7 +26,7 @@ from exchange import signals
 from exchange.errors import RedisUnfit, UserError
 from exchange.files import write_atomic
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
-from exchange.queue import redis_access, redis_client
+from exchange.queue import redis_access, redis_client, redis_guard
 from exchange.queue.redis_access import RedisAccess
 
 log = logging.getLogger(__name__)
@@ -203,6 +203,7 @@ class RedisProcess:
         """Start it; None when it answers, else its exit code."""
         # Noted before it starts: killed half-way, we leave a server that the next user can find.
         self._write_notes({"pid": None, "url": url})
+        redis_guard.start_guard(self._notes)
         with signals.stop_on_signal() as stopped:
             process = self._spawn(binary, config)
         try:

@@ -21,7 +21,14 @@ from exchange.project import Project
 from exchange.queue import redis_client
 from exchange.queue.redis_process import find_binary
 from exchange.store.tasks import LANGUAGE_KEY
-from tests.conftest import cli_environment, fill_spool, run_cli, write_project
+from tests.conftest import (
+    cli_environment,
+    end_bound,
+    fill_spool,
+    run_cli,
+    start_bound,
+    write_project,
+)
 
 Maker = Callable[..., Project]
 HELP_CPU_S = 0.5
@@ -159,21 +166,9 @@ def guarded_redis(folder: Path, password: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     binary = find_binary()
     assert binary
-    process = subprocess.Popen(
-        [
-            binary,
-            "--port",
-            str(port),
-            "--bind",
-            "127.0.0.1",
-            "--requirepass",
-            password,
-            "--save",
-            "",
-            "--dir",
-            str(folder),
-        ],
-        stdout=subprocess.DEVNULL,
+    process = start_bound(
+        *(binary, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password),
+        *("--save", "", "--dir", str(folder)),
     )
     try:
         for _ in range(200):
@@ -184,8 +179,7 @@ def guarded_redis(folder: Path, password: str) -> Iterator[str]:
                 continue
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait()
+        end_bound(process)
 
 
 def test_a_redis_that_asks_for_a_password_is_one_line_without_it(
