@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from exchange.display import format_bytes
@@ -24,6 +25,14 @@ CONFIG = "config.json"
 LANGUAGE_PARTS = ("text_config", "language_config", "llm_config", "language_model")
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
+ADDED = "added_tokens.json"
+_TOKENIZER_JSON = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", ADDED)
+_MANY = (
+    *("added_tokens", "added_tokens_decoder", "additional_special_tokens"),
+    *("extra_special_tokens", "model_specific_special_tokens"),
+)
+MAX_ADDED_TOKENS = 20_000  # Gemma has 6,400, most models fewer than 2,000
+MAX_TOKENIZER_BYTES = 200_000_000  # of a file of JSON; the largest known has 33 MB
 
 
 class ModelSettings(SettingsTable):
@@ -82,7 +91,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelUnfit(f"{folder / CONFIG} cannot be read: {error}") from None
     return config
 
@@ -149,6 +158,33 @@ def check_folder(folder: Path) -> None:
             f"{folder} has no tokenizer (tokenizer.json or tokenizer.model): copy it from the "
             "model's page into this folder"
         )
+
+
+def check_tokenizer(folder: Path) -> None:
+    """Refuse a tokenizer with more added tokens than any model has.
+
+    Each is looked for in every text: a million of them take minutes and gigabytes before the first
+    word.
+
+    Raises:
+        ModelUnfit: there are too many, or a file of it is no JSON object or too large.
+    """
+    for name in _TOKENIZER_JSON:
+        path = folder / name
+        try:
+            if not path.is_file():
+                continue
+            if path.stat().st_size > MAX_TOKENIZER_BYTES:
+                raise ValueError(f"it is larger than {format_bytes(MAX_TOKENIZER_BYTES)}")
+            told = orjson.loads(path.read_bytes())
+            count = max([len(told)] if name == ADDED else [len(told.get(k) or ()) for k in _MANY])
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ModelUnfit(f"{path} cannot be read: {error}") from None
+        if count > MAX_ADDED_TOKENS:
+            raise ModelUnfit(
+                f"{path} adds {count:,} tokens to the vocabulary, more than any known model "
+                f"(at most {MAX_ADDED_TOKENS:,}): it is damaged or made to hang its readers"
+            )
 
 
 def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) -> Path:

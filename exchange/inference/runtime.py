@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from exchange.errors import MissingExtra, ModelUnfit
-from exchange.inference import chat_template, models
+from exchange.inference import chat_template, models, weights
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ def load(folder: Path) -> tuple[Any, Any]:
     mx = require_mlx()
     from mlx_lm.utils import load as load_model
 
+    weights.check_weights(folder, "model*.safetensors")
+    models.check_tokenizer(folder)
     try:
         config = models.read_config(folder)
         model, tokenizer, *_ = load_model(str(folder), model_config=models.older_names(config))
@@ -99,6 +101,7 @@ def tokenizer(folder: Path) -> Any:
     require_mlx()
     from mlx_lm.utils import load_config, load_tokenizer
 
+    models.check_tokenizer(folder)
     try:
         # The end marks of generation_config.json as well, as with the model.
         found = load_tokenizer(folder, eos_token_ids=load_config(folder).get("eos_token_id"))

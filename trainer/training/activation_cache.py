@@ -23,7 +23,8 @@ import numpy as np
 import orjson
 
 from exchange.display import format_bytes
-from exchange.errors import ModelUnfit, Stopped
+from exchange.errors import BadFile, ModelUnfit, Stopped
+from exchange.inference.weights import METADATA, read_header
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.adapter import save_arrays, tuned_layers
@@ -77,7 +78,7 @@ class ActivationCache:
         for path in sorted(self.folder.glob("[0-9]*.safetensors")):
             try:
                 self._rows.update(self._index(path))
-            except (OSError, ValueError, KeyError, TypeError):
+            except (BadFile, OSError, ValueError, KeyError, TypeError):
                 path.unlink(missing_ok=True)
                 self.damaged += 1
 
@@ -167,18 +168,15 @@ class ActivationCache:
         """Where each row of a shard stands.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not what was written.
+            BadFile, ValueError, KeyError, TypeError: it is not what was written.
         """
+        header, first = read_header(path)
+        begin, end = header["hidden"]["data_offsets"]
+        about = header[METADATA]
+        rows = orjson.loads(about["rows"])
+        row_bytes = self.width * self._kind.itemsize
         with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if size > path.stat().st_size:
-                raise ValueError("cut off")
-            header = orjson.loads(file.read(size))
-            begin, end = header["hidden"]["data_offsets"]
-            about = header["__metadata__"]
-            rows = orjson.loads(about["rows"])
-            row_bytes = self.width * self._kind.itemsize
-            file.seek(begin, 1)
+            file.seek(first + begin)
             if end - begin != row_bytes * sum(length for _, length in rows):
                 raise ValueError("another width or number type")
             crc, left = 0, end - begin
@@ -186,7 +184,7 @@ class ActivationCache:
                 crc, left = zlib.crc32(part, crc), left - len(part)
             if crc != int(about["crc32"]):
                 raise ValueError("changed since it was written")
-        found, at = {}, 8 + size + begin
+        found, at = {}, first + begin
         for key, length in rows:
             found[bytes.fromhex(key)] = _RowLocation(path, at, length)
             at += length * row_bytes

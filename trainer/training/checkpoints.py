@@ -15,6 +15,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
 from exchange.errors import BadFile
+from exchange.inference.weights import METADATA, read_header
 from trainer.training.adapter import save_arrays
 from trainer.training.runs import STATE as FILE
 
@@ -65,6 +66,7 @@ def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> Traini
     if not path.exists():
         return None
     try:
+        read_header(path)
         loaded: Any = mx.load(str(path), return_metadata=True)
         arrays, about = loaded
         mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
@@ -74,7 +76,7 @@ def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> Traini
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
         restore_random(arrays["random"])
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (BadFile, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise BadFile(
             f"{path} cannot be read ({error}): start this run again with --restart"
         ) from None
@@ -85,9 +87,9 @@ def saved_step(folder: Path) -> int:
     """The step that a run would go on after, without loading it; 0 where there is nothing."""
     path = folder / FILE
     try:
-        loaded: Any = mx.load(str(path), return_metadata=True) if path.exists() else None
-        return int(json.loads(loaded[1]["position"])["step"]) if loaded else 0
-    except (RuntimeError, ValueError, KeyError, TypeError):
+        about = read_header(path)[0][METADATA] if path.exists() else None
+        return int(json.loads(about["position"])["step"]) if about else 0
+    except (BadFile, ValueError, KeyError, TypeError):
         return 0  # `load` says what is wrong
 
 

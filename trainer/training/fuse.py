@@ -23,6 +23,7 @@ from mlx_lm.utils import dequantize_model, load_model, make_shards, quantize_mod
 from exchange.display import format_bytes
 from exchange.errors import CannotWrite, DiskFull, ModelUnfit
 from exchange.inference import models, runtime
+from exchange.inference.weights import check_weights
 
 SHARD_GB = 2  # of one file of weights: what is in memory at a time
 GROUP = 64  # weights that share one scale when quantised; mlx-lm's default
@@ -50,6 +51,8 @@ def write_fused(
         UserError: model or adapter cannot be read, or the disk is full.
     """
     runtime.require_mlx()
+    check_weights(base, "model*.safetensors")
+    check_weights(adapter)
     try:
         missing = models.older_names(models.read_config(base))
         model, config = load_model(base, lazy=True, model_config=missing)

@@ -19,6 +19,7 @@ from exchange.errors import ModelUnfit
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.runtime import LoadedModels
+from exchange.inference.weights import check_weights
 
 
 def load_models(folder: Path, adapter: Path | None = None) -> LoadedModels:
@@ -35,6 +36,7 @@ def load_models(folder: Path, adapter: Path | None = None) -> LoadedModels:
     if adapter is None:
         return LoadedModels({BASE: base}, tokenizer, context)
     tuned = share_weights(base)
+    check_weights(adapter)
     try:
         load_adapters(tuned, str(adapter))
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
