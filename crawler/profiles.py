@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +19,7 @@ from crawler.profile import (
 )
 from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
+from exchange.settings import parse_toml
 
 _MODELS: dict[str, type[BaseModel]] = {
     "kinds": LinkKind,
@@ -117,11 +117,11 @@ def parse(text: str, where: str) -> Profile:
         UsageError: not TOML, an unknown or missing key, a value that does not fit.
     """
     try:
-        return Profile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"profile {where} is not valid TOML: {error}") from None
+        return Profile.model_validate(parse_toml(text))
     except ValidationError as error:
         raise UsageError(f"profile {where}: {_first_error(error)}") from None
+    except ValueError as error:
+        raise UsageError(f"profile {where} is not valid TOML: {error}") from None
 
 
 def _first_error(error: ValidationError) -> str:

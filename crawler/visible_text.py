@@ -7,7 +7,7 @@ import re
 BLOCK = 40  # bytes; shorter ones are labels, which pages of one site share
 SAME = 0.8  # of the text of a page; the rest may be a counter, a date, a banner
 _SILENT = re.compile(rb"<(script|style|noscript|svg|template)\b.*?(?:</\1\s*>|\Z)", re.I | re.S)
-_TAG = re.compile(rb"<[^>]*>")
+_TAG = re.compile(rb"<[^>]*(?:>|\Z)")  # or each "<" of a page without ">" would read all of it
 
 
 def visible_text(body: bytes) -> str:

@@ -84,8 +84,8 @@ class Config:
                 raise UsageError(f"no config file at {named}: `kkoracle init` writes one")
             return cls({}, None, env)
         try:
-            return cls(tomllib.loads(chosen.read_text("utf-8")), chosen, env)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            return cls(parse_toml(chosen.read_text("utf-8")), chosen, env)
+        except ValueError as error:
             raise UsageError(f"{chosen} is not valid TOML: {error}") from None
         except OSError as error:
             raise UsageError(f"cannot read {chosen}: {error.strerror}") from None
@@ -136,6 +136,18 @@ class Config:
 
     def _where(self) -> str:
         return str(self.path) if self.path else FILE
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """A file that somebody else wrote.
+
+    Raises:
+        ValueError: it is not TOML, or a value is longer or nested deeper than Python reads.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def _scalars(raw: Mapping[str, Any]) -> dict[str, Any]:

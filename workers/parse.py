@@ -97,14 +97,16 @@ def parse_questions(text: str) -> list[str]:
 def parse_answer(text: str) -> str:
     """The one answer of a reply that was asked for no more; its paragraphs are kept."""
     kept: list[str] = []
+    begun = False
     for line in _plain(text).splitlines():
-        if any(kept) and _TAIL.match(line):
+        if begun and _TAIL.match(line):
             break
         match = _LABEL.match(line)
         if match and match["asks"]:
             continue  # the question, told again
-        told = match and not (match["letter"] and any(kept))
+        told = match and not (match["letter"] and begun)
         kept.append(_clean([match["rest"] if match and told else line]))
+        begun = begun or bool(kept[-1])
     return _without_source("\n".join(kept).strip())
 
 
@@ -127,10 +129,13 @@ def _objects(text: str) -> Iterator[PairDraft]:
     while at >= 0:
         try:
             found, end = decoder.raw_decode(text, at)
-        except json.JSONDecodeError:
+            drafts = list(_pairs_in(found))
+        except RecursionError:
+            return  # no model means that, and each of its levels would be tried
+        except ValueError:
             at = text.find("{", at + 1)
             continue
-        yield from _pairs_in(found)
+        yield from drafts
         at = text.find("{", end)
 
 
@@ -204,10 +209,12 @@ def _close(drafts: list[PairDraft], question: list[str], answer: list[str] | Non
 def _answer(lines: list[str]) -> str:
     """What belongs to an answer: nothing behind a rule, a source, or a word to the reader."""
     kept: list[str] = []
+    begun = False
     for line in lines:
-        if any(one.strip() for one in kept) and _TAIL.match(line):
+        if begun and _TAIL.match(line):
             break
-        kept.append(line if any(kept) else _BULLET.sub("", line))
+        kept.append(line if begun else _BULLET.sub("", line))
+        begun = begun or bool(kept[-1].strip())
     return _without_source(_clean(kept))
 
 

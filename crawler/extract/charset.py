@@ -25,7 +25,10 @@ _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 _META = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.I)
-_MARKUP = re.compile(rb"<(?:script|style)\b.*?</(?:script|style)|<[^>]*>|&[#\w]+;", re.I | re.S)
+# What is never closed goes to the end, as in browsers; else each "<" would look for its end again.
+_MARKUP = re.compile(
+    rb"<(?:script|style)\b.*?(?:</(?:script|style)|\Z)|<[^>]*(?:>|\Z)|&[#\w]{1,40};", re.I | re.S
+)
 _ASCII = re.compile(rb"[A-Za-z]")
 _HIGH = re.compile(rb"[\xaa-\xff]")
 _ESCAPED = re.compile(rb"\x1b[$(]")  # ISO-2022-JP, which is ASCII to everybody else

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from crawler.extract.charset import clean, decode
 from crawler.extract.file_names import date_in, title_in
 from crawler.extract.shapes import StoryParts
 from crawler.extract.text_parts import named_parts, plain_paragraphs, story_parts, value_of
+from exchange.settings import parse_toml
 
 MAX_PDF_PAGES = 2000
 _STAMP = 60  # characters on a page; a scan that nobody has read may carry that much
@@ -108,8 +108,8 @@ def _front_matter(fence: str, text: str) -> Mapping[str, Any]:
     """TOML between +++, or the plain `key: value` lines of YAML between ---."""
     if fence == "+++":
         try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
+            return parse_toml(text)
+        except ValueError:
             return {}
     lines = (line.partition(":") for line in text.splitlines())
     return {key.strip().lower(): value.strip().strip("\"'") for key, _, value in lines if value}

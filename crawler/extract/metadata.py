@@ -46,7 +46,7 @@ _NO_LETTER = re.compile(r"[^a-z]")
 _OPENED = re.compile(r"(.{2,60}?)\s*[-–—|｜:：·]\s*(.+)")
 _AUTHOR_MARKS = ("author", "byline", "writer", "posted", "submitted", "username", "zuozhe")
 _YEARS = (re.compile(r"20\d\d"), re.compile(r"19\d\d"))
-_TAG = re.compile(r"<[a-zA-Z/][^>]*>")
+_TAG = re.compile(r"<[a-zA-Z/][^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from exchange.text.language import every, load_language
 
 _GROUP = 3  # digits between two marks of thousands
 _PARTS = re.compile(r"[.,]")
+LONGEST_NUMBER = 60  # characters; Python itself refuses to read some thousand digits as a number
+_LARGEST = Decimal(10) ** LONGEST_NUMBER
 NUMBER_WORDS = every().number_words
 MULTIPLIERS = every().multipliers
 ORDINALS = every().ordinals
@@ -71,6 +73,8 @@ def normalize_number(token: str, mark: str = "") -> str:
     >>> normalize_number("1.200", ","), normalize_number("1.200", "."), normalize_number("16,70")
     ('1200', '1.2', '16.7')
     """
+    if len(token) > LONGEST_NUMBER:
+        return token
     if token.isdecimal():
         return str(int(token))
     groups = _PARTS.split(token)
@@ -165,7 +169,7 @@ def _composed(
     while end < len(words) and end not in breaks:
         joined = end + 1 < len(words) and words[end].folded in _JOINERS and lowest >= HUNDRED
         folded = words[end + joined].folded
-        if folded in MULTIPLIERS and not joined:
+        if folded in MULTIPLIERS and not joined and group < _LARGEST:
             group *= MULTIPLIERS[folded]
             lowest = MULTIPLIERS[folded]
         elif worded and 0 < NUMBER_WORDS.get(folded, 0) < lowest and folded not in _ARTICLES:

@@ -14,7 +14,13 @@ from functools import cache, lru_cache
 from exchange.text.date_spelling import load_spelling
 from exchange.text.fold import fold, is_greek
 from exchange.text.language import every
-from exchange.text.numbers import NUMBER_WORDS, ORDINALS, decimal_mark, normalize_number
+from exchange.text.numbers import (
+    LONGEST_NUMBER,
+    NUMBER_WORDS,
+    ORDINALS,
+    decimal_mark,
+    normalize_number,
+)
 from exchange.text.stems import STEM
 
 MOST_WORDS = 1 << 17  # that are remembered
@@ -75,7 +81,7 @@ load_vocabulary = cache(Vocabulary)
 @lru_cache(maxsize=MOST_WORDS)
 def analyze_word(word: str, language: str) -> WordToken:
     """What a word of a text is."""
-    if word[0].isdigit():
+    if word[0].isdecimal() and len(word) <= LONGEST_NUMBER:  # a raised 2 is none
         value = normalize_number(_NO_BREAK.sub("", word), decimal_mark(language))
         return WordToken(word, value, 0, True, 0, 0, False)
     if "." in word:  # U.S. is US

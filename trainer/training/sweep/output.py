@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from exchange.display import format_duration
 from exchange.errors import UsageError
 from exchange.files import write_atomic
+from exchange.settings import parse_toml
 from trainer.console import ProgressScreen
 from trainer.statistics import paired_difference
 from trainer.training.sweep.search_space import SweepCallback, SweepPlan, SweepResult, SweepRound
@@ -137,8 +137,8 @@ def write_rate(path: Path | None, rate: float) -> Path:
 
 def _rate(text: str) -> Any:
     try:
-        return tomllib.loads(text).get("train", {}).get("lr")
-    except tomllib.TOMLDecodeError:
+        return parse_toml(text).get("train", {}).get("lr")
+    except ValueError:
         return None
 
 
