@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from exchange.text.language import load_language
@@ -22,22 +24,21 @@ SHOWN = 20  # bad rows printed one by one
 LOPSIDED = 0.6  # share of one mark from which accuracy says little
 RARE = 10  # answers of a mark; of fewer nothing is learned
 
-COLUMNS = ("qwk", "accuracy", "macro_f1", "mae", "ece")
-
 
 def results_table(entries: Sequence[ScorerResult]) -> Table:
-    """The bake-off: unseen answers first, then unseen questions."""
-    table = Table(title="Who scores best", title_justify="left")
-    table.add_column("system")
-    table.add_column("items", justify="right")
-    for name in (*COLUMNS, "qwk, surer half", "answered", "qwk, answered"):
-        table.add_column(name, justify="right")
+    """The bake-off: unseen answers first, then unseen questions; the rest is in `eval.json`."""
+    table = Table(title="Who scores best", title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table.add_column("system", no_wrap=True)
+    for name in ("n", "qwk, 95 %", "accuracy, 95 %", "mae"):
+        table.add_column(name, justify="right", no_wrap=True)
     for test in dict.fromkeys(entry.test for entry in entries):
         table.add_section()
         table.add_row(f"[bold]{test.replace('_', ' ')}[/]")
         for entry in entries:
             if entry.test == test:
                 table.add_row(*_cells(entry))
+    table.caption = "\n".join(["mae: as a share of the maximum", *_answered_lines(entries)])
+    table.caption_justify = "left"
     return table
 
 
@@ -70,30 +71,39 @@ def scorer_table(about: ScorerInfo) -> Table:
 
 def trials_table(about: ScorerInfo) -> Table:
     """Everything that was tried, on answers to questions that it had not seen."""
-    table = Table(title="On answers left out", title_justify="left")
-    for name in ("candidate", "answers", "qwk", "95 %", "accuracy", "95 %", "CPU s"):
-        table.add_column(name, justify="left" if name == "candidate" else "right")
-    for trial in about.trials:
-        table.add_row(*_trial_cells(trial))
-    table.add_section()
-    for trial in about.baselines:
-        table.add_row(*_trial_cells(trial))
+    table = Table(title="On answers left out", title_justify="left", box=box.SIMPLE)
+    table.add_column("candidate", no_wrap=True)
+    for name in ("answers", "qwk, 95 %", "accuracy, 95 %", "CPU s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for trials in (about.trials, about.baselines):
+        table.add_section()
+        for trial in trials:
+            if trial["figures"]:
+                table.add_row(*_trial_cells(trial))
+    untried = [trial for trial in about.trials if not trial["figures"]]
+    table.caption = escape(
+        "\n".join(f"not tried: {trial['name']}: {trial['reason']}" for trial in untried)
+    )
+    table.caption_justify = "left"
     return table
 
 
 def _trial_cells(trial: dict[str, Any]) -> list[str]:
-    if not trial["figures"]:
-        return [f"{trial['name']}: {trial['reason']}"]
     kappa, accuracy = trial["figures"]["qwk"], trial["figures"]["accuracy"]
     return [
         trial["name"],
         f"{trial['rows']:,}",
-        f"{kappa['value']:.2f}",
-        f"{kappa['low']:.2f} to {kappa['high']:.2f}",
-        f"{accuracy['value']:.2f}",
-        f"{accuracy['low']:.2f} to {accuracy['high']:.2f}",
+        *(
+            f"{found['value']:.2f}  {_ends(found['low'], found['high'])}"
+            for found in (kappa, accuracy)
+        ),
         f"{trial['seconds']:.1f}" if trial["seconds"] else "",
     ]
+
+
+def _ends(low: float, high: float) -> str:
+    """An interval as short as it can be."""
+    return f"{low:.2f}…{high:.2f}"
 
 
 def verdict(about: ScorerInfo) -> str:
@@ -129,21 +139,27 @@ def applied_lines(applied: ApplyResult, scorer: str) -> list[str]:
 
 
 def _cells(entry: ScorerResult) -> list[str]:
-    def shown(figures: dict[str, float] | None, name: str) -> str:
-        if not figures or name not in figures:
+    def shown(name: str) -> str:
+        if name not in entry.figures:
             return ""
-        low, high = entry.intervals.get(name, (None, None))
-        told = low is not None and figures is entry.figures
-        return f"{figures[name]:.3f}" + (f"\n{low:.2f} to {high:.2f}" if told else "")
+        told = entry.intervals.get(name)
+        return f"{entry.figures[name]:.2f}" + (f"  {_ends(*told)}" if told else "")
 
     return [
-        f"  {entry.system}",
+        entry.system,
         f"{entry.items:,}",
-        *(shown(entry.figures, name) for name in COLUMNS),
-        shown(entry.sure_half, "qwk"),
-        f"{entry.answered:.0%}" if entry.answered_figures is not None else "",
-        shown(entry.answered_figures, "qwk"),
+        shown("qwk"),
+        shown("accuracy"),
+        f"{entry.figures['mae']:.2f}" if "mae" in entry.figures else "",
     ]
+
+
+def _answered_lines(entries: Sequence[ScorerResult]) -> Iterator[str]:
+    """What it is right about where it does not abstain."""
+    for entry in entries:
+        if (found := entry.answered_figures) is not None:
+            right = f", {found['accuracy']:.0%} of those exactly right" if found else ""
+            yield f"{entry.test.replace('_', ' ')}: sure of {entry.answered:.0%}{right}"
 
 
 def read_and_report(
