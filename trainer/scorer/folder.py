@@ -57,8 +57,10 @@ class ScorerInfo:
     @property
     def key(self) -> str:
         """Names this very scorer in `review.sqlite`: another training is another scorer."""
-        raw = orjson.dumps([self.model_sha, self.prompt_sha, self.data, self.temperature])
-        return f"{self.name}:{sha256(raw).hexdigest()[:8]}"
+        made = [self.model_sha, self.prompt_sha, self.data, self.temperature]
+        if self.chosen != "decoder":  # whose names stand in reviews of before
+            made += [self.chosen, self.threshold]
+        return f"{self.name}:{sha256(orjson.dumps(made)).hexdigest()[:8]}"
 
     @property
     def usual_scale(self) -> ScoreScale:

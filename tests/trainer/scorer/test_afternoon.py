@@ -83,3 +83,12 @@ def test_the_lines_of_the_page_run_and_the_scorer_moves(folder: Path, tmp_path: 
     run = run_cli("score", "apply", *arguments, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert len(table(tmp_path / "away.csv")) == 74
+
+
+def test_a_greek_class_is_taught_in_its_language(tmp_path: Path) -> None:
+    run_cli("score", "init", "el.json", "--language", "el", cwd=tmp_path)
+    done = run_cli("score", "train", "el.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "language: Greek" in done.stdout and "clearly better than length" in done.stdout
+    about = json.loads((tmp_path / "kkoracle-data/scorer/runs/default/scorer.json").read_text())
+    assert about["language"] == "el" and about["knows"]
