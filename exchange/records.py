@@ -19,6 +19,7 @@ from exchange.text.fold import fold
 ID_BYTES = 12  # 96 bits: a collision among 10^9 ids has a chance of about 10^-11
 ARCHIVE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 TASK_PATTERN = re.compile(r"[0-9a-f]{24}")
+LANGUAGE_PATTERN = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 
 TaskKind = Literal["chunk", "dense", "whois", "rephrase", "refusal", "replay"]
 PairKind = Literal[
@@ -47,7 +48,7 @@ FAILURE_PATTERN = re.compile("|".join(_FAILURES) + r"|endpoint-(?:error|bad-repl
 
 ArchiveName = Annotated[str, Meta(pattern=rf"\A{ARCHIVE_PATTERN.pattern}\Z")]
 TaskId = Annotated[str, Meta(pattern=rf"\A{TASK_PATTERN.pattern}\Z")]
-LanguageCode = Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*\Z")]
+LanguageCode = Annotated[str, Meta(pattern=rf"\A{LANGUAGE_PATTERN.pattern}\Z")]
 
 
 def digest(*parts: str, size: int = ID_BYTES) -> str:

@@ -30,7 +30,7 @@ def generate(archive: str, task_id: str) -> None:
 class TaskJob(Job):
     """A job that was read from Redis and is not trusted."""
 
-    refused = False
+    refused = foreign = False
 
     def restore(self, raw_data: Any) -> None:
         """Take over the fields, then drop all that could call out."""
@@ -45,9 +45,12 @@ class TaskJob(Job):
         self.repeat_intervals = None
         self.group_id = None
         self.rate_limit_key = self.rate_limit_concurrency = None  # from RQ 3 on
+        self.retry_intervals = None
         self.meta = {}
         self._unreadable_meta = None
-        self.refused = not self._is_ours()
+        self.foreign = self.origin != keys.QUEUE
+        self.origin = keys.QUEUE  # its registries are named by it
+        self.refused = self.foreign or not self._is_ours()
 
     def _is_ours(self) -> bool:
         try:
@@ -69,7 +72,7 @@ def read_jobs(redis: Redis, ids: Sequence[str]) -> list[TaskJob | None]:
     with redis.pipeline(transaction=False) as pipe:
         for job_id in ids:
             pipe.hgetall(TaskJob.key_for(job_id))
-        hashes = pipe.execute()
+        hashes = pipe.execute(raise_on_error=False)  # one may be no hash at all
     jobs: list[TaskJob | None] = []
     for job_id, found in zip(ids, hashes, strict=True):
         try:

@@ -27,7 +27,7 @@ from exchange.records import TOO_LONG, Task
 from workers.queue.heartbeat import HeartbeatReporter
 from workers.queue.jobs import JobIntake, ResultWriter, retry_while_full
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
-from workers.queue.maintenance import LeasingWorker, open_queue
+from workers.queue.maintenance import LeasingWorker, execute, open_queue
 from workers.request_builder import RequestBuilder
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class GenerationWorker(LeasingWorker):
         with self.connection.pipeline() as pipe:
             self.renew_registration(pipe)
             self._queue.renew(pipe, self._all_leased())
-            pipe.execute()
+            execute(pipe)
         moment = time.monotonic()
         # After a pause (Redis was away, or we were frozen or not born) the others may be as late
         # as we are, and after a jump of Redis's clock all leases end at the wrong time: the others

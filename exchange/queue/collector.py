@@ -55,14 +55,14 @@ class Collector:
         closed = tasks.finish(self.spool, self._read(found))
         with redis.pipeline(transaction=True) as pipe:
             pipe.hdel(keys.result(self.archive), *found)
-            pipe.delete(*(keys.task(self.archive, _text(field)) for field in found))
+            pipe.delete(*(keys.task(self.archive, keys.text(field)) for field in found))
             pipe.execute()
         forget_old_jobs(redis)
         return closed
 
     def _read(self, found: dict[bytes, bytes]) -> list[Result]:
         """Those that can be stored; a task that the spool does not know wants no result."""
-        ids = [name for name in map(_text, found) if TASK_PATTERN.fullmatch(name)]
+        ids = [name for name in map(keys.text, found) if TASK_PATTERN.fullmatch(name)]
         where = f"t.id IN ({','.join('?' * len(ids))})"
         asked = list(tasks.load_tasks(self.spool, self.archive, where, tuple(ids)))
         good: list[Result] = []
@@ -74,10 +74,6 @@ class Collector:
                 log.warning("a result in Redis is refused and will be made again: %s", error)
         tasks.count_refused(self.spool, len(asked) - len(good))
         return good
-
-
-def _text(field: bytes) -> str:
-    return field.decode("ascii", "replace")
 
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")

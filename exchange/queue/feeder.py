@@ -67,6 +67,8 @@ def enqueue(redis: Redis, batch: list[Task]) -> None:
     queue = make_queue(redis)
     with redis.pipeline(transaction=True) as pipe:
         for task in batch:
+            # A job of that id may have been planted, with fields that ours do not write.
+            pipe.delete(keys.job(task.id.encode()), f"rq:results:{task.id}")
             pipe.set(keys.task(task.archive, task.id), task.to_json())
         queue.enqueue_many([_job_data(queue, task) for task in batch], pipeline=pipe)
         pipe.execute()

@@ -18,6 +18,8 @@ kk:control                  string, `pause` or `stop`; absent means run.
 
 from __future__ import annotations
 
+import math
+
 from exchange.records import ARCHIVE_PATTERN, TASK_PATTERN
 
 QUEUE = "generate"
@@ -80,3 +82,17 @@ def is_valid_job(archive: object, task_id: object) -> bool:
         and ARCHIVE_PATTERN.fullmatch(archive) is not None
         and TASK_PATTERN.fullmatch(task_id) is not None
     )
+
+
+def number(said: bytes | str | None) -> float:
+    """A number out of a field that anybody may have written; 0.0 for what is none."""
+    try:
+        found = float(said or 0)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def text(said: bytes) -> str:
+    """A name or id that anybody may have written."""
+    return said.decode("utf-8", "replace")

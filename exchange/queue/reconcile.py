@@ -7,6 +7,7 @@ once; and a task must be missing in two passes running.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from exchange.queue import keys
@@ -35,10 +36,10 @@ def reconcile(redis: Redis, spool: Spool, archive: str) -> int:
 def job_ids_in_redis(redis: Redis) -> set[str]:
     """The ids of all jobs that wait, were just popped, or run."""
     queue = make_queue(redis)
-    ids = {raw.decode() for raw in redis.lrange(queue.key, 0, -1)}
-    ids |= {raw.decode() for raw in redis.lrange(f"{queue.key}:intermediate", 0, -1)}
+    ids = {keys.text(raw) for raw in redis.lrange(queue.key, 0, -1)}
+    ids |= {keys.text(raw) for raw in redis.lrange(f"{queue.key}:intermediate", 0, -1)}
     running = redis.zrange(queue.started_job_registry.key, 0, -1)
-    return ids | {raw.decode().partition(":")[0] for raw in running}
+    return ids | {keys.text(raw).partition(":")[0] for raw in running}
 
 
 def delete_unwanted_inputs(redis: Redis, spool: Spool, archive: str) -> int:
@@ -47,10 +48,15 @@ def delete_unwanted_inputs(redis: Redis, spool: Spool, archive: str) -> int:
     Their jobs leave the queue; one that a worker has just popped ends as `gone` when it is looked
     into. Returns how many were taken back.
     """
+    return delete_inputs(redis, archive, tasks.queued_ids(spool))
+
+
+def delete_inputs(redis: Redis, archive: str, waiting: Collection[str]) -> int:
+    """Take back an archive's inputs and waiting jobs but those of the tasks that are waited for."""
     prefix = keys.task(archive, "")
-    waiting = tasks.queued_ids(spool)
-    found = {raw.decode()[len(prefix) :] for raw in redis.scan_iter(match=f"{prefix}*", count=1000)}
-    unwanted = sorted(found - waiting)
+    names = redis.scan_iter(match=f"{prefix}*", count=1000)
+    found = {keys.text(raw)[len(prefix) :] for raw in names}
+    unwanted = sorted(found - set(waiting))
     if not unwanted:
         return 0
     queue = make_queue(redis)

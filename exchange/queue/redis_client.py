@@ -232,9 +232,8 @@ def lasting(error: Exception) -> str:
         return REPLICA
     if isinstance(error, NoPermissionError):
         return f"does not let this user do what a queue needs ({error})"
-    if isinstance(error, ResponseError) and str(error).startswith(
-        "WRONGTYPE"
-    ):  # a code of the protocol without a class of its own
+    # A code of the protocol without a class of its own; in a pipeline it is not the first word.
+    if isinstance(error, ResponseError) and "WRONGTYPE" in str(error):
         return FOREIGN_KEY
     return ""
 

@@ -91,7 +91,7 @@ def _patch_rq_dashboard(web: Any, redis: Redis) -> None:
         @classmethod
         def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Any:
             job = super().fetch(id, connection=connection, serializer=JSONSerializer)
-            if job.origin != keys.QUEUE:
+            if isinstance(job, TaskJob) and job.foreign:
                 raise NoSuchJobError
             return job
 
@@ -108,7 +108,7 @@ def _patch_rq_dashboard(web: Any, redis: Redis) -> None:
         def fetch_job(self, job_id: str) -> Any:
             """RQ's own takes a job that is gone out of its list; a look is to change nothing."""
             (found,) = read_jobs(redis, [job_id])
-            return found if found and found.origin == self.name else None
+            return None if found is None or found.foreign else found
 
     class JsonWorker(Worker):
         job_class = JsonJob
@@ -172,7 +172,8 @@ def _fence_requests(app: Flask, settings: DashboardSettings) -> None:
             status, said, headers = refusal
             return Response(said, status, headers, mimetype="text/plain")
         asked = request.view_args or {}
-        if request.method != "POST" and request.url_rule and "POST" in request.url_rule.methods:
+        methods = request.url_rule.methods if request.url_rule else None
+        if request.method != "POST" and methods and "POST" in methods:
             return Response("send a POST: a look changes nothing", 405, {"Allow": "POST"})
         if (asked.get("queue_name") or keys.QUEUE) != keys.QUEUE or asked.get("instance_number"):
             return Response("there is one queue here", 404, mimetype="text/plain")

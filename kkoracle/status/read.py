@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crawler.archive_cli import scope_of
 from crawler.frontier.pages import FILE as PAGES_FILE
@@ -121,19 +121,12 @@ def _worker(name: str, beat: dict[bytes, bytes]) -> WorkerStatus:
     return WorkerStatus(
         printable(name),
         printable(said.get("state", "")),
-        int(_number(said.get("width"))),
-        int(_number(said.get("inflight"))),
-        int(_number(said.get("done"))),
-        _number(said.get("tokens_per_s")),
-        _number(said.get("clock_ahead_s")),
+        int(keys.number(said.get("width"))),
+        int(keys.number(said.get("inflight"))),
+        int(keys.number(said.get("done"))),
+        keys.number(said.get("tokens_per_s")),
+        keys.number(said.get("clock_ahead_s")),
     )
-
-
-def _number(said: Any) -> float:
-    try:
-        return float(said)
-    except (TypeError, ValueError):  # not written by a worker of ours
-        return 0.0
 
 
 def _seconds_since(raw: bytes | None, moment: float) -> float | None:

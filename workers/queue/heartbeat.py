@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from exchange.display import one_line
 from exchange.metrics import MetricValue
 from exchange.queue import keys
+from workers.queue.maintenance import execute
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 WINDOW_S = 60.0  # the rate is that of the last minute
 REMEMBER_S = 86_400.0  # so long a worker that fell silent is remembered
 ANSWER_S = 1.0  # who only shows where a worker stands does not wait for a Redis that is silent
+LONGEST_WORD = 40  # characters of a field that is shown
 READ_S = 1.0  # between two looks at the heartbeat
 PLAIN_LINE_S = 10.0  # between two lines where there is no terminal
 
@@ -75,7 +78,7 @@ class HeartbeatReporter:
             pipe.zremrangebyscore(keys.SEEN, 0, moment - REMEMBER_S)
             pipe.zremrangebyscore(keys.SEEN, f"({moment + self._lease_s}", "+inf")
             pipe.zadd(keys.SEEN, {self._name: moment})
-            pipe.execute()
+            execute(pipe)
 
     def end(self) -> None:
         """The worker has ended: forget it at once, without waiting for the expiry."""
@@ -149,14 +152,14 @@ class WorkerProgress:
             )
         except RedisError:
             return False
-        return any(int(count or 0) for count in counts)
+        return any(keys.number(count) for count in counts)
 
     def _line(self, worker: str) -> str:
         from redis.exceptions import RedisError
 
         try:
             beat = {
-                k.decode(): v.decode()
+                keys.text(k): one_line(keys.text(v), LONGEST_WORD)
                 for k, v in self._redis.hgetall(keys.heartbeat(worker)).items()
             }
             waiting = self._redis.llen(f"rq:queue:{keys.QUEUE}")
@@ -164,12 +167,14 @@ class WorkerProgress:
             return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
         if not beat:
             return "loading the model"
-        if int(beat["done"]):
+        if keys.number(beat.get("done")):
             self._worked = worker
-        rate, state = float(beat["tokens_per_s"]), beat["state"]
+        counts = ("done", "inflight", "width", "tokens_per_s")
+        done, inflight, width, rate = (keys.number(beat.get(name)) for name in counts)
+        state = beat.get("state", "")
         return (
-            f"{worker}: {beat['done']} tasks done, {beat['inflight']} in flight (width "
-            f"{beat['width']}), {waiting} waiting, {rate:.0f} tokens/s"
+            f"{worker}: {done:.0f} tasks done, {inflight:.0f} in flight (width {width:.0f}), "
+            f"{waiting} waiting, {rate:.0f} tokens/s"
             + ("" if state == "working" else f" ({state})")
         )
 
@@ -205,4 +210,4 @@ def worker_metrics(worker: str, restarts: int, redis: Redis) -> Iterator[MetricV
         (b"done", "worker_done", "jobs it has finished since it began"),
         (b"tokens_per_s", "worker_tokens_per_second", "tokens generated, over a minute"),
     ):
-        yield MetricValue(name, help_text, float(beat.get(field) or 0))
+        yield MetricValue(name, help_text, keys.number(beat.get(field)))

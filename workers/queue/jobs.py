@@ -21,7 +21,7 @@ from exchange.queue import keys
 from exchange.records import BAD_INPUT, MAX_RESULT_BYTES, POISON, TOO_LONG, Result, Task
 from workers.job import REFUSED
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
-from workers.queue.maintenance import find_poisoned, find_suspects
+from workers.queue.maintenance import execute, find_poisoned, find_suspects
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -108,7 +108,7 @@ class ResultWriter:
             for name in ("gone", "deadline"):
                 if count := sum(name in finished.numbers for finished in self._waiting):
                     pipe.incrby(keys.stat(name), count)
-            pipe.execute()
+            execute(pipe)
 
 
 def retry_while_full(call: Callable[[], T]) -> T:

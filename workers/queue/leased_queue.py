@@ -19,7 +19,7 @@ from rq.utils import now, utcformat
 
 from exchange.queue import keys
 from workers.job import TaskJob, read_jobs
-from workers.queue.maintenance import ALONE, BATCH, TaskQueue
+from workers.queue.maintenance import ALONE, BATCH, TaskQueue, execute
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -152,7 +152,7 @@ class LeasedQueue:
             pipe.lrem(self._queue.intermediate_queue_key, 0, job.id)
             self._record_failure(pipe, job, reason)
             pipe.incr(keys.stat("refused"))
-            pipe.execute()
+            execute(pipe)
 
     def give_back(self, leased: Sequence[LeasedJob]) -> None:
         """Back to the front of the queue in the old order, without spending a retry."""

@@ -10,11 +10,14 @@ All times are Redis's: see `RedisClock`.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, SimpleWorker, worker_registration
 from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
@@ -23,6 +26,7 @@ from rq.serializers import JSONSerializer
 
 from exchange.queue import keys
 from exchange.queue.redis_clock import RedisClock
+from exchange.records import TASK_PATTERN
 from workers.job import TaskJob, read_jobs
 
 if TYPE_CHECKING:
@@ -30,9 +34,12 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
     from rq.job import Job
 
+log = logging.getLogger(__name__)
+
 BATCH, ALONE = b"batch", b"alone"  # how a job in flight runs, in `kk:inflight:<worker>`
 STRIKES = 3
 LONGEST_LEASE_S = 1800  # of any worker; one that ends later was given before a clock was set back
+FOR_EVER = -1  # what PTTL says of a key that does not expire
 REGISTRATION_S = 60  # beyond its lease, before the dashboard forgets a silent worker
 
 
@@ -52,7 +59,12 @@ class LeasedIntermediateQueue(IntermediateQueue):
         here = set(self.get_job_ids()) - running
         known = self.connection.hgetall(keys.POPPED)
         moment = self.clock.now()
-        since = {job_id: min(float(known.get(job_id.encode(), moment)), moment) for job_id in here}
+        since = {
+            job_id: min(keys.number(known[job_id.encode()]), moment)
+            if job_id.encode() in known
+            else moment
+            for job_id in here
+        }
         stuck = [job_id for job_id, at in since.items() if moment - at > self.wait_s]
         jobs = read_jobs(self.connection, stuck)
         with self.connection.pipeline() as pipe:
@@ -65,6 +77,10 @@ class LeasedIntermediateQueue(IntermediateQueue):
             if since:
                 pipe.hset(keys.POPPED, mapping=since)
             pipe.execute()
+
+    def get_job_ids(self) -> list[str]:
+        """The ids in here, whoever put them here."""
+        return [keys.text(raw) for raw in self.connection.lrange(self.key, 0, -1)]
 
 
 class LeaseRegistry(StartedJobRegistry):
@@ -118,7 +134,8 @@ class TaskQueue(Queue):
         key = self.registry_cleaning_key
         if self.connection.set(key, os.getpid(), nx=True, ex=until):
             return True
-        if self.connection.pttl(key) > LONGEST_LEASE_S // 2 * 1000:
+        left_ms = self.connection.pttl(key)
+        if left_ms == FOR_EVER or left_ms > LONGEST_LEASE_S // 2 * 1000:
             self.connection.expire(key, until)
         return False
 
@@ -172,6 +189,7 @@ class LeasingWorker(SimpleWorker):
         moment = queue.clock.now()
         leases = queue.started_job_registry
         leases.shorten()
+        remove_foreign_entries(queue, moment)
         leases.cleanup(moment, self._exc_handlers)
         queue.finished_job_registry.cleanup(moment)
         queue.failed_job_registry.cleanup(moment)
@@ -212,8 +230,54 @@ def count_expired_lease(job: Job, *_: Any) -> bool:
         if mark == ALONE:
             pipe.hincrby(keys.STRIKE, job.id, 1)
         pipe.hdel(keys.inflight(job.worker_name or ""), job.id)
-        pipe.execute()
+        execute(pipe)
     return True
+
+
+def execute(pipe: Pipeline) -> None:
+    """Execute it; a command that fails over what a stranger has written is told, and ends nobody.
+
+    Raises:
+        RedisError: Redis is away, full, or takes no writes.
+    """
+    for answer in pipe.execute(raise_on_error=False):
+        if type(answer) is ResponseError:  # no number to add to, another type of key
+            log.warning("something in Redis is not what workers write: %s", answer)
+        elif isinstance(answer, RedisError):
+            raise answer
+
+
+_LEASE = re.compile(rb"([0-9a-f]{24}):[0-9A-Za-z_-]+")
+
+
+def remove_foreign_entries(queue: TaskQueue, moment: float) -> None:
+    """Take out of the lists what no code of ours puts there: RQ's own would fall over it."""
+    redis, leases, waiting = (
+        queue.connection,
+        queue.started_job_registry.key,
+        queue.intermediate_queue.key,
+    )
+    workers = worker_registration.WORKERS_BY_QUEUE_KEY % queue.name
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.zrangebyscore(leases, "-inf", "+inf")
+        pipe.zrangebyscore(leases, "-inf", moment)
+        pipe.lrange(waiting, 0, -1)
+        pipe.smembers(workers)
+        held, expired, popped, registered = pipe.execute()
+    ours = {entry: match[1].decode() for entry in held if (match := _LEASE.fullmatch(entry))}
+    ended = [entry for entry in expired if entry in ours]
+    jobs = read_jobs(redis, [ours[entry] for entry in ended])
+    gone = [entry for entry, job in zip(ended, jobs, strict=True) if job is None]
+    with redis.pipeline() as pipe:
+        for entry in (*(entry for entry in held if entry not in ours), *gone):
+            pipe.zrem(leases, entry)
+        for entry in popped:
+            if not TASK_PATTERN.fullmatch(keys.text(entry)):
+                pipe.lrem(waiting, 0, entry)
+        for entry in registered:
+            if not entry.startswith(b"rq:worker:") or not keys.text(entry).isprintable():
+                pipe.srem(workers, entry)
+        pipe.execute()
 
 
 def find_suspects(redis: Redis, ids: Sequence[str]) -> set[str]:
@@ -226,5 +290,5 @@ def find_poisoned(redis: Redis, ids: Sequence[str]) -> set[str]:
     """Those of the tasks that killed their worker `STRIKES` times while running alone."""
     found = redis.hmget(keys.STRIKE, ids)
     return {
-        task_id for task_id, count in zip(ids, found, strict=True) if int(count or 0) >= STRIKES
+        task_id for task_id, count in zip(ids, found, strict=True) if keys.number(count) >= STRIKES
     }

@@ -1,0 +1,230 @@
+"""Somebody with a worker's password writes all that a worker may write: nobody falls over it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from exchange.project import Project
+from exchange.queue import keys, redis_access
+from exchange.queue.redis_process import RedisProcess
+from exchange.store.spool import Spool
+from exchange.store.tasks import REFUSED, queued_ids
+from tests.servers import free_port
+from tests.workers.conftest import Pipeline
+from tests.workers.endpoint import Endpoint
+
+Open = Callable[..., object]
+Attack = Callable[[Redis, list[str]], object]
+JUNK = (b"", b"\xff\xfe", b"a b", b"../x", b"x:y:z", b"-1", b"nan", b"1e999", b"{" * 2000, b"0")
+PICKLE = b"cos\nsystem\n(S'touch /tmp/kkoracle-was-here'\ntR."
+JOB_FIELDS = (
+    "created_at",
+    "enqueued_at",
+    "started_at",
+    "ended_at",
+    "last_heartbeat",
+    "data",
+    "timeout",
+    "result_ttl",
+    "failure_ttl",
+    "retries_left",
+    "retry_intervals",
+    "repeats_left",
+    "dependency_ids",
+    "status",
+    "worker_name",
+    "origin",
+    "meta",
+    "webhooks",
+    "success_callback_name",
+    "failure_callback_name",
+)
+WORKER_FIELDS = ("pid", "birth", "last_heartbeat", "queues", "state", "current_job", "death")
+COUNTS = ("successful_job_count", "failed_job_count", "total_working_time")
+
+
+def lists(peer: Redis, ids: list[str]) -> None:
+    for key in ("rq:queue:generate", "rq:queue:generate:intermediate"):
+        for junk in (*JUNK, PICKLE):
+            peer.lpush(key, junk)
+        peer.rpush(key, *ids)  # every job twice
+
+
+def registries(peer: Redis, ids: list[str]) -> None:
+    for name in ("wip", "finished", "failed", "deferred", "scheduled", "canceled"):
+        for junk in JUNK:
+            peer.zadd(f"rq:{name}:generate", {junk: 1})
+            peer.zadd(f"rq:{name}:generate", {b"b" + junk: 10**12})
+        peer.zadd(f"rq:{name}:generate", {f"{one}:none": 1 for one in ids[:3]})
+
+
+def jobs(peer: Redis, ids: list[str]) -> None:
+    for number, field in enumerate(JOB_FIELDS):
+        for junk in JUNK:
+            peer.hset(f"rq:job:{number}-{len(junk)}", field, junk)
+            peer.lpush("rq:queue:generate", f"{number}-{len(junk)}")
+            peer.zadd("rq:wip:generate", {f"{number}-{len(junk)}:x": 1})
+    for one, field in zip(ids, JOB_FIELDS, strict=False):
+        peer.hset(f"rq:job:{one}", field, PICKLE)
+
+
+def job_keys(peer: Redis, ids: list[str]) -> None:
+    for one in ids[:4]:
+        peer.delete(f"rq:job:{one}")
+        peer.set(f"rq:job:{one}", "no hash")
+    peer.set("rq:job:wrong", "no hash")
+    peer.lpush("rq:queue:generate", "wrong")
+    peer.lpush("rq:queue:generate:intermediate", "wrong")
+    peer.zadd("rq:wip:generate", {"wrong:x": 1})
+
+
+def executions(peer: Redis, ids: list[str]) -> None:
+    for one in ids:
+        peer.xadd(f"rq:results:{one}", {"type": "9", "created_at": "x", "return_value": PICKLE})
+        peer.zadd(f"rq:executions:{one}", {b"\xff": 1, f"{one}:x": 10**12})
+        peer.hset(f"rq:execution:{one}:x", mapping={"created_at": "never", "job_id": "?"})
+
+
+def workers(peer: Redis, ids: list[str]) -> None:
+    for junk in JUNK:
+        name = b"rq:worker:" + junk
+        peer.sadd("rq:workers", junk, name)
+        peer.sadd("rq:workers:generate", junk, name)
+        peer.sadd("rq:queues", junk)
+        peer.hset(name, mapping=dict.fromkeys((*WORKER_FIELDS, *COUNTS), junk))
+    for name in living(peer):
+        peer.hset(f"rq:worker:{name}", mapping=dict.fromkeys(COUNTS, "many"))
+
+
+def marks(peer: Redis, ids: list[str]) -> None:
+    for one in ids[:6]:
+        peer.hset(keys.SUSPECT, one, "often")
+        peer.hset(keys.STRIKE, one, "never")
+    for junk in JUNK:
+        for key in (keys.POPPED, keys.SUSPECT, keys.STRIKE):
+            peer.hset(key, junk, junk)
+            peer.hset(key, "a b", junk)
+        peer.hset(keys.inflight("nobody"), junk, junk)
+        peer.rpush("rq:queue:generate:intermediate", b"p" + junk)
+        peer.hset(keys.POPPED, b"p" + junk, junk)
+
+
+def heartbeats(peer: Redis, ids: list[str]) -> None:
+    for name in (*living(peer), "evil\x1b[2J", "\xff"):
+        peer.hset(keys.heartbeat(name), mapping={"done": "many", "width": "\x1b]0;x\x07"})
+        peer.hset(keys.heartbeat(name), mapping={"inflight": "nan", "tokens_per_s": "fast"})
+        peer.zadd(keys.SEEN, {name: 10**15, f"{name}-": -(10**15)})
+
+
+def counters(peer: Redis, ids: list[str]) -> None:
+    for name in ("tokens", "gone", "deadline", "refused"):
+        peer.set(keys.stat(name), "many")
+
+
+def counter_types(peer: Redis, ids: list[str]) -> None:
+    for name in ("tokens", "gone", "deadline", "refused"):
+        peer.delete(keys.stat(name))
+        peer.rpush(keys.stat(name), "many")
+
+
+def results(peer: Redis, ids: list[str]) -> None:
+    for junk in (*JUNK, PICKLE):
+        peer.hset(keys.result("paper"), junk, junk)
+        peer.hset(keys.result("other"), junk, junk)
+    for one, junk in zip(ids, JUNK, strict=False):
+        peer.hset(keys.result("paper"), one, junk)
+
+
+def lock(peer: Redis, ids: list[str]) -> None:
+    peer.set("rq:clean_registries:generate", "for ever")
+    peer.persist("rq:clean_registries:generate")
+    peer.lmove("rq:queue:generate", "rq:queue:generate:intermediate")
+
+
+def living(peer: Redis) -> list[str]:
+    names = peer.zrangebyscore(keys.SEEN, 1, 10**11)
+    return [name.decode() for name in names]
+
+
+ATTACKS: tuple[Attack, ...] = (
+    lists,
+    registries,
+    jobs,
+    job_keys,
+    executions,
+    workers,
+    marks,
+    heartbeats,
+    counters,
+    counter_types,
+    results,
+    lock,
+)
+
+
+@pytest.fixture
+def open_to_peers(make_project: Callable[..., Project]) -> Iterator[RedisProcess]:
+    """Our Redis, open to workers elsewhere by their password."""
+    project = make_project()
+    server = RedisProcess(project.redis_dir, 64)
+    address = f"127.0.0.1:{free_port()}"
+    server.access(lambda before: redis_access.open_to_network(before, address))
+    yield server
+    server.access(redis_access.close_to_network)
+
+
+def ids_of(pipeline: Pipeline) -> list[str]:
+    spool = Spool.read(pipeline.project.archive_dir())
+    try:
+        return sorted(queued_ids(spool))
+    finally:
+        spool.close()
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_whatever_a_peer_writes_every_task_is_stored_once(
+    open_to_peers: RedisProcess, open_pipeline: Open, attack: Attack
+) -> None:
+    with open_pipeline(12, endpoint=Endpoint(delay=0.2)) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 12)
+        with Redis.from_url(open_to_peers.access().worker_url()) as peer:
+            attack(peer, ids_of(pipeline))
+            worker = pipeline.start_worker()
+            pipeline.until(lambda: pipeline.requests() >= 1, 15)
+            time.sleep(0.5)
+            attack(peer, ids_of(pipeline))
+        counters = pipeline.until_done(60)
+        assert worker.poll() is None, worker.stdout and worker.stdout.read()
+        assert counters["tasks.done"] == counters["pairs.accepted"] == 12
+        assert counters.get(REFUSED, 0) == 0 or attack is results
+        worker.terminate()
+        assert worker.wait(20) == 3
+        assert worker.stdout is not None and "Traceback" not in worker.stdout.read()
+
+
+def test_a_peer_that_turns_a_key_into_another_type_is_named_and_nothing_is_lost(
+    open_to_peers: RedisProcess, open_pipeline: Open
+) -> None:
+    with open_pipeline(6, endpoint=Endpoint(delay=0.2)) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 6)
+        with Redis.from_url(open_to_peers.access().worker_url()) as peer:
+            peer.delete("rq:queue:generate")
+            peer.set("rq:queue:generate", "no list")
+            worker = pipeline.start_worker()
+            code = worker.wait(30)
+            assert worker.stdout is not None
+            said = worker.stdout.read()
+            assert code == 1, said
+            assert "used for something else" in said and "Traceback" not in said
+            deadline = time.monotonic() + 20
+            while pipeline.pump.error is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert "used for something else" in str(pipeline.pump.error)
+            with pytest.raises(ResponseError):
+                peer.llen("rq:queue:generate")
+        assert pipeline.open_tasks() == 6
