@@ -1,10 +1,12 @@
-"""Which model and prompt each archive on a Redis asks for, said by its daemon for others to heed.
+"""Whose an archive on a Redis is, and which model it asks for: said by its daemon, to be heeded.
 
-One queue serves all archives of a Redis, so all must want one model: a worker holds only one.
+One queue serves all archives of a Redis, so all must want one model: a worker holds only one. And
+one spool has an archive's name there: two would take each other's results.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,51 @@ import orjson
 from exchange.errors import UsageError
 from exchange.queue import keys
 from exchange.recipes.recipe import Recipe
+from exchange.records import ARCHIVE_PATTERN, LANGUAGE_PATTERN
 
 if TYPE_CHECKING:
     from redis import Redis
 
+_MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,500}")  # the name of one, or its folder
 MIN_ANNOUNCEMENT_S = 60  # an announcement outlives its daemon by this much at least
+
+
+def claim_archive(redis: Redis, archive: str, identity: str) -> None:
+    """Take the name of an archive for a spool, or make sure that it still has it.
+
+    The name of a spool that is silent and has left nothing behind is free: there is nothing to
+    take away from it. A Redis that was emptied has forgotten all names: the next to look has it.
+
+    Raises:
+        UsageError: it is another spool's.
+    """
+    with redis.pipeline() as pipe:
+        pipe.watch(keys.SPOOLS)
+        holder = pipe.hget(keys.SPOOLS, archive)
+        if holder == identity.encode():
+            return
+        if holder is not None and not _is_abandoned(redis, archive):
+            raise UsageError(
+                f"the archive {archive} on this Redis is of another data folder, and the two would "
+                "take each other's results: give this one a Redis of its own (unset "
+                "KKORACLE_REDIS_URL) or the archive another name; if that folder is gone for good, "
+                f"`kkoracle redis --forget {archive}`"
+            )
+        pipe.multi()
+        pipe.hset(keys.SPOOLS, archive, identity)
+        pipe.execute()
+
+
+def is_announced(redis: Redis, archive: str) -> bool:
+    """Whether a daemon of this archive has been alive in the last minutes."""
+    return bool(redis.exists(keys.recipe(archive)))
+
+
+def _is_abandoned(redis: Redis, archive: str) -> bool:
+    if is_announced(redis, archive) or redis.hlen(keys.result(archive)):
+        return False
+    inputs = redis.scan_iter(match=f"{keys.task(archive, '')}*", count=1000)
+    return next(iter(inputs), None) is None
 
 
 def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None:
@@ -31,23 +73,24 @@ def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None
 
 def announced_models(redis: Redis) -> dict[str, str]:
     """Archive to the name of the model that its daemon asks for."""
-    return _announced(redis, "model")
+    return _announced(redis, "model", _MODEL)
 
 
 def announced_languages(redis: Redis) -> dict[str, str]:
     """Archive to the language that its daemon's tasks are in."""
-    return _announced(redis, "language")
+    return _announced(redis, "language", LANGUAGE_PATTERN)
 
 
-def _announced(redis: Redis, name: str) -> dict[str, str]:
+def _announced(redis: Redis, name: str, pattern: re.Pattern[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw in redis.smembers(keys.ARCHIVES):
-        archive = raw.decode("utf-8", "replace")
+        archive = keys.text(raw)
         try:
             value = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get(name)
         except (ValueError, AttributeError):  # not written by us
             continue
-        if isinstance(value, str) and value:
+        fits = isinstance(value, str) and pattern.fullmatch(value)
+        if fits and ARCHIVE_PATTERN.fullmatch(archive):
             found[archive] = value
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exchange.errors import RedisUnfit
 from exchange.planning.planner import Planner, retire_tasks
-from exchange.queue.announce import announce, require_one_model
+from exchange.queue.announce import announce, claim_archive, require_one_model
 from exchange.queue.collector import Collector
 from exchange.queue.feeder import Feeder
 from exchange.queue.reconcile import delete_unwanted_inputs, reconcile
@@ -36,8 +36,8 @@ class QueuePump(BackgroundThread):
     """Moves tasks and results between the spool and Redis until it is stopped.
 
     Redis may come and go; only an error of the spool (a full disk, a damaged file), a Redis that
-    can never do, or another archive that wants another model of it, ends the thread, and is found
-    in `error`.
+    can never do, another archive that wants another model of it, or another spool of this name,
+    ends the thread, and is found in `error`.
     """
 
     def __init__(
@@ -75,11 +75,14 @@ class QueuePump(BackgroundThread):
 
         redis = self._connect()
         feeder, collector = Feeder(spool, self.archive), Collector(spool, self.archive)
+        identity = spool.identity()
         next_pass = 0.0
         is_away = is_cleaned = False
         while not self.stopping.is_set():
             moved = 0
             try:
+                if not is_cleaned or time.monotonic() >= next_pass:
+                    claim_archive(redis, self.archive, identity)
                 if not is_cleaned:
                     require_one_model(redis, self.archive, self.recipe)
                     retire_tasks(spool, self.recipe)

@@ -7,6 +7,7 @@ changes nothing.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from exchange.records import Chunk, Completion, Pair, Story, Task
 from exchange.store import db, failures, schema
 
 FILE = "spool.sqlite"
+_IDENTITY = "identity"  # among the meta values
 ChunkState = Literal["live", "stale"]
 
 
@@ -174,6 +176,14 @@ class Spool:
             "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
             (key, value),
         )
+
+    def identity(self) -> str:
+        """What tells this spool from every other, also where it is moved; made when first asked."""
+        if not (found := self.meta(_IDENTITY)):
+            found = secrets.token_hex(12)
+            with self.transaction():
+                self.set_meta(_IDENTITY, found)
+        return found
 
     def adopt_recipe(self, recipe: str) -> None:
         """Make `recipe` the current one: every live chunk has a task of it, others wait no more.

@@ -153,6 +153,10 @@ def redis(
     line: Annotated[
         bool, typer.Option("--line", help="Print the line for other machines; ends at once.")
     ] = False,
+    forget: Annotated[
+        str,
+        typer.Option(metavar="ARCHIVE", help="Free its name, of a data folder gone for good."),
+    ] = "",
 ) -> None:
     """Keep our Redis running until Ctrl-C; with --listen, for workers on other machines too.
 
@@ -162,15 +166,17 @@ def redis(
 
     The traffic is not encrypted: use it in a network that you trust, or through an SSH tunnel.
     """
-    from kkoracle.cli.shared_redis import close_to_others, connection_help, run_redis
+    from kkoracle.cli import shared_redis
 
     project: Project = ctx.obj
-    if close:
-        typer.echo(close_to_others(project))
+    if forget:
+        typer.echo(shared_redis.forget_archive(project, project.archive(forget)))
+    elif close:
+        typer.echo(shared_redis.close_to_others(project))
     elif line:
-        typer.echo(connection_help(project))
+        typer.echo(shared_redis.connection_help(project))
     else:
-        run_redis(project, listen)
+        shared_redis.run_redis(project, listen)
 
 
 def backup(

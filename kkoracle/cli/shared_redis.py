@@ -9,7 +9,9 @@ import typer
 from exchange import signals
 from exchange.errors import UsageError
 from exchange.project import Project
-from exchange.queue import redis_access
+from exchange.queue import keys, redis_access
+from exchange.queue.announce import is_announced
+from exchange.queue.reconcile import delete_inputs
 from exchange.queue.redis_access import RedisAccess
 from exchange.queue.redis_client import safe_url
 from exchange.queue.redis_endpoint import redis_for
@@ -49,6 +51,27 @@ def close_to_others(project: Project) -> str:
         return "it was not open"
     server.access(redis_access.close_to_network)
     return "closed: Redis answers this machine alone; workers elsewhere wait, then end"
+
+
+def forget_archive(project: Project, archive: str) -> str:
+    """Free the name of an archive whose data folder is gone for good; returns what to tell.
+
+    Raises:
+        UsageError: its daemon is alive.
+    """
+    with redis_for(project, keep_alive=False) as handle, handle.connect() as redis:
+        if is_announced(redis, archive):
+            raise UsageError(
+                f"a daemon of {archive} was alive in the last minutes: end it, and wait for three"
+            )
+        count = delete_inputs(redis, archive, ())
+        with redis.pipeline() as pipe:
+            pipe.hlen(keys.result(archive))
+            pipe.delete(keys.result(archive))
+            pipe.srem(keys.ARCHIVES, archive)
+            pipe.hdel(keys.SPOOLS, archive)
+            results, *_ = pipe.execute()
+    return f"{archive} is forgotten there: {count:,} tasks and {results:,} results that nobody took"
 
 
 def connection_help(project: Project) -> str:
