@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from trainer.scorer.json_layout import JsonLayout, part_of
 
 _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t|"
+_NUMBERED = re.compile(r"(.*[^\d\s])\s*[.#]?\s*(\d{1,3})")  # "Response 2", "answer_2"
 _TITLE_ROWS = 10  # above a table's row of headings
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _TABLES = (".csv", ".tsv")
@@ -174,14 +176,43 @@ class RecordReader:
             if not any(cell not in ("", None) for cell in row):
                 continue
             if names:
-                yield RawRow(where, _record(names, row))
+                yield from self._row_records(where, names, row)
                 continue
             waiting.append((where, row))
             if len(self._fields(row)) > 1 or len(waiting) == _TITLE_ROWS:
                 names = self._headings(waiting)
-                yield from _below(waiting, names)
+                yield from self._below(waiting, names)
         if not names and waiting:
-            yield from _below(waiting, self._headings(waiting))
+            yield from self._below(waiting, self._headings(waiting))
+
+    def _below(self, rows: Sequence[tuple[str, list[Any]]], names: list[str]) -> Iterator[RawRow]:
+        heads = [[str(cell).strip() for cell in row] for _, row in rows]
+        for where, row in rows[heads.index(names) + 1 :]:
+            yield from self._row_records(where, names, row)
+
+    def _row_records(self, where: str, names: list[str], row: list[Any]) -> Iterator[RawRow]:
+        """A row, or of a student's row with several answers ("Response 2") one for each.
+
+        What has no number belongs to all of them, but for a score, which is then of all together.
+        """
+        record = _record(names, row)
+        numbered: dict[str, dict[str, str]] = {}  # number -> the field's name -> heading
+        for name in record:
+            told = _NUMBERED.fullmatch(name or "")
+            if told and self._fields((told[1],)):
+                numbered.setdefault(told[2], {})[told[1]] = name
+        several = [held for held in numbered.values() if "answer" in self._fields(held)]
+        if len(several) < 2:
+            yield RawRow(where, record)
+            return
+        taken = {heading for held in numbered.values() for heading in held.values()}
+        shared = {
+            name: cell
+            for name, cell in record.items()
+            if name not in taken and not (name and "score" in self._fields((name,)))
+        }
+        for held in several:
+            yield RawRow(where, shared | {name: record[of] for name, of in held.items()})
 
     def _headings(self, rows: Sequence[tuple[str, list[Any]]]) -> list[str]:
         """The row that names most of our fields; the first one of equals."""
@@ -200,12 +231,6 @@ def _files_of(folder: Path) -> list[Path]:
     if not files:
         raise BadFile(f"{folder} holds no file of a known kind: {', '.join(_KINDS)}")
     return files
-
-
-def _below(rows: Sequence[tuple[str, list[Any]]], names: list[str]) -> Iterator[RawRow]:
-    heads = [[str(cell).strip() for cell in row] for _, row in rows]
-    for where, row in rows[heads.index(names) + 1 :]:
-        yield RawRow(where, _record(names, row))
 
 
 def _record(names: list[str], row: list[Any]) -> dict[Any, Any]:

@@ -461,3 +461,22 @@ def test_a_class_of_a_published_set_is_its_name_and_not_its_number(
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
     assert [item.score for item in read_items([tmp_path]).items] == [1, 0]
+
+
+def test_a_students_row_with_several_answers_is_a_row_for_each(tmp_path: Path) -> None:
+    path = tmp_path / "class.csv"
+    path.write_text(
+        "Surname,Grade/10,Question 1,Response 1,Mark 1,Question 2,Response 2,Mark 2\n"
+        "Eco,7,Why?,So.,2,When?,Now.,3\n",
+        "utf-8",
+    )
+    found = read_items([path])
+    assert [(item.question, item.answer, item.score) for item in found.items] == [
+        ("Why?", "So.", 2),
+        ("When?", "Now.", 3),
+    ]
+    assert found.unused == {"class.csv": ["Surname"]}
+    path.write_text("Grade,Question 1,Response 1,Question 2,Response 2\n7,a,b,c,d\n", "utf-8")
+    assert len(read_items([path], scored=False).items) == 2
+    with pytest.raises(UserError, match="2 no_score"):  # that of the whole examination
+        read_items([path])
