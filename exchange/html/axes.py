@@ -59,12 +59,13 @@ def time_ticks(low: float, high: float, about: int = 6) -> list[tuple[float, str
     found = []
     for number in range(math.ceil((high - midnight.timestamp()) / step) + 1):
         # Days are counted on the calendar: one in March has 23 hours.
-        moment = midnight + timedelta(seconds=number * step)
-        if low <= moment.timestamp() <= high:
+        at = (midnight + timedelta(seconds=number * step)).timestamp()
+        moment = datetime.fromtimestamp(at)  # an hour that summer time leaves out is the next one
+        if low <= at <= high and at not in (one for one, _ in found[-1:]):
             shape = "%H:%M" if step < _DAY else "%-d %b" if step < 182 * _DAY else "%b %Y"
             if step < _DAY <= span and (moment.hour, moment.minute) == (0, 0):
                 shape = "%-d %b"
-            found.append((moment.timestamp(), moment.strftime(shape)))
+            found.append((at, moment.strftime(shape)))
     return found
 
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -27,6 +29,17 @@ from tests.crawler.harness import PROFILE, stories
 from tests.crawler.loopback import Answer, Loopback, paper, story
 
 COUNT = 40
+ISSUES = """
+[[ranges]]
+url = "/issue?date={yyyy}-{mm}-{dd}"
+since = 2026-03-01
+
+[kinds.issue]
+role = "index"
+path = '/issue'
+key = ["date"]
+date = "date"
+"""
 PAUSE_S = 3
 YEAR_S = 365 * 86_400.0
 
@@ -120,3 +133,33 @@ def test_samples_of_the_future_go_as_soon_as_the_clock_is_right(tmp_path: Path) 
     for at in (now - 120, now + YEAR_S, now):
         history.record_counters(db, at)
     assert [sample.at for sample in history.read_samples(db)] == [now - 120, now]
+
+
+@pytest.fixture
+def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    monkeypatch.setenv("TZ", "Europe/Athens")
+    time.tzset()
+    yield ZoneInfo("Europe/Athens")
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("day", [dt.date(2026, 3, 29), dt.date(2026, 10, 25)])
+def test_a_day_of_23_or_25_hours_is_looked_at_every_hour_and_asked_for_once(
+    tmp_path: Path, athens: ZoneInfo, day: dt.date
+) -> None:
+    begin = dt.datetime.combine(day, dt.time(), athens).timestamp()
+    end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), athens).timestamp()
+    assert end - begin in (23 * 3600, 25 * 3600)
+    frontier, moment, looked = Frontier.open(tmp_path), begin, []
+    scope = CrawlScope(profiles.parse(PROFILE.replace('start = ["/"]', ISSUES), "t"))
+    follow = FollowSchedule(frontier, scope, 3600, clock=lambda: moment)
+    while moment < end:
+        if moment >= follow.next_at:
+            follow.check()
+            looked.append(moment)
+        moment += 600
+    asked = {claim.key for claim in frontier.claim(1000, moment)}
+    issues = {f"issue:{day - dt.timedelta(days=ago)}" for ago in range(4)}
+    assert issues <= asked and f"issue:{day + dt.timedelta(days=1)}" not in asked
+    assert looked == [begin + 3600 * n for n in range(int(end - begin) // 3600)]

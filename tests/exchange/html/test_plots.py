@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -100,6 +101,21 @@ def test_times_are_named_as_their_span_needs_it(span: float, like: str) -> None:
     found = time_ticks(1_700_000_000, 1_700_000_000 + span)
     assert 2 <= len(found) <= 7
     assert all(re.fullmatch(like, name) for _, name in found), found
+
+
+@pytest.mark.parametrize("begin", ["2026-03-29", "2026-10-25"])
+def test_no_time_is_named_twice_on_a_day_of_23_or_25_hours(
+    monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Athens")
+    time.tzset()
+    try:
+        start = datetime.fromisoformat(f"{begin}T01:00").timestamp()
+        found = time_ticks(start, start + 5 * 3600)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert len({at for at, _ in found}) == len({name for _, name in found}) == len(found) >= 4
 
 
 def test_bars_stand_on_each_other_and_say_their_numbers() -> None:

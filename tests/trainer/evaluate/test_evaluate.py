@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import run_cli
 from tests.trainer.conftest import ONE_THREAD, Desk
+from tests.trainer.reading import until
 from tests.workers.endpoint import Endpoint
 from trainer.evaluate.records import Evaluation
 
@@ -154,6 +155,23 @@ def test_killed_and_stopped_it_goes_on_and_asks_nothing_twice(
     desk.cli("evaluate", *FEW)
     names = [name for name in cells(desk) if name != "torn"]
     assert len(names) >= len(cells(desk)) - 1 and len(set(names)) == len(names)
+
+
+def test_evaluating_while_a_run_trains_is_refused_in_one_line_and_spoils_neither(
+    built: Desk, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    built.configure("lr = 5e-3\nbatch = 8\nsamples = 0\nepochs = 300\npatience = 0\n" + SETTINGS)
+    process = popen("-m", "kkoracle", "train", cwd=built.folder, **ONE_THREAD)
+    until((built.run_folder() / "best" / "adapters.safetensors").exists, process)
+    line = built.cli("evaluate", *FEW, code=1).stderr.strip().splitlines()
+    assert len(line) == 1 and "training runs on this machine" in line[0]
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    built.cli(
+        "evaluate", "-n", "3", "--systems", "base,tuned", "--no-judge"
+    )  # what stands is whole
 
 
 def stored(desk: Desk) -> int:

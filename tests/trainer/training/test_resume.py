@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 import signal
 import subprocess
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.trainer.filling import fill
 from tests.trainer.reading import result, steps, until
+from trainer.training.settings import RecipeName
 
 SEED = 11
 # With dropout, so that the random numbers have to come back too.
@@ -63,6 +67,29 @@ def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
     assert before == {path: path.stat().st_mtime_ns for path in built.archive.glob("trunk/*/*")}
     assert before
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("recipe", get_args(RecipeName))
+def test_killed_at_each_point_of_writing_a_checkpoint_it_ends_exactly_as_undisturbed(
+    desk: Desk, popen: Popen, recipe: str
+) -> None:
+    desk.configure(
+        "lr = 5e-3\nbatch = 8\nsamples = 1\nsample_tokens = 4\nepochs = 6\naccumulate = 2\n"
+        f'dropout = 0.1\nevaluate_every = 1\nsave_every = 1\npatience = 0\nrecipe = "{recipe}"\n'
+    )
+    path = desk.folder / "kkoracle.toml"
+    path.write_text(path.read_text().replace("[dataset]\n", "[dataset]\ntext = 0.2\n"))
+    fill(desk.archive, 12)
+    desk.cli("dataset", "build")
+    dying = popen(
+        *("-m", "tests.trainer.training.dying", "calm", "killed"), cwd=desk.folder, **ONE_THREAD
+    )
+    said, _ = dying.communicate(timeout=900)
+    assert dying.returncode == 0, said
+    deaths = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert len(deaths) >= 20 and {death["died"] for death in deaths} == {-signal.SIGKILL}
+    assert result(desk.run_folder("killed")) == result(desk.run_folder("calm"))
 
 
 def test_ctrl_c_ends_with_3_and_the_same_command_goes_on(built: Desk, popen: Popen) -> None:
