@@ -1,4 +1,4 @@
-"""How durations, sizes, counts, times of day and progress are shown, and foreign text.
+"""How durations, sizes, counts, times of day and progress are shown.
 
 Every screen, log line and message uses these, so that the same figure reads the same everywhere.
 """
@@ -77,22 +77,6 @@ def format_count(value: float) -> str:
         if value >= 10 * unit:
             return f"{value / unit:,.0f}{letter}"
     return f"{value:,.0f}" if value >= 10 or not value else f"{value:.2g}"
-
-
-def printable(text: str) -> str:
-    """Foreign text without what a terminal would obey; line ends and tabs stay.
-
-    Control and direction marks become blanks.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
-
-
-def one_line(text: str, longest: int | None = None) -> str:
-    """Foreign text as one line that is safe to print, cut to so many characters."""
-    line = " ".join(printable(text).split())
-    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
 
 
 LEVEL_VARIABLE = "KKORACLE_LOG_LEVEL"  # [log] level; children inherit it

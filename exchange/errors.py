@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from exchange.text.controls import one_line
+
 OK = 0
 FAILED = 1
 USAGE = 2
@@ -24,7 +26,7 @@ class UserError(Exception):
     ends_with: ClassVar[int] = FAILED  # the exit code of the class
 
     def __init__(self, message: str, exit_code: int | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(message))
         self.exit_code = self.ends_with if exit_code is None else exit_code
 
 

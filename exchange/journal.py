@@ -28,6 +28,7 @@ from exchange.errors import FAILED, OK, STOPPED, USAGE, CannotWrite
 from exchange.files import write_atomic
 from exchange.lock import JOURNAL_LOCK, FileLock
 from exchange.settings import Config
+from exchange.text.controls import one_line
 
 FILE, RUNNING_DIR = "journal.md", "journal.open"
 CRASHED = -1  # in place of an exit code: an error of ours, not of the person
@@ -163,7 +164,7 @@ def _until_an_option(words: Sequence[str]) -> Iterator[str]:
 
 def _one_line(text: str, longest: int = _MAX_LINE, *, markdown: bool = True) -> str:
     """One line, whatever a file name, a model or a peer has put into it."""
-    line = display.one_line(logs.mask_logins(text), longest)
+    line = one_line(logs.mask_logins(text), longest)
     return line.replace("<", "&lt;").replace("`", "'") if markdown else line
 
 

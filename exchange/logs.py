@@ -15,6 +15,7 @@ import orjson
 from pydantic import Field
 
 from exchange.settings import Config, SettingsTable
+from exchange.text.controls import printable
 
 # What a message may carry beside its text. Ids, codes and numbers: never text of a page or model.
 EXTRA_FIELDS = ("archive", "task", "chunk", "worker", "state", "reason")
@@ -47,11 +48,18 @@ def configure(config: Config, level: int) -> str:
     run = settings.run or secrets.token_hex(4)
     handler = logging.StreamHandler(sys.stderr)
     as_json = settings.format == "json"
-    handler.setFormatter(JsonLinesFormatter(run) if as_json else logging.Formatter(TEXT_FORMAT))
+    handler.setFormatter(JsonLinesFormatter(run) if as_json else TextFormatter(TEXT_FORMAT))
     usual = logging.INFO if as_json else level
     wanted = logging.getLevelNamesMapping()[settings.level.upper()] if settings.level else usual
     logging.basicConfig(level=wanted, handlers=[handler], force=True)
     return run
+
+
+class TextFormatter(logging.Formatter):
+    """For people; what a peer put into a message steers no terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class JsonLinesFormatter(logging.Formatter):
@@ -68,7 +76,7 @@ class JsonLinesFormatter(logging.Formatter):
             "logger": record.name,
             "run": self._run,
             "pid": record.process,
-            "text": record.getMessage(),
+            "text": printable(record.getMessage()),
         }
         line |= {name: getattr(record, name) for name in EXTRA_FIELDS if hasattr(record, name)}
         if record.exc_info:

@@ -21,8 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from exchange import display
 from exchange.display import is_quiet
+from exchange.text import controls
 
 # How a long piece of work says where it is, without knowing who listens.
 
@@ -113,4 +113,4 @@ class ProgressScreen(ProgressCallback):
 
 def one_line(text: str, longest: int = 160) -> str:
     """One line that is safe to print: no control characters, no markup."""
-    return escape(display.one_line(text, longest))
+    return escape(controls.one_line(text, longest))

@@ -8,8 +8,8 @@ import typer
 
 from exchange.cli.commands import add_command, add_group
 from exchange.cli.options import ArchiveOption, Json, print_json
-from exchange.display import printable
 from exchange.project import Project
+from exchange.text.controls import printable
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
 Reason = Annotated[str, typer.Option(help="All that failed for this reason.")]

@@ -11,6 +11,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Protocol
 
 from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
+from exchange.text.controls import printable
 from exchange.text.fold import collapse_spaces
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ _ACCENTED = re.compile(rb"[\xdc-\xdf\xfc-\xfe]")  # ά έ ή ί ό ύ ώ; in Rus
 ACCENTS = 0.04  # of the letters: in Greek one in ten
 SAMPLE = 1 << 18  # bytes that tell a page's alphabet
 _LATIN = re.compile(r"cp125[0247]|iso8859-(?:[12349]|1[03456])|mac_roman|utf-8")
-# U+200C and U+200D join letters or keep them apart: Persian and the scripts of India need them.
-# Overrides of direction can make a text read otherwise than it is stored; surrogates are no text.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
-)
 _C1_CONTROLS = re.compile("[\x80-\x9f]")
 _HIGH_BYTES = bytes(range(128, 256))
 GOOD_PER_BAD = 20  # UTF-8 with a few broken bytes is still UTF-8
@@ -179,7 +175,7 @@ def clean(text: str) -> str:
     meant windows-1252 (`&#150;` is a dash).
     """
     if not text.isprintable():  # rare: looking is cheaper than replacing
-        text = _INVISIBLE.sub("", _C1_CONTROLS.sub(_from_c1, text))
+        text = printable(_C1_CONTROLS.sub(_from_c1, text))
     return collapse_spaces(unicodedata.normalize("NFC", text))
 
 

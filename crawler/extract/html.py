@@ -10,7 +10,9 @@ from functools import cache
 from typing import Any
 
 from crawler.extract.charset import clean
+from exchange.text.controls import ESCAPE_SEQUENCE
 
+_ESCAPES = re.compile(ESCAPE_SEQUENCE.encode())
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})  # which neither HTML nor XML may hold
 # References to controls, surrogates and what is no character: libxml2 gives up a text at some of
@@ -40,6 +42,8 @@ def without_controls(markup: bytes) -> bytes:
     """Markup in UTF-8 without control characters and references to them, which cost a reader only
     themselves.
     """
+    if b"\x1b" in markup:
+        markup = _ESCAPES.sub(b"", markup)
     bare = markup.translate(None, CONTROLS)
     return _NO_CHARACTER.sub(b"", bare) if b"&#" in bare else bare
 

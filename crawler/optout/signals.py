@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from exchange.display import one_line
+from exchange.text.controls import one_line
 from exchange.text.language import every
 
 # Product tokens of crawlers that fetch for training, as their operators publish them.

@@ -2,13 +2,15 @@
 
 Each package that shows pages keeps its own in a folder `templates`. What a model, a page of the
 newspaper or a peer wrote may hold markup and control characters: the former is escaped, the latter
-are replaced, wherever a value is put into a template.
+are taken away, wherever a value is put into a template.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from exchange.text.controls import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,12 +21,7 @@ def clean(value: object) -> Any:
     """A text without control or direction marks; lines and tabs, numbers and `Markup` stay."""
     if isinstance(value, int | float) or hasattr(value, "__html__"):
         return value
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "\ufffd" for c in text
-    )
+    return printable(str(value))
 
 
 def is_web_address(url: str) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from exchange.display import one_line
 from exchange.errors import Unreachable, UserError
 from exchange.inference.chat_template import THINK_MARKS
 from exchange.inference.detokenizer import cut_thought
+from exchange.text.controls import one_line
 
 LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
 FINISH_REASONS = ("stop", "length")

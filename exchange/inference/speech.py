@@ -16,10 +16,10 @@ from typing import Any
 
 import orjson
 
-from exchange.display import one_line
 from exchange.errors import UserError
 from exchange.inference import models
 from exchange.inference.engine import Engine, LikelihoodEngine, Message, RequestOutput, drain
+from exchange.text.controls import one_line
 
 # A name that no model knows by heart, in words that any model follows.
 PASSAGE = (

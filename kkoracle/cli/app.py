@@ -24,6 +24,7 @@ from exchange.display import LEVEL_VARIABLE
 from exchange.errors import STOPPED, USAGE, UserError
 from exchange.journal import CRASHED, JournalEntry
 from exchange.settings import Config
+from exchange.text.controls import strip_in_tables
 from kkoracle import __version__
 from kkoracle.api import OracleProject
 from kkoracle.cli import operations, start
@@ -86,6 +87,7 @@ def load_project(
 ) -> None:
     if quiet or verbose:
         os.environ[LEVEL_VARIABLE] = _QUIET if quiet else _VERBOSE  # children hear it too
+    strip_in_tables()
     settings = Config.find(config)
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)

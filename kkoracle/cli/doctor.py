@@ -16,7 +16,7 @@ from typing import Literal
 
 from exchange import lock, machine
 from exchange.cli.options import print_json
-from exchange.display import format_bytes, one_line
+from exchange.display import format_bytes
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models, openblas
 from exchange.inference.speech import SpeechSample
@@ -24,6 +24,7 @@ from exchange.project import Project
 from exchange.queue import redis_client, redis_process
 from exchange.queue.redis_clock import find_skew
 from exchange.recipes.prompts import FALLBACK, general_questions
+from exchange.text.controls import one_line
 
 Level = Literal["ok", "warn", "bad"]
 NEEDED_DISK_GB = 20  # a 4-bit model, its download, and an archive of a gigabyte
@@ -211,8 +212,8 @@ def _hear(folder: Path, language: str) -> SpeechSample | str:
     except subprocess.TimeoutExpired:
         return f"it said nothing in {SPEECH_S} s: this machine is too slow for it"
     except (ValueError, IndexError):
-        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-        return f"loading it failed: {one_line(last)[:160]}"
+        last = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}"]
+        return f"loading it failed: {one_line(last[0], 160)}"
     return str(said["error"]) if "error" in said else SpeechSample(**said)
 
 
@@ -293,8 +294,5 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _mlx,
     _model,
     _speech,
-    _memory,
-    _width,
-    _disk,
-    _sleep,
+    *(_memory, _width, _disk, _sleep),
 )

@@ -17,7 +17,6 @@ from crawler.settings import CrawlSettings
 from crawler.status import report
 from crawler.status.losses import find_losses
 from exchange import machine
-from exchange.display import printable
 from exchange.errors import NotFound, UserError
 from exchange.lock import daemon_lock
 from exchange.project import Project
@@ -25,6 +24,7 @@ from exchange.queue import keys
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import FILE, Spool
+from exchange.text.controls import one_line
 from kkoracle.status import stages
 from kkoracle.status.problems import find_problems
 from kkoracle.status.records import (
@@ -108,9 +108,7 @@ def _query_redis(redis: Redis) -> QueueStatus:
         paused=control == b"pause",
         workers=tuple(_worker(name, beat) for name, beat in sorted(living.items())),
         lost={
-            printable(n): max(0.0, moment - at)
-            for n, at in sorted(names.items())
-            if n not in living
+            one_line(n): max(0.0, moment - at) for n, at in sorted(names.items()) if n not in living
         },
         clock_ahead_s=round(time.time() - moment),
     )
@@ -119,8 +117,8 @@ def _query_redis(redis: Redis) -> QueueStatus:
 def _worker(name: str, beat: dict[bytes, bytes]) -> WorkerStatus:
     said = {key.decode(): value.decode("utf-8", "replace") for key, value in beat.items()}
     return WorkerStatus(
-        printable(name),
-        printable(said.get("state", "")),
+        one_line(name),
+        one_line(said.get("state", "")),
         int(keys.number(said.get("width"))),
         int(keys.number(said.get("inflight"))),
         int(keys.number(said.get("done"))),

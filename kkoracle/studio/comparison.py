@@ -10,8 +10,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from exchange.display import one_line
 from exchange.store.review import Vote
+from exchange.text.controls import one_line
 from kkoracle.studio import studio
 from kkoracle.studio.systems import StudioAnswer
 

@@ -12,8 +12,6 @@ from exchange.display import (
     format_moment,
     format_moments,
     format_range,
-    one_line,
-    printable,
     progress_bar,
 )
 
@@ -74,12 +72,6 @@ def test_rough_counts_are_short() -> None:
         "12k",
         "12M",
     ]
-
-
-def test_foreign_text_cannot_steer_a_terminal() -> None:
-    assert printable("α\x1b]0;x\x07\nβ\t\u202eγ\u009b2J") == "α ]0;x \nβ\t γ 2J"
-    assert one_line(" α\x1b\n\nβ\t ") == "α β"
-    assert one_line("αβγδε", 4) == "αβγ…"
 
 
 @pytest.mark.parametrize("quiet", [True, False])

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.display import printable
 from exchange.errors import CannotWrite, TooLarge
 from exchange.inference.engine import BASE, TUNED, Message, TextPiece
 from exchange.recipes.prompts import PromptTemplate
+from exchange.text.controls import one_line, printable
 from trainer import tokenization
 from trainer.evaluate import rag
 from trainer.evaluate.rag import Document
@@ -160,7 +160,7 @@ def _escaped(text: str) -> str:
 
 
 def _address(url: str) -> str:
-    return "".join(c for c in url if c.isprintable() and c not in "<> ")
+    return "".join(c for c in one_line(url) if c not in "<> ")
 
 
 CACHE_BYTES = 512 << 20  # what was made of the conversation so far, so that it is read only once

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from exchange import signals
-from exchange.display import printable
 from exchange.errors import NotEnoughData, NotFound, UserError
 from exchange.recipes.prompts import PromptTemplate
+from exchange.text.controls import printable
 from trainer.chat.session import (
     SYSTEMS,
     ChatModels,

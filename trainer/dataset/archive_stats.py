@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from exchange.display import one_line
 from exchange.errors import UserError
 from exchange.html import templates
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FolderCorpus
+from exchange.text.controls import one_line
 from exchange.text.similarity import question_signature
 from trainer.console import StageProgress
 from trainer.dataset.build import FOLDER

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exchange import display
+from exchange.text.controls import one_line
 from trainer.evaluate.report import strings
 from trainer.publish.fuse import FusedModel
 
@@ -194,14 +194,14 @@ def _quoted(value: Any) -> str:
 
 def _plain(text: str) -> str:
     """One line that stays text in Markdown."""
-    line = display.one_line(text)
+    line = one_line(text)
     for mark in "\\`*_[]<>|#":
         line = line.replace(mark, "\\" + mark)
     return line
 
 
 def _code(text: str) -> str:
-    return f"`{''.join(c for c in text if c.isprintable() and c != '`')}`"
+    return f"`{one_line(text).replace('`', '')}`"
 
 
 def _slug(text: str) -> str:

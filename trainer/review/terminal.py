@@ -13,9 +13,9 @@ from rich.panel import Panel
 from rich.prompt import Prompt
 from rich.text import Text
 
-from exchange.display import printable
 from exchange.errors import Unsupported
 from exchange.store.review import Review
+from exchange.text.controls import printable
 from trainer.review.session import REASONS, ReviewItem, ReviewSession, open_review, self_agreement
 
 _SAME_KEY = {"α": "a", "ε": "e", "ρ": "r", "σ": "s", "θ": "u", ";": "q"}

@@ -59,7 +59,7 @@ def robots(text: str, url: str = URL) -> list[str]:
             ["Απαγορεύεται η εκπαίδευση για τεχνητή νοημοσύνη"],
         ),
         ("# the main page and e-mail of the maintainer", []),
-        ("# AI \x1b[31m\x07 red", ["AI [31m red"]),
+        ("# AI \x1b[31m\x07 red", ["AI red"]),
     ],
 )
 def test_robots_groups_directives_and_comments_are_read(text: str, said: list[str]) -> None:

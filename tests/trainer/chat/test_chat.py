@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from exchange.display import printable
 from exchange.errors import UserError
 from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
@@ -89,9 +88,7 @@ def test_markdown_names_the_sources_and_stays_text(tmp_path: Path) -> None:
         ChatTurn("# Τι;", "<img src=x>\n# όχι τίτλος\x1b[31m", "rag", (evil, good))
     )
     text = transcript(session, "Φωνή", "tiny, run default")
-    assert "## \\# Τι;" in text and "&lt;img src=x>\n\\# όχι τίτλος [31m" in text.replace(
-        "\\[", "["
-    )
+    assert "## \\# Τι;" in text and "&lt;img src=x>\n\\# όχι τίτλος\n" in text
     assert "1. \\[τίτλος](javascript:1) &lt;script>" in text  # no link: not the web
     assert "2. [Φωνή, 5/1/2008](<https://paper.example/a?b=1&c=x>)" in text
     save_transcript(tmp_path / "a.md", text)
@@ -99,10 +96,6 @@ def test_markdown_names_the_sources_and_stays_text(tmp_path: Path) -> None:
         save_transcript(tmp_path / "a.md", text)
     with pytest.raises(UserError, match="cannot write"):
         save_transcript(tmp_path / "none" / "a.md", text)
-
-
-def test_what_a_model_writes_cannot_steer_the_terminal() -> None:
-    assert printable("α\x1b]0;x\x07\nβ\t\u202eγ\u009b2J") == "α ]0;x \nβ\t γ 2J"
 
 
 def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk) -> None:

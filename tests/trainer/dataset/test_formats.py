@@ -129,7 +129,7 @@ def test_the_card_says_whose_the_text_is_and_its_head_is_yaml(dataset: Path) -> 
     head = yaml.safe_load(card.split("---")[1])
     assert head["language"] == ["el"]
     assert [file["split"] for file in head["configs"][0]["data_files"]] == ["train", "valid"]
-    assert "belong to the newspaper" in card and "# Questions and answers from `ab# c`" in card
+    assert "belong to the newspaper" in card and "# Questions and answers from `ab # c`" in card
 
 
 def test_an_unknown_format_names_those_there_are(dataset: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exchange.text.controls import one_line
 from trainer.dataset.rows import Manifest, SplitRows
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -85,4 +86,4 @@ def card(rows: SplitRows, manifest: Manifest) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() and c != "`")
+    return one_line(text).replace("`", "")
