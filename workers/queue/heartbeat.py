@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from exchange.display import one_line
 from exchange.metrics import MetricValue
 from exchange.queue import keys
+from exchange.text.controls import one_line
 from workers.queue.maintenance import execute
 
 if TYPE_CHECKING:
