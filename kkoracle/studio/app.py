@@ -120,6 +120,9 @@ def _add_framed_pages(app: FastAPI, studio: Studio) -> None:
 def _blocks(studio: Studio) -> gr.Blocks:
     title = f"kkoracle: {studio.archive or 'scorers'}"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
+        # Only then does Gradio 6 refuse a file that nobody uploaded, any path of this machine: it
+        # holds a page that is mounted, and not launched, for one that is still being written.
+        page.has_launched = True
         gr.HTML(render("heading", title))
         if not studio.archive:
             score.build(studio, page)

@@ -22,6 +22,7 @@ from trainer.scorer.items import ScoreItem, score_prompt_languages
 
 SHOWN = 20  # bad rows printed one by one
 LOPSIDED = 0.6  # share of one mark from which accuracy says little
+MARKS = 12  # of a scale that are printed with their answers
 RARE = 10  # answers of a mark; of fewer nothing is learned
 
 
@@ -183,7 +184,9 @@ def balance_lines(items: Sequence[ScoreItem]) -> list[str]:
     lines = []
     for scale in sorted({item.scale for item in items}, key=lambda scale: scale.maximum):
         counted = Counter(item.level for item in items if item.scale == scale)
-        spread = ", ".join(f"{scale.score(n):g}: {counted[n]:,}" for n in sorted(counted))
+        common = sorted(n for n, _ in counted.most_common(MARKS))
+        spread = ", ".join(f"{scale.score(n):g}: {counted[n]:,}" for n in common)
+        spread += f" and {len(counted) - MARKS} rarer marks" if len(counted) > MARKS else ""
         lines.append(f"marks of {scale.maximum:g}: {spread}")
         mark, most = counted.most_common(1)[0]
         share = most / counted.total()

@@ -40,6 +40,17 @@ def get(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         return error.code, error.read().decode(), dict(error.headers)
 
 
+def ask_for_path(url: str, path: Path) -> str:
+    """What the studio says to who names a path in place of sending a file."""
+    data = ["default", {"path": str(path), "meta": {"_type": "gradio.FileData"}}]
+    where = f"{url}/gradio_api/call/score_file"
+    body = json.dumps({"data": data}).encode()
+    asked = urllib.request.Request(where, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=60) as reply:
+        event = json.load(reply)["event_id"]
+    return get(f"{where}/{event}")[1]
+
+
 def test_status_says_what_the_command_says(client: Client, desk: Desk) -> None:
     screen, plots = call(client, "status")
     printed = desk.cli("status", code=None).stdout
@@ -169,6 +180,8 @@ def test_a_file_of_answers_dropped_in_comes_out_as_a_table_without_any_archive(
         (tmp_path / "empty.json").write_text("[]")
         said = call(alone, "score_file", "default", handle_file(tmp_path / "empty.json"))[0]
         assert "no usable row" in said
+        own = desk.folder / "scored.json"  # a file of this machine that nobody uploaded
+        assert "event: error" in ask_for_path(alone.src.rstrip("/"), own)
         page = get(alone.src)[1]
         assert "kkoracle: scorers" in page and '"Review"' not in page
         assert get(f"{alone.src.rstrip('/')}/pages/dataset")[0] == 404
