@@ -42,7 +42,7 @@ ONLY_THOUGHT = "only-thought"  # the model thought until its tokens were spent
 TOO_LONG = "too-long"  # for the model's context, or what came of it for Redis
 POISON = "poison"  # it killed its worker again and again
 BAD_INPUT = "bad-input"  # what stands in Redis is no task
-MAX_RESULT_BYTES = 1 << 20  # of one result in Redis; an ordinary one has some five thousand
+MAX_RESULT_BYTES = 1 << 20  # of a result or an input in Redis; most have some five thousand
 _FAILURES = (NO_PAIR, TOO_SLOW, ONLY_THOUGHT, TOO_LONG, POISON, BAD_INPUT)
 FAILURE_PATTERN = re.compile("|".join(_FAILURES) + r"|endpoint-(?:error|bad-reply|[1-9]\d\d)")
 

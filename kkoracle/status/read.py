@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 # What Redis knows: how much waits and since when, who works and how fast, who fell silent.
 
 LOST_S = 86_400.0  # a worker that was silent for longer is nobody's concern
+LONGEST_WORD = 80  # characters of a name that is shown
 TIMEOUT_S = 1.0  # a Redis that needs longer is as good as away; `status` must not hang
 
 
@@ -90,35 +91,37 @@ def _query_redis(redis: Redis) -> QueueStatus:
         pipe.zrange(keys.SEEN, 0, -1, withscores=True)
         (seconds, micros), server, memory, waiting, first, control, seen = pipe.execute()
     moment = seconds + micros / 1e6
-    names = {name.decode("utf-8", "replace"): at for name, at in seen if moment - at <= LOST_S}
+    names = {keys.text(name): at for name, at in seen if moment - at <= LOST_S}
     with redis.pipeline(transaction=False) as pipe:
         pipe.hget(keys.job(first or b""), "enqueued_at")
         for name in names:
             pipe.hgetall(keys.heartbeat(name))
-        since, *beats = pipe.execute()
+        since, *beats = pipe.execute(raise_on_error=False)  # one may be another type of key
     beaten = zip(names, beats, strict=True)
-    living = {name: beat for name, beat in beaten if beat}
+    living = {name: beat for name, beat in beaten if beat and isinstance(beat, dict)}
     return QueueStatus(
         redis=str(server["redis_version"]),
         up=True,
         waiting=int(waiting),
-        oldest_s=_seconds_since(since, moment) if first else None,
+        oldest_s=_seconds_since(since, moment) if isinstance(since, bytes) else None,
         used_mb=int(memory["used_memory"]) // 2**20,
         limit_mb=int(memory.get("maxmemory") or 0) // 2**20,
         paused=control == b"pause",
         workers=tuple(_worker(name, beat) for name, beat in sorted(living.items())),
         lost={
-            one_line(n): max(0.0, moment - at) for n, at in sorted(names.items()) if n not in living
+            one_line(n, LONGEST_WORD): max(0.0, moment - at)
+            for n, at in sorted(names.items())
+            if n not in living
         },
         clock_ahead_s=round(time.time() - moment),
     )
 
 
 def _worker(name: str, beat: dict[bytes, bytes]) -> WorkerStatus:
-    said = {key.decode(): value.decode("utf-8", "replace") for key, value in beat.items()}
+    said = {keys.text(key): keys.text(value) for key, value in beat.items()}
     return WorkerStatus(
-        one_line(name),
-        one_line(said.get("state", "")),
+        one_line(name, LONGEST_WORD),
+        one_line(said.get("state", ""), LONGEST_WORD),
         int(keys.number(said.get("width"))),
         int(keys.number(said.get("inflight"))),
         int(keys.number(said.get("done"))),

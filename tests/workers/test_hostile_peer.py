@@ -14,9 +14,11 @@ from exchange.queue import keys, redis_access
 from exchange.queue.redis_process import RedisProcess
 from exchange.store.spool import Spool
 from exchange.store.tasks import REFUSED, queued_ids
+from kkoracle.status.read import read_queue
 from tests.servers import free_port
 from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
+from workers.queue.heartbeat import WorkerProgress, worker_metrics
 
 Open = Callable[..., object]
 Attack = Callable[[Redis, list[str]], object]
@@ -205,6 +207,56 @@ def test_whatever_a_peer_writes_every_task_is_stored_once(
         worker.terminate()
         assert worker.wait(20) == 3
         assert worker.stdout is not None and "Traceback" not in worker.stdout.read()
+
+
+def test_what_a_peer_writes_as_our_heartbeat_is_shown_as_text_and_numbers(
+    open_to_peers: RedisProcess, open_pipeline: Open
+) -> None:
+    with (
+        open_pipeline(0) as pipeline,
+        Redis.from_url(open_to_peers.access().worker_url()) as peer,
+    ):
+        evil = {"done": "many", "width": "\x1b[2J", "inflight": "nan", "tokens_per_s": "1e999"}
+        for name, field in (("a", "state"), ("b", "\udcff")):
+            peer.zadd(keys.SEEN, {name: time.time()})
+            said = {**evil, field: "\x1b]0;owned\x07" * 99}
+            peer.hset(
+                keys.heartbeat(name),
+                mapping={k.encode("utf-8", "surrogateescape"): v for k, v in said.items()},
+            )
+        progress = WorkerProgress(pipeline.redis)
+        for name in ("a", "b"):
+            line = progress._line(name)
+            assert "0 tasks done" in line and line.isprintable() and len(line) < 200
+            peer.hset(f"rq:worker:{name}", "successful_job_count", "many")
+            assert progress.did_work(name) is False
+            figures = {one.name: one.value for one in worker_metrics(name, 0, pipeline.redis)}
+            assert figures["worker_done"] == figures["worker_tokens_per_second"] == 0
+        seen = read_queue(pipeline.project)
+        assert [worker.name for worker in seen.workers] == ["a", "b"]
+        assert {worker.tokens_per_s for worker in seen.workers} == {0.0}
+        for name in ("a", "b"):
+            peer.delete(keys.heartbeat(name))
+            peer.set(keys.heartbeat(name), "no hash")
+            assert progress._line(name) and list(worker_metrics(name, 0, pipeline.redis))
+        assert read_queue(pipeline.project).redis
+
+
+def test_an_input_of_another_task_is_not_asked_for(open_pipeline: Open) -> None:
+    with open_pipeline(4) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 4)
+        first, second, third, _ = ids_of(pipeline)
+        right = pipeline.redis.get(keys.task("paper", second))
+        assert right is not None
+        pipeline.redis.set(keys.task("paper", first), right)
+        other = right.replace(b'"archive":"paper"', b'"archive":"other"')
+        assert other != right
+        pipeline.redis.set(keys.task("paper", second), other)
+        pipeline.redis.set(keys.task("paper", third), right[:-1] + b',"more":1}')
+        assert pipeline.start_worker("--burst").wait(30) == 0
+        counters = pipeline.until_done()
+        assert counters["failed.bad-input"] == 3 and counters["tasks.done"] == 1
+        assert pipeline.requests() == 1
 
 
 def test_a_peer_that_turns_a_key_into_another_type_is_named_and_nothing_is_lost(

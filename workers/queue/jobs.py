@@ -189,7 +189,7 @@ class JobIntake:
                 self._results.close(job, "gone")
             elif job.task_id in poisoned:
                 self._results.fail(job, POISON)
-            elif (task := self._read(raw)) is None:
+            elif (task := self._read(job, raw)) is None:
                 self._results.fail(job, BAD_INPUT)
             elif job.task_id in suspects:
                 self._suspects.append((job, task))
@@ -211,10 +211,13 @@ class JobIntake:
     def has_suspects(self) -> bool:
         return bool(self._suspects)
 
-    def _read(self, raw: bytes) -> Task | None:
+    def _read(self, job: LeasedJob, raw: bytes) -> Task | None:
+        """The input of a job; None when it is no task, or another one."""
         try:
             task = Task.from_json(raw)
         except BadRecord:
+            return None
+        if (task.id, task.archive) != (job.task_id, job.archive) or len(raw) > MAX_RESULT_BYTES:
             return None
         if not self._fits(task):
             raise WrongRecipe(task.recipe)
