@@ -56,7 +56,7 @@ def time_ticks(low: float, high: float, about: int = 6) -> list[tuple[float, str
     span = high - low
     step = next((one for one in _TIMES if span / one <= about), 2 * _TIMES[-1])
     midnight = datetime.fromtimestamp(low).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = []
+    found: list[tuple[float, str]] = []
     for number in range(math.ceil((high - midnight.timestamp()) / step) + 1):
         # Days are counted on the calendar: one in March has 23 hours.
         at = (midnight + timedelta(seconds=number * step)).timestamp()
