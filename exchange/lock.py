@@ -5,6 +5,7 @@ Every lock of ours stands here by name, so that nobody takes it under another.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -53,11 +54,7 @@ class FileLock:
             CannotWrite: its file cannot be made or opened.
         """
         if self._fd is None:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise write_error(self.path, error) from None
+            self._fd = self._open(shared=shared)
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(self._fd, mode if wait else mode | fcntl.LOCK_NB)
@@ -68,6 +65,17 @@ class FileLock:
                 os.ftruncate(self._fd, 0)
                 os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         return True
+
+    def _open(self, *, shared: bool) -> int:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            # Whoever only looks needs no more than to read, such as `status` on a read-only disk.
+            if shared and error.errno in (errno.EROFS, errno.EACCES):
+                with suppress(OSError):
+                    return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            raise write_error(self.path, error) from None
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -92,6 +100,8 @@ class FileLock:
         Args:
             shared: ask beside others who share it. Nothing is written into the file then.
         """
+        if shared and not self.path.exists():
+            return True  # and it is not made for a look
         free = self.acquire(shared=shared)
         self.release()
         return free

@@ -211,7 +211,9 @@ def _read_spool(directory: Path) -> tuple[dict[str, int], list[CounterSample]]:
 def _read_daemon(directory: Path, now: float) -> tuple[bool, float]:
     """Whether a daemon holds its lock, and for how many seconds it has."""
     lock = daemon_lock(directory)
-    return not lock.is_free(shared=True), max(0.0, now - lock.path.stat().st_mtime)
+    if lock.is_free(shared=True):
+        return False, 0.0
+    return True, max(0.0, now - lock.path.stat().st_mtime)
 
 
 def _daemon_state(directory: Path, now: float, running_s: float) -> DaemonState:

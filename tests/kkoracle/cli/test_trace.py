@@ -11,7 +11,10 @@ import pytest
 
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
+from exchange.records import Story
 from exchange.store.db import transaction
+from exchange.store.spool import Spool
+from exchange.text.controls import printable
 from tests.conftest import cli_environment, run_cli
 from tests.trainer.filling import answer, fill
 
@@ -58,6 +61,19 @@ def test_every_step_from_a_row_to_its_page_is_shown(folder: Path) -> None:
         check=True,
     )
     assert page.stdout == BODY
+
+
+def test_what_an_older_store_holds_steers_no_terminal(folder: Path) -> None:
+    """Its texts came in by an earlier rule."""
+    spool = Spool.open(folder / "data" / "paper")
+    record = spool.db.execute("SELECT record FROM stories WHERE page='page-3'").fetchone()[0]
+    story = Story.from_json(record)
+    evil = story.replace(title="\x1b]0;x\x07\x1b[2J\u202eevil", section="\x9b31m")
+    spool.db.execute("UPDATE stories SET record=? WHERE page='page-3'", (evil.to_json(),))
+    spool.close()
+    done = run_cli("trace", row_of(folder, "page-3"), cwd=folder)
+    assert done.returncode == 0 and "evil" in done.stdout
+    assert printable(done.stdout) == done.stdout
 
 
 def test_what_cannot_be_followed_is_one_line(folder: Path) -> None:
