@@ -26,6 +26,7 @@ _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t|"
 _NUMBERED = re.compile(r"(.*[^\d\s])\s*[.#]?\s*(\d{1,3})")  # "Response 2", "answer_2"
 _TITLE_ROWS = 10  # above a table's row of headings
+_CODE_PAGES = ("cp1253", "cp1252", "cp1250", "cp1251", "cp1254")  # of Windows
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _TABLES = (".csv", ".tsv")
 _ARROW = (".parquet", ".arrow")
@@ -114,15 +115,9 @@ class RecordReader:
     def _csv(self, path: Path, name: str) -> Iterator[RawRow]:
         """Rows under a line of headings, separated by commas, semicolons, tabs or bars."""
         try:
-            content = path.read_bytes()
-            wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Excel has it
-            text = content.decode("utf-16" if wide else "utf-8-sig")
+            text = self._decoded(path.read_bytes(), path.name)
         except OSError as error:
             raise BadFile(f"cannot read {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise BadFile(
-                f"{path.name} is not UTF-8: save it as CSV UTF-8, or give the spreadsheet itself"
-            ) from None
         if text[:4].lower() == "sep=":  # what Excel writes for itself
             text = text.partition("\n")[2]
         head = text[:MAX_LINE_BYTES].splitlines()[:_TITLE_ROWS]
@@ -141,6 +136,28 @@ class RecordReader:
                 yield f"{name}:{reader.line_num}", row
 
         yield from self._table(rows())
+
+    def _decoded(self, content: bytes, name: str) -> str:
+        """The text of a table: UTF-8, or as Excel saves it; in a code page of Windows only where
+        the headings are words in that one alone.
+        """
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        try:
+            return content.decode("utf-16" if wide else "utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+        head = b"\n".join(content.splitlines()[:_TITLE_ROWS])
+        fits = {
+            codec: max(
+                self._fit(head.decode(codec, "replace").splitlines(), mark)[0]
+                for mark in _DELIMITERS
+            )
+            for codec in _CODE_PAGES
+        }
+        best, second = sorted(fits.values(), reverse=True)[:2]
+        if best > second:
+            return content.decode(next(c for c in fits if fits[c] == best), "replace")
+        raise BadFile(f"{name} is not UTF-8: save it as CSV UTF-8, or give the spreadsheet itself")
 
     def _fit(self, head: Sequence[str], delimiter: str) -> tuple[int, int]:
         """How many of our fields the first lines name with this delimiter, and its count."""

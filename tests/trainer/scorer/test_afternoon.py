@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kkoracle.api import OracleProject
 from tests.conftest import ROOT, cli_environment, run_cli
+from trainer.scorer.fields import ReadOptions
+from trainer.scorer.loaded import open_scorer
 
 PAGE = (ROOT / "docs" / "scoring.md").read_text("utf-8")
 
@@ -83,6 +86,17 @@ def test_the_lines_of_the_page_run_and_the_scorer_moves(folder: Path, tmp_path: 
     run = run_cli("score", "apply", *arguments, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert len(table(tmp_path / "away.csv")) == 74
+
+
+def test_what_was_taught_in_english_is_asked_in_english_unless_a_row_says_otherwise(
+    folder: Path,
+) -> None:
+    loaded = open_scorer(OracleProject.open(data=folder / "kkoracle-data"))
+    row = {"question": "Γιατί;", "answer": "Έτσι."}
+    assert loaded.item(row).language == "en"
+    assert loaded.item(row | {"language": "EL"}).language == "el"
+    assert loaded.item(row | {"language": "en-GB"}).language == "en"
+    assert loaded.item(row, ReadOptions(language="hu")).language == "hu"
 
 
 def test_a_greek_class_is_taught_in_its_language(tmp_path: Path) -> None:

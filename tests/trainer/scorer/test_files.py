@@ -480,3 +480,25 @@ def test_a_students_row_with_several_answers_is_a_row_for_each(tmp_path: Path) -
     assert len(read_items([path], scored=False).items) == 2
     with pytest.raises(UserError, match="2 no_score"):  # that of the whole examination
         read_items([path])
+
+
+@pytest.mark.parametrize(
+    ("codec", "head", "answer"),
+    [
+        ("cp1253", "Ερώτηση;Απάντηση;Βαθμός", "Το 1998, νομίζω"),
+        ("cp1251", "Вопрос;Ответ;Оценка", "Наверное"),
+        ("utf-16", "Ερώτηση;Απάντηση;Βαθμός", "Το 1998"),
+    ],
+)
+def test_a_table_as_excel_saves_it_is_read_where_its_headings_tell_how(
+    tmp_path: Path, codec: str, head: str, answer: str
+) -> None:
+    path = tmp_path / "class.csv"
+    path.write_bytes(f"{head}\r\nx;{answer};2\r\n".encode(codec))
+    assert read_items([path]).items[0].answer == answer
+    path.write_bytes(f"question;answer;score\r\nx;{answer};2\r\n".encode(codec))
+    if codec == "utf-16":
+        assert read_items([path]).items[0].answer == answer
+        return
+    with pytest.raises(UserError, match="save it as CSV UTF-8"):
+        read_items([path])
