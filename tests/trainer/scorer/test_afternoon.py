@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from kkoracle.api import OracleProject
-from tests.conftest import ROOT, cli_environment, run_cli
+from tests.conftest import ROOT, cli_environment, processes, run_cli
+from tests.kkoracle.browser import Browser
 from trainer.scorer.fields import ReadOptions
 from trainer.scorer.loaded import open_scorer
 
@@ -97,6 +98,30 @@ def test_what_was_taught_in_english_is_asked_in_english_unless_a_row_says_otherw
     assert loaded.item(row | {"language": "EL"}).language == "el"
     assert loaded.item(row | {"language": "en-GB"}).language == "en"
     assert loaded.item(row, ReadOptions(language="hu")).language == "hu"
+
+
+def test_the_page_scores_in_a_browser_and_a_hostile_answer_stays_text(
+    folder: Path, tmp_path: Path
+) -> None:
+    filled = {
+        "question": "Why do people sweat when they run?",
+        "answer": "Sweat cools the body. <img src=x onerror=\"window.owned='yes'\">",
+    }
+    fill = "; ".join(
+        f"document.querySelector('[name={name}]').value = {json.dumps(text)}"
+        for name, text in filled.items()
+    )
+    send = f"{fill}; document.querySelector('button').click()"
+    with processes() as popen, Browser(tmp_path) as browser:
+        served = popen("-u", "-m", "kkoracle", "score", "serve", "--port", "0", cwd=folder)
+        assert served.stdout is not None
+        address = re.search(r"http://\S+/score", served.stdout.readline())
+        assert address
+        page = address[0].replace("/score", "/docs")
+        shown = "document.querySelector('#found').textContent"
+        seen = browser.look(page, "Boolean(window.form)", (send, f"{shown}.includes('confidence')"))
+    assert "Of the guide missed:" in seen["dom"] and seen["owned"] is None
+    assert all(url.startswith(page.rpartition("/")[0]) for url in seen["requests"])
 
 
 def test_a_greek_class_is_taught_in_its_language(tmp_path: Path) -> None:
