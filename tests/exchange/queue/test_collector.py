@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -186,8 +187,10 @@ def test_refused_results_are_counted_and_their_tasks_made_again(
 def test_a_store_that_holds_such_a_row_already_still_starts(
     make_project: Callable[..., Project], change: Change
 ) -> None:
-    """Both ended the daemon with a traceback, and every one after it."""
+    """An id that is none ended the daemon with a traceback, and every one after it."""
     project = make_project()
+    recipe = replace(project.recipe(), kinds={"rephrase": "aaaaaa", "refusal": "bbbbbb"})
+    plan = PlanSettings(refusal=0.25, correction=0.25, rephrase=0.5)
     spool = fill_spool(project, 3)
     tasks.claim(spool, "paper", 3)
     bad, good, _ = queued(spool)
@@ -195,6 +198,9 @@ def test_a_store_that_holds_such_a_row_already_still_starts(
     change(result)
     old = [tasks.Result.from_dict(one) for one in (result, made_of(good, "σήραγγα του Πηλίου"))]
     tasks.finish(spool, old)
+    if result["pairs"][0]["id"] == "x":
+        with pytest.raises(ValueError, match="invalid literal"):
+            Planner("paper", recipe, plan).run(spool)
     spool.db.execute("PRAGMA user_version=5")
     spool.close()
     spool = Spool.open(project.archive_dir())
@@ -203,8 +209,7 @@ def test_a_store_that_holds_such_a_row_already_still_starts(
     assert counters["tasks.new"] == counters["tasks.done"] == 1
     (kept,) = list(spool.pairs("rejected"))
     assert kept[0].question == result["pairs"][0]["question"]
-    everything = PlanSettings(refusal=0.25, correction=0.25, rephrase=0.5)
-    Planner("paper", project.recipe(), everything).run(spool)
+    Planner("paper", recipe, plan).run(spool)
     assert tasks.finish(spool, [tasks.Result.from_dict(made_of(bad))]) == 1
     assert {pair.id for pair, _ in spool.pairs()} >= {made_of(bad)["pairs"][0]["id"]}
     assert spool.counters()["pairs.accepted"] == 2
