@@ -19,6 +19,7 @@ from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates
 from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
+from exchange.text.patterns import compile_pattern
 
 CODE_VERSION = "4"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
@@ -39,10 +40,7 @@ EXTRACTION = frozenset(
 
 
 def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from None
+    compile_pattern(value)
     return value
 
 
@@ -57,7 +55,7 @@ def _xpath(value: str) -> str:
 
 
 def _counting(value: str) -> str:
-    if value and not re.compile(value).groups:
+    if value and not compile_pattern(value).groups:
         raise ValueError(f"{value!r} needs a group (...) around the value")
     return value
 

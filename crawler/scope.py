@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from crawler import addresses, records
 from crawler.records import Link
 from exchange.text import dates
 from exchange.text.fold import fold
+from exchange.text.patterns import ProfilePattern, compile_pattern
 
 if TYPE_CHECKING:
     from crawler.profile import LinkKind, Profile
@@ -46,8 +46,10 @@ class CrawlScope:
         self.until = until.isoformat() if until else "9999"
         self.weekdays = frozenset(map(dates.WEEKDAYS.index, weekdays or dates.WEEKDAYS))
         self._sections = frozenset(map(fold, profile.leave_out.sections))
-        self._left_out = [re.compile(pattern) for pattern in profile.leave_out.urls]
-        self._kinds = [(name, kind, re.compile(kind.path)) for name, kind in profile.kinds.items()]
+        self._left_out = [compile_pattern(pattern) for pattern in profile.leave_out.urls]
+        self._kinds = [
+            (name, kind, compile_pattern(kind.path)) for name, kind in profile.kinds.items()
+        ]
         self._named = {
             name.removesuffix("?").lower()
             for kind in profile.kinds.values()
@@ -178,7 +180,7 @@ class CrawlScope:
         return ""
 
     def _with_former(
-        self, link: Link, kind: LinkKind, pattern: re.Pattern[str], path: str, query: str
+        self, link: Link, kind: LinkKind, pattern: ProfilePattern, path: str, query: str
     ) -> Link:
         """The key that archives begun before addresses were kept as written have for it."""
         if not addresses.was_altered(path, query):

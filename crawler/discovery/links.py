@@ -26,9 +26,11 @@ from crawler.extract.html import parse
 from crawler.inflate import gunzip
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
+from exchange.text.patterns import ProfilePattern, compile_pattern
 
 MAX_LINKS = 20_000  # of one page; more is a trap
 _BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")
+_COUNT_DIGITS = 9  # of a word count; a longer one is no count, and no database holds it
 _INLINE_TAGS = 300  # characters after a link that may hold its word count or section
 
 
@@ -48,8 +50,8 @@ def extract_links(
         return ()
     base = base_of(root, url)
     own = None if records.is_ours(kind) else site.profile.kinds[kind]
-    words = re.compile(own.words) if own and own.words else None
-    section = re.compile(own.section) if own and own.section else None
+    words = compile_pattern(own.words) if own and own.words else None
+    section = compile_pattern(own.section) if own and own.section else None
     found: dict[str, Link] = {}
     for element in root.iter("a", "area", "frame", "iframe"):
         href = element.get("href") or element.get("src")
@@ -64,7 +66,7 @@ def extract_links(
             if section and site.excludes(_printed_words(section, beside)):
                 link = replace(link, left_out="left-out-section")
             if words and (count := _printed_words(words, beside)).isdecimal():
-                link = replace(link, words=int(count))
+                link = replace(link, words=int(count[:_COUNT_DIGITS]))
         known = found.get(link.key)
         if known is None or (known.words is None and link.words is not None):
             found[link.key] = link
@@ -147,7 +149,7 @@ def _trailing_text(link: Any) -> str:
     return text[:_INLINE_TAGS]
 
 
-def _printed_words(pattern: re.Pattern[str], beside: str) -> str:
+def _printed_words(pattern: ProfilePattern, beside: str) -> str:
     match = pattern.search(beside)
     return match[1].strip() if match and match[1] else ""
 

@@ -18,6 +18,7 @@ from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
 from crawler.records import Link, PageClaim, part_key, part_of
 from crawler.scope import CrawlScope
+from exchange.text.patterns import compile_pattern
 
 MAX_PARTS = 60  # of one story; more is a trap
 _WORD = "page|part|pg|p|pag|pagina|pagine|seite|sida|side|strana|s|teil"
@@ -103,8 +104,9 @@ def _targets(
     base = base_of(root, url)
     links = [(e, t) for e in root.iter("link", "a") if (t := _absolute(base, e.get("href")))]
     if pattern:
+        wanted = compile_pattern(pattern)
         for _, target in links:
-            match = re.fullmatch(pattern, _path_and_query(target))
+            match = wanted.fullmatch(_path_and_query(target))
             if match and match[1].isdecimal() and int(match[1]) == number + 1:
                 yield target
         return

@@ -20,6 +20,7 @@ from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold
+from exchange.text.patterns import compile_pattern
 from exchange.text.scripts import count_words, has_words
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ class PageReader:
         self._archive = archive
         self._shapes = ShapeMatcher(profile)
         self._sections = frozenset(map(fold, profile.leave_out.sections))
-        self._titles = [re.compile(pattern) for pattern in profile.leave_out.titles]
-        self._texts = [re.compile(pattern) for pattern in profile.leave_out.texts]
-        self._teasers = [re.compile(pattern) for pattern in profile.teasers]
+        self._titles = [compile_pattern(pattern) for pattern in profile.leave_out.titles]
+        self._texts = [compile_pattern(pattern) for pattern in profile.leave_out.texts]
+        self._teasers = [compile_pattern(pattern) for pattern in profile.teasers]
 
     def read(self, page: StoredPage) -> ExtractionResult:
         """The stories of a page. The date comes from the address or index first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
 from crawler.extract.metadata import PageMetadata, page_language
 from exchange.text import dates
+from exchange.text.patterns import ProfilePattern, compile_pattern
 
 if TYPE_CHECKING:
     from crawler.profile import PageShape, Profile, SelectorField
@@ -104,17 +104,17 @@ class _CompiledShape:
         self.text = etree.XPath(shape.text)
         self.drop = [etree.XPath(path) for path in shape.drop]
         self._story = etree.XPath(shape.story) if shape.story else None
-        self.selects: dict[str, tuple[Any, re.Pattern[str] | None] | None] = {}
+        self.selects: dict[str, tuple[Any, ProfilePattern | None] | None] = {}
         for name in ("title", "section", "author", "date"):
             select: SelectorField | None = getattr(shape, name)
-            pattern = re.compile(select.match) if select and select.match else None
+            pattern = compile_pattern(select.match) if select and select.match else None
             self.selects[name] = (etree.XPath(select.xpath), pattern) if select else None
 
     def stories(self, root: Any) -> list[Any]:
         return list(self._story(root)) if self._story else [root]
 
 
-def _value(story: Any, select: tuple[Any, re.Pattern[str] | None] | None) -> str:
+def _value(story: Any, select: tuple[Any, ProfilePattern | None] | None) -> str:
     """The first value that is not empty."""
     if select is None:
         return ""
@@ -124,7 +124,7 @@ def _value(story: Any, select: tuple[Any, re.Pattern[str] | None] | None) -> str
         text = " ".join(paragraphs([item])) if hasattr(item, "tag") else clean(str(item))
         if pattern is not None:
             match = pattern.search(text)
-            text = clean((match[1] if match.re.groups else match[0]) or "") if match else ""
+            text = clean((match[1] if pattern.groups else match[0]) or "") if match else ""
         if text:
             return text
     return ""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from crawler.visible_text import visible_text
 from exchange.text.fold import WORD, fold
+from exchange.text.patterns import ProfilePattern
 
 BLOCK_PAGE_BYTES = 32 * 1024  # bytes; such pages are short, and say so at once
 # Characters of text; a page that has more below such a title is a story about it. One or two words
@@ -44,7 +45,7 @@ def _signs() -> _Signs:
     )
 
 
-def is_block_page(body: bytes, text: str, marks: list[re.Pattern[str]]) -> bool:
+def is_block_page(body: bytes, text: str, marks: list[ProfilePattern]) -> bool:
     """True when a page is no story but a refusal.
 
     Args:

@@ -5,7 +5,6 @@ Whatever a server does ends in an outcome with a reason code; nothing here raise
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -32,6 +31,7 @@ from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after
+from exchange.text.patterns import compile_pattern
 
 LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0
@@ -66,7 +66,7 @@ class PageFetcher:
         self._throttle_for = throttle_for
         self._acquire = acquire
         self._settings = settings
-        self._marks = [re.compile(mark) for mark in site.profile.block_marks]
+        self._marks = [compile_pattern(mark) for mark in site.profile.block_marks]
 
     async def fetch(self, claim: PageClaim) -> FetchOutcome:
         """Ask for one page, following redirects that stay what they were."""
