@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from exchange.display import format_bytes
-from exchange.errors import CannotWrite, DiskFull
+from exchange.errors import CannotWrite, DiskFull, NotAllowed
 
+PRIVATE = 0o077  # the umask of our commands: what they make is their user's alone
 PARTIAL = ".partial"  # how a name ends, or (with a dash) begins, until its file is whole
 
 
@@ -37,7 +38,7 @@ def write_atomic(
         DiskFull: no space is left; what stood there is as it was.
         CannotWrite: any other reason why it cannot be written.
     """
-    with atomic_path(path, sync=sync) as partial:
+    with atomic_path(path, sync=sync, private=mode is not None) as partial:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(partial, flags, 0o666 if mode is None else mode)
         with os.fdopen(descriptor, "wb") as file:
@@ -45,14 +46,18 @@ def write_atomic(
 
 
 @contextmanager
-def atomic_path(path: Path, *, sync: bool = True, keep_suffix: bool = False) -> Iterator[Path]:
+def atomic_path(
+    path: Path, *, sync: bool = True, keep_suffix: bool = False, private: bool = False
+) -> Iterator[Path]:
     """A temporary name to write to, by ourselves or by another program, renamed at the end.
 
     Nothing stands under the name as the block begins. Where the block raises, the file before
-    stays and the temporary one goes.
+    stays and the temporary one goes. In a folder that others may read they may read the file, too:
+    it is no folder of ours.
 
     Args:
         keep_suffix: for writers that look at how the name ends.
+        private: keep the rights that the file was made with.
 
     Raises:
         DiskFull: no space is left, also where the block says so by an `OSError`.
@@ -65,6 +70,8 @@ def atomic_path(path: Path, *, sync: bool = True, keep_suffix: bool = False) -> 
         partial.unlink(missing_ok=True)
         try:
             yield partial
+            if not private:
+                partial.chmod(0o600 | path.parent.stat().st_mode & 0o044)
             if sync:
                 sync_path(partial)
             partial.replace(path)
@@ -95,7 +102,11 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
         try:
             yield partial
+            others = target.parent.stat().st_mode & 0o055
             for path in (*partial.rglob("*"), partial):
+                if not path.is_symlink():
+                    runs = path.stat().st_mode & 0o100
+                    path.chmod(0o700 | others if runs else 0o600 | others & 0o044)
                 sync_path(path)
             _exchange(partial, target, old)
             sync_path(target.parent)
@@ -147,6 +158,19 @@ def sync_path(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def check_owner(folder: Path) -> None:
+    """Refuse a data folder of somebody else's before anything of it is used.
+
+    Raises:
+        NotAllowed: we may not read and write it.
+    """
+    if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise NotAllowed(
+            f"the data folder {folder} is another user's (uid {folder.stat().st_uid}, we are "
+            f"{os.geteuid()}) or protected: work as that user, or choose another folder with --data"
+        )
 
 
 def write_error(path: Path, error: OSError) -> CannotWrite:

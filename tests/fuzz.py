@@ -386,7 +386,7 @@ TARGETS = (
     ),
     Target(
         "page",
-        "<div class=text>¦</div>¦<p>¦<br>¦<table>¦<td>¦<h1>¦&#¦;¦&amp¦word ¦Α. ¦<![CDATA[¦]]>¦}"
+        "<div class=text>¦</div>¦<p>¦<br>¦<td>¦<h1>¦&#¦;¦&amp¦word ¦Α. ¦<![CDATA[¦]]>¦}"
         '¦<script type=application/ld+json>¦{"@type":"Article",¦</script>¦<meta ¦<time datetime='
         "¦property=og:title content=",
         (PAGE,),

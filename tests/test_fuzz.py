@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from crawler import profiles
+from crawler.discovery.sitemaps import sitemaps_in_robots
 from crawler.extract.charset import decode
+from crawler.fetch.robots import RobotsRules
 from crawler.visible_text import visible_text
 from exchange.errors import UsageError
 from exchange.settings import Config
@@ -73,9 +75,16 @@ def test_a_reply_with_such_values_yields_its_other_pairs() -> None:
         assert len(parse.parse(f"{deep}\nQ: Who?\nA: The mayor.")) == 1
 
 
+def test_a_delay_of_any_length_is_a_day_at_most() -> None:
+    for line in ("Crawl-delay: ", "Request-rate: 1/"):
+        assert RobotsRules(f"User-agent: *\n{line}{'9' * 400}").delay == 86_400
+    assert RobotsRules(f"User-agent: *\nRequest-rate: {'9' * 400}/1").delay < 1e-9
+
+
 def test_time_grows_with_size() -> None:
     with cpu_limit(2):
         parse.parse_answer("\n" * 40_000 + "²")
         parse.parse("Q: Who?\nA:" + "\n" * 40_000)
         decode(b'<script\xbb\x90\xb1"' * 30_000)
+        sitemaps_in_robots("\n" * 100_000)
         visible_text(b"<" * 300_000)

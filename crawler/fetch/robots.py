@@ -67,7 +67,7 @@ _SECONDS = {"ms": 0.001, "m": 60.0, "h": 3600.0}
 def _in_seconds(found: re.Match[str]) -> str:
     """A Crawl-delay such as `10s`, `1,5` or `2 min` as a plain number of seconds."""
     number = float(f"{found[2]}.{found[3] or 0}") * _SECONDS.get(found[4].lower(), 1.0)
-    return f"{found[1]}{number:.6f}"
+    return f"{found[1]}{min(number, DAY_S):.6f}"
 
 
 class RobotsRules:
@@ -87,14 +87,15 @@ class RobotsRules:
 
     @property
     def delay(self) -> float:
-        """Least seconds between requests by Crawl-delay and Request-rate; 0 without either."""
+        """Least seconds between requests by Crawl-delay and Request-rate; 0 without either, and
+        never more than a day."""
         if self._rules is None:
             return 0.0
         delay = float(self._rules.crawl_delay(AGENT) or 0)
         rate = self._rules.request_rate(AGENT)
-        if rate and rate.requests > 0:
-            delay = max(delay, rate.seconds / rate.requests)
-        return max(delay, 0.0)
+        if rate and rate.requests > 0:  # whole numbers of any length
+            delay = max(delay, min(rate.seconds, DAY_S * rate.requests) / rate.requests)
+        return min(max(delay, 0.0), float(DAY_S))
 
     def opens_in(self, now: float) -> float:
         """Seconds until Visit-time lets us in; 0 within it, and where none is named.

@@ -22,6 +22,7 @@ from exchange.cli import commands
 from exchange.cli.commands import HelpfulGroup
 from exchange.display import LEVEL_VARIABLE
 from exchange.errors import STOPPED, USAGE, UserError
+from exchange.files import PRIVATE, check_owner
 from exchange.journal import CRASHED, JournalEntry
 from exchange.settings import Config
 from exchange.text.controls import strip_in_tables
@@ -88,9 +89,11 @@ def load_project(
     if quiet or verbose:
         os.environ[LEVEL_VARIABLE] = _QUIET if quiet else _VERBOSE  # children hear it too
     strip_in_tables()
+    os.umask(PRIVATE)
     settings = Config.find(config)
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)
+    check_owner(project.data)
     if commands.is_journalled(ctx.command, entry.words, _OPTIONS_WITH_VALUE):
         entry.open(project.data, settings)
     ctx.obj = project
@@ -162,6 +165,7 @@ def _as_user_error(error: Exception) -> UserError | None:
     """
     import sqlite3
 
+    from exchange.errors import NotAllowed
     from exchange.files import is_full, write_error
     from exchange.store import failures
 
@@ -169,4 +173,6 @@ def _as_user_error(error: Exception) -> UserError | None:
         error = failures.told(error, "use a file of SQLite")
     elif isinstance(error, OSError) and is_full(error):
         error = write_error(Path(error.filename or "to the disk"), error)
+    elif isinstance(error, PermissionError) and error.filename:
+        error = NotAllowed(f"no right to use {error.filename}: it is another user's, or protected")
     return error if isinstance(error, UserError) else None
