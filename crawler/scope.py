@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from crawler import addresses, records
+from crawler.profile import ProfilePattern, compile_pattern
 from crawler.records import Link
 from exchange.text import dates
 from exchange.text.fold import fold
-from exchange.text.patterns import ProfilePattern, compile_pattern
 
 if TYPE_CHECKING:
     from crawler.profile import LinkKind, Profile

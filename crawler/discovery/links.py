@@ -24,9 +24,9 @@ from crawler.discovery.sitemaps import (
 from crawler.discovery.wayback import WaybackScope
 from crawler.extract.html import parse
 from crawler.inflate import gunzip
+from crawler.profile import ProfilePattern, compile_pattern
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
-from exchange.text.patterns import ProfilePattern, compile_pattern
 
 MAX_LINKS = 20_000  # of one page; more is a trap
 _BLOCKS = ("li", "tr", "p", "dd", "dt", "div", "td")

@@ -16,9 +16,9 @@ from crawler.addresses import as_written, joined
 from crawler.discovery.links import base_of
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
+from crawler.profile import compile_pattern
 from crawler.records import Link, PageClaim, part_key, part_of
 from crawler.scope import CrawlScope
-from exchange.text.patterns import compile_pattern
 
 MAX_PARTS = 60  # of one story; more is a trap
 _WORD = "page|part|pg|p|pag|pagina|pagine|seite|sida|side|strana|s|teil"

@@ -9,8 +9,8 @@ from crawler import records
 from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
 from crawler.extract.metadata import PageMetadata, page_language
+from crawler.profile import ProfilePattern, compile_pattern
 from exchange.text import dates
-from exchange.text.patterns import ProfilePattern, compile_pattern
 
 if TYPE_CHECKING:
     from crawler.profile import PageShape, Profile, SelectorField

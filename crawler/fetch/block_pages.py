@@ -9,9 +9,9 @@ from html import unescape
 from importlib.resources import files
 from typing import NamedTuple
 
+from crawler.profile import ProfilePattern
 from crawler.visible_text import visible_text
 from exchange.text.fold import WORD, fold
-from exchange.text.patterns import ProfilePattern
 
 BLOCK_PAGE_BYTES = 32 * 1024  # bytes; such pages are short, and say so at once
 # Characters of text; a page that has more below such a title is a story about it. One or two words

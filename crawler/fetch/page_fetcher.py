@@ -27,11 +27,11 @@ from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.redirects import RedirectPath, failed, left_out, refresh_target
 from crawler.fetch.response import FetchError
 from crawler.frontier.identity import LOOP
+from crawler.profile import compile_pattern
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.net import parse_retry_after
-from exchange.text.patterns import compile_pattern
 
 LONGEST_RETRY_S = 6 * 3600.0
 RETRY_GROWTH = 4.0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from crawler.profile import MOST_TIMEOUTS, ProfilePattern
 from crawler.profiles import parse
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
-from exchange.text.patterns import MOST_TIMEOUTS, ProfilePattern
 from tests.crawler.harness import PROFILE, crawl, stories
 from tests.crawler.loopback import Answer, Loopback
 from tests.fuzz import cpu_limit
