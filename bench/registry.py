@@ -44,6 +44,7 @@ NAMES = (
     "eta",
     "faults",
     "generate",
+    "grading",
     "kill",
     "learn",
     "pages",

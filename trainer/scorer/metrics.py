@@ -51,6 +51,7 @@ def signatures() -> dict[str, str]:
     return {metric.name: metric.signature for metric in METRICS}
 
 
+NO_ERROR = 1e-9  # of rounding
 BINS = 15  # of equal numbers of items
 
 
@@ -193,8 +194,9 @@ def _interval(sums: Array, figure: Callable[[Array], Array]) -> FigureInterval:
     found = statistics.bootstrap_interval(sums.tolist(), figure)
     freedom = len(sums) - 1
     error = (found.high - found.low) / (2 * statistics.t_quantile(0.975, freedom))
-    if error <= 0:
-        return FigureInterval(found.value, found.low, found.high)
+    if error <= NO_ERROR:  # every draw gives the same: as of a scorer that is always right
+        sure = found.value > NO_ERROR
+        return FigureInterval(found.value, found.low, found.high, 0.0, 0.0 if sure else 1.0)
     p = statistics.t_two_sided_p(found.value / error, freedom) / 2
     return FigureInterval(
         round(found.value, 4),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.scorer.candidates import Progress, ScoreCandidate, no_progress
+from trainer.scorer.guards import predict_guarded
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.metrics import LabelledPrediction
 
@@ -48,12 +49,14 @@ class Scorer:
                 found.level,
                 item.scale.top,
                 round(found.confidence, 4),
-                found.cut or found.confidence < self.threshold,
+                doubtful or found.cut or found.confidence < self.threshold,
                 found.cut,
                 tuple(round(value, 4) for value in found.probabilities),
                 round(item.scale.score(found.expected), 4),
             )
-            for item, found in zip(items, self.candidate.predict(items, progress), strict=True)
+            for item, (found, doubtful) in zip(
+                items, predict_guarded(self.candidate, items, progress), strict=True
+            )
         ]
 
     def outcomes(
@@ -62,5 +65,7 @@ class Scorer:
         """Scored items beside their true levels."""
         return [
             LabelledPrediction(item.scale, item.level, found)
-            for item, found in zip(items, self.candidate.predict(items, progress), strict=True)
+            for item, (found, _) in zip(
+                items, predict_guarded(self.candidate, items, progress), strict=True
+            )
         ]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 BEHIND = 1.0  # standard errors that the simplest may lie behind the best
-CHANCE = 0.01  # of calling a scorer that knows nothing better than chance
+CHANCE = 0.005  # of calling a scorer that knows nothing better than chance
 # All that are tried where their views can be had, the simplest first.
 CANDIDATES = (
     ("similarity",),
@@ -130,7 +130,7 @@ def select(
     chosen = choose(tried, clusters)
     baselines, least = predict_baselines(items, folds[0], clusters)
     gain = compare(chosen.outcomes, least, clusters)
-    knows = gain.p_above < CHANCE
+    knows = is_no_chance(chosen.outcomes, gain, clusters)
     candidate = RegressionCandidate(
         tuple(fit_part(held[kind], shares) for kind in chosen.parts),
         MarkCurve.fit(chosen.numbers, items),
@@ -163,6 +163,17 @@ def choose(tried: Sequence[_Tried], clusters: Sequence[str]) -> _Tried:
         if one is best or behind.value <= behind.error * BEHIND:
             return one
     return best
+
+
+def is_no_chance(
+    outcomes: Sequence[LabelledPrediction], gain: FigureInterval, clusters: Sequence[str]
+) -> bool:
+    """Whether it is better than the baseline, and than one that says the same of all answers.
+
+    The second since a baseline that happened to do worse than nothing would be beaten by nothing.
+    """
+    alone = measure_with_doubt(outcomes, clusters)["qwk"]
+    return max(gain.p_above, alone.p_above) < CHANCE
 
 
 def predict_baselines(

@@ -274,7 +274,7 @@ def _decoder_info(
     clusters = left_out.cluster_names(tuned.items)
     baselines, least = selection.predict_untaught(tuned.taught, tuned.items, clusters)
     gain = compare(tuned.outcomes, least, clusters)
-    knows = gain.p_above < selection.CHANCE
+    knows = selection.is_no_chance(tuned.outcomes, gain, clusters)
     levels = [outcome.level for outcome in tuned.outcomes]
     readings: list[Any] = [outcome.reading for outcome in tuned.outcomes]
     threshold = fit_threshold(readings, levels, about.agreement, clusters) if knows else NEVER

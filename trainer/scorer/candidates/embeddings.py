@@ -88,7 +88,7 @@ class CosinesView:
     """The similarity numbers, and the cosines of answer, guide and question."""
 
     kind: ClassVar[str] = "cosines"
-    penalty: ClassVar[float] = 10.0
+    penalty: ClassVar[float] = 30.0
     weight: ClassVar[float] = 1.0
 
     def __init__(self, counts: TextCounts, embedder: TextEmbedder, centre: Array) -> None:

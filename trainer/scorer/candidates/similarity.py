@@ -29,7 +29,11 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NEGATORS = every().words("negators")
 _EMPTY = (
-    frozenset(map(fold, every().words("question_stop_words") | every().words("stop_words")))
+    frozenset(
+        fold(word)
+        for name in ("question_stop_words", "stop_words", "small_words")
+        for word in every().words(name)
+    )
     | frozenset().union(*every().function_words.values())
 ) - _NEGATORS
 
@@ -78,7 +82,7 @@ class SimilarityView:
     """Numbers about answer, guide and question; nothing of them depends on a label."""
 
     kind: ClassVar[str] = "similarity"
-    penalty: ClassVar[float] = 10.0
+    penalty: ClassVar[float] = 30.0
     weight: ClassVar[float] = 1.0
 
     def __init__(self, counts: TextCounts) -> None:
