@@ -31,8 +31,10 @@ def claim_archive(redis: Redis, archive: str, identity: str) -> None:
     take away from it. A Redis that was emptied has forgotten all names: the next to look has it.
 
     Raises:
-        UsageError: it is another spool's.
+        UsageError: it is another spool's, or no archive can have it.
     """
+    if archive in keys.RESERVED:
+        raise UsageError(f"an archive cannot be called {archive} in Redis: give it another name")
     with redis.pipeline() as pipe:
         pipe.watch(keys.SPOOLS)
         holder = pipe.hget(keys.SPOOLS, archive)

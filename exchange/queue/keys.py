@@ -33,6 +33,8 @@ PAUSE = b"pause"  # what it holds while no worker takes new work
 SEEN = "kk:seen"
 ARCHIVES = "kk:archives"
 SPOOLS = "kk:spools"
+# No archive is called so: its inputs would have names that a worker may write.
+RESERVED = frozenset({"inflight", "hb", "stat"})
 
 # What stands at the names that do not depend on a worker or an archive, to be told at the start.
 _REGISTRIES = ("wip", "finished", "failed", "deferred", "scheduled", "canceled")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from redis import Redis
 
 from exchange.errors import UsageError
 from exchange.project import Project
-from exchange.queue import keys
+from exchange.queue import keys, redis_access
 from exchange.queue.announce import announced_languages, announced_models, claim_archive
 from exchange.queue.feeder import Feeder
 from exchange.store.spool import Spool
@@ -99,6 +100,16 @@ def test_a_name_is_free_when_its_spool_is_silent_and_has_left_nothing(
     with pytest.raises(UsageError, match="another data folder"):
         redis.set(keys.recipe("paper"), "{}")
         claim_archive(redis, "paper", "one")
+
+
+def test_no_archive_has_a_name_whose_inputs_a_worker_may_write(server: OwnServer) -> None:
+    writable = [key for key in redis_access.acl_rights().split() if key.startswith("~kk:")]
+    for name in ("paper", *keys.RESERVED):
+        task = keys.task(name, "a" * 24)
+        assert any(fnmatch(task, key[1:]) for key in writable) == (name in keys.RESERVED)
+    for name in keys.RESERVED:
+        with pytest.raises(UsageError, match="another name"):
+            claim_archive(server.client(), name, "one")
 
 
 def test_what_a_lost_data_folder_left_behind_is_forgotten_when_told_to(
