@@ -14,6 +14,7 @@ from crawler.fetch.robots import RobotsRules
 from crawler.visible_text import visible_text
 from exchange.errors import UsageError
 from exchange.settings import Config
+from exchange.text.dates import parse_date
 from exchange.text.tokens import TokenizedText
 from tests.fuzz import TARGETS, Target, TooSlow, cpu_limit, fuzz
 from workers import parse
@@ -88,3 +89,4 @@ def test_time_grows_with_size() -> None:
         decode(b'<script\xbb\x90\xb1"' * 30_000)
         sitemaps_in_robots("\n" * 100_000)
         visible_text(b"<" * 300_000)
+        assert parse_date("3 May 2004 and " * 3000, language="en") == "2004-05-03"

@@ -62,3 +62,16 @@ def strip_in_tables() -> None:
 
     (table,) = strip_control_codes.__defaults__ or ({},)
     table.update({code: None for first, last in _RANGES for code in range(first, last + 1)})
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run (OWASP, CSV injection)
+
+
+def plain_cell(text: str) -> str:
+    """Text for a cell of a table: what a spreadsheet would take for a formula gets an apostrophe.
+
+    A number with its sign stays one.
+    """
+    number = text[1:].translate(str.maketrans("", "", ".,% ")).isdecimal()
+    risky = text.startswith(_FORMULA) and not (text[0] in "+-" and number)
+    return f"'{text}" if risky else text

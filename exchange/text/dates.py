@@ -32,6 +32,7 @@ from exchange.text.fold import fold
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_YEAR, LAST_YEAR = 1800, 2199
 BUDDHIST = 543  # years that Thailand counts more
+_BEFORE_CHARS = 80  # before a date in which the first of two may stand
 _LONGEST_FIELD = 100  # characters that dateparser is asked about: more is no field
 _ISO = re.compile(r"(?<!\d)(\d{4})([-/.])[ ]?(\d{1,2})\2[ ]?(\d{1,2})(?!\d)")  # addresses: slashes
 _HAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일号]")
@@ -69,7 +70,9 @@ def parse_date(text: str, months: Mapping[str, int] | None = None, language: str
     flat = _ACCENTS.sub("", text.translate(FLAT)) if _LETTER.search(text) else ""
     for year, number, day, start, _ in spelling.worded(flat):
         found.append((start, _iso(year, number, day)))
-        found.append(_first_of_two(flat[:start], int(year), int(number), spelling))
+        near = max(0, start - _BEFORE_CHARS)
+        at, iso = _first_of_two(flat[near:start], int(year), int(number), spelling)
+        found.append((near + at, iso))
     first = min((item for item in found if item[1]), default=(0, ""))[1]
     if first or not language:
         return first

@@ -12,6 +12,7 @@ import orjson
 
 from exchange.errors import Busy, UsageError
 from exchange.files import write_atomic
+from exchange.text.controls import plain_cell
 
 HEADINGS = ("question", "guide", "answer", "score", "maximum")
 _LANGUAGES = ("en", "el")
@@ -59,8 +60,12 @@ def write_sample(path: Path, language: str) -> int:
         table = io.StringIO(newline="")
         writer = csv.DictWriter(table, HEADINGS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
         write_atomic(path, table.getvalue().encode("utf-8-sig"))
     else:
         raise UsageError(f"{path}: a sample is written as .json, .jsonl or .csv")
     return len(rows)
+
+
+def _cell(value: object) -> object:
+    return plain_cell(value) if isinstance(value, str) else value

@@ -92,6 +92,26 @@ def test_autotrain_s_csv_has_a_text_column(dataset: Path, tmp_path: Path) -> Non
     assert all(row["text"].endswith(row["completion"]) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("\t=1", "'\t=1"),
+        ("-5", "-5"),
+        ("+3,5 %", "+3,5 %"),
+        ("Who? =", "Who? ="),
+        ("", ""),
+    ],
+)
+def test_a_csv_holds_no_formula(dataset: Path, cell: str, written: str) -> None:
+    row = replace(read_split(dataset, "train")[0], question=cell, answer=cell)
+    pieces = FORMATS["autotrain"].files({"train": [row]}, Manifest.read(dataset))["train.csv"]
+    read = list(csv.DictReader(io.StringIO(b"".join(pieces).decode("utf-8"), newline="")))
+    assert read[0]["prompt"] == read[0]["completion"] == written
+
+
 def test_a_csv_survives_quotes_commas_and_lines(dataset: Path, tmp_path: Path) -> None:
     row = replace(read_split(dataset, "train")[0], answer='Είπε: "ναι",\nκαι έφυγε;')
     pieces = FORMATS["autotrain"].files({"train": [row]}, Manifest.read(dataset))["train.csv"]

@@ -13,6 +13,7 @@ import orjson
 
 from exchange.display import format_bytes
 from exchange.errors import MissingExtra
+from exchange.text.controls import plain_cell
 from trainer.dataset.rows import DatasetRow, Manifest, SplitRows
 
 
@@ -151,7 +152,8 @@ def _csv(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
     for row in rows:
         said = f"{row.system}\n" if row.system else ""
         text = f"{said}human: {row.question}\nbot: {row.answer}"
-        writer.writerow((text, row.system, row.question, row.answer, row.id))
+        cells = (text, row.system, row.question, row.answer, row.id)
+        writer.writerow([plain_cell(cell) for cell in cells])
         yield buffer.getvalue().encode("utf-8")
         buffer.seek(0)
         buffer.truncate()
