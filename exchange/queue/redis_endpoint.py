@@ -2,7 +2,8 @@
 
 Started under `redis.lock` by whichever command comes first, found by the others through
 `redis.json`, restarted by a living daemon or supervisor when it dies, stopped by the last user
-to leave. A server that we did not start is never adopted.
+to leave, or by its guard where all users were killed. A server that we did not start is never
+adopted.
 """
 
 from __future__ import annotations
