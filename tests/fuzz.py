@@ -52,7 +52,7 @@ from exchange.text.tokens import TokenizedText
 from kkoracle.settings import TABLES, settings_model
 from workers import parse
 
-BASE_S = 0.3  # CPU seconds that any input may take
+BASE_S = 1.0  # CPU seconds that any input may take: the first ones build what is cached
 LONGEST = 40_000  # bytes of an input that is said over and over
 TIMES = (2, 30, 1000, 3000, LONGEST)  # that a piece is said
 BATCH = 200  # inputs between two looks at the clock
