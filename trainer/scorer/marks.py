@@ -10,6 +10,7 @@ from exchange.text.fold import fold, plain_name
 from exchange.text.language import every
 from trainer.dataset.readers import BadLine
 
+MOST = 10_000.0  # points; more is a number that got into the wrong column
 NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
 MARK = re.compile(rf"({NUMBER})\s*(?:/\s*({NUMBER})|(%))?\s*([^\W\d_]+)?\.?")
 _RANGE = re.compile(rf"(?:0\s*[-–—]\s*)?({NUMBER})\s*([^\W\d_]+)?\.?")
@@ -77,7 +78,7 @@ def _number(value: Any, what: str) -> tuple[float, float, bool]:
             percent = bool(told[3])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value)
-    if not math.isfinite(number):
+    if not math.isfinite(number) or max(abs(number), of) > MOST:
         raise BadLine(f"bad_{what}")
     return number, of, percent
 

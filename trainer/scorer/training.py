@@ -18,6 +18,7 @@ from trainer.scorer.candidates.decoder import DecoderCandidate
 from trainer.scorer.candidates.embeddings import load_embedder
 from trainer.scorer.candidates.regression import RegressionCandidate
 from trainer.scorer.folder import CANDIDATE, DATA, ScorerInfo, scorer_run
+from trainer.scorer.guards import is_empty
 from trainer.scorer.items import load_score_prompt
 from trainer.scorer.metrics import compare, measure, measure_with_doubt
 from trainer.scorer.scoring import Scorer
@@ -73,7 +74,12 @@ def train_scorer(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     run = scorer_run(project, name)
     rows = [*parts.train, *parts.valid]
-    why_not = "not asked for: --candidates decoder"
+    if bare := sum(is_empty(item.guide) for item in rows):
+        callback.log(
+            f"{bare:,} of {len(rows):,} answers have no guide: nothing says what is right, so "
+            "such answers get a mark and are always left to a person"
+        )
+    why_not = "not asked for: [score] candidates"
     if settings.candidates == "auto":
         why_not = tuning.reason_not_to_tune(
             language_model, project.models, rows, settings, callback.log

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from trainer.dataset.readers import BadLine
+from trainer.scorer.fields import parse_item
 from trainer.scorer.guards import without_requests
 from trainer.scorer.items import ScoreItem, ScoreScale
 from trainer.scorer.scoring import Scorer
@@ -96,6 +98,13 @@ def test_what_speaks_of_no_marking_is_left_as_it_is() -> None:
         assert without_requests(text) in (text, "") or len(without_requests(text)) <= len(text)
     assert without_requests("Warm air rises. Score: 4") == "Warm air rises."
     assert without_requests("Warm air rises") == "Warm air rises"
+
+
+@pytest.mark.parametrize("field", ["score", "maximum"])
+def test_a_number_that_is_no_mark_is_refused(field: str) -> None:
+    row = {"question": "Why?", "guide": "So.", "answer": "So.", "score": 1, "maximum": 5}
+    with pytest.raises(BadLine, match=f"bad_{field}"):
+        parse_item({**row, field: 1e300})
 
 
 def test_an_empty_answer_is_surely_nothing_and_no_guide_is_left_to_a_person(
