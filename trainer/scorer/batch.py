@@ -19,6 +19,7 @@ import orjson
 
 from exchange.errors import BadFile, UsageError
 from exchange.files import write_atomic, write_error
+from exchange.text.controls import plain_cell
 from trainer.console import StageProgress
 from trainer.scorer.explain import ScoreContext
 from trainer.scorer.items import ScoreItem
@@ -38,7 +39,6 @@ COLUMNS = (
     "scorer",
 )
 FEEDBACK = "feedback"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run (OWASP, CSV injection)
 Feedback = Callable[[Sequence[ScoreItem], Sequence[ScoreResult], Sequence[ScoreContext]], list[str]]
 
 
@@ -198,8 +198,8 @@ def _safe(cell: Any) -> Any:
     """A student's text is text, also where a spreadsheet would take it for a formula."""
     if isinstance(cell, dict | list):
         return orjson.dumps(cell, default=str).decode()
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return plain_cell(cell) if isinstance(cell, str) else cell
 
 
 def _bare(cell: str) -> str:
-    return cell[1:] if cell.startswith(tuple(f"'{mark}" for mark in _FORMULA)) else cell
+    return cell[1:] if cell.startswith("'") and plain_cell(cell[1:]) == cell else cell
