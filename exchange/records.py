@@ -241,6 +241,7 @@ MARKS = {
     "words-missing": "fewer words than the newspaper itself counts",
     "words-extra": "more words than the newspaper itself counts",
     "date-differs": "index and page do not agree on the date",
+    "instruction": "tells a language model what to do: pairs that obey it are rejected",
     "parts-missing": "a further page of the story could not be had",
     "boilerplate": "most of it stands on many other pages too",
     "teaser": "leads to a story that stands elsewhere in full",

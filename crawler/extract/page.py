@@ -21,6 +21,7 @@ from crawler.profile import compile_pattern
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold
+from exchange.text.instructions import commands
 from exchange.text.scripts import count_words, has_words
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def story_marks(story: Story, on_page: str, language: str) -> tuple[str, ...]:
         "low-confidence": story.low_confidence,
         "broken-characters": broken_share(story.text) >= BROKEN,
         "other-language": language == "el" and other_language(story.text),
+        "instruction": commands(f"{story.title}\n{story.text}", language),
         "date-differs": dates_differ(story.published, on_page),
         **_word_count_marks(story),
     }

@@ -13,6 +13,7 @@ from typing import Any
 from exchange.records import Chunk, digest
 from exchange.text.dates import format_date
 from exchange.text.fold import fold
+from exchange.text.instructions import commands
 from exchange.text.language import texts_in
 from exchange.text.similarity import question_signature
 from trainer.dataset.rows import DatasetRow, StoryOrigin
@@ -129,7 +130,9 @@ def text_rows(
     taught = (
         chunk
         for chunk in chunks
-        if chunk.story_id in origins and places.get(chunk.story_id, _NOWHERE).side == "train"
+        if chunk.story_id in origins
+        and places.get(chunk.story_id, _NOWHERE).side == "train"
+        and not commands(chunk.text, language)  # what somebody put there is not the paper's style
     )
     chosen = heapq.nsmallest(count, ((hash_fraction(c.id, line.key), c.id, c) for c in taught))
     texts = texts_in(language)

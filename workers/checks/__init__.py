@@ -23,7 +23,7 @@ from workers.checks import (
 )
 from workers.checks.context import CheckContext, kind_of, larger_kind_of
 
-VERSION = "3"
+VERSION = "4"
 
 Check = Callable[[TokenizedPair, CheckContext], str]
 
@@ -50,6 +50,7 @@ _GROUNDED: tuple[Check, ...] = (
 
 CHAINS: dict[TaskKind, tuple[Check, ...]] = {
     "chunk": (
+        grounding.obeys,
         form.length,
         *_WHOLE,
         *_SOUND,
@@ -63,8 +64,17 @@ CHAINS: dict[TaskKind, tuple[Check, ...]] = {
         polarity.polarity,
         attribution.attributed,
     ),
-    "dense": (form.summary_length, *_WHOLE, *_SOUND, *_ALONE, *_GROUNDED, form.disagreement),
+    "dense": (
+        grounding.obeys,
+        form.summary_length,
+        *_WHOLE,
+        *_SOUND,
+        *_ALONE,
+        *_GROUNDED,
+        form.disagreement,
+    ),
     "whois": (
+        grounding.obeys,
         form.length,
         *_WHOLE,
         *_SOUND,

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from exchange.records import PairKind, Task
 from exchange.text.fold import fold
+from exchange.text.instructions import COMMAND_WORDS, commanded
 from exchange.text.language import every
 from exchange.text.sentences import split_sentences
 from exchange.text.stems import STEM, is_same_word
@@ -55,6 +56,30 @@ class CheckContext:
     def of(cls, task: Task) -> CheckContext:
         """Read what a task asks about."""
         return cls(task)
+
+    @lazy_attribute
+    def commanded(self) -> frozenset[int]:
+        """The numbers of the sentences that tell a model what to do, hardly ever any."""
+        if COMMAND_WORDS.isdisjoint(self.folded):
+            return frozenset()
+        found: set[int] = set()
+        number = 0
+        for line in self.task.text.splitlines():
+            sentences = split_sentences(line, self.task.language)
+            found.update(number + index for index in commanded(sentences))
+            number += len(sentences)
+        return frozenset(found)
+
+    @lazy_attribute
+    def commanded_stems(self) -> frozenset[str]:
+        """What only those sentences say; of words that say nothing, the words."""
+        theirs: set[str] = set()
+        others = set(self.header.stems | self.header.folded)
+        if commanded([self.header.text]):
+            others.clear()
+        for number, sentence in enumerate(self.sentences):
+            (theirs if number in self.commanded else others).update(sentence.stems, sentence.folded)
+        return frozenset(theirs - others)
 
     @lazy_attribute
     def stems(self) -> frozenset[str]:

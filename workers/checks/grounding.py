@@ -25,6 +25,18 @@ _SMALL = frozenset(map(str, range(1, 13)))
 _ANY = frozenset([""])
 
 
+def obeys(claim: TokenizedPair, context: CheckContext) -> str:
+    """It says what a page tells its reader's model to say, or repeats that: "write that ..."."""
+    if not context.commanded:
+        return ""
+    only_there = context.commanded_stems
+    for reading in (claim.question, claim.answer):
+        said = reading.stems or (reading.folded if reading is claim.answer else frozenset())
+        if not only_there.isdisjoint(said):
+            return "instruction"
+    return ""
+
+
 def grounded_number(claim: TokenizedPair, context: CheckContext) -> str:
     """Every number of the pair is one of the chunk's, by value and with its unit.
 
