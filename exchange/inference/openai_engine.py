@@ -135,6 +135,8 @@ class OpenAIEngine:
             self._call(self._session.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
+        if not self._thread.is_alive():
+            self._loop.close()  # its sockets stay open otherwise
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""

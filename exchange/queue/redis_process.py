@@ -243,9 +243,8 @@ class RedisProcess:
         )
         alive.release()  # the server itself holds it now
         assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it did not live so long
-            process.stdin.write("\n".join(config).encode())
-            process.stdin.close()
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # it has ended already
+            pipe.write("\n".join(config).encode())
         return process
 
     def _write_notes(self, notes: dict[str, Any]) -> None:

@@ -173,7 +173,6 @@ def _answer_items(
                 for group in {item.split for item in items if item.reference}
             }
         )
-        system.store.close()
     rows = [
         ComparisonRow(item.split, item.question, item.reference, one.text, other.text)
         for item, one, other in zip(items, *said, strict=True)

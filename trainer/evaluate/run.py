@@ -208,17 +208,14 @@ class _EvaluationRun:
         store = AnswerCache(self.archive_dir / ANSWERS, self.clients(weights).base.key)
         rules = prompts.template_in_language("judge", self.language, letter_judge.PLACEHOLDERS)
         judge = LetterJudge(weights, self.about.title, rules, store, self.hooks.stop)
-        try:
-            return run_judge(
-                judge,
-                items,
-                answers,
-                self.settings.judged,
-                (self.archive_dir, self.request.run),
-                self.hooks.report,
-            )
-        finally:
-            store.close()
+        return run_judge(
+            judge,
+            items,
+            answers,
+            self.settings.judged,
+            (self.archive_dir, self.request.run),
+            self.hooks.report,
+        )
 
     def recorded(self, found: EvaluationInputs, systems: Sequence[EvalSystem]) -> EvaluationInfo:
         """What was asked of whom with what."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -31,7 +31,6 @@ class AnswerCache:
         self.damaged = 0  # lines that were cut short
         for raw in self._lines():
             self._take(raw)
-        self._file: IO[bytes] | None = None
 
     def add_output(self, cell: str, said: ModelOutput) -> None:
         """Add an answer. Answers that failed are not kept: they are worth another try.
@@ -47,11 +46,6 @@ class AnswerCache:
         """Add a likelihood."""
         self.weighed[cell] = likelihood
         self._append({"cell": cell, "logprob": likelihood.logprob, "tokens": likelihood.tokens})
-
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
 
     def _take(self, raw: Any) -> None:
         try:
@@ -75,12 +69,11 @@ class AnswerCache:
     def _append(self, entry: dict[str, Any]) -> None:
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("ab", buffering=0)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as file:
                 if _torn(self.path):
                     line = b"\n" + line
-            self._file.write(line)  # one write: two evaluations at once do not mix their lines
+                file.write(line)  # one write: two evaluations at once do not mix their lines
         except OSError as error:
             raise CannotWrite(
                 f"cannot write {self.path} ({error.strerror}): free some space, then run the same "

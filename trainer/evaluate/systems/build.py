@@ -146,7 +146,6 @@ def answer_all(
         given = system.answer(wanted, answering.one)
         answers[system.name] = {answer.item: answer for answer in given}
         weights[system.name] = system.loglikelihood(likelihood_items(wanted), weighing.one)
-        system.store.close()
     return (
         {system.name: answers[system.name] for system in systems},
         {system.name: weights[system.name] for system in systems},
