@@ -95,7 +95,7 @@ def make(folder: Path, steps: int, seed: int) -> SweepProject:
     if not (project.archive / "spool.sqlite").exists():
         _fill(project.archive, round(wanted * 1.05) + HELD_OUT, seed)
     project.kkoracle("dataset", "build")
-    rows = sum(1 for _ in (project.archive / "dataset" / "train.jsonl").open("rb"))
+    rows = (project.archive / "dataset" / "train.jsonl").read_bytes().count(b"\n")
     made = EPOCHS * -(-rows // BATCH)
     if made < steps:
         raise NotEnoughData(f"{rows} rows make {made} steps and {steps} are wanted: fill in more")

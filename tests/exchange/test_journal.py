@@ -140,6 +140,8 @@ def test_stopped_by_ctrl_c_it_is_resumable(project: Project) -> None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 3
+    assert process.stdin
+    process.stdin.close()
     assert "- ended: stopped, resumable (exit code 3)" in entries(project)[-1]
 
 

@@ -109,6 +109,7 @@ def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_proj
     pid = pid_of(project)
     user.kill()
     user.wait()
+    user.stdout.close()
     assert alive(pid)
     with redis_for(project) as redis:
         assert pid_of(project) == pid and redis.connect().ping()

@@ -174,7 +174,7 @@ def test_the_command_announces_its_address_and_stops_on_a_signal(tmp_path: Path)
         assert child.wait(timeout=10) == 0
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
 
 
 def test_a_port_in_use_is_one_line_and_exit_one() -> None:

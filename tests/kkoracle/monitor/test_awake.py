@@ -37,6 +37,7 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
     assert b"tail" in Path(f"/proc/{child}/cmdline").read_bytes()
     process.kill()
     process.wait()
+    process.stdout.close()
     deadline = time.monotonic() + 10
     while runs(child) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -162,6 +162,11 @@ def test_the_desktop_is_told_by_the_systems_own_tool_with_the_text_as_an_argumen
 # -- figures and companions -----------------------------------------------------------------------
 
 
+def figures_at(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
 def test_figures_are_served_as_prometheus_reads_them_on_loopback() -> None:
     figures = [
         MetricValue("a", "an a", 1.5, {"x": 'quo"te\n'}),
@@ -169,7 +174,7 @@ def test_figures_are_served_as_prometheus_reads_them_on_loopback() -> None:
         MetricValue("b_total", "many b", 7, kind="counter"),
     ]
     with metrics.serve_metrics("127.0.0.1", 0, lambda: figures) as port:
-        text = urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+        text = figures_at(port)
         with (
             pytest.raises(UserError, match="cannot listen"),
             metrics.serve_metrics("127.0.0.1", port, lambda: figures),
@@ -180,7 +185,7 @@ def test_figures_are_served_as_prometheus_reads_them_on_loopback() -> None:
     assert {s.labels["x"]: s.value for s in samples} == {'quo"te\n': 1.5, "y": 2.0}
     assert families["kkoracle_b"].type == "counter"
     with pytest.raises(OSError):
-        urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2)
+        figures_at(port)
 
 
 def test_a_look_that_fails_is_a_figure_and_not_an_error() -> None:
@@ -188,7 +193,7 @@ def test_a_look_that_fails_is_a_figure_and_not_an_error() -> None:
         raise RuntimeError("secret")
 
     with metrics.serve_metrics("127.0.0.1", 0, broken) as port:
-        text = urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+        text = figures_at(port)
     assert "kkoracle_look_failed 1.0" in text and "secret" not in text
 
 

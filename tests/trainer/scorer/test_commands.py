@@ -236,7 +236,10 @@ def test_a_scorer_is_one_folder_that_moves_and_its_base_may_be_elsewhere(
     )
     scorer.cli("score", "apply", "--file", str(rows), "--out", str(tmp_path / "home.jsonl"))
     one, other = (
-        [(line["score"], line["confidence"]) for line in map(json.loads, path.open("rb"))]
+        [
+            (line["score"], line["confidence"])
+            for line in map(json.loads, path.read_bytes().splitlines())
+        ]
         for path in (tmp_path / "moved.jsonl", tmp_path / "home.jsonl")
     )
     assert one == other and len(one) == 80
