@@ -7,22 +7,19 @@ story's parts stand on a page (shapes), and what to leave out. It holds no code.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import re
-from functools import cache, cached_property
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from crawler.patterns import compile_pattern
 from crawler.records import BUDGETS
-from exchange.errors import UsageError
 from exchange.records import digest
 from exchange.settings import SettingsTable
 from exchange.text import dates
 from exchange.text.charset_labels import ANNOUNCED, GREEK, codec_of
-
-log = logging.getLogger(__name__)
 
 CODE_VERSION = "4"  # raise it when the same page and profile would yield other text
 # What text is made by. The version of a text tells these apart, and an extracting process is given
@@ -40,70 +37,6 @@ EXTRACTION = frozenset(
         "min_words",
     }
 )
-
-
-LIMIT_S = 0.2  # for one pattern on one text
-MOST_TIMEOUTS = 10  # then the pattern is at fault, and not a text
-_REPEAT = re.compile(r"(?<!\\)(?:\\\\)*(?:[*+]|\{\d*,?\d*\})")
-
-
-class ProfilePattern:
-    """One pattern of a profile; what takes too long does not match.
-
-    Python's own engine can take longer than a crawl for one address, where repeats stand in
-    repeats or follow each other, and nothing can interrupt it. Such patterns are run by the
-    `regex` package, which stops in time; the others by Python, ten times faster.
-
-    Raises:
-        UsageError: while it is used: it has taken too long again and again.
-    """
-
-    def __init__(self, pattern: str) -> None:
-        """Compile it.
-
-        Raises:
-            ValueError: it is no regular expression.
-        """
-        self.pattern = pattern
-        self._timeouts = 0
-        try:
-            plain = re.compile(pattern)
-            self.groups = plain.groups
-            self._bounded: Any = None
-            if len(_REPEAT.findall(pattern)) > 1:
-                import regex  # dateparser brings it
-
-                self._bounded = regex.compile(pattern)
-        except Exception as error:  # the two libraries have errors of their own
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-        self._plain = plain
-
-    def search(self, text: str) -> re.Match[str] | None:
-        """The first match anywhere."""
-        return self._plain.search(text) if self._bounded is None else self._run("search", text)
-
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        """The match of the whole text."""
-        if self._bounded is None:
-            return self._plain.fullmatch(text)
-        return self._run("fullmatch", text)
-
-    def _run(self, way: str, text: str) -> re.Match[str] | None:
-        try:
-            found: re.Match[str] | None = getattr(self._bounded, way)(text, timeout=LIMIT_S)
-        except TimeoutError:
-            self._timeouts += 1
-            told = f"the profile's pattern {self.pattern!r} takes too long"
-            if self._timeouts >= MOST_TIMEOUTS:
-                raise UsageError(
-                    f"{told}, again and again: write it so that no repeat stands in a repeat"
-                ) from None
-            log.warning("%s on a text of %d characters, which it does not match", told, len(text))
-            return None
-        return found
-
-
-compile_pattern = cache(ProfilePattern)
 
 
 def _regex(value: str) -> str:

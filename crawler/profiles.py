@@ -19,7 +19,7 @@ from crawler.profile import (
 )
 from crawler.settings import CrawlSettings
 from exchange.errors import UsageError
-from exchange.settings import parse_toml
+from exchange.files import parse_toml
 
 _MODELS: dict[str, type[BaseModel]] = {
     "kinds": LinkKind,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from crawler import addresses, records
-from crawler.profile import ProfilePattern, compile_pattern
+from crawler.patterns import ProfilePattern, compile_pattern
 from crawler.records import Link
 from exchange.text import dates
 from exchange.text.fold import fold

@@ -12,6 +12,7 @@ import errno
 import os
 import resource
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
@@ -194,3 +195,15 @@ def size_limit() -> str:
     if limit == resource.RLIM_INFINITY:
         return ""
     return f", or the file reached the limit of {format_bytes(limit)} (`ulimit -f`)"
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """A file that somebody else wrote.
+
+    Raises:
+        ValueError: it is not TOML, or a value is longer or nested deeper than Python reads.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None

@@ -7,7 +7,6 @@ values and says where each came from. It knows no stage.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exchange.errors import UsageError
+from exchange.files import parse_toml
 
 FILE = "kkoracle.toml"
 ENV_PREFIX = "KKORACLE_"
@@ -136,18 +136,6 @@ class Config:
 
     def _where(self) -> str:
         return str(self.path) if self.path else FILE
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """A file that somebody else wrote.
-
-    Raises:
-        ValueError: it is not TOML, or a value is longer or nested deeper than Python reads.
-    """
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
 
 
 def _scalars(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from crawler.discovery.sitemaps import (
 from crawler.discovery.wayback import WaybackScope
 from crawler.extract.html import parse
 from crawler.inflate import gunzip
-from crawler.profile import ProfilePattern, compile_pattern
+from crawler.patterns import ProfilePattern, compile_pattern
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 

@@ -16,7 +16,7 @@ from crawler.addresses import as_written, joined
 from crawler.discovery.links import base_of
 from crawler.extract.charset import as_utf8
 from crawler.extract.html import parse
-from crawler.profile import compile_pattern
+from crawler.patterns import compile_pattern
 from crawler.records import Link, PageClaim, part_key, part_of
 from crawler.scope import CrawlScope
 

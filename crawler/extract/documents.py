@@ -16,7 +16,7 @@ from crawler.extract.charset import clean, decode
 from crawler.extract.file_names import date_in, title_in
 from crawler.extract.shapes import StoryParts
 from crawler.extract.text_parts import named_parts, plain_paragraphs, story_parts, value_of
-from exchange.settings import parse_toml
+from exchange.files import parse_toml
 
 MAX_PDF_PAGES = 2000
 _STAMP = 60  # characters on a page; a scan that nobody has read may carry that much

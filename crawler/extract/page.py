@@ -17,7 +17,7 @@ from crawler.extract.fallback import read_fallback
 from crawler.extract.html import parse, without_controls
 from crawler.extract.metadata import has_tags, read_metadata
 from crawler.extract.shapes import ShapeMatcher, StoryParts
-from crawler.profile import compile_pattern
+from crawler.patterns import compile_pattern
 from crawler.records import ExtractionResult
 from exchange.records import Chunk, Story, digest
 from exchange.text.fold import fold

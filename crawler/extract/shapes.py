@@ -9,7 +9,7 @@ from crawler import records
 from crawler.extract.charset import clean
 from crawler.extract.html import paragraphs
 from crawler.extract.metadata import PageMetadata, page_language
-from crawler.profile import ProfilePattern, compile_pattern
+from crawler.patterns import ProfilePattern, compile_pattern
 from exchange.text import dates
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from html import unescape
 from importlib.resources import files
 from typing import NamedTuple
 
-from crawler.profile import ProfilePattern
+from crawler.patterns import ProfilePattern
 from crawler.visible_text import visible_text
 from exchange.text.fold import WORD, fold
 

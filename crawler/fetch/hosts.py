@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, replace
 
-from crawler.clock import LONGEST_WAIT_S, steady_time
 from crawler.frontier import pages
+from crawler.frontier.clock import LONGEST_WAIT_S, steady_time
 from exchange.store import db
 
 FIRST_PAUSE_S = 60.0

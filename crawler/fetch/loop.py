@@ -9,7 +9,6 @@ import time
 from collections import deque
 from typing import Any
 
-from crawler.clock import steady_time
 from crawler.discovery.follow import FollowSchedule
 from crawler.fetch.client import HttpClient
 from crawler.fetch.hosts import HostTable
@@ -17,6 +16,7 @@ from crawler.fetch.page_fetcher import PageFetcher
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.throttle_pool import ThrottlePool
 from crawler.frontier import pages
+from crawler.frontier.clock import steady_time
 from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome, PageClaim
 from crawler.scope import CrawlScope

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from crawler import records
-from crawler.clock import steady_time
 from crawler.discovery.links import (
     MAX_LIST_BYTES,
     canonical_of,
@@ -26,8 +25,9 @@ from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.redirects import RedirectPath, failed, left_out, refresh_target
 from crawler.fetch.response import FetchError
+from crawler.frontier.clock import steady_time
 from crawler.frontier.identity import LOOP
-from crawler.profile import compile_pattern
+from crawler.patterns import compile_pattern
 from crawler.records import FetchOutcome, HttpResponse, Link, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings

@@ -14,9 +14,9 @@ from statistics import fmean
 
 from aiolimiter import AsyncLimiter
 
-from crawler.clock import steady_time
 from crawler.fetch.hosts import HostState, HostTable, after_refusal
 from crawler.fetch.robots import RobotsRules
+from crawler.frontier.clock import steady_time
 from exchange.display import format_duration
 
 # When a host mostly fails, more requests help nobody. Pure: outcomes in, "pause" out.

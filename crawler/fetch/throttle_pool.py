@@ -10,7 +10,6 @@ import logging
 import time
 from dataclasses import dataclass
 
-from crawler.clock import steady_time
 from crawler.fetch import robots
 from crawler.fetch.client import MAX_BODY, HttpClient
 from crawler.fetch.hosts import HostTable
@@ -18,6 +17,7 @@ from crawler.fetch.politeness import HostThrottle
 from crawler.fetch.redirects import refresh_target
 from crawler.fetch.response import FetchError
 from crawler.fetch.robots import RobotsResponse
+from crawler.frontier.clock import steady_time
 from crawler.records import HttpResponse
 from crawler.settings import CrawlSettings
 from exchange.errors import NotAllowed, Unreachable

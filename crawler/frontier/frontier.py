@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from crawler.clock import steady_time
 from crawler.frontier import pages, story_parts, year_rotation
+from crawler.frontier.clock import steady_time
 from crawler.frontier.identity import CanonicalPages, KeyAliases
 from crawler.frontier.raw_store import RawStore, fingerprint
 from crawler.frontier.yields import PageYields

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from crawler import addresses
-from crawler.clock import LONGEST_WAIT_S
+from crawler.frontier.clock import LONGEST_WAIT_S
 from crawler.records import CAPTURES, Link
 from exchange.store import db, history
 

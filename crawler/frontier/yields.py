@@ -13,8 +13,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from crawler.clock import steady_time
 from crawler.frontier import pages
+from crawler.frontier.clock import steady_time
 from crawler.records import FetchOutcome, Link, PageClaim
 from exchange.display import format_duration
 

@@ -17,9 +17,9 @@ import pytest
 
 from bench.faults.clock import HOUR_S, SettableClock, can_set_clocks
 from crawler import profiles
-from crawler.clock import LONGEST_WAIT_S
 from crawler.discovery.follow import FollowSchedule
 from crawler.fetch.hosts import HostState, HostTable, after_refusal
+from crawler.frontier.clock import LONGEST_WAIT_S
 from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome, Link
 from crawler.scope import CrawlScope

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.profile import MOST_TIMEOUTS, ProfilePattern
+from crawler.patterns import MOST_TIMEOUTS, ProfilePattern
 from crawler.profiles import parse
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError

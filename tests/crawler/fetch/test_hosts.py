@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.clock import LONGEST_WAIT_S
 from crawler.fetch.hosts import FIRST_PAUSE_S, HostState, HostTable, after_refusal
 from crawler.frontier import pages
+from crawler.frontier.clock import LONGEST_WAIT_S
 from exchange.net import parse_retry_after
 
 NOW = 1_000_000.0

@@ -14,8 +14,7 @@ from rich.table import Table
 
 from exchange.display import format_duration
 from exchange.errors import UsageError
-from exchange.files import write_atomic
-from exchange.settings import parse_toml
+from exchange.files import parse_toml, write_atomic
 from trainer.console import ProgressScreen
 from trainer.statistics import paired_difference
 from trainer.training.sweep.search_space import SweepCallback, SweepPlan, SweepResult, SweepRound
