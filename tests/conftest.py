@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -33,6 +34,30 @@ SENTENCES = (
     "Οι εργαζόμενοι του εργοστασίου Ελαιουργία κατέβηκαν σε απεργία στις 7 Φλεβάρη 2013.",
     "Η δασκάλα Ελένη Καρατζά δίδαξε 31 χρόνια στο σχολείο της Πέτρας.",
 )
+
+
+# Whose tests leave no socket, file, process or event loop behind: there a leak is a failure.
+TIDY = ("exchange",)
+LEAKS = ("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _folder(item) in TIDY:
+            for leak in LEAKS:
+                item.add_marker(pytest.mark.filterwarnings(leak))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    # What a folder left behind is told of while its own rules hold, not those of the next one.
+    if nextitem is not None and _folder(nextitem) != _folder(item):
+        gc.collect()
+
+
+def _folder(item: pytest.Item) -> str:
+    inside = item.path.relative_to(ROOT)
+    return inside.parts[1] if inside.parts[0] == "tests" else ""
 
 
 @pytest.fixture(autouse=True)
