@@ -113,9 +113,8 @@ def redis_away(town: Town) -> Scrape:
 def redis_full(town: Town) -> Scrape:
     with town.working() as project, redis_for(project) as handle:
         redis = handle.connect()
-        redis.config_set("maxmemory", "16mb")
-        for number in range(11):
-            redis.set(f"kk:ballast:{number}", b"x" * 2**20)
+        redis.set("kk:ballast", b"x" * 2**24)
+        redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] / 0.8))
         return seen(project)
 
 
