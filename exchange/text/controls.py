@@ -75,3 +75,19 @@ def plain_cell(text: str) -> str:
     number = text[1:].translate(str.maketrans("", "", ".,% ")).isdecimal()
     risky = text.startswith(_FORMULA) and not (text[0] in "+-" and number)
     return f"'{text}" if risky else text
+
+
+_MARKUP = re.compile(
+    r"[\\`*_{}\[\]>#|!~&]|^[-+=]"
+    r"|(?:(?<=^\d)|(?<=^\d\d)|(?<=^\d\d\d)|(?<=^\d\d\d\d))[.)]"  # items of lists, years too
+)
+
+
+def plain_markdown(text: str) -> str:
+    """Foreign text as one line that Markdown and the HTML in it show as it stands.
+
+    >>> plain_markdown("1. <b>[a](b)")
+    '1\\\\. &lt;b\\\\>\\\\[a\\\\](b)'
+    """
+    # Not every reader of Markdown knows a backslash before it.
+    return _MARKUP.sub(r"\\\g<0>", one_line(text)).replace("<", "&lt;")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exchange.store.review import Vote
-from exchange.text.controls import one_line
+from exchange.text.controls import plain_markdown
 from kkoracle.studio import studio
 from kkoracle.studio.systems import StudioAnswer
 
@@ -95,13 +95,13 @@ def count_votes(votes: Sequence[Vote]) -> list[tuple[str, int, int, int]]:
 
 def to_markdown(title: str, talk: Sequence[ComparisonRound]) -> str:
     """Every question with its answers, votes and sources; nothing in it is read as markup."""
-    parts = [f"# {_escape_markdown(title)}\n"]
+    parts = [f"# {plain_markdown(title)}\n"]
     for one in talk:
-        parts.append(f"## {_escape_markdown(one.question)}\n")
+        parts.append(f"## {plain_markdown(one.question)}\n")
         for place, given in enumerate(one.given):
             parts.append(f"**{one.name(place)}**\n\n{_blockquote(given.error or given.text)}\n")
             parts += [
-                f"- {_escape_markdown(source.head)} {_markdown_link(source.url)}".rstrip()
+                f"- {plain_markdown(source.head)} {_markdown_link(source.url)}".rstrip()
                 for source in given.sources
                 if one.open
             ]
@@ -133,15 +133,7 @@ def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> st
 
 def _blockquote(text: str) -> str:
     """A quotation, in which a line that looks like markup is shown as it stands."""
-    return "\n".join(f"> {_escape_markdown(line)}" for line in text.splitlines() or [""])
-
-
-def _escape_markdown(text: str) -> str:
-    """One line without meaning to Markdown or HTML."""
-    line = one_line(text)
-    for mark in "\\`*_{}[]<>#|!":
-        line = line.replace(mark, f"\\{mark}")
-    return line
+    return "\n".join(f"> {plain_markdown(line)}" for line in text.splitlines() or [""])
 
 
 def _markdown_link(url: str) -> str:

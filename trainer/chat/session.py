@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exchange.errors import CannotWrite, TooLarge
 from exchange.inference.engine import BASE, TUNED, Message, TextPiece
 from exchange.recipes.prompts import PromptTemplate
-from exchange.text.controls import one_line, printable
+from exchange.text.controls import one_line, plain_markdown, printable
 from trainer import tokenization
 from trainer.evaluate import rag
 from trainer.evaluate.rag import Document
@@ -110,10 +110,10 @@ def transcript(session: ChatSession, title: str, about: str) -> str:
     Args:
         about: a line that says who was asked: model, run, dataset.
     """
-    lines = [f"# {_escaped(title)}", "", _escaped(about), ""]
+    lines = [f"# {plain_markdown(title)}", "", _escaped(about), ""]
     for turn in session.turns:
         lines += [
-            f"## {_escaped(turn.question)}",
+            f"## {plain_markdown(turn.question)}",
             "",
             f"*{turn.answered_by}*",
             "",
@@ -121,7 +121,7 @@ def transcript(session: ChatSession, title: str, about: str) -> str:
             "",
         ]
         for number, source in enumerate(turn.sources, 1):
-            head = _escaped(source.head)
+            head = plain_markdown(source.head)
             linked = source.url.startswith(("https://", "http://"))
             lines.append(
                 f"{number}. [{head}](<{_address(source.url)}>)" if linked else f"{number}. {head}"
@@ -151,12 +151,8 @@ def default_transcript_path() -> Path:
 
 
 def _escaped(text: str) -> str:
-    """Text that stays text in Markdown: no headings, no HTML; lines are kept."""
-    clean = printable(text)
-    return "\n".join(
-        f"\\{line}" if line[:1] in "#>-+*=`" else line
-        for line in clean.replace("<", "&lt;").replace("[", "\\[").splitlines()
-    )
+    """Text that stays text in Markdown; lines are kept."""
+    return "\n".join(map(plain_markdown, printable(text).splitlines()))
 
 
 def _address(url: str) -> str:

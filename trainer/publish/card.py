@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exchange.text.controls import one_line
+from exchange.text.controls import one_line, plain_markdown
 from trainer.evaluate.report import strings
 from trainer.publish.fuse import FusedModel
 
@@ -184,20 +184,14 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     # JSON's strings are YAML's and Python's too.
-    made.filters.update(yaml=_quoted, plain=_plain, code=_code, slug=_slug, groupby_order=_grouped)
+    made.filters.update(
+        yaml=_quoted, plain=plain_markdown, code=_code, slug=_slug, groupby_order=_grouped
+    )
     return made
 
 
 def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _plain(text: str) -> str:
-    """One line that stays text in Markdown."""
-    line = one_line(text)
-    for mark in "\\`*_[]<>|#":
-        line = line.replace(mark, "\\" + mark)
-    return line
 
 
 def _code(text: str) -> str:

@@ -88,8 +88,8 @@ def test_markdown_names_the_sources_and_stays_text(tmp_path: Path) -> None:
         ChatTurn("# Τι;", "<img src=x>\n# όχι τίτλος\x1b[31m", "rag", (evil, good))
     )
     text = transcript(session, "Φωνή", "tiny, run default")
-    assert "## \\# Τι;" in text and "&lt;img src=x>\n\\# όχι τίτλος\n" in text
-    assert "1. \\[τίτλος](javascript:1) &lt;script>" in text  # no link: not the web
+    assert "## \\# Τι;" in text and "&lt;img src=x\\>\n\\# όχι τίτλος\n" in text
+    assert "1. \\[τίτλος\\](javascript:1) &lt;script\\>" in text  # no link: not the web
     assert "2. [Φωνή, 5/1/2008](<https://paper.example/a?b=1&c=x>)" in text
     save_transcript(tmp_path / "a.md", text)
     with pytest.raises(UserError, match="exists already"):
