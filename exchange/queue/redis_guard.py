@@ -62,7 +62,9 @@ def wait_and_end(guard: str, users: str, starts: str, alive: str, notes: str) ->
     while True:
         fcntl.flock(used, fcntl.LOCK_EX)
         fcntl.flock(used, fcntl.LOCK_UN)
-        time.sleep(UNUSED_S)
+        deadline = time.monotonic() + UNUSED_S
+        while _is_alive(alive) and time.monotonic() < deadline:
+            time.sleep(0.1)
         if _take(used):
             break
     fcntl.flock(_open(starts), fcntl.LOCK_EX)
