@@ -4,6 +4,8 @@
   (ml-explore/mlx#3186). mlx-lm calls the setter from two modules; both get a no-op.
 - The allocator's pool grows with every new shape; it is capped.
 - On a CPU only float32 has fast kernels, so weights are cast there.
+- There it also compiles and loads kernels in the folder for temporary files, unless that one may
+  not be executed from.
 - A chat template that forgets BOS is completed (`chat_template`).
 - A GPU that hangs raises nothing, it only never answers: a watchdog ends the process.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +58,8 @@ def require_mlx() -> Any:
         raise MissingExtra(
             f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1
         ) from None
+    if os.statvfs(tempfile.gettempdir()).f_flag & getattr(os, "ST_NOEXEC", 0):
+        mx.disable_compile()
     for module in modules:
         if hasattr(module, _SETTER):
             setattr(module, _SETTER, lambda *_: None)
