@@ -37,8 +37,13 @@ SENTENCES = (
 
 
 # Whose tests leave no socket, file, process or event loop behind: there a leak is a failure.
-TIDY = ("exchange",)
-LEAKS = ("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+TIDY = ("exchange", "crawler")
+LEAKS = (
+    "error::ResourceWarning",
+    "error::pytest.PytestUnraisableExceptionWarning",
+    # warcio leaves the buffers of the records that it writes to the garbage collector.
+    "ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

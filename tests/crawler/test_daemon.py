@@ -66,10 +66,10 @@ def test_a_site_that_goes_away_is_waited_for_and_counted(tmp_path: Path) -> None
 
 
 def test_a_page_that_hangs_extraction_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
-    profile = PROFILE + "section = { xpath = '//h2', match = '^(?:Α+)+$' }\n"
-    evil = Answer(
-        f"<h1>Κακό</h1><h2>{'Α' * 60}Β</h2><div class=text>ένα δύο τρία τέσσερα πέντε</div>"
-    )
+    cubic = "//h2[count(//i[count(//i[count(//i) > 1]) > 1]) > 1]"
+    profile = PROFILE + f"section = '{cubic}'\n"
+    slow = "<h2>a</h2>" + "<i>b</i>" * 3000
+    evil = Answer(f"<h1>Κακό</h1>{slow}<div class=text>ένα δύο τρία τέσσερα πέντε</div>")
     with Loopback(paper("/story/1", "/story/2", "/story/3") | {"/story/2": evil}) as site:
         counters = crawl(tmp_path, site.url, profile, extract_s=0.7)
     assert counters["text.hung"] == 1
