@@ -38,7 +38,7 @@ RECIPE: dict[str, Any] = {
     "recipe": "full",
     "lr": 2e-3,
     "batch": 32,
-    "epochs": 2,
+    "epochs": 3,
     "warmup": 0.02,
     "save_every": 10_000,
     "evaluate_every": 500,

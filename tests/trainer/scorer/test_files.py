@@ -442,27 +442,6 @@ def test_what_was_assumed_and_which_prompt_is_used_is_said_once(tmp_path: Path) 
     assert "language: Greek, as the rows read (--language)" in lines
 
 
-@pytest.mark.parametrize("kind", ["parquet", "arrow"])
-def test_a_class_of_a_published_set_is_its_name_and_not_its_number(
-    tmp_path: Path, kind: str
-) -> None:
-    pa = pytest.importorskip("pyarrow")
-    import pyarrow.parquet as pq
-
-    label = {"names": ["correct", "incorrect"], "_type": "ClassLabel"}
-    about = {"info": {"features": {"label": label}}}
-    columns = {"question": ["Why?"] * 2, "student_answer": ["So.", "No."], "label": [0, 1]}
-    table = pa.table(columns).replace_schema_metadata({b"huggingface": json.dumps(about).encode()})
-    path = tmp_path / "train" / f"data.{kind}"
-    path.parent.mkdir()
-    if kind == "parquet":
-        pq.write_table(table, path)
-    else:
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_table(table)
-    assert [item.score for item in read_items([tmp_path]).items] == [1, 0]
-
-
 def test_a_students_row_with_several_answers_is_a_row_for_each(tmp_path: Path) -> None:
     path = tmp_path / "class.csv"
     path.write_text(
