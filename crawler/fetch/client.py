@@ -72,7 +72,10 @@ def is_private_address(address: str) -> bool:
     judged: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [found]
     if isinstance(found, ipaddress.IPv6Address):
         mapped = found.ipv4_mapped
-        judged = [mapped] if mapped else [found, *_carried(found)]
+        carried = _carried(found)
+        # Older Pythons take all of 6to4 for private, so what it carries is judged alone.
+        outer = [] if carried and found in _CARRIERS[-1][0] else [found]
+        judged = [mapped] if mapped else [*outer, *carried]
     return found in _LOCAL_NAT64 or any(not one.is_global or one.is_multicast for one in judged)
 
 

@@ -7,6 +7,7 @@ promise (the spool), NORMAL where losing the last batch costs only a second requ
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from exchange.errors import BadFile, NotFound
 from exchange.files import write_error
 from exchange.store.failures import RESTORE, StoreConnection, error_of
 
+MAKING_S = 3.0  # a file that is empty may be one that another process makes this very moment
 BUSY_TIMEOUT_S = 10.0  # another process's short transaction; longer means something hangs
 
 
@@ -87,7 +89,11 @@ def connect_readonly(path: Path, version: int, cure: str = RESTORE) -> sqlite3.C
     db.cure = cure
     try:
         db.execute("PRAGMA query_only=ON")
-        if not _known_version(db, path, version):
+        deadline = time.monotonic() + MAKING_S
+        while not _known_version(db, path, version):
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
             raise NotFound(
                 f"{path} is empty: it is being made this very moment, or it was lost; "
                 "`kkoracle crawl` fills it again"

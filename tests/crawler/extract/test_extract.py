@@ -218,7 +218,7 @@ def test_pages_behind_one_that_hangs_are_given_to_the_next_process(tmp_path: Pat
     )
     cubic = "//h2[count(//i[count(//i[count(//i) > 1]) > 1]) > 1]"
     profile = profiles.parse(PROFILE + f"section = '{cubic}'\n", "x")
-    pool = ExtractionPool(tmp_path, "paper", profile, processes=1, limit_s=1.0)
+    pool = ExtractionPool(tmp_path, "paper", profile, processes=1, limit_s=3.0)
     try:
         found = {page: read.outcome for page, read in pool.run([claim.id for claim in claims])}
     finally:
