@@ -27,6 +27,9 @@ fi
 if [ "$target" = test ]; then
   has ps || need procps -
   has systemd-analyze || need systemd -
+  has cc || need gcc -
+  [ -f /usr/include/stdlib.h ] || need libc6-dev -
+  has openssl || need openssl openssl
   has chromium || has chromium-browser || has google-chrome \
     || [ -d "/Applications/Google Chrome.app" ] || need chromium google-chrome
 fi

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bench.faults.clock import HOUR_S, SettableClock, can_set_clocks
+from bench.faults.clock import HOUR_S, SettableClock
 from crawler import profiles
 from crawler.discovery.follow import FollowSchedule
 from crawler.fetch.hosts import HostState, HostTable, after_refusal
@@ -24,7 +24,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome, Link
 from crawler.scope import CrawlScope
 from exchange.store import history
-from tests.conftest import ROOT
+from tests.conftest import ROOT, settable_clocks
 from tests.crawler.harness import PROFILE, stories
 from tests.crawler.loopback import Answer, Loopback, paper, story
 
@@ -44,7 +44,7 @@ PAUSE_S = 3
 YEAR_S = 365 * 86_400.0
 
 
-@pytest.mark.skipif(not can_set_clocks(), reason="needs Linux and a C compiler")
+@settable_clocks
 @pytest.mark.parametrize("hours", [9, -9])
 def test_a_clock_that_jumps_during_a_crawl_loses_doubles_and_delays_nothing(
     tmp_path: Path, hours: int

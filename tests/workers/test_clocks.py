@@ -11,20 +11,19 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bench.faults.clock import HOUR_S, SettableClock, can_set_clocks
+from bench.faults.clock import HOUR_S, SettableClock
 from exchange.project import Project
 from exchange.queue.redis_clock import RedisClock, find_skew, skew_text
 from exchange.queue.redis_endpoint import redis_for
-from tests.conftest import run_cli
+from tests.conftest import run_cli, settable_clocks
 from workers.queue.maintenance import LONGEST_LEASE_S, open_queue
 
 Open = Callable[..., object]
 TASKS = 30
 LEASE_S = 4  # of `make_project`
-needs_clocks = pytest.mark.skipif(not can_set_clocks(), reason="needs Linux and a C compiler")
 
 
-@needs_clocks
+@settable_clocks
 @pytest.mark.parametrize("hours", [3, -3])
 def test_a_machine_whose_clock_is_hours_off_takes_nobodys_tasks_and_says_so(
     open_pipeline: Open, tmp_path: Path, hours: int
@@ -54,7 +53,7 @@ def machine_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SettableCl
     return clock
 
 
-@needs_clocks
+@settable_clocks
 def test_a_clock_set_ahead_ends_no_lease_of_the_living(
     machine_clock: SettableClock, open_pipeline: Open
 ) -> None:
@@ -70,7 +69,7 @@ def test_a_clock_set_ahead_ends_no_lease_of_the_living(
         assert set(pipeline.endpoint.asked.values()) == {1}
 
 
-@needs_clocks
+@settable_clocks
 def test_a_clock_set_back_ends_the_leases_of_the_dead_all_the_same(
     machine_clock: SettableClock, open_pipeline: Open
 ) -> None:
@@ -140,7 +139,7 @@ def redis_pid(redis: Redis) -> int:
     return int(redis.info("server")["process_id"])
 
 
-@needs_clocks
+@settable_clocks
 def test_doctor_names_a_clock_that_is_not_that_of_the_redis_given(
     make_project: Callable[..., Project], tmp_path: Path
 ) -> None:

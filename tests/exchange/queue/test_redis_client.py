@@ -43,10 +43,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def as_worker(server: OwnServer) -> str:
     """The address for a user that has a worker's rights and no other."""
+    rules = redis_access.acl_user_rules("secret")
     if int(server.client().info("server")["redis_version"].split(".")[0]) < 7:
-        pytest.skip("a worker's rights want Redis 7")
-    rules = redis_access.acl_user_rules("secret").split()
-    server.client().execute_command("ACL", "SETUSER", redis_access.WORKER, *rules)
+        rules = rules.replace("%R~", "~")  # it knows no keys that may only be read
+    server.client().execute_command("ACL", "SETUSER", redis_access.WORKER, *rules.split())
     return server.url.replace("://", f"://{redis_access.WORKER}:secret@")
 
 
@@ -136,8 +136,6 @@ def test_a_redis_over_tls_is_used_when_its_certificate_is_trusted(
     start: Start, make_project: Callable[..., Project]
 ) -> None:
     server = start(tls=True)
-    if not server.answers:
-        pytest.skip("this redis-server was built without TLS")
     authority = f"{server.url}?ssl_ca_certs={server.folder / 'ca.crt'}"
     with pytest.raises(RedisUnfit, match="ssl_ca_certs"):
         check_redis(server.url)
