@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -49,10 +50,12 @@ class _PublicResolver(AbstractResolver):
 
 
 # Networks whose addresses carry one of IPv4 (and how many bits stand behind it) that somebody on
-# the way asks in our name: translated (RFC 6052, 7915), compatible (RFC 4291), 6to4 (RFC 3056).
+# the way asks in our name: translated (RFC 6052, 7915), mapped and compatible (RFC 4291), 6to4
+# (RFC 3056).
 _CARRIERS = (
     (ipaddress.ip_network("64:ff9b::/96"), 0),
     (ipaddress.ip_network("::ffff:0:0:0/96"), 0),
+    (ipaddress.ip_network("::ffff:0:0/96"), 0),
     (ipaddress.ip_network("::/96"), 0),
     (ipaddress.ip_network("2002::/16"), 80),
 )
@@ -63,29 +66,25 @@ _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; older Pythons
 def is_private_address(address: str) -> bool:
     """True for addresses that are not of the public internet; false for names.
 
-    So is one of IPv6 that carries a private one of IPv4.
+    One of IPv6 that carries one of IPv4 is as private as that.
     """
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    judged: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [found]
-    if isinstance(found, ipaddress.IPv6Address):
-        mapped = found.ipv4_mapped
-        carried = _carried(found)
-        # Older Pythons take all of 6to4 for private, so what it carries is judged alone.
-        outer = [] if carried and found in _CARRIERS[-1][0] else [found]
-        judged = [mapped] if mapped else [*outer, *carried]
+    judged = _carried(found) if isinstance(found, ipaddress.IPv6Address) else [found]
     return found in _LOCAL_NAT64 or any(not one.is_global or one.is_multicast for one in judged)
 
 
-def _carried(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """The addresses of IPv4 that one of IPv6 leads to, if it does."""
+def _carried(
+    address: ipaddress.IPv6Address,
+) -> Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses of IPv4 that it leads to, and itself where its prefix is no carrier's."""
     number = int(address)
     behind = [number >> bits for network, bits in _CARRIERS if address in network]
-    if number >> 32 & 0xFDFF_FFFF == _ISATAP:
-        behind.append(number)
-    return [ipaddress.IPv4Address(one & 0xFFFF_FFFF) for one in behind]
+    isatap = number >> 32 & 0xFDFF_FFFF == _ISATAP
+    carried = [ipaddress.IPv4Address(one & 0xFFFF_FFFF) for one in behind + [number] * isatap]
+    return carried if behind else [*carried, address]
 
 
 def is_local(host: str) -> bool:
