@@ -27,6 +27,12 @@ def stopped(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tupl
     return process.returncode, said
 
 
+def running(command: str) -> str:
+    """The processes whose command line fits the pattern."""
+    told = subprocess.run(["pgrep", "-f", command], capture_output=True, text=True, check=False)
+    return told.stdout
+
+
 @pytest.mark.parametrize("age", AGES)
 def test_a_crawl_that_has_begun(
     tmp_path: Path, make_project: Maker, popen: Starter, age: float
@@ -39,8 +45,8 @@ def test_a_crawl_that_has_begun(
     assert code == 3, said
     assert "Traceback" not in said
     assert said.strip().splitlines()[-1].startswith("kkoracle: stopped")
-    seen = ["pgrep", "-f", str(project.redis_dir)]  # a server, or who waits for its end
-    until(lambda: subprocess.run(seen, capture_output=True, check=False).returncode == 1, 4)
+    assert not running(f"redis-server .*{project.redis_dir}")
+    until(lambda: not running(str(project.redis_dir)), 4)  # its guard sees that, and ends too
 
 
 def test_a_worker_that_waits(tmp_path: Path, make_project: Maker, popen: Starter) -> None:
