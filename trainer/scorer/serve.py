@@ -13,14 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 
-from exchange.errors import Busy, UserError
+from exchange.errors import UserError
 from exchange.html.templates import environment
-from exchange.net import LOOPBACK
+from exchange.net import RequestFence, listen
 from trainer.dataset.readers import BadLine
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem
@@ -36,6 +35,7 @@ _HEADERS = {
     "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
+_FENCE = RequestFence("this scorer", HOST, None)
 
 
 class ScoreServer:
@@ -156,13 +156,7 @@ async def run_server(
     runner = web.AppRunner(service.app(), access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise Busy(
-                f"cannot listen on {HOST}:{port} ({error.strerror}): give another --port"
-            ) from None
+        await web.SockSite(runner, listen(HOST, port)).start()
         host, bound = runner.addresses[0][:2]
         told(f"http://{host}:{bound}/score", about)
         await asyncio.Event().wait()
@@ -241,9 +235,11 @@ def _openapi(about: ScorerInfo) -> dict[str, Any]:
 @web.middleware
 async def _plain_errors(request: web.Request, handler: Any) -> web.StreamResponse:
     """Every refusal is JSON with one line; another site's page, by whatever name, gets one."""
+    sent = request.headers
+    if refusal := _FENCE.refusal(sent.get("Host", ""), sent.get("Origin"), ""):
+        status, said, _ = refusal
+        return _json({"error": said}, status)
     try:
-        if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
-            raise web.HTTPMisdirectedRequest(text="this scorer answers to 127.0.0.1 alone")
         response: web.StreamResponse = await handler(request)
         return response
     except web.HTTPException as error:

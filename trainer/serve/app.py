@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from exchange.inference.engine import TUNED, SamplingParams, TextPiece
-from exchange.net import LOOPBACK
+from exchange.net import LOOPBACK, RequestFence
 from trainer.serve import protocol
 from trainer.serve.inference_thread import InferenceThread
 from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, parse
@@ -35,7 +35,7 @@ class ChatApi:
         shown: the models of /v1/models, without what is common to all.
         system: put before a conversation with the tuned model that has no system message.
         key: asked of every client; "" for none.
-        fenced: only this machine is to be answered, under no other name than its own.
+        host: where it listens; of this machine alone, no other name is answered.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class ChatApi:
         *,
         system: str = "",
         key: str = "",
-        fenced: bool = True,
+        host: str = LOOPBACK[0],
     ) -> None:
         self._engine = engine
         self._names = names
         self._system = system
         self._key = key
-        self._fenced = fenced
+        self._fence = RequestFence("this server", host, None)
         self._started = int(time.time())
         common: dict[str, Any] = {
             "object": "model",
@@ -98,9 +98,12 @@ class ChatApi:
             return _refuse(ApiError(500, "the server failed at this request"))
 
     def _check(self, request: web.Request) -> None:
-        # A page in somebody's browser may reach this port under a name of its own (DNS rebinding).
-        if self._fenced and (request.url.host or "") not in LOOPBACK:
-            raise ApiError(403, f"this server answers to localhost, not to {request.url.host!r}")
+        # Whatever its origin: only JSON is taken, which a page elsewhere cannot send, and what runs
+        # in a browser by its owner's will (an extension) has an origin of its own.
+        name = request.headers.get("Host", "")
+        if refusal := self._fence.refusal(name, None, ""):
+            status, said, _ = refusal
+            raise ApiError(status, f"{said}, not to {name!r}")
         if request.path == "/health" or not self._key:
             return
         given = request.headers.get("Authorization", "")

@@ -14,7 +14,7 @@ from aiohttp import web
 from exchange import lock, signals
 from exchange.errors import ModelUnfit
 from exchange.inference.engine import BASE, TUNED
-from exchange.net import LOOPBACK, listen, require_password
+from exchange.net import listen, require_password
 from exchange.project import Project
 from trainer.serve.app import ChatApi
 from trainer.serve.inference_thread import InferenceThread
@@ -60,14 +60,7 @@ def run_server(
         {"id": TUNED, "root": tuned.run.name, "parent": BASE},
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
-    api = ChatApi(
-        engine,
-        names,
-        shown,
-        system=system,
-        key=settings.api_key,
-        fenced=settings.host in LOOPBACK,
-    )
+    api = ChatApi(engine, names, shown, system=system, key=settings.api_key, host=settings.host)
     with (
         closing(listen(settings.host, settings.port)) as listener,
         lock.hold_gpu(project.data, shared=True),

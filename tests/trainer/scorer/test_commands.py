@@ -123,6 +123,7 @@ def check_pages(address: str) -> None:
     )
     assert "/score" in get(f"{address}/page.js")[1]
     assert get(f"{address}/health", Host="evil.example")[0] == 421
+    assert get(f"{address}/health", Origin="http://evil.example")[0] == 403
 
 
 def test_a_file_trains_evaluates_and_serves_in_three_commands(scorer: Desk) -> None:

@@ -262,7 +262,7 @@ def test_what_is_no_request_at_all_is_json_too(server: Server) -> None:
 
 def test_a_page_that_calls_this_machine_by_another_name_is_refused(server: Server) -> None:
     status, said = server.ask("/v1/models", Host="evil.example:8080")
-    assert status == 403 and "evil.example" in said["error"]["message"]
+    assert status == 421 and "evil.example" in said["error"]["message"]
     assert server.ask("/v1/models", Host=f"localhost:{server.port}")[0] == 200
 
 
