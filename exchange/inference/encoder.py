@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exchange.display import format_bytes
-from exchange.errors import MissingExtra, ModelUnfit, NotAllowed, NotFound, Unreachable
+from exchange.errors import MissingExtra, ModelUnfit, NotAllowed, NotFound, Unreachable, UserError
 from exchange.files import atomic_folder
 from exchange.inference.batch_width import group_by_length
-from exchange.inference.models import CONFIG, context_length, is_hub_name, read_config
+from exchange.inference.models import (
+    CONFIG,
+    check_tokenizer,
+    context_length,
+    is_hub_name,
+    read_config,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 KINDS = ("bert", "roberta", "xlm-roberta", "camembert")
 WANTED = ("config.json", "model.safetensors", "tokenizer.json", "1_Pooling/config.json")
 ROWS = 32  # texts computed together at most
+LONGEST = 512  # tokens of a text
 _POOLING = Path("1_Pooling") / "config.json"
 _NEVER = -1e9  # added to the attention that pads would get
 
@@ -58,12 +64,12 @@ def locate(name: str, models: Path, confirm: Callable[[str], bool]) -> Path:
         ) from None
     try:
         info = HfApi().model_info(name, files_metadata=True)
-        size = sum(file.size or 0 for file in info.siblings or [] if _is_wanted(file.rfilename))
+        size = sum(file.size or 0 for file in info.siblings or [] if file.rfilename in WANTED)
         if not confirm(f"Download {name} ({format_bytes(size)}) to {kept}?"):
             raise NotAllowed(f"without {name} there are no vectors: leave [score] encoder empty")
         with atomic_folder(kept) as partial:
             snapshot_download(name, local_dir=partial, allow_patterns=list(WANTED))
-    except NotAllowed:
+    except UserError:  # not confirmed, or no room
         raise
     except Exception as error:  # the Hub's client raises many kinds; all mean the same here
         raise Unreachable(
@@ -71,10 +77,6 @@ def locate(name: str, models: Path, confirm: Callable[[str], bool]) -> Path:
             "network, or set [score] encoder to a local folder"
         ) from None
     return kept
-
-
-def _is_wanted(file: str) -> bool:
-    return any(fnmatchcase(file, pattern) for pattern in WANTED)
 
 
 class SentenceEncoder:
@@ -85,7 +87,7 @@ class SentenceEncoder:
 
         Raises:
             MissingExtra: safetensors or tokenizers is not installed.
-            ModelUnfit: it is no encoder of these kinds, or a file of it cannot be read.
+            ModelUnfit: it is no encoder of these kinds, or a file of it cannot be read or believed.
         """
         config = read_config(folder)
         kind = str(config.get("model_type"))
@@ -101,6 +103,7 @@ class SentenceEncoder:
             raise MissingExtra(
                 f"an encoder needs {error.name}: pip install 'kkoracle[encoder]'"
             ) from None
+        check_tokenizer(folder)
         try:
             stored = load_file(folder / "model.safetensors")
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -108,8 +111,8 @@ class SentenceEncoder:
             raise ModelUnfit(f"cannot load the encoder in {folder}: {error}") from None
         except Exception as error:  # what tokenizers raises of a damaged file has no class
             raise ModelUnfit(f"cannot load the tokenizer in {folder}: {error}") from None
-        known = (kind, "bert", "roberta")
-        prefix = next((f"{name}." for name in known if _under(stored, name)), "")
+        names = (kind, "bert", "roberta")
+        prefix = next((f"{name}." for name in names if _under(stored, name)), "")
         self._weights = {
             name.removeprefix(prefix): value.astype("float32") for name, value in stored.items()
         }
@@ -119,9 +122,9 @@ class SentenceEncoder:
         pad = int(config.get("pad_token_id") or 0)
         # RoBERTa and what follows it count places from behind the pad's id.
         self._first = 0 if kind == "bert" else pad + 1
-        longest = min(context_length(config) - self._first or 512, 512)
+        known = context_length(config)
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(longest)
+        self._tokenizer.enable_truncation(min(known - self._first, LONGEST) if known else LONGEST)
         self._first_token = _pools_first(folder)
         self.size = int(config["hidden_size"])
 

@@ -148,6 +148,11 @@ def test_vectors_do_not_depend_on_what_is_computed_beside_them(tmp_path: Path) -
     assert together[0] == pytest.approx(alone[0], abs=1e-5)
     assert together[0] == pytest.approx(together[2], abs=1e-5)
     assert (together**2).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+    config = tmp_path / "encoder" / "config.json"
+    said = json.loads(config.read_text("utf-8")) | {"model_type": "roberta"}
+    del said["max_position_embeddings"]  # a config need not say how long a text may be
+    config.write_text(json.dumps(said), "utf-8")
+    assert SentenceEncoder(config.parent).embed(["iron rusts"]).shape == alone.shape
     embedder = RememberedEmbedder(encoder)
     chosen = select(answers(100), 0.6, embedder=embedder)
     assert len(chosen.trials) == 8 and chosen.knows
