@@ -56,17 +56,17 @@ def time_ticks(low: float, high: float, about: int = 6) -> list[tuple[float, str
     span = high - low
     step = next((one for one in _TIMES if span / one <= about), 2 * _TIMES[-1])
     midnight = datetime.fromtimestamp(low).replace(hour=0, minute=0, second=0, microsecond=0)
-    found: list[tuple[float, str]] = []
+    found: dict[float, str] = {}
     for number in range(math.ceil((high - midnight.timestamp()) / step) + 1):
         # Days are counted on the calendar: one in March has 23 hours.
         at = (midnight + timedelta(seconds=number * step)).timestamp()
         moment = datetime.fromtimestamp(at)  # an hour that summer time leaves out is the next one
-        if low <= at <= high and at not in (one for one, _ in found[-1:]):
+        if low <= at <= high:
             shape = "%H:%M" if step < _DAY else "%-d %b" if step < 182 * _DAY else "%b %Y"
             if step < _DAY <= span and (moment.hour, moment.minute) == (0, 0):
                 shape = "%-d %b"
-            found.append((at, moment.strftime(shape)))
-    return found
+            found[at] = moment.strftime(shape)
+    return list(found.items())
 
 
 def format_tick(value: float) -> str:
