@@ -133,12 +133,17 @@ def about(db: sqlite3.Connection, what: str, cure: str) -> Iterator[None]:
     Args:
         what: what cannot be done, such as "use verdicts.sqlite".
         cure: what to do about damage.
+
+    Raises:
+        UserError: for every error, also that of a table which the other file lacks.
     """
     assert isinstance(db, StoreConnection)
     before = db.what, db.cure
     db.what, db.cure = what, cure
     try:
         yield
+    except sqlite3.DatabaseError as error:
+        raise error_of(error, what, cure) from None
     finally:
         db.what, db.cure = before
 

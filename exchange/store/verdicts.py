@@ -199,8 +199,6 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
             spool.db.executemany("INSERT INTO labelled VALUES (?)", ((pair,) for pair in labels))
             with spool.transaction():
                 return _take_over(spool.db)
-    except sqlite3.DatabaseError as error:
-        raise failures.error_of(error, f"use {path.name}", "run recheck again") from None
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")
         with contextlib.suppress(sqlite3.OperationalError):  # it was never attached
