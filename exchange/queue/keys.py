@@ -23,6 +23,7 @@ import math
 from exchange.records import ARCHIVE_PATTERN, TASK_PATTERN
 
 QUEUE = "generate"
+WAITING = f"rq:queue:{QUEUE}"  # RQ's own list of the jobs that nobody has taken
 FUNCTION = "workers.job.generate"  # the one function that a job may name
 
 SUSPECT = "kk:suspect"
@@ -39,7 +40,7 @@ RESERVED = frozenset({"inflight", "hb", "stat"})
 # What stands at the names that do not depend on a worker or an archive, to be told at the start.
 _REGISTRIES = ("wip", "finished", "failed", "deferred", "scheduled", "canceled")
 TYPES = {
-    "list": (f"rq:queue:{QUEUE}", f"rq:queue:{QUEUE}:intermediate"),
+    "list": (WAITING, f"{WAITING}:intermediate"),
     "set": ("rq:queues", "rq:workers", f"rq:workers:{QUEUE}", ARCHIVES),
     "sorted set": (*(f"rq:{name}:{QUEUE}" for name in _REGISTRIES), SEEN),
     "hash": (POPPED, SUSPECT, STRIKE),

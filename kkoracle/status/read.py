@@ -80,13 +80,12 @@ def redis_url(project: Project) -> str:
 
 def _query_redis(redis: Redis) -> QueueStatus:
     """Two round trips, however many jobs and workers there are."""
-    queue = f"rq:queue:{keys.QUEUE}"
     with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.info("server")
         pipe.info("memory")
-        pipe.llen(queue)
-        pipe.lindex(queue, 0)
+        pipe.llen(keys.WAITING)
+        pipe.lindex(keys.WAITING, 0)
         pipe.get(keys.CONTROL)
         pipe.zrange(keys.SEEN, 0, -1, withscores=True)
         (seconds, micros), server, memory, waiting, first, control, seen = pipe.execute()
@@ -106,7 +105,7 @@ def _query_redis(redis: Redis) -> QueueStatus:
         oldest_s=_seconds_since(since, moment) if isinstance(since, bytes) else None,
         used_mb=int(memory["used_memory"]) // 2**20,
         limit_mb=int(memory.get("maxmemory") or 0) // 2**20,
-        paused=control == b"pause",
+        paused=control == keys.PAUSE,
         workers=tuple(_worker(name, beat) for name, beat in sorted(living.items())),
         lost={
             one_line(n, LONGEST_WORD): max(0.0, moment - at)

@@ -162,7 +162,7 @@ class WorkerProgress:
                 keys.text(k): one_line(keys.text(v), LONGEST_WORD)
                 for k, v in self._redis.hgetall(keys.heartbeat(worker)).items()
             }
-            waiting = self._redis.llen(f"rq:queue:{keys.QUEUE}")
+            waiting = self._redis.llen(keys.WAITING)
         except RedisError as error:
             return f"Redis is away ({type(error).__name__}); waiting, nothing is lost"
         if not beat:
@@ -196,7 +196,7 @@ def worker_metrics(worker: str, restarts: int, redis: Redis) -> Iterator[MetricV
     )
     try:
         beat = redis.hgetall(keys.heartbeat(worker))
-        waiting = redis.llen(f"rq:queue:{keys.QUEUE}")
+        waiting = redis.llen(keys.WAITING)
     except RedisError:
         yield MetricValue("worker_redis_up", "1 while its Redis answers", 0.0)
         yield MetricValue("worker_up", "1 while the worker beats", 0.0)
