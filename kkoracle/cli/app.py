@@ -21,8 +21,8 @@ from exchange import signals
 from exchange.cli import commands
 from exchange.cli.commands import HelpfulGroup
 from exchange.display import LEVEL_VARIABLE
-from exchange.errors import STOPPED, USAGE, UserError
-from exchange.files import PRIVATE, check_owner
+from exchange.errors import STOPPED, USAGE, NotAllowed, UserError
+from exchange.files import PRIVATE, check_owner, is_full, write_error
 from exchange.journal import CRASHED, JournalEntry
 from exchange.settings import Config
 from exchange.text.controls import strip_in_tables
@@ -165,8 +165,6 @@ def _as_user_error(error: Exception) -> UserError | None:
     """
     import sqlite3
 
-    from exchange.errors import NotAllowed
-    from exchange.files import is_full, write_error
     from exchange.store import failures
 
     if isinstance(error, sqlite3.Error):

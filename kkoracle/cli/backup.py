@@ -25,7 +25,6 @@ PAGES_PER_STEP = 2048  # of SQLite, 4 KiB each, between two looks at the progres
 SPACE_FACTOR = 1.05  # of the files' size, that must be free
 _BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite keeps beside a file belongs to it
 _OLDER = "choose an older copy"
-CopyProgress = Callable[[int, int], None]
 
 
 def back_up(directory: Path, archive: str, folder: Path) -> str:
@@ -169,7 +168,7 @@ def _copy_checked(
             except sqlite3.Error as error:
                 raise failures.error_of(error, f"copy {directory / name}", cure) from None
     for name in names:
-        with closing(db.connect_readonly(targets[name], FILES[name])) as connection:
+        with closing(db.connect_readonly(targets[name], FILES[name], cure)) as connection:
             failures.require_whole(connection, directory / name, cure)
 
 

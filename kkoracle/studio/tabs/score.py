@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -51,12 +51,6 @@ def score_one(
     except BadLine as bad:
         raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
     return loaded.explained([item])[0]
-
-
-@contextmanager
-def opened(project: Project, name: str) -> Iterator[LoadedScorer]:
-    """A scorer, for the thread that keeps models."""
-    yield open_scorer(project, name, refuse_download)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +114,11 @@ def build(studio: Studio, page: gr.Blocks) -> None:
     def use(which: str | None, work: Callable[[LoadedScorer], T]) -> T:
         if not which:
             raise NotFound("choose a scorer first")
-        return studio.models.use(f"score {which}", lambda: opened(studio.project, which), work)
+        return studio.models.use(
+            f"score {which}",
+            lambda: nullcontext(open_scorer(studio.project, which, refuse_download)),
+            work,
+        )
 
     def score(which: str | None, q: str, g: str, a: str, most: float | None) -> str:
         try:
