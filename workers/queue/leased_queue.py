@@ -67,7 +67,7 @@ class LeasedQueue:
         with self.connection.pipeline(transaction=False) as pipe:
             for _ in range(count):
                 pipe.lmove(self._queue.key, self._queue.intermediate_queue_key)
-            ids = [raw.decode("utf-8", "replace") for raw in pipe.execute() if raw is not None]
+            ids = [keys.text(raw) for raw in pipe.execute() if raw is not None]
         jobs = []
         for job_id, job in zip(ids, read_jobs(self.connection, ids), strict=True):
             if job is None:

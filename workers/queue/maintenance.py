@@ -57,14 +57,10 @@ class LeasedIntermediateQueue(IntermediateQueue):
         """
         running = set(queue.started_job_registry.get_job_ids(cleanup=False))
         here = set(self.get_job_ids()) - running
-        known = self.connection.hgetall(keys.POPPED)
+        noted = self.connection.hgetall(keys.POPPED).items()
+        known = {keys.text(job_id): keys.number(at) for job_id, at in noted}
         moment = self.clock.now()
-        since = {
-            job_id: min(keys.number(known[job_id.encode()]), moment)
-            if job_id.encode() in known
-            else moment
-            for job_id in here
-        }
+        since = {job_id: min(known.get(job_id, moment), moment) for job_id in here}
         stuck = [job_id for job_id, at in since.items() if moment - at > self.wait_s]
         jobs = read_jobs(self.connection, stuck)
         with self.connection.pipeline() as pipe:
@@ -252,11 +248,8 @@ _LEASE = re.compile(rb"([0-9a-f]{24}):[0-9A-Za-z_-]+")
 
 def remove_foreign_entries(queue: TaskQueue, moment: float) -> None:
     """Take out of the lists what no code of ours puts there: RQ's own would fall over it."""
-    redis, leases, waiting = (
-        queue.connection,
-        queue.started_job_registry.key,
-        queue.intermediate_queue.key,
-    )
+    redis = queue.connection
+    leases, waiting = queue.started_job_registry.key, queue.intermediate_queue.key
     workers = worker_registration.WORKERS_BY_QUEUE_KEY % queue.name
     with redis.pipeline(transaction=False) as pipe:
         pipe.zrangebyscore(leases, "-inf", "+inf")
