@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import ProgramFailed
-from exchange.files import write_atomic
+from exchange.files import PRIVATE, write_atomic
 from kkoracle.service.services import STOP_S, UserService
 
 SYSTEMD_FOLDER = Path(".config/systemd/user")  # in the home
@@ -94,7 +94,7 @@ def launchd_agent(service: UserService, archive: str) -> str:
         "ThrottleInterval": 30,
         "ExitTimeOut": STOP_S,
         "ProcessType": "Interactive",  # or macOS slows the model down
-        "Umask": 0o077,
+        "Umask": PRIVATE,
     }
     return plistlib.dumps(values, sort_keys=False).decode()
 
