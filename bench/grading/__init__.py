@@ -104,6 +104,7 @@ def _compare(
 ) -> Figures:
     from bench.grading import peers
     from trainer.scorer import metrics, selection
+    from trainer.scorer.left_out import cluster_names
 
     figures: defaultdict[str, list[float]] = defaultdict(list)
     for name, parts in sets.items():
@@ -129,12 +130,8 @@ def _compare(
                     items, at = parts[test], f"{name}_{test}_{size}"
                     reached = {}
                     for who, chosen in (("ours", ours), ("plain", plain)):
-                        read = chosen.candidate.predict(items)
-                        outcomes = [
-                            metrics.LabelledPrediction(item.scale, item.level, one)
-                            for item, one in zip(items, read, strict=True)
-                        ]
-                        doubt = metrics.measure_with_doubt(outcomes, selection.cluster_names(items))
+                        outcomes = metrics.label(items, chosen.candidate.predict(items))
+                        doubt = metrics.measure_with_doubt(outcomes, cluster_names(items))
                         reached[who] = doubt["qwk"].value
                         figures[f"qwk_{who}_{at}"].append(doubt["qwk"].value)
                         if who == "ours":

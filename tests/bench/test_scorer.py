@@ -7,6 +7,7 @@ import pytest
 from bench.scorer.task import CONCEPTS, NOT, Examination, ExaminationSizes
 from trainer.scorer.baselines import fit_baseline
 from trainer.scorer.items import ScoreItem
+from trainer.scorer.metrics import qwk_score
 from trainer.scorer.split import ScorerSplit
 
 
@@ -64,5 +65,7 @@ def test_length_tells_nothing_and_words_alone_little(
     made: tuple[Examination, ScorerSplit, dict[str, int]],
 ) -> None:
     _, parts, _ = made
-    assert abs(fit_baseline(parts.train, "length").qwk(parts.unseen_questions)) < 0.2
-    assert fit_baseline(parts.train, "words").qwk(parts.unseen_questions) < 0.6
+    assert (
+        abs(qwk_score(fit_baseline(parts.train, "length").outcomes(parts.unseen_questions))) < 0.2
+    )
+    assert qwk_score(fit_baseline(parts.train, "words").outcomes(parts.unseen_questions)) < 0.6

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from exchange.text.fold import words
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.items import ScoreItem
-from trainer.scorer.metrics import LabelledPrediction, quadratic_kappa
+from trainer.scorer.metrics import LabelledPrediction, label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,18 +61,8 @@ class Baseline:
 
     def outcomes(self, items: Sequence[ScoreItem]) -> list[LabelledPrediction]:
         """Labelled items beside what it gives them; it is never sure."""
-        found = [LevelPrediction(level, float(level), 0.0, ()) for level in self.level(items)]
-        return [
-            LabelledPrediction(item.scale, item.level, reading)
-            for item, reading in zip(items, found, strict=True)
-        ]
-
-    def qwk(self, items: Sequence[ScoreItem]) -> float:
-        """Quadratic weighted kappa on labelled items."""
-        read = [
-            level / item.scale.top for level, item in zip(self.level(items), items, strict=True)
-        ]
-        return quadratic_kappa([item.level / item.scale.top for item in items], read)
+        read = (LevelPrediction(level, float(level), 0.0, ()) for level in self.level(items))
+        return label(items, read)
 
 
 def fit_baseline(items: Sequence[ScoreItem], kind: BaselineKind) -> Baseline:

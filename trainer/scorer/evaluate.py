@@ -29,9 +29,7 @@ from trainer.scorer.split import ScorerSplit
 
 FILE = "eval.json"
 TESTS = ("unseen_answers", "unseen_questions")
-TEMPERATURE_ITEMS = (
-    200  # validation items that are enough for one number, the temperature of a base
-)
+TEMPERATURE_ITEMS = 200  # of valid: enough for one number, the temperature of a base
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,7 @@ def evaluate_base(
         for test, whole in held_out_parts(parts):
             items = [_in_digits(item) for item in whole]
             readings = base.predict(items, callback.progress("answering"), examples)
-            outcomes = [
-                LabelledPrediction(item.scale, item.level, reading)
-                for item, reading in zip(items, readings, strict=True)
-            ]
+            outcomes = metrics.label(items, readings)
             found.append(_result(f"{name}, {count}-shot", test, items, outcomes))
     return found
 

@@ -17,7 +17,7 @@ from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.candidates.heads import MarkCurve, RidgeHead
 from trainer.scorer.candidates.regression import AnswerView, FeatureScale, RegressionPart
 from trainer.scorer.items import ScoreItem
-from trainer.scorer.metrics import LabelledPrediction
+from trainer.scorer.metrics import LabelledPrediction, label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,7 +139,7 @@ def read_left_out(
         curve = MarkCurve.fit(numbers[~out], rest)
         read = curve.read(numbers[out], some)
         found |= zip(np.flatnonzero(out).tolist(), read, strict=True)
-    return [LabelledPrediction(i.scale, i.level, found[n]) for n, i in enumerate(items)]
+    return label(items, (found[number] for number in range(len(items))))
 
 
 def fit_part(held: LeftOutView, shares: Array) -> RegressionPart:

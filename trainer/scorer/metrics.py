@@ -7,13 +7,13 @@ on its own scale first, so that items of several maxima stand in one figure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainer import statistics
 from trainer.scorer.calibration import LevelPrediction
-from trainer.scorer.items import ScoreScale
+from trainer.scorer.items import ScoreItem, ScoreScale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,16 @@ class LabelledPrediction:
     scale: ScoreScale
     level: int
     reading: LevelPrediction
+
+
+def label(
+    items: Iterable[ScoreItem], readings: Iterable[LevelPrediction]
+) -> list[LabelledPrediction]:
+    """Scored items beside what is read of them, in order."""
+    return [
+        LabelledPrediction(item.scale, item.level, reading)
+        for item, reading in zip(items, readings, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

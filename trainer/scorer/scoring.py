@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainer.scorer.candidates import Progress, ScoreCandidate, no_progress
 from trainer.scorer.guards import predict_guarded
 from trainer.scorer.items import ScoreItem
-from trainer.scorer.metrics import LabelledPrediction
+from trainer.scorer.metrics import LabelledPrediction, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,5 @@ class Scorer:
         self, items: Sequence[ScoreItem], progress: Progress = no_progress
     ) -> list[LabelledPrediction]:
         """Scored items beside their true levels."""
-        return [
-            LabelledPrediction(item.scale, item.level, found)
-            for item, (found, _) in zip(
-                items, predict_guarded(self.candidate, items, progress), strict=True
-            )
-        ]
+        guarded = predict_guarded(self.candidate, items, progress)
+        return label(items, (found for found, _ in guarded))

@@ -14,7 +14,7 @@ from trainer.scorer.calibration import fit_temperature
 from trainer.scorer.candidates.decoder import DecoderCandidate, load_decoder
 from trainer.scorer.encode import LabelHead, check_architecture, find_label_head, training_samples
 from trainer.scorer.items import ScoreItem, ScorePrompt
-from trainer.scorer.metrics import LabelledPrediction
+from trainer.scorer.metrics import LabelledPrediction, label
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
 from trainer.training.callbacks import Callback
@@ -77,7 +77,7 @@ def tune(
     decoder.temperature = fit_temperature(
         logits, [item.scale.top for item in parts.valid], [item.level for item in parts.valid]
     )
-    outcomes = labelled(decoder, logits, parts.valid)
+    outcomes = label(parts.valid, decoder.read(logits, parts.valid))
     return TunedDecoder(decoder, parts.train, parts.valid, outcomes, already=finished is not None)
 
 
@@ -89,16 +89,6 @@ def load_tuned(
     The best checkpoint, not the last: validation asks for what was taught, on other answers.
     """
     return load_decoder(base, prompt, run.adapter("best"), count)
-
-
-def labelled(
-    decoder: DecoderCandidate, logits: Any, items: Sequence[ScoreItem]
-) -> list[LabelledPrediction]:
-    """Items beside what these logits say of them."""
-    return [
-        LabelledPrediction(item.scale, item.level, reading)
-        for item, reading in zip(items, decoder.read(logits, items), strict=True)
-    ]
 
 
 def estimate_hours(folder: Path, items: Sequence[ScoreItem], settings: ScoreSettings) -> float:

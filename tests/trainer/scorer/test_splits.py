@@ -12,6 +12,7 @@ from trainer.dataset.rows import DatasetRow
 from trainer.scorer import synthetic
 from trainer.scorer.baselines import fit_baseline
 from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.metrics import qwk_score
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit, split_items
 from trainer.scorer.synthetic import deny, find_facts, replace_facts, vague_text
@@ -136,7 +137,7 @@ def test_made_labels_are_balanced_and_length_tells_nothing() -> None:
     made = synthetic.synthetic_items(rows, chunks, "el", 7)
     counts = {level: sum(item.level == level for item in made) for level in range(6)}
     assert len(set(counts.values())) == 1 and counts[0] > 30
-    assert abs(fit_baseline(made, "length").qwk(made)) < 0.2
+    assert abs(qwk_score(fit_baseline(made, "length").outcomes(made))) < 0.2
     assert made == synthetic.synthetic_items(rows[::-1], chunks, "el", 7)
     full = next(item for item in made if item.level == 5)
     assert full.answer in full.guide
@@ -158,10 +159,10 @@ def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
         for n in range(300)
     ]
     plain = [replace(item, answer="λέξη " * rng.randint(1, 18)) for item in short]
-    assert fit_baseline(short, "length").qwk(short) > 0.95
-    assert abs(fit_baseline(plain, "length").qwk(plain)) < 0.2
+    assert qwk_score(fit_baseline(short, "length").outcomes(short)) > 0.95
+    assert abs(qwk_score(fit_baseline(plain, "length").outcomes(plain))) < 0.2
     told = [
         replace(item, answer="ένα " * (n % 6) + "δύο " * (5 - n % 6))
         for n, item in enumerate(plain)
     ]
-    assert fit_baseline(told, "words").qwk(told) > 0.95
+    assert qwk_score(fit_baseline(told, "words").outcomes(told)) > 0.95
