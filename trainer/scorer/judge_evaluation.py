@@ -69,7 +69,7 @@ def check_trust(
             or the sample is too small; or it does not show that scorer and people agree.
     """
     filtered = was_filtered(archive_dir, evaluation.about.dataset)
-    seen = {item.said for item in [*taught.train, *taught.valid]}
+    seen = {item.said for item in taught.taught}
     fresh = [item for item in human if item.said not in seen]
     if not human and filtered:
         raise NotEnoughData(

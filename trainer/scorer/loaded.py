@@ -70,5 +70,4 @@ def open_scorer(
     """
     scorer, about = load_scorer(project, name, confirm, base)
     parts = ScorerSplit.read(scorer_run(project, name).folder / DATA)
-    tested = [*parts.unseen_answers, *parts.unseen_questions]
-    return LoadedScorer(scorer, about, TaughtAnswers([*parts.train, *parts.valid], tested))
+    return LoadedScorer(scorer, about, TaughtAnswers(parts.taught, parts.tested))

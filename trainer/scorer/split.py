@@ -6,7 +6,7 @@ Published scorers fall from .80 to .49 between the two, so neither may stand for
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from exchange.errors import BadFile, NotEnoughData
 from exchange.files import write_atomic
 from trainer.dataset.split import hash_fraction
 from trainer.scorer.folder import ScorerInfo
-from trainer.scorer.items import ScoreItem, ScoreScale
+from trainer.scorer.items import ScoreItem
 from trainer.scorer.settings import ScoreSettings
 
 FEWEST = 20  # items; a split of fewer tells nothing
@@ -35,6 +35,16 @@ class ScorerSplit:
     def all(self) -> list[ScoreItem]:
         """The items of all parts."""
         return [item for field in fields(self) for item in getattr(self, field.name)]
+
+    @property
+    def taught(self) -> list[ScoreItem]:
+        """What a scorer knows: the items that it was fitted to, and those it was chosen by."""
+        return [*self.train, *self.valid]
+
+    @property
+    def tested(self) -> list[ScoreItem]:
+        """The others."""
+        return [*self.unseen_answers, *self.unseen_questions]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -112,13 +122,11 @@ def split_items(
         raise NotEnoughData(
             f"{len(items)} scored answers are too few to teach and test on: {FEWEST}"
         )
-    groups = sorted(
-        {item.group for item in items}, key=lambda name: hash_fraction(name, settings.key)
-    )
+    groups = _hash_order((item.group for item in items), settings)
     held = set(groups[: math.ceil(settings.unseen * len(groups))] if len(groups) >= ENOUGH else [])
     rest = [item for item in items if item.group not in held]
     answers = {item.id: item.said for item in rest}
-    order = sorted(set(answers.values()), key=lambda name: hash_fraction(name, settings.key))
+    order = _hash_order(answers.values(), settings)
     tested = max(1, round(settings.test * len(order)))
     fitted = tested + max(1, round(settings.valid * len(order)))
     part = dict.fromkeys(order[:tested], "test") | dict.fromkeys(order[tested:fitted], "valid")
@@ -135,13 +143,18 @@ def split_items(
     )
 
 
+def _hash_order(names: Iterable[str], settings: ScoreSettings) -> list[str]:
+    """Each name once, in an order that the key decides and that others do not change."""
+    return sorted(set(names), key=lambda name: hash_fraction(name, settings.key))
+
+
 def _official(
     items: Sequence[ScoreItem],
     settings: ScoreSettings,
     valid: Sequence[ScoreItem],
     test: Sequence[ScoreItem],
 ) -> ScorerSplit:
-    said = sorted({item.said for item in items}, key=lambda name: hash_fraction(name, settings.key))
+    said = _hash_order((item.said for item in items), settings)
     if len(items) < FEWEST:
         raise NotEnoughData(f"{len(items)} scored answers are too few to teach: {FEWEST}")
     fitted = set() if valid else set(said[: max(1, round(settings.valid * len(said)))])
@@ -167,16 +180,14 @@ def held_out_of_file(
 
     Scales are those it was taught, where the maximum is.
     """
-    known = {item.said for item in [*taught.train, *taught.valid]}
-    groups = {item.group for item in [*taught.train, *taught.valid]}
+    known = {item.said for item in taught.taught}
+    groups = {item.group for item in taught.taught}
     answers: list[ScoreItem] = []
     questions: list[ScoreItem] = []
     for item in items:
         if item.said in known:
             continue
-        top = about.scales.get(f"{item.scale.maximum:g}")
-        on_scale = replace(item, scale=ScoreScale(item.scale.maximum, top)) if top else item
-        (answers if item.group in groups else questions).append(on_scale)
+        (answers if item.group in groups else questions).append(about.on_scale(item))
     if not answers and not questions:
         raise NotEnoughData(
             "all rows of these files were taught to this scorer: nothing to test on"
@@ -192,15 +203,12 @@ def by_question(parts: ScorerSplit, settings: ScoreSettings) -> ScorerSplit:
 
     One fold of the cross-validation that the regressions have all of: tuning ten times is too dear.
     """
-    rows = [*parts.train, *parts.valid]
-    groups = sorted(
-        {item.group for item in rows}, key=lambda name: hash_fraction(name, settings.key)
-    )
+    groups = _hash_order((item.group for item in parts.taught), settings)
     if len(groups) < 2 * ENOUGH:
         return parts
     held = set(groups[: max(2, round(settings.valid * len(groups)))])
     return replace(
         parts,
-        train=[item for item in rows if item.group not in held],
-        valid=[item for item in rows if item.group in held],
+        train=[item for item in parts.taught if item.group not in held],
+        valid=[item for item in parts.taught if item.group in held],
     )

@@ -73,7 +73,7 @@ def train_scorer(
     callback = callback or Callback()
     language_model = language_model or project.config.table("model", models.ModelSettings)
     run = scorer_run(project, name)
-    rows = [*parts.train, *parts.valid]
+    rows = parts.taught
     if bare := sum(is_empty(item.guide) for item in rows):
         callback.log(
             f"{bare:,} of {len(rows):,} answers have no guide: nothing says what is right, so "
