@@ -119,7 +119,9 @@ def test_the_page_scores_in_a_browser_and_a_hostile_answer_stays_text(
         assert address
         page = address[0].replace("/score", "/docs")
         shown = "document.querySelector('#found').textContent"
-        seen = browser.look(page, "Boolean(window.form)", (send, f"{shown}.includes('confidence')"))
+        # A form stands there before the script that sends it has run.
+        ready = "Boolean(window.form) && document.readyState === 'complete'"
+        seen = browser.look(page, ready, (send, f"{shown}.includes('confidence')"))
     assert "Of the guide missed:" in seen["dom"] and seen["owned"] is None
     assert all(url.startswith(page.rpartition("/")[0]) for url in seen["requests"])
 
