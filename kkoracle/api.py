@@ -260,7 +260,7 @@ class OracleProject(ComposedProject):
         from trainer.scorer.loaded import open_scorer
 
         loaded = open_scorer(self, name)
-        return loaded.score([loaded.item(one) for one in answers])
+        return loaded.score(loaded.items(answers))
 
     @contextmanager
     def _worker_process(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from exchange.errors import BadRecord, Busy
+from exchange.errors import Busy
 from exchange.project import DEFAULT_RUN
 from kkoracle.api import OracleProject
 
@@ -99,12 +99,7 @@ class AnswerScorer:
 
     def score_all(self, answers: Sequence[Mapping[str, Any]]) -> list[ScoreResult]:
         """Score many, each with question and answer, and guide and maximum if you like."""
-        from trainer.dataset.readers import BadLine
-
-        try:
-            return self._loaded.score([self._loaded.item(one) for one in answers])
-        except BadLine as bad:
-            raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
+        return self._loaded.score(self._loaded.items(answers))
 
     def score_file(self, file: Path | str, out: Path | str) -> BatchResult:
         """Score a file of answers into a table (.csv or .jsonl); the same call goes on."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from exchange.errors import BadRecord
 from exchange.project import DEFAULT_RUN, Project
+from trainer.dataset.readers import BadLine
 from trainer.scorer.explain import TaughtAnswers
 from trainer.scorer.fields import ReadOptions, parse_item
 from trainer.scorer.folder import DATA, ScorerInfo, scorer_run
@@ -36,6 +38,17 @@ class LoadedScorer:
             BadLine: it is no row; with the reason code.
         """
         return self.fitted(parse_item(record, self.options(given), scored=False))
+
+    def items(self, records: Iterable[Mapping[str, Any]]) -> list[ScoreItem]:
+        """The same of rows that a person or a program gave us, of which none may be bad.
+
+        Raises:
+            BadRecord: one is no row.
+        """
+        try:
+            return [self.item(record) for record in records]
+        except BadLine as bad:
+            raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
 
     def fitted(self, item: ScoreItem) -> ScoreItem:
         """The same of an item."""

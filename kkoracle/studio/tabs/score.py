@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 import gradio as gr
 from markupsafe import Markup
 
-from exchange.errors import BadRecord, NotFound, UserError
+from exchange.errors import NotFound, UserError
 from exchange.html.plots import share_bars
 from exchange.project import Project, runs_with
 from kkoracle.studio.studio import Studio, note, render
 from kkoracle.studio.systems import refuse_download
 from kkoracle.studio.tabs import own_html
-from trainer.dataset.readers import BadLine
 from trainer.scorer import batch
 from trainer.scorer.console import read_lines
 from trainer.scorer.files import read_items
@@ -43,14 +42,10 @@ def score_one(
         maximum: None for that of the question as it was taught, else the largest.
 
     Raises:
-        UserError: it is no item that can be scored; the reason code is named.
+        BadRecord: it is no item that can be scored; the reason is named.
     """
-    try:
-        row = {"question": question, "guide": guide, "answer": answer}
-        item = loaded.item(row | ({"maximum": maximum} if maximum else {}))
-    except BadLine as bad:
-        raise BadRecord(f"this cannot be scored: {str(bad).replace('_', ' ')}") from None
-    return loaded.explained([item])[0]
+    row = {"question": question, "guide": guide, "answer": answer}
+    return loaded.explained(loaded.items([row | ({"maximum": maximum} if maximum else {})]))[0]
 
 
 @dataclass(frozen=True, slots=True)
