@@ -26,7 +26,7 @@ _GOLDEN, _ROUNDS = 0.6180339887498949, 60
 
 @dataclass(frozen=True, slots=True)
 class LevelPrediction:
-    """What the digits' logits say about one answer."""
+    """What a candidate says about one answer."""
 
     level: int  # the expected level, rounded
     expected: float  # the sum of k p_k
@@ -54,7 +54,7 @@ class LevelPrediction:
 
 
 def predict_level(logits: Sequence[float], top: int, temperature: float) -> LevelPrediction:
-    """p = softmax(logits / T) over the levels 0 to `top`; the other digits do not exist here."""
+    """p = softmax(logits / T) over the levels 0 to `top`; labels beyond do not exist here."""
     import numpy as np
 
     scaled = np.asarray(logits[: top + 1], np.float64) / temperature
@@ -69,7 +69,7 @@ def fit_temperature(logits: Array, tops: Sequence[int], levels: Sequence[int]) -
     """The temperature of the lowest cross-entropy of the true levels, by golden section.
 
     Args:
-        logits: (items, 10), of the digits.
+        logits: (items, labels).
     """
     import numpy as np
 

@@ -91,7 +91,7 @@ def init(
 def apply(
     ctx: typer.Context,
     archive: Archive = None,
-    name: Name = "default",
+    name: Name = DEFAULT_RUN,
     file: Annotated[
         Path | None, typer.Option(help="Score the answers of this file instead of pairs.")
     ] = None,

@@ -4,7 +4,7 @@ scorer/runs/NAME/
     run.json, metrics.jsonl, summary.json, best/   as of every run
     data/PART.jsonl     the split it was taught and is tested on
     candidate/          what a regression is; a decoder is best/
-    scorer.json         About; written last, and only then it can score
+    scorer.json         ScorerInfo; written last, and only then it can score
 """
 
 from __future__ import annotations

@@ -19,11 +19,10 @@ _ROW, _ROWS = "row", ("rows", "data", "records", "items", "examples", "instances
 _POINTERS = ("questionid", "qid", "questionkey", "question", "q", "item", "itemid")  # to a question
 _NAMES = ("id", "qid", "questionid", "key", "number", "nr")  # of a question
 Fields = Callable[[Iterable[Any]], Mapping[str, tuple[str, ...]]]
-Row = tuple[str, Mapping[str, Any]]
 
 
 def part_of(name: str) -> str:
-    """The part of a set that a name says: train, valid, test; \"\" for none."""
+    """The part of a set that a name says: train, valid, test; "" for none."""
     return next((part for part, begins in _PARTS.items() if begins.match(name.strip())), "")
 
 

@@ -76,6 +76,12 @@ def fold_numbers(items: Sequence[ScoreItem], key: str, *, by_question: bool = Tr
 def leave_out(
     view: AnswerView, items: Sequence[ScoreItem], shares: Array, folds: Sequence[Sequence[int]]
 ) -> LeftOutView:
+    """Fit a view once for each fold, and have each fit say what it says of the rows it missed.
+
+    Args:
+        shares: of the maximum that each item earned.
+        folds: ways to divide the items, one number an item.
+    """
     started = time.process_time()
     numbers, vectors = view.features(items)
     scale = FeatureScale.of(numbers)  # of no label, so that every row may be in it
@@ -121,6 +127,7 @@ def _kernel_ridge(between: Array, out: Array, shares: Array, penalty: float) -> 
 
 
 def standard(numbers: Array) -> Array:
+    """With a mean of 0 and a deviation of 1, so that several views can be averaged."""
     found: Array = (numbers - numbers.mean()) / max(float(numbers.std()), 1e-9)
     return found
 
@@ -143,6 +150,7 @@ def read_left_out(
 
 
 def fit_part(held: LeftOutView, shares: Array) -> RegressionPart:
+    """The view fitted to all rows, in units of what it said of the questions it had not seen."""
     head = RidgeHead.fit(held.features, shares, held.view.penalty)
     left_out = held.numbers[0]
     middle, spread = float(left_out.mean()), max(float(left_out.std()), 1e-9)

@@ -7,7 +7,7 @@ out. What it is kept as is one file of JSON and one of arrays: no pickle.
 
 from __future__ import annotations
 
-import json
+import json  # orjson knows no infinity, which a curve may hold
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -64,6 +64,7 @@ class FeatureScale:
 
     @classmethod
     def of(cls, numbers: Array) -> Self:
+        """That of these rows; a number that never varies keeps its unit."""
         import numpy as np
 
         spread = numbers.std(axis=0)
