@@ -7,7 +7,10 @@ than this rule and a peer or a model may send anything.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 
 # What terminals obey: `ESC [ 31 m` and its kin, and titles and links, up to their end. Taken away
 # whole, since `[31m` without its escape is rubbish in a text. ASCII, so that bytes may be searched.
@@ -75,6 +78,15 @@ def plain_cell(text: str) -> str:
     number = text[1:].translate(str.maketrans("", "", ".,% ")).isdecimal()
     risky = text.startswith(_FORMULA) and not (text[0] in "+-" and number)
     return f"'{text}" if risky else text
+
+
+def csv_lines(rows: Iterable[Iterable[object]]) -> str:
+    """Rows of a CSV file, their texts as `plain_cell` has them."""
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows(
+        [plain_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
+    return table.getvalue()
 
 
 _MARKUP = re.compile(

@@ -19,7 +19,7 @@ import orjson
 
 from exchange.errors import BadFile, UsageError
 from exchange.files import write_atomic, write_error
-from exchange.text.controls import plain_cell
+from exchange.text.controls import csv_lines, plain_cell
 from trainer.console import StageProgress
 from trainer.scorer.explain import ScoreContext
 from trainer.scorer.items import ScoreItem
@@ -189,16 +189,13 @@ class _Table:
 
     @staticmethod
     def _csv(rows: list[list[Any]], *, head: bool = False) -> bytes:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows([[_safe(cell) for cell in row] for row in rows])
-        return text.getvalue().encode("utf-8-sig" if head else "utf-8")
+        flat = ([_flat(cell) for cell in row] for row in rows)
+        return csv_lines(flat).encode("utf-8-sig" if head else "utf-8")
 
 
-def _safe(cell: Any) -> Any:
-    """A student's text is text, also where a spreadsheet would take it for a formula."""
-    if isinstance(cell, dict | list):
-        return orjson.dumps(cell, default=str).decode()
-    return plain_cell(cell) if isinstance(cell, str) else cell
+def _flat(cell: Any) -> Any:
+    """What the file's own row held, as a cell can."""
+    return orjson.dumps(cell, default=str).decode() if isinstance(cell, dict | list) else cell
 
 
 def _bare(cell: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import orjson
 
 from exchange.errors import Busy, UsageError
 from exchange.files import write_atomic
-from exchange.text.controls import plain_cell
+from exchange.text.controls import csv_lines
 
 HEADINGS = ("question", "guide", "answer", "score", "maximum")
 _LANGUAGES = ("en", "el")
@@ -57,15 +55,8 @@ def write_sample(path: Path, language: str) -> int:
     elif kind == ".jsonl":
         write_atomic(path, b"".join(orjson.dumps(row) + b"\n" for row in rows))
     elif kind == ".csv":
-        table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, HEADINGS)
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-        write_atomic(path, table.getvalue().encode("utf-8-sig"))
+        table = csv_lines([HEADINGS, *(row.values() for row in rows)])
+        write_atomic(path, table.encode("utf-8-sig"))
     else:
         raise UsageError(f"{path}: a sample is written as .json, .jsonl or .csv")
     return len(rows)
-
-
-def _cell(value: object) -> object:
-    return plain_cell(value) if isinstance(value, str) else value

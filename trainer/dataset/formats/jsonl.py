@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -13,7 +11,7 @@ import orjson
 
 from exchange.display import format_bytes
 from exchange.errors import MissingExtra
-from exchange.text.controls import plain_cell
+from exchange.text.controls import csv_lines
 from trainer.dataset.rows import DatasetRow, Manifest, SplitRows
 
 
@@ -146,17 +144,13 @@ def parquet(rows: SplitRows, manifest: Manifest) -> dict[str, Iterable[bytes]]:
 
 
 def _csv(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(("text", "system", "prompt", "completion", "id"))
+    above = [("text", "system", "prompt", "completion", "id")]
     for row in rows:
         said = f"{row.system}\n" if row.system else ""
         text = f"{said}human: {row.question}\nbot: {row.answer}"
         cells = (text, row.system, row.question, row.answer, row.id)
-        writer.writerow([plain_cell(cell) for cell in cells])
-        yield buffer.getvalue().encode("utf-8")
-        buffer.seek(0)
-        buffer.truncate()
+        yield csv_lines([*above, cells]).encode("utf-8")
+        above = []
 
 
 def _parquet(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
