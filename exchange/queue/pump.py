@@ -81,14 +81,13 @@ class QueuePump(BackgroundThread):
         while not self.stopping.is_set():
             moved = 0
             try:
-                if not is_cleaned or time.monotonic() >= next_pass:
-                    claim_archive(redis, self.archive, identity)
-                if not is_cleaned:
-                    require_one_model(redis, self.archive, self.recipe)
-                    retire_tasks(spool, self.recipe)
-                    delete_unwanted_inputs(redis, spool, self.archive)
-                    is_cleaned = True
                 if time.monotonic() >= next_pass:
+                    claim_archive(redis, self.archive, identity)
+                    if not is_cleaned:
+                        require_one_model(redis, self.archive, self.recipe)
+                        retire_tasks(spool, self.recipe)
+                        delete_unwanted_inputs(redis, spool, self.archive)
+                        is_cleaned = True
                     announce(redis, self.archive, self.recipe, self.reconcile_s)
                     reopened = reconcile(redis, spool, self.archive)
                     if reopened:
