@@ -35,7 +35,13 @@ from trainer.scorer.left_out import (
     read_left_out,
     standard,
 )
-from trainer.scorer.metrics import FigureInterval, LabelledPrediction, compare, measure_with_doubt
+from trainer.scorer.metrics import (
+    FigureInterval,
+    LabelledPrediction,
+    compare,
+    measure_with_doubt,
+    qwk_score,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +163,7 @@ def select(
 def choose(tried: Sequence[_Tried], clusters: Sequence[str]) -> _Tried:
     """The simplest that is at most one standard error behind the best (Breiman et al. 1984)."""
     twice = [*clusters, *clusters]
-    best = max(tried, key=lambda one: measure_with_doubt(one.both, twice)["qwk"].value)
+    best = max(tried, key=lambda one: round(qwk_score(one.both), 4))
     for one in tried:
         behind = compare(best.both, one.both, twice)
         if one is best or behind.value <= behind.error * BEHIND:
@@ -232,7 +238,7 @@ def _try(
         "+".join(parts),
         len(items),
         measure_with_doubt(outcomes, clusters),
-        measure_with_doubt(seen, clusters)["qwk"].value,
+        round(qwk_score(seen), 4),
         round(seconds, 2),
     )
     return _Tried(trial, parts, numbers[0], outcomes, [*outcomes, *seen])
