@@ -126,7 +126,7 @@ def _fit_odds(numbers: Array, place: Array, marks: int) -> tuple[Array, float]:
     try:
         from scipy.optimize import minimize
     except ImportError:
-        raise MissingExtra("a scorer needs scipy: pip install 'kkoracle[encoder]'") from None
+        raise MissingExtra("a scorer needs scipy: pip install 'kkoracle[report]'") from None
     middle, spread = float(numbers.mean()), max(float(numbers.std()), _LEAST)
     standard = (numbers - middle) / spread
     below = np.cumsum(np.bincount(place, minlength=marks))[:-1] / len(place)
