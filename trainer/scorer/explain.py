@@ -94,14 +94,14 @@ class TaughtAnswers:
         """Those of the guide that the answer meets, and the others."""
         said = content_words(item.answer)
         asked = content_words(item.question)
-        numbers = set(_NUMBER.findall(item.answer))
+        numbers = numbers_in(item.answer)
         met: list[str] = []
         missed: list[str] = []
         for sentence in guide_sentences(item.guide, item.language):
             wanted = content_words(sentence)
             wanted = wanted - asked or wanted  # the question's own words prove nothing
             share = len(wanted & said) / len(wanted) if wanted else 0.0
-            named = set(_NUMBER.findall(sentence)) <= numbers
+            named = numbers_in(sentence) <= numbers
             (met if share >= MET and named else missed).append(sentence)
         return tuple(met), tuple(missed)
 
@@ -113,6 +113,11 @@ def content_words(text: str) -> frozenset[str]:
     found = words(text)
     kept = [word for word in found if not is_stop_word(word) and word not in _EMPTY]
     return frozenset(word[:STEM] for word in kept or found)
+
+
+def numbers_in(text: str) -> set[str]:
+    """The numbers in digits, as they are written."""
+    return set(_NUMBER.findall(text))
 
 
 def guide_sentences(guide: str, language: str) -> list[str]:

@@ -7,7 +7,6 @@ number, name or thought that stands in none of the three. What fails is not show
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from exchange.text.similarity import question_signature
 from exchange.text.stems import STEM
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
-from trainer.scorer.explain import ScoreContext, content_words
+from trainer.scorer.explain import ScoreContext, content_words, numbers_in
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.scoring import ScoreResult
 
@@ -33,7 +32,6 @@ LONGEST = 80  # words; two sentences have half of it
 WIDTH = 8  # answers written at once
 GROUNDED = 0.4  # share of its words that stand in the three texts, as of a pair (workers/checks)
 _PLACEHOLDERS = frozenset({"question", "guide", "answer", "score", "met", "missed"})
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _META = compile_phrases(every().pattern("meta_references"))
 
 
@@ -55,7 +53,7 @@ def objection(text: str, item: ScoreItem, found: ScoreResult) -> str:
     if _META.search(f" {fold(text)}"):
         return "meta"
     marks = {f"{found.score:g}", f"{found.maximum:g}"}
-    if set(_NUMBER.findall(text)) - set(_NUMBER.findall(source)) - marks:
+    if numbers_in(text) - numbers_in(source) - marks:
         return "number"
     known = content_words(source)
     names = {name[:STEM] for name in question_signature(text).names}

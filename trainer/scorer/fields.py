@@ -26,7 +26,7 @@ from trainer.scorer.marks import MARK, NUMBER, read_maximum, read_score
 # "student answer" is the teacher's, "points" beside "score" are those that can be had).
 FIELDS = ("question", "answer", "guide", "score", "maximum", "language", "id", "split")
 UNKNOWN_SCALE = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
-_SAMPLES = {"guide"}  # all that a row says of them is wanted, not the first
+_SEVERAL = {"guide"}  # all columns of theirs are read, not the first alone
 _DEPTH = 5  # of lists and objects in a rubric
 _IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({NUMBER})\s*[)\]]|/\s*({NUMBER}))\s*")
 _TEXT_INSIDE = ("text", "content", "value", "body")  # of a question or answer that is an object
@@ -93,11 +93,16 @@ def find_columns(headings: tuple[str, ...], given: tuple[tuple[str, str], ...] =
             key=lambda one: names.index(plain[one][0]),
         )
         if ours not in found and fits:
-            found[ours] = tuple(fits if ours in _SAMPLES else fits[:1])
+            found[ours] = tuple(fits if ours in _SEVERAL else fits[:1])
             for one in found[ours]:
                 del plain[one]
     score = found.get("score", ("",))[0]
     return Columns(found, tuple(plain), _plain(score)[1])
+
+
+def columns_of(record: Mapping[str, Any], options: ReadOptions) -> Columns:
+    """The columns of a row, of which some may have been said."""
+    return find_columns(tuple(map(str, record)), tuple(options.columns.items()))
 
 
 def _plain(heading: str) -> tuple[str, float]:
@@ -125,7 +130,7 @@ def parse_item(
     if None in record:  # what stands behind the last heading
         raise BadLine("extra_columns")
     record = _lifted(record)
-    columns = find_columns(tuple(map(str, record)), tuple(options.columns.items()))
+    columns = columns_of(record, options)
 
     def values(ours: str) -> list[Any]:
         held = (record.get(name) for name in columns.fields.get(ours, ()))
@@ -158,8 +163,8 @@ def row_id(record: Mapping[str, Any], options: ReadOptions) -> str:
 
 
 def _one_line(record: Mapping[str, Any], options: ReadOptions, ours: str) -> str:
-    columns = find_columns(tuple(map(str, record)), tuple(options.columns.items()))
-    return _line(record.get(next(iter(columns.fields.get(ours, ())), "")))
+    held = columns_of(record, options).fields.get(ours, ())
+    return _line(record.get(next(iter(held), "")))
 
 
 def _lifted(record: Mapping[str, Any]) -> Mapping[str, Any]:

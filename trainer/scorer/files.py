@@ -20,7 +20,7 @@ from trainer.dataset.readers import BadLine, decode_line
 from trainer.scorer.fields import (
     UNKNOWN_SCALE,
     ReadOptions,
-    find_columns,
+    columns_of,
     parse_item,
     row_id,
     split_of,
@@ -138,8 +138,8 @@ def _own_id(name: str, file: str, known: dict[str, str]) -> str:
 def _note_unused(
     found: ItemReadResult, file: str, record: Mapping[str, Any], options: ReadOptions
 ) -> None:
-    headings = find_columns(tuple(map(str, record)), tuple(options.columns.items())).unused
-    held = [name for name in headings if record.get(name) not in (None, "", [], {})]
+    unused = columns_of(record, options).unused
+    held = [name for name in unused if record.get(name) not in (None, "", [], {})]
     if held:
         names = found.unused.setdefault(file, [])
         names += [name for name in held if name not in names]
