@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,6 +203,28 @@ def processes() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         yield start
     finally:
         _end(started)
+
+
+def until(
+    condition: Callable[[], bool],
+    seconds: float = 60,
+    *processes: subprocess.Popen[Any],
+    every: float = 0.05,
+    told: Callable[[], object] = str,
+) -> None:
+    """Wait until it holds; what does not come in time, or before a process ends, is a failure.
+
+    Args:
+        processes: they bring it about, and are to live so long.
+        every: seconds between two looks.
+        told: what a failure shows.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        for process in processes:
+            assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"waited {seconds} s: {told()}"
+        time.sleep(every)
 
 
 def start_bound(*command: str) -> subprocess.Popen[bytes]:

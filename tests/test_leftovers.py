@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_GUARD_LOCK, FileLock
 from exchange.queue.redis_guard import UNUSED_S
-from tests.conftest import cli_environment
+from tests.conftest import cli_environment, until
 
 # A test that has its Redis up, and tells where, until somebody kills it.
 HELD = """
@@ -40,20 +39,13 @@ def test_a_suite_that_is_killed_leaves_no_redis_server(tmp_path: Path) -> None:
     )
     try:
         told = tmp_path / "up"
-        assert wait_for(lambda: told.exists() and bool(told.read_text()), 60)
+        until(lambda: told.exists() and bool(told.read_text()), 60)
         folder = Path(told.read_text())
         alive = FileLock(folder / REDIS_ALIVE_LOCK)
         assert not alive.is_free(shared=True)
     finally:
         os.killpg(suite.pid, signal.SIGKILL)
         suite.wait()
-    assert wait_for(lambda: alive.is_free(shared=True), UNUSED_S + 20)
-    assert wait_for(lambda: FileLock(folder / REDIS_GUARD_LOCK).is_free(shared=True), 20)
+    until(lambda: alive.is_free(shared=True), UNUSED_S + 20)
+    until(lambda: FileLock(folder / REDIS_GUARD_LOCK).is_free(shared=True), 20)
     assert not (folder / "redis.json").exists()
-
-
-def wait_for(condition, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return bool(condition())

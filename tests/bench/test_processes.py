@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from bench import processes
-from tests.conftest import ROOT, cli_environment
+from tests.conftest import ROOT, cli_environment, until
 
 FAMILY = """
     1     0   900
@@ -76,9 +75,7 @@ def test_a_stopped_bench_stops_what_it_runs(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     log = tmp_path / "log"
-    deadline = time.monotonic() + 20
-    while not (log.exists() and log.read_text().strip()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: log.exists() and bool(log.read_text().strip()), 20, bench)
     bench.send_signal(signal.SIGTERM)
     bench.wait(20)
     pid = log.read_text().strip()

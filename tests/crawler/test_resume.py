@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from crawler.fetch.loop import BATCH
 from exchange.store.spool import Spool
+from tests.conftest import until
 from tests.crawler.harness import crawl, stories
 from tests.crawler.loopback import Loopback, Route, index, story
 
@@ -41,9 +41,7 @@ def child(folder: Path, url: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for(site: Loopback, requests: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while len(site.log) < requests and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(site.log) >= requests, 30, process, every=0.01)
 
 
 def test_killed_at_any_moment_it_loses_none_and_stores_none_twice(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from exchange import journal, logs
 from exchange.journal import JournalEntry
 from exchange.project import Project
 from kkoracle.cli import app
-from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, write_project
+from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, until, write_project
 
 WRITER = """
 import sys
@@ -134,10 +133,7 @@ def test_stopped_by_ctrl_c_it_is_resumable(project: Project) -> None:
         stderr=subprocess.DEVNULL,
     )
     notes = project.data / journal.RUNNING_DIR
-    deadline = time.monotonic() + 30
-    while not (notes.is_dir() and list(notes.iterdir())):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
+    until(lambda: notes.is_dir() and any(notes.iterdir()), 30, process, every=0.01)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 3
     assert process.stdin

@@ -19,7 +19,7 @@ from exchange.queue import keys
 from exchange.queue.feeder import enqueue
 from exchange.queue.redis_endpoint import redis_for
 from exchange.store import tasks
-from tests.conftest import fill_spool
+from tests.conftest import fill_spool, until
 from tests.kkoracle.alert_rules import RULES, Scrape, fires, firing, scrape, seen
 from tests.kkoracle.status.test_status import beat, daemon, store
 from tests.workers.endpoint import Endpoint
@@ -186,13 +186,6 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_rules_on_processes_fire_when_the_processes_die(town: Town) -> None:

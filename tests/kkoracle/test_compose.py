@@ -18,8 +18,8 @@ from redis.exceptions import RedisError
 from exchange.project import Project
 from exchange.queue import keys, redis_access
 from exchange.store.spool import Spool, open_tasks
-from tests.conftest import ROOT, fill_spool
-from tests.kkoracle.test_alerts import free_ports, until
+from tests.conftest import ROOT, fill_spool, until
+from tests.kkoracle.test_alerts import free_ports
 from tests.workers.endpoint import Endpoint
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]

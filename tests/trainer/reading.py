@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests import conftest
 from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD
 
@@ -61,9 +61,5 @@ def steps(folder: Path) -> int:
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait while the process lives."""
-    deadline = time.monotonic() + 300  # of a machine that is busy with other things
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    """Wait while the process lives, also on a machine that is busy with other things."""
+    conftest.until(condition, 300, process, every=0.002)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from exchange.project import Project
 from exchange.queue.pump import QueuePump
 from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool
+from tests.conftest import fill_spool, until
 from tests.workers.endpoint import Endpoint
 
 
@@ -57,11 +56,13 @@ class Pipeline:
         )
 
     def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
+        def met() -> bool:
+            if condition():
+                return True
             assert self.pump.error is None
-            assert time.monotonic() < deadline, f"waited {seconds} s: {self.counters()}"
-            time.sleep(0.05)
+            return False
+
+        until(met, seconds, told=self.counters)
 
     def until_done(self, seconds: float = 60) -> dict[str, int]:
         self.until(lambda: not self.open_tasks(), seconds)

@@ -15,6 +15,7 @@ from exchange.queue.redis_process import RedisProcess
 from exchange.store.spool import Spool
 from exchange.store.tasks import REFUSED, queued_ids
 from kkoracle.status.read import read_queue
+from tests.conftest import until
 from tests.servers import free_port
 from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
@@ -273,9 +274,7 @@ def test_a_peer_that_turns_a_key_into_another_type_is_named_and_nothing_is_lost(
             said = worker.stdout.read()
             assert code == 1, said
             assert "used for something else" in said and "Traceback" not in said
-            deadline = time.monotonic() + 20
-            while pipeline.pump.error is None and time.monotonic() < deadline:
-                time.sleep(0.1)
+            until(lambda: pipeline.pump.error is not None, 20)
             assert "used for something else" in str(pipeline.pump.error)
             with pytest.raises(ResponseError):
                 peer.llen("rq:queue:generate")

@@ -17,7 +17,7 @@ from bench.faults.deployment import is_alive
 from exchange.project import Project
 from exchange.queue.redis_endpoint import redis_for
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool
+from tests.conftest import fill_spool, until
 from workers.supervisor import KILLED
 
 TASKS = 60
@@ -83,20 +83,14 @@ def test_worker_and_daemon_that_run_out_of_memory_lose_and_double_nothing_and_sa
         finally:
             spool.close()
 
-    def until(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 90
-        while not condition():
-            assert time.monotonic() < deadline, counters()
-            time.sleep(0.1)
-
     with out_of_memory() as run_out, redis_for(project):
         daemon, work = start("crawl", "--no-fetch"), start("work")
-        until(lambda: counters().get("tasks.done", 0) >= 5)
+        until(lambda: counters().get("tasks.done", 0) >= 5, 90, told=counters)
         (first,) = children_of(work)
         run_out(first)
         run_out(daemon.pid)
         assert daemon.wait(60) == -signal.SIGKILL
-        until(lambda: children_of(work) not in ([], [first]))
+        until(lambda: children_of(work) not in ([], [first]), 90, told=counters)
         daemon = start("crawl", "--no-fetch")
         assert daemon.wait(90) == 0
         work.terminate()

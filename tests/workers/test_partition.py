@@ -18,7 +18,7 @@ from exchange.queue.pump import QueuePump
 from exchange.queue.redis_client import connect_redis
 from exchange.queue.redis_endpoint import redis_for
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool
+from tests.conftest import fill_spool, until
 from tests.workers.conftest import Pipeline
 
 Open = Callable[..., object]
@@ -109,9 +109,8 @@ def test_ctrl_c_while_the_network_swallows_is_one_line_within_a_minute(
             popen("-m", "kkoracle", *words, cwd=folder, **given)
             for words in (("crawl", "--no-fetch"), ("work",))
         ]
-        spool, deadline = Spool.read(project.archive_dir()), time.monotonic() + 60
-        while not spool.counters().get("tasks.done") and time.monotonic() < deadline:
-            time.sleep(0.1)
+        spool = Spool.read(project.archive_dir())
+        until(lambda: bool(spool.counters().get("tasks.done")), 60, *commands)
         network.cut()
         time.sleep(2)
         for process in commands:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from exchange.inference.engine import EngineDescription
 from exchange.project import Project
 from exchange.records import Completion, Pair, Result, Task
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool, run_cli
+from tests.conftest import fill_spool, run_cli, until
 from tests.workers.endpoint import Endpoint, answer_about, number_of
 from tests.workers.test_verification import AGAIN
 from workers.estimate import GenerationProbe, ProbedTask
@@ -127,11 +126,8 @@ def test_ctrl_c_prints_what_it_has(
             KKORACLE_WORK_ENGINE="openai",
             KKORACLE_WORK_URL=endpoint.url,
         )
-        deadline = time.monotonic() + 30
         # One plain question, four tasks that are done and four that take their places.
-        while sum(endpoint.asked.values()) < 13:
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.05)
+        until(lambda: endpoint.asked.total() >= 13, 30, process)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 3
     assert process.stdout is not None

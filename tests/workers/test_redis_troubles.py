@@ -21,7 +21,7 @@ from exchange.queue.feeder import BATCH, HIGH, Feeder, make_queue
 from exchange.queue.pump import QueuePump
 from exchange.queue.redis_endpoint import RedisEndpoint, redis_for
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool
+from tests.conftest import fill_spool, until
 from tests.servers import OwnServer
 from tests.workers.conftest import Pipeline
 from workers.queue.jobs import CannotPersistError, retry_while_full
@@ -120,10 +120,7 @@ def test_a_redis_that_cannot_save_is_waited_for_by_its_class(
     redis.config_set("save", "3600 1")
     shutil.rmtree(tmp_path)
     redis.bgsave()
-    deadline = time.monotonic() + 20
-    while redis.info("persistence")["rdb_last_bgsave_status"] != "err":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "err", 20)
     with pytest.raises(CannotPersistError):
         redis.set("key", "value")
     with pytest.raises(CannotPersistError), redis.pipeline() as pipe:

@@ -16,7 +16,7 @@ from exchange.queue import keys, redis_access
 from exchange.queue.announce import announced_languages, announced_models, claim_archive
 from exchange.queue.feeder import Feeder
 from exchange.store.spool import Spool
-from tests.conftest import fill_spool, processes, run_cli, write_project
+from tests.conftest import fill_spool, processes, run_cli, until, write_project
 from tests.exchange.queue.test_redis_client import NO_PLAN
 from tests.servers import OwnServer
 from tests.workers.endpoint import Endpoint
@@ -61,8 +61,7 @@ def test_a_second_data_folder_of_one_name_is_refused_and_the_first_goes_on(
         here = {"KKORACLE_REDIS_URL": server.url, "KKORACLE_WORK_URL": endpoint.url}
         daemon = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=first, **here)
         redis = server.client()
-        while not redis.hexists(keys.SPOOLS, "paper"):
-            assert daemon.poll() is None
+        until(lambda: bool(redis.hexists(keys.SPOOLS, "paper")), 60, daemon)
         refused = run_cli("crawl", "--no-fetch", cwd=second, timeout=30, **here)
         assert refused.returncode == 2 and "Traceback" not in refused.stderr
         (line,) = [one for one in refused.stderr.splitlines() if "another data folder" in one]

@@ -25,7 +25,7 @@ from exchange.queue import redis_client, redis_process
 from exchange.queue.redis_client import check_redis
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
-from tests.conftest import cli_environment
+from tests.conftest import cli_environment, until
 from tests.servers import OwnServer
 
 Maker = Callable[..., Project]
@@ -49,15 +49,6 @@ def alive(pid: int) -> bool:
     )
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return condition()
-
-
 def test_the_second_user_finds_the_first_ones_server_and_the_last_stops_it(
     make_project: Maker,
 ) -> None:
@@ -68,7 +59,7 @@ def test_the_second_user_finds_the_first_ones_server_and_the_last_stops_it(
             assert second.connect().get("a") == b"1"
         assert first.connect().ping()  # one user is left
         pid = pid_of(project)
-    assert wait_for(lambda: not alive(pid))
+    until(lambda: not alive(pid), 10)
     assert not (project.redis_dir / "redis.json").exists()
 
 
@@ -86,7 +77,7 @@ def test_a_killed_server_is_back_within_five_seconds(make_project: Maker) -> Non
         first = pid_of(project)
         os.kill(first, signal.SIGKILL)
         killed = time.monotonic()
-        assert wait_for(lambda: pid_of(project) not in (0, first) and redis.connect().ping())
+        until(lambda: pid_of(project) not in (0, first) and redis.connect().ping(), 10)
         assert time.monotonic() - killed < 5
 
 
@@ -113,7 +104,7 @@ def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_proj
     assert alive(pid)
     with redis_for(project) as redis:
         assert pid_of(project) == pid and redis.connect().ping()
-    assert wait_for(lambda: not alive(pid))
+    until(lambda: not alive(pid), 10)
 
 
 def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
@@ -134,7 +125,7 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
     assert alive(first)
     with redis_for(project) as redis:
         assert redis.connect().info("server")["process_id"] == first
-    assert wait_for(lambda: not alive(first))
+    until(lambda: not alive(first), 10)
 
 
 def test_a_server_that_hangs_for_a_moment_is_waited_for(make_project: Maker) -> None:
@@ -155,7 +146,7 @@ def test_a_server_that_answers_nobody_does_not_stay_behind(
     with redis_for(project, keep_alive=False):
         server = pid_of(project)
         os.kill(server, signal.SIGSTOP)
-    assert wait_for(lambda: not alive(server))
+    until(lambda: not alive(server), 10)
 
 
 def test_a_server_whose_folder_was_taken_away_does_not_stay_behind(make_project: Maker) -> None:
@@ -164,7 +155,7 @@ def test_a_server_whose_folder_was_taken_away_does_not_stay_behind(make_project:
         server = pid_of(project)
         while project.data.exists():  # the server may still be writing into it
             shutil.rmtree(project.data, ignore_errors=True)
-    assert wait_for(lambda: not alive(server))
+    until(lambda: not alive(server), 10)
 
 
 def test_a_server_that_cannot_be_noted_down_does_not_stay_behind(
@@ -308,8 +299,8 @@ def test_a_server_that_still_reads_its_file_is_waited_for(tmp_path: Path) -> Non
             pipe.set(f"key-{number}", "x" * 1000)
         pipe.execute()
     client.execute_command("BGREWRITEAOF")
-    wait_for(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0)
-    wait_for(lambda: client.info("persistence")["aof_rewrite_scheduled"] == 0)
+    until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, 10)
+    until(lambda: client.info("persistence")["aof_rewrite_scheduled"] == 0, 10)
     server.kill()
     slow = OwnServer(
         tmp_path, "--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"
@@ -333,8 +324,9 @@ def test_our_server_that_dies_between_two_looks_is_started_once_more(
     def kills_first(url: str) -> str:
         looks.append(url)
         if len(looks) == 1:
-            os.kill(pid_of(project), signal.SIGKILL)
-            wait_for(lambda: not alive(pid_of(project)))
+            server = pid_of(project)
+            os.kill(server, signal.SIGKILL)
+            until(lambda: not alive(server), 10)
         return looked(url)
 
     monkeypatch.setattr(redis_client, "check_redis", kills_first)

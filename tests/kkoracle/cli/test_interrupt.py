@@ -12,8 +12,7 @@ import pytest
 
 from exchange.project import Project
 from exchange.signals import STOPPED_LINE
-from tests.conftest import fill_spool, run_cli
-from tests.kkoracle.test_alerts import until
+from tests.conftest import fill_spool, run_cli, until
 
 Starter = Callable[..., "subprocess.Popen[str]"]
 Maker = Callable[..., Project]
@@ -53,9 +52,7 @@ def test_a_worker_that_waits(tmp_path: Path, make_project: Maker, popen: Starter
     project = make_project()
     fill_spool(project, 1).close()
     process = popen("-m", "kkoracle", "work", cwd=tmp_path)
-    deadline = time.monotonic() + 30
-    while not (project.redis_dir / "redis.json").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until((project.redis_dir / "redis.json").exists, 30, process)
     time.sleep(0.5)
     code, said = stopped(process, signal.SIGTERM)
     assert code == 3 and "Traceback" not in said, said

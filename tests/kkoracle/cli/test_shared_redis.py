@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from exchange.queue import keys, redis_access
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
 from exchange.store.spool import Spool, open_tasks
-from tests.conftest import fill_spool, run_cli, write_project
+from tests.conftest import fill_spool, run_cli, until, write_project
 from tests.workers.endpoint import Endpoint
 
 Maker = Callable[..., Project]
@@ -225,9 +224,9 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
         popen(
             "-m", "kkoracle", "work", cwd=there, KKORACLE_WORK_URL=two.url, KKORACLE_REDIS_URL=url
         )
-        wait(lambda: one.asked.total() > 3 and two.asked.total() > 3)
+        until(lambda: one.asked.total() > 3 and two.asked.total() > 3)
         os.kill(worker_of(url, other, two), signal.SIGKILL)
-        wait(lambda: not open_tasks(done_by(project)))
+        until(lambda: not open_tasks(done_by(project)))
         assert daemon.wait(30) == 0
     assert not (there / "data" / "redis").exists() and not (there / "data" / "paper").exists()
     counters = done_by(project)
@@ -255,10 +254,3 @@ def environment_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""
-
-
-def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kkoracle.monitor import awake
-from tests.conftest import cli_environment
+from tests.conftest import cli_environment, until
 
 
 def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
@@ -38,10 +38,7 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
     process.kill()
     process.wait()
     process.stdout.close()
-    deadline = time.monotonic() + 10
-    while runs(child) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not runs(child)
+    until(lambda: not runs(child), 10)
     with awake.SleepInhibitor() as held:
         held.want(True)
         assert held.held

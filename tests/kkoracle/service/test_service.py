@@ -8,7 +8,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from exchange.project import Project
 from kkoracle.demo.progress import spool_counters
 from kkoracle.service import install
 from kkoracle.service.services import UserService, plan_services
-from tests.conftest import run_cli, write_project
+from tests.conftest import run_cli, until, write_project
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
 from tests.workers.endpoint import Endpoint, answer_about
@@ -244,10 +243,7 @@ def test_all_killed_at_once_and_started_again_counts_as_if_undisturbed(
             finish(start(tmp_path / "calm"))
         with newspaper(tmp_path / "storm", tiny_model, site.url, endpoint.url) as storm:
             running = start(tmp_path / "storm")
-            deadline = time.monotonic() + 60
-            while counted(storm).get("tasks.done", 0) < 8:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            until(lambda: counted(storm).get("tasks.done", 0) >= 8, every=0.02)
             notes = orjson.loads((storm.redis_dir / "redis.json").read_bytes())
             for pid in family({int(notes["pid"]), *(process.pid for process in running)}):
                 os.kill(pid, signal.SIGKILL)

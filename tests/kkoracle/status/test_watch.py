@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ import orjson
 from crawler.status.report import DaemonHeartbeat
 from exchange.project import Project
 from kkoracle.status import read_status
-from tests.conftest import cli_environment, fill_spool
+from tests.conftest import cli_environment, fill_spool, until
 from tests.kkoracle.status.test_status import shown
 
 Maker = Callable[..., Project]
@@ -71,9 +70,7 @@ def test_the_daemon_says_of_itself_what_only_it_knows(
     fill_spool(project, 2).close()
     process = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=tmp_path)
     path = project.archive_dir() / "daemon.json"
-    deadline = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(path.exists, 30, process)
     said = DaemonHeartbeat(**orjson.loads(path.read_bytes()))
     found = read_status(project, "paper")
     assert said.pid == found.crawl.pid == process.pid and found.daemon

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from exchange import lock
 from exchange.errors import UserError
 from kkoracle.studio.threads import ModelThread, SingleThread
+from tests.conftest import until
 
 SOON_S = 0.2
 
@@ -53,10 +53,7 @@ def test_a_model_that_nobody_asks_for_gives_back_memory_and_gpu(tmp_path: Path) 
     use(thread, loads, "a")
     with pytest.raises(UserError, match="the studio"), lock.hold_gpu(tmp_path):
         pass
-    deadline = time.monotonic() + 20
-    while thread.loaded:
-        assert time.monotonic() < deadline
-        time.sleep(SOON_S / 4)
+    until(lambda: not thread.loaded, 20, every=SOON_S / 4)
     with lock.hold_gpu(tmp_path):
         assert loads.said == ["load a", "free a"]
         with pytest.raises(UserError, match="training runs"):

@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +18,7 @@ import pytest
 import yaml
 
 from exchange.files import atomic_folder
-from tests.conftest import cli_environment
+from tests.conftest import cli_environment, until
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.publish.hub import Hub
 from trainer.dataset import read_split
@@ -318,10 +317,7 @@ def test_mlx_lm_server_answers_with_our_adapter(
         **ONE_THREAD,
     )
     url = f"http://127.0.0.1:{free_port}"
-    deadline = time.monotonic() + 60
-    while not answers(f"{url}/health"):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: answers(f"{url}/health"), 60, process, every=0.2)
     row = read_split(trained.dataset, "train")[0]
     body = {"messages": [{"role": "user", "content": row.question}], "max_tokens": 40}
     asked = urllib.request.Request(

@@ -18,7 +18,7 @@ import pytest
 
 from exchange.inference.openai_engine import OpenAIEngine
 from exchange.lock import FileLock
-from tests.conftest import processes
+from tests.conftest import processes, until
 from tests.trainer.conftest import ONE_THREAD, Desk
 from trainer.dataset import DatasetRow, read_split
 
@@ -274,7 +274,7 @@ def test_a_client_that_leaves_takes_its_request_along(server: Server) -> None:
                 b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
-            until(lambda: server.ask("/health")[1]["requests"] == 1)
+            until(lambda: server.ask("/health")[1]["requests"] == 1, 30)
         until(lambda: server.ask("/health")[1]["requests"] == 0, 5)
 
 
@@ -330,7 +330,7 @@ def test_a_key_is_asked_for_the_persona_is_put_first_and_ctrl_c_lets_an_answer_e
     assert read["tuned"] > read["base"] + 5  # the persona speaks before the tuned model alone
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.text, "α", model="base", max_tokens=300)
-        until(lambda: server.ask("/health")[1]["requests"] == 1)
+        until(lambda: server.ask("/health")[1]["requests"] == 1, 30)
         server.process.send_signal(signal.SIGINT)
         assert asked.result(30)
     rest, _ = server.process.communicate(timeout=30)
@@ -343,7 +343,7 @@ def test_a_second_ctrl_c_ends_a_long_answer(
     server = start(trained, popen)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(server.ask, body=chat("α", model="base", max_tokens=LONG))
-        until(lambda: server.ask("/health")[1]["requests"] == 1)
+        until(lambda: server.ask("/health")[1]["requests"] == 1, 30)
         while not asked.done():  # two that come at once are one to a process that has no turn
             server.process.send_signal(signal.SIGINT)
             time.sleep(0.3)
@@ -362,10 +362,3 @@ def test_what_cannot_be_served_is_one_line(trained: Desk, server: Server) -> Non
     assert "has no last adapter" in trained.refuses("serve", "--name", "nobody")
     line = trained.refuses("serve", "--port", str(server.port))
     assert "cannot listen" in line
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
