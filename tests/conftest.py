@@ -157,8 +157,15 @@ def run_cli(
     *arguments: str, cwd: Path, timeout: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the `kkoracle` command as a person would."""
+    return run_python("-m", "kkoracle", *arguments, cwd=cwd, timeout=timeout, **environment)
+
+
+def run_python(
+    *arguments: str, cwd: Path = ROOT, timeout: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script (`-c`) or module (`-m`) in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "kkoracle", *arguments],
+        [sys.executable, *arguments],
         cwd=cwd,
         env=cli_environment(**environment),
         capture_output=True,

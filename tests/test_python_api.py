@@ -5,30 +5,16 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kkoracle import Project, Stopped, UsageError, UserError
-from tests.conftest import cli_environment
+from tests.conftest import ROOT, run_python
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 Popen = Callable[..., subprocess.Popen[str]]
-
-
-def run_python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        env=cli_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-    )
 
 
 def test_the_examples_of_the_page_run(tmp_path: Path, popen: Popen) -> None:
@@ -40,7 +26,8 @@ def test_the_examples_of_the_page_run(tmp_path: Path, popen: Popen) -> None:
     assert newspaper.stdout and newspaper.stdout.readline().startswith("http://")
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     assert len(blocks) >= 5
-    said = run_python("\n".join(blocks).replace("8765", port), tmp_path)
+    script = "\n".join(blocks).replace("8765", port)
+    said = run_python("-c", script, cwd=tmp_path, timeout=400)
     assert said.returncode == 0, said.stdout + said.stderr
     assert "rows to train on" in said.stdout and "train.rank" in said.stdout
     assert "with confidence" in said.stdout and "before," in said.stdout
@@ -48,12 +35,12 @@ def test_the_examples_of_the_page_run(tmp_path: Path, popen: Popen) -> None:
 
 def test_import_is_light(tmp_path: Path) -> None:
     script = "import sys, kkoracle; print(len([m for m in sys.modules if 'pydantic' in m]))"
-    assert run_python(script, tmp_path).stdout.strip() == "0"
+    assert run_python("-c", script, cwd=tmp_path).stdout.strip() == "0"
     script = (
         "import sys; from kkoracle import Project; Project.open(); "
         "print([m for m in ('mlx', 'redis', 'rq', 'aiohttp', 'lxml', 'numpy') if m in sys.modules])"
     )
-    assert run_python(script, tmp_path).stdout.strip() == "[]"
+    assert run_python("-c", script, cwd=tmp_path).stdout.strip() == "[]"
 
 
 def test_settings_come_before_environment_and_file(

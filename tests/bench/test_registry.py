@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 
 import orjson
@@ -11,7 +9,7 @@ import pytest
 
 from bench import registry
 from bench.__main__ import main
-from tests.conftest import ROOT, cli_environment
+from tests.conftest import ROOT, run_python
 
 
 def test_alone_it_lists_every_bench_with_what_it_measures(
@@ -53,14 +51,7 @@ def test_listing_loads_no_model_library() -> None:
         "import sys; from bench.__main__ import main; main([]);"
         "sys.exit(bool({'mlx', 'mlx.core', 'torch', 'transformers'} & set(sys.modules)))"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=cli_environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert said.returncode == 0
+    assert run_python("-c", code).returncode == 0
 
 
 def test_the_benches_are_not_installed() -> None:
@@ -69,26 +60,8 @@ def test_the_benches_are_not_installed() -> None:
 
 
 def test_a_quick_run_prints_one_json_object() -> None:
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "bench",
-            "generate",
-            "--quick",
-            "--json",
-            "--chunks",
-            "2",
-            "--hidden",
-            "64",
-        ],
-        cwd=ROOT,
-        env=cli_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    asked = ("generate", "--quick", "--json", "--chunks", "2", "--hidden", "64")
+    said = run_python("-m", "bench", *asked)
     assert said.returncode == 0, said.stderr
     (line,) = said.stdout.splitlines()
     found = orjson.loads(line)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests import conftest
-from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD
 
 
 def mlx_lm(*arguments: str, cwd: Path) -> str:
     """Run one of mlx-lm's own programs; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mlx_lm", *arguments],
-        cwd=cwd,
-        env=cli_environment(**ONE_THREAD),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = conftest.run_python("-m", "mlx_lm", *arguments, cwd=cwd, **ONE_THREAD)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -52,6 +43,12 @@ def result(folder: Path) -> dict[str, Any]:
         "samples": lines(folder / "samples.jsonl"),
         "summary": told,
     }
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """A CSV file as spreadsheets take it."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def steps(folder: Path) -> int:

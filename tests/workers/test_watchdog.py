@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from exchange.inference.engine import DEADLINE
 from exchange.inference.runtime import STUCK_EXIT_CODE, Watchdog
 from exchange.queue import keys
 from exchange.store.spool import Spool
-from tests.conftest import cli_environment
+from tests.conftest import run_python
 from tests.workers.stuck import MARK
 from workers.supervisor import MODULE_VARIABLE
 
@@ -50,14 +48,7 @@ def test_the_interpreter_runs_on_while_mlx_computes() -> None:
         "    for _ in range(2000): big = big @ big / 2048\n"
         "    mx.eval(big)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env=cli_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ended = run_python("-c", code)
     assert ended.returncode == STUCK_EXIT_CODE, ended.stderr
     assert "engine is stuck" in ended.stderr
 

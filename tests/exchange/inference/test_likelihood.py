@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, cli_environment
+from tests.conftest import run_python
 
 
 def test_likelihoods_of_a_group_are_those_of_one_row_alone(tiny_model: Path) -> None:
@@ -28,12 +26,5 @@ for (tokens, start), found in zip(rows, loglikelihood(model, rows), strict=True)
     of = [logits[at - 1, tokens[at]].item() for at in range(start, len(tokens))]
     assert found.tokens == len(of) and abs(sum(of) - found.logprob) < 1e-3
 """
-    said = subprocess.run(
-        [sys.executable, "-c", code, str(tiny_model)],
-        cwd=ROOT,
-        env=cli_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said = run_python("-c", code, str(tiny_model))
     assert said.returncode == 0, said.stderr

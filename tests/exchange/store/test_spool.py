@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +14,7 @@ from exchange.project import Project
 from exchange.records import Chunk, Completion, Pair, Result, Story
 from exchange.store import failures, tasks
 from exchange.store.spool import Spool
-from tests.conftest import ROOT, fill_spool
+from tests.conftest import fill_spool, run_python
 
 Maker = Callable[..., Project]
 
@@ -321,11 +318,5 @@ def test_a_file_that_may_grow_no_further_is_told_with_its_limit(tmp_path: Path) 
         "with spool.transaction():\n"
         "    for n in range(20_000): spool.set_meta(str(n), 'x' * 100)\n"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", limited, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    said = run_python("-c", limited, str(tmp_path))
     assert "exchange.errors.DiskFull" in said.stderr and "ulimit -f" in said.stderr, said.stderr

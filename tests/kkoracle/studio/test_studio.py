@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import urllib.error
@@ -18,6 +17,7 @@ from exchange import lock
 from tests.conftest import ROOT, processes, run_cli
 from tests.kkoracle.studio.conftest import EVIL, Server, Start
 from tests.trainer.conftest import Desk
+from tests.trainer.reading import table as read_table
 
 
 @pytest.fixture
@@ -174,8 +174,7 @@ def test_a_file_of_answers_dropped_in_comes_out_as_a_table_without_any_archive(
         assert EVIL not in said
         heads, cells = table["value"]["headers"], table["value"]["data"]
         assert len(cells) == 9 and {"score", "confidence", "abstained", "guide met"} <= set(heads)
-        with Path(whole["value"]).open(encoding="utf-8-sig", newline="") as file:
-            found = list(csv.DictReader(file))
+        found = read_table(Path(whole["value"]))
         assert len(found) == 9 and {line["remark"] for line in found} == {EVIL}
         (tmp_path / "empty.json").write_text("[]")
         said = call(alone, "score_file", "default", handle_file(tmp_path / "empty.json"))[0]

@@ -18,9 +18,10 @@ import pytest
 import yaml
 
 from exchange.files import atomic_folder
-from tests.conftest import cli_environment, until
+from tests.conftest import cli_environment, run_python, until
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.publish.hub import Hub
+from tests.trainer.reading import mlx_lm
 from trainer.dataset import read_split
 from trainer.publish.card import CardResult, CardResults, ModelCard, read_results, render_card
 from trainer.publish.fuse import ArtifactFolder, FusedModel, FusionLosses
@@ -135,7 +136,8 @@ def test_the_card_has_the_results_the_rights_and_examples_that_run(published: De
     assert "The articles belong to the newspaper" in text
     assert str(published.folder) not in text
     script = re.findall(r"```python\n(.*?)```", text, re.S)[0].replace("256", "4")
-    run(sys.executable, "-c", script, cwd=model_of(published))
+    done = run_python("-c", script, cwd=model_of(published), **ONE_THREAD)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_card_is_written_anew_with_the_repository_s_name(published: Desk) -> None:
@@ -336,22 +338,3 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def mlx_lm(*arguments: str, cwd: Path) -> str:
-    """Run one of mlx-lm's own programs."""
-    return run(sys.executable, "-m", "mlx_lm", *arguments, cwd=cwd)
-
-
-def run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=cli_environment(**ONE_THREAD),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr

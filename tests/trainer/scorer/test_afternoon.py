@@ -6,15 +6,14 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from kkoracle.api import OracleProject
-from tests.conftest import ROOT, cli_environment, processes, run_cli
+from tests.conftest import ROOT, processes, run_cli, run_python
 from tests.kkoracle.browser import Browser
+from tests.trainer.reading import table
 from trainer.scorer.fields import ReadOptions
 from trainer.scorer.loaded import open_scorer
 
@@ -37,11 +36,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = typed(made, "kkoracle score train answers.json")
     assert "clearly better than length" in " ".join(said.split())
     return made
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_it_is_tested_beside_what_understands_nothing(folder: Path) -> None:
@@ -69,16 +63,7 @@ def test_a_file_without_guide_and_maximum_is_scored_on_the_scale_of_its_question
 
 def test_the_lines_of_the_page_run_and_the_scorer_moves(folder: Path, tmp_path: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    script = block + 'print(scorer.save("marks"))\n'
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        env=cli_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run_python("-c", block + 'print(scorer.save("marks"))\n', cwd=folder)
     assert done.returncode == 0, done.stderr
     assert re.search(r"[012]\.0 of 2\.0 (un)?sure 0\.\d+", done.stdout), done.stdout
     shutil.move(folder / "marks", tmp_path / "marks")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from exchange.errors import UserError
+from tests.trainer.reading import table
 from trainer.scorer.batch import BLOCK, score_file
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.candidates import Progress, no_progress
@@ -58,10 +57,6 @@ TAUGHT = [
     item(2, "It needs light and two litres of water", 2.0),
     item(3, "Nothing at all", 0.0),
 ]
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
 
 
 def run(

@@ -24,6 +24,7 @@ from exchange.store.review import Review
 from tests.conftest import SENTENCES, processes
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.filling import fill
+from tests.trainer.reading import table
 from tools.tiny_model import make_tiny_model
 
 MARKS = ("λάθος", "μέτρια", "καλή", "άριστη")
@@ -184,9 +185,9 @@ def test_a_file_of_answers_becomes_a_table_also_when_it_is_killed(
 ) -> None:
     rows = json.loads(answers(scorer.folder / "fresh.json", 400, seed=3).read_text("utf-8"))
     with (scorer.folder / "class.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter=";")
-        table.writerow(["Ερώτηση", "Απάντηση μαθητή", "Τμήμα"])
-        table.writerows([row["question"], row["answer"], "Β2"] for row in rows)
+        sheet = csv.writer(file, delimiter=";")
+        sheet.writerow(["Ερώτηση", "Απάντηση μαθητή", "Τμήμα"])
+        sheet.writerows([row["question"], row["answer"], "Β2"] for row in rows)
     out = scorer.folder / "scored.csv"
     arguments = ("score", "apply", "--file", "class.csv", "--out", "scored.csv")
     process = popen("-m", "kkoracle", *arguments, cwd=scorer.folder, **ONE_THREAD)
@@ -198,8 +199,7 @@ def test_a_file_of_answers_becomes_a_table_also_when_it_is_killed(
     assert re.search(r"not used: 'Τμήμα'", said)
     counts = re.search(r"(\d+) answers scored by .* (\d+) scored before", said.replace("\n", " "))
     assert counts and int(counts[1]) + int(counts[2]) == 400 and int(counts[2]) >= 64
-    with out.open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.DictReader(file))
+    found = table(out)
     assert len(found) == 400 and {line["Τμήμα"] for line in found} == {"Β2"}
     close = [
         abs(float(line["score"]) - row["score"]) for line, row in zip(found, rows, strict=True)
@@ -252,8 +252,7 @@ def test_what_a_model_writes_for_the_student_is_left_out_unless_it_is_grounded(
     rows = answers(tmp_path / "few.json", 12, seed=6)
     out = tmp_path / "scored.csv"
     said = scorer.cli("score", "apply", "--file", str(rows), "--out", str(out), "--feedback").stdout
-    with out.open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.DictReader(file))
+    found = table(out)
     shown = sum(bool(line["feedback"]) for line in found)
     left = re.search(r"left out: (.*)", said)
     counts = sum(map(int, re.findall(r"\d+", left[1]))) if left else 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exchange.inference.encoder import SentenceEncoder
+from tests.conftest import run_cli
 from trainer.scorer.candidates.embeddings import RememberedEmbedder
 from trainer.scorer.candidates.regression import RegressionCandidate
 from trainer.scorer.items import ScoreItem, scale_of
@@ -163,13 +163,7 @@ def test_vectors_do_not_depend_on_what_is_computed_beside_them(tmp_path: Path) -
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kkoracle", "--data", "data", "score", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_cli("--data", "data", "score", *arguments, cwd=folder)
 
 
 def test_without_a_model_a_file_becomes_a_scorer_and_one_at_chance_exits_1(tmp_path: Path) -> None:

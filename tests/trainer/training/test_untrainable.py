@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exchange.lock import FileLock
-from tests.conftest import cli_environment
+from tests.conftest import run_python
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
 from tests.trainer.reading import steps, until
 
@@ -102,15 +101,7 @@ def with_little_disk(
         f"sys.argv[1:] = {list(arguments)!r};"
         "runpy.run_module('kkoracle', run_name='__main__')"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=cli_environment(**ONE_THREAD),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_python("-c", code, cwd=folder, **ONE_THREAD)
 
 
 def test_a_run_of_another_model_is_not_gone_on_with(built: Desk) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import resource
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import SENTENCES, cli_environment
+from tests.conftest import SENTENCES, run_python
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
 from tests.trainer.filling import fill
 from tools.tiny_model import make_tiny_model
@@ -77,13 +75,8 @@ def test_measured_or_not_the_run_is_the_same_bit_for_bit(built: Desk) -> None:
     """With dropout, so that the random numbers count; the other run is the bare loop."""
     built.configure(SHORT + "dropout = 0.1\n")
     built.cli("train")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.trainer.training.preflight.bare", str(built.folder)],
-        env=cli_environment(**ONE_THREAD),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    bare = ("-m", "tests.trainer.training.preflight.bare", str(built.folder))
+    done = run_python(*bare, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
     assert adapter(built, "default") == adapter(built, "bare")
 
