@@ -18,7 +18,7 @@ import pytest
 
 from exchange.inference import openblas
 from exchange.project import Project
-from exchange.records import Chunk, Story, Task, digest
+from exchange.records import Chunk, Story, digest
 from exchange.settings import Config, GeneralSettings, RedisSettings
 from exchange.store.spool import Spool
 from workers.settings import current_recipe
@@ -109,20 +109,6 @@ def write_project(folder: Path, model: Path, extra: str = "", archive: str = "pa
         config.table("", GeneralSettings),
         config.table("redis", RedisSettings),
         lambda: current_recipe(config),
-    )
-
-
-def chunk_task(text: str, header: str, language: str = "el") -> Task:
-    """The task of a chunk that is only judged."""
-    return Task(
-        id="c" * 24,
-        archive="paper",
-        kind="chunk",
-        chunk_ids=("c1",),
-        recipe="abcdef",
-        text=text,
-        header=header,
-        language=language,
     )
 
 

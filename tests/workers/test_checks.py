@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.checks.corpus import chunk_task
 from exchange.text.tokens import TokenizedText
-from tests.conftest import chunk_task
 from workers.checks import CheckContext, TokenizedPair, first_objection, kind_of
 from workers.grading import grade
 
@@ -113,7 +113,7 @@ def test_judging_is_the_same_everywhere_and_keeps_the_rejected() -> None:
     assert first == second
     assert first.accepted == len(RIGHT)
     assert all(pair.reason for pair in first.pairs if pair.status == "rejected")
-    assert all(pair.chunk_ids == ("c1",) and pair.rules for pair in first.pairs)
+    assert all(pair.chunk_ids == TASK.chunk_ids and pair.rules for pair in first.pairs)
 
 
 def test_a_reply_without_any_pair_has_a_reason() -> None:

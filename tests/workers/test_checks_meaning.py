@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import chunk_task
+from bench.checks.corpus import chunk_task
 from workers.checks import CheckContext, TokenizedPair, first_objection
 from workers.grading import grade
 

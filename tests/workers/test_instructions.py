@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.checks.corpus import chunk_task
 from exchange.text.instructions import commands
-from tests.conftest import chunk_task
 from workers.checks import CheckContext, TokenizedPair, first_objection
 from workers.grading import grade
 

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from redis import Redis
 
+from bench.checks.corpus import chunk_task
 from exchange.errors import BadRecord
 from exchange.planning.planner import Planner, PlanSettings
 from exchange.project import Project
@@ -21,7 +22,7 @@ from exchange.queue.redis_endpoint import redis_for
 from exchange.records import MAX_RESULT_BYTES, Pair, Task
 from exchange.store import schema, tasks
 from exchange.store.spool import Spool
-from tests.conftest import chunk_task, fill_spool
+from tests.conftest import fill_spool
 
 TASK = chunk_task("Η γέφυρα κόστισε 240.000 ευρώ.", "Φωνή, 5/1/2008, Τίτλος")
 Change = Callable[[dict[str, Any]], object]
