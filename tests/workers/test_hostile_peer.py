@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -24,7 +27,8 @@ from workers.queue.heartbeat import WorkerProgress, worker_metrics
 Open = Callable[..., object]
 Attack = Callable[[Redis, list[str]], object]
 JUNK = (b"", b"\xff\xfe", b"a b", b"../x", b"x:y:z", b"-1", b"nan", b"1e999", b"{" * 2000, b"0")
-PICKLE = b"cos\nsystem\n(S'touch /tmp/kkoracle-was-here'\ntR."
+OWNED = Path(tempfile.gettempdir()) / f"kkoracle-owned-{os.getpid()}"
+PICKLE = f"cos\nsystem\n(S'touch {OWNED}'\ntR.".encode()  # makes that file where it is loaded
 JOB_FIELDS = (
     "created_at",
     "enqueued_at",
@@ -207,6 +211,7 @@ def test_whatever_a_peer_writes_every_task_is_stored_once(
         assert counters.get(REFUSED, 0) == 0 or attack is results
         worker.terminate()
         assert worker.wait(20) == 3
+        assert not OWNED.exists()
         assert worker.stdout is not None and "Traceback" not in worker.stdout.read()
 
 

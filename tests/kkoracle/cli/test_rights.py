@@ -42,7 +42,8 @@ def test_the_data_folder_is_its_user_s_alone(paper: Path) -> None:
     assert (paper / "kkoracle-data" / "paper" / "spool.sqlite").exists()
     assert others_may(paper / "kkoracle-data") == []
     shared = [path for path in (paper / "out").rglob("*") if path.is_file()]
-    assert all(path.stat().st_mode & 0o044 == 0o044 for path in shared)  # its folder is shared
+    # Its folder is shared.
+    assert shared and all(path.stat().st_mode & 0o044 == 0o044 for path in shared)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

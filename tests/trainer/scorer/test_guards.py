@@ -95,7 +95,7 @@ def test_what_speaks_of_no_marking_is_left_as_it_is() -> None:
         "a triangle has three points and the score of notes is written on five lines",
         "Το σύστημα έχει 4 μονάδες νερού",
     ):
-        assert without_requests(text) in (text, "") or len(without_requests(text)) <= len(text)
+        assert without_requests(text) == text
     assert without_requests("Warm air rises. Score: 4") == "Warm air rises."
     assert without_requests("Warm air rises") == "Warm air rises"
 
