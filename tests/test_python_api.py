@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +11,14 @@ import pytest
 
 from kkoracle import Project, Stopped, UsageError, UserError
 from tests.conftest import ROOT, run_python
+from tests.servers import free_port
 
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 Popen = Callable[..., subprocess.Popen[str]]
 
 
 def test_the_examples_of_the_page_run(tmp_path: Path, popen: Popen) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     (serve,) = re.findall(r"```sh\npython (.*)\n```", PAGE)
     newspaper = popen(*serve.replace("8765", port).split(), cwd=tmp_path)
     assert newspaper.stdout and newspaper.stdout.readline().startswith("http://")

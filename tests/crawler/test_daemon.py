@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 import sqlite3
 from pathlib import Path
 
@@ -20,12 +19,7 @@ from exchange.store import db
 from exchange.store.spool import Spool
 from tests.crawler.harness import PROFILE, crawl, make_project, run_crawl, settings, stories
 from tests.crawler.loopback import Answer, Loopback, index, paper, story
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.servers import free_port
 
 
 def test_an_unreachable_site_is_told_in_one_line(tmp_path: Path) -> None:

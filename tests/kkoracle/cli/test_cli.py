@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from tests.conftest import (
     start_bound,
     write_project,
 )
+from tests.servers import free_port
 
 Maker = Callable[..., Project]
 HELP_CPU_S = 0.5
@@ -161,9 +161,7 @@ def test_config_shows_sources_and_hides_secrets(tmp_path: Path) -> None:
 @contextmanager
 def guarded_redis(folder: Path, password: str) -> Iterator[str]:
     """A Redis with a password, as compose runs one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     binary = find_binary()
     assert binary
     process = start_bound(

@@ -22,16 +22,11 @@ from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
 from exchange.store.spool import Spool, open_tasks
 from tests.conftest import fill_spool, run_cli, until, write_project
+from tests.servers import free_port
 from tests.workers.endpoint import Endpoint
 
 Maker = Callable[..., Project]
 Popen = Callable[..., subprocess.Popen[str]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
