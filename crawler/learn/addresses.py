@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from crawler.addresses import joined
 from crawler.learn.units import ParsedPage
 from crawler.profile import LinkKind
 from exchange.text import dates
@@ -144,11 +144,8 @@ def link_kinds(pages: Sequence[ParsedPage], stories: set[str], base: str) -> dic
 
 
 def _links(page: ParsedPage) -> set[str]:
-    found = set()
-    for link in page.root.iter("a"):
-        with contextlib.suppress(ValueError):
-            found.add(urljoin(page.url, link.get("href") or "").partition("#")[0])
-    return found - {page.url}
+    found = (joined(page.url, link.get("href") or "") for link in page.root.iter("a"))
+    return {address.partition("#")[0] for address in found} - {page.url, ""}
 
 
 def _mostly(values: Iterable[bool]) -> bool:

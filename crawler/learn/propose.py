@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from crawler.addresses import joined
 from crawler.learn import fields
 from crawler.learn.addresses import link_kinds, steps
 from crawler.learn.body import find_body
@@ -203,10 +204,7 @@ def _is_list(shape: PageShape, pages_by_layout: dict[str, list[ParsedPage]]) -> 
 
 
 def _target(page: ParsedPage, link: Any) -> str:
-    try:
-        return urljoin(page.url, link.get("href") or "").partition("#")[0]
-    except ValueError:
-        return ""
+    return joined(page.url, link.get("href") or "").partition("#")[0]
 
 
 def _shape(name: str, group: Sequence[ParsedPage]) -> PageShape | None:

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -231,7 +231,7 @@ class _PageQueue:
         found = [
             other
             for element in root.iter("a", "area")
-            if (other := self.site.classify(urljoin(raw.url, (element.get("href") or "").strip())))
+            if (other := self.site.classify(element.get("href") or "", raw.url))
         ]
         for other in found:
             self._add(other)

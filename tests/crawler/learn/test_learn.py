@@ -141,7 +141,9 @@ def test_a_page_to_learn_from_names_its_language_as_an_extraction_reads_it(
 def made(newspaper: SampleNewspaper) -> Iterator[tuple[Loopback, RandomLayout, list[DemoStory]]]:
     stories = list(newspaper.stories)
     layout = RandomLayout(5)
-    routes: dict[str, Answer] = {url: Answer(page) for url, page in layout.site(stories).items()}
+    pages = layout.site(stories)
+    pages["/"] = pages["/"].replace("</body>", "<a href='http://[1'>no address</a></body>")
+    routes: dict[str, Answer] = {url: Answer(page) for url, page in pages.items()}
     routes["/robots.txt"] = Answer("User-agent: *\nDisallow: /m1.html", kind="text/plain")
     with Loopback(routes) as site:  # type: ignore[arg-type]
         yield site, layout, stories
