@@ -5,13 +5,14 @@ Knows the tokenizer's interface, and of a model only how long its context is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from exchange.errors import TooLarge
 from exchange.inference import chat_template, runtime
 from exchange.inference.engine import Message
+from exchange.recipes.prompts import PromptTemplate
 
 REPORT_EVERY = 256  # rows
 
@@ -51,6 +52,23 @@ def chat_messages(question: str, system: str = "") -> list[Message]:
     """What the model is asked; no system message when it is empty."""
     first: list[Message] = [{"role": "system", "content": system}] if system else []
     return [*first, {"role": "user", "content": question}]
+
+
+PASSAGE_PLACEHOLDERS = frozenset({"passages", "question"})
+
+
+def passage_messages(
+    template: PromptTemplate, question: str, passages: Iterable[tuple[str, str]], system: str = ""
+) -> list[Message]:
+    """What the model is asked under passages of the archive; the best one stands last.
+
+    What stands nearest to the question is used most by small models.
+
+    Args:
+        passages: the best one first; of each the line above it (newspaper, date, title) and text.
+    """
+    shown = "\n\n".join(f"{head}\n{text}" for head, text in reversed(list(passages)))
+    return chat_messages(template.fill({"passages": shown, "question": question}), system)
 
 
 def prompt_tokens(tokenizer: Any, asked: Sequence[Message]) -> list[int]:

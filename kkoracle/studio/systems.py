@@ -19,12 +19,12 @@ from exchange.store.corpus import SpoolCorpus
 from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, SYSTEMS, TUNED, TUNED_RAG
 from trainer.evaluate import rag
-from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.rag.index import question_terms
 from trainer.evaluate.records import EvalItem
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.strategies import PromptStrategy, RagStrategy, ZeroShotStrategy
+from trainer.tokenization import PASSAGE_PLACEHOLDERS
 
 PASSAGES = 4  # shown to a system that reads
 LONGEST_QUESTION = 2000  # characters of a question
@@ -125,7 +125,7 @@ def open_systems(
     """
     base, adapter = _locate_model(project, archive, run)
     persona = project.config.table("persona", PersonaSettings)
-    template = prompts.template_in_language("rag", project.language(archive), PLACEHOLDERS)
+    template = prompts.template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
     with SpoolCorpus(project.archive_dir(archive)) as corpus:
         index = rag.open_archive(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")

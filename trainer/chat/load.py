@@ -21,8 +21,8 @@ from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import Document, SearchIndex, open_archive
-from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.rag.index import question_terms
+from trainer.tokenization import PASSAGE_PLACEHOLDERS
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
@@ -125,7 +125,7 @@ def open_chat(
             systems=systems,
             search=passages.find,
             template=prompts.template_in_language(
-                "rag", project.language(wanted.archive), PLACEHOLDERS
+                "rag", project.language(wanted.archive), PASSAGE_PLACEHOLDERS
             ),
             max_tokens=wanted.max_tokens,
             title=persona.name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.dataset.build import DatasetBuild, DatasetRequest, build_dataset
-    from trainer.dataset.rows import DatasetRow, Manifest, read_split
+    from trainer.dataset.rows import DatasetRow, Manifest, read_chunks, read_split
 
 __all__ = [
     "DatasetBuild",
@@ -17,9 +17,10 @@ __all__ = [
     "DatasetRow",
     "Manifest",
     "build_dataset",
+    "read_chunks",
     "read_split",
 ]
-_MODULES = {"Manifest": "rows", "DatasetRow": "rows", "read_split": "rows"}
+_MODULES = dict.fromkeys(("Manifest", "DatasetRow", "read_chunks", "read_split"), "rows")
 
 
 def __getattr__(name: str) -> Any:

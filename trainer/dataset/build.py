@@ -21,7 +21,7 @@ from trainer.console import StageProgress
 from trainer.dataset import assign, leakage, readers
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
-from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
+from trainer.dataset.rows import CHUNKS, MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
@@ -158,13 +158,19 @@ def build_dataset(
             train,
             lambda done, total: report("looking for leaks", done, total),
         )
-        if settings.text and corpus is not None:
+        chunks = b""
+        if corpus is not None:
             count = int(settings.text / (1 - settings.text) * len(train))
             origins = {row.story: row.origin for row in train}
+            wanted = {name for row in train for name in row.chunks}
             with corpus:
-                split["train"] = train + mixing.text_rows(
-                    corpus.chunks(), origins, places, count, line, asked.language, system
+                chunks = b"".join(
+                    chunk.to_json() + b"\n" for chunk in corpus.chunks() if chunk.id in wanted
                 )
+                if count:
+                    split["train"] = train + mixing.text_rows(
+                        corpus.chunks(), origins, places, count, line, asked.language, system
+                    )
         split["test_general"] = general_rows(asked.language, system)
         _refuse_empty(split, len(source.rows))
         manifest = Manifest(
@@ -193,6 +199,7 @@ def build_dataset(
         extra = {
             assign.FILE: assign.assignments_to_bytes(places),
             LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
+            **({CHUNKS: chunks} if chunks else {}),
         }
         return DatasetBuild(write_dataset(folder, split, extra, manifest), source.bad, folder)
 

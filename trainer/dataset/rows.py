@@ -18,11 +18,13 @@ from msgspec import to_builtins
 
 from exchange.errors import BadFile, NotEnoughData, NotFound
 from exchange.inference.engine import Message
+from exchange.records import Chunk
 from exchange.store.corpus import PairProvenance
 from trainer import tokenization
 from trainer.dataset.split import Split
 
 MANIFEST = "manifest.json"
+CHUNKS = "chunks.jsonl"  # beside the splits: the text that the rows of train were made from
 FORMAT = 2
 
 
@@ -172,19 +174,37 @@ def read_split(directory: Path, split: Split) -> list[DatasetRow]:
         raise NotFound(
             f"the dataset in {directory} has no {split}: it holds {', '.join(manifest.splits)}"
         )
-    try:
-        data = path.read_bytes()
-    except OSError:
-        raise NotFound(f"{path} is missing: run `kkoracle dataset build` again") from None
-    if sha256(data).hexdigest() != manifest.files[path.name]["sha256"]:
-        raise BadFile(
-            f"{path} is not the file its manifest describes (edited, or a build was cut short): "
-            "run `kkoracle dataset build` again"
-        )
+    data = _checked(path, manifest.files[path.name])
     rows = list(_parse(path, data))
     if not rows:
         raise NotEnoughData(f"{path} holds no rows: build the dataset from more accepted pairs")
     return rows
+
+
+def read_chunks(directory: Path) -> dict[str, Chunk]:
+    """The chunks of the rows of train, by id; none where the rows came without an archive.
+
+    Raises:
+        UserError: no dataset, or the file is not the one that the manifest names.
+    """
+    described = Manifest.read(directory).files.get(CHUNKS)
+    if described is None:
+        return {}
+    chunks = map(Chunk.from_json, _checked(directory / CHUNKS, described).splitlines())
+    return {chunk.id: chunk for chunk in chunks}
+
+
+def _checked(path: Path, described: Mapping[str, Any]) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise NotFound(f"{path} is missing: run `kkoracle dataset build` again") from None
+    if sha256(data).hexdigest() != described["sha256"]:
+        raise BadFile(
+            f"{path} is not the file its manifest describes (edited, or a build was cut short): "
+            "run `kkoracle dataset build` again"
+        )
+    return data
 
 
 def _parse(path: Path, data: bytes) -> Iterator[DatasetRow]:

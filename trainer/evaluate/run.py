@@ -24,7 +24,6 @@ from trainer.evaluate.judge import letter_judge
 from trainer.evaluate.judge.audit import run_judge
 from trainer.evaluate.judge.letter_judge import LetterJudge
 from trainer.evaluate.metrics import ALL_METRICS, measure
-from trainer.evaluate.rag.archive import PLACEHOLDERS
 from trainer.evaluate.records import (
     EvalAnswer,
     EvalItem,
@@ -41,6 +40,7 @@ from trainer.evaluate.systems.build import ModelClients, SystemResources, answer
 from trainer.evaluate.systems.client import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
+from trainer.tokenization import PASSAGE_PLACEHOLDERS
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
@@ -147,8 +147,8 @@ class _EvaluationRun:
     def template(self) -> PromptTemplate:
         """How passages are put before a question."""
         if self.settings.prompt:
-            return prompts.load_template(self.settings.prompt, PLACEHOLDERS)
-        return prompts.template_in_language("rag", self.language, PLACEHOLDERS)
+            return prompts.load_template(self.settings.prompt, PASSAGE_PLACEHOLDERS)
+        return prompts.template_in_language("rag", self.language, PASSAGE_PLACEHOLDERS)
 
     def systems(self, found: EvaluationInputs, weights: LocalWeights) -> list[EvalSystem]:
         """Those of the settings that can be asked here.

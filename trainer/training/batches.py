@@ -81,6 +81,15 @@ def computed_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) ->
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherTargets:
+    """What the teacher says at each target of a batch."""
+
+    ids: Array  # (targets, top) its most probable tokens
+    logprobs: Array  # (targets, top) of them, float32
+    share: Array  # (targets,) of this in the loss; 0 for a row without a teacher
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingBatch:
     """Rows of about one length. Pads stand right of the rows, where a causal model never looks."""
 
@@ -89,6 +98,7 @@ class TrainingBatch:
     targets: Array  # (targets,) token ids
     tokens: int  # positions that are no pads, prompt included
     hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
+    taught: TeacherTargets | None = None  # what the teacher says at each target
 
     @property
     def size(self) -> int:
@@ -97,13 +107,16 @@ class TrainingBatch:
 
 
 def make_batch(
-    samples: Sequence[TokenizedSample], hidden: HiddenStates | None = None
+    samples: Sequence[TokenizedSample],
+    hidden: HiddenStates | None = None,
+    taught: TeacherTargets | None = None,
 ) -> TrainingBatch:
     """Lay rows into arrays; the last token of a row is only ever a target.
 
     Args:
         hidden: gives the activations of rows below the tuned layers at a padded length, so that
             the frozen layers are not computed again (`ActivationCache.hidden`).
+        taught: what the teacher says of these rows.
     """
     import mlx.core as mx
 
@@ -121,17 +134,25 @@ def make_batch(
         mx.array(np.concatenate(targets)),
         sum(sample.length for sample in samples),
         hidden(samples, length) if hidden else None,
+        taught,
     )
 
 
 def plan_run(
-    data: TrainingData, settings: TrainSettings, model: Any, layers: int, *, cached: bool = False
+    data: TrainingData,
+    settings: TrainSettings,
+    model: Any,
+    layers: int,
+    *,
+    cached: bool = False,
+    teacher: tuple[int, int] = (0, 0),
 ) -> RunPlan:
     """What the run is going to be, exactly; nothing is computed or written for it.
 
     Args:
         layers: how many of the last layers learn.
         cached: the activation cache is used.
+        teacher: how many rows have one, and the bytes that its logits take.
     """
     from trainer.training import adapter
     from trainer.training.frozen_layers import FrozenLayers
@@ -157,4 +178,6 @@ def plan_run(
         cache_bytes=FrozenLayers(model, layers).token_bytes()
         * (sum(lengths) + sum(sample.length for sample in data.valid)),
         cached=cached,
+        teacher_rows=teacher[0],
+        teacher_bytes=teacher[1],
     )

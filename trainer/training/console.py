@@ -95,6 +95,11 @@ def plan_table(plan: RunPlan, forecast: Sequence[tuple[str, str]] = ()) -> Table
         ),
         ("layers tuned", f"{plan.layers} of {plan.all_layers}"),
         ("activation cache", _cache_note(plan)),
+        *(
+            [("teacher", f"{plan.teacher_rows:,} rows; {format_bytes(plan.teacher_bytes)}")]
+            if plan.teacher_rows
+            else []
+        ),
         *forecast,
     ):
         table.add_row(name, value)

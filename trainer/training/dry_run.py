@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,9 +22,11 @@ from exchange.inference.batch_width import padded_length
 from exchange.inference.mlx.engine import generate_texts
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches, checkpoints
+from trainer.training.activation_cache import ActivationCache
 from trainer.training.loop import TrainingLoop
 from trainer.training.loss import summed_loss
 from trainer.training.plan import TimeSpent, time_spent
+from trainer.training.teacher import Teacher
 
 Groups = list[list[TokenizedSample]]
 SMALLEST_POOL = 16 << 20  # bytes
@@ -34,7 +37,10 @@ class DryRun:
 
     def __init__(self, loop: TrainingLoop) -> None:
         self.loop = loop
-        self.cached_bytes, self.caching = 0, TimeSpent()  # put into the activation cache meanwhile
+        # What is computed once for each row, and what that took so far.
+        self.filling: dict[ActivationCache | Teacher, TimeSpent] = {
+            store: TimeSpent() for store in (loop.cache, loop.teacher) if store
+        }
 
     def __enter__(self) -> Self:
         loop = self.loop
@@ -82,11 +88,10 @@ class DryRun:
         return spent, mx.get_peak_memory()
 
     def fill(self, samples: Sequence[TokenizedSample]) -> None:
-        """Put rows into the activation cache, if there is one; they stay there."""
-        cache = self.loop.cache
-        if cache and (needed := cache.bytes_for(samples)):
-            self.cached_bytes += needed
-            self.caching += time_spent(lambda: cache.fill(samples))
+        """Compute what is kept of rows, if anything is; it stays there."""
+        for store in self.filling:
+            if store.bytes_for(samples):
+                self.filling[store] += time_spent(partial(store.fill, samples))
 
     def validate(self, samples: Sequence[TokenizedSample], size: int) -> tuple[TimeSpent, int]:
         """The loss of rows, as at a validation."""

@@ -21,6 +21,7 @@ from trainer.training.loss import Loss, Validator, loss_and_gradient, scalar
 from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
+from trainer.training.teacher import Teacher
 
 
 class NonFiniteLoss(UserError):
@@ -42,6 +43,7 @@ class TrainingLoop:
         stop: Callable[[], bool] = lambda: False,
         cache: ActivationCache | None = None,
         among: Sequence[int] | None = None,
+        teacher: Teacher | None = None,
         group: ProcessGroup | None = None,
     ) -> None:
         """Attach an adapter and make the plan.
@@ -50,23 +52,30 @@ class TrainingLoop:
             stop: asked before every step; true ends the run so that it can go on later.
             cache: of this model's frozen layers; rows that it lacks are computed first.
             among: the only token ids that answers consist of; the loss is over these alone.
+            teacher: what it says of a row is part of the row's target; what it has not said yet
+                is computed first.
             group: the processes that share every batch; default: this one alone.
 
         Raises:
             UsageError: settings that do not fit the model.
         """
-        self.model, self.cache = model, cache
+        self.model, self.cache, self.teacher = model, cache, teacher
         self.data, self.settings, self.run = data, settings, run
         self.callback, self.stop = callback or Callback(), stop
         self.group = group or ProcessGroup()
         self.parts, self.checkpoint = 1, settings.grad_checkpoint
         self.adapter_config = adapter.attach(model, settings)
         self.plan = plan_run(
-            data, settings, model, self.adapter_config["num_layers"], cached=cache is not None
+            data,
+            settings,
+            model,
+            self.adapter_config["num_layers"],
+            cached=cache is not None,
+            teacher=(teacher.rows, teacher.total_bytes) if teacher else (0, 0),
         )
         self.update = ClippedAdamW(model, settings)
         self.optimizer = self.update.optimizer
-        self.loss = Loss(model, cache, among)
+        self.loss = Loss(model, cache, among, teacher)
         self.gradient = loss_and_gradient(self.loss)
         self.validator = Validator(
             self.loss, tokenizer, data, settings, callback=self.callback, group=self.group
@@ -97,6 +106,10 @@ class TrainingLoop:
                 [*self.data.train, *self.data.valid],
                 self.callback.progress("computing the frozen layers"),
                 self.stop,
+            )
+        if self.teacher:
+            self.teacher.fill_together(
+                self.data.train, self.group, self.callback.progress("asking the base"), self.stop
             )
         self.model.train()  # loaded models do not drop out
         with adapter.gradient_checkpointing(self.model, self.checkpoint):
@@ -216,7 +229,7 @@ class TrainingLoop:
         """
         nats, gradients = mx.array(0.0), None
         for rows in groups:
-            part, gradient = self.gradient(self.loss.batch(rows), 1 / targets)
+            part, gradient = self.gradient(self.loss.batch(rows, learned=True), 1 / targets)
             nats = nats + part
             gradients = tree_map(mx.add, gradients, gradient) if gradients else gradient
             if len(groups) > 1:  # or the graphs of all batches would be alive together

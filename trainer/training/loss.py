@@ -1,5 +1,7 @@
 """The loss: cross-entropy of the answers' tokens, no pad among them, logits only where it looks.
 
+Where a teacher is given, its distribution is a part of the target of the rows that are learned.
+
 `Validator` measures it over whole fixed sets between two steps, and lets the model answer.
 """
 
@@ -17,10 +19,13 @@ from exchange.inference.mlx.scoring import split_head
 from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.activation_cache import ActivationCache
-from trainer.training.batches import TrainingBatch, TrainingData, make_batch
+from trainer.training.batches import TeacherTargets, TrainingBatch, TrainingData, make_batch
 from trainer.training.callbacks import Callback, SampleAnswer
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
+from trainer.training.teacher import Teacher
+
+SMALLEST = 1e-6  # probability: what is left of 1 beside the teacher's tokens, in float32
 
 Array = mx.array
 
@@ -33,15 +38,20 @@ class Loss:
     """
 
     def __init__(
-        self, model: Any, cache: ActivationCache | None = None, among: Sequence[int] | None = None
+        self,
+        model: Any,
+        cache: ActivationCache | None = None,
+        among: Sequence[int] | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         """Look at a model; it may be changed by training, but not in its shape.
 
         Args:
             cache: holds every row of every batch; what is frozen is then not computed again.
             among: the only token ids that can be a target; the model chooses among these alone.
+            teacher: what it says of a row is part of that row's target.
         """
-        self.model, self._cache = model, cache
+        self.model, self._cache, self._teacher = model, cache, teacher
         self._among = mx.array(sorted(among)) if among else None
         self._parts = split_head(model)
 
@@ -50,9 +60,14 @@ class Loss:
         """True when logits are computed only where the loss looks."""
         return self._parts is not None
 
-    def batch(self, samples: Sequence[TokenizedSample]) -> TrainingBatch:
-        """Rows as this loss wants them."""
-        return make_batch(samples, self._cache.hidden if self._cache else None)
+    def batch(self, samples: Sequence[TokenizedSample], *, learned: bool = False) -> TrainingBatch:
+        """Rows as this loss wants them.
+
+        Args:
+            learned: the teacher counts; what is only measured is the answers' own cross-entropy.
+        """
+        taught = self._teacher.targets(samples) if self._teacher and learned else None
+        return make_batch(samples, self._cache.hidden if self._cache else None, taught)
 
     def __call__(self, batch: TrainingBatch) -> Array:
         """The sum; divide by `batch.size` for a mean."""
@@ -60,7 +75,10 @@ class Loss:
         if self._among is not None:
             logits = logits[:, self._among]
             targets = mx.argmax(targets[:, None] == self._among, axis=1)
-        return nn.losses.cross_entropy(logits.astype(mx.float32), targets, reduction="sum")
+        logits = logits.astype(mx.float32)
+        if batch.taught is not None:
+            return _mixed(logits, targets, batch.taught)
+        return nn.losses.cross_entropy(logits, targets, reduction="sum")
 
     def logits(self, batch: TrainingBatch) -> Array:
         """(targets, vocabulary), in the model's own number type."""
@@ -76,6 +94,21 @@ class Loss:
         body, head = self._parts
         hidden = body(batch.inputs)
         return head(hidden.reshape(-1, hidden.shape[-1])[batch.places])
+
+
+def _mixed(logits: Array, targets: Array, taught: TeacherTargets) -> Array:
+    """Cross-entropy, and in the teacher's share the divergence from the teacher to the student.
+
+    Over the teacher's tokens and all others as one: both distributions sum to 1 over these.
+    """
+    whole = mx.logsumexp(logits, axis=-1, keepdims=True)
+    plain = (whole - mx.take_along_axis(logits, targets[:, None], axis=-1))[:, 0]
+    said = mx.take_along_axis(logits, taught.ids, axis=-1) - whole
+    wanted = mx.exp(taught.logprobs)
+    rest = mx.maximum(1 - wanted.sum(axis=-1), SMALLEST)
+    others = mx.maximum(1 - mx.exp(said).sum(axis=-1), SMALLEST)
+    apart = (wanted * (taught.logprobs - said)).sum(axis=-1) + rest * mx.log(rest / others)
+    return ((1 - taught.share) * plain + taught.share * apart).sum()
 
 
 def loss_and_gradient(loss: Loss) -> Callable[[TrainingBatch, float], tuple[Array, Any]]:

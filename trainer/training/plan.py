@@ -40,6 +40,8 @@ class RunPlan:
     all_layers: int
     cache_bytes: int  # what the activations below the tuned layers would take on disk; 0: none
     cached: bool  # they are used
+    teacher_rows: int = 0  # whose target is also what the base says with their text before it
+    teacher_bytes: int = 0  # what that takes on disk
 
     @property
     def cache_saves(self) -> float:

@@ -15,6 +15,7 @@ import orjson
 from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
 from exchange.files import write_atomic
 from exchange.project import run_dir
+from exchange.recipes.prompts import PromptTemplate
 from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
 from trainer.training.settings import TrainSettings
 
@@ -222,9 +223,18 @@ class TrainingRun:
         return folder
 
 
-def make_run_config(model: str, folder: Path, dataset: str, settings: TrainSettings) -> RunConfig:
-    """What a run with this model folder, dataset and settings is made of."""
-    return RunConfig(model, model_sha(folder), dataset, settings.model_dump())
+def make_run_config(
+    model: str,
+    folder: Path,
+    dataset: str,
+    settings: TrainSettings,
+    template: PromptTemplate | None = None,
+) -> RunConfig:
+    """What a run with this model folder, dataset, settings and teacher's prompt is made of."""
+    about = settings.model_dump()
+    if template:  # a prompt of the same name may be another one tomorrow
+        about["distil_prompt"] = f"{template.id} {template.sha}"
+    return RunConfig(model, model_sha(folder), dataset, about)
 
 
 def model_sha(folder: Path) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from exchange.settings import SettingsTable
 
-RecipeName = Literal["sft", "sft+text", "dora", "full"]
+RecipeName = Literal["sft", "sft+text", "distil", "dora", "full"]
 Decay = Literal["cosine", "constant"]
 FineTune = Literal["lora", "dora", "full"]
 
@@ -22,6 +22,9 @@ RECIPES: Mapping[RecipeName, Mapping[str, Any]] = {
     "sft": {},
     # The same, and the newspaper's own text as completions ([dataset] text says how much).
     "sft+text": {},
+    # The target is also what the base itself makes of the answer with the chunk before it (prompt
+    # distillation, Kujanpaa et al. 2025, arXiv 2412.14964): one copy of the weights is both.
+    "distil": {},
     # A learned magnitude per output beside the low-rank direction (Liu et al. 2024): a little
     # better at low ranks, and slower, since every step needs the norms of whole weights.
     "dora": {},
@@ -60,7 +63,8 @@ class TrainSettings(SettingsTable):
 
     recipe: RecipeName = Field(
         "sft",
-        description="sft: questions and answers; sft+text: and the paper's own text; dora; full",
+        description="sft: questions and answers; sft+text: and the paper's own text; distil: and "
+        "what the base makes of the answers with the text before it; dora; full",
     )
     rank: int = Field(
         16,
@@ -125,8 +129,27 @@ class TrainSettings(SettingsTable):
     trunk_gb: float = Field(
         4.0,
         ge=0,
-        description="disk for activations below the tuned layers that is taken without asking; "
-        "more is asked for, 0: none",
+        description="disk for activations below the tuned layers, and for what recipe distil "
+        "keeps, that is taken without asking; more is asked for, 0: no activations",
+    )
+    distil_mix: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="recipe distil: share of the base's own distribution in the target; the rest "
+        "is the answer as it is written",
+    )
+    distil_top: int = Field(
+        32,
+        ge=1,
+        le=1024,
+        description="recipe distil: tokens kept of that distribution, the others as one; 8 bytes "
+        "each on disk for every token of an answer",
+    )
+    distil_prompt: str = Field(
+        "",
+        description="recipe distil: how the text stands before the question, such as el/rag, or a "
+        ".txt file; empty: by language",
     )
     seed: int = Field(7, ge=0, lt=2**32, description="of the adapter's start and the rows' order")
     evaluate_every: int = Field(

@@ -11,10 +11,11 @@ from exchange.errors import NotEnoughData
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
 from exchange.project import DEFAULT_RUN, Project
+from exchange.recipes.prompts import PromptTemplate, load_template, template_in_language
 from trainer import tokenization
-from trainer.dataset import DatasetRow, Manifest, read_split
+from trainer.dataset import DatasetRow, Manifest, read_chunks, read_split
 from trainer.dataset.build import FOLDER
-from trainer.tokenization import encode_rows, longest_row
+from trainer.tokenization import PASSAGE_PLACEHOLDERS, encode_rows, longest_row
 from trainer.training import distributed, runs
 from trainer.training.callbacks import Callback
 from trainer.training.plan import load_preflight
@@ -72,13 +73,14 @@ def train(
     train_rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
     valid_rows = read_split(archive_dir / FOLDER, "valid")
     language_model = language_model or project.config.table("model", models.ModelSettings)
+    template = distil_template(project, archive, settings)
     run = TrainingRun(archive_dir, name)
     stored = None if restart else load_preflight(run.folder)
     if stored and stored.model:  # the 4-bit copy that this run began with
         language_model = language_model.model_copy(update={"name": stored.model})
     folder = models.locate(language_model, project.models, confirm)
     with distributed.group_gpu_lock(project.data, group):
-        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
+        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings, template)
         group.check_equal("model, dataset and settings", config.sha)
         finished = None
         if group.leader and not dry_run:
@@ -92,6 +94,7 @@ def train(
                 settings=settings,
                 run=own_run,
                 group=group,
+                template=template,
                 callback=callback,
                 confirm=confirm,
                 stop=stop,
@@ -106,7 +109,7 @@ def train(
             if plan.mode.bits:
                 reasons = plan.reasons
                 folder = decide.quantized_copy(folder, project.models, reasons, callback.log)
-                config = runs.make_run_config(str(folder), folder, manifest.sha, settings)
+                config = runs.make_run_config(str(folder), folder, manifest.sha, settings, template)
                 if not dry_run:
                     run.begin(config, restart=True)
                 loop, tokenizer = builder.build(folder, config)
@@ -131,6 +134,7 @@ class LoopBuilder:
     settings: TrainSettings
     run: TrainingRun
     group: distributed.ProcessGroup
+    template: PromptTemplate | None  # of the teacher; None: there is none
     callback: Callback
     confirm: Callable[[str], bool]
     stop: Callable[[], bool]
@@ -140,6 +144,7 @@ class LoopBuilder:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
         from trainer.training import activation_cache
         from trainer.training.loop import TrainingLoop
+        from trainer.training.teacher_prompts import make_teacher
 
         settings, callback = self.settings, self.callback
         callback.log(f"loading {config.model}")
@@ -158,6 +163,21 @@ class LoopBuilder:
                 confirm=self.confirm,
                 log=callback.log,
             )
+        teacher = None
+        if self.template:
+            teacher = make_teacher(
+                # The leader alone writes into the archive's folder.
+                self.archive_dir if self.group.leader else self.run.folder,
+                config.model_sha,
+                model,
+                tokenizer,
+                settings,
+                (self.splits[0], data.train),
+                read_chunks(self.archive_dir / FOLDER),
+                self.template,
+                callback=callback,
+                confirm=self.confirm,
+            )
         if not self.group.leader:
             data = replace(data, prompts=[])  # one answers for all
         loop = TrainingLoop(
@@ -169,9 +189,21 @@ class LoopBuilder:
             callback=callback,
             stop=self.stop,
             cache=cache,
+            teacher=teacher,
             group=self.group,
         )
         return loop, tokenizer
+
+
+def distil_template(
+    project: Project, archive: str | None, settings: TrainSettings
+) -> PromptTemplate | None:
+    """How a chunk stands in the teacher's prompt; None for a recipe without a teacher."""
+    if settings.recipe != "distil":
+        return None
+    if settings.distil_prompt:
+        return load_template(settings.distil_prompt, PASSAGE_PLACEHOLDERS)
+    return template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
 
 
 def select_rows(

@@ -19,7 +19,8 @@ from exchange.inference.runtime import language_part
 
 ROWS = 16  # completions at once; their scores over the whole vocabulary are what takes memory
 AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
-Layer = Callable[[mx.array], mx.array]
+IMPOSSIBLE = -1e9  # log-probability of a token that there is not
+Layer = Callable[..., mx.array]
 
 
 def loglikelihood(
@@ -130,14 +131,68 @@ def _last_logits(
     tokens = np.zeros((len(prompts), length), np.int32)
     for number, prompt in enumerate(prompts):
         tokens[number, : len(prompt)] = prompt
-    inputs = mx.array(tokens)
     last = [number * length + len(prompt) - 1 for number, prompt in enumerate(prompts)]
-    places = mx.array(np.array(last, np.int32))
+    return _logits_at(model, parts, mx.array(tokens), mx.array(np.array(last, np.int32)))
+
+
+def top_logprobs(
+    model: Any,
+    parts: tuple[Layer, Layer] | None,
+    rows: Sequence[tuple[list[int], int]],
+    shared: int,
+    top: int,
+) -> list[tuple[mx.array, mx.array]]:
+    """The most probable tokens at each place of each row from its start on, given those before.
+
+    Args:
+        parts: of `split_head`.
+        rows: tokens, and where they start; computed together.
+        shared: how many of the first tokens all rows have in common before their starts; these
+            are computed once.
+        top: how many; where the vocabulary has fewer, the rest are of probability 0.
+
+    Returns:
+        For each row ids and log-probabilities, (places, top), evaluated.
+    """
+    length = padded_length(max(len(tokens) - 1 - shared for tokens, _ in rows))
+    inputs = np.zeros((len(rows), length), np.int32)
+    places = []
+    for number, (tokens, start) in enumerate(rows):
+        inputs[number, : len(tokens) - 1 - shared] = tokens[shared:-1]
+        first = number * length + start - 1 - shared
+        places.append(np.arange(first, first + len(tokens) - start, dtype=np.int32))
+    cache = None
+    if shared:
+        read = _read(model, rows[0][0][: shared + 1], None)
+        cache = [layer.merge([layer] * len(rows)) for layer in read]
+    where = mx.array(np.concatenate(places))
+    logits = _logits_at(model, parts, mx.array(inputs), where, cache).astype(mx.float32)
+    count = min(top, logits.shape[-1])
+    ids = mx.argpartition(-logits, count - 1, axis=-1)[:, :count]
+    kept = mx.take_along_axis(logits, ids, axis=-1) - mx.logsumexp(logits, axis=-1, keepdims=True)
+    if count < top:
+        ids = mx.pad(ids, [(0, 0), (0, top - count)])
+        kept = mx.pad(kept, [(0, 0), (0, top - count)], constant_values=mx.array(IMPOSSIBLE))
+    mx.eval(ids, kept)
+    ends = np.cumsum([len(one) for one in places]).tolist()
+    begins = [0, *ends[:-1]]
+    return [(ids[a:b], kept[a:b]) for a, b in zip(begins, ends, strict=True)]
+
+
+def _logits_at(
+    model: Any,
+    parts: tuple[Layer, Layer] | None,
+    inputs: mx.array,
+    places: mx.array,
+    cache: Any = None,
+) -> mx.array:
+    """(places, vocabulary) at places of the flattened inputs; the head runs only there."""
+    given = {"cache": cache} if cache else {}
     if parts is None:
-        logits = model(inputs)
+        logits = model(inputs, **given)
         return cast(mx.array, logits.reshape(-1, logits.shape[-1])[places])
     body, head = parts
-    hidden = body(inputs)
+    hidden = body(inputs, **given)
     return head(hidden.reshape(-1, hidden.shape[-1])[places])
 
 

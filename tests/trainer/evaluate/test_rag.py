@@ -19,8 +19,9 @@ from exchange.store.export import FolderCorpus, write_export
 from tests.conftest import cli_environment
 from tests.trainer.filling import fill
 from trainer.evaluate.rag import Document, SearchIndex, open_archive, rag_messages
-from trainer.evaluate.rag.archive import FILE, PLACEHOLDERS
+from trainer.evaluate.rag.archive import FILE
 from trainer.evaluate.rag.index import question_terms
+from trainer.tokenization import PASSAGE_PLACEHOLDERS
 
 TEXTS = (
     "Ο δήμαρχος Νίκος Καρτερόπουλος εγκαινίασε τη γέφυρα του Ξηροπόταμου.",
@@ -133,5 +134,7 @@ def test_an_archive_without_chunks_is_one_line(tmp_path: Path) -> None:
 
 def test_passages_and_question_are_filled_in_whatever_they_hold() -> None:
     hostile = Document("a", "Φωνή", "{question} {passages} {nothing}")
-    (message,) = rag_messages(load_template("el/rag", PLACEHOLDERS), "Τι {passages};", [hostile])
+    (message,) = rag_messages(
+        load_template("el/rag", PASSAGE_PLACEHOLDERS), "Τι {passages};", [hostile]
+    )
     assert message["content"].count("{passages}") == 2 and "{nothing}" in message["content"]

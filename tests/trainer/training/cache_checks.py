@@ -217,8 +217,8 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
     import resource
 
     from exchange.errors import UserError
-    from trainer.training import activation_cache as module
-    from trainer.training.activation_cache import ActivationCache
+    from trainer.training import row_shards
+    from trainer.training.activation_cache import ActivationCache, open_activation_cache
     from trainer.training.settings import TrainSettings
 
     model, _tokenizer = tuned(model_folder, layers=1)
@@ -237,9 +237,12 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in cache.folder.iterdir()] == ["00000.safetensors"]
     told: list[str] = []
-    spare, module.SPARE_BYTES = module.SPARE_BYTES, 1 << 60  # as on a disk that is nearly full
+    spare, row_shards.SPARE_BYTES = (
+        row_shards.SPARE_BYTES,
+        1 << 60,
+    )  # as on a disk that is nearly full
     try:
-        found = module.open_activation_cache(
+        found = open_activation_cache(
             folder,
             "sha",
             model,
@@ -249,5 +252,5 @@ def a_full_disk_while_filling_keeps_what_is_whole(model_folder: Path, folder: Pa
             log=told.append,
         )
     finally:
-        module.SPARE_BYTES = spare
+        row_shards.SPARE_BYTES = spare
     assert found is None and "GB are free" in told[0]

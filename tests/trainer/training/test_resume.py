@@ -55,17 +55,26 @@ def test_killed_at_five_random_steps_it_ends_exactly_as_undisturbed(
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
 
 
-@pytest.mark.parametrize("recipe", ["dora", "full"])
+@pytest.mark.parametrize("recipe", ["distil", "dora", "full"])
 def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
     built: Desk, killed_at: Callable[[int], None], recipe: str
 ) -> None:
     built.configure(SHORT + f'epochs = 4\nlayers = 1\nrecipe = "{recipe}"\n')
+
+    def kept() -> dict[str, int]:
+        return {
+            f"{path.relative_to(built.archive)}": path.stat().st_mtime_ns
+            for folder in ("trunk", "teacher")
+            for path in built.archive.glob(f"{folder}/*/*")
+        }
+
     killed_at(5)  # this one fills the cache, and a kill is no reason to fill it again
-    before = {path: path.stat().st_mtime_ns for path in built.archive.glob("trunk/*/*")}
+    before = kept()
     built.cli("train", "--name", "killed")
     built.cli("train", "--name", "calm")
-    assert before == {path: path.stat().st_mtime_ns for path in built.archive.glob("trunk/*/*")}
-    assert before
+    assert before == kept()
+    assert any(name.startswith("trunk") for name in before)
+    assert any(name.startswith("teacher") for name in before) == (recipe == "distil")
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
 
 

@@ -72,17 +72,9 @@ def _line(chunk: Chunk) -> bytes:
     return f"{chunk.id}\0{chunk.header}\n".encode("utf-8", "surrogatepass")
 
 
-PLACEHOLDERS = {"passages", "question"}
-
-
 def rag_messages(
     template: PromptTemplate, question: str, passages: Iterable[Document], system: str = ""
 ) -> list[Message]:
-    """The request: every passage under its newspaper, date and title; the best one last.
-
-    What stands nearest to the question is used most by small models.
-    """
-    shown = "\n\n".join(f"{one.head}\n{one.text}" for one in reversed(list(passages)))
-    return tokenization.chat_messages(
-        template.fill({"passages": shown, "question": question}), system
-    )
+    """The request: every passage under its newspaper, date and title; the best one last."""
+    shown = ((one.head, one.text) for one in passages)
+    return tokenization.passage_messages(template, question, shown, system)

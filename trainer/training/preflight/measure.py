@@ -239,12 +239,13 @@ def _validations(probe: DryRun, size: int) -> tuple[TimeSpent, int]:
 
 
 def _filling(probe: DryRun) -> TimeSpent:
-    """Computing the rest of the activation cache, at the pace of the rows that are in it by now."""
-    loop = probe.loop
-    if not loop.cache or not probe.cached_bytes:
-        return TimeSpent()
-    left = loop.cache.bytes_for([*loop.data.train, *loop.data.valid])
-    return probe.caching.times(left / probe.cached_bytes)
+    """Computing the rest of what is kept, at the pace of the rows that are there by now."""
+    rows = [*probe.loop.data.train, *probe.loop.data.valid]
+    whole = TimeSpent()
+    for store, spent in probe.filling.items():
+        if store.added_bytes:
+            whole += spent.times(store.bytes_for(rows) / store.added_bytes)
+    return whole
 
 
 def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tuple[TimeSpent, int]:
@@ -253,7 +254,8 @@ def _saves(loop: TrainingLoop, settings: TrainSettings, archive_dir: Path) -> tu
 
     size = dry_run.trainable_bytes(loop)
     times = 2 + loop.plan.steps / settings.save_every
-    disk = 2 * size + 2 * 3 * size + loop.plan.cache_bytes * loop.plan.cached
+    kept = loop.plan.cache_bytes * loop.plan.cached + loop.plan.teacher_bytes
+    disk = 2 * size + 2 * 3 * size + kept
     if size > SLOW_DISK:
         return TimeSpent(4 * size / SLOW_DISK).times(times), disk
     with tempfile.TemporaryDirectory(prefix="preflight-", dir=archive_dir) as name:
