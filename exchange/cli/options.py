@@ -21,6 +21,12 @@ RunName = Annotated[str, typer.Option("--name", help="The run; its folder is run
 Best = Annotated[
     bool, typer.Option("--best", help="Its checkpoint of lowest validation loss, not its last.")
 ]
+Scale = Annotated[
+    float,
+    typer.Option(
+        "--scale", min=0.0, max=1.0, help="Strength of the adapter: 1 all of it, 0 the base."
+    ),
+]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk space.")
 ]

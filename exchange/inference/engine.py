@@ -14,6 +14,11 @@ DEADLINE = "deadline"  # finish reason of a request that took longer than it may
 BASE, TUNED = "base", "tuned"  # the models that one engine may hold
 
 
+def scaled_name(scale: float) -> str:
+    """The name of a tuned model beside the whole one whose adapter counts in part: "tuned-0.5"."""
+    return f"{TUNED}-{scale:g}"
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
     """How tokens are chosen, where the text ends, and what is told of its tokens."""

@@ -8,7 +8,7 @@ import typer
 
 from exchange.cli.commands import add_command
 from exchange.cli.fields import model_option
-from exchange.cli.options import Archive, Best, MaxTokens, RunName, Yes, checkpoint, confirmation
+from exchange.cli.options import Archive, Best, MaxTokens, RunName, Scale, Yes, checkpoint, confirmation
 from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
 
@@ -42,6 +42,7 @@ def chat(
     ] = False,
     max_tokens: MaxTokens = 256,
     passages: Annotated[int, typer.Option(min=1, max=20, help="Chunks before a question.")] = 4,
+    scale: Scale = 1.0,
     yes: Yes = False,
 ) -> None:
     """Talk with base and tuned model, with or without a search of the archive.
@@ -72,6 +73,7 @@ def chat(
         max_tokens=max_tokens,
         passages=passages,
         model=language_model,
+        scale=scale,
     )
     console = Console(highlight=False)
     with open_chat(project, wanted, console, confirmation(yes)) as context:

@@ -69,6 +69,7 @@ class ChatOptions:
     max_tokens: int
     passages: int
     model: ModelSettings
+    scale: float = 1.0  # strength of the adapter
 
 
 @contextmanager
@@ -111,8 +112,9 @@ def open_chat(
                 found = tuned_model.find_tuned_model(
                     project, wanted.archive, wanted.run, wanted.checkpoint, wanted.model, confirm
                 )
-                chat_models = open_chat_models(found.base, found.adapter)
+                chat_models = open_chat_models(found.base, found.adapter, wanted.scale)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
+                about += f" at strength {wanted.scale:g}" * (wanted.scale != 1)
             else:
                 folder = locate(wanted.model, project.models, confirm)
                 chat_models = open_chat_models(folder, None)

@@ -213,10 +213,17 @@ class ChatModels:
         self._engine.close()
 
 
-def open_chat_models(base: Path, adapter: Path | None) -> ChatModels:
-    """Base, and tuned where there is an adapter. Evaluates MLX: do not fork after it."""
+def open_chat_models(base: Path, adapter: Path | None, scale: float = 1.0) -> ChatModels:
+    """Base, and tuned where there is an adapter, at `scale`. Evaluates MLX: do not fork after."""
     from exchange.inference.mlx.engine import MlxEngine
 
     return ChatModels(
-        MlxEngine(base, name=base.name, width=1, adapter=adapter, cache_bytes=CACHE_BYTES)
+        MlxEngine(
+            base,
+            name=base.name,
+            width=1,
+            adapter=adapter,
+            scales=(scale,),
+            cache_bytes=CACHE_BYTES,
+        )
     )

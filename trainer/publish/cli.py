@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         "nothing twice; nothing leaves this machine but by `hub`.",
         "Share",
     )
-    add_command(publish, fuse, "kkoracle publish fuse", "kkoracle publish fuse --best --bits 4")
+    add_command(publish, fuse, "kkoracle publish fuse", "kkoracle publish fuse --scale 0.75 --bits 4")
     add_command(publish, card, "kkoracle publish card --repo me/paper-oracle")
     add_command(publish, gguf, "kkoracle publish gguf --llama-cpp ~/llama.cpp --type q8_0")
     add_command(publish, ollama, "kkoracle publish ollama")
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
-@settings_options("publish", PublishSettings, "rows")
+@settings_options("publish", PublishSettings, "scale", "rows")
 @model_option
 def fuse(
     ctx: typer.Context,
@@ -88,7 +88,7 @@ def fuse(
     console.print(f"model in {publisher.artifacts.model(bits)}", soft_wrap=True)
 
 
-@settings_options("publish", PublishSettings)
+@settings_options("publish", PublishSettings, "scale")
 @model_option
 def card(
     ctx: typer.Context,
@@ -117,7 +117,7 @@ def card(
     console.print(f"card in {path}", soft_wrap=True)
 
 
-@settings_options("publish", PublishSettings)
+@settings_options("publish", PublishSettings, "scale")
 @model_option
 def gguf(
     ctx: typer.Context,
@@ -154,7 +154,7 @@ def gguf(
     console.print(f"GGUF in {path} ({format_bytes(path.stat().st_size)})", soft_wrap=True)
 
 
-@settings_options("publish", PublishSettings)
+@settings_options("publish", PublishSettings, "scale")
 @model_option
 def ollama(
     ctx: typer.Context,
@@ -178,7 +178,7 @@ def ollama(
     console.print(create, soft_wrap=True)
 
 
-@settings_options("publish", PublishSettings)
+@settings_options("publish", PublishSettings, "scale")
 @model_option
 def hub(
     ctx: typer.Context,

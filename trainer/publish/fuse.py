@@ -58,11 +58,12 @@ class FusedModel:
     adapter_sha: str
     bits: int
     type: str  # of the weights
+    scale: float = 1.0  # strength of the adapter
     weighed: dict[str, FusionLosses] = field(default_factory=dict)  # by split
 
     def identity(self) -> tuple[str, ...]:
         """Two folders with an equal identity hold the same model."""
-        return (self.model_sha, self.checkpoint, self.adapter_sha, str(self.bits))
+        return (self.model_sha, self.checkpoint, self.adapter_sha, str(self.bits), str(self.scale))
 
     def largest_loss(self) -> float:
         """The largest share of a gain that was lost."""
@@ -130,6 +131,7 @@ def fuse_run(
     tuned: TunedModel,
     *,
     bits: int = 0,
+    scale: float = 1.0,
     rows: int = 128,
     callback: ProgressCallback,
 ) -> FusedModel:
@@ -139,6 +141,7 @@ def fuse_run(
 
     Args:
         bits: quantise after fusing, for mlx-lm alone; 0: not.
+        scale: strength of the adapter.
         rows: of each split, measured before and after; 0: none.
 
     Raises:
@@ -154,6 +157,7 @@ def fuse_run(
         adapter_sha=sha256_of(tuned.adapter / "adapters.safetensors")[:12],
         bits=bits,
         type="",
+        scale=scale,
     )
     existing = artifacts.fused(bits)
     if existing and existing.identity() == wanted.identity():
@@ -163,19 +167,21 @@ def fuse_run(
             "the dataset was built anew since this run: the fused model is measured on the new one"
         )
     with lock.hold_gpu(project.data, shared=True):
-        before = _before(tuned, archive_dir / DATASET, rows, callback) if rows else {}
+        before = _before(tuned, archive_dir / DATASET, rows, scale, callback) if rows else {}
         artifacts.drop_record(bits)
-        kind = _write(tuned, artifacts.model(bits), bits, callback)
+        kind = _write(tuned, artifacts.model(bits), bits, scale, callback)
         weighed = _after(artifacts.model(bits), archive_dir / DATASET, rows, before, callback)
     made = FusedModel(**{name: getattr(wanted, name) for name in _MADE}, type=kind, weighed=weighed)
     artifacts.record(made)
     return made
 
 
-_MADE = ("model", "model_sha", "dataset", "checkpoint", "adapter_sha", "bits")
+_MADE = ("model", "model_sha", "dataset", "checkpoint", "adapter_sha", "bits", "scale")
 
 
-def _write(tuned: TunedModel, target: Path, bits: int, callback: ProgressCallback) -> str:
+def _write(
+    tuned: TunedModel, target: Path, bits: int, scale: float, callback: ProgressCallback
+) -> str:
     from trainer.training.fuse import write_fused as write_weights
 
     with atomic_folder(target) as folder:
@@ -184,6 +190,7 @@ def _write(tuned: TunedModel, target: Path, bits: int, callback: ProgressCallbac
             tuned.adapter,
             folder,
             bits=bits,
+            scale=scale,
             progress=lambda done, total: callback.on_progress(
                 "writing MB", done // 10**6, total // 10**6
             ),
@@ -195,13 +202,13 @@ def _write(tuned: TunedModel, target: Path, bits: int, callback: ProgressCallbac
 
 
 def _before(
-    tuned: TunedModel, dataset: Path, rows: int, callback: ProgressCallback
+    tuned: TunedModel, dataset: Path, rows: int, scale: float, callback: ProgressCallback
 ) -> dict[Split, tuple[float, float]]:
     """Losses of base and of base with adapter, by split."""
     from exchange.inference.mlx import base_and_adapter
 
     callback.log(f"measuring {tuned.name} without and with its adapter")
-    loaded = base_and_adapter.load_models(tuned.base, tuned.adapter)
+    loaded = base_and_adapter.load_models(tuned.base, tuned.adapter, [scale])
     base, adapted = loaded.models[BASE], loaded.models[TUNED]
     samples = _samples(base, loaded.tokenizer, dataset, rows)
     return {

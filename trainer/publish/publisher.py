@@ -70,6 +70,7 @@ class Publisher:
             self.archive_dir,
             self.tuned,
             bits=bits,
+            scale=self._settings.scale,
             rows=self._settings.rows,
             callback=self._callback,
         )

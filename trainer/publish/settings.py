@@ -21,6 +21,12 @@ class PublishSettings(SettingsTable):
     rights: str = Field(
         "", description="what you have agreed with the newspaper; printed on the card word for word"
     )
+    scale: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="strength of the adapter; less of it knows less, and has forgotten less",
+    )
     rows: int = Field(
         128, ge=0, description="rows of each split that the fused model is measured on; 0: none"
     )

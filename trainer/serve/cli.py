@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
-@settings_options("serve", ServeSettings, "host", "port", "width")
+@settings_options("serve", ServeSettings, "host", "port", "width", "scale")
 @model_option
 def serve(
     ctx: typer.Context,

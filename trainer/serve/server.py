@@ -51,7 +51,7 @@ def run_server(
     """
     require_password("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
     engine = InferenceThread(
-        lambda: load_engine(tuned, settings.width, settings.cache_mb),
+        lambda: load_engine(tuned, settings.width, settings.cache_mb, settings.scale),
         max_tokens=settings.max_tokens,
         capacity=2 * settings.width + settings.waiting,
     )
@@ -72,8 +72,10 @@ def run_server(
             raise ModelUnfit(engine.broken)
 
 
-def load_engine(tuned: TunedModel, width: int, cache_mb: int) -> MlxEngine:
-    """Both models over one copy of the weights, each with its batch."""
+def load_engine(
+    tuned: TunedModel, width: int, cache_mb: int, scale: float = 1.0
+) -> MlxEngine:
+    """Both models over one copy of the weights, each with its batch; the adapter at `scale`."""
     from exchange.inference.mlx.engine import MlxEngine
 
     return MlxEngine(
@@ -81,6 +83,7 @@ def load_engine(tuned: TunedModel, width: int, cache_mb: int) -> MlxEngine:
         name=tuned.title,
         width=width,
         adapter=tuned.adapter,
+        scales=(scale,),
         cache_bytes=cache_mb << 20,
     )
 

@@ -13,6 +13,9 @@ class ServeSettings(SettingsTable):
     host: str = Field("127.0.0.1", description="address; another one needs an api_key")
     port: int = Field(8080, ge=0, le=65535, description="0: any that is free")
     api_key: str = Field("", description="asked of every client; better in the environment")
+    scale: float = Field(
+        1.0, gt=0, le=1, description="strength of the adapter; `evaluate --scales` compares some"
+    )
     width: int = Field(
         16, ge=1, le=64, description="answers decoded together, of each model; memory grows with it"
     )

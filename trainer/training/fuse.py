@@ -23,6 +23,7 @@ from mlx_lm.utils import dequantize_model, load_model, make_shards, quantize_mod
 from exchange.display import format_bytes
 from exchange.errors import CannotWrite, DiskFull, ModelUnfit
 from exchange.inference import models, runtime
+from exchange.inference.mlx.base_and_adapter import scale_adapter, share_weights
 from exchange.inference.weights import check_weights
 
 SHARD_GB = 2  # of one file of weights: what is in memory at a time
@@ -36,12 +37,14 @@ def write_fused(
     folder: Path,
     *,
     bits: int = 0,
+    scale: float = 1.0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> str:
     """Write config and weights of the fused model into an existing folder.
 
     Args:
         bits: quantise what was fused, for mlx-lm alone; 0: not.
+        scale: strength of the adapter; see `scale_adapter`.
         progress: called with bytes written and bytes in all.
 
     Returns:
@@ -57,7 +60,10 @@ def write_fused(
         missing = models.older_names(models.read_config(base))
         model, config = load_model(base, lazy=True, model_config=missing)
         kind = _stored_type(model)
+        before = share_weights(model)
         load_adapters(model, str(adapter))
+        scale_adapter(model, before, scale)
+        del before
     except (ValueError, OSError, KeyError, RuntimeError, TypeError) as error:
         raise ModelUnfit(f"cannot load {base} with adapter {adapter}: {error}") from None
     _merge(model, kind)

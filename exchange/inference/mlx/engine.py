@@ -45,6 +45,7 @@ class MlxEngine:
         source: a model in Hugging Face layout, or models that are loaded already.
         name: the model as asked for, which is what the recipe counts.
         adapter: of a tuned model over the same weights, where `source` is a folder.
+        scales: its strengths, the tuned model's first: see `base_and_adapter.load_models`.
         sampling: of requests that bring none of their own.
         deadline_s: seconds after which a request ends with what it has, counted from its first
             step in the batch; 0: never.
@@ -62,6 +63,7 @@ class MlxEngine:
         name: str,
         width: int,
         adapter: Path | None = None,
+        scales: Sequence[float] = (1.0,),
         sampling: SamplingParams = GREEDY,
         deadline_s: float = 0.0,
         watchdog_s: float = 0.0,
@@ -72,7 +74,7 @@ class MlxEngine:
         from exchange.inference.mlx.kv_cache import PrefixCache
         from exchange.inference.mlx.scheduler import RequestScheduler
 
-        loaded = source if isinstance(source, LoadedModels) else load_models(source, adapter)
+        loaded = source if isinstance(source, LoadedModels) else load_models(source, adapter, scales)
         self.tokenizer, self.context = loaded.tokenizer, loaded.context
         self._name, self._width = name, width
         self._sampling = sampling

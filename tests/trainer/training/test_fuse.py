@@ -200,3 +200,37 @@ def test_models_of_other_families_speak_learn_and_are_fused(
     assert mx.allclose(runtime.load(tmp_path / "fused")[0](TOKENS), wanted, atol=1e-4)
     theirs = mlx_lm_load(str(tmp_path / "fused"))[0]  # reads the config without our help
     assert mx.allclose(theirs(TOKENS), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("recipe", ["sft", "dora", "full"])
+def test_the_adapter_at_part_of_its_strength_moves_every_weight_that_part_of_its_way(
+    bases: dict[str, Path], recipe: str, tmp_path: Path
+) -> None:
+    base = bases["float32"]
+    adapter = make_adapter(base, tmp_path / "adapter", recipe)
+    loaded = base_and_adapter.load_models(base, adapter, (1.0, 0.25)).models
+    assert list(loaded) == [TUNED, "tuned-0.25", BASE]
+    weights = {}
+    for scale in (1.0, 0.25):
+        folder = tmp_path / f"fused-{scale}"
+        folder.mkdir()
+        fuse.write_fused(base, adapter, folder, scale=scale)
+        for path in base.glob("tokenizer*"):
+            (folder / path.name).write_bytes(path.read_bytes())
+        weights[scale], _ = runtime.load(folder)
+    before = dict(tree_flatten(loaded[BASE].parameters()))
+    whole = dict(tree_flatten(weights[1.0].parameters()))
+    moved = [name for name, array in before.items() if not mx.array_equal(array, whole[name])]
+    assert len(moved) > 5
+    for name, array in tree_flatten(weights[0.25].parameters()):
+        wanted = before[name] + 0.25 * (whole[name] - before[name])
+        assert mx.abs(array - wanted).max().item() < 1e-5
+    part = loaded["tuned-0.25"]
+    assert mx.abs(part(TOKENS) - weights[0.25](TOKENS)).max().item() < 1e-4
+    assert mx.abs(part(TOKENS) - loaded[TUNED](TOKENS)).max().item() > 0.1
+    again = base_and_adapter.load_models(base, adapter).models[TUNED]
+    assert mx.array_equal(loaded[TUNED](TOKENS), again(TOKENS))  # the others left it as it was
+    if recipe != "full":
+        shared = {id(array) for array in before.values()}
+        own = [n for n, array in tree_flatten(part.parameters()) if id(array) not in shared]
+        assert set(own) == set(mx.load(str(adapter / "adapters.safetensors")))
