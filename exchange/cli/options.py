@@ -27,6 +27,14 @@ Scale = Annotated[
         "--scale", min=0.0, max=1.0, help="Strength of the adapter: 1 all of it, 0 the base."
     ),
 ]
+Abstain = Annotated[
+    bool,
+    typer.Option(
+        "--abstain",
+        help="Let the tuned model say that it does not know where it is not sure: by the threshold "
+        "that `evaluate` fitted.",
+    ),
+]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Ask nothing: download the model, take the disk space.")
 ]

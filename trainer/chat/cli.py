@@ -8,7 +8,17 @@ import typer
 
 from exchange.cli.commands import add_command
 from exchange.cli.fields import model_option
-from exchange.cli.options import Archive, Best, MaxTokens, RunName, Scale, Yes, checkpoint, confirmation
+from exchange.cli.options import (
+    Abstain,
+    Archive,
+    Best,
+    MaxTokens,
+    RunName,
+    Scale,
+    Yes,
+    checkpoint,
+    confirmation,
+)
 from exchange.inference.models import ModelSettings
 from exchange.project import DEFAULT_RUN, Project
 
@@ -43,6 +53,7 @@ def chat(
     max_tokens: MaxTokens = 256,
     passages: Annotated[int, typer.Option(min=1, max=20, help="Chunks before a question.")] = 4,
     scale: Scale = 1.0,
+    abstain: Abstain = False,
     yes: Yes = False,
 ) -> None:
     """Talk with base and tuned model, with or without a search of the archive.
@@ -74,6 +85,7 @@ def chat(
         passages=passages,
         model=language_model,
         scale=scale,
+        abstain=abstain,
     )
     console = Console(highlight=False)
     with open_chat(project, wanted, console, confirmation(yes)) as context:

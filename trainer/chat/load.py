@@ -18,6 +18,7 @@ from exchange.settings import PersonaSettings
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import FILE as SPOOL
 from trainer import tuned_model
+from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import Document, SearchIndex, open_archive
@@ -70,6 +71,7 @@ class ChatOptions:
     passages: int
     model: ModelSettings
     scale: float = 1.0  # strength of the adapter
+    abstain: bool = False  # the tuned model may say that it does not know
 
 
 @contextmanager
@@ -105,6 +107,7 @@ def open_chat(
             + (missing if "tuned" in wanted.system and not has_run else "has no spool to search")
             + f" (--way {' or --way '.join(systems)} would)"
         )
+    threshold: AnswerThreshold | None = None
     with ExitStack() as held:
         held.enter_context(lock.hold_gpu(project.data, shared=True))
         with console.status("loading the model"):
@@ -112,6 +115,8 @@ def open_chat(
                 found = tuned_model.find_tuned_model(
                     project, wanted.archive, wanted.run, wanted.checkpoint, wanted.model, confirm
                 )
+                if wanted.abstain:
+                    threshold = AnswerThreshold.read(found.adapter, wanted.scale)
                 chat_models = open_chat_models(found.base, found.adapter, wanted.scale)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
                 about += f" at strength {wanted.scale:g}" * (wanted.scale != 1)
@@ -133,4 +138,6 @@ def open_chat(
             title=persona.name,
             about=about,
             console=console,
+            threshold=threshold,
+            refusal=refusal_text(project.language(wanted.archive)),
         )

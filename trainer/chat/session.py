@@ -208,6 +208,11 @@ class ChatModels:
         finally:
             engine.cancel(ticket)
 
+    def likelihood(self, turns: list[Message], answer: str) -> float:
+        """The mean log-probability a token that the tuned model gives to an answer."""
+        (found,) = self._engine.loglikelihood([turns], [answer], model=TUNED)
+        return found.mean
+
     def close(self) -> None:
         """Let go of the batches."""
         self._engine.close()

@@ -13,8 +13,10 @@ from rich.markup import escape
 
 from exchange import signals
 from exchange.errors import NotEnoughData, NotFound, UserError
+from exchange.inference.engine import TUNED
 from exchange.recipes.prompts import PromptTemplate
 from exchange.text.controls import printable
+from trainer.abstention import AnswerThreshold
 from trainer.chat.session import (
     SYSTEMS,
     ChatModels,
@@ -48,6 +50,13 @@ class ChatContext:
     title: str
     about: str
     console: Console
+    threshold: AnswerThreshold | None = None  # under it the tuned model's answer is withheld
+    refusal: str = ""  # what is said then
+
+    @property
+    def withholds(self) -> AnswerThreshold | None:
+        """The threshold that holds for the next answer: it was fitted on questions alone."""
+        return self.threshold if self.session.answered_by == TUNED else None
 
 
 def run_chat(context: ChatContext) -> None:
@@ -132,9 +141,14 @@ def _answer(context: ChatContext, question: str) -> None:
     ):
         for piece in answering:
             pieces.append(piece if pieces else piece.lstrip())
-            context.console.out(printable(pieces[-1]), end="", highlight=False)
-            context.console.file.flush()
+            if not context.withholds:
+                context.console.out(printable(pieces[-1]), end="", highlight=False)
+                context.console.file.flush()
     answer = "".join(pieces).strip()
+    if context.withholds:
+        sure = context.models.likelihood(turns, answer)
+        answer = context.refusal if context.withholds.withholds(sure) else answer
+        context.console.out(printable(answer), end="", highlight=False)
     context.console.print()
     session.turns.append(
         ChatTurn(

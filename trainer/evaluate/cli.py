@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
         evaluate,
         "kkoracle evaluate",
         "kkoracle evaluate --systems base,rag,tuned -n 100",
+        "kkoracle evaluate --systems base,tuned --scales 0.5,0.75",
         "kkoracle evaluate --gate --json",
         panel="Model",
     )
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
     "evaluate",
     EvaluateSettings,
     "systems",
+    "scales",
     "questions",
     "url",
     "served_as",

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.files import sha256_of
 from exchange.inference import models
 from exchange.project import Project
 from exchange.records import Chunk
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FolderCorpus
 from exchange.store.spool import FILE as SPOOL
+from trainer.abstention import adapter_sha
 from trainer.console import StageProgress
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
@@ -22,8 +22,6 @@ from trainer.evaluate.rag import SearchIndex, open_archive
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 from trainer.tuned_model import find_tuned_model
-
-SHA_DIGITS = 12  # hex digits that name an adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def find_model(
         folder = models.locate(asked_for, project.models, confirm)
         return EvaluatedModel(asked_for.name, folder, runs.model_sha(folder), None, "", "")
     found = find_tuned_model(project, archive, run, checkpoint, language_model, confirm)
-    sha = sha256_of(found.adapter / "adapters.safetensors")[:SHA_DIGITS]
+    sha = adapter_sha(found.adapter)
     return EvaluatedModel(
         found.name, found.base, found.config.model_sha, found.adapter, sha, found.config.dataset
     )

@@ -70,6 +70,8 @@ class EvalAnswer(Record, frozen=True):
     finish_reason: str  # "stop", "length", or "error" with the reason in `error`
     error: str = ""
     sources: tuple[str, ...] = ()  # ids of the chunks that were shown
+    likelihood: float | None = None  # its mean log-probability a token, where that was asked
+    withheld: str = ""  # what it would have said, had it been sure enough
 
 
 class ItemScore(Record, frozen=True):
@@ -88,7 +90,7 @@ class SystemInfo(Record, frozen=True):
     key: str  # hash of everything its answers depend on
     about: str  # one line for people
     likelihood: bool  # it can say how probable a given answer is
-    kind: str = "other"  # base, few-shot, rag, tuned, tuned+rag or oracle: what the verdict weighs
+    kind: str = "other"  # base, few-shot, rag, tuned ...: what the verdict weighs
 
 
 class MetricInfo(Record, frozen=True):

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from exchange.errors import UsageError
 from exchange.inference import models
+from exchange.inference.engine import scaled_name
 from exchange.lock import EVALUATION_LOCK, FileLock
 from exchange.project import DEFAULT_RUN, Project, run_dir
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from trainer.console import ProgressCallback, StageProgress
+from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate import inputs
 from trainer.evaluate.inputs import EvaluatedModel, EvaluationInputs
 from trainer.evaluate.items.build import ItemCounts
@@ -34,6 +36,7 @@ from trainer.evaluate.records import (
     as_dicts,
 )
 from trainer.evaluate.settings import EvaluateSettings
+from trainer.evaluate.systems.abstention import abstaining
 from trainer.evaluate.systems.answer_cache import FOLDER as ANSWERS
 from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.build import ModelClients, SystemResources, answer_all, build_systems
@@ -105,9 +108,14 @@ def evaluate(
         found = inputs.read_inputs(archive_dir, request.origin, sought, hooks.report)
         items = [item.replace(language=prepared.language) for item in found.gathered.items]
         with LocalWeights(
-            about.folder, about.adapter, project.data, settings.width, hooks.note
+            about.folder,
+            about.adapter,
+            project.data,
+            settings.width,
+            hooks.note,
+            settings.scales,
         ) as loaded:
-            systems = prepared.systems(found, loaded)
+            systems = prepared.systems(found, items, loaded)
             answers, weights = answer_all(systems, items, hooks.note, hooks.report)
             audit, preferences = prepared.judgement(items, answers, loaded)
         scores, confidences = measure(items, answers, weights)
@@ -150,7 +158,9 @@ class _EvaluationRun:
             return prompts.load_template(self.settings.prompt, PASSAGE_PLACEHOLDERS)
         return prompts.template_in_language("rag", self.language, PASSAGE_PLACEHOLDERS)
 
-    def systems(self, found: EvaluationInputs, weights: LocalWeights) -> list[EvalSystem]:
+    def systems(
+        self, found: EvaluationInputs, items: Sequence[EvalItem], weights: LocalWeights
+    ) -> list[EvalSystem]:
         """Those of the settings that can be asked here.
 
         Raises:
@@ -169,7 +179,8 @@ class _EvaluationRun:
                 f"nobody to ask among {', '.join(self.settings.systems)}: passages need the "
                 "archive's spool or --from an export"
             )
-        return systems
+        dataset = self.archive_dir / DATASET
+        return abstaining(systems, items, dataset, self.about.adapter, self.hooks.note)
 
     def clients(self, weights: LocalWeights) -> ModelClients:
         """Base, tuned if a run is looked at, and the endpoint if it is asked for."""
@@ -190,11 +201,16 @@ class _EvaluationRun:
             )
         return ModelClients(
             LocalModel(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
-            LocalModel(weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha)
-            if about.adapter
-            else None,
+            self._tuned(weights) if about.adapter else None,
             endpoint,
+            {scaled_name(scale): self._tuned(weights, scale) for scale in settings.scales}
+            if about.adapter
+            else {},
         )
+
+    def _tuned(self, weights: LocalWeights, scale: float = 1.0) -> LocalModel:
+        sha, adapter_sha = self.about.sha, self.about.adapter_sha
+        return LocalModel(weights, tuned=True, model_sha=sha, adapter_sha=adapter_sha, scale=scale)
 
     def judgement(
         self,

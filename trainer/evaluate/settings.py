@@ -6,7 +6,16 @@ from pydantic import Field, field_validator
 
 from exchange.settings import SettingsTable
 
-KNOWN = ("base", "few-shot", "rag", "tuned", "tuned+rag", "oracle", "endpoint")
+KNOWN = (
+    "base",
+    "few-shot",
+    "rag",
+    "tuned",
+    "tuned+abstain",
+    "tuned+rag",
+    "oracle",
+    "endpoint",
+)
 
 
 class EvaluateSettings(SettingsTable):
@@ -14,10 +23,16 @@ class EvaluateSettings(SettingsTable):
 
     systems: tuple[str, ...] = Field(
         KNOWN[:-1],
-        description="who is asked: base, few-shot, rag, tuned, tuned+rag, oracle, endpoint",
+        description="who is asked: base, few-shot, rag, tuned, tuned+abstain (it says so where it "
+        "is not sure), tuned+rag, oracle, endpoint",
     )
     shots: tuple[int, ...] = Field(
         (1, 3, 5), description="how many examples few-shot shows; each number is a system"
+    )
+    scales: tuple[float, ...] = Field(
+        (),
+        description="strengths of the adapter that are asked beside the whole one, such as "
+        "0.5,0.75; each is a system, and the report says where forgetting begins",
     )
     questions: int = Field(
         300,
@@ -67,6 +82,13 @@ class EvaluateSettings(SettingsTable):
         if unknown or not systems:
             raise ValueError(f"{', '.join(unknown) or 'nobody'}: known are {', '.join(KNOWN)}")
         return tuple(dict.fromkeys(systems))
+
+    @field_validator("scales")
+    @classmethod
+    def _are_parts(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < scale < 1 for scale in scales):
+            raise ValueError("each over 0 and under 1; the whole adapter is asked anyway")
+        return tuple(sorted(set(scales)))
 
     @field_validator("shots")
     @classmethod

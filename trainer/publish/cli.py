@@ -45,7 +45,9 @@ def register(app: typer.Typer) -> None:
         "nothing twice; nothing leaves this machine but by `hub`.",
         "Share",
     )
-    add_command(publish, fuse, "kkoracle publish fuse", "kkoracle publish fuse --scale 0.75 --bits 4")
+    add_command(
+        publish, fuse, "kkoracle publish fuse", "kkoracle publish fuse --scale 0.75 --bits 4"
+    )
     add_command(publish, card, "kkoracle publish card --repo me/paper-oracle")
     add_command(publish, gguf, "kkoracle publish gguf --llama-cpp ~/llama.cpp --type q8_0")
     add_command(publish, ollama, "kkoracle publish ollama")

@@ -11,11 +11,12 @@ import orjson
 
 from exchange import lock, machine
 from exchange.display import format_bytes
-from exchange.files import atomic_folder, sha256_of, write_atomic
+from exchange.files import atomic_folder, write_atomic
 from exchange.inference import runtime
 from exchange.inference.engine import BASE, TUNED
 from exchange.inference.runtime import context_length
 from exchange.project import Project
+from trainer.abstention import adapter_sha
 from trainer.console import ProgressCallback
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.build import FOLDER as DATASET
@@ -58,8 +59,8 @@ class FusedModel:
     adapter_sha: str
     bits: int
     type: str  # of the weights
-    scale: float = 1.0  # strength of the adapter
     weighed: dict[str, FusionLosses] = field(default_factory=dict)  # by split
+    scale: float = 1.0  # strength of the adapter
 
     def identity(self) -> tuple[str, ...]:
         """Two folders with an equal identity hold the same model."""
@@ -154,7 +155,7 @@ def fuse_run(
         model_sha=config.model_sha,
         dataset=config.dataset,
         checkpoint=tuned.checkpoint,
-        adapter_sha=sha256_of(tuned.adapter / "adapters.safetensors")[:12],
+        adapter_sha=adapter_sha(tuned.adapter),
         bits=bits,
         type="",
         scale=scale,

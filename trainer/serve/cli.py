@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
-@settings_options("serve", ServeSettings, "host", "port", "width", "scale")
+@settings_options("serve", ServeSettings, "host", "port", "width", "scale", "abstain")
 @model_option
 def serve(
     ctx: typer.Context,
@@ -69,6 +69,7 @@ def serve(
         found,
         settings,
         system=project.config.table("persona", PersonaSettings).system,
+        language=project.language(archive),
         ready=lambda url: typer.echo(f"base and tuned answer on {url}; Ctrl-C ends it"),
     )
     typer.echo("endpoint stopped")

@@ -14,10 +14,12 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exchange.errors import UserError
-from exchange.inference.engine import RequestOutput, TextPiece
+from exchange.inference.engine import TUNED, Message, RequestOutput, TextPiece
+from trainer.abstention import AnswerThreshold
 from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest
 
 if TYPE_CHECKING:
@@ -30,6 +32,22 @@ Event = TextPiece | GenerationEnd | ApiError
 EventHandler = Callable[[Event], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Withholding:
+    """When an answer of the tuned model is withheld, and what is said in its place."""
+
+    threshold: AnswerThreshold
+    refusal: str
+
+
+@dataclass(slots=True)
+class _HeldAnswer:
+    """An answer that is given only once it is whole and likely enough."""
+
+    turns: list[Message]
+    pieces: list[TextPiece] = field(default_factory=list)
+
+
 class InferenceThread:
     """Loads in its own thread; use `start`, then `ask` from the event loop, then `close`.
 
@@ -37,9 +55,19 @@ class InferenceThread:
         load: called in the thread.
         max_tokens: longest answer where a request names no length.
         capacity: requests taken at a time, waiting ones included.
+        withhold: lets the tuned model say that it does not know; its answers then come whole.
     """
 
-    def __init__(self, load: Callable[[], MlxEngine], *, max_tokens: int, capacity: int) -> None:
+    def __init__(
+        self,
+        load: Callable[[], MlxEngine],
+        *,
+        max_tokens: int,
+        capacity: int,
+        withhold: Withholding | None = None,
+    ) -> None:
+        self._withhold = withhold
+        self._held: dict[int, _HeldAnswer] = {}  # by ticket
         self._load = load
         self._max_tokens = max_tokens
         self._capacity = capacity
@@ -175,14 +203,24 @@ class InferenceThread:
         except ApiError as refusal:
             self._events.append((handler, refusal))
             return
+        held = _HeldAnswer(request.turns) if self._withhold and request.model == TUNED else None
+
+        def on_piece(piece: TextPiece) -> None:
+            if held:
+                held.pieces.append(piece)
+            else:
+                self._events.append((handler, piece))
+
         ticket = self._engine.submit_tokens(
             prompt,
             longest,
             seed,
             sampling=request.sampling,
             model=request.model,
-            on_piece=lambda piece: self._events.append((handler, piece)),
+            on_piece=on_piece,
         )
+        if held:
+            self._held[ticket] = held
         self._tickets[number] = ticket
         self._handlers[ticket] = (number, handler)
 
@@ -209,16 +247,28 @@ class InferenceThread:
         ticket = self._tickets.pop(number, None)
         if ticket is not None:
             del self._handlers[ticket]
+            self._held.pop(ticket, None)
             self._engine.cancel(ticket)
 
     def _end(self, output: RequestOutput) -> None:
         number, handler = self._handlers.pop(output.ticket)
         del self._tickets[number]
+        held = self._held.pop(output.ticket, None)
+        if held and self._withhold:
+            self._events += [(handler, piece) for piece in self._given(held, self._withhold)]
         # The end mark counts, as with OpenAI.
         mark = int(output.finish_reason == "stop" and not output.stop_string)
         tokens_out = output.tokens_out + mark
         end = GenerationEnd(output.finish_reason, output.tokens_in, tokens_out)
         self._events.append((handler, end))
+
+    def _given(self, held: _HeldAnswer, withhold: Withholding) -> list[TextPiece]:
+        """The answer as it came, or what is said where the model finds it too unlikely."""
+        answer = "".join(piece.text for piece in held.pieces).strip()
+        (found,) = self._engine.loglikelihood([held.turns], [answer], model=TUNED)
+        if not withhold.threshold.withholds(found.mean):
+            return held.pieces
+        return [TextPiece(withhold.refusal, tokens=sum(piece.tokens for piece in held.pieces))]
 
     def _send(self) -> None:
         """Wake the event loop once for everything that has come up."""

@@ -16,8 +16,9 @@ from exchange.errors import ModelUnfit
 from exchange.inference.engine import BASE, TUNED
 from exchange.net import listen, require_password
 from exchange.project import Project
+from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.serve.app import ChatApi
-from trainer.serve.inference_thread import InferenceThread
+from trainer.serve.inference_thread import InferenceThread, Withholding
 from trainer.serve.settings import ServeSettings
 from trainer.tuned_model import TunedModel
 
@@ -35,6 +36,7 @@ def run_server(
     settings: ServeSettings,
     *,
     system: str,
+    language: str,
     ready: Callable[[str], None],
 ) -> None:
     """Serve base and tuned model until SIGINT or SIGTERM.
@@ -43,6 +45,7 @@ def run_server(
 
     Args:
         system: the persona's message, for conversations with the tuned model that bring none.
+        language: of the archive, in which it is said that something is not known.
         ready: called with the address once requests are answered.
 
     Raises:
@@ -50,10 +53,15 @@ def run_server(
             the models failed.
     """
     require_password("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
+    withhold = None
+    if settings.abstain:
+        found = AnswerThreshold.read(tuned.adapter, settings.scale)
+        withhold = Withholding(found, refusal_text(language))
     engine = InferenceThread(
         lambda: load_engine(tuned, settings.width, settings.cache_mb, settings.scale),
         max_tokens=settings.max_tokens,
         capacity=2 * settings.width + settings.waiting,
+        withhold=withhold,
     )
     names = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
     shown = [
@@ -72,9 +80,7 @@ def run_server(
             raise ModelUnfit(engine.broken)
 
 
-def load_engine(
-    tuned: TunedModel, width: int, cache_mb: int, scale: float = 1.0
-) -> MlxEngine:
+def load_engine(tuned: TunedModel, width: int, cache_mb: int, scale: float = 1.0) -> MlxEngine:
     """Both models over one copy of the weights, each with its batch; the adapter at `scale`."""
     from exchange.inference.mlx.engine import MlxEngine
 

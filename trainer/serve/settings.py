@@ -16,6 +16,11 @@ class ServeSettings(SettingsTable):
     scale: float = Field(
         1.0, gt=0, le=1, description="strength of the adapter; `evaluate --scales` compares some"
     )
+    abstain: bool = Field(
+        False,
+        description="let the tuned model say that it does not know where it is not sure, by the "
+        "threshold that `evaluate` fitted; its answers then come whole",
+    )
     width: int = Field(
         16, ge=1, le=64, description="answers decoded together, of each model; memory grows with it"
     )

@@ -74,7 +74,9 @@ class MlxEngine:
         from exchange.inference.mlx.kv_cache import PrefixCache
         from exchange.inference.mlx.scheduler import RequestScheduler
 
-        loaded = source if isinstance(source, LoadedModels) else load_models(source, adapter, scales)
+        loaded = (
+            source if isinstance(source, LoadedModels) else load_models(source, adapter, scales)
+        )
         self.tokenizer, self.context = loaded.tokenizer, loaded.context
         self._name, self._width = name, width
         self._sampling = sampling

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from exchange.recipes.prompts import PromptTemplate
 from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.filling import PEOPLE
+from trainer.abstention import AnswerThreshold, adapter_sha
 from trainer.chat.session import ChatSession, ChatTurn, save_transcript, transcript
 from trainer.dataset import read_split
 from trainer.evaluate.rag import Document
@@ -133,6 +136,26 @@ def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk)
         "*tuned+rag*",
     ]
     assert "](<http://" in text
+
+
+def test_what_the_model_is_not_sure_of_is_withheld_and_its_strength_can_be_less(
+    trained: Desk, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
+    desk = replace(trained, folder=tmp_path)
+    row = read_split(desk.dataset, "train")[0]
+    short = ("--alone", "--max-tokens", "40")
+    assert "no threshold" in desk.refuses("chat", "--abstain")
+    adapter = desk.run_folder()
+    kept = AnswerThreshold(-0.9, adapter_sha(adapter), 1.0, "", "valid", 20, 10, 12, 10)
+    kept.write(adapter)
+    assert row.answer in ask(desk, *short, "--abstain", lines=[row.question])
+    kept.replace(threshold=0.0).write(adapter)
+    shown = ask(desk, *short, "--abstain", lines=[row.question, "/base", row.question])
+    assert row.answer not in shown and shown.count("Δεν το γνωρίζω") == 1  # the base never says it
+    assert "--scale 1" in desk.refuses("chat", "--abstain", "--scale", "0.75")
+    shown = ask(desk, *short, "--scale", "0.01", lines=[row.question])
+    assert "at strength 0.01" in shown and row.answer not in shown
 
 
 def test_without_a_run_the_base_can_be_asked_and_the_rest_says_why_not(built: Desk) -> None:

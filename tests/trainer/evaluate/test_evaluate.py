@@ -129,6 +129,31 @@ def test_it_ends_with_a_verdict_a_page_and_a_gate(asked: tuple[Desk, str]) -> No
     assert "- verdict: not decided" in journal and "- gate: failed" in journal
 
 
+def test_strengths_and_withholding_stand_beside_the_whole_adapter(
+    trained: Desk, tmp_path: Path
+) -> None:
+    desk = copied(trained, tmp_path)
+    asks = ("-n", "6", "--systems", "base,tuned,tuned+abstain", "--scales", "0.5", "--no-judge")
+    first = desk.cli("evaluate", *asks).stdout
+    assert "withholds nothing" in first  # there are too few questions to fit a threshold on
+    found = evaluation(desk)
+    names = ["base", "tuned", "tuned+abstain", "tuned-0.5"]
+    assert [system.name for system in found.systems] == names
+    said, held = found.answers["tuned"], found.answers["tuned+abstain"]
+    assert said.keys() == held.keys()
+    for name, answer in held.items():
+        assert (answer.text, answer.withheld) == (said[name].text, "")
+        assert answer.likelihood is not None and answer.likelihood < 0
+    bits = [found.scores["bits"][name] for name in ("base", "tuned-0.5", "tuned")]
+    assert all(len({one[key] for one in bits}) == 3 for key in bits[0])
+    report = orjson.loads((folder_of(desk) / "report.json").read_bytes())
+    assert [row["scale"] for row in report["strength"]["rows"]] == [0.5, 1.0]
+    stored = cells(desk)
+    desk.cli("evaluate", *asks)
+    assert cells(desk) == stored and len(set(stored)) == len(stored)
+    assert "over 0 and under 1" in desk.refuses("evaluate", "--scales", "0.5,1.5", code=2)
+
+
 def test_another_setting_asks_only_what_it_changes(asked: tuple[Desk, str]) -> None:
     desk = asked[0]
     before = len(cells(desk))

@@ -10,9 +10,10 @@ import pytest
 
 from exchange.errors import UserError
 from exchange.inference import runtime
-from exchange.inference.engine import BASE, TextPiece
+from exchange.inference.engine import BASE, TUNED, TextPiece
 from exchange.inference.mlx.engine import MlxEngine
-from trainer.serve.inference_thread import InferenceThread
+from trainer.abstention import AnswerThreshold
+from trainer.serve.inference_thread import InferenceThread, Withholding
 from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest
 
 
@@ -23,8 +24,10 @@ def load(folder: Path, loaded: list[Any]) -> MlxEngine:
     return MlxEngine(models, name="tiny", width=4)
 
 
-async def answer(engine: InferenceThread, tokens: int = 8) -> list[TextPiece | GenerationEnd]:
-    asked = GenerationRequest("base", [{"role": "user", "content": "Πότε;"}], tokens)
+async def answer(
+    engine: InferenceThread, tokens: int = 8, model: str = BASE
+) -> list[TextPiece | GenerationEnd]:
+    asked = GenerationRequest(model, [{"role": "user", "content": "Πότε;"}], tokens)
     return [event async for event in engine.ask(asked)]
 
 
@@ -41,6 +44,34 @@ def test_a_model_that_fails_fails_its_requests_and_says_so(tiny_model: Path) -> 
     assert engine.failed and not engine.active
     with pytest.raises(ApiError):
         asyncio.run(answer(engine))
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1000.0])
+def test_an_answer_of_the_tuned_model_comes_whole_or_not_at_all(
+    tiny_model: Path, threshold: float
+) -> None:
+    model, tokenizer = runtime.load(tiny_model)
+    models = runtime.LoadedModels({BASE: model, TUNED: model}, tokenizer, 2048)
+    kept = AnswerThreshold(threshold, "", 1.0, "", "valid", 20, 10, 12, 10)
+    engine = InferenceThread(
+        lambda: MlxEngine(models, name="tiny", width=4),
+        max_tokens=16,
+        capacity=4,
+        withhold=Withholding(kept, "Δεν γνωρίζω."),
+    )
+    engine.start()
+
+    async def both() -> list[list[TextPiece | GenerationEnd]]:
+        return await asyncio.gather(answer(engine), answer(engine, model=TUNED))
+
+    base, tuned = asyncio.run(both())
+    engine.close()
+    texts = [
+        "".join(one.text for one in said[:-1] if isinstance(one, TextPiece))
+        for said in (base, tuned)
+    ]
+    assert texts[1] == (texts[0] if threshold else "Δεν γνωρίζω.") and texts[0]
+    assert isinstance(tuned[-1], GenerationEnd) and tuned[-1] == base[-1]
 
 
 def test_a_full_queue_tells_the_next_to_come_again(tiny_model: Path) -> None:

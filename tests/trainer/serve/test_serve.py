@@ -360,5 +360,6 @@ def test_it_is_not_open_to_others_without_a_key(trained: Desk) -> None:
 
 def test_what_cannot_be_served_is_one_line(trained: Desk, server: Server) -> None:
     assert "has no last adapter" in trained.refuses("serve", "--name", "nobody")
+    assert "no threshold" in trained.refuses("serve", "--abstain", "--port", "0")
     line = trained.refuses("serve", "--port", str(server.port))
     assert "cannot listen" in line

@@ -19,7 +19,7 @@ from trainer.evaluate.metrics.wording import (
 )
 from trainer.evaluate.records import EvalAnswer, EvalItem
 
-__all__ = ["ALL_METRICS", "EvalMetric", "Likelihoods", "MetricInput", "measure"]
+__all__ = ["ALL_METRICS", "EvalMetric", "Likelihoods", "MetricInput", "is_right", "measure"]
 
 Answers = Mapping[str, Mapping[str, EvalAnswer]]  # by system, then item
 Likelihoods = dict[str, list[Likelihood]]  # by item: of the reference, then of each distractor
@@ -44,6 +44,11 @@ ALL_METRICS: tuple[EvalMetric, ...] = (
     STYLE,
     CHRF,
 )
+
+
+def is_right(seen: MetricInput) -> float | None:
+    """Whether an answer is right: its facts are, or its words, where the reference has no facts."""
+    return (FACTS if FACTS.applies(seen.item) else EXACT).value(seen)
 
 
 def measure(

@@ -25,6 +25,12 @@ from trainer.evaluate.report.comparisons import (
     declared_comparisons,
     system_pairs,
 )
+from trainer.evaluate.report.selective import (
+    SelectiveAnswers,
+    StrengthTable,
+    selective_answers,
+    strength_table,
+)
 from trainer.statistics import FEW_CLUSTERS
 from trainer.training.runs import RunSummary, TrainingRun
 
@@ -96,6 +102,8 @@ class EvaluationReport:
     slices: list[comparisons.SliceComparison]
     flips: answers.FlippedAnswers | None
     calibration: list[answers.CalibrationCurve]
+    selective: list[SelectiveAnswers]  # of systems that may withhold answers
+    strength: StrengthTable | None
     audit: JudgeAudit | None
     caught: list[tables.FaultDetection]
     judged: list[tables.JudgePreference]
@@ -159,6 +167,12 @@ def build_report(
             for system in evaluation.systems
             if (found := answers.calibration_curve(evaluation, metric, system.name, split))
         ],
+        selective=[
+            table
+            for system in evaluation.systems
+            if (table := selective_answers(evaluation, system.name))
+        ],
+        strength=strength_table(evaluation, main.name, choices.matters),
         audit=evaluation.audit,
         caught=tables.fault_detection(evaluation),
         judged=tables.judge_preferences(evaluation),

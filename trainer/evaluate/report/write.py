@@ -84,6 +84,8 @@ def _items(evaluation: Evaluation) -> Iterator[bytes]:
 
 # The report in a few lines, for the terminal that waited for it.
 
+SHOWN_COVERAGE = 0.8  # of the questions, in one line; the page has more
+
 
 def print_report(console: Console, report: EvaluationReport, folder: Path) -> None:
     """Verdict, the comparisons it stands on, the gate, warnings, and where the page is."""
@@ -102,6 +104,23 @@ def print_report(console: Console, report: EvaluationReport, folder: Path) -> No
             console.print(
                 f"never taught ({UNSEEN_SPLIT}): {_comparison_line(unseen)}", markup=False
             )
+    for selective in report.selective:
+        if row := selective.at(SHOWN_COVERAGE):
+            ends = gain_with_interval(row.gain, row.low, row.high, "share")
+            console.print(
+                f"{selective.system} on {selective.split}: of the surest {row.coverage:.0%} of its "
+                f"answers {row.right:.0%} are right, of all {selective.right:.0%} ({ends})",
+                markup=False,
+                soft_wrap=True,
+            )
+    if report.strength:
+        found = report.strength
+        console.print(
+            f"forgetting begins at strength {found.begins:g}, the strongest below is {found.most:g}"
+            if found.begins
+            else "no strength of the adapter has clearly forgotten",
+            soft_wrap=True,
+        )
     for check in report.gate:
         console.print(f"gate: {gate_line(check)}", markup=False, soft_wrap=True)
     if report.few:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from exchange.recipes.prompts import PromptTemplate
@@ -28,6 +28,8 @@ from trainer.evaluate.systems.system import EvalSystem
 OTHER_SPLITS = {
     "base": ("absent", "disturbed", "test_general"),
     "tuned": ("absent", "disturbed", "test_general"),
+    "tuned+abstain": ("absent", "disturbed", "test_general"),
+    "scaled": ("absent", "test_general"),
     "endpoint": ("absent", "disturbed", "test_general"),
     "rag": ("absent", "disturbed"),
     "tuned+rag": ("absent", "disturbed"),
@@ -43,6 +45,7 @@ class ModelClients:
     base: ModelClient
     tuned: ModelClient | None
     endpoint: ModelClient | None
+    scaled: Mapping[str, ModelClient] = field(default_factory=dict)  # at part of its strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,23 @@ class SystemResources:
 def build_systems(
     settings: EvaluateSettings, clients: ModelClients, means: SystemResources
 ) -> list[EvalSystem]:
-    """The systems in the order of the settings, few-shot once for each number of examples."""
+    """The systems in the order of the settings, few-shot once for each number of examples.
+
+    The adapter in part comes last, where the whole one is asked.
+    """
     stores: dict[str, AnswerCache] = {}
     found = []
-    for kind in settings.systems:
-        client = _client(kind, clients)
-        for name, strategy in _strategies(kind, settings, means):
-            if client is None:
-                continue
+    asked = [
+        (kind, name, strategy, _client(kind, clients))
+        for kind in settings.systems
+        for name, strategy in _strategies(kind, settings, means)
+    ]
+    if "tuned" in settings.systems:
+        asked += [
+            ("scaled", name, ZeroShotStrategy(), client) for name, client in clients.scaled.items()
+        ]
+    for kind, name, strategy, client in asked:
+        if client is not None:
             if client.key not in stores:
                 stores[client.key] = AnswerCache(means.store, client.key)
             found.append(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from exchange import lock
 from exchange.inference import runtime
-from exchange.inference.engine import BASE, TUNED, Likelihood, drain
+from exchange.inference.engine import BASE, TUNED, Likelihood, drain, scaled_name
 from exchange.inference.models import context_length, read_config
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
@@ -31,6 +31,7 @@ class LocalWeights:
     Args:
         base: the model's folder.
         adapter: the tuned run's folder, None when there is none.
+        scales: its strengths that are asked, beside the whole one.
         data: where the lock of the GPU is.
     """
 
@@ -41,7 +42,9 @@ class LocalWeights:
         data: Path,
         width: int,
         note: Callable[[str], None],
+        scales: Sequence[float] = (),
     ) -> None:
+        self._scales = (1.0, *scales)
         self.base, self.adapter, self.width = base, adapter, width
         self._data, self._note = data, note
         self._held = ExitStack()
@@ -84,22 +87,40 @@ class LocalWeights:
             self._held.enter_context(lock.hold_gpu(self._data, shared=True))
             self._note(f"loading {self.base.name}" + (" and its adapter" if self.adapter else ""))
             self._engine = MlxEngine(
-                self.base, name=self.base.name, width=self.width, adapter=self.adapter
+                self.base,
+                name=self.base.name,
+                width=self.width,
+                adapter=self.adapter,
+                scales=self._scales,
             )
         return self._engine
 
 
 class LocalModel:
-    """One of the two that live in the weights."""
+    """One of those that live in the weights: the base, the tuned model, or that in part.
+
+    Args:
+        scale: strength of the adapter; one of the weights' own.
+    """
 
     likelihood = True
 
     def __init__(
-        self, weights: LocalWeights, *, tuned: bool, model_sha: str, adapter_sha: str
+        self,
+        weights: LocalWeights,
+        *,
+        tuned: bool,
+        model_sha: str,
+        adapter_sha: str,
+        scale: float = 1.0,
     ) -> None:
         self._weights, self._model = weights, TUNED if tuned else BASE
-        self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
         self.about = "the tuned model" if tuned else "the model as it was"
+        if scale != 1:
+            self._model = scaled_name(scale)
+            self.about += f" at strength {scale:g}"
+            adapter_sha += f" {scale:g}"
+        self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
 
     def fits(self, prompt: Messages, max_tokens: int) -> bool:
         """See `ModelClient.fits`. Counts tokens only where characters alone cannot tell."""

@@ -17,17 +17,26 @@ from trainer.evaluate.systems.strategies import EvalPrompt, PromptStrategy
 Progress = Callable[[], None]  # called after every cell
 
 
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """When an answer is withheld, and what is said in its place; see `trainer.abstention`."""
+
+    refusal: str
+    threshold: Callable[[EvalItem], float]  # mean log-probability a token; under it it is withheld
+
+
 @dataclass(slots=True)
 class EvalSystem:
     """One column of the evaluation."""
 
     name: str
-    kind: str  # base, few-shot, rag, tuned, tuned+rag, oracle or endpoint
+    kind: str  # a key of `build.OTHER_SPLITS`
     strategy: PromptStrategy
     client: ModelClient
     store: AnswerCache
     max_tokens: int
     stop: Callable[[], bool] = lambda: False
+    abstention: Abstention | None = None
     _asked: dict[str, EvalPrompt] = field(default_factory=dict)  # prompts by item
 
     def record(self) -> records.SystemInfo:
@@ -35,8 +44,9 @@ class EvalSystem:
         return records.SystemInfo(
             self.name,
             digest(self.client.key, self.strategy.key, str(self.max_tokens)),
-            f"{self.client.about}, {self.strategy.about}",
-            self.client.likelihood,
+            f"{self.client.about}, {self.strategy.about}"
+            + ", withheld where it is not likely enough" * (self.abstention is not None),
+            self.client.likelihood and self.abstention is None,
             self.kind,
         )
 
@@ -70,7 +80,8 @@ class EvalSystem:
                 [open_[cell].prompt for cell in cells], self.max_tokens, ended, self.stop
             )
         self._unless_stopped(done, len(cells))
-        return [self._answered(item) for item in items]
+        answers = [self._answered(item) for item in items]
+        return self._withhold(items, answers, self.abstention) if self.abstention else answers
 
     def loglikelihood(
         self, items: Sequence[EvalItem], progress: Progress
@@ -80,9 +91,19 @@ class EvalSystem:
         Raises:
             UserError: stopped; what was weighed is kept.
         """
-        if not self.client.likelihood:
+        if not self.client.likelihood or self.abstention:
             return {}
-        open_ = self._open_weights(items)
+        self._weigh(self._open_weights(items), progress)
+        return {
+            item.id: [
+                self.store.weighed[likelihood_key(self._prompt(item).prompt, text)]
+                for text in completions(item)
+            ]
+            for item in items
+            if item.reference
+        }
+
+    def _weigh(self, open_: dict[str, tuple[EvalPrompt, str]], progress: Progress) -> None:
         done = 0
 
         def weighed(number: int, likelihood: Likelihood) -> None:
@@ -100,14 +121,30 @@ class EvalSystem:
                 self.stop,
             )
         self._unless_stopped(done, len(cells))
-        return {
-            item.id: [
-                self.store.weighed[likelihood_key(self._prompt(item).prompt, text)]
-                for text in completions(item)
-            ]
-            for item in items
-            if item.reference
+
+    def _withhold(
+        self, items: Sequence[EvalItem], answers: Sequence[EvalAnswer], abstention: Abstention
+    ) -> list[EvalAnswer]:
+        """The answers with their own likelihood; where that is too low, what is said instead."""
+        asked = {
+            answer.item: (self._prompt(item), answer.text)
+            for item, answer in zip(items, answers, strict=True)
+            if not answer.error
         }
+        cells = {name: likelihood_key(one.prompt, text) for name, (one, text) in asked.items()}
+        open_ = {
+            cell: asked[name] for name, cell in cells.items() if cell not in self.store.weighed
+        }
+        self._weigh(open_, lambda: None)
+        found = []
+        for item, answer in zip(items, answers, strict=True):
+            if answer.item in cells:
+                sure = self.store.weighed[cells[answer.item]].mean
+                answer = answer.replace(likelihood=sure)
+                if sure < abstention.threshold(item):
+                    answer = answer.replace(text=abstention.refusal, withheld=answer.text)
+            found.append(answer)
+        return found
 
     def _unless_stopped(self, done: int, wanted: int) -> None:
         if done < wanted:
@@ -131,7 +168,7 @@ class EvalSystem:
 
     def _open_weights(self, items: Sequence[EvalItem]) -> dict[str, tuple[EvalPrompt, str]]:
         found = {}
-        for item in items if self.client.likelihood else ():
+        for item in items if self.client.likelihood and not self.abstention else ():
             asked = self._prompt(item)
             for text in completions(item):
                 cell = likelihood_key(asked.prompt, text)
