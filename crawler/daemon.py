@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import logging
 import shutil
 import time
@@ -85,6 +86,8 @@ async def run_daemon(
     client = client_for(profile, settings) if fetch else None
     directory = project.archive_dir(archive)
     async with AsyncExitStack() as stack:
+        gc.freeze()  # what was imported stays; to look through it over and over costs a tenth
+        stack.callback(gc.unfreeze)
         await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)

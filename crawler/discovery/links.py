@@ -11,6 +11,8 @@ from dataclasses import replace
 from html import unescape
 from typing import Any
 
+from stringzilla import find
+
 from crawler import records
 from crawler.addresses import joined
 from crawler.discovery.sitemaps import (
@@ -92,7 +94,7 @@ def canonical_of(claim: PageClaim, body: bytes, url: str, site: CrawlScope) -> L
 
     The front page is no story's address, whatever templates say.
     """
-    at = body.find(b"canonical", 0, HEAD_BYTES)
+    at = find(body, b"canonical", 0, HEAD_BYTES)
     found = (
         _CANONICAL.search(body, max(0, body.rfind(b"<", 0, at)), HEAD_BYTES) if at >= 0 else None
     )

@@ -7,10 +7,12 @@ an address that is this one with the next number in it: `?page=2`, `/2/`, `/page
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from stringzilla import find
 
 from crawler.addresses import as_written, joined
 from crawler.discovery.links import base_of
@@ -32,16 +34,24 @@ _SUFFIXES = (
     ),
 )
 _ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
-# What a page without any such link need not be parsed for.
-_REL_NEXT = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,40}\bnext\b""")
+# What a page without any such link need not be parsed for. All of it is looked for on the page as
+# it was sent, and closely only where a few bytes of it stand.
+_NEXT = (b"next", b"NEXT", b"Next")
+_REL_NEXT = re.compile(rb"""rel\s*=\s*["']?[^"'>]{0,40}\bnext\b""", re.I)
 _COUNTED = rf"(?:{_PARAMETER.pattern})=\d".encode()
-# In lower case: without a flag the pattern is looked for by its first letters, which is fast.
-_HREF = re.compile(rb"""href\s*=\s*["']?([^"' \t\r\n<>]+)""")
-_RELATIVE = re.compile(rb"\n(?:\?(?:[^\n]{0,60}[&;])?%b|\d{1,2}/?\n)" % _COUNTED)
-_NUMBERED = re.compile(
-    rb"(?=[/?_,.&;-])[^\n]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)" % _COUNTED
+_LINK_BEGINS = re.compile(rb"""href\s*=\s*["']?[^"'\s<>]*$""", re.I)
+_RELATIVE = re.compile(
+    rb"""(?:\?(?:[^"'\s<>]{0,60}[&;])?%b|\d{1,2}/?(?=["'\s<>]))""" % _COUNTED, re.I
 )
-_BEFORE_NAME = (b"/", b"\n", b"=")  # of a path's last part, in one of several lines of addresses
+_NUMBERED = re.compile(
+    rb"""(?=[/?_,.&;-])[^"'\s<>]{0,80}?(?:[?&;]%b|/[a-z]*[/_-]?\d|[-_,][a-z]*[-_,]?\d)"""
+    % _COUNTED,
+    re.I,
+)
+_RELATIVE_BEGINS = (b'"', b"'", b"ref=", b"REF=")
+_NAME_BEGINS = (b"/", b'"', b"'", b"=")
+_LONGEST_LINK = 500  # bytes before a name in it
+MANY = 1000  # such places on a page; then a look at its links is cheaper
 
 
 def next_part(
@@ -75,27 +85,50 @@ def next_part(
 
 
 def _may_continue(body: bytes, url: str, number: int) -> bool:
-    body = body.lower()
-    if b"next" in body and _REL_NEXT.search(body):
-        return True
-    links = b"\n".join([b"", *_HREF.findall(body), b""])
-    relative = (b"\n?", b"\n%d" % (number + 1), b"\n0%d" % (number + 1))
-    if any(mark in links for mark in relative) and _RELATIVE.search(links):
+    def names_next(at: int) -> bool:
+        return _REL_NEXT.search(body, max(0, at - 60), at + 4) is not None
+
+    def is_relative(at: int) -> bool:
+        at = at + 1 if body[at] in b"\"'" else at + 4
+        return _RELATIVE.match(body, at) is not None and _in_link(body, at, 16)
+
+    following = (b"?", b"%d" % (number + 1), b"0%d" % (number + 1))
+    relative = (begun + mark for begun in _RELATIVE_BEGINS for mark in following)
+    if _any_place(body, _NEXT, names_next) or _any_place(body, relative, is_relative):
         return True
     names = {stem.partition("?")[0].rpartition("/")[2] for stem in _stems(url, number)}
-    told = {_ENDING.sub("", name).lower() for name in names if name}
-    told |= {quote(name).lower() for name in told if not name.isascii()}  # as most pages write it
-    return any(_is_numbered(name.encode(), links) for name in told)
+    told = {_ENDING.sub("", name) for name in names if name}
+    for name in [name for name in told if not name.isascii()]:  # as most pages write it
+        told |= {quote(name), quote(name).lower()}
+    return any(_is_numbered(body, name.encode()) for name in told)
 
 
-def _is_numbered(name: bytes, links: bytes) -> bool:
-    """Is there an address among these that goes on from this name with a number?"""
-    at = links.find(name)
-    while at >= 0:
-        if links[at - 1 : at] in _BEFORE_NAME and _NUMBERED.match(links, at + len(name)):
-            return True
-        at = links.find(name, at + 1)
+def _is_numbered(body: bytes, name: bytes) -> bool:
+    """Is there a link that goes on from this name with a number?"""
+
+    def goes_on(at: int) -> bool:
+        behind = at + 1 + len(name)
+        return _NUMBERED.match(body, behind) is not None and _in_link(body, at, _LONGEST_LINK)
+
+    return _any_place(body, (begun + name for begun in _NAME_BEGINS), goes_on)
+
+
+def _any_place(body: bytes, needles: Iterable[bytes], holds: Callable[[int], bool]) -> bool:
+    """Does it hold where one of these stands? Also true of a page that has very many."""
+    left = MANY
+    for needle in needles:
+        at = find(body, needle)
+        while at >= 0:
+            left -= 1
+            if not left or holds(at):
+                return True
+            at = find(body, needle, at + 1)
     return False
+
+
+def _in_link(body: bytes, at: int, longest: int) -> bool:
+    """Does the address of a link go on here that begins at most so many bytes before?"""
+    return _LINK_BEGINS.search(body, max(0, at - longest), at) is not None
 
 
 def _targets(

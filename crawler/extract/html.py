@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from stringzilla import find, find_first_of
+
 from crawler.extract.charset import clean
 from exchange.text.controls import ESCAPE_SEQUENCE
 
@@ -42,10 +44,11 @@ def without_controls(markup: bytes) -> bytes:
     """Markup in UTF-8 without control characters and references to them, which cost a reader only
     themselves.
     """
-    if b"\x1b" in markup:
-        markup = _ESCAPES.sub(b"", markup)
-    bare = markup.translate(None, CONTROLS)
-    return _NO_CHARACTER.sub(b"", bare) if b"&#" in bare else bare
+    if find_first_of(markup, CONTROLS) >= 0:
+        if b"\x1b" in markup:
+            markup = _ESCAPES.sub(b"", markup)
+        markup = markup.translate(None, CONTROLS)
+    return _NO_CHARACTER.sub(b"", markup) if find(markup, b"&#") >= 0 else markup
 
 
 @cache

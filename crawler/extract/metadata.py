@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from stringzilla import find
+
 from crawler.extract.bylines import (
     BYLINE,
     LONGEST_AUTHOR,
@@ -43,6 +45,10 @@ _TEASER = ("og:description", "description", "twitter:description")
 _SEPARATED = re.compile(r"\s+[-–—|·•:»/]+\s+|\s*[|｜]\s*|\s*--+\s*|：")
 _NO_NAME = re.compile(r"https?://|www\.|^@|^\d+$|[<>{}]")
 _NO_LETTER = re.compile(r"[^a-z]")
+_META_NAME = re.compile(
+    rb"""\s(?:(?:property|itemprop)\s*=|name\s*=\s*["']?([^"'>]*)(?![^>]*\s(?:property|itemprop)\s*=))""",
+    re.I,
+)
 _OPENED = re.compile(r"(.{2,60}?)\s*[-–—|｜:：·]\s*(.+)")
 _AUTHOR_MARKS = ("author", "byline", "writer", "posted", "submitted", "username", "zuozhe")
 _YEARS = (re.compile(r"20\d\d"), re.compile(r"19\d\d"))
@@ -69,16 +75,21 @@ def page_language(root: Any, language: str) -> str:
     return "-".join([language, *tag.split("-")[1:]])
 
 
-def has_tags(root: Any) -> bool:
-    """Does a page hold anything that `read_metadata` reads in tags? Looking is cheap."""
-    named = (meta.get("property") or meta.get("itemprop") for meta in root.iter("meta"))
-    if any(named) or any("ld+json" in (e.get("type") or "") for e in root.iter("script")):
+def may_have_tags(markup: bytes) -> bool:
+    """May a page hold what `read_metadata` reads in tags? Looking is cheap."""
+    if find(markup, b"ld+json") >= 0:
         return True
-    return any(
-        _AUTHOR.search(name) or _PUBLISHED[0].search(name)
-        for meta in root.iter("meta")
-        if (name := _NO_LETTER.sub("", (meta.get("name") or "").lower()))
-    )
+    for begun in (b"<meta", b"<META"):
+        at = find(markup, begun)
+        while at >= 0:
+            end = find(markup, b">", at)
+            name = _META_NAME.search(markup, at, end if end >= 0 else len(markup))
+            if name is not None:
+                bare = _NO_LETTER.sub("", (name[1] or b"").decode("latin-1").lower())
+                if name[1] is None or _AUTHOR.search(bare) or _PUBLISHED[0].search(bare):
+                    return True
+            at = find(markup, begun, at + 1)
+    return False
 
 
 def read_metadata(

@@ -15,7 +15,7 @@ from crawler.extract.chunk import chunks
 from crawler.extract.documents import UnreadableDocument, fill_from_name, read_document
 from crawler.extract.fallback import read_fallback
 from crawler.extract.html import parse, without_controls
-from crawler.extract.metadata import has_tags, read_metadata
+from crawler.extract.metadata import may_have_tags, read_metadata
 from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.patterns import compile_pattern
 from crawler.records import ExtractionResult
@@ -154,7 +154,7 @@ class PageReader:
             raise UnreadableDocument("empty")
         found = self._shapes.read(root, page.kind)
         if found:
-            if len(found) == 1 and not found[0].is_complete and has_tags(root):
+            if len(found) == 1 and not found[0].is_complete and may_have_tags(markup):
                 tags = read_metadata(
                     root, page.url, profile.language, profile.months, printed=False
                 )

@@ -8,6 +8,7 @@ the first is the profile. It ends when its input does, so it never outlives the 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sqlite3
@@ -116,6 +117,7 @@ def main(arguments: list[str]) -> int:
     origin, reader = scope.origin(profile.base), PageReader(profile, archive)
     connection = pages.connect_readonly(directory)
     bodies = RawStore(connection)
+    gc.freeze()
     write_frame(replies, READY)
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         try:
