@@ -136,7 +136,8 @@ def build_dataset(
         line = drawn.line
         places = assign_stories(source.stories, line, drawn.places)
         sides = assign.rows_by_side(plain, source, places, line)
-        train = mixing.mix_train(sides["train"], settings, line, drawn.places, source.left_out)
+        taught = mixing.relabel_boundary(sides["train"], archive_dir, settings, line)
+        train = mixing.mix_train(taught, settings, line, drawn.places, source.left_out)
         split: dict[Split, list[DatasetRow]] = {"train": train}
         if line.valid:
             split["valid"] = sides["valid"]

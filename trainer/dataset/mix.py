@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from exchange.records import Chunk, digest
@@ -16,7 +17,7 @@ from exchange.text.fold import fold
 from exchange.text.instructions import commands
 from exchange.text.language import texts_in
 from exchange.text.similarity import question_signature
-from trainer.dataset.rows import DatasetRow, StoryOrigin
+from trainer.dataset.rows import DatasetRow, StoryOrigin, parse_rows
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import SplitAssignment, SplitRule, hash_fraction
 
@@ -50,6 +51,38 @@ def mix_train(
         order = _balanced(order, settings, left_out)
     kept = {row.id for row in order}
     return [row for row in rows if row.id in kept]
+
+
+BOUNDARY = "boundary.jsonl"  # beside the dataset's folder; see `trainer.evaluate.boundary`
+
+
+def relabel_boundary(
+    train: Sequence[DatasetRow], archive_dir: Path, settings: DatasetSettings, line: SplitRule
+) -> list[DatasetRow]:
+    """Train with the rows at which the model's knowledge ends; as it is where nobody looked.
+
+    A row of the same id takes the place of the one that was never learned; the others ask what
+    nobody can know of a taught story. No more than leave refusals their share: what is over it
+    goes on being taught.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = archive_dir / BOUNDARY
+    if not path.exists():
+        return list(train)
+    taught = {row.id: row for row in train}
+    stories = {row.story for row in train}
+    found = [
+        row
+        for row in parse_rows(path, path.read_bytes())
+        if (taught[row.id].question == row.question if row.id in taught else row.story in stories)
+    ]
+    found.sort(key=lambda row: hash_fraction(row.id, line.key))
+    room = int(settings.refusals * len(train)) - sum(row.kind == "refusal" for row in train)
+    chosen = {row.id: row for row in found[: max(0, room)]}
+    kept = [chosen.pop(row.id, row) for row in train]
+    return sorted([*kept, *chosen.values()], key=lambda row: row.id)
 
 
 def _capped(

@@ -175,7 +175,7 @@ def read_split(directory: Path, split: Split) -> list[DatasetRow]:
             f"the dataset in {directory} has no {split}: it holds {', '.join(manifest.splits)}"
         )
     data = _checked(path, manifest.files[path.name])
-    rows = list(_parse(path, data))
+    rows = list(parse_rows(path, data))
     if not rows:
         raise NotEnoughData(f"{path} holds no rows: build the dataset from more accepted pairs")
     return rows
@@ -207,7 +207,12 @@ def _checked(path: Path, described: Mapping[str, Any]) -> bytes:
     return data
 
 
-def _parse(path: Path, data: bytes) -> Iterator[DatasetRow]:
+def parse_rows(path: Path, data: bytes) -> Iterator[DatasetRow]:
+    """The rows of a file of ours.
+
+    Raises:
+        UserError: a line is none, with its number.
+    """
     for number, line in enumerate(data.splitlines(), 1):
         try:
             yield DatasetRow.from_line(line)

@@ -43,6 +43,9 @@ def register(app: typer.Typer) -> None:
         panel="Model",
     )
     add_command(
+        app, boundary, "kkoracle boundary", "kkoracle boundary --name first -n 0", panel="Model"
+    )
+    add_command(
         app,
         evaluate,
         "kkoracle evaluate",
@@ -51,6 +54,60 @@ def register(app: typer.Typer) -> None:
         "kkoracle evaluate --gate --json",
         panel="Model",
     )
+
+
+def boundary(
+    ctx: typer.Context,
+    archive: Archive = None,
+    name: RunName = DEFAULT_RUN,
+    best: Best = False,
+    count: Annotated[
+        int, typer.Option("-n", min=0, help="Taught questions, and coined ones; 0: all.")
+    ] = 500,
+    samples: Annotated[
+        int, typer.Option(min=0, max=64, help="More answers to what the first got wrong.")
+    ] = 4,
+    json: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Find where a run's knowledge ends: the next dataset teaches it to say so there.
+
+    The tuned model is asked what it was taught, and taught questions with a coined name in them.
+    What it never gets right becomes a refusal in the next `kkoracle dataset build`, as far as
+    [dataset] refusals allows.
+    """
+    from exchange.inference import openblas
+
+    openblas.ensure()
+
+    from trainer.console import ProgressScreen
+    from trainer.evaluate.boundary import find_boundary
+
+    console = result_console(json)
+    with (
+        ProgressScreen(console) as screen,
+        stop_on_signal(lambda: screen.log("ending after this token; once more: at once")) as stop,
+    ):
+        found = find_boundary(
+            ctx.obj,
+            archive,
+            run=name,
+            checkpoint=checkpoint(best),
+            count=count,
+            samples=samples,
+            callback=screen,
+            confirm=confirmation(yes, err=json),
+            stop=stop,
+        )
+    if json:
+        print_json(found)
+    console.print(
+        f"of {found.taught:,} taught questions {found.never_right:,} are never answered right, of "
+        f"{found.coined:,} that nobody can answer {found.answered:,} are answered: "
+        "`kkoracle dataset build` makes refusals of them",
+        soft_wrap=True,
+    )
+    console.print(f"rows in {found.path}", soft_wrap=True, markup=False)
 
 
 @settings_options(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,50 @@ def test_what_is_taught_is_validated_and_tested_in_other_words(tmp_path: Path) -
     assert len(both) == len(set(both)) and len(both) + manifest.left_out["source_not_taught"] == 60
     assert manifest.line["valid"] == 0.0
     assert not any(row.rephrase_of for row in found["train"])
+
+
+def test_what_a_model_never_gets_right_is_taught_as_a_refusal_and_tested_as_before(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, 120, rephrased=60)
+    build_dataset(tmp_path, SETTINGS)
+    dataset = tmp_path / "dataset"
+    before = {split: read_split(dataset, split) for split in ("train", "valid", "test_recall")}
+    hard = {row.rephrase_of for split in ("valid", "test_recall") for row in before[split][:3]}
+    refused = [
+        replace(row, answer="Δεν γνωρίζω.", kind="refusal")
+        for row in before["train"]
+        if row.id in hard
+    ]
+    unseen = read_split(dataset, "test_unseen")[0]
+    coined = [
+        replace(
+            row,
+            id="f" * 24,
+            question="Πότε ήρθε ο Ζαβολιάρης;",
+            answer="Δεν γνωρίζω.",
+            kind="refusal",
+        )
+        for row in (before["train"][0], unseen)
+    ]
+    stale = replace(before["train"][1], question="Άλλη ερώτηση;", kind="refusal")
+    boundary = tmp_path / "boundary.jsonl"
+    boundary.write_bytes(b"".join(row.to_line() for row in (*refused, *coined, stale)))
+    built = build_dataset(tmp_path, SETTINGS)
+    train = {row.id: row for row in read_split(dataset, "train")}
+    assert len(train) == len(before["train"]) + 1  # the coined one of a taught story
+    assert {row.id for row in train.values() if row.kind == "refusal"} == {*hard, "f" * 24}
+    assert train["f" * 24].story == before["train"][0].story
+    assert train[stale.id].question == before["train"][1].question
+    assert read_split(dataset, "test_recall") == before["test_recall"]  # giving up gains nothing
+    assert not hard & {row.rephrase_of for row in read_split(dataset, "valid")}
+    assert built.manifest.left_out["source_refused"] == 3
+    build_dataset(tmp_path, SETTINGS.model_copy(update={"refusals": 2.5 / len(train)}))
+    kept = [row for row in read_split(dataset, "train") if row.kind == "refusal"]
+    assert len(kept) == 2  # no more than their share; the others go on being taught
+    boundary.write_bytes(refused[0].to_line() + b"{}\n")
+    with pytest.raises(UserError, match=r"boundary\.jsonl line 2"):
+        build_dataset(tmp_path, SETTINGS)
 
 
 def test_a_rephrasing_that_another_taught_story_asks_is_left_out(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ import pytest
 
 from tests.conftest import run_cli
 from tests.trainer.conftest import ONE_THREAD, Desk
+from tests.trainer.filling import fill
 from tests.trainer.reading import until
 from tests.workers.endpoint import Endpoint
+from trainer.dataset import read_split
 from trainer.evaluate.records import Evaluation
 
 FEW = ("-n", "6", "--systems", "base,few-shot,rag,tuned,tuned+rag,oracle")
@@ -152,6 +154,28 @@ def test_strengths_and_withholding_stand_beside_the_whole_adapter(
     desk.cli("evaluate", *asks)
     assert cells(desk) == stored and len(set(stored)) == len(stored)
     assert "over 0 and under 1" in desk.refuses("evaluate", "--scales", "0.5,1.5", code=2)
+
+
+def test_where_knowledge_ends_becomes_refusals_of_the_next_dataset(
+    trained: Desk, tmp_path: Path
+) -> None:
+    desk = copied(trained, tmp_path)
+    for number, name in enumerate(("Βαλτινό", "Μωράκη", "Ρίζο", "Σκαρίμπα", "Κολοκάση", "Δέλτα")):
+        never = (f"Πού βρήκαν τότε τον {name};", f"Βρήκαν τον {name} στην πλατεία.")
+        fill(desk.archive, 1, first=20 + number, extra=[never])
+    desk.cli("dataset", "build")
+    taught = read_split(desk.dataset, "train")
+    new = {row.id for row in taught if row.question.startswith("Πού βρήκαν")}
+    said = orjson.loads(desk.cli("boundary", "-n", "0", "--samples", "1", "--json").stdout)
+    assert said["taught"] == len(taught) and said["coined"] == len(new) > 0
+    assert said["answered"] == said["coined"]  # it has no word for no
+    assert len(new) <= said["never_right"] < len(taught) / 2  # it has learned its own rows
+    assert len((desk.archive / "boundary.jsonl").read_bytes().splitlines()) == (
+        said["never_right"] + said["answered"]
+    )
+    desk.cli("dataset", "build")
+    refused = [row for row in read_split(desk.dataset, "train") if row.kind == "refusal"]
+    assert refused and all("Δεν το γνωρίζω" in row.answer for row in refused)
 
 
 def test_another_setting_asks_only_what_it_changes(asked: tuple[Desk, str]) -> None:
