@@ -8,6 +8,9 @@ samples_ratio     rows per processor second, ours over theirs, all layers tuned,
 cached_ratio      the same for the upper half of the layers; ours is the second epoch, with the
                   frozen layers' activations from the activation cache
 uncached_ratio    the same for our first epoch, which fills the cache
+distil_first      what a row costs with recipe distil over what it costs with sft, in the first
+                  epoch; asking the teacher about all rows is in it
+distil_later      the same for the second epoch
 grad_max_diff     largest difference of our gradient to that of plain single rows, all logits
 padding           share of what we compute that is pads; theirs_padding: of mlx_lm.lora
 samples_dropped   rows that we did not see in every epoch; theirs_dropped: of mlx_lm.lora
@@ -29,7 +32,14 @@ from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
 
 SEED = 7
-NOT_FOR_JUDGING = ("samples_ratio", "cached_ratio", "uncached_ratio", "*_cpu_s")
+NOT_FOR_JUDGING = (
+    "samples_ratio",
+    "cached_ratio",
+    "uncached_ratio",
+    "distil_first",
+    "distil_later",
+    "*_cpu_s",
+)
 ROWS, QUICK = 203, 83  # not divisible by the batch: what is left over should be seen too
 CHECKED = 24  # rows of the gradient's check
 
@@ -41,7 +51,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """All of them in turn."""
-    from bench.train.workload import BATCH, SIZES, make
+    from bench.train.workload import BATCH, CHUNK, PER_CHUNK, SIZES, make
 
     count = args.rows or (QUICK if settings.quick else ROWS)
     layers: int = SIZES["layers"]
@@ -53,6 +63,9 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         settings.log("all layers: ours, then mlx_lm.lora")
         ours = _alone("ours", folder, layers, 1, "all")
         theirs = _alone("theirs", folder, layers)
+        settings.log("all layers, two epochs: ours with recipe distil, then with sft")
+        distilled = _alone("ours", folder, layers, 2, "distil", "distil")
+        plain = _alone("ours", folder, layers, 2, "sft")
         settings.log("upper half: ours with the activation cache, two epochs, then mlx_lm.lora")
         cached = _alone("ours", folder, half, 2, "half")
         upper = _alone("theirs", folder, half)
@@ -63,6 +76,8 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         "samples_ratio": round(ours["samples"] / ours["cpu_s"][0] / speed[0], 3),
         "cached_ratio": round(cached["samples"] / cached["cpu_s"][1] / speed[1], 3),
         "uncached_ratio": round(cached["samples"] / cached["cpu_s"][0] / speed[1], 3),
+        "distil_first": round(distilled["cpu_s"][0] / plain["cpu_s"][0], 3),
+        "distil_later": round(distilled["cpu_s"][1] / plain["cpu_s"][1], 3),
         **gradient,
         "padding": round(ours["padding"], 4),
         "theirs_padding": round(theirs["padding"], 4),
@@ -72,10 +87,13 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         "tokens": ours["tokens"],
         "answer_share": round(ours["answers"] / ours["tokens"], 3),
         "batch": BATCH,
+        "chunk_tokens": CHUNK,
+        "rows_a_chunk": PER_CHUNK,
         "layers": [layers, half],
         "parameters": ours["parameters"],
         "trunk_mb": cached["trunk_mb"],
         "ours_cpu_s": [round(seconds, 2) for seconds in (*ours["cpu_s"], *cached["cpu_s"])],
+        "distil_cpu_s": [round(seconds, 2) for seconds in (*distilled["cpu_s"], *plain["cpu_s"])],
         "theirs_cpu_s": [round(theirs["cpu_s"], 2), round(upper["cpu_s"], 2)],
         "peer": f"mlx-lm {theirs['version']}",
     }

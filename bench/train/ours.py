@@ -1,8 +1,8 @@
-"""Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME`
+"""Our loop on the same rows. `python -m bench.train.ours FOLDER LAYERS EPOCHS NAME [RECIPE]`
 
 The clock runs from reading the rows to the last step, but for what the peer does not do: loading,
 and the validation (of one row) before the first step. With upper layers only, filling the
-activation cache is part of the first epoch.
+activation cache is part of the first epoch; with recipe distil, asking the teacher is.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from bench.train.workload import ALPHA, BATCH, RANK, SEED, TrainWorkload
+from bench.train.workload import ALPHA, BATCH, PER_CHUNK, RANK, SEED, TrainWorkload
 from exchange.inference import runtime
 from trainer import tokenization
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
@@ -34,7 +35,8 @@ class StepTimer(Callback):
         self._filling = False
 
     def on_train_begin(self, plan: RunPlan, resumed_at: int) -> None:
-        self.read, self._filling = [time.process_time()], plan.cached
+        self.read = [time.process_time()]
+        self._filling = plan.cached or bool(plan.teacher_rows)
 
     def on_validation(self, validation: ValidationMetrics) -> None:
         if validation.step == 0 and not self._filling:
@@ -44,7 +46,7 @@ class StepTimer(Callback):
         self.read.append(time.process_time())
 
 
-def main(folder: Path, layers: int, epochs: int, name: str) -> None:
+def main(folder: Path, layers: int, epochs: int, name: str, recipe: str = "sft") -> None:
     """Train, and say what it took."""
     material = TrainWorkload.read(folder)
     model, tokenizer = runtime.load(material.model)
@@ -54,6 +56,7 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
 
     settings = TrainSettings.model_validate(
         {
+            "recipe": recipe,
             "rank": RANK,
             "alpha": ALPHA,
             "layers": layers,
@@ -78,8 +81,22 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
         if layers < len(model.layers)
         else None
     )
+    teacher = None
+    if recipe == "distil":
+        from trainer.training.teacher import FOLDER as TEACHER
+        from trainer.training.teacher import Teacher
+
+        asked = _after_chunks(rows, [tokenizer.encode(text) for text in material.chunks()])
+        teacher = Teacher(folder / TEACHER, "bench", model, asked, settings)
     loop = TrainingLoop(
-        model, tokenizer, data, settings, TrainingRun(folder, name), callback=clock, cache=kept
+        model,
+        tokenizer,
+        data,
+        settings,
+        TrainingRun(folder, name),
+        callback=clock,
+        cache=kept,
+        teacher=teacher,
     )
     seen = _count_rows(loop)
     loop.fit(RunConfig("bench", "bench", "bench", settings.model_dump()))
@@ -98,6 +115,19 @@ def main(folder: Path, layers: int, epochs: int, name: str) -> None:
     sys.stdout.write("\n" + orjson.dumps(told).decode() + "\n")
 
 
+def _after_chunks(
+    rows: list[tokenization.TokenizedSample], chunks: list[list[int]]
+) -> list[list[tokenization.TokenizedSample]]:
+    """The same rows after their chunks, as the teacher is asked."""
+    return [
+        [
+            replace(row, tokens=[*chunk, *row.tokens], start=row.start + len(chunk))
+            for row in rows[number * PER_CHUNK : (number + 1) * PER_CHUNK]
+        ]
+        for number, chunk in enumerate(chunks)
+    ]
+
+
 def _count_rows(loop: Any) -> Counter[str]:
     """How often each row goes into a gradient."""
     seen: Counter[str] = Counter()
@@ -112,4 +142,4 @@ def _count_rows(loop: Any) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

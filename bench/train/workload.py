@@ -20,7 +20,8 @@ PROMPT = 1 / 3  # of a row
 SIZES: dict[str, Any] = {"vocab": 4096, "hidden": 384, "layers": 8, "heads": 6, "kv_heads": 2}
 RANK, ALPHA = 16, 32.0
 BATCH = 4  # mlx_lm.lora's default
-_FILE = "material.json"
+CHUNK, PER_CHUNK = 400, 9  # tokens; rows out of one: three pairs of three wordings each
+_FILE, _CHUNKS = "material.json", "chunks.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class TrainWorkload:
         """The conversations, in the order of the file."""
         for line in (self.data / "train.jsonl").read_bytes().splitlines():
             yield orjson.loads(line)["messages"]
+
+    def chunks(self) -> list[str]:
+        """What the rows were made from, so many of them each, in the order of the file."""
+        lines = (self.data.parent / _CHUNKS).read_bytes().splitlines()
+        return [orjson.loads(line) for line in lines]
 
 
 def make(folder: Path, rows: int) -> TrainWorkload:
@@ -70,6 +76,10 @@ def make(folder: Path, rows: int) -> TrainWorkload:
                 {"role": "assistant", "content": _text(words, length - asked - 1, tokens)},
             ]
             file.write(orjson.dumps({"messages": turns}, option=orjson.OPT_APPEND_NEWLINE))
+    chunks = (_text(words, CHUNK, tokens) for _ in range(-(-rows // PER_CHUNK)))
+    (folder / _CHUNKS).write_bytes(
+        b"".join(orjson.dumps(text, option=orjson.OPT_APPEND_NEWLINE) for text in chunks)
+    )
     (folder / _FILE).write_bytes(
         orjson.dumps({"model": str(model), "data": str(data), "rows": rows})
     )

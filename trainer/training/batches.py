@@ -5,7 +5,6 @@ The order is a pure function of lengths and a seed; only `make_batch` and `plan_
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,6 +60,19 @@ def epoch_batches(lengths: Sequence[int], size: int, seed: int, number: int) -> 
     batches = [order[at : at + size] for at in range(0, len(order), size)]
     rng.shuffle(batches)
     return batches
+
+
+def epoch_steps(
+    lengths: Sequence[int], settings: TrainSettings, number: int
+) -> list[list[list[int]]]:
+    """The row indices of every step of an epoch, in the batches that are computed together.
+
+    Which rows share a step hangs on `batch` times `accumulate` alone: in smaller batches, more of
+    them, a run sees the same rows at each step.
+    """
+    size = settings.batch
+    together = epoch_batches(lengths, size * settings.accumulate, settings.seed, number)
+    return [[rows[at : at + size] for at in range(0, len(rows), size)] for rows in together]
 
 
 def split_rows(rows: Sequence[T], count: int) -> list[list[T]]:
@@ -158,7 +170,7 @@ def plan_run(
     from trainer.training.frozen_layers import FrozenLayers
 
     lengths = [sample.length for sample in data.train]
-    groups = epoch_batches(lengths, settings.batch, settings.seed, 0)
+    steps = epoch_steps(lengths, settings, 0)
     trainable, parameters = adapter.count_parameters(model)
     return RunPlan(
         train_rows=len(data.train),
@@ -168,9 +180,9 @@ def plan_run(
         longest=max(lengths) + 1,
         tokens=sum(lengths),
         targets=sum(sample.targets for sample in data.train),
-        computed=computed_tokens(lengths, groups),
+        computed=computed_tokens(lengths, [rows for step in steps for rows in step]),
         epochs=settings.epochs,
-        steps=settings.epochs * math.ceil(len(groups) / settings.accumulate),
+        steps=settings.epochs * len(steps),
         trainable=trainable,
         parameters=parameters,
         layers=layers,

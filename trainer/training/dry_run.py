@@ -121,13 +121,9 @@ class DryRun:
 
 def epoch_steps(loop: TrainingLoop) -> list[Groups]:
     """The rows of every step of the first epoch, as the loop takes them."""
-    data, settings = loop.data.train, loop.settings
-    order = batches.epoch_batches(
-        [sample.length for sample in data], settings.batch, settings.seed, 0
-    )
-    grouped = [[data[i] for i in rows] for rows in order]
-    each = settings.accumulate
-    return [grouped[at : at + each] for at in range(0, len(grouped), each)]
+    data = loop.data.train
+    steps = batches.epoch_steps([sample.length for sample in data], loop.settings, 0)
+    return [[[data[i] for i in rows] for rows in step] for step in steps]
 
 
 def step_tokens(groups: Groups) -> int:

@@ -81,7 +81,7 @@ class TrainingLoop:
             self.loss, tokenizer, data, settings, callback=self.callback, group=self.group
         )
         self.position = checkpoints.TrainingPosition()
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        self._epoch: tuple[int, list[list[list[int]]]] = (-1, [])
         self._config_sha = ""
 
     def fit(self, config: RunConfig) -> RunSummary:
@@ -124,6 +124,10 @@ class TrainingLoop:
                     )
                 self._step()
             return self._end(config)
+
+    def share_left(self) -> float:
+        """How much of the run is still to be done, 1 before its first step."""
+        return 1 - checkpoints.saved_step(self.run.folder) / self.plan.steps
 
     def _begin(self) -> None:
         self.position.taught_before = self.validator.train_loss()
@@ -288,7 +292,5 @@ class TrainingLoop:
         number, position = divmod(self.position.step, self._steps_per_epoch)
         if self._epoch[0] != number:
             lengths = [sample.length for sample in self.data.train]
-            order = batches.epoch_batches(lengths, self.settings.batch, self.settings.seed, number)
-            self._epoch = (number, order)
-        first = position * self.settings.accumulate
-        return self._epoch[1][first : first + self.settings.accumulate]
+            self._epoch = (number, batches.epoch_steps(lengths, self.settings, number))
+        return self._epoch[1][position]

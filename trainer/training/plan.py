@@ -168,6 +168,8 @@ class PreflightPlan:
     forecast: RunForecast
     tokens_per_s: float  # true tokens, over whole steps
     model: str = ""  # folder of the 4-bit copy that is tuned instead; "" for the model asked for
+    batch: int = 0  # as asked for when this was measured; 0: by an earlier version
+    checkpoint: bool = False  # the same
 
     def save(self, folder: Path) -> None:
         """Write `preflight.json` into the run's folder."""
@@ -178,10 +180,10 @@ class PreflightPlan:
 
     def left(self, share: float) -> Self:
         """The same for a run of which only this share is still to be done."""
-        forecast = replace(
-            self.forecast, ahead=self.forecast.ahead.times(share), before=TimeSpent()
-        )
-        return replace(self, forecast=forecast)
+        if share == 1:
+            return self
+        ahead = self.forecast.ahead.times(share)
+        return replace(self, forecast=replace(self.forecast, ahead=ahead, before=TimeSpent()))
 
 
 def load_preflight(folder: Path) -> PreflightPlan | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Iterable
@@ -21,7 +22,15 @@ from trainer.training.settings import TrainSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # What is learned stays the same with any of these.
-FREE_SETTINGS = ("save_every", "samples", "sample_tokens", "trunk_gb", "memory_gb")
+FREE_SETTINGS = (
+    "save_every",
+    "samples",
+    "sample_tokens",
+    "trunk_gb",
+    "memory_gb",
+    "grad_checkpoint",
+)
+STEP_ROWS = ("batch", "accumulate")  # only their product decides which rows a step sees
 STATE, SUMMARY = "state.safetensors", "summary.json"
 CheckpointName = Literal["last", "best"]
 
@@ -38,9 +47,24 @@ class RunConfig:
     @property
     def sha(self) -> str:
         """12 hex that name everything but the free settings."""
-        fixed = {name: value for name, value in self.settings.items() if name not in FREE_SETTINGS}
-        named = orjson.dumps([self.model_sha, self.dataset, fixed], option=orjson.OPT_SORT_KEYS)
+        named = orjson.dumps(
+            [self.model_sha, self.dataset, self.learned], option=orjson.OPT_SORT_KEYS
+        )
         return sha256(named).hexdigest()[:12]
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """The settings that decide what is learned, whichever way it is computed."""
+        taught = self.settings.get("recipe") == "distil"
+        fixed = {
+            name: value
+            for name, value in self.settings.items()
+            if name not in (*FREE_SETTINGS, *STEP_ROWS)
+            and (taught or not name.startswith("distil_"))
+        }
+        if all(name in self.settings for name in STEP_ROWS):
+            fixed[" * ".join(STEP_ROWS)] = math.prod(self.settings[name] for name in STEP_ROWS)
+        return fixed
 
     def differences(self, other: RunConfig) -> list[str]:
         """In words: what another run's beginning has otherwise. Free settings do not count."""
@@ -49,9 +73,10 @@ class RunConfig:
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs and not (name == "model" and self.model_sha == other.model_sha):
                 found.append(f"{name} was {mine}, is {theirs}")
-        for key in sorted(set(self.settings) | set(other.settings)):
-            mine, theirs = self.settings.get(key), other.settings.get(key)
-            if mine != theirs and key not in FREE_SETTINGS:
+        ours, others = self.learned, other.learned
+        for key in sorted(set(ours) | set(others)):
+            mine, theirs = ours.get(key), others.get(key)
+            if mine != theirs:
                 found.append(f"{key} was {mine}, is {theirs}")
         return found
 

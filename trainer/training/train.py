@@ -116,7 +116,7 @@ def train(
                 plan = decide.decide_mode(loop, tokenizer, settings, None, archive_dir, watts)
                 plan = replace(plan, model=str(folder), reasons=reasons + plan.reasons)
             loop.compute(parts=plan.mode.parts, checkpoint=plan.mode.checkpoint)
-            callback.on_forecast(plan)
+            callback.on_forecast(plan.left(loop.share_left()))
             if dry_run:
                 callback.on_train_begin(loop.plan, 0)
                 return TrainingResult(run, None)

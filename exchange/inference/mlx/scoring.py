@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, cast
 
 import mlx.core as mx
@@ -19,6 +20,7 @@ from exchange.inference.runtime import language_part
 
 ROWS = 16  # completions at once; their scores over the whole vocabulary are what takes memory
 AGREEMENT = 1e-2  # of logits; a model that scales or caps its logits differs by far more
+ALIKE = 0.8  # of the longest row's length: a shorter one would be padded for too much of it
 IMPOSSIBLE = -1e9  # log-probability of a token that there is not
 Layer = Callable[..., mx.array]
 
@@ -146,7 +148,8 @@ def top_logprobs(
 
     Args:
         parts: of `split_head`.
-        rows: tokens, and where they start; computed together.
+        rows: tokens, and where they start; the longest first, since rows of about one length
+            are computed together.
         shared: how many of the first tokens all rows have in common before their starts; these
             are computed once.
         top: how many; where the vocabulary has fewer, the rest are of probability 0.
@@ -154,6 +157,26 @@ def top_logprobs(
     Returns:
         For each row ids and log-probabilities, (places, top), evaluated.
     """
+    read = _read(model, rows[0][0][: shared + 1], None) if shared else []
+    found: list[tuple[mx.array, mx.array]] = []
+    while len(found) < len(rows):
+        left = rows[len(found) :]
+        longest = len(left[0][0]) - shared
+        alike = (len(tokens) - shared >= ALIKE * longest for tokens, _ in left)
+        chosen = [row for row, _ in zip(left, takewhile(bool, alike), strict=False)]
+        found += _tops(model, parts, chosen, read, shared, top)
+    return found
+
+
+def _tops(
+    model: Any,
+    parts: tuple[Layer, Layer] | None,
+    rows: Sequence[tuple[list[int], int]],
+    read: list[Any],
+    shared: int,
+    top: int,
+) -> list[tuple[mx.array, mx.array]]:
+    """`top_logprobs` of rows in one pass; `read` is the model's cache of what they share."""
     length = padded_length(max(len(tokens) - 1 - shared for tokens, _ in rows))
     inputs = np.zeros((len(rows), length), np.int32)
     places = []
@@ -161,10 +184,7 @@ def top_logprobs(
         inputs[number, : len(tokens) - 1 - shared] = tokens[shared:-1]
         first = number * length + start - 1 - shared
         places.append(np.arange(first, first + len(tokens) - start, dtype=np.int32))
-    cache = None
-    if shared:
-        read = _read(model, rows[0][0][: shared + 1], None)
-        cache = [layer.merge([layer] * len(rows)) for layer in read]
+    cache = [layer.merge([layer] * len(rows)) for layer in read]
     where = mx.array(np.concatenate(places))
     logits = _logits_at(model, parts, mx.array(inputs), where, cache).astype(mx.float32)
     count = min(top, logits.shape[-1])

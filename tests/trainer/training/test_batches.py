@@ -9,6 +9,7 @@ import pytest
 from exchange.inference import batch_width
 from trainer.training import batches
 from trainer.training.optimizer import learning_rate, warmup_steps
+from trainer.training.settings import TrainSettings
 
 LENGTHS = [random.Random(1).randint(20, 250) for _ in range(403)]
 
@@ -34,6 +35,19 @@ def test_order_and_company_change_with_the_epoch_and_only_with_it() -> None:
     assert batches.epoch_batches(same, 8, 7, 1) == batches.epoch_batches(same, 8, 7, 1)
     assert batches.epoch_batches(same, 8, 7, 1) != batches.epoch_batches(same, 8, 7, 2)
     assert batches.epoch_batches(same, 8, 7, 1) != batches.epoch_batches(same, 8, 8, 1)
+
+
+def test_smaller_batches_more_of_them_see_the_same_rows_at_each_step() -> None:
+    def steps(batch: int, accumulate: int) -> list[list[list[int]]]:
+        settings = TrainSettings(batch=batch, accumulate=accumulate)
+        return batches.epoch_steps(LENGTHS, settings, 1)
+
+    whole = steps(8, 1)
+    for batch, accumulate in ((4, 2), (2, 4), (1, 8)):
+        parts = steps(batch, accumulate)
+        assert [[i for rows in step for i in rows] for step in parts] == [rows for (rows,) in whole]
+        assert max(len(rows) for step in parts for rows in step) == batch
+    assert steps(8, 2) != whole
 
 
 def test_validation_is_always_the_same() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
 from tests.trainer.filling import fill
-from tests.trainer.reading import result, steps, until
+from tests.trainer.reading import lines, result, steps, until
 from trainer.training.settings import RecipeName
 
 SEED = 11
@@ -76,6 +76,31 @@ def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
     assert any(name.startswith("trunk") for name in before)
     assert any(name.startswith("teacher") for name in before) == (recipe == "distil")
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
+def test_a_run_goes_on_in_smaller_batches_with_the_same_rows_at_each_step(
+    built: Desk, killed_at: Callable[[int], None]
+) -> None:
+    from safetensors.numpy import load_file
+
+    usual = RECIPE + "save_every = 3\nepochs = 4\n"
+    built.configure(usual)
+    built.cli("train", "--name", "calm")
+    killed_at(4)
+    built.configure(
+        usual.replace("batch = 8", "batch = 4") + "accumulate = 2\ngrad_checkpoint = true\n"
+    )
+    said = built.cli("train", "--name", "killed").stdout
+    assert "going on after step" in said and re.search(r"activations\W+computed twice", said)
+    calm, killed = (built.run_folder(name) for name in ("calm", "killed"))
+    told, other = (lines(folder / "metrics.jsonl") for folder in (calm, killed))
+    assert [(one["step"], one.get("tokens")) for one in told] == [
+        (one["step"], one.get("tokens")) for one in other
+    ]
+    ours, theirs = (load_file(folder / "adapters.safetensors") for folder in (calm, killed))
+    assert max(float(abs(ours[name] - theirs[name]).max()) for name in ours) < 1e-4
+    line = built.refuses("train", "--name", "killed", "--batch", "16", code=2)
+    assert "batch * accumulate was 8, is 32" in line
 
 
 @pytest.mark.storm

@@ -58,10 +58,11 @@ def decide_mode(
     archive_dir: Path,
     watts: float,
 ) -> PreflightPlan:
-    """What the run takes and how it is computed; in a group, as the leader finds it.
+    """What the whole run takes and how it is computed; in a group, as the leader finds it.
 
     Args:
-        stored: what was found when this run began; it stands, if it still fits.
+        stored: what was found when this run began; it stands, if it still fits and nobody wants
+            another batch or checkpoints by now.
 
     Raises:
         UserError: the run does not fit in memory or on the disk.
@@ -71,9 +72,10 @@ def decide_mode(
     if not loop.group.leader:
         mode = ComputeMode(**orjson.loads(loop.group.broadcast(b"")))
         return PreflightPlan(mode, (), RunForecast(watts), 0.0)
-    plan = _recalled(loop, settings, stored) or measure_run(
-        loop, tokenizer, settings, watts=watts, archive_dir=archive_dir
-    )
+    plan = _recalled(loop, settings, stored)
+    if plan is None:
+        plan = measure_run(loop, tokenizer, settings, watts=watts, archive_dir=archive_dir)
+        plan = replace(plan, batch=settings.batch, checkpoint=settings.grad_checkpoint)
     if plan.mode.bits and loop.group.size > 1:
         raise TooLarge("this model does not fit: name one that is quantised already in [model]")
     loop.group.broadcast(orjson.dumps(asdict(plan.mode)))
@@ -105,11 +107,13 @@ def _recalled(
 ) -> PreflightPlan | None:
     from trainer.training import checkpoints
 
-    if stored is None or stored.forecast.peak_bytes > memory_limit(settings):
+    if stored is None or not checkpoints.saved_step(loop.run.folder):
         return None
-    done = checkpoints.saved_step(loop.run.folder)
-    limited = replace(stored.forecast, limit_bytes=round(memory_limit(settings)))
-    return replace(stored, forecast=limited).left(1 - done / loop.plan.steps) if done else None
+    limit = memory_limit(settings)
+    asked = (stored.batch, stored.checkpoint)
+    if stored.forecast.peak_bytes > limit or asked != (settings.batch, settings.grad_checkpoint):
+        return None
+    return replace(stored, forecast=replace(stored.forecast, limit_bytes=round(limit)))
 
 
 def _bytes_each(config: dict[str, Any]) -> int:
