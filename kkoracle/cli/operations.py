@@ -11,6 +11,7 @@ from exchange.cli.commands import Panel, add_command
 from exchange.cli.fields import settings_options
 from exchange.cli.options import Archive, Json
 from exchange.project import Project
+from kkoracle.cli import trace
 from kkoracle.settings import DashboardSettings, StudioSettings
 
 _PANEL: Panel = "Look and operate"
@@ -35,14 +36,7 @@ def register(app: typer.Typer) -> None:
         panel=_PANEL,
         journal=False,
     )
-    add_command(
-        app,
-        trace,
-        "kkoracle trace 4f0e070a",
-        "kkoracle trace 4f0e070a --html > page.html",
-        panel=_PANEL,
-        journal=False,
-    )
+    trace.register(app)
     add_command(
         app,
         redis,
@@ -113,32 +107,6 @@ def dashboard(ctx: typer.Context, settings: DashboardSettings) -> None:
     from kkoracle.cli.dashboard import serve_dashboard
 
     serve_dashboard(ctx.obj, settings)
-
-
-def trace(
-    ctx: typer.Context,
-    pair: Annotated[str, typer.Argument(help="Id of a pair (a row's id), or its beginning.")],
-    archive: Archive = None,
-    html: Annotated[
-        bool, typer.Option("--html", help="Only the page, as the server sent it.")
-    ] = False,
-) -> None:
-    """From an answer back to the page: pair, completion, chunk, story, raw HTML."""
-    import sys
-
-    from rich.console import Console
-
-    from exchange.errors import NotFound
-    from kkoracle.cli import trace as tracing
-
-    project: Project = ctx.obj
-    found = tracing.trace_pair(project.archive_dir(archive), pair)
-    if not html:
-        tracing.print_trace(Console(highlight=False), found)
-    elif not found.body:
-        raise NotFound(f"the page of {pair} is not in the raw store")
-    else:
-        sys.stdout.buffer.write(found.body)
 
 
 def redis(

@@ -1,20 +1,130 @@
-"""From an answer back to the printed page: every step between, and the page's own bytes."""
+"""`kkoracle trace`: from an answer back to the printed page, and every step between.
+
+A pair is followed by its id, to the page's own bytes; an answer in free words to the stories that
+say it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.markup import escape
+import typer
 
-from crawler.frontier import pages
-from crawler.frontier.raw_store import RawStore
-from exchange.errors import NotFound
-from exchange.records import Chunk, Completion, Pair, Story
-from exchange.store.spool import Spool
+from exchange.cli.commands import add_command
+from exchange.cli.options import Archive, Json, print_json
+from exchange.errors import NotFound, UsageError
+from exchange.project import Project
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from exchange.records import Chunk, Completion, Pair, Story
+    from trainer.evaluate.rag import AnswerSource
 
 SHORTEST_ID = 4  # characters of an id that may stand for the whole
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the front door."""
+    add_command(
+        app,
+        trace,
+        "kkoracle trace 4f0e070a",
+        "kkoracle trace 4f0e070a --html > page.html",
+        'kkoracle trace --answer "The bridge was opened in 1931."',
+        panel="Look and operate",
+        journal=False,
+    )
+
+
+def trace(
+    ctx: typer.Context,
+    pair: Annotated[
+        str | None, typer.Argument(help="Id of a pair (a row's id), or its beginning.")
+    ] = None,
+    archive: Archive = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Only the page, as the server sent it.")
+    ] = False,
+    answer: Annotated[
+        str | None,
+        typer.Option(help="An answer in free words, in place of an id: which stories say it?"),
+    ] = None,
+    question: Annotated[
+        str, typer.Option(help="That it answered: its words help to find the story.")
+    ] = "",
+    count: Annotated[int, typer.Option("-n", min=1, max=50, help="Stories for an answer.")] = 5,
+    json: Json = False,
+) -> None:
+    """From an answer back to the page: pair, completion, chunk, story, raw HTML.
+
+    With --answer (of a model, or anybody's) the stories are found that its words stand in, rare
+    words weighing more, with the taught pairs that say the same: a way to read it up, and no proof
+    that a model has it from there.
+    """
+    from rich.console import Console
+
+    project: Project = ctx.obj
+    if answer is not None:
+        if html or (pair and archive):
+            raise UsageError("--answer takes the place of the pair's id, and has no --html")
+        _trace_answer(project, archive or pair, (answer, question), count, json)
+        return
+    if pair is None:
+        raise UsageError("give the id of a pair, or --answer with the words of one")
+    found = trace_pair(project.archive_dir(archive), pair)
+    if html:
+        if not found.body:
+            raise NotFound(f"the page of {pair} is not in the raw store")
+        sys.stdout.buffer.write(found.body)
+    elif json:
+        print_json(_as_json(found))
+    else:
+        print_trace(Console(highlight=False), found)
+
+
+def _trace_answer(
+    project: Project, archive: str | None, said: tuple[str, str], count: int, json: bool
+) -> None:
+    from contextlib import closing
+
+    from rich.markup import escape
+
+    from exchange.cli.options import result_console
+    from trainer.evaluate.rag import ArchiveSearch, source_lines
+
+    answer, question = said
+    archive_dir = project.archive_dir(archive)
+    console = result_console(json)
+    with closing(ArchiveSearch(archive_dir, project.language(archive))) as search:
+        with console.status("") as status:
+            search.open(lambda what, done, total: status.update(f"{what} {done:,} of {total:,}"))
+        found = search.sources(answer, question, count=count)
+    if json:
+        print_json(
+            {
+                "answer": answer,
+                "question": question,
+                "stories": list(_with_page(archive_dir, found)),
+            }
+        )
+    elif not found:
+        raise NotFound(f"no story of {archive_dir.name} holds a word of this answer")
+    else:
+        for line in source_lines(found):
+            console.print(escape(line), soft_wrap=True)
+
+
+def _with_page(archive_dir: Path, found: Iterable[AnswerSource]) -> Iterable[dict[str, Any]]:
+    """Each story with what the raw store has of its page."""
+    for one in found:
+        status, body_hash, body = _read_page_body(archive_dir, one.page)
+        page = {"key": one.page, "status": status, "sha256": body_hash, "bytes": len(body)}
+        yield asdict(one) | {"page": page}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +147,9 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
     Raises:
         UserError: no such pair, or several begin so.
     """
+    from exchange.records import Chunk, Pair, Story
+    from exchange.store.spool import Spool
+
     if len(name) < SHORTEST_ID or not name.isalnum():
         raise NotFound(
             f"{name!r} is no id of a pair: give at least {SHORTEST_ID} of its characters"
@@ -78,6 +191,9 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
 
 
 def _read_page_body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
+    from crawler.frontier import pages
+    from crawler.frontier.raw_store import RawStore
+
     if not (archive_dir / pages.FILE).exists():
         return 0, "", b""
     db = pages.connect_readonly(archive_dir)
@@ -91,8 +207,26 @@ def _read_page_body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
         db.close()
 
 
+def _as_json(found: PairTrace) -> dict[str, Any]:
+    """All but the page's bytes."""
+    return {
+        "pair": found.pair.to_dict(),
+        "completion": found.completion.to_dict() if found.completion else None,
+        "chunks": [chunk.to_dict() for chunk in found.chunks],
+        "story": found.story.to_dict() if found.story else None,
+        "page": {
+            "key": found.page,
+            "status": found.status,
+            "sha256": found.body_hash,
+            "bytes": len(found.body),
+        },
+    }
+
+
 def print_trace(console: Console, trace: PairTrace) -> None:
     """The steps, the newest first; nothing of it is read as markup."""
+    from rich.markup import escape
+
     pair, story, made = trace.pair, trace.story, trace.completion
     state = pair.status + (f" ({pair.reason})" if pair.reason else "")
     console.print(f"[bold]pair[/] {pair.id} {pair.kind} {state}")

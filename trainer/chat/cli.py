@@ -58,9 +58,10 @@ def chat(
 ) -> None:
     """Talk with base and tuned model, with or without a search of the archive.
 
-    Answers come word by word; with search, its sources follow with date and link. /tuned+rag,
-    /base and so on change who answers, /save writes the conversation as Markdown, /help names the
-    rest. Questions may also come from a pipe, one a line.
+    Answers come word by word; with search, its sources follow with date and link, and without one
+    /sources names the stories that say what was answered. /tuned+rag, /base and so on change who
+    answers, /save writes the conversation as Markdown, /help names the rest. Questions may also
+    come from a pipe, one a line.
     """
     from exchange.inference import openblas
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
@@ -15,47 +14,17 @@ from exchange.inference.models import ModelSettings, locate
 from exchange.project import Project
 from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
-from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import FILE as SPOOL
 from trainer import tuned_model
 from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
-from trainer.evaluate.rag import Document, SearchIndex, open_archive
-from trainer.evaluate.rag.index import question_terms
+from trainer.evaluate.rag import ArchiveSearch
 from trainer.tokenization import PASSAGE_PLACEHOLDERS
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
-
-class PassageSearch:
-    """The passages of an archive that fit a question; the first one opens or makes the index."""
-
-    def __init__(self, archive_dir: Path, count: int, console: Console) -> None:
-        self._archive_dir, self._count, self._console = archive_dir, count, console
-        self._index: SearchIndex | None = None
-
-    def find(self, question: str) -> list[Document]:
-        """At most as many as were wanted.
-
-        Raises:
-            UserError: the archive has no chunk yet.
-        """
-        if self._index is None:
-            with SpoolCorpus(self._archive_dir) as corpus, self._console.status("") as status:
-                self._index = open_archive(
-                    corpus,
-                    self._archive_dir,
-                    lambda what, done, total: status.update(f"{what} {done:,} of {total:,}"),
-                )
-        return [
-            found.document for found in self._index.search(question_terms(question), self._count)
-        ]
-
-    def close(self) -> None:
-        """Let go of the index."""
-        if self._index is not None:
-            self._index.close()
+SOURCES = 3  # stories named for an answer that came without a search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,19 +94,29 @@ def open_chat(
                 chat_models = open_chat_models(folder, None)
                 about = f"{folder.name} ({runs.model_sha(folder)}), not tuned"
         held.enter_context(closing(chat_models))
-        passages = held.enter_context(closing(PassageSearch(archive_dir, wanted.passages, console)))
+        language = project.language(wanted.archive)
+        search = held.enter_context(closing(ArchiveSearch(archive_dir, language)))
         yield ChatContext(
             session=ChatSession(wanted.system, persona.system, wanted.alone),
             models=chat_models,
             systems=systems,
-            search=passages.find,
-            template=prompts.template_in_language(
-                "rag", project.language(wanted.archive), PASSAGE_PLACEHOLDERS
+            search=lambda question: _opened(search, console).passages(question, wanted.passages),
+            find_sources=lambda turn: _opened(search, console).sources(
+                turn.answer, turn.question, count=SOURCES
             ),
+            template=prompts.template_in_language("rag", language, PASSAGE_PLACEHOLDERS),
             max_tokens=wanted.max_tokens,
             title=persona.name,
             about=about,
             console=console,
             threshold=threshold,
-            refusal=refusal_text(project.language(wanted.archive)),
+            refusal=refusal_text(language),
         )
+
+
+def _opened(search: ArchiveSearch, console: Console) -> ArchiveSearch:
+    """The search, its index opened or made under a line that moves."""
+    if not search.ready:
+        with console.status("") as status:
+            search.open(lambda what, done, total: status.update(f"{what} {done:,} of {total:,}"))
+    return search

@@ -18,6 +18,7 @@ from exchange.recipes.prompts import PromptTemplate
 from exchange.text.controls import printable
 from trainer.abstention import AnswerThreshold
 from trainer.chat.session import (
+    RAG,
     SYSTEMS,
     ChatModels,
     ChatSession,
@@ -27,11 +28,11 @@ from trainer.chat.session import (
     save_transcript,
     transcript,
 )
-from trainer.evaluate.rag import Document
+from trainer.evaluate.rag import AnswerSource, Document, source_lines
 
 HELP = """\
 /{systems}   who answers, and with what before the question
-/sources          the last answer's sources in full
+/sources          the last answer's sources in full, or the stories nearest to it
 /save [FILE]      the whole conversation as Markdown
 /new              forget the conversation; the next question stands alone
 /help, /quit      Ctrl-C stops an answer, Ctrl-D ends"""
@@ -45,6 +46,7 @@ class ChatContext:
     models: ChatModels
     systems: Sequence[str]  # those that can answer
     search: Callable[[str], list[Document]]
+    find_sources: Callable[[ChatTurn], list[AnswerSource]]
     template: PromptTemplate
     max_tokens: int
     title: str
@@ -173,9 +175,10 @@ def _answer(context: ChatContext, question: str) -> None:
 
 def _show_sources(context: ChatContext, *, whole: bool = False) -> None:
     """Newspaper, date and title of each passage, with its address."""
-    sources = context.session.turns[-1].sources if context.session.turns else ()
+    turn = context.session.turns[-1] if context.session.turns else None
+    sources = turn.sources if turn else ()
     if whole and not sources:
-        raise NotEnoughData("the last answer had no sources: /rag or /tuned+rag looks for some")
+        _show_nearest_stories(context, turn)
     for number, source in enumerate(sources, 1):
         context.console.print(
             f"[dim][{number}][/] {escape(printable(source.head))}", soft_wrap=True
@@ -184,6 +187,20 @@ def _show_sources(context: ChatContext, *, whole: bool = False) -> None:
             context.console.print(f"    [dim]{escape(printable(source.url))}[/]", soft_wrap=True)
         if whole:
             context.console.print(f"    {escape(printable(source.text))}")
+
+
+def _show_nearest_stories(context: ChatContext, turn: ChatTurn | None) -> None:
+    """Where an answer from the weights alone can be read; nobody knows where it comes from."""
+    if turn is None:
+        raise NotEnoughData("nothing was asked yet")
+    if RAG not in context.systems:
+        raise NotFound("the archive has no spool to look for it in")
+    found = context.find_sources(turn)
+    if not found:
+        raise NotFound("no story holds a word of this answer")
+    context.console.print("[dim]it was answered without a search; nearest to it are[/]")
+    for line in source_lines(found):
+        context.console.print(escape(line), soft_wrap=True)
 
 
 def _help(context: ChatContext) -> str:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +19,13 @@ from exchange.inference.engine import TUNED, SamplingParams, TextPiece
 from exchange.net import LOOPBACK, RequestFence
 from trainer.serve import protocol
 from trainer.serve.inference_thread import InferenceThread
-from trainer.serve.protocol import ApiError, GenerationEnd, GenerationRequest, parse
+from trainer.serve.protocol import ApiError, ChatRequest, GenerationEnd, GenerationRequest, parse
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1 << 20  # bytes; a whole context of 8,192 tokens is about 60 kB
 RETRY_S = 5  # told to clients when all places are taken
+SourceLookup = Callable[[str, int, str], Awaitable[list[Any]]]  # of question, count and answer
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -34,6 +36,7 @@ class ChatApi:
         names: every name that a request may give a model, and the lane it means.
         shown: the models of /v1/models, without what is common to all.
         system: put before a conversation with the tuned model that has no system message.
+        sources: finds the stories that an answer can be read in; None where there is no archive.
         key: asked of every client; "" for none.
         host: where it listens; of this machine alone, no other name is answered.
     """
@@ -45,12 +48,14 @@ class ChatApi:
         shown: list[dict[str, Any]],
         *,
         system: str = "",
+        sources: SourceLookup | None = None,
         key: str = "",
         host: str = LOOPBACK[0],
     ) -> None:
         self._engine = engine
         self._names = names
         self._system = system
+        self._sources = sources
         self._key = key
         self._fence = RequestFence("this server", host, None)
         self._started = int(time.time())
@@ -133,6 +138,7 @@ class ChatApi:
             raise ApiError(415, "send the body as application/json")
         wanted = parse(await request.read())
         lane = self._lane(wanted.model)
+        look_up = self._lookup(wanted)
         turns = wanted.turns()
         if self._system and lane == TUNED and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": self._system})
@@ -151,7 +157,9 @@ class ChatApi:
         async with aclosing(events):
             if wanted.stream:
                 usage = bool(wanted.stream_options and wanted.stream_options.include_usage)
-                return await _stream(request, events, number, created, lane, wanted.top(), usage)
+                return await _stream(
+                    request, events, number, created, lane, wanted.top(), usage, look_up
+                )
             pieces: list[TextPiece] = []
             end = GenerationEnd("stop", 0, 0)
             async for event in events:
@@ -161,7 +169,16 @@ class ChatApi:
                     end = event
         logprobs = [one for piece in pieces for one in piece.logprobs] if wanted.logprobs else None
         text = "".join(piece.text for piece in pieces)
-        return _json(protocol.completion(number, created, lane, text, logprobs, end))
+        body = protocol.completion(number, created, lane, text, logprobs, end)
+        return _json(body | ({"sources": await look_up(text)} if look_up else {}))
+
+    def _lookup(self, wanted: ChatRequest) -> Callable[[str], Awaitable[list[Any]]] | None:
+        """Finds the sources of this request's answer; None where none are asked for."""
+        if not wanted.sources:
+            return None
+        if self._sources is None:
+            raise ApiError(400, "sources: there is no spool to look in", param="sources")
+        return partial(self._sources, wanted.question(), wanted.sources)
 
     def _lane(self, name: str) -> str:
         if name not in self._names:
@@ -182,6 +199,7 @@ async def _stream(
     model: str,
     top: int | None,
     usage: bool,
+    look_up: Callable[[str], Awaitable[list[Any]]] | None,
 ) -> web.StreamResponse:
     """Server-sent events; begun only with the first one, so that errors keep their status."""
     response = web.StreamResponse(
@@ -194,15 +212,18 @@ async def _stream(
             await send(protocol.chunk(number, created, model, {"role": "assistant", "content": ""}))
         await response.write(b"data: " + orjson.dumps(body) + b"\n\n")
 
+    pieces: list[str] = []
     try:
         async for event in events:
             if isinstance(event, TextPiece):
+                pieces.append(event.text)
                 logprobs = event.logprobs if top is not None else None
                 await send(
                     protocol.chunk(number, created, model, {"content": event.text}, logprobs)
                 )
                 continue
-            await send(protocol.chunk(number, created, model, {}, None, event.reason))
+            last = protocol.chunk(number, created, model, {}, None, event.reason)
+            await send(last | ({"sources": await look_up("".join(pieces))} if look_up else {}))
             if usage:
                 await send(protocol.usage_chunk(number, created, model, event))
     except ApiError as refusal:

@@ -44,6 +44,8 @@ def serve(
     curl -s localhost:8080/v1/chat/completions -H 'Content-Type: application/json'
     -d '{"model": "tuned", "messages": [{"role": "user", "content": "..."}]}'
 
+    With "sources": 3 in a request the answer names the three stories that it can be read in.
+
     KKORACLE_SERVE_API_KEY sets a key. Ctrl-C lets answers under way end, once more ends at once.
     """
     from exchange.inference import openblas
@@ -68,6 +70,7 @@ def serve(
         project,
         found,
         settings,
+        archive=archive,
         system=project.config.table("persona", PersonaSettings).system,
         language=project.language(archive),
         ready=lambda url: typer.echo(f"base and tuned answer on {url}; Ctrl-C ends it"),

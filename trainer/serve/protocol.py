@@ -67,6 +67,7 @@ class ApiError(Exception):
 MOST_STOPS = 16
 LONGEST_STOP = 256  # characters
 MOST_TOP = 20  # likeliest tokens given with each token
+MOST_SOURCES = 20  # stories named for an answer
 
 
 class TextPart(BaseModel):
@@ -126,10 +127,17 @@ class ChatRequest(BaseModel):
     presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
+    # Ours: so many stories that the answer can be read in, in a field that other clients ignore.
+    sources: int | None = Field(None, ge=0, le=MOST_SOURCES)
 
     def turns(self) -> list[Message]:
         """The conversation so far."""
         return [turn.message() for turn in self.messages]
+
+    def question(self) -> str:
+        """What was asked last."""
+        asked = [turn.message()["content"] for turn in self.messages if turn.role == "user"]
+        return asked[-1] if asked else ""
 
     def length(self) -> int | None:
         """Longest answer in tokens; None when the client leaves it open."""

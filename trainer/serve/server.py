@@ -6,19 +6,25 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from exchange import lock, signals
-from exchange.errors import ModelUnfit
+from exchange.errors import ModelUnfit, UserError
 from exchange.inference.engine import BASE, TUNED
 from exchange.net import listen, require_password
 from exchange.project import Project
+from exchange.store.spool import FILE as SPOOL
 from trainer.abstention import AnswerThreshold, refusal_text
+from trainer.evaluate.rag import ArchiveSearch
 from trainer.serve.app import ChatApi
 from trainer.serve.inference_thread import InferenceThread, Withholding
+from trainer.serve.protocol import ApiError
 from trainer.serve.settings import ServeSettings
 from trainer.tuned_model import TunedModel
 
@@ -35,6 +41,7 @@ def run_server(
     tuned: TunedModel,
     settings: ServeSettings,
     *,
+    archive: str | None,
     system: str,
     language: str,
     ready: Callable[[str], None],
@@ -44,6 +51,7 @@ def run_server(
     Evaluates MLX in a thread: a process that called this must not fork.
 
     Args:
+        archive: whose stories are named as sources.
         system: the persona's message, for conversations with the tuned model that bring none.
         language: of the archive, in which it is said that something is not known.
         ready: called with the address once requests are answered.
@@ -68,11 +76,22 @@ def run_server(
         {"id": TUNED, "root": tuned.run.name, "parent": BASE},
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
-    api = ChatApi(engine, names, shown, system=system, key=settings.api_key, host=settings.host)
+    archive_dir = project.archive_dir(archive)
+    finder = SourceThread(archive_dir, language)
+    api = ChatApi(
+        engine,
+        names,
+        shown,
+        system=system,
+        sources=finder.find if (archive_dir / SPOOL).exists() else None,
+        key=settings.api_key,
+        host=settings.host,
+    )
     with (
         closing(listen(settings.host, settings.port)) as listener,
         lock.hold_gpu(project.data, shared=True),
         closing(engine),
+        closing(finder),
     ):
         engine.start()
         asyncio.run(_answer(api, engine, listener, ready))
@@ -92,6 +111,37 @@ def load_engine(tuned: TunedModel, width: int, cache_mb: int, scale: float = 1.0
         scales=(scale,),
         cache_bytes=cache_mb << 20,
     )
+
+
+class SourceThread:
+    """Looks answers up in the archive, in a thread of its own: SQLite's connections belong to one.
+
+    The first look opens the index, or makes it.
+    """
+
+    def __init__(self, archive_dir: Path, language: str) -> None:
+        self._search = ArchiveSearch(archive_dir, language)
+        self._thread = ThreadPoolExecutor(1, "sources")
+
+    async def find(self, question: str, count: int, answer: str) -> list[dict[str, Any]]:
+        """The stories that an answer can be read in, as `kkoracle trace --answer --json` has them.
+
+        Raises:
+            ApiError: the archive cannot be read.
+        """
+
+        def look() -> list[dict[str, Any]]:
+            return [asdict(one) for one in self._search.sources(answer, question, count=count)]
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, look)
+        except UserError as error:
+            raise ApiError(503, f"sources: {error}", param="sources") from None
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self._thread.submit(self._search.close)
+        self._thread.shutdown()
 
 
 async def _answer(

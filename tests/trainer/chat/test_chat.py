@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -112,7 +113,9 @@ def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk)
         "--max-tokens",
         "40",
         lines=[
+            "/sources",
             row.question,
+            "/sources",
             "/base",
             row.question,
             "/tuned+rag",
@@ -126,6 +129,11 @@ def test_a_taught_question_is_answered_and_who_answers_can_change(trained: Desk)
         ],
     )
     assert row.answer in shown and "base answers" in shown
+    assert "nothing was asked yet" in shown
+    assert "[1] 2001-02-03, Τίτλος: 100% of the answer's words" in shown
+    assert re.search(
+        r"\n    http://x/\d+\n    chunk .+\n    (taught pair|pair, not taught) ", shown
+    )
     assert "[1] Φωνή" in shown and "http://x/" in shown
     assert "no such command: /wrong" in shown and "exists already" in shown
     text = file.read_text("utf-8")

@@ -215,6 +215,24 @@ def test_probabilities_are_told_when_asked_for(server: Server, taught: list[Data
     assert server.chat(taught[0].question)["choices"][0]["logprobs"] is None
 
 
+def test_the_stories_that_an_answer_can_be_read_in_are_named_when_asked_for(
+    server: Server, taught: list[DatasetRow]
+) -> None:
+    row = taught[0]
+    assert "sources" not in server.chat(row.question)
+    whole = server.chat(row.question, sources=2)
+    assert whole["choices"][0]["message"]["content"] == row.answer
+    found = whole["sources"]
+    assert 1 <= len(found) <= 2 and found[0]["share"] == 1
+    assert found[0]["url"].startswith("http://x/") and found[0]["published"] == "2001-02-03"
+    streamed = server.stream(row.question, sources=2)
+    assert [one.get("sources") for one in streamed if "sources" in one] == [found]
+    assert streamed[-1]["choices"][0]["finish_reason"] == "stop"  # with the end, not beside it
+    with ThreadPoolExecutor(4) as pool:
+        several = pool.map(lambda _: server.chat(row.question, sources=2)["sources"], range(4))
+        assert list(several) == [found] * 4
+
+
 # -- what it is not given --------------------------------------------------------------------
 
 
@@ -234,6 +252,7 @@ def test_probabilities_are_told_when_asked_for(server: Server, taught: list[Data
         (chat("α", tools=[{"type": "function"}]), 400, "tools"),
         (chat("α", response_format={"type": "json_object"}), 400, "response_format.type"),
         (chat("α", model="gpt-9"), 404, "model"),
+        (chat("α", sources=99), 400, "sources"),
         (chat("α " * 3000), 400, "messages"),
         (chat("α", max_tokens=5000), 400, "messages"),
         (chat("α", messages=[{"role": "assistant", "content": "α"}] * 2), 200, None),

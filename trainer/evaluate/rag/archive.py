@@ -13,10 +13,11 @@ from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
-from exchange.store.corpus import Corpus
+from exchange.store.corpus import Corpus, SpoolCorpus
 from trainer import tokenization
 from trainer.console import StageProgress
-from trainer.evaluate.rag.index import VERSION, Document, SearchIndex
+from trainer.evaluate.rag.attribution import AnswerSource, find_sources, taught_pairs
+from trainer.evaluate.rag.index import VERSION, Document, SearchIndex, question_terms
 
 FILE = "rag.sqlite"
 
@@ -70,6 +71,64 @@ def _key(corpus: Corpus) -> tuple[str, int]:
 
 def _line(chunk: Chunk) -> bytes:
     return f"{chunk.id}\0{chunk.header}\n".encode("utf-8", "surrogatepass")
+
+
+class ArchiveSearch:
+    """The index of an archive for whoever asks now and then: opened, or made, when first asked.
+
+    One object belongs to one thread.
+    """
+
+    def __init__(self, archive_dir: Path, language: str) -> None:
+        self._archive_dir, self._language = archive_dir, language
+        self._index: SearchIndex | None = None
+        self._taught: frozenset[str] = frozenset()
+
+    @property
+    def ready(self) -> bool:
+        """The index is open: what is asked now is answered at once."""
+        return self._index is not None
+
+    def open(self, progress: StageProgress = lambda what, done, total: None) -> SearchIndex:
+        """The index, made if there is none that fits; what asks opens it by itself.
+
+        Raises:
+            UserError: the archive has no chunk yet.
+        """
+        if self._index is None:
+            with SpoolCorpus(self._archive_dir) as corpus:
+                self._index = open_archive(corpus, self._archive_dir, progress)
+            self._taught = taught_pairs(self._archive_dir)
+        return self._index
+
+    def passages(self, question: str, count: int) -> list[Document]:
+        """The passages that fit a question, best first.
+
+        Raises:
+            UserError: the archive has no chunk yet.
+        """
+        return [hit.document for hit in self.open().search(question_terms(question), count)]
+
+    def sources(self, answer: str, question: str = "", *, count: int) -> list[AnswerSource]:
+        """The stories that an answer can be read in, nearest first.
+
+        Raises:
+            UserError: the archive has no chunk yet.
+        """
+        return find_sources(
+            self._archive_dir,
+            self.open(),
+            self._taught,
+            answer,
+            question,
+            count=count,
+            language=self._language,
+        )
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            self._index.close()
 
 
 def rag_messages(

@@ -32,15 +32,21 @@ _DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text ca
 
 
 @lru_cache(maxsize=1 << 18)  # an archive's words recur: this is most of the cost of an index
-def _term(word: str) -> str:
+def word_term(word: str) -> str:
+    """The term that a word is found by."""
     return stem(fold(word))
+
+
+def date_term(iso: str) -> str:
+    """The term that a day is found by, however it is written."""
+    return "d" + iso.replace("-", "")
 
 
 def text_terms(text: str) -> list[str]:
     """The terms of a text in its order, as often as they stand in it."""
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    return [_term(word) for word in WORD.findall(text)] + _dates(text)
+    return [word_term(word) for word in WORD.findall(text)] + _dates(text)
 
 
 def question_terms(question: str) -> list[str]:
@@ -53,7 +59,7 @@ def _dates(text: str) -> list[str]:
     """«12 Μαρτίου 2014» and 12/3/2014 as one term, rarer than day, month and year are."""
     if not _DATED.search(text):
         return []
-    return sorted("d" + date.replace("-", "") for date in dates.find_dates(text))
+    return sorted(map(date_term, dates.find_dates(text)))
 
 
 RAREST_TERMS = 4  # terms of a question that are searched
