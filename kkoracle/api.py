@@ -122,6 +122,7 @@ class OracleProject(ComposedProject):
         *,
         origin: Path | str | None = None,
         new_cutoff: bool = False,
+        as_of: str = "",
         progress: Progress = _no_progress,
         **settings: Any,
     ) -> DatasetBuild:
@@ -130,6 +131,7 @@ class OracleProject(ComposedProject):
         Args:
             origin: an export, a file or a folder of rows, in place of the archive's spool.
             new_cutoff: begin a version that teaches what was printed since.
+            as_of: a day; what was printed up to it is taught, what came later asked about.
             settings: of [dataset].
 
         Raises:
@@ -139,9 +141,8 @@ class OracleProject(ComposedProject):
         from trainer.dataset.settings import DatasetSettings
 
         persona = self.config.table("persona", PersonaSettings)
-        request = DatasetRequest(
-            persona.system, self.language(archive), Path(origin) if origin else None, new_cutoff
-        )
+        rows = Path(origin) if origin else None
+        request = DatasetRequest(persona.system, self.language(archive), rows, new_cutoff, as_of)
         table = self._table("dataset", DatasetSettings, settings)
         return build_dataset(self.archive_dir(archive), table, request, progress)
 

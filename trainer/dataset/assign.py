@@ -61,27 +61,43 @@ def decide_split(
     before: SplitHistory | None,
     *,
     new_cutoff: bool,
+    as_of: str = "",
 ) -> SplitHistory:
     """The line of the build before, or a first one, and the places that hold.
 
-    With `new_cutoff` the next version: later stories may be taught, the rest keeps its place.
+    With `new_cutoff` the next version: later stories may be taught, the rest keeps its place, but
+    for what an earlier cut-off may not teach any more. The same with another date of `as_of`.
     """
     last = max((date for _cluster, date in source.stories.values() if date), default="")[:10]
-    cutoff = settings.cutoff or last
+    cutoff = as_of or settings.cutoff or last
     valid = 0.0 if rephrased >= MIN_REPHRASINGS else settings.valid
     if before and before.line.key.rpartition(":")[0] == settings.key:
-        if not new_cutoff:
+        as_before = before.line.dated and before.line.cutoff == as_of if as_of else not new_cutoff
+        if as_before:
             return before
-        line = replace(before.line, cutoff=cutoff, valid=valid)
+        line = replace(before.line, cutoff=cutoff, valid=valid, dated=bool(as_of))
         places = {
             story: place
             for story, place in before.places.items()
             if place.side == side_of(place.cluster, line)
+            and not (place.side != "unseen" and _is_too_late(source, story, line))
         }
         return SplitHistory(line, before.version + 1, places)
-    clusters = {cluster for cluster, _date in source.stories.values()}
+    rule = SplitRule("", 0.0, 0.0, cutoff, bool(as_of))
+    clusters = {
+        cluster
+        for story, (cluster, _) in source.stories.items()
+        if not _is_too_late(source, story, rule)
+    }
     clusters |= {row.cluster for row in source.rows if not row.story}
-    return SplitHistory(choose_rule(settings.key, clusters, settings.unseen, valid, cutoff), 1, {})
+    line = choose_rule(settings.key, clusters, settings.unseen, valid, cutoff)
+    return SplitHistory(replace(line, dated=bool(as_of)), 1, {})
+
+
+def _is_too_late(source: DatasetSource, story: str, line: SplitRule) -> bool:
+    """By its date a story may not be taught; one that has no pair any more has no date either."""
+    published = source.stories.get(story, ("", ""))[1]
+    return line.is_late(published) or line.has_unknown_date(published)
 
 
 def rows_by_side(
@@ -99,7 +115,9 @@ def rows_by_side(
             found = {"train" if row.kind in _WITHOUT_STORY else side_of(row.cluster, line)}
         side = found.pop()
         if found or side == "quarantine":
-            source.left_out["quarantined"] += 1
+            dates = [source.stories[story][1] for story in stories if story in source.stories]
+            undated = any(map(line.has_unknown_date, dates))
+            source.left_out["undated" if undated else "quarantined"] += 1
             continue
         cluster = places[row.story].cluster if row.story in places else row.cluster
         sides[side].append(row if cluster == row.cluster else replace(row, cluster=cluster))

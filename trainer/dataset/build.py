@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import NotEnoughData
+from exchange.errors import NotEnoughData, UsageError
 from exchange.files import atomic_path, write_hashed
 from exchange.lock import DATASET_LOCK, FileLock
 from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
+from exchange.text import dates
 from trainer.console import StageProgress
 from trainer.dataset import assign, leakage, readers
 from trainer.dataset import mix as mixing
@@ -67,9 +68,11 @@ def write_dataset(
     return manifest
 
 
-def describe_rows(rows: Sequence[DatasetRow]) -> dict[str, Any]:
-    """The figures of one split."""
-    return {
+def describe_rows(rows: Sequence[DatasetRow], line: SplitRule | None = None) -> dict[str, Any]:
+    """The figures of one split; of one that is as of a date also how much came later."""
+    late = [row for row in rows if line and line.dated and line.is_late(row.origin.published)]
+    after = {"after": len(late), "stories_after": len({row.story for row in late})} if late else {}
+    return after | {
         "rows": len(rows),
         "stories": len({row.story for row in rows if row.story}),
         "clusters": len({row.cluster for row in rows if row.cluster}),
@@ -92,6 +95,20 @@ class DatasetRequest:
     language: str = "el"
     origin: Path | None = None  # an export, a file or a folder of rows; None: the spool
     new_cutoff: bool = False
+    as_of: str = (
+        ""  # a day in any form: teach what was printed up to it, and ask about what came later
+    )
+
+
+def _read_day(text: str, language: str) -> str:
+    """A day as people write it, as ISO.
+
+    A month or a year without its day is none.
+    """
+    found = dates.parse_date(text, None, language)
+    if not found:
+        raise UsageError(f"{text!r} is no day: write it as 2015-12-31, 31/12/2015 or in words")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +132,12 @@ def build_dataset(
     is, whatever was added since.
 
     Raises:
-        UserError: nothing crawled or accepted yet, too few stories, a crossing cluster, a full
-            disk. The earlier dataset is then as it was.
+        UserError: nothing crawled or accepted yet, too few stories, a crossing cluster, no day,
+            a full disk. The earlier dataset is then as it was.
     """
     asked = asked or DatasetRequest()
     system = asked.system if settings.system else ""
+    as_of = _read_day(asked.as_of, asked.language) if asked.as_of else ""
     folder = archive_dir / FOLDER
     with FileLock(archive_dir / DATASET_LOCK):
         source, corpus = read_source(archive_dir, settings, asked, report)
@@ -131,7 +149,12 @@ def build_dataset(
         rows = assign.without_repeated_questions(source, before.places if before else {})
         plain, rephrased = assign.separate_rephrasings(rows)
         drawn = assign.decide_split(
-            source, settings, len(rephrased), before, new_cutoff=asked.new_cutoff
+            source,
+            settings,
+            len(rephrased),
+            before,
+            new_cutoff=asked.new_cutoff,
+            as_of=as_of,
         )
         line = drawn.line
         places = assign_stories(source.stories, line, drawn.places)
@@ -178,17 +201,12 @@ def build_dataset(
             archive=corpus.archive if corpus else archive_dir.name,
             version=drawn.version,
             method="clusters",
-            line={
-                "key": line.key,
-                "unseen": line.unseen,
-                "valid": line.valid,
-                "cutoff": line.cutoff,
-            },
+            line=line.described(),
             system=system,
             input=source.described,
             left_out=dict(sorted((+source.left_out).items())),
             mix=mixing.describe_mix(split["train"], settings),
-            splits={name: describe_rows(rows) for name, rows in split.items()},
+            splits={name: describe_rows(rows, line) for name, rows in split.items()},
             leak={
                 "siblings_in_train": leakage.sibling_share(split["test_unseen"], train),
                 "siblings_if_random": round(leakage.random_sibling_share(plain, 0.7), 4),
@@ -251,10 +269,10 @@ def _warnings(
         )
     if line.valid:
         found.append("too few rephrasings: valid is whole clusters, and test_recall is empty")
-    late = sum(
-        bool(line.cutoff) and date[:10] > line.cutoff for _cluster, date in source.stories.values()
-    )
-    if late > LATE_SHARE * len(source.stories):
+    late = sum(line.is_late(date) for _cluster, date in source.stories.values())
+    if line.dated:
+        found += _as_of_warnings(split, line, late)
+    elif late > LATE_SHARE * len(source.stories):
         found.append(
             f"{late} of {len(source.stories)} stories were printed after the cut-off "
             f"{line.cutoff} and are not taught: `--new-cutoff` begins a new version that does"
@@ -265,3 +283,14 @@ def _warnings(
     if any(not row.story for row in split["train"] if row.kind not in ("replay", "text")):
         found.append("rows without a story: siblings of one text cannot be kept together")
     return found
+
+
+def _as_of_warnings(
+    split: dict[Split, list[DatasetRow]], line: SplitRule, late: int
+) -> Iterable[str]:
+    """What a dataset as of a date cannot tell: too little after it, or before."""
+    if not late:
+        yield f"no story was printed after {line.cutoff}: nothing is asked about the time since"
+    held = {row.cluster for row in split["test_unseen"] if not line.is_late(row.origin.published)}
+    if not held:
+        yield f"no story up to {line.cutoff} is held out: after it compares with nothing before it"

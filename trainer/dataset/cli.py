@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> typer.Typer:
         build,
         "kkoracle dataset build",
         "kkoracle dataset build --from rows.jsonl",
+        "kkoracle dataset build --as-of 31/12/2015",
         "kkoracle dataset build --json",
     )
     add_command(
@@ -65,6 +66,14 @@ def build(
     new_cutoff: Annotated[
         bool, typer.Option("--new-cutoff", help="Begin a new version that teaches later stories.")
     ] = False,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE",
+            help="Teach only what was printed up to this day, and ask about what came later; "
+            "another day than before begins a new version.",
+        ),
+    ] = "",
     split: Annotated[
         str,
         typer.Option(
@@ -88,9 +97,11 @@ def build(
 
     if split not in ("clusters", "researcher"):
         raise UsageError(f"--split {split}: clusters or researcher")
+    if as_of and split == "researcher":
+        raise UsageError("--as-of: a split by pair knows no dates")
     project: Project = ctx.obj
     persona = project.config.table("persona", PersonaSettings)
-    asked = DatasetRequest(persona.system, project.language(archive), origin, new_cutoff)
+    asked = DatasetRequest(persona.system, project.language(archive), origin, new_cutoff, as_of)
     console = result_console(json)
     archive_dir = project.archive_dir(archive)
     with ProgressScreen(console) as screen:
@@ -104,6 +115,12 @@ def build(
         bad = [{"where": where, "reason": reason} for where, reason in built.bad]
         print_json({"folder": str(built.folder), "bad": bad, "manifest": asdict(manifest)})
     console.print(_manifest_table(manifest))
+    if manifest.line.get("dated"):
+        after = manifest.splits["test_unseen"]
+        console.print(
+            f"as of {manifest.line['cutoff']}: {after.get('after', 0):,} rows of test_unseen, of "
+            f"{after.get('stories_after', 0):,} stories, are about the time since"
+        )
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
     if len(built.bad) > SHOWN:

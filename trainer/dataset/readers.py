@@ -17,6 +17,7 @@ import orjson
 
 from exchange.errors import BadFile, MissingExtra, NotFound
 from exchange.records import digest
+from exchange.text import dates
 from trainer.dataset.rows import DatasetRow, StoryOrigin
 from trainer.dataset.source import REPORT_EVERY, DatasetSource, Progress, unusable_reason
 
@@ -146,6 +147,7 @@ def parse_row(raw: bytes | Mapping[str, Any], system: str = "") -> DatasetRow:
         question, answer, told = _question_and_answer(fields)
         name = _text(fields, "id") or digest(question, answer)
         story = _text(fields, "story", "source", "url")
+        printed = _text(fields, "published", "date")
         row = DatasetRow(
             id=name,
             question=question.strip(),
@@ -157,7 +159,7 @@ def parse_row(raw: bytes | Mapping[str, Any], system: str = "") -> DatasetRow:
             rephrase_of=_text(fields, "rephrase_of"),
             origin=StoryOrigin(
                 url=_text(fields, "url"),
-                published=_text(fields, "published", "date"),
+                published=dates.parse_date(printed) or printed,  # compared with the cut-off
                 section=_text(fields, "section"),
                 title=_text(fields, "title"),
             ),

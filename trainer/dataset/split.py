@@ -7,11 +7,12 @@ there (`places.tsv`), whatever comes later. Sides are about what may be taught: 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 from exchange.errors import BadFile, NotEnoughData
 
@@ -23,6 +24,7 @@ WANTED_CLUSTERS = 60  # held-out clusters; with fewer, intervals are too wide to
 MAX_HELD_OUT = 0.4  # of a small archive that may be held out to get there
 MIN_HELD_OUT = 0.03  # of any archive
 _TRIES = 1000
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ class SplitRule:
     unseen: float  # share of clusters that are never taught
     valid: float  # share of clusters to validate on; 0 where rephrasings do that
     cutoff: str  # ISO date; stories printed later are never taught; "" for none
+    dated: bool = False  # taught as of the cut-off: a story without a date is in no split
+
+    def is_late(self, published: str) -> bool:
+        """Printed after the cut-off; never so without a date."""
+        return bool(self.cutoff) and published[:10] > self.cutoff
+
+    def has_unknown_date(self, published: str) -> bool:
+        """It cannot be said on which side of the cut-off it was printed, and that matters."""
+        return self.dated and not _DAY.match(published)
+
+    def described(self) -> dict[str, Any]:
+        """As it stands in the manifest."""
+        return {name: value for name, value in asdict(self).items() if name != "dated" or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +84,8 @@ def choose_rule(
     sides = 3 if valid else 2
     if count < sides:
         raise NotEnoughData(
-            f"only {count} stories have accepted pairs and {sides} are needed at least, one for "
-            "each split: crawl and generate more first"
+            f"only {count} stories have accepted pairs{f' (up to {cutoff})' if cutoff else ''} and "
+            f"{sides} are needed at least, one for each split: crawl and generate more first"
         )
     share = max(unseen, MIN_HELD_OUT, min(WANTED_CLUSTERS / count, MAX_HELD_OUT))
     enough = min(WANTED_CLUSTERS, int(share * count))
@@ -96,7 +111,8 @@ def assign_stories(
     """A place for every story; those of an earlier build keep theirs.
 
     A story that would tie two sides together (its near-duplicates stand on both, or its cluster
-    is taught and it was printed after the cut-off) is quarantined: in no split at all.
+    is taught and it was printed after the cut-off), or whose date is wanted and unknown, is
+    quarantined: in no split at all.
 
     Args:
         stories: id -> (cluster, ISO date).
@@ -120,9 +136,10 @@ def assign_stories(
         for story in members[cluster]:
             if story in earlier:
                 continue
-            late = bool(line.cutoff) and stories[story][1][:10] > line.cutoff
-            early = any(stories[other][1][:10] <= line.cutoff for other in members[cluster])
-            if home is None or (late and early and home.side != "unseen"):
+            late = line.is_late(stories[story][1])
+            early = any(not line.is_late(stories[other][1]) for other in members[cluster])
+            unknown = line.has_unknown_date(stories[story][1])
+            if home is None or unknown or (late and early and home.side != "unseen"):
                 places[story] = SplitAssignment("quarantine", cluster)
             else:
                 places[story] = SplitAssignment("unseen", home.cluster) if late else home

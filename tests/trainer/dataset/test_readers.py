@@ -139,3 +139,17 @@ def test_a_path_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         build_dataset(
             tmp_path / "paper", SETTINGS, DatasetRequest(origin=tmp_path / "nothing.jsonl")
         )
+
+
+def test_dates_are_compared_with_the_cut_off_however_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    written = ("31/12/2015", "3 Μαΐου 2012", "2016-02-01T08:00:00Z", "1/3/2017")
+    lines = [
+        json.dumps(good(n) | {"published": written[n // 2 % 4]}, ensure_ascii=False)
+        for n in range(160)
+    ]
+    path.write_text("\n".join(lines), "utf-8")
+    asked = DatasetRequest(origin=path, as_of="2015-12-31")
+    build_dataset(tmp_path / "paper", SETTINGS, asked)
+    taught = {row.origin.published for row in read_split(tmp_path / "paper/dataset", "train")}
+    assert taught == {"2015-12-31", "2012-05-03"}

@@ -12,6 +12,7 @@ from tests.trainer.dataset.test_build import SETTINGS, rows, where
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRequest, Manifest, build_dataset, read_split
 from trainer.dataset.split import (
+    Split,
     SplitAssignment,
     SplitRule,
     assign_stories,
@@ -107,3 +108,86 @@ def test_places_that_are_lost_are_not_guessed_anew(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"places\.tsv does not fit its manifest"):
         build_dataset(tmp_path, SETTINGS)
     assert Manifest.read(tmp_path / "dataset").version == 1
+
+
+def monthly(number: int) -> str:
+    return f"2001-{1 + number % 12:02}-10"
+
+
+def printed(folder: Path, *splits: Split) -> set[str]:
+    return {
+        row.origin.published
+        for split in splits
+        for row in read_split(folder / "dataset", split)
+        if row.story
+    }
+
+
+def test_as_of_a_day_nothing_later_is_taught_and_all_of_it_is_asked(tmp_path: Path) -> None:
+    fill(tmp_path, 120, published=monthly, rephrased=120)
+    made = build_dataset(tmp_path, SETTINGS, DatasetRequest(as_of="15 Ιουνίου 2001"))
+    assert made.manifest.line["cutoff"] == "2001-06-15" and made.manifest.line["dated"]
+    taught = printed(tmp_path, "train", "valid", "test_recall")
+    assert taught and max(taught) <= "2001-06-15"
+    unseen = rows(tmp_path)["test_unseen"]
+    late = [row for row in unseen if row.origin.published > "2001-06-15"]
+    assert len({row.story for row in late}) == 60 and len(late) < len(unseen)
+    told = made.manifest.splits["test_unseen"]
+    assert (told["after"], told["stories_after"]) == (len(late), 60)
+    assert "after" not in made.manifest.splits["train"]
+
+
+def test_going_back_to_an_earlier_day_takes_out_what_was_taught_since(tmp_path: Path) -> None:
+    fill(tmp_path, 120, published=monthly)
+    first = build_dataset(tmp_path, SETTINGS).manifest
+    assert max(printed(tmp_path, "train")) == "2001-12-10"
+    asked = DatasetRequest(as_of="2001-06-15")
+    second = build_dataset(tmp_path, SETTINGS, asked).manifest
+    assert (first.version, second.version) == (1, 2)
+    assert max(printed(tmp_path, "train", "valid")) == "2001-06-10"
+    before = where(tmp_path)
+    again = build_dataset(tmp_path, SETTINGS, asked).manifest
+    assert again.sha == second.sha and where(tmp_path) == before
+    assert build_dataset(tmp_path, SETTINGS).manifest.sha == second.sha  # and it stays so
+    early = SETTINGS.model_copy(update={"cutoff": "2001-03-31"})
+    third = build_dataset(tmp_path, early, DatasetRequest(new_cutoff=True)).manifest
+    assert third.version == 3 and max(printed(tmp_path, "train", "valid")) == "2001-03-10"
+
+
+def test_as_of_a_day_a_story_without_a_date_is_in_no_split(tmp_path: Path) -> None:
+    fill(tmp_path, 60, published=lambda number: "" if number % 10 == 0 else monthly(number))
+    made = build_dataset(tmp_path, SETTINGS, DatasetRequest(as_of="2001-06-15")).manifest
+    assert "" not in printed(tmp_path, "train", "valid", "test_unseen")
+    assert made.left_out["undated"] == 6 * 3
+    fill(tmp_path / "other", 60, published=lambda number: "" if number % 10 == 0 else "2001-02-03")
+    build_dataset(tmp_path / "other", SETTINGS)
+    assert "" in printed(tmp_path / "other", "train", "valid", "test_unseen")
+
+
+def test_a_twin_printed_after_the_day_is_no_question_about_the_time_since(tmp_path: Path) -> None:
+    twins = {30: "twins", 31: "twins"}
+    fill(
+        tmp_path,
+        60,
+        cluster=lambda number: twins.get(number, ""),
+        published=lambda number: "2001-09-01" if number in (31, 40) else "2001-02-03",
+    )
+    build_dataset(tmp_path, SETTINGS, DatasetRequest(as_of="2001-06-15"))
+    late = {
+        row.origin.url for row in rows(tmp_path)["test_unseen"] if row.origin.published > "2001-06"
+    }
+    places = (tmp_path / "dataset" / "places.tsv").read_text("utf-8")
+    held = "twins\tunseen" in places
+    assert late == ({"http://x/31", "http://x/40"} if held else {"http://x/40"})
+
+
+def test_what_is_no_day_is_refused_and_a_day_without_news_is_told(tmp_path: Path) -> None:
+    fill(tmp_path, 60, published=monthly)
+    for text in ("2001", "Ιούνιος 2001", "χθες", "31/2/2001"):
+        with pytest.raises(UserError, match="is no day"):
+            build_dataset(tmp_path, SETTINGS, DatasetRequest(as_of=text))
+    made = build_dataset(tmp_path, SETTINGS, DatasetRequest(as_of="31/12/2005")).manifest
+    assert any("nothing is asked about the time since" in one for one in made.warnings)
+    fill(tmp_path / "new", 60, published=monthly)
+    with pytest.raises(UserError, match=r"only 0 stories .*\(up to 1990-01-01\)"):
+        build_dataset(tmp_path / "new", SETTINGS, DatasetRequest(as_of="1/1/1990"))
