@@ -115,10 +115,10 @@ def build(
         bad = [{"where": where, "reason": reason} for where, reason in built.bad]
         print_json({"folder": str(built.folder), "bad": bad, "manifest": asdict(manifest)})
     console.print(_manifest_table(manifest))
-    if manifest.line.get("dated"):
+    if manifest.as_of:
         after = manifest.splits["test_unseen"]
         console.print(
-            f"as of {manifest.line['cutoff']}: {after.get('after', 0):,} rows of test_unseen, of "
+            f"as of {manifest.as_of}: {after.get('after', 0):,} rows of test_unseen, of "
             f"{after.get('stories_after', 0):,} stories, are about the time since"
         )
     for where, reason in built.bad[:SHOWN]:

@@ -51,6 +51,11 @@ class Manifest:
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @property
+    def as_of(self) -> str:
+        """The day up to which stories are taught, where a build was asked for one; else ""."""
+        return str(self.line["cutoff"]) if self.line.get("dated") else ""
+
+    @property
     def sha(self) -> str:
         """12 hex that name this dataset: equal when every file and every choice is equal."""
         return sha256(self.to_json()).hexdigest()[:12]

@@ -37,6 +37,7 @@ Better = Literal["higher", "lower", "neither"]
 
 
 FACT_SPLITS = ("test_recall", "test_unseen")  # the splits that ask about the newspaper
+BEFORE, AFTER = "before", "after"  # an item's period
 
 
 class EvalItem(Record, frozen=True):
@@ -53,7 +54,8 @@ class EvalItem(Record, frozen=True):
     header: str = ""  # its newspaper, date and title
     url: str = ""
     distractors: tuple[str, ...] = ()  # answers to the nearest questions of other clusters
-    slices: dict[str, str] = msgspec.field(default_factory=dict)  # section, year, entity, rarity
+    # section, year, entity, rarity; period, where what was taught is as of a day
+    slices: dict[str, str] = msgspec.field(default_factory=dict)
     variant: str = ""  # how the question was changed: bare, capitals, typos; "" for unchanged
     variant_of: str = ""  # id of the unchanged item
     language: str = "el"  # of the newspaper: how its numbers and dates are read
@@ -157,6 +159,7 @@ class EvaluationInfo(Record, frozen=True):
     started: str  # ISO time
     seconds: float  # of this command; answers taken from the cache took none of it
     warnings: list[str] = msgspec.field(default_factory=list)
+    as_of: str = ""  # ISO day: what was printed later was not taught; "" for no such day
     format: int = FORMAT
 
 

@@ -257,6 +257,7 @@ class _EvaluationRun:
             started="",
             seconds=0.0,
             warnings=_warnings(found, self.about, self.settings, systems),
+            as_of=found.manifest.as_of,
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import words
 from tests.trainer.filling import fill
-from trainer.dataset import DatasetRow, build_dataset, read_split
+from trainer.dataset import DatasetRequest, DatasetRow, build_dataset, read_split
 from trainer.dataset.settings import DatasetSettings
 from trainer.evaluate.items import build_items, distractors
 from trainer.evaluate.items.build import ItemCounts
@@ -111,3 +111,20 @@ def test_careless_typing_keeps_the_words() -> None:
     slipped = distractors.add_typos(asked)
     assert slipped != asked and sorted(slipped) == sorted(asked)
     assert slipped == distractors.add_typos(asked) and distractors.add_typos("Τι;") == "Τι;"
+
+
+def test_as_of_a_day_as_many_questions_are_about_the_time_since_as_about_the_time_before(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, 90, rephrased=60, published=lambda n: f"200{1 + n % 3}-02-03")
+    build_dataset(tmp_path, DatasetSettings(unseen=0.3), DatasetRequest(as_of="2002-12-31"))
+    items = gathered(tmp_path, ItemCounts(20, 1, 1))
+    asked = Counter((item.split, item.slices.get("period", "")) for item in items)
+    assert asked["test_unseen", "before"] == asked["test_unseen", "after"] == 10
+    assert asked["test_recall", "before"] and not asked["test_recall", "after"]
+    for item in items:
+        if item.split == "test_unseen":
+            late = item.slices["year"] == "2003"
+            assert item.slices["period"] == ("after" if late else "before")
+    every = [item for item in gathered(tmp_path) if item.split == "test_unseen"]
+    assert sum(item.slices["period"] == "after" for item in every) == 30 * 3

@@ -181,3 +181,40 @@ def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_
             assert seen["owned"] is None
             dom = seen["dom"]
             assert "<script" not in dom and "<img" not in dom and "javascript:" not in dom
+
+
+def test_what_is_said_of_the_time_before_and_after_a_day_stands_apart(tmp_path: Path) -> None:
+    found = planted.evaluation()
+    late = {f"story-{story}" for story in range(0, 120, 6)}  # half of those that nobody taught
+    items = {
+        key: item.replace(
+            slices=item.slices | {"period": "after" if item.cluster in late else "before"}
+        )
+        for key, item in found.items.items()
+    }
+    about = found.about.replace(as_of="2012-12-31")
+    folder = tmp_path / "archive/runs/default/evaluation"
+    replace(found, items=items, about=about).write(folder)
+    report = write_report(folder, tmp_path / "archive", ReportOptions())
+    assert [(one.split, one.period, one.questions, one.stories) for one in report.periods] == [
+        ("test_recall", "before", 240, 80),
+        ("test_unseen", "before", 60, 20),
+        ("test_unseen", "after", 60, 20),
+    ]
+    after = report.periods[-1]
+    (cell,) = (c for c in after.cells if (c.metric, c.system) == ("choice", "tuned"))
+    told = [found.scores["choice"]["tuned"][k] for k, i in items.items() if i.cluster in late]
+    assert cell.mean == pytest.approx(sum(value or 0.0 for value in told) / len(told))
+    assert cell.low is not None and cell.low < cell.mean < (cell.high or 0)
+    assert after.gain and (after.gain.one, after.gain.other) == ("tuned", "base")
+    page = (folder / PAGE).read_text("utf-8")
+    assert 'id="periods"' in page and "Before and after 2012-12-31" in page
+    assert page.count("60 questions about 20 stories") == 2
+    console = Console(file=StringIO(), width=200)
+    print_report(console, report, folder)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "printed after 2012-12-31 (test_unseen, 20 stories): tuned " in shown
+
+
+def test_without_such_a_day_nothing_is_said_of_it(folder: Path) -> None:
+    assert 'id="periods"' not in (folder / PAGE).read_text("utf-8")

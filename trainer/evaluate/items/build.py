@@ -16,7 +16,7 @@ from trainer.dataset.split import Split
 from trainer.evaluate.items import distractors
 from trainer.evaluate.items.distractors import DistractorIndex
 from trainer.evaluate.rag import SearchIndex
-from trainer.evaluate.records import EvalItem
+from trainer.evaluate.records import AFTER, BEFORE, EvalItem
 
 TEST_SPLITS: tuple[Split, ...] = ("test_recall", "test_unseen", "test_general")
 ABSENT = "absent"
@@ -61,7 +61,7 @@ def build_items(
     chosen: dict[str, list[DatasetRow]] = {}
     for split in TEST_SPLITS:
         if manifest.splits.get(split, {}).get("rows"):
-            chosen[split] = _spread(read_split(dataset, split), sought.each)
+            chosen[split] = _spread_by_period(read_split(dataset, split), sought.each, manifest)
         elif split != "test_general" or not manifest.splits.get(split):
             warnings.append(f"{split} is empty: nothing is said about it")
     taught = DistractorIndex(read_split(dataset, "train"))
@@ -69,7 +69,7 @@ def build_items(
     among = {"test_recall": taught, "test_unseen": unseen}
     found = chunks({chunk for rows in chosen.values() for row in rows for chunk in row.chunks})
     items = [
-        _item(split, row, among.get(split), found, search)
+        _item(split, row, among.get(split), found, search, manifest)
         for split, rows in chosen.items()
         for row in rows
     ]
@@ -78,6 +78,18 @@ def build_items(
     if search is not None:
         items += _absent_items(facts, search, sought.absent)
     return BuiltItems(items, taught.index, warnings)
+
+
+def _spread_by_period(
+    rows: Sequence[DatasetRow], most: int, manifest: Manifest
+) -> list[DatasetRow]:
+    """Up to `most` rows; as many after the day as before it, where there are enough of each."""
+    late = [row for row in rows if _period(row, manifest) == AFTER]
+    early = [row for row in rows if _period(row, manifest) != AFTER]
+    if not most or not late or not early:
+        return _spread(rows, most)
+    share = min(len(late), max(most // 2, most - len(early)))
+    return sorted(_spread(early, most - share) + _spread(late, share), key=lambda row: row.id)
 
 
 def _spread(rows: Sequence[DatasetRow], most: int) -> list[DatasetRow]:
@@ -96,6 +108,7 @@ def _item(
     among: DistractorIndex | None,
     chunks: dict[str, Chunk],
     search: SearchIndex | None,
+    manifest: Manifest,
 ) -> EvalItem:
     refused = row.kind == "refusal"
     # A timeline is made from several chunks; one that is stale by now is not there.
@@ -112,18 +125,26 @@ def _item(
         header=gold[0].header if gold else "",
         url=row.origin.url,
         distractors=among.distractors(row) if among and not refused else (),
-        slices=_slices(row, search) if among else {},
+        slices=_slices(row, search, manifest) if among else {},
     )
 
 
-def _slices(row: DatasetRow, search: SearchIndex | None) -> dict[str, str]:
+def _slices(row: DatasetRow, search: SearchIndex | None, manifest: Manifest) -> dict[str, str]:
     found = {
+        "period": _period(row, manifest),
         "section": row.origin.section,
         "year": row.origin.published[:4],
         "entity": row.kind,
         "rarity": _rarity(row.question, search) if search else "",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _period(row: DatasetRow, manifest: Manifest) -> str:
+    """On which side of the day as of which the model was taught; "" where there is none."""
+    if not manifest.as_of or not row.origin.published:
+        return ""
+    return AFTER if row.origin.published[:10] > manifest.as_of else BEFORE
 
 
 def _rarity(question: str, search: SearchIndex) -> str:

@@ -99,6 +99,7 @@ class EvaluationReport:
     declared: list[SystemComparison]  # the primary set, on the split that the verdict is about
     beside: list[SystemComparison]  # everything else: other metrics, splits and pairs
     cells: list[tables.MetricCell]
+    periods: list[tables.PeriodFigures]  # where the dataset is as of a day
     slices: list[comparisons.SliceComparison]
     flips: answers.FlippedAnswers | None
     calibration: list[answers.CalibrationCurve]
@@ -159,6 +160,7 @@ def build_report(
         declared=primary,
         beside=_secondary(evaluation, split, primary, choices.matters),
         cells=tables.metric_table(evaluation),
+        periods=tables.period_figures(evaluation, main, tuned, choices.matters),
         slices=comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
         flips=answers.find_flips(evaluation, main, split, *tuned) if tuned else None,
         calibration=[

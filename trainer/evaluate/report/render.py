@@ -29,7 +29,7 @@ from trainer.evaluate.report.strings import (
     signed_difference,
     split_title,
 )
-from trainer.evaluate.report.tables import TrainingCost
+from trainer.evaluate.report.tables import MetricCell, TrainingCost
 from trainer.evaluate.report.verdict import GateCheck
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def render_report(report: EvaluationReport, items_file: str, figures_file: str) 
             reasons=list(_reasons(report)),
             system_names=[system.name for system in report.systems],
             cells_by_split=list(_cells_by_split(report)),
+            periods=[(one, _cells_by_metric(report, one.cells)) for one in report.periods],
             human=", ".join(f"{key} {value}" for key, value in audit.human.items())
             if audit
             else "",
@@ -239,15 +240,18 @@ def _reliability(curve: CalibrationCurve) -> Markup:
 
 def _cells_by_split(report: EvaluationReport) -> Iterator[tuple[str, list[Any]]]:
     """Each set of questions with its metrics, and a cell or None for every system."""
-    names = [system.name for system in report.systems]
     for split, cells in _groups(report.cells, "split"):
-        found = {(cell.metric, cell.system): cell for cell in cells}
-        rows = [
-            (metric, [found.get((metric.name, name)) for name in names])
-            for metric in report.metrics
-            if any((metric.name, name) in found for name in names)
-        ]
-        yield split, rows
+        yield split, _cells_by_metric(report, cells)
+
+
+def _cells_by_metric(report: EvaluationReport, cells: Sequence[MetricCell]) -> list[Any]:
+    names = [system.name for system in report.systems]
+    found = {(cell.metric, cell.system): cell for cell in cells}
+    return [
+        (metric, [found.get((metric.name, name)) for name in names])
+        for metric in report.metrics
+        if any((metric.name, name) in found for name in names)
+    ]
 
 
 def _training_values(cost: TrainingCost) -> dict[str, str]:

@@ -6,9 +6,9 @@ What it takes is the hours and the energy of the training, and the tokens and se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trainer.evaluate.records import Evaluation
+from trainer.evaluate.records import AFTER, BEFORE, FACT_SPLITS, Evaluation, MetricInfo
 from trainer.evaluate.report import comparisons
 from trainer.statistics import clustered_mean, wilson_interval, with_least_error
 from trainer.training.runs import RunSummary
@@ -73,6 +73,53 @@ def _cells(evaluation: Evaluation) -> Iterator[MetricCell]:
                         questions=len(known),
                         missing=missing,
                     )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodFigures:
+    """What was said of the time up to the day as of which was taught, or of the time since."""
+
+    split: str
+    period: str
+    questions: int
+    stories: int
+    cells: list[MetricCell]
+    gain: comparisons.SystemComparison | None  # tuned over base, on the main metric
+
+
+def period_figures(
+    evaluation: Evaluation, main: MetricInfo, pair: tuple[str, str] | None, matters: float
+) -> list[PeriodFigures]:
+    """Taught, never taught, and printed since; empty where nothing was taught as of a day.
+
+    Args:
+        pair: the systems whose difference is shown for each.
+    """
+    found = []
+    for split in FACT_SPLITS:
+        for period in (BEFORE, AFTER):
+            part = replace(
+                evaluation,
+                items={
+                    name: item
+                    for name, item in evaluation.items.items()
+                    if (item.split, item.slices.get("period")) == (split, period)
+                },
+            )
+            if part.items:
+                found.append(
+                    PeriodFigures(
+                        split,
+                        period,
+                        len(part.items),
+                        len({item.cluster for item in part.items.values()}),
+                        metric_table(part),
+                        comparisons.compare_systems(part, main, split, *pair, matters)
+                        if pair
+                        else None,
+                    )
+                )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from exchange.files import write_atomic
 from trainer.console import StageProgress
-from trainer.evaluate.records import Evaluation
+from trainer.evaluate.records import AFTER, Evaluation
 from trainer.evaluate.report.build import (
     EvaluationReport,
     ReportOptions,
@@ -103,6 +103,15 @@ def print_report(console: Console, report: EvaluationReport, folder: Path) -> No
         if unseen:
             console.print(
                 f"never taught ({UNSEEN_SPLIT}): {_comparison_line(unseen)}", markup=False
+            )
+    for one in report.periods:
+        if one.gain:
+            when = "after" if one.period == AFTER else "up to"
+            console.print(
+                f"printed {when} {report.about.as_of} ({one.split}, {one.stories:,} stories): "
+                f"{_comparison_line(one.gain)}",
+                markup=False,
+                soft_wrap=True,
             )
     for selective in report.selective:
         if row := selective.at(SHOWN_COVERAGE):
