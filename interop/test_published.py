@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -178,3 +180,113 @@ def test_scores_rebuilt_from_merges_are_those_of_a_sentencepiece_model(tmp_path:
         for pieces in (true, again)
     ]
     assert order[0] == order[1]
+
+
+ANSWERS = ["Το 1931.", "Στις 3 Μαΐου 2012.", "Ο Νίκος Βαλτινός.", "Στην Πετρολίμνη.", "Από χρέη."]
+CHOICES = 4
+TASK = """\
+task: paper_choice
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {rows}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: question
+doc_to_choice: choices
+doc_to_target: right
+target_delimiter: ""
+metric_list: [{{metric: acc}}, {{metric: acc_norm}}]
+metadata: {{version: 1.0}}
+"""
+
+
+@pytest.mark.parametrize("made", ["demo-sft"], indirect=True)
+def test_lm_evaluation_harness_finds_the_figures_that_we_compute(
+    made: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    """A stranger's number of the published folder is ours of base and adapter, choice by choice."""
+    from contextlib import closing
+
+    from exchange.inference.engine import BASE, TUNED
+    from exchange.inference.mlx.engine import MlxEngine
+
+    base, adapter, fused = made
+    end = json.loads((fused / "tokenizer_config.json").read_text("utf-8"))["eos_token"]
+    asked = [
+        (question, [ANSWERS[(first + turn) % len(ANSWERS)] for turn in range(CHOICES)])
+        for question in QUESTIONS
+        for first in range(len(ANSWERS))
+    ]
+    rows = [
+        # Our likelihood is that of the whole answer, with the mark that ends it.
+        {"question": question, "choices": [f"{one}{end}" for one in choices], "right": n % CHOICES}
+        for n, (question, choices) in enumerate(asked)
+    ]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "rows.jsonl").write_text(lines, "utf-8")
+    (tmp_path / "paper.yaml").write_text(TASK.format(rows=tmp_path / "rows.jsonl"), "utf-8")
+    found, samples = harness(fused, tmp_path)
+
+    def likelihoods(folder: Path, adapter: Path | None) -> list[list[float]]:
+        with closing(MlxEngine(folder, name="tiny", width=4, adapter=adapter)) as engine:
+            model = TUNED if adapter else BASE
+            return [
+                [
+                    one.logprob
+                    for one in engine.loglikelihood(
+                        [chat(question)] * CHOICES, choices, model=model
+                    )
+                ]
+                for question, choices in asked
+            ]
+
+    ours, untuned = likelihoods(fused, None), likelihoods(base, None)
+    beside = likelihoods(base, adapter)  # what `kkoracle evaluate` asks
+    assert len(samples) == len(rows)
+    changed = 0
+    for sample in samples:
+        told = [float(one[0][0]) for one in sample["resps"]]
+        number = sample["doc_id"]
+        assert told == pytest.approx(ours[number], rel=1e-4)
+        assert told == pytest.approx(beside[number], rel=2e-3)  # fusing rounds to half precision
+        changed += told != pytest.approx(untuned[number], rel=5e-3)
+    assert changed  # or the adapter was never there
+    right = [int(row["right"]) for row in rows]
+    by_length = [
+        [logprob / len(text) for logprob, text in zip(values, row["choices"], strict=True)]
+        for values, row in zip(ours, rows, strict=True)
+    ]
+    assert found["acc,none"] == pytest.approx(share_right(ours, right))
+    assert found["acc_norm,none"] == pytest.approx(share_right(by_length, right))
+    assert 0 < found["acc,none"] < 1
+
+
+def share_right(values: list[list[float]], right: list[int]) -> float:
+    """How often the likeliest choice is the right one."""
+    chosen = [max(range(len(one)), key=one.__getitem__) for one in values]
+    return sum(map(int.__eq__, chosen, right)) / len(right)
+
+
+def harness(folder: Path, tasks: Path) -> tuple[dict[str, float], list[Any]]:
+    """Figures and samples of the task in a folder, as `lm_eval` prints and writes them."""
+    options = {
+        "--model": "hf",
+        "--model_args": f"pretrained={folder},dtype=float32",
+        "--device": "cpu",
+        "--batch_size": "8",
+        "--tasks": "paper_choice",
+        "--include_path": str(tasks),
+        "--output_path": str(tasks / "out"),
+    }
+    words = [word for option in options.items() for word in option]
+    done = subprocess.run(
+        [sys.executable, "-m", "lm_eval", "run", *words, "--apply_chat_template", "--log_samples"],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tasks / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (results,) = (tasks / "out").rglob("results_*.json")
+    (samples,) = (tasks / "out").rglob("samples_*.jsonl")
+    figures = json.loads(results.read_text("utf-8"))["results"]["paper_choice"]
+    return figures, [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
