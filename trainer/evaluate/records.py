@@ -34,8 +34,6 @@ FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")  # of systems and metrics: they name files
 
 Better = Literal["higher", "lower", "neither"]
-
-
 FACT_SPLITS = ("test_recall", "test_unseen")  # the splits that ask about the newspaper
 BEFORE, AFTER = "before", "after"  # an item's period
 
@@ -54,8 +52,7 @@ class EvalItem(Record, frozen=True):
     header: str = ""  # its newspaper, date and title
     url: str = ""
     distractors: tuple[str, ...] = ()  # answers to the nearest questions of other clusters
-    # section, year, entity, rarity; period, where what was taught is as of a day
-    slices: dict[str, str] = msgspec.field(default_factory=dict)
+    slices: dict[str, str] = msgspec.field(default_factory=dict)  # section, year, period ...
     variant: str = ""  # how the question was changed: bare, capitals, typos; "" for unchanged
     variant_of: str = ""  # id of the unchanged item
     language: str = "el"  # of the newspaper: how its numbers and dates are read
