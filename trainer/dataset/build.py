@@ -19,7 +19,7 @@ from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
 from exchange.text import dates
 from trainer.console import StageProgress
-from trainer.dataset import assign, leakage, readers
+from trainer.dataset import assign, import_rows, leakage
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
 from trainer.dataset.rows import CHUNKS, MANIFEST, DatasetRow, Manifest
@@ -143,7 +143,9 @@ def build_dataset(
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
             raise NotEnoughData(
-                "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
+                import_rows.nothing_taught(source, asked.origin)
+                if asked.origin
+                else "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
             )
         before = assign.load_history(folder)
         rows = assign.without_repeated_questions(source, before.places if before else {})
@@ -238,7 +240,7 @@ def read_source(
     elif (asked.origin / EXPORTED).exists():
         corpus = FolderCorpus(asked.origin)
     else:
-        return readers.read_rows(asked.origin, system, reading), None
+        return import_rows.read_rows(asked.origin, system, reading), None
     with corpus:
         return sources.rows_of_corpus(corpus, settings, system, reading), corpus
 

@@ -59,8 +59,8 @@ def build(
         Path | None,
         typer.Option(
             "--from",
-            help="Rows from elsewhere: a folder of `kkoracle export`, a JSONL file, or a folder "
-            "of JSONL, Parquet or Arrow files.",
+            help="Rows from elsewhere: a folder of `kkoracle export`; JSONL, JSON, CSV, XLSX, "
+            "Parquet or Arrow; or a folder of such files.",
         ),
     ] = None,
     new_cutoff: Annotated[

@@ -1,25 +1,24 @@
-"""Rows from files that others made: JSONL, or a folder of the Hugging Face kind.
+"""Files that others made, line by line or table by table, and what their columns are called.
 
-Each line is read on its own and a bad one costs only itself: it is counted with its line number
-and a reason code. Shapes known: `messages`, ShareGPT's `conversations`, `prompt`/`completion`,
-`instruction`/`output` (with `input`), `question`/`answer`, and our own rows, which come back whole.
+A line is read on its own and a bad one costs only itself. The names of columns stand in
+`exchange/text/languages/*.toml`, in every language that has some.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exchange.errors import BadFile, MissingExtra, NotFound
-from exchange.records import digest
-from exchange.text import dates
-from trainer.dataset.rows import DatasetRow, StoryOrigin
-from trainer.dataset.source import REPORT_EVERY, DatasetSource, Progress, unusable_reason
+from exchange.errors import BadFile, MissingExtra
+from exchange.text.fold import plain_name
+from exchange.text.language import every
 
 # Records of Parquet and Arrow files, as `datasets` and the Hub keep them (extra `parquet`).
 
@@ -78,96 +77,10 @@ def _with_names(record: dict[str, Any], named: Mapping[str, list[str]]) -> dict[
 
 
 MAX_LINE_BYTES = 1 << 20  # bytes of a line; a question with its answer is a thousandth of that
-_ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-}
 
 
 class BadLine(ValueError):
     """A line that is no row; the message is its reason code."""
-
-
-def read_rows(path: Path, system: str, progress: Progress) -> DatasetSource:
-    """Rows of a JSONL file, or of a folder of JSONL, Parquet or Arrow files.
-
-    Raises:
-        UserError: nothing there that can be read.
-    """
-    source = DatasetSource()
-    sha = sha256()
-    known: set[str] = set()
-    total = 0
-    for number, (where, raw) in enumerate(_records(path), 1):
-        total = number
-        if number % REPORT_EVERY == 0:
-            progress(number, 0)
-        try:
-            row = parse_row(raw, system)
-            if row.id in known:
-                raise BadLine("duplicate_id")
-        except BadLine as bad:
-            source.left_out[str(bad)] += 1
-            source.bad.append((where, str(bad)))
-            continue
-        known.add(row.id)
-        sha.update(row.to_line())
-        source.rows.append(row)
-        if row.story:
-            source.stories[row.story] = (row.cluster, row.origin.published)
-    source.rows.sort(key=lambda row: row.id)
-    source.described = {
-        "sha256": sha.hexdigest(),
-        "file": path.name,
-        "lines": total,
-        "accepted": len(source.rows),
-        "rejected": {},
-    }
-    return source
-
-
-def parse_row(raw: bytes | Mapping[str, Any], system: str = "") -> DatasetRow:
-    """One line, or one record of a table, as a row.
-
-    Raises:
-        BadLine: with the reason code: `too_long`, `not_json`, `surrogate`, `not_object`,
-            `unknown_shape`, `several_turns`, `empty_question`, `empty_answer`, `nul`.
-    """
-    fields = decode_line(raw) if isinstance(raw, bytes) else raw
-    if isinstance(fields.get("made"), Mapping) and "cluster" in fields:
-        try:
-            row = DatasetRow.from_line(orjson.dumps(dict(fields)))
-        except (KeyError, ValueError, TypeError, IndexError):
-            raise BadLine("unknown_shape") from None
-    else:
-        question, answer, told = _question_and_answer(fields)
-        name = _text(fields, "id") or digest(question, answer)
-        story = _text(fields, "story", "source", "url")
-        printed = _text(fields, "published", "date")
-        row = DatasetRow(
-            id=name,
-            question=question.strip(),
-            answer=answer.strip(),
-            kind=_text(fields, "kind", "category") or "fact",
-            story=story,
-            cluster=_text(fields, "cluster") or story or name,
-            system=told or system,
-            rephrase_of=_text(fields, "rephrase_of"),
-            origin=StoryOrigin(
-                url=_text(fields, "url"),
-                published=dates.parse_date(printed) or printed,  # compared with the cut-off
-                section=_text(fields, "section"),
-                title=_text(fields, "title"),
-            ),
-        )
-    reason = unusable_reason(row)
-    if reason:
-        raise BadLine(reason)
-    return row
 
 
 def decode_line(line: bytes) -> Mapping[str, Any]:
@@ -187,47 +100,6 @@ def decode_line(line: bytes) -> Mapping[str, Any]:
     return fields
 
 
-def _question_and_answer(fields: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Question, answer and system text of any shape known."""
-    turns = fields.get("messages") or fields.get("conversations")
-    if isinstance(turns, Iterable) and not isinstance(turns, str | bytes):
-        return _conversation(list(turns))
-    for asked, said in (
-        ("question", "answer"),
-        ("prompt", "completion"),
-        ("instruction", "output"),
-    ):
-        if isinstance(fields.get(asked), str) and isinstance(fields.get(said), str):
-            extra = _text(fields, "input") if asked == "instruction" else ""
-            question = fields[asked] + (f"\n\n{extra}" if extra else "")
-            return question, fields[said], _text(fields, "system")
-    raise BadLine("unknown_shape")
-
-
-def _conversation(turns: list[Any]) -> tuple[str, str, str]:
-    said: list[tuple[str, str]] = []
-    for turn in turns:
-        if not isinstance(turn, Mapping):
-            raise BadLine("unknown_shape")
-        role = _ROLES.get(str(turn.get("role", turn.get("from", ""))))
-        text = turn.get("content", turn.get("value"))
-        if role is None or not isinstance(text, str):
-            raise BadLine("unknown_shape")
-        said.append((role, text))
-    told = said.pop(0)[1] if said and said[0][0] == "system" else ""
-    if [role for role, _text in said] != ["user", "assistant"]:
-        raise BadLine("several_turns" if len(said) > 2 else "unknown_shape")
-    return said[0][1], said[1][1], told
-
-
-def _text(fields: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        value = fields.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return ""
-
-
 def _bad_reason(raw: bytes) -> str:
     """orjson refuses lone surrogates as broken JSON; say which of the two it is."""
     try:
@@ -235,26 +107,6 @@ def _bad_reason(raw: bytes) -> str:
     except (ValueError, RecursionError):
         return "not_json"
     return "surrogate"
-
-
-def _records(path: Path) -> Iterator[tuple[str, bytes | Mapping[str, Any]]]:
-    """Lines or table records with the place where they stand, over all files of a folder."""
-    if path.is_file():
-        yield from numbered_lines(path)
-        return
-    if not path.is_dir():
-        raise NotFound(f"{path} does not exist")
-    tables = sorted([*path.rglob("*.parquet"), *path.rglob("*.arrow")])
-    files = sorted(path.rglob("*.jsonl"))
-    if tables:
-        for table in tables:
-            for number, record in enumerate(arrow_records(table), 1):
-                yield f"{table.name}:{number}", record
-    elif files:
-        for file in files:
-            yield from numbered_lines(file)
-    else:
-        raise BadFile(f"{path} holds neither an export nor .jsonl, .parquet or .arrow files")
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -274,3 +126,61 @@ def numbered_lines(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"{path.name}:{number}", line
     except OSError as error:
         raise BadFile(f"cannot read {path}: {error.strerror}") from None
+
+
+# What columns and keys are called.
+
+# The order in which they choose: what two could hold goes to the one before ("answer" beside
+# "student answer" is the teacher's, "points" beside "score" are those that can be had).
+FIELDS = ("question", "answer", "guide", "score", "maximum", "language", "id", "split")
+_SEVERAL = {"guide"}  # all columns of theirs are read, not the first alone
+NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
+_IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({NUMBER})\s*[)\]]|/\s*({NUMBER}))\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which headings of a table, or keys of an object, hold which of our fields."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    unused: tuple[str, ...]
+    maximum: float = 0.0  # that a heading tells: "Grade/10", "Score (0-5)"
+
+
+@lru_cache(maxsize=4096)
+def find_columns(headings: tuple[str, ...], given: tuple[tuple[str, str], ...] = ()) -> Columns:
+    """The columns of these headings.
+
+    Args:
+        given: our field and the heading that holds it, as somebody said.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    left = list(headings)
+    for ours, theirs in given:
+        same = [one for one in left if one == theirs] or [
+            one for one in left if plain_name(one) == plain_name(theirs)
+        ]
+        if same:
+            found[ours] = (same[0],)
+            left.remove(same[0])
+    plain = {heading: _plain(heading) for heading in left}
+    for ours in FIELDS:
+        names = [plain_name(name) for name in every().columns[ours]]
+        fits = sorted(
+            (one for one in plain if plain[one][0] in names),
+            key=lambda one: names.index(plain[one][0]),
+        )
+        if ours not in found and fits:
+            found[ours] = tuple(fits if ours in _SEVERAL else fits[:1])
+            for one in found[ours]:
+                del plain[one]
+    score = found.get("score", ("",))[0]
+    return Columns(found, tuple(plain), _plain(score)[1])
+
+
+def _plain(heading: str) -> tuple[str, float]:
+    """A heading's name without a number behind it, and the maximum that it tells."""
+    told = _IN_HEADING.fullmatch(heading.strip())
+    if told is None:
+        return plain_name(heading).rstrip("0123456789") or plain_name(heading), 0.0
+    return plain_name(told[1]), float((told[2] or told[3]).replace(",", ".").lstrip("-+"))

@@ -6,29 +6,22 @@ Exports call the same seven things by many names, in their own language; the nam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from exchange.errors import UsageError
 from exchange.records import digest
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.text.detect import language_code
-from exchange.text.fold import fold, plain_name
-from exchange.text.language import every, language_names
-from trainer.dataset.readers import BadLine
+from exchange.text.fold import fold
+from exchange.text.language import language_names
+from trainer.dataset.readers import FIELDS, BadLine, Columns, find_columns
 from trainer.scorer.items import ScoreItem, ScoreScale, scale_of
-from trainer.scorer.marks import MARK, NUMBER, read_maximum, read_score
+from trainer.scorer.marks import MARK, read_maximum, read_score
 
-# The order in which they choose: what two could hold goes to the one before ("answer" beside
-# "student answer" is the teacher's, "points" beside "score" are those that can be had).
-FIELDS = ("question", "answer", "guide", "score", "maximum", "language", "id", "split")
 UNKNOWN_SCALE = ScoreScale(0, 0)  # until all rows are read: the maximum may be the largest score
-_SEVERAL = {"guide"}  # all columns of theirs are read, not the first alone
 _DEPTH = 5  # of lists and objects in a rubric
-_IN_HEADING = re.compile(rf"(.*?)\s*(?:[(\[].*?({NUMBER})\s*[)\]]|/\s*({NUMBER}))\s*")
 _TEXT_INSIDE = ("text", "content", "value", "body")  # of a question or answer that is an object
 
 
@@ -60,57 +53,9 @@ def parse_columns(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which headings of a table, or keys of an object, hold which of our fields."""
-
-    fields: Mapping[str, tuple[str, ...]]
-    unused: tuple[str, ...]
-    maximum: float = 0.0  # that a heading tells: "Grade/10", "Score (0-5)"
-
-
-@lru_cache(maxsize=4096)
-def find_columns(headings: tuple[str, ...], given: tuple[tuple[str, str], ...] = ()) -> Columns:
-    """The columns of these headings.
-
-    Args:
-        given: our field and the heading that holds it, as somebody said.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-    left = list(headings)
-    for ours, theirs in given:
-        same = [one for one in left if one == theirs] or [
-            one for one in left if plain_name(one) == plain_name(theirs)
-        ]
-        if same:
-            found[ours] = (same[0],)
-            left.remove(same[0])
-    plain = {heading: _plain(heading) for heading in left}
-    for ours in FIELDS:
-        names = [plain_name(name) for name in every().columns[ours]]
-        fits = sorted(
-            (one for one in plain if plain[one][0] in names),
-            key=lambda one: names.index(plain[one][0]),
-        )
-        if ours not in found and fits:
-            found[ours] = tuple(fits if ours in _SEVERAL else fits[:1])
-            for one in found[ours]:
-                del plain[one]
-    score = found.get("score", ("",))[0]
-    return Columns(found, tuple(plain), _plain(score)[1])
-
-
 def columns_of(record: Mapping[str, Any], options: ReadOptions) -> Columns:
     """The columns of a row, of which some may have been said."""
     return find_columns(tuple(map(str, record)), tuple(options.columns.items()))
-
-
-def _plain(heading: str) -> tuple[str, float]:
-    """A heading's name without a number behind it, and the maximum that it tells."""
-    told = _IN_HEADING.fullmatch(heading.strip())
-    if told is None:
-        return plain_name(heading).rstrip("0123456789") or plain_name(heading), 0.0
-    return plain_name(told[1]), float((told[2] or told[3]).replace(",", ".").lstrip("-+"))
 
 
 def parse_item(

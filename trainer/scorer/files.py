@@ -16,7 +16,9 @@ from typing import Any
 from exchange.errors import BadFile
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.text.detect import detect_language
+from trainer.dataset.json_layout import part_of
 from trainer.dataset.readers import BadLine, decode_line
+from trainer.dataset.records import RawRow, RecordReader
 from trainer.scorer.fields import (
     UNKNOWN_SCALE,
     ReadOptions,
@@ -26,8 +28,6 @@ from trainer.scorer.fields import (
     split_of,
 )
 from trainer.scorer.items import ScoreItem, scale_of
-from trainer.scorer.json_layout import part_of
-from trainer.scorer.records import RawRow, RecordReader
 
 _LANGUAGE_SAMPLE = 40  # rows by which the language is told
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from exchange.text.fold import fold, plain_name
 from exchange.text.language import every
-from trainer.dataset.readers import BadLine
+from trainer.dataset.readers import NUMBER, BadLine
 
 MOST = 10_000.0  # points; more is a number that got into the wrong column
-NUMBER = r"[-+]?\d+(?:[.,]\d+)?"
 MARK = re.compile(rf"({NUMBER})\s*(?:/\s*({NUMBER})|(%))?\s*([^\W\d_]+)?\.?")
 _RANGE = re.compile(rf"(?:0\s*[-–—]\s*)?({NUMBER})\s*([^\W\d_]+)?\.?")
 

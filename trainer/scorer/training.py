@@ -124,6 +124,7 @@ def train_scorer(
                     settings,
                     restart=restart,
                     callback=callback,
+                    confirm=confirm,
                     stop=stop,
                 )
             except ModelUnfit as error:

@@ -50,9 +50,13 @@ def tune(
     *,
     restart: bool,
     callback: Callback,
+    confirm: Callable[[str], bool],
     stop: Callable[[], bool],
 ) -> TunedDecoder:
     """Train it, or go on with it, and fit its temperature on `parts.valid`.
+
+    Args:
+        confirm: asked before the activation cache takes much disk.
 
     Raises:
         UserError: a base that gives no labels, a run begun otherwise, stopped, a loss that is no
@@ -62,14 +66,34 @@ def tune(
     finished = run.begin(config, restart=restart)
     count = max(item.scale.top for item in parts.all) + 1
     if not finished:
+        from trainer.training.activation_cache import open_activation_cache
         from trainer.training.loop import TrainingLoop
 
         model, tokenizer = runtime.load(folder)
         head = find_label_head(tokenizer, count)
         data = _data(model, head, prompt, parts, settings, callback)
         among = head.ids if settings.only_digits else None
+        cache = None
+        if settings.epochs > 1:
+            cache = open_activation_cache(
+                run.folder.parent.parent,  # beside the runs: scorers of one base share it
+                config.model_sha,
+                model,
+                settings,
+                [*data.train, *data.valid],
+                confirm=confirm,
+                log=callback.log,
+            )
         TrainingLoop(
-            model, tokenizer, data, settings, run, callback=callback, stop=stop, among=among
+            model,
+            tokenizer,
+            data,
+            settings,
+            run,
+            callback=callback,
+            stop=stop,
+            cache=cache,
+            among=among,
         ).fit(config)
         del model
     decoder = load_tuned(run, folder, prompt, count)

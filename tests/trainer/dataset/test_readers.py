@@ -10,10 +10,11 @@ import pytest
 from exchange.errors import UserError
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.export import write_export
+from tests.crawler.importing.test_records import spreadsheet
 from tests.trainer.conftest import Desk
 from tests.trainer.dataset.test_build import SETTINGS, files, where
 from tests.trainer.filling import fill
-from trainer.dataset import DatasetRequest, build_dataset, read_split, readers
+from trainer.dataset import DatasetRequest, build_dataset, import_rows, read_split, readers
 
 
 def good(number: int) -> dict[str, str]:
@@ -85,14 +86,14 @@ def test_siblings_of_one_story_stay_together_when_the_file_names_it(tmp_path: Pa
     ids=["messages", "sharegpt", "alpaca", "completion", "question"],
 )
 def test_every_shape_that_others_write_is_read(raw: dict[str, object]) -> None:
-    row = readers.parse_row(json.dumps(raw).encode())
+    row = import_rows.parse_row(json.dumps(raw).encode())
     assert (row.system, row.question, row.answer) == ("S", "Q;", "A.")
 
 
 def test_a_conversation_of_several_turns_is_no_pair() -> None:
     turns = [{"role": role, "content": "x"} for role in ("user", "assistant", "user", "assistant")]
     with pytest.raises(readers.BadLine, match="several_turns"):
-        readers.parse_row(json.dumps({"messages": turns}).encode())
+        import_rows.parse_row(json.dumps({"messages": turns}).encode())
 
 
 def test_our_own_rows_come_back_whole(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_damaged_or_half_written_export_is_one_line(built: Desk, tmp_path: Pat
     (out / "pairs.jsonl").unlink()
     for name in ("stories.jsonl", "chunks.jsonl", "chunk-stories.jsonl", "judgements.jsonl"):
         (out / name).unlink()
-    assert "holds neither an export nor" in built.refuses("dataset", "build", "--from", str(out))
+    assert "holds no file of a known kind" in built.refuses("dataset", "build", "--from", str(out))
 
 
 def test_a_path_that_is_not_there_is_one_line(tmp_path: Path) -> None:
@@ -153,3 +154,47 @@ def test_dates_are_compared_with_the_cut_off_however_they_are_written(tmp_path: 
     build_dataset(tmp_path / "paper", SETTINGS, asked)
     taught = {row.origin.published for row in read_split(tmp_path / "paper/dataset", "train")}
     assert taught == {"2015-12-31", "2012-05-03"}
+
+
+def test_tables_without_ids_are_read_and_a_bad_line_is_named(tmp_path: Path) -> None:
+    rows: list[list[str | int]] = [
+        [f"Πόσα πρόβατα είχε το κοπάδι {number};", 1000 + number] for number in range(80)
+    ]
+    rows[4][1] = ""
+    paths = [tmp_path / "rows.xlsx"]
+    spreadsheet(paths[0], [["Ερώτηση", "Απάντηση"], *rows])
+    for name, mark in (("rows.csv", ","), ("semicolons.csv", ";")):
+        quoted = [[f'"{cell}"' for cell in row] for row in [["Question", "Answer"], *rows]]
+        paths.append(tmp_path / name)
+        paths[-1].write_text("\n".join(mark.join(row) for row in quoted), "utf-8")
+    found = []
+    for path in paths:
+        archive = tmp_path / path.name.replace(".", "-")
+        built = build_dataset(archive, SETTINGS, DatasetRequest(origin=path))
+        assert built.bad == [(f"{path.name}:6", "empty_answer")]
+        found.append(where(archive))
+        assert len(found[-1]) == 79
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_list_of_conversations_is_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Πόσα πρόβατα είχε το κοπάδι {number};"},
+                {"role": "assistant", "content": f"Είχε {number}."},
+            ]
+        }
+        for number in range(80)
+    ]
+    path.write_text(json.dumps(rows), "utf-8")
+    assert not build_dataset(tmp_path / "paper", SETTINGS, DatasetRequest(origin=path)).bad
+    assert len(where(tmp_path / "paper")) == 80
+
+
+def test_a_file_of_which_no_line_is_a_row_says_why(desk: Desk) -> None:
+    path = desk.folder / "rows.csv"
+    path.write_text("Name,Town\nAnna,Volos\nNikos,Arta\n", "utf-8")
+    line = desk.refuses("dataset", "build", "--from", str(path))
+    assert "no line of rows.csv can be taught: rows.csv:2 unknown_shape, and 1 more" in line

@@ -358,3 +358,18 @@ def test_without_a_file_or_a_scorer_the_commands_say_what_to_do(tmp_path: Path, 
     assert "name a FILE" in desk.refuses("score", "train", code=2)
     assert "kkoracle score train FILE" in desk.refuses("score", "eval")
     assert "kkoracle score train FILE" in desk.refuses("score", "serve")
+
+
+def test_a_decoder_with_frozen_layers_is_taught_from_the_activation_cache(desk: Desk) -> None:
+    path = desk.folder / "kkoracle.toml"
+    recipe = RECIPE.replace('"full"', '"sft"').replace("epochs = 12", "epochs = 2\nlayers = 1")
+    path.write_text(f"{path.read_text()}\n{recipe}")
+    desk.cli("score", "train", str(answers(desk.folder / "answers.json", 60)), code=None)
+    kept = [*(desk.folder / "data" / "scorer" / "trunk").glob("*/*.safetensors")]
+    assert kept
+    before = {one: one.stat().st_mtime_ns for one in kept}
+    desk.cli("score", "train", str(desk.folder / "answers.json"), "--name", "other", code=None)
+    assert before == {
+        one: one.stat().st_mtime_ns
+        for one in (desk.folder / "data" / "scorer" / "trunk").glob("*/*.safetensors")
+    }

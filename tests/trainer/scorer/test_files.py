@@ -10,8 +10,9 @@ import pytest
 
 from exchange.errors import UserError
 from tests.crawler.importing.test_records import spreadsheet
+from trainer.dataset.readers import find_columns
 from trainer.scorer.console import balance_lines, read_lines
-from trainer.scorer.fields import ReadOptions, find_columns, parse_columns, parse_item
+from trainer.scorer.fields import ReadOptions, parse_columns, parse_item
 from trainer.scorer.files import ItemReadResult, read_items
 from trainer.scorer.items import ScoreScale, load_score_prompt, scale_of
 from trainer.scorer.sample import write_sample

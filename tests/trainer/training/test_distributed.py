@@ -125,3 +125,12 @@ def test_processes_that_disagree_all_stop_and_say_so(built: Desk) -> None:
     said = together(built, str(script))
     assert "do not have the same model, dataset and settings" in said
     assert not built.run_folder().exists()
+
+
+def test_the_leader_asks_the_teacher_and_the_others_learn_from_it_too(built: Desk) -> None:
+    built.configure(SETTINGS + 'recipe = "distil"\n')
+    said = together(built, "-m", "kkoracle", "train", "--name", "two")
+    kept = sorted(path.name for path in built.archive.glob("teacher/*/*"))
+    built.cli("train", "--name", "one")  # the same teacher's words
+    assert kept == sorted(path.name for path in built.archive.glob("teacher/*/*")) and kept
+    assert difference(built.run_folder("one"), built.run_folder("two")) < 1e-5, said

@@ -21,6 +21,8 @@ from trainer.training.settings import TrainSettings
 ROW_TOKENS = 90  # assumed: a question, an answer and the template around them, in Greek
 CHARACTERS_A_TOKEN = 2.6  # assumed: Meltemi's tokenizer on Greek
 TEMPLATE_TOKENS = 12
+CHUNK_TOKENS = 150  # assumed: a chunk of 1,200 characters, for three rows
+FORWARD = 0.5  # of a training step's computing: a forward pass without a backward one
 # Assumed: LoRA on all layers of a 7B model in 4 bit, on a Mac mini with M4; four operations a
 # weight and token at about 2.5 teraflops. It falls as the weights grow.
 TOKENS_PER_S, OF_WEIGHTS = 90.0, 7.2e9
@@ -61,6 +63,10 @@ def estimate_training(
     step_rows = settings.batch * settings.accumulate
     steps = (settings.epochs * -(-rows[0] // step_rows), settings.epochs * -(-rows[1] // step_rows))
     tokens = (round(settings.epochs * rows[0] * each), round(settings.epochs * rows[1] * each))
+    asked = (0.0, 0.0)
+    if settings.recipe == "distil":
+        asked = (rows[0] * (each + CHUNK_TOKENS), rows[1] * (each + CHUNK_TOKENS))
+        source += f"; the teacher reads {CHUNK_TOKENS} tokens more with each (assumed)"
     pace, memory, how = _measured(archive_dir)
     if not pace:
         pace = TOKENS_PER_S * OF_WEIGHTS / (weights or OF_WEIGHTS)
@@ -70,9 +76,14 @@ def estimate_training(
         steps,
         tokens,
         pace,
-        (tokens[0] / pace, tokens[1] / pace),
+        (
+            (tokens[0] + asked[0] * FORWARD) / pace,
+            (tokens[1] + asked[1] * FORWARD) / pace,
+        ),
         memory or MEMORY_BYTES * (weights or OF_WEIGHTS) / OF_WEIGHTS,
-        round(3 * 4 * settings.rank * 2.6e6),  # adapter, best one, optimizer: 2.6M weights a rank
+        # Adapter, best one, optimizer: 2.6M weights a rank; a third of a row is its answer.
+        round(3 * 4 * settings.rank * 2.6e6)
+        + (round(rows[1] * each / 3 * settings.distil_top * 8) if asked[1] else 0),
         f"{source}; {settings.epochs} epochs; {how}",
     )
 

@@ -1,4 +1,4 @@
-"""Files that others made, to rows as they stand there; what a row means is told by `fields`.
+"""Files that others made, to rows as they stand there; what a row means, its reader tells.
 
 JSON of many layouts, JSONL, CSV, spreadsheets, Parquet and Arrow, or a folder of them as the
 Hugging Face Hub has it. Each row comes with its place, and with the part of the set that a key, a
@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import BadFile, MissingExtra, NotFound, TooLarge
-from trainer.dataset.readers import MAX_LINE_BYTES, arrow_records, numbered_lines
-from trainer.scorer.fields import find_columns
-from trainer.scorer.json_layout import JsonLayout, part_of
+from trainer.dataset.json_layout import JsonLayout, part_of
+from trainer.dataset.readers import MAX_LINE_BYTES, arrow_records, find_columns, numbered_lines
 
 _LARGEST_JSON = 1 << 30  # bytes; it has to be read whole, JSONL does not
 _DELIMITERS = ",;\t|"
@@ -31,7 +30,10 @@ _SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _TABLES = (".csv", ".tsv")
 _ARROW = (".parquet", ".arrow")
 _KINDS = (".json", ".jsonl", *_TABLES, *_SHEETS, *_ARROW)
-_BESIDE = ("dataset_info", "dataset_dict", "dataset_infos", "state")  # what `datasets` writes
+_BESIDE = (  # no rows: what `datasets` writes, and what stands beside a dataset of ours
+    *("dataset_info", "dataset_dict", "dataset_infos", "state"),
+    *("manifest", "leakage", "chunks"),
+)
 
 
 @dataclass(frozen=True, slots=True)
