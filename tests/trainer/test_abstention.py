@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from exchange.errors import UserError
-from tests.trainer.evaluate.planted import Planted, evaluation
+from tests.trainer.evaluate.planted import SIX, Planted, evaluation
 from trainer.abstention import FILE, AnswerThreshold, adapter_sha, fit_threshold, refusal_text
 from trainer.evaluate.metrics.wording import declines
-from trainer.evaluate.records import EvalAnswer, Evaluation
+from trainer.evaluate.records import EvalAnswer, Evaluation, SystemInfo
+from trainer.evaluate.report import PAGE, ReportOptions, print_report, write_report
 from trainer.evaluate.report.selective import selective_answers, strength_table
 
 
@@ -126,3 +129,25 @@ def test_forgetting_begins_at_the_weakest_strength_that_is_clearly_worse() -> No
     assert (table.begins, table.most) == (0.75, 0.5)
     gains = [row.learned.gain for row in table.rows if row.learned]
     assert gains == sorted(gains) and gains[0] > 0.1
+
+
+def test_the_page_holds_both_tables_and_the_terminal_a_line_of_each(tmp_path: Path) -> None:
+    found = abstaining(knows=True)
+    weak = Planted("tuned-0.5", "scaled", 0.6, 0.3)
+    more = evaluation((*SIX, weak), stories=150, seed=5)
+    answers = {**more.answers, "tuned+abstain": found.answers["tuned+abstain"]}
+    last = SystemInfo("tuned+abstain", "k", "the tuned model", False, "tuned+abstain")
+    about = more.about.replace(
+        settings={"scales": [0.5]}, systems=[*more.about.systems, last.to_dict()]
+    )
+    folder = tmp_path / "runs" / "default" / "evaluation"
+    replace(more, about=about, answers=answers).write(folder)
+    report = write_report(folder, tmp_path, ReportOptions())
+    page = (folder / PAGE).read_text("utf-8")
+    for anchor in ("selective", "strength"):
+        part = page.split(f'id="{anchor}"')[1].split("</section>")[0]
+        assert part.count("<tr>") >= 3, anchor
+    console = Console(file=StringIO(), width=200)
+    print_report(console, report, folder)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "of the surest 80% of its answers" in said and "strength" in said

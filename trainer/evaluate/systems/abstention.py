@@ -50,10 +50,12 @@ def abstaining(
             described = AnswerThreshold(
                 0.0, adapter_sha(adapter), 1.0, Manifest.read(dataset).sha, VALID, 0, 0, 0, 0
             )
-            threshold, kept = _thresholds(
+            threshold, kept, about = _thresholds(
                 system, _validation_items(dataset, language), asked, described, note
             )
-            system = replace(system, abstention=Abstention(refusal_text(language), threshold))
+            system = replace(
+                system, abstention=Abstention(refusal_text(language), threshold, about)
+            )
             if kept:
                 kept.write(adapter)
         ready.append(system)
@@ -86,22 +88,25 @@ def _thresholds(
     asked: Sequence[EvalItem],
     described: AnswerThreshold,
     note: Callable[[str], None],
-) -> tuple[Callable[[EvalItem], float], AnswerThreshold | None]:
-    """The threshold of each item, and the one of all where it was fitted on `valid`."""
+) -> tuple[Callable[[EvalItem], float], AnswerThreshold | None, str]:
+    """The threshold of each item, the one of all where it was fitted on `valid`, and a line."""
     if len(valid) >= LEAST:
         note(f"asking {system.name} what it knows of {VALID}: where may it say that it does not?")
         kept = _fit(system, valid, described)
-        return lambda _: kept.threshold, kept
+        about = f"withheld under {kept.threshold:.4f} a token, by {kept.questions} of {VALID}"
+        return lambda _: kept.threshold, kept, about
     halves: tuple[list[EvalItem], list[EvalItem]] = ([], [])
     for item in asked:
         if item.split == CROSS and item.reference:
             halves[_half(item)].append(item)
     if min(map(len, halves)) < LEAST:
         note(f"{system.name} withholds nothing: too few questions to fit a threshold on")
-        return lambda _: -math.inf, None
+        return lambda _: -math.inf, None, "nothing withheld"
     note(f"asking {system.name}: {VALID} holds too few taught facts, so each half fits the other's")
     of_other = [_fit(system, half, described).threshold for half in halves[::-1]]
-    return lambda item: of_other[_half(item)], None
+    under = " or ".join(f"{one:.4f}" for one in of_other)
+    about = f"withheld under {under} a token, each half of {CROSS} by the other"
+    return lambda item: of_other[_half(item)], None, about
 
 
 def _half(item: EvalItem) -> int:

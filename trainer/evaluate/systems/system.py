@@ -23,6 +23,7 @@ class Abstention:
 
     refusal: str
     threshold: Callable[[EvalItem], float]  # mean log-probability a token; under it it is withheld
+    about: str = ""  # the threshold and what it was fitted on, for people
 
 
 @dataclass(slots=True)
@@ -41,11 +42,14 @@ class EvalSystem:
 
     def record(self) -> records.SystemInfo:
         """What the report is told about it."""
+        made_of = [self.client.key, self.strategy.key, str(self.max_tokens)]
+        if self.abstention:
+            made_of += [self.abstention.refusal, self.abstention.about]
         return records.SystemInfo(
             self.name,
-            digest(self.client.key, self.strategy.key, str(self.max_tokens)),
+            digest(*made_of),
             f"{self.client.about}, {self.strategy.about}"
-            + ", withheld where it is not likely enough" * (self.abstention is not None),
+            + (f", {self.abstention.about}" if self.abstention else ""),
             self.client.likelihood and self.abstention is None,
             self.kind,
         )
