@@ -12,9 +12,9 @@ from exchange.inference import runtime
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
 from trainer import tokenization
+from trainer.console import ProgressCallback
 from trainer.dataset import DatasetRow
 from trainer.tokenization import TokenizedSample
-from trainer.training.callbacks import Callback
 from trainer.training.row_shards import disk_refusal
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import FOLDER, TOGETHER, Teacher, TeacherPrompts
@@ -33,7 +33,7 @@ def make_teacher(
     chunks: Mapping[str, Chunk],
     template: PromptTemplate,
     *,
-    callback: Callback,
+    callback: ProgressCallback,
     confirm: Callable[[str], bool],
 ) -> Teacher:
     """The teacher of the rows that have their chunk; its logits are not yet computed.
@@ -76,7 +76,7 @@ def teacher_prompts(
     samples: Sequence[TokenizedSample],
     chunks: Mapping[str, Chunk],
     template: PromptTemplate,
-    callback: Callback,
+    callback: ProgressCallback,
 ) -> TeacherPrompts:
     """Each row's answer after the prompt with its chunks; a row without them has no teacher.
 

@@ -12,7 +12,7 @@ from exchange import lock
 from exchange.errors import NotFound, Stopped, UsageError
 from exchange.inference import models, runtime
 from exchange.project import Project
-from trainer.dataset import DatasetRow, Manifest, read_split
+from trainer.dataset import DatasetRow, Manifest, read_chunks, read_split
 from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
 from trainer.training import runs
@@ -24,11 +24,13 @@ from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.search_space import SweepCallback, SweepResult
 from trainer.training.sweep.trials import Trial, TrialStore
-from trainer.training.train import select_rows
+from trainer.training.train import distil_template, select_rows
 
 if TYPE_CHECKING:
+    from exchange.recipes.prompts import PromptTemplate
     from trainer.tokenization import TokenizedSample
     from trainer.training.activation_cache import ActivationCache
+    from trainer.training.teacher import Teacher
 
 BUDGET = 0.10  # of what training with every rate in full would cost
 RATES = 6
@@ -82,7 +84,8 @@ def search_rate(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
     with lock.hold_gpu(project.data):
-        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings)
+        template = distil_template(project, archive, settings)
+        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings, template)
         store = TrialStore(archive_dir, "default")
         about = {"of": config.sha, "rates": rates, "plan": asdict(plan)}
         done = store.begin(about, restart=restart)
@@ -90,6 +93,7 @@ def search_rate(
             archive_dir=archive_dir,
             settings=settings,
             config=config,
+            template=template,
             order=order,
             plan=plan,
             store=store,
@@ -109,6 +113,7 @@ class _TrialRunner:
         archive_dir: Path,
         settings: TrainSettings,
         config: runs.RunConfig,
+        template: PromptTemplate | None,
         order: search_space.RowOrder,
         plan: search_space.SweepPlan,
         store: TrialStore,
@@ -118,10 +123,12 @@ class _TrialRunner:
     ) -> None:
         self._archive_dir, self._settings, self._config = archive_dir, settings, config
         self._order, self._plan, self._store = order, plan, store
+        self._template = template
         self._callback, self._confirm, self._stop = callback, confirm, stop
         self._judges = [search_space.judging_rows(order, part.rows) for part in plan.rounds]
         self._tokens: dict[str, TokenizedSample] = {}
         self._cache: ActivationCache | None = None
+        self._teacher: Teacher | None = None
         self._mode: ComputeMode | None = None
 
     def search(self, rates: tuple[float, ...], done: list[Trial], folder: Path) -> SweepResult:
@@ -189,6 +196,7 @@ class _TrialRunner:
             callback=guard,
             stop=lambda: guard.hopeless or self._stop(),
             cache=cache,
+            teacher=self._teacher,
         )
         self._mode = self._mode or find_fitting_mode(loop, settings)
         loop.compute(parts=self._mode.parts, checkpoint=self._mode.checkpoint)
@@ -226,7 +234,9 @@ class _TrialRunner:
         return past + within * rounds[number].steps, total
 
     def _load(self, folder: Path) -> None:
-        """The model, and in tokens all rows that any try may need."""
+        """The model, in tokens all rows that any try may need, and their teacher."""
+        from trainer.training.teacher_prompts import make_teacher
+
         self._folder = folder
         self._callback.log(f"loading {self._config.model}")
         self._model, tokenizer = runtime.load(folder)
@@ -235,6 +245,19 @@ class _TrialRunner:
         rows = [*self._order.train[: self._plan.rounds[-1].rows], *self._judges[-1][0]]
         samples, _ = encode_rows(tokenizer, rows, longest, self._callback.progress("encoding"))
         self._tokens = {sample.id: sample for sample in samples}
+        if self._template:
+            self._teacher = make_teacher(
+                self._archive_dir,
+                self._config.model_sha,
+                self._model,
+                tokenizer,
+                self._settings,
+                (self._order.train, samples),
+                read_chunks(self._archive_dir / FOLDER),
+                self._template,
+                callback=self._callback,
+                confirm=self._confirm,
+            )
 
     def _fitting(self, rows: Sequence[DatasetRow]) -> list[DatasetRow]:
         """Without those that are too long."""

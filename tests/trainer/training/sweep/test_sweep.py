@@ -36,6 +36,17 @@ def test_a_search_finds_a_rate_and_writes_it(built: Desk) -> None:
     assert not (built.archive / "runs").exists()
 
 
+def test_a_search_for_distil_is_taught_by_the_teacher_too(built: Desk) -> None:
+    built.configure(LONG)
+    built.cli(*SEARCH)
+    plain = losses(built)
+    assert not list(built.archive.glob("teacher/*/*"))
+    built.cli(*SEARCH, "--recipe", "distil", "--restart")
+    assert list(built.archive.glob("teacher/*/*"))
+    taught = losses(built)
+    assert taught[0][:2] == plain[0][:2] and taught[0][3] != plain[0][3]
+
+
 def test_stopped_and_begun_again_a_search_ends_as_if_undisturbed(
     built: Desk, popen: Callable[..., subprocess.Popen[str]]
 ) -> None:
