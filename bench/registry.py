@@ -57,6 +57,7 @@ NAMES = (
     "statistics",
     "status",
     "sweep",
+    "teach",
     "text",
     "train",
 )

@@ -42,8 +42,7 @@ SENTENCES = (
 # such library into its own programs. What the tests look at is the same code on both.
 settable_clocks = pytest.mark.skipif(sys.platform != "linux", reason="clocks are set on Linux")
 
-# Whose tests leave no socket, file, process or event loop behind: there a leak is a failure.
-TIDY = ("exchange", "crawler")
+# A socket, file, process or event loop that is left behind is a failure, everywhere.
 LEAKS = (
     "error::ResourceWarning",
     "error::pytest.PytestUnraisableExceptionWarning",
@@ -54,9 +53,8 @@ LEAKS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _folder(item) in TIDY:
-            for leak in LEAKS:
-                item.add_marker(pytest.mark.filterwarnings(leak))
+        for leak in LEAKS:
+            item.add_marker(pytest.mark.filterwarnings(leak))
 
 
 @pytest.hookimpl(trylast=True)

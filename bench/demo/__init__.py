@@ -70,7 +70,7 @@ def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> 
     from bench.demo.results import DemoResults
 
     directory = folder / "demo"
-    taken = _demo(directory, args, settings)
+    taken = make(directory, settings, stories=args.stories, model=args.model)
     printed = DemoResults.read(directory)
     held = questions.read(printed)
     settings.log(f"asking {len(held.items)} questions of base and tuned")
@@ -85,15 +85,21 @@ def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> 
     }
 
 
-def _demo(directory: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
-    """What the demo took; nulls when it was begun before. A finished one is left as it is."""
+def make(
+    directory: Path,
+    settings: BenchSettings,
+    *,
+    stories: int | None = None,
+    model: Path | None = None,
+) -> Figures:
+    """Run the demo; what it took, nulls when it was begun before. A finished one stays as it is."""
     unknown: Figures = {"seconds": None, "cpu_s": None, "rss_mb": None}
     begun = (directory / "demo.json").exists()
     if (directory / "data" / "demo" / "runs" / "default" / "compare.json").exists():
         return unknown
-    stories = args.stories or (QUICK if settings.quick else None)
+    stories = stories or (QUICK if settings.quick else None)
     command = [sys.executable, "-m", "kkoracle", "demo", "--dir", str(directory)]
-    command += ["--model", str(args.model.resolve())] if args.model else []
+    command += ["--model", str(model.resolve())] if model else []
     command += ["--stories", str(stories)] if stories else []
     log = directory.parent / "demo.log"
     settings.log(f"running {' '.join(command[1:])}, messages in {log}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 from bench.demo.results import DemoResults, folded_words, wordings
 from bench.registry import Figures
@@ -45,6 +45,11 @@ class ClosedBookTest:
     facts: dict[Split, int]
     clusters: dict[str, int]  # of the dataset, by split
     system: str
+
+    def without(self, asked: Set[str]) -> ClosedBookTest:
+        """The same but for the questions of these folded words."""
+        items = tuple(one for one in self.items if folded_words(one.question) not in asked)
+        return replace(self, items=items)
 
     def figures(self) -> Figures:
         """The counts."""

@@ -32,9 +32,9 @@ def ask(printed: DemoResults, held: ClosedBookTest, log: Log) -> tuple[SystemMar
 
     adapter = TrainingRun(printed.archive, "default").adapter("last")
     engine = MlxEngine(printed.model, name=printed.model.name, width=WIDTH, adapter=adapter)
-    tuned = _marks(engine, TUNED, held)
+    tuned = marks(engine, TUNED, held)
     log("tuned has answered")
-    return _marks(engine, BASE, held), tuned
+    return marks(engine, BASE, held), tuned
 
 
 def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Figures:
@@ -51,7 +51,8 @@ def figures(held: ClosedBookTest, marks: tuple[SystemMarks, SystemMarks]) -> Fig
     return found
 
 
-def _marks(engine: Any, model: str, held: ClosedBookTest) -> SystemMarks:
+def marks(engine: Any, model: str, held: ClosedBookTest) -> SystemMarks:
+    """What one model of an engine, `BASE` or `TUNED`, knows of the questions."""
     from exchange.inference.engine import drain
     from trainer import tokenization
     from trainer.evaluate.metrics import likelihood

@@ -1,0 +1,88 @@
+"""Ways of teaching at equal compute, on a newspaper that the model never saw.
+
+One demo is made (its newspaper, its pairs), then every way of teaching trains on it from the same
+model with each seed, for as many tokens as `sft` takes in EPOCHS epochs: a way whose rows are more
+or longer gets fewer epochs. Against whom: the same model without its adapter, with and without
+search.
+
+sft            questions and answers, all weights: a model of two million has few to spare
+distil         the same with the base's own distribution, its text before it, in the target
+wordings       the same with other wordings of the questions among the rows
+until-learned  the same, with what is known shown less and what is not shown more
+open-book      the same with a part of the rows shown under their text too, so that reading a
+               passage is not unlearned
+best           those of them that help, together
+
+NAME_recall, NAME_exact   closed book, taught facts in wordings that no way was trained on: share
+                          of questions whose true answer is the most probable of four, and whose
+                          greedy answer has the truth's words; mean over the seeds. Beside them
+                          _gain (minus the base), _gain_low and _gain_high: 95 % interval, marks
+                          averaged over the seeds, clustered by story
+NAME_unseen, NAME_unseen_exact   the same about stories that were never taught
+NAME_abstained            questions that nothing in the archive answers: share that was declined
+NAME_invented             questions about stories never taught: share that got a wrong answer
+NAME_forgetting           general questions: words right, minus the base
+NAME_with_rag             taught and untaught questions with search: share of right answers, minus
+                          the base's with search
+NAME_selective            greedy answers to taught questions, the surest 80 %: share right, minus
+                          that of all
+NAME_tokens, NAME_epochs, NAME_cpu_s   of one training, the first seed's
+best_gain, best_recall, with_rag_low   of the last way, as shares of 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.registry import BenchSettings, Figures
+from exchange.inference import openblas
+
+SEED = 7  # of the demo's newspaper and of the first training
+NOT_FOR_JUDGING = ("*_recall*", "*_exact*", "*_unseen*", "*_with_rag*", "best_*", "with_rag_low")
+SEEDS, EPOCHS = 3, 24
+QUICK_STORIES, QUICK_EPOCHS = 60, 3
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the bench's own options."""
+    parser.add_argument("--seeds", type=int, help=f"trainings of each way, default {SEEDS}")
+    parser.add_argument("--epochs", type=int, help=f"of sft, default {EPOCHS}")
+    parser.add_argument("--ways", nargs="+", help="only these, in this order")
+    parser.add_argument(
+        "--dir", type=Path, help="keep demo and runs here; what is finished is only measured"
+    )
+
+
+def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
+    """Make the demo, train every way with every seed, and ask."""
+    openblas.ensure()
+    if args.dir:
+        args.dir.mkdir(parents=True, exist_ok=True)
+        return _run_in(args.dir.resolve(), args, settings)
+    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
+        return _run_in(Path(folder), args, settings)
+
+
+def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:
+    from bench import demo
+    from bench.teach import ways
+    from bench.teach.marks import Marks
+
+    demo.make(folder / "demo", settings, stories=QUICK_STORIES if settings.quick else None)
+    seeds = range(SEED, SEED + (args.seeds or (1 if settings.quick else SEEDS)))
+    epochs = args.epochs or (QUICK_EPOCHS if settings.quick else EPOCHS)
+    chosen = ways.chosen(args.ways)
+    taught = [ways.teach(folder, way, seeds, epochs, settings.log) for way in chosen]
+    marks = Marks.ask(folder / "demo", taught, settings.log)
+    found: Figures = {"seeds": len(seeds), **marks.base_figures()}
+    for one in taught:
+        found |= marks.figures(one)
+    last = taught[-1].way.name
+    return {
+        **found,
+        "best_gain": found[f"{last}_recall_gain"],
+        "best_recall": found[f"{last}_recall"],
+        "with_rag_low": found[f"{last}_with_rag_low"],
+    }

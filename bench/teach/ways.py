@@ -1,0 +1,161 @@
+"""What is taught in which way: a folder for each dataset, the same commands a person would run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from bench import processes
+from bench.registry import Figures, Log
+from exchange.errors import ProgramFailed, Unsupported
+from trainer.evaluate.run import FOLDER as EVALUATION
+from trainer.training.runs import TrainingRun
+
+# Without an early end: validation asks 22 questions, too few to say when facts are learned.
+TRAIN = {"recipe": "full", "lr": "0.002", "patience": "0", "batch": "16"}
+OPEN_BOOK = {"open_book": "0.15", "passage_prompt": "el/rag-demo", "max_length": "512"}
+WORDINGS = {"wordings": "3"}
+SYSTEMS = "base,rag,tuned,tuned+abstain,tuned+rag"
+
+
+@dataclass(frozen=True, slots=True)
+class TeachingWay:
+    """One way of teaching: what differs from plain questions and answers."""
+
+    name: str
+    dataset: tuple[tuple[str, str], ...] = ()
+    train: tuple[tuple[str, str], ...] = ()
+
+
+WAYS = (
+    TeachingWay("sft"),
+    TeachingWay("distil", train=(("distil", "true"),)),
+    TeachingWay("wordings", dataset=tuple(WORDINGS.items())),
+    TeachingWay("until-learned", train=(("until_learned", "true"),)),
+    TeachingWay("open-book", train=tuple(OPEN_BOOK.items())),
+    TeachingWay("best", train=(*OPEN_BOOK.items(), ("until_learned", "true"))),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtWay:
+    """Its runs, one for each seed, and the folder of the archive they lie in."""
+
+    way: TeachingWay
+    archive: Path
+    runs: tuple[str, ...]
+    epochs: int
+    cpu_s: float | None  # of the first training; None: it was there already
+
+    def adapter(self, run: str) -> Path:
+        return TrainingRun(self.archive, run).adapter("last")
+
+    def evaluation(self, run: str) -> Path:
+        return TrainingRun(self.archive, run).folder / EVALUATION
+
+
+def chosen(names: Sequence[str] | None) -> list[TeachingWay]:
+    """The ways of these names; all without any.
+
+    Raises:
+        UserError: a name that is none of them.
+    """
+    known = {way.name: way for way in WAYS}
+    if unknown := [name for name in names or () if name not in known]:
+        raise Unsupported(f"{', '.join(unknown)}: the ways are {', '.join(known)}")
+    return [known[name] for name in names or known]
+
+
+def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log: Log) -> TaughtWay:
+    """Train with every seed and evaluate; what is finished is not done again."""
+    place = _place(folder, way, log)
+    archive = place / "data" / "demo"
+    fitting = epochs
+    if way.dataset or way.train:
+        plain = _tokens(folder / "demo", WAYS[0])
+        fitting = max(1, int(epochs * plain / _tokens(place, way)))
+        if "distil" in dict(way.train):
+            fitting = max(1, fitting - 1)  # the base is asked once about every row
+    cpu_s = None
+    runs = []
+    for seed in seeds:
+        name = f"{way.name}-{seed}"
+        runs.append(name)
+        settings = {"seed": str(seed), "epochs": str(fitting)}
+        if not (archive / "runs" / name / "summary.json").exists():
+            took = _command(place, way, settings, "train", "--name", name, log=log)
+            cpu_s = cpu_s or round(took, 1)
+        if not (archive / "runs" / name / EVALUATION / "report.json").exists():
+            asked = ("evaluate", "--name", name, "--systems", SYSTEMS, "--no-judge")
+            _command(place, way, {}, *asked, log=log)
+    return TaughtWay(way, archive, tuple(runs), fitting, cpu_s)
+
+
+def training_figures(one: TaughtWay) -> Figures:
+    """What the first training took."""
+    summary = TrainingRun(one.archive, one.runs[0]).folder / "summary.json"
+    name = one.way.name
+    return {
+        f"{name}_tokens": orjson.loads(summary.read_bytes())["tokens"],
+        f"{name}_epochs": one.epochs,
+        f"{name}_cpu_s": one.cpu_s,
+    }
+
+
+def _place(folder: Path, way: TeachingWay, log: Log) -> Path:
+    """The demo itself, or a copy of it whose dataset is another."""
+    if not way.dataset:
+        return folder / "demo"
+    place = folder / f"demo-{way.name}"
+    if not (place / "built").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(folder / "demo", place, ignore=shutil.ignore_patterns("runs"))
+        _command(place, way, {}, "dataset", "build", log=log)
+        (place / "built").touch()
+    return place
+
+
+def _tokens(place: Path, way: TeachingWay) -> int:
+    """Tokens of one epoch."""
+    done = subprocess.run(
+        _python("train", "--name", "plan", "--dry-run", "--json"),
+        cwd=place,
+        env=_environment(way, {}),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    tokens: int = orjson.loads(done.stdout)["plan"]["tokens"]
+    return tokens
+
+
+def _command(
+    place: Path, way: TeachingWay, settings: dict[str, str], *words: str, log: Log
+) -> float:
+    """Run a command of this project; returns the processor's seconds."""
+    log(f"{way.name}: kkoracle {' '.join(words)}")
+    messages = place / "bench.log"
+    took = processes.run(_python(*words), place, _environment(way, settings), messages)
+    if took.code:
+        last = messages.read_text("utf-8", "replace").strip().splitlines()[-1:]
+        raise ProgramFailed(f"{' '.join(words)} ended with code {took.code}: {' '.join(last)}")
+    return took.cpu_s
+
+
+def _python(*words: str) -> list[str]:
+    return [sys.executable, "-m", "kkoracle", *words]
+
+
+def _environment(way: TeachingWay, settings: dict[str, str]) -> dict[str, str]:
+    """As from a shell; settings of the way take the place of those in the demo's file."""
+    train = {**TRAIN, **dict(way.train), **settings}
+    return {
+        **processes.command_environment(),
+        **{f"KKORACLE_TRAIN_{name.upper()}": value for name, value in train.items()},
+        **{f"KKORACLE_DATASET_{name.upper()}": value for name, value in way.dataset},
+    }
