@@ -87,7 +87,6 @@ async def run_daemon(
     directory = project.archive_dir(archive)
     async with AsyncExitStack() as stack:
         gc.freeze()  # what was imported stays; to look through it over and over costs a tenth
-        stack.callback(gc.unfreeze)
         await take_daemon_lock(stack, directory)
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)

@@ -174,8 +174,10 @@ def clean(text: str) -> str:
     No text reaches the store but through here. C1 controls come from numeric entities that
     meant windows-1252 (`&#150;` is a dash).
     """
-    if not text.isprintable():  # rare: looking is cheaper than replacing
-        text = printable(_C1_CONTROLS.sub(_from_c1, text))
+    if text.isprintable():  # nearly all: its only white space are blanks
+        bare = unicodedata.normalize("NFC", text).strip(" ")
+        return " ".join(bare.split()) if "  " in bare else bare
+    text = printable(_C1_CONTROLS.sub(_from_c1, text))
     return collapse_spaces(unicodedata.normalize("NFC", text))
 
 

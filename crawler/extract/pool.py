@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import orjson
+import msgspec
 
 import crawler
 from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from exchange.errors import ProgramFailed
 from exchange.machine import python_module
-from exchange.records import Chunk, Story
 
 DEPTH = 32  # pages given at once, so that a process need not wait for us after each
 NAP_S = 0.02  # between looks at processes that have enough to do: one wake-up for many pages
 PIPE_BYTES = 1 << 20  # for what is written meanwhile; only Linux has pipes of a chosen size
 START_S = 60.0  # a process on a busy machine imports for a while
+_RESULTS = msgspec.json.Decoder(ExtractionResult)
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ class ExtractionPool:
                 yield from self._give_up(process, "crashed")
             while process.pages and (frame := _frame(process.received)) is not None:
                 process.deadline = time.monotonic() + self._limit
-                yield process.pages.popleft(), _decode(frame)
+                yield process.pages.popleft(), _RESULTS.decode(frame)
         now = time.monotonic()
         for process in [p for p in self._processes if p.pages and p.deadline <= now]:
             yield from self._give_up(process, "hung")
@@ -184,14 +184,3 @@ def _frame(received: bytearray) -> bytes | None:
     frame = bytes(received[4 : 4 + size])
     del received[: 4 + size]
     return frame
-
-
-def _decode(frame: bytes) -> ExtractionResult:
-    raw = orjson.loads(frame)
-    return ExtractionResult(
-        raw["outcome"],
-        tuple(
-            (Story.from_dict(story), [Chunk.from_dict(chunk) for chunk in chunks])
-            for story, chunks in raw["stories"]
-        ),
-    )

@@ -76,11 +76,6 @@ def load(
     )
 
 
-def encode(found: ExtractionResult) -> bytes:
-    """What goes back over the pipe."""
-    return msgspec.json.encode({"outcome": found.outcome, "stories": found.stories})
-
-
 def unpack_profile(packed: bytes) -> Profile:
     """The profile that `Profile.of_extraction` wrote, by the same names; others are no attributes.
 
@@ -128,7 +123,7 @@ def main(arguments: list[str]) -> int:
             if told:  # once: the first says what the others would
                 sys.stderr.write(f"extraction failed: {type(error).__name__}: {str(error)[:200]}\n")
                 told = b""
-        write_frame(replies, encode(found))
+        write_frame(replies, msgspec.json.encode(found))
     return 0
 
 

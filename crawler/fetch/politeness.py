@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import fmean
 
 from aiolimiter import AsyncLimiter
 
@@ -125,7 +124,7 @@ class HostThrottle:
     def _for_latency(self) -> float:
         if not self._latencies:
             return 0.0
-        wanted = self._latency_factor * fmean(self._latencies)
+        wanted = self._latency_factor * sum(self._latencies) / len(self._latencies)
         if wanted <= 0:
             return 0.0
         return min(STEP ** math.ceil(math.log(wanted, STEP)), LONGEST_SLOW_S)

@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
+from stringzilla import find
+
 from exchange.text.fold import fold
 from exchange.text.language import every
 from exchange.text.sentences import split_sentences
@@ -64,6 +66,6 @@ def commanded(sentences: Sequence[str]) -> range:
 def commands(text: str, language: str) -> bool:
     """Whether any paragraph of a text commands the model that reads it."""
     folded = fold(text)
-    return any(hint in folded for hint in _HINTS) and any(
+    return any(find(folded, hint) >= 0 for hint in _HINTS) and any(
         commanded(split_sentences(line, language)) for line in text.splitlines()
     )
