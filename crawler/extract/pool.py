@@ -27,6 +27,13 @@ DEPTH = 32  # pages given at once, so that a process need not wait for us after 
 NAP_S = 0.02  # between looks at processes that have enough to do: one wake-up for many pages
 PIPE_BYTES = 1 << 20  # for what is written meanwhile; only Linux has pipes of a chosen size
 START_S = 60.0  # a process on a busy machine imports for a while
+# For glibc: what a page took is kept for the next one, up to 8 MB, and not given back after each,
+# which takes a twelfth of the time. Other systems do not know these names.
+_MALLOC = {
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+    "MALLOC_TOP_PAD_": str(1 << 20),
+}
 _RESULTS = msgspec.json.Decoder(ExtractionResult)
 
 
@@ -98,7 +105,7 @@ class ExtractionPool:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**_MALLOC, **os.environ, "PYTHONPATH": path},
             )
         except OSError as error:
             raise ProgramFailed(f"cannot start a process to extract text: {error}") from None

@@ -140,7 +140,8 @@ class Frontier:
                 if outcome.reason == "moved":
                     self._aliases.reopen_loops(outcome)
                 self._finish(outcome)
-                counted.update(_counts(outcome))
+                for name, delta in _counts(outcome).items():
+                    counted[name] += delta
                 self._canonicals.settle(outcome.page)
                 story_parts.settle(self.db, outcome, self._add, self.ask_again)
             for name, delta in counted.items():

@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from functools import cache
 
 # What terminals obey: `ESC [ 31 m` and its kin, and titles and links, up to their end. Taken away
 # whole, since `[31m` without its escape is rubbish in a text. ASCII, so that bytes may be searched.
@@ -30,10 +31,13 @@ _RANGES = (
 # Joiners belong to the scripts that join letters, and to emoji; elsewhere they only hide in words,
 # so that no search finds these.
 _APART = "[^\u0590-\u1dff\u2000-\U0010ffff]"
-_HARMFUL = re.compile(
-    f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in _RANGES)}]"
-    f"|(?<={_APART})[\u200c\u200d]|[\u200c\u200d](?={_APART})"
-)
+
+
+@cache  # few texts need it
+def _harmful() -> re.Pattern[str]:
+    ranges = "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES)
+    joiners = f"(?<={_APART})[\u200c\u200d]|[\u200c\u200d](?={_APART})"
+    return re.compile(f"[{ranges}]|{joiners}")
 
 
 def printable(text: str) -> str:
@@ -46,7 +50,7 @@ def printable(text: str) -> str:
         return text
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPES.sub("", text)
-    return _HARMFUL.sub("", _LINE_ENDS.sub("\n", text))
+    return _harmful().sub("", _LINE_ENDS.sub("\n", text))
 
 
 def one_line(text: str, longest: int | None = None) -> str:
