@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from trainer.console import ProgressCallback
 from trainer.training.plan import PreflightPlan, RunPlan
 
+ASKING = "asking the base"  # the teacher of recipe distil about every row, before the first step
+
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:

@@ -12,7 +12,13 @@ from rich.table import Table
 
 from exchange.display import format_bytes, format_duration, format_moment
 from trainer.console import ProgressScreen, one_line
-from trainer.training.callbacks import Callback, SampleAnswer, StepMetrics, ValidationMetrics
+from trainer.training.callbacks import (
+    ASKING,
+    Callback,
+    SampleAnswer,
+    StepMetrics,
+    ValidationMetrics,
+)
 from trainer.training.plan import PreflightPlan, RunPlan
 from trainer.training.runs import RunSummary, TrainingRun
 
@@ -25,6 +31,7 @@ class TrainingScreen(ProgressScreen, Callback):
         self._steps = 0
         self._tokens_per_s = 0.0
         self._started = (0.0, 0)  # when, and after which step
+        self._asked: tuple[float, int] | None = None  # when asking began, and after how many rows
         self._forecast: list[tuple[str, str]] = []
 
     def on_forecast(self, preflight: PreflightPlan) -> None:
@@ -45,6 +52,19 @@ class TrainingScreen(ProgressScreen, Callback):
             )
         if resumed_at:
             self.log(f"going on after step {resumed_at} of {plan.steps}")
+
+    def on_progress(self, what: str, done: int, total: int) -> None:
+        """See `ProgressCallback`. What may take hours says how fast it is and how long it takes."""
+        if what != ASKING or done >= total:
+            super().on_progress(what, done, total)
+            return
+        now = time.monotonic()
+        began, before = self._asked = self._asked or (now, done)
+        if now == began:
+            return
+        pace = (done - before) / (now - began)
+        left = f"  {format_duration((total - done) / pace)} left" if pace else ""
+        self.show_progress(what, done, total, f"{pace:,.1f} rows/s", left)
 
     def on_step(self, step: StepMetrics) -> None:
         """See `Callback`. The speed is smoothed over about ten steps."""

@@ -15,7 +15,7 @@ from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches, checkpoints
 from trainer.training.activation_cache import ActivationCache
 from trainer.training.batches import TrainingData, plan_run
-from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
+from trainer.training.callbacks import ASKING, Callback, StepMetrics, ValidationMetrics
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, Validator, loss_and_gradient, scalar
 from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps
@@ -109,7 +109,7 @@ class TrainingLoop:
             )
         if self.teacher:
             self.teacher.fill_together(
-                self.data.train, self.group, self.callback.progress("asking the base"), self.stop
+                self.data.train, self.group, self.callback.progress(ASKING), self.stop
             )
         self.model.train()  # loaded models do not drop out
         with adapter.gradient_checkpointing(self.model, self.checkpoint):
