@@ -202,10 +202,8 @@ class OracleProject(ComposedProject):
         table = self._table("evaluate", EvaluateSettings, settings)
         request = EvaluationRequest(archive, name, checkpoint, command="kkoracle.Project.evaluate")
         hooks = EvaluationHooks(report=progress, confirm=confirm, stop=stop)
+        options = report.ReportOptions.of(self, archive, table)
         folder = evaluate(self, table, request, hooks)
-        persona = self.config.table("persona", PersonaSettings)
-        spoken = self.language(archive)
-        options = report.ReportOptions(persona.goal, spoken, table.matters, table.watts)
         return report.write_report(folder, self.archive_dir(archive), options, progress)
 
     def train_scorer(

@@ -36,6 +36,7 @@ BAND_COLOUR = "#8884"
 
 REPORT_WIDTH = 760
 ROW, LABEL, NOTE = 30, 230, 190  # height of a forest's row; width of the names and of the figures
+PHONE_WIDTH, PHONE_ROW, PHONE_EDGE = 350, 46, 14  # the same above each other, on a narrow page
 CURVE_POINTS = 300
 
 _draw = partial(macro, "exchange.html", "plots.html.j2")
@@ -161,7 +162,9 @@ def share_bars(title: str, parts: Mapping[str, float]) -> Markup:
 
 
 def forest(rows: Sequence[ForestRow], scale: float = 1.0, matters: float = 0.0) -> Markup:
-    """Differences with their intervals around a line at zero.
+    """Differences with their intervals around a line at zero, once for a wide and a narrow page.
+
+    The style sheet shows one of `for-wide` and `for-phone`; its text says all rows.
 
     Args:
         scale: what a value is multiplied with on the axis: 100 for shares.
@@ -173,16 +176,27 @@ def forest(rows: Sequence[ForestRow], scale: float = 1.0, matters: float = 0.0) 
     low = 1.05 * min(0.0, -matters, *(row.low for row in rows))
     if high == low:
         high, low = 1.0, -1.0
-    across = Axis(low, high, LABEL, REPORT_WIDTH - NOTE)
-    ticks = [
-        (across.place(tick), format_tick(tick * scale), tick == 0)
-        for tick in value_ticks(low, high, 5)
-    ]
-    return _draw("forest", rows, across, ticks, matters, REPORT_WIDTH, ROW)
+    told = "; ".join(f"{row.label}: {row.note}" for row in rows)
+    drawn = _nothing()
+    for left, right, width, row, page in (
+        (LABEL, NOTE, REPORT_WIDTH, ROW, "for-wide"),
+        (PHONE_EDGE, PHONE_EDGE, PHONE_WIDTH, PHONE_ROW, "for-phone"),
+    ):
+        axis, above = Axis(low, high, left, width - right), page == "for-phone"
+        ticks = [
+            (axis.place(tick), format_tick(tick * scale), tick == 0)
+            for tick in value_ticks(low, high, 5)
+        ]
+        drawn += _draw("forest", rows, axis, ticks, matters, width, row, above, page, told)
+    return drawn
 
 
-def loss_curve(train: Points, valid: Points) -> Markup:
-    """Losses by step: a line for training, dots for validations; "" of fewer than two points."""
+def loss_curve(train: Points, valid: Points, title: str) -> Markup:
+    """Losses by step: a line for training, dots for validations; "" of fewer than two points.
+
+    Args:
+        title: what it shows, for those who do not see it; where the losses go is added.
+    """
     points = [*train, *valid]
     if len(points) < 2:
         return _nothing()
@@ -194,21 +208,24 @@ def loss_curve(train: Points, valid: Points) -> Markup:
         [(x.place(step), y.place(loss)) for step, loss in some]
         for some in (downsample(train, CURVE_POINTS), valid)
     )
-    return _draw("loss_curve", line, dots, ticks, f"{x.high:,.0f}", REPORT_WIDTH)
+    ends = [f"{some[0][1]:.3g} → {some[-1][1]:.3g}" for some in (train, valid) if some]
+    told = f"{title}: {', '.join(ends)}"
+    return _draw("loss_curve", line, dots, ticks, f"{x.high:,.0f}", REPORT_WIDTH, told)
 
 
-def reliability(bins: Sequence[tuple[float, float, int]], size: int = 200) -> Markup:
+def reliability(bins: Sequence[tuple[float, float, int]], title: str, size: int = 200) -> Markup:
     """Confidence against the share of right answers; the area of a dot is its answers.
 
     Args:
         bins: confidence, share of right answers, count.
+        title: what it shows, for those who do not see it.
     """
     most = max((count for *_, count in bins), default=1)
     dots = [
         (sure * size, (1 - right) * size, 3 + 7 * (count / most) ** 0.5)
         for sure, right, count in bins
     ]
-    return _draw("reliability", dots, size)
+    return _draw("reliability", dots, size, title)
 
 
 def win_bar(won: int, ties: int, lost: int, width: int = 160) -> Markup:

@@ -23,6 +23,9 @@ import orjson
 from exchange.display import format_duration
 from exchange.project import run_dir
 from kkoracle.demo.plan import DemoPlan
+from trainer.dataset.build import FOLDER
+from trainer.dataset.rows import describe_valid
+from trainer.evaluate.compare_records import HELD_OUT, TRAINED
 
 POLL_S, PLAIN_S = 0.5, 5.0
 
@@ -150,17 +153,21 @@ def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
         ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
         (
             "loss",
-            f"taught stories {_change(run, 'taught')}, stories never seen "
+            f"taught rows {_change(run, 'taught')}, {describe_valid(archive / FOLDER)} "
             f"{_change(run, 'valid')} (per token, before -> after)",
         ),
         *((f"{part['group']}", _exact_shares(part)) for part in compare.get("shares", [])),
     ]
 
 
+_ASKED = {TRAINED: "of taught rows", HELD_OUT: "of stories never taught"}
+
+
 def _exact_shares(part: dict[str, Any]) -> str:
     return (
-        f"{part['rows']} questions: {part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of "
-        f"answers exact, loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"
+        f"{part['rows']} questions {_ASKED.get(part['group'], '')}: "
+        f"{part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of answers exact, "
+        f"loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"
     )
 
 

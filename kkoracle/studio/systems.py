@@ -19,14 +19,14 @@ from exchange.store.corpus import SpoolCorpus
 from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, SYSTEMS, TUNED, TUNED_RAG
 from trainer.evaluate import rag
+from trainer.evaluate.rag.archive import rag_template
 from trainer.evaluate.rag.index import question_terms
 from trainer.evaluate.records import EvalItem
+from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.strategies import PromptStrategy, RagStrategy, ZeroShotStrategy
-from trainer.tokenization import PASSAGE_PLACEHOLDERS
 
-PASSAGES = 4  # shown to a system that reads
 LONGEST_QUESTION = 2000  # characters of a question
 
 
@@ -70,16 +70,18 @@ class StudioSystems:
         weights: LocalWeights,
         index: rag.SearchIndex,
         template: prompts.PromptTemplate,
+        passages: int,
         system: str,
     ) -> None:
         self._weights, self._index, self._template = weights, index, template
+        self._passages = passages
         self._system = system
 
     def ask(self, name: str, question: str, max_tokens: int) -> StudioAnswer:
         """One answer. What goes wrong with it alone stands in `error`."""
         read = name in (RAG, TUNED_RAG)
         way: PromptStrategy = (
-            RagStrategy(self._index, self._template, PASSAGES) if read else ZeroShotStrategy()
+            RagStrategy(self._index, self._template, self._passages) if read else ZeroShotStrategy()
         )
         speaker = LocalModel(
             self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="", adapter_sha=""
@@ -105,7 +107,7 @@ class StudioSystems:
             return ()
         found = {
             one.document.id: one.document
-            for one in self._index.search(question_terms(question), PASSAGES)
+            for one in self._index.search(question_terms(question), self._passages)
         }
         return tuple(
             StudioSource(found[id].head, found[id].url, found[id].text)
@@ -125,14 +127,15 @@ def open_systems(
     """
     base, adapter = _locate_model(project, archive, run)
     persona = project.config.table("persona", PersonaSettings)
-    template = prompts.template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
+    evaluated = project.config.table("evaluate", EvaluateSettings)
+    template = rag_template(evaluated.prompt, project.language(archive))
     with SpoolCorpus(project.archive_dir(archive)) as corpus:
         index = rag.open_archive(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")
         )
     try:
         with LocalWeights(base, adapter, project.data, 1, note) as weights:
-            yield StudioSystems(weights, index, template, persona.system)
+            yield StudioSystems(weights, index, template, evaluated.passages, persona.system)
     finally:
         index.close()
 

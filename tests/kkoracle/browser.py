@@ -63,21 +63,32 @@ class Browser:
         *steps: tuple[str, str],
         seconds: float = 30,
         shot: Path | None = None,
+        width: int = 1280,
+        scheme: str = "light",
     ) -> dict[str, Any]:
         """Open a page, wait until a script's expression is true, and return what is there.
 
         Args:
             steps: what to do then (a script), and what to wait for each time.
             shot: where a picture of the page goes.
+            width: of the window, in CSS pixels; under 500 it is a phone's.
+            scheme: light or dark, as the reader's system prefers.
 
         Returns:
             `dom` (the page as it is then), `owned` (what a hostile script would have set),
-            `requests` (every address that was asked for).
+            `requests` (every address that was asked for), `value` (of the last expression that was
+            waited for).
         """
-        return asyncio.run(self._look(url, [("", wait_for), *steps], seconds, shot))
+        window = (width, scheme)
+        return asyncio.run(self._look(url, [("", wait_for), *steps], seconds, shot, window))
 
     async def _look(
-        self, url: str, steps: list[tuple[str, str]], seconds: float, shot: Path | None
+        self,
+        url: str,
+        steps: list[tuple[str, str]],
+        seconds: float,
+        shot: Path | None,
+        window: tuple[int, str],
     ) -> dict[str, Any]:
         async with aiohttp.ClientSession() as session:
             async with session.put(f"{self._base}/json/new?about:blank") as reply:
@@ -85,17 +96,19 @@ class Browser:
             async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0) as socket:
                 page = _Page(socket)
                 await page.call("Network.enable")
+                await page.resize(*window)
                 await page.call("Page.navigate", url=url)
                 for do, wait_for in steps:
                     await page.value(do)
                     deadline = time.monotonic() + seconds
-                    while not await page.value(wait_for):
+                    while not (value := await page.value(wait_for)):
                         assert time.monotonic() < deadline, f"{url} never showed {wait_for}"
                         await asyncio.sleep(0.1)
                 found = {
                     "dom": await page.value("document.documentElement.outerHTML"),
                     "owned": await page.value("window.owned"),
                     "requests": page.requests,
+                    "value": value,
                 }
                 if shot:
                     await page.picture(shot)
@@ -125,9 +138,13 @@ class _Page:
         found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         return found.get("result", {}).get("value")
 
-    async def picture(self, path: Path) -> None:
-        size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    async def resize(self, width: int, scheme: str) -> None:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
-        await asyncio.sleep(0.5)  # until it is drawn in that size
+        prefers = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.call("Emulation.setEmulatedMedia", features=prefers)
+
+    async def picture(self, path: Path) -> None:
+        await asyncio.sleep(0.5)  # until it is drawn
         found = await self.call("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(found["data"]))

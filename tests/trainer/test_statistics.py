@@ -12,11 +12,15 @@ from scipy import stats
 from trainer.statistics import (
     ClusteredEstimate,
     bootstrap_interval,
+    calibration_error,
     clustered_mean,
     clustered_ratio,
     design_effect,
     difference,
     effective_freedom,
+    equal_size_bins,
+    equal_width_bin,
+    error_if_calibrated,
     holm_adjust,
     mcnemar_p,
     paired_difference,
@@ -248,3 +252,31 @@ def test_that_nobody_of_few_differs_is_no_certainty() -> None:
     assert many.high < 0.01 < 0.15 < few.high
     seen = clustered_mean([0.0, 1.0, 1.0], ["a", "b", "c"])
     assert with_least_error(seen) == seen
+
+
+def test_equal_confidences_are_in_one_bin_whatever_their_order() -> None:
+    sure = [0.7] * 40 + [0.7 + 1e-12] * 20 + [0.9] * 40
+    bins = equal_size_bins(sure, 10)
+    assert len(set(bins[:60])) == 1 and len(set(bins[60:])) == 1 and bins[0] != bins[60]
+    right = [float(n % 10 < 7) for n in range(60)] + [float(n % 10 < 9) for n in range(40)]
+    assert calibration_error(sure, right, bins) == pytest.approx(0.0, abs=1e-9)
+    assert len(set(equal_size_bins([n / 100 for n in range(100)], 10))) == 10
+    assert equal_width_bin(0.7, 10) == equal_width_bin(0.7 - 1e-13, 10) == 7
+    assert equal_width_bin(1.0, 10) == 9
+
+
+def test_perfect_calibration_has_an_error_of_its_own_that_more_answers_shrink() -> None:
+    """A system that is right as often as it says is found at that error, and no other is."""
+    rng = random.Random(5)
+    for count in (50, 800):
+        sure = [rng.uniform(0.3, 1.0) for _ in range(count)]
+        bins = equal_size_bins(sure, 10)
+        honest = [
+            calibration_error(sure, [float(rng.random() < one) for one in sure], bins)
+            for _ in range(200)
+        ]
+        expected = error_if_calibrated(sure, bins)
+        assert expected == pytest.approx(plain.mean(honest), rel=0.1)
+    boastful = [float(rng.random() < one - 0.25) for one in sure]
+    assert calibration_error(sure, boastful, bins) > 3 * expected
+    assert error_if_calibrated([0.8] * 800, [0] * 800) < error_if_calibrated([0.8] * 50, [0] * 50)

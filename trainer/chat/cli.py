@@ -51,7 +51,10 @@ def chat(
         bool, typer.Option("--alone", help="Every question by itself, as the model was taught.")
     ] = False,
     max_tokens: MaxTokens = 256,
-    passages: Annotated[int, typer.Option(min=1, max=20, help="Chunks before a question.")] = 4,
+    passages: Annotated[
+        int | None,
+        typer.Option(min=1, max=20, help="Chunks before a question; default: [evaluate] passages."),
+    ] = None,
     scale: Scale = 1.0,
     abstain: Abstain = False,
     yes: Yes = False,

@@ -12,7 +12,6 @@ from exchange import lock
 from exchange.errors import NotFound
 from exchange.inference.models import ModelSettings, locate
 from exchange.project import Project
-from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
 from exchange.store.spool import FILE as SPOOL
 from trainer import tuned_model
@@ -20,7 +19,8 @@ from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
 from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import ArchiveSearch
-from trainer.tokenization import PASSAGE_PLACEHOLDERS
+from trainer.evaluate.rag.archive import rag_template
+from trainer.evaluate.settings import EvaluateSettings
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
@@ -37,7 +37,7 @@ class ChatOptions:
     system: str
     alone: bool
     max_tokens: int
-    passages: int
+    passages: int | None  # None: as many as [evaluate] says
     model: ModelSettings
     scale: float = 1.0  # strength of the adapter
     abstain: bool = False  # the tuned model may say that it does not know
@@ -57,6 +57,7 @@ def open_chat(
     """
     archive_dir = project.archive_dir(wanted.archive)
     persona = project.config.table("persona", PersonaSettings)
+    evaluated = project.config.table("evaluate", EvaluateSettings)
     has_run = (TrainingRun(archive_dir, wanted.run).folder / "run.json").exists()
     has_spool = (archive_dir / SPOOL).exists()
     systems = [
@@ -94,17 +95,18 @@ def open_chat(
                 chat_models = open_chat_models(folder, None)
                 about = f"{folder.name} ({runs.model_sha(folder)}), not tuned"
         held.enter_context(closing(chat_models))
+        count = wanted.passages or evaluated.passages
         language = project.language(wanted.archive)
         search = held.enter_context(closing(ArchiveSearch(archive_dir, language)))
         yield ChatContext(
             session=ChatSession(wanted.system, persona.system, wanted.alone),
             models=chat_models,
             systems=systems,
-            search=lambda question: _opened(search, console).passages(question, wanted.passages),
+            search=lambda question: _opened(search, console).passages(question, count),
             find_sources=lambda turn: _opened(search, console).sources(
                 turn.answer, turn.question, count=SOURCES
             ),
-            template=prompts.template_in_language("rag", language, PASSAGE_PLACEHOLDERS),
+            template=rag_template(evaluated.prompt, language),
             max_tokens=wanted.max_tokens,
             title=persona.name,
             about=about,

@@ -133,6 +133,10 @@ def _answer(context: ChatContext, question: str) -> None:
     turns, shown = session.prompt(
         question, found, context.template, lambda one: context.models.fits(one, context.max_tokens)
     )
+    if len(shown) < len(found):
+        context.console.print(
+            f"[dim]{len(shown)} of {len(found)} passages fit the model's context[/]"
+        )
     usage = ReplyUsage()
     pieces: list[str] = []
     with (

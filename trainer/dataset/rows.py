@@ -16,7 +16,7 @@ from typing import Any, Self
 import orjson
 from msgspec import to_builtins
 
-from exchange.errors import BadFile, NotEnoughData, NotFound
+from exchange.errors import BadFile, NotEnoughData, NotFound, UserError
 from exchange.inference.engine import Message
 from exchange.records import Chunk
 from exchange.store.corpus import PairProvenance
@@ -26,6 +26,12 @@ from trainer.dataset.split import Split
 MANIFEST = "manifest.json"
 CHUNKS = "chunks.jsonl"  # beside the splits: the text that the rows of train were made from
 FORMAT = 2
+# What the rows of `valid` are, for people.
+VALID_NAMES = {
+    "rephrasings": "taught rows in other words",
+    "stories": "stories never taught",
+    "pairs": "pairs of taught stories, drawn at random",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,13 @@ class Manifest:
     def sha(self) -> str:
         """12 hex that name this dataset: equal when every file and every choice is equal."""
         return sha256(self.to_json()).hexdigest()[:12]
+
+    @property
+    def valid_kind(self) -> str:
+        """What the rows of `valid` are, a key of `VALID_NAMES`: only "stories" are untaught."""
+        if self.method == "researcher":
+            return "pairs"
+        return "stories" if self.line.get("valid") else "rephrasings"
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -162,6 +175,14 @@ def _without_empty(record: StoryOrigin | PairProvenance, name: str) -> dict[str,
 
 def _with_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return {**fields, name: fields[name] or ""}
+
+
+def describe_valid(directory: Path) -> str:
+    """What the rows of a dataset's `valid` are, for people; where there is no dataset: no more."""
+    try:
+        return VALID_NAMES[Manifest.read(directory).valid_kind]
+    except UserError:
+        return "validation rows"
 
 
 SplitRows = Mapping[Split, Sequence[DatasetRow]]

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
         app,
         evaluate,
         "kkoracle evaluate",
-        "kkoracle evaluate --systems base,rag,tuned -n 100",
+        "kkoracle evaluate --systems base,base+rag,tuned -n 100",
         "kkoracle evaluate --systems base,tuned --scales 0.5,0.75",
         "kkoracle evaluate --gate --json",
         panel="Model",
@@ -147,13 +147,13 @@ def evaluate(
     openblas.ensure()
 
     from exchange.errors import FAILED
-    from exchange.settings import PersonaSettings
     from trainer.console import ProgressScreen
     from trainer.evaluate import report
     from trainer.evaluate.run import EvaluationHooks, EvaluationRequest
     from trainer.evaluate.run import evaluate as run_evaluation
 
     project: Project = ctx.obj
+    choices = report.ReportOptions.of(project, archive, settings)
     console = result_console(json)
     with (
         ProgressScreen(console) as screen,
@@ -172,10 +172,6 @@ def evaluate(
             ),
             EvaluationHooks(screen.log, screen.on_progress, confirmation(yes, err=json), stop),
         )
-        persona = project.config.table("persona", PersonaSettings)
-        choices = report.ReportOptions(
-            persona.goal, project.language(archive), settings.matters, settings.watts
-        )
         found = report.write_report(
             folder, project.archive_dir(archive), choices, screen.on_progress
         )
@@ -185,6 +181,7 @@ def evaluate(
                 "folder": str(folder),
                 "verdict": asdict(found.verdict) if found.verdict else None,
                 "sentence": found.sentence,
+                "unknown": asdict(found.unknown) if found.unknown else None,
                 "passed": found.passed,
                 "gate": [asdict(check) for check in found.gate],
                 "comparisons": [asdict(one) for one in found.declared],

@@ -26,6 +26,7 @@ from trainer.evaluate.judge import letter_judge
 from trainer.evaluate.judge.audit import run_judge
 from trainer.evaluate.judge.letter_judge import LetterJudge
 from trainer.evaluate.metrics import ALL_METRICS, measure
+from trainer.evaluate.rag.archive import rag_template
 from trainer.evaluate.records import (
     EvalAnswer,
     EvalItem,
@@ -43,7 +44,6 @@ from trainer.evaluate.systems.build import ModelClients, SystemResources, answer
 from trainer.evaluate.systems.client import EndpointClient
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
 from trainer.evaluate.systems.system import EvalSystem
-from trainer.tokenization import PASSAGE_PLACEHOLDERS
 from trainer.training.runs import CheckpointName
 
 FOLDER = "evaluation"  # in the run's folder
@@ -154,9 +154,7 @@ class _EvaluationRun:
     @property
     def template(self) -> PromptTemplate:
         """How passages are put before a question."""
-        if self.settings.prompt:
-            return prompts.load_template(self.settings.prompt, PASSAGE_PLACEHOLDERS)
-        return prompts.template_in_language("rag", self.language, PASSAGE_PLACEHOLDERS)
+        return rag_template(self.settings.prompt, self.language)
 
     def systems(
         self, found: EvaluationInputs, items: Sequence[EvalItem], weights: LocalWeights
@@ -272,8 +270,15 @@ def _warnings(
         warnings.append(
             "the dataset was built anew since this run: test_recall may ask what it was not taught"
         )
-    kinds = {system.kind for system in systems}
+    asked = {name for system in systems for name in (system.kind, system.name)}
     for kind in settings.systems:
-        if kind not in kinds:
+        if kind not in asked:
             warnings.append(f"{kind} was not asked: there is no archive to search")
+    for system in systems:
+        short, questions = system.shortened
+        if short:
+            warnings.append(
+                f"{system.name}: at {short:,} of {questions:,} questions passages or examples were "
+                "left out, since they did not fit the model's context beside [evaluate] max_tokens"
+            )
     return warnings

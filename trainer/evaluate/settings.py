@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, field_validator
 
 from exchange.settings import SettingsTable
 
+SHOWN_AS = {"base+rag": "rag"}  # what the report calls a kind
+FEW_SHOT = re.compile(r"few-shot-([1-9]|[12]\d|3[0-2])")  # with so many examples
 KNOWN = (
     "base",
     "few-shot",
@@ -23,8 +27,9 @@ class EvaluateSettings(SettingsTable):
 
     systems: tuple[str, ...] = Field(
         KNOWN[:-1],
-        description="who is asked: base, few-shot, rag, tuned, tuned+abstain (it says so where it "
-        "is not sure), tuned+rag, oracle, endpoint",
+        description="who is asked: base, few-shot (few-shot-3: with three examples alone), "
+        "base+rag, tuned, tuned+abstain (it says so where it is not sure), tuned+rag, oracle, "
+        "endpoint",
     )
     shots: tuple[int, ...] = Field(
         (1, 3, 5), description="how many examples few-shot shows; each number is a system"
@@ -38,7 +43,7 @@ class EvaluateSettings(SettingsTable):
         300,
         ge=0,
         description="of each test split, spread over the stories; 100 stories give fair intervals; "
-        "0: all",
+        "no other set has more either; 0: all",
     )
     absent: int = Field(
         60, ge=0, description="questions that the archive cannot answer, besides refusals; 0: all"
@@ -71,6 +76,11 @@ class EvaluateSettings(SettingsTable):
         lt=1,
         description="smallest difference that would change what you do: points of a share",
     )
+    report_language: str = Field(
+        "",
+        description="language that the report opens in, such as el or en; empty: this machine's "
+        "(LANG), or the newspaper's",
+    )
     watts: float = Field(
         60.0, gt=0, description="what this machine draws while it works, for the energy"
     )
@@ -78,10 +88,11 @@ class EvaluateSettings(SettingsTable):
     @field_validator("systems")
     @classmethod
     def _are_known(cls, systems: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in systems if name not in KNOWN]
+        asked = [SHOWN_AS.get(name, name) for name in systems]
+        unknown = [name for name in asked if name not in KNOWN and not FEW_SHOT.fullmatch(name)]
         if unknown or not systems:
             raise ValueError(f"{', '.join(unknown) or 'nobody'}: known are {', '.join(KNOWN)}")
-        return tuple(dict.fromkeys(systems))
+        return tuple(dict.fromkeys(asked))
 
     @field_validator("scales")
     @classmethod

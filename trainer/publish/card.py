@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from exchange.text.controls import one_line, plain_markdown
+from trainer.dataset.build import FOLDER
+from trainer.dataset.rows import describe_valid
 from trainer.evaluate.report import strings
 from trainer.publish.fuse import FusedModel
 
@@ -66,7 +68,10 @@ def read_results(run: Path) -> CardResults:
     report = _load(run / "evaluation" / "report.json")
     evaluated = _tried(_evaluated, report)
     rows = evaluated or _tried(_compared, _load(run / "compare.json"))
-    rows += _tried(_summed, _load(run / "summary.json"))
+    rows += _tried(
+        _summed,
+        {**_load(run / "summary.json"), "on_valid": describe_valid(run.parent.parent / FOLDER)},
+    )
     return CardResults(tuple(rows), str(report.get("sentence", "")) if evaluated else "")
 
 
@@ -111,7 +116,7 @@ def _compared(raw: dict[str, Any]) -> Iterator[CardResult]:
 
 
 def _summed(raw: dict[str, Any]) -> Iterator[CardResult]:
-    for on, key in (("taught rows", "taught"), ("validation rows", "valid")):
+    for on, key in (("taught rows", "taught"), (raw["on_valid"], "valid")):
         yield CardResult(
             on, "loss, nats per answer token", raw[f"{key}_before"], raw[f"{key}_after"]
         )

@@ -116,19 +116,18 @@ def mean_absolute_error(outcomes: Sequence[LabelledPrediction]) -> float:
 def expected_calibration_error(outcomes: Sequence[LabelledPrediction]) -> float:
     """How far confidence and the share that is right lie apart: 0 to 1, lower is better.
 
-    Items go into bins of equal numbers by confidence (equal widths would leave most bins of a sure
-    scorer empty); the gaps of the bins, weighted by their items, are summed (Naeini et al. 2015,
-    with the bins of Nguyen and O'Connor 2015).
+    Items go into bins of equal numbers by confidence: equal widths would leave most bins of a sure
+    scorer empty.
     """
-    ranked = sorted(outcomes, key=lambda outcome: outcome.reading.confidence)
-    gaps = 0.0
-    for number in range(BINS):
-        first = number * len(ranked) // BINS
-        last = (number + 1) * len(ranked) // BINS
-        some = ranked[first:last]
-        right = sum(outcome.reading.level == outcome.level for outcome in some)
-        gaps += abs(sum(outcome.reading.confidence for outcome in some) - right)
-    return gaps / len(ranked)
+    sure = [outcome.reading.confidence for outcome in outcomes]
+    right = [float(outcome.reading.level == outcome.level) for outcome in outcomes]
+    return statistics.calibration_error(sure, right, statistics.equal_size_bins(sure, BINS))
+
+
+def error_if_calibrated(outcomes: Sequence[LabelledPrediction]) -> float:
+    """The calibration error to expect of as many items if the confidence were exactly true."""
+    sure = [outcome.reading.confidence for outcome in outcomes]
+    return statistics.error_if_calibrated(sure, statistics.equal_size_bins(sure, BINS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +237,12 @@ METRICS = (
     ),
     ScorerMetric(
         name="ece",
-        signature=f"ece|bins:{BINS}, equal-mass|confidence:probability-of-level|v:1",
+        signature=f"ece|bins:{BINS}, equal-mass, ties in one|confidence:probability-of-level|v:2",
         value=expected_calibration_error,
+    ),
+    ScorerMetric(
+        name="ece_if_calibrated",
+        signature=f"ece|bins:{BINS}, equal-mass, ties in one|right as often as sure, drawn|v:1",
+        value=error_if_calibrated,
     ),
 )

@@ -6,6 +6,12 @@ the questions still needed are computed from these sums. Each module names its s
 intervals promise is checked by simulation: `python -m bench statistics`.
 """
 
+from trainer.statistics.calibration import (
+    calibration_error,
+    equal_size_bins,
+    equal_width_bin,
+    error_if_calibrated,
+)
 from trainer.statistics.clustered import (
     ClusteredEstimate,
     ClusterSums,
@@ -38,11 +44,15 @@ __all__ = [
     "ClusteredEstimate",
     "PairedDifference",
     "bootstrap_interval",
+    "calibration_error",
     "clustered_mean",
     "clustered_ratio",
     "design_effect",
     "difference",
     "effective_freedom",
+    "equal_size_bins",
+    "equal_width_bin",
+    "error_if_calibrated",
     "holm_adjust",
     "mcnemar_p",
     "paired_difference",

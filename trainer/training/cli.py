@@ -84,6 +84,8 @@ def train(
     openblas.ensure()
     from rich.console import Console
 
+    from trainer.dataset.build import FOLDER
+    from trainer.dataset.rows import describe_valid
     from trainer.training.console import TrainingScreen, print_summary
     from trainer.training.distributed import is_follower
     from trainer.training.train import train as run_training
@@ -125,7 +127,8 @@ def train(
             validation_loss_before=outcome.summary.valid_before,
             validation_loss_after=outcome.summary.valid_after,
         )
-        print_summary(console, outcome.run, outcome.summary)
+        valid = describe_valid(project.archive_dir(archive) / FOLDER)
+        print_summary(console, outcome.run, outcome.summary, valid)
 
 
 @settings_options("train", TrainSettings, "recipe", "layers", "rank", "epochs", "batch")

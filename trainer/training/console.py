@@ -208,16 +208,21 @@ def plot_losses(
     return "\n".join(lines)
 
 
-def print_summary(console: Console, run: TrainingRun, summary: RunSummary) -> None:
-    """The end of a run: its curve, its losses, where things are."""
+def print_summary(console: Console, run: TrainingRun, summary: RunSummary, valid: str) -> None:
+    """The end of a run: its curve, its losses, where things are.
+
+    Args:
+        valid: what the rows are that it was validated on.
+    """
     console.print(
         plot_losses(*run.metrics(), width=max(20, min(80, console.width - 12))), markup=False
     )
     console.print(
-        f"validation loss {summary.valid_before:.4f} -> {summary.valid_after:.4f} "
+        f"validation loss ({valid}) {summary.valid_before:.4f} -> {summary.valid_after:.4f} "
         f"({summary.bits_before:.3f} -> {summary.bits_after:.3f} bits per character; "
         f"best {summary.best_loss:.4f} at step {summary.best_step}), "
-        f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}"
+        f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}",
+        soft_wrap=True,
     )
     if summary.early:
         console.print(

@@ -15,8 +15,11 @@ from exchange.text.similarity import SignatureIndex, question_signature
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill, otherwise, question
 from trainer.dataset import DatasetRequest, DatasetRow, Manifest, build_dataset, read_split, source
+from trainer.dataset.rows import VALID_NAMES, describe_valid
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.split import Split
+from trainer.evaluate.metrics.wording import forgetting_applies
+from trainer.evaluate.records import EvalItem
 
 SETTINGS = DatasetSettings(valid=0.1, unseen=0.1, answer_cap=0)
 SIDES: tuple[Split, ...] = ("train", "valid", "test_unseen")
@@ -244,16 +247,29 @@ def test_general_prompts_stand_beside_and_are_never_taught(tmp_path: Path) -> No
     assert not {row.id for row in general} & set(where(tmp_path))
 
 
-def test_no_general_prompt_is_one_that_replay_teaches() -> None:
+@pytest.mark.parametrize("language", ["el", "en"])
+def test_every_general_prompt_is_measured_and_asked_once(language: str) -> None:
+    rows = source.general_rows(language, "")
+    assert len({row.question for row in rows}) == len({row.id for row in rows}) == 200
+    measured = sum(
+        forgetting_applies(EvalItem(row.id, "test_general", row.question, row.answer, row.id))
+        for row in rows
+    )
+    assert measured >= 0.98 * len(rows)
+    assert all(row.question == row.question.strip() and row.answer.strip() for row in rows)
+
+
+@pytest.mark.parametrize("language", ["el", "en"])
+def test_no_general_prompt_is_one_that_replay_teaches(language: str) -> None:
     from exchange.recipes import prompts
 
-    folder = Path(prompts.__file__).parent / "el"
+    folder = Path(prompts.__file__).parent / language
     taught = SignatureIndex()
     for line in (folder / "general.list").read_text("utf-8").splitlines():
         taught.add(line, question_signature(line))
     near = [
         row.question
-        for row in source.general_rows("el", "")
+        for row in source.general_rows(language, "")
         if taught.nearest(question_signature(row.question))[1] >= 0.6
     ]
     assert near == []
@@ -320,3 +336,17 @@ def test_the_researcher_s_split_says_how_much_it_leaks(built: Desk) -> None:
     assert len(read_split(folder, "test")) > 0
     assert Manifest.read(folder).leak["clusters_crossing"] > 0
     assert Manifest.read(built.dataset).method == "clusters"
+
+
+def test_rows_to_validate_on_are_named_by_what_they_are(tmp_path: Path) -> None:
+    """Paraphrases of what is taught are no stories that were never seen."""
+    for rephrased, kind in ((0, "stories"), (60, "rephrasings")):
+        folder = tmp_path / kind
+        fill(folder, 60, rephrased=rephrased)
+        build_dataset(folder, DatasetSettings(valid=0.1, unseen=0.1, recall=0.5))
+        assert Manifest.read(folder / "dataset").valid_kind == kind
+        assert describe_valid(folder / "dataset") == VALID_NAMES[kind]
+        taught = {row.cluster for row in read_split(folder / "dataset", "train")}
+        valid = {row.cluster for row in read_split(folder / "dataset", "valid")}
+        assert valid <= taught if kind == "rephrasings" else not valid & taught
+    assert describe_valid(tmp_path) == "validation rows"

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from exchange.store.corpus import SpoolCorpus
 from exchange.text.fold import words
+from tests.trainer.evaluate import planted
 from tests.trainer.filling import fill
 from trainer.dataset import DatasetRequest, DatasetRow, build_dataset, read_split
 from trainer.dataset.settings import DatasetSettings
 from trainer.evaluate.items import build_items, distractors
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.items.distractors import DistractorIndex, pick_distractors, with_coined_name
+from trainer.evaluate.metrics import ALL_METRICS, measure
 from trainer.evaluate.rag import open_archive
+from trainer.evaluate.records import EvalAnswer, EvalItem, Evaluation, as_dicts
+from trainer.evaluate.report import EvaluationReport, ReportOptions
+from trainer.evaluate.report.build import ReportContext, build_report
 
 
 @pytest.fixture
@@ -89,6 +95,62 @@ def test_questions_are_spread_over_stories_before_a_story_has_two(dataset: Path)
         item for item in gathered(dataset, ItemCounts(12, 5, 4)) if item.split == "test_unseen"
     ]
     assert len(items) == 12 and len({item.cluster for item in items}) == 12
+
+
+def english(folder: Path, language: str = "en") -> tuple[list[EvalItem], list[str]]:
+    """The items of a dataset that was built in a language, and what is said of it."""
+    build_dataset(folder, DatasetSettings(unseen=0.3), DatasetRequest(language=language))
+    with SpoolCorpus(folder) as corpus:
+        chunks = {chunk.id: chunk for chunk in corpus.chunks()}
+    counts = ItemCounts(0, 5, 4)
+    found = build_items(folder / "dataset", lambda ids: {n: chunks[n] for n in ids}, None, counts)
+    return found.items, found.warnings
+
+
+def gate_of(items: list[EvalItem], tuned: Callable[[EvalItem, str], str]) -> EvaluationReport:
+    """The base says half of what is true; the tuned model what `tuned` makes of it."""
+    said: dict[str, dict[str, EvalAnswer]] = {"base": {}, "tuned": {}}
+    for number, item in enumerate(items):
+        text = item.reference if number % 2 else "nothing of it"
+        for name, told in (("base", text), ("tuned", tuned(item, text))):
+            said[name][item.id] = EvalAnswer(item.id, told, 1, 1, 0.0, "stop")
+    scores, sure = measure(items, said, {})
+    about = planted.about([planted.SIX[0], planted.SIX[3]]).replace(
+        metrics=as_dicts(one.info for one in ALL_METRICS)
+    )
+    found = Evaluation(about, {one.id: one for one in items}, said, scores, sure)
+    return build_report(found, ReportContext(), ReportOptions())
+
+
+def test_the_gate_passes_an_english_paper_s_model_that_lost_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, 200, rephrased=120)
+    items, warnings = english(tmp_path)
+    assert warnings == []
+    kept = gate_of(items, lambda item, text: text)
+    assert kept.passed and [check.metric for check in kept.gate] == ["forgetting", "groundedness"]
+    lost = gate_of(items, lambda item, text: "" if item.split == "test_general" else text)
+    assert not lost.passed and lost.gate[0].outcome == "worse" and lost.gate[1].passed
+
+
+def test_a_language_without_general_questions_is_told_so_and_passes_no_gate(tmp_path: Path) -> None:
+    fill(tmp_path, 200, rephrased=120)
+    items, warnings = english(tmp_path, "fi")
+    assert len(warnings) == 1 and "no general questions" in warnings[0]
+    found = gate_of(items, lambda item, text: text)
+    assert not found.passed and found.gate[0].outcome == "not measured"
+
+
+def test_no_set_has_more_questions_than_were_wanted_of_each(dataset: Path) -> None:
+    for most in (1, 2, 7):
+        splits = Counter(item.split for item in gathered(dataset, ItemCounts(most, 60, 40)))
+        assert set(splits.values()) == {most}, splits
+        assert splits.keys() == {
+            "test_recall",
+            "test_unseen",
+            "test_general",
+            "absent",
+            "disturbed",
+        }
 
 
 def test_the_same_items_are_asked_each_time(dataset: Path) -> None:

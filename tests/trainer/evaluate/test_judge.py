@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from exchange.store.review import Vote
 from trainer.evaluate.judge import JudgeCase, audit_judge, correct_by_votes, prefer_both_orders
-from trainer.evaluate.judge.audit import FAULTS
-from trainer.evaluate.records import EvalItem, Preference
+from trainer.evaluate.judge.audit import FAULTS, run_judge
+from trainer.evaluate.records import EvalAnswer, EvalItem, Preference
 
 NAMES = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")
 
@@ -38,12 +39,20 @@ class Made:
     def __init__(self, manner: Callable[[JudgeCase], float]) -> None:
         self.manner = manner
         self.asked = 0
+        self.stored: list[JudgeCase] = []
 
     def prefer(
         self, contests: Sequence[JudgeCase], progress: Callable[[], None] = lambda: None
     ) -> list[float]:
-        self.asked += len(contests)
+        for contest in contests:
+            if contest not in self.stored:
+                self.asked += 1
+                progress()
+            self.stored.append(contest)
         return [self.manner(contest) for contest in contests]
+
+    def missing(self, contests: Sequence[JudgeCase]) -> int:
+        return sum(contest not in self.stored for contest in contests)
 
 
 def able(contest: JudgeCase) -> float:
@@ -57,6 +66,45 @@ def test_a_judge_that_finds_the_faults_passes() -> None:
     assert {fault["name"] for fault in found.faults} == set(FAULTS)
     assert all(fault["asked"] == fault["caught"] == 30 for fault in found.faults)
     assert found.first_share == 0.5
+
+
+def test_what_was_judged_before_is_no_part_of_what_is_still_to_come(tmp_path: Path) -> None:
+    some, judge = items(), Made(able)
+    answers = {
+        name: {one.id: EvalAnswer(one.id, text + one.id, 1, 1, 0.0, "stop") for one in some}
+        for name, text in (("tuned", "ένα"), ("base", "δύο"))
+    }
+    steps: list[tuple[int, int]] = []
+
+    def run(count: int) -> None:
+        steps.clear()
+        run_judge(
+            judge,
+            some,
+            answers,
+            count,
+            (tmp_path, "default"),
+            lambda what, done, total: steps.append((done, total)),
+        )
+
+    run(10)
+    whole = 2 * (6 * 30 + 10)
+    assert steps == [(n, whole) for n in range(1, whole + 1)]
+    run(10)
+    assert steps == []
+    run(13)
+    assert steps == [(n, 6) for n in range(1, 7)]
+
+
+def test_a_kind_that_was_hardly_planted_is_not_passed() -> None:
+    some = [
+        one.replace(reference=f"Το συμβούλιο ενέκρινε {n + 10}0 ευρώ για τον {NAMES[n % 5]}.")
+        if n > 2
+        else one  # only these say a year
+        for n, one in enumerate(items())
+    ]
+    found = audit_judge(Made(able), some)
+    assert not found.passed and "too few faults" in found.reason and "date 3" in found.reason
 
 
 def test_a_judge_that_always_says_a_fails() -> None:

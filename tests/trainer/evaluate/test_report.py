@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib import resources
 from io import StringIO
 from pathlib import Path
 
@@ -130,6 +132,86 @@ def test_the_same_records_give_the_same_bytes(folder: Path) -> None:
     assert before == {name: (folder / name).read_bytes() for name in (PAGE, FIGURES, ITEMS)}
 
 
+# Calls `axe.run`, once; then it is what it found, as text.
+AXE = """
+window.found || (window.found = "asked", axe.run(document).then(found => {
+    window.found = "done " + JSON.stringify(found.violations.map(
+        one => [one.id, one.nodes.map(node => node.html.slice(0, 200))]))}))
+"""
+SIDEWAYS = """
+[...document.querySelectorAll('body *')].filter(
+    one => one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1
+    && getComputedStyle(one).overflowX !== 'visible'
+).concat(
+    document.documentElement.scrollWidth > document.documentElement.clientWidth
+    ? [document.body] : []
+).map(one => one.outerHTML.slice(0, 200)).join() || 'nothing'
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_for_everybody_on_a_phone_and_at_a_desk(
+    folder: Path, browser: Browser, width: int, scheme: str
+) -> None:
+    axe = (resources.files("axe_core_python") / "axe.min.js").read_text("utf-8")
+    seen = browser.look(
+        (folder / PAGE).as_uri(),
+        "document.readyState === 'complete'",
+        (axe, "!!window.axe"),
+        (AXE, "String(window.found).startsWith('done') && window.found"),
+        width=width,
+        scheme=scheme,
+    )
+    assert seen["value"] == "done []"
+    seen = browser.look((folder / PAGE).as_uri(), SIDEWAYS, width=width, scheme=scheme)
+    assert seen["value"] == "nothing"
+
+
+def test_axe_and_the_phone_see_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<!doctype html><meta name=viewport content='width=device-width'><title>x</title><main>"
+        "<h1>x</h1><svg role=img></svg>"
+        "<div style='width:500px'>x</div></main>"
+    )
+    axe = (resources.files("axe_core_python") / "axe.min.js").read_text("utf-8")
+    found = "String(window.found).startsWith('done') && window.found"
+    seen = browser.look(page.as_uri(), "true", (axe, "!!window.axe"), (AXE, found))
+    assert "html-has-lang" in seen["value"] and "svg-img-alt" in seen["value"]
+    assert "<body" in browser.look(page.as_uri(), SIDEWAYS, width=390)["value"]
+
+
+def test_the_contents_lead_to_every_part_and_to_nothing_else(folder: Path) -> None:
+    page = (folder / PAGE).read_text("utf-8")
+    assert re.findall(r'<li><a href="#(\w+)"', page) == re.findall(r'<h2 id="(\w+)"', page)
+
+
+def test_it_opens_in_the_language_of_its_reader(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    assert strings.reader_language("", "el") == "el"
+    assert strings.reader_language("", "fi") == "en"  # not there in Finnish
+    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    assert strings.reader_language("", "el") == "en"
+    assert strings.reader_language("el", "en") == "el"
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    assert strings.reader_language("", "el") == "el"
+    with pytest.raises(UserError, match=r"report_language: xx is none of el, en"):
+        strings.reader_language("xx", "el")
+    page = (folder / PAGE).read_text("utf-8")
+    assert page.startswith('<!doctype html>\n<html lang="el">') and 'id="el" checked' in page
+    assert "<title>paper: Προσαρμόστε" in page
+
+
 def test_both_languages_say_everything() -> None:
     greek, english = (strings.load(language) for language in strings.languages())
     tables = ("metrics", "splits", "slices", "counts", "text")
@@ -164,23 +246,24 @@ def test_the_least_evaluation_has_a_page(found: Evaluation, tmp_path: Path) -> N
     print_report(Console(file=StringIO()), made, tmp_path)
 
 
-def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(folder: Path, tmp_path: Path) -> None:
+def test_a_browser_shows_it_asks_for_nothing_and_runs_nothing(
+    folder: Path, tmp_path: Path, browser: Browser
+) -> None:
     evil = tmp_path / "evil" / "runs" / "x" / "evaluation"
     hostile(planted.evaluation(stories=60)).write(evil)
     write_report(evil, tmp_path / "evil", ReportOptions(EVIL, language="en"))
     english = "getComputedStyle(document.querySelector('.verdict .en')).display !== 'none'"
-    with Browser(tmp_path / "browser") as browser:
-        for page, there in ((folder / PAGE, "Προσαρμόστε"), (evil / PAGE, "onerror")):
-            seen = browser.look(
-                page.as_uri(),
-                f"document.body.innerText.includes({there!r})",
-                ("document.querySelector('label[for=en]').click()", english),
-                ("document.querySelectorAll('a').forEach(a => a.focus())", "true"),
-            )
-            assert seen["requests"] == [page.as_uri()]
-            assert seen["owned"] is None
-            dom = seen["dom"]
-            assert "<script" not in dom and "<img" not in dom and "javascript:" not in dom
+    for page, there in ((folder / PAGE, "Προσαρμόστε"), (evil / PAGE, "onerror")):
+        seen = browser.look(
+            page.as_uri(),
+            f"document.body.innerText.includes({there!r})",
+            ("document.querySelector('label[for=en]').click()", english),
+            ("document.querySelectorAll('a').forEach(a => a.focus())", "true"),
+        )
+        assert seen["requests"] == [page.as_uri()]
+        assert seen["owned"] is None
+        dom = seen["dom"]
+        assert "<script" not in dom and "<img" not in dom and "javascript:" not in dom
 
 
 def test_what_is_said_of_the_time_before_and_after_a_day_stands_apart(tmp_path: Path) -> None:

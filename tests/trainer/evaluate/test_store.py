@@ -9,8 +9,12 @@ import pytest
 
 from exchange.errors import UserError
 from exchange.inference.engine import Likelihood
+from exchange.recipes.prompts import PromptTemplate
+from trainer.evaluate.rag import Document, SearchIndex
 from trainer.evaluate.records import EvalItem
+from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.answer_cache import AnswerCache, answer_key
+from trainer.evaluate.systems.build import ModelClients, SystemResources, build_systems
 from trainer.evaluate.systems.client import Messages, ModelOutput
 from trainer.evaluate.systems.strategies import ZeroShotStrategy
 from trainer.evaluate.systems.system import EvalSystem
@@ -143,3 +147,50 @@ def test_two_items_with_one_prompt_are_one_cell(tmp_path: Path) -> None:
         answer_key([{"role": "user", "content": "Ίδια;"}], 16)
         in AnswerCache(tmp_path, "parrot").said
     )
+
+
+def test_the_names_that_a_report_shows_are_those_that_are_asked_for() -> None:
+    asked = EvaluateSettings(systems=("base+rag", "few-shot-3", "rag", "tuned"))
+    assert asked.systems == ("rag", "few-shot-3", "tuned")
+    for name in ("few-shot-0", "few-shot-33", "few-shot-x", "base+ragg"):
+        with pytest.raises(ValueError, match="known are"):
+            EvaluateSettings(systems=(name,))
+
+
+@pytest.mark.parametrize(
+    ("systems", "names"),
+    [
+        (("few-shot-2", "base"), ["few-shot-2", "base"]),
+        (("few-shot", "few-shot-3"), ["few-shot-1", "few-shot-3"]),
+        (("few-shot-3", "base+rag"), ["few-shot-3", "base+rag"]),
+    ],
+)
+def test_few_shot_is_asked_with_the_number_that_it_is_named_by(
+    systems: tuple[str, ...], names: list[str], tmp_path: Path
+) -> None:
+    settings = EvaluateSettings(systems=systems, shots=(1, 3))
+    found = build_systems(settings, ModelClients(Parrot(), None, None), resources(tmp_path))
+    assert [one.name for one in found] == names
+    assert {one.kind for one in found} <= {"few-shot", "base", "rag"}
+
+
+def resources(folder: Path) -> SystemResources:
+    index = SearchIndex.build(
+        [Document(str(n), "Φωνή", f"Το σχολείο {n} άνοιξε.", str(n)) for n in range(5)], "k"
+    )
+    template = PromptTemplate("t", "{passages}\n{question}")
+    return SystemResources(index, index, template, folder, lambda: False)
+
+
+def test_what_did_not_fit_the_context_is_counted(tmp_path: Path) -> None:
+    client = Parrot()
+    client.fits = lambda prompt, max_tokens: len(prompt[-1]["content"]) < 80  # type: ignore[method-assign]
+    settings = EvaluateSettings(systems=("base", "base+rag"), passages=4)
+    base, rag = build_systems(settings, ModelClients(client, None, None), resources(tmp_path))
+    asked = [
+        EvalItem("1", "test_recall", "Ποιο σχολείο άνοιξε;", "Το 1.", "1"),
+        EvalItem("2", "test_recall", "Πότε;", "Χθες.", "2"),  # finds nothing: nothing to leave out
+    ]
+    for system in (base, rag):
+        system.answer(asked, lambda: None)
+    assert base.shortened == (0, 2) and rag.shortened == (1, 2)

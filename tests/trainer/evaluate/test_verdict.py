@@ -10,8 +10,9 @@ import pytest
 from tests.trainer.evaluate import planted
 from tests.trainer.evaluate.planted import SIX, Planted, evaluation
 from trainer.evaluate.records import Evaluation, JudgeAudit
-from trainer.evaluate.report import EvaluationReport, ReportOptions
+from trainer.evaluate.report import EvaluationReport, ReportOptions, comparisons, strings, verdict
 from trainer.evaluate.report.build import ReportContext, build_report
+from trainer.statistics import ClusteredEstimate
 
 
 def reported(found: Evaluation, matters: float = 0.05) -> EvaluationReport:
@@ -154,3 +155,57 @@ def test_slices_flips_calibration_and_costs_are_there() -> None:
     for one in found.calibration:
         assert one.low <= one.error <= one.high and sum(b.count for b in one.bins) == 240
     assert {one.system: round(one.tokens_in) for one in found.answering}["rag"] == 700
+
+
+@pytest.mark.parametrize(
+    ("mean", "adjusted", "says"),
+    [
+        (0.30, 0.01, "better"),
+        (0.30, 0.20, "clear-of-band"),
+        (-0.30, 0.20, "clear-of-band"),
+        (0.12, 0.20, "clear-of-zero"),
+        (0.02, 0.20, "unclear"),
+    ],
+)
+def test_what_is_clear_of_the_band_and_not_significant_after_holm_says_exactly_that(
+    mean: float, adjusted: float, says: str
+) -> None:
+    gain = ClusteredEstimate(mean, 0.05, 60, 61)  # half an interval is 0.1
+    assert comparisons._outcome(gain, planted.CHOICE, 0.05, adjusted) == says
+    for language in strings.languages():
+        assert "Holm" in strings.load(language)["text"][says] or says in ("better", "unclear")
+
+
+@pytest.mark.parametrize("says", ["clear-of-band", "clear-of-zero", "unclear"])
+def test_a_dearer_system_that_only_holm_holds_back_may_still_matter(says: str) -> None:
+    one = replace(reported(evaluation()).declared[0], says=says, high=0.4)  # type: ignore[arg-type]
+    assert verdict._could_matter(one)
+    assert not verdict._could_matter(replace(one, high=0.01))
+    assert not verdict._could_matter(replace(one, says="same"))
+
+
+def test_what_the_base_did_not_know_is_told_beside_without_the_base() -> None:
+    whole = evaluation()
+    found = reported(whole).unknown
+    assert found and found.split == "test_recall" and found.verdict
+    knew = whole.scores["choice"]["base"]
+    asked = [key for key, item in whole.items.items() if item.split == "test_recall"]
+    assert (found.questions, found.asked) == (sum(not knew[key] for key in asked), len(asked))
+    assert not any("base" in (one.one, one.other) for one in found.declared)
+    cells = {(one.metric, one.split, one.system): one for one in found.cells}
+    assert cells["choice", "test_recall", "base"].mean == 0
+    tuned = [whole.scores["choice"]["tuned"][key] for key in asked if not knew[key]]
+    assert found.means["tuned"] == pytest.approx(sum(tuned) / len(tuned))  # type: ignore[arg-type]
+    assert ("choice", "test_unseen", "tuned") in cells
+
+
+def test_searching_wins_among_what_the_base_did_not_know_where_nothing_was_learned() -> None:
+    systems = [replace(one, taught=0.3) if one.kind.startswith("tuned") else one for one in SIX]
+    found = reported(evaluation(systems, stories=400)).unknown
+    assert found and found.verdict and found.verdict.sentence == "use RAG"
+
+
+def test_without_a_base_or_with_too_few_questions_nothing_is_said_of_what_it_knew() -> None:
+    assert reported(evaluation([one for one in SIX if one.kind != "base"])).unknown is None
+    assert reported(evaluation(stories=9)).unknown is None
+    assert reported(evaluation([SIX[0], SIX[3]])).unknown is None  # nobody to hold it against

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from exchange.text.controls import one_line, plain_markdown
-from trainer.dataset.rows import Manifest, SplitRows
+from trainer.dataset.rows import VALID_NAMES, Manifest, SplitRows
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _MEANING = {
     "train": "what is taught",
-    "valid": "watched while training",
     "test_recall": "what is taught, asked in other words",
     "test_unseen": "stories that were never taught",
     "test_general": "general prompts, to see what was forgotten",
@@ -54,10 +53,11 @@ def card(rows: SplitRows, manifest: Manifest) -> str:
         "| split | rows | stories | clusters | what it is |",
         "|---|---|---|---|---|",
     ]
+    meaning = {**_MEANING, "valid": f"{VALID_NAMES[manifest.valid_kind]}: watched while training"}
     for name in rows:
         of = manifest.splits[name]
         body.append(
-            f"| {name} | {of['rows']} | {of['stories']} | {of['clusters']} | {_MEANING[name]} |"
+            f"| {name} | {of['rows']} | {of['stories']} | {of['clusters']} | {meaning[name]} |"
         )
     body += [
         "",

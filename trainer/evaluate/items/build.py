@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from exchange.records import Chunk, digest
@@ -34,11 +34,17 @@ class BuiltItems:
 
 @dataclass(frozen=True, slots=True)
 class ItemCounts:
-    """How many questions of what kind; 0: all there are."""
+    """How many questions of what kind; 0: all there are. No set has more than `each`."""
 
     each: int  # of every split
     absent: int  # coined, that the archive cannot answer
     disturbed: int  # asked again without accents, in capitals, with slips
+
+    def coined(self, refusals: int) -> int | None:
+        """How many questions are coined beside some that are refused anyway; None: all."""
+        room = [self.absent] if self.absent else []
+        room += [max(0, self.each - refusals)] if self.each else []
+        return min(room, default=None)
 
 
 def build_items(
@@ -62,8 +68,9 @@ def build_items(
     for split in TEST_SPLITS:
         if manifest.splits.get(split, {}).get("rows"):
             chosen[split] = _spread_by_period(read_split(dataset, split), sought.each, manifest)
-        elif split != "test_general" or not manifest.splits.get(split):
-            warnings.append(f"{split} is empty: nothing is said about it")
+        else:
+            empty = f"{split} is empty: nothing is said about it"
+            warnings.append(_NO_GENERAL if split == "test_general" else empty)
     taught = DistractorIndex(read_split(dataset, "train"))
     unseen = DistractorIndex(read_split(dataset, "test_unseen"))
     among = {"test_recall": taught, "test_unseen": unseen}
@@ -74,10 +81,18 @@ def build_items(
         for row in rows
     ]
     facts = [item for item in items if item.split in among and item.reference]
-    items += _disturbed_items(facts, sought.disturbed)
+    refusals = [item for item in items if item.split == ABSENT][: sought.each or None]
+    items = [item for item in items if item.split != ABSENT] + refusals
+    items += _disturbed_items(facts, sought.disturbed)[: sought.each or None]
     if search is not None:
-        items += _absent_items(facts, search, sought.absent)
+        items += islice(_absent_items(facts, search), sought.coined(len(refusals)))
     return BuiltItems(items, taught.index, warnings)
+
+
+_NO_GENERAL = (
+    "no general questions (they are there in Greek and English): what was forgotten is not "
+    "measured, so the gate cannot pass"
+)
 
 
 def _spread_by_period(
@@ -172,26 +187,20 @@ def _disturbed_items(facts: Sequence[EvalItem], most: int) -> list[EvalItem]:
     ]
 
 
-def _absent_items(facts: Iterable[EvalItem], search: SearchIndex, most: int) -> list[EvalItem]:
+def _absent_items(facts: Iterable[EvalItem], search: SearchIndex) -> Iterator[EvalItem]:
     def known(word: str) -> bool:
         return bool(search.documents(stem(word)))
 
-    found: list[EvalItem] = []
     for item in facts:
-        if most and len(found) == most:
-            break
         question = distractors.with_coined_name(item.question, known, item.id)
         if question:
-            found.append(
-                EvalItem(
-                    digest("absent", item.id),
-                    ABSENT,
-                    question,
-                    "",
-                    item.cluster,
-                    item.system,
-                    item.kind,
-                    slices=item.slices,
-                )
+            yield EvalItem(
+                digest("absent", item.id),
+                ABSENT,
+                question,
+                "",
+                item.cluster,
+                item.system,
+                item.kind,
+                slices=item.slices,
             )
-    return found

@@ -17,7 +17,13 @@ from exchange.store.review import Review
 from exchange.text.language import every
 from exchange.text.tokens import TokenizedText
 from trainer.console import StageProgress
-from trainer.evaluate.judge.pairwise import Judge, correct_by_votes, prefer_both_orders
+from trainer.evaluate.judge.pairwise import (
+    Contested,
+    Judge,
+    contests_of,
+    correct_by_votes,
+    prefer_both_orders,
+)
 from trainer.evaluate.records import (
     FACT_SPLITS,
     EvalAnswer,
@@ -140,14 +146,7 @@ def audit_judge(
         items: with a gold chunk and a reference each; faults that need another answer take the
             next item's.
     """
-    planted: dict[str, list[tuple[EvalItem, str, str, str, str]]] = {name: [] for name in FAULTS}
-    usable = [item for item in items if item.gold and item.reference]
-    for number, item in enumerate(usable):
-        other = usable[(number + 1) % len(usable)].reference
-        for name, plant in FAULTS.items():
-            wrong = plant(item.reference, other)
-            if wrong and wrong != item.reference and len(planted[name]) < FAULTS_PER_KIND:
-                planted[name].append((item, "right", name, item.reference, wrong))
+    planted = plant_faults(items)
     said = prefer_both_orders(judge, [row for rows in planted.values() for row in rows], progress)
     faults = [
         FaultCount(name, len(rows), sum(one.value == 1.0 for one in said if one.other == name))
@@ -160,6 +159,19 @@ def audit_judge(
     )
 
 
+def plant_faults(items: Sequence[EvalItem]) -> dict[str, list[Contested]]:
+    """Right answers against the same with a fault in it, by its kind."""
+    planted: dict[str, list[Contested]] = {name: [] for name in FAULTS}
+    usable = [item for item in items if item.gold and item.reference]
+    for number, item in enumerate(usable):
+        other = usable[(number + 1) % len(usable)].reference
+        for name, plant in FAULTS.items():
+            wrong = plant(item.reference, other)
+            if wrong and wrong != item.reference and len(planted[name]) < FAULTS_PER_KIND:
+                planted[name].append((item, "right", name, item.reference, wrong))
+    return planted
+
+
 def _first_share(said: Sequence[Preference]) -> float:
     """How often what stood first was preferred, over both orders."""
     given = [share for one in said for share in (one.first, 1 - one.second)]
@@ -168,14 +180,14 @@ def _first_share(said: Sequence[Preference]) -> float:
 
 def _reason(faults: Sequence[FaultCount], share: float) -> str:
     """Why the judge is not believed; "" when it is."""
-    tried = [fault for fault in faults if fault.asked >= MIN_FAULTS]
-    if not tried:
-        return f"no kind of fault could be planted {MIN_FAULTS} times"
+    few = [f"{fault.name} {fault.asked}" for fault in faults if fault.asked < MIN_FAULTS]
+    if few:
+        return f"too few faults could be planted ({MIN_FAULTS} of a kind wanted): {', '.join(few)}"
     if abs(share - 0.5) > MAX_POSITION_BIAS:
         return f"it prefers what stands {'first' if share > 0.5 else 'second'} ({share:.0%} of all)"
     missed = [
         fault.name
-        for fault in tried
+        for fault in faults
         if wilson_interval(fault.caught, fault.asked)[0] <= MIN_DETECTION
     ]
     return f"it does not find these faults surely enough: {', '.join(missed)}" if missed else ""
@@ -200,9 +212,14 @@ def run_judge(
     """
     usable = [item for item in items if item.split in FACT_SPLITS and item.gold and item.reference]
     pairs = [pair for pair in JUDGED_PAIRS if pair[0] in answers and pair[1] in answers]
-    chosen = usable[:count]
-    most = 2 * (len(FAULTS) * FAULTS_PER_KIND + len(pairs) * len(chosen))  # some need not be asked
-    done = 0
+    compared = [
+        (item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
+        for one_, other in pairs
+        for item in usable[:count]
+        if item.id in answers[one_] and item.id in answers[other]
+    ]
+    planted = [row for rows in plant_faults(usable).values() for row in rows]
+    most, done = judge.missing(contests_of([*planted, *compared])), 0
 
     def one() -> None:
         nonlocal done
@@ -212,16 +229,7 @@ def run_judge(
     found = audit_judge(judge, usable, one)
     if not found.passed:
         return found, []
-    said = prefer_both_orders(
-        judge,
-        [
-            (item, one_, other, answers[one_][item.id].text, answers[other][item.id].text)
-            for one_, other in pairs
-            for item in chosen
-            if item.id in answers[one_] and item.id in answers[other]
-        ],
-        one,
-    )
+    said = prefer_both_orders(judge, compared, one)
     review = Review.read(votes[0])
     if review is not None:
         try:

@@ -50,16 +50,20 @@ class LetterJudge:
         Raises:
             UserError: the tokenizer has no token of its own for a letter, or stopped.
         """
-        prompts = [tokenization.chat_messages(self._filled(contest)) for contest in contests]
-        cells = [likelihood_key(prompt, "|".join(LETTERS)) for prompt in prompts]
-        missing = {
-            cell: prompt
-            for cell, prompt in zip(cells, prompts, strict=True)
-            if cell not in self._store.weighed
-        }
+        prompts = self._prompts(contests)
+        missing = {c: prompt for c, prompt in prompts if c not in self._store.weighed}
         if missing:
             self._judge(missing, progress)
-        return [math.exp(self._store.weighed[cell].logprob) for cell in cells]
+        return [math.exp(self._store.weighed[cell].logprob) for cell, _ in prompts]
+
+    def missing(self, contests: Sequence[JudgeCase]) -> int:
+        """See `Judge.missing`."""
+        return len({cell for cell, _ in self._prompts(contests)} - self._store.weighed.keys())
+
+    def _prompts(self, contests: Sequence[JudgeCase]) -> list[tuple[str, list[Message]]]:
+        """What is asked, each with the name it is stored under."""
+        prompts = [tokenization.chat_messages(self._filled(contest)) for contest in contests]
+        return [(likelihood_key(prompt, "|".join(LETTERS)), prompt) for prompt in prompts]
 
     def _judge(self, missing: Mapping[str, list[Message]], progress: Callable[[], None]) -> None:
         engine = self._weights.engine()

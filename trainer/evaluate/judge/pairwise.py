@@ -37,10 +37,26 @@ class Judge(Protocol):
     ) -> list[float]:
         """The probability given to A being better, for each contest."""
 
+    def missing(self, contests: Sequence[JudgeCase]) -> int:
+        """How many of them are still to be judged; the others are stored."""
+
+
+Contested = tuple[EvalItem, str, str, str, str]  # item, two systems, what each of them said
+
+
+def contests_of(pairs: Iterable[Contested]) -> list[JudgeCase]:
+    """Both orders of every two answers that differ."""
+    return [
+        contest
+        for item, _, _, said, other in pairs
+        if said.strip() != other.strip()
+        for contest in (JudgeCase(item, said, other), JudgeCase(item, other, said))
+    ]
+
 
 def prefer_both_orders(
     judge: Judge,
-    pairs: Iterable[tuple[EvalItem, str, str, str, str]],
+    pairs: Iterable[Contested],
     progress: Callable[[], None] = lambda: None,
 ) -> list[Preference]:
     """Ask in both orders; an answer is better only if it is preferred in both.
@@ -50,13 +66,7 @@ def prefer_both_orders(
             is better.
     """
     kept = list(pairs)
-    different = [row for row in kept if row[3].strip() != row[4].strip()]
-    contests = [
-        contest
-        for item, _, _, said, other in different
-        for contest in (JudgeCase(item, said, other), JudgeCase(item, other, said))
-    ]
-    values = iter(judge.prefer(contests, progress))
+    values = iter(judge.prefer(contests_of(kept), progress))
     found = []
     for item, one, other, said, against in kept:
         if said.strip() == against.strip():

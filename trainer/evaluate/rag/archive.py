@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
+from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
 from exchange.store.corpus import Corpus, SpoolCorpus
@@ -129,6 +130,13 @@ class ArchiveSearch:
         """Let go of the index."""
         if self._index is not None:
             self._index.close()
+
+
+def rag_template(prompt: str, language: str) -> PromptTemplate:
+    """How passages are put before a question: a prompt by its name or file, else the language's."""
+    if prompt:
+        return prompts.load_template(prompt, tokenization.PASSAGE_PLACEHOLDERS)
+    return prompts.template_in_language("rag", language, tokenization.PASSAGE_PLACEHOLDERS)
 
 
 def rag_messages(

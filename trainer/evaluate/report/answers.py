@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.evaluate.records import EvalItem, Evaluation, MetricInfo
-from trainer.statistics import bootstrap_interval
+from trainer.statistics import bootstrap_interval, equal_width_bin, error_if_calibrated
 from trainer.statistics.paired import TIE
 
 SHOWN = 8  # of either direction; the file beside the page has all
@@ -26,13 +26,15 @@ class ConfidenceBin:
 @dataclass(frozen=True, slots=True)
 class CalibrationCurve:
     """One system on one metric. `error` is the expected calibration error: the mean distance
-    between confidence and share of right answers, over bins of equal width."""
+    between confidence and share of right answers, over bins of equal width. `if_calibrated` is
+    what a perfectly calibrated system would get of as many answers, by chance alone."""
 
     metric: str
     system: str
     error: float
     low: float
     high: float
+    if_calibrated: float
     bins: list[ConfidenceBin]
 
 
@@ -43,11 +45,14 @@ def calibration_curve(
     values = evaluation.scores.get(metric.name, {}).get(system, {})
     sure = evaluation.confidences.get(metric.name, {}).get(system, {})
     sums: dict[str, list[float]] = {}  # by cluster: per bin count, confidence, right
+    every: list[tuple[float, int]] = []  # confidence and bin
     for key, value in values.items():
         item, how_sure = evaluation.items.get(key), sure.get(key)
         if item is None or item.split != split or how_sure is None or value is None:
             continue
-        at = 3 * min(BINS - 1, int(how_sure * BINS))
+        number = equal_width_bin(how_sure, BINS)
+        every.append((how_sure, number))
+        at = 3 * number
         row = sums.setdefault(item.cluster, [0.0] * 3 * BINS)
         row[at] += 1
         row[at + 1] += how_sure
@@ -62,7 +67,10 @@ def calibration_curve(
         for at in range(0, 3 * BINS, 3)
         if totals[at]
     ]
-    return CalibrationCurve(metric.name, system, found.value, found.low, found.high, bins)
+    by_chance = error_if_calibrated(*zip(*every, strict=True))
+    return CalibrationCurve(
+        metric.name, system, found.value, found.low, found.high, by_chance, bins
+    )
 
 
 def _error(totals):  # type: ignore[no-untyped-def]  # numpy arrays, imported by the caller

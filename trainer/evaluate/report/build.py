@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from exchange.errors import UserError
+from exchange.project import Project
+from exchange.settings import PersonaSettings
 from trainer.console import StageProgress
 from trainer.dataset import Manifest, archive_stats
 from trainer.dataset.build import FOLDER
 from trainer.evaluate.records import Evaluation, EvaluationInfo, JudgeAudit, MetricInfo, SystemInfo
-from trainer.evaluate.report import answers, comparisons, tables
+from trainer.evaluate.report import answers, comparisons, strings, tables
 from trainer.evaluate.report import verdict as verdicts
 from trainer.evaluate.report.comparisons import (
     MIN_DIFFERENCE,
@@ -31,6 +33,8 @@ from trainer.evaluate.report.selective import (
     selective_answers,
     strength_table,
 )
+from trainer.evaluate.report.unknown import UnknownQuestions, unknown_questions
+from trainer.evaluate.settings import EvaluateSettings
 from trainer.statistics import FEW_CLUSTERS
 from trainer.training.runs import RunSummary, TrainingRun
 
@@ -49,6 +53,7 @@ class ReportContext:
     stories: dict[str, list[int]] = field(default_factory=dict)  # year -> stories by section
     splits: dict[str, int] = field(default_factory=dict)  # rows of the dataset
     dataset_warnings: list[str] = field(default_factory=list)
+    valid: str = ""  # what the rows are that were validated on; "" where nobody knows
 
 
 def read_context(archive_dir: Path, run: str, progress: StageProgress) -> ReportContext:
@@ -61,7 +66,14 @@ def read_context(archive_dir: Path, run: str, progress: StageProgress) -> Report
     manifest = _or_none(lambda: Manifest.read(archive_dir / FOLDER))
     splits = {name: of["rows"] for name, of in manifest.splits.items()} if manifest else {}
     return ReportContext(
-        summary, train, valid, sections, stories, splits, manifest.warnings if manifest else []
+        summary,
+        train,
+        valid,
+        sections,
+        stories,
+        splits,
+        manifest.warnings if manifest else [],
+        manifest.valid_kind if manifest else "",
     )
 
 
@@ -80,9 +92,26 @@ class ReportOptions:
     """What a person may set."""
 
     goal: str = ""  # the use case, in the person's words
-    language: str = "el"  # shown first
+    language: str = "el"  # that the page opens in
+    archive_language: str = "el"
     matters: float = MIN_DIFFERENCE
     watts: float = tables.WATTS
+
+    @classmethod
+    def of(cls, project: Project, archive: str | None, settings: EvaluateSettings) -> Self:
+        """As the settings say.
+
+        Raises:
+            UsageError: the report is not there in the language that was set.
+        """
+        spoken = project.language(archive)
+        return cls(
+            project.config.table("persona", PersonaSettings).goal,
+            strings.reader_language(settings.report_language, spoken),
+            spoken,
+            settings.matters,
+            settings.watts,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +128,7 @@ class EvaluationReport:
     declared: list[SystemComparison]  # the primary set, on the split that the verdict is about
     beside: list[SystemComparison]  # everything else: other metrics, splits and pairs
     cells: list[tables.MetricCell]
+    unknown: UnknownQuestions | None  # the same where the base did not know
     periods: list[tables.PeriodFigures]  # where the dataset is as of a day
     slices: list[comparisons.SliceComparison]
     flips: answers.FlippedAnswers | None
@@ -160,6 +190,7 @@ def build_report(
         declared=primary,
         beside=_secondary(evaluation, split, primary, choices.matters),
         cells=tables.metric_table(evaluation),
+        unknown=unknown_questions(evaluation, main.name, split, choices.matters),
         periods=tables.period_figures(evaluation, main, tuned, choices.matters),
         slices=comparisons.compare_slices(evaluation, main, split, *tuned) if tuned else [],
         flips=answers.find_flips(evaluation, main, split, *tuned) if tuned else None,

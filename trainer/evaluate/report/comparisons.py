@@ -18,7 +18,16 @@ from trainer.statistics import (
     with_least_error,
 )
 
-ComparisonOutcome = Literal["better", "worse", "same", "unclear", "higher", "lower"]
+ComparisonOutcome = Literal[
+    "better",
+    "worse",
+    "same",
+    "clear-of-band",  # by its own interval, but not significant after Holm
+    "clear-of-zero",  # the same, and what does not matter is not ruled out either
+    "unclear",
+    "higher",
+    "lower",
+]
 LEVEL = 0.05
 MIN_DIFFERENCE = (
     0.05  # the smallest difference that would change what one does: 5 points of a share
@@ -183,7 +192,11 @@ def _outcome(
         return ("higher" if low > 0 else "lower") if real else "same"
     if real and (adjusted is None or adjusted < LEVEL):
         return "better" if low > 0 else "worse"
-    return "same" if -limit < low and high < limit else "unclear"
+    if -limit < low and high < limit:
+        return "same"
+    if real:
+        return "clear-of-band" if low > limit or high < -limit else "clear-of-zero"
+    return "unclear"
 
 
 # Where the difference comes from: the main comparison within sections, years, kinds of name.

@@ -8,7 +8,7 @@ together before it can be shown is computed here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,14 @@ from exchange.html.plots import ForestRow
 from trainer.evaluate.report import strings
 from trainer.evaluate.report.answers import CalibrationCurve
 from trainer.evaluate.report.build import EvaluationReport
-from trainer.evaluate.report.comparisons import UNSEEN_SPLIT, SliceComparison, SystemComparison
+from trainer.evaluate.report.comparisons import SliceComparison, SystemComparison
+from trainer.evaluate.report.reasons import (
+    Phrase,
+    gain_values,
+    shown_gain,
+    verdict_phrase,
+    verdict_reasons,
+)
 from trainer.evaluate.report.strings import (
     difference_interval,
     mean_value,
@@ -38,7 +45,6 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SLICE_LABEL = 26  # characters of a slice's name that fit beside its plot
-Phrase = tuple[str, dict[str, Any]]  # a key of the texts, with what fills its places
 
 
 def render_report(report: EvaluationReport, items_file: str, figures_file: str) -> str:
@@ -50,6 +56,8 @@ def render_report(report: EvaluationReport, items_file: str, figures_file: str) 
     """
     known, audit = strings.languages(), report.audit
     stories = report.surroundings.stories.values()
+    verdict = verdict_phrase(report)
+    first = report.choices.language if report.choices.language in known else "en"
     return (
         _environment()
         .get_template("report.html.j2")
@@ -57,16 +65,21 @@ def render_report(report: EvaluationReport, items_file: str, figures_file: str) 
             report=report,
             policy=POLICY,
             languages=known,
-            first=report.choices.language if report.choices.language in known else "en",
-            verdict=_verdict(report),
-            reasons=list(_reasons(report)),
+            first=first,
+            alt=partial(strings.plain_phrase, first),
+            sections=dict(_sections(report)),
+            verdict=verdict,
+            reasons=list(verdict_reasons(report)),
             system_names=[system.name for system in report.systems],
-            cells_by_split=list(_cells_by_split(report)),
+            cells_by_split=list(_cells_by_split(report, report.cells)),
+            unknown_by_split=list(_cells_by_split(report, report.unknown.cells))
+            if report.unknown
+            else [],
             periods=[(one, _cells_by_metric(report, one.cells)) for one in report.periods],
             human=", ".join(f"{key} {value}" for key, value in audit.human.items())
             if audit
             else "",
-            highest=max((count for counts in stories for count in counts), default=0),
+            highest=max((count for counts in stories for count in counts), default=1),
             provenance=_provenance(report),
             settings=orjson.dumps(report.about.settings, option=orjson.OPT_INDENT_2).decode(),
             items_file=items_file,
@@ -102,101 +115,42 @@ def _environment() -> Environment:
     return made
 
 
+def _sections(report: EvaluationReport) -> Iterator[Phrase]:
+    """What has something to show, in order: its anchor, which is the key of its heading."""
+    flips, around = report.flips, report.surroundings
+    between = {"one": flips.system, "other": flips.against} if flips else {}
+    places: dict[str, dict[str, Any]] = {
+        "beside": between,
+        "periods": {"day": report.about.as_of},
+    }
+    there = {
+        "differences": report.declared,
+        "unknown": report.unknown,
+        "beside": flips,
+        "all": True,
+        "periods": report.periods,
+        "slices": report.slices,
+        "flips": flips and (flips.won or flips.lost),
+        "calibration": report.calibration,
+        "selective": report.selective,
+        "strength": report.strength,
+        "judge": True,
+        "losses": len(around.train_losses) + len(around.valid_losses) > 1,
+        "coverage": any(map(any, around.stories.values())),
+        "costs": True,
+        "made": True,
+    }
+    for name, shown in there.items():
+        if shown:
+            yield name, places.get(name, {})
+
+
 def _groups(found: Sequence[Any], attribute: str) -> list[tuple[Any, list[Any]]]:
     """Records by one of their fields, in the order in which its values come first."""
     grouped: dict[Any, list[Any]] = {}
     for one in found:
         grouped.setdefault(attrgetter(attribute)(one), []).append(one)
     return list(grouped.items())
-
-
-def _verdict(report: EvaluationReport) -> Phrase:
-    verdict = report.verdict
-    if verdict is None:
-        return "nothing", {}
-    if not verdict.decided:
-        return "open", {"more": f"{verdict.more:,}"}
-    with_rag = verdict.decided == "fine-tune" and verdict.system.endswith("+rag")
-    return "fine-tune-rag" if with_rag else verdict.decided, {}
-
-
-def _reasons(report: EvaluationReport) -> Iterator[Phrase]:
-    """What the verdict stands on, and what it does not say."""
-    from markupsafe import Markup
-
-    verdict = report.verdict
-    if verdict is None or not verdict.because:
-        return
-    first = verdict.because[0]
-    means = {
-        side: mean
-        for one in verdict.because
-        for side, mean in ((one.one, one.mean_one), (one.other, one.mean_other))
-    }
-    yield (
-        "because",
-        {
-            "metric": named("metrics", verdict.metric),
-            "split": split_title(verdict.split),
-            "questions": f"{first.questions:,}",
-            "stories": f"{first.stories:,}",
-            "system": verdict.system,
-            "mean": mean_value(means.get(verdict.system), first.unit),
-            "others": ", ".join(
-                f"{name} {mean_value(mean, first.unit)}"
-                for name, mean in means.items()
-                if name != verdict.system
-            ),
-        },
-    )
-    limit = signed_difference(first.matters, first.unit).lstrip("+")
-    matters = Markup("{} {}").format(limit, phrase("points") if first.unit == "share" else "")
-    beaten = [
-        one.adjusted
-        for one in verdict.because
-        if one.one == verdict.system and one.adjusted is not None
-    ]
-    if not verdict.decided:
-        pairs = ", ".join(f"{one.one} − {one.other} {_gain(one)}" for one in verdict.because)
-        yield "left-open", {"pairs": pairs, "matters": matters, "more": f"{verdict.more:,}"}
-    elif beaten:
-        yield "clearly", {"p": p_value(max(beaten)), "matters": matters}
-    else:
-        yield "cheapest", {"matters": matters}
-    yield from _beyond_the_verdict(report)
-
-
-def _beyond_the_verdict(report: EvaluationReport) -> Iterator[Phrase]:
-    """What is said of stories that nobody taught, and of the length of answers."""
-    if not report.flips or not report.verdict:
-        return
-    one, other = report.flips.system, report.flips.against
-    unseen = report.comparison(report.verdict.metric, UNSEEN_SPLIT, one, other)
-    if unseen and report.verdict.split != UNSEEN_SPLIT:
-        key = {"better": "unseen-gain", "worse": "unseen-loss"}.get(unseen.says, "no-unseen")
-        yield key, {"one": one, "other": other, **_gain_values(unseen)}
-    length = report.comparison("length", report.verdict.split, one, other)
-    if length and length.says in ("higher", "lower"):
-        yield (
-            "terser" if length.says == "lower" else "wordier",
-            {
-                "system": one,
-                "against": other,
-                "one": f"{length.mean_one:.2f}",
-                "other": f"{length.mean_other:.2f}",
-            },
-        )
-
-
-def _gain(one: SystemComparison) -> str:
-    return strings.gain_with_interval(one.gain, one.low, one.high, one.unit)
-
-
-def _gain_values(one: SystemComparison) -> dict[str, str]:
-    return {
-        "gain": signed_difference(one.gain, one.unit),
-        "interval": difference_interval(one.low, one.high, one.unit),
-    }
 
 
 def _gate_values(check: GateCheck) -> dict[str, Any]:
@@ -206,7 +160,7 @@ def _gate_values(check: GateCheck) -> dict[str, Any]:
     allowed = signed_difference(check.allowed, found.unit).lstrip("+")
     return {
         "metric": metric,
-        **_gain_values(found),
+        **gain_values(found),
         "allowed": allowed,
         "more": f"{check.more:,}",
     }
@@ -231,16 +185,20 @@ def _slice_forest(slices: Sequence[SliceComparison], first: SystemComparison) ->
 
 
 def _forest_row(label: str, one: SystemComparison, *, strong: bool = False) -> ForestRow:
-    return ForestRow(label, _gain(one), one.gain, one.low, one.high, one.says, strong)
+    return ForestRow(label, shown_gain(one), one.gain, one.low, one.high, one.says, strong)
 
 
 def _reliability(curve: CalibrationCurve) -> Markup:
-    return plots.reliability([(one.confidence, one.right, one.count) for one in curve.bins])
+    bins = [(one.confidence, one.right, one.count) for one in curve.bins]
+    told = ", ".join(f"{sure:.0%}: {right:.0%} ({count:,})" for sure, right, count in bins)
+    return plots.reliability(bins, told)
 
 
-def _cells_by_split(report: EvaluationReport) -> Iterator[tuple[str, list[Any]]]:
+def _cells_by_split(
+    report: EvaluationReport, found_cells: Sequence[MetricCell]
+) -> Iterator[tuple[str, list[Any]]]:
     """Each set of questions with its metrics, and a cell or None for every system."""
-    for split, cells in _groups(report.cells, "split"):
+    for split, cells in _groups(found_cells, "split"):
         yield split, _cells_by_metric(report, cells)
 
 

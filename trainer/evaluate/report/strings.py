@@ -6,12 +6,14 @@ all languages; radio buttons and a style rule choose one, without a script.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exchange.errors import UsageError
 from exchange.html.templates import clean
 
 if TYPE_CHECKING:
@@ -31,6 +33,26 @@ def languages() -> dict[str, str]:
 def load(language: str) -> dict[str, Any]:
     """The tables metrics, splits, slices, counts and text of one language."""
     return tomllib.loads((_FOLDER / f"{language}.toml").read_text("utf-8"))
+
+
+def reader_language(wanted: str, archive: str) -> str:
+    """The language that a page opens in: as set, else the machine's, else the newspaper's.
+
+    Raises:
+        UsageError: the page is not there in the language that was set.
+    """
+    known = languages()
+    if wanted and wanted not in known:
+        raise UsageError(f"[evaluate] report_language: {wanted} is none of {', '.join(known)}")
+    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    machine = next(filter(None, names), "")[:2]  # such as el_GR.UTF-8
+    return next((code for code in (wanted, machine, archive) if code in known), "en")
+
+
+def plain_phrase(language: str, key: str, /, **values: object) -> str:
+    """A phrase in one language, where there can be no markup: a title, a text for an image."""
+    text: str = load(language)["text"][key]
+    return clean(text.format(**values) if values else text)
 
 
 def phrase(key: str, /, **values: object) -> Markup:

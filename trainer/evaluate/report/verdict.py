@@ -109,7 +109,9 @@ def _by_approach(
 
 def _could_matter(dearer: SystemComparison) -> bool:
     """Whether the dearer system may be better by as much as matters."""
-    return dearer.says == "better" or (dearer.says == "unclear" and dearer.high >= dearer.matters)
+    if dearer.says in ("worse", "same"):
+        return False
+    return dearer.says == "better" or dearer.high >= dearer.matters
 
 
 def _still_needed(found: SystemComparison) -> int:

@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 from msgspec import to_builtins
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from exchange.files import write_atomic
 from trainer.console import StageProgress
 from trainer.evaluate.records import AFTER, Evaluation
+from trainer.evaluate.report import strings
 from trainer.evaluate.report.build import (
     EvaluationReport,
     ReportOptions,
@@ -29,6 +31,7 @@ from trainer.evaluate.report.strings import (
     p_value,
     signed_difference,
 )
+from trainer.evaluate.report.unknown import UnknownQuestions
 from trainer.evaluate.report.verdict import GateCheck
 
 PAGE, FIGURES, ITEMS = "report.html", "report.json", "report.jsonl"
@@ -96,6 +99,8 @@ def print_report(console: Console, report: EvaluationReport, folder: Path) -> No
             f"{main[0].questions:,} questions, {main[0].stories:,} stories"
         )
         console.print(_table(title, main))
+    if report.unknown:
+        console.print(unknown_line(report.unknown), markup=False, soft_wrap=True)
     if report.flips and report.verdict and report.verdict.split != UNSEEN_SPLIT:
         unseen = report.comparison(
             report.verdict.metric, UNSEEN_SPLIT, report.flips.system, report.flips.against
@@ -143,6 +148,17 @@ def print_report(console: Console, report: EvaluationReport, folder: Path) -> No
     console.print(f"report in {folder / PAGE}", soft_wrap=True, markup=False)
 
 
+def unknown_line(found: UnknownQuestions) -> str:
+    """What holds where the base did not know, in words."""
+    unit = found.declared[0].unit
+    means = ", ".join(f"{name} {mean_value(mean, unit)}" for name, mean in found.means.items())
+    said = found.verdict.sentence if found.verdict else "nothing to decide"
+    return (
+        f"of the {found.questions:,} of {found.asked:,} questions that the base could not answer: "
+        f"{said}; {means}"
+    )
+
+
 def gate_line(check: GateCheck) -> str:
     """One guarded metric in words."""
     if check.comparison is None:
@@ -155,17 +171,19 @@ def gate_line(check: GateCheck) -> str:
 
 
 def _table(title: str, found: list[SystemComparison]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
     for name in ("pair", "points", "95 %", "p (Holm)", "reading"):
         left = name in ("pair", "reading")
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        table.add_column(
+            name, justify="left" if left else "right", no_wrap=name != "reading", min_width=4
+        )
     for one in found:
         table.add_row(
             f"{one.one} − {one.other}",
             signed_difference(one.gain, one.unit),
             difference_interval(one.low, one.high, one.unit),
             p_value(one.adjusted),
-            one.says,
+            strings.load("en")["text"][one.says],
         )
     return table
 

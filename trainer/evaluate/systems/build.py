@@ -11,7 +11,7 @@ from trainer.console import StageProgress
 from trainer.evaluate.metrics import Likelihoods
 from trainer.evaluate.rag import SearchIndex
 from trainer.evaluate.records import FACT_SPLITS, EvalAnswer, EvalItem
-from trainer.evaluate.settings import EvaluateSettings
+from trainer.evaluate.settings import FEW_SHOT, EvaluateSettings
 from trainer.evaluate.systems.answer_cache import AnswerCache
 from trainer.evaluate.systems.client import ModelClient
 from trainer.evaluate.systems.strategies import (
@@ -67,18 +67,18 @@ def build_systems(
     The adapter in part comes last, where the whole one is asked.
     """
     stores: dict[str, AnswerCache] = {}
-    found = []
+    found: list[EvalSystem] = []
     asked = [
-        (kind, name, strategy, _client(kind, clients))
-        for kind in settings.systems
-        for name, strategy in _strategies(kind, settings, means)
+        (_kind(wanted), name, strategy, _client(_kind(wanted), clients))
+        for wanted in settings.systems
+        for name, strategy in _strategies(wanted, settings, means)
     ]
     if "tuned" in settings.systems:
         asked += [
             ("scaled", name, ZeroShotStrategy(), client) for name, client in clients.scaled.items()
         ]
     for kind, name, strategy, client in asked:
-        if client is not None:
+        if client is not None and name not in {system.name for system in found}:
             if client.key not in stores:
                 stores[client.key] = AnswerCache(means.store, client.key)
             found.append(
@@ -93,6 +93,10 @@ def build_systems(
                 )
             )
     return found
+
+
+def _kind(wanted: str) -> str:
+    return "few-shot" if FEW_SHOT.fullmatch(wanted) else wanted
 
 
 def items_for(kind: str, items: list[EvalItem]) -> list[EvalItem]:
@@ -116,9 +120,11 @@ def _strategies(
     kind: str, settings: EvaluateSettings, means: SystemResources
 ) -> list[tuple[str, PromptStrategy]]:
     """Names of systems with their ways of asking."""
-    if kind == "few-shot":
+    one = FEW_SHOT.fullmatch(kind)
+    if one or kind == "few-shot":
         return [
-            (f"{kind}-{count}", FewShotStrategy(means.examples, count)) for count in settings.shots
+            (f"few-shot-{count}", FewShotStrategy(means.examples, count))
+            for count in ([int(one[1])] if one else settings.shots)
         ]
     if kind in ("rag", "tuned+rag"):
         if means.search is None:

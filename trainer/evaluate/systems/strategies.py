@@ -23,6 +23,7 @@ class EvalPrompt:
 
     prompt: Messages
     sources: tuple[str, ...] = ()
+    left_out: int = 0  # passages or examples that did not fit the model's context
 
 
 class PromptStrategy(Protocol):
@@ -71,11 +72,12 @@ class FewShotStrategy:
         found = [
             one.document for one in self.index.search(question_terms(item.question), self.count)
         ]
-        while True:
-            asked = EvalPrompt(_with_examples(item, found), tuple(one.id for one in found))
-            if not found or fits(asked.prompt):
-                return asked
-            found.pop()
+        for count in range(len(found), 0, -1):
+            shown = found[:count]
+            prompt = _with_examples(item, shown)
+            if fits(prompt):
+                return EvalPrompt(prompt, tuple(one.id for one in shown), len(found) - count)
+        return EvalPrompt(_with_examples(item, []), left_out=len(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +130,8 @@ def _prompt_with_passages(
         shown = found[:count]
         prompt = rag_messages(template, item.question, shown, item.system)
         if fits(prompt):
-            return EvalPrompt(prompt, tuple(one.id for one in shown))
-    return ZeroShotStrategy().build_prompt(item)
+            return EvalPrompt(prompt, tuple(one.id for one in shown), len(found) - count)
+    return EvalPrompt(ZeroShotStrategy().build_prompt(item).prompt, left_out=len(found))
 
 
 def _with_examples(item: EvalItem, found: Sequence[Document]) -> Messages:

@@ -54,6 +54,11 @@ class EvalSystem:
             self.kind,
         )
 
+    @property
+    def shortened(self) -> tuple[int, int]:
+        """Of the questions asked, those at which something did not fit, and how many there are."""
+        return sum(one.left_out > 0 for one in self._asked.values()), len(self._asked)
+
     def missing(
         self, answered: Sequence[EvalItem], weighed: Sequence[EvalItem]
     ) -> tuple[set[str], set[str]]:
