@@ -108,7 +108,7 @@ def _is_numbered(body: bytes, name: bytes) -> bool:
 
     def goes_on(at: int) -> bool:
         behind = at + 1 + len(name)
-        return _NUMBERED.match(body, behind) is not None and _in_link(body, at, _LONGEST_LINK)
+        return _NUMBERED.match(body, behind) is not None and _in_link(body, at + 1, _LONGEST_LINK)
 
     return _any_place(body, (begun + name for begun in _NAME_BEGINS), goes_on)
 

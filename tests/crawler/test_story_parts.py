@@ -175,6 +175,12 @@ def test_the_story_that_has_grown_shorter_loses_the_parts_that_are_none_now(
         ('<base href="http://[1"><a href="?page=2">', "/story/1?page=2"),  # no address at all
         ('<a href="?page=2">', "/story/1?page=2"),
         ('<a href="1-2">', "/story/1-2"),
+        ("<a href=1-2>", "/story/1-2"),
+        ("<A HREF=/story/1/2>", "/story/1/2"),
+        ("<A HREF=?page=2>", "/story/1?page=2"),
+        ("<a href = '?page=2'>", "/story/1?page=2"),
+        ("<A REL=NEXT HREF=/story/1/more>", "/story/1/more"),
+        ('<p title="?page=2"><img src="/story/1-2"><a href="/next">next', ""),
     ],
 )
 def test_what_is_a_part_and_what_is_another_page(markup: str, found: str) -> None:
