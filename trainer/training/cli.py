@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     TrainSettings,
     "recipe",
     "epochs",
+    "open_book",
     "lr",
     "rank",
     "alpha",
@@ -115,6 +116,7 @@ def train(
                 "folder": str(outcome.run.folder),
                 "finished_before": outcome.already,
                 "summary": asdict(outcome.summary) if outcome.summary else None,
+                "plan": asdict(outcome.plan) if outcome.plan else None,
             }
         )
     if outcome.already:

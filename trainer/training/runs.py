@@ -258,7 +258,7 @@ def make_run_config(
     """What a run with this model folder, dataset, settings and teacher's prompt is made of."""
     about = settings.model_dump()
     if template:  # a prompt of the same name may be another one tomorrow
-        about["distil_prompt"] = f"{template.id} {template.sha}"
+        about["passage_prompt"] = f"{template.id} {template.sha}"
     return RunConfig(model, model_sha(folder), dataset, about)
 
 

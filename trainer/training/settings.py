@@ -146,10 +146,17 @@ class TrainSettings(SettingsTable):
         description="recipe distil: tokens kept of that distribution, the others as one; 8 bytes "
         "each on disk for every token of an answer",
     )
-    distil_prompt: str = Field(
+    open_book: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the rows that are taught once more an epoch with their text before "
+        "the question, so that answering out of what search found is not unlearned",
+    )
+    passage_prompt: str = Field(
         "",
-        description="recipe distil: how the text stands before the question, such as el/rag, or a "
-        ".txt file; empty: by language",
+        description="recipe distil and open_book: how the text stands before the question, such "
+        "as el/rag, or a .txt file; empty: by language",
     )
     seed: int = Field(7, ge=0, lt=2**32, description="of the adapter's start and the rows' order")
     evaluate_every: int = Field(

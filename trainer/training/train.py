@@ -26,6 +26,7 @@ from trainer.training.settings import TrainSettings
 if TYPE_CHECKING:
     from trainer.training.batches import TrainingData
     from trainer.training.loop import TrainingLoop
+    from trainer.training.plan import RunPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class TrainingResult:
     run: TrainingRun
     summary: RunSummary | None
     already: bool = False  # it was finished before; nothing was done now
+    plan: RunPlan | None = None  # of a run that was only planned
 
 
 def train(
@@ -73,7 +75,7 @@ def train(
     train_rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
     valid_rows = read_split(archive_dir / FOLDER, "valid")
     language_model = language_model or project.config.table("model", models.ModelSettings)
-    template = distil_template(project, archive, settings)
+    template = passage_template(project, archive, settings)
     run = TrainingRun(archive_dir, name)
     stored = None if restart else load_preflight(run.folder)
     if stored and stored.model:  # the 4-bit copy that this run began with
@@ -119,7 +121,7 @@ def train(
             callback.on_forecast(plan.left(loop.share_left()))
             if dry_run:
                 callback.on_train_begin(loop.plan, 0)
-                return TrainingResult(run, None)
+                return TrainingResult(run, None, plan=loop.plan)
             if group.leader:
                 plan.save(run.folder)
             return TrainingResult(run, loop.fit(config))
@@ -134,7 +136,7 @@ class LoopBuilder:
     settings: TrainSettings
     run: TrainingRun
     group: distributed.ProcessGroup
-    template: PromptTemplate | None  # of the teacher; None: there is none
+    template: PromptTemplate | None  # how a chunk stands before a question; None: none does
     callback: Callback
     confirm: Callable[[str], bool]
     stop: Callable[[], bool]
@@ -144,7 +146,7 @@ class LoopBuilder:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
         from trainer.training import activation_cache
         from trainer.training.loop import TrainingLoop
-        from trainer.training.teacher_prompts import make_teacher
+        from trainer.training.teacher_prompts import make_teacher, open_book_rows
 
         settings, callback = self.settings, self.callback
         callback.log(f"loading {config.model}")
@@ -152,6 +154,17 @@ class LoopBuilder:
         data = tokenize_splits(
             model, tokenizer, self.splits, settings, callback, early_stop=self.early_stop
         )
+        chunks = read_chunks(self.archive_dir / FOLDER) if self.template else {}
+        if settings.open_book and self.template:
+            rows = open_book_rows(self.splits[0], chunks, self.template, settings)
+            shown, left = encode_rows(
+                tokenizer, rows, data.longest_allowed, callback.progress("encoding")
+            )
+            callback.log(
+                f"{len(shown)} rows are asked under their text too"
+                + (f"; {left} would be longer than [train] max_length" if left else "")
+            )
+            data = replace(data, train=[*data.train, *shown])
         cache = None
         if settings.epochs > 1 and self.group.size == 1:
             cache = activation_cache.open_activation_cache(
@@ -164,7 +177,7 @@ class LoopBuilder:
                 log=callback.log,
             )
         teacher = None
-        if self.template:
+        if settings.recipe == "distil" and self.template:
             teacher = make_teacher(
                 # The leader alone writes into the archive's folder.
                 self.archive_dir if self.group.leader else self.run.folder,
@@ -173,7 +186,7 @@ class LoopBuilder:
                 tokenizer,
                 settings,
                 (self.splits[0], data.train),
-                read_chunks(self.archive_dir / FOLDER),
+                chunks,
                 self.template,
                 callback=callback,
                 confirm=self.confirm,
@@ -195,14 +208,14 @@ class LoopBuilder:
         return loop, tokenizer
 
 
-def distil_template(
+def passage_template(
     project: Project, archive: str | None, settings: TrainSettings
 ) -> PromptTemplate | None:
-    """How a chunk stands in the teacher's prompt; None for a recipe without a teacher."""
-    if settings.recipe != "distil":
+    """How a chunk stands before a question; None where none does."""
+    if settings.recipe != "distil" and not settings.open_book:
         return None
-    if settings.distil_prompt:
-        return load_template(settings.distil_prompt, PASSAGE_PLACEHOLDERS)
+    if settings.passage_prompt:
+        return load_template(settings.passage_prompt, PASSAGE_PLACEHOLDERS)
     return template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
 
 
