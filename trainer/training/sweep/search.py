@@ -24,7 +24,7 @@ from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.search_space import SweepCallback, SweepResult
 from trainer.training.sweep.trials import Trial, TrialStore
-from trainer.training.train import distil_template, select_rows
+from trainer.training.train import passage_template, select_rows
 
 if TYPE_CHECKING:
     from exchange.recipes.prompts import PromptTemplate
@@ -84,7 +84,7 @@ def search_rate(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     folder = models.locate(language_model, project.models, confirm)
     with lock.hold_gpu(project.data):
-        template = distil_template(project, archive, settings)
+        template = passage_template(project, archive, settings)
         config = runs.make_run_config(language_model.name, folder, manifest.sha, settings, template)
         store = TrialStore(archive_dir, "default")
         about = {"of": config.sha, "rates": rates, "plan": asdict(plan)}
