@@ -245,7 +245,7 @@ class _TrialRunner:
         rows = [*self._order.train[: self._plan.rounds[-1].rows], *self._judges[-1][0]]
         samples, _ = encode_rows(tokenizer, rows, longest, self._callback.progress("encoding"))
         self._tokens = {sample.id: sample for sample in samples}
-        if self._template:
+        if self._settings.recipe == "distil" and self._template:
             self._teacher = make_teacher(
                 self._archive_dir,
                 self._config.model_sha,
