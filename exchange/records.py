@@ -22,6 +22,8 @@ TASK_PATTERN = re.compile(r"[0-9a-f]{24}")
 LANGUAGE_PATTERN = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
 
 TaskKind = Literal["chunk", "dense", "whois", "rephrase", "refusal", "replay"]
+# Why a rephrasing is rejected that asks the same in nearly the same words: it tests nothing.
+TOO_ALIKE = "rephrase-alike"
 PairKind = Literal[
     "fact",
     "person",

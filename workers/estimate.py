@@ -26,6 +26,8 @@ PROBE_FILE = "probe.json"  # what the last `work --probe` measured, in the archi
 ASSUMED_PER_HOUR = (1_000, 1_600)
 CHUNKS_A_STORY = 2.2  # assumed: 400 words a story, 1,200 characters a chunk
 TASK_BYTES = 14_000  # assumed: chunk, completion and three pairs in the spool, with their indexes
+# Assumed: a question goes in and two come out, where a chunk goes in and three pairs come out.
+WORDING_TASKS, WORDING_COST = 2, 0.25  # tasks for a pair, each in terms of a chunk's
 ENOUGH_TO_MEASURE = 200  # stories or tasks from which is measured and not assumed
 
 
@@ -43,7 +45,13 @@ class GenerationEstimate:
 
 
 def estimate_generation(
-    directory: Path, counters: Mapping[str, int], stories: tuple[int, int], pace: float | None
+    directory: Path,
+    counters: Mapping[str, int],
+    stories: tuple[int, int],
+    pace: float | None,
+    *,
+    wordings: float = 0.0,
+    rephrased: int = 0,
 ) -> GenerationEstimate:
     """Estimate from the spool's counters.
 
@@ -51,6 +59,8 @@ def estimate_generation(
         counters: of the spool; {} where there is none yet.
         stories: how many may still be fetched, least and most.
         pace: tasks an hour, measured in the spool; None while nothing is known.
+        wordings: share of pairs that get further wordings, as in [plan].
+        rephrased: tasks that asked for other words and are in the spool by now, done or open.
     """
     done, extracted = counters.get("tasks.done", 0), counters.get("stories", 0)
     measured = extracted >= ENOUGH_TO_MEASURE
@@ -60,19 +70,34 @@ def estimate_generation(
     per_hour, source = _pace(directory, pace)
     known = done >= ENOUGH_TO_MEASURE
     pairs_each = counters.get("pairs.accepted", 0) / done if known else 3.0
+    pairs = round(pairs_each * (done + tasks[0])), round(pairs_each * (done + tasks[1]))
+    # Those of the daemon are open at last; before, they are still to be made of the pairs.
+    further = [max(0, round(WORDING_TASKS * wordings * count) - rephrased) for count in pairs]
+    slow, fast = per_hour
+    hours = [
+        (tasks[0] + WORDING_COST * further[0]) / fast,
+        (tasks[1] + WORDING_COST * further[1]) / slow,
+    ]
     size = (directory / FILE).stat().st_size / done if known else TASK_BYTES
     basis = (
         f"{waiting:,} tasks are open, {each:.1f} chunks a story "
         f"({'measured' if measured else 'assumed'}); {source}; {pairs_each:.1f} pairs kept a task "
         f"({'measured' if known else 'assumed'})"
     )
+    if further[1]:
+        added = WORDING_COST * further[0] / fast, WORDING_COST * further[1] / slow
+        basis += (
+            f"; {further[0]:,} to {further[1]:,} of the tasks are further wordings "
+            f"([plan] wordings), {added[0]:.1f} to {added[1]:.1f} hours of it (a quarter of a "
+            "chunk's task each, assumed)"
+        )
     return GenerationEstimate(
         done,
-        tasks,
+        (tasks[0] + further[0], tasks[1] + further[1]),
         per_hour,
-        (3600 * tasks[0] / per_hour[1], 3600 * tasks[1] / per_hour[0]),
-        round(size * (done + tasks[1])),
-        (round(pairs_each * (done + tasks[0])), round(pairs_each * (done + tasks[1]))),
+        (3600 * hours[0], 3600 * hours[1]),
+        round(size * (done + tasks[1] + WORDING_COST * further[1])),
+        pairs,
         basis,
     )
 

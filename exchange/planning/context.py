@@ -61,9 +61,16 @@ class PlanSettings(SettingsTable):
         0.05, ge=0, le=1, description="who-is tasks for each chunk, the most named first"
     )
     rephrase: float = Field(
-        0.05, ge=0, le=0.5, description="share of kept pairs asked in other words; never in train"
+        0.05, ge=0, le=0.5, description="share of kept pairs asked in other words, to test"
     )
     rephrase_least: int = Field(600, ge=0, description="rephrased pairs wanted at least")
+    wordings: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of kept pairs whose questions get two or more other wordings, for "
+        "[dataset] wordings to teach: two short tasks a pair, in hours in `kkoracle estimate`",
+    )
     refusal: float = Field(
         0.06, ge=0, le=0.25, description="share of kept pairs turned into what nobody can answer"
     )

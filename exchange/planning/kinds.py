@@ -1,6 +1,7 @@
 """Tasks of three kinds: pairs in other words, the richest chunks once more, general questions.
 
-Pairs in other words test what is taught and are never trained on. The richest chunks are asked for
+Pairs in other words test what is taught; beside those that are held out for that, they may be
+taught too ([dataset] wordings). The richest chunks are asked for
 a summary, the order of events, or consequences. General questions are answered by the model as it
 is: what keeps it from forgetting them.
 """
@@ -10,12 +11,19 @@ from __future__ import annotations
 import re
 
 from exchange.planning.context import PlanningContext, SourcePair, find_names
-from exchange.records import Chunk, Pair, digest
+from exchange.records import TOO_ALIKE, Chunk, Pair, digest
+
+FURTHER = "@2"  # ends the subject of a task that asks for a wording of a wording
+_EVERY_ID = "g"  # comes after every id in hex
 
 
 def plan_rephrase(context: PlanningContext) -> int:
-    """Make tasks for the share of pairs with the lowest ids; at rest, for the least number too."""
-    share = context.settings.rephrase
+    """Make tasks for the share of pairs with the lowest ids; at rest, for the least number too.
+
+    Of the share that gets further wordings, what came out is put in other words once more.
+    """
+    settings = context.settings
+    share = max(settings.rephrase, settings.wordings)
     if not share:
         return 0
     made = sum(
@@ -23,38 +31,86 @@ def plan_rephrase(context: PlanningContext) -> int:
         for source in context.fresh_pairs()
         if source.hash_fraction < share
     )
-    if not made and context.idle:
-        missing = min(context.settings.rephrase_least - context.count(), context.limit)
-        made = sum(_add_rephrase(context, source) for source in _lowest_unasked(context, missing))
-    return made
+    if made or not context.idle:
+        return made
+    missing = settings.rephrase_least - _asked_first(context) if settings.rephrase else 0
+    sources = _lowest_unasked(context, min(missing, context.limit), _EVERY_ID)
+    if settings.wordings:
+        below = _first_id_above(settings.wordings)
+        sources += _lowest_unasked(context, context.limit, below)
+        made += sum(_add_further(context, *found) for found in _unrepeated(context, below))
+    return made + sum(_add_rephrase(context, source) for source in sources)
 
 
-def _lowest_unasked(context: PlanningContext, count: int) -> list[SourcePair]:
+def _first_id_above(share: float) -> str:
+    """Ids are hashes in hex: below this one lies the share of them with the lowest."""
+    return f"{int(share * 2**32):08x}" if share < 1 else _EVERY_ID
+
+
+def _asked_first(context: PlanningContext) -> int:
+    """How many pairs there are tasks for, further wordings not counted."""
+    (count,) = context.spool.db.execute(
+        "SELECT COUNT(*) FROM tasks WHERE kind='rephrase' AND recipe=? AND state<>'stale' "
+        "AND subject NOT LIKE '%' || ?",
+        (context.recipe, FURTHER),
+    ).fetchone()
+    return int(count)
+
+
+def _lowest_unasked(context: PlanningContext, count: int, below: str) -> list[SourcePair]:
     """Pairs with the lowest ids among those that are not asked in other words yet."""
     if count <= 0:
         return []
     rows = context.spool.db.execute(
         "SELECT p.record, p.story_id, t.year FROM pairs p JOIN tasks t ON t.id=p.task_id "
-        "WHERE p.status='accepted' AND t.kind='chunk' AND NOT EXISTS (SELECT 1 FROM tasks r "
+        "WHERE p.status='accepted' AND t.kind='chunk' AND p.id<? AND NOT EXISTS "
+        "(SELECT 1 FROM tasks r "
         "WHERE r.subject=p.id AND r.kind='rephrase' AND r.recipe=? AND r.state<>'stale') "
         "ORDER BY p.id LIMIT ?",
-        (context.recipe, count),
+        (below, context.recipe, count),
     ).fetchall()
     return [SourcePair(Pair.from_json(row["record"]), row["story_id"], row["year"]) for row in rows]
 
 
-def _add_rephrase(context: PlanningContext, source: SourcePair) -> bool:
-    pair = source.pair
+def _unrepeated(context: PlanningContext, below: str) -> list[tuple[SourcePair, str]]:
+    """The first wording of each of these pairs that has no further one yet, and the pair's id.
+
+    One that is too near to its source is as good a beginning as any.
+    """
+    rows = context.spool.db.execute(
+        "SELECT MIN(p.id), p.record, p.story_id, t.year, t.subject FROM tasks t "
+        "JOIN pairs p ON p.task_id=t.id "
+        "WHERE t.kind='rephrase' AND t.recipe=? AND t.subject<? AND t.subject NOT LIKE '%' || ? "
+        "AND (p.status='accepted' OR p.reason=?) AND NOT EXISTS (SELECT 1 FROM tasks r "
+        "WHERE r.subject=t.subject || ? AND r.kind='rephrase' AND r.recipe=t.recipe "
+        "AND r.state<>'stale') GROUP BY t.id ORDER BY t.subject LIMIT ?",
+        (context.recipe, below, FURTHER, TOO_ALIKE, FURTHER, context.limit),
+    ).fetchall()
+    return [
+        (SourcePair(Pair.from_json(row["record"]), row["story_id"], row["year"]), row["subject"])
+        for row in rows
+    ]
+
+
+def _add_further(context: PlanningContext, wording: SourcePair, source: str) -> bool:
+    return _add_rephrase(context, wording, source, source + FURTHER)
+
+
+def _add_rephrase(
+    context: PlanningContext, asked: SourcePair, source: str = "", subject: str = ""
+) -> bool:
+    pair = asked.pair
+    subject = subject or pair.id
     task = context.task(
-        (pair.id,),
+        (subject,),
         pair.chunk_ids,
         pair.question,
-        pair=pair.id,
+        pair=source or pair.id,
         kind=pair.kind,
         question=pair.question,
         answer=pair.answer,
     )
-    return context.add(task, subject=pair.id, story_id=source.story_id, year=source.year)
+    return context.add(task, subject=subject, story_id=asked.story_id, year=asked.year)
 
 
 DENSE_STEP = 0.02  # of the wanted number: until so many are missing, more chunks are waited for

@@ -54,7 +54,7 @@ class Planner:
             "dense": settings.dense,
             "whois": settings.whois,
             "replay": settings.replay,
-            "rephrase": settings.rephrase or settings.rephrase_least,
+            "rephrase": settings.rephrase or settings.rephrase_least or settings.wordings,
             "refusal": settings.refusal or settings.correction,
         }
         # With nothing to plan, no chunk is read for it.

@@ -78,6 +78,7 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     from crawler import profiles
     from crawler.settings import CrawlSettings
     from crawler.status import estimate as crawling
+    from exchange.planning.context import PlanSettings
     from trainer.training.preflight import estimate as training
     from trainer.training.settings import TrainSettings
     from workers import estimate as generating
@@ -88,8 +89,15 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     language_model = project.config.table("model", models.ModelSettings)
     profile = profiles.load(crawl_settings, archive, imported=directory.exists())
     crawl = crawling.estimate_crawl(directory, profile, crawl_settings, dt.date.today())
-    counters, pace = _spool_counters(directory)
-    generate = generating.estimate_generation(directory, counters, crawl.stories, pace)
+    counters, pace, rephrased = _spool_counters(directory)
+    generate = generating.estimate_generation(
+        directory,
+        counters,
+        crawl.stories,
+        pace,
+        wordings=project.config.table("plan", PlanSettings).wordings,
+        rephrased=rephrased,
+    )
     weights = _weights_bytes(project, language_model)
     train = training.estimate_training(
         directory,
@@ -206,14 +214,17 @@ def _stage_estimate(
     )
 
 
-def _spool_counters(directory: Path) -> tuple[dict[str, int], float | None]:
+def _spool_counters(directory: Path) -> tuple[dict[str, int], float | None, int]:
     from crawler.extract.forecast import tasks_per_hour
 
     if not (directory / FILE).exists():
-        return {}, None
+        return {}, None, 0
     spool = Spool.read(directory)
     try:
-        return spool.counters(), tasks_per_hour(spool)
+        (rephrased,) = spool.db.execute(
+            "SELECT COUNT(*) FROM tasks WHERE kind='rephrase' AND state<>'stale'"
+        ).fetchone()
+        return spool.counters(), tasks_per_hour(spool), rephrased
     finally:
         spool.close()
 

@@ -176,7 +176,8 @@ def _training_text(status: Status) -> str:
     assert run is not None
     of = f" of {run.steps:,}" if run.steps else ""
     valid = f", validation {run.valid_loss:.3f}" if run.valid_loss is not None else ""
-    said = f"run {run.run}: step {run.step:,}{of}, loss {run.loss:.3f}{valid}"
+    known = f", {run.known:,} of {run.facts:,} facts known" if run.facts else ""
+    said = f"run {run.run}: step {run.step:,}{of}, loss {run.loss:.3f}{valid}{known}"
     if run.finished:
         return f"{said}, finished"
     left = f", {format_range(run.left[::2])} left" if run.left else ""

@@ -96,6 +96,8 @@ class TrainingStatus:
     silent_s: float  # since it last wrote
     finished: bool
     left: EtaRange | None = None
+    known: int = 0  # facts at the last end of an epoch, of a run until learned
+    facts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def newest_run(directory: Path, now: float) -> TrainingStatus | None:
     total = round(step * _planned_epochs(path.parent) / epoch) if epoch else 0
     finished = (path.parent / "summary.json").exists()
     valid = [float(entry["valid_loss"]) for entry in entries if "valid_loss" in entry]
+    known: dict[str, Any] = next((e for e in reversed(entries) if "known" in e), {})
     silent = max(0.0, now - _modified_at(path))
     return TrainingStatus(
         path.parent.name,
@@ -41,6 +42,8 @@ def newest_run(directory: Path, now: float) -> TrainingStatus | None:
         silent,
         finished,
         None if finished else _time_left(steps, step, total),
+        int(known.get("known") or 0),
+        int(known.get("facts") or 0),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import TOO_ALIKE, Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
 
@@ -43,11 +43,15 @@ def fill(
     header: Callable[[int], str] = lambda number: "Φωνή",
     aside: Callable[[int], str] = lambda number: "",
     rephrased: int = 0,
+    alike: int = 0,
     extra: Sequence[tuple[str, str]] = (),
+    again: Callable[[int], Sequence[tuple[str, str]]] = lambda number: (),
 ) -> None:
     """Stories with one chunk and `per_story` accepted pairs each, and one rejected pair.
 
-    The first pair of each of the first `rephrased` stories is asked once more in other words.
+    The first pair of each of the first `rephrased` stories is asked once more in other words, and
+    that of the first `alike` ones in nearly the same, which the checks reject.
+    `again` are further rephrasings of it, with the reason of their rejection ("": none).
     `extra` are further accepted questions and answers, all of the first story; `aside` is what a
     chunk says before its facts.
     """
@@ -72,10 +76,12 @@ def fill(
             )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             said = [(question(number, k), answer(number, k)) for k in range(per_story)]
-            again = number < first + rephrased
-            results.append(
-                _result(chunk, said + (list(extra) if number == first else []), again, number)
-            )
+            other = [*again(number)]
+            if number < first + rephrased:
+                other.append((otherwise(number), ""))
+            if number < first + alike:
+                other.append((nearly(number), TOO_ALIKE))
+            results.append(_result(chunk, said + (list(extra) if number == first else []), other))
     tasks.finish(spool, results)
     accept_duplicates(spool)
     spool.close()
@@ -97,7 +103,15 @@ def otherwise(story: int) -> str:
     return f"Σε ποιον ανήκει το έργο που παραδόθηκε στους κατοίκους της πόλης {town(story)};"
 
 
-def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, number: int) -> Result:
+def nearly(story: int) -> str:
+    """The first question of a story, with another word before it."""
+    return f"{town(story)}: ξέρεις ποιος {ACTS[0]};"
+
+
+def _result(
+    chunk: Chunk, said: Sequence[tuple[str, str]], again: Sequence[tuple[str, str]]
+) -> Result:
+    """Accepted pairs, and their first one asked again: the question, and why it was rejected."""
     task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
     completion = Completion(
         task_id=task_id,
@@ -126,17 +140,17 @@ def _result(chunk: Chunk, said: Sequence[tuple[str, str]], rephrased: bool, numb
         )
         for q, a in said
     ]
-    if rephrased:
-        q, a = otherwise(number), said[0][1]
+    for q, reason in again:
         pairs.append(
             Pair(
-                id=Pair.make_id(task_id, q, a),
+                id=Pair.make_id(task_id, q, said[0][1]),
                 task_id=task_id,
                 chunk_ids=(chunk.id,),
                 question=q,
-                answer=a,
+                answer=said[0][1],
                 kind="fact",
-                status="accepted",
+                status="rejected" if reason else "accepted",
+                reason=reason,
                 rephrase_of=pairs[0].id,
             )
         )

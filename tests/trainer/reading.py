@@ -34,6 +34,7 @@ def summary(folder: Path) -> dict[str, Any]:
 def result(folder: Path) -> dict[str, Any]:
     """All that a run leaves, as far as it should be equal."""
     told = summary(folder)
+    unlearned = folder / "unlearned.jsonl"
     for name in ("seconds", "peak_bytes"):
         del told[name]
     return {
@@ -41,6 +42,7 @@ def result(folder: Path) -> dict[str, Any]:
         "best": (folder / "best" / "adapters.safetensors").read_bytes(),
         "metrics": lines(folder / "metrics.jsonl"),
         "samples": lines(folder / "samples.jsonl"),
+        "unlearned": lines(unlearned) if unlearned.exists() else [],
         "summary": told,
     }
 

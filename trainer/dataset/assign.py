@@ -8,15 +8,18 @@ it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from exchange.errors import BadFile
 from exchange.text.fold import fold
-from exchange.text.similarity import SIMILAR, SignatureIndex, jaccard, question_signature
+from exchange.text.similarity import (
+    SIMILAR,
+    SignatureIndex,
+    question_signature,
+)
 from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource
@@ -25,7 +28,6 @@ from trainer.dataset.split import (
     SplitAssignment,
     SplitRule,
     choose_rule,
-    hash_fraction,
     side_of,
 )
 
@@ -40,7 +42,13 @@ def without_repeated_questions(
     Of two, the one of a story that was placed before stays, so that new rows displace none.
     """
     index, told, kept = SignatureIndex(), set[str](), []
-    for row in sorted(source.rows, key=lambda row: (row.story not in placed, row.id)):
+
+    def rank(row: DatasetRow) -> tuple[bool, bool, bool, str]:
+        """Another wording in the very words of a row must not take that row's place."""
+        again, spare = bool(row.rephrase_of), row.id in source.wordings
+        return again, spare, row.story not in placed, row.id
+
+    for row in sorted(source.rows, key=rank):
         question = question_signature(row.question)
         said = fold(row.question) + "\0" + fold(row.answer)
         repeated = said in told or (not row.rephrase_of and index.nearest(question)[1] >= SIMILAR)
@@ -127,59 +135,6 @@ def rows_by_side(
 MIN_REPHRASINGS = (
     20  # rephrasings that are worth validating on; with fewer, whole clusters are held out
 )
-MAX_SIMILARITY = 0.6  # Jaccard index of the stems of a rephrasing and its source
-
-
-def separate_rephrasings(rows: Iterable[DatasetRow]) -> tuple[list[DatasetRow], list[DatasetRow]]:
-    """Rows that teach, and rephrasings of rows; both in the order given."""
-    plain: list[DatasetRow] = []
-    rephrased: list[DatasetRow] = []
-    for row in rows:
-        (rephrased if row.rephrase_of else plain).append(row)
-    return plain, rephrased
-
-
-def split_rephrasings(
-    rephrased: Sequence[DatasetRow],
-    train: Sequence[DatasetRow],
-    line: SplitRule,
-    recall: float,
-    left_out: Counter[str],
-) -> tuple[list[DatasetRow], list[DatasetRow]]:
-    """Rows of `valid` and of `test_recall`; all rephrasings of one pair go the same way.
-
-    A pair that was relabelled as a refusal still tests recall, or giving up on what is hard would
-    raise the figures; but nothing is validated on it.
-
-    Args:
-        recall: share of the sources whose rephrasings `test_recall` gets.
-    """
-    sources = {row.id: row for row in train}
-    index = SignatureIndex()
-    if rephrased:
-        for row in train:
-            index.add(row.id, question_signature(row.question))
-    valid: list[DatasetRow] = []
-    test: list[DatasetRow] = []
-    for row in rephrased:
-        source = sources.get(row.rephrase_of)
-        if source is None:
-            left_out["source_not_taught"] += 1
-            continue
-        asked = question_signature(row.question)
-        if jaccard(asked.stems, question_signature(source.question).stems) > MAX_SIMILARITY:
-            left_out["too_close_to_source"] += 1
-        elif index.nearest(asked, beside=source.id)[1] >= SIMILAR:
-            left_out["asked_in_train"] += 1
-        elif hash_fraction(source.id, line.key) < recall:
-            test.append(row)
-        elif source.kind == "refusal":
-            left_out["source_refused"] += 1
-        else:
-            valid.append(row)
-    return valid, test
-
-
 FILE = "places.tsv"
 
 

@@ -19,7 +19,7 @@ from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
 from exchange.text import dates
 from trainer.console import StageProgress
-from trainer.dataset import assign, import_rows, leakage
+from trainer.dataset import assign, import_rows, leakage, rephrasings
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
 from trainer.dataset.rows import CHUNKS, MANIFEST, DatasetRow, Manifest
@@ -149,29 +149,23 @@ def build_dataset(
             )
         before = assign.load_history(folder)
         rows = assign.without_repeated_questions(source, before.places if before else {})
-        plain, rephrased = assign.separate_rephrasings(rows)
+        plain, rephrased = rephrasings.separate_rephrasings(rows)
+        testing = sum(row.id not in source.wordings for row in rephrased)
         drawn = assign.decide_split(
-            source,
-            settings,
-            len(rephrased),
-            before,
-            new_cutoff=asked.new_cutoff,
-            as_of=as_of,
+            source, settings, testing, before, new_cutoff=asked.new_cutoff, as_of=as_of
         )
         line = drawn.line
         places = assign_stories(source.stories, line, drawn.places)
         sides = assign.rows_by_side(plain, source, places, line)
         taught = mixing.relabel_boundary(sides["train"], archive_dir, settings, line)
         train = mixing.mix_train(taught, settings, line, drawn.places, source.left_out)
-        split: dict[Split, list[DatasetRow]] = {"train": train}
-        if line.valid:
-            split["valid"] = sides["valid"]
-            split["test_recall"] = []
-            source.left_out["few_rephrasings"] += len(rephrased)
-        else:
-            split["valid"], split["test_recall"] = assign.split_rephrasings(
-                rephrased, train, line, settings.recall, source.left_out
-            )
+        again = rephrasings.split_rephrasings(rephrased, train, line, settings, source)
+        train = train + again.wordings
+        split: dict[Split, list[DatasetRow]] = {
+            "train": train,
+            "valid": sides["valid"] if line.valid else again.valid,
+            "test_recall": again.test_recall,
+        }
         split["test_unseen"] = sides["unseen"]
         check_crossing(
             (row.cluster, name)

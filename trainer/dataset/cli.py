@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> typer.Typer:
     return dataset
 
 
-@settings_options("dataset", DatasetSettings, "unseen", "valid", "text", "cutoff")
+@settings_options("dataset", DatasetSettings, "unseen", "valid", "wordings", "text", "cutoff")
 def build(
     ctx: typer.Context,
     settings: DatasetSettings,

@@ -40,6 +40,7 @@ def build_random_split(
                 "no accepted pairs yet: run `kkoracle crawl` and `kkoracle work` first"
             )
         split: dict[Split, list[DatasetRow]] = {"train": [], "valid": [], "test": []}
+        source.rows = [row for row in source.rows if row.id not in source.wordings]
         for row in source.rows:
             at = hash_fraction(row.id, settings.key)
             split["train" if at < TRAIN else "valid" if at < TRAIN + VALID else "test"].append(row)

@@ -27,6 +27,20 @@ class DatasetSettings(SettingsTable):
         lt=1,
         description="share of the rephrased pairs that test recall; valid: the rest",
     )
+    wordings: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="other wordings of a question that are taught beside it, at most; of a pair "
+        "that valid or test_recall asks about, its first one stays there",
+    )
+    held_out: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the rephrased pairs that valid and test_recall ask about, where "
+        "wordings are taught; those of the others are all taught",
+    )
     cutoff: str = Field(
         "",
         pattern=r"^(\d{4}-\d\d-\d\d)?$",

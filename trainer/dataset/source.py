@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from exchange.records import digest
+from exchange.records import TOO_ALIKE, digest
 from exchange.store.corpus import Corpus, StoredPair
 from trainer.dataset.rows import DatasetRow, StoryOrigin
 from trainer.dataset.settings import DatasetSettings
@@ -27,6 +27,7 @@ class DatasetSource:
     described: dict[str, Any] = field(default_factory=dict)
     stories: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> cluster, ISO date
     ties: dict[str, tuple[str, ...]] = field(default_factory=dict)  # row id -> all its stories
+    wordings: set[str] = field(default_factory=set)  # ids of rows that test nothing: too alike
     bad: list[tuple[str, str]] = field(default_factory=list)  # file and line, reason code
 
 
@@ -59,7 +60,9 @@ def rows_of_corpus(
             progress(number, total)
         pair = stored_pair.pair
         label = judged.labels.get(pair.id)
-        if label is None and pair.status == "rejected":
+        # What is too near to its source to test anything is still another wording to teach.
+        wording = settings.wordings > 0 and pair.rephrase_of and pair.reason == TOO_ALIKE
+        if label is None and pair.status == "rejected" and not wording:
             continue
         if label is not None and label.verdict == "reject":
             source.left_out["label_rejected"] += 1
@@ -78,6 +81,8 @@ def rows_of_corpus(
             source.left_out[reason] += 1
             continue
         source.rows.append(row)
+        if wording:
+            source.wordings.add(row.id)
         stories = tuple(dict.fromkeys(owners[c] for c in pair.chunk_ids if c in owners))
         if len(stories) > 1:
             source.ties[row.id] = stories

@@ -6,13 +6,15 @@ The order is a pure function of lengths and a seed; only `make_batch` and `plan_
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from exchange.inference.batch_width import padded_length
+from trainer.dataset import DatasetRow
 from trainer.tokenization import TokenizedSample
 from trainer.training.plan import RunPlan
 from trainer.training.settings import TrainSettings
@@ -45,25 +47,40 @@ class TrainingData:
     too_long: int
     longest_allowed: int
     early_stop: bool = True  # validation asks about what is taught, so its loss says when to stop
+    facts: Mapping[str, DatasetRow] = field(default_factory=dict)  # rows of train, by id
 
 
-def epoch_batches(lengths: Sequence[int], size: int, seed: int, number: int) -> list[list[int]]:
-    """All row indices, once each, in batches of rows of about the same length.
+def epoch_batches(
+    lengths: Sequence[int],
+    size: int,
+    seed: int,
+    number: int,
+    rows: Sequence[int] | None = None,
+) -> list[list[int]]:
+    """Row indices in batches of rows of about the same length.
 
     Longest first when cut, so that the one batch that is not full holds the shortest rows; equal
     lengths are mixed anew in every epoch, and the batches come in an order of their own.
+
+    Args:
+        rows: which, where some are to come more than once or not at all; default: all, once each.
     """
     rng = random.Random(f"{seed}:{number}")
-    order = list(range(len(lengths)))
+    order = list(range(len(lengths)) if rows is None else rows)
     rng.shuffle(order)
     order.sort(key=lambda index: -padded_length(lengths[index]))
+    if rows is not None:
+        order = _apart(order, lengths)
     batches = [order[at : at + size] for at in range(0, len(order), size)]
     rng.shuffle(batches)
     return batches
 
 
 def epoch_steps(
-    lengths: Sequence[int], settings: TrainSettings, number: int
+    lengths: Sequence[int],
+    settings: TrainSettings,
+    number: int,
+    rows: Sequence[int] | None = None,
 ) -> list[list[list[int]]]:
     """The row indices of every step of an epoch, in the batches that are computed together.
 
@@ -71,8 +88,19 @@ def epoch_steps(
     them, a run sees the same rows at each step.
     """
     size = settings.batch
-    together = epoch_batches(lengths, size * settings.accumulate, settings.seed, number)
-    return [[rows[at : at + size] for at in range(0, len(rows), size)] for rows in together]
+    together = epoch_batches(lengths, size * settings.accumulate, settings.seed, number, rows)
+    return [[step[at : at + size] for at in range(0, len(step), size)] for step in together]
+
+
+def _apart(order: Sequence[int], lengths: Sequence[int]) -> list[int]:
+    """Among rows of one padded length all first, then all seconds: a batch rarely holds one row
+    twice, which would only be that row with twice the weight."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for index in order:
+        turns.append((-padded_length(lengths[index]), seen[index]))
+        seen[index] += 1
+    return [order[at] for at in sorted(range(len(order)), key=turns.__getitem__)]
 
 
 def split_rows(rows: Sequence[T], count: int) -> list[list[T]]:

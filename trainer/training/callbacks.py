@@ -44,6 +44,33 @@ class ValidationMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownMetrics:
+    """Which of the taught facts were known in an epoch, each as it was shown the last time."""
+
+    step: int
+    epoch: float
+    known: int
+    facts: int
+    learned: int  # known now and not an epoch before
+    lost: int  # the other way round
+
+
+Metrics = StepMetrics | ValidationMetrics | KnownMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class UnlearnedFact:
+    """What was taught again and again and is not known at the end."""
+
+    id: str  # of the row
+    rounds: int  # epochs in a row in which it was shown, and not known
+    question: str
+    reference: str
+    answer: str  # of the model; "" beyond the first few hundred
+    loss: float  # nats per answer token
+
+
+@dataclass(frozen=True, slots=True)
 class SampleAnswer:
     """One sample answer given while training."""
 
@@ -68,6 +95,9 @@ class Callback(ProgressCallback):
 
     def on_validation(self, validation: ValidationMetrics) -> None:
         """The whole validation set is done."""
+
+    def on_known(self, known: KnownMetrics) -> None:
+        """An epoch of a run with `until_learned` is done."""
 
     def on_samples(self, answers: Sequence[SampleAnswer]) -> None:
         """The sample questions are answered."""

@@ -7,16 +7,18 @@ another. Restored, the run goes on as if it had never stopped.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from exchange.errors import BadFile
 from exchange.inference.weights import METADATA, read_header
 from trainer.training.adapter import save_arrays
+from trainer.training.curriculum import Curriculum, Growth
 from trainer.training.runs import STATE as FILE
 
 
@@ -34,10 +36,23 @@ class TrainingPosition:
     best_loss: float = 0.0
     best_step: int = 0
     waited: int = 0  # validations since the best
+    growth: Growth = field(default_factory=Growth)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingPosition:
+        """Raises ValueError, KeyError or TypeError where it is none."""
+        fields = json.loads(text)
+        growth = fields.pop("growth", {})  # a state of an earlier version has none
+        return cls(**fields, growth=Growth(**growth))
 
 
 def save_state(
-    folder: Path, model: Any, optimizer: Any, position: TrainingPosition, made_of: str
+    folder: Path,
+    model: Any,
+    optimizer: Any,
+    position: TrainingPosition,
+    made_of: str,
+    curriculum: Curriculum | None = None,
 ) -> None:
     """Write the state; the one before stays until this one is whole.
 
@@ -52,12 +67,17 @@ def save_state(
         **{f"optimizer/{k}": v for k, v in tree_flatten(optimizer.state)},
         "random": random_key(),
     }
+    if curriculum and curriculum.active:
+        taught = curriculum.arrays().items()
+        arrays.update({f"taught/{name}": mx.array(array) for name, array in taught})
     about = {"position": json.dumps(asdict(position)), "made_of": made_of}
     save_arrays(folder / FILE, arrays, about)
 
 
-def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> TrainingPosition | None:
-    """Put model, optimizer and random numbers back; None when there is nothing to resume.
+def load_state(
+    folder: Path, model: Any, optimizer: Any, made_of: str, curriculum: Curriculum | None = None
+) -> TrainingPosition | None:
+    """Put all that `save_state` was given back; None when there is nothing to resume.
 
     Raises:
         UserError: the file is damaged, or of another model, dataset or settings.
@@ -72,10 +92,13 @@ def load_state(folder: Path, model: Any, optimizer: Any, made_of: str) -> Traini
         mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
         if about["made_of"] != made_of:
             raise ValueError("of another model, dataset or settings")
-        position = TrainingPosition(**json.loads(about["position"]))
+        position = TrainingPosition.from_json(about["position"])
         model.load_weights(_under(arrays, "adapter/"), strict=False)
         optimizer.state = tree_unflatten(_under(arrays, "optimizer/"))
         restore_random(arrays["random"])
+        if curriculum and curriculum.active:
+            taught = dict(_under(arrays, "taught/"))
+            curriculum.restore({name: np.array(array) for name, array in taught.items()})
     except (BadFile, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise BadFile(
             f"{path} cannot be read ({error}): start this run again with --restart"

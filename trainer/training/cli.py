@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle train",
         "kkoracle train --dry-run",
         "kkoracle train --name small --rank 8 --epochs 2",
+        "kkoracle train --name learned --until-learned --epochs 12",
         panel="Model",
     )
     add_command(app, sweep, "kkoracle sweep", "kkoracle sweep --rates 4 --write", panel="Model")
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     "accumulate",
     "seed",
     "patience",
+    "until_learned",
     "trunk_gb",
     presets={"researcher": RESEARCHER},
 )

@@ -15,12 +15,14 @@ from trainer.console import ProgressScreen, one_line
 from trainer.training.callbacks import (
     ASKING,
     Callback,
+    KnownMetrics,
     SampleAnswer,
     StepMetrics,
     ValidationMetrics,
 )
+from trainer.training.curriculum import ROUNDS
 from trainer.training.plan import PreflightPlan, RunPlan
-from trainer.training.runs import RunSummary, TrainingRun
+from trainer.training.runs import UNLEARNED, RunSummary, TrainingRun
 
 
 class TrainingScreen(ProgressScreen, Callback):
@@ -80,6 +82,13 @@ class TrainingScreen(ProgressScreen, Callback):
             f"step {validation.step}: validation loss {validation.valid_loss:.4f} "
             f"({validation.bits:.3f} bits per character)"
             + (", the best so far" if validation.best and validation.step else "")
+        )
+
+    def on_known(self, known: KnownMetrics) -> None:
+        """See `Callback`."""
+        self._bars.console.print(
+            f"epoch {known.epoch:.0f}: {known.known:,} of {known.facts:,} facts known "
+            f"({known.known / known.facts:.1%}); {known.learned:,} new, {known.lost:,} lost"
         )
 
     def on_samples(self, answers: Sequence[SampleAnswer]) -> None:
@@ -224,11 +233,22 @@ def print_summary(console: Console, run: TrainingRun, summary: RunSummary, valid
         f"on taught rows {summary.taught_before:.4f} -> {summary.taught_after:.4f}",
         soft_wrap=True,
     )
-    if summary.early:
+    if summary.facts:
         console.print(
-            "ended early: validation has not become better for as long as [train] "
-            "patience allows; the best state is in best/",
+            f"{summary.known:,} of {summary.facts:,} facts known "
+            f"({summary.known / summary.facts:.1%}); "
+            f"{summary.unlearned:,} could not be taught in {ROUNDS} rounds or more"
+            + (f": {run.folder / UNLEARNED}" if summary.unlearned else ""),
             soft_wrap=True,
+        )
+    if summary.early:
+        what, where = (
+            ("the share of known facts has not grown", "")
+            if summary.facts
+            else ("validation has not become better", "; the best state is in best/")
+        )
+        console.print(
+            f"ended early: {what} for as long as [train] patience allows{where}", soft_wrap=True
         )
     console.print(
         f"{summary.steps:,} steps, {summary.tokens:,} tokens in {format_duration(summary.seconds)} "

@@ -104,6 +104,15 @@ class ProcessGroup:
         halves: Any = self._sum(mx.array([high, value - high], mx.float32)).tolist()
         return float(halves[0]) + float(halves[1])
 
+    def totals(self, values: list[float]) -> list[float]:
+        """The sums of small whole numbers, one by one, the same in every process."""
+        if self.size == 1:
+            return values
+        import mlx.core as mx
+
+        summed: list[float] = self._sum(mx.array(values, mx.float32)).tolist()
+        return summed
+
     def any(self, wish: bool) -> bool:
         """True in every process when it is true in one."""
         return wish if self.size == 1 else self.total(float(wish)) > 0

@@ -16,9 +16,10 @@ from trainer.training import adapter, batches, checkpoints
 from trainer.training.activation_cache import ActivationCache
 from trainer.training.batches import TrainingData, plan_run
 from trainer.training.callbacks import ASKING, Callback, StepMetrics, ValidationMetrics
+from trainer.training.curriculum import Curriculum
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, Validator, loss_and_gradient, scalar
-from trainer.training.optimizer import ClippedAdamW, learning_rate, warmup_steps
+from trainer.training.optimizer import ClippedAdamW, rate_of_step
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import Teacher
@@ -26,6 +27,12 @@ from trainer.training.teacher import Teacher
 
 class NonFiniteLoss(UserError):
     """The loss is not finite: the learning rate is too high, or the model is broken."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"{found}: lower [train] lr and start again with --restart; the last saved state is "
+            "intact"
+        )
 
 
 class TrainingLoop:
@@ -80,8 +87,10 @@ class TrainingLoop:
         self.validator = Validator(
             self.loss, tokenizer, data, settings, callback=self.callback, group=self.group
         )
+        self.curriculum = Curriculum(data, settings)
+        self._steps_per_epoch = self.curriculum.steps_per_epoch
         self.position = checkpoints.TrainingPosition()
-        self._epoch: tuple[int, list[list[list[int]]]] = (-1, [])
+        self._hits: list[bool] = []  # of the last step's targets: the model's first choice?
         self._config_sha = ""
 
     def fit(self, config: RunConfig) -> RunSummary:
@@ -96,21 +105,17 @@ class TrainingLoop:
         """
         self._config_sha = config.sha
         found = checkpoints.load_state(
-            self.run.folder, self.model, self.optimizer, self._config_sha
+            self.run.folder, self.model, self.optimizer, self._config_sha, self.curriculum
         )
         self.position = found or self.position
         self.run.rewind(self.position.step if found else -1)
         self.callback.on_train_begin(self.plan, self.position.step)
         if self.cache:
-            self.cache.fill(
-                [*self.data.train, *self.data.valid],
-                self.callback.progress("computing the frozen layers"),
-                self.stop,
-            )
+            rows = [*self.data.train, *self.data.valid]
+            self.cache.fill(rows, self.callback.progress("computing the frozen layers"), self.stop)
         if self.teacher:
-            self.teacher.fill_together(
-                self.data.train, self.group, self.callback.progress(ASKING), self.stop
-            )
+            asking = self.callback.progress(ASKING)
+            self.teacher.fill_together(self.data.train, self.group, asking, self.stop)
         self.model.train()  # loaded models do not drop out
         with adapter.gradient_checkpointing(self.model, self.checkpoint):
             if not found:
@@ -136,6 +141,9 @@ class TrainingLoop:
         self._save()
 
     def _end(self, config: RunConfig) -> RunSummary:
+        facts, known, unlearned = self.validator.facts_known(self.curriculum)
+        if facts:
+            self.run.list_unlearned(unlearned)
         summary = RunSummary(
             model=config.model,
             model_sha=config.model_sha,
@@ -159,6 +167,9 @@ class TrainingLoop:
             bits_before=self.validator.bits(self.position.valid_before),
             bits_after=self.validator.bits(self.position.valid_last),
             early=self.position.step < self.plan.steps,
+            facts=facts,
+            known=known,
+            unlearned=len(unlearned),
         )
         adapter.save(self.run.folder, self.model, self.adapter_config)
         self.run.finish(summary)
@@ -167,22 +178,20 @@ class TrainingLoop:
 
     def _step(self) -> None:
         started = time.perf_counter()
-        rate = learning_rate(
-            self.position.step,
-            self.plan.steps,
-            self.settings.lr,
-            warmup_steps(self.plan.steps, self.settings.warmup),
-            self.settings.decay,
-        )
-        groups = [[self.data.train[i] for i in rows] for rows in self._groups()]
+        rate = rate_of_step(self.position.step, self.plan.steps, self.settings)
+        order = self.curriculum.rows_of_step(self.position.step)
+        groups = [[self.data.train[i] for i in rows] for rows in order]
+        local = self.local_rows(groups)
         targets = sum(sample.targets for rows in groups for sample in rows)
-        nats, norm = self.train_step(self.local_rows(groups), targets, rate)
+        nats, norm = self.train_step(local, targets, rate)
         if not math.isfinite(nats) or not math.isfinite(norm):
             raise NonFiniteLoss(
                 f"the loss is not finite at step {self.position.step + 1} "
-                f"(learning rate {rate:.2g}): "
-                "lower [train] lr and start again with --restart; the last saved state is intact"
+                f"(learning rate {rate:.2g})"
             )
+        if self.curriculum.active:
+            shown, computed = ([s for rows in some for s in rows] for some in (groups, local))
+            self.curriculum.observe(shown, computed, self._hits, self.group.totals)
         tokens = sum(sample.length for rows in groups for sample in rows)
         seconds = time.perf_counter() - started
         self.position.step += 1
@@ -199,6 +208,10 @@ class TrainingLoop:
     def _after_step(self) -> None:
         every = self.settings.evaluate_every or self._steps_per_epoch
         last = self.position.step == self.plan.steps
+        if self.curriculum.active and self.position.step % self._steps_per_epoch == 0:
+            known = self.curriculum.end_epoch(self.position.growth, self.position.step)
+            self.run.record([known])
+            self.callback.on_known(known)
         if last or self.position.step % every == 0:
             self._validate()
         if last or self._patience_spent or self.position.step % self.settings.save_every == 0:
@@ -232,6 +245,7 @@ class TrainingLoop:
             targets: of the whole step, those of the other processes included.
         """
         nats, gradients = mx.array(0.0), None
+        self.loss.hits = [] if self.curriculum.active else None
         for rows in groups:
             part, gradient = self.gradient(self.loss.batch(rows, learned=True), 1 / targets)
             nats = nats + part
@@ -242,26 +256,24 @@ class TrainingLoop:
             gradients = tree_map(mx.zeros_like, self.model.trainable_parameters())
         nats, gradients = self.group.sum((nats, gradients))
         norm = self.update(gradients, rate)
-        mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm)
+        hits: Any = self.loss.hits or []
+        self.loss.hits = None
+        mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm, hits)
+        self._hits = [bool(hit) for some in hits for hit in some.tolist()]
         return scalar(nats), scalar(norm)
 
     def _validate(self) -> None:
         loss = self.validator.valid_loss()
         if not math.isfinite(loss):
-            raise NonFiniteLoss(
-                f"the validation loss is not finite at step {self.position.step}: "
-                "lower [train] lr and "
-                "start again with --restart; the last saved state is intact"
-            )
+            raise NonFiniteLoss(f"the validation loss is not finite at step {self.position.step}")
         best = self.position.step == 0 or loss < self.position.best_loss
         self.position.valid_last = loss
         self.position.waited = 0 if best else self.position.waited + 1
         if best:
             self.position.best_loss, self.position.best_step = loss, self.position.step
             adapter.save(self.run.best, self.model, self.adapter_config)
-        done = ValidationMetrics(
-            self.position.step, self._epochs(), loss, self.validator.bits(loss), best
-        )
+        bits = self.validator.bits(loss)
+        done = ValidationMetrics(self.position.step, self._epochs(), loss, bits, best)
         self.run.record([done])
         self.callback.on_validation(done)
         if answers := self.validator.answers(self.position.step):
@@ -270,27 +282,16 @@ class TrainingLoop:
 
     def _save(self) -> None:
         adapter.save(self.run.folder, self.model, self.adapter_config)
-        checkpoints.save_state(
-            self.run.folder, self.model, self.optimizer, self.position, self._config_sha
-        )
+        state = (self.run.folder, self.model, self.optimizer, self.position)
+        checkpoints.save_state(*state, self._config_sha, self.curriculum)
 
     @property
     def _patience_spent(self) -> bool:
-        """Whether validation has not become better for as long as it may."""
+        """Whether it has not become better for as long as it may: validation, or what is known."""
+        if self.curriculum.active:
+            return 0 < self.settings.patience <= self.position.growth.waited
         patience = self.settings.patience if self.data.early_stop else 0
         return 0 < patience <= self.position.waited
 
-    @property
-    def _steps_per_epoch(self) -> int:
-        return self.plan.steps // self.settings.epochs
-
     def _epochs(self) -> float:
         return round(self.position.step / self._steps_per_epoch, 4)
-
-    def _groups(self) -> list[list[int]]:
-        """The row numbers of the batches of this step; the step alone decides them."""
-        number, position = divmod(self.position.step, self._steps_per_epoch)
-        if self._epoch[0] != number:
-            lengths = [sample.length for sample in self.data.train]
-            self._epoch = (number, batches.epoch_steps(lengths, self.settings, number))
-        return self._epoch[1][position]

@@ -20,7 +20,8 @@ from trainer.tokenization import TokenizedSample
 from trainer.training import batches
 from trainer.training.activation_cache import ActivationCache
 from trainer.training.batches import TeacherTargets, TrainingBatch, TrainingData, make_batch
-from trainer.training.callbacks import Callback, SampleAnswer
+from trainer.training.callbacks import Callback, SampleAnswer, UnlearnedFact
+from trainer.training.curriculum import RIGHT, ROUNDS, Curriculum
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import Teacher
@@ -28,6 +29,7 @@ from trainer.training.teacher import Teacher
 SMALLEST = 1e-6  # probability: what is left of 1 beside the teacher's tokens, in float32
 
 Array = mx.array
+ANSWERED = 200  # of the facts that were taught in vain: what the model says instead
 
 
 class Loss:
@@ -54,6 +56,7 @@ class Loss:
         self.model, self._cache, self._teacher = model, cache, teacher
         self._among = mx.array(sorted(among)) if among else None
         self._parts = split_head(model)
+        self.hits: list[Array] | None = None  # per target, where somebody wants to know
 
     @property
     def sparse(self) -> bool:
@@ -75,6 +78,8 @@ class Loss:
         if self._among is not None:
             logits = logits[:, self._among]
             targets = mx.argmax(targets[:, None] == self._among, axis=1)
+        if self.hits is not None:
+            self.hits.append(mx.argmax(mx.stop_gradient(logits), axis=1) == targets)
         logits = logits.astype(mx.float32)
         if batch.taught is not None:
             return _mixed(logits, targets, batch.taught)
@@ -150,16 +155,25 @@ def summed_loss(
 
 def row_losses(loss: Loss, samples: Sequence[TokenizedSample], size: int) -> list[float]:
     """The mean loss of every row over its own targets, in their order; dropout is off meanwhile."""
+    return [nats for nats, _ in judge_rows(loss, samples, size)]
+
+
+def judge_rows(
+    loss: Loss, samples: Sequence[TokenizedSample], size: int
+) -> list[tuple[float, float]]:
+    """Of every row the mean loss over its targets, and the share of them that are first choices."""
     loss.model.eval()
-    found = [0.0] * len(samples)
+    found = [(0.0, 0.0)] * len(samples)
     for chosen in batches.fixed_batches([sample.length for sample in samples], size):
         batch = loss.batch([samples[i] for i in chosen])
         logits = loss.logits(batch).astype(mx.float32)
         nats: Any = nn.losses.cross_entropy(logits, batch.targets, reduction="none").tolist()
+        hits: Any = (mx.argmax(logits, axis=1) == batch.targets).tolist()
         at = 0
         for i in chosen:
             count = samples[i].targets
-            found[i] = math.fsum(nats[at : at + count]) / count
+            mean = math.fsum(nats[at : at + count]) / count
+            found[i] = mean, sum(hits[at : at + count]) / count
             at += count
     loss.model.train()
     return found
@@ -217,6 +231,40 @@ class Validator:
             SampleAnswer(step, one.split, one.question, one.reference, text)
             for one, text in zip(prompts, texts, strict=True)
         ]
+
+    def facts_known(self, curriculum: Curriculum) -> tuple[int, int, list[UnlearnedFact]]:
+        """Of a run until learned: the facts, how many are known now, and what was taught in vain.
+
+        That is what is not known and was not in the last rounds either, the least likely first.
+        """
+        if not curriculum.active:
+            return 0, 0, []
+        facts, group = curriculum.facts(self._data.train), self._group
+        losses, shares = [0.0] * len(facts), [0.0] * len(facts)
+        numbers = group.share(range(len(facts)))
+        own = judge_rows(self._loss, [facts[n][1] for n in numbers], self.batch)
+        for number, (nats, share) in zip(numbers, own, strict=True):
+            losses[number], shares[number] = nats, share
+        losses, shares = group.totals(losses), group.totals(shares)
+        missed = [
+            number
+            for number, share in enumerate(shares)
+            if share < RIGHT and facts[number][0] >= min(ROUNDS, self._settings.epochs)
+        ]
+        missed.sort(key=lambda number: -losses[number])
+        texts = [""] * len(missed)
+        if group.leader and missed:
+            prompts = [facts[n][1].tokens[: facts[n][1].start] for n in missed[:ANSWERED]]
+            tokens = self._settings.sample_tokens
+            texts[:ANSWERED] = generate_texts(self._loss.model, self._tokenizer, prompts, tokens)
+        found = []
+        for number, text in zip(missed, texts, strict=True):
+            rounds, sample = facts[number]
+            row = self._data.facts[sample.id]
+            found.append(
+                UnlearnedFact(row.id, rounds, row.question, row.answer, text, losses[number])
+            )
+        return len(facts), sum(share >= RIGHT for share in shares), found
 
     def _mean(self, samples: list[TokenizedSample], *, shown: bool) -> float:
         progress = self._callback.progress("validating") if shown else lambda done, rows: None

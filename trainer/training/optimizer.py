@@ -53,6 +53,12 @@ def warmup_steps(steps: int, share: float) -> int:
     return min(steps, math.ceil(steps * share)) if share else 0
 
 
+def rate_of_step(step: int, steps: int, settings: TrainSettings) -> float:
+    """The rate that the settings say for a step."""
+    warmup = warmup_steps(steps, settings.warmup)
+    return learning_rate(step, steps, settings.lr, warmup, settings.decay)
+
+
 def learning_rate(
     step: int, steps: int, peak: float, warmup: int, decay: Decay = "cosine"
 ) -> float:

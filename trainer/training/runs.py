@@ -17,7 +17,7 @@ from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
 from exchange.files import write_atomic
 from exchange.project import run_dir
 from exchange.recipes.prompts import PromptTemplate
-from trainer.training.callbacks import SampleAnswer, StepMetrics, ValidationMetrics
+from trainer.training.callbacks import Metrics, SampleAnswer, UnlearnedFact
 from trainer.training.settings import TrainSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -31,7 +31,7 @@ FREE_SETTINGS = (
     "grad_checkpoint",
 )
 STEP_ROWS = ("batch", "accumulate")  # only their product decides which rows a step sees
-STATE, SUMMARY = "state.safetensors", "summary.json"
+STATE, SUMMARY, UNLEARNED = "state.safetensors", "summary.json", "unlearned.jsonl"
 CheckpointName = Literal["last", "best"]
 
 
@@ -61,6 +61,7 @@ class RunConfig:
             for name, value in self.settings.items()
             if name not in (*FREE_SETTINGS, *STEP_ROWS)
             and (taught or not name.startswith("distil_"))
+            and (name != "until_learned" or value)  # a run of before it was there has none
         }
         if all(name in self.settings for name in STEP_ROWS):
             fixed[" * ".join(STEP_ROWS)] = math.prod(self.settings[name] for name in STEP_ROWS)
@@ -107,6 +108,9 @@ class RunSummary:
     bits_before: float = 0.0  # of the validation rows, per character
     bits_after: float = 0.0
     early: bool = False  # ended by [train] patience, before its last step
+    facts: int = 0  # rows that say what was printed, where [train] until_learned looked at them
+    known: int = 0  # of them at the end
+    unlearned: int = 0  # of them that the last rounds could not teach: unlearned.jsonl
 
     @classmethod
     def read(cls, folder: Path) -> RunSummary | None:
@@ -196,7 +200,7 @@ class TrainingRun:
                     ),
                 )
 
-    def record(self, entries: Iterable[StepMetrics | ValidationMetrics]) -> None:
+    def record(self, entries: Iterable[Metrics]) -> None:
         """Append to metrics.jsonl."""
         self._append("metrics.jsonl", entries)
 
@@ -204,9 +208,12 @@ class TrainingRun:
         """Append to samples.jsonl."""
         self._append("samples.jsonl", answers)
 
-    def _append(
-        self, name: str, entries: Iterable[StepMetrics | ValidationMetrics | SampleAnswer]
-    ) -> None:
+    def list_unlearned(self, facts: Iterable[UnlearnedFact]) -> None:
+        """Write unlearned.jsonl, for the operator."""
+        lines = (orjson.dumps(asdict(f), option=orjson.OPT_APPEND_NEWLINE) for f in facts)
+        write_atomic(self.folder / UNLEARNED, b"".join(lines))
+
+    def _append(self, name: str, entries: Iterable[Metrics | SampleAnswer]) -> None:
         lines = b"".join(orjson.dumps(asdict(e), option=orjson.OPT_APPEND_NEWLINE) for e in entries)
         try:
             with (self.folder / name).open("ab") as file:
@@ -226,7 +233,7 @@ class TrainingRun:
             entry = orjson.loads(line)
             if "valid_loss" in entry:
                 valid.append((entry["step"], entry["valid_loss"]))
-            else:
+            elif "loss" in entry:
                 steps.append((entry["step"], entry["loss"]))
         return steps, valid
 

@@ -111,7 +111,12 @@ class TrainSettings(SettingsTable):
         3,
         ge=0,
         description="validations in a row without a lower loss before a run ends early; 0: never. "
-        "Only where validation asks about what is taught",
+        "Only where validation asks about what is taught; with until_learned see there",
+    )
+    until_learned: bool = Field(
+        False,
+        description="what is known already is shown less and the rest more, at the same number of "
+        "steps; ends when the share of known facts has not grown for `patience` epochs",
     )
     batch: int = Field(8, ge=1, le=1024, description="rows computed together; memory grows with it")
     accumulate: int = Field(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from exchange.records import TOO_ALIKE
 from exchange.text.language import every
 from exchange.text.similarity import jaccard, question_signature
 from exchange.text.stems import is_same_word
@@ -111,7 +112,7 @@ def other_words(claim: TokenizedPair, context: CheckContext) -> str:
     source = _source(context)
     one, other = claim.question.folded, source.folded
     if len(one & other) > ALIKE * len(one | other):
-        return "rephrase-alike"
+        return TOO_ALIKE
     # Small words apart it may still be the same one, and would be left out of every test set.
     asked, told = question_signature(claim.question.text), question_signature(source.text)
-    return "rephrase-alike" if jaccard(asked.stems, told.stems) > ALIKE else ""
+    return TOO_ALIKE if jaccard(asked.stems, told.stems) > ALIKE else ""

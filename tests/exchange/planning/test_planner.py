@@ -12,7 +12,7 @@ from exchange.planning import context
 from exchange.planning.kinds import EXCERPT_CHARS, MAX_EXCERPTS, MIN_STORIES
 from exchange.planning.planner import Planner, PlanSettings, retire_tasks
 from exchange.recipes.recipe import Recipe
-from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import TOO_ALIKE, Chunk, Completion, Pair, Result, Story, Task, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
 
@@ -83,7 +83,19 @@ def answer_all(spool: Spool) -> list[Task]:
                 kind="place",
                 status="accepted",
             )
-            pairs = (told,) if task.kind == "chunk" else ()
+            other = f"Αλλιώς: {task.text}"
+            near = Pair(
+                id=Pair.make_id(task.id, other, "Εδώ."),
+                task_id=task.id,
+                chunk_ids=task.chunk_ids,
+                question=other,
+                answer="Εδώ.",
+                kind="place",
+                status="rejected",
+                reason=TOO_ALIKE,
+                rephrase_of=task.given.get("pair", ""),
+            )
+            pairs = {"chunk": (told,), "rephrase": (near,)}.get(task.kind, ())
             reply = Completion(
                 task_id=task.id,
                 text="x",
@@ -164,6 +176,24 @@ def test_rephrasing_is_chosen_by_hash_and_tops_up_at_rest(spool: Spool) -> None:
     kept = sorted(pair.id for pair, _ in spool.pairs() if pair.kind == "place")
     assert {task.given["pair"] for task in asked} == set(kept[:25])
     assert all(task.text == task.given["question"] and task.given["answer"] for task in asked)
+
+
+def test_wordings_are_asked_for_once_more_from_what_came_of_the_first(spool: Spool) -> None:
+    asking = planner(rephrase=0.1, rephrase_least=0)
+    first = [task for task in until_settled(spool, asking) if task.kind == "rephrase"]
+    kept = sorted(pair.id for pair, _ in spool.pairs() if pair.kind == "place")
+    assert 0 < len(first) < 30
+
+    wanting = planner(rephrase=0.1, rephrase_least=0, wordings=0.5)  # of an archive that is there
+    asked = [task for task in until_settled(spool, wanting) if task.kind == "rephrase"]
+    again = [task for task in asked if task.text.startswith("Αλλιώς: ")]
+    every = first + [task for task in asked if task not in again]
+    half = {name for name in kept if int(name[:8], 16) / 2**32 < 0.5}
+    assert {task.given["pair"] for task in every} == half | {t.given["pair"] for t in first}
+    assert {task.given["pair"] for task in again} == half and len(again) == len(half)
+    originals = {task.given["pair"]: task.text for task in every}
+    assert all(task.text == f"Αλλιώς: {originals[task.given['pair']]}" for task in again)
+    assert until_settled(spool, planner(rephrase_least=0, wordings=0.5)) == []
 
 
 def test_a_false_premise_is_false_as_far_as_the_archive_goes(spool: Spool) -> None:

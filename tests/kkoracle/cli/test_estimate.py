@@ -89,3 +89,17 @@ def test_counters_that_were_measured_count_before_all(tmp_path: Path) -> None:
     assert found.tasks == (230, 260) and found.per_hour == (100.0, 100.0)
     assert found.pairs == (4920, 5040)
     assert "assumed" not in found.basis
+
+
+def test_further_wordings_are_told_in_hours_beforehand(tmp_path: Path) -> None:
+    Spool.open(tmp_path).close()
+    counters = {"stories": 400, "chunks.live": 1200, "tasks.done": 1000, "pairs.accepted": 4000}
+    plain = generating.estimate_generation(tmp_path, counters, (0, 0), 100.0)
+    found = generating.estimate_generation(
+        tmp_path, counters, (0, 0), 100.0, wordings=0.5, rephrased=400
+    )
+    assert plain.seconds == (0.0, 0.0)
+    assert found.tasks == (3600, 3600)  # two for each of 2,000 pairs, and 400 are there
+    assert found.seconds == (9 * 3600.0, 9 * 3600.0)
+    assert found.pairs == plain.pairs
+    assert "further wordings ([plan] wordings), 9.0 to 9.0 hours" in found.basis

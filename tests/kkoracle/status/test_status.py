@@ -280,6 +280,7 @@ def test_everything_is_in_the_json_object(make_project: Maker) -> None:
         f'{{"step": {n}, "epoch": {n / 50}, "loss": {3 / n}, "seconds": 9.5}}' for n in range(1, 41)
     ]
     lines.insert(30, '{"step": 30, "epoch": 0.6, "valid_loss": 1.25, "bits": 1}')
+    lines.append('{"step": 40, "epoch": 0.8, "known": 31, "facts": 90, "learned": 4, "lost": 1}')
     (run / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 41, "ep']))
     found = orjson.loads(to_json(read_status(project, "paper")))
     assert found["exit_code"] == 3 and found["counters"]["tasks.new"] == 4
@@ -287,5 +288,7 @@ def test_everything_is_in_the_json_object(make_project: Maker) -> None:
     training = found["training"]
     assert (training["run"], training["step"], training["steps"]) == ("first", 40, 100)
     assert training["valid_loss"] == 1.25
+    assert (training["known"], training["facts"]) == (31, 90)
+    assert "31 of 90 facts known" in shown(read_status(project, "paper"))
     least, middle, most = training["left"]
     assert least < middle < most and middle == pytest.approx(60 * 9.5)

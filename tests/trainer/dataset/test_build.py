@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
+from exchange.records import TOO_ALIKE
 from exchange.text.similarity import SignatureIndex, question_signature
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill, otherwise, question
@@ -237,6 +238,59 @@ def test_a_rephrasing_that_another_taught_story_asks_is_left_out(tmp_path: Path)
     }
     assert manifest.left_out["asked_in_train"] >= 5
     assert asked and not asked & taught
+
+
+def test_further_wordings_are_taught_and_what_is_asked_about_stays_as_it_was(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, 120, rephrased=60, alike=80)
+    build_dataset(tmp_path, SETTINGS)
+    before = {row.id: row for row in read_split(tmp_path / "dataset", "train")}
+    asked = {
+        split: (tmp_path / "dataset" / f"{split}.jsonl").read_bytes()
+        for split in ("valid", "test_recall", "test_unseen")
+    }
+    manifest = build_dataset(tmp_path, SETTINGS.model_copy(update={"wordings": 2})).manifest
+    for split, data in asked.items():
+        assert (tmp_path / "dataset" / f"{split}.jsonl").read_bytes() == data
+    after = read_split(tmp_path / "dataset", "train")
+    further = [row for row in after if row.id not in before]
+    assert len(after) == len(before) + len(further) and len(further) > 40
+    for row in further:
+        source = before[row.rephrase_of]
+        assert (row.cluster, row.story, row.answer) == (source.cluster, source.story, source.answer)
+        assert row.question.split(": ξέρεις ")[1] in source.question
+    tested = {row.rephrase_of for row in read_split(tmp_path / "dataset", "test_recall")}
+    assert tested & {row.rephrase_of for row in further}
+    assert manifest.leak["near_train"]["test_recall"] == 0
+
+
+def test_no_wording_of_a_question_that_is_held_out_is_taught(tmp_path: Path) -> None:
+    def again(number: int) -> list[tuple[str, str]]:
+        """The question that is held out once more, and with a word changed."""
+        held = otherwise(number)
+        return [(q, TOO_ALIKE) for q in (held.upper(), held.replace("κατοίκους", "πολίτες"))]
+
+    fill(tmp_path, 60, rephrased=60, again=again)
+    fill(tmp_path, 60, first=60)
+    built = build_dataset(tmp_path, SETTINGS.model_copy(update={"wordings": 2})).manifest
+    held_out = sum(built.splits[split]["rows"] for split in ("valid", "test_recall"))
+    assert built.left_out["wording_of_a_test"] == held_out > 30
+    taught = [row for row in read_split(tmp_path / "dataset", "train") if row.rephrase_of]
+    assert taught == []
+
+
+def test_wordings_beyond_the_share_held_out_are_all_taught(tmp_path: Path) -> None:
+    fill(tmp_path, 240, rephrased=240)
+    settings = SETTINGS.model_copy(update={"wordings": 1, "held_out": 0.3})
+    build_dataset(tmp_path, settings)
+    train = read_split(tmp_path / "dataset", "train")
+    held = [
+        row for split in ("valid", "test_recall") for row in read_split(tmp_path / "dataset", split)
+    ]
+    taught = {row.rephrase_of for row in train if row.rephrase_of}
+    assert 0.2 < len(held) / (len(held) + len(taught)) < 0.4
+    assert not taught & {row.rephrase_of for row in held}
 
 
 def test_general_prompts_stand_beside_and_are_never_taught(tmp_path: Path) -> None:

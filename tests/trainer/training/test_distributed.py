@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
-from tests.trainer.reading import until
+from tests.trainer.reading import lines, until
 
 # Seven rows to a batch, so that the shares are of different sizes; two batches to a step.
 SETTINGS = RECIPE.replace("batch = 8", "batch = 7") + "epochs = 2\naccumulate = 2\n"
@@ -92,6 +92,18 @@ def test_two_processes_learn_what_one_does_and_the_leader_alone_writes(built: De
     assert sorted(path.name for path in (built.archive / "runs").iterdir()) == ["one", "two"]
     samples = [(folder / "samples.jsonl").read_bytes() for folder in (one, two)]
     assert samples[0].count(b"\n") == samples[1].count(b"\n")
+
+
+def test_two_processes_agree_on_what_is_known(built: Desk) -> None:
+    few = RECIPE.replace("batch = 8", "batch = 3")
+    built.configure(few + "epochs = 14\nuntil_learned = true\n")
+    built.cli("train", "--name", "one")
+    said = together(built, "-m", "kkoracle", "train", "--name", "two")
+    one, two = (lines(built.run_folder(name) / "metrics.jsonl") for name in ("one", "two"))
+    known = [[entry for entry in entries if "known" in entry] for entries in (one, two)]
+    assert known[0] == known[1], said
+    assert any(entry["known"] for entry in known[0])
+    assert difference(built.run_folder("one"), built.run_folder("two")) < 1e-4
 
 
 def test_a_run_of_one_process_goes_on_with_two(built: Desk) -> None:

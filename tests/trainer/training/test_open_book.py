@@ -54,9 +54,7 @@ def test_without_the_texts_it_says_what_to_do(trained: Desk) -> None:
 
 def test_the_plan_counts_them_and_another_share_is_another_run(trained: Desk) -> None:
     def planned(share: str) -> dict[str, int]:
-        done = trained.cli(
-            "train", "--name", "shown", "--open-book", share, "--dry-run", "--json"
-        )
+        done = trained.cli("train", "--name", "shown", "--open-book", share, "--dry-run", "--json")
         plan: dict[str, int] = json.loads(done.stdout)["plan"]
         return plan
 

@@ -55,6 +55,22 @@ def test_killed_at_five_random_steps_it_ends_exactly_as_undisturbed(
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
 
 
+def test_what_is_known_comes_back_with_the_rest(
+    built: Desk, killed_at: Callable[[int], None]
+) -> None:
+    few = RECIPE.replace("= 8", "= 4") + "save_every = 4\npatience = 0\nuntil_learned = true\n"
+    built.configure(few + "epochs = 16\n")
+    built.cli("train", "--name", "calm")
+    calm = result(built.run_folder("calm"))
+    known = [entry["known"] for entry in calm["metrics"] if "known" in entry]
+    assert known[-1] > known[0] and len(known) == 16
+    each = steps(built.run_folder("calm")) // 16
+    for step in (each, 8 * each - 1, 13 * each + 1):  # around the ends of epochs
+        killed_at(step)
+    built.cli("train", "--name", "killed")
+    assert result(built.run_folder("killed")) == calm
+
+
 @pytest.mark.parametrize("recipe", ["distil", "dora", "full"])
 def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
     built: Desk, killed_at: Callable[[int], None], recipe: str

@@ -12,7 +12,7 @@ from trainer.evaluate.compare import read_questions
 from trainer.evaluate.compare_records import HELD_OUT, TRAINED, BaseTunedComparison, ComparisonRow
 from trainer.training.callbacks import StepMetrics
 from trainer.training.console import plot_losses
-from trainer.training.runs import STATE, TrainingRun, make_run_config
+from trainer.training.runs import STATE, RunConfig, TrainingRun, make_run_config
 from trainer.training.settings import TrainSettings
 
 ROWS = (
@@ -81,6 +81,17 @@ def test_a_run_goes_on_only_with_what_it_was_begun_with(tmp_path: Path) -> None:
         run.begin(make_run_config("m", tmp_path, "data2", TrainSettings(lr=0.1)), restart=True)
         is None
     )
+
+
+def test_a_run_that_began_before_a_setting_was_there_goes_on_without_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    now = make_run_config("m", tmp_path, "data1", TrainSettings())
+    settings = {name: value for name, value in now.settings.items() if name != "until_learned"}
+    earlier = RunConfig(now.model, now.model_sha, now.dataset, settings)
+    assert earlier.sha == now.sha and not earlier.differences(now)
+    other = make_run_config("m", tmp_path, "data1", TrainSettings(until_learned=True))
+    assert other.sha != now.sha
+    assert earlier.differences(other) == ["until_learned was None, is True"]
 
 
 def test_a_run_forgets_what_happened_after_its_state(tmp_path: Path) -> None:

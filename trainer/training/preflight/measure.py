@@ -80,9 +80,16 @@ def measure_run(
         process = max(dry_run.peak_resident_bytes(), dry_run.other_bytes() + arrays)
     every = settings.evaluate_every or loop.plan.steps // settings.epochs
     looks = 1 + math.ceil(loop.plan.steps / every)
-    train_sample = _tokens(loop.data.train_sample) / max(1, _tokens(loop.data.valid))
+    rows = max(1, _tokens(loop.data.valid))
+    train_sample = _tokens(loop.data.train_sample) / rows
+    # At its end a run until learned asks for all once more.
+    asked = _tokens(loop.data.train) / rows if loop.curriculum.active else 0.0
     ahead = (
-        filled + steps_spent + checks.times(looks + 2 * train_sample) + spoken.times(looks) + kept
+        filled
+        + steps_spent
+        + checks.times(looks + 2 * train_sample + asked)
+        + spoken.times(looks)
+        + kept
     )
     check_disk(disk, archive_dir)
     measured = TimeSpent(time.perf_counter() - began, time.process_time() - used)
