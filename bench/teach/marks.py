@@ -1,4 +1,4 @@
-"""What base and taught models know, asked closed book and with search; pooled over the seeds."""
+"""What base and taught models know, closed book and with search; pooled over the seeds."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class Marks:
             ("unseen", HELD_OUT, self.base.choice, [each.choice for each in marks]),
             ("unseen_exact", HELD_OUT, self.base.exact, [each.exact for each in marks]),
         ):
-            pooled = self._of(split, [fmean(values) for values in zip(*tuned, strict=True)])
+            after = self._of(split, [fmean(values) for values in zip(*tuned, strict=True)])
             before = self._of(split, base)
             clusters = [item.cluster for item in self.held.items if item.split == split]
-            gains = [after - was for after, was in zip(pooled, before, strict=True)]
-            found[f"{one.way.name}_{name}"] = _share(pooled)
+            gains = [now - was for now, was in zip(after, before, strict=True)]
+            found[f"{one.way.name}_{name}"] = _share(after)
             _put(found, f"{one.way.name}_{name}_gain", clustered_mean(gains, clusters))
         evaluations = [Evaluation.read(one.evaluation(run)) for run in one.runs]
         for name, values in (
@@ -87,7 +87,7 @@ class Marks:
             ("forgetting", [_values(each, "forgetting", "tuned", "base") for each in evaluations]),
             ("with_rag", [_values(each, "exact", "tuned+rag", "base+rag") for each in evaluations]),
         ):
-            _put(found, f"{one.way.name}_{name}", _pooled(values))
+            _put(found, f"{one.way.name}_{name}", pooled(values))
         for each, run in zip(evaluations, one.runs, strict=True):
             answers = selective_answers(each, "tuned+abstain")
             row = answers.at(COVERAGE) if answers else None
@@ -125,7 +125,7 @@ def _invented(evaluation: Evaluation) -> Run:
     return found
 
 
-def _pooled(runs: Sequence[Run]) -> ClusteredEstimate | None:
+def pooled(runs: Sequence[Run]) -> ClusteredEstimate | None:
     """The mean of the items' means over the runs."""
     names = [name for name in runs[0] if all(name in run for run in runs)]
     clusters = [runs[0][name][0] for name in names]

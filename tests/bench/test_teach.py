@@ -1,0 +1,34 @@
+"""Ways of teaching are what they are called, and what is pooled over seeds is pooled by question."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.teach import marks, ways
+from exchange.errors import Unsupported
+
+
+def test_ways_are_named_once_and_found_by_name() -> None:
+    names = [way.name for way in ways.WAYS]
+    assert len(set(names)) == len(names) and names[0] == "sft" and names[-1] == "best"
+    assert [way.name for way in ways.chosen(["best", "sft"])] == ["best", "sft"]
+    assert ways.chosen(None) == list(ways.WAYS)
+    with pytest.raises(Unsupported, match="nonesuch"):
+        ways.chosen(["sft", "nonesuch"])
+
+
+def test_plain_teaching_differs_in_nothing() -> None:
+    assert not ways.WAYS[0].train and not ways.WAYS[0].dataset
+
+
+def test_questions_are_averaged_over_the_runs_and_only_those_that_all_answered() -> None:
+    first = {"a": ("s1", 1.0), "b": ("s1", 0.0), "c": ("s2", 1.0)}
+    second = {"a": ("s1", 0.0), "c": ("s2", 1.0)}
+    pooled = marks.pooled([first, second])
+    assert pooled is not None
+    assert pooled.mean == pytest.approx((0.5 + 1.0) / 2) and pooled.clusters == 2
+    assert pooled.low < pooled.mean < pooled.high
+
+
+def test_one_story_alone_has_no_interval() -> None:
+    assert marks.pooled([{"a": ("s1", 1.0), "b": ("s1", 0.0)}]) is None
