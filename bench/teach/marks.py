@@ -21,6 +21,7 @@ from trainer.evaluate.report.selective import selective_answers
 from trainer.statistics import ClusteredEstimate, clustered_mean
 
 COVERAGE = 0.8
+WITH_RAG = ("tuned+rag", "base+rag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Marks:
             ("abstained", [_values(each, "abstention", "tuned+abstain") for each in evaluations]),
             ("invented", [_invented(each) for each in evaluations]),
             ("forgetting", [_values(each, "forgetting", "tuned", "base") for each in evaluations]),
-            ("with_rag", [_values(each, "exact", "tuned+rag", "base+rag") for each in evaluations]),
+            ("with_rag", [_values(each, "choice", *WITH_RAG) for each in evaluations]),
+            ("with_rag_exact", [_values(each, "exact", *WITH_RAG) for each in evaluations]),
         ):
             _put(found, f"{one.way.name}_{name}", pooled(values))
         for each, run in zip(evaluations, one.runs, strict=True):

@@ -18,9 +18,9 @@ from trainer.evaluate.run import FOLDER as EVALUATION
 from trainer.training.runs import TrainingRun
 
 # Without an early end: validation asks 22 questions, too few to say when facts are learned.
-TRAIN = {"recipe": "full", "lr": "0.002", "patience": "0", "batch": "16"}
-OPEN_BOOK = {"open_book": "0.15", "passage_prompt": "el/rag-demo", "max_length": "512"}
-WORDINGS = {"wordings": "3"}
+TRAIN = {"patience": "0", "passage_prompt": "el/rag-demo"}
+OPEN_BOOK = (("open_book", "0.3"), ("max_length", "512"))
+WORDINGS = (("wordings", "2"),)
 SYSTEMS = "base,rag,tuned,tuned+abstain,tuned+rag"
 
 
@@ -35,11 +35,11 @@ class TeachingWay:
 
 WAYS = (
     TeachingWay("sft"),
-    TeachingWay("distil", train=(("distil", "true"),)),
-    TeachingWay("wordings", dataset=tuple(WORDINGS.items())),
+    TeachingWay("distil", train=(("recipe", "distil"),)),
+    TeachingWay("wordings", dataset=WORDINGS),
     TeachingWay("until-learned", train=(("until_learned", "true"),)),
-    TeachingWay("open-book", train=tuple(OPEN_BOOK.items())),
-    TeachingWay("best", train=(*OPEN_BOOK.items(), ("until_learned", "true"))),
+    TeachingWay("open-book", train=OPEN_BOOK),
+    TeachingWay("best", dataset=WORDINGS, train=OPEN_BOOK),
 )
 
 
@@ -78,9 +78,9 @@ def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log
     archive = place / "data" / "demo"
     fitting = epochs
     if way.dataset or way.train:
-        plain = _tokens(folder / "demo", WAYS[0])
+        plain = _tokens(_place(folder, WAYS[0], log), WAYS[0])
         fitting = max(1, int(epochs * plain / _tokens(place, way)))
-        if "distil" in dict(way.train):
+        if ("recipe", "distil") in way.train:
             fitting = max(1, fitting - 1)  # the base is asked once about every row
     cpu_s = None
     runs = []
@@ -109,10 +109,8 @@ def training_figures(one: TaughtWay) -> Figures:
 
 
 def _place(folder: Path, way: TeachingWay, log: Log) -> Path:
-    """The demo itself, or a copy of it whose dataset is another."""
-    if not way.dataset:
-        return folder / "demo"
-    place = folder / f"demo-{way.name}"
+    """A copy of the demo for each way: what trains beside it holds a lock of its own."""
+    place = folder / way.name
     if not (place / "built").exists():
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(folder / "demo", place, ignore=shutil.ignore_patterns("runs"))

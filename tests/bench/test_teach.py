@@ -1,4 +1,4 @@
-"""Ways of teaching are what they are called, and what is pooled over seeds is pooled by question."""
+"""Ways of teaching are what they are called, and seeds are pooled question by question."""
 
 from __future__ import annotations
 
