@@ -85,7 +85,8 @@ def read(printed: DemoResults) -> ClosedBookTest:
     for split, found in rows.items():
         taken: dict[tuple[str, str], TaughtFact] = {}
         for row in found:
-            fact = printed.right(accepted[row.id])
+            pair = accepted.get(row.id)  # None: a further wording of one
+            fact = printed.right(pair) if pair else None
             if fact:
                 taken[row.cluster, fact.sentence] = TaughtFact(row.cluster, fact)
         facts[split] = len(taken)

@@ -12,7 +12,9 @@ wordings       the same with up to two other wordings of a question among the ro
 until-learned  the same, with what is known shown less and what is not shown more
 open-book      the same with three rows in ten taught with their text too, so that reading what
                search found is not unlearned
-best           wordings and open-book together
+all-weights    questions and answers, all weights in place of an adapter of rank 16: a model of two
+               million has few to spare
+best           all-weights and open-book together
 
 NAME_recall, NAME_exact   closed book, taught facts in wordings that no way was trained on: share
                           of questions whose true answer is the most probable of four, and whose

@@ -18,8 +18,9 @@ from trainer.evaluate.run import FOLDER as EVALUATION
 from trainer.training.runs import TrainingRun
 
 # Without an early end: validation asks 22 questions, too few to say when facts are learned.
-TRAIN = {"patience": "0", "passage_prompt": "el/rag-demo"}
-OPEN_BOOK = (("open_book", "0.3"), ("max_length", "512"))
+TRAIN = {"patience": "0", "open_book": "0", "passage_prompt": "el/rag-demo"}
+ALL_WEIGHTS = (("recipe", "full"), ("lr", "0.002"))
+OPEN_BOOK = (("open_book", "0.3"),)
 WORDINGS = (("wordings", "2"),)
 SYSTEMS = "base,rag,tuned,tuned+abstain,tuned+rag"
 
@@ -39,7 +40,8 @@ WAYS = (
     TeachingWay("wordings", dataset=WORDINGS),
     TeachingWay("until-learned", train=(("until_learned", "true"),)),
     TeachingWay("open-book", train=OPEN_BOOK),
-    TeachingWay("best", dataset=WORDINGS, train=OPEN_BOOK),
+    TeachingWay("all-weights", train=ALL_WEIGHTS),
+    TeachingWay("best", train=(*ALL_WEIGHTS, *OPEN_BOOK)),
 )
 
 

@@ -68,6 +68,9 @@ shots = [3]
 lr = 0.004  # a model this small wants more than a 7B one
 batch = 16
 epochs = {epochs}
+patience = 0  # validation asks 22 questions: too few to say when all is learned
+open_book = 0.2  # so that it still reads what search finds
+passage_prompt = "el/rag-demo"
 max_length = 256
 samples = 0
 """,
