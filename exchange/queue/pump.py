@@ -78,42 +78,47 @@ class QueuePump(BackgroundThread):
         identity = spool.identity()
         next_pass = 0.0
         is_away = is_cleaned = False
-        while not self.stopping.is_set():
-            moved = 0
-            try:
-                if time.monotonic() >= next_pass:
-                    claim_archive(redis, self.archive, identity)
-                    if not is_cleaned:
-                        require_one_model(redis, self.archive, self.recipe)
-                        retire_tasks(spool, self.recipe)
-                        delete_unwanted_inputs(redis, spool, self.archive)
-                        is_cleaned = True
-                    announce(redis, self.archive, self.recipe, self.reconcile_s)
-                    reopened = reconcile(redis, spool, self.archive)
-                    if reopened:
-                        log.warning("%d tasks were lost in Redis and are queued again", reopened)
-                    next_pass = time.monotonic() + self.reconcile_s
-                answer_requests(spool, self.directory)
-                if self._planner is not None:
-                    self._planner.run(spool)
-                moved = collector.collect(redis) + feeder.feed(redis)
-                if is_away:
-                    log.warning("Redis is back")
-                is_away = False
-            except OutOfMemoryError:
-                log.warning("Redis is full: waiting until there is room")
-                self.stopping.wait(REDIS_AWAY_S)
-            except RedisError as error:
-                if not isinstance(error, ReadOnlyError) and (said := lasting(error)):
-                    raise RedisUnfit(f"Redis {said}") from None
-                if not is_away:  # a server that became a replica may become one that writes again
-                    log.warning(
-                        "Redis is away (%s): nothing is lost, waiting", type(error).__name__
-                    )
-                is_away = True
-                self.stopping.wait(REDIS_AWAY_S)
-                redis.close()
-                redis = self._connect()
-            if moved < FULL_ROUND:
-                self.stopping.wait(IDLE_ROUND_S)
-        redis.close()
+        try:
+            while not self.stopping.is_set():
+                moved = 0
+                try:
+                    if time.monotonic() >= next_pass:
+                        claim_archive(redis, self.archive, identity)
+                        if not is_cleaned:
+                            require_one_model(redis, self.archive, self.recipe)
+                            retire_tasks(spool, self.recipe)
+                            delete_unwanted_inputs(redis, spool, self.archive)
+                            is_cleaned = True
+                        announce(redis, self.archive, self.recipe, self.reconcile_s)
+                        reopened = reconcile(redis, spool, self.archive)
+                        if reopened:
+                            log.warning(
+                                "%d tasks were lost in Redis and are queued again", reopened
+                            )
+                        next_pass = time.monotonic() + self.reconcile_s
+                    answer_requests(spool, self.directory)
+                    if self._planner is not None:
+                        self._planner.run(spool)
+                    moved = collector.collect(redis) + feeder.feed(redis)
+                    if is_away:
+                        log.warning("Redis is back")
+                    is_away = False
+                except OutOfMemoryError:
+                    log.warning("Redis is full: waiting until there is room")
+                    self.stopping.wait(REDIS_AWAY_S)
+                except RedisError as error:
+                    if not isinstance(error, ReadOnlyError) and (said := lasting(error)):
+                        raise RedisUnfit(f"Redis {said}") from None
+                    # A server that became a replica may become one that writes again.
+                    if not is_away:
+                        log.warning(
+                            "Redis is away (%s): nothing is lost, waiting", type(error).__name__
+                        )
+                    is_away = True
+                    self.stopping.wait(REDIS_AWAY_S)
+                    redis.close()
+                    redis = self._connect()
+                if moved < FULL_ROUND:
+                    self.stopping.wait(IDLE_ROUND_S)
+        finally:
+            redis.close()

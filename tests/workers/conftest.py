@@ -115,6 +115,7 @@ def pipeline_in(
             yield pipeline
         finally:
             pipeline.pump.stop()
+            pipeline.redis.close()
 
 
 def make_pump(project: Project, handle: RedisEndpoint) -> QueuePump:
