@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from functools import cached_property
+from string import Formatter
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -60,6 +61,16 @@ def _counting(value: str) -> str:
     return value
 
 
+def _parameters(value: str) -> str:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(value) if name]
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no template: {error}") from None
+    if deeper := [name for name in names if "." in name or "[" in name]:
+        raise ValueError(f"{value!r} may only ask for parameters, not for {deeper[0]!r}")
+    return value
+
+
 def _template(**known: str) -> AfterValidator:
     def fits(value: str) -> str:
         try:
@@ -91,7 +102,8 @@ class LinkKind(SettingsTable):
     path: Regex
     key: tuple[str, ...] = ()  # empty: the address itself is the key
     date: str = ""  # the parameter that holds the date
-    url: str = ""  # the one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}
+    # The one address to ask for: {parameter}, {d} {dd} {m} {mm} {yyyy}.
+    url: Annotated[str, AfterValidator(_parameters)] = ""
     words: Annotated[Regex, AfterValidator(_counting)] = ""  # the count printed after a link
     section: Annotated[Regex, AfterValidator(_counting)] = ""  # so too; one left out is not asked
     priority: int | None = None  # smaller first; default: indexes before stories

@@ -30,6 +30,8 @@ def test_every_built_in_profile_is_sound() -> None:
         ("title = '//h1'", "kinds = ['artikel']", "unknown kind 'artikel'"),
         ('base = "http://127.0.0.1:1"', 'base = "127.0.0.1"', "must be an http or https address"),
         ('role = "index"', "role = 'index'\nwords = 'λέξεις'", "needs a group"),
+        ('role = "index"', "role = 'index'\nurl = '/list?id={id'", "'/list?id={id' is no template"),
+        ('role = "index"', "role = 'index'\nurl = '/{id.x}'", "not for 'id.x'"),
         ('start = ["/"]', 'ranges = [{ url = "/{day}", since = 1996-01-01 }]', "{d} {dd} {m}"),
         ('start = ["/"]', 'start = ["/"]\nchunk = { header = "{titel}" }', "{title} {section}"),
         ('start = ["/"]', "", "nothing to begin with"),
