@@ -26,30 +26,33 @@ _ASKS_SHORT, _TELLS_SHORT = every().pattern("question_letters"), every().pattern
 _LABELS = (
     rf"(?:(?P<asks>(?i:{_ASKS})|{_ASKS_SHORT})|(?P<tells>(?i:{_TELLS})|(?P<letter>{_TELLS_SHORT})))"
 )
+# Possessive where kinds of characters follow each other: a reply of blanks is no work.
 _LABEL = re.compile(
     rf"^[\s\-*•#>_\d.)(]*{_LABELS}"
-    r"(?:\s*\d*\s*[*_]*\s*[:：]|\d+\s*[*_]*\s*[.)])\s*[*_]*\s*(?P<rest>.*)$"
+    r"(?:\s*+\d*+\s*+[*_]*+\s*+[:：]|\d++\s*+[*_]*+\s*+[.)])\s*+[*_]*+\s*+(?P<rest>.*)$"
 )
-_HEADING = re.compile(rf"^\s*(?:#+|\*\*|__)\s*{_LABELS}\s*\d*\s*[*_:：#]*\s*$")
+_HEADING = re.compile(rf"^\s*(?:#+|\*\*|__)\s*{_LABELS}\s*+\d*+\s*+[*_:：#]*+\s*+$")
 # A label in the middle of a line, behind the end of what stands before it.
 _INNER_ANSWER = re.compile(
-    rf"(?<=[?;])[\s*_|—–-]+(?=(?:(?i:{_TELLS})|{_TELLS_SHORT})\s*\d*\s*[*_]*\s*[:：])"
+    rf"(?<=[?;])[\s*_|—–-]+(?=(?:(?i:{_TELLS})|{_TELLS_SHORT})\s*+\d*+\s*+[*_]*+\s*+[:：])"
 )
 _INNER_QUESTION = re.compile(
-    rf"(?<=[.!?;»\"”*])[\s_|—–-]+(?=[*_]*(?:(?i:{_ASKS})|{_ASKS_SHORT})\s*\d*\s*[*_]*\s*[:：])"
+    rf"(?<=[.!?;»\"”*])[\s_|—–-]+(?=[*_]*(?:(?i:{_ASKS})|{_ASKS_SHORT})\s*+\d*+\s*+[*_]*+\s*+[:：])"
 )
 _NUMBERED = re.compile(r"^[\s\-*•#>]*(?:\d{1,2}\s*[.):]\s*)?")
-_ITEM = re.compile(r"^\s*(?:[#*_>\s]*\d{1,2}\s*[.):]\s+|#+\s+|\*\*)[*_]*(?P<rest>.*?[?;])[*_\s]*")
+_ITEM = re.compile(
+    r"^(?:[#*_>\s]*+\d{1,2}\s*+[.):]\s++|\s*+#++\s++|\s*+\*\*)[*_]*+(?P<rest>.*?[?;])[*_\s]*"
+)
 _THOUGHT = re.compile(
     r"^(?:(?!<think(?:ing)?>).)*?</think(?:ing)?>|<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)",
     re.S | re.I,
 )
 _FENCE = re.compile(r"^\s*(?:```|~~~)\s*\w*\s*$")
 _TAIL = re.compile(
-    rf"^\s*(?:[-*_=]{{3,}}\s*$|```|[#*_(\[\s]*(?:{every().pattern('reply_tails')}))", re.I
+    rf"^(?:\s*[-*_=]{{3,}}\s*$|\s*```|[#*_(\[\s]*(?:{every().pattern('reply_tails')}))", re.I
 )
 _SOURCES = every().pattern("source_labels")
-_SOURCE = re.compile(rf"\s*[(\[](?:{_SOURCES})\s*[:：][^)\]]*[)\]]\s*$", re.I)
+_SOURCE = re.compile(rf"(?<!\s)\s*+[(\[](?:{_SOURCES})\s*[:：][^)\]]*[)\]]\s*$", re.I)
 _BULLET = re.compile(r"^\s*[-•*]\s+")
 _FINAL = (*FULL_STOPS, *QUESTION_MARKS, *'»")]·%€」』）')
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from workers.parse import PairDraft, parse, parse_answer
@@ -101,3 +103,14 @@ def test_thoughts_without_an_end_and_chatter_hold_no_pair() -> None:
 def test_an_answer_alone_loses_what_stands_around_it() -> None:
     assert parse_answer(f"<think>χμ</think>\nΑπάντηση: {A}\n---\nΠηγή: Φωνή") == A
     assert parse_answer("Πρώτη.\n\nΔεύτερη.") == "Πρώτη.\n\nΔεύτερη."
+
+
+BEGINNINGS = ("", "Question", "Question: who?", "1.", "**", "Answer: b. ", "*")
+
+
+@pytest.mark.parametrize("begins", BEGINNINGS)
+def test_a_reply_of_blanks_and_stars_is_no_work(begins: str) -> None:
+    for filling in (" ", "*", " *"):
+        started = time.process_time()
+        parse(begins + filling * 20_000 + "x")
+        assert time.process_time() - started < 2  # milliseconds; minutes where a pattern goes back
