@@ -34,6 +34,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench import processes
@@ -58,11 +60,19 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the demo, then compute every figure from its files."""
     openblas.ensure()
-    if args.dir:
-        args.dir.mkdir(parents=True, exist_ok=True)
-        return _run_in(args.dir.resolve(), args, settings)
+    with working_folder(args.dir) as folder:
+        return _run_in(folder, args, settings)
+
+
+@contextmanager
+def working_folder(kept: Path | None) -> Iterator[Path]:
+    """The folder that was named, or one that is gone afterwards."""
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+        return
     with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
-        return _run_in(Path(folder), args, settings)
+        yield Path(folder)
 
 
 def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:

@@ -37,7 +37,6 @@ best_gain, best_recall, with_rag_low   of the last way, as shares of 1
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from bench.registry import BenchSettings, Figures
@@ -61,12 +60,11 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Make the demo, train every way with every seed, and ask."""
+    from bench import demo
+
     openblas.ensure()
-    if args.dir:
-        args.dir.mkdir(parents=True, exist_ok=True)
-        return _run_in(args.dir.resolve(), args, settings)
-    with tempfile.TemporaryDirectory(prefix="kk-bench-") as folder:
-        return _run_in(Path(folder), args, settings)
+    with demo.working_folder(args.dir) as folder:
+        return _run_in(folder, args, settings)
 
 
 def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> Figures:

@@ -65,6 +65,18 @@ def fill(spool: Spool, count: int, first: int = 0) -> None:
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
 
 
+def place_pair(task: Task, asked: str) -> Pair:
+    return Pair(
+        id=Pair.make_id(task.id, asked, "Εδώ."),
+        task_id=task.id,
+        chunk_ids=task.chunk_ids,
+        question=asked,
+        answer="Εδώ.",
+        kind="place",
+        status="accepted",
+    )
+
+
 def answer_all(spool: Spool) -> list[Task]:
     """Every open task gets a result; a chunk's, one accepted pair."""
     done: list[Task] = []
@@ -74,26 +86,9 @@ def answer_all(spool: Spool) -> list[Task]:
             said = task.text.partition(" το έργο το ")[2][:4]
             who = next((p for p in PEOPLE if p in task.text), "")
             asked = f"Πού μίλησε το {said} ο {who} για το έργο {task.id[:5]};"
-            told = Pair(
-                id=Pair.make_id(task.id, asked, "Εδώ."),
-                task_id=task.id,
-                chunk_ids=task.chunk_ids,
-                question=asked,
-                answer="Εδώ.",
-                kind="place",
-                status="accepted",
-            )
-            other = f"Αλλιώς: {task.text}"
-            near = Pair(
-                id=Pair.make_id(task.id, other, "Εδώ."),
-                task_id=task.id,
-                chunk_ids=task.chunk_ids,
-                question=other,
-                answer="Εδώ.",
-                kind="place",
-                status="rejected",
-                reason=TOO_ALIKE,
-                rephrase_of=task.given.get("pair", ""),
+            told = place_pair(task, asked)
+            near = place_pair(task, f"Αλλιώς: {task.text}").replace(
+                status="rejected", reason=TOO_ALIKE, rephrase_of=task.given.get("pair", "")
             )
             pairs = {"chunk": (told,), "rephrase": (near,)}.get(task.kind, ())
             reply = Completion(
