@@ -26,6 +26,7 @@ from trainer.dataset.split import Split
 MANIFEST = "manifest.json"
 CHUNKS = "chunks.jsonl"  # beside the splits: the text that the rows of train were made from
 FORMAT = 2
+_NO_FACTS = ("text", "replay", "refusal", "correction")  # kinds; a correction says what is wrong
 # What the rows of `valid` are, for people.
 VALID_NAMES = {
     "rephrasings": "taught rows in other words",
@@ -127,6 +128,11 @@ class DatasetRow:
     score: float | None = None  # of the newest scorer
     origin: StoryOrigin = _NO_ORIGIN
     made: PairProvenance = _NOT_MADE
+
+    @property
+    def is_fact(self) -> bool:
+        """The question asks for a fact of the newspaper, and the answer states it."""
+        return self.kind not in _NO_FACTS
 
     def turns(self) -> list[Message]:
         """The conversation that is taught; the last turn is the answer."""

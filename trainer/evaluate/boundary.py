@@ -26,7 +26,7 @@ from trainer.console import ProgressCallback
 from trainer.dataset import DatasetRow, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.mix import BOUNDARY
-from trainer.evaluate.items.distractors import NOT_FACTS, with_coined_name
+from trainer.evaluate.items.distractors import with_coined_name
 from trainer.evaluate.metrics import MetricInput, is_right
 from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.rag import open_archive
@@ -79,7 +79,7 @@ def find_boundary(
     archive_dir = project.archive_dir(archive)
     language = project.language(archive)
     tuned = find_tuned_model(project, archive, run, checkpoint, confirm=confirm)
-    facts = [row for row in read_split(archive_dir / DATASET, "train") if row.kind not in NOT_FACTS]
+    facts = [row for row in read_split(archive_dir / DATASET, "train") if row.is_fact]
     facts = facts[: count or None]  # ids are hashes, so these come from all over the archive
     unknown = _coined(facts, archive_dir, callback)
     with LocalWeights(tuned.base, tuned.adapter, project.data, WIDTH, callback.log) as weights:

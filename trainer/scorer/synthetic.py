@@ -122,8 +122,7 @@ def synthetic_items(
     truths = [
         _truth(row, chunks)
         for row in sorted(rows, key=lambda row: row.id)
-        if row.kind not in ("refusal", "replay", "text")
-        and any(chunk in chunks for chunk in row.chunks)
+        if row.is_fact and any(chunk in chunks for chunk in row.chunks)
     ]
     pools: defaultdict[FactKind, list[str]] = defaultdict(list)
     for truth in truths:

@@ -21,9 +21,6 @@ from trainer.training.row_shards import disk_refusal
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import FOLDER, TOGETHER, Teacher, TeacherPrompts
 
-# What is no answer out of its chunk: the base with the chunk would say something else.
-UNTAUGHT = ("text", "replay", "refusal", "correction", "boundary")
-
 
 def make_teacher(
     parent: Path,
@@ -115,7 +112,8 @@ def _under_chunks(
 ) -> list[Message]:
     """The row's turns with its chunks before the question; [] where they are no help to it."""
     passages = [(found.header, found.text) for name in row.chunks if (found := chunks.get(name))]
-    if row.kind in UNTAUGHT or not passages:
+    # Out of the chunk the base would say something else where the answer is none of its facts.
+    if not row.is_fact or not passages:
         return []
     asked = tokenization.passage_messages(template, row.question, passages, row.system)
     return [*asked, *row.turns()[-1:]]

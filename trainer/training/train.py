@@ -23,9 +23,6 @@ from trainer.training.preflight import decide
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
-# Kinds of rows that say nothing of what was printed: manners, style, and what the base knew.
-NO_FACTS = ("refusal", "replay", "text")
-
 if TYPE_CHECKING:
     from trainer.training.batches import TrainingData
     from trainer.training.loop import TrainingLoop
@@ -284,5 +281,5 @@ def tokenize_splits(
         too_long=left + left_valid,
         longest_allowed=longest,
         early_stop=early_stop,
-        facts={row.id: row for row in splits[0] if row.story and row.kind not in NO_FACTS},
+        facts={row.id: row for row in splits[0] if row.story and row.is_fact},
     )

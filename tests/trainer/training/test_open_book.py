@@ -12,7 +12,7 @@ from tests.trainer.conftest import Desk
 from trainer.dataset import DatasetRow, read_chunks, read_split
 from trainer.tokenization import PASSAGE_PLACEHOLDERS
 from trainer.training.settings import TrainSettings
-from trainer.training.teacher_prompts import UNTAUGHT, OpenBookRow, open_book_rows
+from trainer.training.teacher_prompts import OpenBookRow, open_book_rows
 
 TEMPLATE = template_in_language("rag", "el", PASSAGE_PLACEHOLDERS)
 
@@ -27,7 +27,7 @@ def test_the_text_stands_before_the_question_and_the_answer_is_the_same(trained:
     rows, found = shown(trained, 1.0)
     chunks = read_chunks(trained.dataset)
     by_id = {row.id: row for row in rows}
-    assert len(found) == sum(row.kind not in UNTAUGHT for row in rows) > 0
+    assert len(found) == sum(row.is_fact for row in rows) > 0
     for one in found:
         row = by_id[one.id.removesuffix(":open")]
         *asked, answer = one.turns()
@@ -38,7 +38,7 @@ def test_the_text_stands_before_the_question_and_the_answer_is_the_same(trained:
 
 def test_a_share_is_chosen_by_the_seed_and_not_by_the_order(trained: Desk) -> None:
     rows, few = shown(trained, 0.5)
-    assert len(few) == max(1, round(0.5 * sum(row.kind not in UNTAUGHT for row in rows)))
+    assert len(few) == max(1, round(0.5 * sum(row.is_fact for row in rows)))
     turned = open_book_rows(
         rows[::-1], read_chunks(trained.dataset), TEMPLATE, TrainSettings(open_book=0.5)
     )

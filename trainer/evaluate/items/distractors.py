@@ -25,18 +25,17 @@ from trainer.evaluate.rag.index import question_terms
 
 COUNT = 3  # a guess is right in one of four
 CANDIDATES = 60  # nearest questions among which three distinct answers must be
-NOT_FACTS = ("text", "replay", "refusal", "correction")  # kinds whose answers would stand out
 
 
 class DistractorIndex:
     """Rows to be found by their questions; a document's head is the question, its text the answer.
 
     Args:
-        rows: those whose answers may be taken.
+        rows: those whose answers may be taken; one that states no fact would stand out.
     """
 
     def __init__(self, rows: Iterable[DatasetRow]) -> None:
-        self._rows = {row.id: row for row in rows if row.kind not in NOT_FACTS}
+        self._rows = {row.id: row for row in rows if row.is_fact}
         self._ids = sorted(self._rows)
         self.index = SearchIndex.build(
             (
