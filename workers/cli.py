@@ -85,7 +85,7 @@ def work(
     project: Project = ctx.obj
     run = logs.configure(project.config, logging.WARNING)
     if pause is not None:
-        typer.echo(_set_paused(project, pause))
+        typer.echo(set_paused(project, pause))
         return
     # A wrong prompt ends it before anything starts.
     current_recipe(project.config, project.language())
@@ -142,7 +142,7 @@ def work(
     raise typer.Exit(code)
 
 
-def _set_paused(project: Project, paused: bool) -> str:
+def set_paused(project: Project, paused: bool) -> str:
     """Pause or resume all workers of this Redis; returns what the operator sees.
 
     It is one key, at which every worker looks, on whatever machine it runs.

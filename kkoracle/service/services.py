@@ -52,10 +52,7 @@ def plan_services(
     Raises:
         UsageError: nothing is left to run, or this shell knows settings that a service would not.
     """
-    config = project.config.path
-    folder = config.parent.resolve() if config else Path.cwd()
-    where = ("--config", str(config.resolve())) if config else ("--data", str(project.data))
-    front = tuple(python_module("kkoracle", *where))
+    folder, front = front_command(project)
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"
     _refuse_secrets()
@@ -101,6 +98,14 @@ def plan_services(
     if not made:
         raise UsageError("no service is left: keep one of redis, daemon and worker")
     return made
+
+
+def front_command(project: Project) -> tuple[Path, tuple[str, ...]]:
+    """The folder and the first words of any command over this project, started by another."""
+    config = project.config.path
+    folder = config.parent.resolve() if config else Path.cwd()
+    where = ("--config", str(config.resolve())) if config else ()
+    return folder, tuple(python_module("kkoracle", *where, "--data", str(project.data)))
 
 
 def _refuse_secrets() -> None:

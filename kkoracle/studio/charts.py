@@ -26,6 +26,7 @@ from trainer.training.runs import TrainingRun
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+REPORT = "evaluation/report.html"  # in a run's folder
 ACCEPTED, REJECTED = "pairs.accepted", "pairs.rejected"
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from types import ModuleType
-
 import typer
 
 from exchange import signals
@@ -24,9 +20,8 @@ def serve_studio(project: Project, archive: str, settings: StudioSettings) -> No
     """
     require_password("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
     listener = listen(settings.host, settings.port)
-    with listener, tempfile.TemporaryDirectory(prefix="kkoracle-ui-") as scratch:
-        os.environ["GRADIO_TEMP_DIR"] = scratch  # where Gradio keeps what is downloaded
-        require_gradio()
+    with listener:
+        require_extra()
         import uvicorn
 
         from kkoracle.studio.app import make_studio_app
@@ -42,28 +37,20 @@ def serve_studio(project: Project, archive: str, settings: StudioSettings) -> No
             )
             port = listener.getsockname()[1]
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-            typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
+            typer.echo(f"studio: http://{shown}:{port}{settings.root_path}/  (Ctrl-C ends it)")
             with signals.until_interrupted():
                 uvicorn.Server(config).run(sockets=[listener])
             typer.echo("studio stopped")
 
 
-def require_gradio() -> ModuleType:
-    """Gradio, with everything off by which it asks other machines.
-
-    Raises:
-        UserError: it is not installed, or it is another version.
-    """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+def require_extra() -> None:
+    """Raises MissingExtra when what the studio's extra brings is not here."""
     try:
-        import gradio
+        import python_multipart
+        import starlette
+        import uvicorn
     except ImportError as error:
         raise MissingExtra(
             f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
         ) from None
-    if not gradio.__version__.startswith("6."):
-        raise MissingExtra(
-            f"the studio needs Gradio 6, and {gradio.__version__} is here: pip install "
-            "'kkoracle[ui]'"
-        )
-    return gradio
+    del python_multipart, starlette, uvicorn

@@ -1,0 +1,65 @@
+// Keys, tick-all boxes, and what a live part must not forget when it is swapped.
+"use strict";
+
+const typing = (target) => target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+// A Greek keyboard's letters count as those on the same keys.
+const SAME_KEY = { α: "a", ε: "e", ρ: "r", σ: "s", θ: "u", ξ: "j", κ: "k", χ: "x", ν: "n", "ς": "w" };
+const shown = (element) => element.offsetParent !== null && !element.disabled;
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && typing(event.target)) return event.target.blur();
+  if (typing(event.target)) return;
+  if (event.key === "?") return showKeys();
+  const key = SAME_KEY[event.key] || event.key;
+  const wanted = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && shown(one));
+  if (!wanted) return;
+  event.preventDefault();
+  if (wanted.matches("input:not([type=checkbox]), textarea, select")) wanted.focus();
+  else wanted.click();
+});
+
+function showKeys() {
+  const list = document.getElementById("key-list");
+  list.replaceChildren();
+  for (const one of document.querySelectorAll("[data-key]")) {
+    if (!shown(one)) continue;
+    const row = document.createElement("div");
+    const key = document.createElement("dt");
+    const name = document.createElement("dd");
+    key.textContent = one.dataset.key;
+    name.textContent = one.dataset.keyName || one.getAttribute("aria-label") || one.textContent.trim() || one.name;
+    row.append(key, name);
+    list.append(row);
+  }
+  document.getElementById("keys").showModal();
+}
+
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.checkAll;
+  if (name) for (const box of document.querySelectorAll(`input[type=checkbox][name="${CSS.escape(name)}"]`)) box.checked = event.target.checked;
+  if (event.target.dataset.submit !== undefined) event.target.form.requestSubmit();
+});
+
+// A part that is swapped keeps what a person has opened and scrolled, and waits while he types in it.
+const kept = new Map();
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  const busy = document.activeElement;
+  const held = part.contains(busy) && (typing(busy) || busy.matches("input[type=checkbox]"));
+  if ((held || document.hidden) && event.detail.requestConfig.triggeringEvent?.type !== "submit" && part.id === "part") event.preventDefault();
+});
+document.addEventListener("htmx:beforeSwap", () => {
+  for (const one of document.querySelectorAll("details[data-keep]")) kept.set(one.dataset.keep, one.open);
+  kept.set("focus", document.activeElement?.getAttribute("aria-label"));
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const one of document.querySelectorAll("details[data-keep]")) if (kept.has(one.dataset.keep)) one.open = kept.get(one.dataset.keep);
+  const label = kept.get("focus");
+  if (label && document.activeElement === document.body) document.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+  followLogs();
+});
+function followLogs() {
+  for (const log of document.querySelectorAll("pre.log")) log.scrollTop = log.scrollHeight;
+}
+followLogs();
