@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from exchange.errors import UsageError
 from exchange.store import paging
-from exchange.store.paging import Cursor, KeysetQuery, RowCount, count_rows, read_page
+from exchange.store.paging import Cursor, KeysetQuery, RowCount, RowPage, count_rows, read_page
 
 DAYS = KeysetQuery(columns="day, id, colour", source="issues", key=("day", "id"))
 
 
 @pytest.fixture
-def db():
+def db() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
     connection.execute("CREATE TABLE issues (id TEXT PRIMARY KEY, day TEXT, colour TEXT)")
@@ -26,7 +27,7 @@ def db():
     return connection
 
 
-def every_page(db, query, size):
+def every_page(db: sqlite3.Connection, query: KeysetQuery, size: int) -> list[RowPage[sqlite3.Row]]:
     cursor, pages = "", []
     while True:
         page = read_page(db, query, cursor, size)
@@ -37,13 +38,13 @@ def every_page(db, query, size):
 
 
 @pytest.mark.parametrize("descending", [True, False])
-def test_every_row_stands_on_one_page_in_order(db, descending):
-    query = paging.replace(DAYS, descending=descending)
+def test_every_row_stands_on_one_page_in_order(db: sqlite3.Connection, descending: bool) -> None:
+    query = replace(DAYS, descending=descending)
     shown = [row["id"] for page in every_page(db, query, 10) for row in page.rows]
     assert shown == sorted(shown, reverse=descending) and len(shown) == 95
 
 
-def test_the_way_back_shows_the_same_pages(db):
+def test_the_way_back_shows_the_same_pages(db: sqlite3.Connection) -> None:
     forwards = every_page(db, DAYS, 10)
     assert not forwards[0].before
     page, backwards = forwards[-1], [forwards[-1]]
@@ -54,7 +55,7 @@ def test_the_way_back_shows_the_same_pages(db):
     assert backwards[-1].after == forwards[0].after
 
 
-def test_a_row_that_comes_in_moves_nothing(db):
+def test_a_row_that_comes_in_moves_nothing(db: sqlite3.Connection) -> None:
     first = read_page(db, DAYS, size=10)
     db.execute("INSERT INTO issues VALUES ('999', '2020-01-01', 'blue')")
     second = read_page(db, DAYS, first.after, 10)
@@ -62,7 +63,9 @@ def test_a_row_that_comes_in_moves_nothing(db):
     assert [row["id"] for row in read_page(db, DAYS, second.before, 10).rows][-1] == "085"
 
 
-def test_a_rare_filter_says_how_far_it_has_looked_and_goes_on(db, monkeypatch):
+def test_a_rare_filter_says_how_far_it_has_looked_and_goes_on(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(paging, "LOOK", 30)
     red = DAYS.filtered("colour=?", "red")
     pages = every_page(db, red, 10)
@@ -73,18 +76,20 @@ def test_a_rare_filter_says_how_far_it_has_looked_and_goes_on(db, monkeypatch):
     assert [row["id"] for row in back.rows] == ["005"] and back.after
 
 
-def test_counts_are_exact_until_they_are_more_than(db):
+def test_counts_are_exact_until_they_are_more_than(db: sqlite3.Connection) -> None:
     assert count_rows(db, DAYS) == RowCount(95)
     assert str(count_rows(db, DAYS, most=90)) == "more than 90"
     assert count_rows(db, DAYS.filtered("colour=?", "red")) == RowCount(1)
 
 
 @pytest.mark.parametrize("cursor", ["x", "[[1,2,3]]", '[["a"],1]', '[[{"a":1},2]]', "\ud800", "[]"])
-def test_a_cursor_that_is_none_of_this_list_is_one_line(db, cursor):
+def test_a_cursor_that_is_none_of_this_list_is_one_line(
+    db: sqlite3.Connection, cursor: str
+) -> None:
     with pytest.raises(UsageError, match="place"):
         read_page(db, DAYS, cursor)
 
 
-def test_a_cursor_survives_an_address():
+def test_a_cursor_survives_an_address() -> None:
     cursor = Cursor(("2014-01-01", "Ωμέγα & άλφα", 3), back=True)
     assert Cursor.read(str(cursor)) == cursor
