@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -20,7 +20,9 @@ from exchange.errors import NotFound
 from exchange.store import db
 
 FILE = "review.sqlite"
-VERSION = 2  # 2: votes
+VERSION = 3  # 2: votes; 3: labels that were given together
+_VOTE = "question, run, systems, answers, choice, best, better, blind, reviewer"
+_LABEL = "pair_id, verdict, reason, question, answer, reviewer, seconds"
 LabelVerdict = Literal["accept", "reject", "withdrawn"]  # withdrawn: an undo of the last one
 VoteChoice = Literal["best", "alike", "none"]  # one is best, all are as good, none is right
 
@@ -29,7 +31,8 @@ CREATE TABLE IF NOT EXISTS labels (
     serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL,
     verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'withdrawn')),
     reason TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    reviewer TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL);
+    reviewer TEXT NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL,
+    batch INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS labels_by_pair ON labels(pair_id, serial);
 CREATE TABLE IF NOT EXISTS scores (
     serial INTEGER PRIMARY KEY, pair_id TEXT NOT NULL, scorer TEXT NOT NULL,
@@ -48,6 +51,13 @@ CREATE TABLE IF NOT EXISTS answers (
 """
 
 
+def _upgrade(db: sqlite3.Connection, found: int) -> None:
+    """Give the tables of an earlier version the columns that they lack."""
+    columns = {row["name"] for row in db.execute("PRAGMA table_info(labels)")}
+    if found < 3 and "batch" not in columns:
+        db.execute("ALTER TABLE labels ADD COLUMN batch INTEGER NOT NULL DEFAULT 0")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """One person's word on one pair; `question` and `answer` are "" unless they were edited."""
@@ -59,6 +69,17 @@ class Label:
     answer: str = ""
     reviewer: str = ""
     seconds: float = 0.0  # how long the pair was on the screen
+
+
+@dataclass(frozen=True, slots=True)
+class LabelBatch:
+    """Labels that one person gave at once, and takes back at once."""
+
+    serial: int  # of its first label
+    verdict: LabelVerdict
+    reason: str
+    pairs: int
+    at: float  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +95,13 @@ class Vote:
     better: str = ""  # the person's own answer, if one was written
     blind: bool = True  # it was not known whose answers they were
     reviewer: str = ""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(text))
+
+
+_NOT_TEXT: dict[str, Callable[[Any], Any]] = {"systems": _names, "answers": _names, "blind": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +122,8 @@ class Review:
     @classmethod
     def open(cls, directory: Path) -> Self:
         """Open for writing, creating the file on first use."""
-        return cls(db.connect(directory / FILE, SCHEMA, version=VERSION))
+        path = directory / FILE
+        return cls(db.connect(path, SCHEMA, version=VERSION, upgrade=_upgrade))
 
     @classmethod
     def read(cls, directory: Path) -> Self | None:
@@ -110,45 +139,81 @@ class Review:
     # -- labels and scores ------------------------------------------------------------------
 
     def add_label(self, label: Label) -> int:
-        """Add one label and return its serial number; a later one overrules an earlier one."""
-        fields = (
-            label.pair_id,
-            label.verdict,
-            label.reason,
-            label.question,
-            label.answer,
-            label.reviewer,
-            label.seconds,
-            time.time(),
-        )
-        cursor = self.db.execute(
-            "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, at) "
-            "VALUES (?,?,?,?,?,?,?,?)",
-            fields,
-        )
-        return int(cursor.lastrowid or 0)
+        """Add one label and return the number it is taken back by; a later one overrules it."""
+        return self.add_labels([label])
+
+    def add_labels(self, labels: Iterable[Label]) -> int:
+        """Add labels that are taken back together; returns the number of their batch."""
+        now = time.time()
+        with db.transaction(self.db):
+            batch = 1 + self._last_serial()
+            self.db.executemany(
+                "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, "
+                "at, batch) VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    (*astuple(label), now, 0 if label.verdict == "withdrawn" else batch)
+                    for label in labels
+                ),
+            )
+        return batch
+
+    def withdraw(self, batch: int, reviewer: str) -> int:
+        """Take back what was given at once; returns how many labels, 0 when it was done before."""
+        with db.transaction(self.db):
+            return self.db.execute(
+                "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, "
+                "at, batch) SELECT pair_id, 'withdrawn', '', '', '', reviewer, 0, ?, batch "
+                "FROM labels WHERE serial>=? AND batch=? AND reviewer=? AND NOT EXISTS "
+                "(SELECT 1 FROM labels WHERE serial>? AND batch=? AND verdict='withdrawn')",
+                (time.time(), batch, batch, reviewer, batch, batch),
+            ).rowcount
+
+    def last_batch(self, reviewer: str) -> LabelBatch | None:
+        """What this person gave last and has not taken back; None when there is nothing."""
+        row = self.db.execute(
+            "SELECT batch, verdict, reason, COUNT(*), MAX(at) FROM labels WHERE batch=(SELECT "
+            "MAX(batch) FROM labels WHERE reviewer=? AND verdict<>'withdrawn' AND batch>0 AND "
+            "batch NOT IN (SELECT batch FROM labels WHERE verdict='withdrawn')) GROUP BY batch",
+            (reviewer,),
+        ).fetchone()
+        return LabelBatch(*row) if row else None
+
+    def _last_serial(self) -> int:
+        return int(self.db.execute("SELECT MAX(serial) FROM labels").fetchone()[0] or 0)
 
     def history(self) -> list[Label]:
         """Every label ever given, oldest first."""
-        rows = self.db.execute(
-            "SELECT pair_id, verdict, reason, question, answer, reviewer, seconds FROM labels "
-            "ORDER BY serial"
-        )
-        return [Label(**dict(row)) for row in rows]
+        return [label for _, label in self._rows(None)]
 
     def labels(self) -> dict[str, Label]:
         """What stands: the last label of each pair that was not withdrawn."""
         return {pair: given[-1] for pair, given in self.current_labels().items()}
 
-    def current_labels(self) -> dict[str, list[Label]]:
-        """All labels of each pair, oldest first, without those that were withdrawn."""
-        given: defaultdict[str, list[Label]] = defaultdict(list)
-        for label in self.history():
+    def current_labels(self, pairs: Collection[str] | None = None) -> dict[str, list[Label]]:
+        """All labels of each pair, oldest first, without those that were withdrawn.
+
+        Args:
+            pairs: only of these; None for all.
+        """
+        given: defaultdict[str, list[tuple[int, Label]]] = defaultdict(list)
+        for batch, label in self._rows(pairs):
+            stands = given[label.pair_id]
             if label.verdict != "withdrawn":
-                given[label.pair_id].append(label)
-            elif given[label.pair_id]:
-                given[label.pair_id].pop()
-        return {pair: labels for pair, labels in given.items() if labels}
+                stands.append((batch, label))
+            elif batch:
+                given[label.pair_id] = [one for one in stands if one[0] != batch]
+            elif stands:  # of a file in which labels had no batch
+                stands.pop()
+        return {pair: [label for _, label in some] for pair, some in given.items() if some}
+
+    def _rows(self, pairs: Collection[str] | None) -> Iterator[tuple[int, Label]]:
+        old = self.db.execute("PRAGMA user_version").fetchone()[0] < 3  # and opened for reading
+        wanted = "" if pairs is None else f"WHERE pair_id IN ({','.join('?' * len(pairs))}) "
+        for batch, *fields in self.db.execute(
+            f"SELECT {'0' if old else 'batch'}, {_LABEL} FROM labels {wanted}ORDER BY serial",
+            tuple(pairs or ()),
+        ):
+            yield batch, Label(**dict(zip(_LABEL.split(", "), fields, strict=True)))
 
     def add_scores(self, scorer: str, scores: Iterable[tuple[str, float]]) -> None:
         """Add scores of pairs (pair id, value) in one transaction."""
@@ -177,46 +242,23 @@ class Review:
 
     def add_vote(self, vote: Vote) -> int:
         """Add one vote and return its serial number."""
-        lists = [orjson.dumps(names).decode() for names in (vote.systems, vote.answers)]
+        question, run, systems, answers, *rest = astuple(vote)
+        lists = [orjson.dumps(names).decode() for names in (systems, answers)]
         cursor = self.db.execute(
-            "INSERT INTO votes(question, run, systems, answers, choice, best, better, blind, "
-            "reviewer, at) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (
-                vote.question,
-                vote.run,
-                *lists,
-                vote.choice,
-                vote.best,
-                vote.better,
-                vote.blind,
-                vote.reviewer,
-                time.time(),
-            ),
+            f"INSERT INTO votes({_VOTE}, at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (question, run, *lists, *rest, time.time()),
         )
         return int(cursor.lastrowid or 0)
 
     def votes(self) -> list[Vote]:
         """Every vote, oldest first; none in a file that was last written before there were any."""
         try:
-            rows = self.db.execute(
-                "SELECT question, run, systems, answers, choice, best, better, blind, reviewer "
-                "FROM votes ORDER BY serial"
-            ).fetchall()
+            rows = self.db.execute(f"SELECT {_VOTE} FROM votes ORDER BY serial").fetchall()
         except sqlite3.OperationalError:
             return []
         return [
-            Vote(
-                question=question,
-                run=run,
-                systems=tuple(orjson.loads(systems)),
-                answers=tuple(orjson.loads(answers)),
-                choice=choice,
-                best=best,
-                better=better,
-                blind=bool(blind),
-                reviewer=reviewer,
-            )
-            for question, run, systems, answers, choice, best, better, blind, reviewer in rows
+            Vote(**dict(row) | {name: read(row[name]) for name, read in _NOT_TEXT.items()})
+            for row in rows
         ]
 
     # -- requests to the daemon -------------------------------------------------------------

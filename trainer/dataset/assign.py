@@ -20,7 +20,7 @@ from exchange.text.similarity import (
     SignatureIndex,
     question_signature,
 )
-from trainer.dataset.rows import MANIFEST, DatasetRow, Manifest
+from trainer.dataset.rows import BY_HAND, MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource
 from trainer.dataset.split import (
@@ -39,14 +39,15 @@ def without_repeated_questions(
 ) -> list[DatasetRow]:
     """Rows without repeated questions, in all splits together: what train asks tests nothing.
 
-    Of two, the one of a story that was placed before stays, so that new rows displace none.
+    Of two, the one that a person took in stays although a check rejected it, perhaps as repeated;
+    else the one of a story that was placed before, so that new rows displace none.
     """
     index, told, kept = SignatureIndex(), set[str](), []
 
-    def rank(row: DatasetRow) -> tuple[bool, bool, bool, str]:
+    def rank(row: DatasetRow) -> tuple[bool, bool, bool, bool, str]:
         """Another wording in the very words of a row must not take that row's place."""
         again, spare = bool(row.rephrase_of), row.id in source.wordings
-        return again, spare, row.story not in placed, row.id
+        return again, spare, row.label != BY_HAND, row.story not in placed, row.id
 
     for row in sorted(source.rows, key=rank):
         question = question_signature(row.question)

@@ -129,6 +129,8 @@ def build(
         console.print(f"left out: {count} {reason}")
     for reason, count in manifest.input["rejected"].items():
         console.print(f"rejected before: {count} {reason}")
+    for reason, count in manifest.input.get("by_hand", {}).items():
+        console.print(f"accepted by hand: {count} {reason}")
     leak = manifest.leak
     console.print(
         f"test rows with a sibling in train: {leak['siblings_in_train']:.1%} "

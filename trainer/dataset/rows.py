@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 CHUNKS = "chunks.jsonl"  # beside the splits: the text that the rows of train were made from
 FORMAT = 2
 _NO_FACTS = ("text", "replay", "refusal", "correction")  # kinds; a correction says what is wrong
+BY_HAND = "accepted by hand"  # the label of a row whose pair a check had rejected
 # What the rows of `valid` are, for people.
 VALID_NAMES = {
     "rephrasings": "taught rows in other words",
@@ -124,7 +125,7 @@ class DatasetRow:
     chunks: tuple[str, ...] = ()
     system: str = ""
     rephrase_of: str = ""  # id of the pair whose question this one asks in other words
-    label: str = ""  # "accept" or "edited" when a person looked at it
+    label: str = ""  # "accept", "edited" or `BY_HAND` when a person looked at it
     score: float | None = None  # of the newest scorer
     origin: StoryOrigin = _NO_ORIGIN
     made: PairProvenance = _NOT_MADE

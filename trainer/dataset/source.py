@@ -9,9 +9,10 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from exchange.records import TOO_ALIKE, digest
+from exchange.records import TOO_ALIKE, Pair, digest
 from exchange.store.corpus import Corpus, StoredPair
-from trainer.dataset.rows import DatasetRow, StoryOrigin
+from exchange.store.review import Label
+from trainer.dataset.rows import BY_HAND, DatasetRow, StoryOrigin
 from trainer.dataset.settings import DatasetSettings
 
 REPORT_EVERY = 1000  # rows
@@ -55,6 +56,7 @@ def rows_of_corpus(
     scorer = _scorer(list(judged.scores), settings.scorer)
     scores = judged.scores.get(scorer, {})
     sha = sha256()
+    by_hand: Counter[str] = Counter()
     for number, stored_pair in enumerate(corpus.pairs()):
         if number % REPORT_EVERY == 0:
             progress(number, total)
@@ -69,11 +71,14 @@ def rows_of_corpus(
             continue
         row = _row(stored_pair, clusters, origins, system)
         if label is not None:
-            row = _apply_label(row, label.question, label.answer)
+            row = _apply_label(row, label, pair)
+            if row.label == BY_HAND:
+                by_hand[pair.reason] += 1
         if pair.id in scores:
             row = _apply_score(row, scores[pair.id])
         sha.update(row.to_line())
-        if row.score is not None and row.score < settings.min_score:
+        scored_low = row.score is not None and row.score < settings.min_score
+        if scored_low and row.label != BY_HAND:
             source.left_out["low_score"] += 1
             continue
         reason = unusable_reason(row)
@@ -99,6 +104,8 @@ def rows_of_corpus(
         },
         "labels": len(judged.labels),
     }
+    if by_hand:
+        source.described["by_hand"] = dict(sorted(by_hand.items()))
     if settings.min_score and scores:  # who chose may not judge alone
         source.described["filtered"] = {"scorer": scorer, "min_score": settings.min_score}
     return source
@@ -144,12 +151,14 @@ def _row(
     )
 
 
-def _apply_label(row: DatasetRow, question: str, answer: str) -> DatasetRow:
+def _apply_label(row: DatasetRow, label: Label, pair: Pair) -> DatasetRow:
+    """The row in a person's words; whose pair a check had rejected, is told from the others."""
+    edited = "edited" if label.question or label.answer else "accept"
     return replace(
         row,
-        question=question.strip() or row.question,
-        answer=answer.strip() or row.answer,
-        label="edited" if question or answer else "accept",
+        question=label.question.strip() or row.question,
+        answer=label.answer.strip() or row.answer,
+        label=BY_HAND if pair.status == "rejected" else edited,
     )
 
 

@@ -33,4 +33,4 @@ def review(
     from trainer.review import terminal
 
     project: Project = ctx.obj
-    terminal.run_review(project.archive_dir(archive), count, reviewer)
+    terminal.run_review(project.archive_dir(archive), project.language(archive), count, reviewer)

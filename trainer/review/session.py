@@ -6,22 +6,29 @@ moment it is given, so a session can end anywhere.
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.records import digest
 from exchange.store.corpus import SpoolCorpus, StoredPair
 from exchange.store.review import Label, Review
+from exchange.text.language import language_names
 
-REASONS = ("wrong", "not in text", "not self-contained", "bad Greek", "trivial", "other")
 REPEAT_SHARE = 0.1  # share of pairs shown a second time, by the hash of their id
 REPEAT_AFTER = 10  # pairs between the first and the second showing
 STRATA = 4  # of confidence; as many pairs are shown from each
+
+
+def rejection_reasons(language: str) -> tuple[str, ...]:
+    """Why a person rejects a pair of a newspaper in this language."""
+    name = language_names().get(re.split("[-_]", language)[0].lower(), "language")
+    return ("wrong", "not in text", "not self-contained", f"bad {name}", "trivial", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class ReviewSession:
         self.index = 0
         self.reviewer = reviewer
         self._review = review
-        self._steps: list[tuple[int, bool]] = []  # items left behind, and whether with a label
+        self._steps: list[tuple[int, int]] = []  # items left behind; 0, or the label given
         self._shown = time.monotonic()
 
     @property
@@ -61,7 +68,7 @@ class ReviewSession:
 
     @property
     def labelled(self) -> int:
-        return sum(labelled for _, labelled in self._steps)
+        return sum(label > 0 for _, label in self._steps)
 
     def accept(self, question: str = "", answer: str = "") -> None:
         """The pair is right, or right as edited here."""
@@ -84,18 +91,15 @@ class ReviewSession:
     def skip(self) -> None:
         """Give no label; another session will show it again."""
         self._current()
-        self._advance(labelled=False)
+        self._advance()
 
     def undo(self) -> bool:
         """Show the pair before and take back its label; False at the first one."""
         if not self._steps:
             return False
-        index, labelled = self._steps.pop()
-        if labelled:
-            pair = self.items[index].pair.pair
-            self._review.add_label(
-                Label(pair_id=pair.id, verdict="withdrawn", reviewer=self.reviewer)
-            )
+        index, label = self._steps.pop()
+        if label:
+            self._review.withdraw(label, self.reviewer)
         self._show_item(index)
         return True
 
@@ -106,21 +110,11 @@ class ReviewSession:
 
     def _label(self, label: Label) -> None:
         seconds = round(time.monotonic() - self._shown, 1)
-        self._review.add_label(
-            Label(
-                pair_id=label.pair_id,
-                verdict=label.verdict,
-                reason=label.reason,
-                question=label.question,
-                answer=label.answer,
-                reviewer=self.reviewer,
-                seconds=seconds,
-            )
-        )
-        self._advance(labelled=True)
+        given = replace(label, reviewer=self.reviewer, seconds=seconds)
+        self._advance(self._review.add_label(given))
 
-    def _advance(self, *, labelled: bool) -> None:
-        self._steps.append((self.index, labelled))
+    def _advance(self, label: int = 0) -> None:
+        self._steps.append((self.index, label))
         self._show_item(self.index + 1)
 
     def _show_item(self, index: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -16,13 +16,19 @@ from rich.text import Text
 from exchange.errors import Unsupported
 from exchange.store.review import Review
 from exchange.text.controls import printable
-from trainer.review.session import REASONS, ReviewItem, ReviewSession, open_review, self_agreement
+from trainer.review.session import (
+    ReviewItem,
+    ReviewSession,
+    open_review,
+    rejection_reasons,
+    self_agreement,
+)
 
 _SAME_KEY = {"α": "a", "ε": "e", "ρ": "r", "σ": "s", "θ": "u", ";": "q"}
 KEYS = "[a]ccept  [e]dit  [r]eject  [s]kip  [u]ndo  [q]uit"
 
 
-def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
+def run_review(archive_dir: Path, language: str, count: int, reviewer: str) -> None:
     """A session on this terminal; ends with the number of labels and how far they agree.
 
     Raises:
@@ -33,7 +39,7 @@ def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
     console = Console(highlight=False)
     session = open_review(archive_dir, count, reviewer)
     try:
-        review_items(session, console, read_key)
+        review_items(session, console, read_key, rejection_reasons(language))
     finally:
         review = Review.open(archive_dir)
         found = self_agreement(review)
@@ -44,7 +50,9 @@ def run_review(archive_dir: Path, count: int, reviewer: str) -> None:
         review.close()
 
 
-def review_items(session: ReviewSession, console: Console, key: Callable[[], str]) -> None:
+def review_items(
+    session: ReviewSession, console: Console, key: Callable[[], str], reasons: Sequence[str]
+) -> None:
     """Show each item and do what the key says, until the end or `q`."""
     while (item := session.item) is not None:
         console.clear()
@@ -64,7 +72,7 @@ def review_items(session: ReviewSession, console: Console, key: Callable[[], str
             answer = Prompt.ask("answer", console=console, default=pair.answer)
             session.accept(_clean(question), _clean(answer))
         elif pressed == "r":
-            reason = _reason(console, key)
+            reason = _reason(console, key, reasons)
             if reason:
                 session.reject(reason)
 
@@ -84,11 +92,10 @@ def screen(session: ReviewSession, item: ReviewItem) -> Group:
     )
 
 
-def _reason(console: Console, key: Callable[[], str]) -> str:
-    for number, reason in enumerate(REASONS, 1):
+def _reason(console: Console, key: Callable[[], str], reasons: Sequence[str]) -> str:
+    for number, reason in enumerate(reasons, 1):
         console.print(f"{number} {reason}", markup=False)
-    pressed = key()
-    return REASONS[int(pressed) - 1] if pressed in "123456" and pressed else ""
+    return dict(zip("123456789", reasons, strict=False)).get(key(), "")
 
 
 def _clean(text: str) -> str:

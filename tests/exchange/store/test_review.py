@@ -77,3 +77,50 @@ def test_a_file_of_the_version_before_takes_votes_and_keeps_its_labels(tmp_path:
         Vote(question="Πότε;", run="", systems=("base",), answers=("Το 2012.",), choice="alike")
     )
     assert len(later.votes()) == 1 and set(later.labels()) == {"a"} and (tmp_path / FILE).exists()
+
+
+def test_labels_given_together_are_taken_back_together_and_once(tmp_path: Path) -> None:
+    review = Review.open(tmp_path)
+    review.add_label(Label(pair_id="a", verdict="accept", reviewer="anna"))
+    batch = review.add_labels(
+        Label(pair_id=pair, verdict="reject", reason="wrong", reviewer="anna") for pair in "abc"
+    )
+    later = review.add_label(Label(pair_id="b", verdict="accept", reviewer="nikos"))
+    found = review.last_batch("anna")
+    assert found and (found.serial, found.verdict, found.reason, found.pairs) == (
+        batch,
+        "reject",
+        "wrong",
+        3,
+    )
+    assert review.withdraw(batch, "nikos") == 0  # it is not his
+    assert review.withdraw(batch, "anna") == 3
+    assert review.withdraw(batch, "anna") == 0
+    standing = review.labels()
+    assert {pair: label.verdict for pair, label in standing.items()} == {
+        "a": "accept",
+        "b": "accept",
+    }
+    assert standing["b"].reviewer == "nikos"
+    found, other = review.last_batch("anna"), review.last_batch("nikos")
+    assert found and found.pairs == 1 and other and other.serial == later
+    assert len(review.history()) == 8
+
+
+def test_a_file_without_batches_is_read_as_before_and_goes_on(tmp_path: Path) -> None:
+    writer = Review.open(tmp_path)
+    writer.db.execute("ALTER TABLE labels DROP COLUMN batch")
+    writer.db.execute("PRAGMA user_version=2")
+    for verdict in ("reject", "accept", "withdrawn"):
+        writer.db.execute(
+            "INSERT INTO labels(pair_id, verdict, reason, question, answer, reviewer, seconds, at) "
+            "VALUES ('a', ?, '', '', '', 'anna', 0, 0)",
+            (verdict,),
+        )
+    writer.close()
+    reader = Review.read(tmp_path)
+    assert reader is not None and reader.labels()["a"].verdict == "reject"
+    later = Review.open(tmp_path)
+    assert later.labels()["a"].verdict == "reject" and later.last_batch("anna") is None
+    later.withdraw(later.add_label(Label(pair_id="a", verdict="accept")), "")
+    assert later.labels()["a"].verdict == "reject"

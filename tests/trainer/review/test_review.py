@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from exchange.errors import UserError
-from exchange.store.review import Review
+from exchange.records import Pair
+from exchange.store.corpus import SpoolCorpus
+from exchange.store.review import Label, Review
+from exchange.store.spool import Spool
 from tests.conftest import cli_environment
 from tests.trainer.conftest import Desk
 from tests.trainer.dataset.test_build import SETTINGS, rows
 from tests.trainer.filling import fill
 from trainer.dataset import build_dataset, read_split
-from trainer.review.session import open_review, self_agreement
+from trainer.review.session import open_review, rejection_reasons, self_agreement
 
 
 @pytest.fixture
@@ -141,3 +144,50 @@ def test_keys_in_a_real_terminal(desk: Desk) -> None:
     labels = Review.open(desk.archive).labels()
     assert [label.verdict for label in labels.values()] == ["accept"]
     assert "a review needs a terminal" in desk.refuses("dataset", "review")
+
+
+def test_reasons_name_the_language_of_the_newspaper() -> None:
+    assert "bad Greek" in rejection_reasons("el") and "bad English" in rejection_reasons("en-GB")
+    assert "bad language" in rejection_reasons("qaa") and len(set(rejection_reasons("en"))) == 6
+
+
+def test_a_pair_that_a_check_rejected_is_taught_once_a_person_accepts_it(archive: Path) -> None:
+    with SpoolCorpus(archive) as corpus:
+        stored = list(corpus.pairs())
+    spool = Spool.open(archive)
+    twin = next(one.pair for one in stored if one.pair.status == "accepted")
+    with spool.transaction() as db:  # the same question once more, as the collector rejects it
+        again = twin.replace(
+            id=Pair.make_id(twin.task_id, twin.question, "Το έκανε ο Νίκος Βαλτινός, είπαν."),
+            answer="Το έκανε ο Νίκος Βαλτινός, είπαν.",
+            status="rejected",
+            reason="duplicate",
+            duplicate_of=twin.id,
+        )
+        db.execute(
+            "INSERT INTO pairs SELECT ?, task_id, story_id, 'rejected', 'duplicate', ? FROM pairs "
+            "WHERE id=?",
+            (again.id, again.to_json(), twin.id),
+        )
+    spool.close()
+    unasked = next(one.pair for one in stored if one.pair.status == "rejected")
+    build_dataset(archive, SETTINGS)
+    before = {row.id for some in rows(archive).values() for row in some}
+    assert again.id not in before and unasked.id not in before and twin.id in before
+    review = Review.open(archive)
+    review.add_label(Label(pair_id=again.id, verdict="accept"))
+    review.add_label(
+        Label(
+            pair_id=unasked.id, verdict="accept", question="Τι έγινε στη Λυκόπετρα;", answer="Ναι."
+        )
+    )
+    review.add_scores("scorer", [(again.id, 0.1)])
+    manifest = build_dataset(archive, SETTINGS.model_copy(update={"min_score": 0.5})).manifest
+    found = {row.id: row for some in rows(archive).values() for row in some}
+    assert found[again.id].label == found[unasked.id].label == "accepted by hand"
+    assert found[unasked.id].answer == "Ναι." and twin.id not in found
+    assert manifest.input["by_hand"] == {"duplicate": 1, "no_question_mark": 1}
+    assert manifest.left_out["duplicate"] == 1  # its twin
+    review.withdraw(2, "")
+    build_dataset(archive, SETTINGS)
+    assert unasked.id not in {row.id for some in rows(archive).values() for row in some}
