@@ -20,6 +20,7 @@ from exchange.lock import FileLock
 
 PEERS: dict[str, tuple[str, ...]] = {
     "scrapy": ("scrapy==2.19.0", "trafilatura==2.3.1", "lxml-html-clean>=0.4"),
+    "datasette": ("datasette>=0.65,<1",),
     "trafilatura": ("trafilatura==2.3.1", "lxml-html-clean>=0.4"),
 }
 READY = "ready"  # written last: without it an environment is half made

@@ -56,6 +56,7 @@ NAMES = (
     "serve",
     "statistics",
     "status",
+    "studio",
     "sweep",
     "teach",
     "text",
