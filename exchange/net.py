@@ -57,10 +57,18 @@ class RequestFence:
     its own may be made to lead here. Neither gets an answer, nor does anybody without the login.
     """
 
-    def __init__(self, what: str, host: str, login: tuple[str, str] | None) -> None:
-        """Fence `what` ("the dashboard", for the message), which listens on `host`."""
+    def __init__(
+        self, what: str, host: str, login: tuple[str, str] | None, public: str = ""
+    ) -> None:
+        """Fence `what` ("the dashboard", for the message), which listens on `host`.
+
+        Args:
+            public: the address under which a proxy shows it to others.
+        """
         self._what = what
-        self._names = LOOPBACK if host in LOOPBACK else None
+        self._public = _split(public)
+        named = (self._public.hostname,) if self._public.hostname else ()
+        self._names = (*LOOPBACK, *named) if host in LOOPBACK else None
         self._login = ":".join(login).encode() if login else None
 
     def refusal(
@@ -69,7 +77,7 @@ class RequestFence:
         """Status, text and headers for a request with these headers; None for one of ours."""
         if self._names is not None and _split(f"//{host}").hostname not in self._names:
             return 421, f"{self._what} answers to 127.0.0.1 alone", {}
-        if origin is not None and _split(origin).netloc != host:
+        if origin is not None and _split(origin).netloc not in (host, self._public.netloc or host):
             return 403, "asked by a page of another site", {}
         if self._login and not hmac.compare_digest(_basic_login(authorization), self._login):
             return 401, "login needed", {"WWW-Authenticate": 'Basic realm="kkoracle"'}

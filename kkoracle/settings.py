@@ -48,10 +48,10 @@ class StudioSettings(SettingsTable):
     port: int = Field(7860, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     user: str = Field("kkoracle", description="user name, when there is a password")
     password: str = Field("", description="needed beyond loopback; better in the environment")
-    root_path: str = Field(
+    public_url: str = Field(
         "",
-        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
-        description="path under which a proxy shows the studio, such as /archive; it passes it on",
+        pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~-]+)*/?)?$",
+        description="where a proxy shows the studio to others: https://desk.example.org/archive",
     )
     max_tokens: int = Field(
         256, ge=1, le=4096, description="longest answer in Ask; one that rambles is cut there"

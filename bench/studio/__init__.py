@@ -4,7 +4,7 @@ An archive of 400,000 stories and 150,000 pairs is written once (`--dir` keeps i
 is asked for in this process. Against whom: Datasette, which shows any SQLite file page by page,
 over the same `spool.sqlite`: a page of 50 stories, and one story.
 
-NAME_ms, NAME_first_ms   milliseconds of processor for a page: the least of the rounds, and the first
+NAME_ms, NAME_first_ms   milliseconds of processor for a page: least of the rounds, and first
 NAME_kb                  its size, before compression
 worst_ms, worst_page     the slowest page, by the least of its rounds
 list_ratio, row_ratio    ours over Datasette's, for a page of 50 stories and for one story
@@ -66,7 +66,12 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
         return {
             "stories": int(STORIES * share),
             "pairs": int(PAIRS * share),
-            **{f"{name}_{key}": one[key] for name, one in ours.items() for key in one if key != "status"},
+            **{
+                f"{name}_{key}": one[key]
+                for name, one in ours.items()
+                for key in one
+                if key != "status"
+            },
             "worst_page": worst,
             "worst_ms": ours[worst]["ms"],
             "datasette_list_ms": theirs[rows["list"]]["ms"],

@@ -44,9 +44,10 @@ _ALWAYS = [
 class RequestGuard:
     """ASGI middleware in front of everything that the studio answers."""
 
-    def __init__(self, app: Any, fence: RequestFence) -> None:
+    def __init__(self, app: Any, fence: RequestFence, root_path: str = "") -> None:
         self._app = app
         self._fence = fence
+        self._root_path = root_path
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -65,6 +66,10 @@ class RequestGuard:
             await send({"type": "http.response.start", "status": status, "headers": sent})
             await send({"type": "http.response.body", "body": said.encode()})
             return
+
+        if self._root_path and scope["path"].startswith(f"{self._root_path}/"):
+            # A proxy may leave its own path before ours, or take it away.
+            scope = {**scope, "path": scope["path"].removeprefix(self._root_path)}
 
         async def fenced(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -95,4 +100,5 @@ def make_studio_app(studio: Studio, settings: StudioSettings) -> Any:
         },
     )
     login = (settings.user, settings.password) if settings.password else None
-    return RequestGuard(app, RequestFence("this studio", settings.host, login))
+    fence = RequestFence("this studio", settings.host, login, settings.public_url)
+    return RequestGuard(app, fence, studio.root_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import typer
 
 from exchange import signals
@@ -18,7 +20,8 @@ def serve_studio(project: Project, archive: str, settings: StudioSettings) -> No
         UsageError: another address than loopback, without a password.
         UserError: the extra is missing, or the port is taken.
     """
-    require_password("the studio", settings.host, settings.password, "KKORACLE_UI_PASSWORD")
+    seen_by_others = urlsplit(settings.public_url).hostname or settings.host
+    require_password("the studio", seen_by_others, settings.password, "KKORACLE_UI_PASSWORD")
     listener = listen(settings.host, settings.port)
     with listener:
         require_extra()
@@ -37,7 +40,7 @@ def serve_studio(project: Project, archive: str, settings: StudioSettings) -> No
             )
             port = listener.getsockname()[1]
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-            typer.echo(f"studio: http://{shown}:{port}{settings.root_path}/  (Ctrl-C ends it)")
+            typer.echo(f"studio: http://{shown}:{port}/  (Ctrl-C ends it)")
             with signals.until_interrupted():
                 uvicorn.Server(config).run(sockets=[listener])
             typer.echo("studio stopped")

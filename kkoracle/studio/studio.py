@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from importlib import resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from exchange.html.templates import environment, macro
 from exchange.project import Project
@@ -53,7 +53,7 @@ class Studio:
         self.models = ModelThread(project.data, settings.idle_minutes * 60)
         self.commands = CommandRunner(project, self.directory)
         self.max_tokens = settings.max_tokens
-        self.root_path = settings.root_path.rstrip("/")
+        self.root_path = urlsplit(settings.public_url).path.rstrip("/")  # before every path of ours
 
     def __enter__(self) -> Self:
         return self
@@ -75,12 +75,15 @@ class Studio:
 
         found = environment(PACKAGE).get_template(template)
         said = unquote(request.cookies.get(SAID, ""))
+        path = request.url.path.removeprefix(self.root_path)
+        query = f"?{request.url.query}" if request.url.query else ""
         values |= {
             "studio": self,
             "request": request,
+            "here": f"{self.root_path}{path}{query}",  # for a part that asks for itself anew
             "said": one_line(said, LONGEST_SAID),
             "link": lambda page, /, **more: self.link(request, page, **more),
-            "path": request.url.path.removeprefix(self.root_path),
+            "path": path,
             "pages": [(name, label) for name, label in PAGES if name in _names(request)],
         }
         part = request.headers.get("hx-target") == "part" and "part" in found.blocks
