@@ -100,7 +100,7 @@ def _ours(folder: Path, settings: BenchSettings) -> tuple[dict[str, dict[str, fl
     from kkoracle.studio.studio import Studio
 
     project = Project.open(folder / "kkoracle.toml")
-    chosen = StudioSettings()
+    chosen = project.config.table("ui", StudioSettings)
     found: dict[str, dict[str, float]] = {}
     story = ""
     with Studio(project, "paper", chosen) as studio:

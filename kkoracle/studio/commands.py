@@ -74,8 +74,12 @@ class CommandRunner:
         """
         lock = FileLock(self._folder / f"{name}.lock")
         with self._starting:
-            if not any(lock.acquire() or time.sleep(TRY_S) for _ in range(TRIES)):
-                raise Busy(f"{name} is running already")
+            for left in range(TRIES, 0, -1):
+                if lock.acquire():
+                    break
+                if left == 1:
+                    raise Busy(f"{name} is running already")
+                time.sleep(TRY_S)
             try:
                 child = self._spawn(name, words, lock.descriptor)
                 begun = StartedCommand(tuple(words), time.time(), child.pid)
