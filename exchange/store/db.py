@@ -36,6 +36,7 @@ def connect(
     version: int,
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     upgrade: Callable[[sqlite3.Connection, int], None] | None = None,
+    cure: str = RESTORE,
 ) -> sqlite3.Connection:
     """Open (and on first use create) one of our files; transactions are explicit.
 
@@ -44,6 +45,7 @@ def connect(
         version: written to `user_version`; a file of a newer version is refused.
         upgrade: given a file of an earlier version and that version, fills in what `schema`
             alone cannot; in the same transaction, so that a kill leaves the old file.
+        cure: what to do about damage.
 
     Raises:
         UserError: not a database of ours, damaged, of a newer version, or the disk is full.
@@ -53,6 +55,7 @@ def connect(
     except OSError as error:
         raise write_error(path.parent, error) from None
     db = _open(str(path), f"write {path}")
+    db.cure = cure
     try:
         # First, as a file that is none of ours must stay as it is.
         found = _known_version(db, path, version)

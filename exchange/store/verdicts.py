@@ -21,6 +21,7 @@ from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.spool import FILE, Spool
 
 NAME = re.compile(r"recheck-[0-9a-f]{8}\.sqlite")
+APPLIED = "verdicts.applied"  # a spool's meta value: how often new verdicts were taken over
 NOT_PARSED = "not-parsed"  # a pair that the parser of today no longer reads out of its reply
 ROWS_PER_TRANSACTION = 10_000  # rows of one transaction: other writers wait a fraction of a second
 SCHEMA = f"""
@@ -198,6 +199,7 @@ def apply_verdicts(spool: Spool, path: Path, labels: Collection[str]) -> int:
             spool.db.execute("CREATE TEMP TABLE labelled (id TEXT PRIMARY KEY) WITHOUT ROWID")
             spool.db.executemany("INSERT INTO labelled VALUES (?)", ((pair,) for pair in labels))
             with spool.transaction():
+                spool.set_meta(APPLIED, str(int(spool.meta(APPLIED) or 0) + 1))
                 return _take_over(spool.db)
     finally:
         spool.db.execute("DROP TABLE IF EXISTS temp.labelled")

@@ -22,10 +22,9 @@ from exchange.project import Project
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from exchange.records import Chunk, Completion, Pair, Story
+    from exchange.store.pairs import SourcedPair
+    from exchange.store.review import Label
     from trainer.evaluate.rag import AnswerSource
-
-SHORTEST_ID = 4  # characters of an id that may stand for the whole
 
 
 def register(app: typer.Typer) -> None:
@@ -131,11 +130,8 @@ def _with_page(archive_dir: Path, found: Iterable[AnswerSource]) -> Iterable[dic
 class PairTrace:
     """Where one pair came from. `body` is the page as the server sent it, b"" when not kept."""
 
-    pair: Pair
-    chunks: list[Chunk]
-    story: Story | None
-    completion: Completion | None
-    page: str
+    source: SourcedPair
+    labels: list[Label]  # that stand, the oldest first
     status: int
     body_hash: str
     body: bytes
@@ -147,47 +143,16 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
     Raises:
         UserError: no such pair, or several begin so.
     """
-    from exchange.records import Chunk, Pair, Story
+    from exchange.store.pairs import labels_of, read_pair
     from exchange.store.spool import Spool
 
-    if len(name) < SHORTEST_ID or not name.isalnum():
-        raise NotFound(
-            f"{name!r} is no id of a pair: give at least {SHORTEST_ID} of its characters"
-        )
     spool = Spool.read(archive_dir)
     try:
-        rows = spool.db.execute(
-            "SELECT record, story_id FROM pairs WHERE id >= ? AND id < ? LIMIT 2",
-            (name, name + "\x7f"),
-        ).fetchall()
-        if len(rows) != 1:
-            raise NotFound(f"{'several pairs begin' if rows else 'no pair begins'} with {name}")
-        pair = Pair.from_json(rows[0]["record"])
-        marks = ",".join("?" * len(pair.chunk_ids))
-        chunks = [
-            Chunk.from_json(record)
-            for (record,) in spool.db.execute(
-                f"SELECT record FROM chunks WHERE id IN ({marks})", pair.chunk_ids
-            )
-        ]
-        story = spool.db.execute(
-            "SELECT record, page FROM stories WHERE id=?", (rows[0]["story_id"],)
-        ).fetchone()
-        completion = spool.completion(pair.task_id)
+        found = read_pair(spool, name)
     finally:
         spool.close()
-    page = story["page"] if story else ""
-    status, body_hash, body = _read_page_body(archive_dir, page)
-    return PairTrace(
-        pair,
-        chunks,
-        Story.from_json(story["record"]) if story else None,
-        completion,
-        page,
-        status,
-        body_hash,
-        body,
-    )
+    labels = labels_of(archive_dir, found.pair.id)
+    return PairTrace(found, labels, *_read_page_body(archive_dir, found.page))
 
 
 def _read_page_body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
@@ -209,13 +174,15 @@ def _read_page_body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
 
 def _as_json(found: PairTrace) -> dict[str, Any]:
     """All but the page's bytes."""
+    source = found.source
     return {
-        "pair": found.pair.to_dict(),
-        "completion": found.completion.to_dict() if found.completion else None,
-        "chunks": [chunk.to_dict() for chunk in found.chunks],
-        "story": found.story.to_dict() if found.story else None,
+        "pair": source.pair.to_dict(),
+        "labels": [asdict(label) for label in found.labels],
+        "completion": source.completion.to_dict() if source.completion else None,
+        "chunks": [chunk.to_dict() for chunk in source.chunks],
+        "story": source.story.to_dict() if source.story else None,
         "page": {
-            "key": found.page,
+            "key": source.page,
             "status": found.status,
             "sha256": found.body_hash,
             "bytes": len(found.body),
@@ -227,7 +194,8 @@ def print_trace(console: Console, trace: PairTrace) -> None:
     """The steps, the newest first; nothing of it is read as markup."""
     from rich.markup import escape
 
-    pair, story, made = trace.pair, trace.story, trace.completion
+    source = trace.source
+    pair, story, made = source.pair, source.story, source.completion
     state = pair.status + (f" ({pair.reason})" if pair.reason else "")
     console.print(f"[bold]pair[/] {pair.id} {pair.kind} {state}")
     console.print(escape(f"  {pair.question}\n  {pair.answer}"))
@@ -238,7 +206,12 @@ def print_trace(console: Console, trace: PairTrace) -> None:
             f"({made.prompt_sha[:8]}), seed {made.seed}, {made.tokens_out} tokens, "
             f"{escape(made.finish_reason)}, {escape(made.generated_at)}"
         )
-    for chunk in trace.chunks:
+    for label in trace.labels:
+        more = f": {label.reason}" if label.reason else ""
+        console.print(f"[bold]label[/] {label.verdict} by {escape(label.reviewer)}{escape(more)}")
+        if label.question or label.answer:
+            console.print(escape(f"  {label.question}\n  {label.answer}"))
+    for chunk in source.chunks:
         console.print(f"[bold]chunk[/] {chunk.id}, number {chunk.index + 1} of its story")
         console.print(escape(f"  {chunk.text}"))
     if story:
@@ -248,4 +221,4 @@ def print_trace(console: Console, trace: PairTrace) -> None:
         )
         console.print(f"  {escape(story.url)}", soft_wrap=True)
     kept = f"{len(trace.body):,} bytes, sha256 {trace.body_hash}" if trace.body else "not kept"
-    console.print(f"[bold]page[/] {escape(trace.page) or 'unknown'}: {kept}", soft_wrap=True)
+    console.print(f"[bold]page[/] {escape(source.page) or 'unknown'}: {kept}", soft_wrap=True)

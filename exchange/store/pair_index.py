@@ -1,0 +1,256 @@
+"""Pairs as a person looks for them: a narrow table beside the spool, with what filters ask for.
+
+Kind, words and score stand inside a pair's record, year and section with its story, and what people
+said in `review.sqlite`; read from there a filter would take seconds. This file holds a short line
+for each pair, so that any mix of filters over 150,000 pairs is one scan of some 20 ms. It can be
+made again at any time, in steps: whoever looks at pairs takes in what is new, for a fraction of a
+second, and is told how much is left. A story's later change of section or date is not followed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from exchange.store import db, paging
+from exchange.store.paging import RowPage
+from exchange.store.pairs import PairCounts, PairFilter, label_name
+from exchange.store.review import Review
+from exchange.store.schema import BAD_RECORD
+from exchange.store.spool import Spool
+from exchange.store.verdicts import APPLIED
+from exchange.text.fold import WORD, fold
+
+FILE = "pair-index.sqlite"
+VERSION = 1
+CURE = "delete it: it is made again"
+STEP = 500  # pairs, labels or scores that are taken in between two looks at the clock
+STEP_S = 0.15  # of CPU, that one look at pairs may spend on what is new
+MOST = 5_000  # pairs that can be judged at once
+UNKNOWN = "unknown"  # a year or a section that nobody has noted
+ROUND_TRIP = "round_trip"  # the score of reading back, which stands in for a scorer's
+_BAD = f"rejected.{BAD_RECORD}"  # the counter of pairs that are made again in their place
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pairs (
+    serial INTEGER PRIMARY KEY, id TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    kind TEXT NOT NULL, year TEXT NOT NULL, section TEXT NOT NULL, score REAL,
+    label TEXT NOT NULL DEFAULT 'none');
+CREATE UNIQUE INDEX IF NOT EXISTS pairs_by_id ON pairs(id);
+CREATE TABLE IF NOT EXISTS words (serial INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS facets (
+    name TEXT NOT NULL, value TEXT NOT NULL, pairs INTEGER NOT NULL,
+    PRIMARY KEY (name, value)) WITHOUT ROWID;
+"""
+
+
+class PairIndex:
+    """One archive's index of pairs; open it for one look: one object belongs to one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._db = db.connect(
+            directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL", cure=CURE
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def page(self, wanted: PairFilter, cursor: str = "", size: int = paging.PAGE) -> RowPage[str]:
+        """Ids of pairs, the newest first.
+
+        Raises:
+            UsageError: the cursor is none of this list.
+        """
+        return paging.read_page(self._db, wanted.query(), cursor, size).of(lambda row: row["id"])
+
+    def beside(self, wanted: PairFilter, pair_id: str) -> tuple[str, str]:
+        """The pairs before and after this one in a list, "" for none."""
+        row = self._db.execute("SELECT serial FROM pairs WHERE id=?", (pair_id,)).fetchone()
+        if row is None:
+            return "", ""
+        found = [""] * 2
+        for back in (True, False):
+            here = str(paging.Cursor((row["serial"],), back))
+            if rows := self.page(wanted, here, 1).rows:
+                found[not back] = rows[0]
+        return found[0], found[1]
+
+    def ids(self, wanted: PairFilter, most: int = MOST) -> list[str]:
+        """All pairs of a list, up to a bound."""
+        return list(self.page(wanted, size=most).rows)
+
+    def counts(self, wanted: PairFilter) -> PairCounts:
+        """Over a whole list, by what the checks said."""
+        query = wanted.query(verdict=False)
+        statement = query.select("pairs.status, pairs.reason, COUNT(*)").partition(" ORDER BY ")[0]
+        told: dict[str, int] = {"accepted": 0, "rejected": 0}
+        reasons: dict[str, int] = {}
+        for status, reason, count in self._db.execute(
+            f"{statement} GROUP BY pairs.status, pairs.reason", query.values()
+        ):
+            told[status] += count
+            if status == "rejected":
+                reasons[reason] = reasons.get(reason, 0) + count
+        ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        return PairCounts(told["accepted"], told["rejected"], dict(ranked))
+
+    def choices(self, name: str) -> dict[str, int]:
+        """The values of `kind`, `year` or `section` with their pairs, by value."""
+        rows = self._db.execute(
+            "SELECT value, pairs FROM facets WHERE name=? ORDER BY value", (name,)
+        )
+        return dict(rows.fetchall())
+
+    def labels(self, ids: Sequence[str]) -> dict[str, str]:
+        """What people said of these pairs."""
+        marks = ",".join("?" * len(ids))
+        return dict(
+            self._db.execute(f"SELECT id, label FROM pairs WHERE id IN ({marks})", tuple(ids))
+        )
+
+    # -- taking in what is new --------------------------------------------------------------
+
+    def catch_up(self, spool: Spool, seconds: float = STEP_S) -> int:
+        """Take in new pairs, labels and scores; returns how many pairs are left for the next time.
+
+        Args:
+            seconds: of this thread's CPU, after which it ends with what it has.
+        """
+        until = time.thread_time() + seconds
+        review = Review.read(self._directory)
+        try:
+            # Before the pairs: a label can only be of a pair that is there already.
+            said = _last(review, "labels"), _last(review, "scores")
+            with db.transaction(self._db):
+                self._start_again_if_changed(spool)
+            while (left := self._take_pairs(spool)) and time.thread_time() < until:
+                pass
+            if review is not None and not left:
+                while self._take_labels(review, said[0]) and time.thread_time() < until:
+                    pass
+                while self._take_scores(review, said[1]) and time.thread_time() < until:
+                    pass
+            return left
+        finally:
+            if review is not None:
+                review.close()
+
+    def _start_again_if_changed(self, spool: Spool) -> None:
+        """Pairs are only added, but for a new judgement of all, or another spool in this place."""
+        key = f"{spool.meta('identity')} {spool.meta(APPLIED)} {spool.counters().get(_BAD, 0)}"
+        row = self._db.execute("SELECT serial, id FROM pairs ORDER BY serial DESC LIMIT 1")
+        last = row.fetchone()
+        same = (
+            last is None
+            or spool.db.execute(
+                "SELECT 1 FROM pairs WHERE rowid=? AND id=?", (last["serial"], last["id"])
+            ).fetchone()
+        )
+        if self._meta("key") == key and same:
+            return
+        for table in ("pairs", "words", "facets", "meta"):
+            self._db.execute(f"DELETE FROM {table}")
+        self._set("key", key)
+
+    def _take_pairs(self, spool: Spool) -> int:
+        with db.transaction(self._db):
+            last = self._db.execute("SELECT MAX(serial) FROM pairs").fetchone()[0] or 0
+            rows = spool.db.execute(
+                "SELECT p.rowid, p.id, p.status, p.reason, p.record, s.published, s.section "
+                "FROM pairs p LEFT JOIN stories s ON s.id=p.story_id WHERE p.rowid>? "
+                "ORDER BY p.rowid LIMIT ?",
+                (last, STEP),
+            ).fetchall()
+            facets: dict[tuple[str, str], int] = {}
+            for serial, pair_id, status, reason, record, published, section in rows:
+                raw = orjson.loads(record)
+                year, section = (published or "")[:4] or UNKNOWN, section or UNKNOWN
+                for facet in (("kind", raw["kind"]), ("year", year), ("section", section)):
+                    facets[facet] = facets.get(facet, 0) + 1
+                self._db.execute(
+                    "INSERT INTO pairs(serial, id, status, reason, kind, year, section, score) "
+                    "VALUES (?,?,?,?,?,?,?,?)",
+                    (
+                        *(serial, pair_id, status, reason, raw["kind"], year, section),
+                        raw.get("scores", {}).get(ROUND_TRIP),
+                    ),
+                )
+                said = WORD.findall(fold(f"{raw['question']} {raw['answer']}"))
+                self._db.execute("INSERT INTO words VALUES (?,?)", (serial, " " + " ".join(said)))
+            self._db.executemany(
+                "INSERT INTO facets VALUES (?,?,?) ON CONFLICT(name, value) "
+                "DO UPDATE SET pairs=pairs+excluded.pairs",
+                [(name, value, count) for (name, value), count in facets.items()],
+            )
+        if len(rows) < STEP:
+            return 0
+        newest = spool.db.execute("SELECT MAX(rowid) FROM pairs").fetchone()[0]
+        return int(newest - rows[-1][0])
+
+    def _take_labels(self, review: Review, until: int) -> bool:
+        with db.transaction(self._db):
+            done = int(self._meta("labels") or 0)
+            if done > until:  # the labels of an older copy
+                self._db.execute("UPDATE pairs SET label='none' WHERE label<>'none'")
+                done = 0
+            rows = review.db.execute(
+                "SELECT serial, pair_id FROM labels WHERE serial>? AND serial<=? "
+                "ORDER BY serial LIMIT ?",
+                (done, until, STEP),
+            ).fetchall()
+            touched = {row["pair_id"] for row in rows}
+            given = review.current_labels(touched)
+            self._db.executemany(
+                "UPDATE pairs SET label=? WHERE id=?",
+                [(label_name(given.get(pair, [])), pair) for pair in touched],
+            )
+            self._set("labels", str(rows[-1]["serial"] if rows else done))
+        return len(rows) == STEP
+
+    def _take_scores(self, review: Review, until: int) -> bool:
+        """Those of the scorer that has scored last."""
+        with db.transaction(self._db):
+            row = review.db.execute("SELECT scorer FROM scores ORDER BY serial DESC LIMIT 1")
+            newest = (row.fetchone() or [""])[0]
+            same = self._meta("scorer") == newest
+            done = int(self._meta("scores") or 0) if same else 0
+            rows = review.db.execute(
+                "SELECT serial, value, pair_id FROM scores WHERE scorer=? AND serial>? "
+                "AND serial<=? ORDER BY serial LIMIT ?",
+                (newest, done if done <= until else 0, until, STEP),
+            ).fetchall()
+            self._db.executemany(
+                "UPDATE pairs SET score=? WHERE id=?", [(value, pair) for _, value, pair in rows]
+            )
+            self._set("scorer", newest)
+            self._set("scores", str(rows[-1]["serial"] if rows else until))
+        return len(rows) == STEP
+
+    def _meta(self, name: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return row["value"] if row else ""
+
+    def _set(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
+
+
+def _last(review: Review | None, table: str) -> int:
+    if review is None:
+        return 0
+    return int(review.db.execute(f"SELECT MAX(serial) FROM {table}").fetchone()[0] or 0)
