@@ -1,11 +1,11 @@
 """The real worker with an engine that takes time but no model: `python -m bench.pretend`.
 
 The supervisor starts it when the environment names it (`KKORACLE_WORKER_MODULE`), which nobody
-on the Redis can do. All but the engine is the real worker. With `KKORACLE_PRETEND_MLX=1` the
+on the Redis can do. All but the engine is the real worker. With `PRETEND_MLX=1` the
 engine is the real one too, and only counts.
 
-KKORACLE_PRETEND_DELAY   "0.1-0.5": seconds a request takes, drawn by the request's seed
-KKORACLE_PRETEND_LOG     file that gets one line per request, to know what ran twice
+PRETEND_DELAY   "0.1-0.5": seconds a request takes, drawn by the request's seed
+PRETEND_LOG     file that gets one line per request, to know what ran twice
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from exchange.settings import Config
 from workers import run
 from workers.settings import WorkSettings
 
-DELAY, LOG, MLX = "KKORACLE_PRETEND_DELAY", "KKORACLE_PRETEND_LOG", "KKORACLE_PRETEND_MLX"
+DELAY, LOG, MLX = "PRETEND_DELAY", "PRETEND_LOG", "PRETEND_MLX"
 POISON = "Δηλητήριο"  # a chunk with this word kills its worker, as a fault in a library would
 REPLY = "Ερώτηση: Ποιος είναι ο αριθμός {number} της είδησης;\nΑπάντηση: Ο αριθμός {number}."
 STEP_S = 0.02  # the longest a step waits

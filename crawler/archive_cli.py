@@ -100,7 +100,8 @@ def list_archives(json: Json = False) -> None:
         print_json(found)
         return
     for one in found:
-        typer.echo(f"{one['name']:14} {one['newspaper']:24} {one['base']:32} {one['years']}")
+        line = f"{one['name']:14} {one['newspaper']:24} {one['base']:28} {one['years']}"
+        typer.echo(line.rstrip())
 
 
 def _years(profile: Profile) -> str:

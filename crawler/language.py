@@ -49,7 +49,7 @@ def settle_language(
         UsageError: two settings contradict each other.
     """
     noted = tasks.settled_language(spool)
-    named = _named(profile, settings, project, noted, archive)
+    named = named_language(profile, settings, project, noted, archive)
     language = named or noted
     if not language and pages is not None:
         language = _detect(pages, profile, archive)
@@ -75,7 +75,7 @@ def settled_profile(
     return with_language(profile, language or project.language(archive))
 
 
-def _named(
+def named_language(
     profile: Profile, settings: CrawlSettings, project: Project, noted: str, archive: str
 ) -> str:
     """What the settings say, "" where they leave it open."""

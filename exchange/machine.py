@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import orjson
 from pydantic import Field
 
 from exchange.settings import SettingsTable
@@ -23,6 +27,53 @@ def python_module(module: str, *arguments: str) -> list[str]:
     lies beside the user would be taken for our package.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def typed_program(folder: Path) -> str:
+    """How `kkoracle` is typed in a shell that stands in `folder`, in the environment of this one.
+
+    By its name where the path leads to it; else by its place, shortest from there.
+    """
+    own = Path(sys.executable).with_name("kkoracle")
+    found = shutil.which("kkoracle")
+    if found and Path(found).parent.resolve() == own.parent.resolve():
+        return "kkoracle"
+    if not own.exists():
+        return f"{shlex.quote(sys.executable)} -m kkoracle"
+    return shlex.quote(min(os.path.relpath(own, folder), str(own), key=len))
+
+
+def install_command(extra: str) -> str:
+    """What a person types to add an extra to this installation, wherever that came from.
+
+    It is asked for in the folder or the archive that it was installed from (PEP 610), as no
+    registry needs to hold it, by the installer that made its environment.
+    """
+    from importlib.util import find_spec
+
+    source = _installed_from() or "kkoracle"
+    wanted = shlex.quote(f"{source}[{extra}]")
+    place = Path(sys.prefix)
+    if (place / "uv-receipt.toml").exists() or not find_spec("pip"):
+        return f"uv pip install --python {shlex.quote(sys.prefix)} {wanted}"
+    if (place / "pipx_metadata.json").exists():
+        return f"pipx runpip kkoracle install {wanted}"
+    if os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        return f"pip install {wanted}"
+    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
+
+
+def _installed_from() -> str:
+    """The folder, file or address that we were installed from; "" where nobody wrote it down."""
+    from importlib import metadata  # slow to load, and only asked for when something is missing
+
+    try:
+        told = metadata.distribution("kkoracle").read_text("direct_url.json")
+        url = str(orjson.loads(told or "{}").get("url", ""))
+    except (metadata.PackageNotFoundError, ValueError):
+        return ""
+    split = urlsplit(url)
+    return unquote(split.path) if split.scheme == "file" else url
 
 
 def total_memory() -> int:

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from exchange.errors import Busy, MissingExtra
+from exchange.machine import install_command
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def serve_metrics(host: str, port: int, figures: MetricSource) -> Iterator[int]:
         from prometheus_client.registry import Collector
     except ImportError:
         raise MissingExtra(
-            "metrics need their extra: pip install 'kkoracle[metrics]', or leave the port at 0"
+            f"metrics need their extra: {install_command('metrics')}, or leave the port at 0"
         ) from None
 
     class Now(Collector):

@@ -128,6 +128,23 @@ class Project:
             raise UsageError(f"{chosen!r} is no archive name: lower-case letters, digits, - and _")
         return chosen
 
+    def require_place(self) -> None:
+        """Refuse to begin something in a folder where nothing of ours is, or will be told to be.
+
+        A command that needs no archive (`work`, `dashboard`) would make an empty data folder
+        wherever it is typed, with a Redis that nobody else uses.
+
+        Raises:
+            UsageError: no config file, no data folder, and nobody named one or a Redis.
+        """
+        named = self.config.path or self.redis.url or self.config.sources["data"] != "default"
+        if not named and not self.data.is_dir():
+            raise UsageError(
+                f"neither kkoracle.toml nor {self.general.data} is in {Path.cwd()}: go to your "
+                "archive's folder, name its data with `kkoracle --data FOLDER`, or begin here with "
+                "`kkoracle init`"
+            )
+
     def archive_dir(self, name: str | None = None) -> Path:
         """Where one archive's files are: pages, spool, review, dataset, runs."""
         return self.data / self.archive(name)

@@ -7,7 +7,7 @@ values and says where each came from. It knows no stage.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,17 @@ from exchange.files import parse_toml
 FILE = "kkoracle.toml"
 ENV_PREFIX = "KKORACLE_"
 DEFAULT_LANGUAGE = "el"  # of an archive that never said another
+
+
+# Variables that are no setting, with what each does; the rest is KKORACLE_TABLE_KEY.
+VARIABLES = {
+    "KKORACLE_CONFIG": "the config file, in place of `kkoracle.toml` in this folder",
+    "KKORACLE_BLAS": "set by us: the OpenBLAS that this process was started with",
+    "KKORACLE_WORKER_NAME": "set by us, for a worker's process: what it is called",
+    "KKORACLE_WORKER_PARENT": "set by us: the supervisor, without which the process ends",
+    "KKORACLE_WORKER_REDIS": "set by us: the Redis that the supervisor has found",
+    "KKORACLE_WORKER_MODULE": "the module that a worker's process runs; for tests",
+}
 
 
 class SettingsTable(BaseModel):
@@ -124,7 +135,9 @@ class Config:
             key = ".".join(str(part) for part in first["loc"])
             dotted = f"{name}.{key}" if name else key
             source = self.sources.get(dotted, self._where())
-            raise UsageError(f"{dotted} (from {source}): {first['msg']}") from None
+            raise UsageError(
+                f"{dotted} (from {source}): {first['msg'].removeprefix('Value error, ')}"
+            ) from None
         self.tables_read[name] = made
         return made
 
@@ -134,8 +147,34 @@ class Config:
             if isinstance(value, dict) and key not in known:
                 raise UsageError(_unknown(self._where(), "", key, known))
 
+    def check_environment(
+        self, keys: Callable[[str], Collection[str]], tables: Sequence[str]
+    ) -> None:
+        """Refuse a variable that begins as ours do and sets nothing: it is misspelt.
+
+        Args:
+            keys: the keys of a table, by its name; a table that no variable names is not asked.
+            tables: the names of all; "" for the keys at the top.
+        """
+        for variable in sorted(self.environment):
+            name = variable.removeprefix(ENV_PREFIX)
+            if name == variable or variable in VARIABLES:
+                continue
+            begun = [table for table in tables if name.startswith(f"{table}_".upper())]
+            if name in variable_names(keys, ["", *begun]):
+                continue
+            known = variable_names(keys, begun or tables)
+            near = get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean {ENV_PREFIX}{near[0]}?" if near else "`kkoracle config` shows all"
+            raise UsageError(f"{variable} in the environment sets nothing; {hint}")
+
     def _where(self) -> str:
         return str(self.path) if self.path else FILE
+
+
+def variable_names(keys: Callable[[str], Collection[str]], tables: Iterable[str]) -> list[str]:
+    """The variables that set the keys of these tables, without their prefix."""
+    return [f"{table}_{key}".lstrip("_").upper() for table in tables for key in keys(table)]
 
 
 def _scalars(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,3 +89,8 @@ def settings_model(table: str) -> type[SettingsTable]:
     module, _, name = TABLES[table].partition(":")
     found: type[SettingsTable] = getattr(import_module(module), name)
     return found
+
+
+def field_names(table: str) -> list[str]:
+    """The keys of one table."""
+    return list(settings_model(table).model_fields)

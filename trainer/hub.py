@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from exchange.errors import MissingExtra, NotAllowed, Unreachable
+from exchange.machine import install_command
 
 
 def upload_folder(
@@ -31,7 +32,7 @@ def upload_folder(
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
     except ImportError:
-        raise MissingExtra("this needs the Hub: run `pip install 'kkoracle[hub]'`") from None
+        raise MissingExtra(f"this needs the Hub: {install_command('hub')}") from None
     api = HfApi()
     try:
         url = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)

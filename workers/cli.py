@@ -84,6 +84,7 @@ def work(
 
     project: Project = ctx.obj
     run = logs.configure(project.config, logging.WARNING)
+    project.require_place()
     if pause is not None:
         typer.echo(set_paused(project, pause))
         return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.metrics import quadratic_kappa
 
@@ -55,7 +56,7 @@ def _tfidf(rows: Sequence[ScoreItem]) -> Features:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
     except ImportError:
-        raise MissingExtra("the peers need scikit-learn: pip install 'kkoracle[dev]'") from None
+        raise MissingExtra(f"the peers need scikit-learn: {install_command('dev')}") from None
     from scipy.sparse import hstack
 
     counted = TfidfVectorizer(sublinear_tf=True)

@@ -10,6 +10,7 @@ import typer
 from crawler.settings import CrawlSettings
 from exchange.cli.fields import settings_options
 from exchange.cli.options import Archive
+from exchange.machine import install_command
 from exchange.project import Project
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # What helps where a document yields no story, by the code of the reason.
 _CURES = {
     "no-text-field": "say which field holds the text, --field text=NAME",
-    "no-pdf-support": "pip install 'kkoracle[pdf]', then `kkoracle archive retry`",
+    "no-pdf-support": "{pdf}, then `kkoracle archive retry`",
     "encrypted-pdf": "take their passwords off, and import them again",
     "too-short": "they have fewer words than the profile's min_words",
 }
@@ -123,6 +124,7 @@ def _said_of_no_story(done: ImportResult) -> str:
         return ""
     listed = ", ".join(f"{reason} {count:,}" for reason, count in none.items())
     cure = next((f": {_CURES[reason]}" for reason in none if reason in _CURES), "")
+    cure = cure.replace("{pdf}", install_command("pdf"))
     return f"{sum(none.values()):,} of what is new ({listed}){cure}"
 
 

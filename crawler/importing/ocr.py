@@ -21,7 +21,7 @@ from pathlib import Path
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore, fingerprint
 from exchange.lock import take_daemon_lock
-from exchange.machine import python_module
+from exchange.machine import install_command, python_module
 from exchange.store import db
 
 SCAN = "scan"  # the outcome of a PDF whose pages are pictures
@@ -49,7 +49,7 @@ def tesseract_language(language: str) -> str:
 def missing_for_ocr(language: str) -> str:
     """What OCR needs and does not find here, in one line; "" when it can be done."""
     if find_spec("ocrmypdf") is None:
-        return "pip install 'kkoracle[ocr]' does it with the import"
+        return f"{install_command('ocr')} does it with the import"
     name = tesseract_language(language)
     if shutil.which("tesseract") is None:
         return f"the ocr extra needs tesseract with its language {name} on this machine"

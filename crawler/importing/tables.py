@@ -22,6 +22,7 @@ from crawler.fetch.client import MAX_BODY
 from crawler.importing import ZIP_ERRORS
 from crawler.importing.json_files import ImportOptions, failed_document, record_document
 from exchange.errors import UsageError
+from exchange.machine import install_command
 from exchange.text.charset_labels import ANNOUNCED, GREEK
 from exchange.text.fold import plain_name
 
@@ -126,9 +127,7 @@ def read_workbook(
     try:
         from python_calamine import CalamineError, load_workbook
     except ImportError:
-        raise UsageError(
-            "spreadsheets need python-calamine: pip install 'kkoracle[xlsx]'"
-        ) from None
+        raise UsageError(f"spreadsheets need python-calamine: {install_command('xlsx')}") from None
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as parts:

@@ -29,6 +29,7 @@ from crawler.records import Capture, original_address
 from crawler.scope import CrawlScope
 from exchange.errors import UsageError
 from exchange.files import atomic_path
+from exchange.machine import install_command
 
 _COLUMNS = "p.url, p.charset, p.etag, p.last_modified, p.leased_at, b.body"
 # Files that were imported are no responses of the site.
@@ -49,7 +50,7 @@ def require_warcio() -> Any:
     try:
         import warcio
     except ImportError:
-        raise UsageError("WARC files need warcio: pip install 'kkoracle[warc]'") from None
+        raise UsageError(f"WARC files need warcio: {install_command('warc')}") from None
     return warcio
 
 

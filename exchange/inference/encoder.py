@@ -24,6 +24,7 @@ from exchange.inference.models import (
     is_hub_name,
     read_config,
 )
+from exchange.machine import install_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ def locate(name: str, models: Path, confirm: Callable[[str], bool]) -> Path:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
         raise MissingExtra(
-            "an encoder from the Hub needs huggingface-hub: pip install 'kkoracle[encoder]'"
+            f"an encoder from the Hub needs huggingface-hub: {install_command('encoder')}"
         ) from None
     try:
         info = HfApi().model_info(name, files_metadata=True)
@@ -101,7 +102,7 @@ class SentenceEncoder:
             from tokenizers import Tokenizer
         except ImportError as error:
             raise MissingExtra(
-                f"an encoder needs {error.name}: pip install 'kkoracle[encoder]'"
+                f"an encoder needs {error.name}: {install_command('encoder')}"
             ) from None
         check_tokenizer(folder)
         try:

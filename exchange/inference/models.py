@@ -17,6 +17,7 @@ from pydantic import Field
 from exchange.display import format_bytes
 from exchange.errors import DiskFull, MissingExtra, ModelUnfit, NotAllowed, NotFound, Unreachable
 from exchange.files import atomic_folder
+from exchange.machine import install_command
 from exchange.settings import SettingsTable
 
 SPARE_BYTES = 2e9  # of disk, that a model should leave free
@@ -193,7 +194,7 @@ def _fetch(settings: ModelSettings, kept: Path, confirm: Callable[[str], bool]) 
         from huggingface_hub import HfApi
     except ImportError:
         raise MissingExtra(
-            "this needs mlx-lm: pip install 'kkoracle[mlx]' (or name a local model folder)"
+            f"this needs mlx-lm: {install_command('mlx')} (or name a local model folder)"
         ) from None
     try:
         info = HfApi().model_info(settings.name, files_metadata=True)

@@ -25,6 +25,7 @@ from typing import Any, Self
 
 from exchange.errors import MissingExtra, ModelUnfit
 from exchange.inference import chat_template, models, weights
+from exchange.machine import install_command
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def require_mlx() -> Any:
         ]
     except ImportError as error:
         raise MissingExtra(
-            f"MLX is not usable here ({error}): pip install 'kkoracle[mlx]'", 1
+            f"MLX is not usable here ({error}): {install_command('mlx')}", 1
         ) from None
     if os.statvfs(tempfile.gettempdir()).f_flag & getattr(os, "ST_NOEXEC", 0):
         mx.disable_compile()

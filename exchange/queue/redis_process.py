@@ -26,6 +26,7 @@ from exchange import signals
 from exchange.errors import RedisUnfit, UserError
 from exchange.files import write_atomic
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
+from exchange.machine import install_command
 from exchange.queue import redis_access, redis_client, redis_guard
 from exchange.queue.redis_access import RedisAccess
 
@@ -33,10 +34,6 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
 WATCH_EVERY_S = 1.0
-INSTALL_HINT = (
-    "no redis-server found: `brew install redis` (macOS), `apt-get install redis-server` (Debian, "
-    "Ubuntu), `pip install 'kkoracle[embedded]'`, or set KKORACLE_REDIS_URL to one that runs"
-)
 
 
 class RedisProcess:
@@ -174,7 +171,7 @@ class RedisProcess:
     def _start(self, *, retry_without_aof: bool = True) -> tuple[str, str]:
         binary = find_binary()
         if binary is None:
-            raise RedisUnfit(INSTALL_HINT)
+            raise RedisUnfit(install_hint())
         access = redis_access.load_access(self.directory)
         url, config = redis_access.make_config(
             self.directory, access, self.maxmemory_mb, self.address()
@@ -262,3 +259,12 @@ def find_binary() -> str | None:
     except (ImportError, AttributeError):
         return None
     return str(bundled) if bundled and Path(bundled).exists() else None
+
+
+def install_hint() -> str:
+    """What to do where no server's program is found, in one line."""
+    return (
+        "no redis-server found: `brew install redis` (macOS), `apt-get install redis-server` "
+        f"(Debian, Ubuntu), {install_command('embedded')}, or set KKORACLE_REDIS_URL to one that "
+        "runs"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -29,6 +30,7 @@ from exchange.text.controls import strip_in_tables
 from kkoracle import __version__
 from kkoracle.api import OracleProject
 from kkoracle.cli import operations, start
+from kkoracle.settings import TABLES, field_names
 
 _OPTIONS_WITH_VALUE = ("--config", "--data")  # the front door's own
 _QUIET, _VERBOSE = "error", "info"  # the levels of -q and -v
@@ -44,9 +46,10 @@ app = typer.Typer(
     help="A newspaper's web archive goes in, a language model that has learned it comes out, with "
     "the proof.\n\n"
     "New here? `kkoracle demo` shows the whole way offline in a few minutes. For your own "
-    "newspaper: `kkoracle init`, `kkoracle doctor`, then `kkoracle crawl` in one terminal and "
-    "`kkoracle work` in another; `kkoracle status` says how far it is. Then "
-    "`kkoracle dataset build`, `kkoracle train`, `kkoracle compare`.\n\n"
+    "newspaper: `kkoracle archive learn ADDRESS --contact YOU`, `kkoracle init PROFILE.toml "
+    "--contact YOU`, `kkoracle doctor`, then `kkoracle crawl` in one terminal and `kkoracle work` "
+    "in another; `kkoracle status` says how far it is. Then `kkoracle dataset build`, "
+    "`kkoracle train`, `kkoracle evaluate`.\n\n"
     "Kill anything at any time and run the same command again: nothing is lost.\n\n"
     "Exit codes: 0 done or fine, 1 failed or needs attention, 2 bad usage or config, 3 stopped "
     "and resumable.",
@@ -91,6 +94,7 @@ def load_project(
     strip_in_tables()
     os.umask(PRIVATE)
     settings = Config.find(config)
+    settings.check_environment(field_names, list(TABLES))
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)
     check_owner(project.data)
@@ -112,6 +116,9 @@ def main() -> NoReturn:
     SIGTERM ends a command as Ctrl-C does, so that what it holds (our Redis, child processes) is
     let go in order; commands that know better set their own handlers.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a terminal's encoding lacks becomes a "?"
+            stream.reconfigure(errors="replace")
     entry = JournalEntry(sys.argv[1:], __version__)
     code, said = CRASHED, ""
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from crawler import profiles
+from crawler.settings import CrawlSettings
 from exchange import logs
 from exchange.cli.options import print_json
 from exchange.errors import UsageError
@@ -18,15 +21,16 @@ from exchange.settings import Config, SettingsTable
 from kkoracle.settings import TABLES, settings_model
 
 
-def write_config(path: Path, archive: str, contact: str) -> Path:
+def write_config(path: Path, archive: str, contact: str, *, imported: bool = False) -> Path:
     """Write a new config file that names every setting; the defaults stand as comments.
 
     Args:
         archive: its name, or the file of a profile, which is then the one used.
+        imported: its stories come from files alone, so that any name will do.
 
     Raises:
         UsageError: there is one already, the archive's name cannot be one, or there is no such
-            profile.
+            profile (the nearest is named), or the profile is not sound.
     """
     if path.exists():
         raise UsageError(f"{path} exists already: edit it, or move it away first")
@@ -40,6 +44,20 @@ def write_config(path: Path, archive: str, contact: str) -> Path:
         archive = re.sub(r"[^a-z0-9_]+", "-", Path(archive).stem.lower()).strip("-")
     if not ARCHIVE_PATTERN.fullmatch(archive):
         raise UsageError(f"{archive!r} is no archive name: lower-case letters, digits, - and _")
+    try:
+        wanted = CrawlSettings.model_validate({"profile": profile, "contact": contact})
+        profiles.load(wanted, archive, imported=imported or bool(profile))
+    except UsageError:
+        known = sorted(profiles.builtin())
+        if profile or archive in known:
+            raise
+        near = get_close_matches(archive, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+        raise UsageError(
+            f"no profile {archive!r} comes with it; {hint} For another newspaper `kkoracle archive "
+            f"learn ADDRESS` writes a profile to name here, and for files that you import it is "
+            f"`kkoracle init {archive} --imported`"
+        ) from None
     given = {"archive": archive, "crawl.contact": contact, "crawl.profile": profile}
     lines = [
         "# kkoracle: every setting, with its default as a comment. `kkoracle config` shows",
@@ -92,14 +110,15 @@ def print_config(config: Config, *, as_json: bool = False) -> None:
         )
         return
     from rich.console import Console
-    from rich.table import Table as Screen
+    from rich.padding import Padding
     from rich.text import Text
 
-    screen = Screen("setting", "value", "from", "what it is", box=None, pad_edge=False)
+    console = Console(highlight=False)
     for key, value, shown, source, about in rows:
-        cells = (key, _to_toml(value if shown == str(value) else shown), source, about)
-        screen.add_row(*map(Text, cells))
-    Console(soft_wrap=True).print(screen)
+        said = Text(f"{key} = {_to_toml(value if shown == str(value) else shown)}", style="bold")
+        said.append(f"  ({source})", style="not bold dim")
+        console.print(said, soft_wrap=True)  # in one line, so that a long value can be copied
+        console.print(Padding(Text(about), (0, 0, 0, 4), expand=False))
 
 
 def _settings(config: Config, table: str) -> Iterator[tuple[str, Any, str, str, str]]:

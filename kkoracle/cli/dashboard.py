@@ -16,6 +16,7 @@ import typer
 
 from exchange import signals
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from exchange.net import RequestFence, listen, require_password
 from exchange.project import Project
 from exchange.queue import keys
@@ -38,6 +39,7 @@ def serve_dashboard(project: Project, settings: DashboardSettings) -> None:
     require_password(
         "the dashboard", settings.host, settings.password, "KKORACLE_DASHBOARD_PASSWORD"
     )
+    project.require_place()
     listener = listen(settings.host, settings.port)
     with redis_for(project) as redis, listener:
         app = make_dashboard_app(redis.connect(), settings)
@@ -58,7 +60,7 @@ def make_dashboard_app(redis: Redis, settings: DashboardSettings) -> Flask:
         from rq_dashboard import web
     except ImportError as error:
         raise MissingExtra(
-            f"the dashboard needs its extra ({error}): pip install 'kkoracle[dashboard]'"
+            f"the dashboard needs its extra ({error}): {install_command('dashboard')}"
         ) from None
     from rq.exceptions import NoSuchJobError
     from rq.serializers import JSONSerializer

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from exchange import lock, machine
 from exchange.cli.options import print_json
@@ -20,25 +19,17 @@ from exchange.display import format_bytes
 from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models, openblas
 from exchange.inference.speech import SpeechSample
+from exchange.machine import install_command
 from exchange.project import Project
 from exchange.queue import redis_client, redis_process
 from exchange.queue.redis_clock import find_skew
 from exchange.recipes.prompts import FALLBACK, general_questions
 from exchange.text.controls import one_line
+from kkoracle.cli.setup_checks import SETUP_CHECKS, Finding
 
-Level = Literal["ok", "warn", "bad"]
 NEEDED_DISK_GB = 20  # a 4-bit model, its download, and an archive of a gigabyte
 SPEECH_S = 300  # for loading the model and two short answers; a 7B one on a slow disk takes minutes
 NEEDED_MEMORY_GB = 14  # a 7B model in 4 bit with 16 rows of keys and values
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, what was found, and what to do about it."""
-
-    level: Level
-    subject: str
-    text: str
 
 
 def run_checks(project: Project) -> list[Finding]:
@@ -68,61 +59,6 @@ def print_findings(findings: list[Finding], *, as_json: bool = False) -> int:
     return code
 
 
-def _python(project: Project) -> Iterator[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    fits = (3, 11) <= sys.version_info[:2] <= (3, 14)
-    yield Finding(
-        "ok" if fits else "bad",
-        "python",
-        version if fits else f"{version}: install Python 3.11 to 3.14",
-    )
-
-
-PACKAGES = ("exchange", "crawler", "workers", "trainer", "kkoracle")
-
-
-def _packages(project: Project) -> Iterator[Finding]:
-    """Our packages have common names: PyPI has a `trainer` of its own."""
-    import importlib.metadata
-
-    owners = importlib.metadata.packages_distributions()
-    here = Path(__file__).resolve().parents[2]
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        where = Path(spec.origin).resolve().parent if spec and spec.origin else None
-        others = sorted({owner for owner in owners.get(name, ()) if owner.lower() != "kkoracle"})
-        if where != here / name:
-            yield Finding(
-                "bad",
-                "packages",
-                f"`{name}` is imported from {where or 'nowhere'}, not from {here}: install "
-                "kkoracle in an environment of its own (`uv tool install` or `pipx install`)",
-            )
-        elif others:
-            yield Finding(
-                "bad",
-                "packages",
-                f"{', '.join(others)} also installs a package `{name}`, and the two overwrite each "
-                f"other: pip uninstall {' '.join(others)}, then install kkoracle again",
-            )
-
-
-def _config(project: Project) -> Iterator[Finding]:
-    from kkoracle.settings import TABLES, settings_model
-
-    for name in TABLES:
-        project.config.table(name, settings_model(name))
-    where = project.config.path or "none: defaults (`kkoracle init` writes one)"
-    yield Finding("ok" if project.config.path else "warn", "config", str(where))
-    contact = getattr(project.config.table("crawl", settings_model("crawl")), "contact", "")
-    if not contact:
-        yield Finding(
-            "bad",
-            "contact",
-            "set [crawl] contact to your e-mail or web address: newspapers must know who asks",
-        )
-
-
 def _redis(project: Project) -> Iterator[Finding]:
     from kkoracle.status.read import redis_url
 
@@ -133,14 +69,14 @@ def _redis(project: Project) -> Iterator[Finding]:
             yield Finding("warn", "clock", apart)
         return
     binary = redis_process.find_binary()
-    found = f"ours, started when needed: {binary}" if binary else redis_process.INSTALL_HINT
+    found = f"ours, started when needed: {binary}" if binary else redis_process.install_hint()
     yield Finding("ok" if binary else "bad", "redis", found)
 
 
 def _mlx(project: Project) -> Iterator[Finding]:
     if not _has_mlx():
         yield Finding(
-            "warn", "mlx", "not installed: pip install 'kkoracle[mlx]' (or use the openai engine)"
+            "warn", "mlx", f"not installed: {install_command('mlx')} (or use the openai engine)"
         )
         return
     yield Finding("ok", "mlx", "installed")
@@ -287,9 +223,7 @@ def _sleep(project: Project) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
-    _python,
-    _packages,
-    _config,
+    *SETUP_CHECKS,
     _redis,
     _mlx,
     _model,

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         init,
         "kkoracle init --contact you@example.org",
         "kkoracle init my-paper.toml --contact you@example.org",
+        "kkoracle init my-files --imported",
         panel="Start",
         journal=False,
     )
@@ -75,17 +76,30 @@ def demo(
 def init(
     ctx: typer.Context,
     archive: Annotated[
-        str, typer.Argument(help="The newspaper: a known name, or a profile's file.")
+        str, typer.Argument(help="The newspaper: a known name, or a profile's file (NAME.toml).")
     ] = "rizospastis",
     contact: Annotated[
         str, typer.Option(help="Your e-mail or web address, shown to the newspaper.")
     ] = "",
+    imported: Annotated[
+        bool,
+        typer.Option("--imported", help="Its stories come from files alone: any name will do."),
+    ] = False,
 ) -> None:
-    """Write a `kkoracle.toml` with every setting explained, for one archive."""
+    """Write a `kkoracle.toml` with every setting explained, for one archive.
+
+    `kkoracle archive list` shows the known names; for another newspaper `kkoracle archive learn`
+    writes the profile's file that you name here.
+    """
     from kkoracle.cli.config_file import write_config
 
-    path = write_config(Path("kkoracle.toml"), archive, contact)
-    typer.echo(f"wrote {path}; next: `kkoracle doctor`, then `kkoracle crawl`")
+    path = write_config(Path("kkoracle.toml"), archive, contact, imported=imported)
+    typer.echo(f"wrote {path} for {archive}")
+    if imported:
+        typer.echo("next: `kkoracle import FOLDER`, then `kkoracle doctor`")
+        return
+    first = "" if contact else "write your e-mail or web address into it ([crawl] contact), then "
+    typer.echo(f"next: {first}`kkoracle doctor`, then `kkoracle crawl`")
 
 
 def doctor(ctx: typer.Context, json: Json = False) -> None:

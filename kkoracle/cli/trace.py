@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exchange.cli.commands import add_command
-from exchange.cli.options import Archive, Json, print_json
+from exchange.cli.options import Archive, Json, RunName, print_json
 from exchange.errors import NotFound, UsageError
-from exchange.project import Project
+from exchange.project import DEFAULT_RUN, Project
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,13 +57,14 @@ def trace(
         str, typer.Option(help="That it answered: its words help to find the story.")
     ] = "",
     count: Annotated[int, typer.Option("-n", min=1, max=50, help="Stories for an answer.")] = 5,
+    name: RunName = DEFAULT_RUN,
     json: Json = False,
 ) -> None:
     """From an answer back to the page: pair, completion, chunk, story, raw HTML.
 
     With --answer (of a model, or anybody's) the stories are found that its words stand in, rare
-    words weighing more, with the taught pairs that say the same: a way to read it up, and no proof
-    that a model has it from there.
+    words weighing more, with the pairs that say the same and whether the run was taught them: a
+    way to read it up, and no proof that a model has it from there.
     """
     from rich.console import Console
 
@@ -71,7 +72,7 @@ def trace(
     if answer is not None:
         if html or (pair and archive):
             raise UsageError("--answer takes the place of the pair's id, and has no --html")
-        _trace_answer(project, archive or pair, (answer, question), count, json)
+        _trace_answer(project, archive or pair, (answer, question), name, count, json)
         return
     if pair is None:
         raise UsageError("give the id of a pair, or --answer with the words of one")
@@ -87,7 +88,7 @@ def trace(
 
 
 def _trace_answer(
-    project: Project, archive: str | None, said: tuple[str, str], count: int, json: bool
+    project: Project, archive: str | None, said: tuple[str, str], run: str, count: int, json: bool
 ) -> None:
     from contextlib import closing
 
@@ -99,7 +100,7 @@ def _trace_answer(
     answer, question = said
     archive_dir = project.archive_dir(archive)
     console = result_console(json)
-    with closing(ArchiveSearch(archive_dir, project.language(archive))) as search:
+    with closing(ArchiveSearch(archive_dir, project.language(archive), run)) as search:
         with console.status("") as status:
             search.open(lambda what, done, total: status.update(f"{what} {done:,} of {total:,}"))
         found = search.sources(answer, question, count=count)

@@ -12,6 +12,7 @@ import orjson
 
 from exchange import signals
 from exchange.display import (
+    DAY_S,
     MIB,
     format_bytes,
     format_duration,
@@ -128,7 +129,7 @@ def _progress_bar(stage: StageProgress) -> str:
 
 
 def _pace_text(stage: StageProgress) -> str:
-    pace = f"{stage.hour:,.0f} an hour now, {stage.day:,.0f} over the day"
+    pace = f"{stage.hour:,.0f} an hour now, {stage.day:,.0f} {_over(stage.seen_s)}"
     if stage.left is None:
         return f"{pace}; end unknown: {stage.note}"
     least, _, most = stage.left
@@ -141,11 +142,16 @@ def _pairs_text(status: Status) -> str:
     pairs = status.pairs
     said = f"{pairs.accepted:,} kept, {pairs.rejected:,} rejected{_top_reasons(pairs.reasons)}"
     if pairs.kept is not None:
-        day = f", {pairs.kept_day:.0%} today" if pairs.kept_day is not None else ""
+        day = f", {pairs.kept_day:.0%} {_over(pairs.seen_s)}" if pairs.kept_day is not None else ""
         said += f"; keeps {pairs.kept:.0%}{day}"
     if pairs.hour or pairs.day:
-        said += f"; {pairs.hour:,.0f} an hour now, {pairs.day:,.0f} over the day"
+        said += f"; {pairs.hour:,.0f} an hour now, {pairs.day:,.0f} {_over(pairs.seen_s)}"
     return said
+
+
+def _over(seen_s: float) -> str:
+    """The time that a figure of the last day is over: no more than was seen."""
+    return "over the day" if seen_s >= DAY_S else f"over the last {format_duration(seen_s)}"
 
 
 def _queue_text(status: Status) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from exchange.display import DAY_S
 from exchange.errors import FAILED, OK, STOPPED
 from exchange.store.spool import open_tasks
 from kkoracle.status.eta import EtaRange
@@ -21,6 +22,7 @@ class StageProgress:
     idle_s: float | None = None  # since something was last done; None: never, or unknown
     left: EtaRange | None = None  # None: unknown
     note: str = ""  # why it is unknown
+    seen_s: float = DAY_S  # what `day` covers: a day, or the history that is shorter
 
     @property
     def open(self) -> int:
@@ -38,6 +40,7 @@ class PairProgress:
     kept: float | None  # share accepted of all
     kept_day: float | None  # of those of the last day
     reasons: dict[str, int]  # of rejections, the commonest first
+    seen_s: float = DAY_S  # what the two of the last day cover: less, where the history is shorter
 
 
 @dataclass(frozen=True, slots=True)

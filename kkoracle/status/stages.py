@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
+from exchange.display import DAY_S
 from exchange.store.history import CounterSample, last_change
 from kkoracle.status.eta import EtaRange, eta
 from kkoracle.status.records import PairProgress, StageProgress
 
-QUARTER_S, HOUR_S, DAY_S = 900.0, 3600.0, 86_400.0
+QUARTER_S, HOUR_S = 900.0, 3600.0
 Counters = Mapping[str, int]
 ENDED = ("pages.done", "pages.failed", "pages.left_out")
 OPEN_PAGES = ("pages.waiting", "pages.leased")
@@ -109,6 +110,7 @@ def pair_progress(counters: Counters, past: Sequence[CounterSample], now: float)
         _share(accepted, rejected),
         _share(kept, dropped),
         dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        _seen(past, now),
     )
 
 
@@ -132,6 +134,7 @@ def _make_stage(
         idle_s=None if changed is None else max(0.0, now - changed),
         left=left,
         note=note or ("" if left or done == total else "too little was done yet to tell"),
+        seen_s=_seen(past, now),
     )
 
 
@@ -169,6 +172,11 @@ def _per_hour(
         return 0.0
     seconds = min(window, now - past[0].at)
     return _growth(past, names, window, now) / seconds * HOUR_S if seconds >= 1 else 0.0
+
+
+def _seen(past: Sequence[CounterSample], now: float) -> float:
+    """Seconds of the last day that the history tells of."""
+    return min(DAY_S, max(0.0, now - past[0].at)) if past else 0.0
 
 
 def _share(yes: float, no: float) -> float | None:

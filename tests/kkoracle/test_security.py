@@ -33,6 +33,7 @@ def test_a_model_folder_that_wants_its_own_code_run_is_refused_in_one_line(
     tokenizer = orjson.loads((folder / "tokenizer_config.json").read_bytes())
     tokenizer["auto_map"] = auto
     (folder / "tokenizer_config.json").write_bytes(orjson.dumps(tokenizer))
+    (tmp_path / "kkoracle.toml").touch()
     refused = run_cli("work", "--model", str(folder), "--burst", cwd=tmp_path, timeout=60)
     assert refused.returncode == 1, refused.stderr
     assert not said.exists()

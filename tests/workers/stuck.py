@@ -10,7 +10,7 @@ from pathlib import Path
 from exchange.inference.mlx.batch import BatchRow, ContinuousBatch
 from workers import run
 
-MARK = "KKORACLE_TEST_STUCK"
+MARK = "TEST_STUCK"
 
 if __name__ == "__main__":
     step = ContinuousBatch.step

@@ -71,7 +71,7 @@ def test_worker_and_daemon_that_run_out_of_memory_lose_and_double_nothing_and_sa
 ) -> None:
     project = make_project()
     fill_spool(project, TASKS).close()
-    pretend = {"KKORACLE_WORKER_MODULE": "bench.pretend", "KKORACLE_PRETEND_DELAY": "0.3-0.6"}
+    pretend = {"KKORACLE_WORKER_MODULE": "bench.pretend", "PRETEND_DELAY": "0.3-0.6"}
 
     def start(*words: str) -> subprocess.Popen[str]:
         return popen("-m", "kkoracle", *words, cwd=project.data.parent, **pretend)

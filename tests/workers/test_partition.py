@@ -102,7 +102,7 @@ def test_ctrl_c_while_the_network_swallows_is_one_line_within_a_minute(
         given = {
             "KKORACLE_REDIS_URL": through(network, handle.url),
             "KKORACLE_WORKER_MODULE": "bench.pretend",
-            "KKORACLE_PRETEND_DELAY": "0.1-0.2",
+            "PRETEND_DELAY": "0.1-0.2",
         }
         folder: Path = project.data.parent
         commands = [

@@ -97,7 +97,7 @@ def open_chat(
         held.enter_context(closing(chat_models))
         count = wanted.passages or evaluated.passages
         language = project.language(wanted.archive)
-        search = held.enter_context(closing(ArchiveSearch(archive_dir, language)))
+        search = held.enter_context(closing(ArchiveSearch(archive_dir, language, wanted.run)))
         yield ChatContext(
             session=ChatSession(wanted.system, persona.system, wanted.alone),
             models=chat_models,

@@ -209,7 +209,7 @@ def build_dataset(
                 "near_train": {name: found["near"] for name, found in leak.items()},
             },
             files={},
-            warnings=_warnings(split, places, line, source),
+            warnings=_warnings(split, places, line, source, settings),
         )
         extra = {
             assign.FILE: assign.assignments_to_bytes(places),
@@ -254,8 +254,14 @@ def _warnings(
     places: dict[str, SplitAssignment],
     line: SplitRule,
     source: DatasetSource,
+    settings: DatasetSettings,
 ) -> list[str]:
     found = []
+    if settings.cutoff and settings.cutoff != line.cutoff and not line.dated:
+        found.append(
+            f"[dataset] cutoff = {settings.cutoff} is not in force: the first build fixed "
+            f"{line.cutoff or 'none'}; `--new-cutoff` begins a new version with yours"
+        )
     held = {row.cluster for row in split["test_unseen"]}
     if len(held) < WANTED_CLUSTERS:
         found.append(

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from exchange.errors import BadFile, MissingExtra
+from exchange.machine import install_command
 from exchange.text.fold import plain_name
 from exchange.text.language import every
 
@@ -36,9 +37,7 @@ def arrow_records(path: Path) -> Iterator[Mapping[str, Any]]:
         import pyarrow.ipc as ipc
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingExtra(
-            f"{path.name} needs pyarrow: run `pip install 'kkoracle[parquet]'`"
-        ) from None
+        raise MissingExtra(f"{path.name} needs pyarrow: {install_command('parquet')}") from None
     try:
         if path.suffix == ".parquet":
             with pq.ParquetFile(path) as table:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import BadFile, MissingExtra, NotFound, TooLarge
+from exchange.machine import install_command
 from trainer.dataset.json_layout import JsonLayout, part_of
 from trainer.dataset.readers import MAX_LINE_BYTES, arrow_records, find_columns, numbered_lines
 
@@ -173,7 +174,7 @@ class RecordReader:
             from python_calamine import CalamineError, load_workbook
         except ImportError:
             raise MissingExtra(
-                f"{path.name} needs python-calamine: pip install 'kkoracle[xlsx]'"
+                f"{path.name} needs python-calamine: {install_command('xlsx')}"
             ) from None
         try:
             book = load_workbook(str(path))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from trainer.training.settings import TrainSettings
+from trainer.training.settings import RecipeName, TrainSettings, fine_tune
 
 
 class ScoreSettings(TrainSettings):
@@ -18,6 +18,9 @@ class ScoreSettings(TrainSettings):
     epochs: int = Field(3, ge=1, le=1000, description="times that every row is seen")
     batch: int = Field(16, ge=1, le=1024, description="rows computed together")
     weight_decay: float = Field(0.01, ge=0, lt=1, description="of AdamW; labels are noisy")
+    recipe: RecipeName = Field(
+        "sft", description="how a decoder is taught: sft, dora or full, as in [train]"
+    )
     samples: int = Field(0, ge=0, le=64, description="no answers are written while it learns")
     prompt: str = Field(
         "brief", description="how it is asked: brief, or full for a base that was never taught"
@@ -58,3 +61,11 @@ class ScoreSettings(TrainSettings):
         0.5, ge=0, description="longest training of the decoder that auto begins, by estimate"
     )
     key: str = Field("kkoracle", min_length=1, description="seed of the split")
+
+    @field_validator("recipe")
+    @classmethod
+    def _has_labels_to_learn(cls, recipe: RecipeName) -> RecipeName:
+        """The others change what an answer's tokens are taught; a scorer learns one digit."""
+        if fine_tune(recipe) == "lora" and recipe != "sft":
+            raise ValueError(f"a scorer is taught a label, with sft, dora or full, not {recipe}")
+        return recipe

@@ -77,7 +77,7 @@ def run_server(
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
     archive_dir = project.archive_dir(archive)
-    finder = SourceThread(archive_dir, language)
+    finder = SourceThread(archive_dir, language, tuned.run.name)
     api = ChatApi(
         engine,
         names,
@@ -119,8 +119,8 @@ class SourceThread:
     The first look opens the index, or makes it.
     """
 
-    def __init__(self, archive_dir: Path, language: str) -> None:
-        self._search = ArchiveSearch(archive_dir, language)
+    def __init__(self, archive_dir: Path, language: str, run: str) -> None:
+        self._search = ArchiveSearch(archive_dir, language, run)
         self._thread = ThreadPoolExecutor(1, "sources")
 
     async def find(self, question: str, count: int, answer: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from statistics import NormalDist
 from typing import Any
 
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 
 LEVEL = 0.95
 TIE = 1e-9  # values closer than this are equal
@@ -35,9 +36,7 @@ def scipy_special() -> Any:
     try:
         from scipy import special
     except ImportError:
-        raise MissingExtra(
-            "intervals and tests need scipy: pip install 'kkoracle[report]'"
-        ) from None
+        raise MissingExtra(f"intervals and tests need scipy: {install_command('report')}") from None
     return special
 
 

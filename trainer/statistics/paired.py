@@ -11,6 +11,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from trainer.statistics.clustered import (
     LEVEL,
     TIE,
@@ -179,9 +180,7 @@ def bootstrap_interval(
     try:
         import numpy as np
     except ImportError:
-        raise MissingExtra(
-            "bootstrap intervals need numpy: pip install 'kkoracle[report]'"
-        ) from None
+        raise MissingExtra(f"bootstrap intervals need numpy: {install_command('report')}") from None
 
     each = np.asarray(sums, dtype=np.float64)
     count = len(each)

@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,15 @@ from pathlib import Path
 import orjson
 import pytest
 
+from exchange import machine
 from exchange.inference.models import CONTEXT_NAMES
 from exchange.project import Project
 from exchange.queue import redis_client
 from exchange.queue.redis_process import find_binary
 from exchange.store.tasks import LANGUAGE_KEY
+from kkoracle.cli.setup_checks import EXTRAS
 from tests.conftest import (
+    ROOT,
     cli_environment,
     end_bound,
     fill_spool,
@@ -121,10 +125,92 @@ def test_a_config_file_that_is_not_there_is_told_with_what_to_run(tmp_path: Path
 
 def test_init_takes_the_profile_that_was_learned(tmp_path: Path) -> None:
     one_line(run_cli("init", "The.Paper.toml", cwd=tmp_path), 2, "archive learn")
+    (tmp_path / "The.Paper.toml").write_text('nam = "Paper"\n', "utf-8")
+    one_line(run_cli("init", "The.Paper.toml", cwd=tmp_path), 2, "did you mean 'name'")
     (tmp_path / "The.Paper.toml").write_text('name = "Paper"\n', "utf-8")
     assert run_cli("init", "The.Paper.toml", cwd=tmp_path).returncode == 0
     text = (tmp_path / "kkoracle.toml").read_text("utf-8")
     assert 'archive = "the-paper"' in text and '\nprofile = "The.Paper.toml"' in text
+
+
+def test_init_refuses_a_name_that_nobody_knows_with_the_nearest(tmp_path: Path) -> None:
+    nearest = run_cli("init", "rizospastsi", cwd=tmp_path)
+    one_line(nearest, 2, "did you mean 'rizospastis'?", "archive learn", "--imported")
+    one_line(run_cli("init", "my-files", cwd=tmp_path), 2, "known are demo, generic, rizospastis")
+    assert not (tmp_path / "kkoracle.toml").exists()
+    said = run_cli("init", "my-files", "--imported", cwd=tmp_path)
+    assert said.returncode == 0 and "next: `kkoracle import FOLDER`" in said.stdout
+    assert "BAD" not in "".join(
+        line for line in run_cli("doctor", cwd=tmp_path).stdout.splitlines() if "contact" in line
+    )
+
+
+def test_a_misspelt_variable_is_an_error_that_names_the_right_one(tmp_path: Path) -> None:
+    for wrong, right in (
+        ("KKORACLE_CRAWL_DELYA", "KKORACLE_CRAWL_DELAY?"),
+        ("KKORACLE_CRWL_DELAY", "KKORACLE_CRAWL_DELAY?"),
+        ("KKORACLE_ARCHIV", "KKORACLE_ARCHIVE?"),
+        ("KKORACLE_WORKER_WIDTH", "KKORACLE_WORK_WIDTH?"),
+        ("KKORACLE_SOMETHING", "`kkoracle config` shows all"),
+    ):
+        one_line(run_cli("archive", "list", cwd=tmp_path, **{wrong: "2"}), 2, wrong, right)
+    assert run_cli("archive", "list", cwd=tmp_path, KKORACLE_CRAWL_DELAY="2").returncode == 0
+
+
+@pytest.mark.parametrize("command", [["dashboard"], ["work"], ["work", "--pause"]])
+def test_in_a_wrong_folder_nothing_is_made(tmp_path: Path, command: list[str]) -> None:
+    one_line(run_cli(*command, cwd=tmp_path), 2, "kkoracle.toml", "kkoracle init")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "iso8859-7", "cp1252", "cp437"])
+def test_what_a_terminals_encoding_lacks_is_replaced(tmp_path: Path, encoding: str) -> None:
+    for command in (["archive", "list"], ["init", "--help"], ["doctor"]):
+        said = subprocess.run(
+            [sys.executable, "-m", "kkoracle", *command],
+            env=cli_environment(PYTHONIOENCODING=encoding),
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert said.stdout.decode(encoding) and b"Traceback" not in said.stderr, said.stderr
+
+
+def test_an_extra_is_named_by_the_command_that_installs_it_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {*extras["optional-dependencies"]} - {"all", "build", "dev"} == {*EXTRAS}
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    monkeypatch.setattr(machine, "_installed_from", lambda: "/my/clone of it")
+    assert machine.install_command("pdf").endswith("pip install '/my/clone of it[pdf]'")
+    (tmp_path / "uv-receipt.toml").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    asked = f"uv pip install --python {tmp_path} '/my/clone of it[pdf]'"
+    assert machine.install_command("pdf") == asked
+
+
+def test_doctor_has_a_line_for_profile_address_language_and_extras(tmp_path: Path) -> None:
+    def lines(**settings: str) -> dict[str, tuple[str, str]]:
+        found = run_cli("doctor", "--json", cwd=tmp_path, **settings)
+        told = orjson.loads(found.stdout)["findings"]
+        return {one["subject"]: (one["level"], one["text"]) for one in told}
+
+    (tmp_path / "kkoracle.toml").write_text('archive = "rizospastis"\n', "utf-8")
+    greek = lines()
+    assert greek["profile"] == ("ok", "Ριζοσπάστης (rizospastis)")
+    assert greek["address"][1].startswith("https://www.rizospastis.gr")
+    assert greek["language"] == ("ok", "Greek (el)")
+    assert greek["contact"][0] == "bad" and "dashboard" in greek["extras"][1]
+    generic = lines(KKORACLE_CRAWL_PROFILE="generic")
+    assert generic["address"][0] == "bad" and "base_url" in generic["address"][1]
+    german = lines(
+        KKORACLE_CRAWL_PROFILE="generic",
+        KKORACLE_CRAWL_BASE_URL="https://blatt.example",
+        KKORACLE_CRAWL_LANGUAGE="de",
+    )
+    assert german["address"][0] == "ok" and "speaks Greek and English" in german["language"][1]
+    assert lines(KKORACLE_ARCHIVE="rizospastsi")["profile"][0] == "warn"
 
 
 def test_init_writes_every_setting_once_and_the_result_is_valid(tmp_path: Path) -> None:
@@ -210,16 +296,19 @@ def test_a_model_folder_without_a_tokenizer_is_one_line(tmp_path: Path, tiny_mod
     broken.mkdir()
     for name in ("config.json", "model.safetensors"):
         os.link(tiny_model / name, broken / name)
+    (tmp_path / "kkoracle.toml").touch()
     said = run_cli("work", "--model", str(broken), cwd=tmp_path)
     one_line(said, 1, "no tokenizer", str(broken))
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "no/such/model", "justaname"])
 def test_a_model_that_is_not_there_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "kkoracle.toml").touch()
     one_line(run_cli("work", "--model", name, cwd=tmp_path), 1, name)
 
 
 def test_an_unreachable_hub_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "kkoracle.toml").touch()
     said = run_cli("work", "--model", "some/model", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     one_line(said, 1, "some/model", "network")
 

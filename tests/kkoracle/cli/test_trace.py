@@ -18,6 +18,8 @@ from exchange.store.spool import Spool
 from exchange.text.controls import printable
 from tests.conftest import cli_environment, run_cli
 from tests.trainer.filling import answer, fill, town
+from trainer.dataset import Manifest
+from trainer.training.runs import TAUGHT, RunConfig, TrainingRun
 
 BODY = "<html><b>Το έκανε ο Νίκος.</b></html>".encode("cp1253")
 
@@ -99,6 +101,9 @@ def test_an_answer_in_free_words_leads_to_its_story_with_date_link_and_page(fold
 
 
 def test_the_question_says_which_of_many_is_meant_and_taught_pairs_are_told(folder: Path) -> None:
+    archive = folder / "data/paper"
+    run = TrainingRun(archive, "default")
+    run.begin(RunConfig("m", "s", Manifest.read(archive / "dataset").sha, {}), restart=True)
     for split, taught in (("train", True), ("test_unseen", False)):
         rows = (folder / f"data/paper/dataset/{split}.jsonl").read_text().splitlines()
         row = json.loads(rows[0])
@@ -108,6 +113,24 @@ def test_the_question_says_which_of_many_is_meant_and_taught_pairs_are_told(fold
         pairs = {pair["id"]: pair for pair in found[0]["pairs"]}
         assert pairs[row["id"]]["share"] == 1
         assert {pair["taught"] for pair in pairs.values()} == {taught}
+
+
+def test_taught_means_the_run_that_is_named_and_not_the_dataset_of_today(folder: Path) -> None:
+    archive = folder / "data/paper"
+    row = json.loads((archive / "dataset/train.jsonl").read_text().splitlines()[0])
+    said = row["messages"][-1]["content"]
+
+    def taught(*more: str) -> set[bool | None]:
+        found = traced(folder, said, "--question", row["messages"][-2]["content"], *more)
+        return {pair["taught"] for one in found for pair in one["pairs"] if pair["id"] == row["id"]}
+
+    for name in ("before", "listed"):
+        run = TrainingRun(archive, name)
+        run.begin(RunConfig("m", "s", "of-an-earlier-build", {}), restart=True)
+    (run.folder / TAUGHT).write_text(f"{row['id']}\n", "utf-8")
+    assert taught("--name", "listed") == {True}
+    assert taught("--name", "before") == {None}
+    assert taught("--name", "never-trained") == {False}
 
 
 def test_what_cannot_be_followed_is_one_line(folder: Path) -> None:

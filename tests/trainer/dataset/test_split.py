@@ -94,6 +94,11 @@ def test_a_later_month_goes_to_the_test_and_a_new_version_teaches_it(tmp_path: P
     assert (first.version, second.version) == (1, 1)
     assert second.line["cutoff"] == first.line["cutoff"] == "2001-02-03"
     assert any("--new-cutoff" in warning for warning in second.warnings)
+    other = SETTINGS.model_copy(update={"cutoff": "2001-02-20"})
+    ignored = build_dataset(tmp_path, other).manifest
+    assert ignored.line == first.line
+    assert any("cutoff = 2001-02-20 is not in force" in one for one in ignored.warnings)
+    assert not any("not in force" in one for one in second.warnings)
     third = build_dataset(tmp_path, SETTINGS, DatasetRequest(new_cutoff=True)).manifest
     assert third.version == 2 and third.line["cutoff"] == "2001-03-04"
     assert any(row.origin.published == "2001-03-04" for row in rows(tmp_path)["train"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
-from exchange.errors import UserError
+from exchange.errors import UsageError, UserError
+from exchange.settings import Config
 from trainer.dataset.rows import DatasetRow
 from trainer.scorer import synthetic
 from trainer.scorer.baselines import fit_baseline
@@ -166,3 +168,10 @@ def test_the_baselines_find_a_shortcut_where_there_is_one() -> None:
         for n, item in enumerate(plain)
     ]
     assert qwk_score(fit_baseline(told, "words").outcomes(told)) > 0.95
+
+
+def test_a_recipe_that_teaches_no_label_is_refused_in_one_line() -> None:
+    for recipe in ("distil", "sft+text"):
+        with pytest.raises(UsageError, match=f"full, not {re.escape(recipe)}"):
+            Config({"score": {"recipe": recipe}}, None, {}).table("score", ScoreSettings)
+    assert ScoreSettings(recipe="full").lr == 2e-5

@@ -34,6 +34,11 @@ def test_every_row_was_seen_in_every_epoch(trained: Desk) -> None:
     assert metrics[-1]["epoch"] == 30.0
 
 
+def test_what_it_was_taught_is_written_down_row_by_row(trained: Desk) -> None:
+    taught = (trained.run_folder() / "taught.txt").read_text("utf-8").split()
+    assert taught == [row.id for row in read_split(trained.dataset, "train")]
+
+
 def test_the_derived_numbers_stand_before_the_work_and_the_curve_after(trained: Desk) -> None:
     said = (trained.folder / "train.txt").read_text("utf-8")
     plan, start = said.index("trainable parameters"), said.index("step 0: validation loss")

@@ -11,6 +11,7 @@ import orjson
 
 from exchange.display import format_bytes
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from exchange.text.controls import csv_lines
 from trainer.dataset.rows import DatasetRow, Manifest, SplitRows
 
@@ -158,7 +159,7 @@ def _parquet(rows: Sequence[DatasetRow]) -> Iterator[bytes]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingExtra("parquet needs pyarrow: run `pip install 'kkoracle[parquet]'`") from None
+        raise MissingExtra(f"parquet needs pyarrow: {install_command('parquet')}") from None
     turn = pa.struct([("role", pa.string()), ("content", pa.string())])
     schema = pa.schema(
         [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
+from exchange.project import DEFAULT_RUN
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
@@ -80,10 +81,11 @@ class ArchiveSearch:
     One object belongs to one thread.
     """
 
-    def __init__(self, archive_dir: Path, language: str) -> None:
-        self._archive_dir, self._language = archive_dir, language
+    def __init__(self, archive_dir: Path, language: str, run: str = DEFAULT_RUN) -> None:
+        """`run`: the one whose taught pairs are named as such."""
+        self._archive_dir, self._language, self._run = archive_dir, language, run
         self._index: SearchIndex | None = None
-        self._taught: frozenset[str] = frozenset()
+        self._taught: frozenset[str] | None = None
 
     @property
     def ready(self) -> bool:
@@ -99,7 +101,7 @@ class ArchiveSearch:
         if self._index is None:
             with SpoolCorpus(self._archive_dir) as corpus:
                 self._index = open_archive(corpus, self._archive_dir, progress)
-            self._taught = taught_pairs(self._archive_dir)
+            self._taught = taught_pairs(self._archive_dir, self._run)
         return self._index
 
     def passages(self, question: str, count: int) -> list[Document]:

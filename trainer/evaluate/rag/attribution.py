@@ -8,12 +8,12 @@ model has it from there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
 
-import orjson
-
+from exchange.errors import BadFile, NotFound
 from exchange.records import Pair, Story
 from exchange.store.spool import Spool
 from exchange.text import dates
@@ -21,6 +21,8 @@ from exchange.text.controls import one_line, printable
 from exchange.text.fold import WORD, fold
 from exchange.text.language import every
 from exchange.text.sentences import split_sentences
+from trainer.dataset import Manifest, read_split
+from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.rag.index import (
     Document,
     SearchIndex,
@@ -29,6 +31,7 @@ from trainer.evaluate.rag.index import (
     text_terms,
     word_term,
 )
+from trainer.training.runs import TAUGHT, TrainingRun
 
 CANDIDATES = 40  # passages looked at for every sentence of an answer
 MOST_SENTENCES = 20  # of an answer that are searched; a model that repeats itself has no end
@@ -55,7 +58,7 @@ class NearPair:
     question: str
     answer: str
     share: float
-    taught: bool  # it stands in train of the dataset as it was built last
+    taught: bool | None  # to the run in question; None: nothing tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +81,25 @@ class AnswerSource:
     pairs: tuple[NearPair, ...]
 
 
-def taught_pairs(archive_dir: Path) -> frozenset[str]:
-    """Ids of the pairs in the dataset's train; none while nothing was built."""
+def taught_pairs(archive_dir: Path, run: str) -> frozenset[str] | None:
+    """Ids of the pairs that a run was taught, whatever the dataset is by now.
+
+    None where a run of before runs wrote them down had another dataset than the one that is there;
+    no pair while there is no run.
+    """
+    training = TrainingRun(archive_dir, run)
+    with suppress(OSError):
+        return frozenset((training.folder / TAUGHT).read_text("utf-8").split())
     try:
-        with (archive_dir / "dataset" / "train.jsonl").open("rb") as lines:
-            return frozenset(str(orjson.loads(line)["id"]) for line in lines)
-    except (OSError, ValueError, KeyError, TypeError):
+        dataset = training.config().dataset
+    except NotFound:
         return frozenset()
+    try:
+        if dataset == Manifest.read(archive_dir / DATASET).sha:
+            return frozenset(row.id for row in read_split(archive_dir / DATASET, "train"))
+    except (NotFound, BadFile):
+        pass
+    return None
 
 
 class _Wording:
@@ -123,7 +138,7 @@ class _Wording:
 def find_sources(
     archive_dir: Path,
     index: SearchIndex,
-    taught: Collection[str],
+    taught: Collection[str] | None,
     answer: str,
     question: str = "",
     *,
@@ -172,7 +187,7 @@ def _by_story(
     spool: Spool,
     ranked: Sequence[tuple[float, float, Document]],
     wording: _Wording,
-    taught: Collection[str],
+    taught: Collection[str] | None,
     count: int,
 ) -> list[AnswerSource]:
     stories: dict[str, list[tuple[float, float, Document, int]]] = {}
@@ -194,7 +209,7 @@ def _source(
     story_id: str,
     passages: Sequence[tuple[float, float, Document, int]],
     wording: _Wording,
-    taught: Collection[str],
+    taught: Collection[str] | None,
 ) -> AnswerSource:
     row = spool.db.execute("SELECT record, page FROM stories WHERE id=?", (story_id,)).fetchone()
     story = Story.from_json(row["record"])
@@ -211,7 +226,7 @@ def _source(
                 printable(pair.question),
                 printable(pair.answer),
                 round(said, 3),
-                pair.id in taught,
+                None if taught is None else pair.id in taught,
             )
             pairs.append((-all_said, pair.id, near))
     return AnswerSource(
@@ -235,6 +250,9 @@ def _text_of(document: Document) -> str:
     return f"{document.head}\n{document.text}"
 
 
+_KINDS = {True: "taught pair", False: "pair, not taught", None: "pair, taught or not"}
+
+
 def source_lines(sources: Sequence[AnswerSource]) -> Iterator[str]:
     """The sources for a terminal, without what it would obey: each story with its pairs."""
     for number, one in enumerate(sources, 1):
@@ -247,6 +265,6 @@ def source_lines(sources: Sequence[AnswerSource]) -> Iterator[str]:
         for chunk in one.chunks:
             yield f"    chunk {chunk.id}, {chunk.share:.0%}: {one_line(chunk.text)}"
         for pair in one.pairs:
-            kind = "taught pair" if pair.taught else "pair, not taught"
+            kind = _KINDS[pair.taught]
             yield f"    {kind} {pair.id}, {pair.share:.0%}: {one_line(pair.question)}"
             yield f"        {one_line(pair.answer)}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from trainer.scorer.calibration import LevelPrediction
 from trainer.scorer.items import ScoreItem
 
@@ -126,7 +127,7 @@ def _fit_odds(numbers: Array, place: Array, marks: int) -> tuple[Array, float]:
     try:
         from scipy.optimize import minimize
     except ImportError:
-        raise MissingExtra("a scorer needs scipy: pip install 'kkoracle[report]'") from None
+        raise MissingExtra(f"a scorer needs scipy: {install_command('report')}") from None
     middle, spread = float(numbers.mean()), max(float(numbers.std()), _LEAST)
     standard = (numbers - middle) / spread
     below = np.cumsum(np.bincount(place, minlength=marks))[:-1] / len(place)
