@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720, 260  # of the picture's own units; it is scaled to the page
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 26, 26  # around the plot, for its labels
 COLUMNS = (WIDTH - LEFT - RIGHT) // 2  # more points than that cannot be told apart
+SWATCH, LETTER = 26, 7.4  # room in the legend for a colour, and for a letter of its name
 LABELS = 12  # names that fit under the bars
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
@@ -50,13 +51,14 @@ def _nothing() -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line with its name; `colour` counts through the palette."""
+    """One line; `colour` counts through the palette, a name of "" is not in the legend."""
 
     name: str
     points: Points
     colour: int = 0
     dashed: bool = False  # expected, not measured
     dots: bool = False  # few points that were measured one by one
+    faint: bool = False  # noisy, beside a line that says the same better
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,11 @@ def lines(
     for curve in curves:
         spots = [(x.place(at), y.place(up)) for at, up in downsample(curve.points, COLUMNS)]
         drawn.append((curve, COLOURS[curve.colour % len(COLOURS)], spots))
-    names = [(curve.name, colour, curve.dashed) for curve, colour, _ in drawn if curve.points]
+    names = [
+        (curve.name, colour, curve.dashed)
+        for curve, colour, _ in drawn
+        if curve.points and curve.name
+    ]
     if band:
         names.append((band.name, BAND_COLOUR, False))
     stretch = (x.place(band.low), x.place(band.high)) if band else None
@@ -245,9 +251,17 @@ def _grid(marks: Sequence[tuple[float, str]], up: Axis) -> Markup:
 
 
 def _legend(names: Sequence[tuple[str, str, bool]]) -> Markup:
-    """Names with their colours, in a row above the plot; true for what is dashed."""
+    """Names with their colours, in a row above the plot; true for what is dashed.
+
+    Where they do not fit the row, the longest are shortened.
+    """
+    room = int((WIDTH - LEFT - len(names) * SWATCH) / LETTER)
+    longest = max((len(name) for name, *_ in names), default=0)
+    while longest > 1 and sum(min(len(name), longest) for name, *_ in names) > room:
+        longest -= 1
     placed, x = [], float(LEFT)
     for name, colour, dashed in names:
-        placed.append((x, name, colour, dashed))
-        x += 26 + 7.4 * len(name)
+        shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
+        placed.append((x, shown, colour, dashed))
+        x += SWATCH + LETTER * len(shown)
     return _draw("legend", placed)

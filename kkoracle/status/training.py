@@ -19,9 +19,12 @@ TAIL_BYTES = 128 * 1024  # of metrics.jsonl: some 800 steps
 def newest_run(directory: Path, now: float) -> TrainingStatus | None:
     """The run that wrote last; None while there is none."""
     found = runs_with(directory, METRICS)
-    if not found:
-        return None
-    path = found[0] / METRICS
+    return run_status(found[0], now) if found else None
+
+
+def run_status(folder: Path, now: float) -> TrainingStatus | None:
+    """How far one run is; None while it has not made a step."""
+    path = folder / METRICS
     entries = _read_tail(path)
     steps = [entry for entry in entries if "loss" in entry and "step" in entry]
     if not steps:
@@ -65,9 +68,12 @@ def _planned_epochs(run: Path) -> float:
 
 def _read_tail(path: Path) -> list[dict[str, Any]]:
     """The last entries; a line cut short by a kill, or by where we begin, is left out."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        lines = file.read().splitlines()
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return []
     entries = []
     for line in lines:
         try:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+import orjson
 
 from crawler import profiles
 from crawler.scope import CrawlScope
@@ -15,13 +20,12 @@ from crawler.status import coverage as counted
 from crawler.status import report
 from exchange.html.axes import Points
 from exchange.html.plots import Band, Curve, bars, lines, ranked_bars
-from exchange.project import Project, runs_with
+from exchange.project import Project
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import Spool
 from kkoracle.status.records import StageProgress, Status
 from kkoracle.status.stages import CLOSED, ENDED
-from trainer.training.runs import TrainingRun
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -98,23 +102,78 @@ def rejection_charts(found: Status) -> list[Markup]:
     ]
 
 
-def runs_with_metrics(directory: Path) -> list[str]:
-    """Runs that have begun, the newest first."""
-    return [folder.name for folder in runs_with(directory, "metrics.jsonl")]
+class MetricsFile:
+    """A run's metrics.jsonl, of which each look reads only what has come since the last one.
 
-
-def loss_chart(directory: Path, run: str) -> Markup:
-    """Training and validation loss of one run.
-
-    Raises:
-        UsageError: a name that is none.
+    Any thread may use it.
     """
-    steps, valid = TrainingRun(directory, run).metrics()
-    return lines(
-        f"Loss of run {run}, nats per answer token, by step",
-        [Curve("training", steps), Curve("validation", valid, 3, dots=True)],
-        zero=False,
-    )
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._file, self._read = 0, 0  # which file it is, and bytes of it that were read
+        self.losses: list[tuple[float, float]] = []  # step, nats per answer token
+        self.validations: list[tuple[float, float]] = []
+        self.known: list[tuple[float, float]] = []  # step, facts; of a run until learned
+        self.facts = 0
+
+    def update(self) -> Self:
+        """Read on; a file that was written anew, as a resumed run does, is read anew."""
+        with self._lock, suppress(FileNotFoundError), self._path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if about.st_ino != self._file or about.st_size < self._read:
+                self._begin()
+                self._file = about.st_ino
+            file.seek(self._read)
+            whole, _, _ = file.read().rpartition(b"\n")  # a line that is being written waits
+            self._read += len(whole) + bool(whole)
+            for line in whole.splitlines():
+                self._add(line)
+        return self
+
+    def _add(self, line: bytes) -> None:
+        try:
+            entry = orjson.loads(line)
+            step = float(entry["step"])
+        except (ValueError, KeyError, TypeError):
+            return
+        for name, points in (
+            ("loss", self.losses),
+            ("valid_loss", self.validations),
+            ("known", self.known),
+        ):
+            if isinstance(value := entry.get(name), int | float):
+                points.append((step, float(value)))
+        self.facts = entry.get("facts") or self.facts
+
+
+def loss_chart(runs: Mapping[str, MetricsFile]) -> Markup:
+    """Losses of one run, or of several in one plot, each in a colour of its own."""
+    if len(runs) == 1:
+        ((run, found),) = runs.items()
+        return lines(
+            f"Loss of run {run}, nats per answer token, by step",
+            [
+                Curve("training", found.losses),
+                Curve("validation", found.validations, 3, dots=True),
+            ],
+            zero=False,
+        )
+    curves = []
+    for colour, (run, found) in enumerate(runs.items()):
+        other = found.validations
+        curves.append(Curve("" if other else run, found.losses, colour, faint=bool(other)))
+        curves.append(Curve(run if other else "", other, colour, dots=True))
+    title = "Loss, nats per answer token, by step: training (faint), validation (dots)"
+    return lines(title, curves, zero=False)
+
+
+def known_chart(found: MetricsFile) -> Markup:
+    """Facts known by step, of a run until learned; "" of any other."""
+    return lines(f"Facts known, of {found.facts:,}, by step", [Curve("known", found.known, 2)])
 
 
 def _points(past: Sequence[CounterSample], names: Sequence[str], now: float) -> Points:

@@ -7,6 +7,7 @@ import base64
 import shutil
 import subprocess
 import time
+from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,23 @@ FLAGS = (
     "--remote-debugging-port=0",
     "about:blank",
 )
+
+# Calls `axe.run`, once; then it is what it found, as text.
+_AXE = """
+window.found || (window.found = "asked", axe.run(document).then(found => {
+    window.found = "done " + JSON.stringify(found.violations.map(
+        one => [one.id, one.nodes.map(node => node.html.slice(0, 200))]))}))
+"""
+# What is wider than the page, or scrolls sideways and is no region that may.
+_SIDEWAYS = """
+[...document.querySelectorAll('body *:not([role=region])')].filter(
+    one => one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1
+    && !['visible', 'hidden'].includes(getComputedStyle(one).overflowX)
+).concat(
+    document.documentElement.scrollWidth > document.documentElement.clientWidth
+    ? [document.body] : []
+).map(one => one.outerHTML.slice(0, 200)).join() || 'nothing'
+"""
 
 
 class Browser:
@@ -81,6 +99,20 @@ class Browser:
         """
         window = (width, scheme)
         return asyncio.run(self._look(url, [("", wait_for), *steps], seconds, shot, window))
+
+    def faults(self, url: str, wait_for: str, *, width: int = 1280, scheme: str = "light") -> str:
+        """What axe-core finds on a page, and what does not fit its width; "" for nothing."""
+        axe = (resources.files("axe_core_python") / "axe.min.js").read_text("utf-8")
+        seen = self.look(
+            url,
+            wait_for,
+            (axe, "!!window.axe"),
+            (_AXE, "String(window.found).startsWith('done') && window.found"),
+            ("window.wide = " + _SIDEWAYS.strip(), "window.found + ' ' + window.wide"),
+            width=width,
+            scheme=scheme,
+        )
+        return "" if seen["value"] == "done [] nothing" else str(seen["value"])
 
     async def _look(
         self,

@@ -24,6 +24,22 @@ from exchange.project import DEFAULT_RUN, Project
 from exchange.signals import stop_on_signal
 from trainer.training.settings import RESEARCHER, TrainSettings
 
+OPTIONS = (  # the settings that a flag may say otherwise
+    "recipe",
+    "epochs",
+    "open_book",
+    "lr",
+    "rank",
+    "alpha",
+    "layers",
+    "batch",
+    "accumulate",
+    "seed",
+    "patience",
+    "until_learned",
+    "trunk_gb",
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the front door."""
@@ -42,19 +58,7 @@ def register(app: typer.Typer) -> None:
 @settings_options(
     "train",
     TrainSettings,
-    "recipe",
-    "epochs",
-    "open_book",
-    "lr",
-    "rank",
-    "alpha",
-    "layers",
-    "batch",
-    "accumulate",
-    "seed",
-    "patience",
-    "until_learned",
-    "trunk_gb",
+    *OPTIONS,
     presets={"researcher": RESEARCHER},
 )
 @model_option

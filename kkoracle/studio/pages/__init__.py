@@ -1,6 +1,6 @@
 """The studio's pages: each module answers some addresses by `routes(studio)`."""
 
-from kkoracle.studio.pages import overview
+from kkoracle.studio.pages import overview, reports, runs
 
-OF_ARCHIVE = (overview,)
+OF_ARCHIVE = (overview, runs, reports)
 ALWAYS = ()  # also in a folder that has no archive

@@ -132,9 +132,9 @@ def _words(studio: Studio, name: str, form: FormData) -> list[str]:
     words = {
         CRAWL: ["crawl", studio.archive],
         WORK: ["work"],
-        BUILD: ["dataset", "build", "--archive", studio.archive],
-        TRAIN: ["train", "--archive", studio.archive, f"--name={run}"],
-        EVALUATE: ["evaluate", "--archive", studio.archive, f"--name={run}"],
+        BUILD: ["dataset", "build", studio.archive],
+        TRAIN: ["train", studio.archive, f"--name={run}"],
+        EVALUATE: ["evaluate", studio.archive, f"--name={run}"],
     }[name]
     return [*words, "--yes"] if field(form, "yes") and name in MODEL_COMMANDS else words
 
@@ -160,7 +160,7 @@ def _cards(studio: Studio, found: Status | None) -> Iterator[CommandCard]:
     if found and found.queue.workers:
         count = len(found.queue.workers)
         elsewhere[WORK] = f"{count} worker{'' if count == 1 else 's'} on this queue"
-    runs = tuple(folder.name for folder in runs_with(studio.directory, "config.json"))
+    runs = tuple(folder.name for folder in runs_with(studio.directory, "run.json"))
     for name, about in ABOUT.items():
         ours = studio.commands.state(name)
         mine = bool(ours and ours.running)
@@ -230,7 +230,7 @@ def _pipeline(studio: Studio, found: Status) -> Iterator[PipelineStep]:
         share = training.step / training.steps if training.steps else None
         left = f"{format_range(training.left[::2])} left" if training.left else ""
         yield PipelineStep(
-            "overview",
+            "runs",
             "Training",
             f"{training.loss:.3f}",
             f"loss of {training.run}, step {training.step:,}",
@@ -239,10 +239,10 @@ def _pipeline(studio: Studio, found: Status) -> Iterator[PipelineStep]:
             not training.finished and training.silent_s < 60,
         )
     else:
-        yield PipelineStep("overview", "Training", "-", "no run yet")
+        yield PipelineStep("runs", "Training", "-", "no run yet")
     reports = runs_with(studio.directory, charts.REPORT)
     newest = f"newest of run {reports[0].name}" if reports else "no report yet"
-    yield PipelineStep("overview", "Reports", f"{len(reports)}", newest)
+    yield PipelineStep("reports", "Reports", f"{len(reports)}", newest)
 
 
 def _pace(stage: StageProgress) -> str:

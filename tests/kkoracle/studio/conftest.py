@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crawler.frontier import pages
 from exchange.store.review import Review
 from tests.conftest import SENTENCES, processes
+from tests.kkoracle.browser import Browser
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill
 
@@ -40,6 +45,51 @@ class Server:
 
     def review(self) -> Review:
         return Review.open(self.desk.archive)
+
+
+def ask(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+    """Status, page and headers of an answer, after whatever it leads on to."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    try:
+        with browser.open(urllib.request.Request(url, data, sent), timeout=60) as reply:
+            return reply.status, reply.read().decode(), dict(reply.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), dict(error.headers)
+
+
+def get(url: str) -> str:
+    """A page that is there."""
+    status, page, _ = ask(url)
+    assert status == 200, page
+    return page
+
+
+def post(url: str, *fields: tuple[str, str], **more: str) -> str:
+    """Send a form, and return the page that one is led to, with what it says once."""
+    status, page, _ = ask(url, urllib.parse.urlencode([*fields, *more.items()]).encode())
+    assert status == 200, page
+    return page
+
+
+def refused(url: str, *fields: tuple[str, str], **more: str) -> str:
+    """The one line with which a form is refused."""
+    status, page, _ = ask(url, urllib.parse.urlencode([*fields, *more.items()]).encode())
+    assert status in (400, 404), page
+    found = re.search(r'<p class="wrong">(.*?)</p>', page)
+    assert found, page
+    return found[1]
+
+
+def foreign(seen: dict[str, Any], url: str) -> set[str]:
+    """What a page asked of others than the studio."""
+    return {one for one in seen["requests"] if not one.startswith((url, "data:", "about:"))}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

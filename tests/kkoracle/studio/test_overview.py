@@ -7,9 +7,6 @@ import re
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +19,7 @@ from tests.conftest import fill_spool, until
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
 from tests.kkoracle.browser import Browser
-from tests.kkoracle.studio.conftest import Server
+from tests.kkoracle.studio.conftest import Server, ask, get, post, refused
 
 Starter = Callable[..., "subprocess.Popen[str]"]
 STORIES = 40
@@ -56,19 +53,6 @@ def project(
 @pytest.fixture
 def studio(tmp_path: Path, project: Project, popen: Starter) -> Callable[[], Server]:
     return lambda: Server(popen("-m", "kkoracle", "ui", "--port", "0", cwd=tmp_path), None)  # type: ignore[arg-type]
-
-
-def post(url: str, **fields: str) -> str:
-    """Send a form, and return the page that one is led to, with what it says once."""
-    sent = urllib.parse.urlencode(fields).encode()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with browser.open(urllib.request.Request(url, sent), timeout=60) as reply:
-        return str(reply.read().decode())
-
-
-def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=60) as reply:
-        return str(reply.read().decode())
 
 
 def test_a_crawl_is_started_watched_and_stopped_and_a_closed_browser_stops_nothing(
@@ -116,9 +100,7 @@ def test_a_command_that_runs_is_not_started_twice_and_its_end_is_told(
     runner = CommandRunner(project, project.archive_dir("paper"))
     state = runner.state("work")
     assert state and state.running
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        post(f"{server.url}/commands/work/start")
-    assert refused.value.code == 400 and "running already" in refused.value.read().decode()
+    assert "running already" in refused(f"{server.url}/commands/work/start")
     until(lambda: "Pause all workers" in get(server.url), 30)
     assert "paused: no worker takes new work" in post(f"{server.url}/commands/work/pause")
     assert "Resume all workers" in get(server.url)
@@ -127,9 +109,7 @@ def test_a_command_that_runs_is_not_started_twice_and_its_end_is_told(
     until(lambda: (found := runner.state("work")) is not None and found.code == 3, 60)
     assert "stopped, can go on" in get(server.url)
     for path in ("commands/rm/start", "commands/crawl/burn"):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            post(f"{server.url}/{path}")
-        assert refused.value.code == 404
+        assert ask(f"{server.url}/{path}", b"")[0] == 404
 
 
 def test_a_command_that_fails_says_so_with_its_last_line(
