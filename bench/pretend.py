@@ -18,7 +18,13 @@ import time
 from collections import deque
 from pathlib import Path
 
-from exchange.inference.engine import Engine, EngineDescription, Message, RequestOutput
+from exchange.inference.engine import (
+    Engine,
+    EngineDescription,
+    Message,
+    RequestOutput,
+    SamplingParams,
+)
 from exchange.settings import Config
 from workers import run
 from workers.settings import WorkSettings
@@ -39,7 +45,14 @@ class PretendEngine:
         self._running: dict[int, tuple[str, float, float]] = {}  # text, started, due
         self._tickets = 0
 
-    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+    def submit(
+        self,
+        messages: list[Message],
+        max_tokens: int,
+        seed: int,
+        *,
+        sampling: SamplingParams | None = None,
+    ) -> int:
         """See `Engine.submit`."""
         self._tickets += 1
         takes = random.Random(seed).uniform(*self._delay)
@@ -84,10 +97,17 @@ class CountingEngine:
         self._engine = engine
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+    def submit(
+        self,
+        messages: list[Message],
+        max_tokens: int,
+        seed: int,
+        *,
+        sampling: SamplingParams | None = None,
+    ) -> int:
         """See `Engine.submit`."""
         os.write(self._log, f"{number_of(messages[-1]['content'])}\n".encode())
-        return self._engine.submit(messages, max_tokens, seed)
+        return self._engine.submit(messages, max_tokens, seed, sampling=sampling)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._engine, name)

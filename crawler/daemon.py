@@ -23,7 +23,7 @@ from crawler.discovery.follow import FollowSchedule
 from crawler.discovery.wayback import scope_for
 from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
-from crawler.extract.versions import adopt_recipe, reopen_lost, settle_extraction
+from crawler.extract.versions import reopen_lost, settle_extraction
 from crawler.fetch.client import client_for
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.loop import FetchLoop
@@ -36,6 +36,7 @@ from exchange import signals
 from exchange.display import format_bytes
 from exchange.errors import Stopped
 from exchange.lock import take_daemon_lock
+from exchange.planning.planner import Planner, PlanSettings, adopt_recipe
 from exchange.project import Project, Recipe
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.signals import BackgroundThread
@@ -274,7 +275,6 @@ def _queue_pump(
     wanted: Recipe,
     language: str,
 ) -> QueuePump:
-    from exchange.planning.planner import Planner, PlanSettings
     from exchange.queue.pump import QueuePump
     from exchange.queue.redis_endpoint import redis_for
 

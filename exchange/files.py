@@ -86,6 +86,13 @@ def atomic_path(
         raise write_error(path, error) from None
 
 
+def complete(partial: Path, path: Path) -> None:
+    """Give a file that grew over several runs its name, now that it is whole."""
+    sync_path(partial)
+    partial.replace(path)
+    sync_path(path.parent)
+
+
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """A new folder to fill, that takes the target's place when the block ends well.

@@ -20,6 +20,7 @@ from exchange.files import write_error
 # In an archive's folder.
 DAEMON_LOCK = "daemon.lock"  # its holder alone writes pages.sqlite and spool.sqlite
 RECHECK_LOCK = "recheck.lock"
+BATCH_LOCK = "batch.lock"  # replies of a batch are being stored
 DATASET_LOCK = "dataset.lock"
 EVALUATION_LOCK = "evaluation.lock"
 # In the data folder.

@@ -1,4 +1,4 @@
-"""This machine: its memory, what is free for a model, and how a child process of ours starts."""
+"""This machine: its memory, what is free for a model, and how child processes of ours start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -74,6 +78,45 @@ def _installed_from() -> str:
         return ""
     split = urlsplit(url)
     return unquote(split.path) if split.scheme == "file" else url
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+AHEAD = 2  # errands waiting beside each process: results are gathered as they come
+
+
+def map_in_processes(call: Callable[[T], R], errands: Iterable[T], processes: int) -> Iterator[R]:
+    """What `call` makes of each errand, in order, in this many processes.
+
+    Few errands wait at a time, however many there are; a single one is done here.
+
+    Args:
+        call: it and what passes through it can be pickled.
+    """
+    waiting = iter(errands)
+    first = list(islice(waiting, 2))
+    if processes <= 1 or len(first) < 2:
+        yield from map(call, chain(first, waiting))
+        return
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
+    # Spawned: a process that has threads, or has evaluated with MLX, must not fork.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            pending: deque[Future[R]] = deque()
+            for errand in chain(first, waiting):
+                pending.append(pool.submit(call, errand))
+                if len(pending) < processes * (1 + AHEAD):
+                    continue
+                while not pending[0].done():
+                    wait([pending[0]], timeout=1, return_when=FIRST_COMPLETED)
+                yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def total_memory() -> int:

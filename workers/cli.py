@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from exchange.cli.commands import add_command
 from exchange.cli.fields import settings_options
-from exchange.cli.options import Archive, Yes, confirmation
+from exchange.cli.options import Archive, ArchiveOption, Yes, confirmation
 from exchange.project import Project
 from workers import failed
+from workers.batch import cli as batch
 from workers.settings import WorkSettings, current_recipe
 
 
@@ -24,6 +26,8 @@ def register(app: typer.Typer) -> None:
         "kkoracle work --probe",
         "kkoracle work --probe --verify --model mlx-community/A --model mlx-community/B",
         "kkoracle work --engine openai --width 64",
+        "kkoracle work --batch-out batch/ --batch-size 10000",
+        "kkoracle work --batch-in replies/*.jsonl",
         "kkoracle work --pause",
         panel="Pairs",
     )
@@ -35,6 +39,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle recheck --fit",
         panel="Pairs",
     )
+    batch.register(app)
     failed.register(app)
 
 
@@ -65,12 +70,37 @@ def work(
             "--pause/--resume", help="Pause or resume all workers of this Redis, wherever they run."
         ),
     ] = None,
+    batch_out: Annotated[
+        Path | None,
+        typer.Option(help="Write the open tasks as OpenAI batch files into this new folder, end."),
+    ] = None,
+    batch_in: Annotated[
+        Path | None, typer.Option(help="Take the replies of such a file or folder, and end.")
+    ] = None,
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="More of them.")
+    ] = None,
+    archive: ArchiveOption = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=50_000, help="Requests of a batch file.")
+    ] = 50_000,
+    batch_plain: Annotated[
+        bool,
+        typer.Option(
+            "--batch-plain",
+            help="Without `chat_template_kwargs`, which turns thinking off and OpenAI refuses.",
+        ),
+    ] = False,
 ) -> None:
     """Generate question/answer pairs from the queue, until stopped.
 
     Run it beside `kkoracle crawl`, on this machine or on others with the same Redis. Killed at
     any moment it loses nothing. First Ctrl-C: finish what is in flight (30 s at most), give the
     rest back; second: stop at the next token. `[work] quiet` names hours without new work.
+
+    With --batch-out the archive's open tasks go into files that `vllm run-batch`, a provider's
+    batch endpoint or `kkoracle batch run` answers; --batch-in judges and stores the replies, each
+    task once, however often a file is given. Neither needs Redis; a daemon may run meanwhile.
     """
     import logging
 
@@ -87,6 +117,20 @@ def work(
     project.require_place()
     if pause is not None:
         typer.echo(set_paused(project, pause))
+        return
+    if batch_out and batch_in:
+        raise UsageError("--batch-out writes requests, --batch-in takes replies: choose one")
+    if model and (batch_out or batch_in):
+        raise UsageError("a batch is for the model of the archive's tasks: set [model] name")
+    if more and not batch_in:
+        raise UsageError(f"what is {str(more[0])!r} for? files go with --batch-in")
+    if batch_out:
+        batch.write_requests(
+            project, archive, batch_out, settings, per_file=batch_size, plain=batch_plain
+        )
+        return
+    if batch_in:
+        batch.take_replies(project, archive, [batch_in, *(more or ())], settings, 0)
         return
     # A wrong prompt ends it before anything starts.
     current_recipe(project.config, project.language())

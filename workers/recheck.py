@@ -6,15 +6,15 @@ verdicts in a file of its own (`exchange.store.verdicts`). Nothing is generated,
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.lock import daemon_lock
+from exchange.machine import map_in_processes
 from exchange.records import Completion, Pair
 from exchange.store import failures
 from exchange.store.review import Review
@@ -34,7 +34,6 @@ from workers.verify.threshold import UNVERIFIED, LabelledSignals, VerificationMo
 _SCORED = """SELECT p.record FROM pairs p JOIN tasks t ON t.id=p.task_id
 WHERE t.serial BETWEEN ? AND ? AND json_extract(CAST(p.record AS TEXT), '$.scores') <> '{}'"""
 SPAN_TASKS = 1000  # tasks of one errand: about a second of work, so that progress is seen
-AHEAD = 2  # errands waiting beside each process: results are gathered as they come
 Verdicts = tuple[list[str], list[StagedRow]]
 
 _ROWS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input, k.record AS reply,
@@ -73,7 +72,9 @@ def recheck(
     try:
         staged = StagedVerdicts.open(path)
         done = 0
-        for tasks, rows in _grade_all(directory, archive, last, processes):
+        judge = partial(grade_span, directory, archive)
+        firsts = range(1, last + 1, SPAN_TASKS)
+        for tasks, rows in map_in_processes(judge, firsts, processes or os.cpu_count() or 1):
             staged.add(tasks, rows)
             done += SPAN_TASKS
             progress(min(done, last), last)
@@ -82,32 +83,6 @@ def recheck(
         remove_staged(path)
         raise
     return staged
-
-
-def _grade_all(directory: Path, archive: str, last: int, processes: int) -> Iterator[Verdicts]:
-    """The verdicts of all spans in order, however the processes finish."""
-    firsts = range(1, last + 1, SPAN_TASKS)
-    count = min(processes or os.cpu_count() or 1, len(firsts))
-    if count <= 1:
-        yield from (grade_span(directory, archive, first) for first in firsts)
-        return
-    # Spawned: a process that has threads, or has evaluated with MLX, must not fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        try:
-            pending: dict[int, Future[Verdicts]] = {}
-            waiting = iter(firsts)
-            for wanted in firsts:
-                for first in waiting:
-                    pending[first] = pool.submit(grade_span, directory, archive, first)
-                    if len(pending) >= count * (1 + AHEAD):
-                        break
-                while not pending[wanted].done():
-                    wait([pending[wanted]], timeout=1, return_when=FIRST_COMPLETED)
-                yield pending.pop(wanted).result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def grade_span(directory: Path, archive: str, first: int) -> Verdicts:

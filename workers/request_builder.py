@@ -27,6 +27,7 @@ from workers.grading import GradedReply, grade
 from workers.settings import WorkSettings
 from workers.verify.step import ReadBack
 
+MOST_SEED = 0x7FFFFFFF  # what every endpoint takes
 SEED_STEP = 1_000_003  # a retry's seed is far from every first try's
 TRIES = 2  # one retry with another seed when nothing parses; greedy would repeat itself
 
@@ -68,12 +69,11 @@ class RequestBuilder:
         Raises:
             ValueError: the prompt does not fit the model's context.
         """
-        # The seed depends on the task alone, so that any worker gives the same reply.
-        return self._submit(engine, task, self._work.seed + int(task.id[:8], 16), 1)
+        return self._submit(engine, task, first_seed(self._work, task), 1)
 
     def _submit(self, engine: Engine, task: Task, seed: int, tries: int) -> int:
         messages = self._prompts.messages(task)
-        ticket = engine.submit(messages, self._work.max_tokens, seed & 0x7FFFFFFF)
+        ticket = engine.submit(messages, self._work.max_tokens, seed & MOST_SEED)
         self._open[ticket] = _OpenRequest(task, seed, tries)
         return ticket
 
@@ -143,21 +143,14 @@ class RequestBuilder:
         if finished.error:
             return Result(task.id, task.archive, failed=finished.error), {}
         graded = self._grade(request, finished)
-        prompt = self._prompts.prompt_of(task)
-        completion = Completion(
-            task_id=task.id,
-            text=finished.text,
-            finish_reason=finished.finish_reason,
-            tokens_in=finished.tokens_in,
-            tokens_out=finished.tokens_out,
-            seconds=round(finished.seconds, 3),
-            model=self._prompts.recipe(task.language).model,
-            quantisation=self._description.quantisation,
-            engine=self._description.engine,
-            prompt=prompt.id,
-            prompt_sha=self._prompts.sha(prompt),
-            seed=request.seed & 0x7FFFFFFF,
-            generated_at=self._clock().isoformat(timespec="seconds"),
+        result = make_result(
+            task,
+            finished,
+            graded,
+            prompts=self._prompts,
+            description=self._description,
+            seed=request.seed,
+            at=self._clock(),
         )
         numbers = {
             "accepted": graded.accepted,
@@ -165,12 +158,7 @@ class RequestBuilder:
             "tokens": finished.tokens_out,
             **({DEADLINE: 1} if finished.finish_reason == DEADLINE else {}),
         }
-        problem = graded.problem
-        if problem == NO_PAIR and finished.only_thought:
-            problem = ONLY_THOUGHT
-        elif problem == NO_PAIR and finished.finish_reason == DEADLINE:
-            problem = TOO_SLOW
-        return Result.of(completion, task.archive, graded.pairs, problem), numbers
+        return result, numbers
 
     def forget(self, ticket: int) -> None:
         """The request is over and stored."""
@@ -181,6 +169,46 @@ class RequestBuilder:
         if request.graded is None:
             request.graded = grade(request.task, finished.text, finished.finish_reason)
         return request.graded
+
+
+def first_seed(work: WorkSettings, task: Task) -> int:
+    """The seed of a task's first request: of the task alone, so that any worker says the same."""
+    return work.seed + int(task.id[:8], 16) & MOST_SEED
+
+
+def make_result(
+    task: Task,
+    finished: RequestOutput,
+    graded: GradedReply,
+    *,
+    prompts: PromptRegistry,
+    description: EngineDescription,
+    seed: int,
+    at: datetime,
+) -> Result:
+    """The record of a reply and its graded pairs."""
+    prompt = prompts.prompt_of(task)
+    completion = Completion(
+        task_id=task.id,
+        text=finished.text,
+        finish_reason=finished.finish_reason,
+        tokens_in=finished.tokens_in,
+        tokens_out=finished.tokens_out,
+        seconds=round(finished.seconds, 3),
+        model=prompts.recipe(task.language).model,
+        quantisation=description.quantisation,
+        engine=description.engine,
+        prompt=prompt.id,
+        prompt_sha=prompts.sha(prompt),
+        seed=seed & MOST_SEED,
+        generated_at=at.isoformat(timespec="seconds"),
+    )
+    problem = graded.problem
+    if problem == NO_PAIR and finished.only_thought:
+        problem = ONLY_THOUGHT
+    elif problem == NO_PAIR and finished.finish_reason == DEADLINE:
+        problem = TOO_SLOW
+    return Result.of(completion, task.archive, graded.pairs, problem)
 
 
 def share_prefix(engine: Engine, prompt: TaskPrompt, system: str) -> int:

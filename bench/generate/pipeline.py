@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.generate.timing import RunTiming
 from bench.generate.workload import WARM_UP, GenerationWorkload
-from exchange.inference.engine import Engine, Message, RequestOutput
+from exchange.inference.engine import Engine, Message, RequestOutput, SamplingParams
 from exchange.inference.mlx.engine import MlxEngine
 from exchange.settings import Config
 from workers import run
@@ -48,12 +48,19 @@ class BoundedEngine:
             self._shared = shared  # other kinds of task have prompts of their own
         return shared
 
-    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+    def submit(
+        self,
+        messages: list[Message],
+        max_tokens: int,
+        seed: int,
+        *,
+        sampling: SamplingParams | None = None,
+    ) -> int:
         if self._began is None:
             self._warm_up()
             self._began = time.process_time(), time.perf_counter()
         number = self._number[messages[-1]["content"]]
-        ticket = self._engine.submit(messages, self._limits[number], seed)
+        ticket = self._engine.submit(messages, self._limits[number], seed, sampling=sampling)
         self._by_ticket[ticket] = number
         return ticket
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from crawler.frontier import pages
 from crawler.profile import Profile
 from exchange.errors import UsageError
-from exchange.recipes.recipe import Recipe
 from exchange.store import db, failures
 from exchange.store.spool import FILE as SPOOL_FILE
 from exchange.store.spool import Spool
@@ -123,24 +122,3 @@ def _require_nothing_lost(spool: Spool, archive: str, forecast: Forecast) -> Non
         f"--re-extract` extracts them anew from disk (no requests; {told.line()}), or put the "
         "former profile back"
     )
-
-
-def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, adopt: bool) -> None:
-    """Make the recipe the spool's own, if that costs nothing or is wanted.
-
-    Args:
-        adopt: generate everything anew when the recipe changed (`--new-recipe`).
-
-    Raises:
-        UsageError: the prompt, the sampling or the model changed since tasks were made.
-    """
-    current = spool.meta("recipe")
-    if current == recipe.id:
-        return
-    if current and not adopt and spool.has_completions():
-        raise UsageError(
-            f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
-            f"{spool.counters().get('chunks.live', 0)} chunks would be generated anew; "
-            f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
-        )
-    spool.adopt_recipe(recipe.id)

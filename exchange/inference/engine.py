@@ -93,8 +93,18 @@ class Likelihood:
 class Engine(Protocol):
     """A continuous batch of up to `width` requests; driven by one thread only."""
 
-    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+    def submit(
+        self,
+        messages: list[Message],
+        max_tokens: int,
+        seed: int,
+        *,
+        sampling: SamplingParams | None = None,
+    ) -> int:
         """Queue one request and return its ticket. Never blocks.
+
+        Args:
+            sampling: temperature and top_p of this request; without it the engine's.
 
         Raises:
             ValueError: the prompt does not fit the model's context.

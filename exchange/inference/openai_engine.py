@@ -21,7 +21,7 @@ from typing import Any
 from exchange.display import format_duration
 from exchange.errors import Unreachable, UserError
 from exchange.inference import openai_replies
-from exchange.inference.engine import EngineDescription, Message, RequestOutput
+from exchange.inference.engine import EngineDescription, Message, RequestOutput, SamplingParams
 from exchange.net import parse_retry_after
 from exchange.records import TOO_LONG
 
@@ -65,7 +65,7 @@ class OpenAIEngine:
         self._name = name
         self._served_as = served_as or name
         self._width = width
-        self._temperature, self._top_p = temperature, top_p
+        self._sampling = SamplingParams(temperature, top_p)
         self._api_key = api_key
         self._done: queue.SimpleQueue[RequestOutput] = queue.SimpleQueue()
         self._tickets = 0
@@ -84,19 +84,27 @@ class OpenAIEngine:
             self.close()
             raise
 
-    def submit(self, messages: list[Message], max_tokens: int, seed: int) -> int:
+    def submit(
+        self,
+        messages: list[Message],
+        max_tokens: int,
+        seed: int,
+        *,
+        sampling: SamplingParams | None = None,
+    ) -> int:
         """See `Engine.submit`; a prompt that is too long shows only in the endpoint's answer."""
         self._tickets += 1
+        chosen = sampling or self._sampling
         body: dict[str, Any] = {
             "model": self._served_as,
             "messages": messages,
             "max_tokens": max_tokens,
-            "temperature": self._temperature,
-            openai_replies.SWITCH: {"enable_thinking": False, "thinking": False},
+            "temperature": chosen.temperature,
+            openai_replies.SWITCH: openai_replies.THINKING_OFF,
         }
-        if self._temperature:
+        if chosen.temperature:
             # Not sent for greedy decoding: mlx_lm.server takes requests with a seed one by one.
-            body |= {"top_p": self._top_p, "seed": seed}
+            body |= {"top_p": chosen.top_p, "seed": seed}
         self._pending[self._tickets] = asyncio.run_coroutine_threadsafe(
             self._request(self._tickets, body), self._loop
         )

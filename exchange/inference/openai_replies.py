@@ -15,11 +15,13 @@ import orjson
 from exchange.errors import Unreachable, UserError
 from exchange.inference.chat_template import THINK_MARKS
 from exchange.inference.detokenizer import cut_thought
+from exchange.inference.engine import DEADLINE
 from exchange.text.controls import one_line
 
 LONGEST_REPLY = 4 << 20  # bytes; a completion of 256 tokens is about a kilobyte
-FINISH_REASONS = ("stop", "length")
+FINISH_REASONS = ("stop", "length", DEADLINE)  # the last is our own engine's
 SWITCH = "chat_template_kwargs"  # the field of vLLM, SGLang, llama.cpp and mlx_lm.server
+THINKING_OFF = {"enable_thinking": False, "thinking": False}  # what stands in it
 _TOO_LONG = re.compile(
     r"context[ _](length|window|size)|max(imum)?[ _]context|max_model_len|too many tokens"
     r"|(prompt|input) is too long",
@@ -49,19 +51,30 @@ def parse(body: bytes) -> ChatCompletion:
         BadReply: it is none.
     """
     try:
-        raw = orjson.loads(body)
+        return read_completion(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        raise BadReply from None
+
+
+def read_completion(raw: Any) -> ChatCompletion:
+    """The same of an object that is parsed already.
+
+    Raises:
+        BadReply: it is none.
+    """
+    try:
         choice = raw["choices"][0]
         message = choice["message"]
         text = message["content"]
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
+        # vLLM and SGLang call it the first, Ollama and newer ones the second.
+        apart = message.get("reasoning_content") or message.get("reasoning")
+        reason = choice.get("finish_reason") or "stop"
+    except (KeyError, IndexError, TypeError, AttributeError):
         raise BadReply from None
     if not isinstance(text, str | None):
         raise BadReply
     answer, only_thought = cut_thought(text or "", THINK_MARKS)
-    # vLLM and SGLang call it the first, Ollama and newer ones the second.
-    apart = message.get("reasoning_content") or message.get("reasoning")
     usage = raw.get("usage")
-    reason = choice.get("finish_reason") or "stop"
     return ChatCompletion(
         text=answer,
         finish_reason=reason if reason in FINISH_REASONS else "other",

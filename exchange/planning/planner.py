@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from exchange.errors import UsageError
 from exchange.planning import kinds, refusal
 from exchange.planning.context import PlanningContext, PlanSettings, survey_chunks
 from exchange.recipes.recipe import Recipe
@@ -125,8 +126,29 @@ def retire_tasks(spool: Spool, recipe: Recipe) -> int:
     return retired
 
 
+def adopt_recipe(spool: Spool, recipe: Recipe, archive: str, *, adopt: bool) -> None:
+    """Make the recipe the spool's own, if that costs nothing or is wanted.
+
+    Args:
+        adopt: generate everything anew when the recipe changed (`--new-recipe`).
+
+    Raises:
+        UsageError: the prompt, the sampling or the model changed since tasks were made.
+    """
+    current = spool.meta("recipe")
+    if current == recipe.id:
+        return
+    if current and not adopt and spool.has_completions():
+        raise UsageError(
+            f"the prompt, the sampling or the model changed (recipe {current} is now {recipe.id}): "
+            f"{spool.counters().get('chunks.live', 0)} chunks would be generated anew; "
+            f"`kkoracle crawl {archive} --new-recipe` does that, or put the former settings back"
+        )
+    spool.adopt_recipe(recipe.id)
+
+
 def _counter_state(counters: Mapping[str, int]) -> tuple[int, ...]:
     return (*(counters.get(name, 0) for name in _WATCHED_COUNTERS), open_tasks(counters) > 0)
 
 
-__all__ = ["PlanSettings", "Planner", "retire_tasks"]
+__all__ = ["PlanSettings", "Planner", "adopt_recipe", "retire_tasks"]

@@ -96,7 +96,9 @@ class QueuePump(BackgroundThread):
                                 "%d tasks were lost in Redis and are queued again", reopened
                             )
                         next_pass = time.monotonic() + self.reconcile_s
-                    answer_requests(spool, self.directory)
+                    if answer_requests(spool, self.directory):
+                        # What a batch has answered by now no worker need do.
+                        delete_unwanted_inputs(redis, spool, self.archive)
                     if self._planner is not None:
                         self._planner.run(spool)
                     moved = collector.collect(redis) + feeder.feed(redis)

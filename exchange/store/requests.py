@@ -17,7 +17,7 @@ import orjson
 from exchange.errors import BadFile, BadRecord, Busy, NotFound, UserError
 from exchange.lock import daemon_lock
 from exchange.records import Completion, Task
-from exchange.store import tasks, verdicts
+from exchange.store import results, tasks, verdicts
 from exchange.store.review import DaemonRequest, Review
 from exchange.store.spool import Spool
 
@@ -122,8 +122,8 @@ def _full_id(spool: Spool, start: str) -> str:
 
 log = logging.getLogger(__name__)
 
-RECHECK = "recheck"
-KINDS = (RECHECK, RETRY, DROP)
+RECHECK, BATCH = "recheck", "batch"
+KINDS = (RECHECK, BATCH, RETRY, DROP)
 POLL_S = 0.3
 
 
@@ -165,6 +165,9 @@ def _outcome(spool: Spool, directory: Path, request: DaemonRequest, review: Revi
     try:
         if request.kind == RECHECK:
             changed = _recheck(spool, directory, request.argument, review)
+        elif request.kind == BATCH:
+            staged = directory / Path(request.argument).name
+            changed = results.apply_staged_results(spool, staged, directory.name)
         else:
             changed = apply_request(spool, request.kind, request.argument)
     except UserError as error:
@@ -188,7 +191,7 @@ def submit_request(
     """Have a request carried out, by the daemon where one runs, else here and now.
 
     Args:
-        argument: of a recheck the name of its staged file.
+        argument: of a recheck, or results of a batch, the name of the staged file.
         waiting: called while a daemon is waited for.
 
     Returns:

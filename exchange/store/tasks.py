@@ -27,6 +27,7 @@ from exchange.store.spool import Spool
 
 # A few kilobytes at the most; higher levels save about 2 % and cost three times as much.
 ZSTD_LEVEL = 3
+PAGE = 500  # rows that are read at a time where all of a table is
 LANGUAGE_KEY = "language"  # of the archive, among the spool's meta values
 _SELECT_TASKS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input
 FROM tasks t LEFT JOIN chunks c ON c.id=t.subject LEFT JOIN inputs i ON i.task_id=t.id"""
@@ -83,6 +84,27 @@ def load_tasks(
         task = task_from_row(row, archive, language)
         if task is not None:
             yield task
+
+
+def pages_of_open_tasks(spool: Spool, archive: str, kind: str, recipe: str) -> Iterator[Task]:
+    """The tasks of a kind and recipe that wait, in the order of their making.
+
+    Read a page at a time, so that neither memory nor a transaction grows with the archive.
+    """
+    # The signs keep SQLite on the order of `serial`: by an index it would sort for every page.
+    where = "t.serial>? AND +t.kind=? AND +t.recipe=? AND +t.state IN ('new','queued')"
+    last = 0
+    while True:
+        row = spool.db.execute(
+            f"SELECT MAX(serial) AS last FROM (SELECT serial FROM tasks t WHERE {where} "
+            f"ORDER BY serial LIMIT {PAGE})",
+            (last, kind, recipe),
+        ).fetchone()
+        if row["last"] is None:
+            return
+        span = (last, kind, recipe, row["last"])
+        yield from load_tasks(spool, archive, f"{where} AND t.serial<=? ORDER BY t.serial", span)
+        last = row["last"]
 
 
 def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:

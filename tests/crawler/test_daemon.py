@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 
 from crawler.daemon import run_daemon
-from crawler.extract.versions import adopt_recipe
 from crawler.frontier import pages
 from crawler.status.report import read_counters
 from exchange.errors import UsageError, UserError
 from exchange.lock import FileLock
+from exchange.planning.planner import adopt_recipe
 from exchange.recipes.recipe import Recipe
 from exchange.store import db
 from exchange.store.spool import Spool

@@ -18,7 +18,8 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from exchange.errors import BadRecord
 from exchange.queue import keys
-from exchange.records import BAD_INPUT, MAX_RESULT_BYTES, POISON, TOO_LONG, Result, Task
+from exchange.records import BAD_INPUT, MAX_RESULT_BYTES, POISON, Result, Task
+from exchange.store.results import encode_result
 from workers.job import REFUSED
 from workers.queue.leased_queue import LeasedJob, LeasedQueue
 from workers.queue.maintenance import execute, find_poisoned, find_suspects
@@ -87,10 +88,7 @@ class ResultWriter:
         stored: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         for finished in self._waiting:
             if finished.result is not None:
-                found = finished.result.to_json()
-                if len(found) > MAX_RESULT_BYTES:  # the collector would refuse it
-                    failed = Result(finished.result.task_id, finished.result.archive, TOO_LONG)
-                    found = failed.to_json()
+                found = encode_result(finished.result)
                 stored[finished.leased.archive][finished.leased.task_id] = found
         with self._queue.connection.pipeline(transaction=False) as pipe:
             for archive, results in stored.items():

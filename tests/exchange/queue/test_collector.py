@@ -15,12 +15,13 @@ from exchange.errors import BadRecord
 from exchange.planning.planner import Planner, PlanSettings
 from exchange.project import Project
 from exchange.queue import keys
-from exchange.queue.collector import Collector, read_result
+from exchange.queue.collector import Collector
 from exchange.queue.feeder import Feeder
 from exchange.queue.reconcile import reconcile
 from exchange.queue.redis_endpoint import redis_for
 from exchange.records import MAX_RESULT_BYTES, Pair, Task
 from exchange.store import schema, tasks
+from exchange.store.results import read_result
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool
 
