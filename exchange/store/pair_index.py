@@ -124,6 +124,14 @@ class PairIndex:
             self._db.execute(f"SELECT id, label FROM pairs WHERE id IN ({marks})", tuple(ids))
         )
 
+    def unlabelled(self) -> list[tuple[str, str, float | None]]:
+        """Id, kind and score of all that the checks accepted and nobody has looked at."""
+        rows = self._db.execute(
+            "SELECT id, kind, score FROM pairs WHERE status='accepted' AND label='none'"
+        )
+        rows.row_factory = None
+        return rows.fetchall()
+
     # -- taking in what is new --------------------------------------------------------------
 
     def catch_up(self, spool: Spool, seconds: float = STEP_S) -> int:
@@ -150,6 +158,11 @@ class PairIndex:
         finally:
             if review is not None:
                 review.close()
+
+    def catch_up_all(self, spool: Spool) -> None:
+        """Take in all that is new, however long it takes."""
+        while self.catch_up(spool):
+            pass
 
     def _start_again_if_changed(self, spool: Spool) -> None:
         """Pairs are only added, but for a new judgement of all, or another spool in this place."""

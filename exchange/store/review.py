@@ -80,6 +80,7 @@ class LabelBatch:
     reason: str
     pairs: int
     at: float  # seconds since the epoch
+    pair_id: str  # one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,7 @@ class Review:
     def last_batch(self, reviewer: str) -> LabelBatch | None:
         """What this person gave last and has not taken back; None when there is nothing."""
         row = self.db.execute(
-            "SELECT batch, verdict, reason, COUNT(*), MAX(at) FROM labels WHERE batch=(SELECT "
+            "SELECT batch, verdict, reason, COUNT(*), at, pair_id FROM labels WHERE batch=(SELECT "
             "MAX(batch) FROM labels WHERE reviewer=? AND verdict<>'withdrawn' AND batch>0 AND "
             "batch NOT IN (SELECT batch FROM labels WHERE verdict='withdrawn')) GROUP BY batch",
             (reviewer,),

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.records import digest
-from exchange.store.corpus import SpoolCorpus, StoredPair
+from exchange.store.pair_index import PairIndex
+from exchange.store.pairs import SourcedPair, read_pair
 from exchange.store.review import Label, Review
+from exchange.store.spool import Spool
 from exchange.text.language import language_names
 
 REPEAT_SHARE = 0.1  # share of pairs shown a second time, by the hash of their id
@@ -35,11 +38,17 @@ def rejection_reasons(language: str) -> tuple[str, ...]:
 class ReviewItem:
     """One pair to read, with the text it was made from."""
 
-    pair: StoredPair
-    chunk: str
-    header: str
-    confidence: float | None  # a scorer's, where there is one
+    pair: SourcedPair
+    confidence: float | None  # a scorer's or of reading back, where there is one
     again: bool = False  # shown before: does the reviewer agree with himself?
+
+    @property
+    def chunk(self) -> str:
+        return "\n\n".join(chunk.text for chunk in self.pair.chunks)
+
+    @property
+    def header(self) -> str:
+        return self.pair.chunks[0].header if self.pair.chunks else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,31 +137,19 @@ def open_review(archive_dir: Path, count: int, reviewer: str) -> ReviewSession:
     Raises:
         UserError: nothing crawled, or nothing left to review.
     """
-    review = Review.open(archive_dir)
-    labelled = set(review.labels())
-    with SpoolCorpus(archive_dir) as corpus:
-        judged = corpus.judgements()
-        scores = judged.scores.get(max(judged.scores, default=""), {})
-        waiting = [
-            s for s in corpus.pairs() if s.pair.status == "accepted" and s.pair.id not in labelled
-        ]
+    spool = Spool.read(archive_dir)
+    try:
+        with PairIndex(archive_dir) as index:
+            index.catch_up_all(spool)
+            waiting = index.unlabelled()
         if not waiting:
             raise NotEnoughData("no accepted pair is waiting for a review")
-        chosen = _stratified(waiting, scores, count)
-        wanted = {chunk for stored in chosen for chunk in stored.pair.chunk_ids}
-        texts = {c.id: (c.text, c.header) for c in corpus.chunks() if c.id in wanted}
-    items = []
-    for stored in chosen:
-        parts = [texts[chunk] for chunk in stored.pair.chunk_ids if chunk in texts]
-        items.append(
-            ReviewItem(
-                stored,
-                "\n\n".join(text for text, _header in parts),
-                parts[0][1] if parts else "",
-                scores.get(stored.pair.id),
-            )
-        )
-    return ReviewSession(review, _repeated(items), reviewer)
+        items = [
+            ReviewItem(read_pair(spool, pair), score) for pair, score in _stratified(waiting, count)
+        ]
+    finally:
+        spool.close()
+    return ReviewSession(Review.open(archive_dir), _repeated(items), reviewer)
 
 
 def self_agreement(review: Review) -> ReviewAgreement:
@@ -162,21 +159,18 @@ def self_agreement(review: Review) -> ReviewAgreement:
 
 
 def _stratified(
-    waiting: Sequence[StoredPair], scores: dict[str, float], count: int
-) -> list[StoredPair]:
-    """Round-robin over quarters of confidence, each in the order of a hash; kinds stand in for
-    confidence while there is no scorer."""
-    strata: defaultdict[str, list[StoredPair]] = defaultdict(list)
-    ranked = sorted(scores.values())
-    for stored in sorted(waiting, key=lambda s: digest("review", s.pair.id)):
-        score = scores.get(stored.pair.id)
-        if score is None or not ranked:
-            strata[stored.pair.kind].append(stored)
-        else:
-            below = bisect_left(ranked, score)
-            strata[str(min(STRATA - 1, STRATA * below // len(ranked)))].append(stored)
-    chosen: list[StoredPair] = []
-    queues = [strata[name][::-1] for name in sorted(strata)]
+    waiting: Sequence[tuple[str, str, float | None]], count: int
+) -> list[tuple[str, float | None]]:
+    """Round-robin over quarters of confidence, each by id, which is a hash; kinds stand in for
+    confidence where a pair has none."""
+    strata: defaultdict[str, list[tuple[str, float | None]]] = defaultdict(list)
+    ranked = sorted(score for _, _, score in waiting if score is not None)
+    limits = [ranked[part * len(ranked) // STRATA] for part in range(1, STRATA) if ranked]
+    for pair, kind, score in waiting:
+        stratum = kind if score is None else str(bisect_right(limits, score))
+        strata[stratum].append((pair, score))
+    chosen: list[tuple[str, float | None]] = []
+    queues = [nsmallest(count, strata[name])[::-1] for name in sorted(strata)]
     while len(chosen) < count and any(queues):
         for queue in queues:
             if queue and len(chosen) < count:
@@ -191,8 +185,6 @@ def _repeated(items: list[ReviewItem]) -> list[ReviewItem]:
     for number, item in enumerate(items):
         queue.append(item)
         if int(digest("twice", item.pair.pair.id)[:8], 16) / 2**32 < REPEAT_SHARE:
-            later[number + REPEAT_AFTER].append(
-                ReviewItem(item.pair, item.chunk, item.header, item.confidence, again=True)
-            )
+            later[number + REPEAT_AFTER].append(replace(item, again=True))
         queue += later.pop(number, [])
     return queue + [item for number in sorted(later) for item in later[number]]
