@@ -117,12 +117,13 @@ class PairIndex:
         )
         return dict(rows.fetchall())
 
-    def labels(self, ids: Sequence[str]) -> dict[str, str]:
-        """What people said of these pairs."""
+    def about(self, ids: Sequence[str]) -> dict[str, tuple[str, float | None]]:
+        """What people said of these pairs, and the score of each."""
         marks = ",".join("?" * len(ids))
-        return dict(
-            self._db.execute(f"SELECT id, label FROM pairs WHERE id IN ({marks})", tuple(ids))
+        rows = self._db.execute(
+            f"SELECT id, label, score FROM pairs WHERE id IN ({marks})", tuple(ids)
         )
+        return {pair: (label, score) for pair, label, score in rows}
 
     def unlabelled(self) -> list[tuple[str, str, float | None]]:
         """Id, kind and score of all that the checks accepted and nobody has looked at."""

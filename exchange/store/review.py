@@ -171,6 +171,8 @@ class Review:
 
     def last_batch(self, reviewer: str) -> LabelBatch | None:
         """What this person gave last and has not taken back; None when there is nothing."""
+        if self._without_batches():
+            return None
         row = self.db.execute(
             "SELECT batch, verdict, reason, COUNT(*), at, pair_id FROM labels WHERE batch=(SELECT "
             "MAX(batch) FROM labels WHERE reviewer=? AND verdict<>'withdrawn' AND batch>0 AND "
@@ -178,6 +180,10 @@ class Review:
             (reviewer,),
         ).fetchone()
         return LabelBatch(*row) if row else None
+
+    def _without_batches(self) -> bool:
+        """A file that nobody has written to since labels have batches, opened for reading."""
+        return int(self.db.execute("PRAGMA user_version").fetchone()[0]) < 3
 
     def _last_serial(self) -> int:
         return int(self.db.execute("SELECT MAX(serial) FROM labels").fetchone()[0] or 0)
@@ -208,7 +214,7 @@ class Review:
         return {pair: [label for _, label in some] for pair, some in given.items() if some}
 
     def _rows(self, pairs: Collection[str] | None) -> Iterator[tuple[int, Label]]:
-        old = self.db.execute("PRAGMA user_version").fetchone()[0] < 3  # and opened for reading
+        old = self._without_batches()
         wanted = "" if pairs is None else f"WHERE pair_id IN ({','.join('?' * len(pairs))}) "
         for batch, *fields in self.db.execute(
             f"SELECT {'0' if old else 'batch'}, {_LABEL} FROM labels {wanted}ORDER BY serial",

@@ -12,6 +12,7 @@ document.addEventListener("keydown", (event) => {
   if (typing(event.target)) return;
   if (event.key === "?") return showKeys();
   const key = SAME_KEY[event.key] || event.key;
+  if (rowKey(key)) return event.preventDefault();
   const wanted = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && shown(one));
   if (!wanted) return;
   event.preventDefault();
@@ -22,18 +23,55 @@ document.addEventListener("keydown", (event) => {
 function showKeys() {
   const list = document.getElementById("key-list");
   list.replaceChildren();
-  for (const one of document.querySelectorAll("[data-key]")) {
-    if (!shown(one)) continue;
+  const tell = (letter, text) => {
     const row = document.createElement("div");
     const key = document.createElement("dt");
     const name = document.createElement("dd");
-    key.textContent = one.dataset.key;
-    name.textContent = one.dataset.keyName || one.getAttribute("aria-label") || one.textContent.trim() || one.name;
+    key.textContent = letter;
+    name.textContent = text;
     row.append(key, name);
     list.append(row);
+  };
+  for (const one of document.querySelectorAll("[data-key]")) {
+    if (shown(one)) tell(one.dataset.key, one.dataset.keyName || one.getAttribute("aria-label") || one.textContent.trim() || one.name);
   }
+  if (rows().length) for (const [letter, text] of [["j", "next row"], ["k", "row before"], ["x", "tick the row"], ["e", "open the row"]]) tell(letter, text);
   document.getElementById("keys").showModal();
 }
+
+// Rows of a list: j and k go through them, x ticks one, e opens it. The row stays where it was when
+// the page comes again, so that the next one has moved up to it.
+const rows = () => [...document.querySelectorAll("tbody[data-rows] > tr")];
+const currentRow = () => document.querySelector("tbody[data-rows] > tr[aria-current]");
+const rowPlace = `row ${location.pathname}`;
+
+function rowKey(key) {
+  const all = rows();
+  const here = currentRow();
+  if (!all.length || !["j", "k", "x", "e"].includes(key)) return false;
+  if (key === "x" && here) here.querySelector("input[type=checkbox]")?.click();
+  else if (key === "e" && here) here.querySelector("[data-open]")?.click();
+  else if (key === "j" || key === "k") {
+    const at = here ? all.indexOf(here) + (key === "j" ? 1 : -1) : 0;
+    markRow(all[Math.max(0, Math.min(all.length - 1, at))]);
+  } else return false;
+  return true;
+}
+function markRow(row) {
+  currentRow()?.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
+  row.scrollIntoView({ block: "nearest" });
+  sessionStorage.setItem(rowPlace, rows().indexOf(row));
+}
+const place = sessionStorage.getItem(rowPlace);
+if (place !== null && rows().length) markRow(rows()[Math.min(place, rows().length - 1)]);
+// What a form does to ticked rows it does to the current one where none is ticked.
+document.addEventListener("submit", (event) => {
+  const name = event.target.dataset.rowForm;
+  if (!name || event.target.querySelector(`tbody input[name="${CSS.escape(name)}"]:checked, input[name=everything]:checked`)) return;
+  const box = currentRow()?.querySelector(`input[name="${CSS.escape(name)}"]`);
+  if (box) box.checked = true;
+});
 
 document.addEventListener("change", (event) => {
   const name = event.target.dataset.checkAll;

@@ -1,0 +1,320 @@
+"""Pairs: a list by any filter, a pair beside its chunk, and what a person says of one or many.
+
+What is said is a row in `review.sqlite` at once; what was said together is taken back together. The
+next `kkoracle dataset build` obeys it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote
+
+from starlette.routing import Route
+
+from exchange.errors import UsageError
+from exchange.store.pair_index import MOST, PairIndex
+from exchange.store.pairs import (
+    LABELS,
+    PairFilter,
+    label_name,
+    labels_of,
+    list_pairs,
+    read_pair,
+    split_at_quote,
+)
+from exchange.store.review import Label, LabelBatch, Review
+from exchange.store.spool import Spool
+from kkoracle.studio.studio import Studio, field, form_action
+from trainer.review.session import rejection_reasons
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+T = TypeVar("T")
+REVIEWER, REVIEWER_S = "kkoracle-reviewer", 365 * 24 * 3600  # whose labels these are, remembered
+LONGEST = 4000  # characters of an edited text
+TEXTS = ("words", "status", "reason", "kind", "section", "year", "label")
+NUMBERS = ("low", "high")
+
+
+def routes(studio: Studio) -> list[Route]:
+    """What the page answers."""
+    actions: dict[str, Callable[[Studio, Request, FormData], Response]] = {
+        "accept": accept_pairs,
+        "reject": reject_pairs,
+        "undo": undo_labels,
+        "reviewer": name_reviewer,
+    }
+    return [
+        Route("/pairs", partial(show_pairs, studio), name="pairs"),
+        *(
+            Route(
+                f"/pairs/{name}",
+                form_action(partial(action, studio)),
+                methods=["POST"],
+                name=f"pairs-{name}",
+            )
+            for name, action in actions.items()
+        ),
+        Route("/pairs/{id}", partial(show_pair, studio), name="pair"),
+    ]
+
+
+def show_pairs(studio: Studio, request: Request) -> Response:
+    """The list, or what is needed to have one."""
+    wanted, asked = read_filter(request.query_params)
+    spool = Spool.read(studio.directory)
+    try:
+        with PairIndex(studio.directory) as index:
+            left = index.catch_up(spool)
+            page = index.page(wanted, request.query_params.get("at", ""))
+            counts = index.counts(wanted)
+            choices = {
+                name: {
+                    value: f"{value} ({count:,})" for value, count in index.choices(name).items()
+                }
+                for name in ("kind", "section", "year")
+            }
+            about = index.about(page.rows)
+        rows = list_pairs(spool, page.rows)
+    finally:
+        spool.close()
+    fits = {"accepted": counts.accepted, "rejected": counts.rejected}
+    number = counts.reasons.get(wanted.reason, 0) if wanted.reason else None
+    if number is None:
+        number = fits.get(wanted.status, sum(fits.values()))
+    return studio.page(
+        request,
+        "pairs.html.j2",
+        rows=[(row, *about.get(row.pair.id, ("none", None))) for row in rows],
+        page=page,
+        fits=fits,
+        number=number,
+        most=MOST,
+        reasons=counts.reasons,
+        choices=choices,
+        labels={name: name for name in LABELS},
+        asked=asked,
+        chosen={name: asked.get(name, "") for name in (*TEXTS, *NUMBERS)},
+        at=request.query_params.get("at", ""),
+        left=left,
+        **_reviewing(studio, request),
+    )
+
+
+def show_pair(studio: Studio, request: Request) -> Response:
+    """One pair beside its chunk, with the sentence that supports it marked."""
+    wanted, asked = read_filter(request.query_params)
+    spool = Spool.read(studio.directory)
+    try:
+        found = read_pair(spool, request.path_params["id"])
+        with PairIndex(studio.directory) as index:
+            index.catch_up(spool)
+            before, after = index.beside(wanted, found.pair.id)
+    finally:
+        spool.close()
+    given = labels_of(studio.directory, found.pair.id)
+    last = given[-1] if given else Label(pair_id="", verdict="withdrawn")
+    return studio.page(
+        request,
+        "pair.html.j2",
+        found=found,
+        pair=found.pair,
+        chunks=[(one, split_at_quote(one.text, found.pair.quote)) for one in found.chunks],
+        label=label_name(given),
+        given=given,
+        question=last.question or found.pair.question,
+        answer=last.answer or found.pair.answer,
+        before=before,
+        after=after,
+        asked=asked,
+        longest=LONGEST,
+        **_reviewing(studio, request),
+    )
+
+
+def accept_pairs(studio: Studio, request: Request, form: FormData) -> Response:
+    """Right, or right in the person's own words."""
+    question, answer = field(form, "question", LONGEST), field(form, "answer", LONGEST)
+    ids = _chosen(studio, form)
+    if "question" in form:
+        if not question or not answer:
+            raise UsageError("a pair needs a question and an answer: go back and write them")
+        spool = Spool.read(studio.directory)
+        try:
+            pair = read_pair(spool, ids[0]).pair
+        finally:
+            spool.close()
+        question = "" if question == pair.question.strip() else question
+        answer = "" if answer == pair.answer.strip() else answer
+    labels = [
+        Label(
+            pair_id=one,
+            verdict="accept",
+            question=question,
+            answer=answer,
+            reviewer=reviewer_of(request),
+        )
+        for one in ids
+    ]
+    return _labelled(studio, request, form, labels, "accepted")
+
+
+def reject_pairs(studio: Studio, request: Request, form: FormData) -> Response:
+    """Not fit to be taught, with a reason."""
+    why = field(form, "why")
+    if why not in rejection_reasons(studio.project.language(studio.archive)):
+        raise UsageError("why? go back and choose a reason first (keys 1 to 6)")
+    reviewer = reviewer_of(request)
+    labels = [
+        Label(pair_id=one, verdict="reject", reason=why, reviewer=reviewer)
+        for one in _chosen(studio, form)
+    ]
+    return _labelled(studio, request, form, labels, f"rejected: {why}")
+
+
+def undo_labels(studio: Studio, request: Request, form: FormData) -> Response:
+    """Take back what this person said last, of one pair or of many."""
+    reviewer = reviewer_of(request)
+
+    def withdraw(review: Review) -> tuple[LabelBatch | None, int]:
+        batch = review.last_batch(reviewer)
+        return batch, review.withdraw(batch.serial, reviewer) if batch else 0
+
+    batch, taken = _with_review(studio, withdraw)
+    if batch is None or not taken:
+        return _back(studio, request, form, f"nothing of {reviewer}'s is left to take back")
+    said = f"taken back: {_count(taken)} {batch.verdict}ed"
+    if field(form, "on") and batch.pairs == 1:
+        _, asked = read_filter(form)
+        return studio.redirect(request, "pair", said, id=batch.pair_id, **asked)
+    return _back(studio, request, form, said)
+
+
+def name_reviewer(studio: Studio, request: Request, form: FormData) -> Response:
+    """Whose labels these are from now on, in this browser."""
+    name = field(form, "reviewer", 64) or "me"
+    answer = _back(studio, request, form, f"labels are {name}'s from now on")
+    answer.set_cookie(
+        REVIEWER,
+        quote(name),
+        max_age=REVIEWER_S,
+        path=studio.root_path or "/",
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+def reviewer_of(request: Request) -> str:
+    """Whose labels these are."""
+    return unquote(request.cookies.get(REVIEWER, ""))[:64] or "me"
+
+
+def read_filter(values: Mapping[str, Any]) -> tuple[PairFilter, dict[str, str]]:
+    """The filter that an address or a form holds, and its fields as they were written.
+
+    Raises:
+        UsageError: a score that is no number.
+    """
+    asked = {
+        name: value.strip()[:200]
+        for name in (*TEXTS, *NUMBERS)
+        if isinstance(value := values.get(name, ""), str) and value.strip()
+    }
+    numbers: dict[str, float] = {}
+    for name in NUMBERS:
+        try:
+            if name in asked:
+                numbers[name] = float(asked[name].replace(",", "."))
+        except ValueError:
+            raise UsageError(f"{asked[name]!r} is no score: write it as 0.5") from None
+    texts = {name: asked[name] for name in TEXTS if name in asked}
+    return PairFilter(**texts, low=numbers.get("low"), high=numbers.get("high")), asked
+
+
+def _chosen(studio: Studio, form: FormData) -> list[str]:
+    """The pairs that were ticked, or all of the list."""
+    if not field(form, "everything"):
+        ids = [one for one in form.getlist("pair") if isinstance(one, str) and one]
+        if not ids:
+            raise UsageError("no pair is ticked: go back and tick some (key x)")
+        return list(dict.fromkeys(ids))
+    wanted, _ = read_filter(form)
+    spool = Spool.read(studio.directory)
+    try:
+        with PairIndex(studio.directory) as index:
+            index.catch_up(spool)
+            ids = index.ids(wanted, MOST + 1)
+    finally:
+        spool.close()
+    if not ids or len(ids) > MOST:
+        raise UsageError(f"{len(ids):,} pairs: from 1 to {MOST:,} can be judged at once")
+    return ids
+
+
+def _labelled(
+    studio: Studio, request: Request, form: FormData, labels: Sequence[Label], said: str
+) -> Response:
+    """Store the labels, and lead on to the next pair or back to the list."""
+    wanted, asked = read_filter(form)
+    on, after = field(form, "on"), ""
+    spool = Spool.read(studio.directory)
+    try:
+        known = {row.pair.id for row in list_pairs(spool, [one.pair_id for one in labels])}
+        if len(known) < len(labels):
+            raise UsageError("a pair of these is not in this archive: look at the list again")
+        with PairIndex(studio.directory) as index:
+            if on:
+                _, after = index.beside(wanted, on)
+            _with_review(studio, lambda review: review.add_labels(labels))
+            index.catch_up(spool)
+    finally:
+        spool.close()
+    said = f"{_count(len(labels))} {said}"
+    if after:
+        return studio.redirect(request, "pair", said, id=after, **asked)
+    return _back(studio, request, form, said)
+
+
+def _back(studio: Studio, request: Request, form: FormData, said: str) -> Response:
+    _, asked = read_filter(form)
+    on = field(form, "stay")
+    if on:
+        return studio.redirect(request, "pair", said, id=on, **asked)
+    return studio.redirect(
+        request, "pairs", said, at=field(form, "at"), why=field(form, "why"), **asked
+    )
+
+
+def _reviewing(studio: Studio, request: Request) -> dict[str, Any]:
+    """Who judges, why he may reject, and what he can take back."""
+    reviewer = reviewer_of(request)
+    review = Review.read(studio.directory)
+    try:
+        last = review.last_batch(reviewer) if review else None
+    finally:
+        if review:
+            review.close()
+    return {
+        "reviewer": reviewer,
+        "why": rejection_reasons(studio.project.language(studio.archive)),
+        "chosen_why": request.query_params.get("why", ""),
+        "last": last,
+    }
+
+
+def _with_review(studio: Studio, work: Callable[[Review], T]) -> T:
+    review = Review.open(studio.directory)
+    try:
+        return work(review)
+    finally:
+        review.close()
+
+
+def _count(pairs: int) -> str:
+    return f"{pairs:,} pair{'' if pairs == 1 else 's'}"

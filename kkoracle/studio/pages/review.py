@@ -1,0 +1,149 @@
+"""Review 50: pairs chosen for a person, as much from each stratum, some of them twice.
+
+What is chosen, and why some come again, stands in `trainer.review.session`; here each reviewer has
+his session, which goes on where he left it as long as the studio runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from exchange.errors import NotEnoughData, UsageError
+from exchange.store.pairs import split_at_quote
+from exchange.store.review import Review
+from kkoracle.studio.pages.pairs import LONGEST, reviewer_of
+from kkoracle.studio.studio import Studio, field, form_action
+from trainer.review.session import (
+    ReviewAgreement,
+    ReviewSession,
+    open_review,
+    rejection_reasons,
+    self_agreement,
+)
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+PAIRS_PER_SESSION = 50  # pairs of a session; the next one is begun by whoever wants it
+
+
+def routes(studio: Studio) -> list[Route]:
+    """What the page answers."""
+    sessions = ReviewSessions(studio.directory)
+    return [
+        Route("/pairs/review", partial(show_review, studio, sessions), name="review"),
+        Route(
+            "/pairs/review/{what}",
+            form_action(partial(answer_review, studio, sessions)),
+            methods=["POST"],
+            name="review-answer",
+        ),
+    ]
+
+
+class ReviewSessions:
+    """The sessions of one archive by reviewer. All of it belongs to one thread."""
+
+    def __init__(self, archive_dir: Path) -> None:
+        self._directory = archive_dir
+        self._sessions: dict[str, ReviewSession] = {}
+
+    def current(self, reviewer: str) -> ReviewSession:
+        """Where this reviewer is; a session begins when he has none.
+
+        Raises:
+            NotEnoughData: no pair is waiting.
+        """
+        if reviewer not in self._sessions:
+            self.begin(reviewer)
+        return self._sessions[reviewer]
+
+    def begin(self, reviewer: str) -> None:
+        """Choose the next pairs for this reviewer."""
+        self._sessions[reviewer] = open_review(self._directory, PAIRS_PER_SESSION, reviewer)
+
+    def answer(self, reviewer: str, pair: str, act: Callable[[ReviewSession], None]) -> str:
+        """Say something of the pair that was shown; returns what to tell him, "" for nothing."""
+        session = self.current(reviewer)
+        if session.item is None or session.item.pair.pair.id != pair:
+            return "another pair was shown meanwhile; here it is"
+        act(session)
+        return ""
+
+    def undo(self, reviewer: str) -> str:
+        """Show the pair before, and take back what was said of it."""
+        session = self._sessions.get(reviewer)
+        if session is None or not session.undo():
+            return "this is the first pair of this session"
+        return "one pair back"
+
+    def agreement(self) -> ReviewAgreement:
+        """How often a second look said the same, over all that was ever labelled."""
+        review = Review.open(self._directory)
+        try:
+            return self_agreement(review)
+        finally:
+            review.close()
+
+
+def show_review(studio: Studio, sessions: ReviewSessions, request: Request) -> Response:
+    """The pair that this reviewer is at, or what is known when there is none."""
+    reviewer = reviewer_of(request)
+
+    def look() -> tuple[ReviewSession | None, str, ReviewAgreement]:
+        try:
+            session = sessions.current(reviewer)
+        except NotEnoughData as error:
+            return None, str(error), sessions.agreement()
+        return session, "", sessions.agreement()
+
+    session, nothing, agreement = studio.records.run(look)
+    item = session.item if session else None
+    return studio.page(
+        request,
+        "review.html.j2",
+        session=session,
+        item=item,
+        pair=item.pair.pair if item else None,
+        chunk=split_at_quote(item.chunk, item.pair.pair.quote) if item else None,
+        nothing=nothing,
+        agreement=agreement,
+        reviewer=reviewer,
+        why=rejection_reasons(studio.project.language(studio.archive)),
+        longest=LONGEST,
+    )
+
+
+def answer_review(
+    studio: Studio, sessions: ReviewSessions, request: Request, form: FormData
+) -> Response:
+    """What the reviewer says of the pair that he was shown."""
+    what, reviewer = request.path_params["what"], reviewer_of(request)
+    pair, why = field(form, "pair"), field(form, "why")
+    question, answer = field(form, "question", LONGEST), field(form, "answer", LONGEST)
+    if what == "accept" and not (question and answer):
+        raise UsageError("a pair needs a question and an answer: go back and write them")
+    if what == "reject" and not why:
+        raise UsageError("why? go back and choose a reason first (keys 1 to 6)")
+    acts: dict[str, Callable[[ReviewSession], None]] = {
+        "accept": lambda session: session.accept(question, answer),
+        "reject": lambda session: session.reject(why),
+        "skip": ReviewSession.skip,
+    }
+
+    def do() -> str:
+        if what in acts:
+            return sessions.answer(reviewer, pair, acts[what])
+        if what == "undo":
+            return sessions.undo(reviewer)
+        sessions.begin(reviewer)
+        return ""
+
+    return studio.redirect(request, "review", studio.records.run(do))
