@@ -16,7 +16,7 @@ document.addEventListener("keydown", (event) => {
   const wanted = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && shown(one));
   if (!wanted) return;
   event.preventDefault();
-  if (wanted.matches("input:not([type=checkbox]), textarea, select")) wanted.focus();
+  if (wanted.matches("input:not([type=checkbox]):not([type=radio]), textarea, select")) wanted.focus();
   else wanted.click();
 });
 
