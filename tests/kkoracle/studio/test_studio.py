@@ -59,40 +59,6 @@ def test_status_says_what_the_command_says(client: Client, desk: Desk) -> None:
     assert "<svg" in plots and "Pairs" in plots
 
 
-def test_a_review_stores_what_was_said(client: Client, server: Server) -> None:
-    pair, chunk, question, answer, about, _, _ = call(client, "review", "me")
-    assert chunk and question and answer and "1 of" in about
-    second, _, _, _, _, _, _ = call(client, "accept", "me", pair, question, answer)
-    third, _, q3, _, _, _, _ = call(client, "reject", "me", second, "trivial")
-    fourth = call(client, "accept", "me", third, q3, "Διορθωμένη απάντηση.")[0]
-    after = call(client, "skip", "me", fourth)
-    assert "3 labels" in after[4]
-    labels = server.review().labels()
-    assert labels[pair].verdict == "accept" and labels[pair].answer == ""
-    assert (labels[second].verdict, labels[second].reason) == ("reject", "trivial")
-    assert labels[third].answer == "Διορθωμένη απάντηση." and labels[third].question == ""
-    assert fourth not in labels
-    back = call(client, "undo", "me")
-    assert back[0] == fourth and "one pair back" in back[5] and "3 labels" in back[4]
-    back = call(client, "undo", "me")
-    assert back[0] == third and "2 labels" in back[4]
-    assert third not in server.review().labels()
-
-
-def test_a_word_about_another_pair_than_the_one_shown_changes_nothing(
-    client: Client, server: Server
-) -> None:
-    pair, _, question, answer, _, _, _ = call(client, "review", "she")
-    now = call(client, "skip", "she", pair)
-    before = server.review().history()
-    for name, arguments in (("accept", (question, answer)), ("reject", ("wrong",)), ("skip", ())):
-        said = call(client, name, "she", pair, *arguments)
-        assert said[0] == now[0] and "another pair" in said[5]
-    assert "needs a question" in call(client, "accept", "she", now[0], " ", "x")[5]
-    assert "why?" in call(client, "reject", "she", now[0], None)[5]
-    assert server.review().history() == before
-
-
 def test_a_blind_question_is_answered_voted_on_and_revealed(client: Client, server: Server) -> None:
     systems = ["base", "tuned", "rag", "tuned+rag"]
     said, cards, *_ = call(client, "ask", "Τι έκανε η Ελένη Καρατζά;", "default", systems, True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from exchange.store.corpus import SpoolCorpus
 from kkoracle.studio import comparison
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import EVIL, Server
@@ -72,37 +71,6 @@ def test_a_reload_shows_where_things_stand(browser: Browser, server: Server) -> 
         server.url, READY + " !== null", (marked, "window.before"), ("location.reload()", again)
     )
     assert "no action needed" in seen["dom"] or "daemon" in seen["dom"]
-
-
-def test_a_hostile_pair_is_shown_as_text_and_is_judged_with_one_key(
-    browser: Browser, server: Server
-) -> None:
-    said = "[...document.querySelectorAll('textarea')].map(one => one.value).join()"
-    press = (
-        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'σ', bubbles: true}));"
-        f"window.last = {said}"
-    )
-    here = f"window.found = {said}.includes('onerror')"
-    skip = f"if (!({here})) {{ {press} }} else {{ window.last = '' }}"
-    before = len(server.review().history())
-    seen = browser.look(
-        server.url,
-        f"{READY} !== null",
-        (tab("Review"), "document.querySelector('#chunk .said') !== null"),
-        *[(skip, f"window.last !== {said}")] * 45,
-        ("", "window.found"),
-        LATER,
-        (
-            "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'α', bubbles: true}))",
-            f"!{said}.includes('onerror')",
-        ),
-    )
-    assert seen["owned"] is None and foreign(seen, server) == set()
-    (given,) = server.review().history()[before:]
-    assert given.verdict == "accept" and given.question == given.answer == ""
-    with SpoolCorpus(server.desk.archive) as corpus:
-        (judged,) = [s.pair for s in corpus.pairs() if s.pair.id == given.pair_id]
-    assert "onerror" in judged.question
 
 
 def test_hostile_words_of_all_sides_stay_words_in_a_comparison(
