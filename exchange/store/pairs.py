@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
-from exchange.errors import NotFound
+from exchange.errors import NotFound, UsageError
 from exchange.records import Chunk, Completion, Pair, Story
 from exchange.store.paging import KeysetQuery
 from exchange.store.review import Label, Review
@@ -18,6 +19,7 @@ from exchange.text.stems import stem
 SHORTEST_ID = 4  # characters of an id that may stand for the whole
 # What people said of a pair; "edited" is accepted in a person's own words.
 LABELS = ("none", "accepted", "edited", "rejected")
+_SCORES = ("low", "high")
 _ID = re.compile(r"[0-9a-f]{8,24}")  # the beginning of an id, or all of it
 
 
@@ -34,6 +36,24 @@ class PairFilter:
     low: float | None = None  # the score, from
     high: float | None = None  # and to
     words: str = ""  # in question or answer, in any form; or the beginning of an id
+    FIELDS: ClassVar = ("words", "status", "reason", "kind", "section", "year", "label", *_SCORES)
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str]) -> PairFilter:
+        """From words, as an address or a form holds them.
+
+        Raises:
+            UsageError: a score that is no number.
+        """
+        scores: dict[str, float] = {}
+        for name in _SCORES:
+            try:
+                if name in asked:
+                    scores[name] = float(asked[name].replace(",", "."))
+            except ValueError:
+                raise UsageError(f"{asked[name]!r} is no score: write it as 0.5") from None
+        texts = {name: value for name, value in asked.items() if name not in _SCORES}
+        return cls(**texts, low=scores.get("low"), high=scores.get("high"))
 
     def query(self, *, verdict: bool = True) -> KeysetQuery:
         """The list of these pairs; `verdict`: only those of this status and reason."""

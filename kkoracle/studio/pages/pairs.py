@@ -6,7 +6,8 @@ next `kkoracle dataset build` obeys it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 REVIEWER, REVIEWER_S = "kkoracle-reviewer", 365 * 24 * 3600  # whose labels these are, remembered
 LONGEST = 4000  # characters of an edited text
-TEXTS = ("words", "status", "reason", "kind", "section", "year", "label")
-NUMBERS = ("low", "high")
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -99,7 +98,7 @@ def show_pairs(studio: Studio, request: Request) -> Response:
         choices=choices,
         labels={name: name for name in LABELS},
         asked=asked,
-        chosen={name: asked.get(name, "") for name in (*TEXTS, *NUMBERS)},
+        chosen={name: asked.get(name, "") for name in PairFilter.FIELDS},
         at=request.query_params.get("at", ""),
         left=left,
         **_reviewing(studio, request),
@@ -109,14 +108,10 @@ def show_pairs(studio: Studio, request: Request) -> Response:
 def show_pair(studio: Studio, request: Request) -> Response:
     """One pair beside its chunk, with the sentence that supports it marked."""
     wanted, asked = read_filter(request.query_params)
-    spool = Spool.read(studio.directory)
-    try:
+    with _opened(studio) as (spool, index):
         found = read_pair(spool, request.path_params["id"])
-        with PairIndex(studio.directory) as index:
-            index.catch_up(spool)
-            before, after = index.beside(wanted, found.pair.id)
-    finally:
-        spool.close()
+        index.catch_up(spool)
+        before, after = index.beside(wanted, found.pair.id)
     given = labels_of(studio.directory, found.pair.id)
     last = given[-1] if given else Label(pair_id="", verdict="withdrawn")
     return studio.page(
@@ -144,11 +139,8 @@ def accept_pairs(studio: Studio, request: Request, form: FormData) -> Response:
     if "question" in form:
         if not question or not answer:
             raise UsageError("a pair needs a question and an answer: go back and write them")
-        spool = Spool.read(studio.directory)
-        try:
+        with _opened(studio) as (spool, _):
             pair = read_pair(spool, ids[0]).pair
-        finally:
-            spool.close()
         question = "" if question == pair.question.strip() else question
         answer = "" if answer == pair.answer.strip() else answer
     labels = [
@@ -223,18 +215,10 @@ def read_filter(values: Mapping[str, Any]) -> tuple[PairFilter, dict[str, str]]:
     """
     asked = {
         name: value.strip()[:200]
-        for name in (*TEXTS, *NUMBERS)
+        for name in PairFilter.FIELDS
         if isinstance(value := values.get(name, ""), str) and value.strip()
     }
-    numbers: dict[str, float] = {}
-    for name in NUMBERS:
-        try:
-            if name in asked:
-                numbers[name] = float(asked[name].replace(",", "."))
-        except ValueError:
-            raise UsageError(f"{asked[name]!r} is no score: write it as 0.5") from None
-    texts = {name: asked[name] for name in TEXTS if name in asked}
-    return PairFilter(**texts, low=numbers.get("low"), high=numbers.get("high")), asked
+    return PairFilter.of(asked), asked
 
 
 def _chosen(studio: Studio, form: FormData) -> list[str]:
@@ -245,13 +229,9 @@ def _chosen(studio: Studio, form: FormData) -> list[str]:
             raise UsageError("no pair is ticked: go back and tick some (key x)")
         return list(dict.fromkeys(ids))
     wanted, _ = read_filter(form)
-    spool = Spool.read(studio.directory)
-    try:
-        with PairIndex(studio.directory) as index:
-            index.catch_up(spool)
-            ids = index.ids(wanted, MOST + 1)
-    finally:
-        spool.close()
+    with _opened(studio) as (spool, index):
+        index.catch_up(spool)
+        ids = index.ids(wanted, MOST + 1)
     if not ids or len(ids) > MOST:
         raise UsageError(f"{len(ids):,} pairs: from 1 to {MOST:,} can be judged at once")
     return ids
@@ -263,18 +243,14 @@ def _labelled(
     """Store the labels, and lead on to the next pair or back to the list."""
     wanted, asked = read_filter(form)
     on, after = field(form, "on"), ""
-    spool = Spool.read(studio.directory)
-    try:
+    with _opened(studio) as (spool, index):
         known = {row.pair.id for row in list_pairs(spool, [one.pair_id for one in labels])}
         if len(known) < len(labels):
             raise UsageError("a pair of these is not in this archive: look at the list again")
-        with PairIndex(studio.directory) as index:
-            if on:
-                _, after = index.beside(wanted, on)
-            _with_review(studio, lambda review: review.add_labels(labels))
-            index.catch_up(spool)
-    finally:
-        spool.close()
+        if on:
+            _, after = index.beside(wanted, on)
+        _with_review(studio, lambda review: review.add_labels(labels))
+        index.catch_up(spool)
     said = f"{_count(len(labels))} {said}"
     if after:
         return studio.redirect(request, "pair", said, id=after, **asked)
@@ -308,12 +284,16 @@ def _reviewing(studio: Studio, request: Request) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _opened(studio: Studio) -> Iterator[tuple[Spool, PairIndex]]:
+    """The archive's spool and the index of its pairs, for one look."""
+    with closing(Spool.read(studio.directory)) as spool, PairIndex(studio.directory) as index:
+        yield spool, index
+
+
 def _with_review(studio: Studio, work: Callable[[Review], T]) -> T:
-    review = Review.open(studio.directory)
-    try:
+    with closing(Review.open(studio.directory)) as review:
         return work(review)
-    finally:
-        review.close()
 
 
 def _count(pairs: int) -> str:
