@@ -5,17 +5,20 @@ Pure: who is shown under which letter, what a vote says, who won how often, and 
 
 from __future__ import annotations
 
-import base64
 import random
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from exchange.errors import UsageError
+from exchange.html.templates import environment
 from exchange.store.review import Vote
 from exchange.text.controls import plain_markdown
-from kkoracle.studio import studio
-from kkoracle.studio.systems import StudioAnswer
+from kkoracle.studio.systems import STOPPED, StudioAnswer
+from trainer.chat.session import ChatTurn
 
 LETTERS = "ABCD"
+MOST_ROUNDS = 200  # questions of one talk
 ALL_ALIKE, NONE_RIGHT = OTHER_CHOICES = ("all alike", "none is right")
 
 
@@ -30,6 +33,8 @@ class ComparisonRound:
     blind: bool = True
     said: str = ""  # the vote, in words; "" while there is none
     better: str = ""
+    strength: float = 1.0  # of the adapter
+    follows: bool = False  # each system knows what it said before
 
     @property
     def whole(self) -> bool:
@@ -51,12 +56,77 @@ class ComparisonRound:
         return [*LETTERS[: len(self.systems)], *OTHER_CHOICES]
 
 
-def begin_round(question: str, run: str, systems: Sequence[str], blind: bool) -> ComparisonRound:
+def begin_round(
+    question: str,
+    run: str,
+    systems: Sequence[str],
+    blind: bool,
+    *,
+    strength: float = 1.0,
+    follows: bool = False,
+) -> ComparisonRound:
     """A round in which nobody has answered yet; blind ones are shuffled."""
     order = list(systems)
     if blind:
         random.SystemRandom().shuffle(order)
-    return ComparisonRound(question, run, tuple(order), blind=blind)
+    return ComparisonRound(
+        question, run, tuple(order), blind=blind, strength=strength, follows=follows
+    )
+
+
+@dataclass(slots=True)
+class Talk:
+    """Questions of one page, of which at most one is being answered."""
+
+    rounds: list[ComparisonRound] = field(default_factory=list)
+    busy: bool = False
+    error: str = ""  # why the last question was not answered
+    note: str = ""  # what it waits for
+    stop: threading.Event = field(default_factory=threading.Event)
+    _beginning: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, of: ComparisonRound) -> None:
+        """Put the next question.
+
+        Raises:
+            UsageError: the last one is still being answered, or the talk is too long.
+        """
+        with self._beginning:
+            if self.busy:
+                raise UsageError("the last question is still being answered: wait, or cancel it")
+            if len(self.rounds) >= MOST_ROUNDS:
+                raise UsageError("this talk is long enough: save it, and begin another")
+            self.rounds.append(of)
+            self.stop.clear()
+            self.error, self.busy = "", True
+
+    def said_by(self, system: str) -> list[ChatTurn]:
+        """What one system was asked and has answered, before the last question."""
+        return [
+            ChatTurn(one.question, given.text, system)
+            for one in self.rounds[:-1]
+            for given in one.given
+            if given.system == system and not given.error
+        ]
+
+    def add(self, given: StudioAnswer) -> None:
+        """One more answer to the last question."""
+        self.rounds[-1] = replace(self.rounds[-1], given=(*self.rounds[-1].given, given))
+
+    def end(self, error: str = "") -> None:
+        """The last question has its answers; one that was stopped keeps those that are whole."""
+        last = self.rounds[-1]
+        given = tuple(one for one in last.given if one.error != STOPPED)
+        if given:
+            names = (
+                last.systems
+                if len(given) == len(last.systems)
+                else tuple(one.system for one in given)
+            )
+            self.rounds[-1] = replace(last, given=given, systems=names)
+        else:
+            self.rounds.pop()
+        self.error, self.note, self.busy = error, "", False
 
 
 def record_vote(
@@ -115,20 +185,8 @@ def to_markdown(title: str, talk: Sequence[ComparisonRound]) -> str:
 
 def to_html(title: str, talk: Sequence[ComparisonRound]) -> str:
     """The same as one page."""
-    return studio.render("transcript", title, talk)
-
-
-def download_links(name: str, title: str, talk: Sequence[ComparisonRound]) -> str:
-    """Links that save it; the file is in the link, so that nothing is left on the server."""
-    if not talk:
-        return ""
-    kinds = (("md", "text/markdown", to_markdown), ("html", "text/html", to_html))
-    return " ".join(
-        studio.render(
-            "save", name, ending, kind, base64.b64encode(write(title, talk).encode()).decode()
-        )
-        for ending, kind, write in kinds
-    )
+    template = environment(__package__).get_template("transcript.html.j2")
+    return template.render(title=title, talk=talk)
 
 
 def _blockquote(text: str) -> str:

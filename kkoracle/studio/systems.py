@@ -1,33 +1,36 @@
-"""The systems that Compare asks: base and tuned model, alone and with what the archive says.
+"""The systems that Ask puts a question to: base and tuned model, alone and with search.
 
 They are those of an evaluation; only what is put to them is a person's, and nothing is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import NotFound
+from exchange.errors import NotFound, UserError
 from exchange.inference import models
+from exchange.inference.engine import scaled_name
 from exchange.project import Project, runs_with
 from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
 from exchange.store.corpus import SpoolCorpus
+from exchange.store.spool import Spool
 from trainer import tuned_model
-from trainer.chat.session import BASE, RAG, SYSTEMS, TUNED, TUNED_RAG
+from trainer.chat.session import BASE, RAG, TUNED, ChatSession, ChatTurn
 from trainer.evaluate import rag
+from trainer.evaluate.rag import Document
 from trainer.evaluate.rag.archive import rag_template
 from trainer.evaluate.rag.index import question_terms
-from trainer.evaluate.records import EvalItem
 from trainer.evaluate.settings import EvaluateSettings
 from trainer.evaluate.systems.client import ModelOutput
 from trainer.evaluate.systems.local import LocalModel, LocalWeights
-from trainer.evaluate.systems.strategies import PromptStrategy, RagStrategy, ZeroShotStrategy
 
+STRENGTHS = (1.0, 0.75, 0.5)  # of the adapter; `kkoracle evaluate --scales` measures them
 LONGEST_QUESTION = 2000  # characters of a question
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class StudioSource:
     head: str
     url: str
     text: str
+    story: str = ""  # its id in the archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,10 @@ def runs_with_adapter(project: Project, archive: str) -> list[str]:
     return [folder.name for folder in found]
 
 
-def system_names(run: str) -> list[str]:
-    """Who can be asked, with a run or without."""
-    return list(SYSTEMS) if run else [BASE, RAG]
+def system_names(run: str, strength: float = 1.0) -> list[str]:
+    """Who can be asked: the base, and with a run the tuned model, each alone and with search."""
+    tuned = TUNED if strength == 1 else scaled_name(strength)
+    return [BASE, tuned, RAG, f"{tuned}+{RAG}"] if run else [BASE, RAG]
 
 
 class StudioSystems:
@@ -72,55 +77,78 @@ class StudioSystems:
         template: prompts.PromptTemplate,
         passages: int,
         system: str,
+        strength: float,
+        directory: Path,
     ) -> None:
         self._weights, self._index, self._template = weights, index, template
         self._passages = passages
         self._system = system
+        self._strength = strength
+        self._directory = directory
 
-    def ask(self, name: str, question: str, max_tokens: int) -> StudioAnswer:
-        """One answer. What goes wrong with it alone stands in `error`."""
-        read = name in (RAG, TUNED_RAG)
-        way: PromptStrategy = (
-            RagStrategy(self._index, self._template, self._passages) if read else ZeroShotStrategy()
-        )
+    def ask(
+        self,
+        name: str,
+        question: str,
+        max_tokens: int,
+        before: Sequence[ChatTurn] = (),
+        stop: Callable[[], bool] = lambda: False,
+    ) -> StudioAnswer:
+        """One answer. What goes wrong with it alone stands in `error`.
+
+        Args:
+            before: what it was asked and has answered in this talk, if it is to know that.
+            stop: looked at before every token.
+        """
+        tuned, found = name.startswith(TUNED), list[Document]()
+        if name.endswith(RAG):
+            hits = self._index.search(question_terms(question), self._passages)
+            found = [one.document for one in hits]
         speaker = LocalModel(
-            self._weights, tuned=name in (TUNED, TUNED_RAG), model_sha="", adapter_sha=""
+            self._weights,
+            tuned=tuned,
+            model_sha="",
+            adapter_sha="",
+            scale=self._strength if tuned else 1.0,
         )
-        item = EvalItem("asked", "", question, "", "", self._system)
-        asked = way.build_prompt(item, lambda prompt: speaker.fits(prompt, max_tokens))
-        found: list[ModelOutput] = []
-        speaker.answer(
-            [asked.prompt], max_tokens, lambda _, said: found.append(said), lambda: False
-        )
-        (said,) = found
+        session = ChatSession(name, self._system, turns=list(before))
+        try:
+            prompt, shown = session.prompt(
+                question, found, self._template, lambda turns: speaker.fits(turns, max_tokens)
+            )
+        except UserError as error:
+            return StudioAnswer(name, "", error=str(error))
+        ended: list[ModelOutput] = []
+        speaker.answer([prompt], max_tokens, lambda _, said: ended.append(said), stop)
+        if not ended:
+            return StudioAnswer(name, "", error=STOPPED)
+        (said,) = ended
         return StudioAnswer(
-            name,
-            said.text,
-            said.seconds,
-            said.tokens_out,
-            self._sources(question, asked.sources),
-            said.error,
+            name, said.text, said.seconds, said.tokens_out, self._sources(shown), said.error
         )
 
-    def _sources(self, question: str, shown: tuple[str, ...]) -> tuple[StudioSource, ...]:
+    def _sources(self, shown: Sequence[Document]) -> tuple[StudioSource, ...]:
         if not shown:
             return ()
-        found = {
-            one.document.id: one.document
-            for one in self._index.search(question_terms(question), self._passages)
-        }
+        spool = Spool.read(self._directory)
+        try:
+            stories = [
+                spool.db.execute("SELECT story_id FROM chunks WHERE id=?", (one.id,)).fetchone()
+                for one in shown
+            ]
+        finally:
+            spool.close()
         return tuple(
-            StudioSource(found[id].head, found[id].url, found[id].text)
-            for id in shown
-            if id in found
+            StudioSource(one.head, one.url, one.text, found["story_id"] if found else "")
+            for one, found in zip(shown, stories, strict=True)
         )
 
 
 @contextmanager
 def open_systems(
-    project: Project, archive: str, run: str, note: Callable[[str], None]
+    project: Project, archive: str, run: str, strength: float, note: Callable[[str], None]
 ) -> Iterator[StudioSystems]:
-    """Base model, the adapter of a run if one is named, and the index of the archive.
+    """Base model, the adapter of a run at a strength if one is named, and the archive's index.
 
     Raises:
         UserError: nothing crawled, the model not on this machine, or not the run's.
@@ -134,8 +162,17 @@ def open_systems(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")
         )
     try:
-        with LocalWeights(base, adapter, project.data, 1, note) as weights:
-            yield StudioSystems(weights, index, template, evaluated.passages, persona.system)
+        scales = () if strength == 1 else (strength,)
+        with LocalWeights(base, adapter, project.data, 1, note, scales) as weights:
+            yield StudioSystems(
+                weights,
+                index,
+                template,
+                evaluated.passages,
+                persona.system,
+                strength,
+                project.archive_dir(archive),
+            )
     finally:
         index.close()
 

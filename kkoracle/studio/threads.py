@@ -1,19 +1,21 @@
-"""Work that must stay in one thread: an SQLite connection's, and a model's.
+"""Work that must stay in one thread, an SQLite connection's and a model's, and work in background.
 
-Gradio calls a tab's functions in any of its threads; MLX and SQLite want the one that opened them.
+Pages are answered in many threads; MLX and SQLite want the one that opened them.
 """
 
 from __future__ import annotations
 
 import gc
+import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from exchange.errors import ModelUnfit
+from exchange.errors import ModelUnfit, NotFound
 from exchange.lock import GPU_LOCK, FileLock, hold_gpu
 
 T = TypeVar("T")
@@ -118,3 +120,32 @@ class ModelThread:
         self._model, self._key = None, ""
         self._held.close()
         gc.collect()
+
+
+KEPT = 50  # talks or scored files that a studio remembers
+
+
+class RecentThings(Generic[T]):
+    """The last things that were made here, each under a name that nobody else can guess."""
+
+    def __init__(self, what: str, kept: int = KEPT) -> None:
+        self._what, self._kept = what, kept
+        self._lock = threading.Lock()
+        self._things: OrderedDict[str, T] = OrderedDict()
+
+    def add(self, thing: T) -> str:
+        """Its name; the oldest thing is forgotten for it once there are too many."""
+        name = secrets.token_urlsafe(12)
+        with self._lock:
+            self._things[name] = thing
+            if len(self._things) > self._kept:
+                self._things.popitem(last=False)
+        return name
+
+    def find(self, name: str) -> T:
+        """Raises NotFound when it was forgotten, or never was."""
+        with self._lock:
+            if name not in self._things:
+                raise NotFound(f"this {self._what} is over: the studio was started anew since")
+            self._things.move_to_end(name)
+            return self._things[name]

@@ -1,6 +1,6 @@
 """The studio's pages: each module answers some addresses by `routes(studio)`."""
 
-from kkoracle.studio.pages import overview, pairs, reports, review, runs
+from kkoracle.studio.pages import ask, overview, pairs, reports, review, runs, score
 
-OF_ARCHIVE = (overview, review, pairs, runs, reports)
-ALWAYS = ()  # also in a folder that has no archive
+OF_ARCHIVE = (overview, review, pairs, runs, ask, reports)
+ALWAYS = (score,)  # also in a folder that has no archive

@@ -9,6 +9,10 @@ const shown = (element) => element.offsetParent !== null && !element.disabled;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && typing(event.target)) return event.target.blur();
+  if (event.key === "Enter" && event.target.dataset.enter !== undefined && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    return event.target.form.requestSubmit();
+  }
   if (typing(event.target)) return;
   if (event.key === "?") return showKeys();
   const key = SAME_KEY[event.key] || event.key;

@@ -6,7 +6,7 @@ import http.client
 import re
 
 from exchange.net import RequestFence
-from tests.conftest import run_cli
+from tests.conftest import ROOT, run_cli
 from tests.kkoracle.studio.conftest import Server, Start
 from tests.trainer.conftest import Desk
 
@@ -56,3 +56,48 @@ def test_a_request_that_names_no_host_is_nobodys() -> None:
 def test_a_proxy_wants_a_password(desk: Desk) -> None:
     refused = run_cli("ui", cwd=desk.folder, KKORACLE_UI_PUBLIC_URL=PUBLIC)
     assert refused.returncode == 2 and "KKORACLE_UI_PASSWORD" in refused.stderr
+
+
+def test_other_sites_and_other_names_are_refused(server: Server) -> None:
+    assert ask(server, "/")[0] == 200
+    assert ask(server, "/", Host="evil.example")[0] == 421
+    assert ask(server, "/", Origin="http://evil.example")[0] == 403
+    assert ask(server, "/", Origin="null")[0] == 403
+    assert ask(server, "/", Origin=server.url)[0] == 200
+    own = {"Origin": server.url, "Content-Type": "application/x-www-form-urlencoded"}
+    assert ask(server, "/ask/unload", "POST", **own)[0] == 303
+    assert ask(server, "/ask/unload", "POST", **own | {"Origin": "http://evil.example"})[0] == 403
+
+
+def test_no_page_may_run_what_is_not_a_file_of_ours_or_hold_styles(server: Server) -> None:
+    for path in ("/", "/runs", "/runs/default", "/ask", "/score", "/reports", "/no-such-page"):
+        _, page, headers = ask(server, path)
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|hx-on|<script(?! src=)", page), path
+
+
+def test_beyond_loopback_it_wants_a_password(start: Start, desk: Desk) -> None:
+    refused = run_cli("ui", "--host", "0.0.0.0", cwd=desk.folder)
+    assert refused.returncode == 2 and "KKORACLE_UI_PASSWORD" in refused.stderr
+    server = start("--host", "0.0.0.0", KKORACLE_UI_PASSWORD="secret")
+    assert ask(server, "/")[0] == 401
+    assert ask(server, "/", Authorization="Basic a2tvcmFjbGU6d3Jvbmc=")[0] == 401
+    assert ask(server, "/", Authorization="Basic a2tvcmFjbGU6c2VjcmV0")[0] == 200
+    server.process.terminate()
+    assert server.process.wait(60) == 0
+
+
+def test_a_port_in_use_is_one_line(server: Server, desk: Desk) -> None:
+    said = run_cli("ui", "--port", server.url.rpartition(":")[2], cwd=desk.folder)
+    assert said.returncode == 1 and "--port" in said.stderr and "Traceback" not in said.stderr
+
+
+def test_without_the_extra_one_line_says_what_to_install(desk: Desk) -> None:
+    hidden = desk.folder / "hidden"
+    (hidden / "starlette").mkdir(parents=True)
+    (hidden / "starlette" / "__init__.py").write_text("raise ImportError('no starlette')")
+    said = run_cli("ui", "--port", "0", cwd=desk.folder, PYTHONPATH=f"{hidden}:{ROOT}")
+    assert said.returncode == 1 and "pip install 'kkoracle[ui]'" in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1

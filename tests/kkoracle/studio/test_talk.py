@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import re
+from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 
+from exchange.errors import UsageError
 from kkoracle.studio import comparison
-from kkoracle.studio.comparison import ALL_ALIKE, NONE_RIGHT, ComparisonRound
-from kkoracle.studio.systems import StudioAnswer, StudioSource
+from kkoracle.studio.comparison import ALL_ALIKE, NONE_RIGHT, ComparisonRound, Talk
+from kkoracle.studio.systems import STOPPED, StudioAnswer, StudioSource
+from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import EVIL
 
 SYSTEMS = ("base", "tuned", "RAG")
@@ -85,11 +87,30 @@ def test_hostile_text_is_text_in_both_files() -> None:
     assert read.count("<h1>") == 1 and "# τίτλος" in read
 
 
-def test_the_links_hold_the_files_themselves() -> None:
-    assert comparison.download_links("paper-talk", "paper", []) == ""
-    of = answered()
-    found = comparison.download_links("paper-talk", "paper", [of])
-    held = dict(re.findall(r'download="paper-talk\.(\w+)" href="data:[^,]*;base64,([^"]*)"', found))
-    assert set(held) == {"md", "html"}
-    assert base64.b64decode(held["md"]).decode() == comparison.to_markdown("paper", [of])
-    assert base64.b64decode(held["html"]).decode() == comparison.to_html("paper", [of])
+def test_a_page_saved_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "talk.html"
+    page.write_text(comparison.to_html(EVIL, [answered(text=EVIL)]), "utf-8")
+    seen = browser.look(page.as_uri(), "document.body.innerText.includes('onerror')")
+    assert seen["owned"] is None and len(seen["requests"]) == 1
+
+
+def test_each_system_hears_what_it_said_itself() -> None:
+    talk = Talk([answered(blind=False)])
+    talk.begin(comparison.begin_round("Και πού;", "default", SYSTEMS, False, follows=True))
+    (before,) = talk.said_by("tuned")
+    assert (before.question, before.answer) == ("Πότε;", "Το 2012. (1)")
+    with pytest.raises(UsageError, match="still being answered"):
+        talk.begin(talk.rounds[0])
+
+
+def test_a_question_that_was_stopped_keeps_whole_answers_and_no_empty_round() -> None:
+    talk = Talk()
+    talk.begin(comparison.begin_round("Πότε;", "", SYSTEMS, False))
+    talk.add(StudioAnswer("base", "Το 2012."))
+    talk.add(StudioAnswer("tuned", "", error=STOPPED))
+    talk.end()
+    (left,) = talk.rounds
+    assert left.whole and left.systems == ("base",) and not talk.busy
+    talk.begin(comparison.begin_round("Πού;", "", SYSTEMS, False))
+    talk.end("no memory")
+    assert talk.rounds == [left] and talk.error == "no memory"
