@@ -83,6 +83,9 @@ class Corpus(Protocol):
     def chunks(self) -> Iterator[Chunk]:
         """All live chunks, by story and place in it."""
 
+    def chunks_of(self, story_id: str) -> list[Chunk]:
+        """The live chunks of one story, by place in it."""
+
     def chunk_stories(self) -> dict[str, str]:
         """Chunk id -> story id, of all chunks ever made."""
 
@@ -130,6 +133,23 @@ class SpoolCorpus:
             "SELECT record FROM chunks WHERE state='live' ORDER BY story_id, position, id"
         ):
             yield Chunk.from_json(record)
+
+    def chunks_of(self, story_id: str) -> list[Chunk]:
+        rows = self._db.execute(
+            "SELECT record FROM chunks WHERE story_id=? AND state='live' ORDER BY position, id",
+            (story_id,),
+        )
+        return [Chunk.from_json(record) for (record,) in rows]
+
+    def chunk_state(self) -> str:
+        """Other than before when chunks have come or gone; read in no time.
+
+        A chunk whose header alone has changed does not show in it.
+        """
+        counters = self.counters()
+        (last,) = self._db.execute("SELECT max(rowid) FROM chunks").fetchone()
+        counted = (counters.get(f"chunks.{state}", 0) for state in ("live", "stale"))
+        return ":".join([self._spool.meta("identity"), str(last or 0), *map(str, counted)])
 
     def chunk_stories(self) -> dict[str, str]:
         return dict(self._db.execute("SELECT id, story_id FROM chunks").fetchall())

@@ -75,6 +75,7 @@ class FolderCorpus:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.archive = ""
+        self._places: dict[str, tuple[int, int]] = {}  # story -> where its chunks are, in bytes
 
     def __enter__(self) -> Self:
         """Checks every file against its hash.
@@ -127,6 +128,18 @@ class FolderCorpus:
     def chunks(self) -> Iterator[Chunk]:
         for raw in self._lines("chunks.jsonl"):
             yield self._record(Chunk, raw)
+
+    def chunks_of(self, story_id: str) -> list[Chunk]:
+        with (self._folder / "chunks.jsonl").open("rb") as file:
+            if not self._places:
+                for line in file:  # those of a story stand together
+                    story = orjson.loads(line)["story_id"]
+                    first, length = self._places.get(story, (file.tell() - len(line), 0))
+                    self._places[story] = first, length + len(line)
+            first, length = self._places.get(story_id, (0, 0))
+            file.seek(first)
+            lines = file.read(length).splitlines()
+        return [self._record(Chunk, orjson.loads(line)) for line in lines]
 
     def chunk_stories(self) -> dict[str, str]:
         return dict(self._lines("chunk-stories.jsonl"))

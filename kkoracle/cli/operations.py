@@ -11,7 +11,7 @@ from exchange.cli.commands import Panel, add_command
 from exchange.cli.fields import settings_options
 from exchange.cli.options import Archive, Json
 from exchange.project import Project
-from kkoracle.cli import trace
+from kkoracle.cli import search, trace
 from kkoracle.settings import DashboardSettings, StudioSettings
 
 _PANEL: Panel = "Look and operate"
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         panel=_PANEL,
         journal=False,
     )
+    search.register(app)
     trace.register(app)
     add_command(
         app,

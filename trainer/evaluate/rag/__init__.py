@@ -6,7 +6,7 @@ model and no service. `chat`, the studio and the systems of an evaluation share 
 
 from __future__ import annotations
 
-from trainer.evaluate.rag.archive import ArchiveSearch, open_archive, rag_messages
+from trainer.evaluate.rag.archive import ArchiveSearch, current_index, open_archive, rag_messages
 from trainer.evaluate.rag.attribution import AnswerSource, source_lines
 from trainer.evaluate.rag.index import Document, SearchHit, SearchIndex
 
@@ -16,6 +16,7 @@ __all__ = [
     "Document",
     "SearchHit",
     "SearchIndex",
+    "current_index",
     "open_archive",
     "rag_messages",
     "source_lines",

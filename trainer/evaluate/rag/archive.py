@@ -51,14 +51,36 @@ def open_archive(
 
 
 def documents(corpus: Corpus) -> Iterator[Document]:
-    """Every live chunk with its story's cluster and address."""
+    """Every live chunk with its story's cluster and address, the oldest story first."""
     stories = {
-        stored.story.id: (stored.cluster or stored.story.id, stored.story.url)
+        stored.story.id: (stored.story.published, stored.cluster, stored.story.url)
         for stored in corpus.stories()
     }
-    for chunk in corpus.chunks():
-        cluster, url = stories.get(chunk.story_id, (chunk.story_id, ""))
-        yield Document(chunk.id, chunk.header, chunk.text, cluster, url)
+    for story in sorted(stories, key=lambda story: (stories[story][0], story)):
+        published, cluster, url = stories[story]
+        for chunk in corpus.chunks_of(story):
+            head, group = chunk.header, cluster or story
+            yield Document(chunk.id, head, chunk.text, group, url, published, story)
+
+
+def current_index(
+    archive_dir: Path, progress: StageProgress = lambda what, done, total: None
+) -> SearchIndex:
+    """The index of an archive's spool, brought up to date if chunks have come or gone.
+
+    Raises:
+        UserError: the archive has no chunk yet, or its folder cannot be written.
+    """
+    with SpoolCorpus(archive_dir) as corpus:
+        state = corpus.chunk_state()
+        found = SearchIndex.opened(archive_dir / FILE)
+        if found is not None:
+            if found.state == state:
+                return found
+            found.close()
+        found = open_archive(corpus, archive_dir, progress)
+        found.note_state(archive_dir / FILE, state)
+        return found
 
 
 def _key(corpus: Corpus) -> tuple[str, int]:
@@ -99,8 +121,7 @@ class ArchiveSearch:
             UserError: the archive has no chunk yet.
         """
         if self._index is None:
-            with SpoolCorpus(self._archive_dir) as corpus:
-                self._index = open_archive(corpus, self._archive_dir, progress)
+            self._index = current_index(self._archive_dir, progress)
             self._taught = taught_pairs(self._archive_dir, self._run)
         return self._index
 

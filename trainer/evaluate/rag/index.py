@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 from re import compile as pattern
@@ -27,7 +27,7 @@ from exchange.text.fold import WORD, fold
 from exchange.text.similarity import question_signature
 from exchange.text.stems import stem
 
-VERSION = 1  # of these rules; an index made by others is made anew
+VERSION = 2  # of these rules; an index made by others is made anew
 _DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
 
 
@@ -73,6 +73,9 @@ _SCHEMA = (
     # What FTS5 needs for BM25 and no copy of the text. Terms are folded: ASCII rules suffice.
     "CREATE VIRTUAL TABLE words USING fts5(terms, content='', tokenize='ascii')",
     "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row)",
+    # The first document of each one's story, and of each date.
+    "CREATE TABLE places (id INTEGER PRIMARY KEY, first INTEGER NOT NULL)",
+    "CREATE TABLE days (published TEXT PRIMARY KEY, first INTEGER NOT NULL) WITHOUT ROWID",
     # Asked for every term of every question; the vocabulary counts anew each time.
     "CREATE TABLE frequency (term TEXT PRIMARY KEY, documents INTEGER NOT NULL) WITHOUT ROWID",
 )
@@ -87,6 +90,8 @@ class Document:
     text: str
     group: str = ""  # documents of one are about the same: the story of a chunk
     url: str = ""
+    published: str = ""  # ISO date; an archive's documents are in its order
+    story: str = ""  # documents of one stand together
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ class SearchIndex:
         self._unpack = zstandard.ZstdDecompressor()
         self.count = int(self._meta("count"))
         self.key = self._meta("key")
+        self.state = self._meta("state")
+        self.version = self._meta("version")
 
     @classmethod
     def build(
@@ -137,18 +144,28 @@ class SearchIndex:
         return cls(sqlite3.connect(path))
 
     @classmethod
-    def opened(cls, path: Path, key: str) -> Self | None:
-        """The index in a file; None when there is none, or it is of something else, or damaged."""
+    def opened(cls, path: Path, key: str | None = None) -> Self | None:
+        """The index in a file; None when there is none, or it is of something else, or damaged.
+
+        Args:
+            key: what it has to be an index of; None takes whatever there is.
+        """
         if not path.exists():
             return None
         try:
             found = cls(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True))
         except (sqlite3.Error, TypeError, ValueError):
             return None
-        if found.key == key:
+        if found.version == str(VERSION) and key in (None, found.key):
             return found
         found.close()
         return None
+
+    def note_state(self, path: Path, state: str) -> None:
+        """Keep beside a file's index of which state of the archive it is, if it can be kept."""
+        self.state = state
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db, db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (state,))
 
     def close(self) -> None:
         self._db.close()
@@ -169,7 +186,7 @@ class SearchIndex:
             (query, count + GROUP_MARGIN if beside else count),
         )
         for number, score in rows:
-            document = self._document(number)
+            document = self.document(number)
             if not beside or document.group != beside:
                 found.append(SearchHit(document, score))
             if len(found) == count:
@@ -180,6 +197,26 @@ class SearchIndex:
         """How many documents hold a term."""
         row = self._db.execute("SELECT documents FROM frequency WHERE term=?", (term,)).fetchone()
         return int(row[0]) if row else 0
+
+    def matching(
+        self, expression: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterator[tuple[int, int]]:
+        """Numbers of the documents that meet an expression of FTS5, and of their stories' first.
+
+        Args:
+            first: the lowest number that is wanted; `last` the highest.
+        """
+        order = "DESC" if descending else "ASC"
+        found = self._db.execute(
+            "SELECT words.rowid, first FROM words CROSS JOIN places ON places.id=words.rowid "
+            f"WHERE words MATCH ? AND words.rowid BETWEEN ? AND ? ORDER BY words.rowid {order}",
+            (expression, first, last),
+        )
+        yield from found
+
+    def days(self) -> list[tuple[str, int]]:
+        """Every date with the number of its first document, in order."""
+        return self._db.execute("SELECT published, first FROM days ORDER BY published").fetchall()
 
     def _query(self, terms: Sequence[str]) -> str:
         """The rarest terms in FTS5's words; "" when no document holds any.
@@ -201,7 +238,8 @@ class SearchIndex:
             return _either(every)
         return f"({_either(finding)}) AND ({_either(every)})"
 
-    def _document(self, number: int) -> Document:
+    def document(self, number: int) -> Document:
+        """A document by its number."""
         (record,) = self._db.execute(
             "SELECT record FROM documents WHERE id=?", (number,)
         ).fetchone()
@@ -209,12 +247,16 @@ class SearchIndex:
 
     def _meta(self, name: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
-        return str(row[0])
+        return str(row[0]) if row else ""
 
 
 def _either(terms: Sequence[str]) -> str:
     """Quoted, so that no term is read as an operator."""
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+def _described(count: int, key: str) -> tuple[tuple[str, str], ...]:
+    return ("count", str(count)), ("key", key), ("version", str(VERSION))
 
 
 def _fill(
@@ -230,18 +272,25 @@ def _fill(
     db.execute("BEGIN")
     for statement in _SCHEMA:
         db.execute(statement)
-    count = 0
+    count = first = 0
+    story, published = "", None
     for count, document in enumerate(documents, 1):
-        record = orjson.dumps(
-            (document.id, document.head, document.text, document.group, document.url)
+        db.execute(
+            "INSERT INTO documents VALUES (?,?)",
+            (count, pack.compress(orjson.dumps(astuple(document)))),
         )
-        db.execute("INSERT INTO documents VALUES (?,?)", (count, pack.compress(record)))
+        if document.published != published:
+            published = document.published
+            db.execute("INSERT OR IGNORE INTO days VALUES (?,?)", (published, count))
+        if not first or document.story != story:
+            first, story = count, document.story
+        db.execute("INSERT INTO places VALUES (?,?)", (count, first))
         said = text_terms(f"{document.head}\n{document.text}")
         db.execute("INSERT INTO words(rowid, terms) VALUES (?,?)", (count, " ".join(said)))
         if count % BATCH == 0:
             progress(count)
     db.execute("INSERT INTO words(words) VALUES ('optimize')")
     db.execute("INSERT INTO frequency SELECT term, doc FROM vocabulary")
-    db.executemany("INSERT INTO meta VALUES (?,?)", (("count", str(count)), ("key", key)))
+    db.executemany("INSERT INTO meta VALUES (?,?)", _described(count, key))
     db.execute("COMMIT")
     progress(count)

@@ -1,0 +1,162 @@
+"""What a person looks up: a name in any case, a phrase, a date; every story once, by date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from exchange.errors import UsageError
+from exchange.records import Chunk, Story, digest
+from exchange.store.spool import Spool
+from trainer.evaluate.rag.archive import FILE, current_index
+from trainer.evaluate.rag.index import SearchIndex
+from trainer.evaluate.rag.mentions import (
+    ArchiveQuery,
+    count_mentions,
+    find_mentions,
+    make_excerpt,
+)
+
+TEXTS = {  # by date
+    "": "Ένα φύλλο χωρίς ημερομηνία για τον Σπύρο Λαμπράκη.",
+    "1996-02-03": "Ο Γιώργος Βαλτινός μίλησε στη Λάρισα.",
+    "1998-05-01": "Του Γιώργου Βαλτινού η ομιλία, στις 12 Μαρτίου 2014, δεν έγινε.",
+    "2003-01-10": "Ο Γιώργος είδε τον Νίκο. Τον ΒΑΛΤΙΝΟ δεν τον είδε· ούτε στις 12/3/2014.",
+    "2003-01-11": "Strikes at the harbour: John Smith's union met the port's owners.",
+    "2010-07-09": "Βαλτινέ Γιώργο, του φώναξαν. «Γέφυρα».",
+}
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    spool = Spool.open(tmp_path)
+    spool.identity()
+    with spool.transaction():
+        for number, (date, text) in enumerate(TEXTS.items()):
+            add(spool, number, date, text, text + " Και πάλι.")
+    spool.close()
+    return tmp_path
+
+
+def add(spool: Spool, number: int, date: str, *texts: str) -> None:
+    story = Story(
+        id=digest("s", str(number)),
+        url=f"https://paper.example/{number}",
+        archive="paper",
+        published=date,
+        section="Πόλη",
+        title=f"Τίτλος {number}",
+        author="",
+        text=texts[0],
+    )
+    chunks = [
+        Chunk(Chunk.make_id(story.id, text), story.id, at, text, "Φωνή")
+        for at, text in enumerate(texts)
+    ]
+    spool.put_page(f"page-{number}", "1", [(story, chunks)])
+
+
+@pytest.fixture
+def opened(archive: Path) -> Iterator[tuple[SearchIndex, Spool]]:
+    index, spool = current_index(archive), Spool.read(archive)
+    yield index, spool
+    index.close()
+    spool.close()
+
+
+def dates(opened: tuple[SearchIndex, Spool], words: str, **asked: str | bool | int) -> list[str]:
+    page = find_mentions(*opened, ArchiveQuery.parse(words), **asked)  # type: ignore[arg-type]
+    return [mention.published for mention in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("Βαλτινός", ["1996-02-03", "1998-05-01", "2003-01-10", "2010-07-09"]),
+        ("ΒΑΛΤΙΝΟΥ γιωργο", ["1996-02-03", "1998-05-01", "2003-01-10", "2010-07-09"]),
+        ('"Γιώργος Βαλτινός"', ["1996-02-03", "1998-05-01"]),
+        ("«γιώργο βαλτινό»", ["1996-02-03", "1998-05-01"]),
+        ('"Βαλτινός" -Λάρισα -"Γιώργος είδε"', ["1998-05-01", "2010-07-09"]),
+        ("στις 12.3.2014", ["1998-05-01", "2003-01-10"]),
+        ("12 Μαρτίου 2014 Νίκος", ["2003-01-10"]),
+        ('"John Smith" harbour', ["2003-01-11"]),
+        ("port's", ["2003-01-11"]),
+        ("Λαμπράκης", [""]),
+        ("και", ["", "1996-02-03", "1998-05-01", "2003-01-10", "2003-01-11", "2010-07-09"]),
+        ("γέφυρα λιμάνι", []),
+    ],
+)
+def test_words_are_met_in_any_case(
+    opened: tuple[SearchIndex, Spool], words: str, found: list[str]
+) -> None:
+    assert dates(opened, words) == found
+    assert dates(opened, words, newest=True) == found[::-1]
+    counted = count_mentions(opened[0], ArchiveQuery.parse(words))
+    assert counted.stories == len(found)
+    assert list(counted.by_month) == list(dict.fromkeys(date[:7] for date in found))
+
+
+def test_dates_bound_a_search_both_ends_included(opened: tuple[SearchIndex, Spool]) -> None:
+    assert dates(opened, "Βαλτινός", since="1998", until="2003") == ["1998-05-01", "2003-01-10"]
+    assert dates(opened, "Βαλτινός", since="2003-01-11") == ["2010-07-09"]
+    assert dates(opened, "Βαλτινός", until="1998-05-01") == ["1996-02-03", "1998-05-01"]
+    assert dates(opened, "Λαμπράκης", until="2030") == []  # nobody knows when
+    inside = count_mentions(opened[0], ArchiveQuery.parse("Βαλτινός"), since="1998", until="2003")
+    assert inside.by_month == {"1998-05": 1, "2003-01": 1}
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_pages_show_every_story_once_forwards_and_back(
+    opened: tuple[SearchIndex, Spool], newest: bool
+) -> None:
+    query = ArchiveQuery.parse("και")
+    pages = [find_mentions(*opened, query, size=4, newest=newest)]
+    while pages[-1].after:
+        pages.append(find_mentions(*opened, query, size=4, newest=newest, cursor=pages[-1].after))
+    stories = [mention.story for page in pages for mention in page.rows]
+    assert len(stories) == len(set(stories)) == len(TEXTS)
+    back = find_mentions(*opened, query, size=4, newest=newest, cursor=pages[-1].before)
+    assert back.rows == pages[0].rows and back.after == pages[0].after and not back.before
+
+
+def test_a_mention_says_where_it_stands(opened: tuple[SearchIndex, Spool]) -> None:
+    (found,) = find_mentions(*opened, ArchiveQuery.parse('"του γιωργου"')).rows
+    assert (found.title, found.section, found.passages) == ("Τίτλος 2", "Πόλη", 2)
+    assert found.url == "https://paper.example/2"
+    assert found.excerpt[:3] == (("Του", True), (" ", False), ("Γιώργου", True))
+
+
+def test_an_excerpt_of_a_long_text_stands_around_the_word() -> None:
+    text = "λέξη " * 200 + "και ο Βαλτινός " + "άλλη " * 200
+    parts = make_excerpt(text, ArchiveQuery.parse("βαλτινού"))
+    whole = "".join(part for part, _ in parts)
+    assert [part for part, met in parts if met] == ["Βαλτινός"]
+    assert len(whole) < 260 and whole.startswith("… ") and whole.endswith(" …")
+    assert make_excerpt("Τίποτε.", ArchiveQuery.parse("βαλτινού")) == (("Τίποτε.", False),)
+
+
+@pytest.mark.parametrize("hostile", ['" OR 1', "NEAR(a, b)", "terms:x", "a*", 'x" NEAR "y', "^a"])
+def test_nothing_typed_is_an_operator(opened: tuple[SearchIndex, Spool], hostile: str) -> None:
+    dates(opened, hostile)
+
+
+@pytest.mark.parametrize("nothing", ["", '""', "-γέφυρα", "...", "λέξη " * 41])
+def test_a_search_for_nothing_is_one_line(nothing: str) -> None:
+    with pytest.raises(UsageError):
+        ArchiveQuery.parse(nothing)
+
+
+def test_what_has_come_since_is_found_and_what_has_not_is_not_read(archive: Path) -> None:
+    current_index(archive).close()
+    made = (archive / FILE).stat()
+    current_index(archive).close()
+    assert (archive / FILE).stat().st_ino == made.st_ino
+    spool = Spool.open(archive)
+    with spool.transaction():
+        add(spool, 90, "2024-01-01", "Και ο Βαλτινός πάλι.")
+    with closing(current_index(archive)) as index:
+        assert dates((index, spool), "Βαλτινός")[-1] == "2024-01-01"
+    spool.close()
