@@ -22,7 +22,8 @@ from trainer.console import StageProgress
 from trainer.dataset import assign, import_rows, leakage, rephrasings
 from trainer.dataset import mix as mixing
 from trainer.dataset import source as sources
-from trainer.dataset.rows import CHUNKS, MANIFEST, DatasetRow, Manifest
+from trainer.dataset.builds import record_build
+from trainer.dataset.rows import CHUNKS, LEAKAGE, MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource, general_rows
 from trainer.dataset.split import (
@@ -82,7 +83,6 @@ def describe_rows(rows: Sequence[DatasetRow], line: SplitRule | None = None) -> 
 
 
 FOLDER = "dataset"
-LEAKAGE = "leakage.json"
 _DISJOINT: tuple[Split, ...] = ("train", "valid", "test_unseen")
 LATE_SHARE = 0.3  # share of stories after the cut-off from which we say how to teach them
 
@@ -216,7 +216,9 @@ def build_dataset(
             LEAKAGE: orjson.dumps(leak, option=orjson.OPT_APPEND_NEWLINE),
             **({CHUNKS: chunks} if chunks else {}),
         }
-        return DatasetBuild(write_dataset(folder, split, extra, manifest), source.bad, folder)
+        manifest = write_dataset(folder, split, extra, manifest)
+        record_build(archive_dir, manifest, split)
+        return DatasetBuild(manifest, source.bad, folder)
 
 
 def read_source(

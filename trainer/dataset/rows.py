@@ -24,6 +24,7 @@ from trainer import tokenization
 from trainer.dataset.split import Split
 
 MANIFEST = "manifest.json"
+LEAKAGE = "leakage.json"  # beside the splits: the nearest taught row of every other one
 CHUNKS = "chunks.jsonl"  # beside the splits: the text that the rows of train were made from
 FORMAT = 2
 _NO_FACTS = ("text", "replay", "refusal", "correction")  # kinds; a correction says what is wrong
