@@ -38,15 +38,10 @@ system-%:
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml requirements.lock
-	@started=$$(date +%s); \
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
-	  || { echo "kkoracle needs Python 3.11 to 3.14: make PYTHON=python3.12 ..."; exit 2; }; \
-	echo "making the environment in $(VENV) (once; about a minute) ..."; \
-	$(PYTHON) -m venv $(VENV) && \
-	$(BIN)/python tools/lock.py $(EXTRAS) >$(VENV)/part.txt && \
-	$(PIP) --require-hashes -r $(VENV)/part.txt && \
-	$(PIP) --no-deps --no-build-isolation -e . && \
-	touch $@ && echo "environment ready in $$(( $$(date +%s) - started )) s"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "kkoracle needs Python 3.11 to 3.14: make PYTHON=python3.12 ..."; exit 2; }
+	@PYTHON=$(PYTHON) PIP="$(PIP)" sh tools/install.sh $(VENV) '$(EXTRAS)'
+	@touch $@
 
 demo: system-demo install
 	@$(BIN)/kkoracle demo

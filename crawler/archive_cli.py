@@ -216,7 +216,7 @@ def warc(
 ) -> None:
     """Write the raw pages of an archive as a WARC file, for other people's tools.
 
-    Needs `pip install 'kkoracle[warc]'`. `kkoracle import` reads such a file back.
+    Needs the extra warc (`kkoracle doctor` says how). `kkoracle import` reads such a file back.
     """
     from crawler.frontier import pages
     from crawler.importing.warc import write_warc

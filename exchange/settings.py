@@ -25,6 +25,7 @@ DEFAULT_LANGUAGE = "el"  # of an archive that never said another
 # Variables that are no setting, with what each does; the rest is KKORACLE_TABLE_KEY.
 VARIABLES = {
     "KKORACLE_CONFIG": "the config file, in place of `kkoracle.toml` in this folder",
+    "KKORACLE_EVALUATE_API_KEY": "the key of the endpoint that `evaluate` asks",
     "KKORACLE_BLAS": "set by us: the OpenBLAS that this process was started with",
     "KKORACLE_WORKER_NAME": "set by us, for a worker's process: what it is called",
     "KKORACLE_WORKER_PARENT": "set by us: the supervisor, without which the process ends",

@@ -13,8 +13,11 @@ import pytest
 from typer.main import get_command
 
 from bench.registry import NAMES, load
+from exchange.settings import VARIABLES, variable_names
 from kkoracle.cli.app import app
+from kkoracle.settings import TABLES, field_names
 from tests.conftest import run_cli
+from tests.reason_codes import reason_codes
 from tests.trainer.filling import fill
 
 ROOT = Path(__file__).parent.parent
@@ -135,7 +138,7 @@ def test_every_extra_that_is_to_be_installed_exists() -> None:
     asked = {
         extra
         for _, line in COMMANDS
-        for group in re.findall(r"kkoracle\[([a-z,]+)\]", line)
+        for group in re.findall(r"(?:kkoracle|'\.)\[([a-z,]+)\]", line)
         for extra in group.split(",")
     }
     assert asked and asked <= set(project["optional-dependencies"])
@@ -161,3 +164,39 @@ def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
         ]
         for name in names:
             assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def test_tables_fit_a_screen_of_80_columns(archive: Path) -> None:
+    for line in ("status", "dataset stats", "failed list", "archive list"):
+        said = run_cli(*shlex.split(line), cwd=archive, COLUMNS="80")
+        assert said.stdout and [one for one in said.stdout.splitlines() if len(one) > 80] == []
+    # A value is never folded, so that it can be copied; what it means is.
+    said = run_cli("config", cwd=archive, COLUMNS="80")
+    explained = [one for one in said.stdout.splitlines() if one.startswith("    ")]
+    assert explained and max(map(len, explained)) <= 80
+
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+
+
+def listed(chapter: str) -> list[str]:
+    """The first cells of the tables of one chapter of the reference."""
+    text = REFERENCE.partition(f"\n## {chapter}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([\w-]+)` \|", text, re.M)
+
+
+def test_every_reason_code_stands_in_the_reference_and_no_other() -> None:
+    found = listed("Reason codes")
+    assert {*found} == reason_codes()
+    rows = re.findall(r"^\| `[\w-]+` \| ([\w ,.]+) \| (.+) \|$", REFERENCE, re.M)
+    assert len(rows) >= len(found) and all(about and meaning for about, meaning in rows)
+
+
+def test_every_variable_stands_in_the_reference_and_no_other() -> None:
+    assert {*listed("Environment variables")} == {*VARIABLES}
+    assert [about for about in VARIABLES.values() if f" | {about} |" not in REFERENCE] == []
+    named = {*re.findall(r"`KKORACLE_(\w+)(?:=[^`]*)?`", REFERENCE)} - {""}
+    known = {*variable_names(field_names, TABLES)} | {
+        name.removeprefix("KKORACLE_") for name in VARIABLES
+    }
+    assert named <= known

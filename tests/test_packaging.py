@@ -91,7 +91,7 @@ def test_the_part_of_the_lock_that_extras_need_is_whole_and_no_more() -> None:
 
 
 def test_what_installs_checks_hashes() -> None:
-    for file in ("Makefile", "Dockerfile"):
+    for file in ("tools/install.sh", "Dockerfile"):
         assert "--require-hashes" in text(file) and "--no-build-isolation" in text(file)
         assert "-c requirements.lock" not in text(file)
 

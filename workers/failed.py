@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 import typer
@@ -9,7 +10,9 @@ import typer
 from exchange.cli.commands import add_command, add_group
 from exchange.cli.options import ArchiveOption, Json, print_json
 from exchange.project import Project
-from exchange.text.controls import printable
+from exchange.text.controls import one_line, printable
+
+SHORTEST_HEADER = 10  # characters that are shown of it on a narrow screen
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
 Reason = Annotated[str, typer.Option(help="All that failed for this reason.")]
@@ -73,8 +76,10 @@ def list_failed(
     for code, count in found.items():
         typer.echo(f"{count:7,} {code}")
     typer.echo("")
+    screen = shutil.get_terminal_size().columns  # `show` and --json have the whole
     for one in first:
-        typer.echo(f"{one.task.id}  {one.task.kind:8} {one.reason:16} {printable(one.task.header)}")
+        line = f"{one.task.id}  {one.task.kind:8} {one.reason:16} "
+        typer.echo(line + one_line(one.task.header, max(SHORTEST_HEADER, screen - len(line))))
     spool.close()
 
 

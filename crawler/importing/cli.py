@@ -55,8 +55,8 @@ def import_(
     and rows are counted, listed by `kkoracle archive review`, and stop nothing. Then
     `kkoracle crawl NAME --no-fetch` generates.
 
-    Extras: `pip install 'kkoracle[warc]'` for web archives, `[pdf]` for PDF, `[xlsx]` for
-    spreadsheets, `[ocr]` to read scans.
+    Extras: warc for web archives, pdf for PDF, xlsx for spreadsheets, ocr to read scans;
+    `kkoracle doctor` says which are here, and how the others are installed.
     """
     from crawler.extract.file_names import compile_date_pattern
     from crawler.importing.importer import ImportTally, import_files

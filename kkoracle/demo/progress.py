@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from crawler.status.report import read_counters
-from exchange.errors import NotFound
-from exchange.store.spool import Spool, open_tasks
-from kkoracle.demo.children import ChildProcesses
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from crawler.status.report import read_counters
 from exchange.display import format_duration
+from exchange.errors import NotFound
+from exchange.machine import typed_program
 from exchange.project import run_dir
+from exchange.store.spool import Spool, open_tasks
+from kkoracle.demo.children import ChildProcesses
+from kkoracle.demo.newspaper.vocabulary import read_glosses
 from kkoracle.demo.plan import DemoPlan
 from trainer.dataset.build import FOLDER
 from trainer.dataset.rows import describe_valid
 from trainer.evaluate.compare_records import HELD_OUT, TRAINED
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 POLL_S, PLAIN_S = 0.5, 5.0
 
@@ -102,30 +103,75 @@ def _update_progress(progress: Progress, bars: dict[str, TaskID], directory: Pat
     return f"pages {asked}/{known}, stories {stories}, tasks {closed}/{tasks}, pairs kept {kept}"
 
 
+WIDTH, NAME_WIDTH = 80, 12  # columns of the summary, and of the names at its left
+STATUS = "one screen: how far, how fast, what needs you"
+SHOWN_REASONS = 3  # of rejections; `status --json` has all
+
+
 def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) -> None:
-    """Print the figures of a finished demo from the files it left."""
+    """Print the figures of a finished demo from the files it left, and what to type next."""
     from rich.console import Console
 
     console = Console(soft_wrap=True, highlight=False)
     archive = directory / "data" / "demo"
-    console.print("\n[bold]== what came of it[/]")
-    for name, text in summary_lines(archive, plan):
-        console.print(f"[bold]{name:12}[/] ", end="")
-        console.print(text, markup=False)
     times = ", ".join(f"{name} {format_duration(took)}" for name, took in seconds.items())
-    console.print(f"[bold]{'time':12}[/] {format_duration(sum(seconds.values()))} ({times})")
-    for name, path in (
-        ("stories", archive / "spool.sqlite"),
-        ("dataset", archive / "dataset"),
-        ("adapter", run_dir(archive)),
-        ("answers", run_dir(archive) / "compare.md"),
-        ("messages", directory / "logs"),
+    lines = [
+        *summary_lines(archive, plan),
+        *example_lines(directory),
+        ("time", f"{format_duration(sum(seconds.values()))} ({times})"),
+        ("files", f"in {_from_here(directory)}"),
+        ("", f"{(archive / 'spool.sqlite').relative_to(directory)}: stories, chunks, pairs"),
+        ("", f"{(archive / FOLDER).relative_to(directory)}: what was taught, what was held out"),
+        ("", f"{run_dir(archive).relative_to(directory)}: the adapter; compare.md: all answers"),
+        ("", "logs: what each process said"),
+    ]
+    for name, text in lines:
+        folded = textwrap.wrap(text, WIDTH - NAME_WIDTH - 1, break_on_hyphens=False)
+        for number, line in enumerate(folded):
+            console.print(f"[bold]{'' if number else name:{NAME_WIDTH}}[/] ", end="")
+            console.print(line, markup=False)
+    program, folder = typed_program(directory), _from_here(directory)
+    console.print("\n[bold]Next[/], as it is typed here:")
+    for command, about in (
+        (f"cd {folder}", ""),
+        (f"{program} status", STATUS),
+        (f"{program} evaluate", "is it worth having? a few minutes, one page"),
+        (f"{program} ui", "all of it in a browser"),
     ):
-        console.print(f"[bold]{name:12}[/] {path}")
-    console.print(
-        "Look around: `kkoracle status`, `kkoracle dashboard`, and `kkoracle evaluate` for proof "
-        f"(a few minutes), in {directory}. For your own newspaper: `kkoracle init`."
-    )
+        console.print(f"  {command}{about and f'  # {about}'}", markup=False)
+    console.print("For your own newspaper, in a folder of its own:")
+    learn = "archive learn https://paper.example --contact you@example.org"
+    console.print(f"  {typed_program(Path.cwd())} {learn}", markup=False)
+
+
+def _from_here(path: Path) -> str:
+    """A path as it is typed in this folder: the shorter of its two forms."""
+    return shlex.quote(min(os.path.relpath(path), str(path), key=len))
+
+
+def example_lines(directory: Path) -> list[tuple[str, str]]:
+    """A taught question and one of a story that was held out, each with what was answered."""
+    glosses = read_glosses()
+    truth = _json(directory / "truth.json").get("stories", [])
+    frames = {
+        asked: fact["frame"]
+        for story in truth
+        for fact in story["facts"]
+        for asked in (fact["question"], *fact["rephrasings"])
+    }
+    rows = _json(run_dir(directory / "data" / "demo") / "compare.json").get("rows", [])
+    lines, shown = [], ""
+    for group, name in ((TRAINED, "taught"), (HELD_OUT, "not taught")):
+        known = [row for row in rows if row["group"] == group and row["question"] in frames]
+        known.sort(key=lambda row: (frames[row["question"]] == shown, not row["tuned_exact"]))
+        for row in known[:1]:
+            shown = frames[row["question"]]
+            lines.append((name, row["question"]))
+            if gloss := glosses.get(shown):
+                lines.append(("", f"({gloss})"))
+            answers = f"Base: {row['base']} Tuned: {row['tuned']} Printed: {row['reference']}"
+            lines.append(("", answers))
+    return lines
 
 
 def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
@@ -136,9 +182,10 @@ def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
         for name, count in spool.items()
         if name.startswith(("rejected.", "failed."))
     }
-    reasons = ", ".join(
-        f"{reason} {count}" for reason, count in sorted(rejected.items(), key=lambda item: -item[1])
-    )
+    reasons = sorted(rejected.items(), key=lambda item: -item[1])
+    said = ", ".join(f"{reason} {count}" for reason, count in reasons[:SHOWN_REASONS])
+    if len(reasons) > SHOWN_REASONS:
+        said += f", {len(reasons) - SHOWN_REASONS} more (docs/reference.md has them all)"
     tasks = spool.get("tasks.done", 0) + spool.get("tasks.failed", 0)
     run = _json(run_dir(archive) / "summary.json")
     compare = _json(run_dir(archive) / "compare.json")
@@ -149,12 +196,16 @@ def summary_lines(archive: Path, plan: DemoPlan) -> list[tuple[str, str]]:
             f"{pages.get('reason.left-out-section', 0)} TV listings left out",
         ),
         ("stories", f"{spool.get('stories', 0)} of the {plan.stories} printed"),
-        ("chunks", f"{spool.get('chunks.live', 0)}, {tasks} given to the model"),
-        ("pairs", f"{spool.get('pairs.accepted', 0)} kept; rejected or without a pair: {reasons}"),
+        ("chunks", f"{spool.get('chunks.live', 0)}; the model was given {tasks} tasks about them"),
+        (
+            "pairs",
+            f"{spool.get('pairs.accepted', 0)} kept, {sum(rejected.values())} rejected or none: "
+            f"{said}",
+        ),
         (
             "loss",
-            f"taught rows {_change(run, 'taught')}, {describe_valid(archive / FOLDER)} "
-            f"{_change(run, 'valid')} (per token, before -> after)",
+            f"per token, before -> after: taught rows {_change(run, 'taught')}, "
+            f"{describe_valid(archive / FOLDER)} {_change(run, 'valid')}",
         ),
         *((f"{part['group']}", _exact_shares(part)) for part in compare.get("shares", [])),
     ]
@@ -165,9 +216,9 @@ _ASKED = {TRAINED: "of taught rows", HELD_OUT: "of stories never taught"}
 
 def _exact_shares(part: dict[str, Any]) -> str:
     return (
-        f"{part['rows']} questions {_ASKED.get(part['group'], '')}: "
+        f"{part['rows']} questions {_ASKED.get(part['group'], '')}, base -> tuned: "
         f"{part['base_exact']:.0%} -> {part['tuned_exact']:.0%} of answers exact, "
-        f"loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f} (base -> tuned)"
+        f"loss {part['base_loss']:.2f} -> {part['tuned_loss']:.2f}"
     )
 
 

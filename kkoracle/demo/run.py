@@ -24,6 +24,12 @@ from kkoracle.demo.newspaper import Language
 from kkoracle.demo.progress import print_summary, watch_generation
 
 START_S = 30.0
+COMMANDS = {  # after the crawl, in the words that a person types
+    "build the dataset": ("dataset", "build"),
+    "train": ("train",),
+    "compare": ("compare",),
+}
+STEPS = len(COMMANDS) + 2  # the crawl before them, the summary after
 
 
 def run_demo(
@@ -46,12 +52,9 @@ def run_demo(
     clock = _StepTimer(say)
     with FileLock(directory / DEMO_LOCK):
         clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
-        for name, *command in (
-            ("build the dataset", "dataset", "build"),
-            ("train", "train"),
-            ("compare", "compare"),
-        ):
+        for name, command in COMMANDS.items():
             clock.step(name, lambda command=command: _run_command(directory, *command))  # type: ignore[misc]
+    clock.announce("what came of it")
     print_summary(directory, plan, clock.seconds)
     return OK
 
@@ -117,8 +120,11 @@ class _StepTimer:
         self.seconds: dict[str, float] = {}
         self._say = say
 
+    def announce(self, name: str) -> None:
+        self._say(f"\n== step {len(self.seconds) + 1} of {STEPS}: {name}")
+
     def step(self, name: str, work: Callable[[], Any]) -> None:
-        self._say(f"\n== {name}")
+        self.announce(name)
         started = time.monotonic()
         work()
         self.seconds[name] = time.monotonic() - started

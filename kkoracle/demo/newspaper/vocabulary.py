@@ -101,6 +101,11 @@ def known_frames() -> tuple[SentenceFrame, ...]:
     return parse_frames(Path(__file__).with_name("frames_known.txt").read_text("utf-8"))
 
 
+def read_glosses() -> dict[str, str]:
+    """What the question of each frame asks, in English, by the frame's id."""
+    return tomllib.loads(Path(__file__).with_name("glosses.toml").read_text("utf-8"))
+
+
 def new_frames() -> tuple[SentenceFrame, ...]:
     """The frames held out from the model's training text."""
     return parse_frames(Path(__file__).with_name("frames_new.txt").read_text("utf-8"))

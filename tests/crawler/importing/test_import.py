@@ -19,6 +19,7 @@ from crawler.extract.documents import ImportDocument
 from crawler.extract.file_names import compile_date_pattern, date_in, title_in
 from crawler.importing.files import read_documents, walk_files
 from exchange.errors import UsageError, UserError
+from exchange.machine import install_command
 from exchange.records import Story
 from tests.conftest import cli_environment, run_cli
 from tests.crawler.harness import PROFILE, crawl, stories
@@ -308,7 +309,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
     path = f"{tmp_path}{os.pathsep}{cli_environment()['PYTHONPATH']}"
     said = run_cli("import", "a.warc", cwd=tmp_path, PYTHONPATH=path)
     assert said.returncode == 2
-    assert said.stderr.strip() == ("kkoracle: WARC files need warcio: pip install 'kkoracle[warc]'")
+    assert said.stderr.strip() == f"kkoracle: WARC files need warcio: {install_command('warc')}"
 
 
 def test_front_matter_may_be_toml_and_broken_front_matter_is_no_harm() -> None:

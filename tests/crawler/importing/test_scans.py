@@ -72,7 +72,7 @@ def test_an_import_of_nothing_but_scans_fails_with_cause_and_cure(tmp_path: Path
         assert said.returncode == 1
         (line,) = said.stderr.strip().splitlines()[-1:]
         assert "3 PDF files are scans: run OCR first (ocrmypdf -l ell page.pdf text.pdf)" in line
-        assert "kkoracle[ocr]" in line or "needs tesseract" in line
+        assert "[ocr]" in line or "needs tesseract" in line
     for number in range(9):
         (tmp_path / f"scans/{number}.txt").write_text(f"{TEXT} {number}", "utf-8")
     said = run_cli("import", "scans", cwd=tmp_path, PATH="/nowhere")

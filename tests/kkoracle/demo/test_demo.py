@@ -78,7 +78,9 @@ def test_the_summary_says_what_came_of_it_and_where_it_is(undisturbed: Path) -> 
     for word in ("pages", "stories", "chunks", "pairs", "loss", "trained", "held out", "time"):
         assert f"\n{word} " in said
     run = undisturbed / "data" / "demo" / "runs" / "default"
-    assert str(run) in said and (run / "adapters.safetensors").exists()
+    assert str(run.relative_to(undisturbed)) in said and (run / "adapters.safetensors").exists()
+    summary = said[said.rindex("\npages ") :].partition("\nNext")[0]
+    assert [line for line in summary.splitlines() if len(line) > 80] == []
     summary = orjson.loads((run / "summary.json").read_bytes())
     assert summary["taught_after"] < summary["taught_before"] / 2
 
