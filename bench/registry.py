@@ -37,6 +37,7 @@ class Bench(Protocol):
 
 
 NAMES = (
+    "batch",
     "checks",
     "crawl",
     "dataset",
