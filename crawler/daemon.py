@@ -118,7 +118,9 @@ async def run_daemon(
         if generate:
             wanted = project.recipe_for(profile.language)
             adopt_recipe(spool, wanted, archive, adopt=new_recipe)
-            pump = _queue_pump(stack, project, directory, archive, wanted, profile.language)
+            pump = _queue_pump(
+                stack, project, directory, archive, wanted, profile.language, settings.share
+            )
         extraction = None
         if extract:
             extraction = ExtractionThread(
@@ -274,6 +276,7 @@ def _queue_pump(
     archive: str,
     wanted: Recipe,
     language: str,
+    share: float,
 ) -> QueuePump:
     from exchange.queue.pump import QueuePump
     from exchange.queue.redis_endpoint import redis_for
@@ -288,4 +291,5 @@ def _queue_pump(
         handle.connect,
         reconcile_s=project.redis.reconcile_s,
         planner=planner,
+        share=share,
     )

@@ -53,6 +53,8 @@ def load(settings: CrawlSettings, archive: str, *, imported: bool = False) -> Pr
     folder = files("crawler").joinpath("archives")
     found = folder.joinpath(f"{wanted}.toml")
     path = Path(wanted).expanduser()
+    if not settings.profile and Path(f"{archive}.toml").is_file():
+        path = Path(f"{archive}.toml")  # one beside another, where a project has several archives
     if "/" not in wanted and not wanted.endswith(".toml") and found.is_file():
         profile = parse(found.read_text("utf-8"), wanted)
     elif path.is_file():

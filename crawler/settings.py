@@ -45,7 +45,9 @@ class CrawlSettings(SettingsTable):
         pattern=r"^([a-z]{2,3})?$",
         description="of the newspaper, ISO 639, if the profile names none; empty: its pages'",
     )
-    profile: str = Field("", description="a profile's file or name; empty: the archive's name")
+    profile: str = Field(
+        "", description="a profile's file or name; empty: the archive's name, or its NAME.toml here"
+    )
     route: str = Field("", description="one of the profile's routes; `archive probe` says which")
     base_url: str = Field("", description="ask this address instead of the profile's base")
     source: Literal["site", "wayback"] = Field(
@@ -66,6 +68,12 @@ class CrawlSettings(SettingsTable):
     every: Seconds = Field(3600, ge=1, description="--follow looks this often: 30m, 1h, 1d")
     tries: int = Field(5, ge=1, le=20, description="times a failing page is asked for")
     retry_s: float = Field(30, gt=0, description="seconds to the first retry; then 4 times longer")
+    share: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="of the workers, against the other archives of a Redis: 2 gets twice as much",
+    )
     min_free_mb: int = Field(500, ge=0, description="pause fetching below this much free disk")
     extract_processes: int = Field(1, ge=1, le=16, description="processes that extract text")
     near_duplicates: bool = Field(True, description="find teasers and second editions; take one")

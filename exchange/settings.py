@@ -26,6 +26,7 @@ DEFAULT_LANGUAGE = "el"  # of an archive that never said another
 VARIABLES = {
     "KKORACLE_CONFIG": "the config file, in place of `kkoracle.toml` in this folder",
     "KKORACLE_EVALUATE_API_KEY": "the key of the endpoint that `evaluate` asks",
+    "KKORACLE_PARENT": "set by us: the process, without which this one ends",
     "KKORACLE_BLAS": "set by us: the OpenBLAS that this process was started with",
     "KKORACLE_WORKER_NAME": "set by us, for a worker's process: what it is called",
     "KKORACLE_WORKER_PARENT": "set by us: the supervisor, without which the process ends",

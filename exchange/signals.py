@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -198,6 +199,24 @@ def wait_for_child(process: subprocess.Popen[bytes]) -> int:
 def leave_to_parent() -> None:
     """For a child that Ctrl-C reaches with its whole group: the parent says when to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+PARENT_VARIABLE = "KKORACLE_PARENT"  # process id, for a child that is to end with its parent
+PARENT_S = 1.0  # between two looks for it
+
+
+def end_with_parent() -> None:
+    """For a child whose parent may be killed: it then ends as by a first Ctrl-C."""
+    expected = os.environ.pop(PARENT_VARIABLE, "")
+    if not expected.isdigit():
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(expected):
+            time.sleep(PARENT_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 # A part of the daemon that works in a thread of its own until it is stopped.

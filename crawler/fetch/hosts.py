@@ -1,15 +1,22 @@
 """What a host asked of us, kept across restarts: pauses, and the curve of its refusals.
 
-The decisions are pure functions over one record; `HostTable` is where it is stored.
+The decisions are pure functions over one record; `HostTable` is where it is stored. Archives of
+one host share its pace (`HostPace`), whichever processes crawl them.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from crawler.frontier import pages
-from crawler.frontier.clock import LONGEST_WAIT_S, steady_time
+from crawler.frontier.clock import LONGEST_WAIT_S, passing_time, steady_time
+from crawler.frontier.frontier import Frontier
+from exchange.files import write_atomic
+from exchange.lock import FileLock
+from exchange.records import digest
 from exchange.store import db
 
 FIRST_PAUSE_S = 60.0
@@ -63,11 +70,82 @@ def believable(host: HostState, now: float) -> HostState:
     )
 
 
-class HostTable:
-    """The `hosts` table; each call is one short transaction."""
+class HostPace:
+    """When a host may be asked, for all archives of a data folder that it has a part in.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    A small file for each host, changed under a kernel's lock. Times are `passing_time`'s; one
+    that lies ahead was written before this machine began anew, and holds nobody up.
+    """
+
+    FOLDER = ".hosts"  # no archive can have such a name
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / self.FOLDER
+
+    def take_slot(self, origin: str, delay: float) -> float:
+        """Take the slot that is now, for a request that begins at once.
+
+        Args:
+            delay: seconds until the next may be taken, by whichever archive.
+
+        Returns:
+            0.0; or the seconds after which to ask again, as another archive has taken one.
+        """
+        path = self._path(origin)
+        with FileLock(path.with_suffix(".lock")).waiting():
+            now = passing_time()
+            taken_at, gap, paused_until = self._read(origin)
+            left = taken_at + gap - now if taken_at <= now else 0.0
+            if left > 0:
+                return left
+            self._write(origin, now, delay, paused_until)
+        return 0.0
+
+    def pause(self, origin: str, seconds: float) -> None:
+        """The host asked us to wait, or could not be reached: so do all others."""
+        with FileLock(self._path(origin).with_suffix(".lock")).waiting():
+            taken_at, gap, paused_until = self._read(origin)
+            until = passing_time() + seconds
+            self._write(origin, taken_at, gap, max(until, paused_until))
+
+    def pause_left(self, origin: str) -> float:
+        """Seconds left of a pause that any archive was asked for."""
+        left = self._read(origin)[2] - passing_time()
+        return left if left <= LONGEST_WAIT_S else 0.0
+
+    def _read(self, origin: str) -> tuple[float, float, float]:
+        """When the last slot was taken, the gap after it, and until when the host is paused."""
+        try:
+            taken_at, gap, paused_until, *_ = self._path(origin).read_text("utf-8").split()
+            found = float(taken_at), float(gap), float(paused_until)
+        except (OSError, ValueError):  # there is none yet
+            return 0.0, 0.0, 0.0
+        return found if all(map(math.isfinite, found)) else (0.0, 0.0, 0.0)
+
+    def _write(self, origin: str, *times: float) -> None:
+        said = " ".join(map(repr, times))
+        write_atomic(self._path(origin), f"{said} {origin}\n", sync=False)
+
+    def _path(self, origin: str) -> Path:
+        return self._folder / digest(origin, size=8)
+
+
+class HostTable:
+    """The `hosts` table; each call is one short transaction.
+
+    Args:
+        pace: what other archives know of a host; None for a table of its own.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, pace: HostPace | None = None) -> None:
         self.db = connection
+        self.pace = pace
+
+    @classmethod
+    def of(cls, frontier: Frontier) -> HostTable:
+        """That of an archive, whose pace is shared with all archives of its data folder."""
+        directory = frontier.directory
+        return cls(frontier.db, HostPace(directory.parent) if directory else None)
 
     def load(self, origin: str) -> HostState:
         """What is known of a host, as far as it can be true."""

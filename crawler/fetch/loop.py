@@ -48,7 +48,7 @@ class FetchLoop:
         settings: CrawlSettings,
         schedule: FollowSchedule | None = None,
     ) -> None:
-        self.throttles = ThrottlePool(client, HostTable(frontier.db), settings)
+        self.throttles = ThrottlePool(client, HostTable.of(frontier), settings)
         self.hold_reason = ""  # why nothing new is begun, "" when it is
         self.finished = False
         self.schedule = schedule  # with it there is always a next check, and never an end

@@ -88,6 +88,7 @@ class HostThrottle:
         self.delay = 0.0
         self.requests: deque[float] = deque()  # of the last requests, for the rate
         self._hosts = hosts
+        self._pace = hosts.pace
         self._own_delay = delay
         self._first_pause = first_pause_s
         self._unreachable_pause = 0.0
@@ -150,6 +151,8 @@ class HostThrottle:
                 if self.requests:
                     await self._limiter.acquire()  # the request before this one used its slot
             await self._limiter.acquire()
+            while self._pace and (left := self._pace.take_slot(self.host.origin, self.delay)) > 0:
+                await asyncio.sleep(left)
             if self._jitter:  # the next gap is another one, and begins with this request
                 self._limiter = self._new_limiter()
                 await self._limiter.acquire()
@@ -160,6 +163,8 @@ class HostThrottle:
     def pause_left(self) -> float:
         """Seconds left of a pause, or until Visit-time begins."""
         paused = self.host.paused_until - self._clock()
+        if self._pace:
+            paused = max(paused, self._pace.pause_left(self.host.origin))
         return max(paused, self.rules.opens_in(self._wall_clock()))
 
     def _log_visit_hours(self) -> None:
@@ -233,6 +238,8 @@ class HostThrottle:
         return (len(self.requests) - 1) / max(self.requests[-1] - self.requests[0], 1e-6)
 
     def _save(self, host: HostState, counting: str = "") -> None:
+        if self._pace and host.paused_until > self.host.paused_until:
+            self._pace.pause(host.origin, host.paused_until - self._clock())
         self.host = host
         self._hosts.save(host, counting)
 

@@ -16,6 +16,11 @@ _PASSING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _BEGUN = time.time() - time.clock_gettime(_PASSING)
 
 
+def passing_time() -> float:
+    """Seconds since this machine began, the same in all its processes."""
+    return time.clock_gettime(_PASSING)
+
+
 def steady_time() -> float:
     """Seconds since the epoch by the clock of when this process began."""
-    return _BEGUN + time.clock_gettime(_PASSING)
+    return _BEGUN + passing_time()

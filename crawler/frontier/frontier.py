@@ -44,6 +44,7 @@ class Frontier:
         budgets: Mapping[str, int] | None = None,
     ) -> None:
         self.db = connection
+        self.directory: Path | None = None  # of the archive
         self._left = {
             kind: budget
             - self.db.execute("SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
@@ -62,6 +63,7 @@ class Frontier:
     ) -> Frontier:
         """Open for writing; leases of a daemon that died are taken back."""
         self = cls(pages.connect(directory), by_year=by_year, budgets=budgets)
+        self.directory = directory
         self.release()
         pages.forget_wrong_times(self.db, steady_time())
         return self

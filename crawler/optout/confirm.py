@@ -258,7 +258,7 @@ async def _survey_archive(
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         http = await stack.enter_async_context(client_for(profile, settings, concurrency=1))
-        client = PoliteClient(http, ThrottlePool(http, HostTable(frontier.db), settings))
+        client = PoliteClient(http, ThrottlePool(http, HostTable.of(frontier), settings))
         return await survey_site(client, _addresses(CrawlScope(profile)))
 
 

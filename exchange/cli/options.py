@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Archive = Annotated[str | None, typer.Argument(help="The archive; default: the configured one.")]
+Archives = Annotated[
+    list[str] | None, typer.Argument(help="The archives; default: the configured one.")
+]
 ArchiveOption = Annotated[
     str | None, typer.Option("--archive", help="The archive; default: the configured one.")
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _MODEL = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,500}")  # the name of one, or its folder
+LARGEST_SHARE = 100.0
 MIN_ANNOUNCEMENT_S = 60  # an announcement outlives its daemon by this much at least
 
 
@@ -64,11 +65,17 @@ def _is_abandoned(redis: Redis, archive: str) -> bool:
     return next(iter(inputs), None) is None
 
 
-def announce(redis: Redis, archive: str, recipe: Recipe, every_s: float) -> None:
-    """Say it once more; a daemon that says nothing for four rounds is taken to be gone."""
+def announce(
+    redis: Redis, archive: str, recipe: Recipe, every_s: float, share: float = 1.0
+) -> None:
+    """Say it once more; a daemon that says nothing for four rounds is taken to be gone.
+
+    Args:
+        share: of the queue's places, against those of the other archives.
+    """
     until = int(4 * every_s) + MIN_ANNOUNCEMENT_S
     with redis.pipeline() as pipe:
-        pipe.set(keys.recipe(archive), orjson.dumps(asdict(recipe)), ex=until)
+        pipe.set(keys.recipe(archive), orjson.dumps({**asdict(recipe), "share": share}), ex=until)
         pipe.sadd(keys.ARCHIVES, archive)
         pipe.execute()
 
@@ -83,17 +90,32 @@ def announced_languages(redis: Redis) -> dict[str, str]:
     return _announced(redis, "language", LANGUAGE_PATTERN)
 
 
+def announced_shares(redis: Redis) -> dict[str, float]:
+    """Archive to what its daemon wants of the queue's places, against the others."""
+    said = _announcements(redis, "share")
+    plain = {archive: value for archive, value in said.items() if isinstance(value, int | float)}
+    return {archive: value for archive, value in plain.items() if 0 < value <= LARGEST_SHARE}
+
+
 def _announced(redis: Redis, name: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    return {
+        archive: value
+        for archive, value in _announcements(redis, name).items()
+        if isinstance(value, str) and pattern.fullmatch(value)
+    }
+
+
+def _announcements(redis: Redis, name: str) -> dict[str, object]:
+    """Archive to what its daemon says by this name; anybody may have written it."""
+    found: dict[str, object] = {}
     for raw in redis.smembers(keys.ARCHIVES):
         archive = keys.text(raw)
+        if not ARCHIVE_PATTERN.fullmatch(archive):
+            continue
         try:
-            value = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get(name)
+            found[archive] = orjson.loads(redis.get(keys.recipe(archive)) or b"{}").get(name)
         except (ValueError, AttributeError):  # not written by us
             continue
-        fits = isinstance(value, str) and pattern.fullmatch(value)
-        if fits and ARCHIVE_PATTERN.fullmatch(archive):
-            found[archive] = value
     return found
 
 

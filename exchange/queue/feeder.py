@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from exchange.queue import keys
+from exchange.queue.announce import announced_shares
 from exchange.records import Task
 from exchange.store import tasks
 from exchange.store.spool import Spool
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOW, HIGH = 500, 2000  # tasks in Redis: enough for minutes of work, about 6 MB
+FEWEST = 64  # for one of many archives: more than the widest batch and what is leased ahead
 BATCH = 256
 MEMORY_SHARE = 0.70  # of maxmemory; at 100 % RQ can neither enqueue nor acknowledge
 RETRIES = 1000  # registry clean-up spends one for every job in flight, guilty or not
@@ -31,11 +33,16 @@ FAILURE_TTL_S = 7 * 86400
 
 
 class Feeder:
-    """Fills the queue of one archive from LOW to HIGH."""
+    """Fills the queue of one archive from LOW to HIGH, or from its share of LOW to that of HIGH.
 
-    def __init__(self, spool: Spool, archive: str) -> None:
+    Workers take what came first; so an archive gets as much of their work as it has of the queue's
+    places, and those that are fed side by side keep their shares whatever the others hold.
+    """
+
+    def __init__(self, spool: Spool, archive: str, share: float = 1.0) -> None:
         self.spool = spool
         self.archive = archive
+        self.share = share  # against the other archives that are fed now
         self._filling = False
 
     def feed(self, redis: Redis) -> int:
@@ -47,10 +54,13 @@ class Feeder:
 
         counters = self.spool.counters()
         waiting = counters.get("tasks.queued", 0)
-        self._filling = waiting < LOW or (self._filling and waiting < HIGH)
-        if not self._filling or not counters.get("tasks.new") or is_memory_short(redis):
+        if waiting >= HIGH or not counters.get("tasks.new"):
             return 0
-        batch = tasks.claim(self.spool, self.archive, min(BATCH, HIGH - waiting))
+        low, high = self._marks(redis)
+        self._filling = waiting < low or (self._filling and waiting < high)
+        if not self._filling or is_memory_short(redis):
+            return 0
+        batch = tasks.claim(self.spool, self.archive, min(BATCH, high - waiting))
         if not batch:
             return 0
         try:
@@ -60,6 +70,12 @@ class Feeder:
             log.warning("Redis is full: waiting until the workers have made room")
             return 0
         return len(batch)
+
+    def _marks(self, redis: Redis) -> tuple[int, int]:
+        """How few tasks of this archive in the queue are too few, and how many are enough."""
+        shares = announced_shares(redis) | {self.archive: self.share}
+        part = self.share / sum(shares.values())
+        return max(FEWEST, round(LOW * part)), max(2 * FEWEST, round(HIGH * part))
 
 
 def enqueue(redis: Redis, batch: list[Task]) -> None:

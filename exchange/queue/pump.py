@@ -49,6 +49,7 @@ class QueuePump(BackgroundThread):
         *,
         reconcile_s: float = 30.0,
         planner: Planner | None = None,
+        share: float = 1.0,
     ) -> None:
         super().__init__("flow")
         self.directory = directory
@@ -57,6 +58,7 @@ class QueuePump(BackgroundThread):
         self.reconcile_s = reconcile_s
         self._connect = connect
         self._planner = planner
+        self._share = share
 
     def is_idle(self, counters: Mapping[str, int]) -> bool:
         """True when nothing more is to be planned from what these counters count."""
@@ -74,7 +76,7 @@ class QueuePump(BackgroundThread):
         from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
         redis = self._connect()
-        feeder, collector = Feeder(spool, self.archive), Collector(spool, self.archive)
+        feeder, collector = Feeder(spool, self.archive, self._share), Collector(spool, self.archive)
         identity = spool.identity()
         next_pass = 0.0
         is_away = is_cleaned = False
@@ -89,7 +91,7 @@ class QueuePump(BackgroundThread):
                             retire_tasks(spool, self.recipe)
                             delete_unwanted_inputs(redis, spool, self.archive)
                             is_cleaned = True
-                        announce(redis, self.archive, self.recipe, self.reconcile_s)
+                        announce(redis, self.archive, self.recipe, self.reconcile_s, self._share)
                         reopened = reconcile(redis, spool, self.archive)
                         if reopened:
                             log.warning(
