@@ -108,7 +108,7 @@ def crawl(
     archives = list(dict.fromkeys(project.archive(name) for name in names or [""]))
     several = len(archives) > 1
     if several:
-        from crawler.side_by_side import check_settings
+        from crawler.fetch.side_by_side import check_settings
 
         check_settings(settings, re_extract=re_extract)
     if project.redis.url:
@@ -136,7 +136,7 @@ def crawl(
         "--accept-opt-outs": accept_opt_outs,
     }
     if several:
-        from crawler.side_by_side import crawl_side_by_side
+        from crawler.fetch.side_by_side import crawl_side_by_side
 
         crawl_side_by_side(project, archives, settings, [name for name, on in flags.items() if on])
         return

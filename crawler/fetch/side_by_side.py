@@ -1,7 +1,7 @@
 """Several archives at once: a process for each, whose lines are handed on.
 
 Each has its own folder, daemon and lock, as if it were crawled alone, and one that fails stops no
-other. What they have in common they share elsewhere: the pace of a host in `fetch.hosts`, the queue
+other. What they have in common they share elsewhere: the pace of a host in `hosts`, the queue
 in Redis.
 """
 
