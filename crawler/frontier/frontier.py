@@ -39,12 +39,12 @@ class Frontier:
     def __init__(
         self,
         connection: sqlite3.Connection,
+        directory: Path | None = None,
         *,
         by_year: bool = False,
         budgets: Mapping[str, int] | None = None,
     ) -> None:
-        self.db = connection
-        self.directory: Path | None = None  # of the archive
+        self.db, self.directory = connection, directory
         self._left = {
             kind: budget
             - self.db.execute("SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
@@ -62,8 +62,7 @@ class Frontier:
         cls, directory: Path, *, by_year: bool = False, budgets: Mapping[str, int] | None = None
     ) -> Frontier:
         """Open for writing; leases of a daemon that died are taken back."""
-        self = cls(pages.connect(directory), by_year=by_year, budgets=budgets)
-        self.directory = directory
+        self = cls(pages.connect(directory), directory, by_year=by_year, budgets=budgets)
         self.release()
         pages.forget_wrong_times(self.db, steady_time())
         return self
