@@ -46,8 +46,7 @@ class Frontier:
     ) -> None:
         self.db, self.directory = connection, directory
         self._left = {
-            kind: budget
-            - self.db.execute("SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0]
+            kind: budget - pages.count_of_kind(self.db, kind)
             for kind, budget in (budgets or {}).items()
         }
         self._bodies = RawStore(connection)

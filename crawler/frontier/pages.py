@@ -200,6 +200,11 @@ def count(connection: sqlite3.Connection, name: str, delta: int = 1) -> None:
     )
 
 
+def count_of_kind(connection: sqlite3.Connection, kind: str) -> int:
+    """How many pages of a kind are known."""
+    return int(connection.execute("SELECT COUNT(*) FROM pages WHERE kind=?", (kind,)).fetchone()[0])
+
+
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
     """All counters that are not zero."""
     return dict(connection.execute("SELECT name, value FROM counters WHERE value<>0").fetchall())
