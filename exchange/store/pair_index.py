@@ -220,7 +220,7 @@ class PairIndex:
     def _take_labels(self, review: Review, until: int) -> bool:
         with db.transaction(self._db):
             done = int(self._meta("labels") or 0)
-            if done > until:  # the labels of an older copy
+            if done and self._meta("labels at") != _told_at(review, done):  # those of another copy
                 self._db.execute("UPDATE pairs SET label='none' WHERE label<>'none'")
                 done = 0
             rows = review.db.execute(
@@ -234,7 +234,9 @@ class PairIndex:
                 "UPDATE pairs SET label=? WHERE id=?",
                 [(label_name(given.get(pair, [])), pair) for pair in touched],
             )
-            self._set("labels", str(rows[-1]["serial"] if rows else done))
+            last = rows[-1]["serial"] if rows else done
+            self._set("labels", str(last))
+            self._set("labels at", _told_at(review, last))
         return len(rows) == STEP
 
     def _take_scores(self, review: Review, until: int) -> bool:
@@ -268,3 +270,9 @@ def _last(review: Review | None, table: str) -> int:
     if review is None:
         return 0
     return int(review.db.execute(f"SELECT MAX(serial) FROM {table}").fetchone()[0] or 0)
+
+
+def _told_at(review: Review, label: int) -> str:
+    """When a label was given: whether it is the one of before."""
+    row = review.db.execute("SELECT at FROM labels WHERE serial=?", (label,)).fetchone()
+    return str(row["at"]) if row else ""

@@ -109,6 +109,7 @@ class SourcedPair:
     story: Story | None
     page: str  # the page's key in the raw store, "" for none
     completion: Completion | None
+    verdicts: tuple[tuple[str, str], ...] = ()  # rule set and what it said, of those before
 
 
 def list_pairs(spool: Spool, ids: Sequence[str]) -> list[ListedPair]:
@@ -162,6 +163,14 @@ def read_pair(spool: Spool, name: str) -> SourcedPair:
         Story.from_json(story["record"]) if story else None,
         story["page"] if story else "",
         spool.completion(pair.task_id),
+        tuple(
+            (row["rules"], row["reason"] or row["status"])
+            for row in spool.db.execute(
+                "SELECT rules, status, reason FROM verdicts WHERE pair_id=? AND rules<>? "
+                "ORDER BY rules",
+                (pair.id, pair.rules),
+            )
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from starlette.routing import Route
 
-from exchange.errors import UsageError
+from exchange.errors import NotFound, UsageError
 from exchange.store.pair_index import MOST, PairIndex
 from exchange.store.pairs import (
     LABELS,
@@ -66,22 +66,16 @@ def routes(studio: Studio) -> list[Route]:
 def show_pairs(studio: Studio, request: Request) -> Response:
     """The list, or what is needed to have one."""
     wanted, asked = read_filter(request.query_params)
-    spool = Spool.read(studio.directory)
     try:
-        with PairIndex(studio.directory) as index:
+        with _opened(studio) as (spool, index):
             left = index.catch_up(spool)
             page = index.page(wanted, request.query_params.get("at", ""))
             counts = index.counts(wanted)
-            choices = {
-                name: {
-                    value: f"{value} ({count:,})" for value, count in index.choices(name).items()
-                }
-                for name in ("kind", "section", "year")
-            }
+            choices = {name: index.choices(name) for name in ("kind", "section", "year")}
             about = index.about(page.rows)
-        rows = list_pairs(spool, page.rows)
-    finally:
-        spool.close()
+            rows = list_pairs(spool, page.rows)
+    except NotFound as error:
+        return studio.page(request, "pairs.html.j2", nothing=str(error))
     fits = {"accepted": counts.accepted, "rejected": counts.rejected}
     number = counts.reasons.get(wanted.reason, 0) if wanted.reason else None
     if number is None:
@@ -89,13 +83,17 @@ def show_pairs(studio: Studio, request: Request) -> Response:
     return studio.page(
         request,
         "pairs.html.j2",
+        nothing="",
         rows=[(row, *about.get(row.pair.id, ("none", None))) for row in rows],
         page=page,
         fits=fits,
         number=number,
         most=MOST,
         reasons=counts.reasons,
-        choices=choices,
+        choices={
+            name: {value: f"{value} ({count:,})" for value, count in values.items()}
+            for name, values in choices.items()
+        },
         labels={name: name for name in LABELS},
         asked=asked,
         chosen={name: asked.get(name, "") for name in PairFilter.FIELDS},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from exchange.errors import NotEnoughData, UsageError
+from exchange.errors import NotEnoughData, NotFound, UsageError
 from exchange.store.pairs import split_at_quote
 from exchange.store.review import Review
 from kkoracle.studio.pages.pairs import LONGEST, reviewer_of
@@ -100,8 +100,8 @@ def show_review(studio: Studio, sessions: ReviewSessions, request: Request) -> R
     def look() -> tuple[ReviewSession | None, str, ReviewAgreement]:
         try:
             session = sessions.current(reviewer)
-        except NotEnoughData as error:
-            return None, str(error), sessions.agreement()
+        except (NotEnoughData, NotFound) as error:
+            return None, str(error), ReviewAgreement(0, 0)
         return session, "", sessions.agreement()
 
     session, nothing, agreement = studio.records.run(look)

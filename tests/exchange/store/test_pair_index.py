@@ -99,6 +99,19 @@ def test_what_people_and_scorers_say_is_taken_in(archive: Path) -> None:
     assert [label.reason for label in labels_of(archive, ids[0])] == ["wrong"]
 
 
+def test_labels_of_another_copy_are_read_anew(archive: Path) -> None:
+    ids = found(archive)
+    review = Review.open(archive)
+    review.add_labels([Label(pair_id=one, verdict="reject") for one in ids[:3]])
+    assert found(archive, label="rejected") == ids[:3]
+    review.close()
+    for path in archive.glob("review.sqlite*"):
+        path.unlink()
+    review = Review.open(archive)
+    review.add_labels([Label(pair_id=one, verdict="accept") for one in ids[2:9]])
+    assert found(archive, label="rejected") == [] and found(archive, label="accepted") == ids[2:9]
+
+
 def test_pairs_that_come_later_and_new_verdicts_are_seen(archive: Path) -> None:
     before = found(archive)
     fill(archive, 5, first=30)
@@ -115,7 +128,9 @@ def test_pairs_that_come_later_and_new_verdicts_are_seen(archive: Path) -> None:
     spool = Spool.open(archive)
     verdicts.apply_verdicts(spool, path, ())
     spool.close()
-    assert len(found(archive, reason="strict")) == 10
+    strict = found(archive, reason="strict")
+    assert len(strict) == 10
+    assert read_pair(Spool.read(archive), strict[0]).verdicts == (("", "accepted"),)
 
 
 def test_another_spool_in_its_place_is_read_anew(archive: Path) -> None:

@@ -97,6 +97,16 @@ def test_a_list_is_filtered_and_paged_by_its_address(studio: Server) -> None:
         assert ask(f"{studio.url}/pairs?{query}")[0] == 400
 
 
+def test_before_anything_was_crawled_the_pages_say_what_to_do(tmp_path: Path, model: Path) -> None:
+    desk = Desk(tmp_path, model)
+    desk.configure("")
+    with processes() as begin:
+        url = Server(begin("-m", "kkoracle", "ui", "--port", "0", cwd=desk.folder), desk).url
+        for path in ("/pairs", "/pairs/review", "/dataset"):
+            assert '<p class="empty">' in get(url + path)
+    assert not list(tmp_path.glob("data/*/*.sqlite"))
+
+
 def test_a_pair_stands_beside_its_chunk_with_the_sentence_that_supports_it(studio: Server) -> None:
     pair = next(one for one in pairs(studio).values() if town(7) in one.question)
     page = get(f"{studio.url}/pairs/{pair.id}?{urlencode({'words': town(7)})}")
