@@ -125,10 +125,15 @@ class PairIndex:
         )
         return {pair: (label, score) for pair, label, score in rows}
 
-    def unlabelled(self) -> list[tuple[str, str, float | None]]:
-        """Id, kind and score of all that the checks accepted and nobody has looked at."""
+    def unlabelled(self, most: int = 20_000) -> list[tuple[str, str, float | None]]:
+        """Id, kind and score of pairs that the checks accepted and nobody has looked at.
+
+        The first ones by id, which is a hash: of more than `most` a fair sample.
+        """
         rows = self._db.execute(
-            "SELECT id, kind, score FROM pairs WHERE status='accepted' AND label='none'"
+            "SELECT id, kind, score FROM pairs WHERE status='accepted' AND label='none' "
+            "ORDER BY id LIMIT ?",
+            (most,),
         )
         rows.row_factory = None
         return rows.fetchall()

@@ -7,7 +7,7 @@ terminal, and stands here in a frame once it is there.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from exchange.errors import NotFound, UserError
+from exchange.html.plots import bars
 from exchange.store.pairs import ListedPair, list_pairs
 from exchange.store.spool import Spool
 from kkoracle.studio.pages.overview import BUILD
@@ -29,6 +30,7 @@ from trainer.dataset.builds import (
 )
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from starlette.datastructures import FormData
     from starlette.requests import Request
     from starlette.responses import Response
@@ -71,6 +73,7 @@ def show_dataset(studio: Studio, request: Request) -> Response:
         builds=[(build, _moment(build.at)) for build in builds],
         newest=newest,
         nothing=nothing,
+        plots=list(_share_plots(newest)) if newest else [],
         tables=_share_tables(newest) if newest else {},
         leaks=_leaks(newest) if newest else [],
         nearest=nearest,
@@ -138,6 +141,18 @@ def count_statistics(studio: Studio, request: Request, form: FormData) -> Respon
     return studio.redirect(request, "dataset", "the archive is being counted")
 
 
+def _share_plots(build: BuildRecord) -> Iterator[Markup]:
+    """Rows by year and by kind, each bar in the colours of its splits."""
+    names = [name for name, of in build.manifest.splits.items() if of["rows"]]
+    for facet in ("year", "kind"):
+        counts = {
+            value: [of.get(name, 0) for name in names]
+            for value, of in build.shares[facet].items()
+            if facet == "year" or not value.startswith("general.")
+        }
+        yield bars(f"Rows by {facet}", names, counts)
+
+
 def _share_tables(build: BuildRecord) -> dict[str, tuple[list[str], list[tuple[str, list[Any]]]]]:
     """For kind, year and section: the splits, and of each value its rows and share in each."""
     tables = {}
@@ -177,7 +192,7 @@ def _leaks(build: BuildRecord) -> list[tuple[str, str, bool]]:
     ]
     for split, near in leak["near_train"].items():
         said = f"{near:,} of {_rows(build, split):,}"
-        found.append((f"{split}: rows as good as the same as a taught one", said, near == 0))
+        found.append((f"{split}: rows nearly the same as a taught one", said, near == 0))
     return found
 
 

@@ -242,8 +242,8 @@ def _labelled(
     wanted, asked = read_filter(form)
     on, after = field(form, "on"), ""
     with _opened(studio) as (spool, index):
-        known = {row.pair.id for row in list_pairs(spool, [one.pair_id for one in labels])}
-        if len(known) < len(labels):
+        index.catch_up(spool)
+        if len(index.about([one.pair_id for one in labels])) < len(labels):
             raise UsageError("a pair of these is not in this archive: look at the list again")
         if on:
             _, after = index.beside(wanted, on)
