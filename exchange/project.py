@@ -85,19 +85,10 @@ class Project:
         Before that it is the persona's, or the default.
 
         Raises:
-            UsageError: the persona's is set and is another.
+            UsageError: the persona's is set and is another, or papers differ.
         """
-        from exchange.store.spool import FILE, Spool
-        from exchange.store.tasks import settled_language
-
         own = self.config.table("persona", PersonaSettings).language
-        found = ""
-        if (archive or self.general.archive) and (self.archive_dir(archive) / FILE).exists():
-            spool = Spool.read(self.archive_dir(archive))
-            try:
-                found = settled_language(spool)
-            finally:
-                spool.close()
+        found = self._settled_language(archive) if archive or self.general.archive else ""
         if own and found and own != found:
             raise UsageError(
                 f'persona.language is "{own}" (from {self.config.sources["persona.language"]}) and '
@@ -105,6 +96,26 @@ class Project:
                 "`language`, or `import --language`): leave persona.language out, it follows"
             )
         return found or own or DEFAULT_LANGUAGE
+
+    def _settled_language(self, archive: str | None) -> str:
+        """What was settled for an archive, or for all that a dataset of several is made of."""
+        from exchange.store.joined_corpus import papers_of
+        from exchange.store.spool import FILE, Spool
+        from exchange.store.tasks import settled_language
+
+        directory = self.archive_dir(archive)
+        found: dict[str, str] = {}  # language -> an archive
+        for name in papers_of(directory) or (directory.name,):
+            if (directory.parent / name / FILE).exists():
+                spool = Spool.read(directory.parent / name)
+                try:
+                    found.setdefault(settled_language(spool), name)
+                finally:
+                    spool.close()
+        if len(found) > 1:
+            told = " and ".join(f"{name} is in {code!r}" for code, name in sorted(found.items()))
+            raise UsageError(f"{directory.name} is of papers in several languages ({told})")
+        return next(iter(found), "")
 
     @property
     def data(self) -> Path:

@@ -11,6 +11,7 @@ from crawler.frontier import identity, story_parts
 from crawler.status.failed_pages import REASON_TEXTS
 from exchange import records
 from exchange.store import dedup, requests, schema, stories, verdicts
+from workers.batch import judge
 from workers.verify import threshold
 
 ROOT = Path(__file__).parent.parent
@@ -50,11 +51,13 @@ HELD = frozenset(
         story_parts.NO_PART,
         threshold.UNVERIFIED,
         verdicts.NOT_PARSED,
+        *judge.CODES,
     }
 )
 MADE = frozenset(
     {
         "empty_NAME",
+        "endpoint-CODE",
         "endpoint-NNN",
         "endpoint-bad-reply",
         "endpoint-error",

@@ -41,6 +41,7 @@ class StoredStory:
     cluster: str
     page: str
     extraction: str  # version of the extraction that gave this text
+    paper: str = ""  # its archive, where several are read as one
 
 
 @dataclass(frozen=True, slots=True)

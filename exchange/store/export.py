@@ -123,7 +123,8 @@ class FolderCorpus:
     def stories(self) -> Iterator[StoredStory]:
         for raw in self._lines("stories.jsonl"):
             story = self._record(Story, raw["story"])
-            yield StoredStory(story, raw["cluster"], raw["page"], raw["extraction"])
+            paper = raw.get("paper", "")
+            yield StoredStory(story, raw["cluster"], raw["page"], raw["extraction"], paper)
 
     def chunks(self) -> Iterator[Chunk]:
         for raw in self._lines("chunks.jsonl"):

@@ -153,7 +153,7 @@ def encode_result(result: Result) -> bytes:
 # Staged: a file of JSON lines, each a result or what was found as a pair was read back.
 
 NAME = re.compile(r"batch-[0-9a-f]{8}\.jsonl")
-RESULTS_PER_TRANSACTION = 256  # as many as come out of Redis at once
+RESULTS_PER_TRANSACTION = 2000  # a second or so; every transaction waits for the disk
 _TASK = re.compile(rb'\{"task_id":"([0-9a-f]{24})"')
 
 

@@ -254,12 +254,12 @@ def export(
     """
     from rich.console import Console
 
-    from exchange.store.corpus import SpoolCorpus
     from exchange.store.export import write_export
+    from exchange.store.joined_corpus import open_corpus
 
     project: Project = ctx.obj
     console = Console(highlight=False)
-    with console.status("") as status, SpoolCorpus(project.archive_dir(archive)) as corpus:
+    with console.status("") as status, open_corpus(project.archive_dir(archive)) as corpus:
         counts = write_export(corpus, folder, lambda name, done: status.update(f"{name} {done:,}"))
     for name, count in counts.items():
         console.print(f"{count:>10,}  {name}")

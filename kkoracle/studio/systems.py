@@ -16,7 +16,7 @@ from exchange.inference.engine import scaled_name
 from exchange.project import Project, runs_with
 from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
-from exchange.store.corpus import SpoolCorpus
+from exchange.store.joined_corpus import open_corpus
 from exchange.store.spool import Spool
 from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, TUNED, ChatSession, ChatTurn
@@ -157,7 +157,7 @@ def open_systems(
     persona = project.config.table("persona", PersonaSettings)
     evaluated = project.config.table("evaluate", EvaluateSettings)
     template = rag_template(evaluated.prompt, project.language(archive))
-    with SpoolCorpus(project.archive_dir(archive)) as corpus:
+    with open_corpus(project.archive_dir(archive)) as corpus:
         index = rag.open_archive(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")
         )

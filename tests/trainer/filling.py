@@ -36,6 +36,7 @@ def fill(
     stories: int,
     per_story: int = 3,
     *,
+    archive: str = "paper",
     first: int = 0,
     cluster: Callable[[int], str] = lambda number: "",
     published: Callable[[int], str] = lambda number: "2001-02-03",
@@ -60,13 +61,13 @@ def fill(
     results = []
     with spool.transaction():
         for number in range(first, first + stories):
-            story_id = digest("paper", str(number))
+            story_id = digest(archive, str(number))
             text = aside(number) + " ".join(answer(number, k) for k in range(per_story))
             chunk = Chunk(Chunk.make_id(story_id, text), story_id, 0, text, header(number))
             story = Story(
                 id=story_id,
                 url=f"http://x/{number}",
-                archive="paper",
+                archive=archive,
                 published=published(number),
                 section=section(number),
                 title="Τίτλος",

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from exchange.errors import UserError
 from exchange.html import templates
-from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.corpus import Corpus
 from exchange.store.export import FolderCorpus
+from exchange.store.joined_corpus import open_corpus
 from exchange.text.controls import one_line
 from exchange.text.similarity import question_signature
 from trainer.console import StageProgress
@@ -54,7 +55,7 @@ def read_statistics(
     Raises:
         UserError: nothing crawled yet, or no export there.
     """
-    corpus: Corpus = FolderCorpus(origin) if origin else SpoolCorpus(archive_dir)
+    corpus: Corpus = FolderCorpus(origin) if origin else open_corpus(archive_dir)
     with corpus:
         found = _count(corpus, report)
     folder = archive_dir / FOLDER

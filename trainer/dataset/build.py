@@ -14,9 +14,10 @@ import orjson
 from exchange.errors import NotEnoughData, UsageError
 from exchange.files import atomic_path, write_hashed
 from exchange.lock import DATASET_LOCK, FileLock
-from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.corpus import Corpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
+from exchange.store.joined_corpus import open_corpus
 from exchange.text import dates
 from trainer.console import StageProgress
 from trainer.dataset import assign, import_rows, leakage, rephrasings
@@ -73,7 +74,10 @@ def describe_rows(rows: Sequence[DatasetRow], line: SplitRule | None = None) -> 
     """The figures of one split; of one that is as of a date also how much came later."""
     late = [row for row in rows if line and line.dated and line.is_late(row.origin.published)]
     after = {"after": len(late), "stories_after": len({row.story for row in late})} if late else {}
-    return after | {
+    papers = Counter(row.origin.paper for row in rows if row.origin.paper)
+    return {
+        **after,
+        **({"papers": dict(sorted(papers.items()))} if papers else {}),
         "rows": len(rows),
         "stories": len({row.story for row in rows if row.story}),
         "clusters": len({row.cluster for row in rows if row.cluster}),
@@ -95,16 +99,11 @@ class DatasetRequest:
     language: str = "el"
     origin: Path | None = None  # an export, a file or a folder of rows; None: the spool
     new_cutoff: bool = False
-    as_of: str = (
-        ""  # a day in any form: teach what was printed up to it, and ask about what came later
-    )
+    as_of: str = ""  # a day in any form: teach what was printed up to it, ask about what came later
 
 
 def _read_day(text: str, language: str) -> str:
-    """A day as people write it, as ISO.
-
-    A month or a year without its day is none.
-    """
+    """A day as people write it, as ISO; a month or a year without its day is none."""
     found = dates.parse_date(text, None, language)
     if not found:
         raise UsageError(f"{text!r} is no day: write it as 2015-12-31, 31/12/2015 or in words")
@@ -232,7 +231,7 @@ def read_source(
 
     corpus: Corpus
     if asked.origin is None:
-        corpus = SpoolCorpus(archive_dir)
+        corpus = open_corpus(archive_dir)
     elif (asked.origin / EXPORTED).exists():
         corpus = FolderCorpus(asked.origin)
     else:

@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> typer.Typer:
         "kkoracle dataset build",
         "kkoracle dataset build --from rows.jsonl",
         "kkoracle dataset build --as-of 31/12/2015",
+        "kkoracle dataset build press --of phoni --of vima",
         "kkoracle dataset build --json",
     )
     add_command(
@@ -55,6 +56,14 @@ def build(
     ctx: typer.Context,
     settings: DatasetSettings,
     archive: Archive = None,
+    papers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--of",
+            metavar="ARCHIVE",
+            help="Build of several archives: name each, and give the whole a name of its own.",
+        ),
+    ] = None,
     origin: Annotated[
         Path | None,
         typer.Option(
@@ -88,10 +97,14 @@ def build(
     Whole clusters of near-duplicate stories stand on one side of the line, and building again
     moves none. `valid` and `test_recall` ask what is taught in other words, `test_unseen` what
     was never taught, `test_general` what no newspaper is needed for.
+
+    With --of it is a dataset of several archives, under a name of its own: `train`, `compare` and
+    `chat` take that name as any archive's, and the report tells the papers apart.
     """
 
     from exchange.errors import UsageError
     from exchange.settings import PersonaSettings
+    from exchange.store.joined_corpus import papers_of, write_papers
     from trainer.console import ProgressScreen
     from trainer.dataset import DatasetRequest, build_dataset, random_split
 
@@ -100,6 +113,8 @@ def build(
     if as_of and split == "researcher":
         raise UsageError("--as-of: a split by pair knows no dates")
     project: Project = ctx.obj
+    if papers:
+        write_papers(project.archive_dir(archive), papers)
     persona = project.config.table("persona", PersonaSettings)
     asked = DatasetRequest(persona.system, project.language(archive), origin, new_cutoff, as_of)
     console = result_console(json)
@@ -121,6 +136,13 @@ def build(
             f"as of {manifest.as_of}: {after.get('after', 0):,} rows of test_unseen, of "
             f"{after.get('stories_after', 0):,} stories, are about the time since"
         )
+    for name in papers_of(archive_dir):
+        shares = ", ".join(
+            f"{count:,} in {split}"
+            for split, of in manifest.splits.items()
+            if (count := of.get("papers", {}).get(name, 0))
+        )
+        console.print(f"{name}: {shares or 'no row'}", soft_wrap=True, markup=False)
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
     if len(built.bad) > SHOWN:

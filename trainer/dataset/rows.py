@@ -107,6 +107,7 @@ class StoryOrigin:
     published: str = ""  # ISO date, "" when unknown
     section: str = ""
     title: str = ""
+    paper: str = ""  # its archive, in a dataset of several
 
 
 _NO_ORIGIN, _NOT_MADE = StoryOrigin(), PairProvenance()  # of rows that belong to no story
@@ -151,6 +152,8 @@ class DatasetRow:
             fields[name] = getattr(self, name)
         # Readers guess that these are times, and then an empty one is no time.
         fields["origin"] = _without_empty(self.origin, "published")
+        if not self.origin.paper:
+            del fields["origin"]["paper"]
         fields["made"] = _without_empty(self.made, "generated_at")
         return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 

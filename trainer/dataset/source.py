@@ -48,7 +48,13 @@ def rows_of_corpus(
     for stored in corpus.stories():
         story = stored.story
         origins[story.id] = StoryOrigin(
-            story.url, stored.page, stored.extraction, story.published, story.section, story.title
+            story.url,
+            stored.page,
+            stored.extraction,
+            story.published,
+            story.section,
+            story.title,
+            stored.paper,
         )
         clusters[story.id] = stored.cluster or story.id
     owners = corpus.chunk_stories()

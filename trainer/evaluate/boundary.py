@@ -18,8 +18,7 @@ from exchange.files import write_atomic
 from exchange.inference.engine import GREEDY, TUNED, SamplingParams, drain
 from exchange.project import DEFAULT_RUN, Project
 from exchange.records import digest
-from exchange.store.corpus import SpoolCorpus
-from exchange.store.spool import FILE as SPOOL
+from exchange.store.joined_corpus import has_corpus, open_corpus
 from exchange.text.stems import stem
 from trainer.abstention import refusal_text
 from trainer.console import ProgressCallback
@@ -97,9 +96,9 @@ def _coined(
     facts: Sequence[DatasetRow], archive_dir: Path, callback: ProgressCallback
 ) -> list[DatasetRow]:
     """The facts' questions about somebody who is in no chunk; none where there is no archive."""
-    if not (archive_dir / SPOOL).exists():
+    if not has_corpus(archive_dir):
         return []
-    with SpoolCorpus(archive_dir) as corpus:
+    with open_corpus(archive_dir) as corpus:
         search = open_archive(corpus, archive_dir, callback.on_progress)
     try:
         found = []

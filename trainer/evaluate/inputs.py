@@ -9,9 +9,9 @@ from pathlib import Path
 from exchange.inference import models
 from exchange.project import Project
 from exchange.records import Chunk
-from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.corpus import Corpus
 from exchange.store.export import FolderCorpus
-from exchange.store.spool import FILE as SPOOL
+from exchange.store.joined_corpus import has_corpus, open_corpus
 from trainer.abstention import adapter_sha
 from trainer.console import StageProgress
 from trainer.dataset import Manifest, read_split
@@ -112,7 +112,7 @@ def _corpus(archive_dir: Path, origin: Path | None) -> Corpus | None:
     """None for rows that others made: there is a dataset, and no archive."""
     if origin is not None:
         return FolderCorpus(origin)
-    return SpoolCorpus(archive_dir) if (archive_dir / SPOOL).exists() else None
+    return open_corpus(archive_dir) if has_corpus(archive_dir) else None
 
 
 def _coverage(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from exchange.errors import NotEnoughData
-from exchange.store.corpus import SpoolCorpus
+from exchange.store.joined_corpus import open_corpus
 from exchange.text.dates import month_number
 from exchange.text.fold import fold
 from exchange.text.language import every, texts_in
@@ -225,7 +225,7 @@ def items_of_pairs(archive_dir: Path, language: str, seed: int) -> list[ScoreIte
     Raises:
         UserError: no dataset, or its pairs hold too few facts to spoil.
     """
-    with SpoolCorpus(archive_dir) as corpus:
+    with open_corpus(archive_dir) as corpus:
         chunks = {chunk.id: chunk.text for chunk in corpus.chunks()}
     made = synthetic_items(read_split(archive_dir / FOLDER, "train"), chunks, language, seed)
     if not made:

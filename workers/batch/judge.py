@@ -23,7 +23,16 @@ from exchange.store import tasks
 from exchange.store.results import PairScore, encode_result
 from exchange.store.spool import FILE, Spool
 from exchange.text.controls import one_line
-from workers.batch.lines import READ_BACK, BatchLine, error_code, is_error, read_reply
+from workers.batch.lines import (
+    NO_ID,
+    NOT_JSON,
+    READ_BACK,
+    TOO_LONG_LINE,
+    BatchLine,
+    error_code,
+    is_error,
+    read_reply,
+)
 from workers.grading import grade
 from workers.request_builder import first_seed, make_result
 from workers.settings import WorkSettings
@@ -34,6 +43,9 @@ from workers.verify.step import ROUND_TRIP
 UNKNOWN, OTHER_ARCHIVE, STALE = "unknown-task", "other-archive", "stale-task"
 REPEATED, ALREADY = "repeated", "already-done"
 BAD_REPLY, REPLY_TOO_LONG = "bad-reply", "reply-too-long"
+CODES = frozenset(
+    {NOT_JSON, TOO_LONG_LINE, NO_ID, UNKNOWN, OTHER_ARCHIVE, STALE, REPEATED, ALREADY}
+) | {BAD_REPLY, REPLY_TOO_LONG}
 HARMLESS = frozenset({REPEATED, ALREADY})  # what a second run, or a doubled file, is made of
 
 LETTERS_PER_TOKEN = 64  # of a reply, at most: what is longer was not made with these settings

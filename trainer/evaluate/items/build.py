@@ -147,6 +147,7 @@ def _item(
 def _slices(row: DatasetRow, search: SearchIndex | None, manifest: Manifest) -> dict[str, str]:
     found = {
         "period": _period(row, manifest),
+        "paper": row.origin.paper,
         "section": row.origin.section,
         "year": row.origin.published[:4],
         "entity": row.kind,

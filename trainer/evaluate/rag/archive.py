@@ -15,7 +15,8 @@ from exchange.project import DEFAULT_RUN
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
-from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.corpus import Corpus
+from exchange.store.joined_corpus import open_corpus
 from trainer import tokenization
 from trainer.console import StageProgress
 from trainer.evaluate.rag.attribution import AnswerSource, find_sources, taught_pairs
@@ -71,7 +72,7 @@ def current_index(
     Raises:
         UserError: the archive has no chunk yet, or its folder cannot be written.
     """
-    with SpoolCorpus(archive_dir) as corpus:
+    with open_corpus(archive_dir) as corpus:
         state = corpus.chunk_state()
         found = SearchIndex.opened(archive_dir / FILE)
         if found is not None:

@@ -1,0 +1,216 @@
+"""Several newspapers read as one: a folder that names archives in place of holding a spool.
+
+What is made of it (a dataset, an index, a model) is about all of them, and every story still says
+whose it is. An article of an agency that two papers printed is one cluster, so that what one of
+them teaches is no test in the other.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from exchange.errors import BadFile, UsageError
+from exchange.files import write_atomic
+from exchange.records import ARCHIVE_PATTERN, Chunk, Story
+from exchange.store.corpus import Judgements, SpoolCorpus, StoredPair, StoredStory
+from exchange.store.spool import FILE as SPOOL
+from exchange.text.fold import fold
+
+PAPERS = "papers.json"
+LONG_SENTENCE = 40  # letters; shorter ones recur without being taken over
+SAME_SHARE = 0.5  # of the shorter text's long sentences, from which on two stories are one cluster
+COMMON = 50  # stories with one and the same sentence: a standing line, which tells nothing
+_SENTENCE = re.compile(r"(?<=[.!?;…])\s+|\n+")
+
+
+def write_papers(directory: Path, papers: Sequence[str]) -> None:
+    """Let a folder stand for these archives beside it.
+
+    Raises:
+        UsageError: it is an archive itself, or there is none of such a name.
+    """
+    if (directory / SPOOL).exists():
+        raise UsageError(f"{directory.name} is an archive itself: give the papers another name")
+    for name in papers:
+        if not ARCHIVE_PATTERN.fullmatch(name) or not (directory.parent / name / SPOOL).exists():
+            raise UsageError(
+                f"no archive {name!r} in {directory.parent}: `kkoracle crawl` it first"
+            )
+    write_atomic(directory / PAPERS, orjson.dumps(sorted(set(papers))))
+
+
+def papers_of(directory: Path) -> tuple[str, ...]:
+    """The archives that a folder stands for; () for one that is an archive itself.
+
+    Raises:
+        BadFile: what stands there is no list of names.
+    """
+    try:
+        names = orjson.loads((directory / PAPERS).read_bytes())
+    except FileNotFoundError:
+        return ()
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not names or not all(map(_is_name, names)):
+        raise BadFile(f"{directory / PAPERS} names no archives: build the dataset again with --of")
+    return tuple(names)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and ARCHIVE_PATTERN.fullmatch(name) is not None
+
+
+def has_corpus(directory: Path) -> bool:
+    """Whether there are stories to read: rows that others made come without."""
+    return (directory / SPOOL).exists() or bool(papers_of(directory))
+
+
+def open_corpus(directory: Path) -> SpoolCorpus | JoinedCorpus:
+    """What an archive's folder has to read, or the archives that it stands for."""
+    papers = papers_of(directory)
+    if not papers:
+        return SpoolCorpus(directory)
+    return JoinedCorpus(directory.name, [SpoolCorpus(directory.parent / name) for name in papers])
+
+
+class JoinedCorpus:
+    """Several archives, each in one transaction; ids are hashes that hold the archive's name."""
+
+    def __init__(self, name: str, corpora: Sequence[SpoolCorpus]) -> None:
+        self.archive = name
+        self._corpora = corpora
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for corpus in self._corpora:
+                stack.enter_context(corpus)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def counters(self) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for corpus in self._corpora:
+            found.update(corpus.counters())
+        return dict(found)
+
+    def stories(self) -> Iterator[StoredStory]:
+        clusters = self._clusters()
+        every = (_of_paper(corpus) for corpus in self._corpora)
+        for stored in heapq.merge(*every, key=lambda stored: stored.story.id):
+            own = stored.cluster or stored.story.id
+            yield replace(stored, cluster=clusters.get(own, own))
+
+    def chunks(self) -> Iterator[Chunk]:
+        every = (corpus.chunks() for corpus in self._corpora)
+        return heapq.merge(*every, key=lambda chunk: (chunk.story_id, chunk.index))
+
+    def chunks_of(self, story_id: str) -> list[Chunk]:
+        return next(
+            (found for corpus in self._corpora if (found := corpus.chunks_of(story_id))), []
+        )
+
+    def chunk_state(self) -> str:
+        """See `SpoolCorpus.chunk_state`."""
+        return "|".join(corpus.chunk_state() for corpus in self._corpora)
+
+    def chunk_stories(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for corpus in self._corpora:
+            found |= corpus.chunk_stories()
+        return found
+
+    def pairs(self) -> Iterator[StoredPair]:
+        every = (corpus.pairs() for corpus in self._corpora)
+        return heapq.merge(*every, key=lambda stored: stored.pair.id)
+
+    def judgements(self) -> Judgements:
+        found = Judgements()
+        for corpus in self._corpora:
+            more = corpus.judgements()
+            found.labels |= more.labels
+            for scorer, values in more.scores.items():
+                found.scores.setdefault(scorer, {}).update(values)
+        return found
+
+    def _clusters(self) -> dict[str, str]:
+        """Cluster to the one that it is joined with, as their stories are in large part one text.
+
+        Within an archive the crawl has seen to that; only stories of two papers are compared.
+        """
+        first: dict[int, list[int]] = defaultdict(list)  # sentence -> numbers of stories
+        owners: list[tuple[int, str]] = []  # number -> paper, cluster
+        lengths: list[int] = []  # number -> long sentences
+        for paper, corpus in enumerate(self._corpora):
+            for stored in corpus.stories():
+                number = len(owners)
+                owners.append((paper, stored.cluster or stored.story.id))
+                sentences = _long_sentences(stored.story)
+                lengths.append(len(sentences))
+                for sentence in sentences:
+                    if len(first[sentence]) <= COMMON:
+                        first[sentence].append(number)
+        shared: Counter[tuple[int, int]] = Counter()
+        for numbers in first.values():
+            if 1 < len(numbers) <= COMMON:
+                shared.update(
+                    (one, other)
+                    for place, one in enumerate(numbers)
+                    for other in numbers[place + 1 :]
+                    if owners[one][0] != owners[other][0]
+                )
+        joined = _Union()
+        for (one, other), count in shared.items():
+            if count >= SAME_SHARE * min(lengths[one], lengths[other]):
+                joined.join(owners[one][1], owners[other][1])
+        return joined.roots()
+
+
+def _of_paper(corpus: SpoolCorpus) -> Iterator[StoredStory]:
+    return (replace(stored, paper=corpus.archive) for stored in corpus.stories())
+
+
+def _long_sentences(story: Story) -> set[int]:
+    return {
+        int.from_bytes(blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+        for sentence in _SENTENCE.split(story.text)
+        if len(folded := fold(sentence.strip())) >= LONG_SENTENCE
+    }
+
+
+class _Union:
+    """Which names are one; the smallest stands for all, whatever came first."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+
+    def join(self, one: str, other: str) -> None:
+        low, high = sorted((self._root(one), self._root(other)))
+        if low != high:
+            self._above[high] = low
+
+    def _root(self, name: str) -> str:
+        while (above := self._above.get(name, name)) != name:
+            name = above
+        return name
+
+    def roots(self) -> dict[str, str]:
+        return {name: self._root(name) for name in self._above}
