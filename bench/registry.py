@@ -48,6 +48,7 @@ NAMES = (
     "grading",
     "kill",
     "learn",
+    "live",
     "pages",
     "pairs",
     "politeness",

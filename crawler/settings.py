@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from exchange.errors import UsageError
-from exchange.settings import SettingsTable
+from exchange.settings import Seconds, SettingsTable
 
 AGENT = "kkoracle"  # the product token that robots.txt rules are looked up by
 VERSION = "0.1"
-
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def _seconds(value: object) -> object:
-    """ "90", "30m", "1h", "2d" as seconds; anything else as it is, for pydantic to refuse."""
-    text = str(value).strip().lower()
-    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
-    try:
-        return float(number) * unit
-    except ValueError:
-        raise ValueError(f"{value!r} is no time: write 30m, 1h or 2d") from None
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class CrawlSettings(SettingsTable):

@@ -136,6 +136,25 @@ def _exchange(partial: Path, target: Path, old: Path) -> None:
         raise
 
 
+def replace_link(link: Path, target: str) -> None:
+    """Let a symbolic link lead elsewhere: whoever follows it finds the one or the other.
+
+    Args:
+        target: as it stands in the link.
+
+    Raises:
+        CannotWrite: it cannot be replaced; it leads where it did.
+    """
+    partial = link.with_name(f".{link.name}{PARTIAL}")
+    try:
+        partial.unlink(missing_ok=True)
+        partial.symlink_to(target)
+        partial.replace(link)
+        sync_path(link.parent)
+    except OSError as error:
+        raise write_error(link, error) from None
+
+
 def write_hashed(path: Path, pieces: Iterable[bytes]) -> dict[str, Any]:
     """Write a stream of pieces, not atomically; returns what the file is: `sha256`, `bytes`.
 

@@ -23,6 +23,7 @@ RECHECK_LOCK = "recheck.lock"
 BATCH_LOCK = "batch.lock"  # replies of a batch are being stored
 DATASET_LOCK = "dataset.lock"
 EVALUATION_LOCK = "evaluation.lock"
+LIVE_LOCK = "live.lock"
 # In the data folder.
 GPU_LOCK = "gpu.lock"
 JOURNAL_LOCK = "journal.lock"

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from exchange.errors import UsageError
 from exchange.files import parse_toml
@@ -33,6 +33,21 @@ VARIABLES = {
     "KKORACLE_WORKER_REDIS": "set by us: the Redis that the supervisor has found",
     "KKORACLE_WORKER_MODULE": "the module that a worker's process runs; for tests",
 }
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _seconds(value: object) -> object:
+    """ "90", "30m", "1h", "2d" as seconds; anything else as it is, for pydantic to refuse."""
+    text = str(value).strip().lower()
+    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise ValueError(f"{value!r} is no time: write 30m, 1h or 2d") from None
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class SettingsTable(BaseModel):

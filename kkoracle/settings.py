@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from exchange.settings import SettingsTable
+from exchange.settings import Seconds, SettingsTable
 
 
 class DashboardSettings(SettingsTable):
@@ -61,6 +62,50 @@ class StudioSettings(SettingsTable):
     )
 
 
+_HOURS = r"([01]\d|2[0-3]):[0-5]\d"
+
+
+class LiveSettings(SettingsTable):
+    """[live]: when a morning begins, and what is kept of the earlier ones."""
+
+    pairs: int = Field(
+        500,
+        ge=0,
+        description="so many new pairs begin a morning, once nothing more comes; 0: no number does",
+    )
+    at: str = Field(
+        "",
+        pattern=rf"^({_HOURS})?$",
+        description='local hour at which a morning begins with whatever is new, such as "05:00"; '
+        "empty: at none",
+    )
+    settle: Seconds = Field(
+        60, ge=1, description="so long nothing new has come before a number begins a morning"
+    )
+    quiet: str = Field(
+        "",
+        pattern=rf"^({_HOURS}-{_HOURS})?$",
+        description='local hours in which no morning begins, such as "08:00-20:00"; [work] quiet '
+        "names those without new pairs",
+    )
+    replay: float = Field(
+        3.0, ge=0, le=100, description="old rows that are taught again for each new one"
+    )
+    keep: int = Field(7, ge=2, description="promoted runs that can be gone back to")
+    disk_gb: float = Field(
+        20.0,
+        ge=0,
+        description="disk that they may take; the one that answers and the one before always "
+        "stay; 0: no bound",
+    )
+
+    @model_validator(mode="after")
+    def _begins_at_all(self) -> Self:
+        if not self.pairs and not self.at:
+            raise ValueError("with pairs = 0 and no hour in `at` no morning would ever begin")
+        return self
+
+
 # The model that checks each table, imported when it is asked for.
 TABLES: dict[str, str] = {
     "": "exchange.settings:GeneralSettings",
@@ -75,6 +120,8 @@ TABLES: dict[str, str] = {
     "train": "trainer.training.settings:TrainSettings",
     "score": "trainer.scorer.settings:ScoreSettings",
     "evaluate": "trainer.evaluate.settings:EvaluateSettings",
+    "promote": "trainer.promote.settings:PromoteSettings",
+    "live": "kkoracle.settings:LiveSettings",
     "publish": "trainer.publish.settings:PublishSettings",
     "serve": "trainer.serve.settings:ServeSettings",
     "dashboard": "kkoracle.settings:DashboardSettings",

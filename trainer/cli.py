@@ -7,6 +7,7 @@ import typer
 from trainer.chat import cli as chat
 from trainer.dataset import cli as dataset
 from trainer.evaluate import cli as evaluate
+from trainer.promote import cli as promote
 from trainer.publish import cli as publish
 from trainer.review import cli as review
 from trainer.scorer import cli as scorer
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     scorer.register(app)
     training.register(app)
     evaluate.register(app)
+    promote.register(app)
     publish.register(app)
     serve.register(app)
     chat.register(app)

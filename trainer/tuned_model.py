@@ -53,7 +53,7 @@ def find_tuned_model(
         UserError: no such run, no adapter yet, or another model than the adapter's.
     """
     found = TrainingRun(project.archive_dir(archive), run)
-    adapter = found.adapter(checkpoint)
+    adapter = found.adapter(checkpoint).resolve()  # "live" is a link, and moves on
     language_model = language_model or project.config.table("model", models.ModelSettings)
     base = models.locate(language_model, project.models, confirm)
     config = found.config()

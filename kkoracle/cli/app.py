@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import crawler.cli
+import kkoracle.live.cli
 import trainer.cli
 import workers.cli
 from exchange import signals
@@ -108,6 +109,7 @@ operations.register(app)
 crawler.cli.register(app)
 workers.cli.register(app)
 trainer.cli.register(app)
+kkoracle.live.cli.register(app)
 
 
 def main() -> NoReturn:

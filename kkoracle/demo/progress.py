@@ -18,7 +18,7 @@ from exchange.errors import NotFound
 from exchange.machine import typed_program
 from exchange.project import run_dir
 from exchange.store.spool import Spool, open_tasks
-from kkoracle.demo.children import ChildProcesses
+from kkoracle.children import ChildProcesses
 from kkoracle.demo.newspaper.vocabulary import read_glosses
 from kkoracle.demo.plan import DemoPlan
 from trainer.dataset.build import FOLDER

@@ -18,8 +18,8 @@ from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
 from exchange.lock import DEMO_LOCK, FileLock
 from exchange.machine import python_module
+from kkoracle.children import ChildProcesses
 from kkoracle.demo import plan as plans
-from kkoracle.demo.children import ChildProcesses
 from kkoracle.demo.newspaper import Language
 from kkoracle.demo.progress import print_summary, watch_generation
 

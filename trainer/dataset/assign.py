@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import orjson
+
 from exchange.errors import BadFile
+from exchange.files import PARTIAL, sha256_of, sync_path
 from exchange.text.fold import fold
 from exchange.text.similarity import (
     SIMILAR,
@@ -91,6 +94,8 @@ def decide_split(
             if place.side == side_of(place.cluster, line)
             and not (place.side != "unseen" and _is_too_late(source, story, line))
         }
+        if line == before.line and places == before.places:
+            return before  # built a second time: nothing may be taught that was not
         return SplitHistory(line, before.version + 1, places)
     rule = SplitRule("", 0.0, 0.0, cutoff, bool(as_of))
     clusters = {
@@ -148,12 +153,38 @@ class SplitHistory:
     places: Mapping[str, SplitAssignment]
 
 
+def finish_write(folder: Path) -> None:
+    """Give the files of the last build their names where it was killed as it gave them.
+
+    The manifest's own file is whole before the first name is given, so it says whether all are.
+    """
+    described = folder / (MANIFEST + PARTIAL)
+    try:
+        files = orjson.loads(described.read_bytes())["files"]
+        wanted = {name: about["sha256"] for name, about in files.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # no build was cut short, or one that was not whole: the one before stands
+    partial: list[Path] = []
+    for name, sha in wanted.items():
+        here = [path for path in (folder / (name + PARTIAL), folder / name) if path.is_file()]
+        found = next((path for path in here if sha256_of(path) == sha), None)
+        if found is None:
+            return
+        partial += [found] if found.suffix == PARTIAL else []
+    for path in [*partial, described]:
+        path.replace(path.with_suffix(""))
+    sync_path(folder)
+
+
 def load_history(folder: Path) -> SplitHistory | None:
     """What the build before left; None when there was none.
+
+    One that was killed as its files were given their names is finished first.
 
     Raises:
         UserError: the places are missing or damaged; guessing them anew would move rows.
     """
+    finish_write(folder)
     if not (folder / MANIFEST).exists():
         return None
     manifest = Manifest.read(folder)

@@ -49,7 +49,7 @@ def write_dataset(
     """Write every split and the extra files, and the manifest with their hashes.
 
     A crash between two renames leaves files that the manifest does not describe; readers check
-    that and say so.
+    that and say so, and the next build finishes the renames first (`assign.load_history`).
 
     Raises:
         UserError: the folder cannot be written; what stood there is as it was.

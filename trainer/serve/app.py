@@ -66,6 +66,10 @@ class ChatApi:
         }
         self._shown = [common | one for one in shown]
 
+    def name_root(self, lane: str, root: str) -> None:
+        """Say of a model what it is made of from now on."""
+        next(one for one in self._shown if one["id"] == lane)["root"] = root
+
     def app(self) -> web.Application:
         """The application; with `handler_cancellation` a client who leaves is noticed."""
         app = web.Application(middlewares=[self._guarded()], client_max_size=LARGEST_BODY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from exchange.cli.commands import add_command
@@ -19,6 +21,7 @@ def register(app: typer.Typer) -> None:
         serve,
         "kkoracle serve",
         "kkoracle serve --best --port 8081",
+        "kkoracle serve --follow",
         "KKORACLE_SERVE_API_KEY=secret kkoracle serve --host 0.0.0.0",
         panel="Share",
         journal=False,
@@ -34,6 +37,12 @@ def serve(
     archive: Archive = None,
     name: RunName = DEFAULT_RUN,
     best: Best = False,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", help="As the model that `kkoracle live` promoted last, day after day."
+        ),
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Answer OpenAI's clients as two models, `base` and `tuned`, from one copy of the weights.
@@ -46,17 +55,26 @@ def serve(
 
     With "sources": 3 in a request the answer names the three stories that it can be read in.
 
+    With --follow a newer adapter is taken without a pause, answers under way end as they began,
+    and training is not kept from the GPU: both then need their memory, and share its time.
+
     KKORACLE_SERVE_API_KEY sets a key. Ctrl-C lets answers under way end, once more ends at once.
     """
     from exchange.inference import openblas
 
     openblas.ensure()
 
+    from exchange.errors import NotFound
     from exchange.settings import PersonaSettings
     from trainer import tuned_model
+    from trainer.promote import versions
     from trainer.serve.server import run_server as run
 
     project: Project = ctx.obj
+    if follow:
+        name = versions.PROMOTED
+        if versions.promoted(project.archive_dir(archive)) is None:
+            raise NotFound("nothing was promoted yet: `kkoracle live` or `kkoracle promote` does")
     found = tuned_model.find_tuned_model(
         project,
         archive,
@@ -73,6 +91,7 @@ def serve(
         archive=archive,
         system=project.config.table("persona", PersonaSettings).system,
         language=project.language(archive),
+        follow=follow,
         ready=lambda url: typer.echo(f"base and tuned answer on {url}; Ctrl-C ends it"),
     )
     typer.echo("endpoint stopped")

@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exchange.errors import UserError
@@ -144,6 +145,13 @@ class InferenceThread:
             if not ended:
                 self._commands.put(lambda: self._cancel(number))
 
+    def replace_adapter(self, adapter: Path, scale: float, taken: Callable[[], None]) -> None:
+        """Let the tuned model be another one from the next request on; `taken` is called then.
+
+        Answers under way end as they began. One that cannot be loaded is logged, changes nothing.
+        """
+        self._commands.put(lambda: self._replace(adapter, scale, taken))
+
     def _refusal(self) -> ApiError:
         return ApiError(503, self._broken or STOPPING, code="stopped")
 
@@ -223,6 +231,13 @@ class InferenceThread:
             self._held[ticket] = held
         self._tickets[number] = ticket
         self._handlers[ticket] = (number, handler)
+
+    def _replace(self, adapter: Path, scale: float, taken: Callable[[], None]) -> None:
+        try:
+            self._engine.replace_adapter(adapter, scale)
+            taken()
+        except UserError as error:
+            log.error("the adapter in %s is not taken: %s", adapter, error)
 
     def _encode(self, request: GenerationRequest) -> tuple[list[int], int]:
         """The prompt in tokens, and how many may follow."""

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from exchange import lock, signals
-from exchange.errors import ModelUnfit, UserError
+from exchange.errors import ModelUnfit, UsageError, UserError
 from exchange.inference.engine import BASE, TUNED
 from exchange.net import listen, require_password
 from exchange.project import Project
 from exchange.store.spool import FILE as SPOOL
 from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.evaluate.rag import ArchiveSearch
+from trainer.promote import versions
 from trainer.serve.app import ChatApi
 from trainer.serve.inference_thread import InferenceThread, Withholding
 from trainer.serve.protocol import ApiError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FOLLOW_S = 1.0  # between two looks for a newer adapter
 GRACE_S = 10.0  # that answers under way are given at the first signal; at the second they end
 
 
@@ -44,6 +47,7 @@ def run_server(
     archive: str | None,
     system: str,
     language: str,
+    follow: bool = False,
     ready: Callable[[str], None],
 ) -> None:
     """Serve base and tuned model until SIGINT or SIGTERM.
@@ -54,6 +58,7 @@ def run_server(
         archive: whose stories are named as sources.
         system: the persona's message, for conversations with the tuned model that bring none.
         language: of the archive, in which it is said that something is not known.
+        follow: take each adapter that is promoted from now on, and leave the GPU to training.
         ready: called with the address once requests are answered.
 
     Raises:
@@ -62,6 +67,8 @@ def run_server(
     """
     require_password("the endpoint", settings.host, settings.api_key, "KKORACLE_SERVE_API_KEY")
     withhold = None
+    if settings.abstain and follow:
+        raise UsageError("--abstain needs a threshold fitted for one adapter, --follow takes many")
     if settings.abstain:
         found = AnswerThreshold.read(tuned.adapter, settings.scale)
         withhold = Withholding(found, refusal_text(language))
@@ -73,7 +80,7 @@ def run_server(
     )
     names = {"": TUNED, tuned.name: BASE, tuned.run.name: TUNED, BASE: BASE, TUNED: TUNED}
     shown = [
-        {"id": TUNED, "root": tuned.run.name, "parent": BASE},
+        {"id": TUNED, "root": tuned.adapter.name if follow else tuned.run.name, "parent": BASE},
         {"id": BASE, "root": tuned.title, "parent": ""},
     ]
     archive_dir = project.archive_dir(archive)
@@ -89,12 +96,13 @@ def run_server(
     )
     with (
         closing(listen(settings.host, settings.port)) as listener,
-        lock.hold_gpu(project.data, shared=True),
+        nullcontext() if follow else lock.hold_gpu(project.data, shared=True),
         closing(engine),
         closing(finder),
     ):
         engine.start()
-        asyncio.run(_answer(api, engine, listener, ready))
+        following = _follow(api, engine, archive_dir, tuned, settings.scale) if follow else None
+        asyncio.run(_answer(api, engine, listener, ready, following))
         if engine.failed:
             raise ModelUnfit(engine.broken)
 
@@ -144,8 +152,26 @@ class SourceThread:
         self._thread.shutdown()
 
 
+async def _follow(
+    api: ChatApi, engine: InferenceThread, archive_dir: Path, tuned: TunedModel, scale: float
+) -> None:
+    """Let the tuned model be the one that was promoted last, for ever."""
+    answering = tuned.adapter
+    while True:
+        await asyncio.sleep(FOLLOW_S)
+        latest = versions.promoted(archive_dir)
+        if latest is None or latest == answering:
+            continue
+        answering = latest
+        engine.replace_adapter(latest, scale, partial(api.name_root, TUNED, latest.name))
+
+
 async def _answer(
-    api: ChatApi, engine: InferenceThread, listener: socket.socket, ready: Callable[[str], None]
+    api: ChatApi,
+    engine: InferenceThread,
+    listener: socket.socket,
+    ready: Callable[[str], None],
+    beside: Coroutine[Any, Any, None] | None,
 ) -> None:
     runner = web.AppRunner(
         api.app(),
@@ -162,12 +188,15 @@ async def _answer(
     with signals.stop_on_signal_in_loop(stop.set, at_once.set):
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1")
         gone = asyncio.create_task(asyncio.to_thread(engine.wait))
+        following = asyncio.create_task(beside) if beside else None
         await asyncio.wait(
             {asyncio.create_task(stop.wait()), gone}, return_when=asyncio.FIRST_COMPLETED
         )
         await site.stop()
         with suppress(TimeoutError):
             await asyncio.wait_for(_drained(engine, at_once), GRACE_S)
+        if following:
+            following.cancel()
         await asyncio.to_thread(engine.close)
         await runner.cleanup()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle train --dry-run",
         "kkoracle train --name small --rank 8 --epochs 2",
         "kkoracle train --name learned --until-learned --epochs 12",
+        "kkoracle train --name second --continue first",
         panel="Model",
     )
     add_command(app, sweep, "kkoracle sweep", "kkoracle sweep --rates 4 --write", panel="Model")
@@ -68,6 +70,21 @@ def train(
     language_model: ModelSettings,
     archive: Archive = None,
     name: RunName = DEFAULT_RUN,
+    continues: Annotated[
+        str,
+        typer.Option(
+            "--continue",
+            metavar="RUN",
+            help="Start from that run's adapter; teach what it was not, and some old rows again.",
+        ),
+    ] = "",
+    replay: Annotated[
+        float, typer.Option(min=0, max=100, help="With --continue: old rows for each new one.")
+    ] = 3.0,
+    without: Annotated[
+        Path | None,
+        typer.Option(help="A file with ids of rows or stories to leave out, one a line."),
+    ] = None,
     researcher: Annotated[
         bool,
         typer.Option(
@@ -85,6 +102,9 @@ def train(
     Writes an adapter in mlx-lm's format, its best and last state, metrics and a summary. A few
     steps are measured first: what does not fit in memory is made to fit, or refused. Under
     `mlx.launch` several Macs share every batch.
+
+    With --continue it goes on from what another run has learned: its adapter is the start, the
+    rows that it was not taught are new, and --replay old ones for each stand beside them.
     """
     from exchange.inference import openblas
 
@@ -95,9 +115,14 @@ def train(
     from trainer.dataset.rows import describe_valid
     from trainer.training.console import TrainingScreen, print_summary
     from trainer.training.distributed import is_follower
+    from trainer.training.row_selection import ContinuationRequest, read_ids
     from trainer.training.train import train as run_training
 
     project: Project = ctx.obj
+    asked = None
+    if continues or without:
+        kept_out = read_ids(without) if without else frozenset[str]()
+        asked = ContinuationRequest(continues, replay, kept_out)
     console = Console(highlight=False, quiet=is_follower(), stderr=json)
     with (
         TrainingScreen(console) as screen,
@@ -108,6 +133,7 @@ def train(
             archive,
             settings,
             name=name,
+            continues=asked,
             restart=restart,
             dry_run=dry_run,
             callback=screen,

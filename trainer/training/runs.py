@@ -155,8 +155,10 @@ class TrainingRun:
 
         Raises:
             UsageError: the folder holds another run that has begun to train; the differences are
-                named.
+                named. Or it is no run but the link to the promoted one.
         """
+        if self.folder.is_symlink():
+            raise UsageError(f"{self.name!r} is a link to the promoted run: give another --name")
         if restart:
             shutil.rmtree(self.folder, ignore_errors=True)
         path = self.folder / "run.json"
@@ -262,9 +264,10 @@ def make_run_config(
     dataset: str,
     settings: TrainSettings,
     template: PromptTemplate | None = None,
+    continues: str = "",
 ) -> RunConfig:
-    """What a run with this model folder, dataset, settings and teacher's prompt is made of."""
-    about = settings.model_dump()
+    """What a run is made of; `continues`: the adapter and rows of one that goes on from another."""
+    about = settings.model_dump() | ({"continues": continues} if continues else {})
     if template:  # a prompt of the same name may be another one tomorrow
         about["passage_prompt"] = f"{template.id} {template.sha}"
     return RunConfig(model, model_sha(folder), dataset, about)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange.errors import NotEnoughData
 from exchange.files import write_atomic
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
@@ -21,6 +21,12 @@ from trainer.training import distributed, runs
 from trainer.training.callbacks import Callback
 from trainer.training.plan import load_preflight
 from trainer.training.preflight import decide
+from trainer.training.row_selection import (
+    ContinuationRequest,
+    choose_rows,
+    load_adapter,
+    select_rows,
+)
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
@@ -46,6 +52,7 @@ def train(
     settings: TrainSettings,
     *,
     name: str = DEFAULT_RUN,
+    continues: ContinuationRequest | None = None,
     restart: bool = False,
     dry_run: bool = False,
     callback: Callback | None = None,
@@ -60,6 +67,7 @@ def train(
     that share every batch (`trainer.training.distributed`).
 
     Args:
+        continues: start from the adapter of another run, and teach what that one was not.
         dry_run: only tell what the run would take; no run is begun.
         language_model: default: the one of the settings.
         confirm: asked before a model is downloaded, and before much disk is taken.
@@ -74,6 +82,10 @@ def train(
     archive_dir = project.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     train_rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
+    chosen = choose_rows(archive_dir, train_rows, continues or ContinuationRequest(), name)
+    if continues:
+        train_rows = chosen.rows
+        callback.log(f"going on from {continues.run or 'the base'}: {chosen.described()}")
     valid_rows = read_split(archive_dir / FOLDER, "valid")
     language_model = language_model or project.config.table("model", models.ModelSettings)
     template = passage_template(project, archive, settings)
@@ -83,11 +95,20 @@ def train(
         language_model = language_model.model_copy(update={"name": stored.model})
     folder = models.locate(language_model, project.models, confirm)
     with distributed.group_gpu_lock(project.data, group):
-        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings, template)
+        config_of = partial(
+            runs.make_run_config,
+            dataset=manifest.sha,
+            settings=settings,
+            template=template,
+            continues=chosen.described() if continues else "",
+        )
+        config = config_of(language_model.name, folder)
         group.check_equal("model, dataset and settings", config.sha)
         finished = None
         if group.leader and not dry_run:
             finished = run.begin(config, restart=restart)
+            if finished is None:
+                chosen.save(run.folder)
         if group.any(finished is not None):
             return TrainingResult(run, finished, already=True)
         with distributed.follower_run(run, group) as own_run:
@@ -103,6 +124,7 @@ def train(
                 stop=stop,
                 # Held-out stories are not to be known, so their loss does not say when to stop.
                 early_stop=not manifest.line["valid"],
+                start=chosen.adapter,
             )
             watts = project.config.table("power", PowerSettings).watts
             plan = decide.check_weights(folder, settings, watts) if group.size == 1 else None
@@ -112,9 +134,10 @@ def train(
             if plan.mode.bits:
                 reasons = plan.reasons
                 folder = decide.quantized_copy(folder, project.models, reasons, callback.log)
-                config = runs.make_run_config(str(folder), folder, manifest.sha, settings, template)
+                config = config_of(str(folder), folder)
                 if not dry_run:
                     run.begin(config, restart=True)
+                    chosen.save(run.folder)
                 loop, tokenizer = builder.build(folder, config)
                 plan = decide.decide_mode(loop, tokenizer, settings, None, archive_dir, watts)
                 plan = replace(plan, model=str(folder), reasons=reasons + plan.reasons)
@@ -144,6 +167,7 @@ class LoopBuilder:
     confirm: Callable[[str], bool]
     stop: Callable[[], bool]
     early_stop: bool
+    start: Path | None = None  # an adapter whose weights are the first ones
 
     def build(self, folder: Path, config: RunConfig) -> tuple[TrainingLoop, Any]:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
@@ -208,6 +232,8 @@ class LoopBuilder:
             teacher=teacher,
             group=self.group,
         )
+        if self.start:
+            load_adapter(model, loop.adapter_config, self.start, settings)
         return loop, tokenizer
 
 
@@ -220,30 +246,6 @@ def passage_template(
     if settings.passage_prompt:
         return load_template(settings.passage_prompt, PASSAGE_PLACEHOLDERS)
     return template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
-
-
-def select_rows(
-    rows: list[DatasetRow], settings: TrainSettings, callback: Callback
-) -> list[DatasetRow]:
-    """The rows of train that the recipe wants.
-
-    Raises:
-        UserError: it wants the paper's own text and the dataset has none, or nothing is left.
-    """
-    text = sum(row.kind == "text" for row in rows)
-    if settings.recipe == "sft+text":
-        if not text:
-            raise NotEnoughData(
-                "recipe sft+text wants the paper's own text, and the dataset holds none: set "
-                "[dataset] text (0.2 is a good share) and run `kkoracle dataset build`"
-            )
-        return rows
-    kept = [row for row in rows if row.kind != "text"]
-    if text:
-        callback.log(f"{text} rows of the paper's own text are left out: recipe sft+text has them")
-    if not kept:
-        raise NotEnoughData("the dataset teaches nothing but raw text: give --recipe sft+text")
-    return kept
 
 
 def tokenize_splits(

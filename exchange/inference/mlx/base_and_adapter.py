@@ -42,8 +42,16 @@ def load_models(
     """
     base, tokenizer = runtime.load(folder)
     context = runtime.context_length(base)
-    if adapter is None:
-        return LoadedModels({BASE: base}, tokenizer, context)
+    tuned = tuned_models(base, adapter, scales) if adapter is not None else {}
+    return LoadedModels({**tuned, BASE: base}, tokenizer, context)
+
+
+def tuned_models(base: Any, adapter: Path, scales: Sequence[float] = (1.0,)) -> dict[str, Any]:
+    """The tuned model over a base that is loaded, by name: see `load_models`.
+
+    Raises:
+        ModelUnfit: the adapter cannot be loaded, in one line.
+    """
     whole = share_weights(base)
     check_weights(adapter)
     try:
@@ -60,7 +68,7 @@ def load_models(
         scale_adapter(tuned, base, scale)
         tuned.eval()
         mx.eval(tuned.parameters())
-    return LoadedModels({**models, BASE: base}, tokenizer, context)
+    return models
 
 
 def scale_adapter(tuned: Any, base: Any, scale: float) -> None:

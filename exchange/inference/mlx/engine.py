@@ -18,6 +18,7 @@ from exchange.inference.engine import (
     BASE,
     DEADLINE,
     GREEDY,
+    TUNED,
     EngineDescription,
     Likelihood,
     Message,
@@ -29,7 +30,7 @@ from exchange.inference.engine import (
 from exchange.inference.runtime import LoadedModels, Watchdog
 
 if TYPE_CHECKING:
-    from exchange.inference.mlx.scheduler import MlxRequest, RequestScheduler
+    from exchange.inference.mlx.scheduler import MlxRequest
 
 SHORTEST_PREFIX = 8  # tokens; a shorter common beginning is not worth a cache
 OnPiece = Callable[[TextPiece], None]
@@ -72,7 +73,7 @@ class MlxEngine:
         runtime.require_mlx()
         from exchange.inference.mlx.base_and_adapter import load_models
         from exchange.inference.mlx.kv_cache import PrefixCache
-        from exchange.inference.mlx.scheduler import RequestScheduler
+        from exchange.inference.mlx.scheduler import ModelSchedulers
 
         loaded = (
             source if isinstance(source, LoadedModels) else load_models(source, adapter, scales)
@@ -83,17 +84,28 @@ class MlxEngine:
         self._deadline_s = deadline_s
         self._watchdog = Watchdog(watchdog_s)
         self._models = loaded.models
-        stops = self.tokenizer.eos_token_ids
         self._prefixes = prefixes = PrefixCache(cache_bytes)
-        self._schedulers: dict[str, RequestScheduler] = {}
+        stops = self.tokenizer.eos_token_ids
+        self._schedulers = ModelSchedulers(width, stops, prefixes, keeps=cache_bytes > 0)
         for model, module in loaded.models.items():
-            module.eval()
-            self._schedulers[model] = RequestScheduler(
-                model, module, width, stops, prefixes, keeps=cache_bytes > 0
-            )
+            self._schedulers.put(model, module)
         self._tickets = 0
         self._stepping = False
         self._cancelled: set[int] = set()  # during a step
+
+    def replace_adapter(self, adapter: Path, scale: float = 1.0) -> None:
+        """Put another adapter in the tuned model's place.
+
+        Requests that were submitted before end with the one that they began with.
+
+        Raises:
+            ModelUnfit: it cannot be loaded; the one before stays.
+        """
+        from exchange.inference.mlx.base_and_adapter import tuned_models
+
+        tuned = tuned_models(self._models[BASE], adapter, (scale,))
+        self._models = {**self._models, **tuned}
+        self._schedulers.put(TUNED, self._models[TUNED])
 
     def share_prefix(
         self, first: list[Message], second: list[Message], *, model: str = BASE
@@ -191,14 +203,12 @@ class MlxEngine:
         self._stepping = True
         try:
             with self._watchdog:
-                for scheduler in self._schedulers.values():
-                    ended += scheduler.step()
+                ended += self._schedulers.step()
         finally:
             self._stepping = False
         if self._deadline_s:  # those beyond their time end with what they have
             limit = time.perf_counter() - self._deadline_s
-            for scheduler in self._schedulers.values():
-                ended += [(request, DEADLINE) for request in scheduler.expire(limit)]
+            ended += [(request, DEADLINE) for request in self._schedulers.expire(limit)]
         gone, self._cancelled = self._cancelled, set()
         for ticket in gone:
             self.cancel(ticket)
@@ -220,8 +230,8 @@ class MlxEngine:
             )
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
-        prefixes = self._prefixes
-        find, keep = partial(prefixes.find, model), partial(prefixes.put, model)
+        prefixes, name = self._prefixes, self._schedulers[model].name
+        find, keep = partial(prefixes.find, name), partial(prefixes.put, name)
         return loglikelihood(self._models[model], rows, find, keep)
 
     def choice_logits(
@@ -237,14 +247,12 @@ class MlxEngine:
         if self._stepping:  # the batch is under way: at the end of the step
             self._cancelled.add(ticket)
             return
-        for scheduler in self._schedulers.values():
-            scheduler.cancel(ticket)
+        self._schedulers.cancel(ticket)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._watchdog.close()
-        for scheduler in self._schedulers.values():
-            scheduler.clear()
+        self._schedulers.clear()
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""

@@ -67,14 +67,19 @@ class RequestScheduler:
         *,
         keeps: bool,
     ) -> None:
-        self._name, self._prefixes = name, prefixes
+        self.name, self._prefixes = name, prefixes
         self._batch = ContinuousBatch(model, width, stops, self._keep if keeps else None)
         self._waiting: deque[MlxRequest] = deque()
         self._running: dict[BatchRow, MlxRequest] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Somebody waits, or is being answered."""
+        return bool(self._waiting or self._running)
+
     def pin_prefix(self, tokens: list[int]) -> None:
         """Compute once what prompts begin with."""
-        self._prefixes.pin(self._name, self._batch.prefix(tokens))
+        self._prefixes.pin(self.name, self._batch.prefix(tokens))
 
     def add(self, request: MlxRequest, *, first: bool = False) -> None:
         """Let a request wait for its turn, or be the next."""
@@ -129,7 +134,7 @@ class RequestScheduler:
             request = self._waiting[0]
             row = request.row
             request.started = request.started or moment
-            row.prefix = row.prefix or self._prefixes.find(self._name, row.prompt)
+            row.prefix = row.prefix or self._prefixes.find(self.name, row.prompt)
             unread = len(row.unread_prompt())
             if unread > PREFILL_STEP:
                 if not new:
@@ -148,4 +153,60 @@ class RequestScheduler:
 
     def _keep(self, row: BatchRow, cache: list[Any]) -> None:
         mark = [] if row.end_mark is None else [row.end_mark]
-        self._prefixes.put(self._name, [*row.prompt, *row.tokens, *mark], cache)
+        self._prefixes.put(self.name, [*row.prompt, *row.tokens, *mark], cache)
+
+
+class ModelSchedulers:
+    """The batches of all models of an engine, and of those that others have followed.
+
+    Args:
+        width: rows of each batch.
+        stops: token ids that end an answer.
+        keeps: what was said is remembered among the prefixes.
+    """
+
+    def __init__(
+        self, width: int, stops: Iterable[int], prefixes: PrefixCache, *, keeps: bool
+    ) -> None:
+        self._width, self._stops, self._prefixes = width, list(stops), prefixes
+        self._keeps = keeps
+        self._current: dict[str, RequestScheduler] = {}
+        self._retiring: list[RequestScheduler] = []
+        self._replaced = 0
+
+    def __getitem__(self, model: str) -> RequestScheduler:
+        return self._current[model]
+
+    def put(self, model: str, module: Any) -> None:
+        """A model, or what takes the place of one: whose requests then end as they began."""
+        module.eval()
+        name = model
+        if model in self._current:
+            self._retiring.append(self._current[model])
+            self._replaced += 1
+            name = f"{model} {self._replaced}"  # what one has read is of no use to the next
+        self._current[model] = RequestScheduler(
+            name, module, self._width, self._stops, self._prefixes, keeps=self._keeps
+        )
+
+    def step(self) -> list[tuple[MlxRequest, str]]:
+        """See `RequestScheduler.step`."""
+        return [ended for scheduler in self._all() for ended in scheduler.step()]
+
+    def expire(self, limit: float) -> list[MlxRequest]:
+        """See `RequestScheduler.expire`."""
+        return [late for scheduler in self._all() for late in scheduler.expire(limit)]
+
+    def cancel(self, ticket: int) -> None:
+        """See `RequestScheduler.cancel`."""
+        for scheduler in self._all():
+            scheduler.cancel(ticket)
+
+    def clear(self) -> None:
+        """See `RequestScheduler.clear`."""
+        for scheduler in self._all():
+            scheduler.clear()
+
+    def _all(self) -> list[RequestScheduler]:
+        self._retiring = [one for one in self._retiring if one.busy]
+        return [*self._retiring, *self._current.values()]

@@ -14,8 +14,8 @@ from tests.trainer.filling import fill
 from tests.trainer.reading import lines, mlx_lm, summary
 from trainer.dataset import read_split
 from trainer.training.callbacks import Callback
+from trainer.training.row_selection import select_rows
 from trainer.training.settings import RESEARCHER, TrainSettings
-from trainer.training.train import select_rows
 
 
 def begun(desk: Desk, name: str = "default") -> dict[str, Any]:

@@ -76,7 +76,7 @@ def build_items(
     among = {"test_recall": taught, "test_unseen": unseen}
     found = chunks({chunk for rows in chosen.values() for row in rows for chunk in row.chunks})
     items = [
-        _item(split, row, among.get(split), found, search, manifest)
+        build_item(split, row, among.get(split), found, search, manifest)
         for split, rows in chosen.items()
         for row in rows
     ]
@@ -117,7 +117,7 @@ def _spread(rows: Sequence[DatasetRow], most: int) -> list[DatasetRow]:
     return sorted(spread[: most or None], key=lambda row: row.id)
 
 
-def _item(
+def build_item(
     split: str,
     row: DatasetRow,
     among: DistractorIndex | None,
@@ -125,6 +125,13 @@ def _item(
     search: SearchIndex | None,
     manifest: Manifest,
 ) -> EvalItem:
+    """One row with what it is measured against.
+
+    Args:
+        among: where wrong answers are taken from; None where none are wanted.
+        chunks: by id, as far as they are there.
+        search: tells how rare a name is; None where that is not asked.
+    """
     refused = row.kind == "refusal"
     # A timeline is made from several chunks; one that is stale by now is not there.
     gold = [] if refused else [chunks[name] for name in row.chunks if name in chunks]

@@ -19,12 +19,13 @@ from trainer.training import runs
 from trainer.training.callbacks import Callback, StepMetrics
 from trainer.training.plan import ComputeMode
 from trainer.training.preflight.measure import find_fitting_mode
+from trainer.training.row_selection import select_rows
 from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.search_space import SweepCallback, SweepResult
 from trainer.training.sweep.trials import Trial, TrialStore
-from trainer.training.train import passage_template, select_rows
+from trainer.training.train import passage_template
 
 if TYPE_CHECKING:
     from exchange.recipes.prompts import PromptTemplate

@@ -1,4 +1,4 @@
-"""The demo's own processes: real commands, started in order, stopped in reverse."""
+"""Commands that another one starts: in order, with their output in files, stopped in reverse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,13 +23,17 @@ STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some mo
 class ChildProcesses:
     """Starts processes with their output in log files, and leaves none behind.
 
-    Each runs in a session of its own, so that Ctrl-C reaches only the demo, which then stops
-    them one by one. Should the demo itself be killed, the next run finds them in a file and
+    Each runs in a session of its own, so that Ctrl-C reaches only who started it, who then stops
+    them one by one. Should that one itself be killed, the next run finds them in a file and
     stops them first.
+
+    Args:
+        directory: of their logs and of that file.
+        cwd: where they run; default: there too.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, cwd: Path | None = None) -> None:
+        self._directory, self._cwd = directory, cwd or directory
         self._notes = directory / "children.json"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -47,15 +52,21 @@ class ChildProcesses:
             self.stop(name)
         self._notes.unlink(missing_ok=True)
 
-    def start(self, name: str, module: str, *arguments: str) -> None:
-        """Start `python -m MODULE ARGUMENTS` in the demo's folder."""
-        with self.log(name).open("ab") as output:
+    def start(self, name: str, module: str, *arguments: str, result: Path | None = None) -> None:
+        """Start `python -m MODULE ARGUMENTS`.
+
+        Args:
+            result: a file for its standard output; default: its log, where its messages go.
+        """
+        with ExitStack() as opened:
+            log = opened.enter_context(self.log(name).open("ab"))
+            output = opened.enter_context(result.open("wb")) if result else log
             self._running[name] = subprocess.Popen(
                 python_module(module, *arguments),
-                cwd=self._directory,
+                cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=log,
                 start_new_session=True,
             )
         pids = {name: process.pid for name, process in self._running.items()}
@@ -73,12 +84,23 @@ class ChildProcesses:
         """What to say about a child that ended and should not have."""
         code = self.exit_code(name)
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
-        lines = self.log(name).read_text("utf-8", "replace").strip().splitlines()
-        last = f" ({lines[-1].strip()[:200]})" if lines else ""
+        said = self.last_line(name)
+        last = f" ({said})" if said else ""
         return ProgramFailed(
             f"the {name} {how}{last}: run the same command again to go on; its messages are in "
             f"{self.log(name)}"
         )
+
+    def last_line(self, name: str) -> str:
+        """The last of its messages, "" while there is none."""
+        if not self.log(name).exists():
+            return ""
+        lines = self.log(name).read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip()[:200] if lines else ""
+
+    def running(self, name: str) -> bool:
+        """It was started and has not ended."""
+        return name in self._running and self._running[name].poll() is None
 
     def stop(self, name: str) -> None:
         """Ask a child to end, and wait; a deaf one is killed."""
@@ -105,7 +127,7 @@ class ChildProcesses:
 
 
 def _is_ours(pid: int) -> bool:
-    """True when that process still is one of the demo's; ids are reused."""
+    """True when that process still is one of ours; ids are reused."""
     command = subprocess.run(
         ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )

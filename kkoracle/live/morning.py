@@ -1,0 +1,248 @@
+"""One morning from its begin to its end: build, train, judge, promote or keep, thin.
+
+Each step is a command of its own, `python -m kkoracle ...`, that may be given again without harm:
+a dataset of the same pairs has the same bytes, a run goes on where it was killed, a judgement takes
+the answers that are there. The record says which step is next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exchange.errors import OK, STOPPED, NotEnoughData, ProgramFailed, Stopped
+from exchange.files import write_atomic
+from exchange.lock import GPU_LOCK, FileLock
+from exchange.project import Project, run_dir
+from kkoracle.children import ChildProcesses
+from kkoracle.live import page
+from kkoracle.live.record import LiveRecord, MorningRecord, run_name
+from kkoracle.settings import LiveSettings
+from trainer.dataset import read_split
+from trainer.dataset.build import FOLDER as DATASET
+from trainer.promote import versions
+from trainer.promote.contradictions import contradicting_stories
+from trainer.promote.settings import PromoteSettings
+from trainer.training.row_selection import NEW, ContinuationRequest, choose_rows, read_ids
+
+SET_ASIDE = "set-aside.txt"  # in the live folder: ids of rows and stories not to be taught
+LIVE_DIR = "live"  # in the archive's folder: logs, results of commands, that list
+POLL_S = 0.2
+KILLED_TRIES = 3  # times that a step killed by somebody else is begun again
+_STEP = "morning"  # the child that takes a step
+
+
+@dataclass(frozen=True, slots=True)
+class MorningSteps:
+    """What the steps of a morning need."""
+
+    project: Project
+    archive: str
+    settings: LiveSettings
+    record: LiveRecord
+    children: ChildProcesses
+    say: Callable[[str], None]
+    watch: Callable[[], None] = lambda: None  # called while a step goes on
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.project.archive_dir(self.archive)
+
+    @property
+    def folder(self) -> Path:
+        return self.archive_dir / LIVE_DIR
+
+    def begin(self, pairs: int, stories: int) -> MorningRecord:
+        """Write that a morning begins.
+
+        Args:
+            pairs: accepted ones by now.
+            stories: read by now.
+        """
+        last = self.record.last()
+        number = last.number + 1 if last else 1
+        answering = versions.promoted(self.archive_dir)
+        self.record.add(
+            number,
+            "begun",
+            pairs=pairs,
+            stories=stories,
+            against=answering.name if answering else "",
+        )
+        return self._now(number)
+
+    def finish(self, morning: MorningRecord) -> MorningRecord:
+        """Take every step that is left; returns the morning as it ended.
+
+        Raises:
+            Stopped: a step was stopped; the next call goes on with it.
+            ProgramFailed: a step was killed again and again.
+        """
+        number = morning.number
+        for step, take in (
+            ("built", self._build),
+            ("trained", self._train),
+            ("judged", self._judge),
+            ("ended", self._end),
+        ):
+            morning = self._now(number)
+            if step not in morning.steps and not (step == "trained" and "judged" in morning.steps):
+                take(morning)
+        return self._now(number)
+
+    def _now(self, number: int) -> MorningRecord:
+        return next(one for one in self.record.mornings() if one.number == number)
+
+    def _build(self, morning: MorningRecord) -> None:
+        self.say(f"morning {morning.number}: building the dataset")
+        code, found = self._command("dataset", "build", self.archive, "--new-cutoff", "--json")
+        if code != OK:
+            self._keep(morning, f"no dataset: {self.children.last_line(_STEP)}")
+            self.record.add(morning.number, "built")
+            return
+        manifest = found["manifest"]
+        rows = {name: about["rows"] for name, about in manifest["splits"].items()}
+        limit = self.project.config.table("promote", PromoteSettings).contradictions
+        against = contradicting_stories(self.archive_dir, limit)
+        known = self._set_aside()
+        new = [one for one in against if not known.issuperset((one.story, *one.rows))]
+        self._put_aside({name for one in new for name in (one.story, *one.rows)})
+        self.record.add(
+            morning.number,
+            "built",
+            version=manifest["version"],
+            rows=rows,
+            contradicting_stories=len(new),
+            contradicting_pairs=sum(one.contradicting for one in new),
+        )
+
+    def _train(self, morning: MorningRecord) -> None:
+        against = str(morning.about("begun").get("against", ""))
+        asked = ContinuationRequest(against, self.settings.replay, self._set_aside())
+        try:
+            rows = read_split(self.archive_dir / DATASET, "train")
+            chosen = choose_rows(self.archive_dir, rows, asked, morning.run)
+        except NotEnoughData:
+            self._keep(morning, f"nothing new to teach{_contradicted(morning)}")
+            return
+        self._wait_for_gpu()
+        self.say(
+            f"morning {morning.number}: teaching {len(chosen.new):,} new rows and "
+            f"{len(chosen.old):,} old ones again"
+        )
+        started = time.monotonic()
+        without = ["--without", str(self.folder / SET_ASIDE)] if asked.without else []
+        before = ["--continue", against, "--replay", str(asked.replay)] if against else []
+        code, found = self._command(
+            "train", self.archive, "--name", morning.run, *before, *without, "--yes", "--json"
+        )
+        if code != OK:
+            self._keep(morning, f"training failed: {self.children.last_line(_STEP)}")
+            return
+        summary = found["summary"]
+        self.record.add(
+            morning.number,
+            "trained",
+            new=len(chosen.new),
+            old=len(chosen.old),
+            steps=summary["steps"],
+            valid_before=summary["valid_before"],
+            valid_after=summary["valid_after"],
+            seconds=round(time.monotonic() - started, 1),
+        )
+
+    def _judge(self, morning: MorningRecord) -> None:
+        self._wait_for_gpu(shared=True)
+        self.say(f"morning {morning.number}: asking old and new facts")
+        _, found = self._command("promote", self.archive, "--name", morning.run, "--json", "--yes")
+        if not found:
+            self._keep(morning, f"it could not be judged: {self.children.last_line(_STEP)}")
+            return
+        self.record.add(morning.number, "judged", **found)
+
+    def _keep(self, morning: MorningRecord, reason: str) -> None:
+        """The run before goes on answering; the new rows are taught again next time."""
+        self.record.add(
+            morning.number, "judged", passed=False, harmful=False, reason=reason, checks=[]
+        )
+
+    def _end(self, morning: MorningRecord) -> None:
+        if morning.about("judged").get("harmful"):
+            self.set_aside(morning.run)
+        # This morning's own run may be looked at until the next one ends.
+        runs = [run_name(number) for number in range(1, morning.number)]
+        gone = versions.thin(
+            self.archive_dir,
+            runs,
+            keep=self.settings.keep,
+            disk_bytes=int(self.settings.disk_gb * 1e9),
+        )
+        answering = versions.promoted(self.archive_dir)
+        self.record.add(
+            morning.number, "ended", answering=answering.name if answering else "", removed=gone
+        )
+        page.write_page(self.archive_dir, self.archive)
+
+    def set_aside(self, run: str) -> None:
+        """What a run was taught anew is not taught again."""
+        self._put_aside(read_ids(run_dir(self.archive_dir, run) / NEW))
+
+    def _put_aside(self, ids: Collection[str]) -> None:
+        if ids:
+            found = sorted(self._set_aside().union(ids))
+            write_atomic(self.folder / SET_ASIDE, "".join(f"{one}\n" for one in found))
+
+    def _set_aside(self) -> frozenset[str]:
+        return read_ids(self.folder / SET_ASIDE)
+
+    def _wait_for_gpu(self, *, shared: bool = False) -> None:
+        """Until whoever generates or chats on this machine has let go."""
+        lock, told = FileLock(self.project.data / GPU_LOCK), False
+        while not lock.is_free(shared=shared):
+            if not told:
+                self.say("waiting for whoever uses the model (a chat, the studio, a worker)")
+                told = True
+            self.watch()
+            time.sleep(POLL_S)
+
+    def _command(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Give a command and wait; its exit code and its JSON ({} where it printed none)."""
+        result = self.folder / "result.json"
+        for _ in range(KILLED_TRIES):
+            self.children.start(
+                _STEP, "kkoracle", *front_options(self.project), *words, result=result
+            )
+            while (code := self.children.exit_code(_STEP)) is None:
+                self.watch()
+                time.sleep(POLL_S)
+            if code == STOPPED:
+                raise Stopped("the morning was stopped: the same command goes on with it")
+            if code >= 0:
+                lines = result.read_bytes().strip().splitlines()
+                return code, orjson.loads(lines[-1]) if lines and lines[-1][:1] == b"{" else {}
+            self.say(f"`kkoracle {words[0]}` was killed by signal {-code}: once more")
+        raise ProgramFailed(
+            f"`kkoracle {' '.join(words[:2])}` was killed {KILLED_TRIES} times: is memory short? "
+            f"The same command goes on; its messages are in {self.children.log(_STEP)}"
+        )
+
+
+def _contradicted(morning: MorningRecord) -> str:
+    """What is to be said of stories that contradict earlier ones; "" where none do."""
+    stories = int(morning.about("built").get("contradicting_stories", 0))
+    pairs = int(morning.about("built").get("contradicting_pairs", 0))
+    if not stories:
+        return ""
+    return f": {stories:,} stories are set aside, {pairs:,} of their pairs contradict earlier ones"
+
+
+def front_options(project: Project) -> list[str]:
+    """The options with which a child works on the same project."""
+    path = project.config.path
+    config = ["--config", str(path.resolve())] if path else []
+    return [*config, "--data", str(project.data)]

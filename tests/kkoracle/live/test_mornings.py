@@ -1,0 +1,167 @@
+"""A morning ends the same wherever it was killed, and a morning begins when it is time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.errors import Busy, NotFound
+from exchange.lock import LIVE_LOCK, FileLock
+from kkoracle.api import OracleProject
+from kkoracle.children import ChildProcesses
+from kkoracle.live import page
+from kkoracle.live.morning import LIVE_DIR, SET_ASIDE, MorningSteps
+from kkoracle.live.record import LiveRecord, MorningRecord, read_mornings
+from kkoracle.live.run import roll_back, why_now
+from kkoracle.settings import LiveSettings
+from tests.conftest import SENTENCES, run_cli
+from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.trainer.filling import fill
+from trainer.promote import versions
+from trainer.training.row_selection import NEW, read_ids
+
+CONFIG = (
+    RECIPE.replace("samples = 2", "samples = 0")
+    + "epochs = 24\npatience = 0\n"
+    + "[promote]\nquestions = 40\nallowed = 0.3\n[evaluate]\nmax_tokens = 16\n"
+)
+NOON = dt.datetime(2026, 5, 4, 12, 0)
+
+
+class Killed(BaseException):
+    """In place of a SIGKILL: nothing after it happens."""
+
+
+class DyingRecord(LiveRecord):
+    """Dies when a step is to be written, after its work was done."""
+
+    dies_at = ""
+
+    def add(self, number: int, step: Any, **about: object) -> None:
+        if step == self.dies_at:
+            raise Killed
+        super().add(number, step, **about)
+
+
+@contextmanager
+def steps(desk: Desk, dies_at: str = "") -> Iterator[MorningSteps]:
+    project = OracleProject.open(desk.folder / "kkoracle.toml")
+    desk.archive.mkdir(parents=True, exist_ok=True)
+    record = DyingRecord.open(desk.archive)
+    record.dies_at = dies_at
+    with ChildProcesses(desk.archive / LIVE_DIR, desk.folder) as children:
+        yield MorningSteps(project, "paper", LiveSettings(), record, children, lambda text: None)
+    record.close()
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """An archive with two mornings: the first undisturbed, the second killed at every step."""
+    from tools.tiny_model import make_tiny_model
+
+    folder = tmp_path_factory.mktemp("paper")
+    model = make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
+    desk = Desk(folder, model)
+    desk.configure(CONFIG)
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in ONE_THREAD.items():
+            patched.setenv(name, value)
+        fill(desk.archive, 30)
+        with steps(desk) as first:
+            first.finish(first.begin(90, 30))
+        fill(desk.archive, 12, first=30, published=lambda number: "2001-02-04")
+        with steps(desk) as second:
+            second.begin(126, 42)
+        for step in ("built", "trained", "judged", "ended"):
+            with pytest.raises(Killed), steps(desk, dies_at=step) as dying:
+                dying.finish(read_mornings(desk.archive)[-1])
+        with steps(desk) as again:
+            again.finish(read_mornings(desk.archive)[-1])
+    return desk
+
+
+def test_both_mornings_are_promoted_and_say_what_they_brought(paper: Desk) -> None:
+    first, second = read_mornings(paper.archive)
+    assert (first.outcome, second.outcome) == ("promoted", "promoted"), second.reason
+    assert second.about("begun")["against"] == "live-0001"
+    assert second.about("trained")["new"] == len(read_ids(paper.run_folder("live-0002") / NEW))
+    assert second.check["learned"]["low"] > 0
+    assert versions.promoted(paper.archive) == paper.run_folder("live-0002").resolve()
+
+
+def test_a_morning_killed_at_every_step_takes_each_of_them_once(paper: Desk) -> None:
+    second = read_mornings(paper.archive)[1]
+    assert list(second.steps) == ["begun", "built", "trained", "judged", "ended"]
+    assert second.about("built")["version"] == 2
+    assert not (paper.run_folder("live-0002") / "state.safetensors").exists()
+
+
+def test_the_page_tells_each_morning_and_its_intervals(paper: Desk) -> None:
+    text = (paper.archive / page.FILE).read_text("utf-8")
+    for one in read_mornings(paper.archive):
+        assert one.reason.split(" (")[0] in text
+    assert text.count("<tr>") == 3
+    said = run_cli("live", "--status", "--json", cwd=paper.folder)
+    assert '"outcome":"promoted"' in said.stdout
+
+
+def test_a_morning_with_nothing_new_keeps_the_run_before(paper: Desk) -> None:
+    with steps(paper) as third:
+        ended = third.finish(third.begin(126, 42))
+    assert ended.outcome == "kept"
+    assert "nothing new to teach" in ended.reason
+    assert versions.promoted(paper.archive) == paper.run_folder("live-0002").resolve()
+
+
+def test_rolling_back_sets_aside_what_that_morning_taught(paper: Desk) -> None:
+    project = OracleProject.open(paper.folder / "kkoracle.toml")
+    taught = read_ids(paper.run_folder("live-0002") / NEW)
+    with FileLock(paper.archive / LIVE_LOCK), pytest.raises(Busy):
+        roll_back(project, "paper")
+    assert roll_back(project, "paper") == ("live-0002", "live-0001")
+    assert read_ids(paper.archive / LIVE_DIR / SET_ASIDE) == taught
+    assert read_mornings(paper.archive)[1].outcome == "rolled back"
+    with pytest.raises(NotFound):
+        roll_back(project, "paper")
+
+
+@pytest.mark.parametrize(
+    ("settings", "new", "open_", "still", "begins"),
+    [
+        ({}, 500, 0, 60, True),
+        ({}, 499, 0, 600, False),
+        ({}, 500, 3, 600, False),  # more comes
+        ({}, 500, 0, 59, False),
+        ({}, 50_000, 900, 0, True),  # an archive that goes on for months
+        ({"pairs": 0, "at": "11:30"}, 1, 5, 0, True),
+        ({"pairs": 0, "at": "12:30"}, 900, 0, 600, False),
+        ({"at": "11:30"}, 0, 0, 600, False),
+        ({"quiet": "08:00-20:00"}, 900, 0, 600, False),
+    ],
+)
+def test_when_a_morning_begins(
+    settings: dict[str, Any], new: int, open_: int, still: float, begins: bool
+) -> None:
+    yesterday = (NOON - dt.timedelta(days=1)).timestamp()
+    why = why_now(LiveSettings(**settings), new, open_, still, yesterday, NOON)
+    assert bool(why) == begins
+
+
+def test_an_hour_begins_one_morning_a_day() -> None:
+    settings = LiveSettings(pairs=0, at="11:30")
+    earlier = NOON - dt.timedelta(minutes=20)
+    assert why_now(settings, 5, 0, 0, earlier.timestamp(), NOON) == ""
+
+
+def test_a_step_is_written_once(tmp_path: Path) -> None:
+    record = LiveRecord.open(tmp_path)
+    record.add(1, "begun", pairs=3)
+    record.add(1, "begun", pairs=9)
+    assert [one.about("begun") for one in record.mornings()] == [{"pairs": 3}]
+    record.close()
+    assert isinstance(read_mornings(tmp_path)[0], MorningRecord)
