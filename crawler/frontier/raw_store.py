@@ -8,10 +8,13 @@ compressed must be readable for good.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 import zstandard
 
+from crawler.frontier import pages
 from exchange.store import db
 
 LEVEL = 3  # with a dictionary, level 6 takes four times as long for a tenth less
@@ -90,3 +93,31 @@ class RawStore:
             self._settled = True
             return None
         return made.dict_id(), made.as_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """What is kept of one page: b"" for a body that is not."""
+
+    status: int = 0
+    body_hash: str = ""
+    kind: str = ""
+    charset: str = ""  # as its server announced it
+    body: bytes = b""
+
+    @classmethod
+    def read(cls, directory: Path, key: str) -> StoredBody:
+        """A page of an archive by its key, for who only looks; empty where there is none."""
+        if not (directory / pages.FILE).exists():
+            return cls()
+        connection = pages.connect_readonly(directory)
+        try:
+            row = connection.execute(
+                "SELECT id, status, body_hash, kind, charset FROM pages WHERE key=?", (key,)
+            ).fetchone()
+            if row is None:
+                return cls()
+            body = RawStore(connection).get(row["id"]) or b""
+            return cls(row["status"], row["body_hash"], row["kind"], row["charset"], body)
+        finally:
+            connection.close()

@@ -121,9 +121,16 @@ def _trace_answer(
 
 def _with_page(archive_dir: Path, found: Iterable[AnswerSource]) -> Iterable[dict[str, Any]]:
     """Each story with what the raw store has of its page."""
+    from crawler.frontier.raw_store import StoredBody
+
     for one in found:
-        status, body_hash, body = _read_page_body(archive_dir, one.page)
-        page = {"key": one.page, "status": status, "sha256": body_hash, "bytes": len(body)}
+        kept = StoredBody.read(archive_dir, one.page)
+        page = {
+            "key": one.page,
+            "status": kept.status,
+            "sha256": kept.body_hash,
+            "bytes": len(kept.body),
+        }
         yield asdict(one) | {"page": page}
 
 
@@ -144,6 +151,7 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
     Raises:
         UserError: no such pair, or several begin so.
     """
+    from crawler.frontier.raw_store import StoredBody
     from exchange.store.pairs import labels_of, read_pair
     from exchange.store.spool import Spool
 
@@ -153,24 +161,8 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
     finally:
         spool.close()
     labels = labels_of(archive_dir, found.pair.id)
-    return PairTrace(found, labels, *_read_page_body(archive_dir, found.page))
-
-
-def _read_page_body(archive_dir: Path, page: str) -> tuple[int, str, bytes]:
-    from crawler.frontier import pages
-    from crawler.frontier.raw_store import RawStore
-
-    if not (archive_dir / pages.FILE).exists():
-        return 0, "", b""
-    db = pages.connect_readonly(archive_dir)
-    try:
-        row = db.execute("SELECT id, status, body_hash FROM pages WHERE key=?", (page,)).fetchone()
-        if row is None:
-            return 0, "", b""
-        body = RawStore(db).get(row["id"])
-        return row["status"], row["body_hash"], body or b""
-    finally:
-        db.close()
+    kept = StoredBody.read(archive_dir, found.page)
+    return PairTrace(found, labels, kept.status, kept.body_hash, kept.body)
 
 
 def _as_json(found: PairTrace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from trainer.evaluate.rag.mentions import (
     count_mentions,
     find_mentions,
     make_excerpt,
+    mark_words,
 )
 
 TEXTS = {  # by date
@@ -85,7 +86,7 @@ def dates(opened: tuple[SearchIndex, Spool], words: str, **asked: str | bool | i
         ('"John Smith" harbour', ["2003-01-11"]),
         ("port's", ["2003-01-11"]),
         ("Λαμπράκης", [""]),
-        ("και", ["", "1996-02-03", "1998-05-01", "2003-01-10", "2003-01-11", "2010-07-09"]),
+        ("και", ["1996-02-03", "1998-05-01", "2003-01-10", "2003-01-11", "2010-07-09", ""]),
         ("γέφυρα λιμάνι", []),
     ],
 )
@@ -127,6 +128,24 @@ def test_a_mention_says_where_it_stands(opened: tuple[SearchIndex, Spool]) -> No
     assert (found.title, found.section, found.passages) == ("Τίτλος 2", "Πόλη", 2)
     assert found.url == "https://paper.example/2"
     assert found.excerpt[:3] == (("Του", True), (" ", False), ("Γιώργου", True))
+
+
+def test_counting_ends_where_it_would_tell_nothing_more(opened: tuple[SearchIndex, Spool]) -> None:
+    query = ArchiveQuery.parse("Φωνή")
+    assert count_mentions(opened[0], query).passages == 2 * len(TEXTS)
+    some = count_mentions(opened[0], query, most=5)
+    assert some.more and some.passages == 5 and some.stories == 3
+
+
+def test_a_whole_text_keeps_its_lines_and_marks_its_words() -> None:
+    parts = mark_words("Ο Βαλτινός\nκαι η Γέφυρα.", ArchiveQuery.parse("γέφυρες βαλτινού"))
+    assert parts == (
+        ("Ο ", False),
+        ("Βαλτινός", True),
+        ("\nκαι η ", False),
+        ("Γέφυρα", True),
+        (".", False),
+    )
 
 
 def test_an_excerpt_of_a_long_text_stands_around_the_word() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
+from exchange.lock import INDEX_LOCK, FileLock
 from exchange.project import DEFAULT_RUN
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
@@ -41,23 +42,32 @@ def open_archive(
     if not count:
         raise NotEnoughData("no chunks to search yet: run `kkoracle crawl` first")
     found = SearchIndex.opened(folder / FILE, key)
-    if found is None:
-        found = SearchIndex.build(
+    if found is not None:
+        return found
+    lock = FileLock(folder / INDEX_LOCK)
+    lock.acquire(wait=True)
+    try:
+        # Another process may have made it by now.
+        return SearchIndex.opened(folder / FILE, key) or SearchIndex.build(
             documents(corpus),
             key,
             folder / FILE,
             lambda done: progress("indexing chunks", done, count),
         )
-    return found
+    finally:
+        lock.release()
 
 
 def documents(corpus: Corpus) -> Iterator[Document]:
-    """Every live chunk with its story's cluster and address, the oldest story first."""
+    """Every live chunk with its story's cluster and address, the oldest story first.
+
+    Those without a date come last.
+    """
     stories = {
         stored.story.id: (stored.story.published, stored.cluster, stored.story.url)
         for stored in corpus.stories()
     }
-    for story in sorted(stories, key=lambda story: (stories[story][0], story)):
+    for story in sorted(stories, key=lambda one: (not stories[one][0], stories[one][0], one)):
         published, cluster, url = stories[story]
         for chunk in corpus.chunks_of(story):
             head, group = chunk.header, cluster or story

@@ -27,7 +27,7 @@ from exchange.text.fold import WORD, fold
 from exchange.text.similarity import question_signature
 from exchange.text.stems import stem
 
-VERSION = 2  # of these rules; an index made by others is made anew
+VERSION = 3  # of these rules; an index made by others is made anew
 _DATED = pattern(r"\d\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d|\d{4}")  # no other text can hold a full date
 
 
@@ -215,8 +215,8 @@ class SearchIndex:
         yield from found
 
     def days(self) -> list[tuple[str, int]]:
-        """Every date with the number of its first document, in order."""
-        return self._db.execute("SELECT published, first FROM days ORDER BY published").fetchall()
+        """Every date with the number of its first document, in the documents' order."""
+        return self._db.execute("SELECT published, first FROM days ORDER BY first").fetchall()
 
     def _query(self, terms: Sequence[str]) -> str:
         """The rarest terms in FTS5's words; "" when no document holds any.

@@ -20,7 +20,7 @@ from exchange.errors import UsageError
 from exchange.store.paging import PAGE, Cursor, RowPage
 from exchange.store.spool import Spool
 from exchange.text import dates
-from exchange.text.controls import one_line
+from exchange.text.controls import one_line, printable
 from exchange.text.fold import WORD, fold
 from exchange.text.language import every
 from trainer.evaluate.rag.index import SearchIndex, date_term, word_term
@@ -101,6 +101,7 @@ class MentionCounts:
 
     passages: int = 0
     by_month: dict[str, int] = field(default_factory=dict)
+    more: bool = False  # there are more, which were not counted
 
     @property
     def stories(self) -> int:
@@ -121,7 +122,7 @@ def find_mentions(
     """A page of the stories that mention what is asked for, the oldest first.
 
     Args:
-        since: first day, month or year; `until` the last. Stories without a date come before all,
+        since: first day, month or year; `until` the last. Stories without a date come after all,
             where neither is given.
         newest: the newest first.
 
@@ -159,13 +160,24 @@ def find_mentions(
 
 
 def count_mentions(
-    index: SearchIndex, query: ArchiveQuery, *, since: str = "", until: str = ""
+    index: SearchIndex,
+    query: ArchiveQuery,
+    *,
+    since: str = "",
+    until: str = "",
+    most: int = _LAST,
 ) -> MentionCounts:
-    """How often, and when: one pass over everything that is met."""
+    """How often, and when: one pass over everything that is met.
+
+    Args:
+        most: passages that are counted; half a microsecond each.
+    """
     days = index.days()
     firsts = [first for _, first in days]
     passages, known, by_month = 0, 0, dict[str, int]()
     for _, story in index.matching(query.expression, *_span(index, since, until)):
+        if passages == most:
+            return MentionCounts(passages, by_month, more=True)
         passages += 1
         if story != known:
             known = story
@@ -197,6 +209,19 @@ def make_excerpt(text: str, query: ArchiveQuery) -> Excerpt:
             start = word.end()
     parts += [(text[start:end], False), (" …" if end < len(text) else "", False)]
     return tuple(part for part in parts if part[0])
+
+
+def mark_words(text: str, query: ArchiveQuery) -> Excerpt:
+    """A whole text, with its line ends, and the words of it that were asked for."""
+    text = unicodedata.normalize("NFC", printable(text))
+    words = list(WORD.finditer(text))
+    parts: list[tuple[str, bool]] = []
+    end = 0
+    for place in sorted(_met([word_term(word[0]) for word in words], query.phrases)):
+        word = words[place]
+        parts += [(text[end : word.start()], False), (word[0], True)]
+        end = word.end()
+    return (*parts, (text[end:], False))
 
 
 def _met(terms: list[str], phrases: Iterable[tuple[str, ...]]) -> set[int]:
@@ -236,8 +261,8 @@ def _span(index: SearchIndex, since: str, until: str) -> tuple[int, int]:
         return 0, _LAST
     days = index.days()
     # "~" stands behind every digit and hyphen, so that the whole of a last month is there.
-    first = next((first for day, first in days if day >= (since or "0")), _LAST)
-    after = next((first for day, first in days if day > (until or "9") + "~"), _LAST)
+    first = next((first for day, first in days if day and day >= since), _LAST)
+    after = next((first for day, first in days if not day or day > (until or "9") + "~"), _LAST)
     return first, after - 1
 
 

@@ -1,0 +1,170 @@
+"""Search: every story that mentions some words, or a name, by date, with a plot of when.
+
+The index is the one of `kkoracle search`. A small archive's is brought up to date as one searches;
+a large one's by that command, which is started here and outlives the browser.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from exchange.display import format_count
+from exchange.errors import UserError
+from exchange.html import plots
+from exchange.store.corpus import SpoolCorpus
+from exchange.store.spool import Spool
+from exchange.store.stories import check_date
+from kkoracle.studio.studio import Studio, form_action
+from trainer.evaluate.rag import SearchIndex, current_index
+from trainer.evaluate.rag.archive import FILE
+from trainer.evaluate.rag.mentions import (
+    ArchiveQuery,
+    MentionCounts,
+    count_mentions,
+    find_mentions,
+)
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+COMMAND = "search"  # under this name the index is made
+AT_ONCE = 3_000  # passages of an archive whose index is made while one waits: about a second
+NAMES = 60  # that are offered where nothing was asked for yet
+BY_MONTH = 48  # months that are plotted one by one; more are plotted by year
+COUNTED = 120_000  # passages; a word that stands in more of them tells nothing by its plot
+LONGEST = 300  # characters of a search
+
+
+def routes(studio: Studio) -> list[Route]:
+    """What the page answers."""
+    return [
+        Route("/search", partial(show_search, studio), name="search", methods=["GET"]),
+        Route("/search", form_action(partial(make_index, studio)), methods=["POST"], name="index"),
+        Route("/names/{name}", partial(show_name, studio), name="name"),
+    ]
+
+
+def show_search(studio: Studio, request: Request) -> Response:
+    """What is found, or names to begin with."""
+    return _show(studio, request, request.query_params.get("q", "").strip()[:LONGEST])
+
+
+def show_name(studio: Studio, request: Request) -> Response:
+    """Every mention of a name: its words one after another, in any case."""
+    name = request.path_params["name"].replace('"', " ").strip()[:LONGEST]
+    return _show(studio, request, f'"{name}"', name=name)
+
+
+def make_index(studio: Studio, request: Request, form: FormData) -> Response:
+    """Have the index brought up to date by a command of its own."""
+    studio.commands.start(COMMAND, ["search", "--archive", studio.archive])
+    return studio.redirect(request, "search", "the archive is being indexed: search meanwhile")
+
+
+def _show(studio: Studio, request: Request, q: str, name: str = "") -> Response:
+    asked = {
+        key: value.strip()[:10]
+        for key, value in request.query_params.items()
+        if key in ("since", "until", "newest") and value.strip()
+    }
+    since, until = (asked.get(key, "") for key in ("since", "until"))
+    index, behind = _open_index(studio)
+    values: dict[str, Any] = {
+        "q": q,
+        "name": name,
+        "asked": asked,
+        "since": since,
+        "until": until,
+        "newest": "newest" in asked,
+        "behind": behind,
+        "ready": index is not None,
+        "making": studio.commands.state(COMMAND),
+        "log": studio.commands.log(COMMAND),
+        "names": {},
+        "page": None,
+        "found": MentionCounts(),
+        "plot": "",
+        "wrong": "",
+    }
+    with closing(Spool.read(studio.directory)) as spool:
+        if index is not None:
+            with closing(index):
+                if q:
+                    values |= _found(request, index, spool, q, asked)
+        if not q:
+            values["names"] = _names(spool)
+    return studio.page(request, "search.html.j2", **values)
+
+
+def _found(
+    request: Request, index: SearchIndex, spool: Spool, q: str, asked: dict[str, str]
+) -> dict[str, Any]:
+    since, until = (asked.get(key, "") for key in ("since", "until"))
+    try:
+        for date in filter(None, (since, until)):
+            check_date(date)
+        query = ArchiveQuery.parse(q)
+    except UserError as error:  # of what was typed: said beside the form, to be put right there
+        return {"wrong": str(error)}
+    found = count_mentions(index, query, since=since, until=until, most=COUNTED)
+    page = find_mentions(
+        index,
+        spool,
+        query,
+        since=since,
+        until=until,
+        cursor=request.query_params.get("at", ""),
+        newest="newest" in asked,
+    )
+    return {"page": page, "found": found, "plot": "" if found.more else timeline(found)}
+
+
+def timeline(found: MentionCounts) -> object:
+    """Stories by month, or by year where there are many months; none left out between two."""
+    dated = {month: count for month, count in found.by_month.items() if month}
+    if not dated:
+        return ""
+    first, last = min(dated), max(dated)
+    months = [
+        f"{at // 12:04}-{at % 12 + 1:02}"
+        for at in range(
+            int(first[:4]) * 12 + int(first[5:7]) - 1, int(last[:4]) * 12 + int(last[5:7])
+        )
+    ]
+    counts: dict[str, list[int]] = {}
+    for month in months:
+        place = month if len(months) <= BY_MONTH else month[:4]
+        counts.setdefault(place, [0])[0] += dated.get(month, 0)
+    return plots.bars(
+        f"stories by {'month' if len(months) <= BY_MONTH else 'year'}", ["stories"], counts
+    )
+
+
+def _open_index(studio: Studio) -> tuple[SearchIndex | None, str]:
+    """The index as it is, and how far it is behind in words ("" when it is not)."""
+    with SpoolCorpus(studio.directory) as corpus:
+        state, count = corpus.chunk_state(), corpus.counters().get("chunks.live", 0)
+    index = SearchIndex.opened(studio.directory / FILE)
+    if index is not None and index.state == state:
+        return index, ""
+    if count <= AT_ONCE:
+        if index is not None:
+            index.close()
+        return (current_index(studio.directory), "") if count else (None, "")
+    if index is None:
+        return None, f"{format_count(count)} passages are not indexed yet"
+    return index, f"the index has {index.count:,} passages and the archive {count:,}"
+
+
+def _names(spool: Spool) -> dict[str, int]:
+    """The names that occur most, as far as the planner has read the chunks."""
+    rows = spool.db.execute(
+        "SELECT name, mentions FROM names ORDER BY mentions DESC, id LIMIT ?", (NAMES,)
+    )
+    return dict(rows.fetchall())
