@@ -10,7 +10,8 @@ second, and is told how much is left. A story's later change of section or date 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -141,7 +142,7 @@ class PairIndex:
     # -- taking in what is new --------------------------------------------------------------
 
     def catch_up(self, spool: Spool, seconds: float = STEP_S) -> int:
-        """Take in new pairs, labels and scores; returns how many pairs are left for the next time.
+        """Take in new pairs, labels and scores; returns how many are left for the next time.
 
         Args:
             seconds: of this thread's CPU, after which it ends with what it has.
@@ -153,13 +154,11 @@ class PairIndex:
             said = _last(review, "labels"), _last(review, "scores")
             with db.transaction(self._db):
                 self._start_again_if_changed(spool)
-            while (left := self._take_pairs(spool)) and time.thread_time() < until:
-                pass
+            left = _repeat(lambda: self._take_pairs(spool), until)
             if review is not None and not left:
-                while self._take_labels(review, said[0]) and time.thread_time() < until:
-                    pass
-                while self._take_scores(review, said[1]) and time.thread_time() < until:
-                    pass
+                left = _repeat(partial(self._take_labels, review, said[0]), until)
+            if review is not None and not left:
+                left = _repeat(partial(self._take_scores, review, said[1]), until)
             return left
         finally:
             if review is not None:
@@ -222,7 +221,7 @@ class PairIndex:
         newest = spool.db.execute("SELECT MAX(rowid) FROM pairs").fetchone()[0]
         return int(newest - rows[-1][0])
 
-    def _take_labels(self, review: Review, until: int) -> bool:
+    def _take_labels(self, review: Review, until: int) -> int:
         with db.transaction(self._db):
             done = int(self._meta("labels") or 0)
             if done and self._meta("labels at") != _told_at(review, done):  # those of another copy
@@ -242,9 +241,9 @@ class PairIndex:
             last = rows[-1]["serial"] if rows else done
             self._set("labels", str(last))
             self._set("labels at", _told_at(review, last))
-        return len(rows) == STEP
+        return until - last if len(rows) == STEP else 0
 
-    def _take_scores(self, review: Review, until: int) -> bool:
+    def _take_scores(self, review: Review, until: int) -> int:
         """Those of the scorer that has scored last."""
         with db.transaction(self._db):
             row = review.db.execute("SELECT scorer FROM scores ORDER BY serial DESC LIMIT 1")
@@ -260,8 +259,9 @@ class PairIndex:
                 "UPDATE pairs SET score=? WHERE id=?", [(value, pair) for _, value, pair in rows]
             )
             self._set("scorer", newest)
-            self._set("scores", str(rows[-1]["serial"] if rows else until))
-        return len(rows) == STEP
+            last = rows[-1]["serial"] if len(rows) == STEP else until
+            self._set("scores", str(last))
+        return until - last
 
     def _meta(self, name: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
@@ -269,6 +269,13 @@ class PairIndex:
 
     def _set(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
+
+
+def _repeat(take: Callable[[], int], until: float) -> int:
+    """Take steps until nothing is left, or the thread has had its time; returns what is left."""
+    while (left := take()) and time.thread_time() < until:
+        pass
+    return left
 
 
 def _last(review: Review | None, table: str) -> int:

@@ -145,11 +145,18 @@ def test_a_look_ends_in_time_and_says_how_many_pairs_are_left(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pair_index, "STEP", 50)
+    review = Review.open(archive)
+    ids = list(pairs(archive))
+    review.add_labels([Label(pair_id=one, verdict="accept") for one in ids[:70]])
+    review.add_scores("old", [(one, 0.1) for one in ids[:10]])
+    review.add_scores("new", [(one, 0.9) for one in ids[:60]])
     spool = Spool.read(archive)
     with PairIndex(archive) as index:
-        assert index.catch_up(spool, 0) == 70
-        assert index.catch_up(spool, 0) == 20
-        assert index.catch_up(spool, 0) == 0
+        assert [index.catch_up(spool, 0) for _ in range(3)] == [70, 20, 20]  # labels in the third
+        assert index.catch_up(spool, 0) == 10  # of the newest scorer
+        assert index.catch_up(spool, 0) == 0 == index.catch_up(spool)
+        assert len(index.ids(PairFilter(low=0.5))) == 60
+        assert len(index.ids(PairFilter(label="accepted"))) == 70
 
 
 def test_a_pair_comes_with_its_sources(archive: Path) -> None:
