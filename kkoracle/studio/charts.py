@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 REPORT = "evaluation/report.html"  # in a run's folder
+POINTS_KEPT = 8_000  # of a curve in memory: many times what a plot has columns
 ACCEPTED, REJECTED = "pairs.accepted", "pairs.rejected"
 
 
@@ -132,6 +133,8 @@ class MetricsFile:
             self._read += len(whole) + bool(whole)
             for line in whole.splitlines():
                 self._add(line)
+            while len(self.losses) > POINTS_KEPT:
+                self.losses = _halved(self.losses)
         return self
 
     def _add(self, line: bytes) -> None:
@@ -148,6 +151,13 @@ class MetricsFile:
             if isinstance(value := entry.get(name), int | float):
                 points.append((step, float(value)))
         self.facts = entry.get("facts") or self.facts
+
+
+def _halved(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Each two that follow each other as one between them."""
+    pairs = zip(points[::2], points[1::2], strict=False)
+    odd = points[-1:] if len(points) % 2 else ()
+    return [((a + b) / 2, (one + other) / 2) for (a, one), (b, other) in pairs] + [*odd]
 
 
 def loss_chart(runs: Mapping[str, MetricsFile]) -> Markup:

@@ -60,6 +60,15 @@ def test_metrics_are_read_on_from_where_they_were_and_anew_when_they_were_writte
     assert len(found.update().losses) == 50 and found.known == []
 
 
+def test_a_long_run_is_kept_short_and_keeps_its_shape(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b"".join(step(n, loss=4.0 - n / 10_000) for n in range(20_001)))
+    found = MetricsFile(path).update().losses
+    assert len(found) <= 8_000
+    assert found[0][0] < 5 and found[-1][0] == 20_000
+    assert all(loss == pytest.approx(4.0 - at / 10_000) for at, loss in found)
+
+
 def test_several_runs_share_a_plot_each_in_its_colour_and_named_once(tmp_path: Path) -> None:
     files = {}
     for number, name in enumerate(("slow", "fast")):
