@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from starlette.routing import Route
 
@@ -27,6 +28,7 @@ from exchange.store.pairs import (
 )
 from exchange.store.review import Label, LabelBatch, Review
 from exchange.store.spool import Spool
+from kkoracle.studio.pages.review import LONGEST, REVIEWER, own_words, reviewer_of
 from kkoracle.studio.studio import Studio, field, form_action
 from trainer.review.session import rejection_reasons
 
@@ -36,8 +38,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 T = TypeVar("T")
-REVIEWER, REVIEWER_S = "kkoracle-reviewer", 365 * 24 * 3600  # whose labels these are, remembered
-LONGEST = 4000  # characters of an edited text
+REVIEWER_S = 365 * 24 * 3600  # so long a browser knows whose labels it gives
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -132,25 +133,21 @@ def show_pair(studio: Studio, request: Request) -> Response:
 
 def accept_pairs(studio: Studio, request: Request, form: FormData) -> Response:
     """Right, or right in the person's own words."""
-    question, answer = field(form, "question", LONGEST), field(form, "answer", LONGEST)
+    question = answer = ""
     ids = _chosen(studio, form)
     if "question" in form:
-        if not question or not answer:
-            raise UsageError("a pair needs a question and an answer: go back and write them")
         with _opened(studio) as (spool, _):
             pair = read_pair(spool, ids[0]).pair
-        question = "" if question == pair.question.strip() else question
-        answer = "" if answer == pair.answer.strip() else answer
-    labels = [
-        Label(
-            pair_id=one,
-            verdict="accept",
-            question=question,
-            answer=answer,
-            reviewer=reviewer_of(request),
-        )
-        for one in ids
-    ]
+        question = own_words(form, "question", pair.question)
+        answer = own_words(form, "answer", pair.answer)
+    given = Label(
+        pair_id="",
+        verdict="accept",
+        question=question,
+        answer=answer,
+        reviewer=reviewer_of(request),
+    )
+    labels = [replace(given, pair_id=one) for one in ids]
     return _labelled(studio, request, form, labels, "accepted")
 
 
@@ -198,11 +195,6 @@ def name_reviewer(studio: Studio, request: Request, form: FormData) -> Response:
         samesite="strict",
     )
     return answer
-
-
-def reviewer_of(request: Request) -> str:
-    """Whose labels these are."""
-    return unquote(request.cookies.get(REVIEWER, ""))[:64] or "me"
 
 
 def read_filter(values: Mapping[str, Any]) -> tuple[PairFilter, dict[str, str]]:

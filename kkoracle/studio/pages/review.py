@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from starlette.routing import Route
 
 from exchange.errors import NotEnoughData, NotFound, UsageError
 from exchange.store.pairs import split_at_quote
 from exchange.store.review import Review
-from kkoracle.studio.pages.pairs import LONGEST, reviewer_of
+from exchange.text.controls import printable
 from kkoracle.studio.studio import Studio, field, form_action
 from trainer.review.session import (
     ReviewAgreement,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+REVIEWER = "kkoracle-reviewer"  # the cookie of whose labels these are
+LONGEST = 20_000  # characters of a question or an answer
 PAIRS_PER_SESSION = 50  # pairs of a session; the next one is begun by whoever wants it
 
 
@@ -121,19 +124,25 @@ def show_review(studio: Studio, sessions: ReviewSessions, request: Request) -> R
     )
 
 
+def accept_item(session: ReviewSession, form: FormData) -> None:
+    """The pair that is shown is right, or right as the form has it."""
+    if session.item is not None:
+        pair = session.item.pair.pair
+        session.accept(
+            own_words(form, "question", pair.question), own_words(form, "answer", pair.answer)
+        )
+
+
 def answer_review(
     studio: Studio, sessions: ReviewSessions, request: Request, form: FormData
 ) -> Response:
     """What the reviewer says of the pair that he was shown."""
     what, reviewer = request.path_params["what"], reviewer_of(request)
     pair, why = field(form, "pair"), field(form, "why")
-    question, answer = field(form, "question", LONGEST), field(form, "answer", LONGEST)
-    if what == "accept" and not (question and answer):
-        raise UsageError("a pair needs a question and an answer: go back and write them")
     if what == "reject" and not why:
         raise UsageError("why? go back and choose a reason first (keys 1 to 6)")
     acts: dict[str, Callable[[ReviewSession], None]] = {
-        "accept": lambda session: session.accept(question, answer),
+        "accept": lambda session: accept_item(session, form),
         "reject": lambda session: session.reject(why),
         "skip": ReviewSession.skip,
     }
@@ -147,3 +156,24 @@ def answer_review(
         return ""
 
     return studio.redirect(request, "review", studio.records.run(do))
+
+
+def reviewer_of(request: Request) -> str:
+    """Whose labels these are."""
+    return unquote(request.cookies.get(REVIEWER, ""))[:64] or "me"
+
+
+def own_words(form: FormData, name: str, original: str) -> str:
+    """A text as a person has left it in a form; "" where it still is the pair's.
+
+    A form sends lines that end as Windows ends them, and a page shows no control characters.
+
+    Raises:
+        UsageError: nothing is left of it, or it is too long.
+    """
+    text = field(form, name, LONGEST + 1).replace("\r\n", "\n")
+    if not text or len(text) > LONGEST:
+        raise UsageError(
+            f"a pair needs a question and an answer, of up to {LONGEST:,} characters: go back"
+        )
+    return "" if text == printable(original).replace("\r\n", "\n").strip() else text

@@ -1,4 +1,4 @@
-"""Every page of the studio, as anybody may meet it: on a phone, in the dark, by an assistive reader.
+"""Every page of the studio, as anybody may meet it: on a phone, in the dark, read aloud.
 
 Each is there again after a reload, asks nobody else for anything, runs nothing inline, and says
 which page it is.

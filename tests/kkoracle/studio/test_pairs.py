@@ -23,8 +23,17 @@ from trainer.dataset import read_split
 from trainer.dataset.split import Split
 
 TICKED = 'name="pair" value="([0-9a-f]{24})"'
+LINES = "Πρώτη γραμμή.\n\x07Δεύτερη."
 SPLITS: tuple[Split, ...] = ("train", "valid", "test_unseen")
 HOSTILE = f"{EVIL} {TEMPLATED} "
+
+
+PRESS = "document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{}', bubbles: true}}))"
+HERE = "document.querySelector('tr[aria-current]')"
+LOADED = "document.readyState === 'complete' && "
+ROWS = LOADED + "document.querySelectorAll('tbody tr').length === "
+WHY = LOADED + "document.querySelector('[name=why]:checked')?.value === 'not in text'"
+SAID = "(document.querySelector('.said-once')?.innerText || '')"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +48,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Iterator[Se
         section=lambda n: ("Πολιτική", "Διεθνή")[n % 2],
         aside=lambda n: HOSTILE * (n == 0),
         header=lambda n: HOSTILE * (n == 0) or "Φωνή",
-        extra=[(f"{HOSTILE} Ποιος είναι;", HOSTILE)],
+        extra=[(f"{HOSTILE} Ποιος είναι;", HOSTILE), ("Δύο γραμμές;", LINES)],
     )
     _quote_first_sentence(desk.archive)
     with processes() as begin:
@@ -166,8 +175,22 @@ def test_a_pair_is_edited_and_the_next_one_of_the_list_comes(studio: Server) -> 
     assert "question and an answer" in refused(
         f"{studio.url}/pairs/accept", pair=first, question=" ", answer="x"
     )
+    assert "characters" in refused(
+        f"{studio.url}/pairs/accept", pair=first, question="x", answer="x" * 20_001
+    )
     page = post(f"{studio.url}/pairs/undo", on=second)
     assert f"Pair {first[:8]}" in page and standing(studio) == {}
+
+
+def test_lines_and_control_characters_are_no_edit(browser: Browser, studio: Server) -> None:
+    (one,) = listed(studio, words="Δύο γραμμές")
+    browser.look(
+        f"{studio.url}/pairs/{one}",
+        LOADED + "document.querySelector('#answer').value.includes('Δεύτερη')",
+        (PRESS.format("a"), f"{SAID}.includes('1 pair accepted')"),
+    )
+    ((given, label),) = standing(studio).items()
+    assert (given, label.question, label.answer) == (one, "", "")
 
 
 def test_a_review_session_is_chosen_and_ends_with_nothing_said_about_another_pair(
@@ -196,14 +219,6 @@ def test_a_review_session_is_chosen_and_ends_with_nothing_said_about_another_pai
     post(f"{studio.url}/pairs/review/undo")
     assert "1 of 5" in post(f"{studio.url}/pairs/review/undo") and standing(studio) == {}
     assert "first pair of this session" in post(f"{studio.url}/pairs/review/undo")
-
-
-PRESS = "document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{}', bubbles: true}}))"
-HERE = "document.querySelector('tr[aria-current]')"
-LOADED = "document.readyState === 'complete' && "
-ROWS = LOADED + "document.querySelectorAll('tbody tr').length === "
-WHY = LOADED + "document.querySelector('[name=why]:checked')?.value === 'not in text'"
-SAID = "(document.querySelector('.said-once')?.innerText || '')"
 
 
 def test_a_rejected_pair_is_filtered_out_and_accepted_by_keys(
