@@ -13,6 +13,7 @@ from typing import Self
 
 import orjson
 
+from exchange import signals
 from exchange.errors import ProgramFailed, UserError
 from exchange.files import write_atomic
 from exchange.machine import python_module
@@ -25,7 +26,7 @@ class ChildProcesses:
 
     Each runs in a session of its own, so that Ctrl-C reaches only who started it, who then stops
     them one by one. Should that one itself be killed, the next run finds them in a file and
-    stops them first.
+    stops them first; those that can end by themselves then do so before.
 
     Args:
         directory: of their logs and of that file.
@@ -68,6 +69,7 @@ class ChildProcesses:
                 stdout=output,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, signals.PARENT_VARIABLE: str(os.getpid())},
             )
         pids = {name: process.pid for name, process in self._running.items()}
         write_atomic(self._notes, orjson.dumps(pids), sync=False)

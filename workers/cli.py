@@ -104,7 +104,7 @@ def work(
     """
     import logging
 
-    from exchange import logs
+    from exchange import logs, signals
     from exchange.errors import STOPPED, Stopped, UsageError
     from exchange.inference import models, openblas
     from exchange.queue.redis_endpoint import redis_for
@@ -171,6 +171,7 @@ def work(
         redis_for(project) as redis,
         WorkerProgress(redis.connect(answer_s=ANSWER_S)) as progress,
     ):
+        signals.end_with_parent()
         supervisor = Supervisor(
             redis.url,
             environment,

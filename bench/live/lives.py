@@ -340,7 +340,7 @@ class _Life:
         answering = (self.archive / "runs" / "live").resolve()
         files = {
             "dataset": self.archive / "dataset" / "places.tsv",
-            "taught": answering / "seen.txt",
+            "taught": answering / "taught.txt",
             "adapter": answering / "adapters.safetensors",
         }
         found = {

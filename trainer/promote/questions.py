@@ -25,6 +25,7 @@ from trainer.evaluate.systems.strategies import ZeroShotStrategy
 from trainer.evaluate.systems.system import EvalSystem
 from trainer.promote.settings import PromoteSettings
 from trainer.training import row_selection
+from trainer.training.runs import TAUGHT
 
 RUN, BEFORE, BASE = "run", "before", "base"  # who is asked
 _FIXED = "gate"  # the order in which questions are taken, the same every time
@@ -67,7 +68,7 @@ def read_questions(
     manifest = Manifest.read(dataset)
     train = read_split(dataset, "train")
     new = row_selection.read_ids(adapter / row_selection.NEW)
-    seen = row_selection.read_ids(adapter / row_selection.SEEN) - new
+    seen = row_selection.read_ids(adapter / TAUGHT) - new
     if not new:
         raise NotEnoughData(f"{adapter.name} does not say what it was taught: train it anew")
     asked = [

@@ -24,11 +24,10 @@ from trainer.abstention import adapter_sha
 from trainer.dataset import DatasetRow
 from trainer.dataset.split import hash_fraction
 from trainer.training.callbacks import Callback
-from trainer.training.runs import TrainingRun
+from trainer.training.runs import TAUGHT, TrainingRun
 from trainer.training.settings import TrainSettings, fine_tune
 
-SEEN = "seen.txt"  # in a run's folder: ids of the rows that it and those before it were taught
-NEW = "new.txt"  # of them those that are this run's own
+NEW = "new.txt"  # in a run's folder: of the rows that it and those before it teach its own ones
 LEAST_OLD = 64  # old rows that are shown beside however few new ones, where there are so many
 
 
@@ -65,7 +64,7 @@ class Continuation:
         """Write down what this run teaches, and what all before it have."""
         own = sorted(row.id for row in self.new)
         _write_ids(folder / NEW, own)
-        _write_ids(folder / SEEN, sorted(self.seen.union(own)))
+        _write_ids(folder / TAUGHT, sorted(self.seen.union(own)))
 
 
 def select_rows(
@@ -106,7 +105,7 @@ def choose_rows(
     """
     before = TrainingRun(archive_dir, asked.run) if asked.run else None
     adapter = before.adapter("last").resolve() if before else None
-    seen = read_ids(adapter / SEEN) if adapter else frozenset()
+    seen = read_ids(adapter / TAUGHT) if adapter else frozenset()
     allowed = [row for row in rows if asked.without.isdisjoint((row.id, row.story))]
     new = [row for row in allowed if row.id not in seen]
     if not new:

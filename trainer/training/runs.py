@@ -32,7 +32,7 @@ FREE_SETTINGS = (
 )
 STEP_ROWS = ("batch", "accumulate")  # only their product decides which rows a step sees
 STATE, SUMMARY, UNLEARNED = "state.safetensors", "summary.json", "unlearned.jsonl"
-TAUGHT = "taught.txt"  # ids of the rows that it teaches, one a line: the dataset may change
+TAUGHT = "taught.txt"  # ids of the rows that it, or a run before it, teaches, one a line
 CheckpointName = Literal["last", "best"]
 
 

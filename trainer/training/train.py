@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exchange.files import write_atomic
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
 from exchange.project import DEFAULT_RUN, Project
@@ -148,8 +147,6 @@ def train(
                 return TrainingResult(run, None, plan=loop.plan)
             if group.leader:
                 plan.save(run.folder)
-                ids = "".join(f"{row.id}\n" for row in train_rows)
-                write_atomic(run.folder / runs.TAUGHT, ids)
             return TrainingResult(run, loop.fit(config))
 
 
