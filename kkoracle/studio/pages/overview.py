@@ -200,7 +200,7 @@ def _pipeline(studio: Studio, found: Status) -> Iterator[PipelineStep]:
         found.crawl.fetching,
     )
     yield PipelineStep(
-        "overview",
+        "stories",
         "Stories",
         f"{counters.get('stories', 0):,}",
         f"in {counters.get('chunks.live', 0):,} chunks",
@@ -218,7 +218,7 @@ def _pipeline(studio: Studio, found: Status) -> Iterator[PipelineStep]:
     )
     kept = "" if found.pairs.kept is None else f"{found.pairs.kept:.0%} of all kept"
     yield PipelineStep(
-        "overview",
+        "pairs",
         "Pairs",
         f"{found.pairs.accepted:,}",
         f"kept, {found.pairs.rejected:,} rejected",
