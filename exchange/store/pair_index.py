@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import orjson
 
 from exchange.store import db, paging
-from exchange.store.paging import RowPage
+from exchange.store.paging import KeysetQuery, RowPage
 from exchange.store.pairs import PairCounts, PairFilter, label_name
 from exchange.store.review import Review
 from exchange.store.schema import BAD_RECORD
@@ -55,6 +54,7 @@ class PairIndex:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._found: tuple[str, ...] = ()  # the words of the temporary table
         self._db = db.connect(
             directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL", cure=CURE
         )
@@ -62,12 +62,7 @@ class PairIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._db.close()
 
     # -- looking ----------------------------------------------------------------------------
@@ -78,7 +73,9 @@ class PairIndex:
         Raises:
             UsageError: the cursor is none of this list.
         """
-        return paging.read_page(self._db, wanted.query(), cursor, size).of(lambda row: row["id"])
+        return paging.read_page(self._db, self._query(wanted), cursor, size).of(
+            lambda row: row["id"]
+        )
 
     def beside(self, wanted: PairFilter, pair_id: str) -> tuple[str, str]:
         """The pairs before and after this one in a list, "" for none."""
@@ -98,7 +95,7 @@ class PairIndex:
 
     def counts(self, wanted: PairFilter) -> PairCounts:
         """Over a whole list, by what the checks said."""
-        query = wanted.query(verdict=False)
+        query = self._query(wanted, verdict=False)
         statement = query.select("pairs.status, pairs.reason, COUNT(*)").partition(" ORDER BY ")[0]
         told: dict[str, int] = {"accepted": 0, "rejected": 0}
         reasons: dict[str, int] = {}
@@ -139,6 +136,19 @@ class PairIndex:
         rows.row_factory = None
         return rows.fetchall()
 
+    def _query(self, wanted: PairFilter, *, verdict: bool = True) -> KeysetQuery:
+        """The list, whose words are looked for once: that is most of the time of a page."""
+        if wanted.stems and wanted.stems != self._found:
+            self._found = wanted.stems
+            self._db.execute("DROP TABLE IF EXISTS temp.found")
+            self._db.execute("CREATE TEMP TABLE found (serial INTEGER PRIMARY KEY)")
+            conditions = " AND ".join(["instr(text, ?)"] * len(wanted.stems))
+            self._db.execute(
+                f"INSERT INTO found SELECT serial FROM words WHERE {conditions}",
+                [f" {one}" for one in wanted.stems],
+            )
+        return wanted.query(verdict=verdict)
+
     # -- taking in what is new --------------------------------------------------------------
 
     def catch_up(self, spool: Spool, seconds: float = STEP_S) -> int:
@@ -147,7 +157,7 @@ class PairIndex:
         Args:
             seconds: of this thread's CPU, after which it ends with what it has.
         """
-        until = time.thread_time() + seconds
+        until, self._found = time.thread_time() + seconds, ()
         review = Review.read(self._directory)
         try:
             # Before the pairs: a label can only be of a pair that is there already.

@@ -55,28 +55,38 @@ class PairFilter:
         texts = {name: value for name, value in asked.items() if name not in _SCORES}
         return cls(**texts, low=scores.get("low"), high=scores.get("high"))
 
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """What each wanted word begins with; none where an id is asked for."""
+        if _ID.fullmatch(self.words):
+            return ()
+        return tuple(map(stem, WORD.findall(fold(self.words))))
+
     def query(self, *, verdict: bool = True) -> KeysetQuery:
-        """The list of these pairs; `verdict`: only those of this status and reason."""
+        """The list of these pairs; those with the words stand in the temporary table `found`.
+
+        Args:
+            verdict: only those of this status and reason.
+        """
         names = ("kind", "section", "year", "label", *(("status", "reason") if verdict else ()))
-        found: list[tuple[str, object]] = [
+        wanted: list[tuple[str, object]] = [
             (f"pairs.{name}=?", value) for name in names if (value := getattr(self, name))
         ]
         if self.low is not None:
-            found.append(("pairs.score>=?", self.low))
+            wanted.append(("pairs.score>=?", self.low))
         if self.high is not None:
-            found.append(("pairs.score<=?", self.high))
-        source = "pairs"
+            wanted.append(("pairs.score<=?", self.high))
         if _ID.fullmatch(self.words):
-            found.append(("pairs.id GLOB ?", f"{self.words}*"))
-        elif words := WORD.findall(fold(self.words)):
-            source = "pairs CROSS JOIN words ON words.serial=pairs.serial"
-            found += [("instr(words.text, ?)", f" {stem(word)}") for word in words]
+            wanted.append(("pairs.id GLOB ?", f"{self.words}*"))
+        conditions = [condition for condition, _ in wanted]
+        if self.stems:
+            conditions.append("pairs.serial IN temp.found")
         return KeysetQuery(
             columns="pairs.id",
-            source=source,
+            source="pairs",
             key=("pairs.serial",),
-            where=tuple(condition for condition, _ in found),
-            where_values=tuple(value for _, value in found),
+            where=tuple(conditions),
+            where_values=tuple(value for _, value in wanted),
         )
 
 
