@@ -54,6 +54,7 @@ NAMES = (
     "politeness",
     "preflight",
     "rag",
+    "scale",
     "scorer",
     "serve",
     "statistics",

@@ -134,7 +134,8 @@ RUN = sorted(
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs")
     (folder / "kkoracle.toml").write_text('data = "data"\narchive = "demo"\n', "utf-8")
-    fill(folder / "data" / "demo", 80)
+    for number, name in enumerate(("demo", "phoni", "vima", "kairos")):
+        fill(folder / "data" / name, 80, archive=name, first=1000 * number)
     return folder
 
 

@@ -20,7 +20,7 @@ from typing import Self
 
 import orjson
 
-from exchange.errors import BadFile, UsageError
+from exchange.errors import BadFile, NotFound, UsageError
 from exchange.files import write_atomic
 from exchange.records import ARCHIVE_PATTERN, Chunk, Story
 from exchange.store.corpus import Judgements, SpoolCorpus, StoredPair, StoredStory
@@ -38,15 +38,14 @@ def write_papers(directory: Path, papers: Sequence[str]) -> None:
     """Let a folder stand for these archives beside it.
 
     Raises:
-        UsageError: it is an archive itself, or there is none of such a name.
+        UsageError: it is an archive itself.
+        NotFound: there is none of such a name.
     """
     if (directory / SPOOL).exists():
         raise UsageError(f"{directory.name} is an archive itself: give the papers another name")
     for name in papers:
         if not ARCHIVE_PATTERN.fullmatch(name) or not (directory.parent / name / SPOOL).exists():
-            raise UsageError(
-                f"no archive {name!r} in {directory.parent}: `kkoracle crawl` it first"
-            )
+            raise NotFound(f"no archive {name!r} in {directory.parent}: crawl or import it first")
     write_atomic(directory / PAPERS, orjson.dumps(sorted(set(papers))))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from exchange.errors import BadFile, UsageError
+from exchange.errors import BadFile, NotFound
 from exchange.records import Chunk
 from exchange.store import joined_corpus
 from exchange.store.export import write_export
@@ -119,9 +119,13 @@ def test_papers_are_named_on_the_command_line(press: Path) -> None:
         "one",
         "two",
     }
-    for wrong in (("press", "--of", "three"), ("one", "--of", "two"), ("press", "--of", "../one")):
+    for code, wrong in (
+        (1, ("press", "--of", "three")),
+        (2, ("one", "--of", "two")),
+        (1, ("press", "--of", "../one")),
+    ):
         refused = run_cli("dataset", "build", *wrong, cwd=root)
-        assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1, refused.stderr
+        assert refused.returncode == code and len(refused.stderr.splitlines()) == 1, refused.stderr
 
 
 def test_papers_of_two_languages_make_no_dataset(press: Path) -> None:
@@ -139,5 +143,5 @@ def test_a_list_of_papers_that_is_none_is_told(tmp_path: Path) -> None:
         (tmp_path / joined_corpus.PAPERS).write_bytes(content)
         with pytest.raises(BadFile, match="names no archives"):
             papers_of(tmp_path)
-    with pytest.raises(UsageError, match="no archive 'none'"):
+    with pytest.raises(NotFound, match="no archive 'none'"):
         write_papers(tmp_path / "press", ["none"])
