@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle chat",
         "kkoracle chat --way tuned+rag",
         "kkoracle chat --alone < questions.txt",
+        "kkoracle chat --name live",
         panel="Model",
         journal=False,
     )
@@ -64,7 +65,8 @@ def chat(
     Answers come word by word; with search, its sources follow with date and link, and without one
     /sources names the stories that say what was answered. /tuned+rag, /base and so on change who
     answers, /save writes the conversation as Markdown, /help names the rest. Questions may also
-    come from a pipe, one a line.
+    come from a pipe, one a line. --name live is the run that was promoted, and newer ones as they
+    come.
     """
     from exchange.inference import openblas
 

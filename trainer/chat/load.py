@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
@@ -21,6 +22,7 @@ from trainer.chat.terminal import ChatContext
 from trainer.evaluate.rag import ArchiveSearch
 from trainer.evaluate.rag.archive import rag_template
 from trainer.evaluate.settings import EvaluateSettings
+from trainer.promote import versions
 from trainer.training import runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
@@ -49,6 +51,7 @@ def open_chat(
 ) -> Iterator[ChatContext]:
     """Load everything; the GPU is ours meanwhile, shared with workers.
 
+    Of the promoted run each newer one is taken before the next question, and training may go on.
     Without a run only the base can be asked, without a spool nothing can be looked up; a system
     that is not there is refused before anything is loaded.
 
@@ -78,8 +81,11 @@ def open_chat(
             + f" (--way {' or --way '.join(systems)} would)"
         )
     threshold: AnswerThreshold | None = None
+    # A threshold was fitted for one adapter: then it stays that one.
+    follows = wanted.run == versions.PROMOTED and not wanted.abstain
     with ExitStack() as held:
-        held.enter_context(lock.hold_gpu(project.data, shared=True))
+        if not follows:  # else a morning may teach meanwhile
+            held.enter_context(lock.hold_gpu(project.data, shared=True))
         with console.status("loading the model"):
             if has_run:
                 found = tuned_model.find_tuned_model(
@@ -87,7 +93,8 @@ def open_chat(
                 )
                 if wanted.abstain:
                     threshold = AnswerThreshold.read(found.adapter, wanted.scale)
-                chat_models = open_chat_models(found.base, found.adapter, wanted.scale)
+                newest = partial(versions.promoted, archive_dir) if follows else None
+                chat_models = open_chat_models(found.base, found.adapter, wanted.scale, newest)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
                 about += f" at strength {wanted.scale:g}" * (wanted.scale != 1)
             else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exchange.errors import CannotWrite, TooLarge
+from exchange.errors import CannotWrite, TooLarge, UserError
 from exchange.inference.engine import BASE, TUNED, Message, TextPiece
 from exchange.recipes.prompts import PromptTemplate
 from exchange.text.controls import one_line, plain_markdown, printable
@@ -173,10 +174,32 @@ class ReplyUsage:
 
 
 class ChatModels:
-    """The loaded models. All calls come from one thread."""
+    """The loaded models. All calls come from one thread.
 
-    def __init__(self, engine: MlxEngine) -> None:
-        self._engine = engine
+    Args:
+        newest: the adapter that the tuned model is to have, looked at before it is asked; None
+            where that is the loaded one for good.
+        loaded: the adapter it has.
+        scale: its strength.
+    """
+
+    def __init__(
+        self,
+        engine: MlxEngine,
+        newest: Callable[[], Path | None] | None = None,
+        loaded: Path | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        self._engine, self._newest = engine, newest
+        self._loaded, self._scale = loaded, scale
+
+    def _take_newest(self) -> None:
+        """Let the tuned model be the one that was promoted last; the one before, if it is unfit."""
+        newest = self._newest() if self._newest else None
+        if newest is not None and newest != self._loaded:
+            self._loaded = newest
+            with suppress(UserError):
+                self._engine.replace_adapter(newest, self._scale)
 
     def fits(self, turns: list[Message], max_tokens: int) -> bool:
         """Whether a request and its answer go into the context."""
@@ -191,6 +214,8 @@ class ChatModels:
         Args:
             usage: filled in meanwhile.
         """
+        if tuned:
+            self._take_newest()
         pieces: list[TextPiece] = []
         engine, began = self._engine, time.perf_counter()
         ticket = engine.submit(
@@ -218,17 +243,20 @@ class ChatModels:
         self._engine.close()
 
 
-def open_chat_models(base: Path, adapter: Path | None, scale: float = 1.0) -> ChatModels:
-    """Base, and tuned where there is an adapter, at `scale`. Evaluates MLX: do not fork after."""
+def open_chat_models(
+    base: Path,
+    adapter: Path | None,
+    scale: float = 1.0,
+    newest: Callable[[], Path | None] | None = None,
+) -> ChatModels:
+    """Base, and tuned where there is an adapter, at `scale`. Evaluates MLX: do not fork after.
+
+    Args:
+        newest: see `ChatModels`.
+    """
     from exchange.inference.mlx.engine import MlxEngine
 
-    return ChatModels(
-        MlxEngine(
-            base,
-            name=base.name,
-            width=1,
-            adapter=adapter,
-            scales=(scale,),
-            cache_bytes=CACHE_BYTES,
-        )
+    engine = MlxEngine(
+        base, name=base.name, width=1, adapter=adapter, scales=(scale,), cache_bytes=CACHE_BYTES
     )
+    return ChatModels(engine, newest, adapter, scale)

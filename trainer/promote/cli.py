@@ -51,7 +51,7 @@ def promote(
     invented; else the one before stays, and it is said why (exit code 1).
 
     `runs/live` is a link to the promoted run, replaced at once: `kkoracle serve --follow` takes it
-    without a pause, `kkoracle chat --name live` at its next start.
+    without a pause, `kkoracle chat --name live` before the next question.
     """
     from exchange.inference import openblas
     from trainer.promote import versions

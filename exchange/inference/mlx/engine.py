@@ -99,7 +99,7 @@ class MlxEngine:
         Requests that were submitted before end with the one that they began with.
 
         Raises:
-            ModelUnfit: it cannot be loaded; the one before stays.
+            UserError: it cannot be loaded; the one before stays.
         """
         from exchange.inference.mlx.base_and_adapter import tuned_models
 

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 
 from exchange.errors import UserError
@@ -19,9 +21,18 @@ from tests.conftest import cli_environment
 from tests.trainer.conftest import ONE_THREAD, Desk
 from tests.trainer.filling import PEOPLE
 from trainer.abstention import AnswerThreshold, adapter_sha
-from trainer.chat.session import ChatSession, ChatTurn, save_transcript, transcript
+from trainer.chat.session import (
+    ChatSession,
+    ChatTurn,
+    ReplyUsage,
+    open_chat_models,
+    save_transcript,
+    transcript,
+)
 from trainer.dataset import read_split
 from trainer.evaluate.rag import Document
+from trainer.promote import versions
+from trainer.tokenization import chat_messages
 
 TEMPLATE = PromptTemplate("t", "{passages}\n\n{question}")
 FOUND = [Document(str(n), f"Φωνή, {n}/5/2008, Τίτλος", f"κείμενο {n}") for n in range(3)]
@@ -192,3 +203,36 @@ def test_ctrl_c_ends_an_answer_and_not_the_conversation(built: Desk) -> None:
     assert process.returncode == 0, rest
     assert b"stopped" in rest and b"1 answers in" in rest
     assert "## Πότε έγινε;" in file.read_text("utf-8")
+
+
+def test_a_chat_with_the_promoted_run_takes_a_newer_one_before_the_next_question(
+    trained: Desk, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path / "desk", trained.model)
+    shutil.copytree(trained.folder, desk.folder)
+    runs = desk.archive / "runs"
+    for name in ("live-0001", "live-0002"):
+        shutil.copytree(runs / "default", runs / name)
+    config = runs / "live-0002" / "adapter_config.json"
+    found = orjson.loads(config.read_bytes())
+    found["lora_parameters"]["scale"] = 0.0  # the base, to the bit
+    config.write_bytes(orjson.dumps(found))
+    versions.point_to(desk.archive, "live-0001")
+    question = read_split(desk.dataset, "train")[0].question
+    models = open_chat_models(
+        desk.model, runs / "live-0001", newest=partial(versions.promoted, desk.archive)
+    )
+
+    def said() -> str:
+        turns = chat_messages(question)
+        return "".join(models.stream(turns, 24, ReplyUsage(), tuned=True))
+
+    before = said()
+    versions.point_to(desk.archive, "live-0002")
+    base = "".join(models.stream(chat_messages(question), 24, ReplyUsage(), tuned=False))
+    assert before != base
+    assert said() == base
+    (runs / "live-0001" / "adapters.safetensors").write_bytes(b"cut short")
+    versions.point_to(desk.archive, "live-0001")
+    assert said() == base
+    models.close()
