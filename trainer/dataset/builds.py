@@ -4,7 +4,7 @@ Beside the dataset each build leaves its manifest, its shares and the place of e
 never changes sides within a version, so between two builds of one version no row may have moved.
 
     dataset-builds/SHA.json       the manifest, and rows by split for kind, year and section
-    dataset-builds/SHA.rows.zst   a line a row: its split, a tab, its id
+    dataset-builds/SHA.rows.zst   the ids of the rows by split, as JSON
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ def record_build(
 ) -> None:
     """Note a build that stands; a disk that is full costs the note, not the dataset."""
     folder = archive_dir / FOLDER
-    lines = "".join(f"{name}\t{row.id}\n" for name, rows in split.items() for row in rows)
+    ids = {name: [row.id for row in rows] for name, rows in split.items()}
     described = {"manifest": asdict(manifest), "shares": count_shares(split)}
     try:
         path = folder / f"{manifest.sha}.rows.zst"
-        write_atomic(path, zstandard.compress(lines.encode("utf-8", "replace"), _LEVEL))
+        write_atomic(path, zstandard.compress(orjson.dumps(ids), _LEVEL))
         write_atomic(folder / f"{manifest.sha}.json", orjson.dumps(described))
         for old in list(_newest(folder))[KEPT:]:
             old.unlink(missing_ok=True)
             old.with_suffix(".rows.zst").unlink(missing_ok=True)
-    except (UserError, OSError) as error:
+    except (UserError, OSError, TypeError) as error:  # an id of somebody's file may be no text
         log.warning("the build is not noted in %s: %s", folder, error)
 
 
@@ -141,11 +141,11 @@ def _places(archive_dir: Path, sha: str) -> dict[str, str]:
         raise NotFound(f"{sha!r} is no build")
     path = archive_dir / FOLDER / f"{sha}.rows.zst"
     try:
-        lines = zstandard.decompress(path.read_bytes()).decode("utf-8").splitlines()
-        return {row: split for split, row in (line.split("\t", 1) for line in lines)}
+        ids = orjson.loads(zstandard.decompress(path.read_bytes()))
+        return {row: split for split, rows in ids.items() for row in rows}
     except FileNotFoundError:
         raise NotFound(f"build {sha} is not noted here") from None
-    except (OSError, ValueError, zstandard.ZstdError) as error:
+    except (OSError, ValueError, AttributeError, zstandard.ZstdError) as error:
         raise BadFile(f"{path} is unusable ({error}): delete it") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from exchange.errors import BadFile, NotFound
 from exchange.store.review import Label, Review
 from tests.trainer.dataset.test_build import SETTINGS, rows
-from tests.trainer.filling import fill
-from trainer.dataset import build_dataset, builds
+from tests.trainer.filling import fill, town
+from trainer.dataset import DatasetRequest, build_dataset, builds
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.settings import DatasetSettings
 
@@ -77,6 +78,20 @@ def test_another_key_moves_rows_and_the_comparison_says_which(archive: Path) -> 
         for row, name in after.items()
         if row in before and before[row] != name
     )
+
+
+def test_rows_of_somebody_else_may_be_called_anything(tmp_path: Path) -> None:
+    lines = [
+        {"id": f"row\t{n}\n\x85", "question": f"{town(n)}: τι;", "answer": "Ναι.", "story": str(n)}
+        for n in range(80)
+    ]
+    for count in (79, 80):
+        file = tmp_path / f"{count}.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines[:count]), "utf-8")
+        build_dataset(tmp_path / "paper", SETTINGS, DatasetRequest(origin=file))
+    (newest, first) = builds.list_builds(tmp_path / "paper")
+    change = builds.compare_builds(tmp_path / "paper", first.sha, newest.sha)
+    assert [*change.added.values()] == [["row\t79\n\x85"]] and not change.moved and not change.gone
 
 
 def test_old_notes_make_room_and_a_damaged_one_is_told(
