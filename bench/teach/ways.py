@@ -21,6 +21,7 @@ from trainer.training.runs import TrainingRun
 TRAIN = {"patience": "0", "open_book": "0", "passage_prompt": "el/rag-demo"}
 ALL_WEIGHTS = (("recipe", "full"), ("lr", "0.002"))
 OPEN_BOOK = (("open_book", "0.3"),)
+HALF_OPEN_BOOK = (("open_book", "0.5"),)  # what all weights need to go on reading as the base does
 WORDINGS = (("wordings", "2"),)
 SYSTEMS = "base,rag,tuned,tuned+abstain,tuned+rag"
 
@@ -41,7 +42,7 @@ WAYS = (
     TeachingWay("until-learned", train=(("until_learned", "true"),)),
     TeachingWay("open-book", train=OPEN_BOOK),
     TeachingWay("all-weights", train=ALL_WEIGHTS),
-    TeachingWay("best", train=(*ALL_WEIGHTS, *OPEN_BOOK)),
+    TeachingWay("best", train=(*ALL_WEIGHTS, *HALF_OPEN_BOOK)),
 )
 
 
