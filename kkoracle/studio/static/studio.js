@@ -47,7 +47,7 @@ function showKeys() {
 // the page comes again, so that the next one has moved up to it.
 const rows = () => [...document.querySelectorAll("tbody[data-rows] > tr")];
 const currentRow = () => document.querySelector("tbody[data-rows] > tr[aria-current]");
-const rowPlace = `row ${location.pathname}`;
+const rowPlace = `row ${location.pathname}?${[...new URLSearchParams(location.search)].filter(([name, value]) => value && name !== "why").sort()}`;
 
 function rowKey(key) {
   const all = rows();

@@ -242,6 +242,11 @@ def test_a_rejected_pair_is_filtered_out_and_accepted_by_keys(
             f"window.before === undefined && {LOADED} {SAID}.includes('1 pair accepted')",
         ),
         ("", f"{HERE}.rowIndex === 2 && {HERE}.innerText.includes('accepted by hand')"),
+        # Another list has no current row, which a key could judge unseen.
+        (
+            "location.href = '/pairs?year=2002'",
+            f"location.search === '?year=2002' && {ROWS}50 && {HERE} === null",
+        ),
     )
     assert seen["owned"] is None and foreign(seen, studio.url) == set()
     ((given, label),) = standing(studio).items()
