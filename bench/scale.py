@@ -113,7 +113,8 @@ class ArchiveWay:
         self.directory = self.project.archive_dir()
         self._stories = stories
         self._rng = random.Random(SEED)
-        self._cast: Cast = make_cast(self._rng)
+        # As many sentences as stories: each recurs about as often, however large the archive is.
+        self._cast: Cast = make_cast(self._rng, stories)
         self._recipe = self.project.recipe_for("el")
 
     @property

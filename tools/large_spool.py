@@ -64,21 +64,21 @@ class Cast:
     sentences: tuple[str, ...]
 
 
-def make_cast(rng: random.Random) -> Cast:
-    """Names of people, and the sentences that speak of them."""
+def make_cast(rng: random.Random, sentences: int = 30_000) -> Cast:
+    """Names of people, and the sentences that speak of them; stories share them by chance."""
 
     def word(syllables: int) -> str:
         return "".join(rng.choices(SYLLABLES, k=syllables))
 
     towns = tuple(dict.fromkeys(word(3).title() for _ in range(1_500)))
     people = tuple(f"{rng.choice(FIRST_NAMES)} {word(3).title()}ίδης" for _ in range(3_000))
-    sentences = [
+    spoken = [
         f"{people[zipf(rng, len(people))]} {rng.choice(ACTS)} {rng.choice(WORDS)} και "
         f"{rng.choice(WORDS)} στην πόλη {towns[zipf(rng, len(towns))]}, όπως το θέλησαν οι "
         f"{word(2)}τες της περιοχής με {rng.randrange(3, 900)} μέλη."
-        for _ in range(30_000)
+        for _ in range(sentences)
     ]
-    return Cast(people, tuple(sentences))
+    return Cast(people, tuple(spoken))
 
 
 def zipf(rng: random.Random, count: int) -> int:

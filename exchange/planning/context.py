@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import Field
 
@@ -97,6 +97,8 @@ class PlanningContext:
     counters: Mapping[str, int]
     idle: bool  # no task is open: nothing more will come of what there is now
     limit: int
+    surveyed: bool = True  # every chunk has been read: the richest of them are known
+    made: dict[str, int] = field(default_factory=dict)  # tasks there are, by kind: see `count`
 
     def task(
         self,
@@ -121,15 +123,19 @@ class PlanningContext:
 
     def add(self, task: Task, *, subject: str, story_id: str, year: int) -> bool:
         """Store a task; true when there is one to do now that was not there before."""
-        return tasks.add_task(self.spool, task, subject=subject, story_id=story_id, year=year)
+        new = tasks.add_task(self.spool, task, subject=subject, story_id=story_id, year=year)
+        if new and self.kind in self.made:
+            self.made[self.kind] += 1
+        return new
 
     def count(self) -> int:
-        """How many tasks of this kind and recipe there are already."""
-        row = self.spool.db.execute(
-            "SELECT COUNT(*) FROM tasks WHERE kind=? AND recipe=? AND state<>'stale'",
-            (self.kind, self.recipe),
-        ).fetchone()
-        return int(row[0])
+        """How many tasks of this kind and recipe there are already; counted once in many steps."""
+        if self.kind not in self.made:
+            (self.made[self.kind],) = self.spool.db.execute(
+                "SELECT COUNT(*) FROM tasks WHERE kind=? AND recipe=? AND state<>'stale'",
+                (self.kind, self.recipe),
+            ).fetchone()
+        return self.made[self.kind]
 
     def fresh_pairs(self) -> Iterator[SourcePair]:
         """Accepted pairs of chunk tasks that this kind has not looked at yet, a span of them."""
@@ -163,7 +169,9 @@ class SourcePair:
 
 # Read each chunk once: how rich it is, and who is named in it. Goes on where it stopped.
 
-POSITION = "plan.surveyed"  # row number of the last chunk read, in the spool's meta values
+# Among the spool's meta values.
+POSITION = "plan.surveyed"  # row number of the last chunk read
+DENSE_AT = "plan.dense"  # density and row number of the last chunk asked for more; none: the top
 
 
 def survey_chunks(spool: Spool, limit: int) -> int:
@@ -182,6 +190,7 @@ def survey_chunks(spool: Spool, limit: int) -> int:
             _add_mention(spool, key, name, row["rowid"])
     if rows:
         spool.set_meta(POSITION, str(rows[-1]["rowid"]))
+        spool.set_meta(DENSE_AT, "")  # some may be richer than those before
     return len(rows)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from exchange.planning.context import PlanningContext, SourcePair, find_names
+from exchange.planning.context import DENSE_AT, PlanningContext, SourcePair, find_names
 from exchange.records import TOO_ALIKE, Chunk, Pair, digest
 
 FURTHER = "@2"  # ends the subject of a task that asks for a wording of a wording
@@ -118,17 +118,25 @@ DENSE_STEP = 0.02  # of the wanted number: until so many are missing, more chunk
 
 def plan_dense(context: PlanningContext) -> int:
     """Make tasks for the richest chunks that have none, up to the share of all live ones."""
+    if not context.surveyed:  # or the first that were read would be taken for the richest
+        return 0
     wanted = int(context.settings.dense * context.counters.get("chunks.live", 0))
     missing = wanted - context.count()
     if missing <= 0 or (missing < DENSE_STEP * wanted and not context.idle):
         return 0
+    # On from where the last step stopped: to look through all richer ones for each would be work
+    # that grows with the square of the archive.
+    density, last = map(int, (context.spool.meta(DENSE_AT) or "1000000 0").split())
     rows = context.spool.db.execute(
-        "SELECT c.record, s.published FROM richness r JOIN chunks c ON c.rowid=r.chunk "
-        "JOIN stories s ON s.id=c.story_id WHERE c.state='live' AND r.density>0 AND NOT EXISTS "
-        "(SELECT 1 FROM tasks t WHERE t.subject=c.id AND t.kind='dense' AND t.recipe=? "
-        "AND t.state<>'stale') ORDER BY r.density DESC, r.chunk LIMIT ?",
-        (context.recipe, min(missing, context.limit)),
+        "SELECT r.density, r.chunk, c.record, s.published FROM richness r "
+        "JOIN chunks c ON c.rowid=r.chunk JOIN stories s ON s.id=c.story_id "
+        "WHERE r.density<=? AND r.density>0 AND (r.density<? OR r.chunk>?) AND c.state='live' "
+        "AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.subject=c.id AND t.kind='dense' "
+        "AND t.recipe=? AND t.state<>'stale') ORDER BY r.density DESC, r.chunk LIMIT ?",
+        (density, density, last, context.recipe, min(missing, context.limit)),
     ).fetchall()
+    if rows:
+        context.spool.set_meta(DENSE_AT, f"{rows[-1]['density']} {rows[-1]['chunk']}")
     made = 0
     for row in rows:
         chunk = Chunk.from_json(row["record"])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from exchange.errors import UsageError
 from exchange.planning import kinds, refusal
-from exchange.planning.context import PlanningContext, PlanSettings, survey_chunks
+from exchange.planning.context import DENSE_AT, PlanningContext, PlanSettings, survey_chunks
 from exchange.recipes.recipe import Recipe
 from exchange.recipes.registry import PROMPTS_BY_KIND
 from exchange.records import TaskKind
@@ -67,12 +67,13 @@ class Planner:
         if not self._kinds:
             return 0
         made = 0
+        counts: dict[str, int] = {}  # of tasks by kind, for all steps of this time
         until = time.monotonic() + BUDGET_S
         while time.monotonic() < until:
             counters = spool.counters()
             if self.is_idle(counters):
                 break
-            read, new = self._step(spool, counters)
+            read, new = self._step(spool, counters, counts)
             made += new
             if not read and not new:
                 self._planned = _counter_state(counters)
@@ -82,11 +83,14 @@ class Planner:
         """True when the spool is as it was when there was nothing left to plan."""
         return not self._kinds or self._planned == _counter_state(counters)
 
-    def _step(self, spool: Spool, counters: Mapping[str, int]) -> tuple[int, int]:
+    def _step(
+        self, spool: Spool, counters: Mapping[str, int], counts: dict[str, int]
+    ) -> tuple[int, int]:
         with spool.transaction():
             # Chunks first: who is named where decides what can be made of a pair.
             read = survey_chunks(spool, CHUNKS_PER_STEP)
-            idle = not read and not open_tasks(counters)
+            surveyed = not read
+            idle = surveyed and not open_tasks(counters)
             made = 0
             for kind in self._kinds:
                 context = PlanningContext(
@@ -98,6 +102,8 @@ class Planner:
                     counters=counters,
                     idle=idle,
                     limit=TASKS_PER_STEP,
+                    surveyed=surveyed,
+                    made=counts,
                 )
                 position = spool.meta(f"plan.pairs.{kind}")
                 made += self._planners[kind](context)
@@ -121,6 +127,7 @@ def retire_tasks(spool: Spool, recipe: Recipe) -> int:
                 (kind, wanted),
             ).rowcount
             if spool.meta(f"plan.recipe.{kind}") != wanted:
+                spool.set_meta(DENSE_AT, "")
                 spool.db.execute("DELETE FROM meta WHERE key=?", (f"plan.pairs.{kind}",))
                 spool.set_meta(f"plan.recipe.{kind}", wanted)
     return retired

@@ -145,6 +145,25 @@ def test_a_step_done_again_makes_nothing_twice(spool: Spool) -> None:
     assert len({task.id for task in done}) == len(done)
 
 
+def test_the_richest_are_found_however_many_steps_it_takes_to_read_all(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("CHUNKS_PER_STEP", 40), ("TASKS_PER_STEP", 7)):
+        monkeypatch.setattr(f"exchange.planning.planner.{name}", size)
+    fill(spool, 540, first=60)
+    only = dict.fromkeys(("whois", "rephrase", "refusal", "correction", "replay"), 0.0)
+    maker = planner(**only, rephrase_least=0, dense=0.3)
+    while not maker.is_idle(spool.counters()):
+        maker.run(spool)
+    rows = spool.db.execute("SELECT subject FROM tasks WHERE kind='dense'").fetchall()
+    chosen = {subject for (subject,) in rows}
+    ranked = spool.db.execute(
+        "SELECT c.id FROM richness r JOIN chunks c ON c.rowid=r.chunk "
+        "ORDER BY r.density DESC, r.chunk LIMIT 180"
+    ).fetchall()
+    assert chosen == {chunk for (chunk,) in ranked}
+
+
 def test_the_richest_chunks_are_the_dense_ones_and_new_ones_are_added(spool: Spool) -> None:
     only = {"whois": 0, "rephrase": 0, "refusal": 0, "correction": 0, "replay": 0}
     done = [t for t in until_settled(spool, planner(**only)) if t.kind == "dense"]
