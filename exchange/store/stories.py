@@ -6,9 +6,8 @@ an index each; what has none, such as a common mark, is looked for along the dat
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -19,6 +18,7 @@ from exchange.records import MARKS, WITHHELD, Chunk, Pair, Story
 from exchange.store.paging import PAGE, KeysetQuery, RowCount, RowPage, count_rows, read_page
 from exchange.store.schema import STORY_AUTHOR
 from exchange.store.spool import ChunkState, Spool
+from exchange.text import dates
 
 # What has become of a story: an accepted pair, pairs of which none was accepted, tasks that wait,
 # a task that failed, nothing asked since a mark holds it back.
@@ -26,7 +26,6 @@ StoryState = Literal["accepted", "rejected", "waiting", "failed", "withheld"]
 StoryLanguage = Literal["own", "other"]  # the newspaper's, or marked as another
 OTHER_LANGUAGE = "other-language"
 RARE = 10_000  # stories with a mark; fewer are sorted by date, more are met soon along the dates
-_DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?")
 _TASK = (
     "EXISTS (SELECT 1 FROM chunks c INDEXED BY chunks_by_story CROSS JOIN tasks t "
     "INDEXED BY tasks_by_subject ON t.subject=c.id WHERE "
@@ -68,7 +67,8 @@ class StoryFilter:
     def __post_init__(self) -> None:
         """Raises UsageError for a value that no story can have."""
         for date in filter(None, (self.since, self.until)):
-            check_date(date)
+            if not dates.is_partial(date):
+                raise UsageError(f"{date!r} is no date: give 2014, 2014-03 or 2014-03-25")
         for value, known in (
             (self.mark, tuple(MARKS)),
             (self.state, get_args(StoryState)),
@@ -76,17 +76,6 @@ class StoryFilter:
         ):
             if value and value not in known:
                 raise UsageError(f"{value!r} is none of {', '.join(known)}")
-
-
-def check_date(date: str) -> str:
-    """The date, if it is one that a filter takes: a year, a month or a day.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if not _DATE.fullmatch(date):
-        raise UsageError(f"{date!r} is no date: give 2014, 2014-03 or 2014-03-25")
-    return date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +130,21 @@ def count_stories(spool: Spool, wanted: StoryFilter) -> RowCount:
     if wanted == StoryFilter():
         return RowCount(spool.counters().get("stories", 0))
     return count_rows(spool.db, _query(spool, wanted))
+
+
+def story_check(spool: Spool, wanted: StoryFilter) -> Callable[[str], bool] | None:
+    """Whether a story, by its id, is one that is wanted; None where all are.
+
+    Dates are left out: whoever asks goes along them.
+    """
+    conditions = list(_conditions(wanted))
+    if not conditions:
+        return None
+    statement = (
+        f"SELECT 1 FROM stories s WHERE s.id=? AND {' AND '.join(c for _, c, _ in conditions)}"
+    )
+    values = tuple(value for _, _, given in conditions for value in given)
+    return lambda story: spool.db.execute(statement, (story, *values)).fetchone() is not None
 
 
 def stories_by_month(spool: Spool, section: str = "") -> dict[str, int]:

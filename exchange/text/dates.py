@@ -39,6 +39,7 @@ _HAN = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日
 _NUMERIC = re.compile(r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})\b")
 _SHORT = re.compile(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{2})(?![\d/.:-])")
 _COMPACT = re.compile(r"(?<!\d)((?:1[89]|2[01])\d\d)([01]\d)([0-3]\d)(?=\D|\d{6}(?!\d)|$)")
+_PARTIAL = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?", re.ASCII)
 _LETTER = re.compile(r"[^\W\d_]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _BEFORE_DASH = re.compile(r"\b(\d{1,2})[.]?\s+([^\W\d_]+)\s*[-–]\s*(?:[^\W\d_]+,?\s+)?$")
@@ -92,6 +93,11 @@ def epoch_date(text: str) -> str:
     if not 1e8 < abs(seconds) < 1e10:  # 20040503 is a day as it is written
         return ""
     return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)).date().isoformat()
+
+
+def is_partial(date: str) -> bool:
+    """Whether it is a year, a month or a day, as a list is asked for: 2014, 2014-03, 2014-03-25."""
+    return _PARTIAL.fullmatch(date) is not None
 
 
 def find_dates(text: str) -> set[str]:

@@ -75,15 +75,14 @@ def search(
     """
     from exchange.cli.options import result_console
     from exchange.store.spool import Spool
-    from exchange.store.stories import check_date
+    from exchange.store.stories import StoryFilter
     from trainer.evaluate.rag import current_index
     from trainer.evaluate.rag.mentions import ArchiveQuery, count_mentions
 
     project: Project = ctx.obj
     if json and csv:
         raise UsageError("--json or --csv, not both")
-    for date in filter(None, (since, until)):
-        check_date(date)
+    StoryFilter(since=since, until=until)  # refuses what is no date
     asked = " ".join(
         f'"{word}"' if " " in word and '"' not in word else word for word in words or ()
     )

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from exchange.display import format_count
-from exchange.errors import UserError
+from exchange.errors import UsageError
 from exchange.html import plots
 from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import Spool
-from exchange.store.stories import check_date
+from exchange.store.stories import StoryFilter, story_check
+from kkoracle.studio.pages.stories import ArchiveCounts, filter_choices, read_filter
 from kkoracle.studio.studio import Studio, form_action
 from trainer.evaluate.rag import SearchIndex, current_index
 from trainer.evaluate.rag.archive import FILE
@@ -43,22 +44,23 @@ LONGEST = 300  # characters of a search
 
 def routes(studio: Studio) -> list[Route]:
     """What the page answers."""
+    counts = ArchiveCounts()
     return [
-        Route("/search", partial(show_search, studio), name="search", methods=["GET"]),
+        Route("/search", partial(show_search, studio, counts), name="search", methods=["GET"]),
         Route("/search", form_action(partial(make_index, studio)), methods=["POST"], name="index"),
-        Route("/names/{name}", partial(show_name, studio), name="name"),
+        Route("/names/{name}", partial(show_name, studio, counts), name="name"),
     ]
 
 
-def show_search(studio: Studio, request: Request) -> Response:
+def show_search(studio: Studio, counts: ArchiveCounts, request: Request) -> Response:
     """What is found, or names to begin with."""
-    return _show(studio, request, request.query_params.get("q", "").strip()[:LONGEST])
+    return _show(studio, counts, request, request.query_params.get("q", "").strip()[:LONGEST])
 
 
-def show_name(studio: Studio, request: Request) -> Response:
+def show_name(studio: Studio, counts: ArchiveCounts, request: Request) -> Response:
     """Every mention of a name: its words one after another, in any case."""
     name = request.path_params["name"].replace('"', " ").strip()[:LONGEST]
-    return _show(studio, request, f'"{name}"', name=name)
+    return _show(studio, counts, request, f'"{name}"', name=name)
 
 
 def make_index(studio: Studio, request: Request, form: FormData) -> Response:
@@ -67,21 +69,21 @@ def make_index(studio: Studio, request: Request, form: FormData) -> Response:
     return studio.redirect(request, "search", "the archive is being indexed: search meanwhile")
 
 
-def _show(studio: Studio, request: Request, q: str, name: str = "") -> Response:
-    asked = {
-        key: value.strip()[:10]
-        for key, value in request.query_params.items()
-        if key in ("since", "until", "newest") and value.strip()
-    }
-    since, until = (asked.get(key, "") for key in ("since", "until"))
+def _show(
+    studio: Studio, counts: ArchiveCounts, request: Request, q: str, name: str = ""
+) -> Response:
+    try:
+        wanted, asked = read_filter(request)
+        wrong = ""
+    except UsageError as error:  # said beside the form, to be put right there
+        wanted, asked, wrong = StoryFilter(), {}, str(error)
+    if request.query_params.get("newest"):
+        asked["newest"] = "1"
     index, behind = _open_index(studio)
     values: dict[str, Any] = {
         "q": q,
         "name": name,
         "asked": asked,
-        "since": since,
-        "until": until,
-        "newest": "newest" in asked,
         "behind": behind,
         "ready": index is not None,
         "making": studio.commands.state(COMMAND),
@@ -90,37 +92,36 @@ def _show(studio: Studio, request: Request, q: str, name: str = "") -> Response:
         "page": None,
         "found": MentionCounts(),
         "plot": "",
-        "wrong": "",
+        "wrong": wrong,
     }
     with closing(Spool.read(studio.directory)) as spool:
         if index is not None:
             with closing(index):
-                if q:
-                    values |= _found(request, index, spool, q, asked)
+                if q and not wrong:
+                    values |= _found(request, index, spool, q, wanted)
         if not q:
             values["names"] = _names(spool)
+        values |= filter_choices(studio, counts, spool, asked)
     return studio.page(request, "search.html.j2", **values)
 
 
 def _found(
-    request: Request, index: SearchIndex, spool: Spool, q: str, asked: dict[str, str]
+    request: Request, index: SearchIndex, spool: Spool, q: str, wanted: StoryFilter
 ) -> dict[str, Any]:
-    since, until = (asked.get(key, "") for key in ("since", "until"))
     try:
-        for date in filter(None, (since, until)):
-            check_date(date)
         query = ArchiveQuery.parse(q)
-    except UserError as error:  # of what was typed: said beside the form, to be put right there
+    except UsageError as error:
         return {"wrong": str(error)}
-    found = count_mentions(index, query, since=since, until=until, most=COUNTED)
+    found = count_mentions(index, query, since=wanted.since, until=wanted.until, most=COUNTED)
     page = find_mentions(
         index,
         spool,
         query,
-        since=since,
-        until=until,
+        since=wanted.since,
+        until=wanted.until,
         cursor=request.query_params.get("at", ""),
-        newest="newest" in asked,
+        newest=bool(request.query_params.get("newest")),
+        meets=story_check(spool, wanted),
     )
     return {"page": page, "found": found, "plot": "" if found.more else timeline(found)}
 

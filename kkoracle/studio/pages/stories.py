@@ -92,33 +92,39 @@ def show_stories(studio: Studio, counts: ArchiveCounts, request: Request) -> Res
     with closing(Spool.read(studio.directory)) as spool:
         page = list_stories(spool, wanted, request.query_params.get("at", ""))
         number = count_stories(spool, wanted)
-        sections = counts.of(spool, story_sections)
-        authors = counts.of(spool, story_authors)
         by_month = counts.of(spool, stories_by_month, wanted.section)
-        marks = {
-            code: f"{code} ({count:,})"
-            for code in MARKS
-            if (count := spool.counters().get(f"marks.{code}", 0))
-        }
-    language = load_language(studio.project.language(studio.archive)).english_name
+        choices = filter_choices(studio, counts, spool, asked)
     return studio.page(
         request,
         "stories.html.j2",
         page=page,
         number=number,
         asked=asked,
-        chosen={one.name: asked.get(one.name, "") for one in fields(StoryFilter)},
-        sections={name: f"{name} ({count:,})" for name, count in sections.items() if name},
-        authors=[name for name in authors if name][:AUTHORS],
-        marks=marks,
         meaning=MARKS,
         withheld=WITHHELD,
-        states=STATES,
-        languages={"own": f"{language}, the newspaper's", "other": "another"},
         months=MONTHS,
         years=list(map_of(by_month)),
         undated=by_month.get("", 0),
+        **choices,
     )
+
+
+def filter_choices(
+    studio: Studio, counts: ArchiveCounts, spool: Spool, asked: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the fields of a filter offer and hold."""
+    sections = counts.of(spool, story_sections)
+    authors = counts.of(spool, story_authors)
+    language = load_language(studio.project.language(studio.archive)).english_name
+    marked = {code: spool.counters().get(f"marks.{code}", 0) for code in MARKS}
+    return {
+        "chosen": {one.name: asked.get(one.name, "") for one in fields(StoryFilter)},
+        "sections": {name: f"{name} ({count:,})" for name, count in sections.items() if name},
+        "authors": [name for name in authors if name][:AUTHORS],
+        "marks": {code: f"{code} ({count:,})" for code, count in marked.items() if count},
+        "states": STATES,
+        "languages": {"own": f"{language}, the newspaper's", "other": "another"},
+    }
 
 
 def map_of(by_month: Mapping[str, int]) -> Iterator[tuple[MapCell, tuple[MapCell, ...]]]:

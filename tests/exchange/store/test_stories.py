@@ -20,6 +20,7 @@ from exchange.store.stories import (
     read_story,
     stories_by_month,
     story_authors,
+    story_check,
     story_sections,
 )
 
@@ -138,6 +139,10 @@ def test_a_filter_finds_what_meets_it_the_newest_first(
     right.sort(key=lambda number: (made[number].published, made[number].id), reverse=True)
     assert listed(spool, asked) == right
     assert str(count_stories(spool, asked)) == str(len(right))
+    meets = story_check(spool, asked)
+    if not {"since", "until", "undated"} & wanted.keys():
+        assert [n for n in right if meets is None or meets(made[n].id)] == right
+        assert meets is None or not any(meets(made[n].id) for n in made.keys() - set(right))
 
 
 def test_a_row_says_what_became_of_the_story(spool: Spool) -> None:

@@ -163,6 +163,9 @@ def test_a_search_shows_every_mention_by_date_with_a_plot(studio: Server) -> Non
     assert "No passage has all of this" in common or "passages" in common
     named = get(f"{studio.url}/names/{quote('Νίκου Βαλτινού')}")
     assert "<h1>Νίκου Βαλτινού</h1>" in named and "<mark>Νίκος</mark>" in named
+    narrow = urlencode({"q": "χιόνισε", "section": "Διεθνή", "state": "accepted", "since": "2003"})
+    some = get(f"{studio.url}/search?{narrow}")
+    assert some.count("<mark>χιόνισε</mark>") == 17 and "Πολιτική</span>" not in some
     assert "give a word" in get(f"{studio.url}/search?q=...")
     assert "is no date" in get(f"{studio.url}/search?q=x&since=never")
     hostile = get(f"{studio.url}/search?q={quote(HOSTILE)}")

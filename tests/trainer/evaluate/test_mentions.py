@@ -11,6 +11,7 @@ import pytest
 from exchange.errors import UsageError
 from exchange.records import Chunk, Story, digest
 from exchange.store.spool import Spool
+from trainer.evaluate.rag import mentions
 from trainer.evaluate.rag.archive import FILE, current_index
 from trainer.evaluate.rag.index import SearchIndex
 from trainer.evaluate.rag.mentions import (
@@ -121,6 +122,22 @@ def test_pages_show_every_story_once_forwards_and_back(
     assert len(stories) == len(set(stories)) == len(TEXTS)
     back = find_mentions(*opened, query, size=4, newest=newest, cursor=pages[-1].before)
     assert back.rows == pages[0].rows and back.after == pages[0].after and not back.before
+
+
+def test_only_wanted_stories_are_listed_and_few_are_asked_about_at_once(
+    opened: tuple[SearchIndex, Spool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = ArchiveQuery.parse("Φωνή")
+    wanted = {digest("s", "3"), digest("s", "5")}
+    whole = find_mentions(*opened, query, meets=wanted.__contains__)
+    assert {mention.story for mention in whole.rows} == wanted and not whole.after
+    monkeypatch.setattr(mentions, "LOOK", 2)
+    pages = [find_mentions(*opened, query, meets=wanted.__contains__)]
+    while pages[-1].after:
+        cursor = pages[-1].after
+        pages.append(find_mentions(*opened, query, cursor=cursor, meets=wanted.__contains__))
+    assert [len(page.rows) for page in pages] == [0, 1, 1]
+    assert pages[0].looked_to == ("1998-05-01",) and not pages[-1].looked_to
 
 
 def test_a_mention_says_where_it_stands(opened: tuple[SearchIndex, Spool]) -> None:

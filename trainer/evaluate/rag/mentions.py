@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import orjson
@@ -27,6 +27,7 @@ from trainer.evaluate.rag.index import SearchIndex, date_term, word_term
 
 BEFORE, WIDTH = 70, 240  # characters of an excerpt before the first word that was met, and in all
 MOST_WORDS = 40  # of a search; more is a text, for which `trace --answer` is there
+LOOK = 2_000  # stories that a page asks about; some 100 ms of CPU
 _PARTS = re.compile(r'-?"[^"]*"?|-?«[^»]*»?|-?“[^”]*”?|\S+')
 _SMALL_WORDS = every().words("stop_words")
 _LAST = 1 << 62  # no index has so many documents
@@ -118,6 +119,7 @@ def find_mentions(
     cursor: str = "",
     size: int = PAGE,
     newest: bool = False,
+    meets: Callable[[str], bool] | None = None,
 ) -> RowPage[Mention]:
     """A page of the stories that mention what is asked for, the oldest first.
 
@@ -125,6 +127,8 @@ def find_mentions(
         since: first day, month or year; `until` the last. Stories without a date come after all,
             where neither is given.
         newest: the newest first.
+        meets: which stories are wanted, by their ids; so many are asked about for a page, and then
+            it says how far that was.
 
     Raises:
         UsageError: the cursor is none of this list.
@@ -144,19 +148,26 @@ def find_mentions(
         except ValueError:
             raise UsageError("this place is one of another list: go to its start") from None
     stories: dict[int, list[int]] = {}
-    further = False
+    further, seen, unwanted, asked = False, 0, 0, 0
     for number, story in index.matching(query.expression, first, last, descending=descending):
-        if story not in stories and len(stories) == size:
-            further = True
-            break
-        stories.setdefault(story, []).append(number)
+        if story not in stories and story != unwanted:
+            if len(stories) == size or asked == LOOK:
+                further = True
+                break
+            if meets is not None:
+                asked += 1
+                unwanted = 0 if meets(index.document(number).story) else story
+        seen = number
+        if story != unwanted:
+            stories.setdefault(story, []).append(number)
     numbers = list(stories.values())
     rows = tuple(_mention(index, spool, query, sorted(found)) for found in numbers)
-    there = str(Cursor((numbers[-1][-1],), back)) if further else ""
+    there = str(Cursor((seen,), back)) if further else ""
     here = str(Cursor((numbers[0][0],), not back)) if start is not None and numbers else ""
+    looked_to = (index.document(seen).published,) if further and len(rows) < size else ()
     if back:
-        return RowPage(rows[::-1], before=there, after=here)
-    return RowPage(rows, before=here, after=there)
+        return RowPage(rows[::-1], before=there, after=here, looked_to=looked_to)
+    return RowPage(rows, before=here, after=there, looked_to=looked_to)
 
 
 def count_mentions(
