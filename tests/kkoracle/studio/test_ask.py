@@ -60,8 +60,7 @@ def test_a_blind_question_is_answered_voted_on_and_revealed(server: Server) -> N
 def test_a_citation_leads_to_the_stored_story(server: Server) -> None:
     page = get(put(server, "Τι έκανε η Ελένη Καρατζά;", ("system", "rag")))
     found = re.findall(r'href="(/stories/[0-9a-f]+)"', page)
-    if "/stories" in re.findall(r'<a href="([^"]*)">Stories', page):  # its page is here
-        assert found and all(ask(server.url + path)[0] == 200 for path in found)
+    assert found and all("<h1" in get(server.url + path) for path in found)
     assert "A: rag" in page
 
 
