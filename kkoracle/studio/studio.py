@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Coroutine
 from importlib import resources
 from types import TracebackType
@@ -51,6 +52,7 @@ class Studio:
         self.directory = project.archive_dir(archive) if archive else project.data
         self.records = SingleThread("records")  # owns the connection to what people say
         self.models = ModelThread(project.data, settings.idle_minutes * 60)
+        self.ending = threading.Event()  # what is done in the background looks at it
         self.commands = CommandRunner(project, self.directory)
         self.max_tokens = settings.max_tokens
         self.root_path = urlsplit(settings.public_url).path.rstrip("/")  # before every path of ours
@@ -64,6 +66,7 @@ class Studio:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.ending.set()
         self.models.close()
         self.records.close()
 

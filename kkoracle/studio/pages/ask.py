@@ -192,9 +192,13 @@ def _answer(studio: Studio, talk: Talk) -> None:
     if studio.models.loaded != key:
         notes.append(LOADING)
     talk.note = " ".join(notes)
+
+    def stop() -> bool:
+        return talk.stop.is_set() or studio.ending.is_set()
+
     try:
         for system in of.systems:
-            if talk.stop.is_set():
+            if stop():
                 break
             before = talk.said_by(system) if of.follows else []
             given = studio.models.use(
@@ -208,7 +212,7 @@ def _answer(studio: Studio, talk: Talk) -> None:
                     question=of.question,
                     max_tokens=studio.max_tokens,
                     before=before,
-                    stop=talk.stop.is_set,
+                    stop=stop,
                 ),
             )
             talk.note = ""

@@ -80,6 +80,7 @@ class ScoreJob:
 
 
 Jobs = RecentThings[ScoreJob]
+Work = Callable[[LoadedScorer], None]
 
 
 def routes(studio: Studio) -> list[Route]:
@@ -137,7 +138,9 @@ def begin_scoring(studio: Studio, jobs: Jobs, request: Request, form: FormData) 
         raise NotFound(f"no scorer {scorer!r}: there is {', '.join(names)}")
     job, file = ScoreJob(scorer), form.get("file")
     if isinstance(file, UploadFile) and file.filename:
-        work: Callable[[LoadedScorer], None] = partial(_score_file, job, _kept(job, file))
+        work: Callable[[LoadedScorer], None] = partial(
+            _score_file, job, _kept(job, file), studio.ending
+        )
     else:
         job.asked = {part: studios.field(form, part, LONGEST) for part in PARTS}
         work = partial(_score_one, job)
@@ -214,7 +217,7 @@ def score_file(
     return ScoredFile([said, *read_lines(found, options, False)], headings, rows, out)
 
 
-def _score(studio: Studio, job: ScoreJob, work: Callable[[LoadedScorer], None]) -> None:
+def _score(studio: Studio, job: ScoreJob, work: Work) -> None:
     """Do the work with its scorer loaded, in a thread of its own."""
     try:
         studio.models.use(
@@ -239,8 +242,11 @@ def _score_one(job: ScoreJob, loaded: LoadedScorer) -> None:
     job.one = score_one(loaded, asked["question"], asked["guide"], asked["answer"], maximum)
 
 
-def _score_file(job: ScoreJob, file: Path, loaded: LoadedScorer) -> None:
-    job.scored = score_file(loaded, file, job.progress, job.stop.is_set)
+def _score_file(job: ScoreJob, file: Path, ending: threading.Event, loaded: LoadedScorer) -> None:
+    def stop() -> bool:
+        return job.stop.is_set() or ending.is_set()
+
+    job.scored = score_file(loaded, file, job.progress, stop)
 
 
 def _kept(job: ScoreJob, file: UploadFile) -> Path:

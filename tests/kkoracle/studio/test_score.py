@@ -28,7 +28,9 @@ def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield Server(popen("-m", "kkoracle", "--data", data, "ui", "--port", "0", cwd=folder), desk)
 
 
-def send(url: str, file: Path | None = None, **fields: str) -> tuple[int, str]:
+def send(
+    url: str, file: Path | None = None, *, wait: bool = True, **fields: str
+) -> tuple[int, str]:
     """Send the form as a browser does, and return the page once it is scored."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -42,7 +44,7 @@ def send(url: str, file: Path | None = None, **fields: str) -> tuple[int, str]:
     kind = f"multipart/form-data; boundary={BOUNDARY}"
     status, page, _ = ask(f"{url}/score", body, Content_Type=kind)
     job = re.search(r'hx-get="([^"]*)"', page)
-    if job:
+    if job and wait:
         until(lambda: ">scoring<" not in get(url + job[1]), 60)
         page = get(url + job[1])
     return status, page
@@ -124,6 +126,23 @@ def test_a_file_is_dropped_in_and_hostile_words_stay_words(browser: Browser, alo
     )
     assert seen["owned"] is None and foreign(seen, alone.url) == set()
     assert "&lt;b&gt;class.json" in seen["dom"]
+
+
+def test_a_long_file_that_is_cancelled_keeps_what_was_scored(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "long.json"
+    rows = [{"question": f"Ερώτηση {n};", "answer": "ναι " * (n % 200)} for n in range(8_000)]
+    file.write_text(json.dumps(rows))
+    _, page = send(server.url, file, wait=False)
+    found = re.search(r'hx-get="([^"]*)"', page)
+    assert found
+    job = server.url + found[1]
+    until(lambda: " of 8,000 answers" in get(job), 60)
+    ask(job.replace("?job=", "/") + "/cancel", b"")
+    until(lambda: ">scoring<" not in get(job), 20)
+    page = get(job)
+    assert "left when it was stopped" in page and "/table" in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
