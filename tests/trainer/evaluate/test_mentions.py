@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,3 +199,24 @@ def test_what_has_come_since_is_found_and_what_has_not_is_not_read(archive: Path
     with closing(current_index(archive)) as index:
         assert dates((index, spool), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
+
+
+def test_who_want_the_index_at_the_same_time_have_it_made_once(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    build = SearchIndex.build
+
+    def slow(*given: Any) -> SearchIndex:
+        made.append(given)
+        time.sleep(0.3)
+        return build(*given)
+
+    def wanted(_: int) -> int:
+        with closing(current_index(archive)) as index:
+            return index.count
+
+    monkeypatch.setattr(SearchIndex, "build", slow)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(wanted, range(3))) == [2 * len(TEXTS)] * 3
+    assert len(made) == 1
