@@ -127,9 +127,9 @@ def _found(
 
 
 def timeline(found: MentionCounts) -> object:
-    """Stories by month, or by year where there are many months; none left out between two."""
+    """Stories by month, or by year where there are many months; "" where all are of one month."""
     dated = {month: count for month, count in found.by_month.items() if month}
-    if not dated:
+    if len(dated) < 2:  # one bar tells nothing
         return ""
     first, last = min(dated), max(dated)
     months = [
