@@ -31,8 +31,10 @@ from trainer.promote.settings import PromoteSettings
 from trainer.training.row_selection import NEW, ContinuationRequest, choose_rows, read_ids
 
 SET_ASIDE = "set-aside.txt"  # in the live folder: ids of rows and stories not to be taught
+REFUSED = "refused.txt"  # there: rows of a run that did harm, each with the morning of its run
 LIVE_DIR = "live"  # in the archive's folder: logs, results of commands, that list
 POLL_S = 0.2
+MOST_DOUBLINGS = 4  # of the old rows that are shown, after mornings that lost something
 KILLED_TRIES = 3  # times that a step killed by somebody else is begun again
 _STEP = "morning"  # the child that takes a step
 
@@ -123,7 +125,8 @@ class MorningSteps:
 
     def _train(self, morning: MorningRecord) -> None:
         against = str(morning.about("begun").get("against", ""))
-        asked = ContinuationRequest(against, self.settings.replay, self._set_aside())
+        replay = self.settings.replay * 2 ** self._lost_in_a_row(morning)
+        asked = ContinuationRequest(against, replay, self._set_aside())
         try:
             rows = read_split(self.archive_dir / DATASET, "train")
             chosen = choose_rows(self.archive_dir, rows, asked, morning.run)
@@ -156,6 +159,15 @@ class MorningSteps:
             seconds=round(time.monotonic() - started, 1),
         )
 
+    def _lost_in_a_row(self, morning: MorningRecord) -> int:
+        """Mornings just before this one whose runs lost something: more of the old is shown."""
+        count = 0
+        for one in reversed(self.record.mornings()[: morning.number - 1]):
+            if not one.about("judged").get("harmful"):
+                break
+            count += 1
+        return min(count, MOST_DOUBLINGS)
+
     def _judge(self, morning: MorningRecord) -> None:
         self._wait_for_gpu(shared=True)
         self.say(f"morning {morning.number}: asking old and new facts")
@@ -173,7 +185,7 @@ class MorningSteps:
 
     def _end(self, morning: MorningRecord) -> None:
         if morning.about("judged").get("harmful"):
-            self.set_aside(morning.run)
+            self._refuse(morning)
         # This morning's own run may be looked at until the next one ends.
         runs = [run_name(number) for number in range(1, morning.number)]
         gone = versions.thin(
@@ -187,6 +199,20 @@ class MorningSteps:
             morning.number, "ended", answering=answering.name if answering else "", removed=gone
         )
         page.write_page(self.archive_dir, self.archive)
+
+    def _refuse(self, morning: MorningRecord) -> None:
+        """Give new rows a second try among others, and set aside those that had it.
+
+        Whose fault a loss is nobody can tell from one morning; rows that stand in two such
+        mornings are not tried a third time.
+        """
+        path = self.folder / REFUSED
+        before = dict(line.split() for line in _lines(path))
+        rows = read_ids(run_dir(self.archive_dir, morning.run) / NEW)
+        number = str(morning.number)
+        self._put_aside({row for row in rows if before.get(row, number) != number})
+        refused = dict.fromkeys(rows, number) | before
+        write_atomic(path, "".join(f"{row} {first}\n" for row, first in sorted(refused.items())))
 
     def set_aside(self, run: str) -> None:
         """What a run was taught anew is not taught again."""
@@ -230,6 +256,10 @@ class MorningSteps:
             f"`kkoracle {' '.join(words[:2])}` was killed {KILLED_TRIES} times: is memory short? "
             f"The same command goes on; its messages are in {self.children.log(_STEP)}"
         )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines() if path.exists() else []
 
 
 def _contradicted(morning: MorningRecord) -> str:

@@ -41,27 +41,25 @@ def contradicting_stories(archive_dir: Path, limit: float) -> list[Contradicting
         return []
     accepted: dict[str, list[str]] = defaultdict(list)
     doubled: dict[str, list[Pair]] = defaultdict(list)
-    answers: dict[str, list[str]] = {}
+    answers: dict[str, tuple[str, list[str]]] = {}  # by pair: its story, its words
     with SpoolCorpus(archive_dir) as corpus:
         for stored in corpus.pairs():
             pair = stored.pair
             if pair.status == "accepted":
-                answers[pair.id] = words(pair.answer)
+                answers[pair.id] = stored.story, words(pair.answer)
                 accepted[stored.story].append(pair.id)
             elif pair.reason == DUPLICATE:
                 doubled[stored.story].append(pair)
     found = []
     for story, pairs in sorted(doubled.items()):
-        against = _contradicting(pairs, answers)
+        against = sum(_contradicts(story, pair, answers) for pair in pairs)
         own = accepted.get(story, [])
         if against >= LEAST and against > limit * (against + len(own)):
             found.append(ContradictingStory(story, against, tuple(own)))
     return found
 
 
-def _contradicting(pairs: list[Pair], answers: Mapping[str, list[str]]) -> int:
-    return sum(
-        earlier is not None and earlier != words(pair.answer)
-        for pair in pairs
-        for earlier in [answers.get(pair.duplicate_of)]
-    )
+def _contradicts(story: str, pair: Pair, answers: Mapping[str, tuple[str, list[str]]]) -> bool:
+    """Another story answers this pair's question otherwise; its own may have said it in parts."""
+    teller, said = answers.get(pair.duplicate_of, (story, []))
+    return teller != story and said != words(pair.answer)

@@ -70,13 +70,12 @@ def judge_run(
     interview = GateInterview(project, archive_dir, *model, questions, hooks)
     scores = interview.scores(found.adapter, before)
     known = (Promotion.read(before) if before else None) or Promotion("", "", True, False, "")
+    facts = questions.old or questions.new  # what the one before was never taught it invents
     checks = [
         _learned(scores, questions, before),
         _kept(scores, questions, known.known, settings),
         _compared("general", scores, "forgetting", questions.general, BASE, settings),
-        _compared(
-            "grounded", scores, "groundedness", [*questions.old, *questions.new], BEFORE, settings
-        ),
+        _compared("grounded", scores, "groundedness", facts, BEFORE, settings),
         _compared("refusals", scores, "abstention", questions.absent, BEFORE, settings),
     ]
     decided = decide(name, before.name if before else "", checks)

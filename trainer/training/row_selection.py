@@ -28,7 +28,7 @@ from trainer.training.runs import TAUGHT, TrainingRun
 from trainer.training.settings import TrainSettings, fine_tune
 
 NEW = "new.txt"  # in a run's folder: of the rows that it and those before it teach its own ones
-LEAST_OLD = 64  # old rows that are shown beside however few new ones, where there are so many
+LEAST_OLD = 512  # old rows that are shown beside however few new ones: they cost minutes
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,13 @@ def steps(desk: Desk, dies_at: str = "") -> Iterator[MorningSteps]:
     record.close()
 
 
+@pytest.fixture
+def desk(tmp_path: Path, tiny_model: Path) -> Desk:
+    made = Desk(tmp_path, tiny_model)
+    made.configure(CONFIG)
+    return made
+
+
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """An archive with two mornings: the first undisturbed, the second killed at every step."""
@@ -165,3 +172,26 @@ def test_a_step_is_written_once(tmp_path: Path) -> None:
     assert [one.about("begun") for one in record.mornings()] == [{"pairs": 3}]
     record.close()
     assert isinstance(read_mornings(tmp_path)[0], MorningRecord)
+
+
+def test_rows_of_a_run_that_did_harm_get_a_second_try_and_no_third(desk: Desk) -> None:
+    taught = {1: "a b", 2: "b c", 3: "c d"}
+    aside = desk.archive / LIVE_DIR / SET_ASIDE
+    left = []
+    for number, rows in taught.items():
+        folder = desk.run_folder(f"live-{number:04}")
+        folder.mkdir(parents=True)
+        (folder / NEW).write_text("\n".join(rows.split()))
+        for dies_at in ("ended", ""):  # killed after the work of its last step, and once more
+            with steps(desk, dies_at) as some:
+                for step in ("begun", "built", "trained"):
+                    some.record.add(number, step)
+                some.record.add(number, "judged", passed=False, harmful=True, reason="lost")
+                found = some.record.mornings()[number - 1]
+                if dies_at:
+                    with pytest.raises(Killed):
+                        some.finish(found)
+                else:
+                    some.finish(found)
+        left.append(read_ids(aside))
+    assert left == [set(), {"b"}, {"b", "c"}]

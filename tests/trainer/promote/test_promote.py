@@ -69,7 +69,7 @@ def test_a_run_that_goes_on_teaches_what_is_new_and_repeats_some_of_the_old(two:
     assert read_ids(other / TAUGHT) == read_ids(one / TAUGHT) | read_ids(other / NEW)
     assert not read_ids(other / NEW) & read_ids(one / TAUGHT)
     rows = json.loads((other / "summary.json").read_text())["rows"]
-    assert rows == len(read_ids(other / NEW)) + min(64, len(read_ids(one / TAUGHT)))
+    assert rows == len(read_ids(other / NEW)) + min(512, len(read_ids(one / TAUGHT)))
 
 
 def test_a_later_story_is_taught_and_no_earlier_one_has_moved(two: Desk, copied: Desk) -> None:
