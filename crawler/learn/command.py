@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -178,13 +179,16 @@ def learn(
         if language
         else ["the pages do not tell their language: write `language` into the profile"]
     )
-    yield from _write(proposal, file, source, len(raws))
+    yield from _write(proposal, file, source, len(raws), settings.contact)
 
 
-def _write(proposal: ProfileProposal, file: Path, source: str, pages: int) -> Iterator[str]:
+def _write(
+    proposal: ProfileProposal, file: Path, source: str, pages: int, contact: str
+) -> Iterator[str]:
     text = profile_to_toml(proposal.profile, NOTES.format(pages=pages, source=source, file=file))
     profiles.parse(text, str(file))  # what the crawl would say, before it is written
     write_atomic(file, text)
     layouts, kinds = ", ".join(proposal.pages_by_layout), ", ".join(proposal.profile.kinds)
     yield f"wrote {file}: {layouts}; kinds {kinds}"
-    yield f"next: kkoracle init {file} --contact you@example.org, then kkoracle crawl"
+    contact = shlex.quote(contact or "you@example.org")
+    yield f"next: kkoracle init {shlex.quote(str(file))} --contact {contact}, then kkoracle doctor"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import shlex
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -79,9 +80,13 @@ def probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{url!r} is no web address: give one of a story, http://... included")
     try:
-        return asyncio.run(asyncio.wait_for(_probe(url, settings), LONGEST_S))
+        found = asyncio.run(asyncio.wait_for(_probe(url, settings), LONGEST_S))
     except TimeoutError:
         raise Busy(f"{parts.netloc} makes us wait for minutes: try again later") from None
+    site = shlex.quote(f"{parts.scheme}://{parts.netloc}")
+    then = found.verdict.then.replace("ADDRESS", site)
+    then = then.replace("CONTACT", shlex.quote(settings.contact))
+    return replace(found, verdict=replace(found.verdict, then=then))
 
 
 async def _probe(url: str, settings: CrawlSettings) -> ArchiveProbe:

@@ -26,6 +26,10 @@ _PAYWALL_CLASS = re.compile(
 )
 
 
+# Where nobody asks for it here; `run` puts in what was typed.
+LEARN = "kkoracle archive learn ADDRESS --contact CONTACT"
+
+
 @dataclass(frozen=True, slots=True)
 class PageFacts:
     """One page, judged without a profile."""
@@ -192,10 +196,10 @@ def _by_text(story_pages: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
         return _by_profile(story_pages, [page for page in read if not page.low_confidence], profile)
     summary = f"{len(read)} of {len(story_pages)} pages gave a story"
     if poor := _shortcomings(story_pages, read):
-        then = "`kkoracle archive learn` proposes one; docs/archives.md says how to write it"
+        then = f"`{LEARN}` proposes one; docs/archives.md says how to write it"
         return ProbeVerdict("needs a profile", (summary, *poor), then)
     why = f"{summary} without a profile, {_average(read)} words on average, of low confidence"
-    then = "a profile of its own yields cleaner text: `kkoracle archive learn`, docs/archives.md"
+    then = f"a profile of its own yields cleaner text: `{LEARN}` proposes one"
     return ProbeVerdict("will work", (why,), then)
 
 

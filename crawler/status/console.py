@@ -95,7 +95,9 @@ class CrawlConsole:
         if now.tasks_failed:
             hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status` says why)")
         hint = "; " + ", ".join(hints) if hints else ""
-        return f"all done: {now.stories} stories in {now.chunks} chunks, no task open{hint}"
+        then = "; next: `kkoracle dataset build`" if now.tasks_done else ""
+        done = f"all done: {now.stories} stories in {now.chunks} chunks, no task open"
+        return f"{done}{hint}{then}"
 
     def stories(self) -> str:
         """What is in the spool."""

@@ -18,11 +18,14 @@ from exchange.errors import UsageError
 from exchange.files import write_atomic
 from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import Config, SettingsTable
+from exchange.text.fold import fold
 from kkoracle.settings import TABLES, settings_model
 
 
-def write_config(path: Path, archive: str, contact: str, *, imported: bool = False) -> Path:
+def write_config(path: Path, archive: str, contact: str, *, imported: bool = False) -> str:
     """Write a new config file that names every setting; the defaults stand as comments.
+
+    Returns the archive's name, which for a profile's file is made of that.
 
     Args:
         archive: its name, or the file of a profile, which is then the one used.
@@ -43,7 +46,11 @@ def write_config(path: Path, archive: str, contact: str, *, imported: bool = Fal
         profile = archive
         archive = re.sub(r"[^a-z0-9_]+", "-", Path(archive).stem.lower()).strip("-")
     if not ARCHIVE_PATTERN.fullmatch(archive):
-        raise UsageError(f"{archive!r} is no archive name: lower-case letters, digits, - and _")
+        near = _nearest(archive)
+        meant = f"; did you mean {near!r}?" if near else ""
+        raise UsageError(
+            f"{archive!r} is no archive name: lower-case letters, digits, - and _{meant}"
+        )
     try:
         wanted = CrawlSettings.model_validate({"profile": profile, "contact": contact})
         profiles.load(wanted, archive, imported=imported or bool(profile))
@@ -51,8 +58,8 @@ def write_config(path: Path, archive: str, contact: str, *, imported: bool = Fal
         known = sorted(profiles.builtin())
         if profile or archive in known:
             raise
-        near = get_close_matches(archive, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+        near = _nearest(archive)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}."
         raise UsageError(
             f"no profile {archive!r} comes with it; {hint} For another newspaper `kkoracle archive "
             f"learn ADDRESS` writes a profile to name here, and for files that you import it is "
@@ -69,7 +76,15 @@ def write_config(path: Path, archive: str, contact: str, *, imported: bool = Fal
             lines += ["", f"[{table}]"]
         lines += _table_lines(table, settings_model(table), given)
     write_atomic(path, "\n".join(lines) + "\n")
-    return path
+    return archive
+
+
+def _nearest(name: str) -> str:
+    """The known archive that somebody means, by its name here or the newspaper's own; or ""."""
+    names = {key: key for key in profiles.builtin()}
+    names |= {fold(profile.name): key for key, profile in profiles.builtin().items()}
+    near = get_close_matches(fold(name), names, n=1)
+    return names[near[0]] if near else ""
 
 
 def _table_lines(table: str, model: type[SettingsTable], given: dict[str, str]) -> list[str]:

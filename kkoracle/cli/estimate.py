@@ -180,6 +180,12 @@ def print_estimate(found: ProjectEstimate, *, as_json: bool) -> int:
     console.print(table)
     for stage in found.stages:
         console.print(f"{stage.name}: {stage.basis}", markup=False)
+    if not found.seconds[1]:
+        console.print(
+            "in all: nothing can be told yet; begin (`kkoracle crawl`, Ctrl-C after some minutes), "
+            "then ask again"
+        )
+        return OK if found.fits else FAILED
     least, most = (sum(stage.kwh[end] for stage in found.stages) for end in (0, 1))
     console.print(
         f"in all {format_range(found.seconds)} (pages are fetched while pairs are generated), "

@@ -91,10 +91,11 @@ def init(
     `kkoracle archive list` shows the known names; for another newspaper `kkoracle archive learn`
     writes the profile's file that you name here.
     """
+    from exchange.settings import FILE
     from kkoracle.cli.config_file import write_config
 
-    path = write_config(Path("kkoracle.toml"), archive, contact, imported=imported)
-    typer.echo(f"wrote {path} for {archive}")
+    name = write_config(Path(FILE), archive, contact, imported=imported)
+    typer.echo(f"wrote {FILE}: the archive {name}" + f", by {archive}" * (name != archive))
     if imported:
         typer.echo("next: `kkoracle import FOLDER`, then `kkoracle doctor`")
         return

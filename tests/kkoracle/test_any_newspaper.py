@@ -52,13 +52,16 @@ def test_from_an_address_to_accepted_pairs_with_no_setting_guessed(
             assert note in probed and note in learned
         (profile,) = re.findall(r"next: kkoracle init (\S+\.toml) --contact", learned)
         said("init", profile, *CONTACT, cwd=tmp_path)
-        said("estimate", cwd=tmp_path)
+        learn = f"`kkoracle archive learn {site.url} --contact you@example.org`"
+        assert learn in probed and f"--contact {CONTACT[1]}, then kkoracle doctor" in learned
+        assert "nothing can be told yet" in said("estimate", cwd=tmp_path)
         work = popen(
             *("-m", "kkoracle", "work", "--engine", "openai", "--url", endpoint.url), cwd=tmp_path
         )
         crawled = said("crawl", cwd=tmp_path)
         work.send_signal(signal.SIGINT)
         assert f"all done: {STORIES} stories" in crawled
+        assert "next: `kkoracle dataset build`" in crawled
         (folder,) = (path.parent for path in tmp_path.glob("kkoracle-data/*/spool.sqlite"))
         spool = Spool.read(folder)
         try:

@@ -160,7 +160,8 @@ def build(
     )
     for warning in manifest.warnings:
         console.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
-    console.print(f"written to {built.folder}", soft_wrap=True)
+    next_is = "" if split == "researcher" else "; next: `kkoracle train`"
+    console.print(f"written to {built.folder}{next_is}", soft_wrap=True)
 
 
 def export(

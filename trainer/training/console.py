@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from exchange.display import format_bytes, format_duration, format_moment
+from exchange.project import DEFAULT_RUN
 from trainer.console import ProgressScreen, one_line
 from trainer.training.callbacks import (
     ASKING,
@@ -255,4 +256,5 @@ def print_summary(console: Console, run: TrainingRun, summary: RunSummary, valid
         f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "
         f"peak memory {format_bytes(summary.peak_bytes)}"
     )
-    console.print(f"adapter in {run.folder}", soft_wrap=True)
+    named = "" if run.name == DEFAULT_RUN else f" --name {run.name}"
+    console.print(f"adapter in {run.folder}; next: `kkoracle evaluate{named}`", soft_wrap=True)

@@ -136,6 +136,8 @@ def test_init_takes_the_profile_that_was_learned(tmp_path: Path) -> None:
 def test_init_refuses_a_name_that_nobody_knows_with_the_nearest(tmp_path: Path) -> None:
     nearest = run_cli("init", "rizospastsi", cwd=tmp_path)
     one_line(nearest, 2, "did you mean 'rizospastis'?", "archive learn", "--imported")
+    for name in ("Ριζοσπάστης", "ριζοσπαστης", "Rizospastis"):  # as its readers call it
+        one_line(run_cli("init", name, cwd=tmp_path), 2, "did you mean 'rizospastis'?")
     one_line(run_cli("init", "my-files", cwd=tmp_path), 2, "known are demo, generic, rizospastis")
     assert not (tmp_path / "kkoracle.toml").exists()
     said = run_cli("init", "my-files", "--imported", cwd=tmp_path)
