@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import shlex
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -83,10 +82,7 @@ def probe(url: str, settings: CrawlSettings) -> ArchiveProbe:
         found = asyncio.run(asyncio.wait_for(_probe(url, settings), LONGEST_S))
     except TimeoutError:
         raise Busy(f"{parts.netloc} makes us wait for minutes: try again later") from None
-    site = shlex.quote(f"{parts.scheme}://{parts.netloc}")
-    then = found.verdict.then.replace("ADDRESS", site)
-    then = then.replace("CONTACT", shlex.quote(settings.contact))
-    return replace(found, verdict=replace(found.verdict, then=then))
+    return replace(found, verdict=found.verdict.typed(url, settings.contact))
 
 
 async def _probe(url: str, settings: CrawlSettings) -> ArchiveProbe:

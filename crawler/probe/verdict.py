@@ -5,9 +5,11 @@ together. Pure functions.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+from urllib.parse import urljoin
 
 import orjson
 
@@ -148,6 +150,12 @@ class ProbeVerdict:
     why: tuple[str, ...]
     then: str = ""  # the next command, or what to do
     notes: tuple[str, ...] = field(default=())
+
+    def typed(self, url: str, contact: str) -> ProbeVerdict:
+        """With the site and the contact in the next command, as it is typed."""
+        site = shlex.quote(urljoin(url, "/").rstrip("/"))
+        then = self.then.replace("ADDRESS", site).replace("CONTACT", shlex.quote(contact))
+        return replace(self, then=then)
 
 
 def judge(seen: Sequence[ProbedPage], profile: str) -> ProbeVerdict:
