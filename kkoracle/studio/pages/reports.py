@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 from exchange.errors import NotFound, UserError
 from exchange.project import runs_with
+from kkoracle.live.page import render_page
+from kkoracle.live.record import read_mornings
 from kkoracle.studio.charts import REPORT
 from kkoracle.studio.studio import Studio, sandboxed
 from trainer.evaluate.report import strings
@@ -39,6 +41,8 @@ def routes(studio: Studio) -> list[Route]:
     return [
         Route("/reports", partial(show_reports, studio), name="reports"),
         Route("/reports/compare", partial(show_two, studio), name="compare-reports"),
+        Route("/mornings", partial(show_mornings, studio), name="mornings"),
+        Route("/mornings/page", partial(show_mornings_page, studio), name="mornings-page"),
         Route("/reports/{run}", partial(show_report, studio), name="report"),
         Route("/reports/{run}/page", partial(show_page, studio), name="report-page"),
     ]
@@ -47,7 +51,19 @@ def routes(studio: Studio) -> list[Route]:
 def show_reports(studio: Studio, request: Request) -> Response:
     """All reports, the newest first."""
     reports = list(read_reports(studio.directory))
-    return studio.page(request, "reports.html.j2", reports=reports, shown=SHOWN)
+    mornings = len(read_mornings(studio.directory))
+    return studio.page(request, "reports.html.j2", reports=reports, mornings=mornings, shown=SHOWN)
+
+
+def show_mornings(studio: Studio, request: Request) -> Response:
+    """What `kkoracle live` has read, learned and refused, day by day."""
+    found = read_mornings(studio.directory)
+    return studio.page(request, "mornings.html.j2", mornings=found)
+
+
+def show_mornings_page(studio: Studio, request: Request) -> Response:
+    """The mornings themselves, as a page without rights."""
+    return sandboxed(render_page(read_mornings(studio.directory), studio.directory.name))
 
 
 def show_report(studio: Studio, request: Request) -> Response:

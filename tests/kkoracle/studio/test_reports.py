@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kkoracle.live.record import LiveRecord
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import EVIL, Server, ask, foreign, get
 from tests.trainer.evaluate import planted
@@ -126,3 +127,20 @@ def test_the_pages_are_for_everybody(
     for path in ("reports", f"reports/{STRONG}", f"reports/compare?run={WEAK}&run={STRONG}"):
         url = f"{server.url}/{path}"
         assert not browser.faults(url, ready, width=width, scheme=scheme), path
+
+
+def test_mornings_are_shown_day_by_day_as_a_page_without_rights(server: Server) -> None:
+    assert "No morning yet" in ask(f"{server.url}/mornings")[1]
+    record = LiveRecord.open(server.desk.archive)
+    record.add(1, "begun", pairs=12, stories=4)
+    record.add(1, "judged", passed=False, reason=f"old facts were lost {EVIL}", checks=[])
+    record.close()
+    try:
+        assert ">1 morning<" in ask(f"{server.url}/reports")[1]
+        assert "mornings/page" in ask(f"{server.url}/mornings")[1]
+        status, body, headers = ask(f"{server.url}/mornings/page")
+        assert status == 200 and "old facts were lost" in body and EVIL not in body
+        assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    finally:
+        for path in server.desk.archive.glob("live.sqlite*"):
+            path.unlink()
