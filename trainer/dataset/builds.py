@@ -53,6 +53,11 @@ class BuildChange:
     gone: dict[str, list[str]] = field(default_factory=dict)
     moved: list[tuple[str, str, str]] = field(default_factory=list)  # row, from, to
 
+    def summary(self) -> str:
+        """In numbers, for people."""
+        added, gone = (sum(map(len, rows.values())) for rows in (self.added, self.gone))
+        return f"{added:,} rows added, {gone:,} gone, {len(self.moved):,} moved"
+
 
 def record_build(
     archive_dir: Path, manifest: Manifest, split: Mapping[Split, Sequence[DatasetRow]]

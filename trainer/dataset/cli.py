@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,11 +103,11 @@ def build(
     `chat` take that name as any archive's, and the report tells the papers apart.
     """
 
-    from exchange.errors import UsageError
+    from exchange.errors import UsageError, UserError
     from exchange.settings import PersonaSettings
     from exchange.store.joined_corpus import papers_of, write_papers
     from trainer.console import ProgressScreen
-    from trainer.dataset import DatasetRequest, build_dataset, random_split
+    from trainer.dataset import DatasetRequest, build_dataset, builds, random_split
 
     if split not in ("clusters", "researcher"):
         raise UsageError(f"--split {split}: clusters or researcher")
@@ -119,6 +120,7 @@ def build(
     asked = DatasetRequest(persona.system, project.language(archive), origin, new_cutoff, as_of)
     console = result_console(json)
     archive_dir = project.archive_dir(archive)
+    before = builds.list_builds(archive_dir)[:1]
     with ProgressScreen(console) as screen:
         built = (build_dataset if split == "clusters" else random_split.build_random_split)(
             archive_dir, settings, asked, screen.on_progress
@@ -143,6 +145,10 @@ def build(
             if (count := of.get("papers", {}).get(name, 0))
         )
         console.print(f"{name}: {shares or 'no row'}", soft_wrap=True, markup=False)
+    if before and split == "clusters":
+        with suppress(UserError):  # the note of before is gone or damaged
+            change = builds.compare_builds(archive_dir, before[0].sha, manifest.sha)
+            console.print(f"since the build before: {change.summary()}")
     for where, reason in built.bad[:SHOWN]:
         console.print(f"no row: {where} {reason}", soft_wrap=True, markup=False)
     if len(built.bad) > SHOWN:

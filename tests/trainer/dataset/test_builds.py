@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from exchange.errors import BadFile, NotFound
 from exchange.store.review import Label, Review
+from tests.trainer.conftest import Desk
 from tests.trainer.dataset.test_build import SETTINGS, rows
 from tests.trainer.filling import fill, town
-from trainer.dataset import DatasetRequest, build_dataset, builds
+from trainer.dataset import DatasetRequest, build_dataset, builds, read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.dataset.settings import DatasetSettings
 
@@ -130,3 +132,13 @@ def test_the_rows_nearest_to_a_taught_one_come_first(archive: Path) -> None:
     values = [row["similarity"] for row in found]
     assert len(found) == 5 and values == sorted(values, reverse=True)
     assert builds.nearest_rows(archive, 5) == []
+
+
+def test_the_command_says_what_changed_since_the_build_before(built: Desk) -> None:
+    first = built.cli("dataset", "build").stdout
+    assert "since the build before: 0 rows added, 0 gone, 0 moved" in first
+    row = read_split(built.dataset, "train")[0]
+    Review.open(built.archive).add_label(Label(pair_id=row.id, verdict="reject", reason="wrong"))
+    fill(built.archive, 2, first=20)
+    said = built.cli("dataset", "build").stdout
+    assert re.search(r"since the build before: [1-6] rows added, 1 gone, 0 moved", said), said
