@@ -35,11 +35,14 @@ ROUNDS = 5
 PAGES = {
     "overview": "/",
     "stories": "/stories",
-    "stories_filtered": "/stories?section=Διεθνή&first=2004-01-01&last=2009-12-31",
-    "story": "stories#/stories/[0-9a-f]+",
+    "stories_filtered": "/stories?section=Διεθνή&since=2004&until=2009",
+    "stories_waiting": "/stories?mark=teaser&state=waiting",
+    "story": "stories#/stories/[0-9a-f]{24}",
+    "search": "/search?q=λιμάνι",
+    "search_filtered": "/search?q=λιμάνι&section=Υγεία&state=accepted&newest=1",
     "pairs": "/pairs",
     "pairs_rejected": "/pairs?status=rejected&reason=pronoun-only",
-    "pair": "pairs#/pairs/[0-9a-f]+",
+    "pair": "pairs#/pairs/[0-9a-f]{24}",
     "dataset": "/dataset",
     "runs": "/runs",
     "reports": "/reports",
@@ -83,11 +86,14 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
 
 def _archive(folder: Path, stories: int, pairs: int, settings: BenchSettings) -> Path:
     from tools import large_spool
+    from trainer.evaluate.rag import current_index
 
     archive = folder / "data" / "paper"
     if not (archive / "spool.sqlite").exists():
         settings.log(f"writing {stories:,} stories and {pairs:,} pairs in {archive}")
         large_spool.main([str(archive), "--stories", str(stories), "--pairs", str(pairs)])
+    settings.log("indexing its text, where that was not done")
+    current_index(archive).close()
     (folder / "kkoracle.toml").write_text('data = "data"\narchive = "paper"\n', "utf-8")
     return archive
 

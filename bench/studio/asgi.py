@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -23,7 +24,7 @@ async def ask(app: App, path: str) -> tuple[int, bytes]:
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": query.encode(),
+        "query_string": quote(query, safe="=&%").encode(),  # as browsers send it
         "root_path": "",
         "headers": [(b"host", b"127.0.0.1"), (b"accept", b"text/html")],
         "client": ("127.0.0.1", 1),
