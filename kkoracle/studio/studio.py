@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from exchange.display import format_bytes
+from exchange.errors import BadFile
 from exchange.html.templates import environment, macro
 from exchange.project import Project
 from exchange.text.controls import one_line
@@ -153,12 +155,16 @@ def form_action(
     async def answer(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > FORM_BYTES:
+            raise BadFile(f"a form or file may have {format_bytes(FORM_BYTES)}: send it in parts")
         async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
             return await run_in_threadpool(change, request, form)
 
     return answer
 
 
+FORM_BYTES = 32 * 1024 * 1024  # with a file of answers; ten thousand are a tenth of it
 MAX_FIELDS = 5_000  # of one form: as many pairs as may be ticked
 
 

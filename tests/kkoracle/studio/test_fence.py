@@ -101,3 +101,9 @@ def test_without_the_extra_one_line_says_what_to_install(desk: Desk) -> None:
     said = run_cli("ui", "--port", "0", cwd=desk.folder, PYTHONPATH=f"{hidden}:{ROOT}")
     assert said.returncode == 1 and "pip install 'kkoracle[ui]'" in said.stderr
     assert len(said.stderr.strip().splitlines()) == 1
+
+
+def test_a_form_beyond_its_size_is_refused_before_it_is_read(server: Server) -> None:
+    for length in (str(1 << 40), "none", "-1"):
+        status, page, _ = ask(server, "/commands/crawl/start", "POST", **{"Content-Length": length})
+        assert status == 400, (length, page)
