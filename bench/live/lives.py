@@ -145,6 +145,7 @@ class FinishedLife:
     folder: Path
     printed: list[PrintedMorning]
     mornings: list[MorningRecord]
+    outcomes: list[str]  # of each printed morning, with its reason
     states: list[dict[str, str]]  # after each printed morning: hashes of what was reached
     seconds: float
     cpu_s: float
@@ -157,16 +158,15 @@ class FinishedLife:
 
     def figures(self, poisoned: int) -> Figures:
         """How the mornings ended, and what the client got."""
-        outcomes = [f"{one.outcome}: {one.reason}" for one in self.mornings]
-        bad = self.mornings[poisoned - 1 : poisoned] if poisoned else []
+        bad = self.outcomes[poisoned - 1 : poisoned] if poisoned else []
         client = self.client
         return {
             "mornings": len(self.mornings),
             "printed": len(self.printed),
             "promoted": sum(one.outcome == "promoted" for one in self.mornings),
             "kept_before": sum(one.outcome == "kept" for one in self.mornings),
-            "outcomes": outcomes,
-            "poisoned_promoted": sum(one.outcome == "promoted" for one in bad),
+            "outcomes": self.outcomes,
+            "poisoned_promoted": sum(one.startswith("promoted") for one in bad),
             "asked": client.asked if client else 0,
             "answered": client.answered if client else 0,
             "versions_seen": len(client.versions) if client else 0,
@@ -191,7 +191,7 @@ def live(
         (folder / "daily.toml").write_text(profile, "utf-8")
         config = CONFIG.format(model=MODEL, url=site.url)
         (folder / "kkoracle.toml").write_text(config, "utf-8")
-        life = _Life(folder, log, kills)
+        life = _Life(folder, log, kills, len(printed))
         with life.running():
             for number, morning in enumerate(printed, 1):
                 site.publish(morning)
@@ -200,6 +200,7 @@ def live(
         folder,
         list(printed),
         read_mornings(life.archive),
+        life.outcomes,
         life.states,
         time.monotonic() - started,
         processes.children_cpu_s() - used,
@@ -230,9 +231,10 @@ class _Stillness:
 class _Life:
     """The processes of one life."""
 
-    def __init__(self, folder: Path, log: Log, kills: int) -> None:
+    def __init__(self, folder: Path, log: Log, kills: int, mornings: int) -> None:
         self.folder, self.archive = folder, folder / "data" / "demo"
         self._log, self._kills = log, kills
+        self._kills_a_morning = -(-kills // mornings)  # no morning takes all of them
         self._env = {**processes.command_environment(), **processes.ONE_THREAD}
         self._random = random.Random(SEED)
         self._live: subprocess.Popen[bytes] | None = None
@@ -241,6 +243,7 @@ class _Life:
         self.client: AskingClient | None = None
         self.states: list[dict[str, str]] = []
         self.killed = 0
+        self.outcomes: list[str] = []  # of each printed morning, with its reason
         self._mornings = 0  # that have ended
         self._printed = 0  # stories
         self._kill_at = time.monotonic() + KILL_AFTER_S[1]
@@ -270,6 +273,7 @@ class _Life:
                 told = "no new pairs" if nothing else f"{found[-1].outcome}: {found[-1].reason}"
                 self._log(f"morning {number}{' (poisoned)' * printed.poisoned}: {told}")
                 self._mornings = len(found)
+                self.outcomes.append(told)
                 self.states.append(self._state(found))
                 if not self._kills and self._server is None and found[-1].promoted:
                     self._serve()
@@ -279,7 +283,8 @@ class _Life:
                 if not self._kills:
                     raise ProgramFailed(f"`kkoracle live` ended: see {self.folder / 'live.log'}")
                 self._start()
-            if self.killed < self._kills and time.monotonic() >= self._kill_at:
+            most = min(self._kills, self._kills_a_morning * number)
+            if self.killed < most and time.monotonic() >= self._kill_at:
                 self._kill()
             time.sleep(POLL_S)
         raise ProgramFailed(f"morning {number} did not end in {MORNING_S:.0f} s")
