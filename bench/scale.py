@@ -52,7 +52,7 @@ COMMIT = 500  # stories of one transaction
 TRIES = 5  # of a look; the least counts
 SHORTEST_S = 1e-3  # what a look takes that takes no time at all
 CONFIG = 'data = "{data}"\narchive = "large"\n[model]\nname = "none"\n[work]\nprompt = "el/chunk"\n'
-SETTINGS = DatasetSettings(unseen=0.05, valid=0.05, answer_cap=0, entity_share=0)
+SETTINGS = DatasetSettings.model_validate({"answer_cap": 0, "entity_share": 0})
 LOOKS = {
     "first_page": StoryFilter(),
     "section": StoryFilter(section="Διεθνή", since="2004", until="2009"),

@@ -19,6 +19,9 @@ from exchange.records import Chunk, Completion, Pair, Story, Task
 from exchange.store import db, failures, schema
 
 FILE = "spool.sqlite"
+# Ids are hashes, so rows land all over the indexes: with SQLite's own 2 MB storing a result took
+# 1.4 times as much at 16,000 stories as at 4,000, with this 1.1 times.
+CACHE_KB = 65_536
 _IDENTITY = "identity"  # among the meta values
 ChunkState = Literal["live", "stale"]
 
@@ -37,14 +40,14 @@ class Spool:
     @classmethod
     def open(cls, directory: Path) -> Self:
         """Open for writing, creating the file on first use."""
-        return cls(
-            db.connect(
-                directory / FILE,
-                schema.SCHEMA,
-                version=schema.VERSION,
-                upgrade=schema.upgrade,
-            )
+        connection = db.connect(
+            directory / FILE,
+            schema.SCHEMA,
+            version=schema.VERSION,
+            upgrade=schema.upgrade,
         )
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+        return cls(connection)
 
     @classmethod
     def read(cls, directory: Path) -> Self:
