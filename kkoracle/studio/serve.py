@@ -8,6 +8,7 @@ import typer
 
 from exchange import signals
 from exchange.errors import MissingExtra
+from exchange.machine import install_command
 from exchange.net import listen, require_password
 from exchange.project import Project
 from kkoracle.settings import StudioSettings
@@ -54,6 +55,6 @@ def require_extra() -> None:
         import uvicorn
     except ImportError as error:
         raise MissingExtra(
-            f"the studio needs its extra ({error}): pip install 'kkoracle[ui]'"
+            f"the studio needs its extra ({error}): {install_command('ui')}"
         ) from None
     del python_multipart, starlette, uvicorn
