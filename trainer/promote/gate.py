@@ -131,6 +131,9 @@ def _learned(scores: Scores, questions: GateQuestions, before: Path | None) -> C
     told = f"new facts {found.other:.0%} to {found.one:.0%} ({_interval(found)})"
     if found.gain.low > 0:
         return _figure("learned", "passed", told, found)
+    if found.gain.mean > 0:
+        few = f"{told}: {found.clusters} stories are too few to be sure of it"
+        return _figure("learned", "too wide", few, found)
     return _figure("learned", "not learned", f"{told}: no more than {who} knows", found)
 
 
