@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from exchange.display import format_count
 from exchange.errors import UsageError
 from exchange.html import plots
-from exchange.store.corpus import SpoolCorpus
 from exchange.store.spool import Spool
 from exchange.store.stories import StoryFilter, story_check
 from kkoracle.studio.pages.stories import ArchiveCounts, filter_choices, read_filter
 from kkoracle.studio.studio import Studio, form_action
-from trainer.evaluate.rag import SearchIndex, current_index
-from trainer.evaluate.rag.archive import FILE
+from trainer.evaluate.rag import SearchIndex
+from trainer.evaluate.rag.archive import usable_index
 from trainer.evaluate.rag.mentions import (
     ArchiveQuery,
     MentionCounts,
@@ -79,7 +77,7 @@ def _show(
         wanted, asked, wrong = StoryFilter(), {}, str(error)
     if request.query_params.get("newest"):
         asked["newest"] = "1"
-    index, behind = _open_index(studio)
+    index, behind = usable_index(studio.directory, AT_ONCE)
     values: dict[str, Any] = {
         "q": q,
         "name": name,
@@ -145,22 +143,6 @@ def timeline(found: MentionCounts) -> object:
     return plots.bars(
         f"stories by {'month' if len(months) <= BY_MONTH else 'year'}", ["stories"], counts
     )
-
-
-def _open_index(studio: Studio) -> tuple[SearchIndex | None, str]:
-    """The index as it is, and how far it is behind in words ("" when it is not)."""
-    with SpoolCorpus(studio.directory) as corpus:
-        state, count = corpus.chunk_state(), corpus.counters().get("chunks.live", 0)
-    index = SearchIndex.opened(studio.directory / FILE)
-    if index is not None and index.state == state:
-        return index, ""
-    if count <= AT_ONCE:
-        if index is not None:
-            index.close()
-        return (current_index(studio.directory), "") if count else (None, "")
-    if index is None:
-        return None, f"{format_count(count)} passages are not indexed yet"
-    return index, f"the index has {index.count:,} passages and the archive {count:,}"
 
 
 def _names(spool: Spool) -> dict[str, int]:

@@ -15,7 +15,7 @@ from exchange.errors import UsageError
 from exchange.records import Chunk, Story, digest
 from exchange.store.spool import Spool
 from trainer.evaluate.rag import mentions
-from trainer.evaluate.rag.archive import FILE, current_index
+from trainer.evaluate.rag.archive import FILE, current_index, usable_index
 from trainer.evaluate.rag.index import SearchIndex
 from trainer.evaluate.rag.mentions import (
     ArchiveQuery,
@@ -198,6 +198,25 @@ def test_what_has_come_since_is_found_and_what_has_not_is_not_read(archive: Path
         add(spool, 90, "2024-01-01", "Και ο Βαλτινός πάλι.")
     with closing(current_index(archive)) as index:
         assert dates((index, spool), "Βαλτινός")[-1] == "2024-01-01"
+    spool.close()
+
+
+def test_the_index_of_a_large_archive_is_used_as_it_is_and_says_so(archive: Path) -> None:
+    nothing, behind = usable_index(archive, 0)
+    assert nothing is None and "not indexed" in behind
+    current_index(archive).close()
+    spool = Spool.open(archive)
+    with spool.transaction():
+        add(spool, 90, "2024-01-01", "Και ο Βαλτινός πάλι.")
+    found, behind = usable_index(archive, 0)
+    assert found is not None
+    with closing(found):
+        assert behind == f"the index has {found.count} passages and the archive {found.count + 1}"
+        assert "2024-01-01" not in dates((found, spool), "Βαλτινός")
+    found, behind = usable_index(archive, 1000)
+    assert found is not None and not behind
+    with closing(found):
+        assert dates((found, spool), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
 
 

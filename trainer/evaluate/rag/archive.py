@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
+from exchange.display import format_count
 from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
 from exchange.lock import INDEX_LOCK, FileLock
@@ -16,7 +17,7 @@ from exchange.project import DEFAULT_RUN
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
-from exchange.store.corpus import Corpus
+from exchange.store.corpus import Corpus, SpoolCorpus
 from exchange.store.joined_corpus import open_corpus
 from trainer import tokenization
 from trainer.console import StageProgress
@@ -92,6 +93,37 @@ def current_index(
         found = open_archive(corpus, archive_dir, progress)
         found.note_state(archive_dir / FILE, state)
         return found
+
+
+def usable_index(
+    archive_dir: Path,
+    at_once: int,
+    progress: StageProgress = lambda what, done, total: None,
+) -> tuple[SearchIndex | None, str]:
+    """The index for somebody who waits, and how far it is behind in words ("" when it is not).
+
+    It is made anew as a whole, which takes minutes for a large archive, and every story that a
+    daemon stores puts it behind.
+
+    Args:
+        at_once: passages of an archive whose index is brought up to date first; that of a larger
+            one is taken as it is, None when there is none.
+
+    Raises:
+        UserError: the archive has no chunk yet, or its folder cannot be written.
+    """
+    with SpoolCorpus(archive_dir) as corpus:
+        state, count = corpus.chunk_state(), corpus.counters().get("chunks.live", 0)
+    found = SearchIndex.opened(archive_dir / FILE)
+    if found is not None and found.state == state:
+        return found, ""
+    if count <= at_once:
+        if found is not None:
+            found.close()
+        return (current_index(archive_dir, progress), "") if count else (None, "")
+    if found is None:
+        return None, f"{format_count(count)} passages are not indexed yet"
+    return found, f"the index has {found.count:,} passages and the archive {count:,}"
 
 
 def _key(corpus: Corpus) -> tuple[str, int]:
