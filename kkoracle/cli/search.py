@@ -71,8 +71,8 @@ def search(
 
     A word is found in all its cases, with and without accents and capitals: a search for
     Βενιζέλος finds Βενιζέλου and ΒΕΝΙΖΕΛΟ. A full date (12/3/2014, 12 March 2014) is found however
-    it is written. The index is the one that `evaluate` and `chat` search, brought up to date first; that
-    of a large archive, which takes minutes, only by a search without words.
+    it is written. The index is the one that `evaluate` and `chat` search, brought up to date
+    first; that of a large archive, which takes minutes, only by a search without words.
     """
     from exchange.cli.options import result_console
     from exchange.store.spool import Spool
