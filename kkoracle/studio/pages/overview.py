@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 CRAWL, WORK, TRAIN, EVALUATE, BUILD = "crawl", "work", "train", "evaluate", "dataset-build"
+LIVE = "live"
 ABOUT = {
     CRAWL: "reads the newspaper, feeds the queue and collects what workers have made",
     WORK: "generates questions and answers from the queue",
     BUILD: "joins accepted pairs and your labels into a new dataset version",
     TRAIN: "tunes the model on the newest dataset; goes on where it stopped",
     EVALUATE: "asks base and tuned model the same questions and writes the report",
+    LIVE: "all of it, every day: follows the newspaper and teaches the model each morning",
 }
 LABEL = {BUILD: "build the dataset"}
 MODEL_COMMANDS = (WORK, TRAIN, EVALUATE)  # may want to fetch a model first
@@ -114,7 +116,9 @@ def change_command(studio: Studio, request: Request, form: FormData) -> Response
     if name not in ABOUT:
         raise NotFound(f"no command {name!r} can be started here")
     if what == "start":
-        studio.commands.start(name, _words(studio, name, form))
+        run = field(form, "run", 80) or DEFAULT_RUN
+        words = command_words(name, studio.archive, run, yes=bool(field(form, "yes")))
+        studio.commands.start(name, words)
         said = f"{name} was started"
     elif what == "stop":
         said = _stop(studio, name)
@@ -127,16 +131,22 @@ def change_command(studio: Studio, request: Request, form: FormData) -> Response
     return studio.redirect(request, "overview", said)
 
 
-def _words(studio: Studio, name: str, form: FormData) -> list[str]:
-    run = field(form, "run", 80) or DEFAULT_RUN
+def command_words(name: str, archive: str, run: str, yes: bool) -> list[str]:
+    """What is typed for a command in a terminal, after `kkoracle`.
+
+    Args:
+        run: of a command that trains or evaluates one.
+        yes: it may fetch a model, if it is one that wants one.
+    """
     words = {
-        CRAWL: ["crawl", studio.archive],
+        CRAWL: ["crawl", archive],
         WORK: ["work"],
-        BUILD: ["dataset", "build", studio.archive],
-        TRAIN: ["train", studio.archive, f"--name={run}"],
-        EVALUATE: ["evaluate", studio.archive, f"--name={run}"],
+        BUILD: ["dataset", "build", archive],
+        TRAIN: ["train", archive, f"--name={run}"],
+        EVALUATE: ["evaluate", archive, f"--name={run}"],
+        LIVE: ["live", archive],
     }[name]
-    return [*words, "--yes"] if field(form, "yes") and name in MODEL_COMMANDS else words
+    return [*words, "--yes"] if yes and name in MODEL_COMMANDS else words
 
 
 def _stop(studio: Studio, name: str) -> str:

@@ -10,11 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+import typer
 
 from exchange.project import Project
+from kkoracle.cli.app import app
 from kkoracle.studio.commands import CommandRunner
+from kkoracle.studio.pages.overview import ABOUT, command_words
 from tests.conftest import fill_spool, until
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
@@ -140,3 +145,18 @@ def test_what_is_started_again_after_the_machine_was_is_not_taken_for_running(
     assert runner.log("crawl").splitlines()[0] == "last" and "\x1b" not in runner.log("crawl")
     (folder / "crawl.json").write_bytes(b"{cut")
     assert runner.state("crawl") is None
+
+
+@pytest.mark.parametrize("name", list(ABOUT))
+def test_what_a_button_starts_is_a_command_with_options_that_it_has(
+    project: Project, name: str
+) -> None:
+    """A misspelt option would be told only in the log of the command that was started."""
+    words = command_words(name, "paper", run="other", yes=True)
+    command: Any = typer.main.get_command(app)
+    context = click.Context(command)
+    while hasattr(command, "resolve_command"):
+        _, command, words = command.resolve_command(context, words)
+        context = click.Context(command, parent=context)
+    given, left, _ = command.make_parser(context).parse_args(list(words))
+    assert not left and ("paper" in str(given) or name == "work")
