@@ -86,11 +86,13 @@ def status(
 
 @settings_options("ui", StudioSettings, "host", "port")
 def ui(ctx: typer.Context, settings: StudioSettings, archive: Archive = None) -> None:
-    """Look at all of it in a browser: status and plots, review, compare, score, report.
+    """Look at all of it in a browser, start and stop it, read, judge, ask and score.
 
-    Without an archive it is the page of the scorers: one answer, or a file of them into a table.
-    What you say there (labels, edits, votes) is stored at once beside the archive. Beyond this
-    machine it wants a password: KKORACLE_UI_PASSWORD.
+    Overview, Stories, Pairs, Dataset, Runs, Ask, Score and Reports; what is started there goes on
+    when browser and studio are closed. Without an archive it is the page of the scorers: one
+    answer, or a file of them into a table. Labels, edits and votes are stored at once beside the
+    archive. Beyond this machine, or behind a proxy (`[ui] public_url`), it wants a password:
+    KKORACLE_UI_PASSWORD.
     """
     from exchange.inference import openblas
 
