@@ -16,7 +16,7 @@ from typing import Any
 from exchange import signals
 from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
-from exchange.lock import DEMO_LOCK, FileLock
+from exchange.lock import DEMO_LOCK, GPU_LOCK, FileLock
 from exchange.machine import python_module
 from kkoracle.children import ChildProcesses
 from kkoracle.demo import plan as plans
@@ -24,6 +24,7 @@ from kkoracle.demo.newspaper import Language
 from kkoracle.demo.progress import print_summary, watch_generation
 
 START_S = 30.0
+ORPHAN_S = 60.0  # a worker without supervisor: its grace of 30 s, and twice the 5 s between looks
 COMMANDS = {  # after the crawl, in the words that a person types
     "build the dataset": ("dataset", "build"),
     "train": ("train",),
@@ -52,6 +53,7 @@ def run_demo(
     clock = _StepTimer(say)
     with FileLock(directory / DEMO_LOCK):
         clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
+        wait_for_orphans(directory / "data", say)
         for name, command in COMMANDS.items():
             clock.step(name, lambda command=command: _run_command(directory, *command))  # type: ignore[misc]
     clock.announce("what came of it")
@@ -82,6 +84,19 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
         children.start("worker", "kkoracle", "work")
         children.start("daemon", "kkoracle", "crawl")
         watch_generation(children, archive)
+
+
+def wait_for_orphans(data: Path, say: Callable[[str], None]) -> None:
+    """Until a worker has ended that a kill of its supervisor left alone, which it sees by itself.
+
+    It may take its grace for what it had begun, or wait for a Redis that is gone. Whoever else
+    holds the model for longer than that is named by the training that comes next.
+    """
+    lock, deadline = FileLock(data / GPU_LOCK), time.monotonic() + ORPHAN_S
+    if not lock.is_free():
+        say("waiting for a worker of before to end, or for whoever else uses the model")
+    while not lock.is_free() and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def _run_command(directory: Path, *arguments: str) -> None:
