@@ -203,7 +203,7 @@ def test_without_the_extra_a_wanted_port_is_one_line(
     project = make_project("[operate]\nwork_port = 65001\nkeep_awake = false\n")
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with (
-        pytest.raises(UserError, match=r"kkoracle\[metrics\]"),
+        pytest.raises(UserError, match=r"\[metrics\]"),
         monitor.monitor_command(project, "", lambda: []),
     ):
         pass
