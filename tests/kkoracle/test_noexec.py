@@ -78,7 +78,7 @@ def test_everything_works_where_temporary_files_cannot_be_executed(
             start(run(temporary, "work", "--burst")) as work,
         ):
             try:
-                said = crawl.communicate(timeout=60)[0] + work.communicate(timeout=30)[0]
+                said = crawl.communicate(timeout=180)[0] + work.communicate(timeout=30)[0]
 
             finally:
                 crawl.terminate()
