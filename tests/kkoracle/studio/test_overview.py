@@ -19,7 +19,7 @@ import typer
 from exchange.project import Project
 from kkoracle.cli.app import app
 from kkoracle.studio.commands import CommandRunner
-from kkoracle.studio.pages.overview import ABOUT, command_words
+from kkoracle.studio.pages.overview import ABOUT, WORK, command_words
 from tests.conftest import fill_spool, until
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
@@ -101,16 +101,17 @@ def test_a_command_that_runs_is_not_started_twice_and_its_end_is_told(
 ) -> None:
     fill_spool(project, 1).close()
     server = studio()
-    post(f"{server.url}/commands/work/start")
+    work = f"{server.url}/commands/{WORK}"
+    post(f"{work}/start")
     runner = CommandRunner(project, project.archive_dir("paper"))
     state = runner.state("work")
     assert state and state.running
-    assert "running already" in refused(f"{server.url}/commands/work/start")
+    assert "running already" in refused(f"{work}/start")
     until(lambda: "Pause all workers" in get(server.url), 30)
-    assert "paused: no worker takes new work" in post(f"{server.url}/commands/work/pause")
+    assert "paused: no worker takes new work" in post(f"{work}/pause")
     assert "Resume all workers" in get(server.url)
-    assert "workers take new work" in post(f"{server.url}/commands/work/resume")
-    post(f"{server.url}/commands/work/stop")
+    assert "workers take new work" in post(f"{work}/resume")
+    post(f"{work}/stop")
     until(lambda: (found := runner.state("work")) is not None and found.code == 3, 60)
     assert "stopped, can go on" in get(server.url)
     for path in ("commands/rm/start", "commands/crawl/burn"):
