@@ -29,7 +29,6 @@ VARIABLES = {
     "KKORACLE_PARENT": "set by us: the process, without which this one ends",
     "KKORACLE_BLAS": "set by us: the OpenBLAS that this process was started with",
     "KKORACLE_WORKER_NAME": "set by us, for a worker's process: what it is called",
-    "KKORACLE_WORKER_PARENT": "set by us: the supervisor, without which the process ends",
     "KKORACLE_WORKER_REDIS": "set by us: the Redis that the supervisor has found",
     "KKORACLE_WORKER_MODULE": "the module that a worker's process runs; for tests",
 }

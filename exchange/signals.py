@@ -205,14 +205,22 @@ PARENT_VARIABLE = "KKORACLE_PARENT"  # process id, for a child that is to end wi
 PARENT_S = 1.0  # between two looks for it
 
 
+def parent_watch() -> Callable[[], bool]:
+    """Tells, whenever it is called, whether the parent that wants to be watched is still there.
+
+    The parent is taken out of the environment, as children of ours have another one; without it
+    the answer is always yes.
+    """
+    expected = os.environ.pop(PARENT_VARIABLE, "")
+    return lambda: not expected.isdigit() or os.getppid() == int(expected)
+
+
 def end_with_parent() -> None:
     """For a child whose parent may be killed: it then ends as by a first Ctrl-C."""
-    expected = os.environ.pop(PARENT_VARIABLE, "")
-    if not expected.isdigit():
-        return
+    has_parent = parent_watch()
 
     def watch() -> None:
-        while os.getppid() == int(expected):
+        while has_parent():
             time.sleep(PARENT_S)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from exchange import logs
+from exchange import logs, signals
 from exchange.errors import FAILED, OK, STOPPED, USAGE, UserError
 from exchange.inference.engine import Engine
 from exchange.queue.redis_client import lasting
@@ -28,7 +28,6 @@ from workers.settings import WorkSettings, is_quiet
 
 REDIS_VARIABLE = "KKORACLE_WORKER_REDIS"
 NAME_VARIABLE = "KKORACLE_WORKER_NAME"
-PARENT_VARIABLE = "KKORACLE_WORKER_PARENT"
 CRASHED = 70  # an error of ours, which may pass: Python's own 1 would say "must not run like this"
 
 ORPHAN_S = 5.0  # between two looks for the supervisor, and what a goodbye to Redis may take
@@ -51,9 +50,10 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
         config = Config.find()
         logs.configure(config, logging.INFO)
         work = config.table("work", WorkSettings)
-        end_when_orphaned(work.grace_s)
+        has_parent = signals.parent_watch()
+        end_when_orphaned(has_parent, work.grace_s)
         with hold_gpu_share(config, work):
-            return _work(config, work, open_with or open_engine, burst=burst)
+            return _work(config, work, open_with or open_engine, has_parent, burst=burst)
     except UserError as error:
         logging.error("%s", error)
         return error.exit_code
@@ -65,7 +65,14 @@ def main(argv: list[str] | None = None, open_with: OpenEngine | None = None) -> 
         return CRASHED
 
 
-def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: bool) -> int:
+def _work(
+    config: Config,
+    work: WorkSettings,
+    open_with: OpenEngine,
+    has_parent: Callable[[], bool],
+    *,
+    burst: bool,
+) -> int:
     from exchange.project import Project
     from exchange.queue.announce import announced_languages, require_wanted_model
     from exchange.queue.redis_client import connect_redis
@@ -124,7 +131,7 @@ def _work(config: Config, work: WorkSettings, open_with: OpenEngine, *, burst: b
         return USAGE
 
 
-def end_when_orphaned(grace_s: float) -> None:
+def end_when_orphaned(has_parent: Callable[[], bool], grace_s: float) -> None:
     """End this process for good some time after its supervisor is gone.
 
     The worker itself ends sooner and in order; but it may be waiting for a Redis that nobody will
@@ -138,12 +145,6 @@ def end_when_orphaned(grace_s: float) -> None:
         os._exit(CRASHED)  # as safe as any kill
 
     threading.Thread(target=watch, name="orphan-watch", daemon=True).start()
-
-
-def has_parent() -> bool:
-    """False once the supervisor is gone: nobody would restart or stop this worker any more."""
-    expected = os.environ.get(PARENT_VARIABLE)
-    return not expected or os.getppid() == int(expected)
 
 
 def make_name() -> str:

@@ -13,7 +13,7 @@ from exchange import signals
 from exchange.errors import OK, STOPPED, USAGE, ProgramFailed
 from exchange.inference import openblas
 from exchange.machine import python_module
-from workers.run import NAME_VARIABLE, PARENT_VARIABLE, REDIS_VARIABLE, make_name
+from workers.run import NAME_VARIABLE, REDIS_VARIABLE, make_name
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Supervisor:
             **openblas.environment(os.environ),
             **variables,
             REDIS_VARIABLE: redis_url,
-            PARENT_VARIABLE: str(os.getpid()),
+            signals.PARENT_VARIABLE: str(os.getpid()),
         }
         self._burst = burst
         self._grace_s = grace_s
