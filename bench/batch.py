@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import orjson
 
 from bench import pretend, processes
+from bench.demo import working_folder
 from bench.faults import fixture
 from bench.registry import BenchSettings, Figures
 from exchange.errors import ProgramFailed
@@ -47,9 +47,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill, write, answer, take, and take again."""
     count = args.count or (QUICK_COUNT if settings.quick else COUNT)
-    with ExitStack() as stack:
-        folder = args.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
-        folder.mkdir(parents=True, exist_ok=True)
+    with working_folder(args.dir) as folder:
         settings.log(f"filling {count:,} chunks")
         project = fixture.make_project(
             folder, model="pretend", engine="openai", width=16, lease_s=60, max_tokens=64

@@ -16,13 +16,12 @@ import argparse
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
 
+from bench.demo import working_folder
 from bench.faults import fixture
 from bench.processes import children_cpu_s, command_environment
 from bench.registry import BenchSettings, Figures
@@ -79,9 +78,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Fill, look, and count."""
     count = args.chunks or (QUICK_CHUNKS if settings.quick else CHUNKS)
-    with ExitStack() as stack:
-        folder = args.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
-        folder.mkdir(parents=True, exist_ok=True)
+    with working_folder(args.dir) as folder:
         project = fixture.make_project(
             folder, model="pretend", engine="openai", width=16, lease_s=60
         )

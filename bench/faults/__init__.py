@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import pretend
+from bench.demo import working_folder
 from bench.faults import chaos, fixture
 from bench.faults.deployment import Deployment
 from bench.registry import BenchSettings, Figures
@@ -71,9 +71,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     """Run the faults, or with `--flow` the measurement of the way through Redis."""
-    with ExitStack() as stack:
-        folder = args.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kk-")))
-        folder.mkdir(parents=True, exist_ok=True)
+    with working_folder(args.dir) as folder:
         if args.flow:
             from bench.faults import flow
 

@@ -21,9 +21,9 @@ cpu_s, seconds             of the first life
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
+from bench.demo import working_folder
 from bench.registry import BenchSettings, Figures
 from exchange.inference import openblas
 
@@ -51,8 +51,7 @@ def run(args: argparse.Namespace, settings: BenchSettings) -> Figures:
     poisoned = POISONED if count >= POISONED else min(QUICK_POISONED, count)
     printed = print_mornings(SEED, count, poisoned)
     kills = (2 if settings.quick else KILLS) if args.kills is None else args.kills
-    with tempfile.TemporaryDirectory(prefix="kk-bench-") as made:
-        folder = (args.dir or Path(made)).resolve()
+    with working_folder(args.dir) as folder:
         first = lives.live(folder / "first", printed, settings.log)
         figures = {**first.figures(poisoned), **questions.figures(first, settings.log)}
         if kills:
