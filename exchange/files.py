@@ -233,3 +233,14 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def read_tail(path: Path, most: int) -> bytes:
+    """The last bytes of a file that another process may be writing; the first line may be cut.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+        return file.read()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +38,7 @@ REDIS_GUARD_LOCK = "redis.guard"  # held by what ends a server without users
 # In the demo's folder.
 DEMO_LOCK = "demo.lock"
 
+GPU_POLL_S = 0.2
 DAEMON_TRIES, DAEMON_TRY_S = 5, 0.2  # commands that only look at the lock hold it for a moment
 
 
@@ -190,3 +193,27 @@ def hold_gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def wait_for_gpu(
+    data: Path,
+    say: Callable[[str], None],
+    *,
+    shared: bool = False,
+    most_s: float = math.inf,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Wait until one could hold the GPU, or for so many seconds; it is not held afterwards.
+
+    Args:
+        say: told once what is waited for, if it has to be.
+        shared: beside others who share it.
+        meanwhile: called a few times a second.
+    """
+    lock, deadline, told = FileLock(data / GPU_LOCK), time.monotonic() + most_s, False
+    while not lock.is_free(shared=shared) and time.monotonic() < deadline:
+        if not told:
+            say("waiting for whoever uses the model (a chat, the studio, a worker)")
+            told = True
+        meanwhile()
+        time.sleep(GPU_POLL_S)

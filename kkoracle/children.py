@@ -15,9 +15,11 @@ import orjson
 
 from exchange import signals
 from exchange.errors import ProgramFailed, UserError
-from exchange.files import write_atomic
+from exchange.files import read_tail, write_atomic
 from exchange.machine import python_module
+from exchange.project import Project
 
+TAIL_BYTES = 16_384  # of a log, to find its last line in
 STOP_S = 60.0  # a worker may take its grace of 30 s, and the supervisor some more
 
 
@@ -95,9 +97,11 @@ class ChildProcesses:
 
     def last_line(self, name: str) -> str:
         """The last of its messages, "" while there is none."""
-        if not self.log(name).exists():
+        try:
+            told = read_tail(self.log(name), TAIL_BYTES)
+        except OSError:
             return ""
-        lines = self.log(name).read_text("utf-8", "replace").strip().splitlines()
+        lines = told.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip()[:200] if lines else ""
 
     def running(self, name: str) -> bool:
@@ -126,6 +130,13 @@ class ChildProcesses:
         deadline = time.monotonic() + STOP_S
         while any(_is_ours(pid) for pid in ours) and time.monotonic() < deadline:
             time.sleep(0.1)
+
+
+def front_options(project: Project) -> list[str]:
+    """The options with which a command started by another works on the same project."""
+    path = project.config.path
+    config = ["--config", str(path.resolve())] if path else []
+    return [*config, "--data", str(project.data)]
 
 
 def _is_ours(pid: int) -> bool:

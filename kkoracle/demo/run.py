@@ -16,7 +16,7 @@ from typing import Any
 from exchange import signals
 from exchange.errors import OK, ProgramFailed
 from exchange.inference import openblas
-from exchange.lock import DEMO_LOCK, GPU_LOCK, FileLock
+from exchange.lock import DEMO_LOCK, FileLock, wait_for_gpu
 from exchange.machine import python_module
 from kkoracle.children import ChildProcesses
 from kkoracle.demo import plan as plans
@@ -53,7 +53,8 @@ def run_demo(
     clock = _StepTimer(say)
     with FileLock(directory / DEMO_LOCK):
         clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
-        wait_for_orphans(directory / "data", say)
+        # A worker that a kill left alone takes its grace, or waits for a Redis that is gone.
+        wait_for_gpu(directory / "data", say, most_s=ORPHAN_S)
         for name, command in COMMANDS.items():
             clock.step(name, lambda command=command: _run_command(directory, *command))  # type: ignore[misc]
     clock.announce("what came of it")
@@ -84,19 +85,6 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
         children.start("worker", "kkoracle", "work")
         children.start("daemon", "kkoracle", "crawl")
         watch_generation(children, archive)
-
-
-def wait_for_orphans(data: Path, say: Callable[[str], None]) -> None:
-    """Until a worker has ended that a kill of its supervisor left alone, which it sees by itself.
-
-    It may take its grace for what it had begun, or wait for a Redis that is gone. Whoever else
-    holds the model for longer than that is named by the training that comes next.
-    """
-    lock, deadline = FileLock(data / GPU_LOCK), time.monotonic() + ORPHAN_S
-    if not lock.is_free():
-        say("waiting for a worker of before to end, or for whoever else uses the model")
-    while not lock.is_free() and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 def _run_command(directory: Path, *arguments: str) -> None:

@@ -17,9 +17,9 @@ import orjson
 
 from exchange.errors import OK, STOPPED, NotEnoughData, ProgramFailed, Stopped
 from exchange.files import write_atomic
-from exchange.lock import GPU_LOCK, FileLock
+from exchange.lock import wait_for_gpu
 from exchange.project import Project, run_dir
-from kkoracle.children import ChildProcesses
+from kkoracle.children import ChildProcesses, front_options
 from kkoracle.live import page
 from kkoracle.live.record import LiveRecord, MorningRecord, run_name
 from kkoracle.settings import LiveSettings
@@ -228,13 +228,7 @@ class MorningSteps:
 
     def _wait_for_gpu(self, *, shared: bool = False) -> None:
         """Until whoever generates or chats on this machine has let go."""
-        lock, told = FileLock(self.project.data / GPU_LOCK), False
-        while not lock.is_free(shared=shared):
-            if not told:
-                self.say("waiting for whoever uses the model (a chat, the studio, a worker)")
-                told = True
-            self.watch()
-            time.sleep(POLL_S)
+        wait_for_gpu(self.project.data, self.say, shared=shared, meanwhile=self.watch)
 
     def _command(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Give a command and wait; its exit code and its JSON ({} where it printed none)."""
@@ -269,10 +263,3 @@ def _contradicted(morning: MorningRecord) -> str:
     if not stories:
         return ""
     return f": {stories:,} stories are set aside, {pairs:,} of their pairs contradict earlier ones"
-
-
-def front_options(project: Project) -> list[str]:
-    """The options with which a child works on the same project."""
-    path = project.config.path
-    config = ["--config", str(path.resolve())] if path else []
-    return [*config, "--data", str(project.data)]

@@ -17,9 +17,9 @@ from exchange.errors import FAILED, OK, NotFound
 from exchange.lock import LIVE_LOCK, FileLock
 from exchange.project import Project
 from exchange.store.spool import Spool, open_tasks
-from kkoracle.children import ChildProcesses
+from kkoracle.children import ChildProcesses, front_options
 from kkoracle.live import page
-from kkoracle.live.morning import LIVE_DIR, MorningSteps, front_options
+from kkoracle.live.morning import LIVE_DIR, MorningSteps
 from kkoracle.live.record import LiveRecord, MorningRecord
 from kkoracle.settings import LiveSettings
 from trainer.promote import versions

@@ -9,6 +9,7 @@ from pathlib import Path
 from exchange.errors import UsageError
 from exchange.machine import python_module
 from exchange.project import Project
+from kkoracle.children import front_options
 
 PASSED_VARIABLES = (
     "PATH",
@@ -104,8 +105,7 @@ def front_command(project: Project) -> tuple[Path, tuple[str, ...]]:
     """The folder and the first words of any command over this project, started by another."""
     config = project.config.path
     folder = config.parent.resolve() if config else Path.cwd()
-    where = ("--config", str(config.resolve())) if config else ()
-    return folder, tuple(python_module("kkoracle", *where, "--data", str(project.data)))
+    return folder, tuple(python_module("kkoracle", *front_options(project)))
 
 
 def _refuse_secrets() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from exchange.files import read_tail
 from exchange.project import runs_with
 from kkoracle.status.eta import EtaRange, eta
 from kkoracle.status.records import TrainingStatus
@@ -69,9 +70,7 @@ def _planned_epochs(run: Path) -> float:
 def _read_tail(path: Path) -> list[dict[str, Any]]:
     """The last entries; a line cut short by a kill, or by where we begin, is left out."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().splitlines()
+        lines = read_tail(path, TAIL_BYTES).splitlines()
     except FileNotFoundError:
         return []
     entries = []

@@ -112,9 +112,9 @@ class CommandRunner:
     def log(self, name: str) -> str:
         """The last lines that it wrote; a progress line as it was last drawn."""
         try:
-            with (self._folder / f"{name}.log").open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-                raw = file.read().decode("utf-8", "replace")
+            raw = files.read_tail(self._folder / f"{name}.log", TAIL_BYTES).decode(
+                "utf-8", "replace"
+            )
         except OSError:
             return ""
         lines = _REDRAWN.sub("", raw.replace("\r\n", "\n").rstrip("\r")).splitlines()

@@ -13,6 +13,7 @@ import msgspec
 
 from exchange.display import format_bytes, format_duration, format_range
 from exchange.errors import NotFound, UserError
+from exchange.files import read_tail
 from exchange.project import Project, runs_with
 from kkoracle.status.records import TrainingStatus
 from kkoracle.status.training import METRICS, run_status
@@ -202,9 +203,7 @@ def _last_records(path: Path, kind: type[R]) -> list[R]:
     """The last records of a file of lines, those that are whole; of a missing file none."""
     found = []
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().splitlines()
+        lines = read_tail(path, TAIL_BYTES).splitlines()
     except OSError:
         return []
     for line in lines:

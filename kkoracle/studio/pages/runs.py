@@ -12,7 +12,7 @@ from exchange.display import format_moment
 from exchange.errors import NotFound
 from exchange.project import DEFAULT_RUN
 from kkoracle.studio import charts
-from kkoracle.studio.pages.overview import TRAIN
+from kkoracle.studio.pages.overview import TRAIN, command_words
 from kkoracle.studio.pages.reports import SHOWN
 from kkoracle.studio.studio import Studio, field, form_action
 from kkoracle.studio.training_runs import (
@@ -137,8 +137,8 @@ def change_run(studio: Studio, request: Request, form: FormData) -> Response:
 def _start(
     studio: Studio, request: Request, name: str, words: Sequence[str], form: FormData
 ) -> Response:
-    download = ["--yes"] if field(form, "yes") else []
-    studio.commands.start(TRAIN, ["train", studio.archive, f"--name={name}", *words, *download])
+    begun = command_words(TRAIN, studio.archive, name, yes=bool(field(form, "yes")))
+    studio.commands.start(TRAIN, [*begun, *words])
     return studio.redirect(request, "run", f"{name} was started", name=name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from exchange.lock import GPU_LOCK, FileLock
 from exchange.store.spool import Spool
 from kkoracle.demo.progress import spool_counters
-from kkoracle.demo.run import wait_for_orphans
 from tests.conftest import run_cli
 
 STORIES = "60"
@@ -148,17 +145,6 @@ def test_killed_and_started_again_it_ends_as_if_undisturbed(
         again = run_cli("demo", cwd=tmp_path, timeout=300, **BRIEF)
         assert again.returncode == 0, again.stderr[-3000:]
     assert outcome(directory) == outcome(undisturbed)
-
-
-def test_training_waits_for_a_worker_that_was_left_alone(tmp_path: Path) -> None:
-    said: list[str] = []
-    lock = FileLock(tmp_path / GPU_LOCK)
-    assert lock.acquire(shared=True)
-    threading.Timer(0.6, lock.release).start()
-    wait_for_orphans(tmp_path, said.append)
-    assert len(said) == 1 and FileLock(tmp_path / GPU_LOCK).is_free()
-    wait_for_orphans(tmp_path, said.append)
-    assert len(said) == 1
 
 
 def test_ctrl_c_ends_it_with_3_and_it_goes_on(
