@@ -18,6 +18,7 @@ from exchange.records import Chunk, Pair, Record, Story
 from exchange.store import failures
 from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
+from exchange.store.tasks import archive_language
 
 
 class PairProvenance(Record, frozen=True):
@@ -141,6 +142,11 @@ class SpoolCorpus:
             (story_id,),
         )
         return [Chunk.from_json(record) for (record,) in rows]
+
+    @property
+    def language(self) -> str:
+        """The newspaper's."""
+        return archive_language(self._spool)
 
     def chunk_state(self) -> str:
         """Other than before when chunks have come or gone; read in no time.

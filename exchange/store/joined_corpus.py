@@ -8,7 +8,6 @@ them teaches is no test in the other.
 from __future__ import annotations
 
 import heapq
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -22,16 +21,16 @@ import orjson
 
 from exchange.errors import BadFile, NotFound, UsageError
 from exchange.files import write_atomic
-from exchange.records import ARCHIVE_PATTERN, Chunk, Story
+from exchange.records import ARCHIVE_PATTERN, Chunk
 from exchange.store.corpus import Judgements, SpoolCorpus, StoredPair, StoredStory
 from exchange.store.spool import FILE as SPOOL
 from exchange.text.fold import fold
+from exchange.text.sentences import split_sentences
 
 PAPERS = "papers.json"
 LONG_SENTENCE = 40  # letters; shorter ones recur without being taken over
 SAME_SHARE = 0.5  # of the shorter text's long sentences, from which on two stories are one cluster
 COMMON = 50  # stories with one and the same sentence: a standing line, which tells nothing
-_SENTENCE = re.compile(r"(?<=[.!?;…])\s+|\n+")
 
 
 def write_papers(directory: Path, papers: Sequence[str]) -> None:
@@ -159,10 +158,11 @@ class JoinedCorpus:
         owners: list[tuple[int, str]] = []  # number -> paper, cluster
         lengths: list[int] = []  # number -> long sentences
         for paper, corpus in enumerate(self._corpora):
+            language = corpus.language
             for stored in corpus.stories():
                 number = len(owners)
                 owners.append((paper, stored.cluster or stored.story.id))
-                sentences = _long_sentences(stored.story)
+                sentences = _long_sentences(stored.story.text, language)
                 lengths.append(len(sentences))
                 for sentence in sentences:
                     if len(first[sentence]) <= COMMON:
@@ -187,11 +187,12 @@ def _of_paper(corpus: SpoolCorpus) -> Iterator[StoredStory]:
     return (replace(stored, paper=corpus.archive) for stored in corpus.stories())
 
 
-def _long_sentences(story: Story) -> set[int]:
+def _long_sentences(text: str, language: str) -> set[int]:
     return {
         int.from_bytes(blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest())
-        for sentence in _SENTENCE.split(story.text)
-        if len(folded := fold(sentence.strip())) >= LONG_SENTENCE
+        for paragraph in text.splitlines()
+        for sentence in split_sentences(paragraph, language)
+        if len(folded := fold(sentence)) >= LONG_SENTENCE
     }
 
 

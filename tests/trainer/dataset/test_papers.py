@@ -13,6 +13,7 @@ from exchange.store import joined_corpus
 from exchange.store.export import write_export
 from exchange.store.joined_corpus import PAPERS, open_corpus, papers_of, write_papers
 from exchange.store.spool import Spool
+from exchange.store.tasks import LANGUAGE_KEY
 from tests.conftest import run_cli
 from tests.trainer.filling import fill, town
 from trainer.dataset import DatasetRequest, build_dataset, read_split
@@ -72,6 +73,31 @@ def test_what_two_papers_took_from_an_agency_stands_on_one_side(press: Path) -> 
     assert all(len(found) == 1 for found in sides.values())
     assert sum(len(found) == 2 for found in papers.values()) == AGENCY
     assert len(papers) == 80 - AGENCY
+
+
+def test_sentences_of_a_script_without_blanks_are_held_against_each_other_too(
+    tmp_path: Path,
+) -> None:
+    """Each paper prints them within a paragraph of its own."""
+
+    def agency(number: int) -> str:
+        place = "一二三四五六七八九十"[number % 10] * 12
+        return (
+            f"{'甲' if number < 1000 else '乙'}新聞の記者が伝えた。"
+            f"通信社は昨日の午後に{place}の町で長く続いた橋の工事が予定よりも早く終わったと詳しく伝えた。"
+            f"{place}の町の住民はその知らせを大いに喜んで迎え、広場では夜遅くまで祝いの会が開かれたという。"
+        )
+
+    for name, first in (("one", 0), ("two", 1000)):
+        fill(tmp_path / name, 10, archive=name, first=first, aside=agency)
+        spool = Spool.open(tmp_path / name)
+        with spool.transaction():
+            spool.set_meta(LANGUAGE_KEY, "ja")
+        spool.close()
+    write_papers(tmp_path / "press", ["one", "two"])
+    with open_corpus(tmp_path / "press") as corpus:
+        clusters = {stored.cluster or stored.story.id for stored in corpus.stories()}
+    assert len(clusters) == 10
 
 
 def test_a_line_that_stands_everywhere_joins_nothing(tmp_path: Path) -> None:
