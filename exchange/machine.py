@@ -33,10 +33,13 @@ def python_module(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def typed_program(folder: Path) -> str:
+def typed_program(folder: Path | None) -> str:
     """How `kkoracle` is typed in a shell that stands in `folder`, in the environment of this one.
 
     By its name where the path leads to it; else by its place, shortest from there.
+
+    Args:
+        folder: None where it may be any.
     """
     own = Path(sys.executable).with_name("kkoracle")
     found = shutil.which("kkoracle")
@@ -44,7 +47,7 @@ def typed_program(folder: Path) -> str:
         return "kkoracle"
     if not own.exists():
         return f"{shlex.quote(sys.executable)} -m kkoracle"
-    return shlex.quote(min(os.path.relpath(own, folder), str(own), key=len))
+    return shlex.quote(min(os.path.relpath(own, folder), str(own), key=len) if folder else str(own))
 
 
 def install_command(extra: str) -> str:

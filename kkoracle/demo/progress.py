@@ -141,7 +141,7 @@ def print_summary(directory: Path, plan: DemoPlan, seconds: dict[str, float]) ->
         console.print(f"  {command}{about and f'  # {about}'}", markup=False)
     console.print("For your own newspaper, in a folder of its own:")
     learn = "archive learn https://paper.example --contact you@example.org"
-    console.print(f"  {typed_program(Path.cwd())} {learn}", markup=False)
+    console.print(f"  {typed_program(None)} {learn}", markup=False)
 
 
 def _from_here(path: Path) -> str:

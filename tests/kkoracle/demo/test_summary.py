@@ -53,6 +53,9 @@ def test_every_line_of_the_summary_fits_80_columns(
     )
     assert "\n  cd .demo\n" in following
     assert f"kkoracle status  # {progress.STATUS}" in following
+    (learn,) = [line for line in following.splitlines() if "archive learn" in line]
+    first = shlex.split(learn)[0]  # typed in a folder of its own, wherever that is
+    assert first == "kkoracle" or Path(first).is_absolute()
 
 
 def test_a_greek_question_has_its_english_beside_it(finished: Path) -> None:
