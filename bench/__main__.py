@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         bench = registry.load(name)
         chosen = benches.add_parser(
             name,
-            help=registry.summary(bench),
+            help=registry.summary(bench).replace("%", "%%"),  # argparse fills in after a %
             description=bench.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

@@ -21,6 +21,15 @@ def test_alone_it_lists_every_bench_with_what_it_measures(
         assert f"{name} " in said and registry.summary(registry.load(name)) in said
 
 
+@pytest.mark.parametrize("words", [[], *([name] for name in registry.NAMES)], ids=str)
+def test_help_is_printed_whatever_signs_a_docstring_holds(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0 and "usage: python -m bench" in capsys.readouterr().out
+
+
 def test_every_bench_is_a_module_with_a_docstring_a_seed_and_figures() -> None:
     for name in registry.NAMES:
         bench = registry.load(name)
