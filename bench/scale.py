@@ -24,13 +24,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from bench.demo import working_folder
 from bench.registry import BenchSettings, Figures
 from crawler.duplicates.near import NearDuplicates
 from exchange.planning.planner import Planner, PlanSettings
-from exchange.records import Chunk, Completion, Result, Story, Task
+from exchange.records import Chunk, Result, Story, Task
 from exchange.store import tasks
 from exchange.store.pair_index import PairIndex
 from exchange.store.pairs import PairFilter
@@ -38,7 +37,8 @@ from exchange.store.spool import FILE, Spool
 from exchange.store.stories import StoryFilter, count_stories, list_stories
 from kkoracle.api import OracleProject
 from kkoracle.status.read import read_status
-from tools.large_spool import UNKNOWN, Cast, chunks_of, make_cast, make_pairs, make_story
+from tools.completions import made_up_completion
+from tools.large_spool import Cast, chunks_of, make_cast, make_pairs, make_story
 from trainer.dataset import DatasetRequest, build_dataset
 from trainer.dataset.settings import DatasetSettings
 from trainer.evaluate.rag.archive import current_index
@@ -187,17 +187,7 @@ class ArchiveWay:
         return taken
 
     def _result(self, task: Task) -> Result:
-        said: dict[str, Any] = dict.fromkeys(UNKNOWN, "made up")
-        completion = Completion(
-            task_id=task.id,
-            text=task.text[:200],
-            finish_reason="stop",
-            tokens_in=400,
-            tokens_out=200,
-            seconds=1.0,
-            seed=1,
-            **{**said, "generated_at": "2026-01-02T03:04:05+00:00"},
-        )
+        completion = made_up_completion(task.id, task.text[:200])
         chunk = Chunk(task.chunk_ids[0], "", 0, task.text, task.header)
         return Result.of(completion, "large", tuple(make_pairs(self._rng, task.id, chunk)))
 

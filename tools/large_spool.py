@@ -23,16 +23,16 @@ import zstandard
 
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore, fingerprint
-from exchange.records import WITHHELD, Chunk, Completion, Pair, PairKind, Story, Task, digest
+from exchange.records import WITHHELD, Chunk, Pair, PairKind, Story, Task, digest
 from exchange.store import history
 from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
 from exchange.text.dates import format_date
+from tools.completions import made_up_completion
 
 RECIPE = "abc123"
 FIRST_DAY, DAYS = dt.date(1996, 1, 2), 10_950
 BATCH = 5_000  # stories between two commits
-UNKNOWN = ("model", "quantisation", "engine", "prompt", "prompt_sha", "generated_at")
 
 SECTIONS = str.split(
     "Πολιτική,Οικονομία,Διεθνή,Κοινωνία,Πολιτισμός,Αθλητικά,Υγεία,Παιδεία,Εργασία,Αγροτικά,"
@@ -179,7 +179,7 @@ class Rows:
                 (chunk.id, story.id, chunk.index, "stale" if withheld else "live", chunk.to_json())
             )
             if done:
-                raw = _completion(task_id, chunk.text).to_json()
+                raw = made_up_completion(task_id, chunk.text[:200]).to_json()
                 rows["completions"].append((task_id, self._packer.compress(raw)))
                 for pair in make_pairs(rng, task_id, chunk):
                     rows["pairs"].append(
@@ -193,19 +193,6 @@ class Rows:
             marks = ",".join("?" * len(columns.split(",")))
             db.executemany(f"INSERT INTO {name}({columns}) VALUES ({marks})", self._rows[name])
             self._rows[name].clear()
-
-
-def _completion(task_id: str, text: str) -> Completion:
-    return Completion(
-        task_id=task_id,
-        text=text[:200],
-        finish_reason="stop",
-        tokens_in=400,
-        tokens_out=200,
-        seconds=1.0,
-        seed=1,
-        **dict.fromkeys(UNKNOWN, "made up"),
-    )
 
 
 def write_spool(directory: Path, stories: int, pairs: int) -> None:

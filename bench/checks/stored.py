@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bench.checks.corpus import SampleReply, chunks
 from bench.registry import Figures
-from exchange.records import Chunk, Completion, Result, Story, Task, digest
+from exchange.records import Chunk, Result, Story, Task, digest
 from exchange.store import dedup, tasks
 from exchange.store.db import connect, transaction
 from exchange.store.spool import Spool
+from tools.completions import made_up_completion
 from workers.grading import grade
 
 RECIPE = "abcdef"
@@ -75,21 +76,7 @@ def _results(spool: Spool, some: list[tuple[int, SampleReply]]) -> Iterator[Resu
             )
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
             task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
-            done = Completion(
-                task_id=task_id,
-                text=told.reply,
-                finish_reason="stop",
-                tokens_in=400,
-                tokens_out=120,
-                seconds=1.0,
-                model="m",
-                quantisation="f",
-                engine="e",
-                prompt="el/chunk",
-                prompt_sha="00",
-                seed=1,
-                generated_at="2024-01-01T00:00:00",
-            )
+            done = made_up_completion(task_id, told.reply)
             task = Task(
                 id=task_id,
                 archive="paper",

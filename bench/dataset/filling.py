@@ -6,10 +6,11 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from exchange.records import Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import Chunk, Pair, Result, Story, Task, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
 from kkoracle.demo.newspaper import DemoStory, PrintedFact, build_newspaper
+from tools.completions import made_up_completion
 
 RECIPE = "benchs"
 PAIRS = 3  # a story
@@ -124,21 +125,7 @@ def _result(chunk: Chunk, facts: Sequence[PrintedFact], draw: random.Random) -> 
 
 def make_result(chunk: Chunk, pairs: Sequence[Pair]) -> Result:
     """The result of a chunk's task, with a completion that nobody reads."""
-    completion = Completion(
-        task_id=_task_id(chunk),
-        text="raw",
-        finish_reason="stop",
-        tokens_in=400,
-        tokens_out=120,
-        seconds=1.0,
-        model="bench",
-        quantisation="4-bit",
-        engine="mlx",
-        prompt="el/chunk",
-        prompt_sha="00",
-        seed=1,
-        generated_at="2024-01-01T00:00:00Z",
-    )
+    completion = made_up_completion(_task_id(chunk), "raw")
     return Result(completion.task_id, "paper", "", completion, tuple(pairs))
 
 

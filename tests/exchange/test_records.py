@@ -6,8 +6,9 @@ import orjson
 import pytest
 
 from exchange.errors import BadRecord
-from exchange.records import Chunk, Completion, Pair, Result, Story, Task
+from exchange.records import Chunk, Pair, Result, Story, Task
 from exchange.text.fold import fold, words
+from tools.completions import made_up_completion
 
 TASK = Task(
     id="a" * 24,
@@ -28,21 +29,7 @@ PAIR = Pair(
     status="accepted",
     scores={"x": 1.0},
 )
-DONE = Completion(
-    task_id=TASK.id,
-    text="…",
-    finish_reason="stop",
-    tokens_in=1,
-    tokens_out=2,
-    seconds=0.5,
-    model="m",
-    quantisation="4bit",
-    engine="mlx",
-    prompt="el/chunk",
-    prompt_sha="ab",
-    seed=7,
-    generated_at="2020-01-01",
-)
+DONE = made_up_completion(TASK.id, "…", tokens_in=1)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from exchange.records import TOO_ALIKE, Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import TOO_ALIKE, Chunk, Pair, Result, Story, Task, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
+from tools.completions import made_up_completion
 
 PEOPLE = ("Νίκος Βαλτινός", "Ελένη Καρατζά", "Στέλιος Μωράκης", "Άννα Λυγερού", "Θωμάς Ρίζος")
 ACTS = ("άνοιξε το σχολείο", "έκλεισε το λιμάνι", "έγραψε το τραγούδι", "έχτισε τη γέφυρα")
@@ -114,21 +115,7 @@ def _result(
 ) -> Result:
     """Accepted pairs, and their first one asked again: the question, and why it was rejected."""
     task_id = Task.make_id("chunk", (chunk.id,), RECIPE)
-    completion = Completion(
-        task_id=task_id,
-        text="raw",
-        finish_reason="stop",
-        tokens_in=1,
-        tokens_out=1,
-        seconds=0.1,
-        model="tiny",
-        quantisation="float32",
-        engine="mlx",
-        prompt="el/chunk",
-        prompt_sha="00",
-        seed=1,
-        generated_at="2024-01-01T00:00:00Z",
-    )
+    completion = made_up_completion(task_id, "raw")
     pairs = [
         Pair(
             id=Pair.make_id(task_id, q, a),

@@ -9,11 +9,12 @@ import pytest
 
 from exchange.lock import FileLock
 from exchange.project import Project
-from exchange.records import Completion, Result
+from exchange.records import Result
 from exchange.store import requests, tasks
 from exchange.store.review import Review
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli
+from tools.completions import made_up_completion
 
 Maker = Callable[..., Project]
 
@@ -24,24 +25,7 @@ def project(make_project: Maker) -> Project:
     found = make_project()
     spool = fill_spool(found, 5)
     batch = tasks.claim(spool, "paper", 4)
-    said = [
-        Completion(
-            task_id=t.id,
-            text="Άσχετα \x1b[31mλόγια",
-            finish_reason="stop",
-            tokens_in=1,
-            tokens_out=2,
-            seconds=0.1,
-            model="m",
-            quantisation="f",
-            engine="e",
-            prompt="p",
-            prompt_sha="s",
-            seed=1,
-            generated_at="now",
-        )
-        for t in batch
-    ]
+    said = [made_up_completion(t.id, "Άσχετα \x1b[31mλόγια") for t in batch]
     tasks.finish(
         spool,
         [

@@ -15,11 +15,12 @@ from rich.cells import cell_len
 
 from exchange.inference.engine import EngineDescription
 from exchange.project import Project
-from exchange.records import Completion, Pair, Result, Task
+from exchange.records import Pair, Result, Task
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_cli, until
 from tests.workers.endpoint import Endpoint, answer_about, number_of
 from tests.workers.test_verification import AGAIN
+from tools.completions import made_up_completion
 from workers.estimate import GenerationProbe, ProbedTask
 from workers.probe import summary_lines
 
@@ -154,21 +155,7 @@ def tried(seconds: float, pairs: int) -> ProbedTask:
         text="t",
         header="h",
     )
-    done = Completion(
-        task_id=task.id,
-        text="",
-        finish_reason="stop",
-        tokens_in=400,
-        tokens_out=100,
-        seconds=1.0,
-        model="m",
-        quantisation="4bit",
-        engine="mlx",
-        prompt="p",
-        prompt_sha="0",
-        seed=7,
-        generated_at="",
-    )
+    done = made_up_completion(task.id, "", tokens_out=100, seed=7)
     kept = Pair(
         id="p",
         task_id=task.id,

@@ -14,12 +14,13 @@ import pytest
 from exchange.errors import UserError
 from exchange.lock import FileLock
 from exchange.project import Project
-from exchange.records import Completion, Pair, Result
+from exchange.records import Pair, Result
 from exchange.store import requests, tasks
 from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
 from tests.conftest import SENTENCES, cli_environment, fill_spool, run_cli
 from tests.exchange.store.test_spool import counted
+from tools.completions import made_up_completion
 from workers.recheck import recheck
 
 GOOD = ("Πόσα χρόνια δίδαξε η Ελένη Καρατζά στο σχολείο της Πέτρας;", "31 χρόνια.")
@@ -36,20 +37,8 @@ def old(make_project: Callable[..., Project]) -> Project:
         told = GOOD if SENTENCES[3] in task.text else None
         said = [GOOD, INVENTED] if told else []
         reply = "\n".join(f"Ερώτηση: {q}\nΑπάντηση: {a}" for q, a in said)
-        done = Completion(
-            task_id=task.id,
-            text=reply or "Τίποτα.",
-            finish_reason="stop",
-            tokens_in=1,
-            tokens_out=1,
-            seconds=0.1,
-            model="m",
-            quantisation="f",
-            engine="e",
-            prompt="p",
-            prompt_sha="s",
-            seed=1,
-            generated_at=f"2020-01-01T00:00:{number:02}",
+        done = made_up_completion(
+            task.id, reply or "Τίποτα.", generated_at=f"2020-01-01T00:00:{number:02}"
         )
         pairs = (
             [

@@ -12,9 +12,10 @@ from exchange.planning import context
 from exchange.planning.kinds import EXCERPT_CHARS, MAX_EXCERPTS, MIN_STORIES
 from exchange.planning.planner import Planner, PlanSettings, retire_tasks
 from exchange.recipes.recipe import Recipe
-from exchange.records import TOO_ALIKE, Chunk, Completion, Pair, Result, Story, Task, digest
+from exchange.records import TOO_ALIKE, Chunk, Pair, Result, Story, Task, digest
 from exchange.store import tasks
 from exchange.store.spool import Spool
+from tools.completions import made_up_completion
 
 KINDS = {
     "chunk": "aaaaaa",
@@ -91,21 +92,7 @@ def answer_all(spool: Spool) -> list[Task]:
                 status="rejected", reason=TOO_ALIKE, rephrase_of=task.given.get("pair", "")
             )
             pairs = {"chunk": (told,), "rephrase": (near,)}.get(task.kind, ())
-            reply = Completion(
-                task_id=task.id,
-                text="x",
-                finish_reason="stop",
-                tokens_in=1,
-                tokens_out=1,
-                seconds=0.1,
-                model="m",
-                quantisation="f",
-                engine="e",
-                prompt="p",
-                prompt_sha="s",
-                seed=1,
-                generated_at="now",
-            )
+            reply = made_up_completion(task.id)
             results.append(Result.of(reply, "paper", pairs, "" if pairs else "no-pair"))
         tasks.finish(spool, results)
         done += batch

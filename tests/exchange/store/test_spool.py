@@ -11,10 +11,11 @@ import pytest
 
 from exchange.errors import BadFile, Busy, CannotWrite, DiskFull, UserError
 from exchange.project import Project
-from exchange.records import Chunk, Completion, Pair, Result, Story
+from exchange.records import Chunk, Pair, Result, Story
 from exchange.store import failures, tasks
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_python
+from tools.completions import made_up_completion
 
 Maker = Callable[..., Project]
 
@@ -63,21 +64,7 @@ def result(
     chunk_ids: tuple[str, ...] = ("c",),
 ) -> Result:
     """`answers` accepted and `bad` rejected pairs; or accepted pairs that ask `questions`."""
-    done = Completion(
-        task_id=task_id,
-        text="t",
-        finish_reason="stop",
-        tokens_in=1,
-        tokens_out=1,
-        seconds=0.1,
-        model="m",
-        quantisation="f",
-        engine="e",
-        prompt="p",
-        prompt_sha="s",
-        seed=1,
-        generated_at="now",
-    )
+    done = made_up_completion(task_id, "t")
     pairs = tuple(
         Pair(
             id=Pair.make_id(task_id, "Ε;", str(number)),

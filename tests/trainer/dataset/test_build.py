@@ -126,7 +126,7 @@ def test_a_row_leads_back_to_its_pair_its_chunk_and_its_story(tmp_path: Path) ->
     assert row.id and row.task and row.story and len(row.chunks) == 1
     assert row.cluster == row.story
     assert row.origin.url.startswith("http://x/") and row.origin.page.startswith("page-")
-    assert row.made.model == "tiny" and row.made.prompt == "el/chunk"
+    assert row.made.model == "made-up" and row.made.prompt == "el/chunk"
     assert DatasetRow.from_line(row.to_line()) == row
 
 
