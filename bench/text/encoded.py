@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crawler.extract.charset import decode
 from exchange.text import dates
+from kkoracle.demo.newspaper.inflect import MONTHS_DEMOTIC
 
 _SCRIPT = "<script>" + "var place = 'top'; document.write(place);\n" * 300 + "</script>"
 _TEXT = (
@@ -23,20 +24,6 @@ _CASES = (
     ("iso-8859-7, no label", "iso8859-7", "", False),
     ("UTF-8, wrong label", "utf-8", "windows-1253", True),
 )
-_DEMOTIC = (
-    "Γενάρη",
-    "Φλεβάρη",
-    "Μάρτη",
-    "Απρίλη",
-    "Μάη",
-    "Ιούνη",
-    "Ιούλη",
-    "Αυγούστου",
-    "Σεπτέμβρη",
-    "Οχτώβρη",
-    "Νοέμβρη",
-    "Δεκέμβρη",
-)
 
 
 def charsets() -> dict[str, bool]:
@@ -55,5 +42,5 @@ def months() -> dict[str, bool]:
     return {
         name: dates.parse_date(f"Σάββατο {day} {name} - Κυριακή {day + 1} {name} 1998")
         == f"1998-{day:02}-{day:02}"
-        for day, name in enumerate(_DEMOTIC, 1)
+        for day, name in enumerate(MONTHS_DEMOTIC, 1)
     }
