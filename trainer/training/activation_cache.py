@@ -105,12 +105,23 @@ class ActivationCache:
     def hidden(self, samples: Sequence[TokenizedSample], length: int) -> Array:
         """Rows of activations, zeros right of them: (rows, length, width) in the model's type.
 
+        Rows that were not filled, such as those that an epoch draws anew, are computed and not
+        kept: they do not come again.
+
         Raises:
-            KeyError: a row was not filled.
-            OSError: its shard has gone since.
+            OSError: a row's shard has gone since.
         """
         hidden = self._shards.empty(len(samples), length)
-        for number, sample in enumerate(samples):
+        missing = [number for number, one in enumerate(samples) if _key(one) not in self._shards]
+        if missing:
+            rows = [samples[number] for number in missing]
+            computed = self._shards.as_read(
+                self.frozen.activations(batches.make_batch(rows).inputs)
+            )
+            for number, values, row in zip(missing, computed, rows, strict=True):
+                hidden[number, : row.length] = values[: row.length]
+        for number in set(range(len(samples))).difference(missing):
+            sample = samples[number]
             hidden[number, : sample.length] = self._shards.read(_key(sample))
         return mx.array(hidden).view(self._shards.dtype)
 

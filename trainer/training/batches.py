@@ -48,6 +48,14 @@ class TrainingData:
     longest_allowed: int
     early_stop: bool = True  # validation asks about what is taught, so its loss says when to stop
     facts: Mapping[str, DatasetRow] = field(default_factory=dict)  # rows of train, by id
+    # The last rows of `train` as an epoch shows them, of about the same lengths in each.
+    redrawn: Callable[[int], Sequence[TokenizedSample]] = lambda epoch: ()
+
+    def train_in(self, epoch: int) -> list[TokenizedSample]:
+        """The rows of train as an epoch shows them; those of epoch 0 are `train`."""
+        if not epoch or not (last := self.redrawn(epoch)):
+            return self.train
+        return [*self.train[: -len(last)], *last]
 
 
 def epoch_batches(

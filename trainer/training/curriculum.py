@@ -63,6 +63,8 @@ class Curriculum:
         self._shown = np.zeros(count, bool)  # in this epoch
         self._missed = np.zeros(count, np.uint16)  # epochs in a row in which it was not known
         self._epoch: tuple[int, list[list[list[int]]]] = (-1, [])
+        self._data = data
+        self._samples: tuple[int, list[TokenizedSample]] = (0, data.train)  # as an epoch shows them
         self.steps_per_epoch = len(self._steps(0))
 
     def rows_of_step(self, step: int) -> list[list[int]]:
@@ -71,6 +73,13 @@ class Curriculum:
         if self._epoch[0] != number:
             self._epoch = (number, self._steps(number))
         return self._epoch[1][position]
+
+    def samples_of_step(self, step: int) -> list[list[TokenizedSample]]:
+        """They in tokens, as this epoch shows them."""
+        number = step // self.steps_per_epoch
+        if self._samples[0] != number:
+            self._samples = (number, self._data.train_in(number))
+        return [[self._samples[1][row] for row in rows] for rows in self.rows_of_step(step)]
 
     def observe(
         self,

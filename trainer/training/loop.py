@@ -179,8 +179,7 @@ class TrainingLoop:
     def _step(self) -> None:
         started = time.perf_counter()
         rate = rate_of_step(self.position.step, self.plan.steps, self.settings)
-        order = self.curriculum.rows_of_step(self.position.step)
-        groups = [[self.data.train[i] for i in rows] for rows in order]
+        groups = self.curriculum.samples_of_step(self.position.step)
         local = self.local_rows(groups)
         targets = sum(sample.targets for rows in groups for sample in rows)
         nats, norm = self.train_step(local, targets, rate)

@@ -86,7 +86,7 @@ class RowShards:
 
     def add(self, key: bytes, values: mx.array) -> None:
         """Take a row's array; it is on disk when the next `flush` has written it."""
-        held = np.array(values.view(mx.uint16) if self._kind == np.uint16 else values)
+        held = self.as_read(values)
         self._pending.append((key, held))
         self._held += held.nbytes
         self.added_bytes += held.nbytes
@@ -122,6 +122,10 @@ class RowShards:
         count = row.length * self.width
         read = np.fromfile(row.path, self._kind, count, offset=row.offset)
         return read.reshape(row.length, self.width)
+
+    def as_read(self, values: mx.array) -> Any:
+        """Computed values of our type as `read` gives what was kept of them."""
+        return np.array(values.view(mx.uint16) if self._kind == np.uint16 else values)
 
     def empty(self, rows: int, length: int) -> Any:
         """Zeros for several rows, of the type that `read` gives: (rows, length, width)."""

@@ -1,22 +1,21 @@
-"""Questions under the chunks of their answers: what the teacher is asked, and what is taught so."""
+"""Questions under the chunks of their answers: what the teacher is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exchange.display import format_bytes
 from exchange.errors import DiskFull, NotEnoughData
 from exchange.inference import runtime
-from exchange.inference.engine import Message
 from exchange.recipes.prompts import PromptTemplate
-from exchange.records import Chunk, digest
+from exchange.records import Chunk
 from trainer import tokenization
 from trainer.console import ProgressCallback
 from trainer.dataset import DatasetRow
 from trainer.tokenization import TokenizedSample
+from trainer.training.open_book import passages_of
 from trainer.training.row_shards import disk_refusal
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import FOLDER, TOGETHER, Teacher, TeacherPrompts
@@ -68,57 +67,6 @@ def make_teacher(
     return teacher
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBookRow:
-    """A row that is taught with its text before the question."""
-
-    id: str
-    messages: list[Message]
-
-    def turns(self) -> list[Message]:
-        return self.messages
-
-
-def open_book_rows(
-    rows: Sequence[DatasetRow],
-    chunks: Mapping[str, Chunk],
-    template: PromptTemplate,
-    settings: TrainSettings,
-) -> list[OpenBookRow]:
-    """The share of the rows that is taught so as well: the same ones in every epoch, by the seed.
-
-    A model that is taught closed book alone unlearns to read what it is shown: as in RAFT (Zhang
-    et al. 2024, arXiv 2403.10131), but with the answer's own text and no others.
-
-    Raises:
-        NotEnoughData: no row has its chunk.
-    """
-    found = [
-        OpenBookRow(f"{row.id}:open", turns)
-        for row in rows
-        if (turns := _under_chunks(row, chunks, template))
-    ]
-    if not found:
-        raise NotEnoughData(
-            "[train] open_book wants the text that the pairs were made from, and no row of the "
-            "dataset has it: run `kkoracle dataset build` again, or set it to 0"
-        )
-    found.sort(key=lambda row: digest(f"{settings.seed}:{row.id}"))
-    return found[: max(1, round(settings.open_book * len(found)))]
-
-
-def _under_chunks(
-    row: DatasetRow, chunks: Mapping[str, Chunk], template: PromptTemplate
-) -> list[Message]:
-    """The row's turns with its chunks before the question; [] where they are no help to it."""
-    passages = [(found.header, found.text) for name in row.chunks if (found := chunks.get(name))]
-    # Out of the chunk the base would say something else where the answer is none of its facts.
-    if not row.is_fact or not passages:
-        return []
-    asked = tokenization.passage_messages(template, row.question, passages, row.system)
-    return [*asked, *row.turns()[-1:]]
-
-
 def teacher_prompts(
     model: Any,
     tokenizer: Any,
@@ -142,9 +90,11 @@ def teacher_prompts(
         if number % tokenization.REPORT_EVERY == 0:
             progress(number, len(rows))
         student = taught.get(row.id)
-        turns = _under_chunks(row, chunks, template) if student else []
-        if student is None or not turns:
+        passages = passages_of(row, chunks) if student else []
+        if student is None or not passages:
             continue
+        asked = tokenization.passage_messages(template, row.question, passages, row.system)
+        turns = [*asked, *row.turns()[-1:]]
         sample = tokenization.tokenize_sample(tokenizer, row.id, turns)
         if len(sample.tokens) > longest:
             too_long += 1

@@ -170,7 +170,8 @@ class LoopBuilder:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
         from trainer.training import activation_cache
         from trainer.training.loop import TrainingLoop
-        from trainer.training.teacher_prompts import make_teacher, open_book_rows
+        from trainer.training.open_book import OpenBook
+        from trainer.training.teacher_prompts import make_teacher
 
         settings, callback = self.settings, self.callback
         callback.log(f"loading {config.model}")
@@ -180,15 +181,20 @@ class LoopBuilder:
         )
         chunks = read_chunks(self.archive_dir / FOLDER) if self.template else {}
         if settings.open_book and self.template:
-            rows = open_book_rows(self.splits[0], chunks, self.template, settings)
+            book = OpenBook(self.splits[0], chunks, self.template, settings)
+            longest = data.longest_allowed
             shown, left = encode_rows(
-                tokenizer, rows, data.longest_allowed, callback.progress("encoding")
+                tokenizer, book.rows(0), longest, callback.progress("encoding")
             )
             callback.log(
                 f"{len(shown)} rows are asked under their text too"
                 + (f"; {left} would be longer than [train] max_length" if left else "")
             )
-            data = replace(data, train=[*data.train, *shown])
+            data = replace(
+                data,
+                train=[*data.train, *shown],
+                redrawn=partial(book.encoded, tokenizer, shown, longest),
+            )
         cache = None
         if settings.epochs > 1 and self.group.size == 1:
             cache = activation_cache.open_activation_cache(

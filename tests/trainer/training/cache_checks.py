@@ -187,6 +187,26 @@ def a_bfloat16_model_s_activations_come_back_bit_for_bit(model_folder: Path, fol
 
 
 @check
+def a_row_that_was_not_filled_is_computed_and_not_kept(model_folder: Path, folder: Path) -> None:
+    import mlx.core as mx
+
+    from trainer.training.activation_cache import ActivationCache
+    from trainer.training.batches import make_batch
+
+    model, _tokenizer = tuned(model_folder, layers=1)
+    rows = samples(3)
+    cache = ActivationCache(folder, "sha", model, 1)
+    cache.fill(rows[1:])
+    batch = make_batch(rows, cache.hidden)
+    direct = cache.frozen.activations(batch.inputs)
+    for number, row in enumerate(rows):
+        assert mx.allclose(
+            batch.hidden[number, : row.length], direct[number, : row.length], atol=1e-5
+        )
+    assert cache.bytes_for(rows) == rows[0].length * 64 * 4
+
+
+@check
 def every_kind_of_damage_is_noticed(model_folder: Path, folder: Path) -> None:
     from trainer.training.activation_cache import ActivationCache
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -26,12 +27,18 @@ def sample(number: int) -> TokenizedSample:
     return TokenizedSample(str(number), list(range(length)), length - 6, 30)
 
 
-def curriculum(*, until_learned: bool = True) -> Curriculum:
+def curriculum(*, until_learned: bool = True, redrawn: bool = False) -> Curriculum:
+    """`redrawn`: the last rows are others in each epoch."""
     rows = [sample(number) for number in range(ROWS)]
     facts = {
         row.id: DatasetRow(row.id, "q", "a", "fact", "s", "s") for row in rows[: ROWS - MANNERS]
     }
     data = TrainingData(rows, rows[:1], rows[:1], [], 0, 0, facts=facts)
+    if redrawn:
+        last = rows[ROWS - MANNERS :]
+        data = replace(
+            data, redrawn=lambda epoch: [replace(row, characters=30 + epoch) for row in last]
+        )
     return Curriculum(data, TrainSettings(batch=8, accumulate=2, until_learned=until_learned))
 
 
@@ -64,6 +71,17 @@ def test_what_is_known_rests_and_what_is_not_takes_its_turns_in_as_many_rows() -
         )
     whole = sum(later, Counter())
     assert {whole[row] for row in range(KNOWN)} == {1}
+
+
+@pytest.mark.parametrize("until_learned", [False, True])
+def test_rows_that_are_drawn_anew_are_shown_as_their_epoch_has_them(until_learned: bool) -> None:
+    taught = curriculum(until_learned=until_learned, redrawn=True)
+    for epoch in (0, 2, 1):
+        steps = range(epoch * taught.steps_per_epoch, (epoch + 1) * taught.steps_per_epoch)
+        shown = [row for step in steps for rows in taught.samples_of_step(step) for row in rows]
+        assert {row.id: row.characters for row in shown} == {
+            str(number): 30 if number < ROWS - MANNERS else 30 + epoch for number in range(ROWS)
+        }
 
 
 def test_where_all_is_known_all_is_repeated_in_turn() -> None:

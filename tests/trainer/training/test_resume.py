@@ -94,6 +94,19 @@ def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
 
 
+@pytest.mark.parametrize("layers", [0, 1])
+def test_what_each_epoch_draws_anew_comes_back_with_and_without_the_trunk_cache(
+    built: Desk, killed_at: Callable[[int], None], layers: int
+) -> None:
+    built.configure(SHORT + f"epochs = 5\nopen_book = 0.5\nlayers = {layers}\n")
+    built.cli("train", "--name", "calm")
+    each = steps(built.run_folder("calm")) // 5
+    for step in (each + 1, 3 * each - 1):
+        killed_at(step)
+    built.cli("train", "--name", "killed")
+    assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
 def test_a_run_goes_on_in_smaller_batches_with_the_same_rows_at_each_step(
     built: Desk, killed_at: Callable[[int], None]
 ) -> None:
