@@ -48,6 +48,7 @@ from workers.settings import WorkSettings, prompt_registry
 SEED = 20_141
 NOT_FOR_JUDGING = ("*_1*", "spool_*", "rss_mb")
 SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (10_000, 31_623, 100_000)
+EDITIONS = 0.03  # of the stories: an earlier one with more to it
 COMMIT = 500  # stories of one transaction
 TRIES = 5  # of a look; the least counts
 SHORTEST_S = 1e-3  # what a look takes that takes no time at all
@@ -116,6 +117,7 @@ class ArchiveWay:
         # As many sentences as stories: each recurs about as often, however large the archive is.
         self._cast: Cast = make_cast(self._rng, stories)
         self._recipe = self.project.recipe_for("el")
+        self._last = ""
 
     @property
     def spool_bytes(self) -> int:
@@ -155,19 +157,25 @@ class ArchiveWay:
         numbers = iter(range(self._stories))
         while some := [self._story(number) for number in islice(numbers, COMMIT)]:
             with spool.transaction():
-                began = time.process_time()
-                placed = [near.assign_cluster(story) for story in some]
-                middle = time.process_time()
-                for story in placed:
-                    spool.put_page(f"story:{story.url}", "1", [(story, list(chunks_of(story)))])
-                clustering += middle - began
-                storing += time.process_time() - middle
+                for story in some:
+                    began = time.process_time()
+                    placed = near.assign_cluster(story)
+                    middle = time.process_time()
+                    page = [(placed, list(chunks_of(placed)))]
+                    spool.put_page(f"story:{story.url}", "1", page)
+                    clustering += middle - began
+                    storing += time.process_time() - middle
         spool.close()
         yield "near_duplicates", clustering
         yield "spool", storing
 
     def _story(self, number: int) -> Story:
-        return make_story(self._rng, self._cast, number, self._stories)
+        """A story of its own, or the last one again with another end, as agencies send them."""
+        story = make_story(self._rng, self._cast, number, self._stories)
+        if self._last and self._rng.random() < EDITIONS:
+            story = story.replace(text=f"{self._last}\n\n{self._rng.choice(self._cast.sentences)}")
+        self._last = story.text
+        return story
 
     def _collect(self) -> float:
         """Claim a task of each story, and store a result with three pairs for it."""

@@ -1,14 +1,17 @@
 """Puts each story into the cluster of its near-duplicates, as it is stored.
 
 The index lies in the spool and is written in its transactions. Memory is flat; a story of n words
-costs n hashes, 2n/9 rows, n look-ups of at most `COMMON` rows each, and reading a dozen others.
+costs n hashes, 2n/9 rows, n look-ups of at most `COMMON` rows each, and reading those of the
+others whose fingerprints leave it open that one is a part of the other: a dozen at most.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import orjson
 
@@ -23,12 +26,20 @@ TEASER = 0.5  # of the other's length at most; longer ones are editions
 COMMON = 40  # stories with one fingerprint in common: a stock phrase, no copy
 SITE_PARAGRAPH = 12  # stories with one paragraph in common: it is the site's
 BOILERPLATE = 0.5  # of a story's words in such paragraphs
+# Fingerprints in common of a text that is a part of another, at least, as a share of its shingles.
+# A changed word leaves four shingles or more out, so CONTAINED leaves at most
+# (1 - CONTAINED) / 4 runs of shared ones; and whatever the rest, of a run of L both samples hold
+# (L - 7) / 8: the smallest of each window of eight that lies in it whole.
+SAMPLED = (CONTAINED - (shingles.WINDOW - 1) * (1 - CONTAINED) / (shingles.LENGTH - 1)) / (
+    shingles.WINDOW
+)
 MAX_COMPARED = 12
 MAX_COMPARED_SHORT = 40  # a teaser has few fingerprints in common, and stock phrases among them
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS near_stories (
-    serial INTEGER PRIMARY KEY, story_id TEXT NOT NULL UNIQUE, text INTEGER NOT NULL);
+    serial INTEGER PRIMARY KEY, story_id TEXT NOT NULL UNIQUE, text INTEGER NOT NULL,
+    shingles INTEGER NOT NULL DEFAULT 0, sample BLOB NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS near_texts ON near_stories(text);
 CREATE TABLE IF NOT EXISTS near_prints (
     print INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (print, serial)) WITHOUT ROWID;
@@ -37,10 +48,13 @@ CREATE TABLE IF NOT EXISTS near_paragraphs (
 CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
 """
 _SERIALS = """
-SELECT (SELECT group_concat(serial)
-        FROM (SELECT serial FROM near_prints WHERE print=value LIMIT ?2))
-FROM json_each(?1)
+SELECT print, serials FROM (
+    SELECT value AS print, (SELECT group_concat(serial)
+        FROM (SELECT serial FROM near_prints WHERE print=value LIMIT :most)) AS serials
+    FROM json_each(:prints)) WHERE serials IS NOT NULL
 """
+_STOCK = "0"  # in place of the numbers of all stories that hold a stock phrase; theirs begin at 1
+_PRINT = "Q"  # how an array holds a fingerprint
 _VERSION = "near"  # the spool's note: the version of extraction that the index is of
 OWN_MARKS = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
 
@@ -49,8 +63,8 @@ OWN_MARKS = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that 
 class _ComparedText:
     """A text as it is compared, the site's own paragraphs left out."""
 
+    in_order: list[int]
     prints: frozenset[int]
-    sample: frozenset[int]
     numbers: frozenset[str]
     length: int
 
@@ -64,6 +78,10 @@ class NearDuplicates:
         with spool.transaction():
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
+            columns = {row["name"] for row in self._db.execute("PRAGMA table_info(near_stories)")}
+            if "sample" not in columns:  # of a spool of an earlier version
+                for column in ("shingles INTEGER NOT NULL DEFAULT 0", "sample BLOB DEFAULT ''"):
+                    self._db.execute(f"ALTER TABLE near_stories ADD COLUMN {column}")
 
     def reset_if_new_version(self, version: str) -> None:
         """Forget all when stories are extracted by another version: all are clustered anew then.
@@ -92,15 +110,19 @@ class NearDuplicates:
             return self._restore(story)
         boilerplate = self._count_paragraphs(paragraphs)
         text = _compared_text(paragraphs, boilerplate)
-        serial = self._index(story.id, whole, None if known is None else known["serial"])
+        sample = frozenset(shingles.winnow(text.in_order))
+        about = (whole, len(text.prints), array(_PRINT, sample).tobytes())
+        serial = self._index(story.id, about, None if known is None else known["serial"])
         marks = set(story.marks)
         if _boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
             marks.add("boilerplate")
-        similar: list[str] = []
-        for other in self._identical(whole, serial):
+        similar = self._identical(whole, serial)
+        if similar:
             marks.add("duplicate")
-            similar.append(other)
-        for other in [] if similar else self._candidates(text, serial):
+            others, stock = [], set()
+        else:
+            others, stock = self._candidates(text, sample, boilerplate, serial)
+        for other in others:
             mark, both = self._compare(text, other, boilerplate)
             if mark:
                 similar.append(other)
@@ -110,7 +132,7 @@ class NearDuplicates:
                     marks.add(mark)
         self._db.executemany(
             "INSERT OR IGNORE INTO near_prints VALUES (?,?)",
-            [(print_, serial) for print_ in text.sample],
+            [(print_, serial) for print_ in sample - stock],
         )
         return story.replace(
             cluster=self._merge_clusters(story.id, similar), marks=tuple(sorted(marks))
@@ -123,13 +145,17 @@ class NearDuplicates:
         alone = row is None or row["cluster"] == story.id
         return story.replace(cluster="" if alone else row["cluster"], marks=marks)
 
-    def _index(self, story_id: str, whole: int, serial: int | None) -> int:
-        """The story's number; a changed text keeps its number and loses its old fingerprints."""
+    def _index(self, story_id: str, about: tuple[int, int, bytes], serial: int | None) -> int:
+        """The story's number, which a changed text keeps."""
         if serial is not None:
-            self._db.execute("UPDATE near_stories SET text=? WHERE serial=?", (whole, serial))
+            self._db.execute(
+                "UPDATE near_stories SET text=?, shingles=?, sample=? WHERE serial=?",
+                (*about, serial),
+            )
             return serial
         cursor = self._db.execute(
-            "INSERT INTO near_stories(story_id, text) VALUES (?,?)", (story_id, whole)
+            "INSERT INTO near_stories(story_id, text, shingles, sample) VALUES (?,?,?,?)",
+            (story_id, *about),
         )
         return int(cursor.lastrowid or 0)
 
@@ -153,26 +179,56 @@ class NearDuplicates:
         ).fetchall()
         return [row["story_id"] for row in rows]
 
-    def _candidates(self, text: _ComparedText, serial: int) -> list[str]:
-        """Stories with the most and rarest fingerprints in common, stock phrases aside."""
-        hits: dict[int, float] = defaultdict(float)
+    def _candidates(
+        self,
+        text: _ComparedText,
+        sample: frozenset[int],
+        boilerplate: frozenset[str],
+        serial: int,
+    ) -> tuple[list[str], set[int]]:
+        """Stories of which this may be a part, or they of it, and the stock phrases of this one.
+
+        Looked at are those with the most and rarest fingerprints in common, stock phrases aside.
+        """
+        hits: dict[str, float] = defaultdict(float)
+        stock: set[int] = set()
         # Those of the other are a sample: ask for all of ours, in one statement.
-        for (serials,) in self._db.execute(_SERIALS, (orjson.dumps(list(text.prints)), COMMON + 1)):
-            found = serials.split(",") if serials else ()
-            if len(found) <= COMMON:
-                for number in found:
-                    hits[int(number)] += 1 / len(found)  # a rare one says more
-        hits.pop(serial, None)
-        best = sorted(hits, key=lambda number: (-hits[number], number))[
-            : MAX_COMPARED_SHORT if len(text.prints) <= shingles.SHORT else MAX_COMPARED
-        ]
+        asked = {"prints": orjson.dumps(list(text.prints)), "most": COMMON + 1}
+        for print_, serials in self._db.execute(_SERIALS, asked).fetchall():
+            if serials.startswith(_STOCK):
+                stock.add(print_)
+                continue
+            found = serials.split(",")
+            if len(found) > COMMON:
+                stock.add(print_)
+                self._forget_stories(print_)
+                continue
+            weight = 1 / len(found)  # a rare one says more
+            for number in found:
+                hits[number] += weight
+        hits.pop(str(serial), None)
+        most = MAX_COMPARED_SHORT if len(text.prints) <= shingles.SHORT else MAX_COMPARED
+        best = nsmallest(most, hits, key=lambda number: (-hits[number], int(number)))
         marks = ",".join("?" * len(best))
-        return [
+        rows = self._db.execute(
+            f"SELECT story_id, shingles, sample FROM near_stories WHERE serial IN ({marks}) "
+            "ORDER BY serial",
+            best,
+        ).fetchall()
+        # They may have been counted with paragraphs that were not yet known as the site's.
+        aside = sum(len(shingles.folded_words([each])) + shingles.LENGTH for each in boilerplate)
+        near = [
             row["story_id"]
-            for row in self._db.execute(
-                f"SELECT story_id FROM near_stories WHERE serial IN ({marks}) ORDER BY serial", best
-            )
+            for row in rows
+            if len(sample.intersection(array(_PRINT, row["sample"] or b"")))
+            >= SAMPLED * min(len(text.prints), row["shingles"] - aside) - 1
         ]
+        return near, stock
+
+    def _forget_stories(self, stock: int) -> None:
+        """Nobody is to be found by a stock phrase: one row for it is enough to know it by."""
+        self._db.execute("DELETE FROM near_prints WHERE print=?", (stock,))
+        self._db.execute("INSERT INTO near_prints VALUES (?,?)", (stock, int(_STOCK)))
 
     def _compare(
         self, text: _ComparedText, other: str, boilerplate: frozenset[str]
@@ -213,10 +269,7 @@ def _compared_text(paragraphs: list[str], boilerplate: frozenset[str]) -> _Compa
     words = shingles.folded_words(own)
     prints = shingles.shingles(words)
     return _ComparedText(
-        frozenset(prints),
-        frozenset(shingles.winnow(prints)),
-        frozenset(shingles.numbers_in(" ".join(own))),
-        len(words),
+        prints, frozenset(prints), frozenset(shingles.numbers_in(" ".join(own))), len(words)
     )
 
 

@@ -63,7 +63,7 @@ def winnow(hashes: Sequence[int]) -> set[int]:
     """The sample of a text's hashes: the smallest of every window."""
     if len(hashes) <= SHORT:
         return set(hashes)
-    return {min(hashes[i : i + WINDOW]) for i in range(len(hashes) - WINDOW + 1)}
+    return set(map(min, *(hashes[at : len(hashes) - WINDOW + 1 + at] for at in range(WINDOW))))
 
 
 def folded_words(paragraphs: Iterable[str]) -> list[str]:

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from crawler.duplicates import shingles
-from crawler.duplicates.near import SITE_PARAGRAPH, NearDuplicates
+from crawler.duplicates.near import (
+    COMMON,
+    CONTAINED,
+    SAMPLED,
+    SITE_PARAGRAPH,
+    NearDuplicates,
+)
 from exchange.records import Chunk, Story, digest
 from exchange.store.spool import Spool
 from kkoracle.demo.newspaper import build_newspaper
@@ -200,3 +206,54 @@ def test_twelve_words_in_a_row_are_always_noticed() -> None:
             text[at:at] = shared
         one, other = (shingles.winnow(shingles.shingles(text)) for text in texts)
         assert one & other
+
+
+def test_a_phrase_of_very_many_stories_costs_one_row(shelf: Shelf) -> None:
+    phrase = " ".join(f"{word}ων" for word in (*WORDS, *WORDS, "τέλος"))
+    for number in range(COMMON + 5):
+        shelf.put(f"story-{number}", f"{text_of(number)} {phrase}.")
+    wide = shelf.spool.db.execute(
+        "SELECT count(*) AS stories FROM near_prints GROUP BY print ORDER BY stories DESC LIMIT 1"
+    ).fetchone()
+    assert wide["stories"] <= COMMON + 1
+    stock = shelf.spool.db.execute("SELECT print FROM near_prints WHERE serial=0").fetchall()
+    assert stock
+    shelf.put("first", f"{text_of('first')} {phrase}.")
+    shelf.put("again", f"{text_of('first')} {phrase}. {text_of('more', 20)}")
+    assert shelf.cluster("first", "again") == 1 and shelf.cluster("story-1", "story-2") == 2
+    now = shelf.spool.db.execute("SELECT print FROM near_prints WHERE serial=0").fetchall()
+    assert len(now) >= len(stock)
+
+
+@pytest.mark.parametrize("step", [26, 30, 40])
+def test_a_word_changed_here_and_there_leaves_enough_in_common(step: int) -> None:
+    """Whatever is contained to the share that makes a copy passes the look at the samples."""
+    dice = random.Random(step)
+    copies = 0
+    for number in range(60):
+        words = text_of(number, dice.randrange(30, 400)).split()
+        changed = list(words)
+        for at in range(dice.randrange(step), len(words), step):
+            changed[at] = f"άλλη{at}"
+        one, other = (
+            shingles.shingles(shingles.folded_words([" ".join(w)])) for w in (words, changed)
+        )
+        if shingles.containment(set(one), set(other)) < CONTAINED:
+            continue
+        copies += 1
+        common = shingles.winnow(one) & shingles.winnow(other)
+        assert len(common) >= SAMPLED * min(len(set(one)), len(set(other))) - 1
+    assert copies > 10
+
+
+def test_a_spool_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.put("old", text_of(1))
+    with shelf.spool.transaction():
+        for column in ("shingles", "sample"):
+            shelf.spool.db.execute(f"ALTER TABLE near_stories DROP COLUMN {column}")
+    shelf.spool.close()
+    later = Shelf(tmp_path)
+    later.put("new", f"{text_of(1)} {text_of(2, 30)}")
+    assert later.cluster("old", "new") == 1
+    later.spool.close()
