@@ -81,6 +81,7 @@ class HostPace:
 
     def __init__(self, data: Path) -> None:
         self._folder = data / self.FOLDER
+        self._paths: dict[str, Path] = {}
 
     def take_slot(self, origin: str, delay: float) -> float:
         """Take the slot that is now, for a request that begins at once.
@@ -116,7 +117,7 @@ class HostPace:
     def _read(self, origin: str) -> tuple[float, float, float]:
         """When the last slot was taken, the gap after it, and until when the host is paused."""
         try:
-            taken_at, gap, paused_until, *_ = self._path(origin).read_text("utf-8").split()
+            taken_at, gap, paused_until, *_ = self._path(origin).read_bytes().split()
             found = float(taken_at), float(gap), float(paused_until)
         except (OSError, ValueError):  # there is none yet
             return 0.0, 0.0, 0.0
@@ -127,7 +128,9 @@ class HostPace:
         write_atomic(self._path(origin), f"{said} {origin}\n", sync=False)
 
     def _path(self, origin: str) -> Path:
-        return self._folder / digest(origin, size=8)
+        if origin not in self._paths:  # asked for before each request
+            self._paths[origin] = self._folder / digest(origin, size=8)
+        return self._paths[origin]
 
 
 class HostTable:

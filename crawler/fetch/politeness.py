@@ -136,15 +136,16 @@ class HostThrottle:
             self._log_visit_hours()
             while (left := self.pause_left()) > 0:
                 await asyncio.sleep(min(left, RECHECK_S))
-            await self._wait_for_slot()
-            if self.pause_left() <= 0:  # the host may have refused us while we waited
+            # The host may have refused us while we waited.
+            if not await self._wait_for_slot() or self.pause_left() <= 0:
                 now = self._clock()
                 self._count_request(now)
                 return now
 
-    async def _wait_for_slot(self) -> None:
+    async def _wait_for_slot(self) -> bool:
+        """Whether there was anything to wait for: without a delay there are no slots."""
         if not self.delay:
-            return
+            return False
         async with self._lock:
             if self._limiter is None:
                 self._limiter = self._new_limiter()
@@ -156,6 +157,7 @@ class HostThrottle:
             if self._jitter:  # the next gap is another one, and begins with this request
                 self._limiter = self._new_limiter()
                 await self._limiter.acquire()
+        return True
 
     def _new_limiter(self) -> AsyncLimiter:
         return AsyncLimiter(1, self.delay * (1 + random.uniform(0, self._jitter)))
