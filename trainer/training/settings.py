@@ -156,7 +156,8 @@ class TrainSettings(SettingsTable):
         ge=0,
         le=1,
         description="share of the rows that are taught once more an epoch with their text before "
-        "the question, so that answering out of what search found is not unlearned",
+        "the question, with other numbers and names, so that answering out of what search found is "
+        "not unlearned",
     )
     passage_prompt: str = Field(
         "",
