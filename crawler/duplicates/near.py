@@ -116,10 +116,11 @@ class NearDuplicates:
         marks = set(story.marks)
         if _boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
             marks.add("boilerplate")
+        others: list[str] = []
+        stock: set[int] = set()
         similar = self._identical(whole, serial)
         if similar:
             marks.add("duplicate")
-            others, stock = [], set()
         else:
             others, stock = self._candidates(text, sample, boilerplate, serial)
         for other in others:

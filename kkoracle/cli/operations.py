@@ -208,8 +208,13 @@ def install_service(
     redis: Annotated[bool, typer.Option(help="Keep our Redis running by itself, too.")] = True,
     daemon: Annotated[bool, typer.Option(help="Not on a machine that only works.")] = True,
     worker: Annotated[bool, typer.Option(help="Run a worker on this machine.")] = True,
+    live: Annotated[
+        bool, typer.Option("--live", help="`kkoracle live` in place of daemon and worker.")
+    ] = False,
 ) -> None:
     """Have launchd (macOS) or systemd (Linux) keep Redis, daemon and worker running.
+
+    With --live they keep `kkoracle live` running, which teaches the model morning after morning.
 
     They start at login, in this order, come back after a crash, and end by themselves when all is
     done. Run `kkoracle crawl` once by hand before: what it asks, a service cannot answer.
@@ -220,7 +225,14 @@ def install_service(
     project: Project = ctx.obj
     name = project.archive(archive)
     services = plan_services(
-        project, name, redis=redis, daemon=daemon, worker=worker, follow=follow, no_fetch=no_fetch
+        project,
+        name,
+        redis=redis,
+        daemon=daemon,
+        worker=worker,
+        follow=follow,
+        no_fetch=no_fetch,
+        live=live,
     )
     if not show:
         typer.echo(install_services(services, name, Path.home()))

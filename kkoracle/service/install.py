@@ -16,7 +16,7 @@ from typing import Any
 
 from exchange.errors import ProgramFailed
 from exchange.files import PRIVATE, write_atomic
-from kkoracle.service.services import STOP_S, UserService
+from kkoracle.service.services import DAEMON, LIVE, REDIS, STOP_S, WORKER, UserService
 
 SYSTEMD_FOLDER = Path(".config/systemd/user")  # in the home
 
@@ -99,7 +99,7 @@ def launchd_agent(service: UserService, archive: str) -> str:
     return plistlib.dumps(values, sort_keys=False).decode()
 
 
-NAMES = ("redis", "daemon", "worker")  # in the order in which they start
+NAMES = (REDIS, DAEMON, WORKER, LIVE)  # in the order in which they start
 COMMAND_TIMEOUT_S = 60.0
 
 
@@ -126,11 +126,14 @@ def service_path(archive: str, name: str, home: Path, platform: str = sys.platfo
 
 
 def install_services(services: Sequence[UserService], archive: str, home: Path) -> str:
-    """Write the files and start the services; returns what to tell.
+    """Write the files and start the services in place of earlier ones; returns what to tell.
 
     Raises:
         UserError: the system does not take them; the files stay, with what to run.
     """
+    # Two daemons, or a worker beside a morning, help nobody.
+    live = any(service.name == LIVE for service in services)
+    uninstall_services(archive, home, (DAEMON, WORKER) if live else (LIVE,))
     for service in services:
         service.log.parent.mkdir(parents=True, exist_ok=True)
     written = service_files(services, archive, home)
@@ -145,9 +148,9 @@ def install_services(services: Sequence[UserService], archive: str, home: Path) 
     )
 
 
-def uninstall_services(archive: str, home: Path) -> list[Path]:
+def uninstall_services(archive: str, home: Path, names: Sequence[str] = NAMES) -> list[Path]:
     """Stop the services and remove their files; returns those that were there."""
-    found = [one for name in NAMES if (one := service_path(archive, name, home)).exists()]
+    found = [one for name in names if (one := service_path(archive, name, home)).exists()]
     for command in _stop_commands(found):
         subprocess.run(command, capture_output=True, timeout=2 * COMMAND_TIMEOUT_S, check=False)
     for one in found:

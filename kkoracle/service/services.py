@@ -1,4 +1,4 @@
-"""What runs as a service: three commands, in their order, with what they need around them."""
+"""What runs as a service: the commands, in their order, with what they need around them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ PASSED_VARIABLES = (
     "HF_HUB_OFFLINE",
     "SSL_CERT_FILE",
 )
+REDIS, DAEMON, WORKER, LIVE = "redis", "daemon", "worker", "live"
 STOP_S = 75  # what is under way may finish: 30 s of grace, and as much again for the last writes
 
 
@@ -27,7 +28,7 @@ STOP_S = 75  # what is under way may finish: 30 s of grace, and as much again fo
 class UserService:
     """One command that is kept alive."""
 
-    name: str  # redis, daemon or worker
+    name: str  # redis, daemon, worker or live
     about: str
     command: tuple[str, ...]
     folder: Path  # it runs in there
@@ -45,57 +46,41 @@ def plan_services(
     worker: bool = True,
     follow: bool = False,
     no_fetch: bool = False,
+    live: bool = False,
 ) -> list[UserService]:
     """The services of one archive, in the order in which they start.
 
     Each of the commands starts our Redis if it is not there, so the order only saves a moment.
 
+    Args:
+        live: `kkoracle live` in place of daemon and worker, which it keeps going by itself.
+
     Raises:
         UsageError: nothing is left to run, or this shell knows settings that a service would not.
     """
+    if live and (no_fetch or not (daemon and worker)):
+        raise UsageError("--live is daemon and worker in one: give it alone")
     folder, front = front_command(project)
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"
     _refuse_secrets()
     logs = project.data / "logs"
-    made = []
+    made: list[UserService] = []
+
+    def add(name: str, about: str, *command: str) -> None:
+        before = tuple(one.name for one in made if one.name == REDIS)
+        log = logs / f"{name}.log"
+        made.append(UserService(name, about, (*front, *command), folder, environment, log, before))
+
     if redis and not project.redis.url:
-        made.append(
-            UserService(
-                "redis",
-                f"kkoracle: Redis of {project.data}",
-                (*front, "redis"),
-                folder,
-                environment,
-                logs / "redis.log",
-            )
-        )
-    before = tuple(service.name for service in made)
+        add(REDIS, f"kkoracle: Redis of {project.data}", "redis")
     flags = ("--follow",) * follow + ("--no-fetch",) * no_fetch
-    if daemon:
-        made.append(
-            UserService(
-                "daemon",
-                f"kkoracle: the daemon of {archive}",
-                (*front, "crawl", archive, *flags),
-                folder,
-                environment,
-                logs / "daemon.log",
-                before,
-            )
-        )
-    if worker:
-        made.append(
-            UserService(
-                "worker",
-                "kkoracle: a generation worker",
-                (*front, "work"),
-                folder,
-                environment,
-                logs / "worker.log",
-                before,
-            )
-        )
+    if live:
+        add(LIVE, f"kkoracle: {archive}, morning after morning", "live", archive)
+    elif daemon:
+        add(DAEMON, f"kkoracle: the daemon of {archive}", "crawl", archive, *flags)
+    if worker and not live:
+        add(WORKER, "kkoracle: a generation worker", "work")
     if not made:
         raise UsageError("no service is left: keep one of redis, daemon and worker")
     return made

@@ -20,7 +20,7 @@ from exchange.display import (
     format_moments,
     format_range,
 )
-from kkoracle.status.records import DaemonState, StageProgress, Status, WorkerStatus
+from kkoracle.status.records import DaemonState, LiveStatus, StageProgress, Status, WorkerStatus
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,6 +95,8 @@ def status_lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "worker", _worker_text(worker)
     if status.training:
         yield "training", _training_text(status)
+    if status.live:
+        yield "live", _live_text(status.live)
     machine = status.machine
     free = format_bytes(machine.free_mb * MIB)
     yield (
@@ -188,6 +190,17 @@ def _training_text(status: Status) -> str:
         return f"{said}, finished"
     left = f", {format_range(run.left[::2])} left" if run.left else ""
     return f"{said}{left}, last step {format_duration(run.silent_s)} ago"
+
+
+def _live_text(live: LiveStatus) -> str:
+    when = [f"with {live.least_pairs:,}"] if live.least_pairs else []
+    when += [f"at {live.at}"] if live.at else []
+    reason = f": {live.reason}" if live.reason else ""
+    return (
+        f"{'running' if live.running else 'not running'}; morning {live.mornings} of {live.day} "
+        f"{live.outcome}{reason}; {live.answers or 'no run'} answers; "
+        f"{live.new_pairs:,} new pairs, the next begins {' or '.join(when)}"
+    )
 
 
 def _counts_text(counters: Mapping[str, int], prefix: str) -> str:

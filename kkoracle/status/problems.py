@@ -20,6 +20,7 @@ CODES = (
     "no-stories",
     "pairs-rejected",
     "stopped",
+    "live-stopped",
     "daemon-silent",
     "disk-low",
     "redis-full",
@@ -47,6 +48,13 @@ def find_problems(status: Status) -> tuple[Problem, ...]:
 def _problems(status: Status) -> Iterator[Problem]:
     yield from _failure_problems(status)
     yield from status.losses
+    live = status.live
+    if live and not live.running and live.new_pairs >= max(1, live.least_pairs):
+        yield Problem(
+            "live-stopped",
+            f"{live.new_pairs:,} new pairs wait for a morning and `kkoracle live` does not run: "
+            f"`kkoracle live {status.archive}` goes on",
+        )
     if not status.daemon:
         if status.work_left:
             yield Problem(

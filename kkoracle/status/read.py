@@ -18,17 +18,20 @@ from crawler.status import report
 from crawler.status.losses import find_losses
 from exchange import machine
 from exchange.errors import NotFound, UserError
-from exchange.lock import daemon_lock
+from exchange.lock import LIVE_LOCK, FileLock, daemon_lock
 from exchange.project import Project
 from exchange.queue import keys
 from exchange.store import history
 from exchange.store.history import CounterSample
 from exchange.store.spool import FILE, Spool
 from exchange.text.controls import one_line
+from kkoracle.live.record import read_mornings
+from kkoracle.settings import LiveSettings
 from kkoracle.status import stages
 from kkoracle.status.problems import find_problems
 from kkoracle.status.records import (
     DaemonState,
+    LiveStatus,
     MachineStatus,
     Problem,
     QueueStatus,
@@ -36,6 +39,7 @@ from kkoracle.status.records import (
     WorkerStatus,
 )
 from kkoracle.status.training import newest_run
+from trainer.promote.versions import promoted
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -181,6 +185,7 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
             )
         ),
         training=newest_run(directory, now),
+        live=_live_status(directory, project.config.table("live", LiveSettings), counters),
     )
     return replace(found, problems=find_problems(found))
 
@@ -229,6 +234,27 @@ def _daemon_state(directory: Path, now: float, running_s: float) -> DaemonState:
         hold=said.hold,
         fetching=said.fetching,
         next_look=said.next_look,
+    )
+
+
+def _live_status(
+    directory: Path, settings: LiveSettings, counters: dict[str, int]
+) -> LiveStatus | None:
+    mornings = read_mornings(directory)
+    if not mornings:
+        return None
+    last, answers = mornings[-1], promoted(directory)
+    known = int(last.about("begun").get("pairs", 0))
+    return LiveStatus(
+        running=not FileLock(directory / LIVE_LOCK).is_free(shared=True),
+        mornings=len(mornings),
+        day=last.day,
+        outcome=last.outcome,
+        reason=last.reason,
+        answers=answers.name if answers else "",
+        new_pairs=max(0, counters.get("pairs.accepted", 0) - known),
+        least_pairs=settings.pairs,
+        at=settings.at,
     )
 
 

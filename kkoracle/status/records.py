@@ -104,6 +104,21 @@ class TrainingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """The mornings of `kkoracle live`."""
+
+    running: bool  # it holds its lock
+    mornings: int
+    day: str  # on which the last one began, ISO
+    outcome: str  # promoted, kept, rolled back, or how far it is
+    reason: str
+    answers: str  # the run that answers; "" before one was promoted
+    new_pairs: int  # since the last one began
+    least_pairs: int  # so many begin the next one; 0: no number does
+    at: str  # local hour at which it begins; "": at none
+
+
+@dataclass(frozen=True, slots=True)
 class MachineStatus:
     """What is left of this machine, in megabytes."""
 
@@ -135,6 +150,7 @@ class Status:
     queue: QueueStatus
     machine: MachineStatus
     training: TrainingStatus | None = None
+    live: LiveStatus | None = None  # None: no morning ever began
     losses: tuple[Problem, ...] = ()  # of stories or pages in bulk
     problems: tuple[Problem, ...] = ()
 

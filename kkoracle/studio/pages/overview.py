@@ -42,7 +42,13 @@ LABEL = {BUILD: "build the dataset"}
 MODEL_COMMANDS = (WORK, TRAIN, EVALUATE)  # may want to fetch a model first
 RUN_COMMANDS = (TRAIN, EVALUATE)
 # What a problem asks for, where one of the commands is its cure.
-CURES = {"stopped": CRAWL, "daemon-silent": CRAWL, "no-worker": WORK, "paused": "resume"}
+CURES = {
+    "stopped": CRAWL,
+    "live-stopped": LIVE,
+    "daemon-silent": CRAWL,
+    "no-worker": WORK,
+    "paused": "resume",
+}
 
 
 def routes(studio: Studio) -> list[Route]:

@@ -75,6 +75,17 @@ def test_units_say_order_restart_logs_path_and_folder(make_project: Maker, tmp_p
     assert '"crawl" "paper" "--follow"' in daemon
 
 
+def test_live_runs_in_place_of_daemon_and_worker(make_project: Maker, tmp_path: Path) -> None:
+    project = make_project()
+    redis, live = plan_services(project, "paper", live=True)
+    assert (redis.name, live.name) == ("redis", "live")
+    assert live.command[-2:] == ("live", "paper") and live.after == ("redis",)
+    with pytest.raises(UsageError, match="alone"):
+        plan_services(project, "paper", live=True, worker=False)
+    unit = install.service_files([live], "paper", tmp_path, "linux").popitem()[1]
+    assert '"live" "paper"' in unit and "Restart=on-failure" in unit
+
+
 def test_agents_are_property_lists_that_say_the_same(make_project: Maker, tmp_path: Path) -> None:
     project = make_project()
     written = install.service_files(services(project), "paper", tmp_path, "darwin")
@@ -135,7 +146,7 @@ def test_installed_started_stopped_and_removed(home: Path, make_project: Maker) 
     assert all(unit.stat().st_mode & 0o077 == 0 for unit in units)
     gone = run_cli("uninstall-service", cwd=home, HOME=str(home), PATH=path)
     assert gone.stdout.count("removed") == 3 and not any(unit.exists() for unit in units)
-    names = [f"kkoracle-paper-{name}.service" for name in install.NAMES]
+    names = [f"kkoracle-paper-{name}.service" for name in ("redis", "daemon", "worker")]
     told = [line.removeprefix("--user ") for line in (home / "told").read_text().splitlines()]
     assert told == [
         "daemon-reload",
@@ -145,6 +156,23 @@ def test_installed_started_stopped_and_removed(home: Path, make_project: Maker) 
     ]
     again = run_cli("uninstall-service", cwd=home, HOME=str(home), PATH=path)
     assert again.returncode == 0 and "no service" in again.stdout
+
+
+def test_what_is_installed_later_takes_the_place_of_what_does_the_same(
+    home: Path, make_project: Maker
+) -> None:
+    make_project()
+    path = f"{home}/tools:{os.environ['PATH']}"
+    for flags, names in (
+        ((), {"redis", "daemon", "worker"}),
+        (("--live",), {"redis", "live"}),
+        (("--no-daemon",), {"redis", "worker"}),
+    ):
+        said = run_cli("install-service", *flags, cwd=home, HOME=str(home), PATH=path)
+        assert said.returncode == 0, said.stderr
+        units = (home / ".config" / "systemd" / "user").iterdir()
+        assert {unit.stem.rpartition("-")[2] for unit in units} == names
+    assert "disable --now kkoracle-paper-live.service" in (home / "told").read_text()
 
 
 def test_where_the_system_does_not_take_them_the_files_stay_with_what_to_run(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ import pytest
 
 from crawler.frontier import pages
 from exchange.errors import UserError
-from exchange.lock import FileLock
+from exchange.lock import LIVE_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import keys
 from exchange.queue.feeder import enqueue
@@ -21,8 +22,10 @@ from exchange.queue.redis_endpoint import redis_for
 from exchange.records import Result
 from exchange.store import history, tasks
 from exchange.store.spool import Spool
+from kkoracle.live.record import LiveRecord
 from kkoracle.status import Status, read_status
 from kkoracle.status.console import render_status, to_json
+from kkoracle.status.problems import find_problems
 from tests.conftest import fill_spool
 
 Maker = Callable[..., Project]
@@ -292,3 +295,25 @@ def test_everything_is_in_the_json_object(make_project: Maker) -> None:
     assert "31 of 90 facts known" in shown(read_status(project, "paper"))
     least, middle, most = training["left"]
     assert least < middle < most and middle == pytest.approx(60 * 9.5)
+
+
+def test_the_last_morning_and_the_next_one_are_one_line(make_project: Maker) -> None:
+    project = make_project()
+    fill_spool(project, 4).close()
+    archive_dir = project.archive_dir()
+    assert read_status(project, "paper").live is None
+    with closing(LiveRecord.open(archive_dir)) as record:
+        record.add(1, "begun", pairs=0)
+        record.add(1, "judged", passed=False, reason="3 stories are too few to be sure of it")
+        record.add(1, "ended")
+    found = read_status(project, "paper")
+    assert found.live and (found.live.outcome, found.live.new_pairs) == ("kept", 0)
+    assert "live-stopped" not in codes(found)
+    line = shown(found)
+    assert "not running; morning 1" in line and "kept: 3 stories are too few" in line
+    assert "no run answers; 0 new pairs, the next begins with 500" in line
+    waiting = replace(found, live=replace(found.live, new_pairs=500))
+    assert "live-stopped" in {problem.code for problem in find_problems(waiting)}
+    with FileLock(archive_dir / LIVE_LOCK):
+        live = read_status(project, "paper").live
+        assert live and live.running
