@@ -64,7 +64,7 @@ def _lowest_unasked(context: PlanningContext, count: int, below: str) -> list[So
     rows = context.spool.db.execute(
         "SELECT p.record, p.story_id, t.year FROM pairs p JOIN tasks t ON t.id=p.task_id "
         "WHERE p.status='accepted' AND t.kind='chunk' AND p.id<? AND NOT EXISTS "
-        "(SELECT 1 FROM tasks r "
+        "(SELECT 1 FROM tasks r INDEXED BY tasks_by_subject "
         "WHERE r.subject=p.id AND r.kind='rephrase' AND r.recipe=? AND r.state<>'stale') "
         "ORDER BY p.id LIMIT ?",
         (below, context.recipe, count),
@@ -81,7 +81,8 @@ def _unrepeated(context: PlanningContext, below: str) -> list[tuple[SourcePair, 
         "SELECT MIN(p.id), p.record, p.story_id, t.year, t.subject FROM tasks t "
         "JOIN pairs p ON p.task_id=t.id "
         "WHERE t.kind='rephrase' AND t.recipe=? AND t.subject<? AND t.subject NOT LIKE '%' || ? "
-        "AND (p.status='accepted' OR p.reason=?) AND NOT EXISTS (SELECT 1 FROM tasks r "
+        "AND (p.status='accepted' OR p.reason=?) AND NOT EXISTS "
+        "(SELECT 1 FROM tasks r INDEXED BY tasks_by_subject "
         "WHERE r.subject=t.subject || ? AND r.kind='rephrase' AND r.recipe=t.recipe "
         "AND r.state<>'stale') GROUP BY t.id ORDER BY t.subject LIMIT ?",
         (context.recipe, below, FURTHER, TOO_ALIKE, FURTHER, context.limit),
@@ -131,8 +132,9 @@ def plan_dense(context: PlanningContext) -> int:
         "SELECT r.density, r.chunk, c.record, s.published FROM richness r "
         "JOIN chunks c ON c.rowid=r.chunk JOIN stories s ON s.id=c.story_id "
         "WHERE r.density<=? AND r.density>0 AND (r.density<? OR r.chunk>?) AND c.state='live' "
-        "AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.subject=c.id AND t.kind='dense' "
-        "AND t.recipe=? AND t.state<>'stale') ORDER BY r.density DESC, r.chunk LIMIT ?",
+        "AND NOT EXISTS (SELECT 1 FROM tasks t INDEXED BY tasks_by_subject "
+        "WHERE t.subject=c.id AND t.kind='dense' AND t.recipe=? AND t.state<>'stale') "
+        "ORDER BY r.density DESC, r.chunk LIMIT ?",
         (density, density, last, context.recipe, min(missing, context.limit)),
     ).fetchall()
     if rows:
@@ -201,7 +203,8 @@ def _plan_one(context: PlanningContext, name_id: int, key: str, name: str, menti
         level, least = level + 1, least * GROWTH
     subject = f"{key}@{level}"
     known = context.spool.db.execute(
-        "SELECT 1 FROM tasks WHERE subject=? AND kind='whois' AND recipe=? AND state<>'stale'",
+        "SELECT 1 FROM tasks INDEXED BY tasks_by_subject "
+        "WHERE subject=? AND kind='whois' AND recipe=? AND state<>'stale'",
         (subject, context.recipe),
     ).fetchone()
     if known:

@@ -8,6 +8,10 @@ task is looked up); `verdicts` what each rule set said of a pair that was judged
 force being in `pairs`; `questions` is the index that finds a question asked before. `richness`,
 `names` and `mentions` are what the planner has read off the chunks (by their row numbers) and
 could read again at any time.
+
+Whether a thing has a task already is looked up by `tasks_by_subject`, which such statements name:
+SQLite itself takes the index with more columns, that of the kind, and goes through as many tasks
+as there are chunks for each of them.
 """
 
 import sqlite3

@@ -203,8 +203,9 @@ class Spool:
             )
             rows = self.db.execute(
                 "SELECT c.record, s.published FROM chunks c JOIN stories s ON s.id=c.story_id "
-                "WHERE c.state='live' AND NOT EXISTS (SELECT 1 FROM tasks t "
-                "WHERE t.subject=c.id AND t.kind='chunk' AND t.recipe=? AND t.state<>'stale') "
+                "WHERE c.state='live' AND NOT EXISTS "
+                "(SELECT 1 FROM tasks t INDEXED BY tasks_by_subject WHERE t.subject=c.id "
+                "AND t.kind='chunk' AND t.recipe=? AND t.state<>'stale') "
                 "ORDER BY c.rowid",
                 (recipe,),
             ).fetchall()
