@@ -47,6 +47,12 @@ CREATE TABLE IF NOT EXISTS near_paragraphs (
     print INTEGER PRIMARY KEY, stories INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
 """
+# An older process changes a text and knows no sample: the former one would hide its copies.
+_FORGET_SAMPLE = """
+CREATE TRIGGER IF NOT EXISTS near_sample_is_old AFTER UPDATE OF text ON near_stories
+WHEN NEW.text<>OLD.text AND NEW.sample IS OLD.sample
+BEGIN UPDATE near_stories SET shingles=0, sample='' WHERE serial=NEW.serial; END
+"""
 _SERIALS = """
 SELECT print, serials FROM (
     SELECT value AS print, (SELECT group_concat(serial)
@@ -82,6 +88,7 @@ class NearDuplicates:
             if "sample" not in columns:  # of a spool of an earlier version
                 for column in ("shingles INTEGER NOT NULL DEFAULT 0", "sample BLOB DEFAULT ''"):
                     self._db.execute(f"ALTER TABLE near_stories ADD COLUMN {column}")
+            self._db.execute(_FORGET_SAMPLE)
 
     def reset_if_new_version(self, version: str) -> None:
         """Forget all when stories are extracted by another version: all are clustered anew then.

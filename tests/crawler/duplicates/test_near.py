@@ -250,6 +250,7 @@ def test_a_spool_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     shelf.put("old", text_of(1))
     with shelf.spool.transaction():
+        shelf.spool.db.execute("DROP TRIGGER near_sample_is_old")
         for column in ("shingles", "sample"):
             shelf.spool.db.execute(f"ALTER TABLE near_stories DROP COLUMN {column}")
     shelf.spool.close()
@@ -257,3 +258,24 @@ def test_a_spool_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     later.put("new", f"{text_of(1)} {text_of(2, 30)}")
     assert later.cluster("old", "new") == 1
     later.spool.close()
+
+
+def test_a_text_that_an_older_process_changed_is_found_by_what_it_says_now(shelf: Shelf) -> None:
+    shelf.put("changed", text_of(1))
+    with shelf.spool.transaction():
+        now = text_of(2)
+        story = make("changed", now)
+        chunk = Chunk(Chunk.make_id(story.id, now), story.id, 0, now, "x")
+        shelf.spool.put_page("changed", "1", [(story, [chunk])])
+        # What a version without samples writes: the new text's hash and fingerprints.
+        whole = shingles.stable_hash("\n".join(now.split("\n\n")))
+        shelf.spool.db.execute("UPDATE near_stories SET text=? WHERE story_id=?", (whole, story.id))
+        shelf.spool.db.executemany(
+            "INSERT OR IGNORE INTO near_prints SELECT ?, serial FROM near_stories WHERE story_id=?",
+            [
+                (print_, story.id)
+                for print_ in shingles.winnow(shingles.shingles(shingles.folded_words([now])))
+            ],
+        )
+    shelf.put("copy", f"{now} {text_of(3, 30)}")
+    assert shelf.cluster("changed", "copy") == 1
