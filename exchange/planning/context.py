@@ -139,8 +139,8 @@ class PlanningContext:
 
     def fresh_pairs(self) -> Iterator[SourcePair]:
         """Accepted pairs of chunk tasks that this kind has not looked at yet, a span of them."""
-        position = f"plan.pairs.{self.kind}"
-        start = int(self.spool.meta(position) or 0)
+        place = place_of(self.kind)
+        start = int(self.spool.meta(place) or 0)
         rows = self.spool.db.execute(
             "SELECT p.rowid, p.status, p.record, p.story_id, t.kind, t.year FROM pairs p "
             "JOIN tasks t ON t.id=p.task_id WHERE p.rowid>? ORDER BY p.rowid LIMIT ?",
@@ -150,7 +150,12 @@ class PlanningContext:
             if row["status"] == "accepted" and row["kind"] == "chunk":
                 yield SourcePair(Pair.from_json(row["record"]), row["story_id"], row["year"])
         if rows:
-            self.spool.set_meta(position, str(rows[-1]["rowid"]))
+            self.spool.set_meta(place, str(rows[-1]["rowid"]))
+
+
+def place_of(kind: TaskKind) -> str:
+    """The name, among the spool's meta values, of how far a kind has looked: pairs, or names."""
+    return NAMES_AT if kind == "whois" else f"plan.pairs.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,7 @@ class SourcePair:
 # Among the spool's meta values.
 POSITION = "plan.surveyed"  # row number of the last chunk read
 DENSE_AT = "plan.dense"  # density and row number of the last chunk asked for more; none: the top
+NAMES_AT = "plan.names"  # mentions and id of the last name looked at, how many were; none: the top
 
 
 def survey_chunks(spool: Spool, limit: int) -> int:
@@ -191,6 +197,7 @@ def survey_chunks(spool: Spool, limit: int) -> int:
     if rows:
         spool.set_meta(POSITION, str(rows[-1]["rowid"]))
         spool.set_meta(DENSE_AT, "")  # some may be richer than those before
+        spool.set_meta(NAMES_AT, "")  # and some names stand in more of them
     return len(rows)
 
 

@@ -10,7 +10,13 @@ from __future__ import annotations
 
 import re
 
-from exchange.planning.context import DENSE_AT, PlanningContext, SourcePair, find_names
+from exchange.planning.context import (
+    DENSE_AT,
+    NAMES_AT,
+    PlanningContext,
+    SourcePair,
+    find_names,
+)
 from exchange.records import TOO_ALIKE, Chunk, Pair, digest
 
 FURTHER = "@2"  # ends the subject of a task that asks for a wording of a wording
@@ -175,25 +181,41 @@ GROWTH = 4
 MAX_EXCERPTS = 6  # stories of one task, spread over the years
 EXCERPT_CHARS = 600  # characters of each
 MAX_CHUNKS_READ = 200  # chunks of one name
+NAMES_PER_STEP = 200  # looked at in one step: about 0.1 s
+MOST_MENTIONS = 2**62  # more than any name has: the top of the list
 _SENTENCE = re.compile(r"(?<=[.!;…])\s+|\n+")
 
 
 def plan_whois(context: PlanningContext) -> int:
-    """Make tasks for the most named, up to the share of all live chunks."""
-    wanted = int(context.settings.whois * context.counters.get("chunks.live", 0))
-    if wanted - context.count() <= 0 or not context.idle:
+    """Make tasks for the most named, up to the share of all live chunks.
+
+    Looks no further than at twice as many names, each of them once until more chunks are read: what
+    a name has to tell changes with nothing else.
+    """
+    if not context.idle:
         return 0
+    wanted = int(context.settings.whois * context.counters.get("chunks.live", 0))
     left = min(wanted - context.count(), context.limit)
+    if left <= 0:
+        return 0
+    spool = context.spool
+    at = spool.meta(NAMES_AT) or f"{MOST_MENTIONS} 0 0"
+    mentions, last, looked = map(int, at.split())
     made = 0
-    rows = context.spool.db.execute(
-        "SELECT id, key, name, mentions FROM names WHERE mentions>=? ORDER BY mentions DESC, id "
-        "LIMIT ?",
-        (MIN_STORIES, 2 * wanted),
-    )
-    for row in rows.fetchall():
+    # Two spans of the index: one condition with OR would read all names of as many mentions anew.
+    rows = spool.db.execute(
+        "SELECT id, key, name, mentions FROM names WHERE mentions=? AND id>? UNION ALL "
+        "SELECT id, key, name, mentions FROM names WHERE mentions<? AND mentions>=? "
+        "ORDER BY mentions DESC, id LIMIT ?",
+        (mentions, last, mentions, MIN_STORIES, max(0, min(2 * wanted - looked, NAMES_PER_STEP))),
+    ).fetchall()
+    for row in rows:
+        made += _plan_one(context, row["id"], row["key"], row["name"], row["mentions"])
+        mentions, last, looked = row["mentions"], row["id"], looked + 1
         if made >= left:
             break
-        made += _plan_one(context, row["id"], row["key"], row["name"], row["mentions"])
+    if rows:
+        spool.set_meta(NAMES_AT, f"{mentions} {last} {looked}")
     return made
 
 

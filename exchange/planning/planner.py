@@ -14,7 +14,13 @@ from collections.abc import Callable, Mapping
 
 from exchange.errors import UsageError
 from exchange.planning import kinds, refusal
-from exchange.planning.context import DENSE_AT, PlanningContext, PlanSettings, survey_chunks
+from exchange.planning.context import (
+    DENSE_AT,
+    PlanningContext,
+    PlanSettings,
+    place_of,
+    survey_chunks,
+)
 from exchange.recipes.recipe import Recipe
 from exchange.recipes.registry import PROMPTS_BY_KIND
 from exchange.records import TaskKind
@@ -105,9 +111,9 @@ class Planner:
                     surveyed=surveyed,
                     made=counts,
                 )
-                position = spool.meta(f"plan.pairs.{kind}")
+                place = spool.meta(place_of(kind))
                 made += self._planners[kind](context)
-                read += spool.meta(f"plan.pairs.{kind}") != position
+                read += spool.meta(place_of(kind)) != place
         return read, made
 
 
@@ -128,7 +134,7 @@ def retire_tasks(spool: Spool, recipe: Recipe) -> int:
             ).rowcount
             if spool.meta(f"plan.recipe.{kind}") != wanted:
                 spool.set_meta(DENSE_AT, "")
-                spool.db.execute("DELETE FROM meta WHERE key=?", (f"plan.pairs.{kind}",))
+                spool.db.execute("DELETE FROM meta WHERE key=?", (place_of(kind),))
                 spool.set_meta(f"plan.recipe.{kind}", wanted)
     return retired
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.planning import context
+from exchange.planning import context, kinds
 from exchange.planning.kinds import EXCERPT_CHARS, MAX_EXCERPTS, MIN_STORIES
 from exchange.planning.planner import Planner, PlanSettings, retire_tasks
 from exchange.recipes.recipe import Recipe
@@ -51,19 +51,23 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 def fill(spool: Spool, count: int, first: int = 0) -> None:
     with spool.transaction():
         for number in range(first, first + count):
-            story_id, told = digest("paper", str(number)), text(number)
-            chunk = Chunk(Chunk.make_id(story_id, told), story_id, 0, told, f"Φωνή, Φύλλο {number}")
-            story = Story(
-                id=story_id,
-                url="http://x",
-                archive="paper",
-                published=f"{1995 + number % 9}-02-03",
-                section="",
-                title="",
-                author="",
-                text=told,
-            )
+            told = text(number)
+            story = story_of(number, told)
+            chunk = Chunk(Chunk.make_id(story.id, told), story.id, 0, told, f"Φωνή, Φύλλο {number}")
             spool.put_page(f"page-{number}", "1", [(story, [chunk])])
+
+
+def story_of(number: int, told: str) -> Story:
+    return Story(
+        id=digest("paper", str(number)),
+        url="http://x",
+        archive="paper",
+        published=f"{1995 + number % 9}-02-03",
+        section="",
+        title="",
+        author="",
+        text=told,
+    )
 
 
 def place_pair(task: Task, asked: str) -> Pair:
@@ -168,6 +172,68 @@ def test_who_is_brings_together_what_several_stories_say(spool: Spool) -> None:
         assert len(task.chunk_ids) >= MIN_STORIES
         assert task.text.count(task.header) >= MIN_STORIES
         assert len(task.text) <= MAX_EXCERPTS * (EXCERPT_CHARS + 60)
+
+
+def test_names_are_looked_at_once_until_more_is_read(spool: Spool) -> None:
+    """A name of too few stories makes no task, and is no reason to look at it again and again."""
+    with spool.transaction():  # one story in four chunks
+        story = story_of(999, "Ο Ρήγας Μονιός μίλησε.")
+        told = [f"Ο Ρήγας Μονιός μίλησε για {number}η φορά." for number in range(4)]
+        chunks = [
+            Chunk(Chunk.make_id(story.id, one), story.id, place, one, "Φωνή")
+            for place, one in enumerate(told)
+        ]
+        spool.put_page("page-999", "1", [(story, chunks)])
+    maker = planner(whois=0.5)
+    done = until_settled(spool, maker)
+    assert 0 < sum(task.kind == "whois" for task in done) < 30  # fewer than are wanted
+    asked: list[str] = []
+    spool.db.set_trace_callback(asked.append)
+    spool.db.execute("UPDATE counters SET value=value+1 WHERE name='pairs.rejected'")
+    maker.run(spool)  # something has changed, but nothing that a name has to tell
+    planner(whois=0.5).run(spool)  # and so it is after a restart
+    spool.db.set_trace_callback(None)
+    assert any("FROM names" in statement for statement in asked)
+    looked_up = ("SELECT 1 FROM tasks", "SELECT c.record, s.published FROM mentions")
+    assert not [one for one in asked if one.startswith(looked_up)]
+
+    fill(spool, 180, first=60)  # some names stand in four times as many stories now
+    more = [task for task in until_settled(spool, maker) if task.kind == "whois"]
+    assert {task.header for task in more} >= {*PEOPLE, *TOWNS}
+    assert not {task.id for task in more} & {task.id for task in done}
+
+
+def test_names_are_gone_on_with_after_a_kill_in_any_step(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.planning.kinds.NAMES_PER_STEP", 2)
+    whole, calls = kinds.plan_whois, 0
+
+    def dies_every_second_time(context: context.PlanningContext) -> int:
+        nonlocal calls
+        made, calls = whole(context), calls + 1
+        if calls % 2:
+            raise KeyboardInterrupt  # before the step is written
+        return made
+
+    answer_all(spool)
+    monkeypatch.setattr("exchange.planning.kinds.plan_whois", dies_every_second_time)
+    only = dict.fromkeys(("dense", "rephrase", "refusal", "correction", "replay"), 0.0)
+    kills = 0
+    while True:
+        maker = planner(**only, rephrase_least=0, whois=0.5)  # as after a restart
+        try:
+            maker.run(spool)
+        except KeyboardInterrupt:
+            kills += 1
+        answer_all(spool)
+        if maker.is_idle(spool.counters()):
+            break
+    rows = spool.db.execute("SELECT subject FROM tasks WHERE kind='whois'").fetchall()
+    assert kills >= 5 and len(rows) == len({subject for (subject,) in rows})
+    assert {subject.split("@")[0] for (subject,) in rows} == {
+        context.name_key(name.split()) for name in (*PEOPLE, *TOWNS)
+    }
 
 
 def test_rephrasing_is_chosen_by_hash_and_tops_up_at_rest(spool: Spool) -> None:
