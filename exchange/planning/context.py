@@ -153,7 +153,7 @@ class PlanningContext:
             self.spool.set_meta(place, str(rows[-1]["rowid"]))
 
 
-def place_of(kind: TaskKind) -> str:
+def place_of(kind: str) -> str:
     """The name, among the spool's meta values, of how far a kind has looked: pairs, or names."""
     return NAMES_AT if kind == "whois" else f"plan.pairs.{kind}"
 
