@@ -96,6 +96,7 @@ def crawl(
     from crawler.optout.confirm import confirm_opt_outs
     from exchange import logs
     from exchange.errors import Busy, Unreachable, UsageError
+    from exchange.store.papers import require_archive
 
     if retry_failed and no_fetch:
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
@@ -106,6 +107,8 @@ def crawl(
     project: Project = ctx.obj
     logs.configure(project.config, logging.WARNING)
     archives = list(dict.fromkeys(project.archive(name) for name in names or [""]))
+    for archive in archives:
+        require_archive(project.archive_dir(archive))
     several = len(archives) > 1
     if several:
         from crawler.fetch.side_by_side import check_settings
@@ -220,4 +223,4 @@ def _crawl_one(
     project.journal.add_figures(result=console.summary())
     if lost:
         raise NotEnoughData(f"{archive}: {'; '.join(loss.says for loss in lost)}")
-    typer.echo(f"{archive}: {console.summary()}")
+    typer.echo(f"{archive}: {console.summary(project.archive_words(archive))}")

@@ -99,7 +99,7 @@ class Project:
 
     def _settled_language(self, archive: str | None) -> str:
         """What was settled for an archive, or for all that a dataset of several is made of."""
-        from exchange.store.joined_corpus import papers_of
+        from exchange.store.papers import papers_of
         from exchange.store.spool import FILE, Spool
         from exchange.store.tasks import settled_language
 
@@ -138,6 +138,14 @@ class Project:
         if not ARCHIVE_PATTERN.fullmatch(chosen):
             raise UsageError(f"{chosen!r} is no archive name: lower-case letters, digits, - and _")
         return chosen
+
+    def archive_words(self, name: str | None = None) -> str:
+        """What stands behind a command that is told to somebody, so that it works on this archive.
+
+        "" where the settings name it; else a blank and its name.
+        """
+        chosen = self.archive(name)
+        return "" if chosen == self.general.archive else f" {chosen}"
 
     def require_place(self) -> None:
         """Refuse to begin something in a folder where nothing of ours is, or will be told to be.

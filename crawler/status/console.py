@@ -81,8 +81,12 @@ class CrawlConsole:
         )
         self._progress.start()
 
-    def summary(self) -> str:
-        """What a finished crawl has come to."""
+    def summary(self, behind: str = "") -> str:
+        """What a finished crawl has come to.
+
+        Args:
+            behind: see `Project.archive_words`.
+        """
         now = self._last
         if now is None:
             return "nothing to do"
@@ -93,9 +97,9 @@ class CrawlConsole:
                 f"{now.archive}` lists them)"
             )
         if now.tasks_failed:
-            hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status` says why)")
+            hints.append(f"{now.tasks_failed} tasks failed (`kkoracle status{behind}` says why)")
         hint = "; " + ", ".join(hints) if hints else ""
-        then = "; next: `kkoracle dataset build`" if now.tasks_done else ""
+        then = f"; next: `kkoracle dataset build{behind}`" if now.tasks_done else ""
         done = f"all done: {now.stories} stories in {now.chunks} chunks, no task open"
         return f"{done}{hint}{then}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -19,15 +19,16 @@ from typing import Self
 
 import orjson
 
-from exchange.errors import BadFile, NotFound, UsageError
+from exchange.errors import NotFound, UsageError
 from exchange.files import write_atomic
 from exchange.records import ARCHIVE_PATTERN, Chunk
 from exchange.store.corpus import Judgements, SpoolCorpus, StoredPair, StoredStory
+from exchange.store.papers import PAPERS, folders_of, papers_of
 from exchange.store.spool import FILE as SPOOL
+from exchange.store.spool import Spool
 from exchange.text.fold import fold
 from exchange.text.sentences import split_sentences
 
-PAPERS = "papers.json"
 LONG_SENTENCE = 40  # letters; shorter ones recur without being taken over
 SAME_SHARE = 0.5  # of the shorter text's long sentences, from which on two stories are one cluster
 COMMON = 50  # stories with one and the same sentence: a standing line, which tells nothing
@@ -48,27 +49,6 @@ def write_papers(directory: Path, papers: Sequence[str]) -> None:
     write_atomic(directory / PAPERS, orjson.dumps(sorted(set(papers))))
 
 
-def papers_of(directory: Path) -> tuple[str, ...]:
-    """The archives that a folder stands for; () for one that is an archive itself.
-
-    Raises:
-        BadFile: what stands there is no list of names.
-    """
-    try:
-        names = orjson.loads((directory / PAPERS).read_bytes())
-    except FileNotFoundError:
-        return ()
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not names or not all(map(_is_name, names)):
-        raise BadFile(f"{directory / PAPERS} names no archives: build the dataset again with --of")
-    return tuple(names)
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and ARCHIVE_PATTERN.fullmatch(name) is not None
-
-
 def has_corpus(directory: Path) -> bool:
     """Whether there are stories to read: rows that others made come without."""
     return (directory / SPOOL).exists() or bool(papers_of(directory))
@@ -76,10 +56,23 @@ def has_corpus(directory: Path) -> bool:
 
 def open_corpus(directory: Path) -> SpoolCorpus | JoinedCorpus:
     """What an archive's folder has to read, or the archives that it stands for."""
-    papers = papers_of(directory)
-    if not papers:
+    if not papers_of(directory):
         return SpoolCorpus(directory)
-    return JoinedCorpus(directory.name, [SpoolCorpus(directory.parent / name) for name in papers])
+    return JoinedCorpus(directory.name, [SpoolCorpus(folder) for folder in folders_of(directory)])
+
+
+@contextmanager
+def open_spools(directory: Path) -> Iterator[dict[str, Spool]]:
+    """The spool of an archive, or those of the archives that a folder stands for, each by its name.
+
+    Raises:
+        UserError: one is not there.
+    """
+    with ExitStack() as stack:
+        yield {
+            folder.name: stack.enter_context(closing(Spool.read(folder)))
+            for folder in folders_of(directory)
+        }
 
 
 class JoinedCorpus:

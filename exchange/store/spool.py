@@ -17,6 +17,7 @@ from typing import Literal, Self
 from exchange import records
 from exchange.records import Chunk, Completion, Pair, Story, Task
 from exchange.store import db, failures, schema
+from exchange.store.papers import require_archive
 
 FILE = "spool.sqlite"
 # Ids are hashes, so rows land all over the indexes: with SQLite's own 2 MB storing a result took
@@ -39,7 +40,12 @@ class Spool:
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Open for writing, creating the file on first use."""
+        """Open for writing, creating the file on first use.
+
+        Raises:
+            UsageError: the folder stands for several archives.
+        """
+        require_archive(directory)
         connection = db.connect(
             directory / FILE,
             schema.SCHEMA,
@@ -51,7 +57,13 @@ class Spool:
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """Open for reading only. Raises UserError when nothing was crawled yet."""
+        """Open for reading only.
+
+        Raises:
+            NotFound: nothing was crawled yet.
+            UsageError: the folder stands for several archives.
+        """
+        require_archive(directory)
         return cls(db.connect_readonly(directory / FILE, schema.VERSION))
 
     def close(self) -> None:

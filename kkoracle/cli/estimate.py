@@ -20,6 +20,7 @@ from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models
 from exchange.machine import PowerSettings, kwh
 from exchange.project import Project
+from exchange.store.papers import require_archive
 from exchange.store.spool import FILE, Spool
 
 KEYS_BYTES = 2.7e9  # of a 7B model with 32 rows of 650 tokens; less with fewer rows
@@ -73,7 +74,8 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     """Reckon; nothing is fetched, loaded or written.
 
     Raises:
-        UserError: a profile, a setting or a stored file is unusable.
+        UserError: a profile, a setting or a stored file is unusable, or it stands for several
+            archives.
     """
     from crawler import profiles
     from crawler.settings import CrawlSettings
@@ -84,6 +86,7 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     from workers import estimate as generating
 
     directory = project.archive_dir(archive)
+    require_archive(directory)
     watts = project.config.table("power", PowerSettings).watts
     crawl_settings = project.config.table("crawl", CrawlSettings)
     language_model = project.config.table("model", models.ModelSettings)

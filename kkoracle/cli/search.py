@@ -75,7 +75,7 @@ def search(
     first; that of a large archive, which takes minutes, only by a search without words.
     """
     from exchange.cli.options import result_console
-    from exchange.store.spool import Spool
+    from exchange.store.joined_corpus import open_spools
     from exchange.store.stories import StoryFilter
     from trainer.evaluate.rag import current_index
     from trainer.evaluate.rag.archive import usable_index
@@ -92,7 +92,7 @@ def search(
     archive_dir = project.archive_dir(archive)
     console = result_console(json or csv)
     # The store is opened first: an archive that is not there is told before anything is indexed.
-    with closing(Spool.read(archive_dir)) as spool:
+    with open_spools(archive_dir) as spools:
         with progress_bar("passages indexed") as show:
             at_once = AT_ONCE if query else sys.maxsize
             index, behind = usable_index(archive_dir, at_once, lambda _, *far: show(*far))
@@ -109,7 +109,14 @@ def search(
             if not counted.passages and not (json or csv):
                 raise NotFound(_nothing(archive_dir.name, index, query, since, until))
             limit = (SHOWN if not (json or csv) else 0) if count is None else count
-            found = _mentions(index, spool, query, (since, until), newest, limit or counted.stories)
+            found = _mentions(
+                index,
+                list(spools.values()),
+                query,
+                (since, until),
+                newest,
+                limit or counted.stories,
+            )
             if csv:
                 _print_csv(found)
             elif json:
@@ -132,7 +139,7 @@ def _is_phrase(word: str) -> bool:
 
 def _mentions(
     index: SearchIndex,
-    spool: Spool,
+    spools: Sequence[Spool],
     query: ArchiveQuery,
     dates: tuple[str, str],
     newest: bool,
@@ -145,7 +152,7 @@ def _mentions(
     while left:
         page = find_mentions(
             index,
-            spool,
+            spools,
             query,
             since=dates[0],
             until=dates[1],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,8 +91,6 @@ def trace(
 def _trace_answer(
     project: Project, archive: str | None, said: tuple[str, str], run: str, count: int, json: bool
 ) -> None:
-    from contextlib import closing
-
     from rich.markup import escape
 
     from exchange.cli.options import result_console
@@ -122,9 +121,12 @@ def _trace_answer(
 def _with_page(archive_dir: Path, found: Iterable[AnswerSource]) -> Iterable[dict[str, Any]]:
     """Each story with what the raw store has of its page."""
     from crawler.frontier.raw_store import StoredBody
+    from exchange.store.papers import folders_of
 
     for one in found:
-        kept = StoredBody.read(archive_dir, one.page)
+        # In a folder that stands for several, page keys are each paper's own.
+        folder = next(path for path in folders_of(archive_dir) if path.name == one.archive)
+        kept = StoredBody.read(folder, one.page)
         page = {
             "key": one.page,
             "status": kept.status,
@@ -153,16 +155,26 @@ def trace_pair(archive_dir: Path, name: str) -> PairTrace:
     """
     from crawler.frontier.raw_store import StoredBody
     from exchange.store.pairs import labels_of, read_pair
+    from exchange.store.papers import folders_of
     from exchange.store.spool import Spool
 
-    spool = Spool.read(archive_dir)
-    try:
-        found = read_pair(spool, name)
-    finally:
-        spool.close()
-    labels = labels_of(archive_dir, found.pair.id)
-    kept = StoredBody.read(archive_dir, found.page)
-    return PairTrace(found, labels, kept.status, kept.body_hash, kept.body)
+    unknown: list[NotFound] = []
+    traces: list[PairTrace] = []
+    for folder in folders_of(archive_dir):
+        with closing(Spool.read(folder)) as spool:
+            try:
+                found = read_pair(spool, name)
+            except NotFound as error:
+                unknown.append(error)
+                continue
+        labels = labels_of(folder, found.pair.id)
+        kept = StoredBody.read(folder, found.page)
+        traces.append(PairTrace(found, labels, kept.status, kept.body_hash, kept.body))
+    if len(traces) > 1:
+        raise NotFound(f"several pairs begin with {name}")
+    if not traces:
+        raise unknown[0]
+    return traces[0]
 
 
 def _as_json(found: PairTrace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from exchange.errors import UsageError
 from exchange.machine import python_module
 from exchange.project import Project
+from exchange.store.papers import require_archive
 from kkoracle.children import front_options
 
 PASSED_VARIABLES = (
@@ -56,10 +57,12 @@ def plan_services(
         live: `kkoracle live` in place of daemon and worker, which it keeps going by itself.
 
     Raises:
-        UsageError: nothing is left to run, or this shell knows settings that a service would not.
+        UsageError: nothing is left to run, the archive stands for several, or this shell knows
+            settings that a service would not.
     """
     if live and (no_fetch or not (daemon and worker)):
         raise UsageError("--live is daemon and worker in one: give it alone")
+    require_archive(project.archive_dir(archive))
     folder, front = front_command(project)
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"

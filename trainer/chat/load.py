@@ -14,7 +14,7 @@ from exchange.errors import NotFound
 from exchange.inference.models import ModelSettings, locate
 from exchange.project import Project
 from exchange.settings import PersonaSettings
-from exchange.store.spool import FILE as SPOOL
+from exchange.store.joined_corpus import has_corpus
 from trainer import tuned_model
 from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.chat.session import BASE, RAG, TUNED, TUNED_RAG, ChatSession, open_chat_models
@@ -62,7 +62,7 @@ def open_chat(
     persona = project.config.table("persona", PersonaSettings)
     evaluated = project.config.table("evaluate", EvaluateSettings)
     has_run = (TrainingRun(archive_dir, wanted.run).folder / "run.json").exists()
-    has_spool = (archive_dir / SPOOL).exists()
+    has_spool = has_corpus(archive_dir)
     systems = [
         name
         for name, available in (

@@ -105,7 +105,8 @@ def build(
 
     from exchange.errors import UsageError, UserError
     from exchange.settings import PersonaSettings
-    from exchange.store.joined_corpus import papers_of, write_papers
+    from exchange.store.joined_corpus import write_papers
+    from exchange.store.papers import papers_of
     from trainer.console import ProgressScreen
     from trainer.dataset import DatasetRequest, build_dataset, builds, random_split
 
@@ -166,7 +167,8 @@ def build(
     )
     for warning in manifest.warnings:
         console.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
-    next_is = "" if split == "researcher" else "; next: `kkoracle train`"
+    behind = project.archive_words(archive)
+    next_is = "" if split == "researcher" else f"; next: `kkoracle train{behind}`"
     console.print(f"written to {built.folder}{next_is}", soft_wrap=True)
 
 

@@ -162,7 +162,8 @@ def train(
             validation_loss_after=outcome.summary.valid_after,
         )
         valid = describe_valid(project.archive_dir(archive) / FOLDER)
-        print_summary(console, outcome.run, outcome.summary, valid)
+        behind = project.archive_words(archive)
+        print_summary(console, outcome.run, outcome.summary, valid, behind)
 
 
 @settings_options("train", TrainSettings, "recipe", "layers", "rank", "epochs", "batch")

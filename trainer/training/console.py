@@ -218,11 +218,14 @@ def plot_losses(
     return "\n".join(lines)
 
 
-def print_summary(console: Console, run: TrainingRun, summary: RunSummary, valid: str) -> None:
+def print_summary(
+    console: Console, run: TrainingRun, summary: RunSummary, valid: str, behind: str
+) -> None:
     """The end of a run: its curve, its losses, where things are.
 
     Args:
         valid: what the rows are that it was validated on.
+        behind: see `Project.archive_words`.
     """
     console.print(
         plot_losses(*run.metrics(), width=max(20, min(80, console.width - 12))), markup=False
@@ -256,5 +259,5 @@ def print_summary(console: Console, run: TrainingRun, summary: RunSummary, valid
         f"({summary.tokens / max(summary.seconds, 1e-9):,.0f} tokens/s), "
         f"peak memory {format_bytes(summary.peak_bytes)}"
     )
-    named = "" if run.name == DEFAULT_RUN else f" --name {run.name}"
+    named = behind if run.name == DEFAULT_RUN else f"{behind} --name {run.name}"
     console.print(f"adapter in {run.folder}; next: `kkoracle evaluate{named}`", soft_wrap=True)

@@ -113,7 +113,7 @@ def _found(
     found = count_mentions(index, query, since=wanted.since, until=wanted.until, most=COUNTED)
     page = find_mentions(
         index,
-        spool,
+        [spool],
         query,
         since=wanted.since,
         until=wanted.until,

@@ -11,7 +11,8 @@ from exchange.errors import BadFile, NotFound
 from exchange.records import Chunk
 from exchange.store import joined_corpus
 from exchange.store.export import write_export
-from exchange.store.joined_corpus import PAPERS, open_corpus, papers_of, write_papers
+from exchange.store.joined_corpus import open_corpus, write_papers
+from exchange.store.papers import PAPERS, papers_of
 from exchange.store.spool import Spool
 from exchange.store.tasks import LANGUAGE_KEY
 from tests.conftest import run_cli

@@ -64,15 +64,18 @@ def add(spool: Spool, number: int, date: str, *texts: str) -> None:
     spool.put_page(f"page-{number}", "1", [(story, chunks)])
 
 
+Opened = tuple[SearchIndex, list[Spool]]
+
+
 @pytest.fixture
-def opened(archive: Path) -> Iterator[tuple[SearchIndex, Spool]]:
+def opened(archive: Path) -> Iterator[Opened]:
     index, spool = current_index(archive), Spool.read(archive)
-    yield index, spool
+    yield index, [spool]
     index.close()
     spool.close()
 
 
-def dates(opened: tuple[SearchIndex, Spool], words: str, **asked: str | bool | int) -> list[str]:
+def dates(opened: Opened, words: str, **asked: str | bool | int) -> list[str]:
     page = find_mentions(*opened, ArchiveQuery.parse(words), **asked)  # type: ignore[arg-type]
     return [mention.published for mention in page.rows]
 
@@ -94,9 +97,7 @@ def dates(opened: tuple[SearchIndex, Spool], words: str, **asked: str | bool | i
         ("γέφυρα λιμάνι", []),
     ],
 )
-def test_words_are_met_in_any_case(
-    opened: tuple[SearchIndex, Spool], words: str, found: list[str]
-) -> None:
+def test_words_are_met_in_any_case(opened: Opened, words: str, found: list[str]) -> None:
     assert dates(opened, words) == found
     assert dates(opened, words, newest=True) == found[::-1]
     counted = count_mentions(opened[0], ArchiveQuery.parse(words))
@@ -104,7 +105,7 @@ def test_words_are_met_in_any_case(
     assert list(counted.by_month) == list(dict.fromkeys(date[:7] for date in found))
 
 
-def test_dates_bound_a_search_both_ends_included(opened: tuple[SearchIndex, Spool]) -> None:
+def test_dates_bound_a_search_both_ends_included(opened: Opened) -> None:
     assert dates(opened, "Βαλτινός", since="1998", until="2003") == ["1998-05-01", "2003-01-10"]
     assert dates(opened, "Βαλτινός", since="2003-01-11") == ["2010-07-09"]
     assert dates(opened, "Βαλτινός", until="1998-05-01") == ["1996-02-03", "1998-05-01"]
@@ -114,9 +115,7 @@ def test_dates_bound_a_search_both_ends_included(opened: tuple[SearchIndex, Spoo
 
 
 @pytest.mark.parametrize("newest", [False, True])
-def test_pages_show_every_story_once_forwards_and_back(
-    opened: tuple[SearchIndex, Spool], newest: bool
-) -> None:
+def test_pages_show_every_story_once_forwards_and_back(opened: Opened, newest: bool) -> None:
     query = ArchiveQuery.parse("και")
     pages = [find_mentions(*opened, query, size=4, newest=newest)]
     while pages[-1].after:
@@ -128,7 +127,7 @@ def test_pages_show_every_story_once_forwards_and_back(
 
 
 def test_only_wanted_stories_are_listed_and_few_are_asked_about_at_once(
-    opened: tuple[SearchIndex, Spool], monkeypatch: pytest.MonkeyPatch
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = ArchiveQuery.parse("Φωνή")
     wanted = {digest("s", "3"), digest("s", "5")}
@@ -143,14 +142,14 @@ def test_only_wanted_stories_are_listed_and_few_are_asked_about_at_once(
     assert pages[0].looked_to == ("1998-05-01",) and not pages[-1].looked_to
 
 
-def test_a_mention_says_where_it_stands(opened: tuple[SearchIndex, Spool]) -> None:
+def test_a_mention_says_where_it_stands(opened: Opened) -> None:
     (found,) = find_mentions(*opened, ArchiveQuery.parse('"του γιωργου"')).rows
     assert (found.title, found.section, found.passages) == ("Τίτλος 2", "Πόλη", 2)
     assert found.url == "https://paper.example/2"
     assert found.excerpt[:3] == (("Του", True), (" ", False), ("Γιώργου", True))
 
 
-def test_counting_ends_where_it_would_tell_nothing_more(opened: tuple[SearchIndex, Spool]) -> None:
+def test_counting_ends_where_it_would_tell_nothing_more(opened: Opened) -> None:
     query = ArchiveQuery.parse("Φωνή")
     assert count_mentions(opened[0], query).passages == 2 * len(TEXTS)
     some = count_mentions(opened[0], query, most=5)
@@ -178,7 +177,7 @@ def test_an_excerpt_of_a_long_text_stands_around_the_word() -> None:
 
 
 @pytest.mark.parametrize("hostile", ['" OR 1', "NEAR(a, b)", "terms:x", "a*", 'x" NEAR "y', "^a"])
-def test_nothing_typed_is_an_operator(opened: tuple[SearchIndex, Spool], hostile: str) -> None:
+def test_nothing_typed_is_an_operator(opened: Opened, hostile: str) -> None:
     dates(opened, hostile)
 
 
@@ -197,7 +196,7 @@ def test_what_has_come_since_is_found_and_what_has_not_is_not_read(archive: Path
     with spool.transaction():
         add(spool, 90, "2024-01-01", "Και ο Βαλτινός πάλι.")
     with closing(current_index(archive)) as index:
-        assert dates((index, spool), "Βαλτινός")[-1] == "2024-01-01"
+        assert dates((index, [spool]), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
 
 
@@ -212,11 +211,11 @@ def test_the_index_of_a_large_archive_is_used_as_it_is_and_says_so(archive: Path
     assert found is not None
     with closing(found):
         assert behind == f"the index has {found.count} passages and the archive {found.count + 1}"
-        assert "2024-01-01" not in dates((found, spool), "Βαλτινός")
+        assert "2024-01-01" not in dates((found, [spool]), "Βαλτινός")
     found, behind = usable_index(archive, 1000)
     assert found is not None and not behind
     with closing(found):
-        assert dates((found, spool), "Βαλτινός")[-1] == "2024-01-01"
+        assert dates((found, [spool]), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
 
 

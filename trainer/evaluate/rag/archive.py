@@ -17,7 +17,7 @@ from exchange.project import DEFAULT_RUN
 from exchange.recipes import prompts
 from exchange.recipes.prompts import PromptTemplate
 from exchange.records import Chunk
-from exchange.store.corpus import Corpus, SpoolCorpus
+from exchange.store.corpus import Corpus
 from exchange.store.joined_corpus import open_corpus
 from trainer import tokenization
 from trainer.console import StageProgress
@@ -112,7 +112,7 @@ def usable_index(
     Raises:
         UserError: the archive has no chunk yet, or its folder cannot be written.
     """
-    with SpoolCorpus(archive_dir) as corpus:
+    with open_corpus(archive_dir) as corpus:
         state, count = corpus.chunk_state(), corpus.counters().get("chunks.live", 0)
     found = SearchIndex.opened(archive_dir / FILE)
     if found is not None and found.state == state:

@@ -7,14 +7,16 @@ model has it from there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
+from typing import Any
 
 from exchange.errors import BadFile, NotFound
 from exchange.records import Pair, Story
+from exchange.store.joined_corpus import open_spools
 from exchange.store.spool import Spool
 from exchange.text import dates
 from exchange.text.controls import one_line, printable
@@ -70,6 +72,7 @@ class AnswerSource:
     """
 
     story: str
+    archive: str  # whose it is
     published: str  # ISO date, "" when unknown
     title: str
     section: str
@@ -162,11 +165,8 @@ def find_sources(
         share, all_share = wording.shares(_text_of(document))
         ranked.append((all_share, share, document))
     ranked.sort(key=lambda one: (-one[0], -one[1], one[2].id))
-    spool = Spool.read(archive_dir)
-    try:
-        return _by_story(spool, ranked, wording, taught, count)
-    finally:
-        spool.close()
+    with open_spools(archive_dir) as spools:
+        return _by_story(spools, ranked, wording, taught, count)
 
 
 def _candidates(index: SearchIndex, answer: str, question: str, language: str) -> list[Document]:
@@ -184,28 +184,43 @@ def _candidates(index: SearchIndex, answer: str, question: str, language: str) -
 
 
 def _by_story(
-    spool: Spool,
+    spools: Mapping[str, Spool],
     ranked: Sequence[tuple[float, float, Document]],
     wording: _Wording,
     taught: Collection[str] | None,
     count: int,
 ) -> list[AnswerSource]:
     stories: dict[str, list[tuple[float, float, Document, int]]] = {}
+    papers: dict[str, str] = {}  # by story: whose it is
     for all_share, share, document in ranked:
-        owner = spool.db.execute(
-            "SELECT story_id, position FROM chunks WHERE id=?", (document.id,)
-        ).fetchone()
+        paper, owner = _owner(spools, document.id)
         if all_share < NEAR * ranked[0][0]:
             break
         if owner and (len(stories) < count or owner["story_id"] in stories):
+            papers[owner["story_id"]] = paper
             passages = stories.setdefault(owner["story_id"], [])
             if not passages or (len(passages) < SHOWN and all_share >= NEAR * passages[0][0]):
                 passages.append((all_share, share, document, owner["position"] + 1))
-    return [_source(spool, story, passages, wording, taught) for story, passages in stories.items()]
+    return [
+        _source(spools[papers[story]], papers[story], story, passages, wording, taught)
+        for story, passages in stories.items()
+    ]
+
+
+def _owner(spools: Mapping[str, Spool], chunk: str) -> tuple[str, Any]:
+    """The archive that holds a chunk, with its story and place there; None where it is gone."""
+    for paper, spool in spools.items():
+        found = spool.db.execute(
+            "SELECT story_id, position FROM chunks WHERE id=?", (chunk,)
+        ).fetchone()
+        if found:
+            return paper, found
+    return "", None
 
 
 def _source(
     spool: Spool,
+    paper: str,
     story_id: str,
     passages: Sequence[tuple[float, float, Document, int]],
     wording: _Wording,
@@ -231,6 +246,7 @@ def _source(
             pairs.append((-all_said, pair.id, near))
     return AnswerSource(
         story=story.id,
+        archive=paper,
         published=story.published,
         title=one_line(story.title),
         section=one_line(story.section),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -111,7 +111,7 @@ class MentionCounts:
 
 def find_mentions(
     index: SearchIndex,
-    spool: Spool,
+    spools: Sequence[Spool],
     query: ArchiveQuery,
     *,
     since: str = "",
@@ -124,6 +124,7 @@ def find_mentions(
     """A page of the stories that mention what is asked for, the oldest first.
 
     Args:
+        spools: that hold the stories.
         since: first day, month or year; `until` the last. Stories without a date come after all,
             where neither is given.
         newest: the newest first.
@@ -161,7 +162,7 @@ def find_mentions(
         if story != unwanted:
             stories.setdefault(story, []).append(number)
     numbers = list(stories.values())
-    rows = tuple(_mention(index, spool, query, sorted(found)) for found in numbers)
+    rows = tuple(_mention(index, spools, query, sorted(found)) for found in numbers)
     there = str(Cursor((seen,), back)) if further else ""
     here = str(Cursor((numbers[0][0],), not back)) if start is not None and numbers else ""
     looked_to = (index.document(seen).published,) if further and len(rows) < size else ()
@@ -246,15 +247,20 @@ def _met(terms: list[str], phrases: Iterable[tuple[str, ...]]) -> set[int]:
     }
 
 
-def _mention(index: SearchIndex, spool: Spool, query: ArchiveQuery, numbers: list[int]) -> Mention:
+def _mention(
+    index: SearchIndex, spools: Sequence[Spool], query: ArchiveQuery, numbers: list[int]
+) -> Mention:
     documents = [index.document(number) for number in numbers]
     excerpts = [make_excerpt(one.text, query) for one in documents]
     told = (found for found in excerpts if any(met for _, met in found))
     # Of the story the spool is asked, which may know better by now than when the index was made.
-    row = spool.db.execute(
-        "SELECT record FROM stories WHERE id=?", (documents[0].story,)
-    ).fetchone()
-    known = orjson.loads(row["record"]) if row else {"title": documents[0].head}
+    told_by = (
+        row["record"]
+        for spool in spools
+        for row in spool.db.execute("SELECT record FROM stories WHERE id=?", (documents[0].story,))
+    )
+    record = next(told_by, None)
+    known = orjson.loads(record) if record else {"title": documents[0].head}
     shown = {name: one_line(known.get(name, "")) for name in ("title", "section", "author")}
     return Mention(
         **shown,
