@@ -96,7 +96,6 @@ def crawl(
     from crawler.optout.confirm import confirm_opt_outs
     from exchange import logs
     from exchange.errors import Busy, Unreachable, UsageError
-    from exchange.store.papers import require_archive
 
     if retry_failed and no_fetch:
         raise UsageError("--retry-failed asks for pages again, --no-fetch for none: choose one")
@@ -108,7 +107,7 @@ def crawl(
     logs.configure(project.config, logging.WARNING)
     archives = list(dict.fromkeys(project.archive(name) for name in names or [""]))
     for archive in archives:
-        require_archive(project.archive_dir(archive))
+        project.newspaper_dir(archive)  # refuses what stands for several
     several = len(archives) > 1
     if several:
         from crawler.fetch.side_by_side import check_settings

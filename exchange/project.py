@@ -168,6 +168,18 @@ class Project:
         """Where one archive's files are: pages, spool, review, dataset, runs."""
         return self.data / self.archive(name)
 
+    def newspaper_dir(self, name: str | None = None) -> Path:
+        """The same for what is done for each newspaper by itself.
+
+        Raises:
+            UsageError: the name stands for several archives.
+        """
+        from exchange.store.papers import require_archive
+
+        directory = self.archive_dir(name)
+        require_archive(directory)
+        return directory
+
     def run_dir(self, name: str = DEFAULT_RUN, archive: str | None = None) -> Path:
         """Where the files of one training run are."""
         return run_dir(self.archive_dir(archive), name)

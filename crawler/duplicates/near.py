@@ -36,10 +36,12 @@ SAMPLED = (CONTAINED - (shingles.WINDOW - 1) * (1 - CONTAINED) / (shingles.LENGT
 MAX_COMPARED = 12
 MAX_COMPARED_SHORT = 40  # a teaser has few fingerprints in common, and stock phrases among them
 
-SCHEMA = """
+# Of near_stories, and added to those of an earlier version; 0 and '' where nothing is known.
+COLUMNS = ("shingles INTEGER NOT NULL DEFAULT 0", "sample BLOB NOT NULL DEFAULT ''")
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS near_stories (
     serial INTEGER PRIMARY KEY, story_id TEXT NOT NULL UNIQUE, text INTEGER NOT NULL,
-    shingles INTEGER NOT NULL DEFAULT 0, sample BLOB NOT NULL DEFAULT '');
+    {", ".join(COLUMNS)});
 CREATE INDEX IF NOT EXISTS near_texts ON near_stories(text);
 CREATE TABLE IF NOT EXISTS near_prints (
     print INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (print, serial)) WITHOUT ROWID;
@@ -84,9 +86,9 @@ class NearDuplicates:
         with spool.transaction():
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
-            columns = {row["name"] for row in self._db.execute("PRAGMA table_info(near_stories)")}
-            if "sample" not in columns:  # of a spool of an earlier version
-                for column in ("shingles INTEGER NOT NULL DEFAULT 0", "sample BLOB DEFAULT ''"):
+            known = {row["name"] for row in self._db.execute("PRAGMA table_info(near_stories)")}
+            for column in COLUMNS:
+                if column.split()[0] not in known:
                     self._db.execute(f"ALTER TABLE near_stories ADD COLUMN {column}")
             self._db.execute(_FORGET_SAMPLE)
 
@@ -123,14 +125,11 @@ class NearDuplicates:
         marks = set(story.marks)
         if _boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
             marks.add("boilerplate")
-        others: list[str] = []
-        stock: set[int] = set()
+        rare, stock = self._stories_by_print(text)
         similar = self._identical(whole, serial)
         if similar:
             marks.add("duplicate")
-        else:
-            others, stock = self._candidates(text, sample, boilerplate, serial)
-        for other in others:
+        for other in [] if similar else self._candidates(text, sample, boilerplate, rare, serial):
             mark, both = self._compare(text, other, boilerplate)
             if mark:
                 similar.append(other)
@@ -187,33 +186,40 @@ class NearDuplicates:
         ).fetchall()
         return [row["story_id"] for row in rows]
 
+    def _stories_by_print(self, text: _ComparedText) -> tuple[list[list[str]], set[int]]:
+        """For each fingerprint that any stories have, their numbers; and the stock phrases apart.
+
+        Those of the other are a sample, so all of ours are asked for, in one statement.
+        """
+        rare: list[list[str]] = []
+        stock: set[int] = set()
+        asked = {"prints": orjson.dumps(list(text.prints)), "most": COMMON + 1}
+        for print_, serials in self._db.execute(_SERIALS, asked).fetchall():
+            found = serials.split(",")
+            if found[0] == _STOCK:
+                stock.add(print_)
+            elif len(found) > COMMON:
+                stock.add(print_)
+                self._forget_stories(print_)
+            else:
+                rare.append(found)
+        return rare, stock
+
     def _candidates(
         self,
         text: _ComparedText,
         sample: frozenset[int],
         boilerplate: frozenset[str],
+        rare: list[list[str]],
         serial: int,
-    ) -> tuple[list[str], set[int]]:
-        """Stories of which this may be a part, or they of it, and the stock phrases of this one.
-
-        Looked at are those with the most and rarest fingerprints in common, stock phrases aside.
+    ) -> list[str]:
+        """Of those with the most and rarest fingerprints in common, the stories of which this may
+        be a part, or they of it.
         """
         hits: dict[str, float] = defaultdict(float)
-        stock: set[int] = set()
-        # Those of the other are a sample: ask for all of ours, in one statement.
-        asked = {"prints": orjson.dumps(list(text.prints)), "most": COMMON + 1}
-        for print_, serials in self._db.execute(_SERIALS, asked).fetchall():
-            if serials.startswith(_STOCK):
-                stock.add(print_)
-                continue
-            found = serials.split(",")
-            if len(found) > COMMON:
-                stock.add(print_)
-                self._forget_stories(print_)
-                continue
-            weight = 1 / len(found)  # a rare one says more
+        for found in rare:
             for number in found:
-                hits[number] += weight
+                hits[number] += 1 / len(found)  # a rare one says more
         hits.pop(str(serial), None)
         most = MAX_COMPARED_SHORT if len(text.prints) <= shingles.SHORT else MAX_COMPARED
         best = nsmallest(most, hits, key=lambda number: (-hits[number], int(number)))
@@ -225,13 +231,12 @@ class NearDuplicates:
         ).fetchall()
         # They may have been counted with paragraphs that were not yet known as the site's.
         aside = sum(len(shingles.folded_words([each])) + shingles.LENGTH for each in boilerplate)
-        near = [
+        return [
             row["story_id"]
             for row in rows
             if len(sample.intersection(array(_PRINT, row["sample"] or b"")))
             >= SAMPLED * min(len(text.prints), row["shingles"] - aside) - 1
         ]
-        return near, stock
 
     def _forget_stories(self, stock: int) -> None:
         """Nobody is to be found by a stock phrase: one row for it is enough to know it by."""

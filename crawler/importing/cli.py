@@ -64,11 +64,10 @@ def import_(
     from crawler.status.console import CrawlConsole, StepProgressBar
     from crawler.status.losses import find_held
     from exchange.errors import NotEnoughData, Stopped
-    from exchange.store.papers import require_archive
 
     project: Project = ctx.obj
     archive = project.archive(name)
-    require_archive(project.archive_dir(archive))
+    project.newspaper_dir(archive)  # refuses what stands for several
     date = compile_date_pattern(date_pattern) if date_pattern else None
     bar = StepProgressBar("reading", " MB")
 

@@ -17,7 +17,6 @@ from exchange.files import atomic_folder, sync_path, write_error
 from exchange.lock import daemon_lock
 from exchange.records import Story
 from exchange.store import db, failures, review, schema, spool
-from exchange.store.papers import require_archive
 
 # In this order the moments are taken, a blink apart: what is told as done in an earlier file is
 # done in the later ones (a label answered, a page marked as read after its stories are stored).
@@ -37,7 +36,6 @@ def back_up(directory: Path, archive: str, folder: Path) -> str:
     Raises:
         UserError: nothing is there, the disk is too small, or a file is damaged or empty.
     """
-    require_archive(directory)
     present = [name for name in FILES if (directory / name).exists()]
     if spool.FILE not in present:
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
@@ -67,7 +65,6 @@ def restore(directory: Path, archive: str, folder: Path, confirm: Callable[[str]
         UserError: the folder holds no whole copy of this archive, or somebody uses the files.
         Stopped: the answer was no.
     """
-    require_archive(directory)
     present = [name for name in FILES if (folder / name).exists()]
     if spool.FILE not in present:
         raise NotFound(f"no backup is in {folder}: it has no {spool.FILE}{_others(folder)}")

@@ -20,7 +20,6 @@ from exchange.errors import FAILED, OK, UserError
 from exchange.inference import models
 from exchange.machine import PowerSettings, kwh
 from exchange.project import Project
-from exchange.store.papers import require_archive
 from exchange.store.spool import FILE, Spool
 
 KEYS_BYTES = 2.7e9  # of a 7B model with 32 rows of 650 tokens; less with fewer rows
@@ -85,8 +84,7 @@ def estimate_project(project: Project, archive: str) -> ProjectEstimate:
     from trainer.training.settings import TrainSettings
     from workers import estimate as generating
 
-    directory = project.archive_dir(archive)
-    require_archive(directory)
+    directory = project.newspaper_dir(archive)
     watts = project.config.table("power", PowerSettings).watts
     crawl_settings = project.config.table("crawl", CrawlSettings)
     language_model = project.config.table("model", models.ModelSettings)

@@ -164,7 +164,7 @@ def backup(
 
     project: Project = ctx.obj
     name = project.archive(archive)
-    typer.echo(back_up(project.archive_dir(name), name, folder))
+    typer.echo(back_up(project.newspaper_dir(name), name, folder))
 
 
 def restore(
@@ -190,7 +190,7 @@ def restore(
 
     project: Project = ctx.obj
     name = project.archive(archive)
-    typer.echo(copies.restore(project.archive_dir(name), name, folder, confirm))
+    typer.echo(copies.restore(project.newspaper_dir(name), name, folder, confirm))
 
 
 def install_service(

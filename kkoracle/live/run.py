@@ -16,7 +16,6 @@ from pathlib import Path
 from exchange.errors import FAILED, OK, NotFound
 from exchange.lock import LIVE_LOCK, FileLock
 from exchange.project import Project
-from exchange.store.papers import require_archive
 from exchange.store.spool import Spool, open_tasks
 from kkoracle.children import ChildProcesses, front_options
 from kkoracle.live import page
@@ -112,8 +111,7 @@ def run_live(
         Stopped: a step was stopped.
         UsageError: it stands for several archives.
     """
-    archive_dir = project.archive_dir(archive)
-    require_archive(archive_dir)
+    archive_dir = project.newspaper_dir(archive)
     folder = archive_dir / LIVE_DIR
     with (
         FileLock(archive_dir / LIVE_LOCK),

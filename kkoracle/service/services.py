@@ -9,7 +9,6 @@ from pathlib import Path
 from exchange.errors import UsageError
 from exchange.machine import python_module
 from exchange.project import Project
-from exchange.store.papers import require_archive
 from kkoracle.children import front_options
 
 PASSED_VARIABLES = (
@@ -62,7 +61,7 @@ def plan_services(
     """
     if live and (no_fetch or not (daemon and worker)):
         raise UsageError("--live is daemon and worker in one: give it alone")
-    require_archive(project.archive_dir(archive))
+    project.newspaper_dir(archive)  # refuses what stands for several
     folder, front = front_command(project)
     environment = {name: os.environ[name] for name in PASSED_VARIABLES if os.environ.get(name)}
     environment["PYTHONUNBUFFERED"] = "1"

@@ -23,7 +23,6 @@ from exchange.project import Project
 from exchange.queue import keys
 from exchange.store import history
 from exchange.store.history import CounterSample
-from exchange.store.papers import require_archive
 from exchange.store.spool import FILE, Spool
 from exchange.text.controls import one_line
 from kkoracle.live.record import read_mornings
@@ -156,8 +155,7 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
         UserError: nothing was crawled yet, or it stands for several archives.
     """
     now = time.time() if now is None else now
-    directory = project.archive_dir(archive)
-    require_archive(directory)
+    directory = project.newspaper_dir(archive)
     if not any((directory / name).exists() for name in (FILE, PAGES_FILE)):
         raise NotFound(f"nothing of {archive} yet: `kkoracle crawl {archive}` begins")
     unreadable: list[Problem] = []

@@ -71,15 +71,21 @@ def built(desk: Desk) -> Desk:
     return desk
 
 
+def make_learner(folder: Path) -> Path:
+    """A model in this folder that can learn its rows word for word, with random weights.
+
+    Twice as wide as the smallest: with frozen weights that one cannot tell towns apart.
+    """
+    from tools.tiny_model import make_tiny_model
+
+    return make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A finished run that has really learned its rows; nobody changes it."""
-    from tools.tiny_model import make_tiny_model
-
     folder = tmp_path_factory.mktemp("trained")
-    # Twice as wide as the smallest: with frozen random weights that one cannot tell towns apart.
-    model = make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
-    desk = Desk(folder, model)
+    desk = Desk(folder, make_learner(folder))
     desk.configure(RECIPE.replace("= 12", "= 40") + "epochs = 30\nevaluate_every = 60\n")
     fill(desk.archive, 20)
     desk.cli("dataset", "build")

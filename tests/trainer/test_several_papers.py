@@ -9,8 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.conftest import SENTENCES
-from tests.trainer.conftest import RECIPE, Desk
+from tests.trainer.conftest import RECIPE, Desk, make_learner
 from tests.trainer.filling import answer, fill, question, town
 from trainer.dataset import read_split
 from trainer.evaluate.records import Evaluation
@@ -35,11 +34,8 @@ def place(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def press(tmp_path_factory: pytest.TempPathFactory) -> Press:
-    from tools.tiny_model import make_tiny_model
-
     folder = tmp_path_factory.mktemp("press")
-    model = make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
-    desk = Press(folder, model)
+    desk = Press(folder, make_learner(folder))
     desk.configure(RECIPE.replace("samples = 2", "samples = 0") + SETTINGS)
     for name, first in PAPERS.items():
         fill(folder / "data" / name, 12, archive=name, first=first, rephrased=12, aside=place)

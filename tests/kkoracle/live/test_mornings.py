@@ -19,8 +19,8 @@ from kkoracle.live.morning import LIVE_DIR, SET_ASIDE, MorningSteps
 from kkoracle.live.record import LiveRecord, MorningRecord, read_mornings
 from kkoracle.live.run import roll_back, why_now
 from kkoracle.settings import LiveSettings
-from tests.conftest import SENTENCES, run_cli
-from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.conftest import run_cli
+from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk, make_learner
 from tests.trainer.filling import fill
 from trainer.promote import versions
 from trainer.training.row_selection import NEW, read_ids
@@ -69,11 +69,8 @@ def desk(tmp_path: Path, tiny_model: Path) -> Desk:
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """An archive with two mornings: the first undisturbed, the second killed at every step."""
-    from tools.tiny_model import make_tiny_model
-
     folder = tmp_path_factory.mktemp("paper")
-    model = make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
-    desk = Desk(folder, model)
+    desk = Desk(folder, make_learner(folder))
     desk.configure(CONFIG)
     with pytest.MonkeyPatch.context() as patched:
         for name, value in ONE_THREAD.items():

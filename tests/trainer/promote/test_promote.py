@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SENTENCES
-from tests.trainer.conftest import RECIPE, Desk
+from tests.trainer.conftest import RECIPE, Desk, make_learner
 from tests.trainer.filling import fill
 from trainer.promote import versions
 from trainer.promote.versions import Promotion
@@ -28,11 +27,8 @@ def later(number: int) -> str:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Two runs: the first of 30 stories, promoted; the second goes on with 10 more."""
-    from tools.tiny_model import make_tiny_model
-
     folder = tmp_path_factory.mktemp("live")
-    model = make_tiny_model(folder / "model", SENTENCES * 4, hidden=128, heads=8)
-    desk = Desk(folder, model)
+    desk = Desk(folder, make_learner(folder))
     desk.configure(RECIPE.replace("samples = 2", "samples = 0") + EPOCHS + GATE)
     fill(desk.archive, 30, published=later)
     desk.cli("dataset", "build")
