@@ -26,6 +26,7 @@ BATCH_LOCK = "batch.lock"  # replies of a batch are being stored
 DATASET_LOCK = "dataset.lock"
 EVALUATION_LOCK = "evaluation.lock"
 LIVE_LOCK = "live.lock"
+MORNING_LOCK = "morning.lock"  # a morning, or a rollback, is under way
 INDEX_LOCK = "index.lock"  # the index of the chunks is being made
 # In the data folder.
 GPU_LOCK = "gpu.lock"

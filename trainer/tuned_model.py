@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import ModelUnfit
+from exchange.errors import UserError
 from exchange.inference import models
 from exchange.project import Project
 from trainer.training import runs
+from trainer.training.row_selection import require_model
 from trainer.training.runs import CheckpointName, RunConfig, TrainingRun
 
 
@@ -57,9 +58,13 @@ def find_tuned_model(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     base = models.locate(language_model, project.models, confirm)
     config = found.config()
-    if config.model_sha != runs.model_sha(base):
-        raise ModelUnfit(
-            f"run {run!r} was trained on {config.model}, and [model] name is "
-            f"{language_model.name}: name the same model again"
-        )
+    require_model(config, run, runs.model_sha(base), language_model.name)
     return TunedModel(found, config, checkpoint, adapter, base, language_model.name)
+
+
+def trained_on(folder: Path, model_sha: str) -> bool:
+    """Whether a run's adapter belongs to this model, of which it is laid over the weights."""
+    try:
+        return TrainingRun(folder.parent.parent, folder.name).config().model_sha == model_sha
+    except UserError:  # nothing says so
+        return False

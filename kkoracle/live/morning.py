@@ -7,6 +7,7 @@ the answers that are there. The record says which step is next.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 
 import orjson
 
+from crawler.settings import CrawlSettings
+from exchange.display import MIB
 from exchange.errors import OK, STOPPED, NotEnoughData, ProgramFailed, Stopped
 from exchange.files import write_atomic
 from exchange.lock import wait_for_gpu
@@ -230,10 +233,26 @@ class MorningSteps:
         """Until whoever generates or chats on this machine has let go."""
         wait_for_gpu(self.project.data, self.say, shared=shared, meanwhile=self.watch)
 
+    def _missing_mb(self) -> int:
+        """Disk to be freed before a step may write: below that fetching waits, too."""
+        least = self.project.config.table("crawl", CrawlSettings).min_free_mb
+        return max(0, least - shutil.disk_usage(self.archive_dir).free // MIB)
+
+    def _wait_for_room(self) -> None:
+        told = False
+        while missing := self._missing_mb():
+            if not told:
+                self.say(f"the disk is full: the morning waits until {missing:,} MB more are free")
+                told = True
+            self.watch()
+            time.sleep(POLL_S)
+
     def _command(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Give a command and wait; its exit code and its JSON ({} where it printed none)."""
         result = self.folder / "result.json"
-        for _ in range(KILLED_TRIES):
+        kills = 0
+        while kills < KILLED_TRIES:
+            self._wait_for_room()
             self.children.start(
                 _STEP, "kkoracle", *front_options(self.project), *words, result=result
             )
@@ -244,8 +263,14 @@ class MorningSteps:
                 raise Stopped("the morning was stopped: the same command goes on with it")
             if code >= 0:
                 lines = result.read_bytes().strip().splitlines()
-                return code, orjson.loads(lines[-1]) if lines and lines[-1][:1] == b"{" else {}
-            self.say(f"`kkoracle {words[0]}` was killed by signal {-code}: once more")
+                found = orjson.loads(lines[-1]) if lines and lines[-1][:1] == b"{" else {}
+                if code == OK or found or not self._missing_mb():
+                    return code, found
+                # Nothing is known of the new model yet, so nothing is decided about it.
+                self.say(f"`kkoracle {words[0]}` ended on a full disk: once more")
+            else:
+                kills += 1
+                self.say(f"`kkoracle {words[0]}` was killed by signal {-code}: once more")
         raise ProgramFailed(
             f"`kkoracle {' '.join(words[:2])}` was killed {KILLED_TRIES} times: is memory short? "
             f"The same command goes on; its messages are in {self.children.log(_STEP)}"

@@ -104,7 +104,7 @@ def run_name(number: int) -> str:
 
 
 class LiveRecord:
-    """The mornings of one archive. Only the holder of the archive's live lock writes."""
+    """The mornings of one archive. Only the holder of the archive's morning lock writes."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -138,8 +138,9 @@ class LiveRecord:
         """All of them, the first one first."""
         steps: dict[int, dict[str, Any]] = {}
         times: dict[int, dict[str, float]] = {}
+        # By the order of writing: a clock may have been set back in between.
         for number, step, at, about in self._db.execute(
-            "SELECT morning, step, at, about FROM steps ORDER BY morning, at, rowid"
+            "SELECT morning, step, at, about FROM steps ORDER BY morning, rowid"
         ):
             steps.setdefault(number, {})[step] = orjson.loads(about)
             times.setdefault(number, {})[step] = at

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.errors import FAILED, OK, NotFound
-from exchange.lock import LIVE_LOCK, FileLock
+from exchange.lock import LIVE_LOCK, MORNING_LOCK, FileLock
 from exchange.project import Project
 from exchange.store.spool import Spool, open_tasks
 from kkoracle.children import ChildProcesses, front_options
@@ -29,6 +29,7 @@ LOOK_S = 1.0  # between two looks at the spool
 TELL_S = 30.0  # between two lines that say where it is
 FLOOD = 100  # times as many pairs as begin a morning: then it does not wait for the rest
 CRAWL, WORK = "crawl", "work"  # the children that go on day and night
+DAY = dt.timedelta(days=1)
 AGAIN_S = 15.0  # before a child that ended is started again
 LIVED_S = 60.0  # one that ended sooner than that was not well
 SHORT_LIVES = 5  # in a row: then somebody must look
@@ -63,7 +64,7 @@ def why_now(
     new: int,
     open_: int,
     still_s: float,
-    last: float,
+    since: float,
     now: dt.datetime,
 ) -> str:
     """Why a morning begins at this moment; "" while none does.
@@ -72,15 +73,23 @@ def why_now(
         new: pairs since the last one began.
         open_: tasks that are open.
         still_s: seconds since the last change.
-        last: when the last morning began, epoch seconds; 0 before the first.
+        since: epoch seconds of the last moment at which nothing waited for a morning: one began,
+            or nothing was new.
         now: local time.
+
+    An hour that passed meanwhile counts, if it was yesterday's: the machine slept, or quiet hours
+    held the morning back. Hours are compared as a clock on the wall shows them, so that a day on
+    which it is set for summer or winter has one morning; a moment further ahead than a day was
+    noted by a clock that was wrong, and holds back none.
     """
     if new <= 0 or is_quiet(settings.quiet, now.time()):
         return ""
     if settings.at:
-        hour = dt.time.fromisoformat(settings.at)
-        due = dt.datetime.combine(now.date(), hour, now.tzinfo)
-        if now >= due and last < due.timestamp():
+        idle, wall = dt.datetime.fromtimestamp(since), now.replace(tzinfo=None)
+        due = dt.datetime.combine(wall.date(), dt.time.fromisoformat(settings.at))
+        if due > wall:
+            due -= DAY
+        if idle < due or idle > wall + DAY:
             return f"it is {settings.at}, and {new:,} pairs are new"
     if settings.pairs and new >= settings.pairs:
         if not open_ and still_s >= settings.settle:
@@ -140,7 +149,8 @@ class LiveLoop:
         last = self._steps.record.last()
         if last and not last.ended:
             self._say(f"morning {last.number} goes on after {last.outcome!r}")
-            self._finish(last)
+            with self._morning_lock():
+                self._finish(last)
 
     def once(self) -> int:
         """Crawl and generate until nothing is open, then one morning of what is new."""
@@ -156,7 +166,7 @@ class LiveLoop:
             self._children.stop(WORK)
         now = SpoolState.read(self._steps.archive_dir)
         if now.pairs > self._pairs_before():
-            self._finish(self._steps.begin(now.pairs, now.stories))
+            self._take(now)
         else:
             self._say("no new pairs: no morning")
         return OK if code == OK else FAILED
@@ -166,7 +176,9 @@ class LiveLoop:
         self._following = True
         self._start(CRAWL)
         self._start(WORK)
-        state, still_since, told_at = SpoolState(), time.monotonic(), 0.0
+        state, still_since, told_at, told = SpoolState(), time.monotonic(), 0.0, ""
+        last = self._steps.record.last()
+        idle_at = last.began if last else time.time()  # nothing waited for a morning then
         while True:
             self._keep_up(CRAWL)
             self._keep_up(WORK)
@@ -174,29 +186,45 @@ class LiveLoop:
             if now != state:
                 state, still_since = now, time.monotonic()
             new = now.pairs - self._pairs_before()
-            last = self._steps.record.last()
+            if new <= 0:
+                idle_at = time.time()
             why = why_now(
                 self._steps.settings,
                 new,
                 now.open,
                 time.monotonic() - still_since,
-                last.began if last else 0.0,
+                idle_at,
                 dt.datetime.now().astimezone(),
             )
             if why:
                 self._say(why)
                 if not self._shared:
                     self._children.stop(WORK)
-                self._finish(self._steps.begin(now.pairs, now.stories))
+                idle_at = time.time()
+                self._take(now)
                 self._start(WORK)
                 still_since = time.monotonic()
             elif time.monotonic() - told_at >= TELL_S:
-                told_at = time.monotonic()
-                self._say(
+                told_at, before = time.monotonic(), told
+                told = (
                     f"{now.stories:,} stories, {now.pairs:,} pairs ({max(0, new):,} new), "
                     f"{now.open:,} tasks open"
                 )
+                if told != before:  # a week without news is no reason to fill a disk with lines
+                    self._say(told)
             time.sleep(LOOK_S)
+
+    def _take(self, now: SpoolState) -> None:
+        """One morning from its beginning to its end."""
+        with self._morning_lock():
+            self._finish(self._steps.begin(now.pairs, now.stories))
+
+    @contextmanager
+    def _morning_lock(self) -> Iterator[None]:
+        """While it is held, nobody rolls back."""
+        with FileLock(self._steps.archive_dir / MORNING_LOCK).waiting():
+            versions.require_whole(self._steps.archive_dir)
+            yield
 
     def _finish(self, morning: MorningRecord) -> None:
         done = self._steps.finish(morning)
@@ -246,7 +274,7 @@ def roll_back(project: Project, archive: str) -> tuple[str, str]:
     """
     archive_dir = project.archive_dir(archive)
     with (
-        FileLock(archive_dir / LIVE_LOCK),
+        FileLock(archive_dir / MORNING_LOCK),
         closing(LiveRecord.open(archive_dir)) as record,
     ):
         left, now = versions.roll_back(archive_dir)

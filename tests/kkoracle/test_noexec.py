@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,15 +10,13 @@ from pathlib import Path
 
 from exchange.project import Project
 from kkoracle.demo.progress import spool_counters
-from tests.conftest import cli_environment
+from tests.conftest import cli_environment, until
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Loopback, paper
+from tests.own_disk import on_own_disk
 
-# Runs what follows with a temporary folder of its own; where it can, one mounted without exec,
-# which a user may do in a name space of his own.
-IN_A_SPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-MOUNT = 'mount -t tmpfs -o noexec,nosuid tmpfs "$TMPDIR"'
-LOOK = 'cp /bin/true "$TMPDIR/tried" && ! "$TMPDIR/tried" 2>/dev/null && rm "$TMPDIR/tried"'
+# Whether nothing can be executed in the folder that is named behind it.
+LOOK = ("sh", "-c", 'cp /bin/true "$0/tried" && ! "$0/tried" 2>/dev/null && rm "$0/tried"')
 LEFT = """
 import os, pathlib, sys
 folder = pathlib.Path(os.environ["TMPDIR"])
@@ -34,24 +30,12 @@ sys.exit(f"could be executed: {bad}" if bad else 0)
 def run(temporary: Path, *arguments: str) -> list[str]:
     """The command that runs one of ours so."""
     command = [sys.executable, "-m", "kkoracle", *arguments]
-    if may_mount(temporary):
-        return [*IN_A_SPACE, f'{MOUNT} && {LOOK} && exec "$@"', "sh", *command]
+    disk = on_own_disk(temporary, "noexec,nosuid")
+    if disk and subprocess.run([*disk, *LOOK, str(temporary)], check=False).returncode == 0:
+        return [*disk, *command]
     # Then nothing that could be executed may be put there.
     script = '"$@"; code=$?; "$0" -c "$LEFT" || exit 99; exit $code'
     return ["sh", "-c", script, sys.executable, *command]
-
-
-def may_mount(temporary: Path) -> bool:
-    """Linux lets most users do so."""
-    if not shutil.which("unshare"):
-        return False
-    tried = subprocess.run(
-        [*IN_A_SPACE, f"{MOUNT} && {LOOK}"],
-        env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
-        check=False,
-    )
-    return tried.returncode == 0
 
 
 def test_everything_works_where_temporary_files_cannot_be_executed(
@@ -73,18 +57,16 @@ def test_everything_works_where_temporary_files_cannot_be_executed(
             '[crawl]\ncontact = "t@example.org"\ndelay = 0.0\nmin_free_mb = 0\n'
             f'profile = "profile.toml"\nbase_url = "{site.url}"\n'
         )
-        with (
-            start(run(temporary, "crawl", "--yes")) as crawl,
-            # Not with --burst: where the crawl is slow to begin, that finds nothing to do and ends.
-            start(run(temporary, "work")) as work,
-        ):
+        with start(run(temporary, "crawl", "--yes")) as crawl:
             try:
-                said = crawl.communicate(timeout=180)[0]
-                work.terminate()
-                said += work.communicate(timeout=60)[0]
+                until(
+                    lambda: spool_counters(project.archive_dir("paper")).get("tasks.queued", 0) > 0,
+                    120,
+                )
+                with start(run(temporary, "work", "--burst")) as work:
+                    said = crawl.communicate(timeout=180)[0] + work.communicate(timeout=60)[0]
             finally:
-                crawl.kill()
-                work.kill()
+                crawl.terminate()
     assert "Traceback" not in said and "could be executed" not in said, said
     found = spool_counters(project.archive_dir("paper"))
     assert (

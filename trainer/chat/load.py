@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
@@ -43,6 +44,12 @@ class ChatOptions:
     model: ModelSettings
     scale: float = 1.0  # strength of the adapter
     abstain: bool = False  # the tuned model may say that it does not know
+
+
+def _newest(archive_dir: Path, model_sha: str) -> Path | None:
+    """The promoted run, as far as it fits the model that is loaded."""
+    folder = versions.promoted(archive_dir)
+    return folder if folder and tuned_model.trained_on(folder, model_sha) else None
 
 
 @contextmanager
@@ -93,7 +100,8 @@ def open_chat(
                 )
                 if wanted.abstain:
                     threshold = AnswerThreshold.read(found.adapter, wanted.scale)
-                newest = partial(versions.promoted, archive_dir) if follows else None
+                sha = found.config.model_sha
+                newest = partial(_newest, archive_dir, sha) if follows else None
                 chat_models = open_chat_models(found.base, found.adapter, wanted.scale, newest)
                 about = f"{found.title}, run {wanted.run} ({wanted.checkpoint})"
                 about += f" at strength {wanted.scale:g}" * (wanted.scale != 1)

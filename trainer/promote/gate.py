@@ -34,7 +34,7 @@ from trainer.promote.settings import PromoteSettings
 from trainer.promote.versions import CheckedFigure, Promotion
 from trainer.statistics import PairedDifference, paired_difference
 from trainer.training.runs import TrainingRun
-from trainer.tuned_model import find_tuned_model
+from trainer.tuned_model import find_tuned_model, trained_on
 
 FLOOR = 0.02  # of a share: what is near zero has no tenth to lose
 
@@ -65,6 +65,9 @@ def judge_run(
         project, archive, name, language_model=language_model, confirm=hooks.confirm
     )
     before = versions.promoted(archive_dir)
+    if before and not trained_on(before, found.config.model_sha):
+        hooks.note(f"{before.name} was trained on another model: the base is what counts")
+        before = None
     questions = read_questions(archive_dir, found.adapter, project.language(archive), settings)
     model = found.base, found.config.model_sha
     interview = GateInterview(project, archive_dir, *model, questions, hooks)

@@ -85,6 +85,20 @@ def promoted(archive_dir: Path) -> Path | None:
     return folder if link.is_symlink() and folder.is_dir() else None
 
 
+def require_whole(archive_dir: Path) -> None:
+    """Refuse to go on without the promoted run where there was one.
+
+    Raises:
+        NotFound: its folder is gone.
+    """
+    link = run_dir(archive_dir, PROMOTED)
+    if link.is_symlink() and promoted(archive_dir) is None:
+        raise NotFound(
+            f"run {link.readlink().name!r} was promoted, and its folder is gone: let another run "
+            f"answer (`kkoracle promote --name RUN`), or delete {link} to begin from the base"
+        )
+
+
 def point_to(archive_dir: Path, run: str) -> None:
     """Let this run answer from now on: all readers see the one before or this one, never none.
 

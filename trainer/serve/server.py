@@ -20,7 +20,7 @@ from exchange.errors import ModelUnfit, UsageError, UserError
 from exchange.inference.engine import BASE, TUNED
 from exchange.net import listen, require_password
 from exchange.project import Project
-from exchange.store.spool import FILE as SPOOL
+from exchange.store.joined_corpus import has_corpus
 from trainer.abstention import AnswerThreshold, refusal_text
 from trainer.evaluate.rag import ArchiveSearch
 from trainer.promote import versions
@@ -28,7 +28,7 @@ from trainer.serve.app import ChatApi
 from trainer.serve.inference_thread import InferenceThread, Withholding
 from trainer.serve.protocol import ApiError
 from trainer.serve.settings import ServeSettings
-from trainer.tuned_model import TunedModel
+from trainer.tuned_model import TunedModel, trained_on
 
 if TYPE_CHECKING:
     from exchange.inference.mlx.engine import MlxEngine
@@ -90,7 +90,7 @@ def run_server(
         names,
         shown,
         system=system,
-        sources=finder.find if (archive_dir / SPOOL).exists() else None,
+        sources=finder.find if has_corpus(archive_dir) else None,
         key=settings.api_key,
         host=settings.host,
     )
@@ -163,6 +163,9 @@ async def _follow(
         if latest is None or latest == answering:
             continue
         answering = latest
+        if not trained_on(latest, tuned.config.model_sha):
+            log.error("%s was trained on another model: start `serve` again", latest.name)
+            continue
         engine.replace_adapter(latest, scale, partial(api.name_root, TUNED, latest.name))
 
 

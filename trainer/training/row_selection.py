@@ -17,14 +17,14 @@ from typing import Any
 
 import orjson
 
-from exchange.errors import BadFile, NotEnoughData, UsageError
+from exchange.errors import BadFile, ModelUnfit, NotEnoughData, UsageError
 from exchange.files import write_atomic
 from exchange.records import digest
 from trainer.abstention import adapter_sha
 from trainer.dataset import DatasetRow
 from trainer.dataset.split import hash_fraction
 from trainer.training.callbacks import Callback
-from trainer.training.runs import TAUGHT, TrainingRun
+from trainer.training.runs import TAUGHT, RunConfig, TrainingRun
 from trainer.training.settings import TrainSettings, fine_tune
 
 NEW = "new.txt"  # in a run's folder: of the rows that it and those before it teach its own ones
@@ -118,6 +118,24 @@ def choose_rows(
     count = max(round(asked.replay * len(new)), LEAST_OLD if asked.replay else 0)
     sha = adapter_sha(adapter) if adapter else "none"
     return Continuation(new, known[:count], seen, adapter, sha)
+
+
+def require_model(begun: RunConfig, run: str, sha: str, name: str) -> None:
+    """Refuse another model than the one that a run was trained on.
+
+    Args:
+        begun: with what the run was.
+        sha: of the model that is there, see `runs.model_sha`.
+        name: of that one, as the settings have it.
+
+    Raises:
+        ModelUnfit: it is another one.
+    """
+    if sha != begun.model_sha:
+        raise ModelUnfit(
+            f"run {run!r} was trained on {begun.model}, and [model] name is {name}: name the "
+            "same model again"
+        )
 
 
 def load_adapter(

@@ -24,6 +24,7 @@ from trainer.training.row_selection import (
     ContinuationRequest,
     choose_rows,
     load_adapter,
+    require_model,
     select_rows,
 )
 from trainer.training.runs import RunConfig, RunSummary, TrainingRun
@@ -102,6 +103,9 @@ def train(
             continues=chosen.described() if continues else "",
         )
         config = config_of(language_model.name, folder)
+        if continues and continues.run:
+            before = TrainingRun(archive_dir, continues.run).config()
+            require_model(before, continues.run, config.model_sha, language_model.name)
         group.check_equal("model, dataset and settings", config.sha)
         finished = None
         if group.leader and not dry_run:

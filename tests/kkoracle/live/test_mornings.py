@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from exchange.errors import Busy, NotFound
-from exchange.lock import LIVE_LOCK, FileLock
+from exchange.lock import LIVE_LOCK, MORNING_LOCK, FileLock
 from kkoracle.api import OracleProject
 from kkoracle.children import ChildProcesses
 from kkoracle.live import page
@@ -19,7 +24,8 @@ from kkoracle.live.morning import LIVE_DIR, SET_ASIDE, MorningSteps
 from kkoracle.live.record import LiveRecord, MorningRecord, read_mornings
 from kkoracle.live.run import roll_back, why_now
 from kkoracle.settings import LiveSettings
-from tests.conftest import run_cli
+from tests.conftest import cli_environment, run_cli
+from tests.own_disk import on_own_disk
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk, make_learner
 from tests.trainer.filling import fill
 from trainer.promote import versions
@@ -125,9 +131,10 @@ def test_a_morning_with_nothing_new_keeps_the_run_before(paper: Desk) -> None:
 def test_rolling_back_sets_aside_what_that_morning_taught(paper: Desk) -> None:
     project = OracleProject.open(paper.folder / "kkoracle.toml")
     taught = read_ids(paper.run_folder("live-0002") / NEW)
-    with FileLock(paper.archive / LIVE_LOCK), pytest.raises(Busy):
+    with FileLock(paper.archive / MORNING_LOCK), pytest.raises(Busy):
         roll_back(project, "paper")
-    assert roll_back(project, "paper") == ("live-0002", "live-0001")
+    with FileLock(paper.archive / LIVE_LOCK):  # `kkoracle live` runs, and no morning is under way
+        assert roll_back(project, "paper") == ("live-0002", "live-0001")
     assert read_ids(paper.archive / LIVE_DIR / SET_ASIDE) == taught
     assert read_mornings(paper.archive)[1].outcome == "rolled back"
     with pytest.raises(NotFound):
@@ -143,7 +150,6 @@ def test_rolling_back_sets_aside_what_that_morning_taught(paper: Desk) -> None:
         ({}, 500, 0, 59, False),
         ({}, 50_000, 900, 0, True),  # an archive that goes on for months
         ({"pairs": 0, "at": "11:30"}, 1, 5, 0, True),
-        ({"pairs": 0, "at": "12:30"}, 900, 0, 600, False),
         ({"at": "11:30"}, 0, 0, 600, False),
         ({"quiet": "08:00-20:00"}, 900, 0, 600, False),
     ],
@@ -156,10 +162,66 @@ def test_when_a_morning_begins(
     assert bool(why) == begins
 
 
-def test_an_hour_begins_one_morning_a_day() -> None:
-    settings = LiveSettings(pairs=0, at="11:30")
-    earlier = NOON - dt.timedelta(minutes=20)
-    assert why_now(settings, 5, 0, 0, earlier.timestamp(), NOON) == ""
+def test_a_disk_that_fills_in_the_middle_of_a_step_is_waited_for(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    disk = on_own_disk(tmp_path, "size=24m")
+    # Where nobody may mount a small disk, none is filled, and the steps are taken at once.
+    words = ("-m", "tests.kkoracle.live.full_disk", str(tmp_path), str(tiny_model))
+    done = subprocess.run(
+        [*(disk or ()), sys.executable, *words, *(("fill",) if disk else ())],
+        env=cli_environment(**ONE_THREAD),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = orjson.loads(done.stdout.splitlines()[-1])
+    again = "`kkoracle dataset` ended on a full disk: once more" in told["said"]
+    waited = any("waits until" in line for line in told["said"])
+    assert (again, waited) == (bool(disk), bool(disk)), told["said"]
+    assert told["steps"] == ["begun", "built", "trained", "judged", "ended"]
+    assert told["version"] == 1
+
+
+@pytest.fixture
+def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    """A place where clocks are set forward and back."""
+    monkeypatch.setenv("TZ", "Europe/Athens")
+    time.tzset()
+    yield ZoneInfo("Europe/Athens")
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("at", "quiet", "idle", "now", "begins"),
+    [
+        ("11:30", "", "05-04 11:40", "05-04 12:00", False),  # it had its morning
+        ("12:30", "", "05-04 11:40", "05-04 12:00", False),
+        ("12:30", "", "05-04 11:40", "05-04 12:30", True),
+        ("05:00", "", "05-04 06:10", "05-04 09:00", False),  # what comes after the hour waits
+        ("23:30", "", "05-03 22:00", "05-04 07:10", True),  # it slept over the hour
+        ("21:00", "20:00-08:00", "05-03 19:00", "05-04 07:59", False),
+        ("21:00", "20:00-08:00", "05-03 19:00", "05-04 08:00", True),
+        ("03:30", "", "03-28 04:00", "03-29 02:59", False),  # there is no half past three
+        ("03:30", "", "03-28 04:00", "03-29 04:00", True),
+        ("03:30", "", "10-24 04:00", "10-25 03:30", True),
+        ("03:30", "", "10-25 03:30", "10-25 03:40+1", False),  # half past three for a second time
+        ("11:30", "", "12-24 11:30", "05-04 12:00", True),  # noted by a wrong clock
+    ],
+)
+def test_an_hour_begins_one_morning_a_day(
+    athens: ZoneInfo, at: str, quiet: str, idle: str, now: str, begins: bool
+) -> None:
+    def moment(told: str) -> dt.datetime:
+        clock, _, fold = told.partition("+")
+        found = dt.datetime.strptime(f"2026-{clock}", "%Y-%m-%d %H:%M")
+        return found.replace(tzinfo=athens, fold=int(fold or 0))
+
+    settings = LiveSettings(pairs=0, at=at, quiet=quiet)
+    here = dt.datetime.fromtimestamp(moment(now).timestamp()).astimezone()
+    assert bool(why_now(settings, 5, 0, 0, moment(idle).timestamp(), here)) == begins
 
 
 def test_a_step_is_written_once(tmp_path: Path) -> None:

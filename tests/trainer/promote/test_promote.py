@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from exchange.errors import NotFound
+from tests.conftest import SENTENCES
 from tests.trainer.conftest import RECIPE, Desk, make_learner
 from tests.trainer.filling import fill
 from trainer.promote import versions
@@ -125,6 +127,29 @@ def test_an_adapter_of_another_form_is_refused(copied: Desk) -> None:
         "train", "--name", "other", "--continue", "live-0001", "--rank", "4", code=2
     )
     assert "another form" in said
+
+
+def test_an_adapter_is_laid_over_no_other_model_than_its_own(copied: Desk) -> None:
+    from tools.tiny_model import make_tiny_model
+
+    other = make_tiny_model(copied.folder / "other", SENTENCES * 4, hidden=64, heads=4)
+    config = (copied.folder / "kkoracle.toml").read_text().replace(EPOCHS, "epochs = 1\n")
+    (copied.folder / "kkoracle.toml").write_text(config.replace(str(copied.model), str(other)))
+    said = copied.refuses("train", "--name", "next", "--continue", "live-0001")
+    assert "'live-0001' was trained on" in said and "name the same model again" in said
+    # Begun anew, a run is held against its own base, and nothing leads back to the other's.
+    copied.cli("train", "--name", "anew")
+    assert promoted(copied, "--name", "anew", "--force")["against"] == ""
+    assert "first that was promoted" in copied.refuses("promote", "--rollback")
+
+
+def test_a_promoted_run_that_is_gone_is_told(copied: Desk) -> None:
+    versions.require_whole(copied.archive)
+    shutil.rmtree(copied.run_folder("live-0001"))
+    with pytest.raises(NotFound, match="'live-0001' was promoted, and its folder is gone"):
+        versions.require_whole(copied.archive)
+    versions.point_to(copied.archive, "live-0002")
+    versions.require_whole(copied.archive)
 
 
 def test_thinning_keeps_what_answers_and_what_was_before_it(tmp_path: Path) -> None:

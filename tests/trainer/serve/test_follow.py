@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.trainer.conftest import Desk
 from tests.trainer.serve.test_serve import Server, start
 from trainer.dataset import read_split
 from trainer.promote import versions
+from trainer.serve.server import FOLLOW_S
 
 QUESTIONS = 6
 
@@ -74,6 +76,20 @@ def test_a_newer_model_is_taken_while_everybody_is_answered(
     versions.point_to(desk.archive, "live-0001")
     until(lambda: root(server) == "live-0001")
     assert [server.text(question) for question in questions] == before
+
+
+def test_an_adapter_of_another_model_is_not_taken(
+    desk: Desk, popen: Callable[..., subprocess.Popen[str]]
+) -> None:
+    server = start(desk, popen, "--follow")
+    path = desk.run_folder("live-0002") / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_sha": "0" * 12}))
+    versions.point_to(desk.archive, "live-0002")
+    time.sleep(3 * FOLLOW_S)
+    assert root(server) == "live-0001" and server.text("Πότε;")
+    shutil.copytree(desk.run_folder("default"), desk.run_folder("live-0003"))
+    versions.point_to(desk.archive, "live-0003")
+    until(lambda: root(server) == "live-0003")
 
 
 def test_training_is_not_kept_from_the_gpu(
