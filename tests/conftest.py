@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -194,6 +195,16 @@ def processes() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         yield start
     finally:
         _end(started)
+
+
+@pytest.fixture
+def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    """A place where clocks are set forward and back."""
+    monkeypatch.setenv("TZ", "Europe/Athens")
+    time.tzset()
+    yield ZoneInfo("Europe/Athens")
+    monkeypatch.undo()
+    time.tzset()
 
 
 def until(

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -133,15 +132,6 @@ def test_samples_of_the_future_go_as_soon_as_the_clock_is_right(tmp_path: Path) 
     for at in (now - 120, now + YEAR_S, now):
         history.record_counters(db, at)
     assert [sample.at for sample in history.read_samples(db)] == [now - 120, now]
-
-
-@pytest.fixture
-def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
-    monkeypatch.setenv("TZ", "Europe/Athens")
-    time.tzset()
-    yield ZoneInfo("Europe/Athens")
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize("day", [dt.date(2026, 3, 29), dt.date(2026, 10, 25)])

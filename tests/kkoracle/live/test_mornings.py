@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,16 +181,6 @@ def test_a_disk_that_fills_in_the_middle_of_a_step_is_waited_for(
     assert (again, waited) == (bool(disk), bool(disk)), told["said"]
     assert told["steps"] == ["begun", "built", "trained", "judged", "ended"]
     assert told["version"] == 1
-
-
-@pytest.fixture
-def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
-    """A place where clocks are set forward and back."""
-    monkeypatch.setenv("TZ", "Europe/Athens")
-    time.tzset()
-    yield ZoneInfo("Europe/Athens")
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(
