@@ -119,6 +119,7 @@ def test_a_run_is_begun_its_curve_moves_it_is_stopped_and_goes_on(
         (f"window.before = {CURVE}; window.stays = true", f"{CURVE} !== window.before"),
         ("", "window.stays"),  # without a reload
         (PRESS.format("Stop run long"), stopped),
+        seconds=60,  # a training begins in between
     )
     assert foreign(seen, server.url) == set()
     before = _steps(server)
