@@ -104,13 +104,15 @@ def test_a_signal_inside_what_python_makes_of_a_string_ends_with_code_3_too() ->
 
 def test_a_child_in_its_own_session_is_told_once(tmp_path: Path) -> None:
     script = (
-        "import subprocess, sys; from exchange import signals\n"
+        "import subprocess, sys, threading; from exchange import signals\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import signal, time\\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\\n"
         "try: input(); print(1, flush=True); time.sleep(60)\\n"
         "except KeyboardInterrupt: print(2, flush=True)'],"
         " start_new_session=True, stdin=subprocess.PIPE, text=True)\n"
-        "try: print(file=child.stdin, flush=True); signals.wait_for_child(child)\n"
+        "begin = lambda: print(file=child.stdin, flush=True)\n"  # once the child is waited for
+        "threading.Timer(0.5, begin).start()\n"
+        "try: signals.wait_for_child(child)\n"
         "except KeyboardInterrupt: print(child.returncode)"
     )
     with subprocess.Popen(
