@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -71,6 +71,19 @@ class Studio:
         self.ending.set()
         self.models.close()
         self.records.close()
+
+    def start_command(self, name: str, words: Sequence[str], *, alone: bool = False) -> None:
+        """Start a command of this archive.
+
+        Args:
+            alone: it needs the GPU for itself: a model that is open here leaves the memory first.
+
+        Raises:
+            Busy: what was started under this name still runs.
+        """
+        if alone:
+            self.models.let_go()
+        self.commands.start(name, words)
 
     def page(
         self, request: Request, template: str, *, status: int = 200, **values: object

@@ -45,8 +45,8 @@ class SingleThread:
 class ModelThread:
     """Holds at most one model, loaded when first asked for and let go when nobody asks.
 
-    The GPU's lock is held, shared with workers, while a model is in memory: a training run says
-    so and does not start, and none is loaded while one runs.
+    The GPU's lock is held, shared with workers, while a model is in memory: a training run that is
+    started elsewhere says so and does not start, and none is loaded while one runs.
     """
 
     def __init__(self, data: Path, idle_s: float) -> None:

@@ -134,7 +134,9 @@ class Browser:
                     await page.value(do)
                     deadline = time.monotonic() + seconds
                     while not (value := await page.value(wait_for)):
-                        assert time.monotonic() < deadline, f"{url} never showed {wait_for}"
+                        if time.monotonic() > deadline:
+                            said = await page.value("document.body?.innerText")
+                            raise AssertionError(f"{url} never showed {wait_for}, but:\n{said}")
                         await asyncio.sleep(0.1)
                 found = {
                     "dom": await page.value("document.documentElement.outerHTML"),

@@ -137,7 +137,7 @@ def show_statistics(studio: Studio, request: Request) -> Response:
 def count_statistics(studio: Studio, request: Request, form: FormData) -> Response:
     """Have the command make that page."""
     page = str(studio.directory / PAGE)
-    studio.commands.start(STATISTICS, ["dataset", "stats", studio.archive, "--html", page])
+    studio.start_command(STATISTICS, ["dataset", "stats", studio.archive, "--html", page])
     return studio.redirect(request, "dataset", "the archive is being counted")
 
 

@@ -124,7 +124,7 @@ def change_command(studio: Studio, request: Request, form: FormData) -> Response
     if what == "start":
         run = field(form, "run", 80) or DEFAULT_RUN
         words = command_words(name, studio.archive, run, yes=bool(field(form, "yes")))
-        studio.commands.start(name, words)
+        studio.start_command(name, words, alone=name == TRAIN)
         said = f"{name} was started"
     elif what == "stop":
         said = _stop(studio, name)

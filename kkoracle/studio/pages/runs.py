@@ -138,7 +138,7 @@ def _start(
     studio: Studio, request: Request, name: str, words: Sequence[str], form: FormData
 ) -> Response:
     begun = command_words(TRAIN, studio.archive, name, yes=bool(field(form, "yes")))
-    studio.commands.start(TRAIN, [*begun, *words])
+    studio.start_command(TRAIN, [*begun, *words], alone=True)
     return studio.redirect(request, "run", f"{name} was started", name=name)
 
 

@@ -63,7 +63,7 @@ def show_name(studio: Studio, counts: ArchiveCounts, request: Request) -> Respon
 
 def make_index(studio: Studio, request: Request, form: FormData) -> Response:
     """Have the index brought up to date by a command of its own."""
-    studio.commands.start(COMMAND, ["search", "--archive", studio.archive])
+    studio.start_command(COMMAND, ["search", "--archive", studio.archive])
     return studio.redirect(request, "search", "the archive is being indexed: search meanwhile")
 
 

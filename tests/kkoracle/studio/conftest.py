@@ -16,7 +16,7 @@ import pytest
 
 from crawler.frontier import pages
 from exchange.store.review import Review
-from tests.conftest import SENTENCES, processes
+from tests.conftest import SENTENCES, processes, until
 from tests.kkoracle.browser import Browser
 from tests.trainer.conftest import Desk
 from tests.trainer.filling import fill
@@ -24,6 +24,7 @@ from tests.trainer.filling import fill
 EVIL = "<img src=x onerror=\"window.owned='yes'\"><script>window.owned='yes'</script>"
 # What a template engine in the page would run, and what ends an attribute or a string.
 TEMPLATED = "${window.owned='yes'} {{constructor.constructor(\"window.owned='yes'\")()}} \"'`"
+BASE = (("system", "base"),)
 QUICK = (
     "epochs = 1\nlr = 5e-3\nbatch = 8\nsamples = 0\n"
     '[score]\nrecipe = "full"\nlr = 5e-3\nbatch = 16\nepochs = 1\n'
@@ -79,6 +80,17 @@ def refused(url: str, *fields: tuple[str, str], **more: str) -> str:
     found = re.search(r'<p class="wrong">(.*?)</p>', page)
     assert found, page
     return found[1]
+
+
+def put(server: Server, question: str, *fields: tuple[str, str], **more: str) -> str:
+    """Ask, and return the talk's address once it is answered."""
+    said = {"question": question, "run": "default", **more}
+    page = post(f"{server.url}/ask", *fields, **said)
+    name = re.search(r'name="talk" value="([^"]+)"', page)
+    assert name, page
+    url = f"{server.url}/ask?{urllib.parse.urlencode({'talk': name[1]})}"
+    until(lambda: ">answering<" not in get(url), 60)
+    return url
 
 
 def foreign(seen: dict[str, Any], url: str) -> set[str]:

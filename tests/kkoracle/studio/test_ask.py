@@ -10,22 +10,20 @@ import pytest
 from exchange import lock
 from tests.conftest import until
 from tests.kkoracle.browser import Browser
-from tests.kkoracle.studio.conftest import EVIL, Server, ask, foreign, get, post, refused
+from tests.kkoracle.studio.conftest import (
+    BASE,
+    EVIL,
+    Server,
+    ask,
+    foreign,
+    get,
+    post,
+    put,
+    refused,
+)
 
 ALL = tuple(("system", name) for name in ("base", "tuned", "rag", "tuned+rag"))
-BASE = (("system", "base"),)
 LATER = ("setTimeout(() => { window.later = true }, 300)", "window.later")  # what fires late
-
-
-def put(server: Server, question: str, *fields: tuple[str, str], **more: str) -> str:
-    """Ask, and return the talk's address once it is answered."""
-    said = {"question": question, "run": "default", **more}
-    page = post(f"{server.url}/ask", *fields, **said)
-    name = re.search(r'name="talk" value="([^"]+)"', page)
-    assert name, page
-    url = f"{server.url}/ask?{urlencode({'talk': name[1]})}"
-    until(lambda: ">answering<" not in get(url), 60)
-    return url
 
 
 def act(talk: str, what: str) -> str:

@@ -14,7 +14,7 @@ from kkoracle.studio.commands import CommandRunner
 from kkoracle.studio.training_runs import resume_words
 from tests.conftest import until
 from tests.kkoracle.browser import Browser
-from tests.kkoracle.studio.conftest import EVIL, Server, ask, foreign, get, post, refused
+from tests.kkoracle.studio.conftest import BASE, EVIL, Server, ask, foreign, get, post, put, refused
 from trainer.training.runs import RunConfig
 from trainer.training.settings import TrainSettings
 
@@ -111,6 +111,7 @@ def test_a_run_is_begun_its_curve_moves_it_is_stopped_and_goes_on(
         "document.querySelector('details.begin form button').click()"
     )
     stopped = f"{SAID}.includes('Go on from step')"
+    put(server, "Πότε;", *BASE)  # the model that answered makes way for the training
     seen = browser.look(
         f"{server.url}/runs",
         "document.querySelector('details.begin') !== null",
