@@ -35,7 +35,7 @@ from crawler.status.snapshots import CrawlSnapshot, SnapshotMaker
 from exchange import signals
 from exchange.display import format_bytes
 from exchange.errors import Stopped
-from exchange.lock import take_daemon_lock
+from exchange.lock import daemon_lock
 from exchange.planning.planner import Planner, PlanSettings, adopt_recipe
 from exchange.project import Project, Recipe
 from exchange.settings import DEFAULT_LANGUAGE
@@ -88,7 +88,7 @@ async def run_daemon(
     directory = project.archive_dir(archive)
     async with AsyncExitStack() as stack:
         gc.freeze()  # what was imported stays; to look through it over and over costs a tenth
-        await take_daemon_lock(stack, directory)
+        stack.enter_context(daemon_lock(directory))
         frontier = Frontier.open(directory, by_year=settings.by_year, budgets=profile.budgets)
         stack.callback(frontier.close)
         spool = Spool.open(directory)

@@ -31,6 +31,7 @@ from exchange.settings import Config
 from exchange.text.controls import one_line
 
 FILE, RUNNING_DIR = "journal.md", "journal.open"
+FRONT_OPTIONS = ("--config", "--data")  # before the command's name, each with a value
 CRASHED = -1  # in place of an exit code: an error of ours, not of the person
 _HEAD = "# Journal\n\nWhat was done in this folder, oldest first; written by the commands.\n"
 _ENDINGS = {
@@ -147,12 +148,29 @@ def changed_settings(config: Config) -> Iterator[str]:
 
 def _format_entry(words: Iterable[str], started: float, lines: Iterable[str]) -> str:
     shown = logs.mask_arguments(list(words))
-    title = " ".join(_until_an_option(shown)) or "kkoracle"
+    title = " ".join(_until_an_option(command_words(shown))) or "kkoracle"
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(started))
     command = _one_line(shlex.join(["kkoracle", *shown]), longest=4000, markdown=False)
     return f"\n## {at} {_one_line(title)}\n\n    {command}\n\n" + "".join(
         f"- {line}\n" for line in lines
     )
+
+
+def command_words(words: Sequence[str]) -> Sequence[str]:
+    """A command line from its command's name on, without the front door's own options."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] in FRONT_OPTIONS else 1
+    return words[at:]
+
+
+def running_commands(data: Path) -> dict[int, list[str]]:
+    """The commands that run over this data folder and are worth an entry, by process id."""
+    found: dict[int, list[str]] = {}
+    for path in sorted((data / RUNNING_DIR).glob("[0-9]*")):
+        if _is_alive(path.name) and (note := _read_running(path)):
+            found[int(path.name)] = list(command_words(note.words))
+    return found
 
 
 def _until_an_option(words: Sequence[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,7 +40,8 @@ REDIS_GUARD_LOCK = "redis.guard"  # held by what ends a server without users
 DEMO_LOCK = "demo.lock"
 
 GPU_POLL_S = 0.2
-DAEMON_TRIES, DAEMON_TRY_S = 5, 0.2  # commands that only look at the lock hold it for a moment
+_STOP = "Ctrl-C in its terminal, or `kkoracle uninstall-service` where it is a service"
+TRIES, TRY_S = 5, 0.1  # commands that only look at a lock hold it for a moment
 
 
 class FileLock:
@@ -72,6 +73,15 @@ class FileLock:
                 os.ftruncate(self._fd, 0)
                 os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         return True
+
+    def acquire_soon(self, *, shared: bool = False) -> bool:
+        """The same, but for those who hold it for a moment to see whether they could."""
+        for left in range(TRIES, 0, -1):
+            if self.acquire(shared=shared):
+                return True
+            if left > 1:
+                time.sleep(TRY_S)
+        return False
 
     def _open(self, *, shared: bool) -> int:
         try:
@@ -130,11 +140,8 @@ class FileLock:
             return None
 
     def __enter__(self) -> Self:
-        if not self.acquire():
-            raise Busy(
-                f"another process (pid {self.holder() or 'unknown'}) holds {self.path.name}: "
-                "stop it first, or wait until it ends"
-            )
+        if not self.acquire_soon():
+            raise Busy(self._held_by())
         return self
 
     def __exit__(
@@ -145,26 +152,58 @@ class FileLock:
     ) -> None:
         self.release()
 
+    def _held_by(self) -> str:
+        """Who has it and what to do, for whoever wanted it."""
+        pid, archive = self.holder() or "unknown", self.path.parent.name
+        if self.path.name == LIVE_LOCK:
+            return (
+                f"`kkoracle live` of {archive} runs already (pid {pid}), and one is enough: "
+                f"`kkoracle live --status` says how far it is; to stop it: {_STOP}"
+            )
+        if self.path.name == MORNING_LOCK:
+            return (
+                f"a morning of {archive} is under way (`kkoracle live`, pid {pid}): wait until it "
+                "has ended, which `kkoracle live --status` says"
+            )
+        if self.path.name == DAEMON_LOCK:
+            live = FileLock(self.path.with_name(LIVE_LOCK))
+            if not live.is_free(shared=True) and live.holder() != os.getpid():
+                return (
+                    f"`kkoracle live` (pid {live.holder() or 'unknown'}) reads {archive} and keeps "
+                    f"its own `kkoracle crawl` going: nothing else is needed; to stop it: {_STOP}"
+                )
+            return (
+                f"`kkoracle crawl`, or an import, of {archive} runs already (pid {pid}): wait "
+                f"until it ends, or stop it first: {_STOP}"
+            )
+        return (
+            f"another process (pid {pid}) holds {self.path.name}: stop it first, or wait until it "
+            "ends"
+        )
+
+
+def require_no_live(data: Path, instead: str, *, but: int = 0) -> None:
+    """Refuse what would keep the model of this machine from a `kkoracle live` in this data folder.
+
+    Args:
+        instead: of what is refused, as a part of a sentence.
+        but: the process id of one that may run.
+
+    Raises:
+        Busy: one runs.
+    """
+    for path in sorted(data.glob(f"*/{LIVE_LOCK}")):
+        lock = FileLock(path)
+        if not lock.is_free(shared=True) and (pid := lock.holder()) != but:
+            raise Busy(
+                f"`kkoracle live` of {path.parent.name} (pid {pid or 'unknown'}) has the model of "
+                f"this machine: {instead}, or stop it first: {_STOP}"
+            )
+
 
 def daemon_lock(archive_dir: Path) -> FileLock:
     """The lock of an archive's daemon, not taken yet."""
     return FileLock(archive_dir / DAEMON_LOCK)
-
-
-async def take_daemon_lock(stack: ExitStack | AsyncExitStack, archive_dir: Path) -> None:
-    """Hold an archive's daemon lock until the stack ends.
-
-    Raises:
-        Busy: another process has it, for longer than those who only look whether it is held.
-    """
-    import asyncio  # not for every command
-
-    lock = daemon_lock(archive_dir)
-    for _ in range(DAEMON_TRIES):
-        if lock.acquire():
-            break
-        await asyncio.sleep(DAEMON_TRY_S)
-    stack.enter_context(lock)
 
 
 @contextmanager
@@ -182,7 +221,9 @@ def hold_gpu(data: Path, *, shared: bool = False) -> Iterator[None]:
     """
     lock = FileLock(data / GPU_LOCK)
     try:
-        if not lock.acquire(shared=shared):
+        if not lock.acquire_soon(shared=shared):
+            if not shared:
+                require_no_live(data, "it trains by itself, each morning")
             raise Busy(
                 f"training runs on this machine (pid {lock.holder()}): generate or train, not "
                 "both; start again when it is done"
@@ -214,7 +255,10 @@ def wait_for_gpu(
     lock, deadline, told = FileLock(data / GPU_LOCK), time.monotonic() + most_s, False
     while not lock.is_free(shared=shared) and time.monotonic() < deadline:
         if not told:
-            say("waiting for whoever uses the model (a chat, the studio, a worker)")
+            say(
+                "waiting until whoever uses the model of this machine lets it go: a chat, the "
+                "studio, a worker that was started by hand, or another training"
+            )
             told = True
         meanwhile()
         time.sleep(GPU_POLL_S)

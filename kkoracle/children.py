@@ -41,7 +41,7 @@ class ChildProcesses:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        (self._directory / "logs").mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         self._end_leftovers()
         return self
 
@@ -76,9 +76,14 @@ class ChildProcesses:
         pids = {name: process.pid for name, process in self._running.items()}
         write_atomic(self._notes, orjson.dumps(pids), sync=False)
 
+    @property
+    def logs(self) -> Path:
+        """The folder of their messages."""
+        return self._directory / "logs"
+
     def log(self, name: str) -> Path:
         """Where a child's output goes."""
-        return self._directory / "logs" / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     def exit_code(self, name: str) -> int | None:
         """Its exit code, or None while it runs."""
@@ -109,9 +114,9 @@ class ChildProcesses:
         return name in self._running and self._running[name].poll() is None
 
     def stop(self, name: str) -> None:
-        """Ask a child to end, and wait; a deaf one is killed."""
-        process = self._running.pop(name)
-        if process.poll() is None:
+        """Ask a child to end, and wait; a deaf one is killed. Harmless when none was started."""
+        process = self._running.pop(name, None)
+        if process and process.poll() is None:
             process.terminate()
             try:
                 process.wait(STOP_S)

@@ -107,6 +107,7 @@ def work(
     from exchange import logs, signals
     from exchange.errors import STOPPED, Stopped, UsageError
     from exchange.inference import models, openblas
+    from exchange.lock import require_no_live
     from exchange.queue.redis_endpoint import redis_for
     from exchange.settings import Config
     from workers.queue.heartbeat import ANSWER_S, WorkerProgress, worker_metrics
@@ -132,6 +133,13 @@ def work(
     if batch_in:
         batch.take_replies(project, archive, [batch_in, *(more or ())], settings, 0)
         return
+    if settings.engine == "mlx" and not probe:
+        parent = os.environ.get(signals.PARENT_VARIABLE, "")
+        require_no_live(
+            project.data,
+            "it generates, too, and a second worker would keep its mornings waiting",
+            but=int(parent) if parent.isdigit() else 0,
+        )
     # A wrong prompt ends it before anything starts.
     current_recipe(project.config, project.language())
     flags: list[dict[str, Any]] = [{"name": name} for name in model or ()] or [{}]

@@ -20,7 +20,7 @@ from bench.live.newspaper import PrintedMorning
 from bench.registry import Log
 from exchange.errors import ProgramFailed
 from kkoracle.live.record import MorningRecord, read_mornings
-from kkoracle.live.run import SpoolState
+from kkoracle.live.schedule import SpoolState
 
 SEED = 7  # of the kills
 POLL_S = 0.5

@@ -34,7 +34,7 @@ from crawler.records import Link
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import Stopped, UsageError
-from exchange.lock import take_daemon_lock
+from exchange.lock import daemon_lock
 from exchange.project import Project
 from exchange.store import db
 
@@ -142,7 +142,7 @@ async def _store_documents(
 ) -> ImportTally:
     total = files.size()
     with ExitStack() as stack:
-        await take_daemon_lock(stack, directory)
+        stack.enter_context(daemon_lock(directory))
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         store = DocumentStore(frontier, CrawlScope(profile), date)

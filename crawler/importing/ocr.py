@@ -20,7 +20,7 @@ from pathlib import Path
 
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore, fingerprint
-from exchange.lock import take_daemon_lock
+from exchange.lock import daemon_lock
 from exchange.machine import install_command, python_module
 from exchange.store import db
 
@@ -83,7 +83,7 @@ async def read_scans(
     name = tesseract_language(language)
     failed = 0
     with ExitStack() as stack:
-        await take_daemon_lock(stack, directory)
+        stack.enter_context(daemon_lock(directory))
         connection = pages.connect(directory)
         stack.callback(connection.close)
         bodies = RawStore(connection)

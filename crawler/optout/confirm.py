@@ -34,7 +34,7 @@ from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import Busy, Unreachable, UsageError, UserError
 from exchange.files import write_atomic
-from exchange.lock import take_daemon_lock
+from exchange.lock import daemon_lock
 
 CONSENT_FILE = "opt-outs.json"
 SURVEY_FRESH_S = 86_400.0  # as robots.txt: asked again every day
@@ -254,7 +254,7 @@ async def _survey_archive(
 ) -> tuple[OptOutSignal, ...]:
     """Under the daemon's lock, as what the host asks of us is kept for the crawl."""
     async with contextlib.AsyncExitStack() as stack:
-        await take_daemon_lock(stack, directory)
+        stack.enter_context(daemon_lock(directory))
         frontier = Frontier.open(directory)
         stack.callback(frontier.close)
         http = await stack.enter_async_context(client_for(profile, settings, concurrency=1))

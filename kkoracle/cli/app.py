@@ -25,7 +25,7 @@ from exchange.cli.commands import HelpfulGroup
 from exchange.display import LEVEL_VARIABLE
 from exchange.errors import STOPPED, USAGE, NotAllowed, UserError
 from exchange.files import PRIVATE, check_owner, is_full, write_error
-from exchange.journal import CRASHED, JournalEntry
+from exchange.journal import CRASHED, FRONT_OPTIONS, JournalEntry
 from exchange.settings import Config
 from exchange.text.controls import strip_in_tables
 from kkoracle import __version__
@@ -33,7 +33,6 @@ from kkoracle.api import OracleProject
 from kkoracle.cli import operations, start
 from kkoracle.settings import TABLES, field_names
 
-_OPTIONS_WITH_VALUE = ("--config", "--data")  # the front door's own
 _QUIET, _VERBOSE = "error", "info"  # the levels of -q and -v
 SIGINT_EXIT_CODE = 130  # what Typer makes of a Ctrl-C that no command has caught
 
@@ -63,7 +62,7 @@ def is_journalled(words: Sequence[str]) -> bool:
     Args:
         words: of the command line, without the program's name.
     """
-    return commands.is_journalled(typer.main.get_command(app), words, _OPTIONS_WITH_VALUE)
+    return commands.is_journalled(typer.main.get_command(app), words, FRONT_OPTIONS)
 
 
 def _print_version(asked: bool) -> None:
@@ -99,7 +98,7 @@ def load_project(
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)
     check_owner(project.data)
-    if commands.is_journalled(ctx.command, entry.words, _OPTIONS_WITH_VALUE):
+    if commands.is_journalled(ctx.command, entry.words, FRONT_OPTIONS):
         entry.open(project.data, settings)
     ctx.obj = project
 

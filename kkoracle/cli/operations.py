@@ -219,7 +219,7 @@ def install_service(
     They start at login, in this order, come back after a crash, and end by themselves when all is
     done. Run `kkoracle crawl` once by hand before: what it asks, a service cannot answer.
     """
-    from kkoracle.service.install import install_services, service_files
+    from kkoracle.service.install import install_services, require_nobody, service_files
     from kkoracle.service.services import plan_services
 
     project: Project = ctx.obj
@@ -235,6 +235,7 @@ def install_service(
         live=live,
     )
     if not show:
+        require_nobody(services, project.archive_dir(archive), Path.home())
         typer.echo(install_services(services, name, Path.home()))
         return
     for path, text in service_files(services, name, Path.home()).items():

@@ -9,34 +9,31 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from crawler.settings import CrawlSettings
 from exchange.display import MIB
 from exchange.errors import OK, STOPPED, NotEnoughData, ProgramFailed, Stopped
-from exchange.files import write_atomic
-from exchange.lock import wait_for_gpu
-from exchange.project import Project, run_dir
+from exchange.lock import GPU_LOCK, FileLock, wait_for_gpu
+from exchange.project import Project
 from kkoracle.children import ChildProcesses, front_options
 from kkoracle.live import page
 from kkoracle.live.record import LiveRecord, MorningRecord, run_name
+from kkoracle.live.set_aside import LIVE_DIR, SetAside
 from kkoracle.settings import LiveSettings
 from trainer.dataset import read_split
 from trainer.dataset.build import FOLDER as DATASET
 from trainer.promote import versions
 from trainer.promote.contradictions import contradicting_stories
 from trainer.promote.settings import PromoteSettings
-from trainer.training.row_selection import NEW, ContinuationRequest, choose_rows, read_ids
+from trainer.training.row_selection import ContinuationRequest, choose_rows
 
-SET_ASIDE = "set-aside.txt"  # in the live folder: ids of rows and stories not to be taught
-REFUSED = "refused.txt"  # there: rows of a run that did harm, each with the morning of its run
-LIVE_DIR = "live"  # in the archive's folder: logs, results of commands, that list
-POLL_S = 0.2
+POLL_S, TELL_S = 0.2, 30.0
 MOST_DOUBLINGS = 4  # of the old rows that are shown, after mornings that lost something
 KILLED_TRIES = 3  # times that a step killed by somebody else is begun again
 _STEP = "morning"  # the child that takes a step
@@ -61,6 +58,10 @@ class MorningSteps:
     @property
     def folder(self) -> Path:
         return self.archive_dir / LIVE_DIR
+
+    @property
+    def set_aside(self) -> SetAside:
+        return SetAside(self.archive_dir)
 
     def begin(self, pairs: int, stories: int) -> MorningRecord:
         """Write that a morning begins.
@@ -114,9 +115,9 @@ class MorningSteps:
         rows = {name: about["rows"] for name, about in manifest["splits"].items()}
         limit = self.project.config.table("promote", PromoteSettings).contradictions
         against = contradicting_stories(self.archive_dir, limit)
-        known = self._set_aside()
+        known = self.set_aside.ids()
         new = [one for one in against if not known.issuperset((one.story, *one.rows))]
-        self._put_aside({name for one in new for name in (one.story, *one.rows)})
+        self.set_aside.add({name for one in new for name in (one.story, *one.rows)})
         self.record.add(
             morning.number,
             "built",
@@ -129,23 +130,24 @@ class MorningSteps:
     def _train(self, morning: MorningRecord) -> None:
         against = str(morning.about("begun").get("against", ""))
         replay = self.settings.replay * 2 ** self._lost_in_a_row(morning)
-        asked = ContinuationRequest(against, replay, self._set_aside())
+        asked = ContinuationRequest(against, replay, self.set_aside.ids())
         try:
             rows = read_split(self.archive_dir / DATASET, "train")
             chosen = choose_rows(self.archive_dir, rows, asked, morning.run)
         except NotEnoughData:
-            self._keep(morning, f"nothing new to teach{_contradicted(morning)}")
+            self._keep(morning, f"nothing new to teach{morning.contradicted}")
             return
-        self._wait_for_gpu()
+        self._wait_for_gpu("alone")
         self.say(
             f"morning {morning.number}: teaching {len(chosen.new):,} new rows and "
             f"{len(chosen.old):,} old ones again"
         )
         started = time.monotonic()
-        without = ["--without", str(self.folder / SET_ASIDE)] if asked.without else []
+        without = ["--without", str(self.set_aside.path)] if asked.without else []
         before = ["--continue", against, "--replay", str(asked.replay)] if against else []
         code, found = self._command(
-            "train", self.archive, "--name", morning.run, *before, *without, "--yes", "--json"
+            *("train", self.archive, "--name", morning.run, *before, *without, "--yes", "--json"),
+            gpu="alone",
         )
         if code != OK:
             self._keep(morning, f"training failed: {self.children.last_line(_STEP)}")
@@ -172,9 +174,11 @@ class MorningSteps:
         return min(count, MOST_DOUBLINGS)
 
     def _judge(self, morning: MorningRecord) -> None:
-        self._wait_for_gpu(shared=True)
+        self._wait_for_gpu("shared")
         self.say(f"morning {morning.number}: asking old and new facts")
-        _, found = self._command("promote", self.archive, "--name", morning.run, "--json", "--yes")
+        _, found = self._command(
+            *("promote", self.archive, "--name", morning.run, "--json", "--yes"), gpu="shared"
+        )
         if not found:
             self._keep(morning, f"it could not be judged: {self.children.last_line(_STEP)}")
             return
@@ -188,7 +192,7 @@ class MorningSteps:
 
     def _end(self, morning: MorningRecord) -> None:
         if morning.about("judged").get("harmful"):
-            self._refuse(morning)
+            self.set_aside.refuse(morning.run, morning.number)
         # This morning's own run may be looked at until the next one ends.
         runs = [run_name(number) for number in range(1, morning.number)]
         gone = versions.thin(
@@ -203,35 +207,15 @@ class MorningSteps:
         )
         page.write_page(self.archive_dir, self.archive)
 
-    def _refuse(self, morning: MorningRecord) -> None:
-        """Give new rows a second try among others, and set aside those that had it.
-
-        Whose fault a loss is nobody can tell from one morning; rows that stand in two such
-        mornings are not tried a third time.
-        """
-        path = self.folder / REFUSED
-        before = dict(line.split() for line in _lines(path))
-        rows = read_ids(run_dir(self.archive_dir, morning.run) / NEW)
-        number = str(morning.number)
-        self._put_aside({row for row in rows if before.get(row, number) != number})
-        refused = dict.fromkeys(rows, number) | before
-        write_atomic(path, "".join(f"{row} {first}\n" for row, first in sorted(refused.items())))
-
-    def set_aside(self, run: str) -> None:
-        """What a run was taught anew is not taught again."""
-        self._put_aside(read_ids(run_dir(self.archive_dir, run) / NEW))
-
-    def _put_aside(self, ids: Collection[str]) -> None:
-        if ids:
-            found = sorted(self._set_aside().union(ids))
-            write_atomic(self.folder / SET_ASIDE, "".join(f"{one}\n" for one in found))
-
-    def _set_aside(self) -> frozenset[str]:
-        return read_ids(self.folder / SET_ASIDE)
-
-    def _wait_for_gpu(self, *, shared: bool = False) -> None:
+    def _wait_for_gpu(self, gpu: str) -> None:
         """Until whoever generates or chats on this machine has let go."""
-        wait_for_gpu(self.project.data, self.say, shared=shared, meanwhile=self.watch)
+        if gpu:
+            shared = gpu == "shared"
+            wait_for_gpu(self.project.data, self.say, shared=shared, meanwhile=self.watch)
+
+    def _has_gpu(self, gpu: str) -> bool:
+        lock = FileLock(self.project.data / GPU_LOCK)
+        return not gpu or lock.is_free(shared=gpu == "shared")
 
     def _missing_mb(self) -> int:
         """Disk to be freed before a step may write: below that fetching waits, too."""
@@ -247,27 +231,47 @@ class MorningSteps:
             self.watch()
             time.sleep(POLL_S)
 
-    def _command(self, *words: str) -> tuple[int, dict[str, Any]]:
-        """Give a command and wait; its exit code and its JSON ({} where it printed none)."""
+    def _await_step(self, command: str) -> int:
+        """The exit code of the step; what itself says of how far it is, is told now and then."""
+        told_at, told = time.monotonic(), ""
+        while (code := self.children.exit_code(_STEP)) is None:
+            self.watch()
+            if time.monotonic() - told_at >= TELL_S:
+                told_at, before = time.monotonic(), told
+                told = self.children.last_line(_STEP)
+                if told != before and told[:1].isalnum():  # no rule of a table
+                    self.say(f"{command}: {told}")
+            time.sleep(POLL_S)
+        return code
+
+    def _command(
+        self, *words: str, gpu: Literal["", "alone", "shared"] = ""
+    ) -> tuple[int, dict[str, Any]]:
+        """Give a command and wait; its exit code and its JSON ({} where it printed none).
+
+        Args:
+            gpu: how it needs it; somebody who took it first is waited for.
+        """
         result = self.folder / "result.json"
         kills = 0
         while kills < KILLED_TRIES:
             self._wait_for_room()
+            self._wait_for_gpu(gpu)
             self.children.start(
                 _STEP, "kkoracle", *front_options(self.project), *words, result=result
             )
-            while (code := self.children.exit_code(_STEP)) is None:
-                self.watch()
-                time.sleep(POLL_S)
+            code = self._await_step(words[0])
             if code == STOPPED:
                 raise Stopped("the morning was stopped: the same command goes on with it")
             if code >= 0:
                 lines = result.read_bytes().strip().splitlines()
                 found = orjson.loads(lines[-1]) if lines and lines[-1][:1] == b"{" else {}
-                if code == OK or found or not self._missing_mb():
+                full, taken = self._missing_mb() > 0, not self._has_gpu(gpu)
+                if code == OK or found or not (full or taken):
                     return code, found
                 # Nothing is known of the new model yet, so nothing is decided about it.
-                self.say(f"`kkoracle {words[0]}` ended on a full disk: once more")
+                why = "on a full disk" if full else "as somebody else took the model"
+                self.say(f"`kkoracle {words[0]}` ended {why}: once more")
             else:
                 kills += 1
                 self.say(f"`kkoracle {words[0]}` was killed by signal {-code}: once more")
@@ -275,16 +279,3 @@ class MorningSteps:
             f"`kkoracle {' '.join(words[:2])}` was killed {KILLED_TRIES} times: is memory short? "
             f"The same command goes on; its messages are in {self.children.log(_STEP)}"
         )
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").splitlines() if path.exists() else []
-
-
-def _contradicted(morning: MorningRecord) -> str:
-    """What is to be said of stories that contradict earlier ones; "" where none do."""
-    stories = int(morning.about("built").get("contradicting_stories", 0))
-    pairs = int(morning.about("built").get("contradicting_pairs", 0))
-    if not stories:
-        return ""
-    return f": {stories:,} stories are set aside, {pairs:,} of their pairs contradict earlier ones"

@@ -85,6 +85,17 @@ class MorningRecord:
         """The gate's figures by name."""
         return {one["name"]: one for one in self.about("judged").get("checks", ())}
 
+    @property
+    def contradicted(self) -> str:
+        """What is to be said of stories that contradict earlier ones; "" where none do."""
+        stories = int(self.about("built").get("contradicting_stories", 0))
+        pairs = int(self.about("built").get("contradicting_pairs", 0))
+        if not stories:
+            return ""
+        return (
+            f": {stories:,} stories are set aside, {pairs:,} of their pairs contradict earlier ones"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """For a program."""
         return {

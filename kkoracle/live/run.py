@@ -7,96 +7,39 @@ is under way; the worker lets go of the GPU for it, unless an endpoint generates
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from exchange.errors import FAILED, OK, NotFound
-from exchange.lock import LIVE_LOCK, MORNING_LOCK, FileLock
+from exchange import journal
+from exchange.errors import FAILED, OK, Busy
+from exchange.lock import (
+    GPU_LOCK,
+    LIVE_LOCK,
+    MORNING_LOCK,
+    FileLock,
+    daemon_lock,
+    require_no_live,
+)
 from exchange.project import Project
-from exchange.store.spool import Spool, open_tasks
 from kkoracle.children import ChildProcesses, front_options
 from kkoracle.live import page
-from kkoracle.live.morning import LIVE_DIR, MorningSteps
+from kkoracle.live.morning import MorningSteps
 from kkoracle.live.record import LiveRecord, MorningRecord
+from kkoracle.live.schedule import SpoolState, what_begins, why_now
+from kkoracle.live.set_aside import LIVE_DIR, SetAside
 from kkoracle.settings import LiveSettings
 from trainer.promote import versions
-from workers.settings import WorkSettings, is_quiet
+from workers.settings import WorkSettings
 
 LOOK_S = 1.0  # between two looks at the spool
 TELL_S = 30.0  # between two lines that say where it is
-FLOOD = 100  # times as many pairs as begin a morning: then it does not wait for the rest
 CRAWL, WORK = "crawl", "work"  # the children that go on day and night
-DAY = dt.timedelta(days=1)
 AGAIN_S = 15.0  # before a child that ended is started again
 LIVED_S = 60.0  # one that ended sooner than that was not well
 SHORT_LIVES = 5  # in a row: then somebody must look
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolState:
-    """What the spool says of how far reading and generating are."""
-
-    stories: int = 0
-    pairs: int = 0  # accepted
-    open: int = 0  # tasks
-
-    @classmethod
-    def read(cls, archive_dir: Path) -> SpoolState:
-        """As it is now; nothing while there is no spool."""
-        try:
-            spool = Spool.read(archive_dir)
-        except NotFound:
-            return cls()
-        try:
-            counters = spool.counters()
-        finally:
-            spool.close()
-        return cls(
-            counters.get("stories", 0), counters.get("pairs.accepted", 0), open_tasks(counters)
-        )
-
-
-def why_now(
-    settings: LiveSettings,
-    new: int,
-    open_: int,
-    still_s: float,
-    since: float,
-    now: dt.datetime,
-) -> str:
-    """Why a morning begins at this moment; "" while none does.
-
-    Args:
-        new: pairs since the last one began.
-        open_: tasks that are open.
-        still_s: seconds since the last change.
-        since: epoch seconds of the last moment at which nothing waited for a morning: one began,
-            or nothing was new.
-        now: local time.
-
-    An hour that passed meanwhile counts, if it was yesterday's: the machine slept, or quiet hours
-    held the morning back. Hours are compared as a clock on the wall shows them, so that a day on
-    which it is set for summer or winter has one morning; a moment further ahead than a day was
-    noted by a clock that was wrong, and holds back none.
-    """
-    if new <= 0 or is_quiet(settings.quiet, now.time()):
-        return ""
-    if settings.at:
-        idle, wall = dt.datetime.fromtimestamp(since), now.replace(tzinfo=None)
-        due = dt.datetime.combine(wall.date(), dt.time.fromisoformat(settings.at))
-        if due > wall:
-            due -= DAY
-        if idle < due or idle > wall + DAY:
-            return f"it is {settings.at}, and {new:,} pairs are new"
-    if settings.pairs and new >= settings.pairs:
-        if not open_ and still_s >= settings.settle:
-            return f"{new:,} pairs are new, and nothing more comes"
-        if new >= FLOOD * settings.pairs:
-            return f"{new:,} pairs are new, and more come"
-    return ""
 
 
 def run_live(
@@ -115,7 +58,7 @@ def run_live(
         ended: hears of each morning that has ended.
 
     Raises:
-        Busy: another one runs for this archive.
+        Busy: another one runs, or what it would start itself: crawl, work.
         ProgramFailed: a command ended again and again.
         Stopped: a step was stopped.
         UsageError: it stands for several archives.
@@ -127,10 +70,43 @@ def run_live(
         closing(LiveRecord.open(archive_dir)) as record,
         ChildProcesses(folder, Path.cwd()) as children,
     ):
+        _require_alone(project, archive_dir)
         steps = MorningSteps(project, archive, settings, record, children, say)
         loop = LiveLoop(steps, ended)
         loop.finish_begun()
         return loop.once() if once else loop.follow()
+
+
+def _require_alone(project: Project, archive_dir: Path) -> None:
+    """Refuse to begin beside what it keeps going by itself, once nothing of an earlier one is left.
+
+    Raises:
+        Busy: crawl or work was started by hand, or it has the model for another newspaper.
+    """
+    with daemon_lock(archive_dir):
+        pass
+    if _asks_endpoint(project):
+        return
+    require_no_live(
+        project.data,
+        "teach one newspaper after the other (`kkoracle live ARCHIVE --once`)",
+        but=os.getpid(),
+    )
+    gpu = FileLock(project.data / GPU_LOCK)
+    if gpu.is_free() or not gpu.is_free(shared=True):
+        return  # training lets go of it when it is done
+    for pid, words in journal.running_commands(project.data).items():
+        if words[:1] == ["work"]:
+            raise Busy(
+                f"`kkoracle work` (pid {pid}) runs on this machine, and `kkoracle live` keeps one "
+                "of its own, which lets each morning have the model: stop that one first (Ctrl-C "
+                "in its terminal, or `kkoracle uninstall-service` where it is a service)"
+            )
+
+
+def _asks_endpoint(project: Project) -> bool:
+    """Whether the pairs are generated elsewhere than on this machine's GPU."""
+    return project.config.table("work", WorkSettings).engine == "openai"
 
 
 class LiveLoop:
@@ -139,7 +115,9 @@ class LiveLoop:
     def __init__(self, steps: MorningSteps, ended: Callable[[MorningRecord], None]) -> None:
         self._steps, self._ended = steps, ended
         self._say, self._children = steps.say, steps.children
-        self._shared = steps.project.config.table("work", WorkSettings).engine == "openai"
+        self._shared = _asks_endpoint(steps.project)
+        self._gpu = FileLock(steps.project.data / GPU_LOCK)
+        self._told_training = False  # that the worker waits for one
         self._following = False  # the crawler stays, and takes new issues
         self._begun: dict[str, float] = {}  # when a child was started
         self._short: dict[str, int] = {}  # times in a row that it ended soon
@@ -174,6 +152,11 @@ class LiveLoop:
     def follow(self) -> int:
         """For ever; a Ctrl-C ends it."""
         self._following = True
+        self._say(
+            f"reading and generating, day and night; a morning begins "
+            f"{what_begins(self._steps.settings)} (messages of each command: "
+            f"{self._children.logs}; Ctrl-C ends all of it in order)"
+        )
         self._start(CRAWL)
         self._start(WORK)
         state, still_since, told_at, told = SpoolState(), time.monotonic(), 0.0, ""
@@ -236,13 +219,26 @@ class LiveLoop:
         return int(last.about("begun").get("pairs", 0)) if last else 0
 
     def _start(self, name: str) -> None:
-        if self._children.running(name):
+        if self._children.running(name) or (name == WORK and self._training()):
             return
         follow = ["--follow"] if name == CRAWL and self._following else []
         archive = [self._steps.archive] if name == CRAWL else []
         self._begun[name] = time.monotonic()
         options = front_options(self._steps.project)
         self._children.start(name, "kkoracle", *options, name, *archive, *follow)
+
+    def _training(self) -> bool:
+        """Whether somebody trains on this machine: a worker would end at once."""
+        training = not self._shared and not self._gpu.is_free(shared=True)
+        if training:
+            self._begun.pop(WORK, None)
+            if not self._told_training:
+                self._say(
+                    f"training runs on this machine (pid {self._gpu.holder() or 'unknown'}): pairs "
+                    "are generated when it is done"
+                )
+        self._told_training = training
+        return training
 
     def _keep_up(self, name: str) -> None:
         """Start a child again that has ended; one that ends at once for the fifth time is told.
@@ -251,6 +247,9 @@ class LiveLoop:
             ProgramFailed: it does not stay up.
         """
         if self._children.running(name):
+            return
+        if name not in self._begun:  # it waits for a training
+            self._start(name)
             return
         lived = time.monotonic() - self._begun[name]
         if lived < AGAIN_S and self._short.get(name, 0):
@@ -278,11 +277,7 @@ def roll_back(project: Project, archive: str) -> tuple[str, str]:
         closing(LiveRecord.open(archive_dir)) as record,
     ):
         left, now = versions.roll_back(archive_dir)
-        children = ChildProcesses(archive_dir / LIVE_DIR)
-        settings = project.config.table("live", LiveSettings)
-        MorningSteps(project, archive, settings, record, children, lambda text: None).set_aside(
-            left
-        )
+        SetAside(archive_dir).add_run(left)
         for morning in record.mornings():
             if morning.run == left:
                 record.add(morning.number, "rolled back", to=now)

@@ -16,6 +16,7 @@ from typing import Any
 
 from exchange.errors import ProgramFailed
 from exchange.files import PRIVATE, write_atomic
+from exchange.lock import DAEMON_LOCK, LIVE_LOCK, FileLock
 from kkoracle.service.services import DAEMON, LIVE, REDIS, STOP_S, WORKER, UserService
 
 SYSTEMD_FOLDER = Path(".config/systemd/user")  # in the home
@@ -146,6 +147,22 @@ def install_services(services: Sequence[UserService], archive: str, home: Path) 
         f"{len(services)} services run and come back after a crash and a login; logs in {logs}"
         + _logout_note()
     )
+
+
+def require_nobody(services: Sequence[UserService], archive_dir: Path, home: Path) -> None:
+    """Refuse to install what a terminal runs already: the service would only end and begin anew.
+
+    Raises:
+        Busy: a daemon, or `kkoracle live`, of this archive runs, and is no service.
+    """
+    archive = archive_dir.name
+    if any(service_path(archive, name, home).exists() for name in (DAEMON, LIVE)):
+        return  # they end first
+    if any(service.name in (DAEMON, LIVE) for service in services):
+        for name in (LIVE_LOCK, DAEMON_LOCK):
+            if (archive_dir / name).exists():
+                with FileLock(archive_dir / name):
+                    pass
 
 
 def uninstall_services(archive: str, home: Path, names: Sequence[str] = NAMES) -> list[Path]:

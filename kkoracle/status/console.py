@@ -193,13 +193,12 @@ def _training_text(status: Status) -> str:
 
 
 def _live_text(live: LiveStatus) -> str:
-    when = [f"with {live.least_pairs:,}"] if live.least_pairs else []
-    when += [f"at {live.at}"] if live.at else []
     reason = f": {live.reason}" if live.reason else ""
+    last = f"morning {live.mornings} of {live.day} {live.outcome}{reason}"
     return (
-        f"{'running' if live.running else 'not running'}; morning {live.mornings} of {live.day} "
-        f"{live.outcome}{reason}; {live.answers or 'no run'} answers; "
-        f"{live.new_pairs:,} new pairs, the next begins {' or '.join(when)}"
+        f"{'running' if live.running else 'not running'}; "
+        f"{last if live.day else 'no morning yet'}; {live.answers or 'no run'} answers; "
+        f"{live.new_pairs:,} new pairs, the next begins {live.next}"
     )
 
 

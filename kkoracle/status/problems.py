@@ -190,4 +190,5 @@ def _lost_worker_text(queue: QueueStatus) -> str:
 
 
 def _crawl_command(status: Status) -> str:
-    return f"`kkoracle crawl {status.archive}`"
+    """What somebody types to go on: what he typed before."""
+    return f"`kkoracle {'live' if status.live else 'crawl'} {status.archive}`"

@@ -26,6 +26,7 @@ from exchange.store.history import CounterSample
 from exchange.store.spool import FILE, Spool
 from exchange.text.controls import one_line
 from kkoracle.live.record import read_mornings
+from kkoracle.live.schedule import what_begins
 from kkoracle.settings import LiveSettings
 from kkoracle.status import stages
 from kkoracle.status.problems import find_problems
@@ -240,21 +241,24 @@ def _daemon_state(directory: Path, now: float, running_s: float) -> DaemonState:
 def _live_status(
     directory: Path, settings: LiveSettings, counters: dict[str, int]
 ) -> LiveStatus | None:
-    mornings = read_mornings(directory)
-    if not mornings:
+    mornings, running = (
+        read_mornings(directory),
+        not FileLock(directory / LIVE_LOCK).is_free(shared=True),
+    )
+    if not mornings and not running:
         return None
-    last, answers = mornings[-1], promoted(directory)
-    known = int(last.about("begun").get("pairs", 0))
+    last, answers = (mornings[-1] if mornings else None), promoted(directory)
+    known = int(last.about("begun").get("pairs", 0)) if last else 0
     return LiveStatus(
-        running=not FileLock(directory / LIVE_LOCK).is_free(shared=True),
+        running=running,
         mornings=len(mornings),
-        day=last.day,
-        outcome=last.outcome,
-        reason=last.reason,
+        day=last.day if last else "",
+        outcome=last.outcome if last else "",
+        reason=last.reason if last else "",
         answers=answers.name if answers else "",
         new_pairs=max(0, counters.get("pairs.accepted", 0) - known),
         least_pairs=settings.pairs,
-        at=settings.at,
+        next=what_begins(settings),
     )
 
 

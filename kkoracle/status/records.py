@@ -109,13 +109,13 @@ class LiveStatus:
 
     running: bool  # it holds its lock
     mornings: int
-    day: str  # on which the last one began, ISO
+    day: str  # on which the last one began, ISO; "" before the first one
     outcome: str  # promoted, kept, rolled back, or how far it is
     reason: str
     answers: str  # the run that answers; "" before one was promoted
     new_pairs: int  # since the last one began
     least_pairs: int  # so many begin the next one; 0: no number does
-    at: str  # local hour at which it begins; "": at none
+    next: str  # what the next one waits for, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Status:
     queue: QueueStatus
     machine: MachineStatus
     training: TrainingStatus | None = None
-    live: LiveStatus | None = None  # None: no morning ever began
+    live: LiveStatus | None = None  # None: none runs, and no morning ever began
     losses: tuple[Problem, ...] = ()  # of stories or pages in bulk
     problems: tuple[Problem, ...] = ()
 

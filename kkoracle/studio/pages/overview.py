@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from exchange.display import format_range
 from exchange.errors import NotFound, UserError
+from exchange.lock import LIVE_LOCK, FileLock
 from exchange.project import DEFAULT_RUN, runs_with
 from kkoracle.status import Status, read_status
 from kkoracle.status.console import status_lines
@@ -171,9 +172,14 @@ def _stop(studio: Studio, name: str) -> str:
 
 def _cards(studio: Studio, found: Status | None) -> Iterator[CommandCard]:
     elsewhere = {}
-    if found and found.daemon:
+    live = FileLock(studio.directory / LIVE_LOCK)
+    living = not live.is_free(shared=True)
+    if living:
+        elsewhere[LIVE] = f"runs in a terminal or as a service (pid {live.holder() or '?'})"
+        elsewhere |= dict.fromkeys((CRAWL, WORK), "kept going by live: stop that one")
+    elif found and found.daemon:
         elsewhere[CRAWL] = f"runs in a terminal or as a service (pid {found.crawl.pid or '?'})"
-    if found and found.queue.workers:
+    if found and found.queue.workers and not living:
         count = len(found.queue.workers)
         elsewhere[WORK] = f"{count} worker{'' if count == 1 else 's'} on this queue"
     runs = tuple(folder.name for folder in runs_with(studio.directory, "run.json"))
@@ -187,7 +193,7 @@ def _cards(studio: Studio, found: Status | None) -> Iterator[CommandCard]:
             running=mine or name in elsewhere,
             ours=ours,
             elsewhere="" if mine else elsewhere.get(name, ""),
-            stoppable=mine or (name == CRAWL and bool(found and found.crawl.pid)),
+            stoppable=mine or (name == CRAWL and not living and bool(found and found.crawl.pid)),
             paused=found.queue.paused if name == WORK and found and found.queue.up else None,
             log=studio.commands.log(name),
             runs=(runs or (DEFAULT_RUN,)) if name in RUN_COMMANDS else (),

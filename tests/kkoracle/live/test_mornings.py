@@ -19,9 +19,11 @@ from exchange.lock import LIVE_LOCK, MORNING_LOCK, FileLock
 from kkoracle.api import OracleProject
 from kkoracle.children import ChildProcesses
 from kkoracle.live import page
-from kkoracle.live.morning import LIVE_DIR, SET_ASIDE, MorningSteps
+from kkoracle.live.morning import MorningSteps
 from kkoracle.live.record import LiveRecord, MorningRecord, read_mornings
-from kkoracle.live.run import roll_back, why_now
+from kkoracle.live.run import roll_back
+from kkoracle.live.schedule import why_now
+from kkoracle.live.set_aside import LIVE_DIR, SET_ASIDE
 from kkoracle.settings import LiveSettings
 from tests.conftest import cli_environment, run_cli
 from tests.own_disk import on_own_disk

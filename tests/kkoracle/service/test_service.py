@@ -16,7 +16,8 @@ import orjson
 import pytest
 
 from crawler.status.report import read_counters
-from exchange.errors import UsageError
+from exchange.errors import Busy, UsageError
+from exchange.lock import LIVE_LOCK, FileLock, daemon_lock
 from exchange.project import Project
 from kkoracle.demo.progress import spool_counters
 from kkoracle.service import install
@@ -188,6 +189,23 @@ def test_where_the_system_does_not_take_them_the_files_stay_with_what_to_run(
 
 
 # -- everything killed at once --------------------------------------------------------------------
+
+
+def test_what_runs_in_a_terminal_is_no_second_time_installed(
+    tmp_path: Path, make_project: Maker
+) -> None:
+    project = make_project()
+    folder = project.archive_dir("paper")
+    install.require_nobody(services(project), folder, tmp_path)
+    with FileLock(folder / LIVE_LOCK), pytest.raises(Busy, match=f"pid {os.getpid()}"):
+        install.require_nobody(services(project), folder, tmp_path)
+    with daemon_lock(folder):
+        with pytest.raises(Busy, match=f"pid {os.getpid()}"):
+            install.require_nobody(plan_services(project, "paper", live=True), folder, tmp_path)
+        own = install.service_path("paper", "daemon", tmp_path)
+        own.parent.mkdir(parents=True)
+        own.touch()  # it is that service which runs, and it ends before the new one begins
+        install.require_nobody(plan_services(project, "paper", live=True), folder, tmp_path)
 
 
 @contextmanager
