@@ -1,13 +1,22 @@
-"""How messages are written: for people, or as JSON lines for programs (`[log] format`)."""
+"""How messages are written: for people, or as JSON lines for programs (`[log] format`).
+
+And how the files are kept small that a service, or a command started by another, writes them into.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import logging
+import os
 import re
 import secrets
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -82,6 +91,88 @@ class JsonLinesFormatter(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
+
+
+# Files of messages. The writers hold them open for months, several of them one file, and whatever
+# they run writes there, too: so a file is copied aside and emptied in its place, as `logrotate`
+# does with `copytruncate`. Whoever appends goes on at its new end.
+
+SUFFIX = ".log"
+LOG_BYTES = 10_000_000  # a file that is larger is put aside
+LOGS_KEPT = 3  # that were put aside: NAME.log.1 is the newest
+LOOK_S = 60.0  # between two looks
+_COPY_BYTES = 1 << 20
+
+
+def keep_bounded(data: Path) -> None:
+    """From now on keep the log small into which this process writes, if it is one of ours.
+
+    Args:
+        data: our folder; what stands elsewhere is its owner's.
+    """
+    ours = {path for path in map(_appended_file, (1, 2)) if path and path.is_relative_to(data)}
+    logs = [path for path in ours if path.suffix == SUFFIX]
+    if logs:
+        threading.Thread(target=_watch, args=(logs,), name="logs", daemon=True).start()
+
+
+def _watch(logs: Sequence[Path]) -> None:
+    while True:
+        for path in logs:
+            bound_log(path)
+        time.sleep(LOOK_S)
+
+
+def bound_log(path: Path, most: int = LOG_BYTES, kept: int = LOGS_KEPT) -> bool:
+    """Put a log aside that has become too large; returns whether it was.
+
+    A line that is written in the microseconds between the last look and the cut may be lost. On a
+    full disk nothing is done: nobody can write then, either.
+
+    Args:
+        most: bytes that it may have.
+        kept: how many of before are kept.
+    """
+    with contextlib.suppress(OSError):
+        if path.stat().st_size <= most:
+            return False
+        with path.open("r+b") as log:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(log.fileno()).st_size <= most:  # another one was first
+                return False
+            aside = [path.with_name(f"{path.name}.{number}") for number in range(1, kept + 1)]
+            for older, newer in zip(aside[:0:-1], aside[-2::-1], strict=True):
+                with contextlib.suppress(FileNotFoundError):
+                    newer.replace(older)
+            with aside[0].open("wb") as copy:
+                for piece in _pieces(log):
+                    copy.write(piece)
+                copy.flush()
+                copy.writelines(_pieces(log))
+                log.truncate(0)
+            return True
+    return False
+
+
+def _pieces(file: Any) -> Iterator[bytes]:
+    while piece := file.read(_COPY_BYTES):
+        yield piece
+
+
+def _appended_file(descriptor: int) -> Path | None:
+    """The file that is only appended to by this descriptor; None for all else."""
+    try:
+        if not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND:
+            return None
+        if sys.platform == "darwin":
+            name = fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
+        else:
+            name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        path = Path(name)
+        same = os.path.samestat(path.stat(), os.fstat(descriptor))
+    except (OSError, ValueError):
+        return None
+    return path if same and path.is_file() else None
 
 
 # What must never be shown or written down: passwords, keys, and addresses that hold them.

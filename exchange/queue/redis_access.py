@@ -225,6 +225,7 @@ def _new_password() -> str:
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
 LOOPBACK = "127.0.0.1"
+LOG = "redis.log"  # in its folder
 ALL_INTERFACES = ("0.0.0.0", "*")
 
 
@@ -243,7 +244,7 @@ def make_config(
         *lines,
         *access.lines(),
         f"dir {_quote(str(directory))}",
-        f"logfile {_quote(str(directory / 'redis.log'))}",
+        f"logfile {_quote(str(directory / LOG))}",
         f"pidfile {_quote(str(directory / 'redis.pid'))}",
         "appendonly yes",
         "appendfsync everysec",

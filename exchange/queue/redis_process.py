@@ -26,9 +26,10 @@ from exchange import signals
 from exchange.errors import RedisUnfit, UserError
 from exchange.files import write_atomic
 from exchange.lock import REDIS_ALIVE_LOCK, REDIS_LOCK, REDIS_USERS_LOCK, FileLock
+from exchange.logs import bound_log
 from exchange.machine import install_command
 from exchange.queue import redis_access, redis_client, redis_guard
-from exchange.queue.redis_access import RedisAccess
+from exchange.queue.redis_access import LOG, RedisAccess
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class RedisProcess:
                 if not self.is_alive():
                     self.ensure()
                     log.warning("our Redis was gone and has been started again")
+                bound_log(self.directory / LOG)  # Redis opens it anew for every line
             except UserError as error:
                 log.error("%s", error)
 
@@ -183,9 +185,7 @@ class RedisProcess:
             self._set_aof_aside()
             code = self._run(binary, config, url)
         if code is not None:
-            raise RedisUnfit(
-                f"{binary} does not start: see the end of {self.directory / 'redis.log'}"
-            )
+            raise RedisUnfit(f"{binary} does not start: see the end of {self.directory / LOG}")
         return url, redis_client.ping_redis(url)
 
     def _set_aof_aside(self) -> None:

@@ -19,7 +19,7 @@ import crawler.cli
 import kkoracle.live.cli
 import trainer.cli
 import workers.cli
-from exchange import signals
+from exchange import logs, signals
 from exchange.cli import commands
 from exchange.cli.commands import HelpfulGroup
 from exchange.display import LEVEL_VARIABLE
@@ -98,6 +98,7 @@ def load_project(
     entry = ctx.obj if isinstance(ctx.obj, JournalEntry) else JournalEntry()
     project = OracleProject.of(settings, {"data": data.absolute() if data else None}, entry)
     check_owner(project.data)
+    logs.keep_bounded(project.data)
     if commands.is_journalled(ctx.command, entry.words, FRONT_OPTIONS):
         entry.open(project.data, settings)
     ctx.obj = project

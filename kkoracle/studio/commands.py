@@ -123,7 +123,8 @@ class CommandRunner:
     def _spawn(self, name: str, words: Sequence[str], lock: int) -> subprocess.Popen[bytes]:
         folder, front = front_command(self._project)
         path = self._folder / f"{name}.log"
-        with path.open("wb") as log:
+        path.write_bytes(b"")  # of this start alone
+        with path.open("ab") as log:  # appended to, so that it can be put aside as it grows
             path.chmod(0o600)
             return subprocess.Popen(
                 [*front, *words],
