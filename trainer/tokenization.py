@@ -6,7 +6,7 @@ Knows the tokenizer's interface, and of a model only how long its context is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from exchange.errors import TooLarge
@@ -36,11 +36,21 @@ class TokenizedSample:
     tokens: list[int]
     start: int
     characters: int  # of the answer, so that two tokenizers can be compared in bits a character
+    rejected: TokenizedSample | None = None  # the same question with an answer that is not to be
+
+    def rows(self) -> list[TokenizedSample]:
+        """The conversations that are computed to learn it, each by itself; the answer's first."""
+        return [replace(self, rejected=None), self.rejected] if self.rejected else [self]
 
     @property
     def length(self) -> int:
-        """How many positions are computed: the last token is only ever predicted."""
-        return len(self.tokens) - 1
+        """How many positions are computed to learn it: a last token is only ever predicted."""
+        return len(self.tokens) - 1 + (self.rejected.length if self.rejected else 0)
+
+    @property
+    def width(self) -> int:
+        """Positions of the longest of its rows: what it is computed with is about as long."""
+        return max(row.length for row in self.rows())
 
     @property
     def targets(self) -> int:

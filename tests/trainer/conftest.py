@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import SENTENCES, run_cli
 from tests.trainer.filling import fill
+from trainer.dataset import read_split
+from trainer.training.preference import Invention, write_inventions
 
 # A small model takes a far larger rate than a 7B one.
 RECIPE = "lr = 5e-3\nbatch = 8\nsamples = 2\nsample_tokens = 12\n"
@@ -69,6 +71,16 @@ def built(desk: Desk) -> Desk:
     fill(desk.archive, 20)
     desk.cli("dataset", "build")
     return desk
+
+
+def with_inventions(desk: Desk, run: str = "first") -> tuple[str, ...]:
+    """Train a run a little and let it have invented something; returns the words that go on."""
+    desk.cli("train", "--name", run, "--epochs", "1", "--recipe", "sft")
+    rows = read_split(desk.dataset, "train")
+    folder = desk.run_folder(run)
+    found = [Invention(row, f"{row.answer} Ή μήπως όχι;") for row in rows[::3]]
+    assert write_inventions(folder, folder, found) == len(found)
+    return ("--continue", run, "--recipe", "preference")
 
 
 def make_learner(folder: Path) -> Path:

@@ -5,6 +5,9 @@ nobody can know: taught questions with a coined name in them. A taught question 
 right, and a coined one that it answers, becomes a row whose answer is that it does not know (after
 R-Tuning, Zhang et al. 2024, arXiv 2311.09677). Questions of the test splits are not looked at, and
 the coined names of an evaluation are others, so nothing of a test is taught.
+
+What it said greedily where it was wrong stands in the run's own folder, for recipe `preference`.
+Answers are kept as they are given, so that a stop or a kill costs none.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from pathlib import Path
 
 from exchange.errors import Stopped
 from exchange.files import write_atomic
-from exchange.inference.engine import GREEDY, TUNED, SamplingParams, drain
+from exchange.inference.engine import GREEDY, TUNED, RequestOutput, SamplingParams, drain
 from exchange.project import DEFAULT_RUN, Project
 from exchange.records import digest
 from exchange.store.joined_corpus import has_corpus, open_corpus
 from exchange.text.stems import stem
-from trainer.abstention import refusal_text
+from trainer.abstention import adapter_sha, refusal_text
 from trainer.console import ProgressCallback
 from trainer.dataset import DatasetRow, read_split
 from trainer.dataset.build import FOLDER as DATASET
@@ -30,9 +33,13 @@ from trainer.evaluate.metrics import MetricInput, is_right
 from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.rag import open_archive
 from trainer.evaluate.records import EvalAnswer, EvalItem
-from trainer.evaluate.systems.local import LocalWeights
+from trainer.evaluate.systems.answer_cache import FOLDER as ANSWERS
+from trainer.evaluate.systems.answer_cache import AnswerCache, answer_key
+from trainer.evaluate.systems.client import ModelOutput
+from trainer.evaluate.systems.local import LocalModel, LocalWeights
+from trainer.training.preference import Invention, write_inventions
 from trainer.training.runs import CheckpointName
-from trainer.tuned_model import find_tuned_model
+from trainer.tuned_model import TunedModel, find_tuned_model
 
 TEMPERATURE = 0.7  # of the answers by chance: what is half known comes out now and then
 MAX_TOKENS = 128
@@ -49,6 +56,7 @@ class BoundaryCounts:
     coined: int
     answered: int  # of these, where no answer can be right
     path: Path
+    inventions: int  # wrong answers to both, for recipe preference
 
 
 def find_boundary(
@@ -65,6 +73,8 @@ def find_boundary(
 ) -> BoundaryCounts:
     """Ask a run's model, and write `boundary.jsonl` beside the dataset, for its next build.
 
+    In the run's folder stands `inventions.jsonl` afterwards, for a run of recipe `preference`.
+
     Evaluates MLX: a process that called this must not fork.
 
     Args:
@@ -72,7 +82,7 @@ def find_boundary(
         samples: answers by chance to what the greedy one got wrong.
 
     Raises:
-        UserError: no run, no dataset, the GPU in use, stopped (nothing is written then).
+        UserError: no run, no dataset, the GPU in use, stopped (answers are kept then).
     """
     callback = callback or ProgressCallback()
     archive_dir = project.archive_dir(archive)
@@ -82,14 +92,31 @@ def find_boundary(
     facts = facts[: count or None]  # ids are hashes, so these come from all over the archive
     unknown = _coined(facts, archive_dir, callback)
     with LocalWeights(tuned.base, tuned.adapter, project.data, WIDTH, callback.log) as weights:
-        wrong = _never_right(weights, facts, language, samples, callback, stop)
-        texts = _answers(weights, unknown, GREEDY, callback, stop)
-    invented = [row for row, text in zip(unknown, texts, strict=True) if not declines(text)]
+        asked = _Questions(archive_dir, tuned, weights, callback, stop)
+        said = asked.answers(facts, GREEDY)
+        wrong = [
+            (row, one)
+            for row, one in zip(facts, said, strict=True)
+            if not _right(row, one.text, language)
+        ]
+        never = _never_right(asked, [row for row, _ in wrong], language, samples)
+        others = asked.answers(unknown, GREEDY)
     refusal = refusal_text(language)
-    rows = [replace(row, answer=refusal, kind=KIND) for row in (*wrong, *invented)]
+    invented = [
+        (replace(row, answer=refusal, kind=KIND), one)
+        for row, one in zip(unknown, others, strict=True)
+        if not declines(one.text)
+    ]
     path = archive_dir / BOUNDARY
+    rows = [*(replace(row, answer=refusal, kind=KIND) for row in never), *(r for r, _ in invented)]
     write_atomic(path, b"".join(row.to_line() for row in rows))
-    return BoundaryCounts(len(facts), len(wrong), len(unknown), len(invented), path)
+    inventions = [
+        Invention(row, one.text)
+        for row, one in (*wrong, *invented)
+        if one.finish_reason == "stop" and not declines(one.text)  # a ramble that was cut is none
+    ]
+    count = write_inventions(tuned.run.folder, tuned.adapter, inventions)
+    return BoundaryCounts(len(facts), len(never), len(unknown), len(invented), path, count)
 
 
 def _coined(
@@ -114,20 +141,67 @@ def _coined(
         search.close()
 
 
+class _Questions:
+    """Asks the tuned model, what was not asked before, and keeps what it says."""
+
+    def __init__(
+        self,
+        archive_dir: Path,
+        tuned: TunedModel,
+        weights: LocalWeights,
+        callback: ProgressCallback,
+        stop: Callable[[], bool],
+    ) -> None:
+        sha, own = tuned.config.model_sha, adapter_sha(tuned.adapter)
+        model = LocalModel(weights, tuned=True, model_sha=sha, adapter_sha=own)
+        self._store = AnswerCache(archive_dir / ANSWERS, model.key)
+        self._weights, self._callback, self._stop = weights, callback, stop
+
+    def answers(
+        self, rows: Sequence[DatasetRow], sampling: SamplingParams, seed: int = 0
+    ) -> list[ModelOutput]:
+        """Its answers, in order.
+
+        Raises:
+            Stopped: what was answered is kept.
+        """
+        cells = [answer_key(row.asked(), MAX_TOKENS) for row in rows]
+        if sampling != GREEDY:
+            cells = [digest("drawn", cell, f"{sampling}", str(seed)) for cell in cells]
+        missing = {
+            cell: row for cell, row in zip(cells, rows, strict=True) if cell not in self._store.said
+        }
+        names, left = list(missing), len(missing)
+        tickets = {}
+        if missing:
+            engine = self._weights.engine()
+            for number, row in enumerate(missing.values()):
+                ticket = engine.submit(
+                    row.asked(), MAX_TOKENS, seed, sampling=sampling, model=TUNED
+                )
+                tickets[ticket] = number
+
+            def on_output(number: int, output: RequestOutput) -> None:
+                nonlocal left
+                left -= 1
+                self._store.add_output(names[number], ModelOutput.of(output))
+                self._callback.on_progress("answers", len(rows) - left, len(rows))
+
+            drain(engine, tickets, on_output, self._stop)
+        if left:
+            raise Stopped("stopped; what was answered is kept: the same command goes on")
+        return [self._store.said[cell] for cell in cells]
+
+
 def _never_right(
-    weights: LocalWeights,
-    facts: Sequence[DatasetRow],
-    language: str,
-    samples: int,
-    callback: ProgressCallback,
-    stop: Callable[[], bool],
+    asked: _Questions, rows: Sequence[DatasetRow], language: str, samples: int
 ) -> list[DatasetRow]:
-    left = list(facts)
-    for number in range(1 + samples):
-        sampling = SamplingParams(TEMPERATURE) if number else GREEDY
-        texts = _answers(weights, left, sampling, callback, stop, seed=number)
+    """Those that are not answered right by chance either."""
+    left = list(rows)
+    for number in range(1, 1 + samples):
+        said = asked.answers(left, SamplingParams(TEMPERATURE), number)
         left = [
-            row for row, text in zip(left, texts, strict=True) if not _right(row, text, language)
+            row for row, one in zip(left, said, strict=True) if not _right(row, one.text, language)
         ]
     return left
 
@@ -135,29 +209,3 @@ def _never_right(
 def _right(row: DatasetRow, text: str, language: str) -> bool:
     item = EvalItem(row.id, "train", row.question, row.answer, row.cluster, language=language)
     return is_right(MetricInput(item, EvalAnswer(row.id, text, 0, 0, 0.0, "stop"))) == 1
-
-
-def _answers(
-    weights: LocalWeights,
-    rows: Sequence[DatasetRow],
-    sampling: SamplingParams,
-    callback: ProgressCallback,
-    stop: Callable[[], bool],
-    seed: int = 0,
-) -> list[str]:
-    """The tuned model's answers, in order."""
-    engine = weights.engine()
-    texts: dict[int, str] = {}
-    tickets = {
-        engine.submit(row.asked(), MAX_TOKENS, seed, sampling=sampling, model=TUNED): number
-        for number, row in enumerate(rows)
-    }
-
-    def on_output(number: int, text: str) -> None:
-        texts[number] = text
-        callback.on_progress("answers", len(texts), len(rows))
-
-    drain(engine, tickets, lambda number, output: on_output(number, output.text), stop)
-    if len(texts) < len(rows):
-        raise Stopped("stopped; nothing was written: run the same command again")
-    return [texts[number] for number in range(len(rows))]

@@ -74,7 +74,8 @@ def boundary(
 
     The tuned model is asked what it was taught, and taught questions with a coined name in them.
     What it never gets right becomes a refusal in the next `kkoracle dataset build`, as far as
-    [dataset] refusals allows.
+    [dataset] refusals allows. What it says wrongly is what `kkoracle train --recipe preference
+    --continue RUN` rejects. The same command goes on after Ctrl-C.
     """
     from exchange.inference import openblas
 
@@ -108,6 +109,12 @@ def boundary(
         soft_wrap=True,
     )
     console.print(f"rows in {found.path}", soft_wrap=True, markup=False)
+    console.print(
+        f"it invents {found.inventions:,} answers: `kkoracle train --name NEW --recipe preference "
+        f"--continue {name}` teaches it not to",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @settings_options(

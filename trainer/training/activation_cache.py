@@ -126,8 +126,8 @@ class ActivationCache:
         return mx.array(hidden).view(self._shards.dtype)
 
     def _missing(self, samples: Iterable[TokenizedSample]) -> list[TokenizedSample]:
-        keyed = ((_key(sample), sample) for sample in samples)
-        return list({key: sample for key, sample in keyed if key not in self._shards}.values())
+        keyed = ((_key(row), row) for sample in samples for row in sample.rows())
+        return list({key: row for key, row in keyed if key not in self._shards}.values())
 
 
 def open_activation_cache(

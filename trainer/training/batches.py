@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from exchange.inference.batch_width import padded_length
 from trainer.dataset import DatasetRow
 from trainer.tokenization import TokenizedSample
 from trainer.training.plan import RunPlan
+from trainer.training.preference import PreferencePairs
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -123,9 +124,10 @@ def fixed_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
     return [order[at : at + size] for at in range(0, len(order), size)]
 
 
-def computed_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
-    """Tokens that are computed for these batches, pads included."""
-    return sum(len(batch) * padded_length(max(lengths[i] for i in batch)) for batch in batches)
+def computed_tokens(batches: Iterable[Sequence[TokenizedSample]]) -> int:
+    """Tokens that are computed to learn these batches, pads included."""
+    lengths = ([row.length for sample in batch for row in sample.rows()] for batch in batches)
+    return sum(len(each) * padded_length(max(each)) for each in lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +149,20 @@ class TrainingBatch:
     tokens: int  # positions that are no pads, prompt included
     hidden: Array | None = None  # (rows, length, width) at the first tuned layer, if kept
     taught: TeacherTargets | None = None  # what the teacher says at each target
+    pairs: PreferencePairs | None = None  # rejected answers stand in the last rows
 
     @property
     def size(self) -> int:
-        """How many targets there are."""
-        return int(self.targets.size)
+        """How many targets there are, those of rejected answers not counted."""
+        return self.pairs.size if self.pairs else int(self.targets.size)
 
 
 def make_batch(
     samples: Sequence[TokenizedSample],
     hidden: HiddenStates | None = None,
     taught: TeacherTargets | None = None,
+    *,
+    paired: bool = False,
 ) -> TrainingBatch:
     """Lay rows into arrays; the last token of a row is only ever a target.
 
@@ -165,13 +170,18 @@ def make_batch(
         hidden: gives the activations of rows below the tuned layers at a padded length, so that
             the frozen layers are not computed again (`ActivationCache.hidden`).
         taught: what the teacher says of these rows.
+        paired: rejected answers are computed too.
     """
     import mlx.core as mx
 
-    length = padded_length(max(sample.length for sample in samples))
-    inputs = np.zeros((len(samples), length), np.int32)
+    rows = [sample.rows()[0] for sample in samples]
+    pairs = PreferencePairs.of(samples) if paired else None
+    if pairs:
+        rows += [sample.rejected for sample in samples if sample.rejected]
+    length = padded_length(max(row.length for row in rows))
+    inputs = np.zeros((len(rows), length), np.int32)
     places, targets = [], []
-    for number, sample in enumerate(samples):
+    for number, sample in enumerate(rows):
         inputs[number, : sample.length] = sample.tokens[:-1]
         first = number * length + sample.start - 1
         places.append(np.arange(first, first + sample.targets, dtype=np.int32))
@@ -180,9 +190,10 @@ def make_batch(
         mx.array(inputs),
         mx.array(np.concatenate(places)),
         mx.array(np.concatenate(targets)),
-        sum(sample.length for sample in samples),
-        hidden(samples, length) if hidden else None,
+        sum(row.length for row in rows),
+        hidden(rows, length) if hidden else None,
         taught,
+        pairs,
     )
 
 
@@ -206,17 +217,18 @@ def plan_run(
     from trainer.training.frozen_layers import FrozenLayers
 
     lengths = [sample.length for sample in data.train]
-    steps = epoch_steps(lengths, settings, 0)
+    widths = [sample.width for sample in data.train]
+    steps = epoch_steps(widths, settings, 0)
     trainable, parameters = adapter.count_parameters(model)
     return RunPlan(
         train_rows=len(data.train),
         valid_rows=len(data.valid),
         too_long=data.too_long,
         longest_allowed=data.longest_allowed,
-        longest=max(lengths) + 1,
+        longest=max(widths) + 1,
         tokens=sum(lengths),
         targets=sum(sample.targets for sample in data.train),
-        computed=computed_tokens(lengths, [rows for step in steps for rows in step]),
+        computed=computed_tokens([data.train[i] for i in rows] for step in steps for rows in step),
         epochs=settings.epochs,
         steps=settings.epochs * len(steps),
         trainable=trainable,
@@ -228,4 +240,5 @@ def plan_run(
         cached=cached,
         teacher_rows=teacher[0],
         teacher_bytes=teacher[1],
+        pairs=sum(sample.rejected is not None for sample in data.train),
     )

@@ -25,6 +25,7 @@ class StepMetrics:
     norm: float  # of the gradient, before clipping
     tokens: int
     seconds: float
+    preferred: float | None = None  # share of its pairs whose answer was likelier than the other
 
     @property
     def speed(self) -> float:

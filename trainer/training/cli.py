@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle train --name small --rank 8 --epochs 2",
         "kkoracle train --name learned --until-learned --epochs 12",
         "kkoracle train --name second --continue first",
+        "kkoracle train --name surer --continue first --recipe preference",
         panel="Model",
     )
     add_command(app, sweep, "kkoracle sweep", "kkoracle sweep --rates 4 --write", panel="Model")
@@ -104,7 +105,8 @@ def train(
     `mlx.launch` several Macs share every batch.
 
     With --continue it goes on from what another run has learned: its adapter is the start, the
-    rows that it was not taught are new, and --replay old ones for each stand beside them.
+    rows that it was not taught are new, and --replay old ones for each stand beside them. Recipe
+    preference goes on from a run that `kkoracle boundary` has asked: new is what it invented.
     """
     from exchange.inference import openblas
 

@@ -74,6 +74,8 @@ class TrainingScreen(ProgressScreen, Callback):
         last = self._tokens_per_s or step.speed
         self._tokens_per_s = 0.9 * last + 0.1 * step.speed
         detail = f"loss {step.loss:.3f}  {self._tokens_per_s:,.0f} tokens/s"
+        if step.preferred is not None:
+            detail += f"  right answer likelier in {step.preferred:.0%} of the pairs"
         left = self._time_left(step.step)
         self.show_progress("training", step.step, self._steps, detail, left)
 
@@ -130,6 +132,7 @@ def plan_table(plan: RunPlan, forecast: Sequence[tuple[str, str]] = ()) -> Table
             if plan.teacher_rows
             else []
         ),
+        *([("pairs", f"{plan.pairs:,} inventions are rejected")] if plan.pairs else []),
         *forecast,
     ):
         table.add_row(name, value)

@@ -52,7 +52,7 @@ class Curriculum:
     """The order of a run's rows, and what became of each."""
 
     def __init__(self, data: TrainingData, settings: TrainSettings) -> None:
-        self._lengths = [sample.length for sample in data.train]
+        self._lengths = [sample.width for sample in data.train]
         self._number = {sample.id: row for row, sample in enumerate(data.train)}
         self._settings = settings
         self._fact = np.array([sample.id in data.facts for sample in data.train], bool)

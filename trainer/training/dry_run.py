@@ -18,7 +18,6 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
 
 from exchange.inference import runtime
-from exchange.inference.batch_width import padded_length
 from exchange.inference.mlx.engine import generate_texts
 from trainer.tokenization import TokenizedSample
 from trainer.training import adapter, batches, checkpoints
@@ -122,13 +121,8 @@ class DryRun:
 def epoch_steps(loop: TrainingLoop) -> list[Groups]:
     """The rows of every step of the first epoch, as the loop takes them."""
     data = loop.data.train
-    steps = batches.epoch_steps([sample.length for sample in data], loop.settings, 0)
+    steps = batches.epoch_steps([sample.width for sample in data], loop.settings, 0)
     return [[[data[i] for i in rows] for rows in step] for step in steps]
-
-
-def step_tokens(groups: Groups) -> int:
-    """Tokens that a step computes, pads included."""
-    return sum(len(rows) * padded_length(max(sample.length for sample in rows)) for rows in groups)
 
 
 def trainable_bytes(loop: TrainingLoop) -> int:

@@ -82,7 +82,7 @@ class TrainingLoop:
         )
         self.update = ClippedAdamW(model, settings)
         self.optimizer = self.update.optimizer
-        self.loss = Loss(model, cache, among, teacher)
+        self.loss = Loss(model, cache, among, teacher, settings.preference_weight)
         self.gradient = loss_and_gradient(self.loss)
         self.validator = Validator(
             self.loss, tokenizer, data, settings, callback=self.callback, group=self.group
@@ -91,6 +91,7 @@ class TrainingLoop:
         self._steps_per_epoch = self.curriculum.steps_per_epoch
         self.position = checkpoints.TrainingPosition()
         self._hits: list[bool] = []  # of the last step's targets: the model's first choice?
+        self._preferred: float | None = None  # share of its pairs whose answer was the likelier
         self._config_sha = ""
 
     def fit(self, config: RunConfig) -> RunSummary:
@@ -197,9 +198,8 @@ class TrainingLoop:
         self.position.tokens += tokens
         self.position.targets += targets
         self.position.seconds += seconds
-        done = StepMetrics(
-            self.position.step, self._epochs(), nats / targets, rate, norm, tokens, seconds
-        )
+        at = self.position.step, self._epochs()
+        done = StepMetrics(*at, nats / targets, rate, norm, tokens, seconds, self._preferred)
         self.run.record([done])
         self.callback.on_step(done)
         self._after_step()
@@ -244,7 +244,7 @@ class TrainingLoop:
             targets: of the whole step, those of the other processes included.
         """
         nats, gradients = mx.array(0.0), None
-        self.loss.hits = [] if self.curriculum.active else None
+        self.loss.hits, self.loss.preferred = [] if self.curriculum.active else None, []
         for rows in groups:
             part, gradient = self.gradient(self.loss.batch(rows, learned=True), 1 / targets)
             nats = nats + part
@@ -255,10 +255,13 @@ class TrainingLoop:
             gradients = tree_map(mx.zeros_like, self.model.trainable_parameters())
         nats, gradients = self.group.sum((nats, gradients))
         norm = self.update(gradients, rate)
-        hits: Any = self.loss.hits or []
+        marks: Any = self.loss.hits or [], self.loss.preferred
         self.loss.hits = None
-        mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm, hits)
-        self._hits = [bool(hit) for some in hits for hit in some.tolist()]
+        mx.eval(self.model.trainable_parameters(), self.optimizer.state, nats, norm, marks)
+        self._hits, own = ([bool(one) for some in each for one in some.tolist()] for each in marks)
+        if self.plan.pairs:
+            right, count = self.group.totals([float(sum(own)), float(len(own))])
+            self._preferred = right / count if count else None
         return scalar(nats), scalar(norm)
 
     def _validate(self) -> None:

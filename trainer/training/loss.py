@@ -1,6 +1,7 @@
 """The loss: cross-entropy of the answers' tokens, no pad among them, logits only where it looks.
 
 Where a teacher is given, its distribution is a part of the target of the rows that are learned.
+Where a row rejects an answer, that one is to be less likely than the row's own (ORPO).
 
 `Validator` measures it over whole fixed sets between two steps, and lets the model answer.
 """
@@ -45,6 +46,7 @@ class Loss:
         cache: ActivationCache | None = None,
         among: Sequence[int] | None = None,
         teacher: Teacher | None = None,
+        preference: float = 0.0,
     ) -> None:
         """Look at a model; it may be changed by training, but not in its shape.
 
@@ -52,11 +54,14 @@ class Loss:
             cache: holds every row of every batch; what is frozen is then not computed again.
             among: the only token ids that can be a target; the model chooses among these alone.
             teacher: what it says of a row is part of that row's target.
+            preference: weight of a rejected answer beside the row's own.
         """
+        self._preference = preference
         self.model, self._cache, self._teacher = model, cache, teacher
         self._among = mx.array(sorted(among)) if among else None
         self._parts = split_head(model)
         self.hits: list[Array] | None = None  # per target, where somebody wants to know
+        self.preferred: list[Array] = []  # per pair that was learned: is its answer the likelier?
 
     @property
     def sparse(self) -> bool:
@@ -67,10 +72,12 @@ class Loss:
         """Rows as this loss wants them.
 
         Args:
-            learned: the teacher counts; what is only measured is the answers' own cross-entropy.
+            learned: teacher and rejected answers count; what is only measured is the answers' own
+                cross-entropy.
         """
         taught = self._teacher.targets(samples) if self._teacher and learned else None
-        return make_batch(samples, self._cache.hidden if self._cache else None, taught)
+        hidden = self._cache.hidden if self._cache else None
+        return make_batch(samples, hidden, taught, paired=learned)
 
     def __call__(self, batch: TrainingBatch) -> Array:
         """The sum; divide by `batch.size` for a mean."""
@@ -79,8 +86,15 @@ class Loss:
             logits = logits[:, self._among]
             targets = mx.argmax(targets[:, None] == self._among, axis=1)
         if self.hits is not None:
-            self.hits.append(mx.argmax(mx.stop_gradient(logits), axis=1) == targets)
+            hits = mx.argmax(mx.stop_gradient(logits), axis=1) == targets
+            self.hits.append(hits[: batch.size])
         logits = logits.astype(mx.float32)
+        if batch.pairs is not None:
+            nats = nn.losses.cross_entropy(logits, targets, reduction="none")
+            margin = batch.pairs.margins(nats)
+            self.preferred.append(mx.stop_gradient(margin) > 0)
+            apart = (batch.pairs.weights * nn.softplus(-margin)).sum()
+            return nats[: batch.size].sum() + self._preference * apart
         if batch.taught is not None:
             return _mixed(logits, targets, batch.taught)
         return nn.losses.cross_entropy(logits, targets, reduction="sum")

@@ -20,12 +20,13 @@ from typing import Any
 
 from exchange.errors import NotEnoughData
 from exchange.inference.engine import Message
-from exchange.recipes.prompts import PromptTemplate
+from exchange.project import Project
+from exchange.recipes.prompts import PromptTemplate, load_template, template_in_language
 from exchange.records import Chunk, digest
 from exchange.text.fold import fold
 from trainer import tokenization
 from trainer.dataset import DatasetRow
-from trainer.tokenization import TokenizedSample
+from trainer.tokenization import PASSAGE_PLACEHOLDERS, TokenizedSample
 from trainer.training.settings import TrainSettings
 
 Passage = tuple[str, str]  # the line above it, and its text
@@ -34,6 +35,17 @@ ENOUGH = 4  # values of a kind; with no more, a wider kind is looked at
 TRIES = 20  # values that may stand in the text already
 _MARKS = frozenset(".,;:!?·…»”\"')")
 _WORD = re.compile(r"\d+(?:[.,:/-]\d+)*|[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+def passage_template(
+    project: Project, archive: str | None, settings: TrainSettings
+) -> PromptTemplate | None:
+    """How a chunk stands before a question; None where none does."""
+    if settings.recipe != "distil" and not settings.open_book:
+        return None
+    if settings.passage_prompt:
+        return load_template(settings.passage_prompt, PASSAGE_PLACEHOLDERS)
+    return template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
 
 
 @dataclass(frozen=True, slots=True)

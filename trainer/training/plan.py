@@ -42,6 +42,7 @@ class RunPlan:
     cached: bool  # they are used
     teacher_rows: int = 0  # whose target is also what the base says with their text before it
     teacher_bytes: int = 0  # what that takes on disk
+    pairs: int = 0  # rows that reject what a run invented; each is computed with both answers
 
     @property
     def cache_saves(self) -> float:

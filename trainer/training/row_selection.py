@@ -10,8 +10,8 @@ differs from run to run, so that all get their turn.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Continuation:
     seen: frozenset[str]  # by the run before
     adapter: Path | None
     sha: str  # of that adapter's weights
+    rejected: Mapping[str, str] = field(default_factory=dict)  # by new row, see `preference`
 
     @property
     def rows(self) -> list[DatasetRow]:
@@ -57,8 +58,9 @@ class Continuation:
 
     def described(self) -> str:
         """What makes this run another one than the next, in one line for `run.json`."""
-        rows = digest(*(row.id for row in self.rows))
-        return f"adapter {self.sha}, {len(self.new)} new and {len(self.old)} old rows ({rows})"
+        rows = digest(*(row.id for row in self.rows), *map(" ".join, sorted(self.rejected.items())))
+        what = "pairs" if self.rejected else "new"
+        return f"adapter {self.sha}, {len(self.new)} {what} and {len(self.old)} old rows ({rows})"
 
     def save(self, folder: Path) -> None:
         """Write down what this run teaches, and what all before it have."""
@@ -103,9 +105,9 @@ def choose_rows(
     Raises:
         UserError: no such run or adapter, it has not said what it was taught, or nothing is new.
     """
-    before = TrainingRun(archive_dir, asked.run) if asked.run else None
-    adapter = before.adapter("last").resolve() if before else None
-    seen = read_ids(adapter / TAUGHT) if adapter else frozenset()
+    adapter, sha, seen = (
+        continue_from(archive_dir, asked.run) if asked.run else (None, "none", frozenset[str]())
+    )
     allowed = [row for row in rows if asked.without.isdisjoint((row.id, row.story))]
     new = [row for row in allowed if row.id not in seen]
     if not new:
@@ -114,10 +116,23 @@ def choose_rows(
             "from more pairs (`kkoracle dataset build --new-cutoff`)"
         )
     known = [row for row in allowed if row.id in seen]
-    known.sort(key=lambda row: (hash_fraction(row.id, name), row.id))
-    count = max(round(asked.replay * len(new)), LEAST_OLD if asked.replay else 0)
-    sha = adapter_sha(adapter) if adapter else "none"
-    return Continuation(new, known[:count], seen, adapter, sha)
+    return Continuation(new, replayed(known, len(new), asked.replay, name), seen, adapter, sha)
+
+
+def continue_from(archive_dir: Path, run: str) -> tuple[Path, str, frozenset[str]]:
+    """The adapter that a run goes on from, its sha, and the rows that it was taught.
+
+    Raises:
+        UserError: no such run or adapter.
+    """
+    adapter = TrainingRun(archive_dir, run).adapter("last").resolve()
+    return adapter, adapter_sha(adapter), read_ids(adapter / TAUGHT)
+
+
+def replayed(known: Sequence[DatasetRow], new: int, replay: float, name: str) -> list[DatasetRow]:
+    """The old rows that are shown beside so many new ones, `replay` for each."""
+    order = sorted(known, key=lambda row: (hash_fraction(row.id, name), row.id))
+    return order[: max(round(replay * new), LEAST_OLD if replay else 0)]
 
 
 def require_model(begun: RunConfig, run: str, sha: str, name: str) -> None:

@@ -56,12 +56,12 @@ class RunConfig:
     @property
     def learned(self) -> dict[str, Any]:
         """The settings that decide what is learned, whichever way it is computed."""
-        taught = self.settings.get("recipe") == "distil"
+        others = {"distil", "preference"} - {self.settings.get("recipe")}
         fixed = {
             name: value
             for name, value in self.settings.items()
             if name not in (*FREE_SETTINGS, *STEP_ROWS)
-            and (taught or not name.startswith("distil_"))
+            and name.partition("_")[0] not in others
             and (name != "until_learned" or value)  # a run of before it was there has none
         }
         if all(name in self.settings for name in STEP_ROWS):

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from exchange.settings import SettingsTable
 
-RecipeName = Literal["sft", "sft+text", "distil", "dora", "full"]
+RecipeName = Literal["sft", "sft+text", "distil", "dora", "full", "preference"]
 Decay = Literal["cosine", "constant"]
 FineTune = Literal["lora", "dora", "full"]
 
@@ -30,6 +30,9 @@ RECIPES: Mapping[RecipeName, Mapping[str, Any]] = {
     "dora": {},
     # All weights of the tuned layers. Their best rate is about a tenth of an adapter's.
     "full": {"lr": 2e-5},
+    # Questions and answers where a run invented, and its inventions rejected (ORPO, Hong et al.
+    # 2024, arXiv 2403.07691). It goes on from what was learned, so it goes more gently.
+    "preference": {"lr": 5e-5},
 }
 
 # As mlx_lm.lora 0.32.2 trains when it is told `--num-layers 16 --batch-size 4` and nothing else:
@@ -64,7 +67,8 @@ class TrainSettings(SettingsTable):
     recipe: RecipeName = Field(
         "sft",
         description="sft: questions and answers; sft+text: and the paper's own text; distil: and "
-        "what the base makes of the answers with the text before it; dora; full",
+        "what the base makes of the answers with the text before it; dora; full; preference: "
+        "rejects what the run of --continue invents",
     )
     rank: int = Field(
         16,
@@ -150,6 +154,12 @@ class TrainSettings(SettingsTable):
         le=1024,
         description="recipe distil: tokens kept of that distribution, the others as one; 8 bytes "
         "each on disk for every token of an answer",
+    )
+    preference_weight: float = Field(
+        0.1,
+        ge=0,
+        le=10,
+        description="recipe preference: weight of rejecting the invention beside the answer",
     )
     open_book: float = Field(
         0.0,

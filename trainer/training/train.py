@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from exchange.inference import models, runtime
 from exchange.machine import PowerSettings
 from exchange.project import DEFAULT_RUN, Project
-from exchange.recipes.prompts import PromptTemplate, load_template, template_in_language
+from exchange.recipes.prompts import PromptTemplate
 from trainer import tokenization
 from trainer.dataset import DatasetRow, Manifest, read_chunks, read_split
 from trainer.dataset.build import FOLDER
-from trainer.tokenization import PASSAGE_PLACEHOLDERS, encode_rows, longest_row
+from trainer.tokenization import encode_rows, longest_row
 from trainer.training import distributed, runs
 from trainer.training.callbacks import Callback
+from trainer.training.open_book import OpenBook, passage_template
 from trainer.training.plan import load_preflight
+from trainer.training.preference import choose_pairs, with_rejected
 from trainer.training.preflight import decide
 from trainer.training.row_selection import (
     ContinuationRequest,
@@ -82,7 +84,8 @@ def train(
     archive_dir = project.archive_dir(archive)
     manifest = Manifest.read(archive_dir / FOLDER)
     train_rows = select_rows(read_split(archive_dir / FOLDER, "train"), settings, callback)
-    chosen = choose_rows(archive_dir, train_rows, continues or ContinuationRequest(), name)
+    choose = choose_pairs if settings.recipe == "preference" else choose_rows
+    chosen = choose(archive_dir, train_rows, continues or ContinuationRequest(), name)
     if continues:
         train_rows = chosen.rows
         callback.log(f"going on from {continues.run or 'the base'}: {chosen.described()}")
@@ -128,6 +131,7 @@ def train(
                 # Held-out stories are not to be known, so their loss does not say when to stop.
                 early_stop=not manifest.line["valid"],
                 start=chosen.adapter,
+                rejected=chosen.rejected,
             )
             watts = project.config.table("power", PowerSettings).watts
             plan = decide.check_weights(folder, settings, watts) if group.size == 1 else None
@@ -169,12 +173,12 @@ class LoopBuilder:
     stop: Callable[[], bool]
     early_stop: bool
     start: Path | None = None  # an adapter whose weights are the first ones
+    rejected: Mapping[str, str] = field(default_factory=dict)  # answers, by the row of train
 
     def build(self, folder: Path, config: RunConfig) -> tuple[TrainingLoop, Any]:
         """Load a model and attach an adapter; returns the loop and the tokenizer."""
         from trainer.training import activation_cache
         from trainer.training.loop import TrainingLoop
-        from trainer.training.open_book import OpenBook
         from trainer.training.teacher_prompts import make_teacher
 
         settings, callback = self.settings, self.callback
@@ -183,6 +187,12 @@ class LoopBuilder:
         data = tokenize_splits(
             model, tokenizer, self.splits, settings, callback, early_stop=self.early_stop
         )
+        if self.rejected:
+            longest = data.longest_allowed
+            train = with_rejected(data.train, self.splits[0], self.rejected, tokenizer, longest)
+            data = replace(data, train=train)
+            if left := len(self.rejected) - sum(row.rejected is not None for row in train):
+                callback.log(f"{left} inventions are not rejected: longer than {longest} tokens")
         chunks = read_chunks(self.archive_dir / FOLDER) if self.template else {}
         if settings.open_book and self.template:
             book = OpenBook(self.splits[0], chunks, self.template, settings)
@@ -242,17 +252,6 @@ class LoopBuilder:
         if self.start:
             load_adapter(model, loop.adapter_config, self.start, settings)
         return loop, tokenizer
-
-
-def passage_template(
-    project: Project, archive: str | None, settings: TrainSettings
-) -> PromptTemplate | None:
-    """How a chunk stands before a question; None where none does."""
-    if settings.recipe != "distil" and not settings.open_book:
-        return None
-    if settings.passage_prompt:
-        return load_template(settings.passage_prompt, PASSAGE_PLACEHOLDERS)
-    return template_in_language("rag", project.language(archive), PASSAGE_PLACEHOLDERS)
 
 
 def tokenize_splits(

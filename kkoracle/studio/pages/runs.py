@@ -68,7 +68,7 @@ def show_runs(studio: Studio, metrics: RunMetrics, request: Request) -> Response
         here=studio.link(request, "runs", run=asked),
         started=started,
         log=studio.commands.log(TRAIN),
-        recipes=list(RECIPES),
+        recipes=[name for name in RECIPES if name != "preference"],  # it goes on from a run
         settings=studio.project.config.table("train", TrainSettings),
         choices=CHOICES,
         default=DEFAULT_RUN,

@@ -77,7 +77,7 @@ class WriteWatch:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def live(run: str, dies_at: str = "", spared: int = 0) -> tuple[int, list[str]]:
+def live(run: str, words: list[str], dies_at: str = "", spared: int = 0) -> tuple[int, list[str]]:
     """One life of the command: its exit code, and what it wrote if it was not killed."""
     told = Path("written")
     child = os.fork()
@@ -85,7 +85,7 @@ def live(run: str, dies_at: str = "", spared: int = 0) -> tuple[int, list[str]]:
         code = 1
         with suppress(BaseException):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.argv = ["kkoracle", "train", "--name", run]
+            sys.argv = ["kkoracle", "train", "--name", run, *words]
             watch = WriteWatch(run, dies_at, spared)
             watch.install()
             try:
@@ -100,12 +100,12 @@ def live(run: str, dies_at: str = "", spared: int = 0) -> tuple[int, list[str]]:
 
 
 if __name__ == "__main__":
-    calm, killed = sys.argv[1:]
-    code, written = live(calm)
+    calm, killed, *words = sys.argv[1:]
+    code, written = live(calm, words)
     assert code == 0, "the undisturbed run failed"
     often = [point for point, count in Counter(written).items() if count > 1]
     for number, point in enumerate(often):
         # The first life has a checkpoint behind it when it dies; the others begin with one.
-        died, _ = live(killed, point, spared=int(number == 0))
+        died, _ = live(killed, words, point, spared=int(number == 0))
         print(json.dumps({"point": point, "died": died}), flush=True)
-    sys.exit(live(killed)[0])
+    sys.exit(live(killed, words)[0])

@@ -12,7 +12,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.trainer.training import cache_checks, distil_checks, file_checks, recipe_checks
+from tests.trainer.training import (
+    cache_checks,
+    distil_checks,
+    file_checks,
+    preference_checks,
+    recipe_checks,
+)
 from tests.trainer.training.reference import (
     CHECKS,
     batched_gradient,
@@ -203,7 +209,7 @@ def answers_of_a_batch_are_those_given_alone(model_folder: Path, _: Path) -> Non
 
 def main() -> None:
     assert all(
-        (cache_checks, distil_checks, file_checks, recipe_checks)
+        (cache_checks, distil_checks, file_checks, preference_checks, recipe_checks)
     )  # their checks registered themselves when imported
     model_folder, folder = Path(sys.argv[1]), Path(sys.argv[2])
     found = {}

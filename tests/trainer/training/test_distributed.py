@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import cli_environment
-from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk, with_inventions
 from tests.trainer.reading import lines, until
 
 # Seven rows to a batch, so that the shares are of different sizes; two batches to a step.
@@ -104,6 +104,17 @@ def test_two_processes_agree_on_what_is_known(built: Desk) -> None:
     assert known[0] == known[1], said
     assert any(entry["known"] for entry in known[0])
     assert difference(built.run_folder("one"), built.run_folder("two")) < 1e-4
+
+
+def test_two_processes_share_pairs_whole(built: Desk) -> None:
+    built.configure(SETTINGS)
+    words = with_inventions(built)
+    built.cli("train", "--name", "one", *words)
+    said = together(built, "-m", "kkoracle", "train", "--name", "two", *words)
+    one, two = (lines(built.run_folder(name) / "metrics.jsonl") for name in ("one", "two"))
+    preferred = [[entry.get("preferred") for entry in entries] for entries in (one, two)]
+    assert preferred[0] == preferred[1] and set(preferred[0]) != {None}, said
+    assert difference(built.run_folder("one"), built.run_folder("two")) < 1e-5
 
 
 def test_a_run_of_one_process_goes_on_with_two(built: Desk) -> None:

@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk
+from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk, with_inventions
 from tests.trainer.filling import fill
 from tests.trainer.reading import lines, result, steps, until
 from trainer.training.settings import RecipeName
@@ -26,14 +26,13 @@ Popen = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def killed_at(built: Desk, popen: Popen) -> Callable[[int], None]:
+def killed_at(built: Desk, popen: Popen) -> Callable[..., None]:
     """Starts or goes on with the run `killed`, and kills it as soon as so many steps are seen."""
 
-    def run(step: int) -> None:
+    def run(step: int, *words: str) -> None:
         folder = built.run_folder("killed")
-        process = popen(
-            "-m", "kkoracle", "train", "--name", "killed", cwd=built.folder, **ONE_THREAD
-        )
+        command = ("-m", "kkoracle", "train", "--name", "killed", *words)
+        process = popen(*command, cwd=built.folder, **ONE_THREAD)
         until(lambda: steps(folder) >= step, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -95,6 +94,22 @@ def test_the_other_recipes_go_on_exactly_too_with_the_trunk_cache(
 
 
 @pytest.mark.parametrize("layers", [0, 1])
+def test_pairs_go_on_exactly_with_and_without_the_trunk_cache(
+    built: Desk, killed_at: Callable[..., None], layers: int
+) -> None:
+    built.configure(SHORT + f"epochs = 4\nlayers = {layers}\n")
+    words = with_inventions(built)
+    for step in (3, 7):
+        killed_at(step, *words)
+    built.cli("train", "--name", "killed", *words)
+    built.cli("train", "--name", "calm", *words)
+    calm = result(built.run_folder("calm"))
+    assert any(entry.get("preferred") is not None for entry in calm["metrics"])
+    assert result(built.run_folder("killed")) == calm
+    assert bool([*built.archive.glob("trunk/*/*")]) == bool(layers)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
 def test_what_each_epoch_draws_anew_comes_back_with_and_without_the_trunk_cache(
     built: Desk, killed_at: Callable[[int], None], layers: int
 ) -> None:
@@ -107,19 +122,21 @@ def test_what_each_epoch_draws_anew_comes_back_with_and_without_the_trunk_cache(
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
 
 
+@pytest.mark.parametrize("recipe", ["sft", "preference"])
 def test_a_run_goes_on_in_smaller_batches_with_the_same_rows_at_each_step(
-    built: Desk, killed_at: Callable[[int], None]
+    built: Desk, killed_at: Callable[..., None], recipe: str
 ) -> None:
     from safetensors.numpy import load_file
 
     usual = RECIPE + "save_every = 3\nepochs = 4\n"
     built.configure(usual)
-    built.cli("train", "--name", "calm")
-    killed_at(4)
+    words = with_inventions(built) if recipe == "preference" else ()
+    built.cli("train", "--name", "calm", *words)
+    killed_at(4, *words)
     built.configure(
         usual.replace("batch = 8", "batch = 4") + "accumulate = 2\ngrad_checkpoint = true\n"
     )
-    said = built.cli("train", "--name", "killed").stdout
+    said = built.cli("train", "--name", "killed", *words).stdout
     assert "going on after step" in said and re.search(r"activations\W+computed twice", said)
     calm, killed = (built.run_folder(name) for name in ("calm", "killed"))
     told, other = (lines(folder / "metrics.jsonl") for folder in (calm, killed))
@@ -128,7 +145,7 @@ def test_a_run_goes_on_in_smaller_batches_with_the_same_rows_at_each_step(
     ]
     ours, theirs = (load_file(folder / "adapters.safetensors") for folder in (calm, killed))
     assert max(float(abs(ours[name] - theirs[name]).max()) for name in ours) < 1e-4
-    line = built.refuses("train", "--name", "killed", "--batch", "16", code=2)
+    line = built.refuses("train", "--name", "killed", *words, "--batch", "16", code=2)
     assert "batch * accumulate was 8, is 32" in line
 
 
@@ -145,9 +162,9 @@ def test_killed_at_each_point_of_writing_a_checkpoint_it_ends_exactly_as_undistu
     path.write_text(path.read_text().replace("[dataset]\n", "[dataset]\ntext = 0.2\n"))
     fill(desk.archive, 12)
     desk.cli("dataset", "build")
-    dying = popen(
-        *("-m", "tests.trainer.training.dying", "calm", "killed"), cwd=desk.folder, **ONE_THREAD
-    )
+    words = with_inventions(desk) if recipe == "preference" else ()
+    lives = ("-m", "tests.trainer.training.dying", "calm", "killed", *words)
+    dying = popen(*lives, cwd=desk.folder, **ONE_THREAD)
     said, _ = dying.communicate(timeout=900)
     assert dying.returncode == 0, said
     deaths = [json.loads(line) for line in said.splitlines() if line.startswith("{")]

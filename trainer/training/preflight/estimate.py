@@ -60,6 +60,9 @@ def estimate_training(
     except (UserError, KeyError):
         rows, each = pairs, float(ROW_TOKENS)
         source = f"{ROW_TOKENS} tokens a row (assumed; there is no dataset yet)"
+    if settings.recipe == "preference":
+        each *= 2
+        source += "; as if each had an invention to reject (there may be far fewer)"
     step_rows = settings.batch * settings.accumulate
     steps = (settings.epochs * -(-rows[0] // step_rows), settings.epochs * -(-rows[1] // step_rows))
     tokens = (round(settings.epochs * rows[0] * each), round(settings.epochs * rows[1] * each))

@@ -207,7 +207,7 @@ def _steps(probe: DryRun, mode: ComputeMode, total: int) -> tuple[TimeSpent, int
 
     every = dry_run.epoch_steps(probe.loop)
     picked = pick_strata(
-        [dry_run.step_tokens(groups) for groups in every],
+        [batches.computed_tokens(groups) for groups in every],
         min(STEPS, max(FEWEST, round(SHARE * total))),
     )
     chosen = [every[one.index] for one in picked]

@@ -17,6 +17,7 @@ from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
 from trainer.training import runs
 from trainer.training.callbacks import Callback, StepMetrics
+from trainer.training.open_book import passage_template
 from trainer.training.plan import ComputeMode
 from trainer.training.preflight.measure import find_fitting_mode
 from trainer.training.row_selection import select_rows
@@ -25,7 +26,6 @@ from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
 from trainer.training.sweep.search_space import SweepCallback, SweepResult
 from trainer.training.sweep.trials import Trial, TrialStore
-from trainer.training.train import passage_template
 
 if TYPE_CHECKING:
     from exchange.recipes.prompts import PromptTemplate
@@ -67,6 +67,8 @@ def search_rate(
     Raises:
         UserError: no dataset, too few rows, the GPU in use, stopped, every rate diverged.
     """
+    if settings.recipe == "preference":
+        raise UsageError("a sweep begins from the base, and recipe preference from a run: give sft")
     callback = callback or SweepCallback()
     ends = search_space.default_range(settings.lr)
     rates = search_space.geometric_grid(low or ends[0], high or ends[1], count)
