@@ -10,6 +10,8 @@ distil         the same with the base's own distribution, the text before the qu
                of the target
 wordings       the same with up to two other wordings of a question among the rows
 until-learned  the same, with what is known shown less and what is not shown more
+preference     two thirds of the epochs as sft; then that run is asked what it was taught and what
+               nobody can know, and the rest goes on from it, its wrong answers rejected
 open-book      the same with three rows in ten taught with their text too, and other numbers and
                names in it, so that reading what search found is not unlearned
 all-weights    questions and answers, all weights in place of an adapter of rank 16: a model of two

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -15,6 +15,7 @@ from bench import processes
 from bench.registry import Figures, Log
 from exchange.errors import ProgramFailed, Unsupported
 from trainer.evaluate.run import FOLDER as EVALUATION
+from trainer.training.preference import FILE as INVENTIONS
 from trainer.training.runs import TrainingRun
 
 # Without an early end: validation asks 22 questions, too few to say when facts are learned.
@@ -23,6 +24,7 @@ ALL_WEIGHTS = (("recipe", "full"), ("lr", "0.002"))
 OPEN_BOOK = (("open_book", "0.3"),)
 HALF_OPEN_BOOK = (("open_book", "0.5"),)  # what all weights need to go on reading as the base does
 WORDINGS = (("wordings", "2"),)
+PREFERENCE = (("recipe", "preference"), ("lr", "0.001"))  # a quarter of the demo's, as by default
 SYSTEMS = "base,rag,tuned,tuned+abstain,tuned+rag"
 
 
@@ -33,6 +35,7 @@ class TeachingWay:
     name: str
     dataset: tuple[tuple[str, str], ...] = ()
     train: tuple[tuple[str, str], ...] = ()
+    first: float = 0.0  # share of the epochs that go to `sft`, from whose run it then goes on
 
 
 WAYS = (
@@ -40,6 +43,7 @@ WAYS = (
     TeachingWay("distil", train=(("recipe", "distil"),)),
     TeachingWay("wordings", dataset=WORDINGS),
     TeachingWay("until-learned", train=(("until_learned", "true"),)),
+    TeachingWay("preference", train=PREFERENCE, first=2 / 3),
     TeachingWay("open-book", train=OPEN_BOOK),
     TeachingWay("all-weights", train=ALL_WEIGHTS),
     TeachingWay("best", train=(*ALL_WEIGHTS, *HALF_OPEN_BOOK)),
@@ -55,6 +59,7 @@ class TaughtWay:
     runs: tuple[str, ...]
     epochs: int
     cpu_s: float | None  # of the first training; None: it was there already
+    before: str = ""  # the run that its first run goes on from
 
     def adapter(self, run: str) -> Path:
         return TrainingRun(self.archive, run).adapter("last")
@@ -79,33 +84,50 @@ def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log
     """Train with every seed and evaluate; what is finished is not done again."""
     place = _place(folder, way, log)
     archive = place / "data" / "demo"
-    fitting = epochs
-    if way.dataset or way.train:
-        plain = _tokens(_place(folder, WAYS[0], log), WAYS[0])
-        fitting = max(1, int(epochs * plain / _tokens(place, way)))
-        if ("recipe", "distil") in way.train:
-            fitting = max(1, fitting - 1)  # the base is asked once about every row
-    cpu_s = None
-    runs = []
+    runs: list[TaughtWay] = []
     for seed in seeds:
-        name = f"{way.name}-{seed}"
-        runs.append(name)
-        settings = {"seed": str(seed), "epochs": str(fitting)}
+        name, before, took = f"{way.name}-{seed}", "", 0.0
+        left, words = float(epochs), ["--name", name]
+        if way.first:
+            before = f"first-{seed}"
+            took = _first_run(place, before, seed, round(way.first * epochs), log)
+            words += ["--continue", before]
+            left -= round(way.first * epochs) + 1  # what it invents is asked once about every row
+        if way.dataset or way.train:
+            plain = _tokens(_place(folder, WAYS[0], log), WAYS[0])
+            left *= plain / _tokens(place, way, *words[2:])
+            left -= ("recipe", "distil") in way.train  # the base is asked once about every row
+        settings = {"seed": str(seed), "epochs": str(max(1, int(left)))}
+        cpu_s = None
         if not (archive / "runs" / name / "summary.json").exists():
-            took = _command(place, way, settings, "train", "--name", name, log=log)
-            cpu_s = cpu_s or round(took, 1)
+            cpu_s = round(took + _command(place, way, settings, "train", *words, log=log), 1)
         if not (archive / "runs" / name / EVALUATION / "report.json").exists():
             asked = ("evaluate", "--name", name, "--systems", SYSTEMS, "--no-judge")
             _command(place, way, {}, *asked, log=log)
-    return TaughtWay(way, archive, tuple(runs), fitting, cpu_s)
+        runs.append(TaughtWay(way, archive, (name,), int(settings["epochs"]), cpu_s, before))
+    return replace(runs[0], runs=tuple(one.runs[0] for one in runs))
+
+
+def _first_run(place: Path, name: str, seed: int, epochs: int, log: Log) -> float:
+    """Plain questions and answers, and what that run invents; returns the processor's seconds."""
+    run = TrainingRun(place / "data" / "demo", name).folder
+    settings = {"seed": str(seed), "epochs": str(epochs)}
+    took = 0.0
+    if not (run / "summary.json").exists():
+        took = _command(place, WAYS[0], settings, "train", "--name", name, log=log)
+    if not (run / INVENTIONS).exists():
+        asked = ("boundary", "--name", name, "-n", "0", "--samples", "0")
+        took += _command(place, WAYS[0], {}, *asked, log=log)
+    return took
 
 
 def training_figures(one: TaughtWay) -> Figures:
     """What the first training took."""
-    summary = TrainingRun(one.archive, one.runs[0]).folder / "summary.json"
     name = one.way.name
+    parts = [TrainingRun(one.archive, run).folder for run in (one.runs[0], one.before) if run]
+    tokens = [orjson.loads((part / "summary.json").read_bytes())["tokens"] for part in parts]
     return {
-        f"{name}_tokens": orjson.loads(summary.read_bytes())["tokens"],
+        f"{name}_tokens": sum(tokens),
         f"{name}_epochs": one.epochs,
         f"{name}_cpu_s": one.cpu_s,
     }
@@ -122,10 +144,10 @@ def _place(folder: Path, way: TeachingWay, log: Log) -> Path:
     return place
 
 
-def _tokens(place: Path, way: TeachingWay) -> int:
+def _tokens(place: Path, way: TeachingWay, *words: str) -> int:
     """Tokens of one epoch."""
     done = subprocess.run(
-        _python("train", "--name", "plan", "--dry-run", "--json"),
+        _python("train", "--name", "plan", "--dry-run", "--json", *words),
         cwd=place,
         env=_environment(way, {}),
         stdout=subprocess.PIPE,
