@@ -22,6 +22,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -31,10 +32,11 @@ from crawler.duplicates.near import NearDuplicates
 from exchange.planning.planner import Planner, PlanSettings
 from exchange.records import Chunk, Result, Story, Task
 from exchange.store import tasks
+from exchange.store.joined_lists import JoinedPairs, list_joined_stories
 from exchange.store.pair_index import PairIndex
 from exchange.store.pairs import PairFilter
 from exchange.store.spool import FILE, Spool
-from exchange.store.stories import StoryFilter, count_stories, list_stories
+from exchange.store.stories import StoryFilter, count_stories
 from kkoracle.api import OracleProject
 from kkoracle.status.read import read_status
 from tools.completions import made_up_completion
@@ -135,12 +137,13 @@ class ArchiveWay:
         yield "look_status", self._look(lambda: read_status(self.project, "large"))
         with closing(Spool.read(self.directory)) as spool:
             for name, wanted in LOOKS.items():
-                yield f"look_{name}", self._look(lambda w=wanted: list_stories(spool, w))  # type: ignore[misc]
+                listed = partial(list_joined_stories, {"large": spool}, wanted)
+                yield f"look_{name}", self._look(listed)
             count = StoryFilter(section="Διεθνή")
             yield "look_count", self._look(lambda: count_stories(spool, count))
-        with PairIndex(self.directory) as index:
+        with JoinedPairs(self.directory) as pairs:
             rejected = PairFilter(status="rejected", reason="pronoun-only")
-            yield "look_pairs", self._look(lambda: index.page(rejected))
+            yield "look_pairs", self._look(lambda: pairs.page(rejected))
 
     @staticmethod
     def _look(look: Callable[[], object]) -> float:

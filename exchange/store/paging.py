@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from exchange.errors import BadRecord, UsageError
 from exchange.records import Record
@@ -154,6 +154,68 @@ def read_page(
     if back:
         return RowPage(tuple(reversed(found)), before=there, after=here, looked_to=looked_to)
     return RowPage(tuple(found), before=here, after=there, looked_to=looked_to)
+
+
+def read_joined_page(
+    parts: Sequence[tuple[sqlite3.Connection, KeysetQuery]], cursor: str = "", size: int = PAGE
+) -> RowPage[tuple[int, sqlite3.Row]]:
+    """The rows of several lists with the same key as one list, each with the place of its part.
+
+    Rows of the same key stand in the order of the parts.
+
+    Raises:
+        UsageError: the cursor is none of this list.
+    """
+    start = Cursor.read(cursor)
+    back = start is not None and start.back
+    descending = parts[0][1].descending != back
+    found: list[tuple[Any, int, sqlite3.Row]] = []
+    limits: list[tuple[Any, int]] = []  # up to where a rare filter was tried
+    more = False
+    for place, (db, query) in enumerate(parts):
+        page = read_page(db, query, _cursor_of_part(start, place), size)
+        found += [(_key_of(row, query), place, row) for row in page.rows]
+        limits += [(page.looked_to, place)] if page.looked_to else []
+        more = more or bool(page.before if back else page.after)
+
+    def sort(rows: list[Any]) -> None:
+        rows.sort(key=lambda row: row[1], reverse=back)
+        rows.sort(key=lambda row: row[0], reverse=descending)
+
+    def within(key: Any, place: int, limit: tuple[Any, int]) -> bool:
+        if key != limit[0]:
+            return bool((key > limit[0]) == descending)
+        return place >= limit[1] if back else place <= limit[1]
+
+    sort(found)
+    sort(limits)
+    near = [one for one in found if not limits or within(one[0], one[1], limits[0])]
+    shown = near[:size]
+    onward, looked_to = (), ()
+    if shown and len(shown) == size and (more or len(found) > size):
+        onward = (*shown[-1][0], shown[-1][1])
+    elif limits:
+        onward, looked_to = (*limits[0][0], limits[0][1]), limits[0][0]
+    there = str(Cursor(onward, back)) if onward else ""
+    here = ""
+    if start is not None:
+        key = (*shown[0][0], shown[0][1]) if shown else start.key
+        here = str(Cursor(key, not back, not shown and not start.inclusive))
+    rows = tuple((place, row) for _, place, row in shown)
+    if back:
+        return RowPage(rows[::-1], before=there, after=here, looked_to=looked_to)
+    return RowPage(rows, before=here, after=there, looked_to=looked_to)
+
+
+def _cursor_of_part(start: Cursor | None, place: int) -> str:
+    """Where a part begins; a joined list's cursor ends with the place of a row's part."""
+    if start is None:
+        return ""
+    *key, at = start.key
+    if not isinstance(at, int):
+        raise UsageError("this place is one of another list: go to the start of this one")
+    inclusive = start.inclusive if place == at else (place > at) != start.back
+    return str(Cursor(tuple(key), start.back, inclusive))
 
 
 def count_rows(db: sqlite3.Connection, query: KeysetQuery, most: int = COUNTED) -> RowCount:

@@ -17,8 +17,8 @@ from typing import Self
 
 import orjson
 
-from exchange.store import db, paging
-from exchange.store.paging import KeysetQuery, RowPage
+from exchange.store import db
+from exchange.store.paging import KeysetQuery
 from exchange.store.pairs import PairCounts, PairFilter, label_name
 from exchange.store.review import Review
 from exchange.store.schema import BAD_RECORD
@@ -55,7 +55,7 @@ class PairIndex:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._found: tuple[str, ...] = ()  # the words of the temporary table
-        self._db = db.connect(
+        self.db = db.connect(
             directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL", cure=CURE
         )
 
@@ -63,43 +63,17 @@ class PairIndex:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._db.close()
+        self.db.close()
 
     # -- looking ----------------------------------------------------------------------------
 
-    def page(self, wanted: PairFilter, cursor: str = "", size: int = paging.PAGE) -> RowPage[str]:
-        """Ids of pairs, the newest first.
-
-        Raises:
-            UsageError: the cursor is none of this list.
-        """
-        return paging.read_page(self._db, self._query(wanted), cursor, size).of(
-            lambda row: row["id"]
-        )
-
-    def beside(self, wanted: PairFilter, pair_id: str) -> tuple[str, str]:
-        """The pairs before and after this one in a list, "" for none."""
-        row = self._db.execute("SELECT serial FROM pairs WHERE id=?", (pair_id,)).fetchone()
-        if row is None:
-            return "", ""
-        found = [""] * 2
-        for back in (True, False):
-            here = str(paging.Cursor((row["serial"],), back))
-            if rows := self.page(wanted, here, 1).rows:
-                found[not back] = rows[0]
-        return found[0], found[1]
-
-    def ids(self, wanted: PairFilter, most: int = MOST) -> list[str]:
-        """All pairs of a list, up to a bound."""
-        return list(self.page(wanted, size=most).rows)
-
     def counts(self, wanted: PairFilter) -> PairCounts:
         """Over a whole list, by what the checks said."""
-        query = self._query(wanted, verdict=False)
+        query = self.query(wanted, verdict=False)
         statement = query.select("pairs.status, pairs.reason, COUNT(*)").partition(" ORDER BY ")[0]
         told: dict[str, int] = {"accepted": 0, "rejected": 0}
         reasons: dict[str, int] = {}
-        for status, reason, count in self._db.execute(
+        for status, reason, count in self.db.execute(
             f"{statement} GROUP BY pairs.status, pairs.reason", query.values()
         ):
             told[status] += count
@@ -110,7 +84,7 @@ class PairIndex:
 
     def choices(self, name: str) -> dict[str, int]:
         """The values of `kind`, `year` or `section` with their pairs, by value."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT value, pairs FROM facets WHERE name=? ORDER BY value", (name,)
         )
         return dict(rows.fetchall())
@@ -118,7 +92,7 @@ class PairIndex:
     def about(self, ids: Sequence[str]) -> dict[str, tuple[str, float | None]]:
         """What people said of these pairs, and the score of each."""
         marks = ",".join("?" * len(ids))
-        rows = self._db.execute(
+        rows = self.db.execute(
             f"SELECT id, label, score FROM pairs WHERE id IN ({marks})", tuple(ids)
         )
         return {pair: (label, score) for pair, label, score in rows}
@@ -128,7 +102,7 @@ class PairIndex:
 
         The first ones by id, which is a hash: of more than `most` a fair sample.
         """
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT id, kind, score FROM pairs WHERE status='accepted' AND label='none' "
             "ORDER BY id LIMIT ?",
             (most,),
@@ -136,14 +110,14 @@ class PairIndex:
         rows.row_factory = None
         return rows.fetchall()
 
-    def _query(self, wanted: PairFilter, *, verdict: bool = True) -> KeysetQuery:
+    def query(self, wanted: PairFilter, *, verdict: bool = True) -> KeysetQuery:
         """The list, whose words are looked for once: that is most of the time of a page."""
         if wanted.stems and wanted.stems != self._found:
             self._found = wanted.stems
-            self._db.execute("DROP TABLE IF EXISTS temp.found")
-            self._db.execute("CREATE TEMP TABLE found (serial INTEGER PRIMARY KEY)")
+            self.db.execute("DROP TABLE IF EXISTS temp.found")
+            self.db.execute("CREATE TEMP TABLE found (serial INTEGER PRIMARY KEY)")
             conditions = " AND ".join(["instr(text, ?)"] * len(wanted.stems))
-            self._db.execute(
+            self.db.execute(
                 f"INSERT INTO found SELECT serial FROM words WHERE {conditions}",
                 [f" {one}" for one in wanted.stems],
             )
@@ -162,7 +136,7 @@ class PairIndex:
         try:
             # Before the pairs: a label can only be of a pair that is there already.
             said = _last(review, "labels"), _last(review, "scores")
-            with db.transaction(self._db):
+            with db.transaction(self.db):
                 self._start_again_if_changed(spool)
             left = _repeat(lambda: self._take_pairs(spool), until)
             if review is not None and not left:
@@ -182,7 +156,7 @@ class PairIndex:
     def _start_again_if_changed(self, spool: Spool) -> None:
         """Pairs are only added, but for a new judgement of all, or another spool in this place."""
         key = f"{spool.meta('identity')} {spool.meta(APPLIED)} {spool.counters().get(_BAD, 0)}"
-        row = self._db.execute("SELECT serial, id FROM pairs ORDER BY serial DESC LIMIT 1")
+        row = self.db.execute("SELECT serial, id FROM pairs ORDER BY serial DESC LIMIT 1")
         last = row.fetchone()
         same = (
             last is None
@@ -193,12 +167,12 @@ class PairIndex:
         if self._meta("key") == key and same:
             return
         for table in ("pairs", "words", "facets", "meta"):
-            self._db.execute(f"DELETE FROM {table}")
+            self.db.execute(f"DELETE FROM {table}")
         self._set("key", key)
 
     def _take_pairs(self, spool: Spool) -> int:
-        with db.transaction(self._db):
-            last = self._db.execute("SELECT MAX(serial) FROM pairs").fetchone()[0] or 0
+        with db.transaction(self.db):
+            last = self.db.execute("SELECT MAX(serial) FROM pairs").fetchone()[0] or 0
             rows = spool.db.execute(
                 "SELECT p.rowid, p.id, p.status, p.reason, p.record, s.published, s.section "
                 "FROM pairs p LEFT JOIN stories s ON s.id=p.story_id WHERE p.rowid>? "
@@ -211,7 +185,7 @@ class PairIndex:
                 year, section = (published or "")[:4] or UNKNOWN, section or UNKNOWN
                 for facet in (("kind", raw["kind"]), ("year", year), ("section", section)):
                     facets[facet] = facets.get(facet, 0) + 1
-                self._db.execute(
+                self.db.execute(
                     "INSERT INTO pairs(serial, id, status, reason, kind, year, section, score) "
                     "VALUES (?,?,?,?,?,?,?,?)",
                     (
@@ -220,8 +194,8 @@ class PairIndex:
                     ),
                 )
                 said = WORD.findall(fold(f"{raw['question']} {raw['answer']}"))
-                self._db.execute("INSERT INTO words VALUES (?,?)", (serial, " " + " ".join(said)))
-            self._db.executemany(
+                self.db.execute("INSERT INTO words VALUES (?,?)", (serial, " " + " ".join(said)))
+            self.db.executemany(
                 "INSERT INTO facets VALUES (?,?,?) ON CONFLICT(name, value) "
                 "DO UPDATE SET pairs=pairs+excluded.pairs",
                 [(name, value, count) for (name, value), count in facets.items()],
@@ -232,10 +206,10 @@ class PairIndex:
         return int(newest - rows[-1][0])
 
     def _take_labels(self, review: Review, until: int) -> int:
-        with db.transaction(self._db):
+        with db.transaction(self.db):
             done = int(self._meta("labels") or 0)
             if done and self._meta("labels at") != _told_at(review, done):  # those of another copy
-                self._db.execute("UPDATE pairs SET label='none' WHERE label<>'none'")
+                self.db.execute("UPDATE pairs SET label='none' WHERE label<>'none'")
                 done = 0
             rows = review.db.execute(
                 "SELECT serial, pair_id FROM labels WHERE serial>? AND serial<=? "
@@ -244,7 +218,7 @@ class PairIndex:
             ).fetchall()
             touched = {row["pair_id"] for row in rows}
             given = review.current_labels(touched)
-            self._db.executemany(
+            self.db.executemany(
                 "UPDATE pairs SET label=? WHERE id=?",
                 [(label_name(given.get(pair, [])), pair) for pair in touched],
             )
@@ -255,7 +229,7 @@ class PairIndex:
 
     def _take_scores(self, review: Review, until: int) -> int:
         """Those of the scorer that has scored last."""
-        with db.transaction(self._db):
+        with db.transaction(self.db):
             row = review.db.execute("SELECT scorer FROM scores ORDER BY serial DESC LIMIT 1")
             newest = (row.fetchone() or [""])[0]
             same = self._meta("scorer") == newest
@@ -265,7 +239,7 @@ class PairIndex:
                 "AND serial<=? ORDER BY serial LIMIT ?",
                 (newest, done if done <= until else 0, until, STEP),
             ).fetchall()
-            self._db.executemany(
+            self.db.executemany(
                 "UPDATE pairs SET score=? WHERE id=?", [(value, pair) for _, value, pair in rows]
             )
             self._set("scorer", newest)
@@ -274,11 +248,11 @@ class PairIndex:
         return until - last
 
     def _meta(self, name: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        row = self.db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
         return row["value"] if row else ""
 
     def _set(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (name, value))
 
 
 def _repeat(take: Callable[[], int], until: float) -> int:

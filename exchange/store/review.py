@@ -143,9 +143,9 @@ class Review:
         """Add one label and return the number it is taken back by; a later one overrules it."""
         return self.add_labels([label])
 
-    def add_labels(self, labels: Iterable[Label]) -> int:
-        """Add labels that are taken back together; returns the number of their batch."""
-        now = time.time()
+    def add_labels(self, labels: Iterable[Label], at: float | None = None) -> int:
+        """Add labels that are taken back together, by default given now; returns their batch."""
+        now = time.time() if at is None else at
         with db.transaction(self.db):
             batch = 1 + self._last_serial()
             self.db.executemany(

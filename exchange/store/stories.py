@@ -15,7 +15,7 @@ import orjson
 
 from exchange.errors import NotFound, UsageError
 from exchange.records import MARKS, WITHHELD, Chunk, Pair, Story
-from exchange.store.paging import PAGE, KeysetQuery, RowCount, RowPage, count_rows, read_page
+from exchange.store.paging import KeysetQuery, RowCount, count_rows
 from exchange.store.schema import STORY_AUTHOR
 from exchange.store.spool import ChunkState, Spool
 from exchange.text import dates
@@ -114,22 +114,11 @@ class StoryDetail:
     pairs: tuple[Pair, ...]
 
 
-def list_stories(
-    spool: Spool, wanted: StoryFilter, cursor: str = "", size: int = PAGE
-) -> RowPage[StoryRow]:
-    """A page of the stories that are wanted, the newest first.
-
-    Raises:
-        UsageError: the cursor is none of this list.
-    """
-    return read_page(spool.db, _query(spool, wanted), cursor, size).of(_row)
-
-
 def count_stories(spool: Spool, wanted: StoryFilter) -> RowCount:
     """How many stories are wanted, as far as they are soon counted."""
     if wanted == StoryFilter():
         return RowCount(spool.counters().get("stories", 0))
-    return count_rows(spool.db, _query(spool, wanted))
+    return count_rows(spool.db, story_query(spool, wanted))
 
 
 def story_check(spool: Spool, wanted: StoryFilter) -> Callable[[str], bool] | None:
@@ -206,8 +195,8 @@ def read_story(spool: Spool, story_id: str) -> StoryDetail:
     )
 
 
-def _query(spool: Spool, wanted: StoryFilter) -> KeysetQuery:
-    """Along the index that leaves the fewest rows to look at."""
+def story_query(spool: Spool, wanted: StoryFilter) -> KeysetQuery:
+    """The list, along the index that leaves the fewest rows to look at."""
     rare, source = _rare_source(spool, wanted)
     index = "author" if wanted.author else "section" if wanted.section else "date"
     if not rare:
@@ -274,7 +263,8 @@ def _by(spool: Spool, index: str) -> str:
     return f"INDEXED BY {index}" if known else ""
 
 
-def _row(row: sqlite3.Row) -> StoryRow:
+def story_row(row: sqlite3.Row) -> StoryRow:
+    """A row of that list."""
     record = orjson.loads(row["record"])
     return StoryRow(
         **{name: record[name] for name in ("published", "section", "title", "author", "url")},

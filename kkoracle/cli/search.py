@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,7 +111,7 @@ def search(
             limit = (SHOWN if not (json or csv) else 0) if count is None else count
             found = _mentions(
                 index,
-                list(spools.values()),
+                spools,
                 query,
                 (since, until),
                 newest,
@@ -139,7 +139,7 @@ def _is_phrase(word: str) -> bool:
 
 def _mentions(
     index: SearchIndex,
-    spools: Sequence[Spool],
+    spools: Mapping[str, Spool],
     query: ArchiveQuery,
     dates: tuple[str, str],
     newest: bool,

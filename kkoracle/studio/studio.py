@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from exchange.display import format_bytes
-from exchange.errors import BadFile
+from exchange.errors import BadFile, UsageError
 from exchange.html.templates import environment, macro
 from exchange.project import Project
+from exchange.store.papers import papers_of
 from exchange.text.controls import one_line
 from kkoracle.settings import StudioSettings
 from kkoracle.studio.commands import CommandRunner
@@ -52,6 +53,7 @@ class Studio:
         self.project = project
         self.archive = archive
         self.directory = project.archive_dir(archive) if archive else project.data
+        self.papers = papers_of(self.directory)  # of a folder that stands for several; else ()
         self.records = SingleThread("records")  # owns the connection to what people say
         self.models = ModelThread(project.data, settings.idle_minutes * 60)
         self.ending = threading.Event()  # what is done in the background looks at it
@@ -84,6 +86,21 @@ class Studio:
         if alone:
             self.models.let_go()
         self.commands.start(name, words)
+
+    def folder(self, paper: str) -> Path:
+        """Where the files of one newspaper are."""
+        return self.directory.parent / paper if self.papers else self.directory
+
+    def paper_of(self, values: Mapping[str, Any]) -> str:
+        """The newspaper that an address or a form asks for; "" for all, or the only one.
+
+        Raises:
+            UsageError: this folder does not stand for it.
+        """
+        paper = str(values.get("paper", "") or "")
+        if paper and paper not in self.papers:
+            raise UsageError(f"{paper[:40]!r} is none of {', '.join(self.papers) or self.archive}")
+        return paper
 
     def page(
         self, request: Request, template: str, *, status: int = 200, **values: object

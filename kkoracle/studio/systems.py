@@ -17,7 +17,6 @@ from exchange.project import Project, runs_with
 from exchange.recipes import prompts
 from exchange.settings import PersonaSettings
 from exchange.store.joined_corpus import open_corpus
-from exchange.store.spool import Spool
 from trainer import tuned_model
 from trainer.chat.session import BASE, RAG, TUNED, ChatSession, ChatTurn
 from trainer.evaluate import rag
@@ -130,18 +129,7 @@ class StudioSystems:
     def _sources(self, shown: Sequence[Document]) -> tuple[StudioSource, ...]:
         if not shown:
             return ()
-        spool = Spool.read(self._directory)
-        try:
-            stories = [
-                spool.db.execute("SELECT story_id FROM chunks WHERE id=?", (one.id,)).fetchone()
-                for one in shown
-            ]
-        finally:
-            spool.close()
-        return tuple(
-            StudioSource(one.head, one.url, one.text, found["story_id"] if found else "")
-            for one, found in zip(shown, stories, strict=True)
-        )
+        return tuple(StudioSource(one.head, one.url, one.text, one.story) for one in shown)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from starlette.routing import Route
 
 from exchange.errors import NotFound, UserError
 from exchange.html.plots import bars
+from exchange.store.joined_corpus import open_spools
 from exchange.store.pairs import ListedPair, list_pairs
-from exchange.store.spool import Spool
 from kkoracle.studio.pages.overview import BUILD
 from kkoracle.studio.studio import Studio, form_action, sandboxed
 from trainer.dataset.build import FOLDER
@@ -218,8 +217,12 @@ def _difference(one: Mapping[str, int], other: Mapping[str, int]) -> list[tuple[
 def _texts(studio: Studio, ids: list[str]) -> dict[str, ListedPair]:
     """The pairs of some rows; rows of other origin have none."""
     try:
-        with closing(Spool.read(studio.directory)) as spool:
-            return {row.pair.id: row for row in list_pairs(spool, list(dict.fromkeys(ids)))}
+        with open_spools(studio.directory) as spools:
+            return {
+                row.pair.id: row
+                for spool in spools.values()
+                for row in list_pairs(spool, list(dict.fromkeys(ids)))
+            }
     except NotFound:
         return {}
 

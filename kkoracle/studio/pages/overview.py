@@ -17,6 +17,7 @@ from exchange.display import format_range
 from exchange.errors import NotFound, UserError
 from exchange.lock import LIVE_LOCK, FileLock
 from exchange.project import DEFAULT_RUN, runs_with
+from exchange.store.joined_lists import paper_counts
 from kkoracle.status import Status, read_status
 from kkoracle.status.console import status_lines
 from kkoracle.status.records import Problem, StageProgress
@@ -42,6 +43,7 @@ ABOUT = {
 LABEL = {BUILD: "build the dataset"}
 MODEL_COMMANDS = (WORK, TRAIN, EVALUATE)  # may want to fetch a model first
 RUN_COMMANDS = (TRAIN, EVALUATE)
+OF_DATASET = (BUILD, TRAIN, EVALUATE)  # all that is done for a folder of several newspapers
 # What a problem asks for, where one of the commands is its cure.
 CURES = {
     "stopped": CRAWL,
@@ -96,12 +98,12 @@ class CommandCard:
 
 def show_overview(studio: Studio, request: Request) -> Response:
     """The page, or its live part."""
+    found, nothing = None, ""
     try:
-        found = read_status(studio.project, studio.archive)
+        if not studio.papers:
+            found = read_status(studio.project, studio.archive)
     except NotFound as error:
-        found, nothing = None, str(error)
-    else:
-        nothing = ""
+        nothing = str(error)
     problems = found.problems if found else ()
     return studio.page(
         request,
@@ -113,7 +115,8 @@ def show_overview(studio: Studio, request: Request) -> Response:
         cards=list(_cards(studio, found)),
         facts=list(status_lines(found)) if found else [],
         plots=charts.progress_charts(studio.directory, found) if found else [],
-        next_step=_next_step(studio, found),
+        next_step=("", "") if studio.papers else _next_step(studio, found),
+        papers=paper_counts(studio.directory) if studio.papers else [],
     )
 
 
@@ -179,17 +182,16 @@ def _cards(studio: Studio, found: Status | None) -> Iterator[CommandCard]:
         elsewhere |= dict.fromkeys((CRAWL, WORK), "kept going by live: stop that one")
     elif found and found.daemon:
         elsewhere[CRAWL] = f"runs in a terminal or as a service (pid {found.crawl.pid or '?'})"
-    if found and found.queue.workers and not living:
-        count = len(found.queue.workers)
+    if found and not living and (count := len(found.queue.workers)):
         elsewhere[WORK] = f"{count} worker{'' if count == 1 else 's'} on this queue"
     runs = tuple(folder.name for folder in runs_with(studio.directory, "run.json"))
-    for name, about in ABOUT.items():
+    for name in OF_DATASET if studio.papers else ABOUT:
         ours = studio.commands.state(name)
         mine = bool(ours and ours.running)
         yield CommandCard(
             name=name,
             label=LABEL.get(name, name),
-            about=about,
+            about=ABOUT[name],
             running=mine or name in elsewhere,
             ours=ours,
             elsewhere="" if mine else elsewhere.get(name, ""),

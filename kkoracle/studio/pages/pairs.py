@@ -6,28 +6,20 @@ next `kkoracle dataset build` obeys it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.routing import Route
 
 from exchange.errors import NotFound, UsageError
-from exchange.store.pair_index import MOST, PairIndex
-from exchange.store.pairs import (
-    LABELS,
-    PairFilter,
-    label_name,
-    labels_of,
-    list_pairs,
-    read_pair,
-    split_at_quote,
-)
-from exchange.store.review import Label, LabelBatch, Review
-from exchange.store.spool import Spool
+from exchange.store.joined_lists import JoinedPairs
+from exchange.store.pair_index import MOST
+from exchange.store.pairs import LABELS, PairFilter, label_name, labels_of, split_at_quote
+from exchange.store.review import Label
 from kkoracle.studio.pages.review import LONGEST, REVIEWER, own_words, reviewer_of
 from kkoracle.studio.studio import Studio, field, form_action
 from trainer.review.session import rejection_reasons
@@ -37,7 +29,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-T = TypeVar("T")
 REVIEWER_S = 365 * 24 * 3600  # so long a browser knows whose labels it gives
 
 
@@ -66,15 +57,15 @@ def routes(studio: Studio) -> list[Route]:
 
 def show_pairs(studio: Studio, request: Request) -> Response:
     """The list, or what is needed to have one."""
-    wanted, asked = read_filter(request.query_params)
+    wanted, asked = read_filter(studio, request.query_params)
     try:
-        with _opened(studio) as (spool, index):
-            left = index.catch_up(spool)
-            page = index.page(wanted, request.query_params.get("at", ""))
-            counts = index.counts(wanted)
-            choices = {name: index.choices(name) for name in ("kind", "section", "year")}
-            about = index.about(page.rows)
-            rows = list_pairs(spool, page.rows)
+        with _opened(studio, asked) as pairs:
+            left = pairs.catch_up()
+            page = pairs.page(wanted, request.query_params.get("at", ""))
+            counts = pairs.counts(wanted)
+            choices = {name: pairs.choices(name) for name in ("kind", "section", "year")}
+            about = pairs.about(page.rows)
+            rows = pairs.rows(page.rows)
     except NotFound as error:
         return studio.page(request, "pairs.html.j2", nothing=str(error))
     fits = {"accepted": counts.accepted, "rejected": counts.rejected}
@@ -85,7 +76,7 @@ def show_pairs(studio: Studio, request: Request) -> Response:
         request,
         "pairs.html.j2",
         nothing="",
-        rows=[(row, *about.get(row.pair.id, ("none", None))) for row in rows],
+        rows=[(paper, row, *about.get(row.pair.id, ("none", None))) for paper, row in rows],
         page=page,
         fits=fits,
         number=number,
@@ -97,7 +88,7 @@ def show_pairs(studio: Studio, request: Request) -> Response:
         },
         labels={name: name for name in LABELS},
         asked=asked,
-        chosen={name: asked.get(name, "") for name in PairFilter.FIELDS},
+        chosen={name: asked.get(name, "") for name in (*PairFilter.FIELDS, "paper")},
         at=request.query_params.get("at", ""),
         left=left,
         **_reviewing(studio, request),
@@ -106,16 +97,17 @@ def show_pairs(studio: Studio, request: Request) -> Response:
 
 def show_pair(studio: Studio, request: Request) -> Response:
     """One pair beside its chunk, with the sentence that supports it marked."""
-    wanted, asked = read_filter(request.query_params)
-    with _opened(studio) as (spool, index):
-        found = read_pair(spool, request.path_params["id"])
-        index.catch_up(spool)
-        before, after = index.beside(wanted, found.pair.id)
-    given = labels_of(studio.directory, found.pair.id)
+    wanted, asked = read_filter(studio, request.query_params)
+    with _opened(studio, asked) as pairs:
+        folder, found = pairs.read(request.path_params["id"])
+        pairs.catch_up()
+        before, after = pairs.beside(wanted, found.pair.id)
+    given = labels_of(folder, found.pair.id)
     last = given[-1] if given else Label(pair_id="", verdict="withdrawn")
     return studio.page(
         request,
         "pair.html.j2",
+        paper=folder.name,
         found=found,
         pair=found.pair,
         chunks=[(one, split_at_quote(one.text, found.pair.quote)) for one in found.chunks],
@@ -136,8 +128,8 @@ def accept_pairs(studio: Studio, request: Request, form: FormData) -> Response:
     question = answer = ""
     ids = _chosen(studio, form)
     if "question" in form:
-        with _opened(studio) as (spool, _):
-            pair = read_pair(spool, ids[0]).pair
+        with _opened(studio) as pairs:
+            pair = pairs.read(ids[0])[1].pair
         question = own_words(form, "question", pair.question)
         answer = own_words(form, "answer", pair.answer)
     given = Label(
@@ -167,17 +159,13 @@ def reject_pairs(studio: Studio, request: Request, form: FormData) -> Response:
 def undo_labels(studio: Studio, request: Request, form: FormData) -> Response:
     """Take back what this person said last, of one pair or of many."""
     reviewer = reviewer_of(request)
-
-    def withdraw(review: Review) -> tuple[LabelBatch | None, int]:
-        batch = review.last_batch(reviewer)
-        return batch, review.withdraw(batch.serial, reviewer) if batch else 0
-
-    batch, taken = _with_review(studio, withdraw)
-    if batch is None or not taken:
+    with _opened(studio) as pairs:
+        batch = pairs.last_batch(reviewer, withdraw=True)
+    if batch is None:
         return _back(studio, request, form, f"nothing of {reviewer}'s is left to take back")
-    said = f"taken back: {_count(taken)} {batch.verdict}ed"
+    said = f"taken back: {_count(batch.pairs)} {batch.verdict}ed"
     if field(form, "on") and batch.pairs == 1:
-        _, asked = read_filter(form)
+        _, asked = read_filter(studio, form)
         return studio.redirect(request, "pair", said, id=batch.pair_id, **asked)
     return _back(studio, request, form, said)
 
@@ -197,18 +185,21 @@ def name_reviewer(studio: Studio, request: Request, form: FormData) -> Response:
     return answer
 
 
-def read_filter(values: Mapping[str, Any]) -> tuple[PairFilter, dict[str, str]]:
-    """The filter that an address or a form holds, and its fields as they were written.
+def read_filter(studio: Studio, values: Mapping[str, Any]) -> tuple[PairFilter, dict[str, str]]:
+    """The filter that an address or a form holds, and its fields and its newspaper as written.
 
     Raises:
-        UsageError: a score that is no number.
+        UsageError: a score that is no number, or no newspaper of this archive.
     """
     asked = {
         name: value.strip()[:200]
         for name in PairFilter.FIELDS
         if isinstance(value := values.get(name, ""), str) and value.strip()
     }
-    return PairFilter.of(asked), asked
+    wanted = PairFilter.of(asked)
+    if paper := studio.paper_of(values):
+        asked["paper"] = paper
+    return wanted, asked
 
 
 def _chosen(studio: Studio, form: FormData) -> list[str]:
@@ -218,10 +209,10 @@ def _chosen(studio: Studio, form: FormData) -> list[str]:
         if not ids:
             raise UsageError("no pair is ticked: go back and tick some (key x)")
         return list(dict.fromkeys(ids))
-    wanted, _ = read_filter(form)
-    with _opened(studio) as (spool, index):
-        index.catch_up(spool)
-        ids = index.ids(wanted, MOST + 1)
+    wanted, asked = read_filter(studio, form)
+    with _opened(studio, asked) as pairs:
+        pairs.catch_up()
+        ids = pairs.ids(wanted, MOST + 1)
     if not ids or len(ids) > MOST:
         raise UsageError(f"{len(ids):,} pairs: from 1 to {MOST:,} can be judged at once")
     return ids
@@ -231,16 +222,16 @@ def _labelled(
     studio: Studio, request: Request, form: FormData, labels: Sequence[Label], said: str
 ) -> Response:
     """Store the labels, and lead on to the next pair or back to the list."""
-    wanted, asked = read_filter(form)
+    wanted, asked = read_filter(studio, form)
     on, after = field(form, "on"), ""
-    with _opened(studio) as (spool, index):
-        index.catch_up(spool)
-        if len(index.about([one.pair_id for one in labels])) < len(labels):
+    with _opened(studio, asked) as pairs:
+        pairs.catch_up()
+        if len(pairs.about([one.pair_id for one in labels])) < len(labels):
             raise UsageError("a pair of these is not in this archive: look at the list again")
         if on:
-            _, after = index.beside(wanted, on)
-        _with_review(studio, lambda review: review.add_labels(labels))
-        index.catch_up(spool)
+            _, after = pairs.beside(wanted, on)
+        pairs.add_labels(labels)
+        pairs.catch_up()
     said = f"{_count(len(labels))} {said}"
     if after:
         return studio.redirect(request, "pair", said, id=after, **asked)
@@ -248,7 +239,7 @@ def _labelled(
 
 
 def _back(studio: Studio, request: Request, form: FormData, said: str) -> Response:
-    _, asked = read_filter(form)
+    _, asked = read_filter(studio, form)
     on = field(form, "stay")
     if on:
         return studio.redirect(request, "pair", said, id=on, **asked)
@@ -260,12 +251,8 @@ def _back(studio: Studio, request: Request, form: FormData, said: str) -> Respon
 def _reviewing(studio: Studio, request: Request) -> dict[str, Any]:
     """Who judges, why he may reject, and what he can take back."""
     reviewer = reviewer_of(request)
-    review = Review.read(studio.directory)
-    try:
-        last = review.last_batch(reviewer) if review else None
-    finally:
-        if review:
-            review.close()
+    with _opened(studio) as pairs:
+        last = pairs.last_batch(reviewer)
     return {
         "reviewer": reviewer,
         "why": rejection_reasons(studio.project.language(studio.archive)),
@@ -274,16 +261,9 @@ def _reviewing(studio: Studio, request: Request) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _opened(studio: Studio) -> Iterator[tuple[Spool, PairIndex]]:
-    """The archive's spool and the index of its pairs, for one look."""
-    with closing(Spool.read(studio.directory)) as spool, PairIndex(studio.directory) as index:
-        yield spool, index
-
-
-def _with_review(studio: Studio, work: Callable[[Review], T]) -> T:
-    with closing(Review.open(studio.directory)) as review:
-        return work(review)
+def _opened(studio: Studio, asked: Mapping[str, str] = MappingProxyType({})) -> JoinedPairs:
+    """The pairs of the newspaper that is asked for, or of all, for one look."""
+    return JoinedPairs(studio.directory, asked.get("paper", ""))
 
 
 def _count(pairs: int) -> str:

@@ -6,10 +6,9 @@ his session, which goes on where he left it as long as the studio runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from starlette.routing import Route
@@ -39,7 +38,7 @@ PAIRS_PER_SESSION = 50  # pairs of a session; the next one is begun by whoever w
 
 def routes(studio: Studio) -> list[Route]:
     """What the page answers."""
-    sessions = ReviewSessions(studio.directory)
+    sessions = ReviewSessions(studio)
     return [
         Route("/pairs/review", partial(show_review, studio, sessions), name="review"),
         Route(
@@ -52,44 +51,47 @@ def routes(studio: Studio) -> list[Route]:
 
 
 class ReviewSessions:
-    """The sessions of one archive by reviewer. All of it belongs to one thread."""
+    """The sessions by reviewer, with one newspaper each. All of it belongs to one thread."""
 
-    def __init__(self, archive_dir: Path) -> None:
-        self._directory = archive_dir
-        self._sessions: dict[str, ReviewSession] = {}
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._sessions: dict[tuple[str, str], ReviewSession] = {}
 
-    def current(self, reviewer: str) -> ReviewSession:
+    def current(self, reviewer: str, paper: str) -> ReviewSession:
         """Where this reviewer is; a session begins when he has none.
 
         Raises:
             NotEnoughData: no pair is waiting.
         """
-        if reviewer not in self._sessions:
-            self.begin(reviewer)
-        return self._sessions[reviewer]
+        if (reviewer, paper) not in self._sessions:
+            self.begin(reviewer, paper)
+        return self._sessions[reviewer, paper]
 
-    def begin(self, reviewer: str) -> None:
+    def begin(self, reviewer: str, paper: str) -> None:
         """Choose the next pairs for this reviewer."""
-        self._sessions[reviewer] = open_review(self._directory, PAIRS_PER_SESSION, reviewer)
+        folder = self._studio.folder(paper)
+        self._sessions[reviewer, paper] = open_review(folder, PAIRS_PER_SESSION, reviewer)
 
-    def answer(self, reviewer: str, pair: str, act: Callable[[ReviewSession], None]) -> str:
+    def answer(
+        self, reviewer: str, paper: str, pair: str, act: Callable[[ReviewSession], None]
+    ) -> str:
         """Say something of the pair that was shown; returns what to tell him, "" for nothing."""
-        session = self.current(reviewer)
+        session = self.current(reviewer, paper)
         if session.item is None or session.item.pair.pair.id != pair:
             return "another pair was shown meanwhile; here it is"
         act(session)
         return ""
 
-    def undo(self, reviewer: str) -> str:
+    def undo(self, reviewer: str, paper: str) -> str:
         """Show the pair before, and take back what was said of it."""
-        session = self._sessions.get(reviewer)
+        session = self._sessions.get((reviewer, paper))
         if session is None or not session.undo():
             return "this is the first pair of this session"
         return "one pair back"
 
-    def agreement(self) -> ReviewAgreement:
+    def agreement(self, paper: str) -> ReviewAgreement:
         """How often a second look said the same, over all that was ever labelled."""
-        review = Review.open(self._directory)
+        review = Review.open(self._studio.folder(paper))
         try:
             return self_agreement(review)
         finally:
@@ -98,14 +100,14 @@ class ReviewSessions:
 
 def show_review(studio: Studio, sessions: ReviewSessions, request: Request) -> Response:
     """The pair that this reviewer is at, or what is known when there is none."""
-    reviewer = reviewer_of(request)
+    reviewer, paper = reviewer_of(request), paper_of(studio, request.query_params)
 
     def look() -> tuple[ReviewSession | None, str, ReviewAgreement]:
         try:
-            session = sessions.current(reviewer)
+            session = sessions.current(reviewer, paper)
         except (NotEnoughData, NotFound) as error:
             return None, str(error), ReviewAgreement(0, 0)
-        return session, "", sessions.agreement()
+        return session, "", sessions.agreement(paper)
 
     session, nothing, agreement = studio.records.run(look)
     item = session.item if session else None
@@ -119,6 +121,7 @@ def show_review(studio: Studio, sessions: ReviewSessions, request: Request) -> R
         nothing=nothing,
         agreement=agreement,
         reviewer=reviewer,
+        paper=paper,
         why=rejection_reasons(studio.project.language(studio.archive)),
         longest=LONGEST,
     )
@@ -138,7 +141,7 @@ def answer_review(
 ) -> Response:
     """What the reviewer says of the pair that he was shown."""
     what, reviewer = request.path_params["what"], reviewer_of(request)
-    pair, why = field(form, "pair"), field(form, "why")
+    pair, why, paper = field(form, "pair"), field(form, "why"), paper_of(studio, form)
     if what == "reject" and not why:
         raise UsageError("why? go back and choose a reason first (keys 1 to 6)")
     acts: dict[str, Callable[[ReviewSession], None]] = {
@@ -149,13 +152,19 @@ def answer_review(
 
     def do() -> str:
         if what in acts:
-            return sessions.answer(reviewer, pair, acts[what])
+            return sessions.answer(reviewer, paper, pair, acts[what])
         if what == "undo":
-            return sessions.undo(reviewer)
-        sessions.begin(reviewer)
+            return sessions.undo(reviewer, paper)
+        sessions.begin(reviewer, paper)
         return ""
 
-    return studio.redirect(request, "review", studio.records.run(do))
+    said = studio.records.run(do)
+    return studio.redirect(request, "review", said, paper=paper if studio.papers else "")
+
+
+def paper_of(studio: Studio, values: Mapping[str, Any]) -> str:
+    """The newspaper of a session: that of the address, else the first one, else the archive."""
+    return studio.paper_of(values) or (studio.papers or (studio.archive,))[0]
 
 
 def reviewer_of(request: Request) -> str:

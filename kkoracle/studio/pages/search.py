@@ -6,6 +6,7 @@ a large one's by that command, which is started here and outlives the browser.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from starlette.routing import Route
 
 from exchange.errors import UsageError
 from exchange.html import plots
-from exchange.store.spool import Spool
-from exchange.store.stories import StoryFilter, story_check
-from kkoracle.studio.pages.stories import ArchiveCounts, filter_choices, read_filter
+from exchange.store.joined_corpus import open_spools
+from exchange.store.joined_lists import Spools, add_up, joined_story_check
+from exchange.store.stories import StoryFilter
+from kkoracle.studio.pages.stories import ArchiveCounts, filter_choices, of_paper, read_filter
 from kkoracle.studio.studio import Studio, form_action
 from trainer.evaluate.rag import SearchIndex
 from trainer.evaluate.rag.archive import usable_index
@@ -71,7 +73,7 @@ def _show(
     studio: Studio, counts: ArchiveCounts, request: Request, q: str, name: str = ""
 ) -> Response:
     try:
-        wanted, asked = read_filter(request)
+        wanted, asked = read_filter(studio, request)
         wrong = ""
     except UsageError as error:  # said beside the form, to be put right there
         wanted, asked, wrong = StoryFilter(), {}, str(error)
@@ -92,19 +94,26 @@ def _show(
         "plot": "",
         "wrong": wrong,
     }
-    with closing(Spool.read(studio.directory)) as spool:
+    with open_spools(studio.directory) as every:
+        spools = of_paper(every, asked)
         if index is not None:
             with closing(index):
                 if q and not wrong:
-                    values |= _found(request, index, spool, q, wanted)
+                    meets = joined_story_check(spools, wanted, some=len(spools) < len(every))
+                    values |= _found(request, index, every, q, wanted, meets)
         if not q:
-            values["names"] = _names(spool)
-        values |= filter_choices(studio, counts, spool, asked)
+            values["names"] = _names(spools)
+        values |= filter_choices(studio, counts, spools, asked)
     return studio.page(request, "search.html.j2", **values)
 
 
 def _found(
-    request: Request, index: SearchIndex, spool: Spool, q: str, wanted: StoryFilter
+    request: Request,
+    index: SearchIndex,
+    spools: Spools,
+    q: str,
+    wanted: StoryFilter,
+    meets: Callable[[str], bool] | None,
 ) -> dict[str, Any]:
     try:
         query = ArchiveQuery.parse(q)
@@ -113,13 +122,13 @@ def _found(
     found = count_mentions(index, query, since=wanted.since, until=wanted.until, most=COUNTED)
     page = find_mentions(
         index,
-        [spool],
+        spools,
         query,
         since=wanted.since,
         until=wanted.until,
         cursor=request.query_params.get("at", ""),
         newest=bool(request.query_params.get("newest")),
-        meets=story_check(spool, wanted),
+        meets=meets,
     )
     return {"page": page, "found": found, "plot": "" if found.more else timeline(found)}
 
@@ -145,9 +154,8 @@ def timeline(found: MentionCounts) -> object:
     )
 
 
-def _names(spool: Spool) -> dict[str, int]:
+def _names(spools: Spools) -> dict[str, int]:
     """The names that occur most, as far as the planner has read the chunks."""
-    rows = spool.db.execute(
-        "SELECT name, mentions FROM names ORDER BY mentions DESC, id LIMIT ?", (NAMES,)
-    )
-    return dict(rows.fetchall())
+    most = "SELECT name, mentions FROM names ORDER BY mentions DESC, id LIMIT ?"
+    found = add_up(dict(spool.db.execute(most, (NAMES,)).fetchall()) for spool in spools.values())
+    return dict(list(found.items())[:NAMES])

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
 from crawler.frontier.raw_store import StoredBody
 from exchange.errors import UsageError
 from exchange.records import MARKS, WITHHELD
+from exchange.store.joined_corpus import open_spools
+from exchange.store.joined_lists import (
+    Spools,
+    add_up,
+    count_joined_stories,
+    find_story,
+    list_joined_stories,
+)
 from exchange.store.spool import Spool
 from exchange.store.stories import (
     StoryFilter,
-    count_stories,
-    list_stories,
-    read_story,
     stories_by_month,
     story_authors,
     story_sections,
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-T = TypeVar("T")
 AUTHORS = 300  # names that are offered while one types
 SHADES = 5  # of the map, by how many stories a month has
 MONTHS = tuple(calendar.month_abbr[1:])
@@ -60,20 +63,26 @@ def routes(studio: Studio) -> list[Route]:
 
 
 class ArchiveCounts:
-    """Counts that read a whole index, kept until there are other stories."""
+    """Counts by name that read a whole index, kept until there are other stories."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], tuple[int, Any]] = {}
+        self._kept: dict[tuple[object, ...], tuple[int, dict[str, int]]] = {}
 
-    def of(self, spool: Spool, count: Callable[..., T], *about: str) -> T:
-        """What a function counts, anew only when the number of stories has changed."""
+    def of(
+        self, spools: Spools, count: Callable[..., dict[str, int]], *about: str
+    ) -> dict[str, int]:
+        """What a function counts in all papers, anew only where the number of stories changed."""
+        return add_up(self._of(name, spools[name], count, *about) for name in spools)
+
+    def _of(
+        self, paper: str, spool: Spool, count: Callable[..., dict[str, int]], *about: str
+    ) -> dict[str, int]:
         stories = spool.counters().get("stories", 0)
-        key = (count, *about)
+        key = (paper, count, *about)
         known = self._kept.get(key)
         if known is None or known[0] != stories:
             self._kept[key] = known = (stories, count(spool, *about))
-        found: T = known[1]
-        return found
+        return known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,13 @@ class MapCell:
 
 def show_stories(studio: Studio, counts: ArchiveCounts, request: Request) -> Response:
     """The list, with the map above it."""
-    wanted, asked = read_filter(request)
-    with closing(Spool.read(studio.directory)) as spool:
-        page = list_stories(spool, wanted, request.query_params.get("at", ""))
-        number = count_stories(spool, wanted)
-        by_month = counts.of(spool, stories_by_month, wanted.section)
-        choices = filter_choices(studio, counts, spool, asked)
+    wanted, asked = read_filter(studio, request)
+    with open_spools(studio.directory) as every:
+        spools = of_paper(every, asked)
+        page = list_joined_stories(spools, wanted, request.query_params.get("at", ""))
+        number = count_joined_stories(spools, wanted)
+        by_month = counts.of(spools, stories_by_month, wanted.section)
+        choices = filter_choices(studio, counts, spools, asked)
     return studio.page(
         request,
         "stories.html.j2",
@@ -109,16 +119,24 @@ def show_stories(studio: Studio, counts: ArchiveCounts, request: Request) -> Res
     )
 
 
+def of_paper(spools: Spools, asked: Mapping[str, str]) -> Spools:
+    """The one newspaper that is asked for, or all."""
+    paper = asked.get("paper")
+    return {paper: spools[paper]} if paper else spools
+
+
 def filter_choices(
-    studio: Studio, counts: ArchiveCounts, spool: Spool, asked: Mapping[str, str]
+    studio: Studio, counts: ArchiveCounts, spools: Spools, asked: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the fields of a filter offer and hold."""
-    sections = counts.of(spool, story_sections)
-    authors = counts.of(spool, story_authors)
+    sections = counts.of(spools, story_sections)
+    authors = counts.of(spools, story_authors)
     language = load_language(studio.project.language(studio.archive)).english_name
-    marked = {code: spool.counters().get(f"marks.{code}", 0) for code in MARKS}
+    counters = add_up(spool.counters() for spool in spools.values())
+    marked = {code: counters.get(f"marks.{code}", 0) for code in MARKS}
+    names = (*(one.name for one in fields(StoryFilter)), "paper")
     return {
-        "chosen": {one.name: asked.get(one.name, "") for one in fields(StoryFilter)},
+        "chosen": {name: asked.get(name, "") for name in names},
         "sections": {name: f"{name} ({count:,})" for name, count in sections.items() if name},
         "authors": [name for name in authors if name][:AUTHORS],
         "marks": {code: f"{code} ({count:,})" for code, count in marked.items() if count},
@@ -145,17 +163,22 @@ def map_of(by_month: Mapping[str, int]) -> Iterator[tuple[MapCell, tuple[MapCell
 def show_story(studio: Studio, request: Request) -> Response:
     """One story: its text, what it was cut into and the pairs that came of it."""
     searched = request.query_params.get("q", "")
-    with closing(Spool.read(studio.directory)) as spool:
-        found = read_story(spool, request.path_params["id"])
-        copies = spool.db.execute("SELECT 1 FROM stories WHERE id=?", (found.cluster,)).fetchone()
+    with open_spools(studio.directory) as spools:
+        paper, found = find_story(spools, request.path_params["id"])
+        copies = (
+            spools[paper]
+            .db.execute("SELECT 1 FROM stories WHERE id=?", (found.cluster,))
+            .fetchone()
+        )
     try:
         query = ArchiveQuery.parse(searched) if searched else ArchiveQuery("")
     except UsageError:
         query = ArchiveQuery("")
-    kept = StoredBody.read(studio.directory, found.page)
+    kept = StoredBody.read(studio.folder(paper), found.page)
     return studio.page(
         request,
         "story.html.j2",
+        paper=paper,
         found=found,
         story=found.story,
         paragraphs=[mark_words(one, query) for one in found.story.text.split("\n\n")],
@@ -169,14 +192,14 @@ def show_story(studio: Studio, request: Request) -> Response:
 
 def show_page(studio: Studio, request: Request) -> Response:
     """The page as the newspaper's server sent it, less whatever acts or asks for anything."""
-    with closing(Spool.read(studio.directory)) as spool:
-        found = read_story(spool, request.path_params["id"])
-    kept = StoredBody.read(studio.directory, found.page)
+    with open_spools(studio.directory) as spools:
+        paper, found = find_story(spools, request.path_params["id"])
+    kept = StoredBody.read(studio.folder(paper), found.page)
     return sandboxed(readable_page(kept, studio.project.language(studio.archive)))
 
 
-def read_filter(request: Request) -> tuple[StoryFilter, dict[str, str]]:
-    """The filter that an address holds, and its fields for the next address.
+def read_filter(studio: Studio, request: Request) -> tuple[StoryFilter, dict[str, str]]:
+    """The filter that an address holds, and its fields and its newspaper for the next address.
 
     Raises:
         UsageError: a value that no story can have.
@@ -189,4 +212,6 @@ def read_filter(request: Request) -> tuple[StoryFilter, dict[str, str]]:
     }
     values: dict[str, Any] = dict(asked)
     values["undated"] = bool(values.get("undated"))
+    if paper := studio.paper_of(request.query_params):
+        asked["paper"] = paper
     return StoryFilter(**values), asked

@@ -10,6 +10,7 @@ from exchange.errors import NotFound
 from exchange.records import Pair
 from exchange.store import pair_index, verdicts
 from exchange.store.corpus import SpoolCorpus
+from exchange.store.joined_lists import JoinedPairs
 from exchange.store.pair_index import PairIndex
 from exchange.store.pairs import PairFilter, labels_of, list_pairs, read_pair, split_at_quote
 from exchange.store.review import Label, Review
@@ -31,13 +32,10 @@ def archive(tmp_path: Path) -> Path:
 
 
 def found(archive: Path, **wanted: object) -> list[str]:
-    spool = Spool.read(archive)
-    with PairIndex(archive) as index:
-        while index.catch_up(spool):
+    with JoinedPairs(archive) as joined:
+        while joined.catch_up():
             pass
-        ids = index.ids(PairFilter(**wanted))  # type: ignore[arg-type]
-    spool.close()
-    return ids
+        return joined.ids(PairFilter(**wanted))  # type: ignore[arg-type]
 
 
 def pairs(archive: Path) -> dict[str, Pair]:
@@ -64,8 +62,8 @@ def test_every_filter_finds_what_a_look_at_all_pairs_finds(archive: Path) -> Non
 
 def test_pages_hold_every_pair_once_in_the_order_of_the_spool(archive: Path) -> None:
     spool = Spool.read(archive)
-    with PairIndex(archive) as index:
-        index.catch_up(spool)
+    with JoinedPairs(archive) as index:
+        index.catch_up()
         page, seen = index.page(PairFilter(status="accepted"), size=7), []
         while True:
             seen += page.rows
@@ -155,8 +153,9 @@ def test_a_look_ends_in_time_and_says_how_many_pairs_are_left(
         assert [index.catch_up(spool, 0) for _ in range(3)] == [70, 20, 20]  # labels in the third
         assert index.catch_up(spool, 0) == 10  # of the newest scorer
         assert index.catch_up(spool, 0) == 0 == index.catch_up(spool)
-        assert len(index.ids(PairFilter(low=0.5))) == 60
-        assert len(index.ids(PairFilter(label="accepted"))) == 70
+    with JoinedPairs(archive) as joined:
+        assert len(joined.ids(PairFilter(low=0.5))) == 60
+        assert len(joined.ids(PairFilter(label="accepted"))) == 70
 
 
 def test_a_pair_comes_with_its_sources(archive: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 from exchange.errors import NotFound, UsageError
 from exchange.records import Chunk, Pair, Story, digest
 from exchange.store import stories
+from exchange.store.joined_lists import list_joined_stories
+from exchange.store.paging import PAGE, RowPage
 from exchange.store.spool import Spool
 from exchange.store.stories import (
     StoryFilter,
     StoryRow,
     count_stories,
-    list_stories,
     read_story,
     stories_by_month,
     story_authors,
@@ -84,6 +85,12 @@ def spool(
 
 def numbers(rows: tuple[StoryRow, ...]) -> list[int]:
     return [int(row.url.rpartition("/")[2]) for row in rows]
+
+
+def list_stories(
+    spool: Spool, wanted: StoryFilter, cursor: str = "", size: int = PAGE
+) -> RowPage[StoryRow]:
+    return list_joined_stories({"paper": spool}, wanted, cursor, size).of(lambda row: row[1])
 
 
 def listed(spool: Spool, wanted: StoryFilter, size: int = 7) -> list[int]:

@@ -64,13 +64,13 @@ def add(spool: Spool, number: int, date: str, *texts: str) -> None:
     spool.put_page(f"page-{number}", "1", [(story, chunks)])
 
 
-Opened = tuple[SearchIndex, list[Spool]]
+Opened = tuple[SearchIndex, dict[str, Spool]]
 
 
 @pytest.fixture
 def opened(archive: Path) -> Iterator[Opened]:
     index, spool = current_index(archive), Spool.read(archive)
-    yield index, [spool]
+    yield index, {"paper": spool}
     index.close()
     spool.close()
 
@@ -196,7 +196,7 @@ def test_what_has_come_since_is_found_and_what_has_not_is_not_read(archive: Path
     with spool.transaction():
         add(spool, 90, "2024-01-01", "Και ο Βαλτινός πάλι.")
     with closing(current_index(archive)) as index:
-        assert dates((index, [spool]), "Βαλτινός")[-1] == "2024-01-01"
+        assert dates((index, {"paper": spool}), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
 
 
@@ -211,11 +211,11 @@ def test_the_index_of_a_large_archive_is_used_as_it_is_and_says_so(archive: Path
     assert found is not None
     with closing(found):
         assert behind == f"the index has {found.count} passages and the archive {found.count + 1}"
-        assert "2024-01-01" not in dates((found, [spool]), "Βαλτινός")
+        assert "2024-01-01" not in dates((found, {"paper": spool}), "Βαλτινός")
     found, behind = usable_index(archive, 1000)
     assert found is not None and not behind
     with closing(found):
-        assert dates((found, [spool]), "Βαλτινός")[-1] == "2024-01-01"
+        assert dates((found, {"paper": spool}), "Βαλτινός")[-1] == "2024-01-01"
     spool.close()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -88,6 +88,7 @@ class Mention:
 
     published: str
     story: str
+    archive: str  # of the newspaper; "" where the story is not there any more
     title: str
     section: str
     author: str
@@ -111,7 +112,7 @@ class MentionCounts:
 
 def find_mentions(
     index: SearchIndex,
-    spools: Sequence[Spool],
+    spools: Mapping[str, Spool],
     query: ArchiveQuery,
     *,
     since: str = "",
@@ -124,7 +125,7 @@ def find_mentions(
     """A page of the stories that mention what is asked for, the oldest first.
 
     Args:
-        spools: that hold the stories.
+        spools: that hold the stories, by the archive.
         since: first day, month or year; `until` the last. Stories without a date come after all,
             where neither is given.
         newest: the newest first.
@@ -248,24 +249,25 @@ def _met(terms: list[str], phrases: Iterable[tuple[str, ...]]) -> set[int]:
 
 
 def _mention(
-    index: SearchIndex, spools: Sequence[Spool], query: ArchiveQuery, numbers: list[int]
+    index: SearchIndex, spools: Mapping[str, Spool], query: ArchiveQuery, numbers: list[int]
 ) -> Mention:
     documents = [index.document(number) for number in numbers]
     excerpts = [make_excerpt(one.text, query) for one in documents]
     told = (found for found in excerpts if any(met for _, met in found))
     # Of the story the spool is asked, which may know better by now than when the index was made.
     told_by = (
-        row["record"]
-        for spool in spools
+        (name, row["record"])
+        for name, spool in spools.items()
         for row in spool.db.execute("SELECT record FROM stories WHERE id=?", (documents[0].story,))
     )
-    record = next(told_by, None)
+    archive, record = next(told_by, ("", None))
     known = orjson.loads(record) if record else {"title": documents[0].head}
     shown = {name: one_line(known.get(name, "")) for name in ("title", "section", "author")}
     return Mention(
         **shown,
         published=documents[0].published,
         story=documents[0].story,
+        archive=archive,
         url=one_line(known.get("url", documents[0].url)),
         passages=len(numbers),
         excerpt=next(told, excerpts[0]),
