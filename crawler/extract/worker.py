@@ -25,7 +25,7 @@ from crawler.extract.page import PageReader, StoredPage
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore
 from crawler.frontier.story_parts import parts_of
-from crawler.records import ExtractionResult, original_address
+from crawler.records import ExtractionResult, original_address, part_key
 from exchange import signals
 
 if TYPE_CHECKING:
@@ -55,13 +55,14 @@ def load(
 ) -> StoredPage | None:
     """A page with its body, None when it is not stored."""
     row = connection.execute(
-        "SELECT p.key, p.url, p.kind, p.issue, p.words, p.charset, b.body "
+        "SELECT p.key, p.url, p.kind, p.issue, p.words, p.charset, b.body, "
+        "EXISTS (SELECT 1 FROM pages WHERE key=p.key || ?) AS goes_on "
         "FROM pages p JOIN bodies b ON b.page=p.id WHERE p.id=?",
-        (page,),
+        (part_key("", 2), page),
     ).fetchone()
     if row is None:
         return None
-    parts = list(parts_of(connection, row["key"]))
+    parts = list(parts_of(connection, row["key"])) if row["goes_on"] else []
     more = [load(connection, bodies, part, origin) for part in parts if part]
     return StoredPage(
         row["key"],

@@ -35,10 +35,20 @@ class _FoldTable(dict[int, str]):
 
 
 _FOLD_TABLE = _FoldTable()
-# What print is made of. A search for one letter is so fast in C that twelve of them take a third
-# of the time of looking up every letter; whatever else stands in a text is looked up.
-_COMMON = tuple(zip("άέήίόύώϊϋΐΰς", "αεηιουωιυιυσ", strict=True))
-_PLAIN = re.compile("[\x00-\x7fα-ω«»–—’“”…·€]*")
+
+
+def _folded(text: str) -> str:
+    """Letter by letter, whatever they are."""
+    return unicodedata.normalize("NFC", text.lower().translate(_FOLD_TABLE))
+
+
+# What Greek and English print is made of has one byte a letter in this charset, and bytes are
+# looked up in C: a quarter of the time of any way to do it with letters.
+_PRINT = "cp1253"
+_PRINT_FOLDED = b"".join(
+    b" " if char.isspace() else (_folded(char) or " ").encode(_PRINT, "replace")
+    for char in (bytes([code]).decode(_PRINT, "replace") for code in range(256))
+)
 
 
 def fold(text: str) -> str:
@@ -47,13 +57,13 @@ def fold(text: str) -> str:
     >>> fold("Ο  ΆΝΘΡΩΠΟΣ και ο ΐδιος")
     'ο ανθρωποσ και ο ιδιοσ'
     """
-    bare = text.lower()
-    for letter, plain in _COMMON:
-        bare = bare.replace(letter, plain)
-    if not _PLAIN.fullmatch(bare):
-        bare = unicodedata.normalize("NFC", bare.translate(_FOLD_TABLE))
-    # The one white space besides blanks that is common, mostly twice, between paragraphs.
-    return collapse_spaces(bare.replace("\n\n", " ").replace("\n", " "))
+    try:
+        printed = text.encode(_PRINT)
+    except UnicodeEncodeError:
+        return collapse_spaces(_folded(text))
+    # Between paragraphs there are two of them; more white space than that is seldom.
+    printed = printed.replace(b"\n\n", b" ").translate(_PRINT_FOLDED).strip(b" ")
+    return (b" ".join(printed.split()) if b"  " in printed else printed).decode(_PRINT)
 
 
 def words(text: str) -> list[str]:
