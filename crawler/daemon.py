@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler import profiles
-from crawler.discovery.follow import FollowSchedule
 from crawler.discovery.wayback import scope_for
-from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
 from crawler.extract.versions import reopen_lost, settle_extraction
 from crawler.fetch.client import client_for
@@ -36,14 +34,17 @@ from exchange import signals
 from exchange.display import format_bytes
 from exchange.errors import Stopped
 from exchange.lock import daemon_lock
-from exchange.planning.planner import Planner, PlanSettings, adopt_recipe
-from exchange.project import Project, Recipe
+from exchange.project import Project
 from exchange.settings import DEFAULT_LANGUAGE
 from exchange.signals import BackgroundThread
 from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
+    from crawler.discovery.follow import FollowSchedule
+    from crawler.extract.forecast import ReExtractionForecast
+    from crawler.profile import Profile
     from exchange.queue.pump import QueuePump
+    from exchange.recipes.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,12 @@ async def run_daemon(
             profile,
             archive,
             accept=re_extract,
-            forecast=partial(forecast_re_extraction, directory, archive, profile, settings),
+            forecast=partial(_forecast, directory, archive, profile, settings),
         )
         pump = None
         if generate:
+            from exchange.planning.planner import adopt_recipe
+
             wanted = project.recipe_for(profile.language)
             adopt_recipe(spool, wanted, archive, adopt=new_recipe)
             pump = _queue_pump(
@@ -251,9 +254,18 @@ class Daemon:
             self._on_snapshot(self._snapshots.take(crawling, busy))
 
 
+def _forecast(
+    directory: Path, archive: str, profile: Profile, settings: CrawlSettings
+) -> ReExtractionForecast | None:
+    from crawler.extract.forecast import forecast_re_extraction
+
+    return forecast_re_extraction(directory, archive, profile, settings)
+
+
 def _follow_schedule(
     frontier: Frontier, site: CrawlScope, settings: CrawlSettings, directory: Path
 ) -> FollowSchedule:
+    from crawler.discovery.follow import FollowSchedule
     from crawler.optout.confirm import require_still_confirmed
 
     def allowed() -> None:
@@ -278,6 +290,7 @@ def _queue_pump(
     language: str,
     share: float,
 ) -> QueuePump:
+    from exchange.planning.planner import Planner, PlanSettings
     from exchange.queue.pump import QueuePump
     from exchange.queue.redis_endpoint import redis_for
 

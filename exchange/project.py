@@ -6,12 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exchange.errors import UsageError
-from exchange.inference.engine import Engine
 from exchange.journal import JournalEntry
-from exchange.metrics import MetricSource
-from exchange.recipes.recipe import Recipe
 from exchange.records import ARCHIVE_PATTERN
 from exchange.settings import (
     DEFAULT_LANGUAGE,
@@ -20,6 +18,11 @@ from exchange.settings import (
     PersonaSettings,
     RedisSettings,
 )
+
+if TYPE_CHECKING:
+    from exchange.inference.engine import Engine
+    from exchange.metrics import MetricSource
+    from exchange.recipes.recipe import Recipe
 
 MODELS, REDIS, RUNS = "models", "redis", "runs"  # folders
 DEFAULT_RUN = "default"

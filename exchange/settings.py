@@ -17,6 +17,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from exchange.errors import UsageError
 from exchange.files import parse_toml
 
+# Pydantic looks for plugins in what every installed package says of itself, which takes as long as
+# to import it; none is wanted here.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 FILE = "kkoracle.toml"
 ENV_PREFIX = "KKORACLE_"
 DEFAULT_LANGUAGE = "el"  # of an archive that never said another

@@ -7,9 +7,8 @@ import contextlib
 import logging
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crawler.discovery.follow import FollowSchedule
 from crawler.fetch.client import HttpClient
 from crawler.fetch.hosts import HostTable
 from crawler.fetch.page_fetcher import PageFetcher
@@ -22,6 +21,9 @@ from crawler.records import FetchOutcome, PageClaim
 from crawler.scope import CrawlScope
 from crawler.settings import CrawlSettings
 from exchange.errors import NotFound, UserError
+
+if TYPE_CHECKING:
+    from crawler.discovery.follow import FollowSchedule
 
 log = logging.getLogger(__name__)
 

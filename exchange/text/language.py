@@ -60,9 +60,8 @@ class Language:
 @cache
 def load_language(code: str) -> Language:
     """The language of a code, or what stands for any other."""
-    path = FOLDER / f"{code}.toml"
-    other = tomllib.loads((FOLDER / f"{OTHER}.toml").read_text("utf-8"))
-    raw = tomllib.loads(path.read_text("utf-8")) if path.exists() else other
+    other = _read(OTHER)
+    raw = _read(code) if has_rules(code) else other
     name = other["names"].get(code, f'the language with the code "{code}"')
     return _language(code, name, raw["stemmer"], raw["decimal_mark"], (raw,))
 
@@ -70,8 +69,14 @@ def load_language(code: str) -> Language:
 @cache
 def language_names() -> Mapping[str, str]:
     """The English name of each language that has one here, by its code."""
-    names: dict[str, str] = tomllib.loads((FOLDER / f"{OTHER}.toml").read_text("utf-8"))["names"]
+    names: dict[str, str] = _read(OTHER)["names"]
     return names
+
+
+@cache
+def _read(code: str) -> dict[str, Any]:
+    """The file of a language; a process that asks for one mostly asks for `every()`, too."""
+    return tomllib.loads((FOLDER / f"{code}.toml").read_text("utf-8"))
 
 
 def compile_phrases(alternatives: str) -> re.Pattern[str]:
@@ -102,8 +107,8 @@ def has_rules(code: str) -> bool:
 @cache
 def every() -> Language:
     """All languages at once: sets and lists joined, Greek before English."""
-    paths = sorted(FOLDER.glob("*.toml"))
-    return _language("", "", "", ".", [tomllib.loads(path.read_text("utf-8")) for path in paths])
+    codes = sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return _language("", "", "", ".", list(map(_read, codes)))
 
 
 def _language(code: str, name: str, stemmer: str, mark: str, raws: Any) -> Language:
