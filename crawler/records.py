@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urljoin
 
 from crawler.addresses import forward_slashes, sendable
-from exchange.records import Chunk, Story
+from exchange.records import PackedChunk, Story
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -172,7 +172,7 @@ class ExtractionResult:
     """What a page yielded; `outcome` is "done", or why there is no story."""
 
     outcome: str
-    stories: tuple[tuple[Story, list[Chunk]], ...] = ()
+    stories: tuple[tuple[Story, list[PackedChunk]], ...] = ()
 
 
 # Kinds of pages that no profile names: lists that machines write, and files brought by hand.

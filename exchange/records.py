@@ -137,6 +137,24 @@ class Chunk(Record, frozen=True):
         """By content, so that an inserted paragraph does not rename its neighbours."""
         return digest(story_id, fold(text))
 
+    def packed(self) -> PackedChunk:
+        """As it is stored."""
+        return PackedChunk(self.id, self.story_id, self.index, len(self.text), self.to_json())
+
+
+class PackedChunk(Struct, frozen=True, array_like=True):
+    """A chunk as it is stored: whoever only hands it on need neither read nor write its text."""
+
+    id: str
+    story_id: str
+    index: int
+    length: int  # characters of the text
+    record: bytes  # `Chunk.to_json`
+
+    def packed(self) -> PackedChunk:
+        """Itself."""
+        return self
+
 
 class Task(Record, frozen=True, kw_only=True):
     """What one job does, and all a worker needs to do it."""

@@ -19,7 +19,7 @@ from crawler.extract.metadata import may_have_tags, read_metadata
 from crawler.extract.shapes import ShapeMatcher, StoryParts
 from crawler.patterns import compile_pattern
 from crawler.records import ExtractionResult
-from exchange.records import Chunk, Story, digest
+from exchange.records import PackedChunk, Story, digest
 from exchange.text.fold import fold
 from exchange.text.instructions import commands
 from exchange.text.scripts import count_words, has_words
@@ -131,7 +131,7 @@ class PageReader:
             return ExtractionResult(str(error))
         if page.parts and len(found) == 1:
             found = [self._joined(found[0], page.parts)]
-        made: list[tuple[Story, list[Chunk]]] = []
+        made: list[tuple[Story, list[PackedChunk]]] = []
         reason = ""
         for index, parts in enumerate(found):
             refused = self._refuse(parts)
@@ -139,7 +139,8 @@ class PageReader:
             if not refused:
                 story = self._story(page, parts, index, len(found), low)
                 profile = self._profile
-                made.append((story, chunks(story, profile.chunk, profile.name, profile.language)))
+                cut = chunks(story, profile.chunk, profile.name, profile.language)
+                made.append((story, [chunk.packed() for chunk in cut]))
         return ExtractionResult("done" if made else reason, tuple(made))
 
     def _parts(self, page: StoredPage) -> tuple[list[StoryParts], bool]:

@@ -19,7 +19,7 @@ from crawler.profile import Profile
 from crawler.records import ExtractionResult
 from crawler.settings import CrawlSettings
 from crawler.visible_text import visible_text
-from exchange.records import Chunk, Story
+from exchange.records import PackedChunk, Story
 from exchange.signals import BackgroundThread
 from exchange.store import db, history
 from exchange.store.spool import Spool
@@ -121,7 +121,7 @@ class ExtractionThread(BackgroundThread):
         self,
         page: int,
         key: str,
-        stories: Sequence[tuple[Story, list[Chunk]]],
+        stories: Sequence[tuple[Story, list[PackedChunk]]],
         bodies: RawStore,
     ) -> dict[int, bool]:
         """Note what a page came to; returns the pages that turn out to be a wall, and whether

@@ -2,8 +2,9 @@
 
     python -m crawler.extract.worker DIRECTORY ARCHIVE BASE < profile and ids
 
-It knows nothing about the spool and writes nothing. Frames are a length of four bytes and JSON;
-the first is the profile. It ends when its input does, so it never outlives the daemon.
+It knows nothing about the spool and writes nothing. Frames are a length of four bytes and what is
+told: a profile in JSON first, then ids, and for each a result in MessagePack. It ends when its
+input does, so it never outlives the daemon.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def main(arguments: list[str]) -> int:
             if told:  # once: the first says what the others would
                 sys.stderr.write(f"extraction failed: {type(error).__name__}: {str(error)[:200]}\n")
                 told = b""
-        write_frame(replies, msgspec.json.encode(found))
+        write_frame(replies, msgspec.msgpack.encode(found))
     return 0
 
 

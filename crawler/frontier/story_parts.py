@@ -43,7 +43,11 @@ def settle(
     """
     if outcome.state not in _ENDED:
         return
-    row = connection.execute("SELECT key FROM pages WHERE id=?", (outcome.page,)).fetchone()
+    row = connection.execute(
+        "SELECT key, EXISTS (SELECT 1 FROM pages AS part WHERE part.key=page.key || ?) AS goes_on "
+        "FROM pages AS page WHERE id=?",
+        (part_key("", 2), outcome.page),
+    ).fetchone()
     first, number = part_of(row["key"])
     link = outcome.next_part
     if number > 1:  # its text stands with the first
@@ -58,7 +62,7 @@ def settle(
             if number == 1:
                 connection.execute("UPDATE pages SET text='' WHERE key=?", (first,))
             return
-    elif kept:
+    elif kept and (number > 1 or row["goes_on"]):
         _forget_from(connection, first, number + 1)
     if number > 1:
         connection.execute(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Self
 
 from exchange import records
-from exchange.records import Chunk, Completion, Pair, Story, Task
+from exchange.records import Chunk, Completion, PackedChunk, Pair, Story, Task
 from exchange.store import db, failures, schema
 from exchange.store.papers import require_archive
 
@@ -76,7 +76,10 @@ class Spool:
     # -- what the crawler writes ------------------------------------------------------------
 
     def put_page(
-        self, page: str, extraction: str, stories: Iterable[tuple[Story, list[Chunk]]]
+        self,
+        page: str,
+        extraction: str,
+        stories: Iterable[tuple[Story, Sequence[Chunk | PackedChunk]]],
     ) -> tuple[int, int]:
         """Store what one page yielded; call inside a transaction.
 
@@ -93,28 +96,33 @@ class Spool:
         }
         for story, chunks in stories:
             gone.discard(story.id)
-            known = self.db.execute("SELECT 1 FROM stories WHERE id=?", (story.id,)).fetchone()
-            new_stories += known is None
-            self.db.execute(
-                "INSERT INTO stories(id, page, extraction, published, section, cluster, record) "
-                "VALUES (?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET page=excluded.page, "
-                "extraction=excluded.extraction, published=excluded.published, "
-                "section=excluded.section, cluster=excluded.cluster, record=excluded.record",
-                (
-                    story.id,
-                    page,
-                    extraction,
-                    story.published,
-                    story.section,
-                    story.cluster or story.id,
-                    story.to_json(),
-                ),
+            row = (
+                page,
+                extraction,
+                story.published,
+                story.section,
+                story.cluster or story.id,
+                story.to_json(),
+                story.id,
             )
-            if known is not None:
+            added = self.db.execute(
+                "INSERT INTO stories(page, extraction, published, section, cluster, record, id) "
+                "VALUES (?,?,?,?,?,?,?) ON CONFLICT(id) DO NOTHING",
+                row,
+            ).rowcount
+            new_stories += added
+            if not added:
+                self.db.execute(
+                    "UPDATE stories SET page=?, extraction=?, published=?, section=?, cluster=?, "
+                    "record=? WHERE id=?",
+                    row,
+                )
                 self._retire(story.id, {chunk.id for chunk in chunks})
                 self._unmark(story)
             for chunk in chunks:
-                new_chunks += self._put_chunk(chunk, story, recipe, fresh=known is None)
+                new_chunks += self._put_chunk(
+                    chunk.packed(), story.published, recipe, fresh=bool(added)
+                )
             for code in story.marks:
                 self.mark(story.id, code)
         for story_id in gone:
@@ -150,7 +158,7 @@ class Spool:
                     "UPDATE tasks SET state='stale' WHERE subject=? AND state='new'", (chunk_id,)
                 )
 
-    def _put_chunk(self, chunk: Chunk, story: Story, recipe: str, *, fresh: bool) -> bool:
+    def _put_chunk(self, chunk: PackedChunk, published: str, recipe: str, *, fresh: bool) -> bool:
         """Store a chunk and its task; is it new? A fresh story's are: their ids tell of it."""
         known = None
         if not fresh:
@@ -159,23 +167,23 @@ class Spool:
             "INSERT INTO chunks(id, story_id, position, state, record) VALUES (?,?,?,'live',?) "
             "ON CONFLICT(id) DO UPDATE SET position=excluded.position, state='live', "
             "record=excluded.record",
-            (chunk.id, chunk.story_id, chunk.index, chunk.to_json()),
+            (chunk.id, chunk.story_id, chunk.index, chunk.record),
         )
         if recipe and (known is None or known["state"] == "stale"):
-            self._put_task(chunk, story.published, recipe)
+            self._put_task(chunk.id, chunk.length, published, recipe)
         return known is None
 
-    def _put_task(self, chunk: Chunk, published: str, recipe: str) -> None:
+    def _put_task(self, chunk_id: str, length: int, published: str, recipe: str) -> None:
         self.db.execute(
             "INSERT INTO tasks(id, kind, subject, recipe, year, length, state) "
             "VALUES (?, 'chunk', ?, ?, ?, ?, 'new') ON CONFLICT(id) DO UPDATE SET "
             "state = CASE WHEN state='stale' THEN 'new' ELSE state END",
             (
-                Task.make_id("chunk", (chunk.id,), recipe),
-                chunk.id,
+                Task.make_id("chunk", (chunk_id,), recipe),
+                chunk_id,
                 recipe,
                 int(published[:4] or 0),
-                len(chunk.text),
+                length,
             ),
         )
 
@@ -222,7 +230,8 @@ class Spool:
                 (recipe,),
             ).fetchall()
             for row in rows:
-                self._put_task(Chunk.from_json(row["record"]), row["published"], recipe)
+                chunk = Chunk.from_json(row["record"])
+                self._put_task(chunk.id, len(chunk.text), row["published"], recipe)
 
     # -- reading ----------------------------------------------------------------------------
 

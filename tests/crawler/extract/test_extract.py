@@ -12,6 +12,7 @@ from crawler.extract.html import paragraphs, parse
 from crawler.extract.page import PageReader, StoredPage
 from crawler.extract.worker import unpack_profile
 from crawler.records import ExtractionResult
+from exchange.records import Chunk
 from tests.crawler.harness import PROFILE
 
 
@@ -77,7 +78,8 @@ def test_a_story_has_title_date_and_text_of_its_shape() -> None:
     story, chunks = found.stories[0]
     assert (story.title, story.published, story.author) == ("Ο τίτλος", "1998-01-05", "Α. Βήτα")
     assert not story.low_confidence
-    assert [chunk.header for chunk in chunks] == ["Δοκιμή, 5 Ιανουαρίου 1998, Ο τίτλος"]
+    headers = [Chunk.from_json(chunk.record).header for chunk in chunks]
+    assert headers == ["Δοκιμή, 5 Ιανουαρίου 1998, Ο τίτλος"]
 
 
 def test_the_date_of_the_index_counts_before_the_pages() -> None:
