@@ -26,6 +26,8 @@ NAME_recall, NAME_exact   closed book, taught facts in wordings that no way was 
 NAME_unseen, NAME_unseen_exact   the same about stories that were never taught
 NAME_abstained            questions that nothing in the archive answers: share that was declined
 NAME_invented             questions about stories never taught: share that got a wrong answer
+NAME_declined, NAME_made_up   the same two of the model's own answers, none withheld by a threshold
+NAME_gave_up              of these, questions about taught facts that it says it cannot answer
 NAME_forgetting           general questions: share of right words, minus the base's
 NAME_with_rag             with search, taught and untaught questions: share whose true answer is the
                           most probable of four, minus the base's with search

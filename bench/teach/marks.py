@@ -16,11 +16,13 @@ from bench.teach.ways import TaughtWay, training_figures
 from trainer.dataset import read_split
 from trainer.dataset.build import FOLDER
 from trainer.evaluate.metrics import MetricInput, is_right
+from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.records import Evaluation
 from trainer.evaluate.report.selective import selective_answers
 from trainer.statistics import ClusteredEstimate, clustered_mean
 
 COVERAGE = 0.8
+RECALL = "test_recall"
 WITH_RAG = ("tuned+rag", "base+rag")
 
 
@@ -84,7 +86,10 @@ class Marks:
         evaluations = [Evaluation.read(one.evaluation(run)) for run in one.runs]
         for name, values in (
             ("abstained", [_values(each, "abstention", "tuned+abstain") for each in evaluations]),
-            ("invented", [_invented(each) for each in evaluations]),
+            ("invented", [_invented(each, "tuned+abstain") for each in evaluations]),
+            ("declined", [_values(each, "abstention", "tuned") for each in evaluations]),
+            ("made_up", [_invented(each, "tuned") for each in evaluations]),
+            ("gave_up", [_gave_up(each) for each in evaluations]),
             ("forgetting", [_values(each, "forgetting", "tuned", "base") for each in evaluations]),
             ("with_rag", [_values(each, "choice", *WITH_RAG) for each in evaluations]),
             ("with_rag_exact", [_values(each, "exact", *WITH_RAG) for each in evaluations]),
@@ -116,15 +121,26 @@ def _values(evaluation: Evaluation, metric: str, system: str, other: str = "") -
     return found
 
 
-def _invented(evaluation: Evaluation) -> Run:
+def _invented(evaluation: Evaluation, system: str) -> Run:
     """1 for a question about a story never taught that got an answer, and a wrong one."""
     found: Run = {}
-    for name, answer in evaluation.answers["tuned+abstain"].items():
+    for name, answer in evaluation.answers[system].items():
         item = evaluation.items[name]
         if item.split == HELD_OUT:
             right = is_right(MetricInput(item, answer)) or 0.0
-            found[name] = (item.cluster, float(not answer.withheld and not right))
+            said = not answer.withheld and not declines(answer.text)
+            found[name] = (item.cluster, float(said and not right))
     return found
+
+
+def _gave_up(evaluation: Evaluation) -> Run:
+    """1 for a taught question in other words that the model itself declines."""
+    items = evaluation.items
+    return {
+        name: (items[name].cluster, float(declines(answer.text)))
+        for name, answer in evaluation.answers["tuned"].items()
+        if items[name].split == RECALL
+    }
 
 
 def pooled(runs: Sequence[Run]) -> ClusteredEstimate | None:
