@@ -197,7 +197,7 @@ def require_no_live(data: Path, instead: str, *, but: int = 0) -> None:
         if not lock.is_free(shared=True) and (pid := lock.holder()) != but:
             raise Busy(
                 f"`kkoracle live` of {path.parent.name} (pid {pid or 'unknown'}) has the model of "
-                f"this machine: {instead}, or stop it first: {_STOP}"
+                f"this machine: {instead}; to stop it: {_STOP}"
             )
 
 

@@ -100,14 +100,14 @@ class ChildProcesses:
             f"{self.log(name)}"
         )
 
-    def last_line(self, name: str) -> str:
-        """The last of its messages, "" while there is none."""
+    def last_line(self, name: str, ending: str = "") -> str:
+        """The last of its messages, or of those with such an end; "" while there is none."""
         try:
             told = read_tail(self.log(name), TAIL_BYTES)
         except OSError:
             return ""
-        lines = told.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip()[:200] if lines else ""
+        lines = map(str.strip, reversed(told.decode("utf-8", "replace").strip().splitlines()))
+        return next((line[:200] for line in lines if line.endswith(ending)), "")
 
     def running(self, name: str) -> bool:
         """It was started and has not ended."""

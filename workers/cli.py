@@ -137,7 +137,7 @@ def work(
         parent = os.environ.get(signals.PARENT_VARIABLE, "")
         require_no_live(
             project.data,
-            "it generates, too, and a second worker would keep its mornings waiting",
+            "it keeps a worker of its own, and another would keep its mornings waiting",
             but=int(parent) if parent.isdigit() else 0,
         )
     # A wrong prompt ends it before anything starts.

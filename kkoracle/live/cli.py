@@ -52,7 +52,8 @@ def live(
     lost nothing it answers from then on; else yesterday's stays, and the page says why.
 
     `kkoracle serve --follow` takes each new model without a pause. Worker and training take the GPU
-    by turns. Run `kkoracle crawl` once by hand before: what it asks, this cannot answer.
+    by turns. Run `kkoracle crawl` once by hand before, until it fetches: what it asks, this cannot
+    answer.
 
     Kill it at any moment: the same command goes on with the morning that had begun. --status and
     live.html in the archive's folder say day by day what was read, learned and refused.
@@ -82,7 +83,8 @@ def live(
         if json:
             print_json({"archive": name, "mornings": [one.as_dict() for one in mornings]})
         for line in page.morning_lines(mornings)[::-1]:
-            say(f"{line.number:>4}  {line.day}  {line.outcome:9}  {line.read}; {line.reason}")
+            read = f"read {line.read}; taught {line.taught}"
+            say(f"{line.number:>4}  {line.day}  {line.outcome:11}  {read}; {line.reason}")
         if mornings:
             say(f"page in {page.write_page(archive_dir, name)}")
         else:

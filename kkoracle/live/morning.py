@@ -233,13 +233,13 @@ class MorningSteps:
 
     def _await_step(self, command: str) -> int:
         """The exit code of the step; what itself says of how far it is, is told now and then."""
-        told_at, told = time.monotonic(), ""
+        told_at, told = time.monotonic(), self.children.last_line(_STEP, ending=" left")
         while (code := self.children.exit_code(_STEP)) is None:
             self.watch()
             if time.monotonic() - told_at >= TELL_S:
                 told_at, before = time.monotonic(), told
-                told = self.children.last_line(_STEP)
-                if told != before and told[:1].isalnum():  # no rule of a table
+                told = self.children.last_line(_STEP, ending=" left")
+                if told and told != before:
                     self.say(f"{command}: {told}")
             time.sleep(POLL_S)
         return code

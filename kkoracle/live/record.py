@@ -66,6 +66,17 @@ class MorningRecord:
         return next(reversed([*self.steps]), "begun")
 
     @property
+    def so_far(self) -> str:
+        """How far one is that has not ended, for people."""
+        done = {
+            "begun": "nothing of it is done yet",
+            "built": "its dataset is built",
+            "trained": "its model is taught",
+            "judged": "it is judged",
+        }
+        return done.get(next(reversed([*self.steps]), ""), "it has ended")
+
+    @property
     def reason(self) -> str:
         """Why, in one sentence; "" before it is judged."""
         return str(self.about("judged").get("reason", ""))

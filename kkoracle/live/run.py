@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from exchange import journal
-from exchange.errors import FAILED, OK, Busy
+from exchange.errors import FAILED, OK, USAGE, Busy, UsageError
 from exchange.lock import (
     GPU_LOCK,
     LIVE_LOCK,
@@ -73,8 +73,12 @@ def run_live(
         _require_alone(project, archive_dir)
         steps = MorningSteps(project, archive, settings, record, children, say)
         loop = LiveLoop(steps, ended)
-        loop.finish_begun()
-        return loop.once() if once else loop.follow()
+        try:
+            loop.finish_begun()
+            return loop.once() if once else loop.follow()
+        except KeyboardInterrupt:
+            say("stopping: what is under way may finish (a minute at most; again: at once)")
+            raise
 
 
 def _require_alone(project: Project, archive_dir: Path) -> None:
@@ -126,12 +130,16 @@ class LiveLoop:
         """Go on with a morning that was killed or stopped."""
         last = self._steps.record.last()
         if last and not last.ended:
-            self._say(f"morning {last.number} goes on after {last.outcome!r}")
+            self._say(f"morning {last.number} goes on: {last.so_far}")
             with self._morning_lock():
                 self._finish(last)
 
     def once(self) -> int:
         """Crawl and generate until nothing is open, then one morning of what is new."""
+        self._say(
+            "reading and generating what is there, then one morning of it (messages of each "
+            f"command: {self._children.logs}; Ctrl-C ends all of it in order)"
+        )
         self._start(CRAWL)
         self._start(WORK)
         while self._children.running(CRAWL):
@@ -245,12 +253,16 @@ class LiveLoop:
 
         Raises:
             ProgramFailed: it does not stay up.
+            UsageError: it was refused: a person has to say or set something first.
         """
         if self._children.running(name):
             return
         if name not in self._begun:  # it waits for a training
             self._start(name)
             return
+        if self._children.exit_code(name) == USAGE:  # it would only say the same again
+            said = self._children.last_line(name).removeprefix("kkoracle: ")
+            raise UsageError(f"`kkoracle {name}` does not begin: {said}")
         lived = time.monotonic() - self._begun[name]
         if lived < AGAIN_S and self._short.get(name, 0):
             return  # not at once

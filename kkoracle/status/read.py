@@ -168,6 +168,8 @@ def read_status(project: Project, archive: str, now: float | None = None) -> Sta
     counters, spool_past = _readable(partial(_read_spool, directory), unreadable)
     daemon, since = _read_daemon(directory, now)
     ways = stages.stage_progress(pages, pages_past, counters, spool_past, now)
+    if not daemon:  # no pace of earlier says when what stands still will have ended
+        ways = tuple(replace(way, left=None, note="nothing runs") for way in ways)
     found = Status(
         archive=archive,
         daemon=daemon,

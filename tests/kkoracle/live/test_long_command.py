@@ -18,7 +18,7 @@ from exchange.project import Project
 from kkoracle.live.record import read_mornings
 from tests.conftest import run_cli, until
 from tests.crawler.harness import PROFILE
-from tests.crawler.loopback import Loopback, paper
+from tests.crawler.loopback import Answer, Loopback, paper
 from tests.workers.endpoint import Endpoint
 
 SETTINGS = """
@@ -33,6 +33,7 @@ base_url = "{site}"
 pairs = 1
 settle = 1
 """
+ROBOTS = Answer("User-agent: GPTBot\nDisallow: /\n", kind="text/plain")
 PAIR = "Ερώτηση: Πότε γράφτηκε η ιστορία με αριθμό {n};\nΑπάντηση: Στις {day} Μάη 1998."
 
 
@@ -155,3 +156,17 @@ def test_a_training_by_hand_is_waited_for(
         assert live.wait(90) == 3
         assert live.stdout is not None
         assert "training runs on this machine (pid " in live.stdout.read()
+
+
+def test_what_only_a_person_can_answer_ends_it_at_once_with_what_to_do(
+    tmp_path: Path, make_project: Callable[..., Project]
+) -> None:
+    (tmp_path / "profile.toml").write_text(PROFILE, "utf-8")
+    pages = {**paper("/story/1"), "/robots.txt": ROBOTS}
+    with Loopback(pages) as site:
+        make_project(SETTINGS.format(site=site.url))
+        began = time.monotonic()
+        ended = run_cli("live", cwd=tmp_path)
+    assert ended.returncode == 2 and time.monotonic() - began < 40
+    assert "`kkoracle crawl` does not begin" in ended.stderr
+    assert "run `kkoracle crawl paper` in a terminal" in ended.stderr
