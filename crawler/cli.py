@@ -94,7 +94,7 @@ def crawl(
 
     from crawler import profiles
     from crawler.optout.confirm import confirm_opt_outs
-    from exchange import logs
+    from exchange import logs, signals
     from exchange.errors import Busy, Unreachable, UsageError
 
     if retry_failed and no_fetch:
@@ -117,6 +117,7 @@ def crawl(
         from exchange.queue import redis_client
 
         redis_client.check_redis(project.redis.url)  # the newspaper is asked nothing in vain
+    signals.end_with_parent()  # a site that does not answer is waited for, too
     for archive in archives if not no_fetch else ():
         try:
             confirm_opt_outs(
@@ -189,10 +190,8 @@ def _crawl_one(
     from crawler.status.console import CrawlConsole
     from crawler.status.losses import find_losses
     from crawler.status.report import HeartbeatWriter
-    from exchange import signals
     from exchange.errors import NotEnoughData, Stopped
 
-    signals.end_with_parent()
     directory = project.archive_dir(archive)
     heartbeat = HeartbeatWriter(directory)
     with CrawlConsole() as console, project.background_services(archive):

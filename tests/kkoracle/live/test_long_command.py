@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -170,3 +171,28 @@ def test_what_only_a_person_can_answer_ends_it_at_once_with_what_to_do(
     assert ended.returncode == 2 and time.monotonic() - began < 40
     assert "`kkoracle crawl` does not begin" in ended.stderr
     assert "run `kkoracle crawl paper` in a terminal" in ended.stderr
+
+
+def test_killed_while_the_site_does_not_answer_it_leaves_nobody_behind(
+    tmp_path: Path,
+    make_project: Callable[..., Project],
+    popen: Callable[..., subprocess.Popen[str]],
+) -> None:
+    (tmp_path / "profile.toml").write_text(PROFILE, "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        folder = make_project(SETTINGS.format(site=url)).archive_dir("paper")
+        live = popen("-m", "kkoracle", "live", cwd=tmp_path)
+        notes = folder / "live" / "children.json"
+        until(lambda: notes.exists() and b"work" in notes.read_bytes(), 60)
+        asked, _ = deaf.accept()
+        with asked:
+            live.kill()
+            live.wait()
+            for pid in json.loads(notes.read_bytes()).values():
+                until(lambda pid=pid: not is_running(pid), 30)  # type: ignore[misc]
+
+
+def is_running(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return state.stdout.strip()[:1] not in (b"", b"Z")
