@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from urllib.parse import quote, unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 SAFE = "/:;,@&=+$!*'()~-._"
 _PLAIN = re.compile(r"[A-Za-z0-9/?&=._~:;,@+$!*()%-]*").fullmatch
@@ -107,6 +107,20 @@ def joined(base: str, address: str) -> str:
         return urljoin(base, address)
     except ValueError:  # such as a bracket that is no IPv6 address
         return ""
+
+
+def joined_parts(base: str, address: str) -> SplitResult:
+    """The parts of the full address of a link on the page `base`.
+
+    Raises:
+        ValueError: it cannot be read, such as a bracket that is no IPv6 address.
+    """
+    ordinary = address[:1] == "/" != address[1:2] and "/." not in address and ";" not in address
+    if ordinary and _PLAIN(address):  # most links are: nothing to work out
+        page = urlsplit(base)
+        path, _, query = address.partition("?")
+        return SplitResult(page.scheme, page.netloc, path, query, "")
+    return urlsplit(urljoin(base, address))
 
 
 def sendable(url: str) -> str:

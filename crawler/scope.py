@@ -89,8 +89,8 @@ class CrawlScope:
     def _ours(self, url: str, page: str) -> SplitResult | None:
         """The parts of an address found on `page`, None when it is not the newspaper's."""
         try:
-            parts = urlsplit(
-                urljoin(page or self.profile.base, addresses.forward_slashes(url.strip()))
+            parts = addresses.joined_parts(
+                page or self.profile.base, addresses.forward_slashes(url.strip())
             )
             return parts if self._is_ours(parts) else None
         except ValueError:  # such as a bracket that is no IPv6 address

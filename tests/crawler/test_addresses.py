@@ -6,12 +6,13 @@ import itertools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from aiohttp import web
 
 from crawler import profiles
-from crawler.addresses import as_written, sendable, without_session
+from crawler.addresses import as_written, joined_parts, sendable, without_session
 from crawler.frontier import pages
 from crawler.frontier.frontier import Frontier
 from crawler.records import FetchOutcome
@@ -326,3 +327,12 @@ def test_the_file_is_marked_as_the_newer_one(tmp_path: Path) -> None:
     Frontier.open(tmp_path).close()
     connection = sqlite3.connect(tmp_path / pages.FILE)
     assert connection.execute("PRAGMA user_version").fetchone()[0] == pages.VERSION
+
+
+def test_the_short_way_to_a_links_parts_leads_where_the_long_one_does() -> None:
+    pieces = ("a", "/", "//", "/.", "/..", "?", "&b=1", ";", ":", "%2f", "#", "@", " ", "\\", "α")
+    for base in ("http://a.gr/list/1?p=2", "https://u@a.gr:81/b;c", "http://[::1]:3"):
+        for length in range(4):
+            for made in itertools.product(pieces, repeat=length):
+                link = "/" + "".join(made)
+                assert joined_parts(base, link) == urlsplit(urljoin(base, link)), link
