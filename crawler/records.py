@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urljoin
+
+from msgspec import Struct
 
 from crawler.addresses import forward_slashes, sendable
 from exchange.records import PackedChunk, Story
@@ -19,8 +20,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PageState = Literal["waiting", "leased", "done", "failed", "left_out"]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """An address worth asking for. Two links of one key are the same page."""
 
     key: str
@@ -41,8 +41,7 @@ class Link:
 _CAPTURE = re.compile(r"(https?://[^\s]+?)/web/(\d{4,14})(?:[a-z]{2}_)?/(https?://.+)", re.S)
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """A page as a web archive kept it."""
 
     archive: str  # the archive's address
@@ -73,8 +72,7 @@ def original_address(url: str) -> str:
     return url if capture is None else capture.original
 
 
-@dataclass(frozen=True, slots=True)
-class PageClaim:
+class PageClaim(Struct, frozen=True):
     """One page that is ours to fetch now."""
 
     id: int
@@ -93,8 +91,7 @@ class PageClaim:
         return part_of(self.key)[1] > 1
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Struct, frozen=True):
     """A response. `body` is empty unless the status is 200."""
 
     status: int
@@ -127,8 +124,7 @@ class HttpResponse:
             return ""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOutcome:
+class FetchOutcome(Struct, frozen=True):
     """How one request ended; errors are outcomes too.
 
     `reason` is "" for a page that was kept, else a code such as "http-404" or "not-html".
@@ -148,7 +144,7 @@ class FetchOutcome:
     received: int = 0  # bytes of bodies, refused ones included
     requests: int = 0
     has_story: bool = False
-    links: tuple[Link, ...] = field(default=())
+    links: tuple[Link, ...] = ()
     canonical: Link | None = None  # the address that the page says it has, if another
     next_part: Link | None = None  # where the story on this page goes on
 
@@ -167,8 +163,7 @@ def part_of(key: str) -> tuple[str, int]:
     return (first, int(number)) if mark and number.isdecimal() else (key, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractionResult:
+class ExtractionResult(Struct, frozen=True):
     """What a page yielded; `outcome` is "done", or why there is no story."""
 
     outcome: str

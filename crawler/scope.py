@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from functools import cached_property
 from string import Formatter
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from msgspec.structs import replace
 
 from crawler import addresses, records
 from crawler.patterns import ProfilePattern, compile_pattern

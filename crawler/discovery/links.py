@@ -7,10 +7,10 @@ import contextlib
 import itertools
 import re
 import time
-from dataclasses import replace
 from html import unescape
 from typing import Any
 
+from msgspec.structs import replace
 from stringzilla import find
 
 from crawler import records

@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime as dt
 import string
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from msgspec.structs import replace
 
 from crawler import records
 from crawler.records import Capture, Link

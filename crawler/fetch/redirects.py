@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import unescape
 from urllib.parse import unquote, urlsplit
+
+from msgspec.structs import replace
 
 from crawler import records
 from crawler.addresses import forward_slashes, joined, sendable

@@ -10,7 +10,8 @@ the other is still to be asked for, its body is held and its outcome open.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore

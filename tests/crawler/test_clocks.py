@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from bench.faults.clock import HOUR_S, SettableClock
 from crawler import profiles
@@ -123,7 +124,7 @@ def test_a_page_that_was_asked_for_in_the_future_is_asked_again_when_its_sitemap
     frontier.seed([link])
     (claim,) = frontier.claim(1, now=time.time() + YEAR_S)
     frontier.store([FetchOutcome(claim.id, "done")])
-    frontier.seed([replace(link, changed=time.time() - 60)])
+    frontier.seed([structs.replace(link, changed=time.time() - 60)])
     assert [one.key for one in frontier.claim(1)] == ["story:1"]
 
 
