@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from crawler import profiles
 from crawler.discovery.wayback import scope_for
+from crawler.extract.forecast import forecast_re_extraction
 from crawler.extract.thread import ExtractionThread
 from crawler.extract.versions import reopen_lost, settle_extraction
 from crawler.fetch.client import client_for
@@ -41,8 +42,6 @@ from exchange.store.spool import Spool, open_tasks
 
 if TYPE_CHECKING:
     from crawler.discovery.follow import FollowSchedule
-    from crawler.extract.forecast import ReExtractionForecast
-    from crawler.profile import Profile
     from exchange.queue.pump import QueuePump
     from exchange.recipes.recipe import Recipe
 
@@ -113,7 +112,7 @@ async def run_daemon(
             profile,
             archive,
             accept=re_extract,
-            forecast=partial(_forecast, directory, archive, profile, settings),
+            forecast=partial(forecast_re_extraction, directory, archive, profile, settings),
         )
         pump = None
         if generate:
@@ -252,14 +251,6 @@ class Daemon:
         if self._on_snapshot is not None:
             busy = fetching is not None and not fetching.done()
             self._on_snapshot(self._snapshots.take(crawling, busy))
-
-
-def _forecast(
-    directory: Path, archive: str, profile: Profile, settings: CrawlSettings
-) -> ReExtractionForecast | None:
-    from crawler.extract.forecast import forecast_re_extraction
-
-    return forecast_re_extraction(directory, archive, profile, settings)
 
 
 def _follow_schedule(

@@ -90,9 +90,8 @@ class CrawlScope:
     def _ours(self, url: str, page: str) -> SplitResult | None:
         """The parts of an address found on `page`, None when it is not the newspaper's."""
         try:
-            parts = addresses.joined_parts(
-                page or self.profile.base, addresses.forward_slashes(url.strip())
-            )
+            link = addresses.forward_slashes(url.strip())
+            parts = addresses.joined_parts(page or self.profile.base, link)
             return parts if self._is_ours(parts) else None
         except ValueError:  # such as a bracket that is no IPv6 address
             return None
