@@ -9,9 +9,10 @@ from pathlib import Path
 from exchange.errors import UserError
 from exchange.inference import models
 from exchange.project import Project
-from trainer.training import runs
+from trainer.training import run_config
 from trainer.training.row_selection import require_model
-from trainer.training.runs import CheckpointName, RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import CheckpointName, TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def find_tuned_model(
     language_model = language_model or project.config.table("model", models.ModelSettings)
     base = models.locate(language_model, project.models, confirm)
     config = found.config()
-    require_model(config, run, runs.model_sha(base), language_model.name)
+    require_model(config, run, run_config.model_sha(base), language_model.name)
     return TunedModel(found, config, checkpoint, adapter, base, language_model.name)
 
 

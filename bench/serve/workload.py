@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.training import runs
+from trainer.training import run_config, runs
 from trainer.training.settings import TrainSettings
 
 ARCHIVE, RUN = "paper", "default"
@@ -39,7 +39,7 @@ def make(folder: Path, count: int, seed: int) -> ServeWorkload:
     settings = TrainSettings.model_validate({"rank": RANK, "alpha": 2 * RANK, "seed": seed})
     project = folder / "project"
     run = runs.TrainingRun(project / "data" / ARCHIVE, RUN)
-    run.begin(runs.make_run_config(str(model), model, "none", settings), restart=False)
+    run.begin(run_config.make_run_config(str(model), model, "none", settings), restart=False)
     _write_adapter(run.folder, model, settings)
     (project / "kkoracle.toml").write_text(
         f'data = "data"\narchive = "{ARCHIVE}"\n[model]\nname = "{model}"\n'

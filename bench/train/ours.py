@@ -21,7 +21,8 @@ from exchange.inference import runtime
 from trainer import tokenization
 from trainer.training.callbacks import Callback, StepMetrics, ValidationMetrics
 from trainer.training.plan import RunPlan
-from trainer.training.runs import RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
 
 NEVER = 10**6

@@ -23,7 +23,8 @@ from trainer.evaluate.report.side_by_side import ReportFigures
 from trainer.evaluate.report.strings import model_title
 from trainer.training.callbacks import SampleAnswer, UnlearnedFact
 from trainer.training.cli import OPTIONS
-from trainer.training.runs import UNLEARNED, RunConfig, RunSummary, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import UNLEARNED, RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
 RECORD = "run.json"  # in a run's folder, from its beginning on

@@ -24,7 +24,7 @@ from trainer.evaluate.rag import ArchiveSearch
 from trainer.evaluate.rag.archive import rag_template
 from trainer.evaluate.settings import EvaluateSettings
 from trainer.promote import versions
-from trainer.training import runs
+from trainer.training import run_config, runs
 from trainer.training.runs import CheckpointName, TrainingRun
 
 SOURCES = 3  # stories named for an answer that came without a search
@@ -68,7 +68,7 @@ def open_chat(
     archive_dir = project.archive_dir(wanted.archive)
     persona = project.config.table("persona", PersonaSettings)
     evaluated = project.config.table("evaluate", EvaluateSettings)
-    has_run = (TrainingRun(archive_dir, wanted.run).folder / "run.json").exists()
+    has_run = (TrainingRun(archive_dir, wanted.run).folder / runs.RECORD).exists()
     has_spool = has_corpus(archive_dir)
     systems = [
         name
@@ -108,7 +108,7 @@ def open_chat(
             else:
                 folder = locate(wanted.model, project.models, confirm)
                 chat_models = open_chat_models(folder, None)
-                about = f"{folder.name} ({runs.model_sha(folder)}), not tuned"
+                about = f"{folder.name} ({run_config.model_sha(folder)}), not tuned"
         held.enter_context(closing(chat_models))
         count = wanted.passages or evaluated.passages
         language = project.language(wanted.archive)

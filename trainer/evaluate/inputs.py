@@ -19,7 +19,7 @@ from trainer.dataset.build import FOLDER as DATASET
 from trainer.evaluate.items import BuiltItems, build_items
 from trainer.evaluate.items.build import ItemCounts
 from trainer.evaluate.rag import SearchIndex, open_archive
-from trainer.training import runs
+from trainer.training import run_config
 from trainer.training.runs import CheckpointName, TrainingRun
 from trainer.tuned_model import find_tuned_model
 
@@ -100,7 +100,7 @@ def find_model(
         TrainingRun(project.archive_dir(archive), run)  # checks the name
         asked_for = language_model or project.config.table("model", models.ModelSettings)
         folder = models.locate(asked_for, project.models, confirm)
-        return EvaluatedModel(asked_for.name, folder, runs.model_sha(folder), None, "", "")
+        return EvaluatedModel(asked_for.name, folder, run_config.model_sha(folder), None, "", "")
     found = find_tuned_model(project, archive, run, checkpoint, language_model, confirm)
     sha = adapter_sha(found.adapter)
     return EvaluatedModel(

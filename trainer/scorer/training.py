@@ -25,9 +25,10 @@ from trainer.scorer.scoring import Scorer
 from trainer.scorer.selection import CandidateTrial, ScorerSelection
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit, by_question
-from trainer.training import runs
+from trainer.training import run_config
 from trainer.training.callbacks import Callback
-from trainer.training.runs import RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TrainingRun
 
 OWN_MODEL = "model"  # [score] encoder: the hidden states of the language model
 
@@ -94,7 +95,7 @@ def train_scorer(
     model = models.locate(language_model, project.models, confirm) if tunes else folder
     config = RunConfig(
         language_model.name if tunes else vectors,
-        runs.model_sha(model) if model else "",
+        run_config.model_sha(model) if model else "",
         parts.sha,
         settings.model_dump(exclude={"agreement"}),  # which no weight knows
     )
@@ -156,7 +157,7 @@ def train_scorer(
         about = _decoder_info(about, tuned, parts, trials)
     elif chosen is not None:
         if folder is None or tunes:  # what was tuned is not what makes the vectors
-            sha = runs.model_sha(folder) if folder else ""
+            sha = run_config.model_sha(folder) if folder else ""
             about = replace(about, model=vectors, model_sha=sha)
         chosen.candidate.write(run.folder / CANDIDATE)
         about = _regression_info(about, chosen, trials)
@@ -191,7 +192,7 @@ def load_scorer(
             confirm,
             decoder=about.kind == DecoderCandidate.kind,
         )
-        if runs.model_sha(folder) != about.model_sha:
+        if run_config.model_sha(folder) != about.model_sha:
             raise ModelUnfit(
                 f"scorer {name!r} was trained on another model than {asked}: name its own by "
                 "--base, or train it again"

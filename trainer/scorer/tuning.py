@@ -18,7 +18,8 @@ from trainer.scorer.metrics import LabelledPrediction, label
 from trainer.scorer.settings import ScoreSettings
 from trainer.scorer.split import ScorerSplit
 from trainer.training.callbacks import Callback
-from trainer.training.runs import RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TrainingRun
 
 if TYPE_CHECKING:
     from trainer.training.batches import TrainingData

@@ -7,6 +7,7 @@ another. Restored, the run goes on as if it had never stopped.
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,16 @@ def save_state(
 
 
 def load_state(
-    folder: Path, model: Any, optimizer: Any, made_of: str, curriculum: Curriculum | None = None
+    folder: Path,
+    model: Any,
+    optimizer: Any,
+    made_of: Container[str],
+    curriculum: Curriculum | None = None,
 ) -> TrainingPosition | None:
     """Put all that `save_state` was given back; None when there is nothing to resume.
+
+    Args:
+        made_of: the names that it may have been stored under.
 
     Raises:
         UserError: the file is damaged, or of another model, dataset or settings.
@@ -90,7 +98,7 @@ def load_state(
         loaded: Any = mx.load(str(path), return_metadata=True)
         arrays, about = loaded
         mx.eval(arrays)  # MLX reads lazily, and this file is going to be replaced
-        if about["made_of"] != made_of:
+        if about["made_of"] not in made_of:
             raise ValueError("of another model, dataset or settings")
         position = TrainingPosition.from_json(about["position"])
         model.load_weights(_under(arrays, "adapter/"), strict=False)

@@ -20,7 +20,8 @@ from trainer.training.curriculum import Curriculum
 from trainer.training.distributed import ProcessGroup
 from trainer.training.loss import Loss, Validator, loss_and_gradient, scalar
 from trainer.training.optimizer import ClippedAdamW, rate_of_step
-from trainer.training.runs import RunConfig, RunSummary, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.teacher import Teacher
 
@@ -105,9 +106,8 @@ class TrainingLoop:
                 saved before is intact, and the same call goes on from there.
         """
         self._config_sha = config.sha
-        found = checkpoints.load_state(
-            self.run.folder, self.model, self.optimizer, self._config_sha, self.curriculum
-        )
+        names, state = self.run.state_names(config), (self.model, self.optimizer)
+        found = checkpoints.load_state(self.run.folder, *state, names, self.curriculum)
         self.position = found or self.position
         self.run.rewind(self.position.step if found else -1)
         self.callback.on_train_begin(self.plan, self.position.step)

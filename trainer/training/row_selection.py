@@ -24,7 +24,8 @@ from trainer.abstention import adapter_sha
 from trainer.dataset import DatasetRow
 from trainer.dataset.split import hash_fraction
 from trainer.training.callbacks import Callback
-from trainer.training.runs import TAUGHT, RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TAUGHT, TrainingRun
 from trainer.training.settings import TrainSettings, fine_tune
 
 NEW = "new.txt"  # in a run's folder: of the rows that it and those before it teach its own ones
@@ -140,7 +141,7 @@ def require_model(begun: RunConfig, run: str, sha: str, name: str) -> None:
 
     Args:
         begun: with what the run was.
-        sha: of the model that is there, see `runs.model_sha`.
+        sha: of the model that is there, see `run_config.model_sha`.
         name: of that one, as the settings have it.
 
     Raises:

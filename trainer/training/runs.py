@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
 from exchange.errors import BadFile, CannotWrite, NotFound, UsageError
 from exchange.files import write_atomic
 from exchange.project import run_dir
-from exchange.recipes.prompts import PromptTemplate
 from trainer.training.callbacks import Metrics, SampleAnswer, UnlearnedFact
-from trainer.training.settings import TrainSettings
+from trainer.training.run_config import RunConfig
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-# What is learned stays the same with any of these.
-FREE_SETTINGS = (
-    "save_every",
-    "samples",
-    "sample_tokens",
-    "trunk_gb",
-    "memory_gb",
-    "grad_checkpoint",
-)
-STEP_ROWS = ("batch", "accumulate")  # only their product decides which rows a step sees
-STATE, SUMMARY, UNLEARNED = "state.safetensors", "summary.json", "unlearned.jsonl"
+RECORD, STATE, SUMMARY = "run.json", "state.safetensors", "summary.json"
+UNLEARNED = "unlearned.jsonl"
 TAUGHT = "taught.txt"  # ids of the rows that it, or a run before it, teaches, one a line
 CheckpointName = Literal["last", "best"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunConfig:
-    """What a run is made of; a run goes on only with exactly this."""
-
-    model: str  # as asked for: Hub name or folder
-    model_sha: str  # over its config, tokenizer and the sizes of its weights
-    dataset: str  # the manifest's name of it
-    settings: dict[str, Any]
-
-    @property
-    def sha(self) -> str:
-        """12 hex that name everything but the free settings."""
-        named = orjson.dumps(
-            [self.model_sha, self.dataset, self.learned], option=orjson.OPT_SORT_KEYS
-        )
-        return sha256(named).hexdigest()[:12]
-
-    @property
-    def learned(self) -> dict[str, Any]:
-        """The settings that decide what is learned, whichever way it is computed."""
-        others = {"distil", "preference"} - {self.settings.get("recipe")}
-        fixed = {
-            name: value
-            for name, value in self.settings.items()
-            if name not in (*FREE_SETTINGS, *STEP_ROWS)
-            and name.partition("_")[0] not in others
-            and (name != "until_learned" or value)  # a run of before it was there has none
-        }
-        if all(name in self.settings for name in STEP_ROWS):
-            fixed[" * ".join(STEP_ROWS)] = math.prod(self.settings[name] for name in STEP_ROWS)
-        return fixed
-
-    def differences(self, other: RunConfig) -> list[str]:
-        """In words: what another run's beginning has otherwise. Free settings do not count."""
-        found = []
-        for name in ("model", "model_sha", "dataset"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs and not (name == "model" and self.model_sha == other.model_sha):
-                found.append(f"{name} was {mine}, is {theirs}")
-        ours, others = self.learned, other.learned
-        for key in sorted(set(ours) | set(others)):
-            mine, theirs = ours.get(key), others.get(key)
-            if mine != theirs:
-                found.append(f"{key} was {mine}, is {theirs}")
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +102,7 @@ class TrainingRun:
             raise UsageError(f"{self.name!r} is a link to the promoted run: give another --name")
         if restart:
             shutil.rmtree(self.folder, ignore_errors=True)
-        path = self.folder / "run.json"
+        path = self.folder / RECORD
         trained = any((self.folder / name).exists() for name in (STATE, SUMMARY))
         if path.exists() and (trained or self.config() == config):
             different = self.config().differences(config)
@@ -181,13 +122,21 @@ class TrainingRun:
         Raises:
             UserError: there is no such run, or its record is damaged.
         """
-        path = self.folder / "run.json"
+        path = self.folder / RECORD
         try:
             return RunConfig(**orjson.loads(path.read_bytes()))
         except FileNotFoundError:
             raise NotFound(f"no run {self.name!r} yet: `kkoracle train` makes it") from None
         except (OSError, ValueError, TypeError) as error:
             raise BadFile(f"{path} is unusable ({error}): give --restart") from None
+
+    def state_names(self, config: RunConfig) -> set[str]:
+        """What the state of a run that goes on with `config` may say that it is made of.
+
+        That of one that began under an earlier version is named by what stands in its record.
+        """
+        begun = self.config() if (self.folder / RECORD).exists() else config
+        return {config.sha, begun.sha, begun.first_sha}
 
     def rewind(self, step: int) -> None:
         """Forget what was written after `step`: it is going to happen again."""
@@ -256,40 +205,6 @@ class TrainingRun:
         if not (folder / "adapters.safetensors").exists():
             raise NotFound(f"run {self.name!r} has no {checkpoint} adapter: run `kkoracle train`")
         return folder
-
-
-def make_run_config(
-    model: str,
-    folder: Path,
-    dataset: str,
-    settings: TrainSettings,
-    template: PromptTemplate | None = None,
-    continues: str = "",
-) -> RunConfig:
-    """What a run is made of; `continues`: the adapter and rows of one that goes on from another."""
-    about = settings.model_dump() | ({"continues": continues} if continues else {})
-    if template:  # a prompt of the same name may be another one tomorrow
-        about["passage_prompt"] = f"{template.id} {template.sha}"
-    return RunConfig(model, model_sha(folder), dataset, about)
-
-
-def model_sha(folder: Path) -> str:
-    """12 hex over config, tokenizer, and the size and last 4 kB of every file of weights.
-
-    Not over all weights: gigabytes would take a minute, and two models that agree in all of this
-    do not occur by accident.
-    """
-    sha = sha256()
-    for name in ("config.json", "tokenizer.json"):
-        if (folder / name).exists():
-            sha.update((folder / name).read_bytes())
-    for path in sorted(folder.glob("*.safetensors")):
-        size = path.stat().st_size
-        sha.update(f"{path.name} {size}".encode())
-        with path.open("rb") as file:
-            file.seek(-min(size, 4096), 2)
-            sha.update(file.read())
-    return sha.hexdigest()[:12]
 
 
 def _step(line: bytes) -> int:

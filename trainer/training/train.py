@@ -16,7 +16,7 @@ from trainer import tokenization
 from trainer.dataset import DatasetRow, Manifest, read_chunks, read_split
 from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
-from trainer.training import distributed, runs
+from trainer.training import distributed, run_config
 from trainer.training.callbacks import Callback
 from trainer.training.open_book import OpenBook, passage_template
 from trainer.training.plan import load_preflight
@@ -29,7 +29,8 @@ from trainer.training.row_selection import (
     require_model,
     select_rows,
 )
-from trainer.training.runs import RunConfig, RunSummary, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import RunSummary, TrainingRun
 from trainer.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def train(
     folder = models.locate(language_model, project.models, confirm)
     with distributed.group_gpu_lock(project.data, group):
         config_of = partial(
-            runs.make_run_config,
+            run_config.make_run_config,
             dataset=manifest.sha,
             settings=settings,
             template=template,

@@ -19,7 +19,8 @@ from exchange.text.controls import printable
 from tests.conftest import cli_environment, run_cli
 from tests.trainer.filling import answer, fill, town
 from trainer.dataset import Manifest
-from trainer.training.runs import TAUGHT, RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TAUGHT, TrainingRun
 
 BODY = "<html><b>Το έκανε ο Νίκος.</b></html>".encode("cp1253")
 

@@ -15,7 +15,7 @@ from kkoracle.studio.training_runs import resume_words
 from tests.conftest import until
 from tests.kkoracle.browser import Browser
 from tests.kkoracle.studio.conftest import BASE, EVIL, Server, ask, foreign, get, post, put, refused
-from trainer.training.runs import RunConfig
+from trainer.training.run_config import RunConfig
 from trainer.training.settings import TrainSettings
 
 CURVE = "(document.querySelector('figure.plot polyline')?.getAttribute('points') || '')"

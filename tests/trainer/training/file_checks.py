@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.trainer.training.reference import check, samples, tuned
 from trainer.training.callbacks import Callback, StepMetrics
-from trainer.training.runs import RunConfig, TrainingRun
+from trainer.training.run_config import RunConfig
+from trainer.training.runs import TrainingRun
 
 
 def trained(model_folder: Path, run: TrainingRun, callback: Callback | None = None) -> Any:
@@ -74,16 +75,16 @@ def a_damaged_state_is_one_line(model_folder: Path, folder: Path) -> None:
     model, _tokenizer = tuned(model_folder)
     optimizer = optim.AdamW(learning_rate=1e-3)
     optimizer.init(model.trainable_parameters())
-    assert checkpoints.load_state(folder, model, optimizer, "this") is None
+    assert checkpoints.load_state(folder, model, optimizer, {"this"}) is None
     checkpoints.save_state(
         folder, model, optimizer, checkpoints.TrainingPosition(step=3, best_loss=0.1 + 0.2), "this"
     )
-    found = checkpoints.load_state(folder, model, optimizer, "this")
+    found = checkpoints.load_state(folder, model, optimizer, {"this"})
     assert found is not None and found.step == 3 and found.best_loss == 0.1 + 0.2
     path = folder / checkpoints.FILE
     path.write_bytes(path.read_bytes()[:1000])
     try:
-        checkpoints.load_state(folder, model, optimizer, "this")
+        checkpoints.load_state(folder, model, optimizer, {"this"})
     except UserError as error:
         assert "--restart" in str(error)
     else:

@@ -16,6 +16,7 @@ import pytest
 from tests.trainer.conftest import ONE_THREAD, RECIPE, Desk, with_inventions
 from tests.trainer.filling import fill
 from tests.trainer.reading import lines, result, steps, until
+from trainer.training.run_config import LATER_SETTINGS, RunConfig
 from trainer.training.settings import RecipeName
 
 SEED = 11
@@ -52,6 +53,27 @@ def test_killed_at_five_random_steps_it_ends_exactly_as_undisturbed(
     said = built.cli("train", "--name", "killed").stdout
     assert re.search(rf"going on after step \d+ of {count}", said)
     assert result(built.run_folder("killed")) == result(built.run_folder("calm"))
+
+
+def test_a_run_that_began_under_version_0_1_goes_on(
+    built: Desk, killed_at: Callable[[int], None]
+) -> None:
+    built.configure(SHORT + "epochs = 4\n")
+    built.cli("train", "--name", "calm")
+    killed_at(7)
+    folder = built.run_folder("killed")
+    record = json.loads((folder / "run.json").read_bytes())
+    now = RunConfig(**record).sha
+    for name in list(record["settings"]):
+        if name in LATER_SETTINGS or name.startswith(("distil_", "preference_")):
+            del record["settings"][name]
+    (folder / "run.json").write_text(json.dumps(record))
+    state = (folder / "state.safetensors").read_bytes()
+    first = RunConfig(**record).first_sha
+    assert state.count(now.encode()) == 1 and first != now
+    (folder / "state.safetensors").write_bytes(state.replace(now.encode(), first.encode()))
+    assert "going on after step" in built.cli("train", "--name", "killed").stdout
+    assert result(folder) == result(built.run_folder("calm"))
 
 
 def test_what_is_known_comes_back_with_the_rest(

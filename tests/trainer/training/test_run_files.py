@@ -12,7 +12,8 @@ from trainer.evaluate.compare import read_questions
 from trainer.evaluate.compare_records import HELD_OUT, TRAINED, BaseTunedComparison, ComparisonRow
 from trainer.training.callbacks import StepMetrics
 from trainer.training.console import plot_losses
-from trainer.training.runs import STATE, RunConfig, TrainingRun, make_run_config
+from trainer.training.run_config import RunConfig, make_run_config
+from trainer.training.runs import STATE, TrainingRun
 from trainer.training.settings import TrainSettings
 
 ROWS = (
@@ -91,7 +92,7 @@ def test_a_run_that_began_before_a_setting_was_there_goes_on_without_it(tmp_path
     assert earlier.sha == now.sha and not earlier.differences(now)
     other = make_run_config("m", tmp_path, "data1", TrainSettings(until_learned=True))
     assert other.sha != now.sha
-    assert earlier.differences(other) == ["until_learned was None, is True"]
+    assert earlier.differences(other) == ["until_learned was False, is True"]
 
 
 def test_a_run_forgets_what_happened_after_its_state(tmp_path: Path) -> None:

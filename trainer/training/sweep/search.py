@@ -15,12 +15,12 @@ from exchange.project import Project
 from trainer.dataset import DatasetRow, Manifest, read_chunks, read_split
 from trainer.dataset.build import FOLDER
 from trainer.tokenization import encode_rows, longest_row
-from trainer.training import runs
 from trainer.training.callbacks import Callback, StepMetrics
 from trainer.training.open_book import passage_template
 from trainer.training.plan import ComputeMode
 from trainer.training.preflight.measure import find_fitting_mode
 from trainer.training.row_selection import select_rows
+from trainer.training.run_config import RunConfig, make_run_config
 from trainer.training.runs import TrainingRun
 from trainer.training.settings import TrainSettings
 from trainer.training.sweep import search_space, trials
@@ -88,7 +88,7 @@ def search_rate(
     folder = models.locate(language_model, project.models, confirm)
     with lock.hold_gpu(project.data):
         template = passage_template(project, archive, settings)
-        config = runs.make_run_config(language_model.name, folder, manifest.sha, settings, template)
+        config = make_run_config(language_model.name, folder, manifest.sha, settings, template)
         store = TrialStore(archive_dir, "default")
         about = {"of": config.sha, "rates": rates, "plan": asdict(plan)}
         done = store.begin(about, restart=restart)
@@ -115,7 +115,7 @@ class _TrialRunner:
         *,
         archive_dir: Path,
         settings: TrainSettings,
-        config: runs.RunConfig,
+        config: RunConfig,
         template: PromptTemplate | None,
         order: search_space.RowOrder,
         plan: search_space.SweepPlan,

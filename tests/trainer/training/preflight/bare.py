@@ -8,7 +8,7 @@ from pathlib import Path
 from exchange.inference import models, runtime
 from exchange.settings import Config
 from trainer.dataset import Manifest, read_split
-from trainer.training import runs
+from trainer.training import run_config
 from trainer.training.callbacks import Callback
 from trainer.training.loop import TrainingLoop
 from trainer.training.runs import TrainingRun
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
     archive = folder / "data" / "paper"
     manifest = Manifest.read(archive / "dataset")
     model_folder = Path(config.table("model", models.ModelSettings).name)
-    config = runs.make_run_config("bare", model_folder, manifest.sha, settings)
+    config = run_config.make_run_config("bare", model_folder, manifest.sha, settings)
     run = TrainingRun(archive, "bare")
     run.begin(config, restart=True)
     model, tokenizer = runtime.load(model_folder)
