@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from exchange.text.similarity import jaccard, question_signature
+import numpy as np
+
+from exchange.text.similarity import question_signature
 from trainer.dataset.rows import DatasetRow
 from trainer.dataset.split import Split
 
@@ -28,12 +31,7 @@ def nearest_train_rows(
         Split -> list of `{id, nearest, similarity, same_cluster}`, and a histogram by tenths.
     """
     bags = {split: [_bag(row) for row in rows] for split, rows in tests.items()}
-    wanted = {stem for rows in bags.values() for bag in rows for stem in bag}
-    train_bags = [_bag(row) for row in train]
-    postings: defaultdict[str, list[int]] = defaultdict(list)
-    for number, bag in enumerate(train_bags):
-        for stem in bag & wanted:
-            postings[stem].append(number)
+    taught = _TaughtRows(train, {stem for rows in bags.values() for bag in rows for stem in bag})
     total = sum(len(rows) for rows in tests.values())
     done = 0
     found: dict[str, Any] = {}
@@ -45,12 +43,8 @@ def nearest_train_rows(
             done += 1
             if done % 500 == 0:
                 progress(done, total)
-            rare = sorted((s for s in bag if s in postings), key=lambda s: (len(postings[s]), s))
-            candidates = _candidates(rare[:_RAREST], postings)
-            value, number = max(
-                ((jaccard(bag, train_bags[n]), -n) for n in candidates), default=(0.0, 1)
-            )
-            other = train[-number] if candidates else None
+            number, value = taught.nearest(bag)
+            other = train[number] if number is not None else None
             near += value >= NEAR
             tenths[min(9, int(value * 10))] += 1
             lines.append(
@@ -69,9 +63,52 @@ def nearest_train_rows(
     return found
 
 
-def _candidates(rare: Sequence[str], postings: Mapping[str, list[int]]) -> set[int]:
-    found = {n for stem in rare if len(postings[stem]) <= _COMMON for n in postings[stem]}
-    return found or set(postings[rare[0]][:_COMMON] if rare else ())
+class _TaughtRows:
+    """The stems of all rows of train, as numbers in one array: sets lie all over the memory."""
+
+    def __init__(self, rows: Sequence[DatasetRow], wanted: set[str]) -> None:
+        """
+        Args:
+            wanted: the stems that are going to be asked about.
+        """
+        self._numbers = {stem: number for number, stem in enumerate(sorted(wanted))}
+        self._rows_of = [array("l") for _ in wanted]  # by stem
+        known, sizes, counts = array("l"), array("l"), array("l")
+        for row_number, row in enumerate(rows):
+            bag = _bag(row)
+            stems = [self._numbers[stem] for stem in bag if stem in self._numbers]
+            for stem in stems:
+                self._rows_of[stem].append(row_number)
+            known.extend(stems)
+            sizes.append(len(bag))
+            counts.append(len(stems))
+        self._known, self._sizes, self._counts = (np.array(one) for one in (known, sizes, counts))
+        self._ends = self._counts.cumsum()
+        self._asked = np.zeros(len(wanted), np.int64)  # 1 for a stem of the row that is asked about
+
+    def nearest(self, bag: frozenset[str]) -> tuple[int | None, float]:
+        """Number and Jaccard index of the nearest row, the first of several; None for none."""
+        stems = [self._numbers[stem] for stem in bag]
+        rows = self._candidates(stems)
+        if not len(rows):
+            return None, 0.0
+        self._asked[stems] = 1
+        counts = self._counts[rows]  # at least 1: they share a stem
+        begins = counts.cumsum() - counts
+        places = np.arange(counts.sum()) + (self._ends[rows] - counts - begins).repeat(counts)
+        shared = np.add.reduceat(self._asked[self._known[places]], begins)
+        self._asked[stems] = 0
+        values = shared / (len(bag) + self._sizes[rows] - shared)
+        best = int(values.argmax())
+        return int(rows[best]), float(values[best])
+
+    def _candidates(self, stems: Sequence[int]) -> np.ndarray[Any, Any]:
+        """The rows that share one of the rarest stems, in their order."""
+        rare = [rows for number in sorted(stems) if (rows := self._rows_of[number])]
+        rare.sort(key=len)
+        few = [rows for rows in rare[:_RAREST] if len(rows) <= _COMMON]
+        few = few or [rows[:_COMMON] for rows in rare[:1]]
+        return np.unique(np.concatenate(few)) if few else np.zeros(0, np.int64)
 
 
 def sibling_share(tests: Sequence[DatasetRow], train: Sequence[DatasetRow]) -> float:

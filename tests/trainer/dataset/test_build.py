@@ -370,6 +370,11 @@ def test_rows_that_come_later_push_none_out_of_a_full_cap(tmp_path: Path) -> Non
     assert {row: after.get(row) for row in before} == before
 
 
+def bag(row: DatasetRow) -> frozenset[str]:
+    """The stems of a row's question and answer."""
+    return question_signature(row.question).stems | question_signature(row.answer).stems
+
+
 def test_the_leak_of_every_test_row_is_written_down(tmp_path: Path) -> None:
     fill(tmp_path, 60)
     manifest = build_dataset(tmp_path, SETTINGS).manifest
@@ -377,6 +382,12 @@ def test_the_leak_of_every_test_row_is_written_down(tmp_path: Path) -> None:
     unseen = rows(tmp_path)["test_unseen"]
     assert [line["id"] for line in leak["test_unseen"]["rows"]] == [row.id for row in unseen]
     assert not any(line["same_cluster"] for line in leak["test_unseen"]["rows"])
+    taught = {row.id: bag(row) for row in rows(tmp_path)["train"]}
+    for row, line in zip(unseen, leak["test_unseen"]["rows"], strict=True):
+        best = max(len(bag(row) & other) / len(bag(row) | other) for other in taught.values())
+        assert line["similarity"] == pytest.approx(best, abs=1e-4)
+        same = bag(row) & taught[line["nearest"]], bag(row) | taught[line["nearest"]]
+        assert len(same[0]) / len(same[1]) == best
     assert manifest.leak["siblings_in_train"] == 0.0
     assert manifest.leak["siblings_if_random"] == pytest.approx(0.91, abs=0.01)
 
