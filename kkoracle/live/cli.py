@@ -86,7 +86,7 @@ def live(
             read = f"read {line.read}; taught {line.taught}"
             say(f"{line.number:>4}  {line.day}  {line.outcome:11}  {read}; {line.reason}")
         if mornings:
-            say(f"page in {page.write_page(archive_dir, name)}")
+            say(f"page in {page.write_page(archive_dir)}")
         else:
             say(f"no morning of {name} yet: `kkoracle live` begins")
         return

@@ -205,7 +205,7 @@ class MorningSteps:
         self.record.add(
             morning.number, "ended", answering=answering.name if answering else "", removed=gone
         )
-        page.write_page(self.archive_dir, self.archive)
+        page.write_page(self.archive_dir)
 
     def _wait_for_gpu(self, gpu: str) -> None:
         """Until whoever generates or chats on this machine has let go."""

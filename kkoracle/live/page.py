@@ -12,6 +12,7 @@ from exchange.files import write_atomic
 from exchange.html import plots
 from exchange.html.templates import environment
 from kkoracle.live.record import MorningRecord, read_mornings
+from trainer.promote.versions import promoted
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -94,18 +95,15 @@ def morning_plots(mornings: Sequence[MorningRecord]) -> list[Markup]:
     return [known, plots.bars("New pairs by morning", ["pairs"], counts)]
 
 
-def render_page(mornings: Sequence[MorningRecord], archive: str) -> str:
-    """The page as one HTML document without a script."""
-    answering = next(
-        (str(one.about("ended").get("answering", "")) for one in reversed(mornings) if one.ended),
-        "",
-    )
+def render_page(archive_dir: Path) -> str:
+    """The page as one HTML document without a script, from an archive's record."""
+    mornings, answering = read_mornings(archive_dir), promoted(archive_dir)
     return (
         environment("kkoracle.live")
         .get_template("live.html.j2")
         .render(
-            archive=archive,
-            answering=answering or "none yet",
+            archive=archive_dir.name,
+            answering=answering.name if answering else "none yet",
             counts={
                 name: sum(one.outcome == name for one in mornings)
                 for name in ("promoted", "kept", "rolled back")
@@ -117,8 +115,8 @@ def render_page(mornings: Sequence[MorningRecord], archive: str) -> str:
     )
 
 
-def write_page(archive_dir: Path, archive: str) -> Path:
+def write_page(archive_dir: Path) -> Path:
     """Write `live.html` in the archive's folder, from its record."""
     path = archive_dir / FILE
-    write_atomic(path, render_page(read_mornings(archive_dir), archive))
+    write_atomic(path, render_page(archive_dir))
     return path

@@ -293,5 +293,5 @@ def roll_back(project: Project, archive: str) -> tuple[str, str]:
         for morning in record.mornings():
             if morning.run == left:
                 record.add(morning.number, "rolled back", to=now)
-        page.write_page(archive_dir, archive)
+        page.write_page(archive_dir)
     return left, now

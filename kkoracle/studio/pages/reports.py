@@ -63,7 +63,7 @@ def show_mornings(studio: Studio, request: Request) -> Response:
 
 def show_mornings_page(studio: Studio, request: Request) -> Response:
     """The mornings themselves, as a page without rights."""
-    return sandboxed(render_page(read_mornings(studio.directory), studio.directory.name))
+    return sandboxed(render_page(studio.directory))
 
 
 def show_report(studio: Studio, request: Request) -> Response:

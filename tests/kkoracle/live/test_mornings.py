@@ -138,6 +138,7 @@ def test_rolling_back_sets_aside_what_that_morning_taught(paper: Desk) -> None:
         assert roll_back(project, "paper") == ("live-0002", "live-0001")
     assert read_ids(paper.archive / LIVE_DIR / SET_ASIDE) == taught
     assert read_mornings(paper.archive)[1].outcome == "rolled back"
+    assert "live-0001 answers" in (paper.archive / "live.html").read_text("utf-8")
     with pytest.raises(NotFound):
         roll_back(project, "paper")
 
