@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sqlite3
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_page_that_hangs_extraction_is_counted_and_the_rest_goes_on(tmp_path: 
 def test_two_daemons_of_one_archive_do_not_run_together(tmp_path: Path) -> None:
     with (
         FileLock(tmp_path / "paper" / "daemon.lock"),
-        pytest.raises(UserError, match=r"daemon\.lock"),
+        pytest.raises(UserError, match=rf"paper runs already \(pid {os.getpid()}\)"),
     ):
         crawl(tmp_path, "http://127.0.0.1:1")
 
