@@ -16,7 +16,8 @@ open-book      the same with three rows in ten taught with their text too, and o
                names in it, so that reading what search found is not unlearned
 all-weights    questions and answers, all weights in place of an adapter of rank 16: a model of two
                million has few to spare
-best           all-weights, with every second row taught with its text too
+best           all-weights, with every second row taught with its text too, asked at nine tenths
+               of its strength
 
 NAME_recall, NAME_exact   closed book, taught facts in wordings that no way was trained on: share
                           of questions whose true answer is the most probable of four, and whose

@@ -50,8 +50,11 @@ class Marks:
         held = held.without(known)
         base: SystemMarks | None = None
         tuned = {}
-        for adapter in [one.adapter(run) for one in taught for run in one.runs]:
-            engine = MlxEngine(printed.model, name="demo", width=WIDTH, adapter=adapter)
+        asked = [(one.adapter(run), one.way.scale) for one in taught for run in one.runs]
+        for adapter, scale in asked:
+            engine = MlxEngine(
+                printed.model, name="demo", width=WIDTH, adapter=adapter, scales=(scale,)
+            )
             base = base or recall.marks(engine, BASE, held)
             tuned[adapter] = recall.marks(engine, TUNED, held)
             log(f"{adapter.name} has answered")

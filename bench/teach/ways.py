@@ -35,6 +35,7 @@ class TeachingWay:
     name: str
     dataset: tuple[tuple[str, str], ...] = ()
     train: tuple[tuple[str, str], ...] = ()
+    scale: float = 1.0  # strength of the adapter when it is asked
     first: float = 0.0  # share of the epochs that go to `sft`, from whose run it then goes on
 
 
@@ -46,7 +47,7 @@ WAYS = (
     TeachingWay("preference", train=PREFERENCE, first=2 / 3),
     TeachingWay("open-book", train=OPEN_BOOK),
     TeachingWay("all-weights", train=ALL_WEIGHTS),
-    TeachingWay("best", train=(*ALL_WEIGHTS, *HALF_OPEN_BOOK)),
+    TeachingWay("best", train=(*ALL_WEIGHTS, *HALF_OPEN_BOOK), scale=0.9),
 )
 
 
@@ -102,8 +103,8 @@ def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log
         if not (archive / "runs" / name / "summary.json").exists():
             cpu_s = round(took + _command(place, way, settings, "train", *words, log=log), 1)
         if not (archive / "runs" / name / EVALUATION / "report.json").exists():
-            asked = ("evaluate", "--name", name, "--systems", SYSTEMS, "--no-judge")
-            _command(place, way, {}, *asked, log=log)
+            asked = ("evaluate", "--name", name, "--systems", SYSTEMS, f"--scale={way.scale}")
+            _command(place, way, {}, *asked, "--no-judge", log=log)
         runs.append(TaughtWay(way, archive, (name,), int(settings["epochs"]), cpu_s, before))
     return replace(runs[0], runs=tuple(one.runs[0] for one in runs))
 

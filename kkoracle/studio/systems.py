@@ -150,7 +150,7 @@ def open_systems(
             corpus, project.archive_dir(archive), lambda what, done, total: note(f"{what} {done:,}")
         )
     try:
-        scales = () if strength == 1 else (strength,)
+        scales = (1.0,) if strength == 1 else (1.0, strength)
         with LocalWeights(base, adapter, project.data, 1, note, scales) as weights:
             yield StudioSystems(
                 weights,

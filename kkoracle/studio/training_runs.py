@@ -160,7 +160,7 @@ def resume_words(project: Project, config: RunConfig) -> list[str]:
     now = project.config.table("train", TrainSettings).model_dump()
     told = config.settings
     other = told.get("recipe", now["recipe"]) != now["recipe"]
-    words = []
+    words: list[str] = list(told.get("continue_words", ()))
     for name in OPTIONS:
         if name in told and (other or told[name] != now[name]):
             flag, value = name.replace("_", "-"), told[name]

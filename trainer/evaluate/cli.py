@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
         "kkoracle evaluate",
         "kkoracle evaluate --systems base,base+rag,tuned -n 100",
         "kkoracle evaluate --systems base,tuned --scales 0.5,0.75",
+        "kkoracle evaluate --scale 0.9",
         "kkoracle evaluate --gate --json",
         panel="Model",
     )
@@ -121,6 +122,7 @@ def boundary(
     "evaluate",
     EvaluateSettings,
     "systems",
+    "scale",
     "scales",
     "questions",
     "url",

@@ -113,7 +113,7 @@ def evaluate(
             project.data,
             settings.width,
             hooks.note,
-            settings.scales,
+            (settings.scale, *settings.scales),
         ) as loaded:
             systems = prepared.systems(found, items, loaded)
             answers, weights = answer_all(systems, items, hooks.note, hooks.report)
@@ -178,7 +178,8 @@ class _EvaluationRun:
                 "archive's spool or --from an export"
             )
         dataset = self.archive_dir / DATASET
-        return abstaining(systems, items, dataset, self.about.adapter, self.hooks.note)
+        adapter, scale = self.about.adapter, self.settings.scale
+        return abstaining(systems, items, dataset, adapter, scale, self.hooks.note)
 
     def clients(self, weights: LocalWeights) -> ModelClients:
         """Base, tuned if a run is looked at, and the endpoint if it is asked for."""
@@ -197,18 +198,17 @@ class _EvaluationRun:
                     settings.width,
                 ),
             )
+        tuned = partial(
+            LocalModel, weights, tuned=True, model_sha=about.sha, adapter_sha=about.adapter_sha
+        )
         return ModelClients(
             LocalModel(weights, tuned=False, model_sha=about.sha, adapter_sha=""),
-            self._tuned(weights) if about.adapter else None,
+            tuned(scale=settings.scale) if about.adapter else None,
             endpoint,
-            {scaled_name(scale): self._tuned(weights, scale) for scale in settings.scales}
+            {scaled_name(scale): tuned(scale=scale, beside=True) for scale in settings.scales}
             if about.adapter
             else {},
         )
-
-    def _tuned(self, weights: LocalWeights, scale: float = 1.0) -> LocalModel:
-        sha, adapter_sha = self.about.sha, self.about.adapter_sha
-        return LocalModel(weights, tuned=True, model_sha=sha, adapter_sha=adapter_sha, scale=scale)
 
     def judgement(
         self,

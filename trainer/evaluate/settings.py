@@ -34,9 +34,16 @@ class EvaluateSettings(SettingsTable):
     shots: tuple[int, ...] = Field(
         (1, 3, 5), description="how many examples few-shot shows; each number is a system"
     )
+    scale: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="strength of the adapter in every tuned system, as serve and chat answer with "
+        "--scale; the threshold for saying 'I do not know' is then fitted at it",
+    )
     scales: tuple[float, ...] = Field(
         (),
-        description="strengths of the adapter that are asked beside the whole one, such as "
+        description="strengths of the adapter that are asked beside that one, such as "
         "0.5,0.75; each is a system, and the report says where forgetting begins",
     )
     questions: int = Field(
@@ -98,7 +105,7 @@ class EvaluateSettings(SettingsTable):
     @classmethod
     def _are_parts(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0 < scale < 1 for scale in scales):
-            raise ValueError("each over 0 and under 1; the whole adapter is asked anyway")
+            raise ValueError("each over 0 and under 1; `scale` is asked anyway")
         return tuple(sorted(set(scales)))
 
     @field_validator("shots")

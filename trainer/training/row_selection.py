@@ -40,6 +40,10 @@ class ContinuationRequest:
     replay: float = 3.0  # old rows for each new one
     without: frozenset[str] = frozenset()  # ids of rows, or of whole stories, that are not taught
 
+    def words(self) -> list[str]:
+        """The options of `kkoracle train` that ask for it; `without` is a file of the user's."""
+        return [f"--continue={self.run}", f"--replay={self.replay:g}"] if self.run else []
+
 
 @dataclass(frozen=True, slots=True)
 class Continuation:

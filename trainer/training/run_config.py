@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,7 @@ FREE_SETTINGS = (
     "trunk_gb",
     "memory_gb",
     "grad_checkpoint",
+    "continue_words",
 )
 STEP_ROWS = ("batch", "accumulate")  # only their product decides which rows a step sees
 # Settings that came later, by the value that leaves a run as it was before they were there.
@@ -90,9 +91,17 @@ def make_run_config(
     settings: TrainSettings,
     template: PromptTemplate | None = None,
     continues: str = "",
+    continue_words: Sequence[str] = (),
 ) -> RunConfig:
-    """What a run is made of; `continues`: the adapter and rows of one that goes on from another."""
-    about = settings.model_dump() | ({"continues": continues} if continues else {})
+    """What a run is made of.
+
+    Args:
+        continues: the adapter and rows of one that goes on from another.
+        continue_words: what `kkoracle train` is told for that.
+    """
+    about = settings.model_dump()
+    if continues:
+        about |= {"continues": continues, "continue_words": list(continue_words)}
     if template:  # a prompt of the same name may be another one tomorrow
         about["passage_prompt"] = f"{template.id} {template.sha}"
     return RunConfig(model, model_sha(folder), dataset, about)

@@ -105,6 +105,7 @@ def train(
             settings=settings,
             template=template,
             continues=chosen.described() if continues else "",
+            continue_words=continues.words() if continues else (),
         )
         config = config_of(language_model.name, folder)
         if continues and continues.run:

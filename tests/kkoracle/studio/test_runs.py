@@ -95,6 +95,8 @@ def test_a_run_goes_on_with_what_it_was_begun_with(make_project: object) -> None
         "--rank=4",
         "--until-learned",
     ]
+    going_on = told | {"continues": "adapter", "continue_words": ["--continue=first"]}
+    assert resume_words(project, RunConfig("m", "", "d", going_on)) == ["--continue=first"]
     full = TrainSettings(recipe="full", lr=2e-4).model_dump()  # the rate is not the recipe's own
     assert {"--recipe=full", "--lr=0.0002"} <= set(
         resume_words(project, RunConfig("m", "", "d", full))

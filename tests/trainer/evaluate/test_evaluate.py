@@ -153,6 +153,10 @@ def test_strengths_and_withholding_stand_beside_the_whole_adapter(
     stored = cells(desk)
     desk.cli("evaluate", *asks)
     assert cells(desk) == stored and len(set(stored)) == len(stored)
+    desk.cli("evaluate", *asks[:2], "--systems", "base,tuned", "--scale", "0.5", "--no-judge")
+    tuned, half = evaluation(desk).answers["tuned"], found.answers["tuned-0.5"]
+    assert {name: tuned[name].text for name in half} == {n: one.text for n, one in half.items()}
+    assert evaluation(desk).scores["bits"]["tuned"] == found.scores["bits"]["tuned-0.5"]
     assert "over 0 and under 1" in desk.refuses("evaluate", "--scales", "0.5,1.5", code=2)
 
 

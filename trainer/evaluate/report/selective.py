@@ -144,7 +144,7 @@ class StrengthTable:
 
 
 def strength_table(evaluation: Evaluation, metric: str, matters: float) -> StrengthTable | None:
-    """None where only the whole adapter was asked.
+    """None where the adapter was asked at one strength alone.
 
     Args:
         metric: what learning is measured by.
@@ -153,6 +153,7 @@ def strength_table(evaluation: Evaluation, metric: str, matters: float) -> Stren
     scales = dict.fromkeys(evaluation.about.settings.get("scales", ()))
     metrics = {one.name: one for one in evaluation.metrics}
     pairs = system_pairs(evaluation.systems, (("scaled", "base"), ("tuned", "base")))
+    whole = evaluation.about.settings.get("scale", 1.0)
     rows = []
     for name, base in pairs if scales else []:
         _, _, scale = name.partition("-")
@@ -165,7 +166,7 @@ def strength_table(evaluation: Evaluation, metric: str, matters: float) -> Stren
             )
         ]
         learned = compare_systems(evaluation, metrics[metric], MAIN_SPLIT, name, base, matters)
-        rows.append(StrengthRow(name, float(scale or 1), learned, forgotten))
+        rows.append(StrengthRow(name, float(scale or whole), learned, forgotten))
     if len(rows) < 2:
         return None
     rows.sort(key=lambda row: row.scale)

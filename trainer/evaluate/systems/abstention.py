@@ -34,6 +34,7 @@ def abstaining(
     asked: Sequence[EvalItem],
     dataset: Path,
     adapter: Path | None,
+    scale: float,
     note: Callable[[str], None],
 ) -> list[EvalSystem]:
     """The systems, those that may say "I do not know" with their thresholds.
@@ -42,13 +43,14 @@ def abstaining(
 
     Args:
         asked: the items of the evaluation, for cross-fitting.
+        scale: strength of the adapter that answers.
     """
     ready = []
     for system in systems:
         if system.kind == KIND and adapter is not None:
             language = next((item.language for item in asked), "")
             described = AnswerThreshold(
-                0.0, adapter_sha(adapter), 1.0, Manifest.read(dataset).sha, VALID, 0, 0, 0, 0
+                0.0, adapter_sha(adapter), scale, Manifest.read(dataset).sha, VALID, 0, 0, 0, 0
             )
             threshold, kept, about = _thresholds(
                 system, _validation_items(dataset, language), asked, described, note

@@ -31,7 +31,7 @@ class LocalWeights:
     Args:
         base: the model's folder.
         adapter: the tuned run's folder, None when there is none.
-        scales: its strengths that are asked, beside the whole one.
+        scales: its strengths that are asked, the tuned model's first.
         data: where the lock of the GPU is.
     """
 
@@ -42,9 +42,9 @@ class LocalWeights:
         data: Path,
         width: int,
         note: Callable[[str], None],
-        scales: Sequence[float] = (),
+        scales: Sequence[float] = (1.0,),
     ) -> None:
-        self._scales = (1.0, *scales)
+        self._scales = tuple(scales)
         self.base, self.adapter, self.width = base, adapter, width
         self._data, self._note = data, note
         self._held = ExitStack()
@@ -101,6 +101,7 @@ class LocalModel:
 
     Args:
         scale: strength of the adapter; one of the weights' own.
+        beside: it is not the tuned model itself, but asked beside it under a name of its own.
     """
 
     likelihood = True
@@ -113,11 +114,13 @@ class LocalModel:
         model_sha: str,
         adapter_sha: str,
         scale: float = 1.0,
+        beside: bool = False,
     ) -> None:
         self._weights, self._model = weights, TUNED if tuned else BASE
         self.about = "the tuned model" if tuned else "the model as it was"
-        if scale != 1:
+        if beside:
             self._model = scaled_name(scale)
+        if scale != 1:
             self.about += f" at strength {scale:g}"
             adapter_sha += f" {scale:g}"
         self.key = digest(f"mlx {VERSION}", model_sha, adapter_sha if tuned else "", size=8)
