@@ -17,6 +17,7 @@ from trainer.evaluate.metrics.wording import declines
 from trainer.evaluate.records import EvalAnswer, Evaluation, SystemInfo
 from trainer.evaluate.report import PAGE, ReportOptions, print_report, write_report
 from trainer.evaluate.report.selective import selective_answers, strength_table
+from trainer.evaluate.systems.abstention import fit
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,23 @@ def test_no_gain_is_claimed_of_a_model_whose_likelihoods_say_nothing() -> None:
         assert row
         missed += not row.low <= 0 <= row.high
     assert missed <= 8  # 5 % of 60 are 3; more than 8 has a chance under 1 %
+
+
+def test_what_declines_by_itself_does_not_say_which_answers_are_withheld() -> None:
+    """A model that is surest where it declines still gives the answers that it knows."""
+    items = [item for item in evaluation().items.values() if item.split == "test_recall"][:60]
+    texts = {0: "Δεν γνωρίζω.", 1: "", 2: "άλλο πράγμα εντελώς"}  # "": the right one
+    answers = [
+        EvalAnswer(item.id, texts[n % 3] or item.reference, 9, 9, 0.1, "stop")
+        for n, item in enumerate(items)
+    ]
+    answers = [one.replace(likelihood=-0.1 - n % 3) for n, one in enumerate(answers)]
+    described = AnswerThreshold(0.0, "a", 1.0, "d", "valid", 0, 0, 0, 0)
+    found = fit(items, answers, described)
+    assert (found.questions, found.right) == (40, 20)
+    assert found.answered == found.right_answered == 20 and -2.1 < found.threshold < -1.1
+    none = fit(items, [one.replace(text=texts[0]) for one in answers], described)
+    assert (none.questions, none.answered) == (0, 0)
 
 
 def test_a_system_that_does_not_weigh_its_answers_has_no_such_table() -> None:

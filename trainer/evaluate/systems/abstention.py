@@ -20,7 +20,8 @@ from trainer.abstention import AnswerThreshold, adapter_sha, fit_threshold, refu
 from trainer.dataset import Manifest, read_split
 from trainer.dataset.split import Split
 from trainer.evaluate.metrics import MetricInput, is_right
-from trainer.evaluate.records import EvalItem
+from trainer.evaluate.metrics.wording import declines
+from trainer.evaluate.records import EvalAnswer, EvalItem
 from trainer.evaluate.systems.system import Abstention, EvalSystem
 
 KIND = "tuned+abstain"
@@ -120,18 +121,29 @@ def _fit(
     system: EvalSystem, items: Sequence[EvalItem], described: AnswerThreshold
 ) -> AnswerThreshold:
     plain = replace(system, abstention=Abstention("", lambda _: -math.inf))
-    answers = plain.answer(items, lambda: None)
+    return fit(items, plain.answer(items, lambda: None), described)
+
+
+def fit(
+    items: Sequence[EvalItem], answers: Sequence[EvalAnswer], described: AnswerThreshold
+) -> AnswerThreshold:
+    """The threshold for answers to these items.
+
+    Those that decline by themselves have no say: they are none to withhold, and a model that is
+    sure of them would have all others withheld with them.
+    """
     marked = [
         (answer.likelihood, is_right(MetricInput(item, answer)) == 1)
         for item, answer in zip(items, answers, strict=True)
-        if answer.likelihood is not None
+        if answer.likelihood is not None and not declines(answer.text)
     ]
-    threshold = fit_threshold([sure for sure, _ in marked], [right for _, right in marked])
-    given = [right for sure, right in marked if sure >= threshold]
+    sure, right = [sure for sure, _ in marked], [right for _, right in marked]
+    threshold = fit_threshold(sure, right) if marked else 0.0
+    given = [mark for value, mark in marked if value >= threshold]
     return described.replace(
         threshold=threshold,
         questions=len(marked),
-        right=sum(right for _, right in marked),
+        right=sum(right),
         answered=len(given),
         right_answered=sum(given),
     )
