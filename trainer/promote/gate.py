@@ -195,16 +195,16 @@ def _held(
 def _figure(
     name: str, outcome: str, why: str, found: PairedDifference, allowed: float = 0.0
 ) -> CheckedFigure:
-    gain = found.gain
+    low, high = _ends(found)
     return CheckedFigure(
         name,
         outcome,
         why,
         value=round(found.one, 6),
         before=round(found.other, 6),
-        gain=round(gain.mean, 6),
-        low=round(gain.low, 6),
-        high=round(gain.high, 6),
+        gain=round(found.gain.mean, 6),
+        low=round(low, 6),
+        high=round(high, 6),
         allowed=round(allowed, 6),
         questions=found.questions,
         stories=found.clusters,
@@ -212,8 +212,13 @@ def _figure(
 
 
 def _interval(found: PairedDifference) -> str:
-    gain = found.gain
-    return f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    low, high = _ends(found)
+    return f"{100 * found.gain.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _ends(found: PairedDifference) -> tuple[float, float]:
+    """The interval, cut where differences of shares end."""
+    return max(-1.0, found.gain.low), min(1.0, found.gain.high)
 
 
 def promote_run(archive_dir: Path, decided: Promotion) -> bool:
