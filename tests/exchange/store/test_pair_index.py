@@ -150,9 +150,10 @@ def test_a_look_ends_in_time_and_says_how_many_pairs_are_left(
     review.add_scores("new", [(one, 0.9) for one in ids[:60]])
     spool = Spool.read(archive)
     with PairIndex(archive) as index:
-        assert [index.catch_up(spool, 0) for _ in range(3)] == [70, 20, 20]  # labels in the third
-        assert index.catch_up(spool, 0) == 10  # of the newest scorer
-        assert index.catch_up(spool, 0) == 0 == index.catch_up(spool)
+        left = [index.catch_up(spool, 0, 50) for _ in range(3)]
+        assert left == [70, 20, 20]  # labels in the third
+        assert index.catch_up(spool, 0, 50) == 10  # of the newest scorer
+        assert index.catch_up(spool, 0, 50) == 0 == index.catch_up(spool)
     with JoinedPairs(archive) as joined:
         assert len(joined.ids(PairFilter(low=0.5))) == 60
         assert len(joined.ids(PairFilter(label="accepted"))) == 70
