@@ -268,7 +268,7 @@ def _page(body: bytes) -> None:
         for story, chunks in read.stories:
             Story.from_json(story.to_json())
             for chunk in chunks:
-                Chunk.from_json(chunk.to_json())
+                Chunk.from_json(chunk.packed().record)
 
 
 def _robots(body: bytes) -> None:

@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -106,7 +107,8 @@ def lead_here(studio: Studio, request: Request) -> Response:
 def show_score(studio: Studio, jobs: Jobs, request: Request) -> Response:
     """The form, and what came of what was sent last."""
     name = request.query_params.get("job", "")
-    job = jobs.find(name) if name else None
+    # As it is at one moment: it may be scored while the page is made.
+    job = copy(jobs.find(name)) if name else None
     one = job.one if job else {}
     levels = {
         f"{one['maximum'] * level / one['top']:g}": share
