@@ -51,8 +51,14 @@ class FileLock:
     cleaned up by hand. It does not work across machines or a virtual machine's boundary.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, about: Callable[[FileLock], str] | None = None) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            about: whose it is and what to do, for whoever wanted it while another one has it.
+        """
         self.path = path
+        self._about = about or _held_by_another
         self._fd: int | None = None
 
     def acquire(self, *, shared: bool = False, wait: bool = False) -> bool:
@@ -141,7 +147,7 @@ class FileLock:
 
     def __enter__(self) -> Self:
         if not self.acquire_soon():
-            raise Busy(self._held_by())
+            raise Busy(self._about(self))
         return self
 
     def __exit__(
@@ -152,34 +158,57 @@ class FileLock:
     ) -> None:
         self.release()
 
-    def _held_by(self) -> str:
-        """Who has it and what to do, for whoever wanted it."""
-        pid, archive = self.holder() or "unknown", self.path.parent.name
-        if self.path.name == LIVE_LOCK:
-            return (
-                f"`kkoracle live` of {archive} runs already (pid {pid}), and one is enough: "
-                f"`kkoracle live --status` says how far it is; to stop it: {_STOP}"
-            )
-        if self.path.name == MORNING_LOCK:
-            return (
-                f"a morning of {archive} is under way (`kkoracle live`, pid {pid}): wait until it "
-                "has ended, which `kkoracle live --status` says"
-            )
-        if self.path.name == DAEMON_LOCK:
-            live = FileLock(self.path.with_name(LIVE_LOCK))
-            if not live.is_free(shared=True) and live.holder() != os.getpid():
-                return (
-                    f"`kkoracle live` (pid {live.holder() or 'unknown'}) reads {archive} and keeps "
-                    f"its own `kkoracle crawl` going: nothing else is needed; to stop it: {_STOP}"
-                )
-            return (
-                f"`kkoracle crawl`, or an import, of {archive} runs already (pid {pid}): wait "
-                f"until it ends, or stop it first: {_STOP}"
-            )
+
+def _pid(lock: FileLock) -> int | str:
+    return lock.holder() or "unknown"
+
+
+def _held_by_another(lock: FileLock) -> str:
+    return (
+        f"another process (pid {_pid(lock)}) holds {lock.path.name}: stop it "
+        "first, or wait until it ends"
+    )
+
+
+def live_lock(archive_dir: Path) -> FileLock:
+    """The lock of an archive's `kkoracle live`, not taken yet."""
+    return FileLock(
+        archive_dir / LIVE_LOCK,
+        lambda lock: (
+            f"`kkoracle live` of {archive_dir.name} runs already (pid {_pid(lock)}), "
+            f"and one is enough: `kkoracle live --status` says how far it is; to stop it: {_STOP}"
+        ),
+    )
+
+
+def morning_lock(archive_dir: Path) -> FileLock:
+    """The lock of a morning or a rollback of an archive, not taken yet."""
+    return FileLock(
+        archive_dir / MORNING_LOCK,
+        lambda lock: (
+            f"a morning of {archive_dir.name} is under way (`kkoracle live`, pid "
+            f"{_pid(lock)}): wait until it has ended, which `kkoracle live "
+            "--status` says"
+        ),
+    )
+
+
+def daemon_lock(archive_dir: Path) -> FileLock:
+    """The lock of an archive's daemon, not taken yet."""
+    return FileLock(archive_dir / DAEMON_LOCK, _held_by_daemon)
+
+
+def _held_by_daemon(lock: FileLock) -> str:
+    archive_dir, live = lock.path.parent, live_lock(lock.path.parent)
+    if not live.is_free(shared=True) and live.holder() != os.getpid():
         return (
-            f"another process (pid {pid}) holds {self.path.name}: stop it first, or wait until it "
-            "ends"
+            f"`kkoracle live` (pid {_pid(live)}) reads {archive_dir.name} and keeps "
+            f"its own `kkoracle crawl` going: nothing else is needed; to stop it: {_STOP}"
         )
+    return (
+        f"`kkoracle crawl`, or an import, of {archive_dir.name} runs already (pid "
+        f"{_pid(lock)}): wait until it ends, or stop it first: {_STOP}"
+    )
 
 
 def require_no_live(data: Path, instead: str, *, but: int = 0) -> None:
@@ -199,11 +228,6 @@ def require_no_live(data: Path, instead: str, *, but: int = 0) -> None:
                 f"`kkoracle live` of {path.parent.name} (pid {pid or 'unknown'}) has the model of "
                 f"this machine: {instead}; to stop it: {_STOP}"
             )
-
-
-def daemon_lock(archive_dir: Path) -> FileLock:
-    """The lock of an archive's daemon, not taken yet."""
-    return FileLock(archive_dir / DAEMON_LOCK)
 
 
 @contextmanager

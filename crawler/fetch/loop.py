@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 32  # outcomes in one commit, or what one second brings: so much a crash asks for again
 BATCH_S = 1.0
-CLAIM = 32
+CLAIM = 16
 POLL_S = 0.25
 STOP_S = 30.0  # requests under way may finish this long after a stop
 

@@ -17,10 +17,10 @@ from exchange import journal
 from exchange.errors import FAILED, OK, USAGE, Busy, UsageError
 from exchange.lock import (
     GPU_LOCK,
-    LIVE_LOCK,
-    MORNING_LOCK,
     FileLock,
     daemon_lock,
+    live_lock,
+    morning_lock,
     require_no_live,
 )
 from exchange.project import Project
@@ -66,7 +66,7 @@ def run_live(
     archive_dir = project.newspaper_dir(archive)
     folder = archive_dir / LIVE_DIR
     with (
-        FileLock(archive_dir / LIVE_LOCK),
+        live_lock(archive_dir),
         closing(LiveRecord.open(archive_dir)) as record,
         ChildProcesses(folder, Path.cwd()) as children,
     ):
@@ -213,7 +213,7 @@ class LiveLoop:
     @contextmanager
     def _morning_lock(self) -> Iterator[None]:
         """While it is held, nobody rolls back."""
-        with FileLock(self._steps.archive_dir / MORNING_LOCK).waiting():
+        with morning_lock(self._steps.archive_dir).waiting():
             versions.require_whole(self._steps.archive_dir)
             yield
 
@@ -285,7 +285,7 @@ def roll_back(project: Project, archive: str) -> tuple[str, str]:
     """
     archive_dir = project.archive_dir(archive)
     with (
-        FileLock(archive_dir / MORNING_LOCK),
+        morning_lock(archive_dir),
         closing(LiveRecord.open(archive_dir)) as record,
     ):
         left, now = versions.roll_back(archive_dir)

@@ -16,7 +16,7 @@ from typing import Any
 
 from exchange.errors import ProgramFailed
 from exchange.files import PRIVATE, write_atomic
-from exchange.lock import DAEMON_LOCK, LIVE_LOCK, FileLock
+from exchange.lock import daemon_lock, live_lock
 from kkoracle.service.services import DAEMON, LIVE, REDIS, STOP_S, WORKER, UserService
 
 SYSTEMD_FOLDER = Path(".config/systemd/user")  # in the home
@@ -159,9 +159,9 @@ def require_nobody(services: Sequence[UserService], archive_dir: Path, home: Pat
     if any(service_path(archive, name, home).exists() for name in (DAEMON, LIVE)):
         return  # they end first
     if any(service.name in (DAEMON, LIVE) for service in services):
-        for name in (LIVE_LOCK, DAEMON_LOCK):
-            if (archive_dir / name).exists():
-                with FileLock(archive_dir / name):
+        for lock in (live_lock(archive_dir), daemon_lock(archive_dir)):
+            if lock.path.exists():
+                with lock:
                     pass
 
 

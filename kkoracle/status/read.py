@@ -18,7 +18,7 @@ from crawler.status import report
 from crawler.status.losses import find_losses
 from exchange import machine
 from exchange.errors import NotFound, UserError
-from exchange.lock import LIVE_LOCK, FileLock, daemon_lock
+from exchange.lock import daemon_lock, live_lock
 from exchange.project import Project
 from exchange.queue import keys
 from exchange.store import history
@@ -245,7 +245,7 @@ def _live_status(
 ) -> LiveStatus | None:
     mornings, running = (
         read_mornings(directory),
-        not FileLock(directory / LIVE_LOCK).is_free(shared=True),
+        not live_lock(directory).is_free(shared=True),
     )
     if not mornings and not running:
         return None

@@ -30,7 +30,6 @@ from exchange.text.controls import printable
 from kkoracle.service.services import front_command
 
 FOLDER = "studio"
-TRIES, TRY_S = 5, 0.1  # a page that looks whether it runs holds the lock for a moment
 TAIL_BYTES, TAIL_LINES = 16_384, 24  # of a log: what a page shows
 _REDRAWN = re.compile(r"[^\n]*\r(?!\n)")  # a progress line, drawn over by the next
 
@@ -74,12 +73,8 @@ class CommandRunner:
         """
         lock = FileLock(self._folder / f"{name}.lock")
         with self._starting:
-            for left in range(TRIES, 0, -1):
-                if lock.acquire():
-                    break
-                if left == 1:
-                    raise Busy(f"{name} is running already")
-                time.sleep(TRY_S)
+            if not lock.acquire_soon():
+                raise Busy(f"{name} is running already")
             try:
                 child = self._spawn(name, words, lock.descriptor)
                 begun = StartedCommand(tuple(words), time.time(), child.pid)

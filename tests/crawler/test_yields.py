@@ -69,7 +69,7 @@ def test_a_calendar_without_end_is_said_and_slowed_and_the_stories_are_had(
     site = Loopback({})
     site.routes = Calendar({"/": index("/cal?m=1", "/story/1"), "/story/1": story(1)})
     with site:
-        assert asyncio.run(asked_after_it_was_said(tmp_path, site, caplog)) <= 40  # of 200: in hand
+        assert asyncio.run(asked_after_it_was_said(tmp_path, site, caplog)) <= 20  # of 200
     assert "in a row such as /cal?m=" in caplog.text and "leave_out" in caplog.text
     assert [found.title for found in stories(tmp_path)] == ["Τίτλος 1"]
     assert read_counters(tmp_path / "paper")["slowed"] >= 1
@@ -81,7 +81,7 @@ def test_a_session_under_a_name_of_its_own_is_slowed(
     site = Loopback({})
     site.routes = SessionPaper(lambda n, visit: f"/story/{n}?visit={visit}")
     with site:
-        assert asyncio.run(asked_after_it_was_said(tmp_path, site, caplog)) <= 40
+        assert asyncio.run(asked_after_it_was_said(tmp_path, site, caplog)) <= 20
 
 
 def test_a_family_that_brings_a_story_again_is_no_longer_slow(tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ class Browser:
             waited for).
         """
         window = (width, scheme)
-        return asyncio.run(self._look(url, [("", wait_for), *steps], seconds, shot, window))
+        # A new page is told what its reader prefers when it is there already.
+        told = f"matchMedia('(prefers-color-scheme: {scheme})').matches"
+        first = ("", f"{told} && ({wait_for})")
+        return asyncio.run(self._look(url, [first, *steps], seconds, shot, window))
 
     def faults(self, url: str, wait_for: str, *, width: int = 1280, scheme: str = "light") -> str:
         """What axe-core finds on a page, and what does not fit its width; "" for nothing."""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from exchange.display import format_range
 from exchange.errors import NotFound, UserError
-from exchange.lock import LIVE_LOCK, FileLock
+from exchange.lock import live_lock
 from exchange.project import DEFAULT_RUN, runs_with
 from exchange.store.joined_lists import paper_counts
 from kkoracle.status import Status, read_status
@@ -175,7 +175,7 @@ def _stop(studio: Studio, name: str) -> str:
 
 def _cards(studio: Studio, found: Status | None) -> Iterator[CommandCard]:
     elsewhere = {}
-    live = FileLock(studio.directory / LIVE_LOCK)
+    live = live_lock(studio.directory)
     living = not live.is_free(shared=True)
     if living:
         elsewhere[LIVE] = f"runs in a terminal or as a service (pid {live.holder() or '?'})"
