@@ -18,7 +18,7 @@ from pathlib import Path
 
 from exchange.errors import Stopped
 from exchange.files import write_atomic
-from exchange.inference.engine import GREEDY, TUNED, RequestOutput, SamplingParams, drain
+from exchange.inference.engine import GREEDY, SamplingParams
 from exchange.project import DEFAULT_RUN, Project
 from exchange.records import digest
 from exchange.store.joined_corpus import has_corpus, open_corpus
@@ -153,9 +153,9 @@ class _Questions:
         stop: Callable[[], bool],
     ) -> None:
         sha, own = tuned.config.model_sha, adapter_sha(tuned.adapter)
-        model = LocalModel(weights, tuned=True, model_sha=sha, adapter_sha=own)
-        self._store = AnswerCache(archive_dir / ANSWERS, model.key)
-        self._weights, self._callback, self._stop = weights, callback, stop
+        self._model = LocalModel(weights, tuned=True, model_sha=sha, adapter_sha=own)
+        self._store = AnswerCache(archive_dir / ANSWERS, self._model.key)
+        self._callback, self._stop = callback, stop
 
     def answers(
         self, rows: Sequence[DatasetRow], sampling: SamplingParams, seed: int = 0
@@ -172,22 +172,16 @@ class _Questions:
             cell: row for cell, row in zip(cells, rows, strict=True) if cell not in self._store.said
         }
         names, left = list(missing), len(missing)
-        tickets = {}
+
+        def ended(number: int, said: ModelOutput) -> None:
+            nonlocal left
+            left -= 1
+            self._store.add_output(names[number], said)
+            self._callback.on_progress("answers", len(rows) - left, len(rows))
+
         if missing:
-            engine = self._weights.engine()
-            for number, row in enumerate(missing.values()):
-                ticket = engine.submit(
-                    row.asked(), MAX_TOKENS, seed, sampling=sampling, model=TUNED
-                )
-                tickets[ticket] = number
-
-            def on_output(number: int, output: RequestOutput) -> None:
-                nonlocal left
-                left -= 1
-                self._store.add_output(names[number], ModelOutput.of(output))
-                self._callback.on_progress("answers", len(rows) - left, len(rows))
-
-            drain(engine, tickets, on_output, self._stop)
+            prompts = [row.asked() for row in missing.values()]
+            self._model.answer(prompts, MAX_TOKENS, ended, self._stop, sampling, seed)
         if left:
             raise Stopped("stopped; what was answered is kept: the same command goes on")
         return [self._store.said[cell] for cell in cells]

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from exchange import lock
 from exchange.inference import runtime
-from exchange.inference.engine import BASE, TUNED, Likelihood, drain, scaled_name
+from exchange.inference.engine import (
+    BASE,
+    GREEDY,
+    TUNED,
+    Likelihood,
+    SamplingParams,
+    drain,
+    scaled_name,
+)
 from exchange.inference.models import context_length, read_config
 from exchange.records import digest
 from trainer.evaluate.systems.client import Messages, ModelOutput
@@ -141,6 +149,8 @@ class LocalModel:
         max_tokens: int,
         ended: Callable[[int, ModelOutput], None],
         stop: Callable[[], bool],
+        sampling: SamplingParams = GREEDY,
+        seed: int = 0,
     ) -> None:
         """See `ModelClient.answer`: one continuous batch, longest prompts last."""
         engine = self._weights.engine()
@@ -153,7 +163,10 @@ class LocalModel:
                 ended(number, ModelOutput("", len(prompt), 0, 0.0, "error", "too-long"))
                 continue
             longest = min(max_tokens, context - len(prompt)) if context else max_tokens
-            tickets[engine.submit_tokens(prompt, longest, 0, model=self._model)] = number
+            ticket = engine.submit_tokens(
+                prompt, longest, seed, sampling=sampling, model=self._model
+            )
+            tickets[ticket] = number
         drain(engine, tickets, lambda number, done: ended(number, ModelOutput.of(done)), stop)
 
     def loglikelihood(
