@@ -32,7 +32,7 @@ from trainer.promote.questions import (
 )
 from trainer.promote.settings import PromoteSettings
 from trainer.promote.versions import CheckedFigure, Promotion
-from trainer.statistics import PairedDifference, paired_difference
+from trainer.statistics import PairedDifference, paired_difference, within_shares
 from trainer.training.runs import TrainingRun
 from trainer.tuned_model import find_tuned_model, trained_on
 
@@ -195,7 +195,7 @@ def _held(
 def _figure(
     name: str, outcome: str, why: str, found: PairedDifference, allowed: float = 0.0
 ) -> CheckedFigure:
-    low, high = _ends(found)
+    low, high = within_shares(found.gain.low, found.gain.high)
     return CheckedFigure(
         name,
         outcome,
@@ -212,13 +212,8 @@ def _figure(
 
 
 def _interval(found: PairedDifference) -> str:
-    low, high = _ends(found)
+    low, high = within_shares(found.gain.low, found.gain.high)
     return f"{100 * found.gain.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
-
-
-def _ends(found: PairedDifference) -> tuple[float, float]:
-    """The interval, cut where differences of shares end."""
-    return max(-1.0, found.gain.low), min(1.0, found.gain.high)
 
 
 def promote_run(archive_dir: Path, decided: Promotion) -> bool:

@@ -25,6 +25,7 @@ from trainer.statistics.clustered import (
     t_two_sided_p,
     wilson_interval,
     with_least_error,
+    within_shares,
 )
 from trainer.statistics.paired import (
     FEW_CLUSTERS,
@@ -62,4 +63,5 @@ __all__ = [
     "t_two_sided_p",
     "wilson_interval",
     "with_least_error",
+    "within_shares",
 ]

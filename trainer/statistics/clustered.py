@@ -190,6 +190,11 @@ def design_effect(values: Sequence[float], clusters: Sequence[str]) -> float:
     return max(1.0, (found.error / alone.error) ** 2) if alone.error else 1.0
 
 
+def within_shares(low: float, high: float) -> tuple[float, float]:
+    """An interval of a difference of shares, cut where such differences end."""
+    return max(-1.0, low), min(1.0, high)
+
+
 def wilson_interval(right: float, count: float, effect: float = 1.0) -> tuple[float, float]:
     """Wilson's score interval of 95 % for `right` of `count` (Wilson 1927, JASA 22:209).
 

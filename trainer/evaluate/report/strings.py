@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.errors import UsageError
 from exchange.html.templates import clean
+from trainer.statistics import within_shares
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -119,7 +120,7 @@ def signed_difference(gain: float, unit: str) -> str:
 def difference_interval(low: float, high: float, unit: str) -> str:
     """Both ends of an interval of differences; that of shares is cut where they end."""
     if unit == "share":
-        low, high = max(-1.0, low), min(1.0, high)
+        low, high = within_shares(low, high)
     return f"[{signed_difference(low, unit)}, {signed_difference(high, unit)}]"
 
 
