@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
+import random
 import socket
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 from exchange.errors import Busy, UsageError
 
+OWN_PORTS = range(20_000, 30_000)
+_TRIES = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -48,6 +52,21 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen()
     return listener
+
+
+def listen_anywhere(host: str) -> socket.socket:
+    """A listening socket on some free port of our own choice.
+
+    Those that systems hand out by themselves (from 32,768 on Linux, 49,152 on macOS) are taken
+    at any moment by whoever connects to something, ours between two runs of a command seldom.
+
+    Raises:
+        UserError: the address is not this machine's.
+    """
+    for port in random.sample(OWN_PORTS, _TRIES):
+        with contextlib.suppress(Busy):
+            return listen(host, port)
+    return listen(host, 0)
 
 
 class RequestFence:

@@ -55,11 +55,19 @@ class ChildProcesses:
             self.stop(name)
         self._notes.unlink(missing_ok=True)
 
-    def start(self, name: str, module: str, *arguments: str, result: Path | None = None) -> None:
+    def start(
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        result: Path | None = None,
+        pass_fds: tuple[int, ...] = (),
+    ) -> None:
         """Start `python -m MODULE ARGUMENTS`.
 
         Args:
             result: a file for its standard output; default: its log, where its messages go.
+            pass_fds: open files that it takes over, as for `subprocess.Popen`.
         """
         with ExitStack() as opened:
             log = opened.enter_context(self.log(name).open("ab"))
@@ -71,6 +79,7 @@ class ChildProcesses:
                 stdout=output,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=pass_fds,
                 env={**os.environ, signals.PARENT_VARIABLE: str(os.getpid())},
             )
         pids = {name: process.pid for name, process in self._running.items()}

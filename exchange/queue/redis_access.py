@@ -21,7 +21,8 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
-from exchange.errors import UsageError
+from exchange import net
+from exchange.errors import Busy, UsageError
 from exchange.files import write_atomic
 from exchange.queue.keys import QUEUE
 
@@ -271,12 +272,11 @@ def _address(directory: Path, access: RedisAccess, before: str) -> tuple[str, li
 
 def _free_port(before: str) -> int:
     """The port of the URL before, if it is free; else any."""
-    with contextlib.suppress(ValueError, OSError), socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((LOOPBACK, urlsplit(before).port or 0))
-        return int(probe.getsockname()[1])
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
+    with contextlib.suppress(ValueError, Busy):
+        if known := urlsplit(before).port:
+            net.listen(LOOPBACK, known).close()
+            return known
+    with net.listen_anywhere(LOOPBACK) as probe:
         return int(probe.getsockname()[1])
 
 

@@ -175,18 +175,16 @@ class RedisProcess:
         if binary is None:
             raise RedisUnfit(install_hint())
         access = redis_access.load_access(self.directory)
-        url, config = redis_access.make_config(
-            self.directory, access, self.maxmemory_mb, self.address()
-        )
-        code = self._run(binary, config, url)
-        if code is not None and code < 0:  # killed while it read its file, which is no damage
-            code = self._run(binary, config, url)
-        if code is not None and retry_without_aof:
-            self._set_aof_aside()
-            code = self._run(binary, config, url)
-        if code is not None:
-            raise RedisUnfit(f"{binary} does not start: see the end of {self.directory / LOG}")
-        return url, redis_client.ping_redis(url)
+        # Killed while it read its file, or its port taken in the last moment: neither is damage.
+        for try_number in range(3 if retry_without_aof else 2):
+            if try_number == 2:
+                self._set_aof_aside()
+            url, config = redis_access.make_config(
+                self.directory, access, self.maxmemory_mb, self.address()
+            )
+            if self._run(binary, config, url):
+                return url, redis_client.ping_redis(url)
+        raise RedisUnfit(f"{binary} does not start: see the end of {self.directory / LOG}")
 
     def _set_aof_aside(self) -> None:
         """A damaged append-only file must not stop anyone: Redis only buffers. One is kept."""
@@ -196,8 +194,8 @@ class RedisProcess:
             with contextlib.suppress(FileNotFoundError):
                 (self.directory / name).replace(aside)
 
-    def _run(self, binary: str, config: list[str], url: str) -> int | None:
-        """Start it; None when it answers, else its exit code."""
+    def _run(self, binary: str, config: list[str], url: str) -> bool:
+        """Start it; True when it answers, False when it has ended."""
         # Noted before it starts: killed half-way, we leave a server that the next user can find.
         self._write_notes({"pid": None, "url": url})
         redis_guard.start_guard(self._notes)
@@ -217,12 +215,12 @@ class RedisProcess:
                 # Reap it when it ends while we live.
                 threading.Thread(target=process.wait, name="redis-reap", daemon=True).start()
                 self._started = process
-                return None
+                return True
         finally:  # also when the disk is full, or somebody has lost patience
             if self._started is not process and process.poll() is None:
                 process.kill()
                 process.wait()
-        return process.returncode
+        return False
 
     def _spawn(self, binary: str, config: list[str]) -> subprocess.Popen[bytes]:
         """Start the server; it reads its settings from standard input, so that the password never

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import orjson
 
-from exchange.errors import BadFile, Unsupported
+from exchange.errors import BadFile, Busy, Unsupported
 from exchange.files import write_atomic
 from exchange.inference import models, openblas
+from exchange.net import listen, listen_anywhere
 from kkoracle.demo.newspaper import Language
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
 FULL, SMALL = (180, 20), (60, 8)
 MODEL = Path(__file__).parent / "model" / "weights"
+HOST = "127.0.0.1"
 ENGLISH, ENGLISH_PROFILE = Path(__file__).parent / "newspaper" / "english.toml", "newspaper.toml"
 
 CONFIG = """\
@@ -131,13 +133,16 @@ class DemoPlan:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{HOST}:{self.port}"
 
 
 def load_or_create_plan(
     directory: Path, stories: int | None, model: Path | None, language: Language = "el"
-) -> DemoPlan:
+) -> tuple[DemoPlan, socket.socket | None]:
     """The plan of a folder: the stored one, or a new one with its config file.
+
+    A new plan comes with its port, open from the moment it was chosen, so that nobody else can
+    take it; a stored one without, for what a kill left there may have to end first.
 
     Args:
         model: the model folder that a new demo uses; None: the bundled one.
@@ -161,7 +166,7 @@ def load_or_create_plan(
                 f"{directory} holds a demo of {plan.stories} stories: remove the folder, or "
                 "choose another with --dir"
             )
-        return plan
+        return plan, None
     if language == "en" and model is None:
         raise Unsupported(
             "the bundled model speaks Greek alone: name an instruction-tuned one with --model "
@@ -174,15 +179,25 @@ def load_or_create_plan(
     if language == "en":
         usual = SMALL[0]
         write_atomic(directory / ENGLISH_PROFILE, ENGLISH.read_text("utf-8"))
-    plan = DemoPlan(stories or usual, _free_port(), seed=7, language=language)
+    port = listen_anywhere(HOST)
+    plan = DemoPlan(stories or usual, port.getsockname()[1], seed=7, language=language)
     settings = CONFIG + OWN_CONFIG[language]
     config = settings.format(model=model.resolve(), url=plan.url, epochs=epochs)
     write_atomic(directory / "kkoracle.toml", config)
     write_atomic(stored, orjson.dumps(asdict(plan)))  # last: it says that the folder is ready
-    return plan
+    return plan, port
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def open_stored_port(directory: Path, plan: DemoPlan) -> socket.socket:
+    """The port of a plan that is gone on with: its addresses are known to the crawl.
+
+    Raises:
+        UserError: another program has it now.
+    """
+    try:
+        return listen(HOST, plan.port)
+    except Busy:
+        raise Busy(
+            f"another program listens on {HOST}:{plan.port}, where this demo's newspaper was: end "
+            f"it, or begin anew without the folder {directory}"
+        ) from None

@@ -7,6 +7,7 @@ Every step is a process of its own; killed anywhere, the same command goes on.
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from kkoracle.demo import plan as plans
 from kkoracle.demo.newspaper import Language
 from kkoracle.demo.progress import print_summary, watch_generation
 
-START_S = 30.0
 ORPHAN_S = 60.0  # a worker without supervisor: its grace of 30 s, and twice the 5 s between looks
 COMMANDS = {  # after the crawl, in the words that a person types
     "build the dataset": ("dataset", "build"),
@@ -45,14 +45,14 @@ def run_demo(
         UserError: a step failed; the message says which, and where its messages are.
     """
     directory = directory.resolve()
-    plan = plans.load_or_create_plan(directory, stories, model, language)
+    plan, port = plans.load_or_create_plan(directory, stories, model, language)
     say = _make_printer()
     say(f"A sample newspaper of {plan.stories} stories; everything is kept in {directory}")
     if openblas.needed() and openblas.find() is None:
         say(f"No OpenBLAS here, so the newspaper is a small one. {openblas.ADVICE}")
     clock = _StepTimer(say)
     with FileLock(directory / DEMO_LOCK):
-        clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan))
+        clock.step("crawl and generate", lambda: _crawl_and_generate(directory, plan, port))
         # A worker that a kill left alone takes its grace, or waits for a Redis that is gone.
         wait_for_gpu(directory / "data", say, most_s=ORPHAN_S)
         for name, command in COMMANDS.items():
@@ -62,14 +62,18 @@ def run_demo(
     return OK
 
 
-def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
+def _crawl_and_generate(directory: Path, plan: plans.DemoPlan, port: socket.socket | None) -> None:
     archive = directory / "data" / "demo"
-    with ChildProcesses(directory) as children:
+    with (
+        ChildProcesses(directory) as children,
+        port or plans.open_stored_port(directory, plan) as listener,
+    ):
+        # It takes over the open port: whoever asks before it is ready waits.
         children.start(
             "newspaper",
             "kkoracle.demo.newspaper",
-            "--port",
-            str(plan.port),
+            "--fd",
+            str(listener.fileno()),
             "--stories",
             str(plan.stories),
             "--seed",
@@ -78,10 +82,9 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan) -> None:
             plan.language,
             "--truth",
             "truth.json",
-            "--announce",
-            "address",
+            pass_fds=(listener.fileno(),),
         )
-        _wait_until(lambda: _accepts_connections(plan.port), children, "newspaper")
+        listener.close()  # it alone listens: where it ends, nobody waits for it
         children.start("worker", "kkoracle", "work")
         children.start("daemon", "kkoracle", "crawl")
         watch_generation(children, archive)
@@ -96,24 +99,6 @@ def _run_command(directory: Path, *arguments: str) -> None:
     code = signals.wait_for_child(process)
     if code:
         raise ProgramFailed(f"`kkoracle {' '.join(arguments)}` ended with code {code}", code)
-
-
-def _wait_until(ready: Callable[[], bool], children: ChildProcesses, name: str) -> None:
-    deadline = time.monotonic() + START_S
-    while not ready():
-        if children.exit_code(name) is not None or time.monotonic() > deadline:
-            raise children.failure(name)
-        time.sleep(0.05)
-
-
-def _accepts_connections(port: int) -> bool:
-    import socket
-
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 class _StepTimer:

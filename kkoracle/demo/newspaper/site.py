@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import socket
 from html import escape
 from itertools import groupby
 from urllib.parse import unquote
@@ -233,19 +234,9 @@ def _app(newspaper: SampleNewspaper) -> web.Application:
     return app
 
 
-async def serve(
-    newspaper: SampleNewspaper, host: str = "127.0.0.1", port: int = 0
-) -> tuple[web.AppRunner, int]:
-    """Starts serving and returns the runner (`await runner.cleanup()` stops it) and the port.
-
-    Port 0 takes a free one. Raises OSError when the port is in use.
-    """
+async def serve(newspaper: SampleNewspaper, listener: socket.socket) -> web.AppRunner:
+    """Starts serving where somebody listens; `await runner.cleanup()` stops it."""
     runner = web.AppRunner(_app(newspaper), access_log=None)
     await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    return runner, runner.addresses[0][1]
+    await web.SockSite(runner, listener).start()
+    return runner

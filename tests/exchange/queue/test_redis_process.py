@@ -241,6 +241,37 @@ def test_a_server_killed_while_it_starts_is_no_damaged_file(
     assert not list(project.redis_dir.glob("*.broken*"))
 
 
+def test_a_port_taken_in_the_last_moment_is_no_damaged_file_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RedisProcess(tmp_path / ("d" * 100) / "redis", 64)
+    first, _ = server.ensure()
+    redis_client.connect_redis(first).set("a", "1")
+    server._shut_down()
+    takes_it = (
+        "import socket, sys, time; taken = socket.create_server(('127.0.0.1', int(sys.argv[1])));"
+        "print('taken', flush=True); time.sleep(60)"
+    )
+    wrapper = tmp_path / "redis-server"
+    wrapper.write_text(
+        f"#!/bin/sh\ncat > {tmp_path}/config\nif mkdir {tmp_path}/once 2>/dev/null; then\n"
+        f"  port=$(sed -n 's/^port //p' {tmp_path}/config)\n"
+        f'  {sys.executable} -c "{takes_it}" $port > {tmp_path}/said & echo $! > {tmp_path}/pid\n'
+        f"  until grep -q taken {tmp_path}/said; do sleep 0.05; done\nfi\n"
+        f'exec {shutil.which("redis-server")} "$@" < {tmp_path}/config\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    try:
+        second, _ = server.ensure()
+        assert second != first
+        assert redis_client.connect_redis(second).get("a") == b"1"
+        assert not list(server.directory.glob("*.broken*"))
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        server.stop_if_last()
+
+
 def test_a_long_path_gets_a_port_on_loopback_and_a_password(tmp_path: Path) -> None:
     server = RedisProcess(tmp_path / ("d" * 100) / "redis", 64)
     users = FileLock(server.directory / "redis.users")

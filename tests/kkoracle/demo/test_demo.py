@@ -15,7 +15,7 @@ import pytest
 
 from exchange.store.spool import Spool
 from kkoracle.demo.progress import spool_counters
-from tests.conftest import run_cli
+from tests.conftest import run_cli, until
 
 STORIES = "60"
 BRIEF = {"KKORACLE_TRAIN_EPOCHS": "1"}  # where only crawl and generation are looked at
@@ -129,13 +129,12 @@ def test_killed_and_started_again_it_ends_as_if_undisturbed(
 ) -> None:
     directory = tmp_path / ".demo"
     first = popen("-m", "kkoracle", "demo", "--stories", STORIES, cwd=tmp_path, **BRIEF)
-    deadline = time.monotonic() + 60
-    closed = 0
-    while closed < 20:
-        assert first.poll() is None and time.monotonic() < deadline
+
+    def is_half_way() -> bool:
         found = spool_counters(directory / "data" / "demo")
-        closed = found.get("tasks.done", 0) + found.get("tasks.failed", 0)
-        time.sleep(0.05)
+        return found.get("tasks.done", 0) + found.get("tasks.failed", 0) >= 20
+
+    until(is_half_way, 60, first)
     os.kill(first.pid if victim == "the demo" else pid_of(directory, victim), signal.SIGKILL)
     code = first.wait(300)
     if victim in ("worker process", "redis"):
@@ -151,9 +150,8 @@ def test_ctrl_c_ends_it_with_3_and_it_goes_on(
     undisturbed: Path, tmp_path: Path, popen: Popen
 ) -> None:
     first = popen("-m", "kkoracle", "demo", "--stories", STORIES, cwd=tmp_path, **BRIEF)
-    while spool_counters(tmp_path / ".demo" / "data" / "demo").get("tasks.done", 0) < 5:
-        assert first.poll() is None
-        time.sleep(0.05)
+    data = tmp_path / ".demo" / "data" / "demo"
+    until(lambda: spool_counters(data).get("tasks.done", 0) >= 5, 60, first)
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 3
     assert first.stdout is not None

@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from exchange.net import listen
 from kkoracle.demo.newspaper import build_newspaper, serve, write_truth
 from kkoracle.demo.newspaper.vocabulary import known_frames, new_frames
 
@@ -139,7 +139,9 @@ def test_served_bytes_are_the_pages_whatever_the_slash() -> None:
     async def check() -> None:
         import aiohttp
 
-        runner, port = await serve(NEWSPAPER)
+        listener = listen("127.0.0.1", 0)
+        port = listener.getsockname()[1]
+        runner = await serve(NEWSPAPER, listener)
         story = STORIES[0]
         day = f"{story.date.day}%2F{story.date.month}%2F{story.date.year}"
         try:
@@ -157,21 +159,31 @@ def test_served_bytes_are_the_pages_whatever_the_slash() -> None:
     asyncio.run(check())
 
 
-def test_the_command_announces_its_address_and_stops_on_a_signal(tmp_path: Path) -> None:
-    announce = tmp_path / "address"
+def test_the_command_says_its_address_and_stops_on_a_signal() -> None:
     command = [sys.executable, "-m", "kkoracle.demo.newspaper", "--stories", "60"]
-    child = subprocess.Popen([*command, "--announce", str(announce)], stdout=subprocess.PIPE)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        for _ in range(200):
-            if announce.exists():
-                break
-            time.sleep(0.05)
-        url = announce.read_text().strip()
-        assert child.stdout is not None and child.stdout.readline().decode().strip() == url
+        assert child.stdout is not None
+        url = child.stdout.readline().decode().strip()
         with urllib.request.urlopen(url + "/robots.txt") as answer:
             assert b"Crawl-delay: 0.05" in answer.read()
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=10) == 0
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_it_takes_over_a_port_that_is_open_already() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        fd = listener.fileno()
+        command = [sys.executable, "-m", "kkoracle.demo.newspaper", "--stories", "60"]
+        child = subprocess.Popen([*command, "--fd", str(fd)], pass_fds=(fd,))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/robots.txt"
+    try:
+        # Asked before it is ready, it answers once it is.
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            assert b"Crawl-delay: 0.05" in answer.read()
     finally:
         child.kill()
         child.communicate()
@@ -192,7 +204,7 @@ def test_a_port_in_use_is_one_line_and_exit_one() -> None:
     assert done.returncode == 1
     # The dynamic loader may have a word of its own to say about LD_PRELOAD.
     ours = [line for line in done.stderr.splitlines() if "ld.so" not in line]
-    assert len(ours) == 1 and ours[0].startswith("error: cannot serve")
+    assert len(ours) == 1 and ours[0].startswith("error: cannot listen")
 
 
 def test_the_english_newspaper_is_the_same_every_time_and_true_to_its_facts() -> None:
