@@ -44,7 +44,7 @@ class DemoResults:
         plan = orjson.loads((directory / "demo.json").read_bytes())
         config = tomllib.loads((directory / "kkoracle.toml").read_text("utf-8"))
         archive = directory / config["data"] / config["archive"]
-        newspaper = build_newspaper(plan["seed"], plan["stories"])
+        newspaper = build_newspaper(plan["seed"], plan["stories"], language=plan["language"])
         by_title: dict[tuple[str, str], list[DemoStory]] = defaultdict(list)
         for story in newspaper.stories:
             by_title[story.date.isoformat(), folded_words(story.title)].append(story)

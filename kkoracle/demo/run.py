@@ -63,12 +63,24 @@ def run_demo(
 
 
 def _crawl_and_generate(directory: Path, plan: plans.DemoPlan, port: socket.socket | None) -> None:
-    archive = directory / "data" / "demo"
-    with (
-        ChildProcesses(directory) as children,
-        port or plans.open_stored_port(directory, plan) as listener,
-    ):
-        # It takes over the open port: whoever asks before it is ready waits.
+    with ChildProcesses(directory) as children:
+        start_newspaper(children, directory, plan, port)
+        children.start("worker", "kkoracle", "work")
+        children.start("daemon", "kkoracle", "crawl")
+        watch_generation(children, directory / "data" / "demo")
+
+
+def start_newspaper(
+    children: ChildProcesses, directory: Path, plan: plans.DemoPlan, port: socket.socket | None
+) -> None:
+    """Serve the newspaper of a plan; its truth is written to `truth.json` first.
+
+    The child takes over the open port: whoever asks before it is ready waits.
+
+    Raises:
+        UserError: another program has the port of a plan that is gone on with.
+    """
+    with port or plans.open_stored_port(directory, plan) as listener:
         children.start(
             "newspaper",
             "kkoracle.demo.newspaper",
@@ -84,10 +96,6 @@ def _crawl_and_generate(directory: Path, plan: plans.DemoPlan, port: socket.sock
             "truth.json",
             pass_fds=(listener.fileno(),),
         )
-        listener.close()  # it alone listens: where it ends, nobody waits for it
-        children.start("worker", "kkoracle", "work")
-        children.start("daemon", "kkoracle", "crawl")
-        watch_generation(children, archive)
 
 
 def _run_command(directory: Path, *arguments: str) -> None:
