@@ -16,7 +16,7 @@ from exchange.errors import NotEnoughData
 from exchange.lock import daemon_lock
 from exchange.machine import map_in_processes
 from exchange.records import Completion, Pair
-from exchange.store import failures
+from exchange.store.db import unpack
 from exchange.store.review import Review
 from exchange.store.spool import FILE, Spool
 from exchange.store.tasks import archive_language, task_from_row
@@ -98,7 +98,7 @@ def grade_span(directory: Path, archive: str, first: int) -> Verdicts:
             task = task_from_row(row, archive, spoken)
             if task is None:
                 continue
-            reply = Completion.from_json(failures.unpack(row["reply"]))
+            reply = Completion.from_json(unpack(row["reply"]))
             tasks.append(task.id)
             for pair in grade(task, reply.text, reply.finish_reason).pairs:
                 pair = pair.replace(scores=scores.get(pair.id, {}))

@@ -22,7 +22,7 @@ from crawler.settings import CrawlSettings
 from exchange import records
 from exchange.errors import NotFound, UsageError
 from exchange.records import Completion
-from exchange.store import failures
+from exchange.store.db import unpack
 from exchange.store.spool import Spool
 
 SAMPLE_PAGES = 2000
@@ -141,7 +141,7 @@ def tasks_per_hour(spool: Spool) -> float | None:
     )
     moments = []
     for row in rows:
-        said = Completion.from_json(failures.unpack(row["record"])).generated_at
+        said = Completion.from_json(unpack(row["record"])).generated_at
         with contextlib.suppress(ValueError):  # taken in before results were checked for it
             at = dt.datetime.fromisoformat(said)
             moments.append(at if at.tzinfo else at.replace(tzinfo=dt.UTC))

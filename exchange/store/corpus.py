@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from exchange.records import Chunk, Pair, Record, Story
-from exchange.store import failures
+from exchange.store.db import unpack
 from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
 from exchange.store.tasks import archive_language
@@ -164,7 +164,7 @@ class SpoolCorpus:
     def pairs(self) -> Iterator[StoredPair]:
         made: dict[str, PairProvenance] = {}
         for task, record in self._db.execute("SELECT task_id, record FROM completions"):
-            made[task] = _provenance_of(orjson.loads(failures.unpack(record)))
+            made[task] = _provenance_of(orjson.loads(unpack(record)))
         unknown = PairProvenance()
         for record, story in self._db.execute("SELECT record, story_id FROM pairs ORDER BY id"):
             pair = Pair.from_json(record)

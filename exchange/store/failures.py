@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
-from exchange.errors import BadFile, BadRecord, Busy, CannotWrite, DiskFull, TooLarge, UserError
+from exchange.errors import BadFile, Busy, CannotWrite, DiskFull, TooLarge, UserError
 from exchange.files import size_limit
 
 RESTORE = "`kkoracle restore FOLDER` brings back a copy that `kkoracle backup` made"
@@ -160,15 +158,3 @@ def require_whole(db: sqlite3.Connection, path: Path, cure: str) -> None:
     found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise BadFile(f"{path} is damaged ({found}); {cure}")
-
-
-def unpack(record: bytes) -> bytes:
-    """A compressed record as it was stored.
-
-    Raises:
-        BadRecord: other bytes stand there now.
-    """
-    try:
-        return zstandard.decompress(record)
-    except zstandard.ZstdError as error:
-        raise BadRecord(f"a stored record is damaged ({error}); {RESTORE}") from None

@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 from exchange import records
 from exchange.records import Chunk, Completion, PackedChunk, Pair, Story, Task
-from exchange.store import db, failures, schema
+from exchange.store import db, schema
 from exchange.store.papers import require_archive
 
 FILE = "spool.sqlite"
@@ -284,4 +284,4 @@ class Spool:
         row = self.db.execute(
             "SELECT record FROM completions WHERE task_id=?", (task_id,)
         ).fetchone()
-        return Completion.from_json(failures.unpack(row["record"])) if row else None
+        return Completion.from_json(db.unpack(row["record"])) if row else None

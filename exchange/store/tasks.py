@@ -10,12 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from sqlite3 import Connection
 
-import zstandard
-
 from exchange.records import Chunk, Pair, Result, Task
 from exchange.settings import DEFAULT_LANGUAGE
-from exchange.store import failures, history
-from exchange.store.db import counter_sql
+from exchange.store import history
+from exchange.store.db import counter_sql, pack, unpack
 from exchange.store.dedup import DUPLICATE, QuestionIndex
 from exchange.store.schema import BAD_RECORD
 from exchange.store.spool import Spool
@@ -25,8 +23,6 @@ from exchange.store.spool import Spool
 # A chunk task or a dense one asks about its chunk, which is looked up. Every other kind keeps its
 # whole input beside it, so that it can be judged again when what it was made from has changed.
 
-# A few kilobytes at the most; higher levels save about 2 % and cost three times as much.
-ZSTD_LEVEL = 3
 PAGE = 500  # rows that are read at a time where all of a table is
 LANGUAGE_KEY = "language"  # of the archive, among the spool's meta values
 _SELECT_TASKS = """SELECT t.id, t.kind, t.recipe, c.record AS chunk, i.record AS input
@@ -70,7 +66,7 @@ def add_task(spool: Spool, task: Task, *, subject: str, story_id: str, year: int
     if task.kind != "dense":
         spool.db.execute(
             "INSERT OR REPLACE INTO inputs(task_id, story_id, record) VALUES (?,?,?)",
-            (task.id, story_id, zstandard.compress(task.to_json(), ZSTD_LEVEL)),
+            (task.id, story_id, pack(task.to_json())),
         )
     return True
 
@@ -110,7 +106,7 @@ def pages_of_open_tasks(spool: Spool, archive: str, kind: str, recipe: str) -> I
 def task_from_row(row: sqlite3.Row, archive: str, language: str) -> Task | None:
     """The task of one row with the columns id, kind, recipe, chunk and input."""
     if row["input"] is not None:
-        return Task.from_json(failures.unpack(row["input"]))
+        return Task.from_json(unpack(row["input"]))
     if row["chunk"] is None:
         return None
     chunk = Chunk.from_json(row["chunk"])
@@ -257,7 +253,7 @@ def _store_result(spool: Spool, result: Result, story_id: str, index: QuestionIn
         return
     spool.db.execute(
         "INSERT OR REPLACE INTO completions(task_id, record) VALUES (?,?)",
-        (result.task_id, zstandard.compress(result.completion.to_json(), ZSTD_LEVEL)),
+        (result.task_id, pack(result.completion.to_json())),
     )
     for judged in result.pairs:
         pair = reject_duplicate(judged, index)
