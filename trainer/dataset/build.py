@@ -14,6 +14,7 @@ import orjson
 from exchange.errors import NotEnoughData, UsageError
 from exchange.files import atomic_path, write_hashed
 from exchange.lock import DATASET_LOCK, FileLock
+from exchange.machine import gc_paused
 from exchange.store.corpus import Corpus
 from exchange.store.export import FILE as EXPORTED
 from exchange.store.export import FolderCorpus
@@ -138,7 +139,7 @@ def build_dataset(
     system = asked.system if settings.system else ""
     as_of = _read_day(asked.as_of, asked.language) if asked.as_of else ""
     folder = archive_dir / FOLDER
-    with FileLock(archive_dir / DATASET_LOCK):
+    with FileLock(archive_dir / DATASET_LOCK), gc_paused():
         source, corpus = read_source(archive_dir, settings, asked, report)
         if not source.rows:
             raise NotEnoughData(
