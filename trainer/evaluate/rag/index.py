@@ -11,8 +11,9 @@ import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from re import compile as pattern
 from typing import Self
@@ -92,6 +93,9 @@ class Document:
     url: str = ""
     published: str = ""  # ISO date; an archive's documents are in its order
     story: str = ""  # documents of one stand together
+
+
+_VALUES = attrgetter(*(field.name for field in fields(Document)))  # `astuple` copies each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +281,7 @@ def _fill(
     for count, document in enumerate(documents, 1):
         db.execute(
             "INSERT INTO documents VALUES (?,?)",
-            (count, pack.compress(orjson.dumps(astuple(document)))),
+            (count, pack.compress(orjson.dumps(_VALUES(document)))),
         )
         if document.published != published:
             published = document.published
