@@ -3,18 +3,22 @@
 Two questions are the same when their guards agree and the Jaccard index of their stems is at
 least `SIMILAR` (see `exchange.text.similarity`). Comparing within a bucket costs its square, and
 the bucket of questions without a name is large; so only questions that share one of their rarer
-stems are compared. That loses none: of two sets alike to a share t, each ordered the same way,
-the first n - ceil(t n) + 1 members must have one in common (the prefix filter).
+stems are compared, which loses none (`similarity.prefix`).
 """
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from exchange.text.similarity import SIMILAR, QuestionSignature, jaccard, question_signature
+from exchange.text.similarity import (
+    SIMILAR,
+    QuestionSignature,
+    jaccard,
+    prefix,
+    question_signature,
+)
 
 DUPLICATE = "duplicate"
 QUESTIONS_TABLE = """
@@ -64,9 +68,7 @@ class QuestionIndex:
 
 
 def _keys(signature: QuestionSignature) -> Iterator[int]:
-    """One key for each stem of the prefix; long stems come first, since they are rarer."""
-    stems = sorted(signature.stems, key=lambda stem: (-len(stem), stem))
-    count = len(stems)
-    for stem in stems[: count - math.ceil(SIMILAR * count) + 1] or [""]:
+    """One key for each stem of the prefix."""
+    for stem in prefix(signature.stems):
         raw = blake2b(f"{signature.key}\0{stem}".encode(), digest_size=8).digest()
         yield int.from_bytes(raw, "big", signed=True)

@@ -8,8 +8,10 @@ compared, by the exact Jaccard index of their stems.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +21,7 @@ from exchange.text.language import every
 from exchange.text.stems import stem
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
+_FEW = 16  # questions of one bucket that are compared one by one
 _SENTENCE_START = re.compile(r"(?:\A|[.!?;:·»\u037e])\W*$")
 _DISTINGUISHING = (*every().list_of("distinguishing"), *every().months)
 _QUESTION_WORDS = every().list_of("question_words")
@@ -96,20 +99,61 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / union if union else 1.0
 
 
-class SignatureIndex:
-    """Questions by name; finds the nearest in the same bucket."""
+def prefix(stems: frozenset[str], least: float = SIMILAR) -> list[str]:
+    """The rarer of a question's stems, of which two questions alike share one.
 
-    def __init__(self) -> None:
+    Of two sets whose Jaccard index is `least` or more, each ordered the same way, the first
+    n - ceil(least * n) + 1 members must have one in common (the prefix filter; Chaudhuri et al.
+    2006). Long stems come first, since they are rarer. [""] for a question without any.
+    """
+    ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
+    count = len(ordered)
+    return ordered[: count - math.ceil(least * count) + 1] or [""]
+
+
+class SignatureIndex:
+    """Questions by name; finds the nearest in the same bucket.
+
+    Most buckets hold few: names and dates tell questions apart. Those without any are many in one,
+    and to look through all of them for each takes the square of their number; so there only such
+    as share one of the `prefix` are compared, which loses none.
+
+    Args:
+        least: the Jaccard index from which one is near.
+    """
+
+    def __init__(self, least: float = SIMILAR) -> None:
+        self._least = least
         self._buckets: defaultdict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
+        self._by_stem: dict[str, defaultdict[str, list[int]]] = {}  # of the large ones
 
     def add(self, name: str, question: QuestionSignature) -> None:
-        self._buckets[question.key].append((name, question.stems))
+        bucket = self._buckets[question.key]
+        bucket.append((name, question.stems))
+        if len(bucket) <= _FEW:
+            return
+        fresh = question.key not in self._by_stem
+        by_stem = self._by_stem.setdefault(question.key, defaultdict(list))
+        for number in range(0 if fresh else len(bucket) - 1, len(bucket)):
+            for rare in prefix(bucket[number][1], self._least):
+                by_stem[rare].append(number)
 
     def nearest(self, question: QuestionSignature, beside: str = "") -> tuple[str, float]:
-        """Name and similarity of the nearest, ("", 0.0) for none; never the one named `beside`."""
+        """Name and similarity of the nearest, the first of several; never the one named `beside`.
+        ("", 0.0) where none is near.
+        """
         found, best = "", 0.0
-        for name, stems in self._buckets.get(question.key, ()):
+        bucket = self._buckets.get(question.key, [])
+        for number in self._candidates(question, len(bucket)):
+            name, stems = bucket[number]
             value = jaccard(question.stems, stems)
-            if value > best and name != beside:
+            if value >= self._least and value > best and name != beside:
                 found, best = name, value
         return found, best
+
+    def _candidates(self, question: QuestionSignature, count: int) -> Iterable[int]:
+        by_stem = self._by_stem.get(question.key)
+        if by_stem is None:
+            return range(count)
+        known = (by_stem.get(one, ()) for one in prefix(question.stems, self._least))
+        return sorted({number for numbers in known for number in numbers})

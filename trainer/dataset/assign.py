@@ -19,7 +19,6 @@ from exchange.errors import BadFile
 from exchange.files import PARTIAL, sha256_of, sync_path
 from exchange.text.fold import fold
 from exchange.text.similarity import (
-    SIMILAR,
     SignatureIndex,
     question_signature,
 )
@@ -55,7 +54,7 @@ def without_repeated_questions(
     for row in sorted(source.rows, key=rank):
         question = question_signature(row.question)
         said = fold(row.question) + "\0" + fold(row.answer)
-        repeated = said in told or (not row.rephrase_of and index.nearest(question)[1] >= SIMILAR)
+        repeated = said in told or (not row.rephrase_of and index.nearest(question)[0])
         if repeated:
             source.left_out["duplicate"] += 1
             continue

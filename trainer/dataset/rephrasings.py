@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from exchange.text.fold import fold
 from exchange.text.similarity import (
-    SIMILAR,
     QuestionSignature,
     SignatureIndex,
     jaccard,
@@ -80,7 +79,7 @@ def split_rephrasings(
         first = taught.id not in asked_about and _held(taught, line, settings)
         if close and not settings.wordings:
             left_out["too_close_to_source"] += 1
-        elif index.nearest(asked, beside=taught.id)[1] >= SIMILAR:
+        elif index.nearest(asked, beside=taught.id)[0]:
             left_out["asked_in_train"] += 1
         elif close or (settings.wordings and not first):
             spare.append(row)
@@ -127,7 +126,7 @@ def _choose_wordings(
     for row in spare:
         source, asked = sources[row.rephrase_of], question_signature(row.question)
         words = fold(row.question)
-        near = held.nearest(asked)[1] >= SIMILAR or any(
+        near = held.nearest(asked)[0] or any(
             jaccard(asked.stems, own.stems) > MAX_SIMILARITY
             for own in asked_about.get(source.id, ())
         )
