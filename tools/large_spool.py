@@ -121,15 +121,20 @@ def chunks_of(story: Story) -> Iterator[Chunk]:
 
 
 def make_pairs(rng: random.Random, task_id: str, chunk: Chunk) -> Iterator[Pair]:
-    """Three pairs of a chunk; three in ten are rejected."""
+    """Three pairs of a chunk; three in ten are rejected. The last asks without name or number."""
     quote = chunk.text.split(".")[0] + "."
     for number, kind in enumerate(rng.sample(get_args(PairKind)[:6], 3)):
         reason = rng.choice(REASONS) if rng.random() < 0.3 else ""
+        question = f"Τι έγινε, κατά το «{chunk.header[-40:]}», με {number + 1}η ερώτηση;"
+        if number == 2:
+            own = random.Random(task_id)
+            things = ", ".join("".join(own.choices(SYLLABLES, k=3)) for _ in range(5))
+            question = f"Γιατί έφεραν {things};"
         yield Pair(
             id=digest(task_id, str(number)),
             task_id=task_id,
             chunk_ids=(chunk.id,),
-            question=f"Τι έγινε, κατά το «{chunk.header[-40:]}», με {number + 1}η ερώτηση;",
+            question=question,
             answer=quote,
             kind=kind,
             status="rejected" if reason else "accepted",
