@@ -170,7 +170,9 @@ def _statements(script: str) -> Iterator[str]:
 
 
 class _RecordCodec(threading.local):
-    """zstd's contexts, kept for each thread: to make one takes ten times as long as to use it."""
+    """zstd's contexts, kept for each thread: to make one takes five to ten times as long as to use
+    it on one record.
+    """
 
     def __init__(self) -> None:
         # A few kilobytes at the most; higher levels save about 2 % and cost three times as much.
