@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 from exchange.text.similarity import (
@@ -27,6 +28,10 @@ CREATE TABLE IF NOT EXISTS questions (
     PRIMARY KEY (key, pair_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS questions_by_pair ON questions(pair_id);
 """
+
+
+# Those of many questions without a name are looked at over and over; 16 MB at the most.
+_signature_of_kept = lru_cache(maxsize=1 << 14)(question_signature)
 
 
 class QuestionIndex:
@@ -61,7 +66,7 @@ class QuestionIndex:
                 if pair_id in seen:
                     continue
                 seen.add(pair_id)
-                other = question_signature(question)
+                other = _signature_of_kept(question)
                 if other.key == signature.key and jaccard(other.stems, signature.stems) >= SIMILAR:
                     return str(pair_id)
         return ""
