@@ -27,7 +27,9 @@ CLAIM = 64
 
 
 def make(directory: Path, model: Path, log: Log) -> None:
-    """Crawl the newspaper into `directory` and store its pairs; what is there stays as it is."""
+    """Crawl the newspaper into `directory`, store its pairs, build the dataset of what is asked;
+    what is there stays as it is.
+    """
     plan, port = load_or_create_plan(directory, None, model.resolve(), "en")
     config = directory / "kkoracle.toml"
     told = config.read_text("utf-8")
@@ -48,6 +50,7 @@ def make(directory: Path, model: Path, log: Log) -> None:
         adopt_recipe(spool, project.recipe_for("en"), archive, adopt=False)
         while claimed := tasks.claim(spool, archive, CLAIM):
             tasks.finish(spool, [_answer(task, archive, facts) for task in claimed])
+    project.build_dataset()
 
 
 def _answer(task: Task, archive: str, facts: list[PrintedFact]) -> Result:
