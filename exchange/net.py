@@ -12,9 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from exchange.errors import Busy, UsageError
 
+HOST = "127.0.0.1"  # where we listen unless asked otherwise
+LOOPBACK = (HOST, "::1", "localhost")
 OWN_PORTS = range(20_000, 30_000)
 _TRIES = 32
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def require_password(what: str, host: str, password: str, variable: str) -> None:
@@ -54,19 +55,16 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def listen_anywhere(host: str) -> socket.socket:
-    """A listening socket on some free port of our own choice.
+def listen_anywhere() -> socket.socket:
+    """A listening socket on some free port of this machine alone, chosen by ourselves.
 
     Those that systems hand out by themselves (from 32,768 on Linux, 49,152 on macOS) are taken
     at any moment by whoever connects to something, ours between two runs of a command seldom.
-
-    Raises:
-        UserError: the address is not this machine's.
     """
     for port in random.sample(OWN_PORTS, _TRIES):
         with contextlib.suppress(Busy):
-            return listen(host, port)
-    return listen(host, 0)
+            return listen(HOST, port)
+    return listen(HOST, 0)
 
 
 class RequestFence:

@@ -13,6 +13,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import ConnectionError
 
+from exchange.net import listen_anywhere
 from exchange.queue.redis_process import find_binary
 from tests.conftest import end_bound, start_bound
 
@@ -120,11 +121,8 @@ def _passed(one: socket.socket, other: socket.socket) -> bool:
 
 def free_port() -> int:
     """One that leaves room for a cluster's second port, which is higher by ten thousand."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            if (found := int(probe.getsockname()[1])) < 55_000:
-                return found
+    with listen_anywhere() as probe:
+        return int(probe.getsockname()[1])
 
 
 def certificates(folder: Path) -> tuple[str, ...]:

@@ -19,12 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-import zstandard
-
 from crawler.frontier import pages
 from crawler.frontier.raw_store import RawStore, fingerprint
 from exchange.records import WITHHELD, Chunk, Pair, PairKind, Story, Task, digest
 from exchange.store import history
+from exchange.store.db import pack
 from exchange.store.review import Label, Review
 from exchange.store.spool import Spool
 from exchange.text.dates import format_date
@@ -159,7 +158,6 @@ class Rows:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[tuple[object, ...]]] = {name: [] for name, _ in self.TABLES}
-        self._packer = zstandard.ZstdCompressor(level=3)
 
     def add_story(self, story: Story, *, asked: bool, rng: random.Random) -> int:
         """A story with its chunks and tasks; `asked`: its first task is done. Returns its pairs."""
@@ -183,7 +181,7 @@ class Rows:
             )
             if done:
                 raw = made_up_completion(task_id, chunk.text[:200]).to_json()
-                rows["completions"].append((task_id, self._packer.compress(raw)))
+                rows["completions"].append((task_id, pack(raw)))
                 for pair in make_pairs(rng, task_id, chunk):
                     rows["pairs"].append(
                         (pair.id, task_id, story.id, pair.status, pair.reason, pair.to_json())

@@ -54,7 +54,8 @@ SEED = 7  # of the demo's newspaper and of the first training
 NOT_FOR_JUDGING = ("*_recall*", "*_exact*", "*_unseen*", "*_with_rag*", "best_*", "with_rag_low")
 SEEDS, EPOCHS = 3, 96
 QUICK_STORIES, QUICK_EPOCHS = 60, 3
-LARGE_EPOCHS = 10  # of a model that was pretrained: it learns from each row more
+# Of a model that was pretrained: it learns more from each row, and takes longer to answer.
+LARGE_EPOCHS, LARGE_QUESTIONS, QUICK_QUESTIONS = 10, 60, 10
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +91,10 @@ def _run_in(folder: Path, args: argparse.Namespace, settings: BenchSettings) -> 
     usual = LARGE_EPOCHS if args.model else EPOCHS
     epochs = args.epochs or (QUICK_EPOCHS if settings.quick else usual)
     chosen = ways.chosen(args.ways or (ways.ADAPTERS if args.model else None))
-    taught = [ways.teach(folder, way, seeds, epochs, settings.log) for way in chosen]
+    asked = (QUICK_QUESTIONS if settings.quick else LARGE_QUESTIONS) if args.model else None
+    taught = [
+        ways.teach(folder, way, seeds, epochs, settings.log, questions=asked) for way in chosen
+    ]
     marks = Marks.ask(folder / "demo", taught, settings.log)
     found: Figures = {"seeds": len(seeds), **marks.base_figures()}
     for one in taught:

@@ -22,7 +22,6 @@ from kkoracle.demo.plan import ENGLISH_PROFILE, load_or_create_plan
 from kkoracle.demo.run import start_newspaper
 from tools.completions import made_up_completion
 
-QUESTIONS = 60  # of the evaluation; the demo's ten are too few to compare ways by
 CLAIM = 64
 
 
@@ -31,10 +30,7 @@ def make(directory: Path, model: Path, log: Log) -> None:
     what is there stays as it is.
     """
     plan, port = load_or_create_plan(directory, None, model.resolve(), "en")
-    config = directory / "kkoracle.toml"
-    told = config.read_text("utf-8")
-    config.write_text(told.replace("questions = 10\n", f"questions = {QUESTIONS}\n"), "utf-8")
-    project = OracleProject.open(config)
+    project = OracleProject.open(directory / "kkoracle.toml")
     archive = project.archive()
     with ChildProcesses(directory) as children:
         start_newspaper(children, directory, plan, port)

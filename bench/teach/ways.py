@@ -82,8 +82,20 @@ def chosen(names: Sequence[str] | None) -> list[TeachingWay]:
     return [known[name] for name in names or known]
 
 
-def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log: Log) -> TaughtWay:
-    """Train with every seed and evaluate; what is finished is not done again."""
+def teach(
+    folder: Path,
+    way: TeachingWay,
+    seeds: Sequence[int],
+    epochs: int,
+    log: Log,
+    *,
+    questions: int | None = None,
+) -> TaughtWay:
+    """Train with every seed and evaluate; what is finished is not done again.
+
+    Args:
+        questions: of each set in the evaluation; default: as the demo has it.
+    """
     place = _place(folder, way, log)
     archive = place / "data" / "demo"
     runs: list[TaughtWay] = []
@@ -104,7 +116,8 @@ def teach(folder: Path, way: TeachingWay, seeds: Sequence[int], epochs: int, log
         if not (archive / "runs" / name / "summary.json").exists():
             cpu_s = round(took + _command(place, way, settings, "train", *words, log=log), 1)
         if not (archive / "runs" / name / EVALUATION / "report.json").exists():
-            asked = ("evaluate", "--name", name, "--systems", SYSTEMS, f"--scale={way.scale}")
+            asked = ["evaluate", "--name", name, "--systems", SYSTEMS, f"--scale={way.scale}"]
+            asked += ["-n", str(questions)] if questions else []
             _command(place, way, {}, *asked, "--no-judge", log=log)
         runs.append(TaughtWay(way, archive, (name,), int(settings["epochs"]), cpu_s, before))
     return replace(runs[0], runs=tuple(one.runs[0] for one in runs))

@@ -225,7 +225,6 @@ def _new_password() -> str:
 # How our Redis is configured, and the URL by which its own machine finds it.
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
-LOOPBACK = "127.0.0.1"
 LOG = "redis.log"  # in its folder
 ALL_INTERFACES = ("0.0.0.0", "*")
 
@@ -263,20 +262,20 @@ def _address(directory: Path, access: RedisAccess, before: str) -> tuple[str, li
         url = f"unix://:{access.password}@{quote(str(path))}"
         return url, lines if access.is_open else [*lines, "port 0"]
     if access.is_open:
-        host, port = LOOPBACK if access.host in ALL_INTERFACES else access.host, access.port
+        host, port = net.HOST if access.host in ALL_INTERFACES else access.host, access.port
         return f"redis://:{access.password}@{host}:{port}/0", []
     port = _free_port(before)
-    lines = [f"bind {LOOPBACK}", f"port {port}"]
-    return f"redis://:{access.password}@{LOOPBACK}:{port}/0", lines
+    lines = [f"bind {net.HOST}", f"port {port}"]
+    return f"redis://:{access.password}@{net.HOST}:{port}/0", lines
 
 
 def _free_port(before: str) -> int:
     """The port of the URL before, if it is free; else any."""
     with contextlib.suppress(ValueError, Busy):
         if known := urlsplit(before).port:
-            net.listen(LOOPBACK, known).close()
+            net.listen(net.HOST, known).close()
             return known
-    with net.listen_anywhere(LOOPBACK) as probe:
+    with net.listen_anywhere() as probe:
         return int(probe.getsockname()[1])
 
 

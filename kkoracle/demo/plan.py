@@ -12,13 +12,12 @@ import orjson
 from exchange.errors import BadFile, Busy, Unsupported
 from exchange.files import write_atomic
 from exchange.inference import models, openblas
-from exchange.net import listen, listen_anywhere
+from exchange.net import HOST, listen, listen_anywhere
 from kkoracle.demo.newspaper import Language
 
 # Stories and epochs. Without OpenBLAS MLX is 30 times slower: less is taught, and less well.
 FULL, SMALL = (180, 20), (60, 8)
 MODEL = Path(__file__).parent / "model" / "weights"
-HOST = "127.0.0.1"
 ENGLISH, ENGLISH_PROFILE = Path(__file__).parent / "newspaper" / "english.toml", "newspaper.toml"
 
 CONFIG = """\
@@ -179,7 +178,7 @@ def load_or_create_plan(
     if language == "en":
         usual = SMALL[0]
         write_atomic(directory / ENGLISH_PROFILE, ENGLISH.read_text("utf-8"))
-    port = listen_anywhere(HOST)
+    port = listen_anywhere()
     plan = DemoPlan(stories or usual, port.getsockname()[1], seed=7, language=language)
     settings = CONFIG + OWN_CONFIG[language]
     config = settings.format(model=model.resolve(), url=plan.url, epochs=epochs)

@@ -18,10 +18,7 @@ import orjson
 from exchange.errors import BadFile
 from exchange.files import PARTIAL, sha256_of, sync_path
 from exchange.text.fold import fold
-from exchange.text.similarity import (
-    SignatureIndex,
-    question_signature,
-)
+from exchange.text.similarity import SignatureIndex, question_signature
 from trainer.dataset.rows import BY_HAND, MANIFEST, DatasetRow, Manifest
 from trainer.dataset.settings import DatasetSettings
 from trainer.dataset.source import DatasetSource

@@ -19,13 +19,12 @@ from aiohttp import web
 
 from exchange.errors import UserError
 from exchange.html.templates import environment
-from exchange.net import RequestFence, listen
+from exchange.net import HOST, RequestFence, listen
 from trainer.dataset.readers import BadLine
 from trainer.scorer.folder import ScorerInfo
 from trainer.scorer.items import ScoreItem
 from trainer.scorer.loaded import LoadedScorer
 
-HOST = "127.0.0.1"
 MAX_BODY_BYTES = 1 << 20  # bytes; a long essay with its guide is a fiftieth of that
 MAX_ITEMS = 256  # items of one request
 MAX_CHARACTERS = 200_000  # characters of an item
