@@ -19,6 +19,8 @@ SAMPLE_S = 0.5
 _LIBRARY, _THREADS = "LD_PRELOAD", "OPENBLAS_NUM_THREADS"
 # Threads of a BLAS spin while they wait, which counts as work: the more so, the busier the machine.
 ONE_THREAD = {_THREADS: "1", "OMP_NUM_THREADS": "1"}
+# As where it is installed, whatever this shell says: a peer's packages came with their bytecode.
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def command_environment() -> dict[str, str]:
     """As from a shell, for a command of this project's."""
     env = as_from_a_shell(os.environ)
     paths = (str(ROOT), env.get("PYTHONPATH"))
-    return env | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return env | BYTECODE | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def mlx_environment() -> dict[str, str]:
@@ -88,6 +90,7 @@ def mlx_environment() -> dict[str, str]:
     return {
         **openblas.environment(os.environ),
         **ONE_THREAD,
+        **BYTECODE,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
 
