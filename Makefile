@@ -16,7 +16,7 @@ MINUTES ?= 20
 # Much of the suite waits (for leases, restarts, politeness), so more than a core each.
 TESTS   ?= -n 4 --dist loadfile
 
-.PHONY: install demo test storm fuzz real interop bench lint format lock upgrade clean help
+.PHONY: install demo test storm fuzz real interop interop-environment bench lint format lock upgrade clean help
 
 help:
 	@echo "make demo     the whole way, offline, in a few minutes"
@@ -59,9 +59,11 @@ real: system-demo install
 	@sh tools/real_model.sh $(PYTHON) $(REAL) $(REAL)-model
 	@$(BIN)/python -m tools.real $(REAL_DEMO) $(REAL)-model
 
-interop: system-interop install
-	@sh interop/environment.sh $(PYTHON) $(INTEROP)
+interop: system-interop install interop-environment
 	@$(INTEROP)/bin/python -m pytest interop
+
+interop-environment:
+	@sh interop/environment.sh $(PYTHON) $(INTEROP)
 
 bench: install
 	@$(BIN)/python -m bench
