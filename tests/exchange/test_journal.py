@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,12 @@ import pytest
 from exchange import journal, logs
 from exchange.journal import JournalEntry
 from exchange.project import Project
+from exchange.records import Result
+from exchange.store import tasks
+from exchange.store.spool import Spool
 from kkoracle.cli import app
 from tests.conftest import ROOT, cli_environment, fill_spool, run_cli, until, write_project
+from tools.completions import made_up_completion
 
 WRITER = """
 import sys
@@ -124,7 +129,10 @@ def test_a_command_that_was_killed_is_told_of_by_the_next_one(
 
 def test_stopped_by_ctrl_c_it_is_resumable(project: Project) -> None:
     assert project.config.path
-    process = subprocess.Popen(
+    with closing(Spool.open(project.archive_dir("paper"))) as spool:
+        told = made_up_completion(tasks.claim(spool, "paper", 1)[0].id)
+        tasks.finish(spool, [Result.of(told, "paper", (), "no-pair")])
+    process = subprocess.Popen(  # it ends by asking, and nobody answers
         [sys.executable, "-m", "kkoracle", "recheck"],
         cwd=project.config.path.parent,
         env=cli_environment(),
