@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,28 +30,11 @@ Attack = Callable[[Redis, list[str]], object]
 JUNK = (b"", b"\xff\xfe", b"a b", b"../x", b"x:y:z", b"-1", b"nan", b"1e999", b"{" * 2000, b"0")
 OWNED = Path(tempfile.gettempdir()) / f"kkoracle-owned-{os.getpid()}"
 PICKLE = f"cos\nsystem\n(S'touch {OWNED}'\ntR.".encode()  # makes that file where it is loaded
-JOB_FIELDS = (
-    "created_at",
-    "enqueued_at",
-    "started_at",
-    "ended_at",
-    "last_heartbeat",
-    "data",
-    "timeout",
-    "result_ttl",
-    "failure_ttl",
-    "retries_left",
-    "retry_intervals",
-    "repeats_left",
-    "dependency_ids",
-    "status",
-    "worker_name",
-    "origin",
-    "meta",
-    "webhooks",
-    "success_callback_name",
-    "failure_callback_name",
-)
+JOB_FIELDS = """
+created_at enqueued_at started_at ended_at last_heartbeat data timeout
+result_ttl failure_ttl retries_left retry_intervals repeats_left dependency_ids status
+worker_name origin meta webhooks success_callback_name failure_callback_name
+""".split()
 WORKER_FIELDS = ("pid", "birth", "last_heartbeat", "queues", "state", "current_job", "death")
 COUNTS = ("successful_job_count", "failed_job_count", "total_working_time")
 
@@ -193,6 +177,12 @@ def ids_of(pipeline: Pipeline) -> list[str]:
         spool.close()
 
 
+def end_in_order(worker: subprocess.Popen[str]) -> None:
+    worker.terminate()
+    said = worker.communicate(timeout=20)[0]
+    assert worker.returncode == 3 and "Traceback" not in said, said
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_whatever_a_peer_writes_every_task_is_stored_once(
     open_to_peers: RedisProcess, open_pipeline: Open, attack: Attack
@@ -209,10 +199,23 @@ def test_whatever_a_peer_writes_every_task_is_stored_once(
         assert worker.poll() is None, worker.stdout and worker.stdout.read()
         assert counters["tasks.done"] == counters["pairs.accepted"] == 12
         assert counters.get(REFUSED, 0) == 0 or attack is results
-        worker.terminate()
-        assert worker.wait(20) == 3
+        end_in_order(worker)
         assert not OWNED.exists()
-        assert worker.stdout is not None and "Traceback" not in worker.stdout.read()
+
+
+def test_who_writes_while_the_others_are_looked_after_ends_nobody(
+    open_to_peers: RedisProcess, open_pipeline: Open
+) -> None:
+    """Leases of 4 s are looked after every 2 s; what is no text lies there again in between."""
+    with open_pipeline(4, endpoint=Endpoint(delay=0.2)) as pipeline:
+        pipeline.until(lambda: pipeline.counters().get("tasks.queued") == 4)
+        worker = pipeline.start_worker(KKORACLE_WORK_LEASE_S="4")
+        pipeline.until(lambda: pipeline.requests() >= 1, 15)
+        with Redis.from_url(open_to_peers.access().worker_url()) as peer:
+            ends = time.monotonic() + 7
+            while time.monotonic() < ends and worker.poll() is None:
+                workers(peer, [])
+        end_in_order(worker)
 
 
 def test_what_a_peer_writes_as_our_heartbeat_is_shown_as_text_and_numbers(

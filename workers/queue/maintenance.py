@@ -184,13 +184,16 @@ class LeasingWorker(SimpleWorker):
             return
         moment = queue.clock.now()
         leases = queue.started_job_registry
-        leases.shorten()
-        remove_foreign_entries(queue, moment)
-        leases.cleanup(moment, self._exc_handlers)
-        queue.finished_job_registry.cleanup(moment)
-        queue.failed_job_registry.cleanup(moment)
-        worker_registration.clean_worker_registry(queue)
-        queue.intermediate_queue.cleanup(self, queue)
+        try:
+            leases.shorten()
+            remove_foreign_entries(queue, moment)
+            leases.cleanup(moment, self._exc_handlers)
+            queue.finished_job_registry.cleanup(moment)
+            queue.failed_job_registry.cleanup(moment)
+            queue.intermediate_queue.cleanup(self, queue)
+            worker_registration.clean_worker_registry(queue)
+        except ValueError as error:  # written since by a stranger: RQ falls over what is no text
+            log.warning("something in Redis is not what workers write: %s", error)
         queue.release_maintenance_lock()
 
     def renew_registration(self, pipe: Pipeline) -> None:
