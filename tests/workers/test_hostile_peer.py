@@ -30,11 +30,12 @@ Attack = Callable[[Redis, list[str]], object]
 JUNK = (b"", b"\xff\xfe", b"a b", b"../x", b"x:y:z", b"-1", b"nan", b"1e999", b"{" * 2000, b"0")
 OWNED = Path(tempfile.gettempdir()) / f"kkoracle-owned-{os.getpid()}"
 PICKLE = f"cos\nsystem\n(S'touch {OWNED}'\ntR.".encode()  # makes that file where it is loaded
-JOB_FIELDS = """
-created_at enqueued_at started_at ended_at last_heartbeat data timeout
-result_ttl failure_ttl retries_left retry_intervals repeats_left dependency_ids status
-worker_name origin meta webhooks success_callback_name failure_callback_name
-""".split()
+_OF_A_JOB = """
+created_at enqueued_at started_at ended_at last_heartbeat data timeout result_ttl failure_ttl
+retries_left retry_intervals repeats_left dependency_ids status worker_name origin meta webhooks
+success_callback_name failure_callback_name
+"""
+JOB_FIELDS = _OF_A_JOB.split()
 WORKER_FIELDS = ("pid", "birth", "last_heartbeat", "queues", "state", "current_job", "death")
 COUNTS = ("successful_job_count", "failed_job_count", "total_working_time")
 
