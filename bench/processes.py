@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import ROOT
+from exchange import signals
 from exchange.inference import openblas
 
 SAMPLE_S = 0.5
@@ -38,9 +41,18 @@ class ResourceUsage:
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> ResourceUsage:
-    """Run to the end, its output in `log`. Stopped by Ctrl-C, the command is stopped too."""
-    started = time.monotonic()
-    with log.open("wb") as output:
+    """Run to the end, its output in `log`.
+
+    Raises:
+        KeyboardInterrupt: a signal has come; the command was stopped too.
+    """
+    peak, is_told, started = 0, False, time.monotonic()
+    # A signal is remembered: raised while a process is being started, it would leave that behind.
+    with (
+        signals.stop_on_signal() as stopped,
+        log.open("wb") as output,
+        ThreadPoolExecutor(1) as pool,
+    ):
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -50,21 +62,28 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) ->
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        memory: _MemorySampler | None = None
-        try:
-            memory = _MemorySampler(process.pid)
-            # Not `getrusage`: that would count the looks at the memory too.
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            if memory is not None:
-                memory.stop()
+        family, ending = {process.pid}, pool.submit(_end_of, process.pid)
+        while not ending.done():
+            if stopped() and not is_told:  # once: a second one hurries ours
+                is_told = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
+            rss, family = family_rss(list_processes(), family)
+            peak = max(peak, rss)
+            wait([ending], SAMPLE_S)
+        status, used, ended = ending.result()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if stopped():
+        raise KeyboardInterrupt
     cpu_s = used.ru_utime + used.ru_stime
-    return ResourceUsage(process.returncode, time.monotonic() - started, cpu_s, memory.peak / 2**10)
+    return ResourceUsage(process.returncode, ended - started, cpu_s, peak / 2**10)
+
+
+def _end_of(pid: int) -> tuple[int, resource.struct_rusage, float]:
+    """Wait for a child: its status, what it used, and when it ended."""
+    # Not `getrusage`: that would count the looks at the memory too.
+    _, status, used = os.wait4(pid, 0)
+    return status, used, time.monotonic()
 
 
 def as_from_a_shell(env: Mapping[str, str]) -> dict[str, str]:
@@ -101,28 +120,12 @@ def children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-class _MemorySampler:
-    """Looks at the process tree until stopped. One that lost its parent stays one of it."""
-
-    def __init__(self, root: int) -> None:
-        self.peak = 0  # KiB
-        self._family = {root}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            listed = subprocess.run(
-                ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False
-            )
-            total, self._family = family_rss(listed.stdout, self._family)
-            self.peak = max(self.peak, total)
-            self._stop.wait(SAMPLE_S)
+def list_processes() -> str:
+    """All processes of this machine, as `family_rss` reads them."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=False
+    )
+    return listed.stdout
 
 
 def family_rss(listed: str, family: set[int]) -> tuple[int, set[int]]:
