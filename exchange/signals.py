@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from exchange.errors import STOPPED
+from exchange.errors import FAILED, STOPPED
 
 if TYPE_CHECKING:
     import subprocess
@@ -48,15 +48,22 @@ def stop_at_once() -> NoReturn:
 
 
 def end_process(code: int) -> NoReturn:
-    """End in order, with this exit code, after a `KeyboardInterrupt` that was dealt with.
+    """End in order with this exit code, and without taking the interpreter down piece by piece.
 
-    Where it came while a class was being made (`exec` in the standard library), Python has noted it
-    as one that nobody dealt with, and `sys.exit` would end by SIGINT, whatever the code.
+    Two things would end it otherwise, whatever the code. A `KeyboardInterrupt` that was dealt with,
+    but came while a class was being made (`exec` in the standard library), is noted by Python as
+    one that nobody dealt with: SIGINT. And a thread that evaluated MLX frees what it had compiled
+    after `Thread.join` has returned (before Python 3.13), with the interpreter's lock; where that
+    is being taken down, C++ calls `std::terminate`: SIGABRT.
     """
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        try:
             stream.flush()
+        except (BrokenPipeError, ValueError):  # nobody reads it any more
+            pass
+        except OSError:  # a full disk: what was to be read is lost
+            code = code or FAILED
     os._exit(code)
 
 

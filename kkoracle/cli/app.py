@@ -136,9 +136,7 @@ def main() -> NoReturn:
         entry.close(code, said)
         if code == CRASHED:
             signals.raise_interrupts()  # who knows what hangs now
-    if code == STOPPED:
-        signals.end_process(code)
-    sys.exit(code)
+    signals.end_process(code)
 
 
 def _run(entry: JournalEntry) -> tuple[int, str]:

@@ -9,6 +9,7 @@ life is a fork of a process that has only imported: MLX has evaluated nothing ye
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -82,18 +83,14 @@ def live(run: str, words: list[str], dies_at: str = "", spared: int = 0) -> tupl
     told = Path("written")
     child = os.fork()
     if not child:
-        code = 1
         with suppress(BaseException):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.argv = ["kkoracle", "train", "--name", run, *words]
             watch = WriteWatch(run, dies_at, spared)
             watch.install()
-            try:
-                code = main() or 0
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-            told.write_text("\n".join(watch.seen))
-        os._exit(code)
+            atexit.register(lambda: told.write_text("\n".join(watch.seen)))
+            main()
+        os._exit(1)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return code, told.read_text().splitlines() if code == 0 else []
