@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psutil
 import pytest
 
 from exchange.inference import openblas
@@ -205,6 +206,35 @@ def athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
     yield ZoneInfo("Europe/Athens")
     monkeypatch.undo()
     time.tzset()
+
+
+def is_running(pid: int) -> bool:
+    """True until it has ended, whether or not somebody has waited for it."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def arguments_of(pid: int) -> list[str]:
+    """What it was started with; none while it becomes another program, and when it has ended."""
+    try:
+        return list(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
+def worker_of(supervisor: int) -> int:
+    """The process in which the model of a `work` lives, as soon as there is one."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        children = [child.pid for child in psutil.Process(supervisor).children()]
+        found[:] = [pid for pid in children if "workers.run" in arguments_of(pid)]
+        return bool(found)
+
+    until(is_there)
+    return found[0]
 
 
 def until(

@@ -17,10 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import orjson
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -213,15 +213,10 @@ class Deployment:
 def is_alive(pid: int) -> bool:
     """True for a process that runs: not gone, not a zombie, not stopped."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        if sys.platform == "linux":
-            return False
-        told = subprocess.run(
-            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        state = told.stdout.strip()[:1]
-    return bool(state) and state not in "ZXT"
+        status = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return False
+    return status not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, psutil.STATUS_STOPPED)
 
 
 def wait_until_stopped(pid: int) -> None:

@@ -13,6 +13,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 from redis import Redis
 
 from bench import pretend
@@ -129,6 +130,6 @@ class _FlowMonitor:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of one process, user and system (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time of one process, user and system."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

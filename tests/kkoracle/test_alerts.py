@@ -19,7 +19,7 @@ from exchange.queue import keys
 from exchange.queue.feeder import enqueue
 from exchange.queue.redis_endpoint import redis_for
 from exchange.store import tasks
-from tests.conftest import fill_spool, until
+from tests.conftest import fill_spool, until, worker_of
 from tests.kkoracle.alert_rules import RULES, Scrape, fires, firing, scrape, seen
 from tests.kkoracle.status.test_status import beat, daemon, store
 from tests.workers.endpoint import Endpoint
@@ -204,8 +204,7 @@ def test_rules_on_processes_fire_when_the_processes_die(town: Town) -> None:
         (width,) = worker_at["kkoracle_worker_width"].values()
         assert width == 4
         for kills in (1, 2):
-            until(lambda: bool(worker_of(work)))
-            os.kill(worker_of(work), signal.SIGKILL)
+            os.kill(worker_of(work.pid), signal.SIGKILL)
             until(lambda least=kills: restarts(scrape(two)) >= least)
             until(lambda: any(scrape(two)["kkoracle_worker_up"].values()))
         later = scrape(two, "kkoracle-work")
@@ -220,15 +219,3 @@ def test_rules_on_processes_fire_when_the_processes_die(town: Town) -> None:
 
 def restarts(found: Scrape) -> float:
     return sum(found.get("kkoracle_worker_restarts_total", {}).values())
-
-
-def worker_of(supervisor: subprocess.Popen[str]) -> int:
-    """Not its Redis, nor what keeps the machine awake; 0 while it waits to start another."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(supervisor.pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = [line for line in listed.stdout.splitlines() if "workers.run" in line]
-    return int(found[0].split()[0]) if found else 0

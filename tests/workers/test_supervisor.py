@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import orjson
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from exchange import lock, signals
 from exchange.errors import UserError
 from exchange.queue import keys
+from tests.conftest import is_running, worker_of
 from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
 from workers import supervisor
@@ -42,18 +42,11 @@ def worker_pid(pipeline: Pipeline) -> int:
     return int(re.findall(rb"-(\d+)-", name)[0])
 
 
-def child_of(process: subprocess.Popen[str]) -> int:
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
-    )
-    return int(listed.stdout.split()[0])
-
-
 def test_a_killed_worker_is_started_again_and_all_is_done(open_pipeline: Open) -> None:
     with open_pipeline(30, delay=0.3) as pipeline:
         supervisor = start(pipeline)
         pipeline.until(lambda: pipeline.requests() >= 6)
-        os.kill(child_of(supervisor), signal.SIGKILL)
+        os.kill(worker_of(supervisor.pid), signal.SIGKILL)
         counters = pipeline.until_done()
         assert counters["tasks.done"] == counters["pairs.accepted"] == 30
         supervisor.terminate()
@@ -64,32 +57,32 @@ def test_ctrl_c_ends_both_and_exits_with_3(open_pipeline: Open) -> None:
     with open_pipeline(12, delay=0.3) as pipeline:
         supervisor = start(pipeline)
         pipeline.until(lambda: pipeline.requests() >= 2)
-        child = child_of(supervisor)
+        child = worker_of(supervisor.pid)
         supervisor.send_signal(signal.SIGINT)
         assert supervisor.wait(30) == 3
-        pipeline.until(lambda: not Path(f"/proc/{child}").exists())
+        pipeline.until(lambda: not is_running(child))
 
 
 def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_pipeline: Open) -> None:
     with open_pipeline(12, delay=0.2) as pipeline:
         supervisor = start(pipeline)
         pipeline.until(lambda: pipeline.requests() >= 2)
-        child = child_of(supervisor)
+        child = worker_of(supervisor.pid)
         supervisor.kill()
-        pipeline.until(lambda: not Path(f"/proc/{child}").exists(), 20)
+        pipeline.until(lambda: not is_running(child), 20)
 
 
 def test_an_orphan_ends_even_when_redis_is_gone_too(open_pipeline: Open) -> None:
     with open_pipeline(12, delay=0.2) as pipeline:
         supervisor = start(pipeline)
         pipeline.until(lambda: pipeline.requests() >= 2)
-        child = child_of(supervisor)
+        child = worker_of(supervisor.pid)
         supervisor.kill()
         pipeline.pump.stop()
         pid = int(orjson.loads((pipeline.project.redis_dir / "redis.json").read_bytes())["pid"])
         os.kill(pid, signal.SIGSTOP)  # the pipeline would start a dead one again
         try:
-            pipeline.until(lambda: not Path(f"/proc/{child}").exists(), 25)
+            pipeline.until(lambda: not is_running(child), 25)
         finally:
             os.kill(pid, signal.SIGCONT)
 

@@ -25,7 +25,7 @@ from exchange.queue import redis_client, redis_process
 from exchange.queue.redis_client import check_redis
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
-from tests.conftest import cli_environment, until
+from tests.conftest import cli_environment, is_running, until
 from tests.servers import OwnServer
 
 Maker = Callable[..., Project]
@@ -34,19 +34,6 @@ Maker = Callable[..., Project]
 def pid_of(project: Project) -> int:
     """0 while it is being started."""
     return int(orjson.loads((project.redis_dir / "redis.json").read_bytes())["pid"] or 0)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return (
-        "Z"
-        not in subprocess.run(
-            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout
-    )
 
 
 def test_the_second_user_finds_the_first_ones_server_and_the_last_stops_it(
@@ -59,7 +46,7 @@ def test_the_second_user_finds_the_first_ones_server_and_the_last_stops_it(
             assert second.connect().get("a") == b"1"
         assert first.connect().ping()  # one user is left
         pid = pid_of(project)
-    until(lambda: not alive(pid), 10)
+    until(lambda: not is_running(pid), 10)
     assert not (project.redis_dir / "redis.json").exists()
 
 
@@ -101,10 +88,10 @@ def test_a_killed_users_server_is_stopped_by_the_next_user_that_leaves(make_proj
     user.kill()
     user.wait()
     user.stdout.close()
-    assert alive(pid)
+    assert is_running(pid)
     with redis_for(project) as redis:
         assert pid_of(project) == pid and redis.connect().ping()
-    until(lambda: not alive(pid), 10)
+    until(lambda: not is_running(pid), 10)
 
 
 def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
@@ -122,10 +109,10 @@ def test_a_server_whose_starter_was_killed_half_way_is_found_and_gets_no_rival(
         [sys.executable, "-c", script, str(project.redis_dir)], env=cli_environment(), check=False
     )
     first = pid_of(project)
-    assert alive(first)
+    assert is_running(first)
     with redis_for(project) as redis:
         assert redis.connect().info("server")["process_id"] == first
-    until(lambda: not alive(first), 10)
+    until(lambda: not is_running(first), 10)
 
 
 def test_a_server_that_hangs_for_a_moment_is_waited_for(make_project: Maker) -> None:
@@ -146,7 +133,7 @@ def test_a_server_that_answers_nobody_does_not_stay_behind(
     with redis_for(project, keep_alive=False):
         server = pid_of(project)
         os.kill(server, signal.SIGSTOP)
-    until(lambda: not alive(server), 10)
+    until(lambda: not is_running(server), 10)
 
 
 def test_a_server_whose_folder_was_taken_away_does_not_stay_behind(make_project: Maker) -> None:
@@ -155,7 +142,7 @@ def test_a_server_whose_folder_was_taken_away_does_not_stay_behind(make_project:
         server = pid_of(project)
         while project.data.exists():  # the server may still be writing into it
             shutil.rmtree(project.data, ignore_errors=True)
-    until(lambda: not alive(server), 10)
+    until(lambda: not is_running(server), 10)
 
 
 def test_a_server_that_cannot_be_noted_down_does_not_stay_behind(
@@ -189,7 +176,7 @@ def test_a_signal_as_the_last_user_leaves_is_heard_when_the_server_is_gone(
     monkeypatch.setattr(RedisProcess, "stop_if_last", interrupted)
     with pytest.raises(KeyboardInterrupt), redis_for(project, keep_alive=False):
         server = pid_of(project)
-    assert not alive(server)
+    assert not is_running(server)
 
 
 def test_a_damaged_append_only_file_stops_nobody(make_project: Maker) -> None:
@@ -357,7 +344,7 @@ def test_our_server_that_dies_between_two_looks_is_started_once_more(
         if len(looks) == 1:
             server = pid_of(project)
             os.kill(server, signal.SIGKILL)
-            until(lambda: not alive(server), 10)
+            until(lambda: not is_running(server), 10)
         return looked(url)
 
     monkeypatch.setattr(redis_client, "check_redis", kills_first)

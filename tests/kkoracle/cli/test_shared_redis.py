@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
@@ -147,8 +148,8 @@ def test_the_secrets_lie_where_only_their_owner_reads_and_in_no_process_list(
     project = make_project()
     with opened(project) as (worker, _):
         password = worker.connection_pool.connection_kwargs["password"]
-        listed = subprocess.run(["ps", "axe"], capture_output=True, text=True, check=True).stdout
-        assert password not in listed
+        listed = [one.info for one in psutil.process_iter(["cmdline", "environ"])]
+        assert listed and password not in str(listed)
         for path in project.redis_dir.rglob("*"):
             if path.is_file() and password.encode() in path.read_bytes():
                 assert path.name == redis_access.FILE and path.stat().st_mode & 0o077 == 0
@@ -236,16 +237,7 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
 
 def worker_of(url: str, project: Project, endpoint: Endpoint) -> int:
     """The process that has its requests at this endpoint: the child of the other machine's."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
-    ).stdout
-    pids = [int(line.split()[0]) for line in listed.splitlines() if "workers.run" in line]
-    (found,) = [pid for pid in pids if endpoint.url.encode() in environment_of(pid)]
+    listed = psutil.process_iter(["cmdline", "environ"])
+    workers = [one for one in listed if "workers.run" in (one.info["cmdline"] or [])]
+    (found,) = [one.pid for one in workers if endpoint.url in str(one.info["environ"])]
     return found
-
-
-def environment_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""

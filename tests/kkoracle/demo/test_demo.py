@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 from exchange.store.spool import Spool
 from kkoracle.demo.progress import spool_counters
-from tests.conftest import run_cli, until
+from tests.conftest import run_cli, until, worker_of
 
 STORIES = "60"
 BRIEF = {"KKORACLE_TRAIN_EPOCHS": "1"}  # where only crawl and generation are looked at
@@ -86,10 +87,8 @@ def test_the_summary_says_what_came_of_it_and_where_it_is(undisturbed: Path) -> 
 
 
 def test_nothing_of_it_is_left_running(undisturbed: Path) -> None:
-    listed = subprocess.run(
-        ["ps", "ax", "-o", "command"], capture_output=True, text=True, check=True
-    )
-    assert str(undisturbed) not in listed.stdout
+    listed = [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])]
+    assert str(undisturbed) not in str(listed)
 
 
 def test_running_it_again_changes_nothing_and_is_quick(undisturbed: Path) -> None:
@@ -110,16 +109,7 @@ def pid_of(directory: Path, victim: str) -> int:
         return int(orjson.loads((directory / "data" / "redis" / "redis.json").read_bytes())["pid"])
     if victim != "worker process":
         return pid_of_child(directory, victim)
-    supervisor = pid_of_child(directory, "worker")
-    listed = subprocess.run(
-        ["ps", "ax", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    (pid,) = [
-        int(line.split()[0])
-        for line in listed
-        if int(line.split()[1]) == supervisor and "workers.run" in line
-    ]
-    return pid
+    return worker_of(pid_of_child(directory, "worker"))
 
 
 @pytest.mark.storm

@@ -17,7 +17,7 @@ from exchange.errors import Busy
 from exchange.lock import GPU_LOCK, LIVE_LOCK, FileLock, daemon_lock, hold_gpu
 from exchange.project import Project
 from kkoracle.live.record import read_mornings
-from tests.conftest import run_cli, until
+from tests.conftest import is_running, run_cli, until
 from tests.crawler.harness import PROFILE
 from tests.crawler.loopback import Answer, Loopback, paper
 from tests.workers.endpoint import Endpoint
@@ -191,8 +191,3 @@ def test_killed_while_the_site_does_not_answer_it_leaves_nobody_behind(
             live.wait()
             for pid in json.loads(notes.read_bytes()).values():
                 until(lambda pid=pid: not is_running(pid), 30)  # type: ignore[misc]
-
-
-def is_running(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
-    return state.stdout.strip()[:1] not in (b"", b"Z")

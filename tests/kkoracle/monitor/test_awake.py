@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kkoracle.monitor import awake
-from tests.conftest import cli_environment, until
+from tests.conftest import arguments_of, cli_environment, is_running, until
 
 
 def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
@@ -34,12 +34,11 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
     )
     assert process.stdout is not None
     child = int(process.stdout.readline())
-    # While a process becomes another program it has no arguments to show.
-    until(lambda: b"tail" in Path(f"/proc/{child}/cmdline").read_bytes(), 10)
+    until(lambda: "tail" in arguments_of(child), 10)
     process.kill()
     process.wait()
     process.stdout.close()
-    until(lambda: not runs(child), 10)
+    until(lambda: not is_running(child), 10)
     with awake.SleepInhibitor() as held:
         held.want(True)
         assert held.held
@@ -47,13 +46,6 @@ def test_the_machine_is_kept_awake_while_wanted_and_never_longer_than_we_live(
         assert not held.held
         held.want(True)
     assert not held.held
-
-
-def runs(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
 
 
 def test_a_machine_that_cannot_be_kept_awake_is_asked_once(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 from crawler.status.report import read_counters
@@ -260,14 +261,8 @@ def finish(running: list[subprocess.Popen[str]], seconds: float = 90) -> None:
 
 def family(pids: set[int]) -> set[int]:
     """These processes and their descendants."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
-    parents = dict(tuple(map(int, line.split())) for line in listed.stdout.splitlines())
-    grown = True
-    while grown:
-        born = {pid for pid, parent in parents.items() if parent in pids} - pids
-        pids |= born
-        grown = bool(born)
-    return pids
+    found = [child for pid in pids for child in psutil.Process(pid).children(recursive=True)]
+    return pids | {child.pid for child in found}
 
 
 def about_story(prompt: str) -> str:
