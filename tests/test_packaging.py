@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -94,6 +98,33 @@ def test_what_installs_checks_hashes() -> None:
     for file in ("tools/install.sh", "Dockerfile"):
         assert "--require-hashes" in text(file) and "--no-build-isolation" in text(file)
         assert "-c requirements.lock" not in text(file)
+
+
+def test_an_environment_that_another_python_made_is_made_anew(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def install() -> str:
+        return subprocess.run(
+            ["sh", "tools/install.sh", "venv", "dev"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHON": sys.executable, "PIP": "true"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert "anew" not in install()
+    kept = tmp_path / "venv" / "kept"
+    kept.touch()
+    assert "anew" not in install() and kept.exists()
+    python = tmp_path / "venv" / "bin" / "python"
+    python.unlink()
+    python.write_text("#!/bin/sh\necho /gone 3.9\n", "utf-8")
+    python.chmod(0o755)
+    assert "made with another Python" in install() and not kept.exists()
+    subprocess.run([python, "-c", "import ssl"], check=True)
 
 
 def test_the_readme_shows_both_commands_and_the_makefile_has_them() -> None:

@@ -4,6 +4,12 @@
 set -u
 venv=$1 extras=$2 log=$1/install.log
 started=$(date +%s)
+# `venv` over what another Python has made leaves half of each: the modules of one, run by the other.
+made_with() { "$1" -c 'import sys; print(sys.base_prefix, sys.version)' 2>/dev/null; }
+if [ -f "$venv/pyvenv.cfg" ] && [ "$(made_with "$venv"/bin/python)" != "$(made_with "$PYTHON")" ]; then
+  echo "$venv was made with another Python: it is made anew"
+  rm -rf "$venv"
+fi
 printf 'making the environment in %s (once; one to three minutes) ' "$venv"
 mkdir -p "$venv"
 ( while sleep 3; do printf .; done ) &
