@@ -138,10 +138,14 @@ def test_a_command_ends_without_taking_the_interpreter_down() -> None:
     assert run.returncode == 0 and len(run.stdout.splitlines()) == 1, run.stdout
 
 
-def test_what_was_to_be_read_and_found_no_room_is_no_success() -> None:
-    script = "from exchange import signals; print('kept until the end'); signals.end_process(0)"
-    with Path("/dev/full").open("w") as full:
-        run = subprocess.run([sys.executable, "-c", script], stdout=full, check=False)
+def test_what_was_to_be_read_and_found_no_room_is_no_success(tmp_path: Path) -> None:
+    script = (
+        "import resource; from exchange import signals\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4))\n"
+        "print('kept until the end'); signals.end_process(0)"
+    )
+    with (tmp_path / "out").open("w") as small:
+        run = subprocess.run([sys.executable, "-c", script], stdout=small, check=False)
     assert run.returncode == 1
 
 
