@@ -145,8 +145,14 @@ def test_what_was_to_be_read_and_found_no_room_is_no_success(tmp_path: Path) -> 
         "print('kept until the end'); signals.end_process(0)"
     )
     with (tmp_path / "out").open("w") as small:
-        run = subprocess.run([sys.executable, "-c", script], stdout=small, check=False)
-    assert run.returncode == 1
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONUNBUFFERED": ""},  # where it is kept until the end
+            stdout=small,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (run.returncode, run.stderr) == (1, b"")
 
 
 def test_a_child_in_its_own_session_is_told_once(tmp_path: Path) -> None:
