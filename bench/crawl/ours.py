@@ -17,6 +17,7 @@ from crawler.daemon import run_daemon
 from crawler.frontier.frontier import Frontier
 from crawler.records import Link
 from crawler.settings import CrawlSettings
+from exchange import signals
 from exchange.project import Project
 from exchange.recipes.recipe import Recipe
 from exchange.settings import Config, GeneralSettings, RedisSettings
@@ -90,4 +91,5 @@ def _known(count: int) -> Iterator[Link]:
 if __name__ == "__main__":
     url, folder, concurrency, what, *rest = sys.argv[1:]
     delay = float(rest[0]) if rest else 0.0
-    raise SystemExit(main(url, Path(folder), int(concurrency), what, delay))
+    code = main(url, Path(folder), int(concurrency), what, delay)
+    signals.end_process(code)  # as `kkoracle` does
