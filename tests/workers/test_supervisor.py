@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 
 import orjson
+import psutil
 import pytest
 
 from exchange import lock, signals
 from exchange.errors import UserError
 from exchange.queue import keys
-from tests.conftest import is_running, worker_of
+from tests.conftest import worker_of
 from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
 from workers import supervisor
@@ -60,7 +61,7 @@ def test_ctrl_c_ends_both_and_exits_with_3(open_pipeline: Open) -> None:
         child = worker_of(supervisor.pid)
         supervisor.send_signal(signal.SIGINT)
         assert supervisor.wait(30) == 3
-        pipeline.until(lambda: not is_running(child))
+        pipeline.until(lambda: not psutil.pid_exists(child))
 
 
 def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_pipeline: Open) -> None:
@@ -69,7 +70,7 @@ def test_a_worker_whose_supervisor_was_killed_ends_by_itself(open_pipeline: Open
         pipeline.until(lambda: pipeline.requests() >= 2)
         child = worker_of(supervisor.pid)
         supervisor.kill()
-        pipeline.until(lambda: not is_running(child), 20)
+        pipeline.until(lambda: not psutil.pid_exists(child), 20)
 
 
 def test_an_orphan_ends_even_when_redis_is_gone_too(open_pipeline: Open) -> None:
@@ -82,7 +83,7 @@ def test_an_orphan_ends_even_when_redis_is_gone_too(open_pipeline: Open) -> None
         pid = int(orjson.loads((pipeline.project.redis_dir / "redis.json").read_bytes())["pid"])
         os.kill(pid, signal.SIGSTOP)  # the pipeline would start a dead one again
         try:
-            pipeline.until(lambda: not is_running(child), 25)
+            pipeline.until(lambda: not psutil.pid_exists(child), 25)
         finally:
             os.kill(pid, signal.SIGCONT)
 
