@@ -23,7 +23,7 @@ from exchange import logs, signals
 from exchange.cli import commands
 from exchange.cli.commands import HelpfulGroup
 from exchange.display import LEVEL_VARIABLE
-from exchange.errors import STOPPED, USAGE, NotAllowed, UserError
+from exchange.errors import FAILED, STOPPED, USAGE, NotAllowed, UserError
 from exchange.files import PRIVATE, check_owner, is_full, write_error
 from exchange.journal import CRASHED, FRONT_OPTIONS, JournalEntry
 from exchange.settings import Config
@@ -129,6 +129,8 @@ def main() -> NoReturn:
             code, said = _run(entry)
         except KeyboardInterrupt:  # as it was letting go of what it held
             code, said = STOPPED, signals.STOPPED_LINE
+        except Exception:  # an error of ours: what it says is for whoever mends it
+            sys.excepthook(*sys.exc_info())
     finally:
         signals.hold_back()
         if said:
@@ -136,7 +138,7 @@ def main() -> NoReturn:
         entry.close(code, said)
         if code == CRASHED:
             signals.raise_interrupts()  # who knows what hangs now
-    signals.end_process(code)
+    signals.end_process(FAILED if code == CRASHED else code)
 
 
 def _run(entry: JournalEntry) -> tuple[int, str]:

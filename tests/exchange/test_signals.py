@@ -123,19 +123,24 @@ def test_a_thread_that_is_still_letting_go_of_a_model_does_not_abort_the_process
         assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_a_command_ends_without_taking_the_interpreter_down() -> None:
+@pytest.mark.parametrize(("fault", "code", "said"), [("", 0, ""), ("1 / 0", 1, "Traceback")])
+def test_a_command_ends_without_taking_the_interpreter_down(
+    fault: str, code: int, said: str
+) -> None:
     script = (
-        "import os, sys; from kkoracle.cli import main\n"
+        "import os, sys; from kkoracle.cli import app, main\n"
         "class Late:\n"
         "    def __del__(self, write=os.write): write(1, b'taken down\\n')\n"
         "sys.late = Late()\n"  # its own module is the last to be taken down
         "sys.argv[1:] = ['--version']\n"
+        f"if '{fault}': app._run = lambda entry: {fault or None}\n"
         "main()"
     )
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert run.returncode == 0 and len(run.stdout.splitlines()) == 1, run.stdout
+    assert run.returncode == code and "taken down" not in run.stdout, run.stdout
+    assert run.stderr.startswith(said) and bool(run.stderr) == bool(said)
 
 
 def test_what_was_to_be_read_and_found_no_room_is_no_success(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -15,7 +14,6 @@ import pytest
 
 from exchange import lock, signals
 from exchange.errors import UserError
-from exchange.queue import keys
 from tests.conftest import worker_of
 from tests.workers.conftest import Pipeline
 from tests.workers.endpoint import Endpoint
@@ -35,12 +33,6 @@ def start(pipeline: Pipeline, *flags: str, **environment: str) -> subprocess.Pop
         KKORACLE_WORK_URL=pipeline.endpoint.url,
         **environment,
     )
-
-
-def worker_pid(pipeline: Pipeline) -> int:
-    pipeline.until(lambda: bool(pipeline.redis.keys(keys.heartbeat("*"))))
-    (name, *_) = pipeline.redis.keys(keys.heartbeat("*"))
-    return int(re.findall(rb"-(\d+)-", name)[0])
 
 
 def test_a_killed_worker_is_started_again_and_all_is_done(open_pipeline: Open) -> None:

@@ -22,7 +22,7 @@ from exchange.queue import keys, redis_access
 from exchange.queue.redis_endpoint import redis_for
 from exchange.queue.redis_process import RedisProcess
 from exchange.store.spool import Spool, open_tasks
-from tests.conftest import fill_spool, run_cli, until, write_project
+from tests.conftest import fill_spool, run_cli, until, worker_of, write_project
 from tests.servers import free_port
 from tests.workers.endpoint import Endpoint
 
@@ -206,7 +206,7 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
             "replay",
         )
     )
-    project, other = (write_project(folder, tiny_model, extra) for folder in (here, there))
+    project, _ = (write_project(folder, tiny_model, extra) for folder in (here, there))
     fill_spool(project, 60).close()
     port = free_port()
     with Endpoint(delay=0.3) as one, Endpoint(delay=0.3) as two:
@@ -217,11 +217,11 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
             url = "".join(re.findall(r"KKORACLE_REDIS_URL=(\S+)", serving.stdout.readline()))
         daemon = popen("-m", "kkoracle", "crawl", "--no-fetch", cwd=here)
         popen("-m", "kkoracle", "work", cwd=here, KKORACLE_WORK_URL=one.url)
-        popen(
+        elsewhere = popen(
             "-m", "kkoracle", "work", cwd=there, KKORACLE_WORK_URL=two.url, KKORACLE_REDIS_URL=url
         )
         until(lambda: one.asked.total() > 3 and two.asked.total() > 3)
-        os.kill(worker_of(url, other, two), signal.SIGKILL)
+        os.kill(worker_of(elsewhere.pid), signal.SIGKILL)
         until(lambda: not open_tasks(done_by(project)))
         assert daemon.wait(30) == 0
     assert not (there / "data" / "redis").exists() and not (there / "data" / "paper").exists()
@@ -233,11 +233,3 @@ def test_two_machines_on_one_redis_lose_and_double_nothing(
         assert spool.db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] == 60
     spool.close()
     assert set(one.asked) | set(two.asked) == {str(n) for n in range(60)}
-
-
-def worker_of(url: str, project: Project, endpoint: Endpoint) -> int:
-    """The process that has its requests at this endpoint: the child of the other machine's."""
-    listed = psutil.process_iter(["cmdline", "environ"])
-    workers = [one for one in listed if "workers.run" in (one.info["cmdline"] or [])]
-    (found,) = [one.pid for one in workers if endpoint.url in str(one.info["environ"])]
-    return found
