@@ -1,8 +1,9 @@
 """Puts each story into the cluster of its near-duplicates, as it is stored.
 
 The index lies in the spool and is written in its transactions. Memory is flat; a story of n words
-costs n hashes, 2n/9 rows, n look-ups of at most `COMMON` rows each, and reading those of the
-others whose fingerprints leave it open that one is a part of the other: a dozen at most.
+costs n hashes, 2n/9 rows and as many look-ups of at most `COMMON` rows each, n look-ups among the
+short texts, and reading those of the others whose fingerprints leave it open that one is a part of
+the other: a dozen at most.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
 from heapq import nsmallest
 
 import orjson
@@ -18,7 +19,6 @@ import orjson
 from crawler.duplicates import shingles
 from exchange.records import Story
 from exchange.store.spool import Spool
-from exchange.text.scripts import count_words
 
 CONTAINED = 0.8  # of a text's shingles in another one: it is part of that
 NUMBERS = 0.9  # of its numbers too, or it is this week's issue of what comes every week
@@ -45,36 +45,62 @@ CREATE TABLE IF NOT EXISTS near_stories (
 CREATE INDEX IF NOT EXISTS near_texts ON near_stories(text);
 CREATE TABLE IF NOT EXISTS near_prints (
     print INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (print, serial)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS near_short_prints (
+    print INTEGER NOT NULL, serial INTEGER NOT NULL, PRIMARY KEY (print, serial)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS near_paragraphs (
     print INTEGER PRIMARY KEY, stories INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS stories_by_cluster ON stories(cluster);
 """
+_HAS_SHORT = "SELECT 1 FROM sqlite_master WHERE name='near_short_prints'"
 # An older process changes a text and knows no sample: the former one would hide its copies.
 _FORGET_SAMPLE = """
 CREATE TRIGGER IF NOT EXISTS near_sample_is_old AFTER UPDATE OF text ON near_stories
 WHEN NEW.text<>OLD.text AND NEW.sample IS OLD.sample
 BEGIN UPDATE near_stories SET shingles=0, sample='' WHERE serial=NEW.serial; END
 """
-_SERIALS = """
-SELECT print, serials FROM (
-    SELECT value AS print, (SELECT group_concat(serial)
-        FROM (SELECT serial FROM near_prints WHERE print=value LIMIT :most)) AS serials
-    FROM json_each(:prints)) WHERE serials IS NOT NULL
-"""
-_STOCK = "0"  # in place of the numbers of all stories that hold a stock phrase; theirs begin at 1
+_STOCK = 0  # in place of the numbers of all stories that hold a stock phrase; theirs begin at 1
 _PRINT = "Q"  # how an array holds a fingerprint
 _VERSION = "near"  # the spool's note: the version of extraction that the index is of
 OWN_MARKS = ("boilerplate", "duplicate", "edition", "teaser")  # the marks that are given here
 
 
-@dataclass(frozen=True, slots=True)
-class _ComparedText:
-    """A text as it is compared, the site's own paragraphs left out."""
+class _Fingerprints:
+    """The numbers of the stories that have a fingerprint: at most `COMMON`, or `_STOCK` alone."""
 
-    in_order: list[int]
-    prints: frozenset[int]
-    numbers: frozenset[str]
-    length: int
+    def __init__(self, db: sqlite3.Connection, table: str) -> None:
+        self._db, self._table = db, table
+
+    def find(self, prints: Iterable[int]) -> tuple[list[list[int]], set[int]]:
+        """For each fingerprint that any stories have, their numbers; and the stock phrases."""
+        cursor = self._db.execute(
+            f"SELECT print, serial FROM json_each(?) CROSS JOIN {self._table} ON print=value",
+            (orjson.dumps(list(prints)),),
+        )
+        cursor.row_factory = None
+        found: dict[int, list[int]] = defaultdict(list)
+        for print_, serial in cursor.fetchall():
+            found[print_].append(serial)
+        stock = {print_ for print_, serials in found.items() if serials[0] == _STOCK}
+        for print_ in [each for each, serials in found.items() if len(serials) > COMMON]:
+            # Nobody is to be found by a stock phrase: one row is enough to know it by.
+            self._db.execute(f"DELETE FROM {self._table} WHERE print=?", (print_,))
+            self.add([print_], _STOCK)
+            stock.add(print_)
+        return [serials for print_, serials in found.items() if print_ not in stock], stock
+
+    def add(self, prints: Iterable[int], serial: int) -> None:
+        """Note a story's fingerprints."""
+        self._db.executemany(
+            f"INSERT OR IGNORE INTO {self._table} VALUES (?,?)",
+            [(print_, serial) for print_ in prints],
+        )
+
+    def remove(self, prints: Iterable[int], serial: int) -> None:
+        """Forget a story's fingerprints."""
+        self._db.executemany(
+            f"DELETE FROM {self._table} WHERE print=? AND serial=?",
+            [(print_, serial) for print_ in prints],
+        )
 
 
 class NearDuplicates:
@@ -83,7 +109,12 @@ class NearDuplicates:
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
         self._db: sqlite3.Connection = spool.db
+        # Of two long texts the samples meet. A short one keeps all of its fingerprints, and a
+        # longer one that holds it is asked for all of its own: so they stand in a small table.
+        self._sampled = _Fingerprints(self._db, "near_prints")
+        self._short = _Fingerprints(self._db, "near_short_prints")
         with spool.transaction():
+            has_short = self._db.execute(_HAS_SHORT).fetchone()
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
             known = {row["name"] for row in self._db.execute("PRAGMA table_info(near_stories)")}
@@ -91,6 +122,20 @@ class NearDuplicates:
                 if column.split()[0] not in known:
                     self._db.execute(f"ALTER TABLE near_stories ADD COLUMN {column}")
             self._db.execute(_FORGET_SAMPLE)
+            if not has_short:
+                self._move_short_texts()
+
+    def _move_short_texts(self) -> None:
+        """Those that an earlier version put among the samples."""
+        rows = self._db.execute(
+            "SELECT serial, shingles, sample FROM near_stories WHERE shingles BETWEEN 1 AND ?",
+            (shingles.SHORT,),
+        ).fetchall()
+        for serial, count, sample in rows:
+            prints = array(_PRINT, sample)
+            if len(prints) == count:
+                self._sampled.remove(prints, serial)
+                self._short.add(prints, serial)
 
     def reset_if_new_version(self, version: str) -> None:
         """Forget all when stories are extracted by another version: all are clustered anew then.
@@ -100,7 +145,7 @@ class NearDuplicates:
         if self.spool.meta(_VERSION) == version:
             return
         with self.spool.transaction():
-            for table in ("near_stories", "near_prints", "near_paragraphs"):
+            for table in ("near_stories", "near_prints", "near_short_prints", "near_paragraphs"):
                 self._db.execute(f"DELETE FROM {table}")
             self._db.execute("UPDATE stories SET cluster=id WHERE cluster<>id")
             self.spool.set_meta(_VERSION, version)
@@ -110,7 +155,7 @@ class NearDuplicates:
 
         Assigning the same story with the same text again changes nothing.
         """
-        paragraphs = shingles.without_jump_line(story.text).split("\n\n")
+        paragraphs = shingles.paragraphs_of(story.text)
         whole = shingles.stable_hash("\n".join(paragraphs))
         known = self._db.execute(
             "SELECT serial, text FROM near_stories WHERE story_id=?", (story.id,)
@@ -118,17 +163,19 @@ class NearDuplicates:
         if known is not None and known["text"] == whole:
             return self._restore(story)
         boilerplate = self._count_paragraphs(paragraphs)
-        text = _compared_text(paragraphs, boilerplate)
+        text = shingles.compared_text(paragraphs, boilerplate)
         sample = frozenset(shingles.winnow(text.in_order))
         about = (whole, len(text.prints), array(_PRINT, sample).tobytes())
         serial = self._index(story.id, about, None if known is None else known["serial"])
         marks = set(story.marks)
-        if _boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
+        if shingles.boilerplate_share(paragraphs, boilerplate) >= BOILERPLATE:
             marks.add("boilerplate")
-        rare, stock = self._stories_by_print(text)
+        rare, stock = self._sampled.find(sample)
+        rare_short, stock_short = self._short.find(text.prints)
         similar = self._identical(whole, serial)
         if similar:
             marks.add("duplicate")
+        rare += rare_short
         for other in [] if similar else self._candidates(text, sample, boilerplate, rare, serial):
             mark, both = self._compare(text, other, boilerplate)
             if mark:
@@ -137,17 +184,17 @@ class NearDuplicates:
                     self.spool.mark(other, mark)
                 else:
                     marks.add(mark)
-        self._db.executemany(
-            "INSERT OR IGNORE INTO near_prints VALUES (?,?)",
-            [(print_, serial) for print_ in sample - stock],
-        )
+        if len(text.in_order) <= shingles.SHORT:
+            self._short.add(sample - stock_short, serial)
+        else:
+            self._sampled.add(sample - stock, serial)
         return story.replace(
             cluster=self._merge_clusters(story.id, similar), marks=tuple(sorted(marks))
         )
 
     def _restore(self, story: Story) -> Story:
         row = self._db.execute("SELECT cluster FROM stories WHERE id=?", (story.id,)).fetchone()
-        kept = {mark for mark in self.spool.marks(story.id) if mark in OWN_MARKS}
+        kept = self.spool.marks(story.id).intersection(OWN_MARKS)
         marks = tuple(sorted({*story.marks, *kept}))
         alone = row is None or row["cluster"] == story.id
         return story.replace(cluster="" if alone else row["cluster"], marks=marks)
@@ -186,43 +233,24 @@ class NearDuplicates:
         ).fetchall()
         return [row["story_id"] for row in rows]
 
-    def _stories_by_print(self, text: _ComparedText) -> tuple[list[list[str]], set[int]]:
-        """For each fingerprint that any stories have, their numbers; and the stock phrases apart.
-
-        Those of the other are a sample, so all of ours are asked for, in one statement.
-        """
-        rare: list[list[str]] = []
-        stock: set[int] = set()
-        asked = {"prints": orjson.dumps(list(text.prints)), "most": COMMON + 1}
-        for print_, serials in self._db.execute(_SERIALS, asked).fetchall():
-            found = serials.split(",")
-            if found[0] == _STOCK:
-                stock.add(print_)
-            elif len(found) > COMMON:
-                stock.add(print_)
-                self._forget_stories(print_)
-            else:
-                rare.append(found)
-        return rare, stock
-
     def _candidates(
         self,
-        text: _ComparedText,
+        text: shingles.ComparedText,
         sample: frozenset[int],
         boilerplate: frozenset[str],
-        rare: list[list[str]],
+        rare: list[list[int]],
         serial: int,
     ) -> list[str]:
         """Of those with the most and rarest fingerprints in common, the stories of which this may
         be a part, or they of it.
         """
-        hits: dict[str, float] = defaultdict(float)
+        hits: dict[int, float] = defaultdict(float)
         for found in rare:
             for number in found:
                 hits[number] += 1 / len(found)  # a rare one says more
-        hits.pop(str(serial), None)
+        hits.pop(serial, None)
         most = MAX_COMPARED_SHORT if len(text.prints) <= shingles.SHORT else MAX_COMPARED
-        best = nsmallest(most, hits, key=lambda number: (-hits[number], int(number)))
+        best = nsmallest(most, hits, key=lambda number: (-hits[number], number))
         marks = ",".join("?" * len(best))
         rows = self._db.execute(
             f"SELECT story_id, shingles, sample FROM near_stories WHERE serial IN ({marks}) "
@@ -238,20 +266,15 @@ class NearDuplicates:
             >= SAMPLED * min(len(text.prints), row["shingles"] - aside) - 1
         ]
 
-    def _forget_stories(self, stock: int) -> None:
-        """Nobody is to be found by a stock phrase: one row for it is enough to know it by."""
-        self._db.execute("DELETE FROM near_prints WHERE print=?", (stock,))
-        self._db.execute("INSERT INTO near_prints VALUES (?,?)", (stock, int(_STOCK)))
-
     def _compare(
-        self, text: _ComparedText, other: str, boilerplate: frozenset[str]
+        self, text: shingles.ComparedText, other: str, boilerplate: frozenset[str]
     ) -> tuple[str, str]:
         """The mark that one of the two deserves, and which: "this" or "other"; "" for none."""
         row = self._db.execute("SELECT record FROM stories WHERE id=?", (other,)).fetchone()
         if row is None:  # it stands on the page that is being stored
             return "", ""
         there = Story.from_json(row["record"]).text
-        others = _compared_text(shingles.without_jump_line(there).split("\n\n"), boilerplate)
+        others = shingles.compared_text(shingles.paragraphs_of(there), boilerplate)
         shorter = text.length < others.length
         small, large = (text, others) if shorter else (others, text)
         if shingles.containment(set(small.prints), set(large.prints)) < CONTAINED:
@@ -275,18 +298,3 @@ class NearDuplicates:
         for cluster in clusters[1:]:
             self._db.execute("UPDATE stories SET cluster=? WHERE cluster=?", (clusters[0], cluster))
         return clusters[0] if clusters else story_id
-
-
-def _compared_text(paragraphs: list[str], boilerplate: frozenset[str]) -> _ComparedText:
-    own = [paragraph for paragraph in paragraphs if paragraph not in boilerplate]
-    words = shingles.folded_words(own)
-    prints = shingles.shingles(words)
-    return _ComparedText(
-        prints, frozenset(prints), frozenset(shingles.numbers_in(" ".join(own))), len(words)
-    )
-
-
-def _boilerplate_share(paragraphs: list[str], boilerplate: frozenset[str]) -> float:
-    """Words in the site's own paragraphs, of all."""
-    whole = sum(map(count_words, paragraphs))
-    return sum(count_words(p) for p in paragraphs if p in boilerplate) / max(1, whole)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from zlib import crc32
 
 from exchange.text.fold import words
 from exchange.text.language import every
+from exchange.text.scripts import count_words
 
 LENGTH = 5  # words of a shingle
 WINDOW = 8
@@ -36,9 +38,34 @@ _PAGE = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def without_jump_line(text: str) -> str:
-    """The text without the line that says on which page it goes on."""
-    return _PAGE.sub("", text.rstrip())
+@dataclass(frozen=True, slots=True)
+class ComparedText:
+    """A text as it is compared, the site's own paragraphs left out."""
+
+    in_order: list[int]
+    prints: frozenset[int]
+    numbers: frozenset[str]
+    length: int
+
+
+def compared_text(paragraphs: Iterable[str], boilerplate: frozenset[str]) -> ComparedText:
+    """The text of the paragraphs that are not the site's."""
+    own = [paragraph for paragraph in paragraphs if paragraph not in boilerplate]
+    folded = folded_words(own)
+    in_order = shingles(folded)
+    numbers = frozenset(numbers_in(" ".join(own)))
+    return ComparedText(in_order, frozenset(in_order), numbers, len(folded))
+
+
+def boilerplate_share(paragraphs: list[str], boilerplate: frozenset[str]) -> float:
+    """Words in the site's own paragraphs, of all."""
+    whole = sum(map(count_words, paragraphs))
+    return sum(count_words(p) for p in paragraphs if p in boilerplate) / max(1, whole)
+
+
+def paragraphs_of(text: str) -> list[str]:
+    """The paragraphs of a text, without the line that says on which page it goes on."""
+    return _PAGE.sub("", text.rstrip()).split("\n\n")
 
 
 def shingles(folded: Sequence[str]) -> list[int]:

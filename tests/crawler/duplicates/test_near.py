@@ -260,6 +260,39 @@ def test_a_spool_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     later.spool.close()
 
 
+def test_short_texts_that_an_earlier_version_kept_among_the_samples_are_found(
+    tmp_path: Path,
+) -> None:
+    story = text_of(1)
+    teaser = " ".join(story.split()[3:14])
+    shelf = Shelf(tmp_path)
+    shelf.put("teaser", teaser)
+    shelf.put("long", text_of(2))
+    with shelf.spool.transaction():
+        shelf.spool.db.execute("INSERT INTO near_prints SELECT * FROM near_short_prints")
+        shelf.spool.db.execute("DROP TABLE near_short_prints")
+    shelf.spool.close()
+    later = Shelf(tmp_path)
+    later.put("story", story)
+    assert later.cluster("teaser", "story") == 1 and later.marks("teaser") == {"teaser"}
+    assert later.cluster("long", "story") == 2
+    moved, left = (
+        {row[0] for row in later.spool.db.execute(f"SELECT serial FROM {table}")}
+        for table in ("near_short_prints", "near_prints")
+    )
+    assert moved == {1} and left == {2, 3}
+    later.spool.close()
+
+
+def test_the_shortest_text_is_found_in_a_story_that_comes_later(shelf: Shelf) -> None:
+    """Too short for a sample of the long one to meet it: all of that one's fingerprints do."""
+    for number in range(40):
+        story = text_of(number)
+        shelf.put(f"teaser {number}", " ".join(story.split()[number : number + 6]))
+        shelf.put(f"story {number}", story)
+        assert shelf.marks(f"teaser {number}") == {"teaser"}
+
+
 def test_a_text_that_an_older_process_changed_is_found_by_what_it_says_now(shelf: Shelf) -> None:
     shelf.put("changed", text_of(1))
     with shelf.spool.transaction():
