@@ -59,11 +59,11 @@ def judge_all() -> list[LabelledVerdict]:
     """Every labelled pair through the chain, and through the index of questions after it."""
     connection = sqlite3.connect(":memory:")
     connection.executescript(dedup.QUESTIONS_TABLE)
-    index = dedup.QuestionIndex(connection)
-    return list(_judge(index))
+    questions: dict[str, str] = {}
+    return list(_judge(dedup.QuestionIndex(connection, questions.__getitem__), questions))
 
 
-def _judge(index: dedup.QuestionIndex) -> Iterator[LabelledVerdict]:
+def _judge(index: dedup.QuestionIndex, questions: dict[str, str]) -> Iterator[LabelledVerdict]:
     number = 0
     for line in FILE.read_bytes().splitlines():
         told = orjson.loads(line)
@@ -71,6 +71,7 @@ def _judge(index: dedup.QuestionIndex) -> Iterator[LabelledVerdict]:
         context = CheckContext.of(task)
         for pair in told["pairs"]:
             number += 1
+            questions[str(number)] = pair["question"]
             reason = first_objection(TokenizedPair.of(pair["question"], pair["answer"]), context)
             if not reason and index.keep(str(number), pair["question"]):
                 reason = dedup.DUPLICATE

@@ -48,7 +48,7 @@ def _index(path: Path, spool: Spool) -> Figures:
         if pair.reason in ("", dedup.DUPLICATE)
     ]
     db = connect(path, dedup.QUESTIONS_TABLE, version=1)
-    index = dedup.QuestionIndex(db)
+    index = dedup.QuestionIndex(db, dict(asked).__getitem__)
     started = time.process_time()
     duplicates = 0
     for start in range(0, len(asked), BATCH):

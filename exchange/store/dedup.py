@@ -2,17 +2,19 @@
 
 Two questions are the same when their guards agree and the Jaccard index of their stems is at
 least `SIMILAR` (see `exchange.text.similarity`). Comparing within a bucket costs its square, and
-the bucket of questions without a name is large; so only questions that share one of their rarer
+the bucket of questions without a name is large; so only questions that share two of their rarer
 stems are compared, which loses none (`similarity.prefix`).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Self
 
+from exchange.records import Pair
 from exchange.text.similarity import (
     SIMILAR,
     QuestionSignature,
@@ -22,11 +24,11 @@ from exchange.text.similarity import (
 )
 
 DUPLICATE = "duplicate"
+# Without the questions themselves: the keys are in no order, so each stands on another page, and of
+# a narrow table more pages stay in the cache.
 QUESTIONS_TABLE = """
-CREATE TABLE IF NOT EXISTS questions (
-    key INTEGER NOT NULL, pair_id TEXT NOT NULL, question TEXT NOT NULL,
-    PRIMARY KEY (key, pair_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS questions_by_pair ON questions(pair_id);
+CREATE TABLE IF NOT EXISTS question_keys (
+    key INTEGER NOT NULL, pair_id TEXT NOT NULL, PRIMARY KEY (key, pair_id)) WITHOUT ROWID;
 """
 
 
@@ -35,10 +37,25 @@ _signature_of_kept = lru_cache(maxsize=1 << 14)(question_signature)
 
 
 class QuestionIndex:
-    """The accepted questions of one spool. Writes belong to the caller's transaction."""
+    """The accepted questions of one spool. Writes belong to the caller's transaction.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    Args:
+        question_of: the question of a pair that was taken in, by the pair's id.
+    """
+
+    def __init__(self, db: sqlite3.Connection, question_of: Callable[[str], str]) -> None:
         self._db = db
+        self._question_of = question_of
+
+    @classmethod
+    def of_spool(cls, db: sqlite3.Connection) -> Self:
+        """The one whose questions stand in the spool's pairs."""
+
+        def question_of(pair_id: str) -> str:
+            row = db.execute("SELECT record FROM pairs WHERE id=?", (pair_id,)).fetchone()
+            return Pair.from_json(row[0]).question if row else ""
+
+        return cls(db, question_of)
 
     def keep(self, pair_id: str, question: str) -> str:
         """Take a question in, unless one that asks the same is there; returns that one's id.
@@ -48,32 +65,35 @@ class QuestionIndex:
         signature = question_signature(question)
         found = self._nearest(signature, exclude=pair_id)
         if not found:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO questions(key, pair_id, question) VALUES (?,?,?)",
-                [(key, pair_id, question) for key in _keys(signature)],
-            )
+            self._add(pair_id, signature)
         return found
 
-    def forget(self, pair_id: str) -> None:
-        """Take a pair out, such as one that is no longer accepted."""
-        self._db.execute("DELETE FROM questions WHERE pair_id=?", (pair_id,))
+    def add(self, pair_id: str, question: str) -> None:
+        """Take in a question of which it is known that no other asks the same."""
+        self._add(pair_id, question_signature(question))
+
+    def _add(self, pair_id: str, signature: QuestionSignature) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO question_keys(key, pair_id) VALUES (?,?)",
+            [(key, pair_id) for key in _keys(signature)],
+        )
 
     def _nearest(self, signature: QuestionSignature, exclude: str = "") -> str:
         seen = {exclude}
         for key in _keys(signature):
-            rows = self._db.execute("SELECT pair_id, question FROM questions WHERE key=?", (key,))
-            for pair_id, question in rows:
+            rows = self._db.execute("SELECT pair_id FROM question_keys WHERE key=?", (key,))
+            for (pair_id,) in rows.fetchall():
                 if pair_id in seen:
                     continue
                 seen.add(pair_id)
-                other = _signature_of_kept(question)
+                other = _signature_of_kept(self._question_of(pair_id))
                 if other.key == signature.key and jaccard(other.stems, signature.stems) >= SIMILAR:
                     return str(pair_id)
         return ""
 
 
 def _keys(signature: QuestionSignature) -> Iterator[int]:
-    """One key for each stem of the prefix."""
-    for stem in prefix(signature.stems):
-        raw = blake2b(f"{signature.key}\0{stem}".encode(), digest_size=8).digest()
+    """The keys of the prefix, those of the bucket's own."""
+    for stems in prefix(signature.stems):
+        raw = blake2b(f"{signature.key}\0{stems}".encode(), digest_size=8).digest()
         yield int.from_bytes(raw, "big", signed=True)

@@ -209,7 +209,7 @@ def finish(spool: Spool, results: Sequence[Result]) -> int:
         How many tasks were open before and are closed now.
     """
     closed: list[tuple[Result, str]] = []
-    index = QuestionIndex(spool.db)
+    index = QuestionIndex.of_spool(spool.db)
     with spool.transaction() as db:
         for result in results:
             row = db.execute(

@@ -97,7 +97,7 @@ class StagedVerdicts:
             labels: pairs that a person has judged; they stay as they are.
             accepted_by_hand: those of them that the person keeps.
         """
-        index = QuestionIndex(self.db)
+        index = QuestionIndex(self.db, self._question_of)
         with db.transaction(self.db):
             self.db.execute("CREATE TEMP TABLE labelled (id TEXT PRIMARY KEY) WITHOUT ROWID")
             self.db.executemany("INSERT INTO labelled VALUES (?)", ((p,) for p in labels))
@@ -118,6 +118,14 @@ class StagedVerdicts:
             ).fetchone()
             if row is not None:
                 index.keep(pair_id, Pair.from_json(row["record"]).question)
+
+    def _question_of(self, pair_id: str) -> str:
+        row = self.db.execute(
+            "SELECT record FROM judged WHERE id=:id UNION ALL "
+            "SELECT record FROM spool.pairs WHERE id=:id",
+            {"id": pair_id},
+        ).fetchone()
+        return Pair.from_json(row["record"]).question
 
     def _accepted(self) -> Iterator[bytes]:
         """Those accepted before come first, in their old order: what was kept stays the one."""
@@ -237,8 +245,8 @@ def _take_over(connection: sqlite3.Connection) -> int:
         "SELECT id, task_id, story_id, status, reason, record FROM staged.judged j "
         f"WHERE {wanted} ORDER BY serial"
     ).rowcount
-    connection.execute("DELETE FROM questions WHERE pair_id IN (SELECT id FROM staged.judged)")
-    connection.execute("INSERT OR IGNORE INTO questions SELECT * FROM staged.questions")
+    connection.execute("DELETE FROM question_keys WHERE pair_id IN (SELECT id FROM staged.judged)")
+    connection.execute("INSERT OR IGNORE INTO question_keys SELECT * FROM staged.question_keys")
     connection.execute(
         "UPDATE tasks SET state='done', reason='' WHERE state='failed' "
         "AND reason IN (?,?,?) AND id IN (SELECT task_id FROM staged.judged)",

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 from exchange.text.fold import WORD, fold
@@ -21,6 +22,7 @@ from exchange.text.language import every
 from exchange.text.stems import stem
 
 SIMILAR = 0.8  # Jaccard index from which two questions of one bucket are the same question
+_ROUNDING = 1e-9  # what a product of floats may be off by
 _FEW = 16  # questions of one bucket that are compared one by one
 _SENTENCE_START = re.compile(r"(?:\A|[.!?;:·»\u037e])\W*$")
 _DISTINGUISHING = (*every().list_of("distinguishing"), *every().months)
@@ -100,15 +102,18 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def prefix(stems: frozenset[str], least: float = SIMILAR) -> list[str]:
-    """The rarer of a question's stems, of which two questions alike share one.
+    """Keys of a question, of which two questions alike have one in common: pairs of rarer stems.
 
     Of two sets whose Jaccard index is `least` or more, each ordered the same way, the first
-    n - ceil(least * n) + 1 members must have one in common (the prefix filter; Chaudhuri et al.
-    2006). Long stems come first, since they are rarer. [""] for a question without any.
+    n - ceil(least * n) + k members have k in common (the prefix filter; Chaudhuri et al. 2006).
+    Long stems come first, since they are rarer. Two of them stand together in few questions,
+    however many there are; a single one, in a share of all. [""] for a question without any.
     """
+    # Two stems in common are certain where no set of one stem is like a larger one.
+    common = min(2 if least > 2 / 3 else 1, len(stems))
     ordered = sorted(stems, key=lambda stem: (-len(stem), stem))
-    count = len(ordered)
-    return ordered[: count - math.ceil(least * count) + 1] or [""]
+    count = len(ordered) - math.ceil(least * len(ordered) - _ROUNDING) + common
+    return [" ".join(some) for some in combinations(ordered[:count], common)]
 
 
 class SignatureIndex:
@@ -116,7 +121,7 @@ class SignatureIndex:
 
     Most buckets hold few: names and dates tell questions apart. Those without any are many in one,
     and to look through all of them for each takes the square of their number; so there only such
-    as share one of the `prefix` are compared, which loses none.
+    as share a key of the `prefix` are compared, which loses none.
 
     Args:
         least: the Jaccard index from which one is near.
@@ -125,18 +130,18 @@ class SignatureIndex:
     def __init__(self, least: float = SIMILAR) -> None:
         self._least = least
         self._buckets: defaultdict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
-        self._by_stem: dict[str, defaultdict[str, list[int]]] = {}  # of the large ones
+        self._by_key: dict[str, defaultdict[str, list[int]]] = {}  # of the large ones
 
     def add(self, name: str, question: QuestionSignature) -> None:
         bucket = self._buckets[question.key]
         bucket.append((name, question.stems))
         if len(bucket) <= _FEW:
             return
-        fresh = question.key not in self._by_stem
-        by_stem = self._by_stem.setdefault(question.key, defaultdict(list))
+        fresh = question.key not in self._by_key
+        by_key = self._by_key.setdefault(question.key, defaultdict(list))
         for number in range(0 if fresh else len(bucket) - 1, len(bucket)):
             for rare in prefix(bucket[number][1], self._least):
-                by_stem[rare].append(number)
+                by_key[rare].append(number)
 
     def nearest(self, question: QuestionSignature, beside: str = "") -> tuple[str, float]:
         """Name and similarity of the nearest, the first of several; never the one named `beside`.
@@ -152,8 +157,8 @@ class SignatureIndex:
         return found, best
 
     def _candidates(self, question: QuestionSignature, count: int) -> Iterable[int]:
-        by_stem = self._by_stem.get(question.key)
-        if by_stem is None:
+        by_key = self._by_key.get(question.key)
+        if by_key is None:
             return range(count)
-        known = (by_stem.get(one, ()) for one in prefix(question.stems, self._least))
+        known = (by_key.get(one, ()) for one in prefix(question.stems, self._least))
         return sorted({number for numbers in known for number in numbers})

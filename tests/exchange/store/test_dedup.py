@@ -74,7 +74,7 @@ def test_a_spool_of_the_first_format_is_upgraded_in_place(spool: Spool, tmp_path
     (first,) = finish(spool, ASKED)
     before = spool.counters()
     with spool.transaction() as db:
-        for table in ("questions", "inputs", "verdicts", "richness", "names", "mentions"):
+        for table in ("question_keys", "inputs", "verdicts", "richness", "names", "mentions"):
             db.execute(f"DROP TABLE {table}")
         db.execute("DROP TRIGGER pair_judged")
         db.execute("PRAGMA user_version=1")
