@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,13 +38,14 @@ MOST = 5_000  # pairs that can be judged at once
 UNKNOWN = "unknown"  # a year or a section that nobody has noted
 ROUND_TRIP = "round_trip"  # the score of reading back, which stands in for a scorer's
 _BAD = f"rejected.{BAD_RECORD}"  # the counter of pairs that are made again in their place
-SCHEMA = """
+_BY_ID = "CREATE UNIQUE INDEX IF NOT EXISTS pairs_by_id ON pairs(id)"
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pairs (
     serial INTEGER PRIMARY KEY, id TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     kind TEXT NOT NULL, year TEXT NOT NULL, section TEXT NOT NULL, score REAL,
     label TEXT NOT NULL DEFAULT 'none');
-CREATE UNIQUE INDEX IF NOT EXISTS pairs_by_id ON pairs(id);
+{_BY_ID};
 CREATE TABLE IF NOT EXISTS words (serial INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facets (
     name TEXT NOT NULL, value TEXT NOT NULL, pairs INTEGER NOT NULL,
@@ -60,6 +62,7 @@ class PairIndex:
         self.db = db.connect(
             directory / FILE, SCHEMA, version=VERSION, synchronous="NORMAL", cure=CURE
         )
+        self.db.execute(_BY_ID)  # another one may have been ended while it filled the file
 
     def __enter__(self) -> Self:
         return self
@@ -154,12 +157,23 @@ class PairIndex:
     def catch_up_all(self, spool: Spool) -> None:
         """Take in all that is new, however long it takes.
 
-        The ids are in no order: each stands on another page of their index, which a transaction
-        writes once. So a long one writes ten times less than as many short ones.
+        The ids are in no order: each stands on another page of their index. Where most pairs are
+        new, it is made afterwards, of all ids sorted.
         """
         self.db.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+        with db.transaction(self.db):
+            self._start_again_if_changed(spool)
+        newest = spool.db.execute("SELECT MAX(rowid) FROM pairs").fetchone()[0] or 0
+        if newest > 2 * self._newest():
+            self.db.execute("DROP INDEX IF EXISTS pairs_by_id")
+            while self._take_pairs(spool, LONG_STEP):
+                pass
+            self.db.execute(_BY_ID)
         while self.catch_up(spool, math.inf, LONG_STEP):
             pass
+
+    def _newest(self) -> int:
+        return int(self.db.execute("SELECT MAX(serial) FROM pairs").fetchone()[0] or 0)
 
     def _start_again_if_changed(self, spool: Spool) -> None:
         """Pairs are only added, but for a new judgement of all, or another spool in this place."""
@@ -180,29 +194,28 @@ class PairIndex:
 
     def _take_pairs(self, spool: Spool, step: int) -> int:
         with db.transaction(self.db):
-            last = self.db.execute("SELECT MAX(serial) FROM pairs").fetchone()[0] or 0
             rows = spool.db.execute(
                 "SELECT p.rowid, p.id, p.status, p.reason, p.record, s.published, s.section "
                 "FROM pairs p LEFT JOIN stories s ON s.id=p.story_id WHERE p.rowid>? "
                 "ORDER BY p.rowid LIMIT ?",
-                (last, step),
+                (self._newest(), step),
             ).fetchall()
-            facets: dict[tuple[str, str], int] = {}
+            facets: Counter[tuple[str, str]] = Counter()
+            lines, words = [], []
             for serial, pair_id, status, reason, record, published, section in rows:
                 raw = orjson.loads(record)
                 year, section = (published or "")[:4] or UNKNOWN, section or UNKNOWN
-                for facet in (("kind", raw["kind"]), ("year", year), ("section", section)):
-                    facets[facet] = facets.get(facet, 0) + 1
-                self.db.execute(
-                    "INSERT INTO pairs(serial, id, status, reason, kind, year, section, score) "
-                    "VALUES (?,?,?,?,?,?,?,?)",
-                    (
-                        *(serial, pair_id, status, reason, raw["kind"], year, section),
-                        raw.get("scores", {}).get(ROUND_TRIP),
-                    ),
-                )
+                facets.update((("kind", raw["kind"]), ("year", year), ("section", section)))
+                score = raw.get("scores", {}).get(ROUND_TRIP)
+                lines.append((serial, pair_id, status, reason, raw["kind"], year, section, score))
                 said = WORD.findall(fold(f"{raw['question']} {raw['answer']}"))
-                self.db.execute("INSERT INTO words VALUES (?,?)", (serial, " " + " ".join(said)))
+                words.append((serial, " " + " ".join(said)))
+            self.db.executemany(
+                "INSERT INTO pairs(serial, id, status, reason, kind, year, section, score) "
+                "VALUES (?,?,?,?,?,?,?,?)",
+                lines,
+            )
+            self.db.executemany("INSERT INTO words VALUES (?,?)", words)
             self.db.executemany(
                 "INSERT INTO facets VALUES (?,?,?) ON CONFLICT(name, value) "
                 "DO UPDATE SET pairs=pairs+excluded.pairs",
