@@ -8,6 +8,7 @@ import pytest
 
 from exchange.records import Pair
 from exchange.store import tasks
+from exchange.store.dedup import QuestionIndex
 from exchange.store.schema import VERSION
 from exchange.store.spool import Spool
 from tests.exchange.store.test_spool import counted, put, result, story
@@ -62,6 +63,29 @@ def test_a_result_collected_twice_is_no_duplicate_of_itself(spool: Spool) -> Non
     assert [found[1:] for found in kept(spool)] == [("", "")]
 
 
+def test_many_questions_without_a_name_are_not_all_looked_at(spool: Spool) -> None:
+    """All hold the same longest word, as questions without a name do that are about one thing."""
+    asked = {
+        str(number): f"γιατί έγινε ανασυγκρότηση με {word(number)}, {word(number * 7 + 1)} κάπου;"
+        for number in range(400)
+    }
+    looked_at: list[str] = []
+
+    def question_of(pair_id: str) -> str:
+        looked_at.append(pair_id)
+        return asked[pair_id]
+
+    index = QuestionIndex(spool.db, question_of)
+    assert not any(index.keep(*one) for one in asked.items())
+    assert len(looked_at) < len(asked)
+    assert index.keep("again", asked["123"].replace("έγινε", "έγινε η")) == "123"
+
+
+def word(number: int) -> str:
+    """A word of its own for each number, all of one length."""
+    return "".join("βγδζθκλμνξ"[int(digit)] + "α" for digit in f"{number:04}")
+
+
 def test_the_index_lasts_as_long_as_the_spool(spool: Spool, tmp_path: Path) -> None:
     finish(spool, ASKED)
     spool.close()
@@ -77,11 +101,14 @@ def test_a_spool_of_the_first_format_is_upgraded_in_place(spool: Spool, tmp_path
         for table in ("question_keys", "inputs", "verdicts", "richness", "names", "mentions"):
             db.execute(f"DROP TABLE {table}")
         db.execute("DROP TRIGGER pair_judged")
+        db.execute("CREATE TABLE questions (key INTEGER, pair_id TEXT, question TEXT)")
         db.execute("PRAGMA user_version=1")
     spool.close()
     upgraded = Spool.open(tmp_path)
     assert upgraded.db.execute("PRAGMA user_version").fetchone()[0] == VERSION
     assert upgraded.counters() == before == counted(upgraded)
+    tables = {row["name"] for row in upgraded.db.execute("SELECT name FROM sqlite_master")}
+    assert "question_keys" in tables and "questions" not in tables
     finish(upgraded, ASKED)
     assert kept(upgraded)[1][1:] == ("duplicate", first)
     assert upgraded.counters() == counted(upgraded)
