@@ -24,8 +24,8 @@ from exchange.text.similarity import (
 )
 
 DUPLICATE = "duplicate"
-# Without the questions themselves: the keys are in no order, so each stands on another page, and of
-# a narrow table more pages stay in the cache.
+# Without the questions themselves: keys are in no order, and of a narrow table more pages stay in
+# the cache.
 QUESTIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS question_keys (
     key INTEGER NOT NULL, pair_id TEXT NOT NULL, PRIMARY KEY (key, pair_id)) WITHOUT ROWID;
@@ -93,7 +93,11 @@ class QuestionIndex:
 
 
 def _keys(signature: QuestionSignature) -> Iterator[int]:
-    """The keys of the prefix, those of the bucket's own."""
+    """The keys of the prefix; those of one bucket lie side by side, so on few pages."""
+    bucket = _hash(signature.key)
     for stems in prefix(signature.stems):
-        raw = blake2b(f"{signature.key}\0{stems}".encode(), digest_size=8).digest()
-        yield int.from_bytes(raw, "big", signed=True)
+        yield int.from_bytes(bucket + _hash(stems), "big", signed=True)
+
+
+def _hash(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=4).digest()
