@@ -127,11 +127,22 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
     if found < 6:
         _mark_bad_pairs(db)
     if found < 8:
-        db.execute("DROP TABLE IF EXISTS questions")
-        db.execute("DELETE FROM question_keys")
-        index = dedup.QuestionIndex.of_spool(db)
-        for pair_id, record in db.execute("SELECT id, record FROM pairs WHERE status='accepted'"):
-            index.add(pair_id, orjson.loads(record)["question"])
+        _index_questions(db)
+
+
+def _index_questions(db: sqlite3.Connection) -> None:
+    """Those of accepted pairs, and of those that the former index held: people took them in."""
+    db.execute("CREATE TABLE IF NOT EXISTS questions (pair_id TEXT)")
+    db.execute("DELETE FROM question_keys")
+    index = dedup.QuestionIndex.of_spool(db)
+    rows = db.execute(
+        "SELECT id, record FROM pairs WHERE status='accepted' "
+        "OR (reason<>? AND id IN (SELECT pair_id FROM questions))",
+        (BAD_RECORD,),
+    )
+    for pair_id, record in rows:
+        index.add(pair_id, orjson.loads(record)["question"])
+    db.execute("DROP TABLE questions")
 
 
 def _mark_bad_pairs(db: sqlite3.Connection) -> None:

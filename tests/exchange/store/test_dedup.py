@@ -101,14 +101,32 @@ def test_a_spool_of_the_first_format_is_upgraded_in_place(spool: Spool, tmp_path
         for table in ("question_keys", "inputs", "verdicts", "richness", "names", "mentions"):
             db.execute(f"DROP TABLE {table}")
         db.execute("DROP TRIGGER pair_judged")
-        db.execute("CREATE TABLE questions (key INTEGER, pair_id TEXT, question TEXT)")
         db.execute("PRAGMA user_version=1")
     spool.close()
     upgraded = Spool.open(tmp_path)
     assert upgraded.db.execute("PRAGMA user_version").fetchone()[0] == VERSION
     assert upgraded.counters() == before == counted(upgraded)
-    tables = {row["name"] for row in upgraded.db.execute("SELECT name FROM sqlite_master")}
-    assert "question_keys" in tables and "questions" not in tables
     finish(upgraded, ASKED)
     assert kept(upgraded)[1][1:] == ("duplicate", first)
     assert upgraded.counters() == counted(upgraded)
+
+
+def test_a_spool_of_the_last_format_keeps_what_its_index_held(spool: Spool, tmp_path: Path) -> None:
+    """Also a pair that a check rejects and a person took in."""
+    other = ASKED.replace("Λάρισας", "Βόλου")
+    first, second = finish(spool, ASKED, other)
+    with spool.transaction() as db:
+        db.execute("DROP TABLE question_keys")
+        db.execute("CREATE TABLE questions (key INTEGER, pair_id TEXT, question TEXT)")
+        db.executemany("INSERT INTO questions VALUES (?,?,?)", [(1, first, ASKED), (2, second, "")])
+        db.execute("UPDATE pairs SET status='rejected', reason='undated-event' WHERE id=?", [first])
+        db.execute("PRAGMA user_version=7")
+    spool.close()
+    upgraded = Spool.open(tmp_path)
+    tables = {row["name"] for row in upgraded.db.execute("SELECT name FROM sqlite_master")}
+    assert "question_keys" in tables and "questions" not in tables
+    finish(upgraded, ASKED, other)
+    assert [found[1:] for found in kept(upgraded)[2:]] == [
+        ("duplicate", first),
+        ("duplicate", second),
+    ]
