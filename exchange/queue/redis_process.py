@@ -134,7 +134,7 @@ class RedisProcess:
         """Shut the server down when no other process uses it."""
         users = FileLock(self.directory / REDIS_USERS_LOCK)
         with FileLock(self.directory / REDIS_LOCK).waiting():
-            if not users.acquire():
+            if not _acquire_if_last(users):
                 return
             # Leaving must not fail; the next user finds the server or starts one anew.
             try:
@@ -244,6 +244,23 @@ class RedisProcess:
 
     def _write_notes(self, notes: dict[str, Any]) -> None:
         write_atomic(self._notes, orjson.dumps(notes), mode=0o600)
+
+
+def _acquire_if_last(users: FileLock) -> bool:
+    """Take the users' lock alone; false where others share it.
+
+    The guard waits for it too, and has it alone for a moment once the last one has let go.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    for _ in range(2):  # the guard may let go between the two looks
+        while time.monotonic() < deadline:
+            if users.acquire():
+                return True
+            if users.acquire(shared=True):
+                users.release()
+                break
+            time.sleep(0.01)
+    return False
 
 
 def find_binary() -> str | None:

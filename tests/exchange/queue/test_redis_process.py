@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError
 
 from exchange.errors import UserError
-from exchange.lock import FileLock
+from exchange.lock import REDIS_USERS_LOCK, FileLock
 from exchange.project import Project
 from exchange.queue import redis_client, redis_process
 from exchange.queue.redis_client import check_redis
@@ -176,6 +176,25 @@ def test_a_signal_as_the_last_user_leaves_is_heard_when_the_server_is_gone(
     monkeypatch.setattr(RedisProcess, "stop_if_last", interrupted)
     with pytest.raises(KeyboardInterrupt), redis_for(project, keep_alive=False):
         server = pid_of(project)
+    assert not is_running(server)
+
+
+def test_the_last_one_stops_it_also_where_the_guard_was_quicker(make_project: Maker) -> None:
+    """It waits for the users' lock, and on a busy machine has it for more than a moment."""
+    project = make_project()
+    guard = FileLock(project.redis_dir / REDIS_USERS_LOCK)
+
+    def look() -> None:
+        guard.acquire(wait=True)
+        time.sleep(0.5)
+        guard.release()
+
+    looking = threading.Thread(target=look)
+    with redis_for(project, keep_alive=False):
+        server = pid_of(project)
+        looking.start()
+        time.sleep(0.2)
+    looking.join()
     assert not is_running(server)
 
 
