@@ -128,15 +128,22 @@ def _open(name: str, what: str, *, uri: bool = False) -> StoreConnection:
 
 def _known_version(db: sqlite3.Connection, path: Path, newest: int) -> int:
     """The format of a file, 0 while nothing is stored in it."""
-    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    found = _version(db)
+    has_tables = not found and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    if has_tables:  # another process may have made it between the two looks
+        found = _version(db)
     if found > newest:
         raise BadFile(
             f"{path} was written by a newer kkoracle (format {found}, this one knows "
             f"{newest}): upgrade, or choose another data directory"
         )
-    if not found and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    if has_tables and not found:
         raise BadFile(f"{path} was not written by kkoracle: choose another data directory")
     return found
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager
