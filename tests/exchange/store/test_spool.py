@@ -12,7 +12,7 @@ import pytest
 from exchange.errors import BadFile, Busy, CannotWrite, DiskFull, UserError
 from exchange.project import Project
 from exchange.records import Chunk, Pair, Result, Story
-from exchange.store import failures, tasks
+from exchange.store import db, failures, tasks
 from exchange.store.spool import Spool
 from tests.conftest import fill_spool, run_python
 from tools.completions import made_up_completion
@@ -307,3 +307,13 @@ def test_a_file_that_may_grow_no_further_is_told_with_its_limit(tmp_path: Path) 
     )
     said = run_python("-c", limited, str(tmp_path))
     assert "exchange.errors.DiskFull" in said.stderr and "ulimit -f" in said.stderr, said.stderr
+
+
+def test_a_spool_that_is_made_between_two_looks_is_no_strangers_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Spool.open(tmp_path).close()
+    look, early = db._version, [0]  # what the first one found, before it was made
+    monkeypatch.setattr(db, "_version", lambda opened: early.pop() if early else look(opened))
+    Spool.read(tmp_path).close()
+    assert not early
