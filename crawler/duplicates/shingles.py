@@ -1,5 +1,5 @@
-"""Fingerprints of a text: hashes of five words in a row, and a sample of them that two texts share
-whenever they share a passage.
+"""A text as it is compared: its own paragraphs, and their fingerprints, which are hashes of five
+words in a row, with a sample that two texts share whenever they share a passage.
 
 The sample is taken by winnowing (Schleimer, Wilkerson and Aiken, SIGMOD 2003): of every `WINDOW`
 hashes in a row the smallest. Two texts with `WINDOW + LENGTH - 1` = 12 words in common, in a row,

@@ -128,10 +128,10 @@ def _open(name: str, what: str, *, uri: bool = False) -> StoreConnection:
 
 def _known_version(db: sqlite3.Connection, path: Path, newest: int) -> int:
     """The format of a file, 0 while nothing is stored in it."""
-    found = _version(db)
-    has_tables = not found and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    if has_tables:  # another process may have made it between the two looks
-        found = _version(db)
+    # In one statement: between two, another process may make it.
+    found, has_tables = db.execute(
+        "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
     if found > newest:
         raise BadFile(
             f"{path} was written by a newer kkoracle (format {found}, this one knows "
@@ -139,11 +139,7 @@ def _known_version(db: sqlite3.Connection, path: Path, newest: int) -> int:
         )
     if has_tables and not found:
         raise BadFile(f"{path} was not written by kkoracle: choose another data directory")
-    return found
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+    return int(found)
 
 
 @contextmanager

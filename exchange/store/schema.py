@@ -132,7 +132,7 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
 
 def _index_questions(db: sqlite3.Connection) -> None:
     """Those of accepted pairs, and of those that the former index held: people took them in."""
-    db.execute("CREATE TABLE IF NOT EXISTS questions (pair_id TEXT)")
+    db.execute("CREATE TABLE IF NOT EXISTS questions (pair_id TEXT)")  # the first format has none
     db.execute("DELETE FROM question_keys")
     index = dedup.QuestionIndex.of_spool(db)
     rows = db.execute(

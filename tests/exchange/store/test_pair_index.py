@@ -184,9 +184,9 @@ def test_the_supporting_sentence_is_found_whatever_white_space_stands_in_it() ->
     assert split_at_quote("", "Άλλο.") == ("", "", "")
 
 
-def test_all_at_once_is_what_many_steps_come_to(archive: Path, tmp_path: Path) -> None:
-    def rows(folder: Path) -> list[list[tuple[object, ...]]]:
-        with PairIndex(folder) as index:
+def test_all_at_once_is_what_many_steps_come_to(archive: Path) -> None:
+    def rows() -> list[list[tuple[object, ...]]]:
+        with PairIndex(archive) as index:
             index.db.row_factory = None
             return [
                 index.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
@@ -194,12 +194,12 @@ def test_all_at_once_is_what_many_steps_come_to(archive: Path, tmp_path: Path) -
             ]
 
     found(archive)
-    stepwise = rows(archive)
+    stepwise = rows()
     (archive / "pair-index.sqlite").unlink()
     with closing(Spool.read(archive)) as spool, PairIndex(archive) as index:
         index.catch_up_all(spool)
         index.catch_up_all(spool)
-    assert rows(archive) == stepwise and len(stepwise[0]) == 120
+    assert rows() == stepwise and len(stepwise[0]) == 120
 
 
 def test_whoever_was_ended_while_it_filled_the_index_leaves_it_usable(archive: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from exchange.errors import BadFile, Busy, CannotWrite, DiskFull, UserError
 from exchange.project import Project
 from exchange.records import Chunk, Pair, Result, Story
-from exchange.store import db, failures, tasks
-from exchange.store.spool import Spool
+from exchange.store import failures, tasks
+from exchange.store.spool import FILE, Spool
 from tests.conftest import fill_spool, run_python
 from tools.completions import made_up_completion
 
@@ -309,11 +309,22 @@ def test_a_file_that_may_grow_no_further_is_told_with_its_limit(tmp_path: Path) 
     assert "exchange.errors.DiskFull" in said.stderr and "ulimit -f" in said.stderr, said.stderr
 
 
-def test_a_spool_that_is_made_between_two_looks_is_no_strangers_file(
+def test_a_spool_that_is_made_while_it_is_looked_at_is_no_strangers_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Spool.open(tmp_path).close()
-    look, early = db._version, [0]  # what the first one found, before it was made
-    monkeypatch.setattr(db, "_version", lambda opened: early.pop() if early else look(opened))
+    """It is made after the statement that finds no format yet, before whatever comes next."""
+    (tmp_path / FILE).touch()
+    execute = failures.StoreConnection.execute
+    looks: list[str] = []
+
+    def looked(db: failures.StoreConnection, statement: str, *values: object) -> sqlite3.Cursor:
+        looks.append(statement)
+        if len(looks) > 1 and "user_version" in looks[-2] and not made:
+            made.append(tmp_path)
+            Spool.open(tmp_path).close()
+        return execute(db, statement, *values)
+
+    made: list[Path] = []
+    monkeypatch.setattr(failures.StoreConnection, "execute", looked)
     Spool.read(tmp_path).close()
-    assert not early
+    assert made
